@@ -1,0 +1,1 @@
+"""picsync keeps photo frames in step with photo albums."""

@@ -1,0 +1,314 @@
+"""One cycle of one album rule: look at both sides, decide, act, report. Read `run_cycle` top to bottom.
+
+It remembers nothing but digests: whatever an earlier cycle meant to do, this one goes by what the services
+report now. Killed at any instant, the next cycle ends in the same place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from picsync.apply import Tools, Transferrer, TransferResult, delete, publish, recipe_of, together
+from picsync.errors import LoginNeeded, PicsyncError, RefusedError, TransientError
+from picsync.events import (
+    ChangesPlanned,
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    CycleStarted,
+    Failure,
+    Listed,
+    TransfersPlanned,
+)
+from picsync.frames.base import Frame
+from picsync.frames.dryrun import DryRunFrame
+from picsync.model import Digest, FrameAlbum, Listing, MediaItem, MediaKind, Photos, Playlist
+from picsync.model import Mapping as DigestMapping
+from picsync.plan import Candidate, Plan, Rule, Situation, Skip, plan_changes, plan_transfers
+
+UNUSABLE_FOR = timedelta(days=1)
+"""An item that could not be used is tried again after this, in case a service has learnt something."""
+
+CONFIRM_WAITS_S = (1.0, 2.0, 4.0)
+"""Patience for confirmed uploads to show in the frame's listing, which some services update late."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumRule:
+    """One entry of `albums:`: what to plan by, and where the photos come from."""
+
+    rule: Rule
+    sources: Mapping[str, Sequence[str]]
+    """Source kind -> album ids."""
+    dry_run: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the frame album."""
+        return self.rule.name
+
+
+def _never() -> bool:
+    return False
+
+
+async def run_cycle(
+    album_rule: AlbumRule, tools: Tools, *, stopping: Callable[[], bool] = _never
+) -> CycleReport:
+    """Bring one frame album and its playlist in step with the rule's sources, and report.
+
+    Errors of the services, the cache and the disk end up in the report; anything raised is a bug. Once
+    `stopping` returns True no new item is taken up, and nothing is deleted.
+    """
+    began = tools.clock()
+    tools.emit(CycleStarted(album_rule.name, album_rule.dry_run))
+    cycle = _Cycle(album_rule, tools, stopping)
+    try:
+        await cycle.run()
+    except PicsyncError as error:
+        cycle.failures.append(Failure(f"album {album_rule.name}", error))
+    report = cycle.report(tools.clock() - began)
+    tools.emit(CycleFinished(report))
+    return report
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The frame's side."""
+
+    album: FrameAlbum
+    photos: Photos
+    playlists: Sequence[Playlist]
+
+
+@dataclass(slots=True)
+class _Cycle:
+    album_rule: AlbumRule
+    tools: Tools
+    stopping: Callable[[], bool]
+    frame: Frame = field(init=False)
+    listings: list[Listing] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    transferred: TransferResult = field(default_factory=TransferResult)
+    plan: Plan = field(default_factory=Plan)
+    deleted: int = 0
+    on_frame: int | None = None
+    in_playlist: int | None = None
+    failures: list[Failure] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.frame = DryRunFrame(self.tools.frame) if self.album_rule.dry_run else self.tools.frame
+
+    async def run(self) -> None:
+        if not any(self.album_rule.sources.values()):
+            raise RefusedError(
+                f"The rule for album {self.album_rule.name!r} names no source, so nothing is touched.",
+                status=0,
+                hint="Add at least one album under `sources:` in picsync.yaml.",
+            )
+        seen = await self._look()
+        self.candidates = await self._resolve(seen.photos)
+        await self._transfer(seen)
+        self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
+        self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
+        if await self._publish(seen):
+            await self._delete(seen)
+
+    # --- look -----------------------------------------------------------------------------------------
+
+    async def _look(self) -> _Seen:
+        seen: list[_Seen] = []
+
+        async def observe() -> None:
+            seen.append(await self._observe())
+
+        await together(self._list(), observe())
+        return seen[0]
+
+    async def _list(self) -> None:
+        async def one(kind: str, album_id: str, place: int) -> None:
+            listing = await self.tools.sources[kind].list(album_id)
+            self.tools.emit(Listed(self.album_rule.name, listing))
+            listings[place] = listing
+            if listing.problem is not None:
+                self.failures.append(Failure(f"{kind} album {album_id}", TransientError(listing.problem)))
+
+        albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
+        listings = [Listing(kind, album_id) for kind, album_id in albums]
+        try:
+            await together(*(one(kind, album_id, place) for place, (kind, album_id) in enumerate(albums)))
+        finally:
+            self.listings = listings
+
+    async def _observe(self) -> _Seen:
+        name = self.album_rule.name
+        album = await self.frame.find_album(name) or await self.frame.create_album(name)
+        photos = await self.frame.photos(album)
+        return _Seen(album, photos, await self.frame.playlists(self.album_rule.rule.playlist_name))
+
+    async def _resolve(self, photos: Photos) -> list[Candidate]:
+        items = list(dict.fromkeys(item for listing in self.listings for item in listing.items))
+        algorithm = self.frame.capabilities.digest_algorithm
+        known = await self.tools.cache.lookup(items, recipe=recipe_of, algorithm=algorithm)
+        there = {photo.digest for photo in photos.items}
+        return [self._candidate(item, known.get(item), there) for item in items]
+
+    def _candidate(self, item: MediaItem, known: DigestMapping | None, there: set[Digest]) -> Candidate:
+        capabilities = self.frame.capabilities
+        if item.kind is MediaKind.VIDEO and not (
+            self.album_rule.rule.videos
+            and self.tools.sources[item.source].capabilities.videos
+            and capabilities.accepts_kind(MediaKind.VIDEO)
+        ):
+            return Candidate(item, skip=Skip.VIDEO)
+        digest = item.digest or (known.digest if known else None)
+        if digest in there:
+            return Candidate(item, digest)
+        if item.kind is MediaKind.PHOTO and not capabilities.accepts(item.mime_type):
+            return Candidate(item, digest, Skip.FORMAT)
+        if known is not None and known.unusable is not None and self._recent(known.recorded_at):
+            return Candidate(item, digest, Skip.UNUSABLE)
+        return Candidate(item, digest)
+
+    def _recent(self, recorded_at: datetime | None) -> bool:
+        return recorded_at is not None and self.tools.now() - recorded_at < UNUSABLE_FOR
+
+    # --- transfer -------------------------------------------------------------------------------------
+
+    async def _transfer(self, seen: _Seen) -> None:
+        transfers = plan_transfers(self.candidates, seen.photos)
+        self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))
+        if not transfers:
+            return
+        transferrer = Transferrer(
+            self.album_rule.name,
+            self.tools,
+            frame=self.frame,
+            stopping=self.stopping,
+            dry_run=self.album_rule.dry_run,
+        )
+        there = [photo.digest for photo in seen.photos.items]
+        self.transferred = done = await transferrer.run(seen.album, transfers, there)
+        self.failures += done.failures
+        self.candidates = [self._learnt(candidate) for candidate in self.candidates]
+        if done.uploaded:
+            await self._observe_again(seen)
+
+    def _learnt(self, candidate: Candidate) -> Candidate:
+        if candidate.item in self.transferred.unusable:
+            return replace(candidate, skip=Skip.UNUSABLE)
+        digest = self.transferred.digests.get(candidate.item)
+        return candidate if digest is None else replace(candidate, digest=digest)
+
+    async def _observe_again(self, seen: _Seen) -> None:
+        for wait_s in (*CONFIRM_WAITS_S, None):
+            seen.photos = await self.frame.photos(seen.album)
+            if wait_s is None or self.transferred.uploaded <= {photo.digest for photo in seen.photos.items}:
+                return
+            await self.tools.sleep(wait_s)
+
+    # --- change ---------------------------------------------------------------------------------------
+
+    def _situation(self, seen: _Seen) -> Situation:
+        self.on_frame = len(seen.photos.items)
+        return Situation(
+            candidates=self.candidates,
+            listing_problems=[listing.problem for listing in self.listings if listing.problem is not None],
+            photos=seen.photos,
+            playlists=seen.playlists,
+            playlist_limit=self.frame.capabilities.playlist_limit,
+            storage_full=self.transferred.storage_full,
+        )
+
+    async def _publish(self, seen: _Seen) -> bool:
+        """Make the playlists right; return whether deleting may follow."""
+        name = self.album_rule.rule.playlist_name
+        if len(seen.playlists) > 1:
+            self.notices.append(
+                f"{len(seen.playlists)} playlists are named {name}; all are kept in step."
+                " Remove by hand the ones that no frame shows."
+            )
+        if self.plan.overflow:
+            self.notices.append(
+                f"The playlist {name} has room for {len(self.plan.shown)} photos;"
+                f" the {self.plan.overflow} oldest are not shown."
+            )
+        self.in_playlist = len(seen.playlists[0].items) if seen.playlists else 0
+        published = True
+        for edit in self.plan.edits:
+            result = await publish(
+                self.frame,
+                self.album_rule.name,
+                name,
+                edit,
+                self.plan.shown,
+                strangers_go=seen.photos.complete,
+                emit=self.tools.emit,
+            )
+            if result.created:
+                self.notices.append(
+                    f"The playlist {name} is new. Assign it to a frame once by hand;"
+                    f" {self.frame.capabilities.title} shows it there from then on."
+                )
+            if result.failure is not None:
+                self.failures.append(result.failure)
+                published = False
+            else:
+                self.in_playlist = result.count
+        return published
+
+    async def _delete(self, seen: _Seen) -> None:
+        if not self.plan.deletes:
+            return
+        result = await delete(
+            self.frame,
+            self.album_rule.name,
+            seen.album,
+            self.plan.deletes,
+            emit=self.tools.emit,
+            stopping=self.stopping,
+        )
+        self.deleted = result.deleted
+        self.on_frame = len(seen.photos.items) - result.deleted
+        self.failures += result.failures
+
+    # --- report ---------------------------------------------------------------------------------------
+
+    def report(self, duration_s: float) -> CycleReport:
+        done = self.transferred
+        return CycleReport(
+            rule=self.album_rule.name,
+            outcome=self._outcome(),
+            dry_run=self.album_rule.dry_run,
+            duration_s=duration_s,
+            listed=len(self.candidates),
+            complete=bool(self.listings) and all(listing.complete for listing in self.listings),
+            skipped=Counter(candidate.skip for candidate in self.candidates if candidate.skip is not None),
+            downloaded=done.downloaded_count,
+            downloaded_bytes=done.downloaded_bytes,
+            uploaded=done.uploaded_count,
+            uploaded_bytes=done.uploaded_bytes,
+            already_there=done.already_there,
+            deleted=self.deleted,
+            on_frame=self.on_frame,
+            in_playlist=self.in_playlist,
+            overflow=self.plan.overflow,
+            hold=self.plan.hold,
+            failures=tuple(self.failures),
+            notices=tuple(self.notices),
+        )
+
+    def _outcome(self) -> CycleOutcome:
+        errors = [failure.error for failure in self.failures]
+        if any(isinstance(error, LoginNeeded) for error in errors):
+            return CycleOutcome.LOGIN_NEEDED
+        # An unusable item is reported once as a failure and then counted as skipped.
+        if errors:
+            return CycleOutcome.FAILED
+        if self.plan.hold is not None and self.plan.hold.needs_person:
+            return CycleOutcome.HELD
+        return CycleOutcome.STOPPED if self.stopping() else CycleOutcome.DONE

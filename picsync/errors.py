@@ -1,0 +1,143 @@
+"""Everything that can go wrong, as one tree.
+
+    PicsyncError
+    ├── ConfigError        picsync.yaml or the credentials file; carries every problem at once
+    ├── LoginNeeded        a service refuses who we are or what we may do; only a person can help
+    ├── TransientError     time may cure it: network trouble, 429, 5xx; already retried
+    ├── ProtocolError      a service answered something that picsync does not understand
+    ├── QuotaError         a service's storage or daily allowance is used up
+    ├── RefusedError       a service understood the request and said no (a 4xx that is none of the above)
+    │   └── NotFoundError  ... because the thing is not there, or not visible to us
+    ├── AmbiguousError     several albums answer to one name; picsync will not guess
+    ├── ItemError          one media item or photo cannot be used; the others go on
+    ├── CacheError         the cache cannot be read or written
+    └── SpoolError         the disk has no room for a file on its way to the frame
+
+The text of an error says what happened and to what; its `hint` says what to do next. Neither ever holds
+a secret: no URL query, header, token or body of a login.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Scope(StrEnum):
+    """How far an error reaches: what cannot go on because of it."""
+
+    ITEM = "item"
+    ALBUM = "album"
+    SERVICE = "service"
+    PROCESS = "process"
+
+
+class PicsyncError(Exception):
+    """Base of all errors that picsync raises on purpose; anything else that surfaces is a bug."""
+
+    scope: ClassVar[Scope] = Scope.ALBUM
+    transient: ClassVar[bool] = False
+    """Whether the same request may succeed later without a person doing anything."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file a person wrote."""
+
+    file: str
+    line: int | None
+    """1-based; None where the problem has no place, such as a missing key at the top."""
+    field: str
+    """Dotted path of the setting, e.g. `albums[0].sources`."""
+    message: str
+    """What is wrong and what to write instead."""
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+
+
+class ConfigError(PicsyncError):
+    """The configuration or the credentials cannot be used."""
+
+    scope = Scope.PROCESS
+
+    def __init__(self, problems: Sequence[Problem], *, hint: str = "") -> None:
+        super().__init__("\n".join(map(str, problems)), hint=hint)
+        self.problems = tuple(problems)
+
+
+class LoginNeeded(PicsyncError):  # noqa: N818 - reads as what it is
+    """The service wants a person: wrong password, revoked token, missing scope. Not retried."""
+
+    scope = Scope.SERVICE
+
+
+class TransientError(PicsyncError):
+    """Network trouble or a service in trouble, after the retries that were due."""
+
+    transient = True
+
+
+class ProtocolError(PicsyncError):
+    """An answer of a kind that the service was never seen to give; nothing is concluded from it."""
+
+    transient = True
+
+
+class QuotaError(PicsyncError):
+    """An allowance is used up: storage, requests of the day."""
+
+    scope = Scope.SERVICE
+
+
+class RefusedError(PicsyncError):
+    """The service understood the request and refused it; repeating it would be refused again."""
+
+    def __init__(self, message: str, *, status: int, excerpt: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.excerpt = excerpt
+        """First characters of the answer, for the code that knows this service's refusals."""
+
+
+class NotFoundError(RefusedError):
+    """The thing asked for does not exist, or this account may not see it."""
+
+
+class AmbiguousError(PicsyncError):
+    """Several albums or playlists have the name of the rule's."""
+
+
+class ItemError(PicsyncError):
+    """One media item failed."""
+
+    scope = Scope.ITEM
+
+    def __init__(self, message: str, *, unusable: bool = False, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.unusable = unusable
+        """True if trying again soon is pointless: the bytes themselves are what is wrong."""
+
+
+class CacheError(PicsyncError):
+    """The cache file cannot be opened, read or written."""
+
+    scope = Scope.PROCESS
+
+
+class SpoolError(PicsyncError):
+    """A file on its way from source to frame cannot be written to the local disk."""
+
+    scope = Scope.PROCESS

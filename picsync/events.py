@@ -1,0 +1,214 @@
+"""What happened, as values: emitted once, read by the log, the progress bars and the metrics.
+
+`action` is a stable word for machines; no field ever holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, TypeAlias
+
+from picsync.errors import PicsyncError
+from picsync.model import Listing
+from picsync.plan import Hold, Plan, Skip, Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+    action: ClassVar[str]
+
+
+Emit: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled(Event):
+    """A request failed for a reason that may pass, and will be repeated."""
+
+    action = "retry_scheduled"
+    service: str
+    operation: str
+    wait_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn(Event):
+    """A service has accepted our credentials; again, if a session had ended."""
+
+    action = "logged_in"
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListingProgress(Event):
+    """Some more of an album has been listed."""
+
+    action = "listing_progress"
+    service: str
+    album: str
+    count: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CycleStarted(Event):
+    """A pass over an album rule has begun."""
+
+    action = "cycle_started"
+    rule: str
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Event):
+    """A source album has been listed, completely or not."""
+
+    action = "listed"
+    rule: str
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class TransfersPlanned(Event):
+    """The first stroke of the plan: what will travel."""
+
+    action = "transfers_planned"
+    rule: str
+    transfers: tuple[Transfer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDownloaded(Event):
+    """An original has arrived."""
+
+    action = "item_downloaded"
+    rule: str
+    filename: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemUploaded(Event):
+    """The frame's service has confirmed a photo; `size_bytes` is 0 where it had it already."""
+
+    action = "item_uploaded"
+    rule: str
+    filename: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFailed(Event):
+    """One media item or photo could not be dealt with; the others go on."""
+
+    action = "item_failed"
+    rule: str
+    filename: str
+    error: PicsyncError
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesPlanned(Event):
+    """The second stroke of the plan: the playlist's content and the deletes."""
+
+    action = "changes_planned"
+    rule: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistCreated(Event):
+    """A playlist is new, and a person has to assign it to a frame once."""
+
+    action = "playlist_created"
+    rule: str
+    playlist: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published(Event):
+    """The playlist was changed and read back."""
+
+    action = "published"
+    rule: str
+    playlist: str
+    added: int
+    removed: int
+    count: int
+    """Entries that the playlist now holds, as the service says."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDeleted(Event):
+    """A photo has left the frame album."""
+
+    action = "photo_deleted"
+    rule: str
+    filename: str
+
+
+class CycleOutcome(StrEnum):
+    """How a cycle ended; the worst that applies."""
+
+    DONE = "done"
+    HELD = "held"
+    FAILED = "failed"
+    REFUSED = "refused"
+    LOGIN_NEEDED = "login_needed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that did not work out: what it was about, and the error."""
+
+    subject: str
+    error: PicsyncError
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """What one cycle of one album rule did; log line, table, metrics and exit code are views of it."""
+
+    rule: str
+    outcome: CycleOutcome
+    dry_run: bool = False
+    duration_s: float = 0.0
+    listed: int = 0
+    """Media items listed, each once."""
+    complete: bool = True
+    """Whether every listing was complete."""
+    skipped: Mapping[Skip, int] = field(default_factory=dict)
+    downloaded: int = 0
+    downloaded_bytes: int = 0
+    uploaded: int = 0
+    uploaded_bytes: int = 0
+    already_there: int = 0
+    """Items whose content the frame turned out to hold once it was known."""
+    deleted: int = 0
+    on_frame: int | None = None
+    """Photos in the frame album at the end; None if it could not be read."""
+    in_playlist: int | None = None
+    overflow: int = 0
+    hold: Hold | None = None
+    failures: tuple[Failure, ...] = ()
+    notices: tuple[str, ...] = ()
+    """What a person should know although nothing failed."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written to the frame."""
+        return bool(self.uploaded or self.deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleFinished(Event):
+    """A pass over an album rule has ended."""
+
+    action = "cycle_finished"
+    report: CycleReport

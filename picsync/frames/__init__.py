@@ -1,0 +1,1 @@
+"""Photo frames' services, each behind the port in `base`."""

@@ -1,0 +1,166 @@
+"""The one way bytes travel by httpx: limits, timeouts, translation of failures, no secrets in words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import httpx
+
+from picsync.errors import ProtocolError
+from picsync.http.retry import (
+    EXCERPT_CHARACTERS,
+    Answer,
+    NoAnswer,
+    Operation,
+    Retrier,
+    WireError,
+    parse_retry_after,
+)
+
+T = TypeVar("T")
+
+TIMEOUT = httpx.Timeout(60.0, connect=15.0, pool=None)
+"""Seconds without a byte before a request is given up. Waiting for a free connection is not trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Where the services are: at their own names, or all below one emulator's URL."""
+
+    emulator: str | None = None
+    """URL without trailing slash; every host H is then found at `<emulator>/H`."""
+
+    def url(self, host: str) -> str:
+        """Return the URL prefix, without trailing slash, at which `host` is reached."""
+        return f"{self.emulator}/{host}" if self.emulator else f"https://{host}"
+
+
+def no_answer(error: httpx.TransportError) -> NoAnswer:
+    """Translate the transport's failures; whether the request was sent decides if it may be repeated."""
+    match error:
+        case httpx.ConnectTimeout():
+            return NoAnswer("no connection in time", sent=False)
+        case httpx.ConnectError() | httpx.ProxyError():
+            return NoAnswer("no connection to the service", sent=False)
+        case httpx.PoolTimeout():
+            return NoAnswer("no free connection", sent=False)
+        case httpx.UnsupportedProtocol() | httpx.LocalProtocolError():
+            return NoAnswer(f"the request could not be put on the wire ({type(error).__name__})", sent=False)
+        case httpx.TimeoutException():
+            return NoAnswer("no answer in time", sent=True)
+        case _:
+            return NoAnswer(f"the connection broke off ({type(error).__name__})", sent=True)
+
+
+class HttpClient:
+    """An httpx client whose every request is an Operation under the retry policy."""
+
+    def __init__(
+        self,
+        retrier: Retrier,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_connections: int = 16,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> None:
+        self._retrier = retrier
+        self._client = httpx.AsyncClient(
+            headers=headers,
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+        )
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """The cookies that the services have set; sent back by the rules of their domain and path."""
+        return self._client.cookies
+
+    async def request(
+        self, operation: Operation, method: str, url: str, read: Callable[[httpx.Response], T], **options: Any
+    ) -> T:
+        """Send a request, repeated as its operation allows, and return what `read` makes of a 2xx answer.
+
+        `options` are httpx's (params, data, json, headers, files, content). `read` raises ProtocolError for
+        an answer that makes no sense. Redirects are not followed: they come out as RefusedError. Raises
+        TransientError, RefusedError, NotFoundError, ProtocolError.
+        """
+
+        async def attempt() -> T:
+            with translated(operation):
+                response = await self._client.request(method, url, **options)
+            if not response.is_success:
+                raise WireError(_answer(response))
+            return read(response)
+
+        return await self._retrier.run(operation, attempt)
+
+    async def download(
+        self,
+        operation: Operation,
+        url: str,
+        consume: Callable[[httpx.Response], Awaitable[None]],
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """GET `url`, redirects followed, and let `consume` read the streamed 2xx answer.
+
+        `consume` runs once per attempt and starts over each time. Raises as `request` does.
+        """
+
+        async def attempt() -> None:
+            async with self._stream(operation, url, headers) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise WireError(_answer(response))
+                await consume(response)
+
+        await self._retrier.run(operation, attempt)
+
+    @asynccontextmanager
+    async def _stream(
+        self, operation: Operation, url: str, headers: Mapping[str, str] | None
+    ) -> AsyncIterator[httpx.Response]:
+        with translated(operation):
+            async with self._client.stream("GET", url, headers=headers, follow_redirects=True) as response:
+                yield response
+
+    async def aclose(self) -> None:
+        """Close all connections; safe to call twice."""
+        await self._client.aclose()
+
+
+class translated:  # noqa: N801 - used as a statement
+    """Context in which httpx's exceptions become WireError, or ProtocolError for an answer past reading."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        match error:
+            case httpx.TransportError():
+                raise WireError(no_answer(error)) from error
+            case httpx.DecodingError() | httpx.TooManyRedirects() | httpx.InvalidURL():
+                raise ProtocolError(
+                    f"{self._operation}: unusable answer ({type(error).__name__})."
+                ) from error
+
+
+def read_json(operation: Operation, response: httpx.Response) -> Any:
+    """Return the JSON of an answer; raises ProtocolError, naming what came instead."""
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as error:
+        came = response.headers.get("content-type", "no content type").split(";")[0]
+        raise ProtocolError(f"{operation}: JSON was due, but {came} came and cannot be read.") from error
+
+
+def _answer(response: httpx.Response) -> Answer:
+    retry_after_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+    return Answer(response.status_code, retry_after_s, response.text[:EXCERPT_CHARACTERS])

@@ -1,0 +1,208 @@
+"""The one retry policy: which answers are asked for again, when, and what is raised in the end.
+
+`judge` is the whole decision, a pure function of the operation and what came back. `Retrier` only carries
+it out. A request is repeated when nothing can have happened (it was never sent, or the service said 429)
+or when repeating it is safe (`Operation.repeatable`). Anything else surfaces as TransientError at once, and
+the caller looks up what became of it before writing again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from picsync.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError, TransientError
+from picsync.events import Emit, RetryScheduled
+
+T = TypeVar("T")
+
+RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers that time may change; 429 besides says that nothing was done (RFC 6585)."""
+
+EXCERPT_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One kind of request to a service, by name; what logs, metrics and fault tests speak of."""
+
+    service: str
+    """The service's name in messages to people."""
+    name: str
+    """What the request does, e.g. `list_albums`."""
+    repeatable: bool = True
+    """Whether sending it twice ends as sending it once would."""
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.name.replace('_', ' ')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, as far as the policy cares."""
+
+    status: int
+    retry_after_s: float | None = None
+    excerpt: str = ""
+    """First characters of the body; only of answers that hold no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """A request that got no whole answer."""
+
+    reason: str
+    """In words, without URL: "connection refused", "no answer within 60 s"."""
+    sent: bool
+    """False only if the service surely never saw the request."""
+
+
+class WireError(Exception):
+    """What an attempt raises instead of returning: the answer, or the lack of one, to be judged."""
+
+    def __init__(self, result: Answer | NoAnswer) -> None:
+        super().__init__(str(result))
+        self.result = result
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Ask again, not before `after_s` seconds if given; once attempts run out, raise `error`."""
+
+    error: PicsyncError
+    after_s: float | None = None
+
+
+def judge(operation: Operation, result: Answer | NoAnswer) -> Again | PicsyncError:
+    """Decide what an unsuccessful request means: repeat it, or raise the returned error."""
+    if isinstance(result, NoAnswer):
+        lost = TransientError(f"{operation}: {result.reason}.")
+        return Again(lost) if operation.repeatable or not result.sent else lost
+    status = result.status
+    if status in RETRIED_STATUSES or status >= 500:
+        again_in_s = result.retry_after_s
+        passing = TransientError(f"{operation}: the service answered {status}.", retry_after_s=again_in_s)
+        retriable = status in RETRIED_STATUSES and (operation.repeatable or status == 429)
+        return Again(passing, result.retry_after_s) if retriable else passing
+    kind = NotFoundError if status in (404, 410) else RefusedError
+    return kind(f"{operation}: the service refused ({status}).", status=status, excerpt=result.excerpt)
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks for (RFC 9110: seconds, or a date), or None."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(int(value.strip())))
+    except ValueError:
+        pass
+    try:
+        at = parsedate_to_datetime(value)
+        return max(0.0, (at - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how patiently one request is repeated."""
+
+    attempts: int = 5
+    first_wait_s: float = 1.0
+    max_wait_s: float = 60.0
+    budget_s: float = 180.0
+    """Most seconds spent waiting for one request; a Retry-After beyond it is left to the next cycle."""
+    rate_limited_wait_s: float = 0.0
+    """Least wait after a 429 that names no time (Google asks for 30 s)."""
+
+
+class _Again(Exception):  # noqa: N818 - private signal to tenacity
+    def __init__(self, verdict: Again, *, rate_limited: bool) -> None:
+        super().__init__()
+        self.verdict = verdict
+        self.rate_limited = rate_limited
+
+
+async def _sleep(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+class Retrier:
+    """Runs attempts under one policy, telling each repetition to the event stream."""
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        emit: Emit,
+        sleep: Callable[[float], Awaitable[None]] = _sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.policy = policy
+        self._emit = emit
+        self._sleep = sleep
+        self._jitter = jitter
+
+    async def run(self, operation: Operation, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Return what `attempt` returns, repeating it as the policy allows.
+
+        An attempt reports failure by WireError, or by ProtocolError for an answer that came whole but makes
+        no sense; that is repeated like a 5xx. Raises TransientError, RefusedError or ProtocolError.
+        """
+
+        async def judged() -> T:
+            try:
+                return await attempt()
+            except WireError as error:
+                verdict = judge(operation, error.result)
+                if isinstance(verdict, Again):
+                    limited = isinstance(error.result, Answer) and error.result.status == 429
+                    raise _Again(verdict, rate_limited=limited) from error
+                raise verdict from error
+            except ProtocolError as error:
+                if operation.repeatable:
+                    raise _Again(Again(error), rate_limited=False) from error
+                raise
+
+        retrying = AsyncRetrying(
+            sleep=self._sleep,
+            retry=retry_if_exception_type(_Again),
+            wait=self._wait_s,
+            stop=self._stop,
+            before_sleep=lambda state: self._announce(operation, state),
+            reraise=True,
+        )
+        try:
+            return await retrying(judged)
+        except _Again as exhausted:
+            raise exhausted.verdict.error from exhausted.__cause__
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        signal = _signal(state)
+        ceiling = min(self.policy.max_wait_s, self.policy.first_wait_s * 2.0 ** (state.attempt_number - 1))
+        backoff = ceiling * (0.5 + self._jitter() / 2)
+        if signal.verdict.after_s is not None:
+            return max(signal.verdict.after_s, backoff)
+        return max(backoff, self.policy.rate_limited_wait_s) if signal.rate_limited else backoff
+
+    def _stop(self, state: RetryCallState) -> bool:
+        wait_s: float = state.idle_for + state.upcoming_sleep
+        return state.attempt_number >= self.policy.attempts or wait_s > self.policy.budget_s
+
+    def _announce(self, operation: Operation, state: RetryCallState) -> None:
+        reason = _signal(state).verdict.error.message
+        self._emit(RetryScheduled(operation.service, operation.name, state.upcoming_sleep, reason))
+
+
+def _signal(state: RetryCallState) -> _Again:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, _Again):
+        raise TypeError("tenacity asked for a wait without a failed attempt")
+    return error

@@ -1,0 +1,166 @@
+"""The values that everything else speaks in: frozen, hashable, free of I/O.
+
+A *source* lists *media items*; a *frame* holds *photos*, each in one album, and shows *playlists*.
+The two sides meet in the *digest*: the content hash that the frame reports for the bytes it was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+_HEX = {"md5": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """The content hash of a photo's bytes; two photos with equal digests are one photo."""
+
+    algorithm: str
+    """`md5` or `sha256`, as the frame reports it."""
+    hex: str
+    """Lower-case hexadecimal, of the length that the algorithm gives."""
+
+    def __post_init__(self) -> None:
+        pattern = _HEX.get(self.algorithm)
+        if pattern is None or not pattern.fullmatch(self.hex):
+            raise ValueError(f"not a lower-case hexadecimal {self.algorithm} digest: {self.hex[:80]!r}")
+
+    @classmethod
+    def md5(cls, text: str) -> Self:
+        """Return the MD5 digest written in `text` (any case); raises ValueError for anything else."""
+        return cls("md5", text.strip().lower())
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hex}"
+
+
+class MediaKind(StrEnum):
+    """What a media item is. A motion photo is a photo."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaItem:
+    """A picture or video as a source lists it. Equal items are the same picture at the same source."""
+
+    source: str
+    """The source's kind, e.g. `googlephotos`; the namespace of `item_id`."""
+    item_id: str
+    """Permanent within the source, opaque."""
+    version: str = ""
+    """Changes when the content behind `item_id` does; empty where the source does not tell."""
+    kind: MediaKind = field(default=MediaKind.PHOTO, compare=False)
+    mime_type: str = field(default="", compare=False)
+    """As the source says, lower case without parameters; may contradict the bytes. Empty if unknown."""
+    filename: str = field(default="", compare=False)
+    """As the source says: not unique, any Unicode, possibly empty."""
+    taken_at: datetime | None = field(default=None, compare=False)
+    """Aware UTC; None where the source does not say."""
+    size_bytes: int | None = field(default=None, compare=False)
+    """Size of the original; None where the listing does not say."""
+    digest: Digest | None = field(default=None, compare=False)
+    """Content digest, for sources whose listing carries one."""
+    url: str = field(default="", compare=False, repr=False)
+    """Where the bytes are, for the source's own use. Often a bearer secret: never logged, never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAlbum:
+    """An album as a source lists it."""
+
+    album_id: str
+    title: str
+    item_count: int | None = None
+    """As the source claims; may lag behind its listing. None if it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one source album was seen to hold, with how far that can be trusted."""
+
+    source: str
+    album_id: str
+    items: tuple[MediaItem, ...] = ()
+    """In the source's order, each item once."""
+    problem: str | None = None
+    """Why the listing is incomplete, in words for a person; None if it is complete."""
+
+    @property
+    def complete(self) -> bool:
+        """True only if every page came and nothing contradicts them. Only then may anything be deleted."""
+        return self.problem is None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameAlbum:
+    """The album on the frame's side that an album rule keeps in step."""
+
+    album_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FramePhoto:
+    """A photo in a frame album."""
+
+    photo_id: str
+    """Unique at the frame's service."""
+    digest: Digest
+    filename: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """What a frame album was seen to hold, with how far that can be trusted."""
+
+    items: tuple[FramePhoto, ...] = ()
+    problem: str | None = None
+    """Why there may be more photos than `items`; None if this is all of them."""
+
+    @property
+    def complete(self) -> bool:
+        """True only if nothing contradicts the listing. Only then may a photo be taken for absent."""
+        return self.problem is None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistItem:
+    """One entry of a playlist; the same photo may have several."""
+
+    item_id: str
+    photo_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    """What a frame shows: an ordered list of references to photos."""
+
+    playlist_id: str
+    name: str
+    items: tuple[PlaylistItem, ...] = ()
+    assigned: bool | None = None
+    """Whether some frame shows it; None where the service does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """What is known about the bytes of a media item: their digest, or that no frame can use them.
+
+    It belongs to one `recipe`, the way the original is turned into what is sent (`original`: not at all).
+    """
+
+    source: str
+    item_id: str
+    version: str
+    recipe: str
+    digest: Digest | None
+    unusable: str | None = None
+    """Why the item cannot be shown, in words for a person; then `digest` may be None."""
+    recorded_at: datetime | None = None
+    """Aware UTC; None for mappings taken over from a cache that did not say."""

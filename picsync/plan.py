@@ -1,0 +1,330 @@
+"""Deciding what to do: pure functions from what is to what has to be done, in two strokes.
+
+The first stroke (`plan_transfers`) says which media items must travel. The second (`plan_changes`) is made
+after they have, from what the frame then reports: the playlist's content, and the photos to delete, or a
+Hold that says why none is deleted. Whatever the inputs, this holds:
+
+- *Knowledge*: nothing is deleted unless every listing is complete, every listed item's digest is known (or
+  the item is known to be unusable) and everything wanted is on the frame.
+- *Brake*: a plan that would empty an album, or delete more than a set share of it, is held.
+- *Never empty*: carried out in order, with any step failing, `steps` leaves a playlist that names photos
+  which exist, and never an empty one, unless nothing is to be shown.
+- *Minimal*: what is right stays untouched; equal digests are one photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from picsync.model import Digest, FramePhoto, MediaItem, Photos, Playlist, PlaylistItem
+
+BRAKE_COUNT = 10
+BRAKE_SHARE = 0.10
+"""More deletes than both of these at once are held unless the rule says otherwise: a person tidying an album
+removes a few pictures; hundreds at once are more often a failure than a wish."""
+
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLimit:
+    """What `maxDelete` allows one cycle to delete: a number of photos or a share of the album."""
+
+    count: int | None = None
+    share: float | None = None
+    """0 to 1; 1 allows even emptying the album."""
+
+    def allows(self, deletes: int, photos: int) -> bool:
+        """Whether `deletes` of `photos` may go at once."""
+        if self.share is not None:
+            return deletes <= self.share * photos
+        return self.count is not None and deletes <= self.count and deletes < photos
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an album rule asks for, as far as planning cares."""
+
+    name: str
+    """Name of the frame album."""
+    delete: bool = True
+    force_publish: bool = False
+    videos: bool = False
+    delete_limit: DeleteLimit | None = None
+    """None means the default brake."""
+    allow_deletes: bool = False
+    """Whether a person has said that this one cycle may delete whatever it finds due."""
+
+    @property
+    def playlist_name(self) -> str:
+        """Name of the playlist that shows the album."""
+        return f"ss_{self.name}"
+
+
+class Skip(StrEnum):
+    """Why a media item is not meant to be on the frame; the value reads after "skipped because"."""
+
+    VIDEO = "it is a video"
+    FORMAT = "the frame does not take this format"
+    UNUSABLE = "its content cannot be used"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A listed media item with what is known of its content."""
+
+    item: MediaItem
+    digest: Digest | None = None
+    skip: Skip | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A media item that must be downloaded, and uploaded unless the frame turns out to hold its content."""
+
+    item: MediaItem
+    digest: Digest | None
+    """None where only the download will tell."""
+
+
+class HoldReason(StrEnum):
+    """Why deletes are kept back."""
+
+    BRAKE = "brake"
+    """Too many at once; a person must allow it."""
+    LISTING = "listing"
+    """A listing is incomplete, so what is missing from it may still be wanted."""
+    UNKNOWN = "unknown"
+    """The content of some listed items is not known yet."""
+    UPLOADS = "uploads"
+    """Something wanted is not on the frame yet; showing less now would be worse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Deletes that are not carried out, and why."""
+
+    reason: HoldReason
+    photos: tuple[FramePhoto, ...]
+    message: str
+    """What is held and what lets it through, in words for a person."""
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether waiting cannot release it."""
+        return self.reason is HoldReason.BRAKE
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistEdit:
+    """What turns one playlist (None: to be created) into the one wanted."""
+
+    playlist: Playlist | None
+    add: tuple[FramePhoto, ...] = ()
+    remove: tuple[PlaylistItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The second stroke: everything that is left to do on the frame, in this order."""
+
+    edits: tuple[PlaylistEdit, ...] = ()
+    deletes: tuple[FramePhoto, ...] = ()
+    hold: Hold | None = None
+    shown: tuple[FramePhoto, ...] = ()
+    """What the playlist will hold, in order of the sources."""
+    overflow: int = 0
+    """Photos of the album that the playlist has no room for: the oldest ones."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.edits and not self.deletes
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the second stroke is decided from."""
+
+    candidates: Sequence[Candidate]
+    listing_problems: Sequence[str]
+    photos: Photos
+    playlists: Sequence[Playlist]
+    playlist_limit: int | None = None
+    storage_full: bool = False
+    """The frame has no room: then what is due may go although uploads failed, since that makes room."""
+
+
+def plan_transfers(candidates: Sequence[Candidate], photos: Photos) -> tuple[Transfer, ...]:
+    """Return the items that must travel: content unknown, or not on the frame; each known content once."""
+    there = {photo.digest for photo in photos.items}
+    transfers = []
+    for candidate in candidates:
+        if candidate.skip is not None or candidate.digest in there:
+            continue
+        if candidate.digest is not None:
+            there.add(candidate.digest)
+        transfers.append(Transfer(candidate.item, candidate.digest))
+    return tuple(transfers)
+
+
+def plan_changes(rule: Rule, now: Situation) -> Plan:
+    """Return what makes the playlist right and removes what is no longer wanted, or holds it back."""
+    wanted: dict[Digest, MediaItem] = {}
+    for candidate in now.candidates:
+        if candidate.digest is not None and candidate.skip is None:
+            wanted.setdefault(candidate.digest, candidate.item)
+    by_digest: dict[Digest, FramePhoto] = {}
+    surplus = []
+    for photo in now.photos.items:
+        if photo.digest in wanted and photo.digest not in by_digest:
+            by_digest[photo.digest] = photo
+        else:
+            surplus.append(photo)
+
+    hold = _hold(rule, now, wanted.keys() - by_digest.keys(), surplus) if rule.delete and surplus else None
+    deletes = tuple(surplus) if rule.delete and hold is None else ()
+    kept = () if deletes else tuple(surplus)
+
+    everything = [by_digest[digest] for digest in wanted if digest in by_digest] + list(kept)
+    shown = _newest(everything, wanted, now.playlist_limit)
+    return Plan(_edits(rule, now, shown), deletes, hold, shown, len(everything) - len(shown))
+
+
+def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[FramePhoto]) -> Hold | None:
+    count, total = len(surplus), len(now.photos.items)
+    photos = tuple(surplus)
+
+    def hold(reason: HoldReason, why: str) -> Hold:
+        return Hold(reason, photos, f"{_photos(count)} of {total} not deleted: {why}")
+
+    problems = [*now.listing_problems, *([now.photos.problem] if now.photos.problem else [])]
+    if problems:
+        return hold(
+            HoldReason.LISTING,
+            f"{' '.join(problems)} Nothing is deleted until the listing is complete again.",
+        )
+    unknown = sum(1 for candidate in now.candidates if candidate.digest is None and candidate.skip is None)
+    if unknown:
+        return hold(HoldReason.UNKNOWN, f"the content of {unknown} listed could not be read yet.")
+    if missing and not now.storage_full:
+        return hold(
+            HoldReason.UPLOADS,
+            f"{_photos(len(missing))} could not be uploaded yet, and the frame keeps what it has.",
+        )
+    if rule.allow_deletes or _within_limit(rule.delete_limit, count, total):
+        return None
+    if count == total:
+        why = (
+            "this would empty the album. If that is meant, run once with --allow-deletes,"
+            ' or set `maxDelete: "100%"` in the rule.'
+        )
+    else:
+        share = count / total
+        why = (
+            f"this is {share:.0%} of the album at once. If that is meant, run once with --allow-deletes,"
+            f" or set `maxDelete: {count}` in the rule."
+        )
+    return hold(HoldReason.BRAKE, why)
+
+
+def _within_limit(limit: DeleteLimit | None, deletes: int, photos: int) -> bool:
+    if limit is not None:
+        return limit.allows(deletes, photos)
+    return deletes < photos and (deletes <= BRAKE_COUNT or deletes <= BRAKE_SHARE * photos)
+
+
+def _newest(
+    photos: Sequence[FramePhoto], wanted: dict[Digest, MediaItem], limit: int | None
+) -> tuple[FramePhoto, ...]:
+    if limit is None or len(photos) <= limit:
+        return tuple(photos)
+
+    def taken_at(photo: FramePhoto) -> datetime:
+        item = wanted.get(photo.digest)
+        return (item.taken_at if item else None) or _LONG_AGO
+
+    chosen = {photo.photo_id for photo in sorted(photos, key=taken_at, reverse=True)[:limit]}
+    return tuple(photo for photo in photos if photo.photo_id in chosen)
+
+
+def _edits(rule: Rule, now: Situation, shown: Sequence[FramePhoto]) -> tuple[PlaylistEdit, ...]:
+    if not now.playlists:
+        return (PlaylistEdit(None, add=tuple(shown)),) if shown else ()
+    edits = (
+        plan_edit(playlist, shown, rewrite=rule.force_publish, strangers_go=now.photos.complete)
+        for playlist in now.playlists
+    )
+    return tuple(edit for edit in edits if edit.add or edit.remove)
+
+
+def plan_edit(
+    playlist: Playlist, shown: Sequence[FramePhoto], *, rewrite: bool = False, strangers_go: bool = True
+) -> PlaylistEdit:
+    """Return what makes `playlist` hold each of `shown` exactly once and, if `strangers_go`, nothing else.
+
+    With `rewrite` every entry is replaced, which also restores the order.
+    """
+    if rewrite and strangers_go:
+        return PlaylistEdit(playlist, tuple(shown), playlist.items)
+    wanted = {photo.photo_id for photo in shown}
+    present: set[str] = set()
+    remove = []
+    for item in playlist.items:
+        if item.photo_id in present or (strangers_go and item.photo_id not in wanted):
+            remove.append(item)
+        else:
+            present.add(item.photo_id)
+    return PlaylistEdit(playlist, tuple(p for p in shown if p.photo_id not in present), tuple(remove))
+
+
+@dataclass(frozen=True, slots=True)
+class AddItems:
+    """Append these photos, in order."""
+
+    photos: tuple[FramePhoto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveItems:
+    """Remove these entries."""
+
+    items: tuple[PlaylistItem, ...]
+
+
+Step: TypeAlias = AddItems | RemoveItems
+
+
+def steps(edit: PlaylistEdit, limit: int | None) -> Iterator[Step]:
+    """Yield an edit's steps: adding first, removing after; where a full playlist forces it, by turns.
+
+    The playlist never exceeds `limit` entries on the way and is never empty between steps, unless it was
+    or is to be.
+    """
+    size = len(edit.playlist.items) if edit.playlist else 0
+    add, remove = list(edit.add), list(edit.remove)
+    while add:
+        room = len(add) if limit is None else limit - size
+        if room <= 0:
+            # Most entries stay, so that the frame has something to show meanwhile.
+            out = remove[: min(len(add), max(1, size // 4), size - 1)]
+            if not out:
+                break
+            yield RemoveItems(tuple(out))
+            del remove[: len(out)]
+            size -= len(out)
+            continue
+        batch = add[:room]
+        yield AddItems(tuple(batch))
+        del add[: len(batch)]
+        size += len(batch)
+    if remove and not add:
+        yield RemoveItems(tuple(remove))
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count} photos"

@@ -1,0 +1,1 @@
+"""Places that photos come from, each behind the port in `base`."""

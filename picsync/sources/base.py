@@ -1,0 +1,64 @@
+"""The port through which picsync sees any place that photos come from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from picsync.model import Listing, MediaItem, SourceAlbum
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCapabilities:
+    """What the engine must know of a source; it asks for these, never for the source's name."""
+
+    kind: str
+    """The namespace of its item ids, and its key under `sources:` in picsync.yaml."""
+    title: str
+    """Its name in messages to people."""
+    videos: bool
+    """Whether `open` can deliver videos as such."""
+
+
+class Sink(Protocol):
+    """Where a source puts the bytes of an original; it hashes and counts them on the way."""
+
+    async def begin(self, size_bytes: int | None, mime_type: str) -> None:
+        """Forget what came so far and expect an original of that announced size (None if not said)."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes. Raises ProtocolError if they cannot be part of a picture or video."""
+
+
+class Source(Protocol):
+    """A place that photos come from. All methods may run concurrently.
+
+    Every method raises LoginNeeded where a person has to act, TransientError after retries were in vain,
+    and ProtocolError for an answer that makes no sense.
+    """
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """What this source can do; constant."""
+
+    def albums(self) -> AsyncIterator[SourceAlbum]:
+        """Yield all albums that can be seen, in the service's order, each once."""
+
+    async def list(self, album_id: str) -> Listing:
+        """List one album completely; what fails on the way makes the listing incomplete, not the call.
+
+        Only LoginNeeded is raised, since it concerns all albums alike. Items come in the album's order,
+        each id once. Repeating is always safe.
+        """
+
+    async def download(self, item: MediaItem, sink: Sink) -> None:
+        """Bring the original's bytes of a listed item into `sink`, whole.
+
+        Asks the service anew where a URL has expired; repeats, calling `begin` again, where the wire broke
+        off. Raises ItemError if the item has no bytes (`unusable` if that is not going to change), and
+        QuotaError when the day's allowance is used up. Whatever is raised, `sink` holds no whole original.
+        """
+
+    async def aclose(self) -> None:
+        """Release connections; safe to call twice."""

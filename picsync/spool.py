@@ -1,0 +1,161 @@
+"""Files on their way from a source to a frame: on disk, within a budget, hashed as they arrive.
+
+A spool file has no name in the file system, so that nothing is left behind however the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from picsync.errors import ItemError, ProtocolError, SpoolError
+from picsync.model import Digest
+
+DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
+"""Room for the originals in flight: some hundred photos, or one long video (a larger one travels alone)."""
+
+UNANNOUNCED_BYTES = 64 * 1024 * 1024
+"""Room set aside for an original whose size the source does not announce."""
+
+_TEXT_STARTS = (b"<", b"{", b"[", b")]}'")
+"""How an error page or message begins that came in place of a picture."""
+
+_HEAD_BYTES = 32
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF8", "image/gif"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"BM", "image/bmp"),
+)
+_FTYP_IMAGES = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+
+def sniff(head: bytes) -> str | None:
+    """Return the MIME type that a file's first bytes show, or None if they show no picture or video."""
+    for magic, mime_type in _MAGIC:
+        if head.startswith(magic):
+            return mime_type
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in _FTYP_IMAGES:
+            return "image/heic"
+        if brand in (b"avif", b"avis"):
+            return "image/avif"
+        return "video/quicktime" if brand == b"qt  " else "video/mp4"
+    return None
+
+
+class SpoolFile:
+    """One original on its way; the Sink that a source writes to."""
+
+    def __init__(self, file: BinaryIO, spool: Spool, algorithm: str) -> None:
+        self.file = file
+        self.size_bytes = 0
+        self._spool = spool
+        self._algorithm = algorithm
+        self._hash = hashlib.new(algorithm, usedforsecurity=False)
+        self._head = b""
+        self._reserved = 0
+
+    async def begin(self, size_bytes: int | None, mime_type: str) -> None:  # noqa: ARG002 - bytes tell better
+        """Forget what came so far and set room aside; waits until there is some."""
+        self.release()
+        wanted = UNANNOUNCED_BYTES if size_bytes is None else size_bytes
+        self._reserved = await self._spool.reserve(wanted)
+        self.file.seek(0)
+        self.file.truncate()
+        self.size_bytes = 0
+        self._hash = hashlib.new(self._algorithm, usedforsecurity=False)
+        self._head = b""
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes.
+
+        Raises ProtocolError if they are the beginning of a text, SpoolError if the disk is full.
+        """
+        if len(self._head) < _HEAD_BYTES:
+            self._head += chunk[: _HEAD_BYTES - len(self._head)]
+            if self._head.lstrip().startswith(_TEXT_STARTS):
+                raise ProtocolError("A text came where the bytes of a picture were due.")
+        try:
+            self.file.write(chunk)
+        except OSError as error:
+            raise _spool_error(error) from error
+        self._hash.update(chunk)
+        self.size_bytes += len(chunk)
+
+    def finish(self) -> tuple[Digest, str]:
+        """Return the digest and the MIME type of what came.
+
+        Raises ItemError, unusable, if it is neither a picture nor a video.
+        """
+        try:
+            self.file.flush()
+        except OSError as error:
+            raise _spool_error(error) from error
+        mime_type = sniff(self._head)
+        if mime_type is None:
+            what = "nothing" if self.size_bytes == 0 else "neither a picture nor a video"
+            raise ItemError(f"its content is {what}.", unusable=self.size_bytes > 0)
+        return Digest(self._algorithm, self._hash.hexdigest()), mime_type
+
+    def release(self) -> None:
+        """Give back the room set aside."""
+        self._spool.release(self._reserved)
+        self._reserved = 0
+
+
+class Spool:
+    """The room for files in flight."""
+
+    def __init__(self, folder: Path | None = None, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> None:
+        """Use `folder` (default: the system's place for temporary files) up to `budget_bytes`."""
+        self._folder = folder
+        self._budget_bytes = budget_bytes
+        self._used_bytes = 0
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def file(self, algorithm: str) -> AsyncIterator[SpoolFile]:
+        """Open a spool file that is gone, and its room free again, at the end of the context."""
+        try:
+            # Unbuffered: a full disk shows at the write that hits it, and no copy waits in memory.
+            raw = tempfile.TemporaryFile(dir=self._folder, prefix="picsync-", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise _spool_error(error) from error
+        with raw:
+            spooled = SpoolFile(raw, self, algorithm)
+            try:
+                yield spooled
+            finally:
+                spooled.release()
+
+    async def reserve(self, size_bytes: int) -> int:
+        """Wait until `size_bytes` fit, or nothing else is in flight; return what to release later."""
+        while self._used_bytes and self._used_bytes + size_bytes > self._budget_bytes:
+            self._freed.clear()
+            await self._freed.wait()
+        self._used_bytes += size_bytes
+        return size_bytes
+
+    def release(self, size_bytes: int) -> None:
+        """Give back what `reserve` returned."""
+        self._used_bytes -= size_bytes
+        self._freed.set()
+
+
+def _spool_error(error: OSError) -> SpoolError:
+    return SpoolError(
+        f"A photo on its way cannot be kept in the folder for temporary files: {error.strerror}.",
+        hint="Free some space there, or point TMPDIR to a disk with more room.",
+    )
