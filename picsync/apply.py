@@ -168,7 +168,7 @@ class Transferrer:
             self._result.downloaded_bytes += spooled.size_bytes
             self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
             self._result.digests[item] = digest
-            await self._record(item, digest, None)
+            await record(self._tools, item, digest)
             if not self._frame.capabilities.accepts(mime_type):
                 title = self._frame.capabilities.title
                 raise ItemError(f"its content is {mime_type}, which {title} does not take.", unusable=True)
@@ -178,6 +178,7 @@ class Transferrer:
     async def _upload(self, album: FrameAlbum, item: MediaItem, rendition: Rendition) -> None:
         if rendition.digest in self._there:
             self._result.already_there += 1
+            self._emit(ItemUploaded(self._rule, item.filename, 0))
             return
         # Claimed before the wait, so that equal content in flight goes up once.
         self._there.add(rendition.digest)
@@ -203,12 +204,6 @@ class Transferrer:
         if self._halted:
             raise self._halted
 
-    async def _record(self, item: MediaItem, digest: Digest | None, unusable: str | None) -> None:
-        mapping = DigestMapping(
-            item.source, item.item_id, item.version, recipe_of(item), digest, unusable, self._tools.now()
-        )
-        await self._tools.cache.record(mapping)
-
     async def _failed(self, item: MediaItem, error: PicsyncError) -> None:
         if error is self._halted:
             return
@@ -216,13 +211,45 @@ class Transferrer:
         self._result.failures.append(Failure(item.filename or item.item_id, error))
         if isinstance(error, ItemError) and error.unusable:
             self._result.unusable[item] = error.message
-            await self._record(item, self._result.digests.get(item), error.message)
+            await record(self._tools, item, self._result.digests.get(item), error.message)
         if error.scope is Scope.SERVICE:
             self._halted = error
         if error.transient:
             self._transient_failures += 1
             if self._transient_failures >= MAX_TRANSIENT_FAILURES:
                 self._halted = error
+
+
+async def learn(tools: Tools, items: Sequence[MediaItem], algorithm: str) -> TransferResult:
+    """Download the items whose digest the cache does not know, and record it; touches no frame."""
+    known = await tools.cache.lookup(items, recipe=recipe_of, algorithm=algorithm)
+    queue = iter([item for item in items if item not in known])
+    result = TransferResult()
+
+    async def work() -> None:
+        for item in queue:
+            try:
+                async with tools.spool.file(algorithm) as spooled:
+                    await tools.sources[item.source].download(item, spooled)
+                    digest, _ = spooled.finish()
+                    await record(tools, item, digest)
+            except PicsyncError as error:
+                if error.scope in (Scope.PROCESS, Scope.SERVICE):
+                    raise
+                result.failures.append(Failure(item.filename or item.item_id, error))
+            else:
+                result.digests[item] = digest
+
+    await together(*(work() for _ in range(tools.limits.downloads)))
+    return result
+
+
+async def record(tools: Tools, item: MediaItem, digest: Digest | None, unusable: str | None = None) -> None:
+    """Remember what is known of an item's bytes; durable when this returns."""
+    mapping = DigestMapping(
+        item.source, item.item_id, item.version, recipe_of(item), digest, unusable, tools.now()
+    )
+    await tools.cache.record(mapping)
 
 
 def _announcement(item: MediaItem, digest: Digest) -> Rendition:

@@ -103,6 +103,8 @@ class FrameAlbum:
 
     album_id: str
     name: str
+    photo_count: int | None = field(default=None, compare=False)
+    """As the service claims; may lag behind the listing. None if it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from picsync.cycle import AlbumRule
-from picsync.events import CycleOutcome, CycleReport
+from picsync.events import CycleReport
 
 GRACE_S = 25.0
 """Seconds for what is in flight to finish after a stop was asked for; inside Kubernetes' 30."""
@@ -22,7 +22,7 @@ RunCycle = Callable[[AlbumRule], Awaitable[CycleReport]]
 
 
 class Stop:
-    """Somebody's wish that the process should end: asked for once, it is awaited; twice, it is obeyed at once."""
+    """Somebody's wish that the process should end: asked for once, it waits; twice, it is obeyed at once."""
 
     def __init__(self, grace_s: float = GRACE_S) -> None:
         self._grace_s = grace_s
@@ -80,16 +80,3 @@ async def serve(
         reports = [await run_cycle(rule) for rule in rules if not stop()]
         if every is None or await stop.within(max(0.0, began + every.total_seconds() - loop.time())):
             return reports
-
-
-def worst(reports: Sequence[CycleReport]) -> CycleOutcome:
-    """Return the outcome that a person should hear of first."""
-    order = [
-        CycleOutcome.LOGIN_NEEDED,
-        CycleOutcome.FAILED,
-        CycleOutcome.HELD,
-        CycleOutcome.STOPPED,
-        CycleOutcome.DONE,
-    ]
-    found = {report.outcome for report in reports}
-    return next((outcome for outcome in order if outcome in found), CycleOutcome.DONE)

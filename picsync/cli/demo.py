@@ -1,0 +1,145 @@
+"""`picsync demo`: the real sync between emulated services, with the frame on a page."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from picsync.cli import logview
+from picsync.cli.listen import LISTEN, need_extra
+from picsync.cli.sync import SyncOptions, run_sync, send_to
+from picsync.cli.words import report_remarks, report_sentence
+from picsync.events import CycleFinished, Event
+
+if TYPE_CHECKING:
+    from picsync.emulators.world import World
+    from picsync.events import Emit
+
+ALBUM = "Family"
+EVERY = "2s"
+"""Between cycles: a new picture is on the frame before one has walked over to it."""
+
+
+@click.command()
+@click.option(
+    "--photos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The directory that plays the Google album. Default: sample photos.",
+)
+@click.option(
+    "--listen", type=LISTEN, default="127.0.0.1:0", metavar="HOST:PORT", help="Where to serve the page."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Say more: every download, every listing.")
+@click.pass_context
+def demo(ctx: click.Context, /, photos: Path | None, *, listen: tuple[str, int], verbose: bool) -> None:
+    """Show picsync at work, without any account, between emulated services on this machine.
+
+    A directory of pictures plays the Google album; a page shows the frame. Put a picture into the
+    directory, or take one out, and watch the frame. Ctrl-C ends it and removes what it made.
+    """
+    need_extra()
+    logview.set_up(verbose=verbose, terminal=sys.stderr.isatty())
+    with tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder, ExitStack() as stack:
+        readers: list[Emit] = [logview.LogView()]
+        if sys.stderr.isatty():
+            from picsync.cli.progress import ProgressBars
+
+            readers.append(stack.enter_context(ProgressBars()).show)
+        code = asyncio.run(_demo(Path(folder), photos, listen, readers))
+    click.echo("The demo has ended.", err=True)
+    ctx.exit(code)
+
+
+class Caption:
+    """The corner of the page: how the last cycle went."""
+
+    def __init__(self) -> None:
+        self._lines: tuple[str, ...] = ("The first cycle is running.",)
+
+    def read(self, event: Event) -> None:
+        """Take note of a cycle's end."""
+        if isinstance(event, CycleFinished):
+            at = datetime.now().astimezone()
+            self._lines = (
+                f"{at:%H:%M:%S}  {report_sentence(event.report)}",
+                *report_remarks(event.report),
+            )
+
+    def __call__(self) -> Sequence[str]:
+        """Return the lines to show."""
+        return self._lines
+
+
+async def _demo(folder: Path, photos: Path | None, listen: tuple[str, int], readers: Sequence[Emit]) -> int:
+    from picsync.config import load_config, load_credentials
+    from picsync.emulators.samples import write_samples
+    from picsync.emulators.world import World
+    from picsync.wiring import SOURCE_KINDS
+
+    caption = Caption()
+    if photos is None:
+        photos = folder / "photos"
+        click.echo("Painting sample photos ...", err=True)
+        await asyncio.to_thread(write_samples, photos)
+    world = World(caption=caption)
+    try:
+        await world.server.start(*listen)
+    except OSError as error:
+        raise click.UsageError(
+            f"--listen: {listen[0]}:{listen[1]} cannot be used: {error.strerror}"
+        ) from error
+    async with world:
+        config, credentials = _write_settings(folder, world, photos)
+        click.echo(f"The frame:     {world.server.url}/")
+        click.echo(f"Google album:  {photos.resolve()}  (put pictures in, take some out)")
+        click.echo(f"Configuration: {config}")
+        click.echo("Ctrl-C ends the demo.")
+        return await run_sync(
+            load_config(config, environ={}, source_kinds=SOURCE_KINDS),
+            load_credentials([credentials], {}),
+            SyncOptions(cache=str(folder / "picsync-metadata-cache.db")),
+            send_to([*readers, caption.read]),
+        )
+
+
+def _write_settings(folder: Path, world: World, photos: Path) -> tuple[Path, Path]:
+    """Write the two files that a person would have, leading to the emulated services."""
+    from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE
+
+    album = world.google.directory_album(photos, ALBUM)
+    login = world.google.issue_credentials([READ_SCOPE])
+    config = folder / "picsync.yaml"
+    config.write_text(
+        f"emulator: {world.server.url}\n"
+        "albums:\n"
+        f"- name: {ALBUM}\n"
+        "  sources:\n"
+        f"    googlephotos: [{album.album_id}]\n"
+        f"every: {EVERY}\n",
+        encoding="utf-8",
+    )
+    credentials = folder / ".picsync-credentials.yaml"
+    credentials.touch(mode=0o600)
+    credentials.write_text(
+        "nixplay:\n"
+        f"  username: {NIXPLAY_USER}\n"
+        f"  password: {NIXPLAY_PASSWORD}\n"
+        "googlephotos:\n"
+        "  api:\n"
+        f"    key: {login['client_id']}\n"
+        f"    secret: {login['client_secret']}\n"
+        "  access:\n"
+        f"    access_token: {login['access_token']}\n"
+        f"    refresh_token: {login['refresh_token']}\n"
+        f'    expiry: "{login["expiry"]}"\n',
+        encoding="utf-8",
+    )
+    return config, credentials

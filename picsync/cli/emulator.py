@@ -1,0 +1,108 @@
+"""`picsync emulator`: the emulated services on their own, for other people's clients and for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from picsync.cli.exits import Exit
+from picsync.cli.listen import LISTEN, need_extra
+
+if TYPE_CHECKING:
+    from picsync.emulators.world import World
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--listen",
+    type=LISTEN,
+    required=True,
+    metavar="HOST:PORT",
+    help="Where to serve; port 0 takes a free one.",
+)
+@click.option("--tls-cert", type=_FILE, help="Serve over TLS with this certificate (PEM).")
+@click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM).")
+@click.option(
+    "--photos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A directory that plays an album in Google Photos.",
+)
+@click.option(
+    "--era",
+    type=click.Choice(["legacy", "2025"]),
+    default="2025",
+    show_default=True,
+    help="Google's rules: before or since 31 March 2025.",
+)
+@click.pass_context
+def emulator(
+    ctx: click.Context,
+    /,
+    *,
+    listen: tuple[str, int],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    photos: Path | None,
+    era: str,
+) -> None:
+    """Serve Google Photos and Nixplay, emulated, on one port.
+
+    Clients reach a service by its own host name, or through a path prefix: http://HOST:PORT/api.nixplay.com/.
+    """
+    need_extra()
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together.")
+    context = None
+    if tls_cert is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(tls_cert, tls_key)
+        except (ssl.SSLError, OSError) as error:
+            raise click.UsageError(f"--tls-cert and --tls-key cannot be used together: {error}") from error
+    asyncio.run(_serve(listen, context, photos, era))
+    ctx.exit(Exit.DONE)
+
+
+async def _serve(
+    listen: tuple[str, int], context: ssl.SSLContext | None, photos: Path | None, era: str
+) -> None:
+    from picsync.emulators.google import GoogleOptions
+    from picsync.emulators.world import World
+
+    world = World(google=GoogleOptions(era=era), ssl_context=context)
+    try:
+        await world.server.start(*listen)
+    except OSError as error:
+        raise click.UsageError(
+            f"--listen: {listen[0]}:{listen[1]} cannot be used: {error.strerror}"
+        ) from error
+    async with world:
+        _introduce(world, photos, era)
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await stopped.wait()
+
+
+def _introduce(world: World, photos: Path | None, era: str) -> None:
+    """Print what a client needs to get in. None of it opens anything but this emulator."""
+    from picsync.emulators.world import LEGACY_SCOPE, NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE
+
+    login = world.google.issue_credentials([LEGACY_SCOPE if era == "legacy" else READ_SCOPE])
+    click.echo(f"Serving at {world.server.url}")
+    click.echo(f"Frame page: {world.server.url}/")
+    click.echo(f"Request log: {world.server.url}/_emulator/requests")
+    click.echo(f"Nixplay: user {NIXPLAY_USER}, password {NIXPLAY_PASSWORD}")
+    click.echo(f"Google: client ID {login['client_id']}, client secret {login['client_secret']}")
+    click.echo(f"Google: access token {login['access_token']}, refresh token {login['refresh_token']}")
+    if photos is not None:
+        album = world.google.directory_album(photos, photos.resolve().name)
+        click.echo(f"Google: album {album.album_id} is {photos.resolve()}")
+    click.echo("Ctrl-C ends it.")

@@ -1,0 +1,50 @@
+"""Exit codes, and how an error reaches a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+import click
+
+from picsync.errors import ConfigError, LoginNeeded, PicsyncError, Scope
+
+
+class Exit(IntEnum):
+    """What the process's exit code says; documented in doc/commands.md."""
+
+    DONE = 0
+    """Everything that was asked for is done."""
+    FAILED = 1
+    """Finished, but something failed, was held back or was refused; the messages say what."""
+    USAGE = 2
+    """The command line, the configuration or the credentials file is wrong; nothing was done."""
+    LOGIN_NEEDED = 3
+    """A service wants a person to log in."""
+    LOCAL = 4
+    """This machine is in the way: the cache cannot be used, or a disk is full."""
+    INTERRUPTED = 130
+    """Stopped by a signal before it was done."""
+
+
+def exit_for(error: PicsyncError) -> Exit:
+    """Return the exit code that an error leads to."""
+    if isinstance(error, ConfigError):
+        return Exit.USAGE
+    if isinstance(error, LoginNeeded):
+        return Exit.LOGIN_NEEDED
+    return Exit.LOCAL if error.scope is Scope.PROCESS else Exit.FAILED
+
+
+def worst(exits: Iterable[Exit]) -> Exit:
+    """Return the code that matters most: a login first, then this machine, then any failure."""
+    order = (Exit.INTERRUPTED, Exit.LOGIN_NEEDED, Exit.LOCAL, Exit.USAGE, Exit.FAILED)
+    found = set(exits)
+    return next((code for code in order if code in found), Exit.DONE)
+
+
+def show_error(error: PicsyncError) -> None:
+    """Print an error and its hint to stderr."""
+    click.echo(f"picsync: {error.message}", err=True)
+    if error.hint:
+        click.echo(error.hint, err=True)

@@ -1,0 +1,147 @@
+"""`picsync googlephotos`: logging in, and looking at what the account shows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from picsync.cli import logview
+from picsync.cli.exits import Exit
+from picsync.cli.output import json_option, print_json, print_table
+from picsync.cli.session import with_googlephotos
+from picsync.cli.sync import cache_option
+
+if TYPE_CHECKING:
+    from picsync.model import Listing, SourceAlbum
+    from picsync.sources.googlephotos.source import GooglePhotosSource
+
+
+@click.group()
+def googlephotos() -> None:
+    """Log in to Google Photos, and list what can be seen there."""
+    logview.set_up(verbose=False, terminal=sys.stderr.isatty())
+
+
+@googlephotos.command("list")
+@click.argument("album_id", required=False)
+@click.option("--shared", is_flag=True, help="List albums shared with the account instead.")
+@click.option(
+    "--update-cache", is_flag=True, help="Download what the cache does not know yet, and record its digest."
+)
+@cache_option
+@json_option
+@click.pass_context
+def list_albums(
+    ctx: click.Context,
+    /,
+    album_id: str | None,
+    *,
+    shared: bool,
+    update_cache: bool,
+    cache: str,
+    as_json: bool,
+) -> None:
+    """List the albums or, with the ID of one, its media items."""
+    if album_id is None:
+        if update_cache:
+            raise click.UsageError("--update-cache needs an ALBUM_ID.")
+        albums = with_googlephotos(lambda source: _albums(source, shared=shared))
+        if as_json:
+            print_json([{"id": a.album_id, "title": a.title, "item_count": a.item_count} for a in albums])
+        else:
+            print_table(
+                ["ITEMS", "ID", "TITLE"],
+                [("" if a.item_count is None else a.item_count, a.album_id, a.title) for a in albums],
+            )
+            if not albums:
+                click.echo(
+                    "Google shows no album. Since 31 March 2025 an app sees only albums that it made itself.",
+                    err=True,
+                )
+        return
+
+    async def look(source: GooglePhotosSource) -> tuple[Listing, int]:
+        listing = await source.list(album_id)
+        return listing, await _update(source, listing, cache) if update_cache else 0
+
+    listing, failed = with_googlephotos(look)
+    _print_items(listing, as_json=as_json)
+    if listing.problem is not None:
+        click.echo(f"The listing is incomplete: {listing.problem}", err=True)
+    ctx.exit(Exit.FAILED if failed or listing.problem is not None else Exit.DONE)
+
+
+async def _albums(source: GooglePhotosSource, *, shared: bool) -> list[SourceAlbum]:
+    return [album async for album in (source.shared_albums() if shared else source.albums())]
+
+
+def _print_items(listing: Listing, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": item.item_id,
+                    "filename": item.filename,
+                    "kind": item.kind.value,
+                    "mime_type": item.mime_type,
+                    "taken_at": item.taken_at,
+                }
+                for item in listing.items
+            ]
+        )
+        return
+    rows = [
+        (f"{item.taken_at:%Y-%m-%d %H:%M}" if item.taken_at else "", item.kind, item.filename, item.item_id)
+        for item in listing.items
+    ]
+    print_table(["TAKEN (UTC)", "KIND", "FILE NAME", "ID"], rows)
+
+
+async def _update(source: GooglePhotosSource, listing: Listing, cache: str) -> int:
+    """Record the digests that are missing; return how many items failed."""
+    from picsync.cache.store import Cache
+    from picsync.learn import learn_digests
+    from picsync.spool import Spool
+
+    store = await Cache.open(cache, notify=logview.note)
+    try:
+        learnt, failures = await learn_digests(source, listing.items, store, Spool(), algorithm="md5")
+    finally:
+        await store.aclose()
+    click.echo(f"The cache learnt {learnt} digests.", err=True)
+    for failure in failures:
+        click.echo(f"{failure.subject}: {failure.error}", err=True)
+    return len(failures)
+
+
+@googlephotos.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The credentials file to write to; its other sections stay. Default: the one in use.",
+)
+@click.option("--no-browser", is_flag=True, help="Only print the link; open it wherever you like.")
+def login(output: Path | None, *, no_browser: bool) -> None:
+    """Log in to Google Photos, and keep the login in the credentials file.
+
+    Works on a machine without a browser too: open the link anywhere, and paste the address of the page
+    that you end up on, even if it says that it cannot be reached.
+    """
+    from picsync.cli.session import credentials, hosts
+    from picsync.config import CREDENTIALS_PATHS, merge_google_login
+    from picsync.wiring import google_login_section
+
+    found = credentials()
+    client = found.require_google_client()
+    path = output or found.path or CREDENTIALS_PATHS[0]
+    section = google_login_section(client, hosts(), open_browser=not no_browser, say=_say)
+    merge_google_login(path, section)
+    click.echo(f"Logged in; {path} holds the login now.")
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)

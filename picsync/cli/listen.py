@@ -1,0 +1,33 @@
+"""What the commands that serve emulated services share."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import click
+
+
+class ListenType(click.ParamType[tuple[str, int]]):
+    """HOST:PORT on the command line; the port 0 lets the system choose."""
+
+    name = "host:port"
+
+    def convert(
+        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Return host and port."""
+        if isinstance(value, tuple):
+            return value
+        host, _, port = value.rpartition(":")
+        if not port.isascii() or not port.isdigit() or int(port) > 65535:
+            self.fail(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8080 or :8080.", param, ctx)
+        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - an absent host means all addresses
+
+
+LISTEN = ListenType()
+
+
+def need_extra() -> None:
+    """Raise a usage error that names the remedy, unless what the emulators need is installed."""
+    if find_spec("aiohttp") is None or find_spec("PIL") is None:
+        raise click.UsageError("This needs the emulated services. Install them: pip install 'picsync[demo]'")

@@ -1,0 +1,122 @@
+"""The event stream as log records: a sentence for people, `action` and fields for machines."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+
+from picsync.cli.words import counted, printable, report_remarks, report_sentence, size
+from picsync.events import (
+    ChangesPlanned,
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    CycleStarted,
+    Event,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    Listed,
+    LoggedIn,
+    PhotoDeleted,
+    PlaylistCreated,
+    Published,
+    RetryScheduled,
+    TransfersPlanned,
+)
+
+log = logging.getLogger("picsync")
+
+
+class _Stderr(logging.Handler):
+    """Writes lines to whatever stderr is at that moment, so that they appear above progress bars."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+def set_up(*, verbose: bool, terminal: bool) -> None:
+    """Send picsync's log records to stderr: bare sentences on a terminal, with time and level elsewhere."""
+    handler = _Stderr()
+    pattern = "%(message)s" if terminal else "%(asctime)s %(levelname)s %(action)s: %(message)s"
+    handler.setFormatter(logging.Formatter(pattern, defaults={"action": "note"}))
+    log.handlers = [handler]
+    log.propagate = False
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    # These write request lines, and so URLs that are secrets, at INFO.
+    for name in ("httpx", "httpcore", "googleapiclient", "google_auth_httplib2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def note(message: str) -> None:
+    """Log something that is no event of a cycle and that a person should know."""
+    log.warning(message)
+
+
+class LogView:
+    """Logs events; a cycle that ends just as the one before is worth no second line."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, list[str]] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Log an event, if it is one to log."""
+        if isinstance(event, CycleFinished):
+            self._finished(event, event.report)
+            return
+        entry = _entry(event)
+        if entry is not None:
+            level, message = entry
+            _write(level, event, message, getattr(event, "rule", None))
+
+    def _finished(self, event: Event, report: CycleReport) -> None:
+        remarks = list(report_remarks(report))
+        verdict = [report.outcome, str(report.on_frame), str(report.in_playlist), *remarks]
+        level = logging.INFO if report.outcome is CycleOutcome.DONE else logging.WARNING
+        if verdict == self._last.get(report.rule) and not report.changed:
+            level = logging.DEBUG
+        self._last[report.rule] = verdict
+        for message in (report_sentence(report), *remarks):
+            _write(level, event, message, report.rule)
+
+
+def _entry(event: Event) -> tuple[int, str] | None:  # noqa: C901 - one flat table
+    match event:
+        case CycleStarted(rule, dry_run):
+            return logging.DEBUG, f"Album {printable(rule)}: started{' (dry run)' if dry_run else ''}."
+        case Listed(_, listing):
+            found = counted(len(listing.items), "item")
+            return logging.DEBUG, f"Source album {listing.source} {printable(listing.album_id)}: {found}."
+        case TransfersPlanned(rule, transfers) if transfers:
+            return logging.INFO, f"Album {printable(rule)}: {counted(len(transfers), 'item')} to transfer."
+        case ItemDownloaded(_, filename, size_bytes):
+            return logging.DEBUG, f"Downloaded {printable(filename)} ({size(size_bytes)})."
+        case ItemUploaded(_, filename, 0):
+            return logging.DEBUG, f"{printable(filename)} is on the frame already."
+        case ItemUploaded(_, filename, size_bytes):
+            return logging.INFO, f"Uploaded {printable(filename)} ({size(size_bytes)})."
+        case ItemFailed(_, filename, error):
+            return logging.DEBUG, f"{printable(filename)}: {error}"
+        case ChangesPlanned(rule, plan) if plan.deletes:
+            return logging.INFO, f"Album {printable(rule)}: {counted(len(plan.deletes), 'photo')} to delete."
+        case PlaylistCreated(_, playlist):
+            return logging.INFO, f"Created playlist {printable(playlist)}."
+        case Published(_, playlist, added, removed, count):
+            done = f"{added:,} added, {removed:,} removed; it now holds {count:,}"
+            return logging.INFO, f"Published {printable(playlist)}: {done}."
+        case PhotoDeleted(_, filename):
+            return logging.INFO, f"Deleted {printable(filename)}."
+        case RetryScheduled(wait_s=wait_s, reason=reason):
+            return logging.WARNING, f"{reason} Trying again in {wait_s:.0f} s."
+        case LoggedIn(service):
+            return logging.DEBUG, f"Logged in to {service}."
+    return None
+
+
+def _write(level: int, event: Event, message: str, rule: str | None = None) -> None:
+    extra: dict[str, Any] = {"action": event.action}
+    if rule is not None:
+        extra["album"] = rule
+    log.log(level, message, extra=extra)

@@ -1,0 +1,53 @@
+"""The `picsync` command: its subcommands, and the way errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from picsync.cli.cache import cache
+from picsync.cli.completion import completion
+from picsync.cli.demo import demo
+from picsync.cli.emulator import emulator
+from picsync.cli.exits import Exit, exit_for, show_error
+from picsync.cli.googlephotos import googlephotos
+from picsync.cli.nixplay import nixplay
+from picsync.cli.sync import sync
+from picsync.errors import PicsyncError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="picsync", message="picsync %(version)s")
+def cli() -> None:
+    """Keep wifi photo frames in step with photo albums."""
+
+
+for command in (sync, demo, googlephotos, nixplay, cache, emulator, completion):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; return the exit code. Whatever is raised is a bug."""
+    try:
+        code = cli.main(arguments, prog_name="picsync", standalone_mode=False)
+        return code if isinstance(code, int) else Exit.DONE
+    except PicsyncError as error:
+        show_error(error)
+        return exit_for(error)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED

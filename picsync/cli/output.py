@@ -1,0 +1,34 @@
+"""Results on stdout: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from picsync.cli.words import printable
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON; instants as RFC 3339."""
+
+    def default(found: object) -> str:
+        if isinstance(found, datetime):
+            return found.isoformat()
+        raise TypeError(f"no JSON for {type(found).__name__}")
+
+    click.echo(json.dumps(value, default=default, indent=2, ensure_ascii=False))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows as wide as they are: nothing is cut off, so that ids can be copied."""
+    table = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
+    for row in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

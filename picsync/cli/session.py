@@ -1,0 +1,63 @@
+"""What the small commands share: the configuration's services, opened for one look."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from picsync.cli import logview
+
+if TYPE_CHECKING:
+    from picsync.config import Credentials
+    from picsync.frames.nixplay.frame import NixplayFrame
+    from picsync.http.client import Hosts
+    from picsync.sources.googlephotos.source import GooglePhotosSource
+
+T = TypeVar("T")
+
+
+def credentials() -> Credentials:
+    """Return the credentials from the usual places, saying aloud what is unsafe about them."""
+    from picsync.config import CREDENTIALS_PATHS, load_credentials
+
+    found = load_credentials(CREDENTIALS_PATHS, os.environ)
+    for warning in found.warnings:
+        logview.note(str(warning))
+    return found
+
+
+def hosts() -> Hosts:
+    """Return where the services are; PICSYNC_EMULATOR leads to an emulator, as `emulator:` does in a sync."""
+    from picsync.http.client import Hosts
+
+    return Hosts(os.environ.get("PICSYNC_EMULATOR", "").rstrip("/") or None)
+
+
+def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]]) -> T:
+    """Open the Nixplay account for one piece of work."""
+    from picsync.wiring import open_nixplay
+
+    async def run() -> T:
+        frame = open_nixplay(credentials(), hosts(), logview.LogView())
+        try:
+            return await work(frame)
+        finally:
+            await frame.aclose()
+
+    return asyncio.run(run())
+
+
+def with_googlephotos(work: Callable[[GooglePhotosSource], Awaitable[T]]) -> T:
+    """Open the Google Photos account for one piece of work."""
+    from picsync.wiring import open_googlephotos
+
+    async def run() -> T:
+        source = open_googlephotos(credentials(), hosts(), logview.LogView())
+        try:
+            return await work(source)
+        finally:
+            await source.aclose()
+
+    return asyncio.run(run())

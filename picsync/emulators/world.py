@@ -1,0 +1,68 @@
+"""All emulated services together, with the page of the frame: for the demo, the command and the tests."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from picsync.emulators.framepage import FramePage, ShownPhoto
+from picsync.emulators.google import GoogleOptions, GooglePhotos
+from picsync.emulators.nixplay import Nixplay, NixplayOptions
+from picsync.emulators.nixplay import Photo as NixplayPhoto
+from picsync.emulators.server import EmulatorServer
+
+NIXPLAY_USER = "grandma"
+NIXPLAY_PASSWORD = "emulated-password"  # noqa: S105 - opens nothing but the emulator
+
+READ_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"
+LEGACY_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly"
+
+
+class World:
+    """A Google account, a Nixplay account and one server for both; an async context manager."""
+
+    def __init__(
+        self,
+        *,
+        google: GoogleOptions | None = None,
+        nixplay: NixplayOptions | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        caption: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        self.google = GooglePhotos(google)
+        self.nixplay = Nixplay(nixplay)
+        self.nixplay.add_user(NIXPLAY_USER, NIXPLAY_PASSWORD)
+        self.page = FramePage(self._shown, caption, title="The frame on the sideboard")
+        self.nixplay.observers.append(lambda _nixplay, _operation: self.page.changed())
+        self.server = EmulatorServer(
+            [self.google, self.nixplay], ssl_context=ssl_context, pages=self.page.routes()
+        )
+
+    def _shown(self) -> list[ShownPhoto]:
+        """Return what a frame would show to which every playlist that picsync made is assigned."""
+        playlists = self.nixplay.account().playlists.values()
+        photos = [
+            photo
+            for playlist in playlists
+            if playlist.name.startswith("ss_")
+            for photo in self.nixplay.playlist_photos(playlist)
+        ]
+        return [ShownPhoto(str(photo.photo_id), _title(photo), photo.path) for photo in photos]
+
+    async def __aenter__(self) -> Self:
+        await self.server.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.page.close()
+        await self.server.close()
+        self.nixplay.close()
+
+
+def _title(photo: NixplayPhoto) -> str:
+    return Path(photo.filename).stem

@@ -1,0 +1,402 @@
+"""Whole cycles of one album rule against in-memory ports: what a user sees of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from picsync.cycle import AlbumRule
+from picsync.errors import ItemError, LoginNeeded, ProtocolError, QuotaError, RefusedError, TransientError
+from picsync.events import CycleOutcome, PlaylistCreated
+from picsync.model import MediaKind, PlaylistItem
+from picsync.plan import DeleteLimit, HoldReason, Skip
+from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest, jpeg
+
+MANY = tuple(f"p{n:02}" for n in range(30))
+
+
+async def test_first_cycle_creates_everything_and_says_what_is_left_to_do_by_hand(stage: Stage) -> None:
+    stage.put("one", "two", "three")
+    report = await stage.cycle()
+    stage.assert_synced("one", "two", "three")
+    assert report.outcome is CycleOutcome.DONE
+    assert (report.uploaded, report.on_frame, report.in_playlist) == (3, 3, 3)
+    assert "Assign it to a frame once" in " ".join(report.notices)
+    assert sum(isinstance(event, PlaylistCreated) for event in stage.events) == 1
+    await stage.assert_idle()
+
+
+async def test_a_new_photo_crosses_the_wire_once_each_way(stage: Stage) -> None:
+    stage.put("one")
+    await stage.cycle()
+    stage.put("two")
+    report = await stage.cycle()
+    assert stage.source.downloads == ["one", "two"]
+    assert (report.downloaded, report.uploaded) == (1, 1)
+    stage.assert_synced("one", "two")
+
+
+async def test_what_left_the_source_leaves_the_frame(stage: Stage) -> None:
+    stage.put(*MANY)
+    await stage.cycle()
+    stage.remove("p03", "p07")
+    report = await stage.cycle()
+    assert report.deleted == 2
+    stage.assert_synced(*(name for name in MANY if name not in {"p03", "p07"}))
+    await stage.assert_idle()
+
+
+async def test_delete_false_keeps_everything(stage: Stage) -> None:
+    stage.put("one", "two")
+    await stage.cycle()
+    stage.with_rule(delete=False)
+    stage.remove("one")
+    report = await stage.cycle()
+    assert report.hold is None
+    stage.assert_synced("one", "two")
+
+
+async def test_one_item_in_two_albums_and_equal_content_are_one_photo(stage: Stage) -> None:
+    stage.put("one")
+    stage.put("one", album="b")
+    stage.source.put("b", "copy", jpeg("one"), filename="copy.jpg")
+    stage.rule = replace(stage.rule, sources={"googlephotos": ["a", "b"]})
+    report = await stage.cycle()
+    assert report.uploaded == 1
+    stage.assert_synced("one")
+    await stage.assert_idle()
+
+
+@pytest.mark.parametrize("seen", [0, 2])
+async def test_an_incomplete_listing_never_deletes_but_adds(stage: Stage, seen: int) -> None:
+    stage.put("one", "two", "three")
+    await stage.cycle()
+    stage.put("new", album="b")
+    stage.rule = replace(stage.rule, sources={"googlephotos": ["a", "b"]})
+    stage.remove("one")
+    stage.source.listing_problem["a"] = "Page 2 never came."
+    stage.source.listed_until["a"] = seen
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert report.deleted == 0
+    assert report.hold is not None
+    assert report.hold.reason is HoldReason.LISTING
+    assert "Page 2 never came." in report.hold.message
+    assert {digest(jpeg(name)) for name in ("one", "two", "three", "new")} <= stage.frame.digests(ALBUM)
+
+
+async def test_emptying_an_album_is_held_until_allowed(stage: Stage) -> None:
+    stage.put("one", "two")
+    await stage.cycle()
+    stage.remove("one", "two")
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.HELD
+    assert report.hold is not None
+    assert "--allow-deletes" in report.hold.message
+    assert "100%" in report.hold.message
+    stage.assert_synced("one", "two")
+    stage.with_rule(allow_deletes=True)
+    stage.may_empty = True
+    report = await stage.cycle()
+    assert report.deleted == 2
+    stage.assert_synced()
+
+
+async def test_mass_deletes_are_held_while_additions_go_up(stage: Stage) -> None:
+    stage.put(*MANY)
+    await stage.cycle()
+    stage.remove(*MANY[:11])
+    stage.put("new")
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.HELD
+    assert report.hold is not None
+    assert "maxDelete: 11" in report.hold.message
+    stage.assert_synced(*MANY, "new")
+    stage.with_rule(delete_limit=DeleteLimit(count=11))
+    assert (await stage.cycle()).deleted == 11
+    stage.assert_synced(*MANY[11:], "new")
+
+
+async def test_a_rule_without_sources_is_refused_and_touches_nothing(stage: Stage) -> None:
+    stage.put("one")
+    await stage.cycle()
+    calls = len(stage.frame.calls)
+    stage.rule = AlbumRule(stage.rule.rule, sources={"googlephotos": []})
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert isinstance(report.failures[0].error, RefusedError)
+    assert "names no source" in str(report.failures[0].error)
+    assert len(stage.frame.calls) == calls
+    stage.assert_synced("one")
+
+
+async def test_videos_are_skipped_and_counted_unless_wanted(stage: Stage) -> None:
+    stage.put("one")
+    movie = b"\x00\x00\x00\x18ftypmp42" + b"m" * 40
+    stage.source.put("a", "movie", movie, filename="m.mp4", mime_type="video/mp4", kind=MediaKind.VIDEO)
+    report = await stage.cycle()
+    assert report.skipped == {Skip.VIDEO: 1}
+    stage.assert_synced("one")
+    stage.with_rule(videos=True)
+    await stage.cycle()
+    assert stage.frame.digests(ALBUM) == {digest(jpeg("one")), digest(movie)}
+    await stage.assert_idle()
+
+
+async def test_a_format_that_the_frame_does_not_take_is_not_even_downloaded(stage: Stage) -> None:
+    stage.source.put("a", "web", b"RIFF1234WEBP", filename="w.webp", mime_type="image/webp")
+    report = await stage.cycle()
+    assert report.skipped == {Skip.FORMAT: 1}
+    assert stage.source.downloads == []
+
+
+# --- convergence -------------------------------------------------------------------------------------
+
+
+async def test_an_album_that_is_there_but_empty_is_filled(stage: Stage) -> None:
+    stage.frame.add_album(ALBUM)
+    stage.put("one")
+    await stage.cycle()
+    stage.assert_synced("one")
+
+
+async def test_photos_that_are_not_in_the_playlist_are_published(stage: Stage) -> None:
+    stage.put("one", "two")
+    stage.frame.add_album(ALBUM)
+    stage.frame.put(ALBUM, jpeg("one"))
+    stage.frame.put(ALBUM, jpeg("two"))
+    report = await stage.cycle()
+    assert report.uploaded == 0
+    stage.assert_synced("one", "two")
+    await stage.assert_idle()
+
+
+async def test_an_emptied_playlist_and_one_with_duplicates_and_strangers_are_repaired(stage: Stage) -> None:
+    stage.put("one", "two")
+    await stage.cycle()
+    stage.frame.playlist_named(PLAYLIST).items.clear()
+    await stage.cycle()
+    stage.assert_synced("one", "two")
+    playlist = stage.frame.playlist_named(PLAYLIST)
+    playlist.items += [
+        PlaylistItem("again", playlist.items[0].photo_id),
+        PlaylistItem("strange", "nobody"),
+    ]
+    await stage.cycle()
+    stage.assert_synced("one", "two")
+    await stage.assert_idle()
+
+
+async def test_photos_put_there_by_hand_leave_like_any_other_that_is_in_no_source(stage: Stage) -> None:
+    stage.put(*MANY)
+    await stage.cycle()
+    stage.frame.put(ALBUM, jpeg("by hand"))
+    assert (await stage.cycle()).deleted == 1
+    stage.assert_synced(*MANY)
+
+
+async def test_force_publish_rewrites_without_a_moment_of_emptiness(stage: Stage) -> None:
+    stage.put("one", "two", "three")
+    await stage.cycle()
+    before = {item.item_id for item in stage.frame.playlist_named(PLAYLIST).items}
+    stage.with_rule(force_publish=True)
+    await stage.cycle()
+    stage.assert_synced("one", "two", "three")
+    assert not before & {item.item_id for item in stage.frame.playlist_named(PLAYLIST).items}
+
+
+async def test_every_playlist_of_the_name_is_kept_in_step(stage: Stage) -> None:
+    stage.put("one")
+    stage.frame.add_playlist(PLAYLIST)
+    stage.frame.add_playlist(PLAYLIST)
+    report = await stage.cycle()
+    assert [len(playlist.items) for playlist in stage.frame.playlist_list] == [1, 1]
+    assert "2 playlists are named" in " ".join(report.notices)
+
+
+async def test_more_photos_than_a_playlist_holds_shows_the_newest_and_says_so(stage: Stage) -> None:
+    stage.frame.capabilities = replace(stage.frame.capabilities, playlist_limit=20)
+    stage.put(*MANY)
+    report = await stage.cycle()
+    assert report.on_frame == 30
+    assert (report.in_playlist, report.overflow) == (20, 10)
+    assert "room for 20 photos" in " ".join(report.notices)
+    await stage.assert_idle()
+
+
+# --- trouble -----------------------------------------------------------------------------------------
+
+
+async def test_one_broken_download_fails_alone(stage: Stage) -> None:
+    stage.put("one", "two", "three")
+    stage.source.fail_downloads["two"] = 1
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert [failure.subject for failure in report.failures] == ["two.jpg"]
+    stage.assert_synced("one", "three")
+    await stage.cycle()
+    stage.assert_synced("one", "two", "three")
+    await stage.assert_idle()
+
+
+async def test_a_file_that_is_no_picture_is_reported_once_and_blocks_nothing(stage: Stage) -> None:
+    stage.put(*MANY)
+    stage.source.put("a", "odd", b"\x00\x01\x02 not a picture", filename="odd.jpg")
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert "neither a picture nor a video" in str(report.failures[0].error)
+    stage.remove("p00")
+    report = await stage.cycle()
+    assert report.deleted == 1
+    assert report.skipped == {Skip.UNUSABLE: 1}
+    stage.assert_synced(*MANY[1:])
+    await stage.assert_idle()
+
+
+async def test_html_in_place_of_a_picture_never_becomes_a_digest(stage: Stage) -> None:
+    stage.put("one")
+    stage.source.put("a", "two", b"<!DOCTYPE html><title>Sorry</title>", filename="two.jpg")
+    report = await stage.cycle()
+    assert isinstance(report.failures[0].error, ProtocolError)
+    stage.put("two")
+    await stage.cycle()
+    stage.assert_synced("one", "two")
+    await stage.assert_idle()
+
+
+async def test_failing_uploads_do_not_shrink_what_is_shown(stage: Stage) -> None:
+    stage.put(*MANY)
+    await stage.cycle()
+    stage.remove("p00")
+    stage.put("new")
+    stage.frame.fail["upload"] = [TransientError("S3 is away.")]
+    report = await stage.cycle()
+    assert report.hold is not None
+    assert report.hold.reason is HoldReason.UPLOADS
+    stage.assert_synced(*MANY)
+    await stage.cycle()
+    stage.assert_synced(*MANY[1:], "new")
+
+
+async def test_full_storage_stops_uploads_and_lets_deletes_make_room(stage: Stage) -> None:
+    stage.put(*MANY)
+    await stage.cycle()
+    stage.remove("p00")
+    stage.put("new1", "new2")
+    stage.frame.fail["upload"] = [QuotaError("No room."), QuotaError("No room.")]
+    report = await stage.cycle()
+    assert report.deleted == 1
+    await stage.cycle()
+    stage.assert_synced(*MANY[1:], "new1", "new2")
+
+
+async def test_a_login_that_needs_a_person_changes_nothing(stage: Stage) -> None:
+    stage.put("one", "two")
+    await stage.cycle()
+    stage.remove("one")
+    stage.frame.fail["photos"] = [LoginNeeded("Nixplay refused the password.")]
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.LOGIN_NEEDED
+    stage.assert_synced("one", "two")
+
+
+async def test_a_login_lost_while_uploading_ends_the_cycle(stage: Stage) -> None:
+    stage.put(*MANY)
+    stage.frame.fail["upload"] = [LoginNeeded("Session ended.")] * 30
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.LOGIN_NEEDED
+    assert len([call for call in stage.frame.calls if call[0] == "upload"]) <= 3
+
+
+async def test_a_service_in_trouble_is_not_asked_for_every_item(stage: Stage) -> None:
+    stage.put(*MANY)
+    stage.source.fail_downloads = dict.fromkeys(MANY, TransientError("503"))
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert 8 <= len(report.failures) < 20
+
+
+@pytest.mark.parametrize("lost", ["create_album", "create_playlist", "add_items", "upload"])
+async def test_a_lost_answer_doubles_nothing(stage: Stage, lost: str) -> None:
+    stage.put("one", "two")
+    stage.frame.fail_after[lost] = [TransientError("The answer was lost.")]
+    await stage.cycle()
+    await stage.cycle()
+    stage.assert_synced("one", "two")
+    assert len(stage.frame.album_list) == 1
+    assert len(stage.frame.playlist_list) == 1
+    await stage.assert_idle()
+
+
+async def test_a_playlist_listing_that_fails_makes_no_second_playlist(stage: Stage) -> None:
+    stage.put("one")
+    await stage.cycle()
+    stage.frame.fail["playlists"] = [TransientError("503")]
+    assert (await stage.cycle()).outcome is CycleOutcome.FAILED
+    assert len(stage.frame.playlist_list) == 1
+    stage.assert_synced("one")
+
+
+async def test_a_frame_listing_in_doubt_takes_nothing_from_the_playlist(stage: Stage) -> None:
+    stage.put("one", "two")
+    await stage.cycle()
+    stage.remove("one")
+    stage.frame.photos_problem = "Nixplay says 5 but lists 2."
+    report = await stage.cycle()
+    assert report.hold is not None
+    assert report.hold.reason is HoldReason.LISTING
+    stage.assert_synced("one", "two")
+
+
+async def test_publishing_that_fails_deletes_nothing(stage: Stage) -> None:
+    stage.put(*MANY)
+    await stage.cycle()
+    stage.remove("p00")
+    stage.frame.fail["remove_items"] = [TransientError("503")] * 3
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert digest(jpeg("p00")) in stage.frame.digests(ALBUM)
+    await stage.cycle()
+    stage.assert_synced(*MANY[1:])
+
+
+async def test_an_upload_refused_for_what_it_is_is_not_tried_again_at_once(stage: Stage) -> None:
+    stage.put("one", "two")
+    refusal = ItemError("Nixplay cannot read it.", unusable=True)
+    stage.frame.fail["upload"] = [refusal]
+    report = await stage.cycle()
+    assert len(report.failures) == 1
+    downloads = len(stage.source.downloads)
+    report = await stage.cycle()
+    assert report.skipped == {Skip.UNUSABLE: 1}
+    assert len(stage.source.downloads) == downloads
+
+
+# --- dry run -----------------------------------------------------------------------------------------
+
+
+async def test_a_dry_run_writes_nothing_and_predicts_the_result(stage: Stage) -> None:
+    stage.put("one", "two")
+    stage.rule = replace(stage.rule, dry_run=True)
+    report = await stage.cycle()
+    assert (report.uploaded, report.on_frame, report.in_playlist) == (2, 2, 2)
+    assert stage.frame.album_list == []
+    assert stage.frame.playlist_list == []
+    stage.rule = replace(stage.rule, dry_run=False)
+    await stage.cycle()
+    stage.assert_synced("one", "two")
+    stage.rule = replace(stage.rule, dry_run=True)
+    stage.remove("one", "two")
+    stage.put(*MANY)
+    report = await stage.cycle()
+    assert (report.uploaded, report.deleted, report.on_frame) == (30, 2, 30)
+    stage.assert_synced("one", "two")
+
+
+async def test_a_second_dry_run_downloads_nothing(stage: Stage) -> None:
+    stage.put("one", "two")
+    stage.rule = replace(stage.rule, dry_run=True)
+    await stage.cycle()
+    await stage.cycle()
+    assert stage.source.downloads == ["one", "two"]
