@@ -1,0 +1,1 @@
+"""The memory that saves work: which media item has which digest."""

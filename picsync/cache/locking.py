@@ -1,0 +1,52 @@
+"""One process per cache file: a lock that the operating system releases however the process ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from picsync.cache.sqlite import explain_os_error
+from picsync.errors import CacheError
+
+
+class CacheLock:
+    """Holds `<cache>.lock`. The file stays behind when released: removing it would let two processes in."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def acquire(cls, cache: Path, now: datetime) -> Self:
+        """Take the lock at once; raises CacheError, naming the holder, if it is taken."""
+        path = cache.with_name(cache.name + ".lock")
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(descriptor, 0)
+                since = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+                holder = f"process {os.getpid()} on host {socket.gethostname()} (since {since})"
+                os.pwrite(descriptor, os.fsencode(holder), 0)
+            except BlockingIOError:
+                holder = os.fsdecode(os.pread(descriptor, 500, 0)) or "another process"
+                os.close(descriptor)
+                raise CacheError(
+                    f"The cache {cache} is in use by {holder}.",
+                    hint="Stop that one first, or give this one a cache of its own.",
+                ) from None
+            except BaseException:
+                os.close(descriptor)
+                raise
+        except OSError as error:
+            raise explain_os_error(error, path) from error
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let the next process in; safe to call twice."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,1 @@
+"""Alembic's scripts; run by `picsync.cache.migrate`, there is no alembic.ini."""

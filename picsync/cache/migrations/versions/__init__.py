@@ -1,0 +1,1 @@
+"""One script per revision, written by hand; a released one never changes."""

@@ -1,0 +1,284 @@
+"""Everything that is true of SQLite only: pragmas, damage, setting files aside, its error codes.
+
+Whoever opens a file through `prepare` gets one that is fresh, the Go picsync's, or a sound cache. Anything
+else is renamed, never overwritten, unless it is evidently a database of another program.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from pathlib import Path
+from urllib.parse import quote_from_bytes
+
+import sqlalchemy as sa
+
+from picsync.cache import schema
+from picsync.errors import CacheError
+
+_GO_TABLES = {
+    "googlephotos": {"Id", "GooglephotosId", "Md5", "LastUpdated"},
+    "nixplay": {"Id", "NixplayId", "Md5"},
+}
+"""The tables of the Go picsync, with columns that tell them from others of these names."""
+
+_COMPANIONS = ("-wal", "-shm", "-journal")
+_SMALLEST_BYTES = 512
+"""SQLite's smallest page."""
+
+_SET_ASIDE_HINT = "Restart picsync: it sets the file aside and starts a new one."
+_SPACE_HINT = "Free some space there; nothing that was recorded before is lost."
+_ACCESS_HINT = "Let the user that picsync runs as write this file and its folder."
+_DISK_HINT = "Check the disk or volume and its mount."
+
+_ERRORS = {
+    sqlite3.SQLITE_BUSY: ("is locked by another program", "Close whatever else has this file open."),
+    sqlite3.SQLITE_LOCKED: ("is locked by another program", "Close whatever else has this file open."),
+    sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", _SPACE_HINT),
+    sqlite3.SQLITE_READONLY: ("is read-only", _ACCESS_HINT),
+    sqlite3.SQLITE_PERM: ("may not be opened", _ACCESS_HINT),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", _ACCESS_HINT),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written", _DISK_HINT),
+    sqlite3.SQLITE_PROTOCOL: ("cannot be locked", _DISK_HINT),
+    sqlite3.SQLITE_NOLFS: ("is too large for its file system", _DISK_HINT),
+    sqlite3.SQLITE_NOMEM: ("cannot be read: out of memory", "Give picsync more memory."),
+}
+"""Primary result codes that say something about the surroundings, not about the file's content."""
+
+
+class State(Enum):
+    """What a file was found to be."""
+
+    FRESH = auto()
+    GO = auto()
+    OURS = auto()
+    NEWER = auto()
+    DAMAGED = auto()
+    FOREIGN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a file is, and for people why so."""
+
+    state: State
+    detail: str = ""
+
+
+def connect(path: Path, *, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open the file with SQLite's `mode` (`ro`, `rw`, `rwc`); transactions begin by statement only."""
+    connection = sqlite3.connect(
+        f"file:{quote_from_bytes(os.fsencode(path))}?mode={mode}",
+        uri=True,
+        timeout=busy_timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    # A byte that has tipped over spoils its row, not every query that meets the row.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return connection
+
+
+def engine(path: Path, *, read_only: bool = False, busy_timeout_s: float) -> sa.Engine:
+    """Return an engine for the file whose transactions also cover changes of the schema."""
+
+    def creator() -> sqlite3.Connection:
+        connection = connect(path, mode="ro" if read_only else "rwc", busy_timeout_s=busy_timeout_s)
+        try:
+            if not read_only:
+                # Readers, such as a status command, do not stop the writer. Some network file systems
+                # cannot; SQLite then stays with what works there.
+                connection.execute("PRAGMA journal_mode = WAL").close()
+                # NORMAL would lose the last commits with the power; a commit has to be as good as its word,
+                # and one fsync is shared by all mappings of a batch.
+                connection.execute("PRAGMA synchronous = FULL").close()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    made = sa.create_engine("sqlite://", creator=creator, poolclass=sa.QueuePool, hide_parameters=True)
+
+    @sa.event.listens_for(made, "begin")
+    def begin(connection: sa.Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return made
+
+
+def prepare(path: Path, *, now: datetime, busy_timeout_s: float) -> str | None:
+    """Make sure that `path` can be opened and migrated, setting aside a damaged or newer file.
+
+    Call it holding the cache's lock. Returns what to tell people if a file was set aside; raises CacheError
+    if the file belongs to another program or its surroundings do not allow to use it.
+    """
+    finding = examine(path, mode="rw", busy_timeout_s=busy_timeout_s)
+    if finding.state is State.FOREIGN:
+        raise foreign(path, finding)
+    if finding.state not in (State.DAMAGED, State.NEWER):
+        return None
+    try:
+        moved = _set_aside(path, finding.state.name.lower(), now)
+    except OSError as error:
+        raise CacheError(
+            f"The cache {path} {finding.detail}, and it cannot be set aside: {error.strerror}.",
+            hint="Move it elsewhere, or give the cache another place.",
+        ) from error
+    return (
+        f"The cache {path} {finding.detail}. It was set aside as {moved}, and a new one is begun: photos will"
+        " be downloaded and hashed again. No photo on the frame is affected."
+    )
+
+
+def examine(path: Path, *, mode: str, busy_timeout_s: float) -> Finding:
+    """Find out what the file is without changing it; raises CacheError where that cannot be told."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return Finding(State.FRESH)
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    if size < _SMALLEST_BYTES:
+        # SQLite itself would take a file of one byte for an empty one.
+        return Finding(State.DAMAGED, "is no database") if size else Finding(State.FRESH)
+    try:
+        with closing(connect(path, mode=mode, busy_timeout_s=busy_timeout_s)) as connection:
+            finding = _examine(connection)
+            if mode == "rw" and finding.state in (State.GO, State.OURS):
+                # Rolled back. Raises if the file is read-only, which would else show at the first mapping.
+                connection.execute("BEGIN IMMEDIATE").close()
+                connection.execute("CREATE TABLE writable (yes)").close()
+            return finding
+    except sqlite3.Error as error:
+        if _primary_code(error) in _ERRORS:
+            raise explain(error, path) from error
+        return Finding(State.DAMAGED, f"is damaged or no database ({error})")
+    except UnicodeDecodeError:  # of SQLite's message, which quotes the file
+        return Finding(State.DAMAGED, "is damaged")
+
+
+def _examine(connection: sqlite3.Connection) -> Finding:
+    tables = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        if not name.startswith("sqlite_")
+    }
+    ours = schema.VERSION_TABLE in tables
+    if not ours and not all(_is_go(connection, name) for name in tables):
+        return Finding(State.FOREIGN, ", ".join(sorted(tables)[:5]))
+    # The thorough check, which compares indexes with tables: what a quick one misses could fail every cycle
+    # and survive every restart. It takes less than a second per million of photos.
+    (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        return Finding(State.DAMAGED, f"is damaged ({' '.join(str(verdict).split())})")
+    if not ours:
+        return Finding(State.GO if tables else State.FRESH)
+    # S608: the names are this module's own.
+    revisions = connection.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchall()  # noqa: S608
+    if len(revisions) != 1:
+        return Finding(State.DAMAGED, "is damaged (no single schema revision)")
+    ((revision,),) = revisions
+    if revision not in schema.REVISIONS:
+        return Finding(State.NEWER, f"was written by a newer picsync (schema revision {revision})")
+    if revision == schema.HEAD:
+        # Raises if the table or a column is missing.
+        names = ", ".join(column.name for column in schema.mapping.c)
+        connection.execute(f"SELECT {names} FROM {schema.mapping.name} LIMIT 0").close()  # noqa: S608
+    return Finding(State.OURS, str(revision))
+
+
+def _is_go(connection: sqlite3.Connection, table: str) -> bool:
+    expected = _GO_TABLES.get(table)
+    if expected is None:
+        return False
+    return expected <= {
+        name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    }
+
+
+def _set_aside(path: Path, why: str, now: datetime) -> Path:
+    """Rename the file and its companions to a name that is not taken; returns the file's new name."""
+    stem = f"{path.name}.{why}-{now:%Y%m%dT%H%M%SZ}"
+    number = 1
+    while any((target := path.with_name(stem + suffix)).exists() for suffix in ("", *_COMPANIONS)):
+        number += 1
+        stem = f"{path.name}.{why}-{now:%Y%m%dT%H%M%SZ}-{number}"
+    target = path.with_name(stem)
+    # The file goes first: SQLite ignores the companions of a file that is not there.
+    path.rename(target)
+    for suffix in _COMPANIONS:
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.rename(path.with_name(stem + suffix))
+    return target
+
+
+def foreign(path: Path, finding: Finding) -> CacheError:
+    """Return the error for a file that belongs to another program."""
+    return CacheError(
+        f"{path} is another program's database (it has the tables {finding.detail}); it was not touched.",
+        hint="Give the cache a file of its own.",
+    )
+
+
+def check_place(path: Path) -> None:
+    """Raise CacheError unless a cache file is or could be at `path`, as far as can be told by looking."""
+    try:
+        if not path.parent.is_dir():
+            raise CacheError(
+                f"The folder {path.parent} for the cache does not exist.",
+                hint="Create it or mount the volume there, or correct the cache's path.",
+            )
+        if path.is_dir():
+            raise CacheError(
+                f"The cache's path {path} is a folder.", hint=f"Name a file in it: {path / 'picsync.db'}"
+            )
+        if path.exists() and not path.is_file():
+            raise CacheError(f"The cache's path {path} is not a regular file.", hint="Name a file.")
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+
+
+def size_bytes(path: Path) -> int:
+    """Return the size of the file and its companions; 0 if there are none."""
+    total = 0
+    for suffix in ("", *_COMPANIONS):
+        try:
+            total += path.with_name(path.name + suffix).stat().st_size
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def explain(error: sqlite3.Error, path: Path) -> CacheError:
+    """Return what an error of SQLite means to people."""
+    code = _primary_code(error)
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return CacheError(f"The cache {path} is damaged ({error}).", hint=_SET_ASIDE_HINT)
+    if code in _ERRORS:
+        what, hint = _ERRORS[code]
+        return CacheError(f"The cache {path} {what} ({error}).", hint=hint)
+    return CacheError(
+        f"The cache {path} cannot be used ({error}).", hint="Move it away; picsync then starts a new one."
+    )
+
+
+def explain_os_error(error: OSError, path: Path) -> CacheError:
+    """Return what an error of the operating system about the cache's file means to people."""
+    hints = {errno.EACCES: _ACCESS_HINT, errno.EPERM: _ACCESS_HINT, errno.ENOSPC: _SPACE_HINT}
+    hints[errno.EDQUOT] = _SPACE_HINT
+    return CacheError(
+        f"The cache's file {path} cannot be used: {error.strerror}.",
+        hint=hints.get(error.errno or 0, _DISK_HINT),
+    )
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    # Errors that Python raises itself, such as for text that is not UTF-8, have no code.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

@@ -1,0 +1,91 @@
+"""What a cache holds, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from picsync.cache import schema, sqlite
+from picsync.cache.place import File, Place, explained, require_known, revision_of
+from picsync.errors import CacheError
+
+_c = schema.mapping.c
+_ENTRIES = (
+    sa.select(
+        _c.source,
+        sa.func.count(),
+        sa.func.count(_c.unusable),
+        sa.func.min(_c.recorded_at),
+        sa.func.max(_c.recorded_at),
+    )
+    .group_by(_c.source)
+    .order_by(_c.source)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """What a cache holds."""
+
+    location: str
+    """The file's path, or the URL without password and options."""
+    revision: str | None
+    """Of the schema; `0` is the Go picsync's file, None a cache that does not exist yet."""
+    entries: dict[str, int] = field(default_factory=dict)
+    """Mappings by source, the unusable ones included. Those of a Go picsync's file are not counted."""
+    unusable: int = 0
+    """How many of them say that an item cannot be shown."""
+    size_bytes: int | None = None
+    """Of all its files on disk; None for a database server."""
+    oldest_recorded_at: datetime | None = None
+    """Aware UTC, as `newest_recorded_at`; None if no mapping says when it was recorded."""
+    newest_recorded_at: datetime | None = None
+
+
+def read_status(place: Place, engine: sa.Engine) -> CacheStatus:
+    """Return the status of a cache that can be read through `engine`; raises CacheError."""
+    size_bytes = place.size_bytes()
+    with explained(place):
+        revision = revision_of(engine)
+        require_known(place, revision)
+        if revision is None:
+            return CacheStatus(str(place), None, size_bytes=size_bytes)
+        with engine.connect() as connection:
+            rows = connection.execute(_ENTRIES).all()
+    return CacheStatus(
+        str(place),
+        revision,
+        entries={source: count for source, count, *_ in rows},
+        unusable=sum(unusable for _, _, unusable, *_ in rows),
+        size_bytes=size_bytes,
+        oldest_recorded_at=min((at for *_, at, _ in rows if at is not None), default=None),
+        newest_recorded_at=max((at for *_, at in rows if at is not None), default=None),
+    )
+
+
+def inspect(place: Place, busy_timeout_s: float) -> CacheStatus:
+    """Return the status of a cache that another process may have open, changing nothing."""
+    if not isinstance(place, File):
+        engine = place.engine()
+    else:
+        sqlite.check_place(place.path)
+        finding = sqlite.examine(place.path, mode="ro", busy_timeout_s=busy_timeout_s)
+        match finding.state:
+            case sqlite.State.FRESH | sqlite.State.GO:
+                revision = "0" if finding.state is sqlite.State.GO else None
+                return CacheStatus(str(place), revision, size_bytes=place.size_bytes())
+            case sqlite.State.FOREIGN:
+                raise sqlite.foreign(place.path, finding)
+            case sqlite.State.DAMAGED | sqlite.State.NEWER:
+                raise CacheError(
+                    f"The cache {place} {finding.detail}.",
+                    hint="The next picsync that uses it sets it aside and starts a new one.",
+                )
+            case sqlite.State.OURS:
+                engine = sqlite.engine(place.path, read_only=True, busy_timeout_s=busy_timeout_s)
+    try:
+        return read_status(place, engine)
+    finally:
+        engine.dispose()

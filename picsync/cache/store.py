@@ -1,0 +1,211 @@
+"""The only door to the cache: which digest the bytes of a media item have.
+
+The cache is a memo: losing it costs time, never correctness. What it says it has recorded survives a crash of
+the process, of the machine and of the database connection. It is an SQLite file, which one process at a time
+may open, or a PostgreSQL database, which several may share.
+
+Importing this module loads SQLAlchemy, so import it only where a cache is about to be opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from picsync.cache import place, schema
+from picsync.cache.locking import CacheLock
+from picsync.cache.status import CacheStatus, inspect, read_status
+from picsync.model import Digest, Mapping, MediaItem
+
+_IDS_PER_QUERY = 500
+"""Below every database's limit on parameters (999 in old SQLite builds); more would not be faster."""
+_BUSY_TIMEOUT_S = 10.0
+"""How long to wait for another program's lock on the file; a backup or a look with a shell takes less."""
+
+_KEY = ("source", "item_id", "version", "recipe")
+_c = schema.mapping.c
+_LOOKUP = sa.select(_c.item_id, _c.version, _c.algorithm, _c.digest, _c.unusable, _c.recorded_at).where(
+    _c.source == sa.bindparam("source"),
+    _c.recipe == sa.bindparam("recipe"),
+    _c.item_id.in_(sa.bindparam("item_ids", expanding=True)),
+)
+_FORGET = sa.delete(schema.mapping).where(*(_c[name] == sa.bindparam(name) for name in _KEY))
+
+
+class Cache:
+    """An open cache. All methods may run concurrently; nothing blocks the event loop."""
+
+    def __init__(self, where: place.Place, engine: sa.Engine, lock: CacheLock | None) -> None:
+        self._place = where
+        self._engine = engine
+        self._lock = lock
+        self._pending: list[Mapping] = []
+        self._next_commit: asyncio.Task[None] | None = None
+        self._commits: set[asyncio.Task[None]] = set()
+        self._writing = asyncio.Lock()
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        location: str | Path,
+        *,
+        notify: Callable[[str], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        busy_timeout_s: float = _BUSY_TIMEOUT_S,
+    ) -> Self:
+        """Open the cache at a path or, if `location` contains `://`, a database URL; migrates in place.
+
+        A damaged file, and one of a newer picsync, is renamed and replaced by a new cache; `notify` gets the
+        message about it. Raises CacheError if there can be no cache at that place, or another process has it.
+        """
+        where = place.parse(location)
+        messages: list[str] = []
+        try:
+            engine, lock = await asyncio.to_thread(where.open, now(), busy_timeout_s, messages.append)
+        finally:
+            for message in messages:
+                notify(message)
+        return cls(where, engine, lock)
+
+    @classmethod
+    async def inspect(cls, location: str | Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> CacheStatus:
+        """Return the status of a cache that may be in use by another process, changing nothing.
+
+        Raises CacheError if there is something else at that place, or it is damaged or of a newer picsync.
+        """
+        return await asyncio.to_thread(inspect, place.parse(location), busy_timeout_s)
+
+    async def lookup(
+        self, items: Sequence[MediaItem], *, recipe: Callable[[MediaItem], str], algorithm: str
+    ) -> dict[MediaItem, Mapping]:
+        """Return what is known about items under the recipe that each is to be sent with.
+
+        Only digests of `algorithm` count as known, and whatever was recorded as unusable. Raises CacheError.
+        """
+        self._require_open()
+        wanted: dict[tuple[str, str], list[MediaItem]] = defaultdict(list)
+        for item in items:
+            wanted[item.source, recipe(item)].append(item)
+        return await asyncio.to_thread(self._lookup, wanted, algorithm)
+
+    async def record(self, mapping: Mapping) -> None:
+        """Store a mapping in place of an older one, with its own `recorded_at`; durable when this returns.
+
+        Calls that come while a transaction is being written share the next one. A caller that is cancelled
+        does not take its mapping back. Raises CacheError, to all callers of a transaction that failed.
+        """
+        self._require_open()
+        if mapping.digest is None and mapping.unusable is None:
+            raise ValueError("a mapping needs a digest or the reason why its item is unusable")
+        if mapping.recorded_at is not None and mapping.recorded_at.tzinfo is None:
+            raise ValueError("recorded_at must be aware")
+        self._pending.append(mapping)
+        if self._next_commit is None:
+            self._next_commit = asyncio.create_task(self._commit())
+            self._commits.add(self._next_commit)
+            self._next_commit.add_done_callback(self._committed)
+        await asyncio.shield(self._next_commit)
+
+    async def status(self) -> CacheStatus:
+        """Return what the cache holds; raises CacheError."""
+        self._require_open()
+        return await asyncio.to_thread(read_status, self._place, self._engine)
+
+    async def aclose(self) -> None:
+        """Finish what is being recorded and release the file; safe to call twice."""
+        self._closed = True
+        if self._commits:
+            # Their errors are for the callers of `record`.
+            await asyncio.wait(self._commits)
+        await asyncio.to_thread(self._engine.dispose)
+        if self._lock is not None:
+            self._lock.release()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the cache is closed")
+
+    async def _commit(self) -> None:
+        async with self._writing:
+            batch, self._pending, self._next_commit = self._pending, [], None
+            await asyncio.to_thread(self._write, batch)
+
+    def _committed(self, commit: asyncio.Task[None]) -> None:
+        self._commits.discard(commit)
+        if not commit.cancelled():
+            # Every caller may have been cancelled by now; then nobody is left to hear of an error.
+            commit.exception()
+
+    def _write(self, batch: Sequence[Mapping]) -> None:
+        by_key = {tuple(row[name] for name in _KEY): row for row in map(_row, batch)}  # the last one wins
+        # In order, so that processes that share the database do not wait for each other in a circle.
+        rows = [by_key[key] for key in sorted(by_key)]
+        with place.explained(self._place):
+            try:
+                self._replace(rows)
+            except sa.exc.IntegrityError:
+                # Another process that shares the database has just recorded the same item; it is there now.
+                self._replace(rows)
+
+    def _replace(self, rows: list[dict[str, Any]]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(_FORGET, [{name: row[name] for name in _KEY} for row in rows])
+            connection.execute(sa.insert(schema.mapping), rows)
+
+    def _lookup(
+        self, wanted: dict[tuple[str, str], list[MediaItem]], algorithm: str
+    ) -> dict[MediaItem, Mapping]:
+        found: dict[MediaItem, Mapping] = {}
+        with place.explained(self._place), self._engine.connect() as connection:
+            for (source, recipe), items in wanted.items():
+                for start in range(0, len(items), _IDS_PER_QUERY):
+                    chunk = items[start : start + _IDS_PER_QUERY]
+                    by_key = {(schema.key(item.item_id), schema.key(item.version)): item for item in chunk}
+                    parameters = {
+                        "source": schema.key(source),
+                        "recipe": schema.key(recipe),
+                        "item_ids": list({item_id for item_id, _ in by_key}),
+                    }
+                    for item_id, version, *content in connection.execute(_LOOKUP, parameters):
+                        item = by_key.get((item_id, version))
+                        if item and (mapping := _mapping(item, recipe, algorithm, *content)):
+                            found[item] = mapping
+        return found
+
+
+def _row(mapping: Mapping) -> dict[str, Any]:
+    digest = mapping.digest
+    return {name: schema.key(getattr(mapping, name)) for name in _KEY} | {
+        "algorithm": digest and digest.algorithm,
+        "digest": digest and digest.hex,
+        "unusable": None if mapping.unusable is None else schema.printable(mapping.unusable),
+        "recorded_at": mapping.recorded_at,
+    }
+
+
+def _mapping(
+    item: MediaItem,
+    recipe: str,
+    wanted: str,
+    algorithm: str | None,
+    hex_digest: str | None,
+    unusable: str | None,
+    recorded_at: datetime | None,
+) -> Mapping | None:
+    """Return what a row says, or None if it does not tell what is wanted."""
+    digest = None
+    if algorithm == wanted and hex_digest is not None:
+        # A row that makes no sense is as good as none.
+        with contextlib.suppress(ValueError):
+            digest = Digest(algorithm, hex_digest)
+    if digest is None and unusable is None:
+        return None
+    return Mapping(item.source, item.item_id, item.version, recipe, digest, unusable, recorded_at)

@@ -1,0 +1,86 @@
+"""One process per cache file."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from picsync.cache.store import Cache
+from picsync.errors import CacheError
+from tests.cache.cases import item, known, mapping, opened
+
+_HOLDER = """
+import asyncio, sys
+from picsync.cache.store import Cache
+
+async def main():
+    cache = await Cache.open(sys.argv[1], notify=print)
+    print("open", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the cache open."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(tmp_path / "picsync.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.kill()
+
+
+async def test_a_second_process_is_told_who_has_it(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    with pytest.raises(CacheError) as caught:
+        await Cache.open(tmp_path / "picsync.db", notify=pytest.fail)
+    host = re.escape(socket.gethostname())
+    assert re.fullmatch(
+        rf"The cache .*picsync\.db is in use by process {holder.pid} on host {host}"
+        r" \(since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\)\.",
+        caught.value.message,
+    )
+    assert caught.value.hint
+
+
+async def test_looking_needs_no_lock(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    assert (await Cache.inspect(tmp_path / "picsync.db")).revision == "0001"
+
+
+async def test_the_lock_ends_with_its_process(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    async with opened(tmp_path / "picsync.db") as cache:
+        await cache.record(mapping(1))
+        assert await known(cache, [item(1)]) == {mapping(1)}
+
+
+async def test_the_same_process_cannot_open_it_twice(tmp_path: Path) -> None:
+    async with opened(tmp_path / "picsync.db"):
+        with pytest.raises(CacheError, match="in use by process"):
+            await Cache.open(tmp_path / "picsync.db", notify=pytest.fail)
+    async with opened(tmp_path / "picsync.db") as cache:
+        assert (await cache.status()).entries == {}
+
+
+async def test_a_failed_open_lets_go_of_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "picsync.db"
+    path.with_name("picsync.db.lock").mkdir()
+    with pytest.raises(CacheError, match=r"picsync\.db\.lock cannot be used: Is a directory"):
+        await Cache.open(path, notify=pytest.fail)
+    path.with_name("picsync.db.lock").rmdir()
+    async with opened(path) as cache:
+        assert (await cache.status()).revision == "0001"

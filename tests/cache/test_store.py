@@ -1,0 +1,331 @@
+"""Looking up and recording, on a sound file."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from picsync.cache.store import Cache
+from picsync.errors import CacheError
+from picsync.model import Digest, Mapping, MediaItem, MediaKind
+from tests.cache.cases import NOW, item, known, mapping, opened, original, query
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "picsync.db"
+
+
+@pytest.fixture
+async def cache(path: Path) -> AsyncIterator[Cache]:
+    async with opened(path) as cache:
+        yield cache
+
+
+@pytest.fixture
+def statements(cache: Cache) -> list[str]:
+    """Every statement that the cache sends from now on, BEGIN included."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        seen.append(statement.split()[0])
+
+    sa.event.listen(cache._engine, "before_cursor_execute", note)
+    return seen
+
+
+def recipe_by_kind(item: MediaItem) -> str:
+    return "video" if item.kind is MediaKind.VIDEO else "original"
+
+
+async def test_a_mapping_is_found_after_reopening(path: Path) -> None:
+    async with opened(path) as cache:
+        await cache.record(mapping(1))
+    async with opened(path) as cache:
+        assert await cache.lookup([item(1), item(2)], recipe=original, algorithm="md5") == {
+            item(1): mapping(1)
+        }
+
+
+async def test_it_is_on_disk_when_record_returns(cache: Cache, path: Path) -> None:
+    await cache.record(mapping(1))
+    assert query(path, "SELECT item_id FROM mapping") == [("item-1",)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        MediaItem("localfolder", "item-1"),
+        MediaItem("googlephotos", "item-1", "v2"),
+        MediaItem("googlephotos", "ITEM-1"),
+        MediaItem("googlephotos", "item-1", kind=MediaKind.VIDEO),
+    ],
+)
+async def test_only_the_very_item_is_found(cache: Cache, other: MediaItem) -> None:
+    await cache.record(mapping(1))
+    assert await cache.lookup([other], recipe=recipe_by_kind, algorithm="md5") == {}
+
+
+async def test_each_recipe_has_its_own_mapping(cache: Cache) -> None:
+    video = MediaItem("googlephotos", "clip", kind=MediaKind.VIDEO)
+    as_video = Mapping("googlephotos", "clip", "", "video", Digest("md5", "a" * 32))
+    as_photo = Mapping("googlephotos", "clip", "", "original", Digest("md5", "b" * 32))
+    await asyncio.gather(cache.record(as_video), cache.record(as_photo), cache.record(mapping(1)))
+    found = await cache.lookup([video, item(1)], recipe=recipe_by_kind, algorithm="md5")
+    assert found == {video: as_video, item(1): mapping(1)}
+
+
+async def test_digests_of_another_algorithm_are_not_known(cache: Cache) -> None:
+    await cache.record(mapping(1))
+    assert await cache.lookup([item(1)], recipe=original, algorithm="sha256") == {}
+
+
+async def test_unusable_items_are_known_whatever_the_algorithm(cache: Cache) -> None:
+    broken = Mapping("googlephotos", "item-1", "", "original", None, "not an image\0", NOW)
+    await cache.record(broken)
+    for algorithm in ("md5", "sha256"):
+        found = await cache.lookup([item(1)], recipe=original, algorithm=algorithm)
+        assert [entry.unusable for entry in found.values()] == ["not an image"]
+
+
+async def test_the_last_word_counts(cache: Cache) -> None:
+    newer = Mapping("googlephotos", "item-1", "", "original", Digest("md5", "f" * 32), recorded_at=NOW)
+    await cache.record(mapping(1))
+    await cache.record(newer)
+    assert await known(cache, [item(1)]) == {newer}
+    await asyncio.gather(cache.record(newer), cache.record(mapping(1)))
+    assert await known(cache, [item(1)]) == {mapping(1)}
+
+
+@pytest.mark.parametrize(
+    "change", ["digest = 'xyz'", "digest = CAST(x'fffe' AS TEXT)", "algorithm = 'md6'", "item_id = x'ff'"]
+)
+async def test_a_row_that_makes_no_sense_is_not_known(cache: Cache, change: str) -> None:
+    await asyncio.gather(cache.record(mapping(1)), cache.record(mapping(2)))
+    with cache._engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE mapping SET {change} WHERE item_id = 'item-1'")  # noqa: S608
+    assert await known(cache, [item(1), item(2)]) == {mapping(2)}
+
+
+@pytest.mark.parametrize("instant", ["'soon'", "9e18", "-9000000000000000000", "x'00'"])
+async def test_an_instant_that_makes_no_sense_is_none(cache: Cache, instant: str) -> None:
+    await cache.record(mapping(1))
+    with cache._engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE mapping SET recorded_at = {instant}")  # noqa: S608
+    assert await known(cache, [item(1)]) == {replace(mapping(1), recorded_at=None)}
+    assert (await cache.status()).oldest_recorded_at is None
+
+
+async def test_a_mapping_must_say_something(cache: Cache) -> None:
+    with pytest.raises(ValueError, match="needs a digest"):
+        await cache.record(Mapping("googlephotos", "x", "", "original", None))
+    naive = NOW.replace(tzinfo=None)
+    with pytest.raises(ValueError, match="aware"):
+        await cache.record(Mapping("googlephotos", "x", "", "original", None, "broken", naive))
+
+
+_TEXT = st.text(st.characters(), max_size=12)  # any code point: NUL and lone surrogates too
+_ALGORITHM_DIGEST = st.one_of(
+    st.binary(min_size=16, max_size=16).map(lambda raw: Digest("md5", raw.hex())),
+    st.binary(min_size=32, max_size=32).map(lambda raw: Digest("sha256", raw.hex())),
+)
+_MAPPINGS = st.builds(
+    Mapping,
+    source=st.sampled_from(["googlephotos", "localfolder", "a\\b"]),
+    item_id=st.one_of(_TEXT, st.sampled_from(["a", "\\0", "\0", "\\\\0", "\\udc80", "\udc80", "%_'\";--"])),
+    version=st.one_of(st.just(""), _TEXT),
+    recipe=st.sampled_from(["original", "video"]),
+    digest=_ALGORITHM_DIGEST,
+    unusable=st.none() | st.sampled_from(["broken", "Datei beschädigt 🙁"]),
+    recorded_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches=st.lists(st.lists(_MAPPINGS, max_size=12), max_size=4))
+def test_round_trip(batches: list[list[Mapping]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever was recorded last for a key is found, unchanged, and nothing else is."""
+
+    async def check(path: Path) -> None:
+        expected: dict[tuple[str, str, str, str], Mapping] = {}
+        async with opened(path) as cache:
+            for batch in batches:
+                await asyncio.gather(*map(cache.record, batch))
+                expected |= {(m.source, m.item_id, m.version, m.recipe): m for m in batch}
+        async with opened(path) as cache:
+            items = list({MediaItem(m.source, m.item_id, m.version) for m in expected.values()})
+            for recipe in ("original", "video"):
+                for algorithm in ("md5", "sha256"):
+                    found = await cache.lookup(items, recipe=lambda _: recipe, algorithm=algorithm)  # noqa: B023
+                    for it in items:
+                        want = expected.get((it.source, it.item_id, it.version, recipe))
+                        got = found.get(it)
+                        if want is None or (want.digest and want.digest.algorithm != algorithm):
+                            assert got is None or (want and got.unusable == want.unusable and not got.digest)
+                        else:
+                            assert got == want
+
+    asyncio.run(check(tmp_path_factory.mktemp("cache") / "c.db"))
+
+
+async def test_instants_are_stored_as_utc(cache: Cache) -> None:
+    local = NOW.astimezone(timezone(timedelta(hours=-7)))
+    await cache.record(Mapping("googlephotos", "item-1", "", "original", None, "broken", local))
+    ((entry),) = await known(cache, [item(1)])
+    assert entry.recorded_at == NOW
+    assert entry.recorded_at.tzinfo is UTC
+
+
+async def test_twenty_thousand_lookups_are_a_handful_of_indexed_queries(
+    cache: Cache, statements: list[str]
+) -> None:
+    items = [item(number) for number in range(20_000)]
+    await asyncio.gather(*(cache.record(mapping(number)) for number in range(20_000)))
+    # All calls came before the first transaction began, so they shared it.
+    assert statements == ["BEGIN", "DELETE", "INSERT"]
+    statements.clear()
+    started = time.perf_counter()
+    found = await cache.lookup(items, recipe=original, algorithm="md5")
+    elapsed_s = time.perf_counter() - started
+    assert len(found) == 20_000
+    assert statements.count("SELECT") == 40
+    assert elapsed_s < 3, "far more than a slow machine needs"
+
+
+async def test_lookups_use_the_index(cache: Cache) -> None:
+    plans: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if statement.startswith(("SELECT", "DELETE")):
+            arguments = parameters[0] if isinstance(parameters, list) else parameters
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", arguments).fetchall()
+            plans.append(" ".join(row[3] for row in rows))
+
+    sa.event.listen(cache._engine, "before_cursor_execute", explain)
+    await cache.record(mapping(1))
+    await cache.lookup([item(1), item(2)], recipe=original, algorithm="md5")
+    assert len(plans) == 2
+    for plan in plans:
+        assert "SEARCH mapping USING INDEX" in plan
+        assert "source=? AND item_id=?" in plan
+        assert "SCAN" not in plan
+
+
+async def test_calls_during_a_transaction_share_the_next(cache: Cache, statements: list[str]) -> None:
+    first = asyncio.ensure_future(cache.record(mapping(0)))
+    # One turn of the loop for the call, one for its transaction to take what is there and go.
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert cache._next_commit is None
+    await asyncio.gather(first, *(cache.record(mapping(number)) for number in range(1, 200)))
+    assert statements == ["BEGIN", "DELETE", "INSERT"] * 2
+    assert len(await known(cache, [item(number) for number in range(200)])) == 200
+
+
+async def test_a_cancelled_caller_loses_nothing(path: Path) -> None:
+    async with opened(path) as cache:
+        calls = [asyncio.ensure_future(cache.record(mapping(number))) for number in range(3)]
+        await asyncio.sleep(0)
+        for call in calls[:2]:
+            call.cancel()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(result) for result in results] == [
+            asyncio.CancelledError,
+            asyncio.CancelledError,
+            type(None),
+        ]
+    async with opened(path) as cache:
+        assert await known(cache, [item(0), item(1), item(2)]) == {mapping(0), mapping(1), mapping(2)}
+
+
+async def test_closing_waits_for_what_is_being_recorded(path: Path) -> None:
+    cache = await Cache.open(path, notify=pytest.fail)
+    call = asyncio.ensure_future(cache.record(mapping(1)))
+    await asyncio.sleep(0)
+    call.cancel()
+    await cache.aclose()
+    await cache.aclose()
+    assert query(path, "SELECT count(*) FROM mapping") == [(1,)]
+    with pytest.raises(RuntimeError, match="closed"):
+        await cache.record(mapping(2))
+    assert sorted(p.name for p in path.parent.iterdir()) == ["picsync.db", "picsync.db.lock"]
+
+
+async def test_every_caller_of_a_failed_transaction_hears_of_it(path: Path) -> None:
+    unheard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    async with opened(path, busy_timeout_s=0.05) as cache:
+        await cache.record(mapping(0))
+        with cache._engine.execution_options(immediate=True).begin():
+            results = await asyncio.gather(
+                *(cache.record(mapping(number)) for number in range(1, 6)), return_exceptions=True
+            )
+        assert len(results) == 5
+        for result in results:
+            assert isinstance(result, CacheError)
+            assert "is locked by another program" in result.message
+        # A failure with nobody left to hear of it, and then all is well again.
+        with cache._engine.execution_options(immediate=True).begin():
+            call = asyncio.ensure_future(cache.record(mapping(1)))
+            await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait(cache._commits)
+            gc.collect()
+            assert unheard == []
+        await asyncio.gather(*(cache.record(mapping(number)) for number in range(2, 6)))
+        assert await known(cache, [item(number) for number in range(6)]) == {
+            mapping(number) for number in (0, 2, 3, 4, 5)
+        }
+
+
+async def test_status(cache: Cache, path: Path) -> None:
+    empty = await cache.status()
+    assert (empty.entries, empty.unusable, empty.oldest_recorded_at, empty.newest_recorded_at) == (
+        {},
+        0,
+        None,
+        None,
+    )
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    await asyncio.gather(
+        *(cache.record(mapping(number)) for number in range(3)),
+        cache.record(Mapping("localfolder", "x", "", "original", None, "broken", early)),
+        cache.record(Mapping("localfolder", "y", "", "original", Digest("md5", "0" * 32))),
+    )
+    status = await cache.status()
+    assert status.location == str(path)
+    assert status.revision == "0001"
+    assert status.entries == {"googlephotos": 3, "localfolder": 2}
+    assert status.unusable == 1
+    assert (status.oldest_recorded_at, status.newest_recorded_at) == (early, NOW)
+    assert status.size_bytes is not None
+    assert status.size_bytes >= path.stat().st_size > 0
+    # Beside the process that has it open, too.
+    assert await Cache.inspect(path) == status
+
+
+async def test_opening_a_current_cache_does_not_load_alembic(path: Path) -> None:
+    async with opened(path):
+        assert path.exists()
+    program = (
+        "import asyncio, sys; from picsync.cache.store import Cache;"
+        "cache = asyncio.run(Cache.open(sys.argv[1], notify=print)); asyncio.run(cache.aclose());"
+        "print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["False"]
