@@ -1,0 +1,1 @@
+"""The services picsync talks to, emulated over real HTTP; they import nothing of picsync."""

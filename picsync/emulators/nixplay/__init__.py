@@ -1,0 +1,45 @@
+"""The Nixplay cloud as its clients see it: REST API, upload monitor and S3 buckets, quirks included.
+
+Nixplay documents nothing. What is emulated has been observed by clients of the real service; what nobody
+knows is an option (`NixplayOptions`).
+"""
+
+from picsync.emulators.nixplay.hosts import API, APP, HOSTS, MONITOR, ORIGINALS, UPLOADS
+from picsync.emulators.nixplay.options import (
+    Answer,
+    Emoji,
+    ExpiredSession,
+    GonePhoto,
+    NixplayOptions,
+    OverLimit,
+    RateLimit,
+    StorageRefusal,
+)
+from picsync.emulators.nixplay.service import Nixplay, Observer
+from picsync.emulators.nixplay.state import Account, Album, Foreign, Frame, Photo, Playlist, PlaylistItem
+
+__all__ = [
+    "API",
+    "APP",
+    "HOSTS",
+    "MONITOR",
+    "ORIGINALS",
+    "UPLOADS",
+    "Account",
+    "Album",
+    "Answer",
+    "Emoji",
+    "ExpiredSession",
+    "Foreign",
+    "Frame",
+    "GonePhoto",
+    "Nixplay",
+    "NixplayOptions",
+    "Observer",
+    "OverLimit",
+    "Photo",
+    "Playlist",
+    "PlaylistItem",
+    "RateLimit",
+    "StorageRefusal",
+]

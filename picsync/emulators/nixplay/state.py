@@ -1,0 +1,295 @@
+"""What the emulated service knows: accounts with albums, photos, playlists and frames.
+
+Every method that changes something reports it afterwards, by a name, to `changed`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from picsync.emulators.nixplay.options import Emoji, NixplayOptions
+from picsync.emulators.nixplay.spool import Blob
+
+_BEYOND_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
+_EXTENSIONS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/tiff": "tif",
+    "image/heic": "heic",
+    "video/mp4": "mp4",
+}
+MY_UPLOADS = "My Uploads"
+
+
+@dataclass(slots=True, eq=False)
+class Photo:
+    """A photo in an album."""
+
+    photo_id: int
+    album_id: int
+    filename: str
+    md5: str
+    size_bytes: int
+    file_type: str
+    key: str
+    """Object name in the bucket of originals; the same for equal bytes of one account."""
+    path: Path
+    """Where the bytes are on this machine."""
+    added_at: float
+    """Unix time."""
+    caption: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Album:
+    """An album; its photos from oldest to newest."""
+
+    album_id: int
+    name: str
+    kind: str
+    """`Web` or `Email`."""
+    created_at: float
+    deletable: bool = True
+    photos: dict[int, Photo] = field(default_factory=dict)
+    by_md5: dict[str, Photo] = field(default_factory=dict)
+    counts: list[int] = field(default_factory=list)
+    """Number of photos at each of the latest listings of the albums."""
+
+    def newest_first(self) -> list[Photo]:
+        """Return the photos in the order of the service's listing."""
+        return list(reversed(self.photos.values()))
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """A picture frame."""
+
+    pk: int
+    name: str
+    serial_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A picture that lives elsewhere, linked into a playlist by its URL."""
+
+    photo_url: str
+    thumbnail_url: str = ""
+    orientation: int = 0
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistItem:
+    """One entry of a playlist."""
+
+    item_id: str
+    content: Photo | Foreign
+    added_at: float
+
+
+@dataclass(slots=True, eq=False)
+class Playlist:
+    """An ordered list of references; the same photo may occur several times."""
+
+    playlist_id: int
+    name: str
+    created_at: float
+    updated_at: float
+    items: list[PlaylistItem] = field(default_factory=list)
+    version: int = 1
+    frames: list[Frame] = field(default_factory=list)
+
+    def photos(self) -> list[Photo]:
+        """Return the photos in order, without foreign items."""
+        return [item.content for item in self.items if isinstance(item.content, Photo)]
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """A user with all that is theirs."""
+
+    name: str
+    """The part before `@mynixplay.com`."""
+    password: str = field(repr=False)
+    number: int
+    albums: dict[int, Album] = field(default_factory=dict)
+    playlists: dict[int, Playlist] = field(default_factory=dict)
+    photos: dict[int, Photo] = field(default_factory=dict)
+    frames: dict[int, Frame] = field(default_factory=dict)
+    stored_bytes: int = 0
+
+    @property
+    def address(self) -> str:
+        """The account's e-mail address."""
+        return f"{self.name}@mynixplay.com"
+
+    def my_uploads(self) -> Album:
+        """Return the album that takes the uploads to playlists."""
+        return next(album for album in self.albums.values() if album.name == MY_UPLOADS)
+
+
+class State:
+    """All accounts, and the only code that changes them."""
+
+    def __init__(
+        self, options: NixplayOptions, clock: Callable[[], float], changed: Callable[[str], None]
+    ) -> None:
+        self.options = options
+        self.accounts: dict[str, Account] = {}
+        self.by_key: dict[str, dict[int, Photo]] = {}
+        self._clock = clock
+        self._changed = changed
+        self._account_numbers = itertools.count(3293355)
+        self._album_ids = itertools.count(9140211)
+        self._photo_ids = itertools.count(512883007)
+        self._playlist_ids = itertools.count(3201700)
+        self._frame_pks = itertools.count(180001)
+        self._item_ids = itertools.count(0x5F3A9C0000)
+
+    def name(self, text: str) -> str:
+        """Return what the service makes of a name."""
+        match self.options.emoji:
+            case Emoji.KEEP:
+                return text
+            case Emoji.STRIP:
+                return _BEYOND_BASIC_PLANE.sub("", text)
+            case Emoji.QUESTION_MARK:
+                return _BEYOND_BASIC_PLANE.sub("?", text)
+
+    def add_account(self, name: str, password: str) -> Account:
+        """Create a user with what a new account has."""
+        account = Account(name, password, next(self._account_numbers))
+        self.accounts[name] = account
+        self.create_album(account, MY_UPLOADS, deletable=False)
+        self.create_album(account, account.address, kind="Email", deletable=False)
+        self.create_playlist(account, account.address)
+        self.create_playlist(account, "Favorites")
+        self.add_frame(account, "Living Room")
+        return account
+
+    def add_frame(self, account: Account, name: str) -> Frame:
+        """Pair a frame with the account."""
+        pk = next(self._frame_pks)
+        frame = Frame(pk, name, f"8001{pk:012d}")
+        account.frames[pk] = frame
+        self._changed("add_frame")
+        return frame
+
+    def create_album(
+        self, account: Account, name: str, *, kind: str = "Web", deletable: bool = True
+    ) -> Album:
+        """Create an album; names need not be unique."""
+        album = Album(next(self._album_ids), self.name(name), kind, self._clock(), deletable)
+        account.albums[album.album_id] = album
+        self._changed("create_album")
+        return album
+
+    def delete_album(self, account: Account, album: Album) -> None:
+        """Delete an album with its photos, wherever they are shown."""
+        for photo in album.photos.values():
+            self._forget(account, photo)
+        self._unlist(account, album.photos)
+        del account.albums[album.album_id]
+        self._changed("delete_album")
+
+    def add_photo(self, account: Account, album: Album, blob: Blob, filename: str, file_type: str) -> Photo:
+        """Add a photo to an album that does not hold its bytes."""
+        extension = _EXTENSIONS.get(file_type, "jpg")
+        photo = Photo(
+            photo_id=next(self._photo_ids),
+            album_id=album.album_id,
+            filename=self.name(filename),
+            md5=blob.md5,
+            size_bytes=blob.size_bytes,
+            file_type=file_type,
+            key=f"{account.number}/{account.number}_{blob.md5}.{extension}",
+            path=blob.path,
+            added_at=self._clock(),
+        )
+        album.photos[photo.photo_id] = photo
+        album.by_md5[photo.md5] = photo
+        account.photos[photo.photo_id] = photo
+        account.stored_bytes += photo.size_bytes
+        self.by_key.setdefault(photo.key, {})[photo.photo_id] = photo
+        self._changed("add_photo")
+        return photo
+
+    def delete_photo(self, account: Account, photo: Photo) -> None:
+        """Delete a photo from its album and with that from all playlists."""
+        album = account.albums[photo.album_id]
+        del album.photos[photo.photo_id]
+        del album.by_md5[photo.md5]
+        self._forget(account, photo)
+        self._unlist(account, {photo.photo_id})
+        self._changed("delete_photo")
+
+    def set_caption(self, photo: Photo, caption: str) -> None:
+        """Set a photo's caption."""
+        photo.caption = self.name(caption)
+        self._changed("set_caption")
+
+    def create_playlist(self, account: Account, name: str) -> Playlist:
+        """Create a playlist; names need not be unique."""
+        now = self._clock()
+        playlist = Playlist(next(self._playlist_ids), self.name(name), now, now)
+        account.playlists[playlist.playlist_id] = playlist
+        self._changed("create_playlist")
+        return playlist
+
+    def delete_playlist(self, account: Account, playlist: Playlist) -> None:
+        """Delete a playlist; its photos stay in their albums."""
+        del account.playlists[playlist.playlist_id]
+        self._changed("delete_playlist")
+
+    def append_items(self, playlist: Playlist, contents: Iterable[Photo | Foreign]) -> None:
+        """Append to a playlist, in order; what it cannot hold is dropped."""
+        now = self._clock()
+        room = max(0, self.options.playlist_limit - len(playlist.items))
+        playlist.items += [
+            PlaylistItem(f"{next(self._item_ids):x}", content, now)
+            for content in itertools.islice(contents, room)
+        ]
+        self._touch(playlist)
+        self._changed("append_items")
+
+    def remove_items(self, playlist: Playlist, item_ids: Sequence[str]) -> None:
+        """Remove items; fine if they are gone. No ids at all: every item."""
+        gone = set(item_ids)
+        playlist.items = [item for item in playlist.items if item.item_id not in gone] if gone else []
+        self._touch(playlist)
+        self._changed("remove_items" if gone else "clear_items")
+
+    def assign(self, frame: Frame, playlist: Playlist) -> None:
+        """Let a frame show a playlist; fine if it does."""
+        if frame not in playlist.frames:
+            playlist.frames.append(frame)
+        self._changed("assign")
+
+    def _touch(self, playlist: Playlist) -> None:
+        playlist.version += 1
+        playlist.updated_at = self._clock()
+
+    def _forget(self, account: Account, photo: Photo) -> None:
+        del account.photos[photo.photo_id]
+        account.stored_bytes -= photo.size_bytes
+        same_bytes = self.by_key[photo.key]
+        del same_bytes[photo.photo_id]
+        if not same_bytes:
+            del self.by_key[photo.key]
+        photo.path.unlink(missing_ok=True)
+
+    def _unlist(self, account: Account, photo_ids: Container[int]) -> None:
+        for playlist in account.playlists.values():
+            kept = [
+                item
+                for item in playlist.items
+                if not isinstance(item.content, Photo) or item.content.photo_id not in photo_ids
+            ]
+            if len(kept) != len(playlist.items):
+                playlist.items = kept
+                self._touch(playlist)

@@ -1,0 +1,201 @@
+"""Uploads on their way: permitted, received, processed, and what the monitor says of them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from picsync.emulators.nixplay.options import Answer, NixplayOptions, Refused, StorageRefusal
+from picsync.emulators.nixplay.spool import Blob
+from picsync.emulators.nixplay.state import Account, Album, Photo, Playlist, State
+
+GOOD = Answer.text(200, "OK")
+DUPLICATE = Answer.text(400, "Error: image-exists")
+_NO_ALBUM = Answer.text(400, "Error: album-not-found")
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where the photos of an upload token go."""
+
+    token: str
+    account: Account
+    album_id: int
+    playlist_id: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Upload:
+    """One file that may be, is being or has been uploaded."""
+
+    upload_id: str
+    batch_id: str
+    key: str
+    receiver: Receiver
+    filename: str
+    file_type: str
+    size_bytes: int
+    """As announced."""
+    blob: Blob | None = None
+    received_at: float = 0.0
+    polls: int = 0
+    """Listings since the bytes came in."""
+    outcome: Answer | None = None
+
+
+class Uploads:
+    """Every upload of every account."""
+
+    def __init__(self, state: State, clock: Callable[[], float], sleep: Sleep = asyncio.sleep) -> None:
+        self._state = state
+        self._clock = clock
+        self._sleep = sleep
+        self._receivers: dict[str, Receiver] = {}
+        self._by_id: dict[str, Upload] = {}
+        self._by_key: dict[str, Upload] = {}
+        self._waiting: list[Upload] = []
+
+    @property
+    def _options(self) -> NixplayOptions:
+        return self._state.options
+
+    def open(self, account: Account, album: Album, playlist: Playlist | None) -> Receiver:
+        """Make a token for uploads to an album, or through it to a playlist."""
+        receiver = Receiver(
+            secrets.token_hex(20), account, album.album_id, playlist.playlist_id if playlist else None
+        )
+        self._receivers[receiver.token] = receiver
+        return receiver
+
+    def receiver(self, account: Account, token: str) -> Receiver | None:
+        """Return what an upload token is for; it may be used any number of times."""
+        receiver = self._receivers.get(token)
+        return receiver if receiver and receiver.account is account else None
+
+    def permit(self, receiver: Receiver, filename: str, file_type: str, size_bytes: int) -> Upload:
+        """Allow one upload; refuses if it is announced to be more than the storage holds."""
+        if self._options.storage_refusal is StorageRefusal.PERMISSION:
+            self._check_storage(receiver.account, size_bytes)
+        upload = Upload(
+            upload_id=secrets.token_hex(12),
+            batch_id=secrets.token_hex(12),
+            key=f"{receiver.account.number}/{secrets.token_hex(16)}",
+            receiver=receiver,
+            filename=filename,
+            file_type=file_type,
+            size_bytes=size_bytes,
+        )
+        self._by_id[upload.upload_id] = upload
+        self._by_key[upload.key] = upload
+        return upload
+
+    def is_permitted(self, key: str) -> bool:
+        """Return True if an upload may be stored under this key."""
+        return key in self._by_key
+
+    def received(self, key: str, blob: Blob) -> None:
+        """Take the bytes of an upload; the same upload again replaces them until they are processed."""
+        upload = self._by_key[key]
+        if upload.outcome is not None:
+            blob.discard()
+            return
+        if upload.blob is None:
+            self._waiting.append(upload)
+        else:
+            upload.blob.discard()
+        upload.blob = blob
+        upload.received_at = self._clock()
+        self.settle()
+
+    def settle(self) -> None:
+        """Process what is due by time."""
+        for upload in list(self._waiting):
+            seconds = self._options.processing_seconds
+            by_time = seconds is not None and self._clock() - upload.received_at >= seconds
+            polls = self._options.processing_polls
+            if by_time or (polls is not None and upload.polls >= polls):
+                self._process(upload)
+
+    def polled(self, album_id: int) -> None:
+        """Note that an album is about to be listed, from its beginning."""
+        self.settle()
+        for upload in self._waiting:
+            if upload.receiver.album_id == album_id:
+                upload.polls += 1
+
+    async def status(self, upload_id: str) -> Answer:
+        """Return the monitor's answer, once the upload is processed."""
+        upload = self._by_id.get(upload_id)
+        if upload is None:
+            return self._options.unknown_upload
+        if upload.outcome is None and upload.blob is None:
+            return self._options.monitor_gives_up
+        if upload.outcome is None and (due := self._due_in(upload)) > 0:
+            most = self._options.monitor_seconds
+            await self._sleep(due if most is None else min(due, most))
+            if most is not None and most < due and upload.outcome is None:
+                return self._options.monitor_gives_up
+        return self._process(upload)
+
+    def _due_in(self, upload: Upload) -> float:
+        seconds = self._options.processing_seconds or 0.0
+        return upload.received_at + seconds - self._clock()
+
+    def _process(self, upload: Upload) -> Answer:
+        if upload.outcome is None:
+            assert upload.blob is not None  # noqa: S101 - only what was received is processed
+            self._waiting.remove(upload)
+            upload.outcome = self._outcome(upload, upload.blob)
+        return upload.outcome
+
+    def _outcome(self, upload: Upload, blob: Blob) -> Answer:
+        receiver = upload.receiver
+        album = receiver.account.albums.get(receiver.album_id)
+        if album is None:
+            blob.discard()
+            return _NO_ALBUM
+        photo = album.by_md5.get(blob.md5)
+        if photo is not None:
+            blob.discard()
+            self._link(receiver, photo)
+            return DUPLICATE
+        if self._options.decode_images and not _is_picture(blob.path):
+            blob.discard()
+            return self._options.broken_image
+        if self._options.storage_refusal is StorageRefusal.MONITOR:
+            try:
+                self._check_storage(receiver.account, blob.size_bytes)
+            except Refused as refused:
+                blob.discard()
+                return refused.answer
+        photo = self._state.add_photo(receiver.account, album, blob, upload.filename, upload.file_type)
+        self._link(receiver, photo)
+        return GOOD
+
+    def _link(self, receiver: Receiver, photo: Photo) -> None:
+        playlist = receiver.account.playlists.get(receiver.playlist_id or 0)
+        if playlist is not None and photo not in playlist.photos():
+            self._state.append_items(playlist, [photo])
+
+    def _check_storage(self, account: Account, more_bytes: int) -> None:
+        limit = self._options.storage_limit_bytes
+        if limit is not None and account.stored_bytes + more_bytes > limit:
+            raise Refused(self._options.storage_answer)
+
+
+def _is_picture(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.read(12)[4:8] == b"ftyp":
+            return True
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+    return True
