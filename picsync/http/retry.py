@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that time may change; 429 besides says that nothing was done (RFC 6585)."""
 
 EXCERPT_CHARACTERS = 200
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +101,15 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Return the seconds that a Retry-After header asks for (RFC 9110: seconds, or a date), or None."""
     if value is None:
         return None
+    text = value.strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
     try:
-        return max(0.0, float(int(value.strip())))
-    except ValueError:
-        pass
-    try:
-        at = parsedate_to_datetime(value)
-        return max(0.0, (at - now).total_seconds())
+        at = parsedate_to_datetime(text)
     except (ValueError, TypeError):
         return None
+    # RFC 5322 writes "-0000" for UTC of unknown place; Python makes that a naive time.
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""The HTTP client over a real socket: failures become what the retry policy can judge."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from picsync.errors import PicsyncError, ProtocolError, RefusedError, TransientError
+from picsync.http.client import Hosts, HttpClient, no_answer, read_json, translated
+from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
+
+OPERATION = Operation("Service", "list_things")
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def _no_wait(_seconds: float) -> None:
+    return None
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[HttpClient]:
+    retrier = Retrier(RetryPolicy(attempts=3), emit=lambda _event: None, sleep=_no_wait)
+    made = HttpClient(retrier, timeout=httpx.Timeout(0.3))
+    yield made
+    await made.aclose()
+
+
+@asynccontextmanager
+async def serving(*answers: bytes) -> AsyncIterator[str]:
+    """Answer connections one after another with these bytes, closing after each."""
+    left = list(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if answer == b"hang":
+            await reader.read()
+        writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/?key=secret"
+
+
+def http(status: str, body: str = "", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+GOOD = http("200 OK", '{"a": 1}')
+
+
+async def get(client: HttpClient, url: str) -> object:
+    return await client.request(OPERATION, "GET", url, lambda response: read_json(OPERATION, response))
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        b"",
+        b"hang",
+        http("503 Away"),
+        http("200 OK", "<html>Sorry</html>", "Content-Type: text/html"),
+        GOOD[:-3],
+        b"nonsense\r\n\r\n",
+        http("200 OK", "{}", "Content-Encoding: gzip"),
+        http("200 OK", "[" * 100_000),
+    ],
+)
+async def test_passing_trouble_is_asked_for_again(client: HttpClient, trouble: bytes) -> None:
+    async with serving(trouble, GOOD) as url:
+        assert await get(client, url) == {"a": 1}
+
+
+@pytest.mark.parametrize("trouble", [b"", http("200 OK", "<html>"), http("500 Oops", "secret trace")])
+async def test_lasting_trouble_is_told_without_secrets(client: HttpClient, trouble: bytes) -> None:
+    async with serving(trouble) as url:
+        with pytest.raises(PicsyncError) as caught:
+            await get(client, url)
+    assert isinstance(caught.value, TransientError | ProtocolError)
+    assert "Service list things" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+async def test_redirects_are_refusals(client: HttpClient) -> None:
+    async with serving(http("302 Found", "", "Location: /login")) as url:
+        with pytest.raises(RefusedError) as caught:
+            await get(client, url)
+    assert caught.value.status == 302
+
+
+async def test_a_download_starts_over_after_a_break(client: HttpClient) -> None:
+    attempts: list[bytes] = []
+
+    async def consume(response: httpx.Response) -> None:
+        attempts.append(b"")
+        async for chunk in response.aiter_bytes():
+            attempts[-1] += chunk
+
+    async with serving(GOOD[:-3], GOOD) as url:
+        await client.download(OPERATION, url, consume)
+    assert attempts[-1] == b'{"a": 1}'
+    assert len(attempts) == 2
+
+
+async def test_nobody_listening_is_an_unsent_request(client: HttpClient) -> None:
+    async with serving(GOOD) as url:
+        pass
+    with pytest.raises(TransientError, match="no connection"):
+        await get(client, url)
+
+
+def _concrete(base: type[Exception]) -> set[type[Exception]]:
+    return {found for sub in base.__subclasses__() for found in {sub, *_concrete(sub)}}
+
+
+@pytest.mark.parametrize("kind", sorted(_concrete(httpx.TransportError), key=lambda kind: kind.__name__))
+def test_every_transport_error_has_words(kind: type[httpx.TransportError]) -> None:
+    result = no_answer(kind("url?key=secret"))
+    assert isinstance(result, NoAnswer)
+    assert "secret" not in result.reason
+    certainly_unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+    local = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+    assert result.sent == (not issubclass(kind, (*certainly_unsent, *local)))
+
+
+def test_every_httpx_exception_is_translated() -> None:
+    def is_used(kind: type[Exception]) -> bool:
+        return not issubclass(kind, httpx.HTTPStatusError | httpx.StreamError | httpx.CookieConflict)
+
+    kinds = {
+        kind
+        for _, kind in inspect.getmembers(httpx, inspect.isclass)
+        if issubclass(kind, Exception) and kind not in {httpx.HTTPError, httpx.RequestError} and is_used(kind)
+    }
+    for kind in kinds:
+        with pytest.raises((WireError, ProtocolError)), translated(OPERATION):
+            raise kind("message")
+
+
+def test_hosts_are_reached_by_name_or_below_an_emulator() -> None:
+    assert Hosts().url("api.nixplay.com") == "https://api.nixplay.com"
+    below = Hosts("http://127.0.0.1:9").url("api.nixplay.com")
+    assert below == "http://127.0.0.1:9/api.nixplay.com"
