@@ -1,0 +1,33 @@
+"""picsync.yaml, the credentials file and the environment: read, checked, and every problem named at once."""
+
+from picsync.config.credentials import (
+    CREDENTIALS_PATHS,
+    Credentials,
+    GoogleAccess,
+    GoogleClient,
+    GooglePhotosLogin,
+    NixplayLogin,
+)
+from picsync.config.durations import parse_duration
+from picsync.config.loading import load_config, load_credentials
+from picsync.config.loginfile import merge_google_login
+from picsync.config.settings import AlbumRule, Config, Listen, Listener, MaxDelete, SourceKinds
+
+__all__ = [
+    "CREDENTIALS_PATHS",
+    "AlbumRule",
+    "Config",
+    "Credentials",
+    "GoogleAccess",
+    "GoogleClient",
+    "GooglePhotosLogin",
+    "Listen",
+    "Listener",
+    "MaxDelete",
+    "NixplayLogin",
+    "SourceKinds",
+    "load_config",
+    "load_credentials",
+    "merge_google_login",
+    "parse_duration",
+]

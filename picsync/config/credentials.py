@@ -1,0 +1,170 @@
+"""The models of .picsync-credentials.yaml; the keys are those of the Go picsync.
+
+Every field may be absent from the file: which ones are needed depends on what is done with them, so the
+`require_...` methods say what is missing when it is needed. Secrets are a type that does not print itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from picsync.errors import ConfigError, Problem
+
+FILE_NAME = ".picsync-credentials.yaml"
+CREDENTIALS_PATHS = (Path(FILE_NAME), Path("/etc/picsync-credentials") / FILE_NAME)
+"""Where the credentials are looked for; the first file that exists is read."""
+
+_EMPTY = SecretStr("")
+_TIMESTAMP = re.compile(
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.(\d{0,9}))?"
+    r"[ \t]*(?:[Zz]|([-+])(\d\d?)(?::?(\d\d))?)?)?",
+    re.ASCII,
+)
+
+
+def _expiry(value: object) -> object:
+    """Read RFC 3339 or a YAML timestamp; without an offset it is UTC, in the year 1 (Go's zero time) None."""
+    if not isinstance(value, str):
+        return value
+    found = _TIMESTAMP.fullmatch(value.strip())
+    wrong = ValueError('must be a time such as "2022-09-21T10:11:12.123456789-04:00"')
+    if not found:
+        raise wrong
+    year, month, day, hour, minute, second = (int(found[group] or 0) for group in range(1, 7))
+    offset = timedelta(hours=int(found[9] or 0), minutes=int(found[10] or 0)) * (-1 if found[8] == "-" else 1)
+    microsecond = int((found[7] or "").ljust(6, "0")[:6])
+    if year <= 1:
+        return None
+    try:
+        return datetime(year, month, day, hour, minute, second, microsecond, timezone(offset)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise wrong from None
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+
+
+class NixplayLogin(_Section):
+    """The Nixplay account."""
+
+    username: str = Field(
+        default="", description="User name or e-mail address of the Nixplay account.", examples=["user"]
+    )
+    password: SecretStr = Field(default=_EMPTY, description="Its password.", examples=['"<password>"'])
+
+
+class GoogleClient(_Section):
+    """The OAuth client of a Google Cloud project, type *Desktop app*."""
+
+    key: str = Field(default="", description="The client ID.", examples=["<id>.apps.googleusercontent.com"])
+    secret: SecretStr = Field(
+        default=_EMPTY, description="The client secret.", examples=['"<client secret>"']
+    )
+
+
+class GoogleAccess(_Section):
+    """What Google handed out at the login."""
+
+    token_type: str = Field(
+        default="Bearer", description="How the access token is sent.", examples=["Bearer"]
+    )
+    access_token: SecretStr = Field(
+        default=_EMPTY,
+        description="Opens the API until it expires. Optional: a new one is fetched with the refresh token.",
+        examples=['"<access token>"'],
+    )
+    refresh_token: SecretStr = Field(
+        default=_EMPTY, description="Fetches new access tokens.", examples=['"<refresh token>"']
+    )
+    expiry: Annotated[datetime | None, BeforeValidator(_expiry)] = Field(
+        default=None,
+        description="When the access token expires, RFC 3339. Absent, or in the year 1, where that is "
+        "unknown.",
+        examples=['"2022-09-21T10:11:12.123456789-04:00"'],
+    )
+
+
+class GooglePhotosLogin(_Section):
+    """Access to Google Photos, written by `picsync googlephotos login`."""
+
+    api: GoogleClient = Field(
+        default_factory=GoogleClient, description="The OAuth client of a Google Cloud project."
+    )
+    access: GoogleAccess = Field(
+        default_factory=GoogleAccess, description="What Google handed out at the login."
+    )
+
+
+class CredentialsFile(_Section):
+    """All of the credentials file."""
+
+    nixplay: NixplayLogin | None = Field(default=None, description="The Nixplay account.")
+    googlephotos: GooglePhotosLogin | None = Field(
+        default=None, description="Access to Google Photos; `picsync googlephotos login` fills in `access`."
+    )
+    smugmug: Any = Field(default=None, repr=False, description="Ignored; the Go picsync had it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the credentials file and the environment say, and where that was looked for."""
+
+    nixplay: NixplayLogin | None = None
+    googlephotos: GooglePhotosLogin | None = None
+    path: Path | None = None
+    """The file that was read; None if there was none."""
+    looked_for: tuple[Path, ...] = CREDENTIALS_PATHS
+    warnings: tuple[Problem, ...] = ()
+    """What the person should mend though picsync can go on, such as a file that everyone can read."""
+
+    def require_nixplay(self) -> NixplayLogin:
+        """Return the complete Nixplay account; raises ConfigError saying what is missing."""
+        login = self.nixplay or NixplayLogin()
+        missing = {
+            "nixplay.username": login.username,
+            "nixplay.password": login.password.get_secret_value(),
+        }
+        self._require(
+            missing, "Write your Nixplay account there: `nixplay: {username: <name>, password: <password>}`"
+        )
+        return login
+
+    def require_google_client(self) -> GoogleClient:
+        """Return the complete OAuth client, all that a login needs; raises ConfigError."""
+        client = (self.googlephotos or GooglePhotosLogin()).api
+        self._require(
+            {"googlephotos.api.key": client.key, "googlephotos.api.secret": client.secret.get_secret_value()},
+            "Write the ID and the secret of your OAuth client (Google Cloud console, type Desktop app) "
+            "there: `googlephotos: {api: {key: <client ID>, secret: <client secret>}}`",
+        )
+        return client
+
+    def require_googlephotos(self) -> GooglePhotosLogin:
+        """Return the OAuth client and a login that can be refreshed; raises ConfigError."""
+        self.require_google_client()
+        login = self.googlephotos or GooglePhotosLogin()
+        token = login.access.refresh_token.get_secret_value()
+        self._require({"googlephotos.access.refresh_token": token}, "Run: picsync googlephotos login")
+        return login
+
+    def _require(self, values: dict[str, str], advice: str) -> None:
+        missing = [name for name, value in values.items() if not value]
+        if missing:
+            raise ConfigError(
+                [Problem(self._file(), None, name, "is missing.") for name in missing], hint=f"{advice}."
+            )
+
+    def _file(self) -> str:
+        return str(self.path) if self.path else f"{_listed(self.looked_for)} (no such file)"
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return " or ".join(str(path) for path in paths) or FILE_NAME

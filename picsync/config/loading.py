@@ -1,0 +1,86 @@
+"""Reading picsync.yaml and the credentials file, each together with the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from picsync.config.credentials import FILE_NAME, Credentials, CredentialsFile
+from picsync.config.environment import overlay, variable
+from picsync.config.settings import Checks, Config, SourceKinds
+from picsync.config.shape import Shape, shape_of
+from picsync.config.tree import FileText, Node, Place, parse_yaml, read_text
+from picsync.config.validation import validate
+from picsync.errors import ConfigError, Problem
+
+
+def load_config(path: Path, *, environ: Mapping[str, str], source_kinds: SourceKinds) -> Config:
+    """Return the settings of the file at `path` with those of the environment laid over them.
+
+    The file may be absent if the environment has the albums. Raises ConfigError with every problem found.
+    """
+    shape = shape_of(Config, source_kinds)
+    file = read_text(path)
+    problems: list[Problem] = []
+    tree = _tree(path, file, problems)
+    problems += overlay(tree, shape, environ, others=_credentials_shape(), known=_variables())
+    albums = tree.value.get("albums") if isinstance(tree.value, dict) else None
+    if tree.value is None or (file is None and albums is None):
+        message = "there is no such file" if file is None else "the file is empty"
+        advice = "start from picsync.yaml.example, or set PICSYNC_ALBUMS in the environment."
+        raise ConfigError([Problem(str(path), None, "", f"{message}; {advice}"), *problems])
+    if albums is not None and isinstance(albums.value, dict):
+        albums.value = [Node(albums.value, albums.place)]
+    elsewhere = dict.fromkeys(_credentials_shape().keys, FILE_NAME)
+    return validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(source_kinds))
+
+
+def load_credentials(paths: Sequence[Path], environ: Mapping[str, str]) -> Credentials:
+    """Return the credentials of the first of the files that exists, with the environment laid over them.
+
+    No file at all is fine here: what is missing is said when it is needed. Raises ConfigError with every
+    problem that was found, showing no values.
+    """
+    file = next((found for found in map(read_text, paths) if found is not None), None)
+    path = file.path if file else next(iter(paths), Path(FILE_NAME))
+    problems: list[Problem] = []
+    tree, shape = _tree(path, file, problems), _credentials_shape()
+    problems += overlay(tree, shape, environ, others=shape_of(Config), known=_variables())
+    if tree.value is None:
+        tree.value = {}
+    elsewhere = dict.fromkeys(shape_of(Config).keys, "picsync.yaml")
+    content = validate(CredentialsFile, tree, shape, problems, elsewhere=elsewhere)
+    warnings: tuple[Problem, ...] = ()
+    if file and file.mode & 0o004:
+        advice = f"run: chmod 600 {path} (for a Kubernetes secret: `defaultMode: 0440`)."
+        warnings = (
+            Problem(
+                str(path), None, "", f"holds passwords, but every user of this machine can read it; {advice}"
+            ),
+        )
+    return Credentials(
+        content.nixplay, content.googlephotos, file.path if file else None, tuple(paths), warnings
+    )
+
+
+def _tree(path: Path, file: FileText | None, problems: list[Problem]) -> Node:
+    """Return the file's tree; its value is a dict, or None for nothing at all."""
+    if file is None:
+        return Node(None, Place(str(path)))
+    tree = parse_yaml(file.text, str(path), problems)
+    if isinstance(tree.value, str | list):
+        message = "must consist of `key: value` lines, as shown in doc/configuration.md."
+        raise ConfigError([tree.place.problem((), message)])
+    return tree
+
+
+@cache
+def _credentials_shape() -> Shape:
+    return shape_of(CredentialsFile)
+
+
+@cache
+def _variables() -> tuple[str, ...]:
+    shapes = (shape_of(Config), _credentials_shape())
+    return tuple(variable(path) for shape in shapes for path, _ in shape.walk())

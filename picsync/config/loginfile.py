@@ -1,0 +1,179 @@
+"""Writing a fresh login into the credentials file, leaving all else in it as the person wrote it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from picsync.config.credentials import GooglePhotosLogin
+from picsync.config.tree import Node, parse_yaml, read_text, yaml_errors
+from picsync.errors import ConfigError, Problem
+
+_HEAD = re.compile(r"(?:(?:[#%].*|[ \t]*)\r?\n)*---[ \t]*(?:#.*)?\r?\n")
+"""Comments, directives and the line that begins the document."""
+
+
+def merge_google_login(path: Path, section: GooglePhotosLogin) -> None:
+    """Write the fields of `section` that are set into the credentials file, creating it if absent.
+
+    Other sections, comments and their order stay; a symbolic link stays one. The file is replaced as a
+    whole or not at all, and is readable by its owner alone from its first byte on. Raises ConfigError if
+    the file cannot be understood or written; it is then as it was.
+    """
+    file = read_text(path)
+    problems: list[Problem] = []
+    before = parse_yaml(file.text, str(path), problems) if file else None
+    if problems:
+        raise ConfigError(problems)
+    if before is not None and not isinstance(before.value, dict | None):
+        message = "must consist of `key: value` lines; nothing was written to it."
+        raise ConfigError([Problem(str(path), None, "", message)])
+    too_odd: tuple[type[Exception], ...] = (ConfigError, *yaml_errors())
+    empty = before is None or before.value is None
+    try:
+        text = _merged(file.text if file else "", section, empty=empty)
+        same = _rest(parse_yaml(text, str(path), problems)) == _rest(before)
+    except too_odd:
+        same = False
+    if not same or problems:
+        message = "is written in a way that picsync cannot add to; write `googlephotos` into it by hand."
+        raise ConfigError([Problem(str(path), None, "", message)])
+    try:
+        _replace(path.resolve(), text)
+    except OSError as error:
+        raise ConfigError([Problem(str(path), None, "", _reason(error))]) from None
+
+
+def _merged(text: str, section: GooglePhotosLogin, *, empty: bool) -> str:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+
+    yaml = YAML()
+    yaml.Resolver = _text_resolver()
+    yaml.composer.warn_double_anchors = False
+    yaml.preserve_quotes = True
+    yaml.width = 1 << 20
+    yaml.map_indent = _indent(text)
+    # What stands before the document is no part of it, and would be lost.
+    head = _HEAD.match(text)
+    kept, body = (head[0], text[head.end() :]) if head else ("", text)
+    document: Any = None if empty else yaml.load(body)
+    if document is None:
+        # Comments alone make no document that they could hang on.
+        kept += "".join(f"{line}\n" for line in body.splitlines() if line.startswith("#"))
+        document = CommentedMap()
+    document.setdefault("googlephotos", CommentedMap())
+    if not isinstance(document["googlephotos"], dict):
+        document["googlephotos"] = CommentedMap()
+    _put(document["googlephotos"], _fields(section))
+    out = io.StringIO()
+    yaml.dump(document, out)
+    return kept + out.getvalue()
+
+
+def _text_resolver() -> type[Any]:
+    from ruamel.yaml.resolver import VersionedResolver
+
+    class TextResolver(VersionedResolver):
+        """Takes numbers, times and booleans for texts, so that `0x1F` is written as it was read."""
+
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            tag = super().resolve(kind, value, implicit)
+            scalar = str(tag).rpartition(":")[2] in {"int", "float", "bool", "timestamp"}
+            return self.DEFAULT_SCALAR_TAG if scalar else tag
+
+    return TextResolver
+
+
+def _indent(text: str) -> int:
+    """Return how far the file's first nested key is indented, in columns."""
+    indents = (
+        len(line) - len(line.lstrip(" ")) for line in text.splitlines() if not line.lstrip().startswith("#")
+    )
+    return next((indent for indent in indents if indent), 2)
+
+
+def _fields(section: GooglePhotosLogin) -> dict[str, dict[str, str]]:
+    api, access = section.api, section.access
+    expiry = access.expiry.astimezone(UTC).isoformat().replace("+00:00", "Z") if access.expiry else ""
+    return {
+        "api": {"key": api.key, "secret": _open(api.secret)},
+        "access": {
+            "token_type": access.token_type,
+            "access_token": _open(access.access_token),
+            "refresh_token": _open(access.refresh_token),
+            "expiry": expiry,
+        },
+    }
+
+
+def _open(secret: SecretStr) -> str:
+    return secret.get_secret_value()
+
+
+def _put(group: Any, values: Mapping[str, Any]) -> None:
+    """Set what has a value; new keys go first, since a comment after the last is about the next section."""
+    from ruamel.yaml.comments import CommentedMap
+
+    new = 0
+    for key, value in values.items():
+        inner = value if isinstance(value, dict) else {}
+        if not value or (inner and not any(inner.values())):
+            continue
+        if key not in group:
+            group.insert(new, key, CommentedMap() if inner else value)
+            new += 1
+        if inner:
+            if not isinstance(group[key], dict):
+                group[key] = CommentedMap()
+            _put(group[key], inner)
+        else:
+            group[key] = value
+
+
+def _rest(tree: Node | None) -> dict[str, object]:
+    """Return what the file says of everything else."""
+    content = tree.plain() if tree else None
+    return (
+        {key: content[key] for key in content if key != "googlephotos"} if isinstance(content, dict) else {}
+    )
+
+
+def _replace(target: Path, text: str) -> None:
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}")
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with contextlib.suppress(OSError):  # No old file, or a file system that knows no owners.
+                # A login done as root in a container must not take the file away from its owner.
+                owner = target.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    directory = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EBUSY:
+        return "cannot be replaced, since it is mounted as a single file; mount its directory instead."
+    advice = "Log in where the file and its directory are writable, then copy it here"
+    return f"cannot be written: {error.strerror}. {advice}."

@@ -1,0 +1,67 @@
+"""The reference of all settings as Markdown, made from the models.
+
+`python -m picsync.config.reference doc/configuration.md` puts it into the page anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from picsync.config.credentials import CredentialsFile
+from picsync.config.environment import variable
+from picsync.config.settings import Config
+from picsync.config.shape import Shape, shape_of
+from picsync.config.tree import FieldPath, field_name
+
+BEGIN = "<!-- Made by `python -m picsync.config.reference doc/configuration.md`; do not edit. -->"
+END = "<!-- End of what is made. -->"
+
+
+def reference() -> str:
+    """Return the tables of both files as Markdown, ending in a line break."""
+    return f"## picsync.yaml\n\n{_table(Config)}\n## .picsync-credentials.yaml\n\n{_table(CredentialsFile)}"
+
+
+def insert_reference(page: str) -> str:
+    """Return the page with the reference between its markers; raises ValueError if it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = [_row(path, shape) for path, shape in shape_of(model).walk()]
+    head = "| setting | meaning | default | example | environment |\n| --- | --- | --- | --- | --- |\n"
+    return head + "".join(rows)
+
+
+def _row(path: FieldPath, shape: Shape) -> str:
+    info = shape.info or FieldInfo()
+    examples = ", ".join(f"`{example}`" for example in info.examples or ())
+    name = field_name(path).replace("[0]", "[]")
+    cells = (f"`{name}`", info.description or "", _default(info), examples, f"`{variable(path)}`")
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "required"
+    default: Any = info.get_default(call_default_factory=False)
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if default in (None, "", PydanticUndefined):
+        return "-"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.write_text(insert_reference(target.read_text(encoding="utf-8")), encoding="utf-8")

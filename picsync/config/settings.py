@@ -1,0 +1,279 @@
+"""The models of picsync.yaml; the keys are those of the Go picsync, and some more.
+
+The models say what each setting means, its unit, its default and why: doc/configuration.md is made from
+them. Which kinds of sources there are is not known here; it comes in with the validation's context.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Annotated, Any, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from picsync.config.durations import parse_duration
+
+SourceKinds: TypeAlias = Mapping[str, TypeAdapter[Any] | type]
+"""For each kind under `sources:` what validates its list of albums."""
+
+_TRUE = frozenset({"true", "yes", "on", "y"})
+_FALSE = frozenset({"false", "no", "off", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An address to listen on."""
+
+    host: str
+    """Empty for all of the machine's addresses; an IPv6 address without its brackets."""
+    port: int
+    """0 lets the system choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaxDelete:
+    """How many photos one cycle may delete from a frame album; exactly one of the fields is set."""
+
+    count: int | None = None
+    percent: float | None = None
+    """Of the photos in the frame album, 0 to 100."""
+
+
+@dataclass(slots=True)
+class Checks:
+    """What validating a file needs to know beyond the models; good for one validation."""
+
+    source_kinds: SourceKinds
+    names: set[str] = field(default_factory=set)
+    """Names of the album rules seen so far."""
+
+
+def _listen(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]/]*)):([0-9]{1,5})", value)
+    if not found or int(found[3]) > 65535:
+        raise ValueError(f'must be `":<port>"` or `"<address>:<port>"`, such as ":1971", not {value[:60]!r}')
+    return Listen(found[1] or found[2] or "", int(found[3]))
+
+
+def _boolean(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.lower() not in _TRUE | _FALSE:
+        raise ValueError(f"must be true or false, not {value[:60]!r}")
+    return value.lower() in _TRUE
+
+
+def _every(value: object) -> object:
+    length = parse_duration(value) if isinstance(value, str) else value
+    if isinstance(length, timedelta) and length <= timedelta(0):
+        raise ValueError("must be longer than nothing; leave the setting out for one cycle and exit")
+    return length
+
+
+def _max_delete(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"([0-9]{1,9})|([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%", value)
+    if not found or float(found[2] or 0) > 100:
+        raise ValueError(
+            f'must be a number of photos such as 50, or a share such as "20%", not {value[:60]!r}'
+        )
+    return MaxDelete(count=int(found[1])) if found[1] else MaxDelete(percent=float(found[2]))
+
+
+def _emulator(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        fits = url.scheme in {"http", "https"} and url.hostname and url.port is not None
+    except ValueError:
+        fits = None
+    if not fits or url.path.strip("/") or url.query or url.fragment or url.username is not None:
+        raise ValueError("must be a URL of the form `http://<host>:<port>`")
+    return f"{url.scheme}://{url.netloc}"
+
+
+def _rule_name(value: str, info: ValidationInfo) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty: it is the name of the album on the frame's side")
+    if isinstance(info.context, Checks):
+        if value in info.context.names:
+            raise ValueError(
+                f"is {value[:60]!r} in an earlier album rule already; each rule needs an album of its own"
+            )
+        info.context.names.add(value)
+    return value
+
+
+def _sources(value: object, info: ValidationInfo) -> object:
+    """Validate each kind's albums with what was handed in for it, collecting the errors of all."""
+    if not isinstance(value, Mapping) or not isinstance(info.context, Checks):
+        return value
+    result: dict[str, object] = {}
+    errors: list[InitErrorDetails] = []
+    for kind, albums in value.items():
+        adapter = info.context.source_kinds.get(kind)
+        if adapter is None:
+            unknown = PydanticCustomError("extra_forbidden", "unknown kind of source")
+            errors.append(InitErrorDetails(type=unknown, loc=(kind,), input=albums))
+            continue
+        adapter = adapter if isinstance(adapter, TypeAdapter) else TypeAdapter(adapter)
+        try:
+            result[kind] = adapter.validate_python([albums] if isinstance(albums, str) else albums)
+        except ValidationError as error:
+            for one in error.errors(include_url=False):
+                known = PydanticCustomError(
+                    one["type"], one["msg"].replace("{", "(").replace("}", ")"), one.get("ctx")
+                )
+                errors.append(InitErrorDetails(type=known, loc=(kind, *one["loc"]), input=one["input"]))
+    if errors:
+        raise ValidationError.from_exception_data("sources", errors)
+    return result
+
+
+def _album_id(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must name an album, not be empty")
+    return value
+
+
+def _not_empty(value: tuple[AlbumRule, ...]) -> tuple[AlbumRule, ...]:
+    if not value:
+        raise ValueError("must have at least one album rule, such as `- name: AllMyStuff` with its sources")
+    return value
+
+
+Boolean: TypeAlias = Annotated[bool, BeforeValidator(_boolean)]
+AlbumId: TypeAlias = Annotated[str, AfterValidator(_album_id)]
+
+
+Sources: TypeAlias = Annotated[
+    Mapping[str, tuple[AlbumId, ...]],
+    BeforeValidator(_sources),
+    AfterValidator(MappingProxyType),
+    PlainSerializer(dict, return_type=dict[str, tuple[str, ...]]),
+]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        defer_build=True,
+    )
+
+
+class AlbumRule(_Group):
+    """One entry of `albums`: what a frame album is to be made of."""
+
+    name: Annotated[str, AfterValidator(_rule_name)] = Field(
+        description="Name of the album on the frame's side; the playlist is called `ss_<name>`. Each rule "
+        "needs a name of its own.",
+        examples=["AllMyStuff"],
+    )
+    sources: Sources = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Where the photos come from: for each kind of source, its albums (a list, or a "
+        "single one). The frame album shows all of them together. A rule without any is refused when its "
+        "turn comes, with nothing changed on the frame, since it would otherwise empty the album.",
+        examples=["{googlephotos: [<album id>]}"],
+    )
+    dry_run: Boolean = Field(
+        default=False,
+        description="Whether to only say what would be done, and change nothing. Off, since a rule is "
+        "written to be carried out.",
+        examples=["true"],
+    )
+    delete: Boolean = Field(
+        default=True,
+        description="Whether photos that left the sources are deleted from the frame album, with all that "
+        "was put there by other means. On, so that the album equals its sources; `false` only ever adds.",
+        examples=["false"],
+    )
+    force_publish: Boolean = Field(
+        default=False,
+        description="Whether the playlist is rewritten in every cycle. Off, since picsync compares the "
+        "playlist each time and repairs what differs.",
+        examples=["true"],
+    )
+    videos: Boolean = Field(
+        default=False,
+        description="Whether videos are sent as well. Off, since videos are large and many frames do not "
+        "play them.",
+        examples=["true"],
+    )
+    max_delete: Annotated[MaxDelete | None, BeforeValidator(_max_delete)] = Field(
+        default=None,
+        description="How much one cycle may delete without asking: a number of photos, or a share such as "
+        "20% of those in the frame album. If more would go, no photo is deleted and the log says so, while "
+        "uploads go on. Without it, deleting more than 10 photos that are also more than 10 % of the album "
+        "is held, since that looks more like a fault of the source than like tidying up. Emptying an album "
+        "is always held unless this is 100%.",
+        examples=['"20%"', "50"],
+    )
+
+
+class Listener(_Group):
+    """Something that answers HTTP requests."""
+
+    listen: Annotated[Listen, BeforeValidator(_listen)] = Field(
+        description="Address and port to listen on; without an address, all of the machine's. Port 0 lets "
+        "the system choose.",
+        examples=['":1971"', '"127.0.0.1:20000"', '"[::1]:9000"'],
+    )
+
+
+class Config(_Group):
+    """All of picsync.yaml."""
+
+    albums: Annotated[tuple[AlbumRule, ...], AfterValidator(_not_empty)] = Field(
+        description="The album rules, a list; each keeps one album of the frame in step with its sources. "
+        "Required.",
+        examples=["[{name: AllMyStuff, sources: {googlephotos: [<album id>]}}]"],
+    )
+    every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
+        default=None,
+        description="How often a cycle is started: numbers with the units `h`, `m`, "
+        "`s`, `ms`, `us` or `ns`. Without it picsync does one cycle and exits, which suits a cron job.",
+        examples=["1h", "90s", "1h30m"],
+    )
+    prometheus: Listener | None = Field(
+        default=None,
+        description="Serves metrics for Prometheus at `/metrics`. Absent by default: no port is opened "
+        "unasked.",
+        examples=['{listen: ":1971"}'],
+    )
+    pprof: Listener | None = Field(
+        default=None,
+        description="Serves what is running inside, for finding faults. Absent by default: it is for "
+        "nobody else's eyes.",
+        examples=['{listen: "127.0.0.1:20000"}'],
+    )
+    emulator: Annotated[str, AfterValidator(_emulator)] | None = Field(
+        default=None,
+        description="For tests and the demo: a URL below which all services are reached, host `H` as "
+        "`<URL>/H`. Absent by default: the real services are used.",
+        examples=["http://127.0.0.1:8080"],
+    )

@@ -1,0 +1,234 @@
+"""YAML as a tree of texts that knows where each value was written.
+
+Scalars stay what the person typed: `name: 2022` and `password: 0123` are texts, as they were for the Go
+picsync, and it is the model of a setting that knows what they mean. Only null is told apart, for it
+counts as "not written". Nothing here puts a scalar's text into a message, since it may be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from picsync.errors import ConfigError, Problem
+
+FieldPath: TypeAlias = tuple[str | int, ...]
+YamlNode: TypeAlias = Any
+"""A composed node of the YAML library, whose classes share no typed base that has all that is read here."""
+
+MAX_BYTES = 1 << 20
+"""Largest file that is read; a real one has a few hundred bytes."""
+_MAX_NODES = 20_000
+_MAX_DEPTH = 40
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+def field_name(path: FieldPath) -> str:
+    """Return the path as people write it, e.g. `albums[0].sources`."""
+    words = (f"[{step}]" if isinstance(step, int) else f".{step.partition(':')[0][:60]}" for step in path)
+    return "".join(words).removeprefix(".")
+
+
+def printable(text: str) -> str:
+    """Return the text without what would upset a terminal or could not be written to a log."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value was written."""
+
+    file: str
+    """The file's name, or `environment variable PICSYNC_...`."""
+    line: int | None = None
+
+    def problem(self, path: FieldPath, message: str) -> Problem:
+        """Return a problem at this place."""
+        return Problem(printable(self.file), self.line, field_name(path), message)
+
+
+@dataclass(slots=True)
+class Node:
+    """A value with its place; for the value of a key, that of the key."""
+
+    value: str | list[Node] | dict[str, Node] | None
+    place: Place
+
+    def plain(self) -> object:
+        """Return the value as nested dicts, lists, texts and None."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def walk(self, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Node]]:
+        """Yield every node with its path, this one first."""
+        yield path, self
+        children = self.value if isinstance(self.value, dict | list) else {}
+        for step, child in children.items() if isinstance(children, dict) else enumerate(children):
+            yield from child.walk((*path, step))
+
+    def place_of(self, path: FieldPath) -> Place:
+        """Return the place of the value at `path`, or of the nearest one that was written around it."""
+        node = self
+        for step in path:
+            match node.value, step:
+                case dict() as children, str() if step in children:
+                    node = children[step]
+                case list() as items, int() if step < len(items):
+                    node = items[step]
+                case ((str() | dict()), int()):
+                    continue  # One value where a list may stand counts as a list of one.
+                case _:
+                    break
+        return node.place
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """A file as it was read."""
+
+    path: Path
+    text: str
+    mode: int
+    """Permission bits."""
+
+
+def read_text(path: Path) -> FileText | None:
+    """Return the file's text, None if there is no such file; raises ConfigError if it cannot be read."""
+    name = str(path)
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
+            content = file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except IsADirectoryError:
+        raise ConfigError([Problem(name, None, "", "is a directory, but a file is needed here.")]) from None
+    except OSError as error:
+        raise ConfigError([Problem(name, None, "", f"cannot be read: {error.strerror}.")]) from None
+    if len(content) > MAX_BYTES:
+        raise ConfigError([Problem(name, None, "", "is larger than 1 MiB, so it is not the right file.")])
+    try:
+        return FileText(path, content.decode("utf-8-sig"), mode)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(name, line, "", "is not UTF-8 text; save it as UTF-8.")]) from None
+
+
+def parse_yaml(text: str, file: str, problems: list[Problem], *, lines: bool = True) -> Node:
+    """Return the tree of one YAML document, a None value for an empty one.
+
+    Adds what is wrong with single settings, such as one that is there twice, to `problems`; raises
+    ConfigError if there is no tree to speak of. With `lines` false places are `file` as a whole.
+    """
+    root = Place(file)
+    try:
+        document = _compose(text)
+    except RecursionError:
+        raise ConfigError(
+            [root.problem((), "is nested too deeply; settings are a few levels deep.")]
+        ) from None
+    except yaml_errors() as error:
+        raise ConfigError([_syntax_problem(error, text, root, lines=lines)]) from None
+    if document is None:
+        return Node(None, root)
+    return Node(_Builder(file, lines, problems).value(document, ()), root)
+
+
+def _compose(text: str) -> YamlNode:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False
+    return yaml.compose(text)
+
+
+def yaml_errors() -> tuple[type[Exception], ...]:
+    """Return what the YAML library raises for a text that it cannot make sense of."""
+    from ruamel.yaml.error import YAMLError
+
+    # The scanner lets the last two escape for escapes such as "\UFFFFFFFF" and for odd %YAML directives.
+    return (YAMLError, ValueError, OverflowError)
+
+
+def _syntax_problem(error: Exception, text: str, root: Place, *, lines: bool) -> Problem:
+    mark: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    position = getattr(error, "position", None)
+    line = None
+    if lines and mark is not None:
+        line = mark.line + 1
+    elif lines and isinstance(position, int):
+        line = text.count("\n", 0, position) + 1
+    what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    # What is quoted may be a piece of a password, save for single characters and `<stream end>`.
+    what = _QUOTED.sub(lambda one: one[0] if len(one[0]) == 3 or one[0][1] == "<" else "...", str(what))
+    message = (
+        f"is not valid YAML: {what}. Check the indentation (spaces only), that a space follows each `key:`, "
+        "and put values with special characters in quotes."
+    )
+    return Place(root.file, line).problem((), message)
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Turns composed nodes into the tree, expanding aliases within bounds."""
+
+    file: str
+    lines: bool
+    problems: list[Problem]
+    nodes: int = 0
+
+    def place(self, node: YamlNode) -> Place:
+        return Place(self.file, node.start_mark.line + 1 if self.lines else None)
+
+    def value(self, node: YamlNode, path: FieldPath) -> str | list[Node] | dict[str, Node] | None:
+        self.nodes += 1
+        if self.nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
+            message = "is nested too deeply or has too many values, perhaps through its aliases (`*name`)."
+            raise ConfigError([self.place(node).problem((), message)])
+        if not str(node.tag).startswith("tag:yaml.org,2002:"):
+            message = "has a value that begins with `!`; put it in quotes."
+            self.problems.append(self.place(node).problem(path, message))
+            return None
+        if node.id == "sequence":
+            items = enumerate(node.value)
+            return [Node(self.value(item, (*path, at)), self.place(item)) for at, item in items]
+        if node.id == "mapping":
+            return self.mapping(node, path)
+        text: str = node.value
+        return None if not node.style and text in _NULLS else text
+
+    def mapping(self, node: YamlNode, path: FieldPath) -> dict[str, Node]:
+        children: dict[str, Node] = {}
+        merged: dict[str, Node] = {}
+        for key, value in node.value:
+            name = printable(key.value) if key.id == "scalar" else None
+            if name is None:
+                message = "has a key that is not a word; put the key in quotes if it is meant as text."
+                self.problems.append(self.place(key).problem(path, message))
+            elif name == "<<" and not key.style:
+                for other in self.merges(value, path):
+                    merged = {**other, **merged}
+            elif name in children:
+                first = children[name].place.line
+                message = f"is there twice{f' (first in line {first})' if first else ''}; remove one of them."
+                self.problems.append(self.place(key).problem((*path, name), message))
+            else:
+                children[name] = Node(self.value(value, (*path, name)), self.place(key))
+        return {**merged, **children}
+
+    def merges(self, node: YamlNode, path: FieldPath) -> Iterator[dict[str, Node]]:
+        for part in node.value if node.id == "sequence" else [node]:
+            value = self.value(part, (*path, "<<"))
+            if isinstance(value, dict):
+                yield value
+            else:
+                message = "must be an alias of a mapping, such as `<<: *name`."
+                self.problems.append(self.place(part).problem((*path, "<<"), message))

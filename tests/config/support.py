@@ -1,0 +1,43 @@
+"""What the tests of the configuration share."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from picsync.config import Config, Credentials, load_config, load_credentials
+from picsync.errors import ConfigError
+
+KINDS: dict[str, type] = {"googlephotos": list[str], "localfolder": list[str]}
+RULE = "- name: X\n  sources: {googlephotos: [id]}\n"
+
+
+def config(tmp_path: Path, text: str | None, environ: Mapping[str, str] | None = None) -> Config:
+    """Load `text` as picsync.yaml; None for no file."""
+    path = tmp_path / "picsync.yaml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    return load_config(path, environ=environ or {}, source_kinds=KINDS)
+
+
+def config_problems(tmp_path: Path, text: str | None, environ: Mapping[str, str] | None = None) -> list[str]:
+    """Return the problems of a picsync.yaml, without its directory."""
+    with pytest.raises(ConfigError) as caught:
+        config(tmp_path, text, environ)
+    return [str(one).removeprefix(f"{tmp_path}/") for one in caught.value.problems]
+
+
+def credentials(tmp_path: Path, text: str | None, environ: Mapping[str, str] | None = None) -> Credentials:
+    """Load `text` as credentials file, readable by its owner alone; None for no file."""
+    path = tmp_path / ".picsync-credentials.yaml"
+    if text is not None:
+        path.touch(0o600)
+        path.write_text(text, encoding="utf-8")
+    return load_credentials([tmp_path / "absent.yaml", path], environ or {})
+
+
+def credentials_problems(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the message about a credentials file, without its directory."""
+    with pytest.raises(ConfigError) as caught:
+        credentials(tmp_path, text, environ)
+    return str(caught.value).replace(f"{tmp_path}/", "")

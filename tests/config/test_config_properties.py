@@ -1,0 +1,132 @@
+"""Whatever is in the files or in the environment, the answer is a value or a ConfigError."""
+
+import string
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from picsync.config import Config, Credentials, load_config, load_credentials, merge_google_login
+from picsync.errors import ConfigError
+from tests.config.support import KINDS
+from tests.config.test_config_login_file import LOGIN
+
+WORDS = st.sampled_from(
+    [
+        "albums",
+        "name",
+        "sources",
+        "googlephotos",
+        "dryRun",
+        "delete",
+        "maxDelete",
+        "every",
+        "prometheus",
+        "pprof",
+        "listen",
+        "emulator",
+        "nixplay",
+        "username",
+        "password",
+        "api",
+        "access",
+        "expiry",
+        "smugmug",
+        "1h",
+        "20%",
+        ":1971",
+        "true",
+        "no",
+        "~",
+        "null",
+        "''",
+        "0",
+        "-1",
+        "x",
+        "http://h:1",
+        "2022-09-21",
+        "*a",
+        "&a",
+        "<<",
+        "!x",
+    ]
+)
+MARKS = st.sampled_from(
+    [": ", "\n", "\n  ", "\n- ", " ", "{", "}", "[", "]", ", ", "#", "'", '"', "? ", "|", "---\n", "\t"]
+)
+YAMLISH = st.lists(WORDS | MARKS, max_size=40).map("".join)
+TREES = st.recursive(
+    WORDS | st.text(string.printable, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(st.tuples(WORDS, inner), max_size=4).map(
+            lambda pairs: f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
+        )
+    ),
+    max_leaves=12,
+)
+TEXTS = st.text(max_size=60) | YAMLISH | TREES
+SEGMENTS = st.lists(WORDS.map(str.upper) | st.sampled_from(["0", "1", "99", "DRY_RUN", ""]), max_size=5)
+ENVIRONS = st.dictionaries(
+    SEGMENTS.map(lambda words: f"PICSYNC_{'__'.join(words)}"),
+    TEXTS | st.text(st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF), max_size=2),
+    max_size=4,
+)
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def load(path: Path, environ: dict[str, str]) -> None:
+    with suppress(ConfigError):
+        assert isinstance(load_config(path, environ=environ, source_kinds=KINDS), Config)
+    with suppress(ConfigError):
+        assert isinstance(load_credentials([path], environ), Credentials)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "file.yaml"
+
+
+@MANY
+@given(st.binary(max_size=60) | TEXTS.map(lambda text: text.encode(errors="replace")))
+def test_any_file(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    load(path, {})
+
+
+@MANY
+@given(TEXTS, ENVIRONS)
+def test_any_environment(path: Path, text: str, environ: dict[str, str]) -> None:
+    path.write_bytes(text.encode(errors="replace"))
+    load(path, environ)
+
+
+@MANY
+@given(st.text("abcdefghijklmnopqrstuvwxyz{}[],:&*!|>'\"%@`#\\ -?", max_size=12))
+def test_no_password_of_the_environment_is_shown(text: str) -> None:
+    secret = f"{text}geheim"
+    environ = {
+        "PICSYNC_NIXPLAY": f"{{username: u, password: {secret}}}",
+        "PICSYNC_GOOGLEPHOTOS": f"access:\n  refresh_token: {secret}\n",
+        "PICSYNC_GOOGLEPHOTOS__API__SECRET": secret,
+        "PICSYNC_GOOGLEPHOTOS__ACCESS__EXPIRY": secret,
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_credentials([], environ)
+    assert "geheim" not in str(caught.value)
+
+
+@MANY
+@given(TEXTS)
+def test_a_login_is_written_or_the_file_stays(path: Path, text: str) -> None:
+    content = text.encode(errors="replace")
+    path.write_bytes(content)
+    try:
+        merge_google_login(path, LOGIN)
+    except ConfigError:
+        assert path.read_bytes() == content
+    else:
+        with suppress(ConfigError):
+            assert load_credentials([path], {}).require_nixplay()
