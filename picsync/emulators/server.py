@@ -178,6 +178,7 @@ class EmulatorServer:
         return await _dispatch(self._hosts[host], request)
 
     async def _hang(self, request: web.Request) -> None:
+        # aiohttp does not tell a running handler that its client has gone; hence the polling.
         while request.transport is not None and not request.transport.is_closing():
             try:
                 await asyncio.wait_for(self._closing.wait(), _CLIENT_POLL_S)

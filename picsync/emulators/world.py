@@ -12,10 +12,14 @@ from picsync.emulators.framepage import FramePage, ShownPhoto
 from picsync.emulators.google import GoogleOptions, GooglePhotos
 from picsync.emulators.nixplay import Nixplay, NixplayOptions
 from picsync.emulators.nixplay import Photo as NixplayPhoto
+from picsync.emulators.requestlog import RequestLog
 from picsync.emulators.server import EmulatorServer
 
 NIXPLAY_USER = "grandma"
 NIXPLAY_PASSWORD = "emulated-password"  # noqa: S105 - opens nothing but the emulator
+
+LOGGED_REQUESTS = 20_000
+"""A demo may run for weeks."""
 
 READ_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"
 LEGACY_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly"
@@ -38,7 +42,10 @@ class World:
         self.page = FramePage(self._shown, caption, title="The frame on the sideboard")
         self.nixplay.observers.append(lambda _nixplay, _operation: self.page.changed())
         self.server = EmulatorServer(
-            [self.google, self.nixplay], ssl_context=ssl_context, pages=self.page.routes()
+            [self.google, self.nixplay],
+            ssl_context=ssl_context,
+            pages=self.page.routes(),
+            log=RequestLog(limit=LOGGED_REQUESTS),
         )
 
     def _shown(self) -> list[ShownPhoto]:

@@ -1,0 +1,189 @@
+"""The emulated Google Photos: login, Library API and bytes, over one library."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from picsync.emulators.google import errors
+from picsync.emulators.google.account import SCOPE_PREFIX, Account, Client, Grant
+from picsync.emulators.google.albums import Albums
+from picsync.emulators.google.api import APP_DATA, Api
+from picsync.emulators.google.baseurls import BaseUrls
+from picsync.emulators.google.content import Content
+from picsync.emulators.google.discovery import document
+from picsync.emulators.google.library import Album, Item, Library
+from picsync.emulators.google.media import Media
+from picsync.emulators.google.mediaitems import MediaItems
+from picsync.emulators.google.oauth import OAuth
+from picsync.emulators.google.options import GoogleOptions
+from picsync.emulators.google.pages import not_found
+from picsync.emulators.google.paging import Pager
+from picsync.emulators.google.resources import Resources
+from picsync.emulators.google.uploads import Uploads
+from picsync.emulators.service import Handler, origin
+
+API_HOST = "photoslibrary.googleapis.com"
+_OTHER_APIS = ("photospicker.googleapis.com", "photosambient.googleapis.com")
+DEFAULT_SCOPES = (APP_DATA, "photoslibrary.appendonly", "photoslibrary.edit.appcreateddata")
+
+
+class GooglePhotos:
+    """Google Photos for one user; a `Service` for the emulator's server.
+
+    What is added "app-created" belongs to the OAuth client `client_id`, the default one.
+    """
+
+    def __init__(self, options: GoogleOptions | None = None) -> None:
+        self.options = options or GoogleOptions()
+        self.account = Account(self.options)
+        self.library = Library(self.options)
+        self.client_id = "123456789012-emulatedclient.apps.googleusercontent.com"
+        self.add_client(self.client_id, f"GOCSPX-{secrets.token_urlsafe(21)}")
+        urls, pager = BaseUrls(), Pager(self.options)
+        resources = Resources(self.library, self.options, urls)
+        api = Api(self.account, self.options)
+        uploads = Uploads(self.library, self.options, resources, api)
+        self._methods = (
+            *Albums(self.library, self.options, resources, pager).methods(),
+            *MediaItems(self.library, resources, pager).methods(),
+            *uploads.methods(),
+        )
+        api.add(*self._methods)
+        self._api, self._uploads = api, uploads
+        self._media = Media(self.library, self.options, resources, urls)
+        self._oauth = OAuth(self.account, self.options)
+
+    def routes(self) -> Mapping[str, Sequence[web.RouteDef]]:
+        """Return the routes of all hosts."""
+        return {
+            **self._oauth.routes(),
+            **self._media.routes(),
+            API_HOST: [
+                web.get("/$discovery/rest", self._discovery),
+                web.post("/v1/uploads", self._uploads.upload),
+                web.put("/v1/uploads", self._uploads.upload),
+                web.route("*", "/{path:.*}", self._api.handle),
+            ],
+            **{host: [web.route("*", "/{path:.*}", _not_enabled(host))] for host in _OTHER_APIS},
+        }
+
+    def add_client(
+        self, client_id: str, client_secret: str, *, kind: str = "desktop", redirect_uris: Sequence[str] = ()
+    ) -> Client:
+        """Register an OAuth client of kind `desktop`, `web` or `device`."""
+        client = Client(client_id, client_secret, kind, tuple(redirect_uris))
+        self.account.clients[client_id] = client
+        return client
+
+    def issue_credentials(
+        self, scopes: Iterable[str] = DEFAULT_SCOPES, *, expired: bool = False, client_id: str = ""
+    ) -> dict[str, Any]:
+        """Return what a login would have left behind, for a credentials file.
+
+        `scopes` in full or without Google's prefix. Keys: client_id, client_secret, access_token,
+        refresh_token, expiry (RFC 3339), scopes (in full), token_uri, token_type.
+        """
+        client = self.account.clients[client_id or self.client_id]
+        full = [scope if "/" in scope or scope == "openid" else SCOPE_PREFIX + scope for scope in scopes]
+        grant = self.account.grant(client.client_id, full)
+        token = self.account.access_token(grant, expired=expired)
+        expires_at = datetime.fromtimestamp(self.account.access_tokens[token][1], UTC)
+        return {
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+            "access_token": token,
+            "refresh_token": grant.refresh_token,
+            "expiry": expires_at.isoformat().replace("+00:00", "Z"),
+            "scopes": full,
+            "token_uri": "https://oauth2.googleapis.com/token",
+            "token_type": "Bearer",
+        }
+
+    def revoke_all(self) -> None:
+        """Let the user remove every app from his account."""
+        for grant in self._grants():
+            grant.revoked = True
+
+    def expire_access_tokens(self) -> None:
+        """End all access tokens before their time; refresh tokens stay good."""
+        self.account.access_tokens.clear()
+
+    def answer_device(self, user_code: str, *, agree: bool = True) -> None:
+        """Let the user answer the login on a device; raises KeyError for an unknown code."""
+        for code in self.account.device_codes.values():
+            if code.user_code == user_code:
+                code.answer = agree
+                return
+        raise KeyError(user_code)
+
+    def add_album(
+        self, title: str, *, app_created: bool = True, client_id: str = "", shared: bool = False
+    ) -> Album:
+        """Add an album, of the default client or of `client_id`, or the user's own."""
+        owner = (client_id or self.client_id) if app_created else None
+        return self.library.add_album(title, client_id=owner, shared=shared)
+
+    def directory_album(self, path: Path, title: str, *, app_created: bool = True) -> Album:
+        """Add an album that follows a directory: every listing looks again at its files."""
+        owner = self.client_id if app_created else None
+        return self.library.add_album(title, client_id=owner, directory=path)
+
+    def add_item(
+        self,
+        album: Album | None,
+        filename: str,
+        content: bytes | Path | Content,
+        *,
+        mime_type: str = "",
+        app_created: bool = True,
+        **fields: Any,
+    ) -> Item:
+        """Add an item to the library and to the end of an album; `fields` are those of `Item`."""
+        owner = self.client_id if album is None else album.client_id
+        settings = {"client_id": owner if app_created else None, **fields}
+        item = self.library.add_item(filename, content, mime_type=mime_type, **settings)
+        if album is not None:
+            album.items.append(item)
+        return item
+
+    def put_item(self, album: Album, item: Item) -> None:
+        """Show an item of the library in a further album: one picture, one id."""
+        album.items.append(item)
+
+    def remove_item(self, item: Item, album: Album | None = None) -> None:
+        """Take an item out of one album, or out of the library."""
+        if album is None:
+            self.library.remove_item(item)
+        else:
+            album.items.remove(item)
+
+    def replace_bytes(self, item: Item, content: bytes | Path | Content) -> None:
+        """Let the user edit a picture: other bytes, same id, and nothing in the listing that tells."""
+        self.library.replace_bytes(item, content)
+
+    def remove_album(self, album: Album) -> None:
+        """Delete an album; its items stay in the library."""
+        self.library.albums.pop(album.album_id, None)
+
+    def _grants(self) -> Iterable[Grant]:
+        return self.account.grants.values()
+
+    async def _discovery(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("version", "v1") != "v1":
+            return await not_found(request)
+        return errors.json_answer(document(self._methods, origin(request, API_HOST)))
+
+
+def _not_enabled(host: str) -> Handler:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        if not request.path.startswith("/v1/"):
+            return await not_found(request)
+        return errors.service_disabled(host).response()
+
+    return refuse

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httplib2
+import pytest
+from googleapiclient.discovery import build_from_document
+
+from picsync.emulators.google import Era, GooglePhotos, generated_jpeg
+from picsync.emulators.google.library import Album
+from tests.emulators.googlekit import API, LEGACY_SCOPES, error_of, ids, jpeg, running
+
+
+def fill(google: GooglePhotos, count: int, *, app_created: bool = True) -> Album:
+    album = google.add_album("Garden", app_created=app_created)
+    for number in range(count):
+        google.add_item(album, f"{number:03}.jpg", generated_jpeg(number, 2000), created_at=1.6e9 + number)
+    return album
+
+
+async def test_resources_leave_defaults_out_and_write_numbers_as_google_does() -> None:
+    async with running() as kit:
+        empty = kit.google.add_album("Empty")
+        album = fill(kit.google, 2)
+        assert (await kit.get("mediaItems")).headers["Content-Type"] == "application/json; charset=UTF-8"
+        albums = (await kit.get("albums")).json()["albums"]
+        assert [each["title"] for each in albums] == ["Empty", "Garden"]
+        assert set(albums[0]) == {"id", "title", "productUrl", "isWriteable"}
+        assert albums[1]["mediaItemsCount"] == "2"
+        assert (await kit.get(f"albums/{empty.album_id}")).json()["title"] == "Empty"
+        assert await kit.search(albumId=empty.album_id) == {}
+        item = (await kit.search(albumId=album.album_id))["mediaItems"][0]
+        assert item["mediaMetadata"] == {
+            "creationTime": "2020-09-13T12:26:40Z", "width": "64", "height": "48", "photo": {}
+        }  # fmt: skip
+        assert (item["filename"], item["mimeType"]) == ("000.jpg", "image/jpeg")
+        assert len(item["id"]) >= 55
+        assert item["id"] not in item["baseUrl"]
+        again = (await kit.search(albumId=album.album_id))["mediaItems"][0]
+        assert again["id"] == item["id"]
+        assert again["baseUrl"] != item["baseUrl"]
+
+
+async def test_paging_to_the_end_and_its_refusals() -> None:
+    async with running() as kit:
+        album = fill(kit.google, 30)
+        everything = [item.item_id for item in album.items]
+        assert len(ids(await kit.search(albumId=album.album_id))) == 25
+        pages = await kit.pages(albumId=album.album_id, pageSize=7)
+        assert [len(ids(page)) for page in pages] == [7, 7, 7, 7, 2]
+        assert ids(*pages) == everything
+        token = pages[0]["nextPageToken"]
+        for wrong in (
+            {"albumId": album.album_id, "pageSize": 101},
+            {"albumId": album.album_id, "pageSize": -1},
+            {"albumId": album.album_id, "pageToken": "nonsense"},
+            {"pageToken": token},
+            {"albumId": album.album_id, "filters": {"includeArchivedMedia": True}},
+            {"albumId": "short"},
+            {"albumid": album.album_id},
+        ):
+            status, name, _ = error_of(await kit.post("mediaItems:search", wrong))
+            assert (status, name) == (400, "INVALID_ARGUMENT"), wrong
+        assert error_of(await kit.get("albums", pageSize=51))[0] == 400
+        assert error_of(await kit.get(f"albums/{'x' * 60}"))[:2] == (404, "NOT_FOUND")
+        listed = (await kit.get("mediaItems", pageSize=100)).json()
+        assert ids(listed) == everything[::-1]
+        assert (await kit.post("mediaItems:search", {"album_id": album.album_id, "page_size": 3})).json()
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        ({"page_cap": 4}, [4, 4, 2]),
+        ({"empty_page_every": 2}, [5, 0, 5]),
+        ({"final_empty_page": True}, [5, 5, 0]),
+        ({"repeat_entries": 2}, [5, 5, 4]),
+        ({"coerce_page_size": True}, [5, 5]),
+    ],
+)
+async def test_hostile_paging_still_lists_everything(options: dict[str, Any], sizes: list[int]) -> None:
+    async with running(**options) as kit:
+        album = fill(kit.google, 10)
+        pages = await kit.pages(albumId=album.album_id, pageSize=5)
+        assert [len(ids(page)) for page in pages] == sizes
+        assert list(dict.fromkeys(ids(*pages))) == [item.item_id for item in album.items]
+
+
+async def test_a_stuck_token_comes_for_ever() -> None:
+    async with running(stuck_token_from=1) as kit:
+        album = fill(kit.google, 10)
+        token = (await kit.search(albumId=album.album_id, pageSize=5))["nextPageToken"]
+        again = await kit.search(albumId=album.album_id, pageSize=5, pageToken=token)
+        assert again["nextPageToken"] == token
+
+
+async def test_fields_select_and_refuse() -> None:
+    async with running() as kit:
+        album = fill(kit.google, 3)
+        body = {"albumId": album.album_id, "pageSize": 2}
+        wanted = "nextPageToken,mediaItems(id,mediaMetadata/width)"
+        answer = (await kit.post("mediaItems:search", body, fields=wanted)).json()
+        assert set(answer) == {"nextPageToken", "mediaItems"}
+        assert answer["mediaItems"][0] == {"id": album.items[0].item_id, "mediaMetadata": {"width": "64"}}
+        every = (await kit.post("mediaItems:search", body, fields="mediaItems/*")).json()
+        assert "baseUrl" in every["mediaItems"][0]
+        for wrong in ("id", "mediaItems(id", "mediaItems(size)", "a,,b", "mediaItems/id/x"):
+            assert error_of(await kit.post("mediaItems:search", body, fields=wrong))[0] == 400, wrong
+
+
+async def test_each_era_shows_what_it_shows() -> None:
+    async with running(era=Era.LEGACY) as kit:
+        own, others = fill(kit.google, 2), fill(kit.google, 3, app_created=False)
+        kit.login("photoslibrary.readonly")
+        assert len((await kit.get("albums")).json()["albums"]) == 2
+        assert len((await kit.get("albums", excludeNonAppCreatedData="true")).json()["albums"]) == 1
+        assert len(ids(await kit.search(albumId=others.album_id))) == 3
+        assert (await kit.get("sharedAlbums")).json() == {}
+        kit.google.options.era = Era.Y2025
+        status, name, error = error_of(await kit.get("albums"))
+        assert (status, name) == (403, "PERMISSION_DENIED")
+        assert error["message"] == "Request had insufficient authentication scopes."
+        assert error["details"][0]["reason"] == "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+        kit.login()
+        assert len((await kit.get("albums")).json()["albums"]) == 1
+        assert len(ids(await kit.search(albumId=own.album_id))) == 2
+        assert error_of(await kit.post("mediaItems:search", {"albumId": others.album_id}))[0] == 404
+        assert error_of(await kit.get("sharedAlbums"))[:2] == (403, "PERMISSION_DENIED")
+        kit.google.add_client("other", "secret")
+        issued = kit.google.issue_credentials(client_id="other")
+        kit.headers = {"Authorization": f"Bearer {issued['access_token']}"}
+        assert (await kit.get("albums")).json() == {}
+
+
+async def test_refusals_before_any_method() -> None:
+    async with running(requests_per_day=2) as kit:
+        url = f"/{API}/v1/albums"
+        assert error_of(await kit.http.get(url))[:2] == (401, "UNAUTHENTICATED")
+        answer = await kit.http.get(url, headers={"Authorization": "Bearer ya29.nonsense"})
+        assert error_of(answer)[:2] == (401, "UNAUTHENTICATED")
+        assert "WWW-Authenticate" in answer.headers
+        kit.login("photoslibrary.appendonly")
+        assert error_of(await kit.get("albums"))[0] == 403
+        kit.login()
+        assert (await kit.get("albums")).status_code == 200
+        assert error_of(await kit.get("albums"))[:2] == (429, "RESOURCE_EXHAUSTED")
+        kit.clock.now += 86400
+        kit.login()
+        assert (await kit.get("albums")).status_code == 200
+        kit.google.options.service_enabled = False
+        assert error_of(await kit.get("albums"))[2]["details"][0]["reason"] == "SERVICE_DISABLED"
+        for path in ("/v1/nothing", "/v2/albums", "/"):
+            missing = await kit.http.get(f"/{API}{path}", headers=kit.headers)
+            assert missing.status_code == 404
+            assert missing.headers["Content-Type"].startswith("text/html")
+        picker = await kit.http.post("/photospicker.googleapis.com/v1/sessions", json={})
+        assert error_of(picker)[0] == 403
+
+
+async def test_batch_get_in_order_and_as_an_overridden_post() -> None:
+    async with running() as kit:
+        album = fill(kit.google, 3)
+        wanted = [album.items[2].item_id, "y" * 60, album.items[0].item_id, "bad"]
+        results = (await kit.get("mediaItems:batchGet", mediaItemIds=wanted)).json()["mediaItemResults"]
+        assert results[0]["mediaItem"]["id"] == wanted[0]
+        assert [each["status"]["code"] for each in (results[1], results[3])] == [5, 3]
+        override = {**kit.headers, "X-HTTP-Method-Override": "GET"}
+        url = f"/{API}/v1/mediaItems:batchGet"
+        posted = await kit.http.post(url, data={"mediaItemIds": wanted, "fields": "*"}, headers=override)
+        assert [set(each) for each in posted.json()["mediaItemResults"]] == [set(each) for each in results]
+        assert (
+            await kit.http.post(url, data={"mediaItemIds": wanted}, headers=kit.headers)
+        ).status_code == 404
+        refused: list[list[str]] = [[], [wanted[0]] * 2, ["x" * 60 + str(number) for number in range(51)]]
+        for wrong in refused:
+            assert error_of(await kit.get("mediaItems:batchGet", mediaItemIds=wrong))[0] == 400
+
+
+async def test_filters() -> None:
+    async with running(era=Era.LEGACY) as kit:
+        kit.login(*LEGACY_SCOPES)
+        add = kit.google.add_item
+        may = add(None, "may.jpg", jpeg(), created_at=1_589_000_000.0, favorite=True)
+        june = add(None, "june.jpg", jpeg(), created_at=1_592_000_000.0, categories=frozenset({"PETS"}))
+        video = add(None, "v.mp4", b"", mime_type="video/mp4", created_at=1_620_000_000.0)
+        archived = add(None, "old.jpg", jpeg(), created_at=1.0, archived=True)
+        year = {"startDate": {"year": 2020}, "endDate": {"year": 2020}}
+        cases: list[tuple[dict[str, Any], list[Any]]] = [
+            ({}, [video, june, may]),
+            ({"includeArchivedMedia": True}, [video, june, may, archived]),
+            ({"mediaTypeFilter": {"mediaTypes": ["VIDEO"]}}, [video]),
+            ({"mediaTypeFilter": {"mediaTypes": ["PHOTO"]}}, [june, may]),
+            ({"featureFilter": {"includedFeatures": ["FAVORITES"]}}, [may]),
+            ({"contentFilter": {"includedContentCategories": ["PETS"]}}, [june]),
+            ({"contentFilter": {"excludedContentCategories": ["PETS"]}}, [video, may]),
+            ({"dateFilter": {"dates": [{"year": 2020, "month": 5}]}}, [may]),
+            ({"dateFilter": {"dates": [{"month": 5}]}}, [video, may]),
+            ({"dateFilter": {"ranges": [year]}}, [june, may]),
+        ]
+        for filters, expected in cases:
+            assert ids(await kit.search(filters=filters)) == [item.item_id for item in expected], filters
+        refused: list[dict[str, Any]] = [
+            {"mediaTypeFilter": {"mediaTypes": ["PHOTO", "VIDEO"]}},
+            {"mediaTypeFilter": {"mediaTypes": ["SOUND"]}},
+            {"dateFilter": {"dates": [{"year": 2020, "month": 13}]}},
+            {"colourFilter": {}},
+        ]
+        for wrong in refused:
+            assert error_of(await kit.post("mediaItems:search", {"filters": wrong}))[0] == 400, wrong
+
+
+async def test_changes_to_albums() -> None:
+    async with running() as kit:
+        created = (await kit.post("albums", {"album": {"title": "New"}})).json()
+        path = f"albums/{created['id']}"
+        assert (created["isWriteable"], "mediaItemsCount" in created) == (True, False)
+        assert error_of(await kit.post("albums", {"album": {"title": "x" * 501}}))[0] == 400
+        item = kit.google.add_item(None, "a.jpg", jpeg())
+        foreign = kit.google.add_item(None, "b.jpg", jpeg(), app_created=False)
+        both = {"mediaItemIds": [item.item_id, foreign.item_id]}
+        assert error_of(await kit.post(f"{path}:batchAddMediaItems", both))[0] == 400
+        assert await kit.search(albumId=created["id"]) == {}
+        one = {"mediaItemIds": [item.item_id]}
+        assert (await kit.post(f"{path}:batchAddMediaItems", one)).json() == {}
+        assert ids(await kit.search(albumId=created["id"])) == [item.item_id]
+        assert (await kit.post(f"{path}:batchRemoveMediaItems", one)).json() == {}
+        assert error_of(await kit.post(f"{path}:batchRemoveMediaItems", one))[0] == 400
+        url = f"/{API}/v1/{path}?updateMask=title"
+        patched = await kit.http.patch(url, json={"title": "Better"}, headers=kit.headers)
+        assert patched.json()["title"] == "Better"
+
+
+async def test_google_api_python_client_by_discovery() -> None:
+    async with running() as kit:
+        album = fill(kit.google, 60)
+        answer = await kit.http.get(f"/{API}/$discovery/rest?version=v1")
+        token = kit.headers["Authorization"]
+
+        def use() -> list[str]:
+            http = httplib2.Http()
+            service = build_from_document(json.dumps(answer.json()), http=http)
+            items = service.mediaItems()
+            request = items.search(body={"albumId": album.album_id, "pageSize": 50})
+            request.headers["Authorization"] = token
+            found = [item["id"] for item in request.execute()["mediaItems"]]
+            batch = items.batchGet(mediaItemIds=found)
+            batch.headers["Authorization"] = token
+            got = batch.execute()["mediaItemResults"]
+            single = service.albums().get(albumId=album.album_id)
+            single.headers["Authorization"] = token
+            assert single.execute()["title"] == "Garden"
+            http.close()
+            return [each["mediaItem"]["id"] for each in got]
+
+        assert await asyncio.to_thread(use) == [item.item_id for item in album.items[:50]]
+        assert kit.server.log.count(method="POST", path="batchGet") == 1
+
+
+async def test_ids_tell_contents_apart_and_survive_a_restart() -> None:
+    async with running() as first, running() as second, running() as third:
+        for kit, colour in ((first, "red"), (second, "red"), (third, "blue")):
+            kit.google.add_item(None, "a.jpg", jpeg(colour=colour))
+        same, again, other = [ids((await kit.get("mediaItems")).json()) for kit in (first, second, third)]
+        assert same == again != other
+
+
+async def test_answers_are_compressed_and_compact_if_asked() -> None:
+    async with running() as kit:
+        fill(kit.google, 25)
+        headers = {**kit.headers, "Accept-Encoding": "identity"}
+        sizes = [
+            len((await kit.http.get(f"/{API}/v1/mediaItems{query}", headers=headers)).content)
+            for query in ("", "?prettyPrint=false")
+        ]
+        zipped = await kit.get("mediaItems")
+        assert zipped.headers["Content-Encoding"] == "gzip"
+        assert int(zipped.headers["Content-Length"]) < sizes[1] < sizes[0]
+        assert len(ids(zipped.json())) == 25
