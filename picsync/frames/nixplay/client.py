@@ -1,0 +1,205 @@
+"""The calls of Nixplay's web API that picsync makes, one method each, in the service's own terms.
+
+The API is undocumented; what is said of it here was observed. Bytes and the upload monitor are reached by a
+second client that has neither cookies nor headers of the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import httpx
+from pydantic import TypeAdapter
+
+from picsync.errors import ProtocolError
+from picsync.frames.base import Rendition
+from picsync.frames.nixplay import wire
+from picsync.frames.nixplay.session import LOGIN, PROBE, SERVICE, Session
+from picsync.http.client import Hosts, HttpClient
+from picsync.http.retry import Operation, Retrier
+
+T = TypeVar("T")
+
+MONITOR = "upload-monitor.nixplay.com"
+CONNECT_TIMEOUT_S = 15.0
+
+LIST_WEB_ALBUMS = Operation(SERVICE, "list_web_albums")
+LIST_EMAIL_ALBUMS = Operation(SERVICE, "list_email_albums")
+CREATE_ALBUM = Operation(SERVICE, "create_album", repeatable=False)
+DELETE_ALBUM = Operation(SERVICE, "delete_album")
+LIST_PHOTOS = Operation(SERVICE, "list_photos")
+DELETE_PHOTO = Operation(SERVICE, "delete_photo")
+OPEN_RECEIVER = Operation(SERVICE, "open_receiver")
+PERMIT_UPLOAD = Operation(SERVICE, "permit_upload")
+STORE_BYTES = Operation(SERVICE, "store_bytes")
+AWAIT_PROCESSING = Operation(SERVICE, "await_processing")
+LIST_PLAYLISTS = Operation(SERVICE, "list_playlists")
+LIST_SLIDES = Operation(SERVICE, "list_slides")
+CREATE_PLAYLIST = Operation(SERVICE, "create_playlist", repeatable=False)
+DELETE_PLAYLIST = Operation(SERVICE, "delete_playlist")
+ADD_ITEMS = Operation(SERVICE, "add_items", repeatable=False)
+REMOVE_ITEM = Operation(SERVICE, "remove_item")
+
+OPERATIONS = (
+    LOGIN,
+    PROBE,
+    LIST_WEB_ALBUMS,
+    LIST_EMAIL_ALBUMS,
+    CREATE_ALBUM,
+    DELETE_ALBUM,
+    LIST_PHOTOS,
+    DELETE_PHOTO,
+    OPEN_RECEIVER,
+    PERMIT_UPLOAD,
+    STORE_BYTES,
+    AWAIT_PROCESSING,
+    LIST_PLAYLISTS,
+    LIST_SLIDES,
+    CREATE_PLAYLIST,
+    DELETE_PLAYLIST,
+    ADD_ITEMS,
+    REMOVE_ITEM,
+)
+"""Every kind of request that is ever sent to Nixplay."""
+
+
+class NixplayClient:
+    """Nixplay's calls; errors are those of HttpClient.request and Session.request."""
+
+    def __init__(self, session: Session, *, hosts: Hosts, retrier: Retrier, monitor_timeout_s: float) -> None:
+        self._session = session
+        self._plain = HttpClient(retrier)
+        self._monitor_url = f"{hosts.url(MONITOR)}/status"
+        self._monitor_timeout = httpx.Timeout(monitor_timeout_s, connect=CONNECT_TIMEOUT_S)
+
+    async def web_albums(self) -> list[wire.AlbumRecord]:
+        """Return the albums that people and programs make.
+
+        `My Uploads` is always one of them, so an empty list is an answer gone wrong.
+        """
+
+        def read(response: httpx.Response) -> list[wire.AlbumRecord]:
+            albums = wire.parse(LIST_WEB_ALBUMS, response, wire.ALBUMS)
+            if not albums:
+                raise ProtocolError(
+                    f"{LIST_WEB_ALBUMS}: an empty list came, though `My Uploads` always exists."
+                )
+            return albums
+
+        return await self._session.request(LIST_WEB_ALBUMS, "GET", "/v2/albums/web/json/", read)
+
+    async def email_albums(self) -> list[wire.AlbumRecord]:
+        """Return the album that takes photos sent by e-mail."""
+        read = _reader(LIST_EMAIL_ALBUMS, wire.ALBUMS)
+        return await self._session.request(LIST_EMAIL_ALBUMS, "GET", "/v2/albums/email/json/", read)
+
+    async def create_album(self, name: str) -> wire.AlbumRecord:
+        """Make an album, one more if the name is taken."""
+        read = _reader(CREATE_ALBUM, wire.NEW_ALBUM)
+        form = {"name": name}
+        [album] = await self._session.request(CREATE_ALBUM, "POST", "/album/create/json/", read, data=form)
+        return album
+
+    async def delete_album(self, album_id: str) -> None:
+        """Delete an album with its photos."""
+        await self._session.request(DELETE_ALBUM, "POST", f"/album/{album_id}/delete/json/", _nothing)
+
+    async def photos(self, album_id: str, page: int, limit: int) -> list[wire.PhotoRecord]:
+        """Return page `page` (from 1) of an album's photos, newest first; past the end it is empty."""
+        read = _reader(LIST_PHOTOS, wire.PhotosPage)
+        path, query = f"/album/{album_id}/pictures/json/", {"page": page, "limit": limit}
+        return (await self._session.request(LIST_PHOTOS, "GET", path, read, params=query)).photos
+
+    async def delete_photo(self, photo_id: str) -> None:
+        """Delete a photo; one that is already gone is answered alike."""
+        await self._session.request(DELETE_PHOTO, "POST", f"/picture/{photo_id}/delete/json/", _nothing)
+
+    async def open_receiver(self, album_id: str) -> str:
+        """Return a token for uploads to an album, good for many although `total` says one."""
+        read = _reader(OPEN_RECEIVER, wire.Receiver)
+        form = {"albumId": album_id, "total": "1"}
+        path = "/v3/upload/receivers/"
+        return (await self._session.request(OPEN_RECEIVER, "POST", path, read, data=form)).token
+
+    async def permit_upload(
+        self, token: str, album_id: str, *, filename: str, file_type: str, size_bytes: int
+    ) -> wire.Ticket:
+        """Ask for leave to store one file."""
+        read = _reader(PERMIT_UPLOAD, wire.Permission)
+        form = {
+            "uploadToken": token,
+            "albumId": album_id,
+            "fileName": filename,
+            "fileType": file_type,
+            "fileSize": str(size_bytes),
+        }
+        return (await self._session.request(PERMIT_UPLOAD, "POST", "/v3/photo/upload/", read, data=form)).data
+
+    async def store_bytes(self, ticket: wire.Ticket, rendition: Rendition, filename: str) -> None:
+        """Send a file to S3, read from disk while it is sent and from its start at each attempt."""
+        # S3 wants a Content-Length, which httpx takes from the file on disk: nothing may linger in a buffer.
+        rendition.file.flush()
+        files = {"file": (filename, rendition.file, ticket.file_type)}
+        await self._plain.request(STORE_BYTES, "POST", ticket.url, _nothing, data=ticket.form(), files=files)
+
+    async def await_processing(self, ticket: wire.Ticket) -> None:
+        """Return once the photo is in its album; if it fails, RefusedError has the service's words."""
+        query = {"id": ticket.user_upload_ids[0]}
+        await self._plain.request(
+            AWAIT_PROCESSING, "GET", self._monitor_url, _nothing, params=query, timeout=self._monitor_timeout
+        )
+
+    async def playlists(self) -> list[wire.PlaylistRecord]:
+        """Return all playlists."""
+        read = _reader(LIST_PLAYLISTS, wire.PLAYLISTS)
+        return await self._session.request(LIST_PLAYLISTS, "GET", "/v3/playlists", read)
+
+    async def slides(self, playlist_id: str, offset: int, size: int) -> list[wire.Slide]:
+        """Return at most `size` items of a playlist after the first `offset` ones."""
+        read = _reader(LIST_SLIDES, wire.SlidesPage)
+        path, query = f"/v3/playlists/{playlist_id}/slides", {"size": size, "offset": offset}
+        return (await self._session.request(LIST_SLIDES, "GET", path, read, params=query)).slides
+
+    async def create_playlist(self, name: str) -> str:
+        """Make a playlist, one more if the name is taken, and return its id."""
+        read = _reader(CREATE_PLAYLIST, wire.PlaylistCreated)
+        body = {"name": name}
+        created = await self._session.request(CREATE_PLAYLIST, "POST", "/v3/playlists", read, json=body)
+        return created.playlist_id
+
+    async def delete_playlist(self, playlist_id: str) -> None:
+        """Delete a playlist; its photos stay in their albums."""
+        _require(playlist_id)
+        await self._session.request(DELETE_PLAYLIST, "DELETE", f"/v3/playlists/{playlist_id}", _nothing)
+
+    async def add_items(self, playlist_id: str, photo_ids: Sequence[int]) -> None:
+        """Append photos to a playlist, again if they are in it."""
+        body = {"items": [{"pictureId": photo_id} for photo_id in photo_ids]}
+        path = f"/v3/playlists/{playlist_id}/items"
+        await self._session.request(ADD_ITEMS, "POST", path, _nothing, json=body)
+
+    async def remove_item(self, playlist_id: str, item_id: str) -> None:
+        """Remove one item from a playlist; fine if it is gone."""
+        # The same request with an empty or missing id clears the whole playlist.
+        _require(item_id)
+        path = f"/v3/playlists/{playlist_id}/items"
+        await self._session.request(REMOVE_ITEM, "DELETE", path, _nothing, params={"id": item_id})
+
+    async def aclose(self) -> None:
+        """Close all connections; safe to call twice."""
+        await self._session.aclose()
+        await self._plain.aclose()
+
+
+def _reader(operation: Operation, shape: type[T] | TypeAdapter[T]) -> Callable[[httpx.Response], T]:
+    return lambda response: wire.parse(operation, response, shape)
+
+
+def _nothing(_: httpx.Response) -> None:
+    """Ignore a body of no interest."""
+
+
+def _require(identifier: str) -> None:
+    if not identifier.strip():
+        raise ValueError("an id is needed: without it the request would mean everything")

@@ -1,0 +1,292 @@
+"""The port `Frame` on Nixplay.
+
+What it guards against, all of it observed or feared (nothing is documented): names are not unique and a
+listing may be wrong, so nothing is created before the service has denied it twice, and after a lost answer
+it is looked up first; a name may be changed on the way, so it is compared after the creation; pages shift
+and photos are listed late, so a listing is compared with the album's `photo_count`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import shlex
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+from picsync.errors import AmbiguousError, NotFoundError, ProtocolError, RefusedError, TransientError
+from picsync.events import Emit, ListingProgress
+from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
+from picsync.frames.nixplay import wire
+from picsync.frames.nixplay.client import NixplayClient
+from picsync.frames.nixplay.pages import Pager
+from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
+from picsync.frames.nixplay.upload import TYPES, Uploader
+from picsync.http.client import Hosts
+from picsync.http.retry import Retrier
+from picsync.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
+
+T = TypeVar("T")
+
+CAPABILITIES = FrameCapabilities(
+    kind="nixplay",
+    title=SERVICE,
+    digest_algorithm="md5",
+    mime_types=TYPES | {"image/heif"},
+    # Observed: what goes beyond vanishes though the answer is 200.
+    playlist_limit=2000,
+    # What the service's own web app does.
+    max_uploads=3,
+)
+
+CREATE_ATTEMPTS = 3
+MAX_REMOVALS = 3
+"""Requests at a time."""
+MONITOR_TIMEOUT_S = 120.0
+"""The monitor blocks until a photo is processed; for how long at most is not known."""
+
+
+class NixplayFrame:
+    """An account at Nixplay as a Frame."""
+
+    def __init__(
+        self,
+        login: NixplayLogin,
+        *,
+        hosts: Hosts,
+        retrier: Retrier,
+        emit: Emit,
+        monitor_timeout_s: float = MONITOR_TIMEOUT_S,
+    ) -> None:
+        self._emit = emit
+        session = Session(login, hosts=hosts, retrier=retrier, emit=emit)
+        self._client = NixplayClient(
+            session, hosts=hosts, retrier=retrier, monitor_timeout_s=monitor_timeout_s
+        )
+        self._uploader = Uploader(self._client)
+        self._creating = asyncio.Lock()
+        self._counts: dict[str, int | None] = {}
+        """Album id -> its photo count in the listing that found it, until used or outdated."""
+        self._pager = Pager()
+
+    @property
+    def capabilities(self) -> FrameCapabilities:
+        """What Nixplay can do."""
+        return CAPABILITIES
+
+    async def albums(self) -> Sequence[FrameAlbum]:
+        """Return the albums made by people and programs, then the one for e-mail."""
+        records = [*await self._client.web_albums(), *await self._client.email_albums()]
+        return [_as_album(record) for record in records]
+
+    async def find_album(self, name: str) -> FrameAlbum | None:
+        """Return the album of that name, or None if the service has denied twice that it exists."""
+        record = await self._album_record(name) or await self._album_record(name)
+        return None if record is None else self._remembered(record)
+
+    async def create_album(self, name: str) -> FrameAlbum:
+        """Create an album unless the service lists one of that name.
+
+        Raises AmbiguousError for several, and RefusedError if the service does not keep the name as it is.
+        """
+        async with self._creating:
+            record = await _find_or_create(lambda: self._album_record(name), lambda: self._new_album(name))
+        return self._remembered(record)
+
+    async def delete_album(self, album: FrameAlbum) -> None:
+        """Delete an album with its photos; fine if it is already gone."""
+        self._counts.pop(album.album_id, None)
+        await _unless_gone(self._client.delete_album(album.album_id))
+
+    async def photos(self, album: FrameAlbum) -> Photos:
+        """Return all photos of the album, compared with the count that the service gives elsewhere.
+
+        Directly after `find_album` that count is known already; otherwise it costs one request more.
+        """
+        count = self._counts.pop(album.album_id, None)
+        if count is None:
+            count = await self._photo_count(album)
+        records = await self._photo_records(album, count)
+        if count is not None and len(records) < count:
+            count = await self._photo_count(album)
+        photos, problem = _as_photos(records)
+        if count is not None and len(records) < count:
+            problem = f"Nixplay says the album holds {count} photos but lists {len(records)}."
+        return Photos(photos, problem)
+
+    async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
+        """Send the bytes and wait for the upload monitor's word."""
+        self._counts.pop(album.album_id, None)
+        return await self._uploader.upload(album, rendition)
+
+    async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
+        """Delete a photo; Nixplay takes it out of all playlists itself."""
+        self._counts.pop(album.album_id, None)
+        await _unless_gone(self._client.delete_photo(photo.photo_id))
+
+    async def playlists(self, name: str) -> Sequence[Playlist]:
+        """Return the playlists of exactly that name with their items."""
+        found = [record for record in await self._client.playlists() if record.name == name]
+        return [await self._with_items(record) for record in found]
+
+    async def create_playlist(self, name: str) -> Playlist:
+        """Return the playlist of that name, creating it if there is none.
+
+        Raises RefusedError if the service does not keep the name as it is.
+        """
+        async with self._creating:
+            record = await _find_or_create(
+                lambda: self._playlist_record(name), lambda: self._new_playlist(name)
+            )
+        return await self._with_items(record)
+
+    async def add_items(self, playlist: Playlist, photos: Sequence[FramePhoto]) -> None:
+        """Append photos in order, in one request that is never repeated by itself."""
+        if photos:
+            photo_ids = [int(photo.photo_id) for photo in photos]
+            await self._client.add_items(playlist.playlist_id, photo_ids)
+
+    async def remove_items(self, playlist: Playlist, items: Sequence[PlaylistItem]) -> None:
+        """Remove items, each by its own request."""
+        await _for_each(
+            [item.item_id for item in items],
+            lambda item_id: _unless_gone(self._client.remove_item(playlist.playlist_id, item_id)),
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections; safe to call twice."""
+        await self._client.aclose()
+
+    def _remembered(self, record: wire.AlbumRecord) -> FrameAlbum:
+        self._counts[record.id] = record.photo_count
+        return _as_album(record)
+
+    async def _album_record(self, name: str) -> wire.AlbumRecord | None:
+        found = [record for record in await self._client.web_albums() if record.title == name]
+        if len(found) > 1:
+            raise _ambiguous(name, found)
+        return found[0] if found else None
+
+    async def _new_album(self, name: str) -> wire.AlbumRecord:
+        created = await self._client.create_album(name)
+        # The listing is what later cycles look it up in.
+        listed = [record for record in await self._client.web_albums() if record.id == created.id]
+        made = listed[0] if listed else created
+        if made.title != name:
+            await _unless_gone(self._client.delete_album(made.id))
+            raise _renamed("album", name, made.title)
+        return made
+
+    async def _photo_count(self, album: FrameAlbum) -> int | None:
+        for listing in (self._client.web_albums, self._client.email_albums):
+            for record in await listing():
+                if record.id == album.album_id:
+                    return record.photo_count
+        raise ProtocolError(f"Nixplay no longer lists the album {album.name!r} ({album.album_id}).")
+
+    async def _photo_records(self, album: FrameAlbum, count: int | None) -> list[wire.PhotoRecord]:
+        return await self._pager.collect(
+            lambda page: self._client.photos(album.album_id, page.number, page.size),
+            announced=count,
+            progress=lambda found: self._emit(ListingProgress(SERVICE, album.name, found, count)),
+        )
+
+    async def _playlist_record(self, name: str) -> wire.PlaylistRecord | None:
+        return next((record for record in await self._client.playlists() if record.name == name), None)
+
+    async def _new_playlist(self, name: str) -> wire.PlaylistRecord:
+        playlist_id = await self._client.create_playlist(name)
+        listed = [record for record in await self._client.playlists() if record.id == playlist_id]
+        made = listed[0] if listed else wire.PlaylistRecord(id=playlist_id, name=name)
+        if made.name != name:
+            await _unless_gone(self._client.delete_playlist(playlist_id))
+            raise _renamed("playlist", name, made.name)
+        return made
+
+    async def _with_items(self, record: wire.PlaylistRecord) -> Playlist:
+        slides = await self._pager.collect(
+            lambda page: self._client.slides(record.id, page.offset, page.size),
+            announced=record.picture_count,
+        )
+        items = tuple(PlaylistItem(slide.id, slide.photo_id or "") for slide in slides)
+        return Playlist(record.id, record.name, items, record.assigned)
+
+
+async def _find_or_create(find: Callable[[], Awaitable[T | None]], create: Callable[[], Awaitable[T]]) -> T:
+    """Return what `find` finds, or else what `create` makes.
+
+    One empty answer is not believed. A creation whose answer is lost may have taken place all the same, so
+    it is looked up before the next attempt.
+    """
+    for attempt in itertools.count(1):
+        found = await find() or await find()
+        if found:
+            return found
+        try:
+            return await create()
+        except (TransientError, ProtocolError):
+            if attempt == CREATE_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _unless_gone(deletion: Awaitable[None]) -> None:
+    with contextlib.suppress(NotFoundError):
+        await deletion
+
+
+async def _for_each(keys: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
+    """Do the work for all keys, a few at a time; the first error ends it and is raised."""
+    remaining = iter(keys)
+
+    async def worker() -> None:
+        for key in remaining:
+            await work(key)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(MAX_REMOVALS):
+                group.create_task(worker())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+def _as_album(record: wire.AlbumRecord) -> FrameAlbum:
+    return FrameAlbum(record.id, record.title, record.photo_count)
+
+
+def _as_photos(records: Iterable[wire.PhotoRecord]) -> tuple[tuple[FramePhoto, ...], str | None]:
+    """Return the photos that can be compared, and what is wrong if some cannot."""
+    photos, odd = [], []
+    for record in records:
+        try:
+            photos.append(FramePhoto(record.id, Digest.md5(record.md5 or ""), record.filename or ""))
+        except ValueError:
+            odd.append(record.id)
+    if not odd:
+        return tuple(photos), None
+    return tuple(photos), f"Nixplay lists {len(odd)} photos without a valid MD5 (the first one is {odd[0]})."
+
+
+def _ambiguous(name: str, found: Sequence[wire.AlbumRecord]) -> AmbiguousError:
+    fullest = max(found, key=lambda record: record.photo_count or 0)
+    listed = ", ".join(f"{record.id} ({_photos(record.photo_count)})" for record in found)
+    command = f"picsync nixplay delete album {shlex.quote(name)} --delete-multiple --keep {fullest.id}"
+    return AmbiguousError(
+        f"Nixplay has {len(found)} albums named {name!r}: {listed}. picsync will not guess.",
+        hint=f"Rename all but one in the Nixplay app, or keep the fullest and delete the others with their "
+        f"photos: {command}",
+    )
+
+
+def _photos(count: int | None) -> str:
+    return "unknown number of photos" if count is None else f"{count} photo{'' if count == 1 else 's'}"
+
+
+def _renamed(kind: str, asked: str, made: str) -> RefusedError:
+    return RefusedError(
+        f"Nixplay cannot keep the {kind} name {asked!r}: it makes {made!r} of it.",
+        status=200,
+        hint=f"Write {made!r}, or another name that Nixplay keeps, in picsync.yaml.",
+    )

@@ -1,0 +1,187 @@
+"""A session at api.nixplay.com: logged in when first needed, and again when the service has ended it.
+
+How long a session lives, and what is answered after its end, is not known. A 401, a 403, a redirect (to the
+login page) and a page of HTML where JSON was due are all taken for an ended session: picsync logs in and
+repeats the request once. What comes then is taken at its word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+
+from picsync.errors import LoginNeeded, ProtocolError, RefusedError
+from picsync.events import Emit, LoggedIn
+from picsync.frames.nixplay import wire
+from picsync.http.client import Hosts, HttpClient
+from picsync.http.retry import Operation, Retrier
+
+T = TypeVar("T")
+
+API = "api.nixplay.com"
+APP = "https://app.nixplay.com"
+"""What the web app is called; without it as origin, writes are refused (observed)."""
+
+SERVICE = "Nixplay"
+LOGIN = Operation(SERVICE, "login")
+PROBE = Operation(SERVICE, "check_session")
+
+_HINT = "Check `nixplay:` in .picsync-credentials.yaml, then restart."
+
+
+@dataclass(frozen=True, slots=True)
+class NixplayLogin:
+    """Who we are at Nixplay."""
+
+    username: str
+    """The part before `@mynixplay.com`."""
+    password: str = field(repr=False)
+
+
+class _SessionEnded(Exception):  # noqa: N818 - a signal between two methods
+    """The answer is one that an ended session gets."""
+
+
+class Session:
+    """Sends requests to the API with the cookies and headers that it wants; safe for concurrent use."""
+
+    def __init__(self, login: NixplayLogin, *, hosts: Hosts, retrier: Retrier, emit: Emit) -> None:
+        self._login = login
+        self._base = hosts.url(API)
+        self._emit = emit
+        self._http = HttpClient(retrier, headers={"Origin": APP, "Referer": f"{APP}/"})
+        self._lock = asyncio.Lock()
+        self._generation = 0
+        """Number of logins; a request that failed under an older one just needs repeating."""
+        self._refusals = 0
+        self._refusal: LoginNeeded | None = None
+
+    async def request(
+        self,
+        operation: Operation,
+        method: str,
+        path: str,
+        read: Callable[[httpx.Response], T],
+        **options: Any,
+    ) -> T:
+        """Send a request as HttpClient.request does, with a session around it.
+
+        Raises LoginNeeded if the password is refused, or the request is right after a login.
+        """
+        generation = await self._logged_in(after=0)
+        try:
+            return await self._send(operation, method, path, _unless_html(read), options)
+        except RefusedError as error:
+            if not _is_end(error):
+                raise
+        except _SessionEnded:
+            # A page with status 200 may also be the garbled answer to a write that was done.
+            if not operation.repeatable and generation == self._generation and await self._is_alive():
+                raise ProtocolError(f"{operation}: JSON was due, but a page of HTML came.") from None
+        await self._logged_in(after=generation)
+        try:
+            return await self._send(operation, method, path, _no_html(operation, read), options)
+        except RefusedError as error:
+            if not _is_end(error):
+                raise
+            if error.status in (401, 403):
+                message = f"{operation}: the service refused ({error.status}) although the login succeeded."
+                raise LoginNeeded(message, hint=_HINT) from error
+            raise ProtocolError(
+                f"{operation}: the service redirects although the login succeeded."
+            ) from error
+
+    async def aclose(self) -> None:
+        """Close all connections; safe to call twice."""
+        await self._http.aclose()
+
+    async def _send(
+        self,
+        operation: Operation,
+        method: str,
+        path: str,
+        read: Callable[[httpx.Response], T],
+        options: dict[str, Any],
+    ) -> T:
+        token = next(
+            (cookie.value for cookie in self._http.cookies.jar if cookie.name == "prod.csrftoken"), ""
+        )
+        headers = {**options.get("headers", {}), "X-CSRFToken": token}
+        return await self._http.request(
+            operation, method, self._base + path, read, **{**options, "headers": headers}
+        )
+
+    async def _is_alive(self) -> bool:
+        try:
+            await self._send(PROBE, "GET", "/user/profile/edit/", _unless_html(bool), {})
+        except (RefusedError, _SessionEnded):
+            return False
+        return True
+
+    async def _logged_in(self, *, after: int) -> int:
+        """Return the number of the present login, which is later than `after`; waits for one under way.
+
+        Those who waited for a login that was refused get its refusal: asking once is enough.
+        """
+        refusals = self._refusals
+        async with self._lock:
+            if self._generation > after:
+                return self._generation
+            if self._refusal is not None and self._refusals > refusals:
+                raise LoginNeeded(self._refusal.message, hint=self._refusal.hint)
+            try:
+                await self._log_in()
+            except LoginNeeded as error:
+                self._refusals += 1
+                self._refusal = error
+                raise
+            self._generation += 1
+            return self._generation
+
+    async def _log_in(self) -> None:
+        def read(response: httpx.Response) -> wire.LoginAnswer:
+            return wire.parse(LOGIN, response, wire.LoginAnswer)
+
+        # The cookies of an ended session must not accompany the login.
+        self._http.cookies.clear()
+        form = {"email": self._login.username, "password": self._login.password}
+        try:
+            answer = await self._http.request(LOGIN, "POST", f"{self._base}/www-login/", read, data=form)
+        except RefusedError as error:
+            if error.status not in (400, 401, 403):
+                raise
+            raise self._refused(f"status {error.status}") from error
+        if not answer.success:
+            raise self._refused(wire.words(answer.errors) or "no reason given")
+        self._emit(LoggedIn(SERVICE))
+
+    def _refused(self, reason: str) -> LoginNeeded:
+        who = self._login.username
+        return LoginNeeded(f"Nixplay refused the password for {who}: {reason}.", hint=_HINT)
+
+
+def _is_end(error: RefusedError) -> bool:
+    """Return whether a refusal is one that an ended session gets."""
+    return (error.status in (401, 403) and not wire.is_full(error.excerpt)) or 300 <= error.status < 400
+
+
+def _unless_html(read: Callable[[httpx.Response], T]) -> Callable[[httpx.Response], T]:
+    def checked(response: httpx.Response) -> T:
+        if wire.is_html(response):
+            raise _SessionEnded
+        return read(response)
+
+    return checked
+
+
+def _no_html(operation: Operation, read: Callable[[httpx.Response], T]) -> Callable[[httpx.Response], T]:
+    def checked(response: httpx.Response) -> T:
+        if wire.is_html(response):
+            raise ProtocolError(f"{operation}: JSON was due, but a page of HTML came.")
+        return read(response)
+
+    return checked

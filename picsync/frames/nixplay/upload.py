@@ -1,0 +1,137 @@
+"""One file's way to Nixplay: leave, permission, S3, and the monitor's word that it has arrived.
+
+A duplicate is recognised by the monitor's 400 whose text begins with `Error: image-exists` (observed). What
+is answered when the storage is full is not known: status 402 or 507, or a refusal that speaks of quota,
+storage or space, is taken for that. Other refusals concern this file alone. It counts as unusable, not
+worth another try soon, only where the service says that the bytes or their type are at fault: a 400 for
+the type (observed), another 400 of the monitor, or S3's EntityTooLarge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import PurePosixPath
+
+from picsync.errors import ItemError, LoginNeeded, QuotaError, RefusedError, TransientError
+from picsync.frames.base import AlreadyThere, Rendition, Uploaded, UploadResult
+from picsync.frames.nixplay import wire
+from picsync.frames.nixplay.client import NixplayClient
+from picsync.http.retry import Answer, WireError
+from picsync.model import FrameAlbum
+
+MAX_NAME_BYTES = 255
+
+TYPES = frozenset({"image/jpeg", "image/png", "image/tiff", "image/heic", "video/mp4"})
+"""What the service takes (observed)."""
+
+_EXISTS = "Error: image-exists"
+_FULL_STATUSES = (402, 507)
+_TYPE = re.compile(r"type", re.IGNORECASE)
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\\\]")
+_EXTENSIONS = {
+    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "image/png": (".png",),
+    "image/tiff": (".tif", ".tiff"),
+    "image/heic": (".heic", ".heif"),
+    "video/mp4": (".mp4", ".m4v"),
+}
+"""By type; the first one is given to names that have none of them."""
+_REPLACED = frozenset({*sum(_EXTENSIONS.values(), ()), ".gif", ".webp", ".avif", ".bmp", ".dng", ".mov"})
+
+
+def file_type(mime_type: str) -> str:
+    """Return the name by which Nixplay knows a type: HEIF pictures go as `image/heic`."""
+    return "image/heic" if mime_type == "image/heif" else mime_type
+
+
+def safe_name(filename: str, mime_type: str) -> str:
+    """Return a file name for the service: one path segment of at most 255 bytes, its extension fitting."""
+    stem, suffix = _UNSAFE.sub("_", filename).strip(" ."), ""
+    if fitting := _EXTENSIONS.get(file_type(mime_type)):
+        given = PurePosixPath(stem).suffix
+        suffix = given if given.lower() in fitting else fitting[0]
+        stem = stem.removesuffix(given) if given.lower() in _REPLACED else stem
+    room = MAX_NAME_BYTES - len(suffix)
+    return (stem or "photo").encode()[:room].decode(errors="ignore") + suffix
+
+
+class Uploader:
+    """Uploads renditions to albums; safe for concurrent use."""
+
+    def __init__(self, client: NixplayClient) -> None:
+        self._client = client
+        self._tokens: dict[str, str] = {}
+        self._opening = asyncio.Lock()
+
+    async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
+        """Send one file and wait for the service's word; raises ItemError and QuotaError besides."""
+        name = safe_name(rendition.filename, rendition.mime_type)
+        ticket = await self._permission(album, rendition, name)
+        try:
+            await self._client.store_bytes(ticket, rendition, name)
+        except RefusedError as error:
+            too_large = "EntityTooLarge" in error.excerpt
+            raise _item_error(error, rendition, unusable=too_large) from error
+        try:
+            await self._client.await_processing(ticket)
+        except (RefusedError, TransientError) as error:
+            _raise_if_full(error)
+            if not isinstance(error, RefusedError):
+                raise
+            if error.status == 400 and error.excerpt.startswith(_EXISTS):
+                return AlreadyThere()
+            raise _item_error(error, rendition, unusable=error.status == 400) from error
+        return Uploaded()
+
+    async def _permission(self, album: FrameAlbum, rendition: Rendition, name: str) -> wire.Ticket:
+        token = self._tokens.get(album.album_id)
+        if token is not None:
+            try:
+                return await self._ask(token, album, rendition, name)
+            except (ItemError, LoginNeeded):
+                # A token may have grown old; what is said to a fresh one counts.
+                if self._tokens.get(album.album_id) == token:
+                    del self._tokens[album.album_id]
+        return await self._ask(await self._token(album), album, rendition, name)
+
+    async def _token(self, album: FrameAlbum) -> str:
+        async with self._opening:
+            if album.album_id not in self._tokens:
+                self._tokens[album.album_id] = await self._client.open_receiver(album.album_id)
+            return self._tokens[album.album_id]
+
+    async def _ask(self, token: str, album: FrameAlbum, rendition: Rendition, name: str) -> wire.Ticket:
+        kind = file_type(rendition.mime_type)
+        try:
+            return await self._client.permit_upload(
+                token, album.album_id, filename=name, file_type=kind, size_bytes=rendition.size_bytes
+            )
+        except (RefusedError, TransientError) as error:
+            _raise_if_full(error)
+            if not isinstance(error, RefusedError):
+                raise
+            about_type = error.status == 400 and (kind not in TYPES or bool(_TYPE.search(error.excerpt)))
+            raise _item_error(error, rendition, unusable=about_type) from error
+
+
+def _item_error(error: RefusedError, rendition: Rendition, *, unusable: bool) -> ItemError:
+    said = wire.words(error.excerpt) or "no reason given"
+    kind = rendition.mime_type or "unknown type"
+    message = f"Nixplay refused {rendition.filename!r} ({kind}) with status {error.status}: {said}."
+    return ItemError(message, unusable=unusable)
+
+
+def _raise_if_full(error: RefusedError | TransientError) -> None:
+    """Raise QuotaError if the refusal means that the storage is used up."""
+    cause = error.__cause__
+    answer = cause.result if isinstance(cause, WireError) else None
+    if not isinstance(answer, Answer):
+        return
+    if answer.status in _FULL_STATUSES or (answer.status < 500 and wire.is_full(answer.excerpt)):
+        said = wire.words(answer.excerpt) or f"status {answer.status}"
+        raise QuotaError(
+            f"Nixplay has no room for more photos: {said}.",
+            hint="Delete photos in the Nixplay app, sync fewer albums, or buy storage.",
+        ) from error

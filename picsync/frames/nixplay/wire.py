@@ -1,0 +1,191 @@
+"""Nixplay's JSON, as far as picsync reads it.
+
+Nothing of this is documented; the shapes were observed. Fields not named here are ignored, a shape that
+contradicts this is a ProtocolError. Ids are numbers on the wire and text everywhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from picsync.errors import ProtocolError
+from picsync.http.client import read_json
+from picsync.http.retry import Operation
+
+T = TypeVar("T")
+
+WORDS_CHARACTERS = 200
+"""Most of the service's own words that a message repeats."""
+
+_FULL = re.compile(r"\b(quota|storage|disk|(no|not enough|out of|insufficient) space)\b", re.IGNORECASE)
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
+
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class LoginAnswer(_Wire):
+    """`POST /www-login/`; a wrong password comes with status 200 too."""
+
+    success: bool
+    errors: Any = None
+    """A list (empty) after a success, an object of fields after a failure."""
+
+
+class AlbumRecord(_Wire):
+    """An album of a listing."""
+
+    id: Text
+    title: str
+    photo_count: int | None = None
+
+
+class PhotoRecord(_Wire):
+    """A photo of an album's listing."""
+
+    id: Text
+    md5: str | None = None
+    """Of the bytes as they were uploaded."""
+    filename: str | None = None
+
+
+class PhotosPage(_Wire):
+    """One page of an album."""
+
+    photos: list[PhotoRecord]
+
+
+class Receiver(_Wire):
+    """Leave to upload to an album; good for many photos."""
+
+    token: Text = Field(repr=False)
+
+
+class Ticket(_Wire):
+    """Where and how the bytes of one file go to S3."""
+
+    key: str
+    acl: str
+    file_type: str = Field(alias="fileType")
+    batch_upload_id: str = Field(alias="batchUploadId")
+    user_upload_ids: list[Text] = Field(alias="userUploadIds", min_length=1)
+    access_key_id: str = Field(alias="AWSAccessKeyId", repr=False)
+    policy: str = Field(alias="Policy", repr=False)
+    signature: str = Field(alias="Signature", repr=False)
+    url: Text = Field(alias="s3UploadUrl", repr=False)
+
+    def form(self) -> dict[str, str]:
+        """Return the fields of the S3 form, in order; the file follows them."""
+        return {
+            "key": self.key,
+            "acl": self.acl,
+            "content-type": self.file_type,
+            "x-amz-meta-batch-upload-id": self.batch_upload_id,
+            "success_action_status": "201",
+            "AWSAccessKeyId": self.access_key_id,
+            "Policy": self.policy,
+            "Signature": self.signature,
+        }
+
+
+class Permission(_Wire):
+    """`POST /v3/photo/upload/`."""
+
+    data: Ticket
+
+
+class PlaylistRecord(_Wire):
+    """A playlist of the listing."""
+
+    id: Text
+    name: str
+    picture_count: int | None = None
+    on_frames: list[Any] | None = None
+    on_scheduled_frames: list[Any] | None = None
+
+    @property
+    def assigned(self) -> bool | None:
+        """Whether a frame shows it, at once or by schedule; None if the answer does not say."""
+        if self.on_frames is None:
+            return None
+        return bool(self.on_frames or self.on_scheduled_frames)
+
+
+class PlaylistCreated(_Wire):
+    """`POST /v3/playlists`."""
+
+    playlist_id: Text = Field(alias="playlistId")
+
+
+class Slide(_Wire):
+    """An entry of a playlist."""
+
+    id: Text = Field(alias="playlistItemId")
+    photo_id: str | None = Field(default=None, alias="dbId")
+    """None for pictures that are linked from elsewhere."""
+
+
+class SlidesPage(_Wire):
+    """Some of a playlist's entries."""
+
+    slides: list[Slide]
+
+
+ALBUMS = TypeAdapter(list[AlbumRecord])
+NEW_ALBUM = TypeAdapter(Annotated[list[AlbumRecord], Field(min_length=1, max_length=1)])
+PLAYLISTS = TypeAdapter(list[PlaylistRecord])
+
+
+def parse(operation: Operation, response: httpx.Response, shape: type[T] | TypeAdapter[T]) -> T:
+    """Return an answer as the given model; raises ProtocolError, naming the field but no value."""
+    adapter = shape if isinstance(shape, TypeAdapter) else TypeAdapter(shape)
+    try:
+        return adapter.validate_python(read_json(operation, response))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise ProtocolError(f"{operation}: unexpected answer ({where}: {first['msg']}).") from error
+
+
+def is_html(response: httpx.Response) -> bool:
+    """Return whether a page for people came; the content type says nothing on the old backend."""
+    return response.content[:100].lstrip().startswith(b"<")
+
+
+def is_full(text: str) -> bool:
+    """Return whether a refusal speaks of storage that is used up.
+
+    Its real wording is not known, so this looks for the words that such a message can hardly avoid.
+    """
+    return _FULL.search(text) is not None
+
+
+def words(value: object) -> str:
+    """Return the text that an error answer holds, whatever its shape, on one line."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = re.split(r"<[^>]*>", str(value))
+    joined = " ".join(dict.fromkeys(" ".join(text.split()) for text in _texts(value)))
+    return joined[:WORDS_CHARACTERS].strip().rstrip(".")
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)

@@ -1,0 +1,176 @@
+"""What every frame must do, whatever service is behind it: a fixture and an empty class make it a test."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Sequence
+
+import pytest
+
+from picsync.frames.base import AlreadyThere, Frame, Rendition, Uploaded
+from picsync.model import Digest, FrameAlbum, FramePhoto, Playlist
+
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
+
+NAMES = [
+    "Trip",
+    " leading and trailing ",
+    "Größe 北京 e\u0301",
+    'quotes " and \\ / and ..',
+    "..",
+    "%2F?a=b&c#d",
+    "<b>' OR 1=1 --",
+    "tab\tinside",
+]
+
+
+def rendition(content: bytes, filename: str = "IMG_1.jpg", mime_type: str = "image/jpeg") -> Rendition:
+    """Return a rendition of the content, its file not at the beginning."""
+    file = io.BytesIO(content)
+    file.seek(0, io.SEEK_END)
+    digest = Digest.md5(hashlib.md5(content, usedforsecurity=False).hexdigest())
+    return Rendition(file, len(content), digest, mime_type, filename)
+
+
+async def ensure_album(frame: Frame, name: str) -> FrameAlbum:
+    """Return the album of that name, made if need be, as a cycle does it."""
+    return await frame.find_album(name) or await frame.create_album(name)
+
+
+async def upload(frame: Frame, album: FrameAlbum, *contents: bytes) -> list[FramePhoto]:
+    """Upload contents one by one and return their photos in this order."""
+    for content in contents:
+        await frame.upload(album, rendition(content))
+    by_digest = {photo.digest: photo for photo in (await frame.photos(album)).items}
+    return [by_digest[rendition(content).digest] for content in contents]
+
+
+async def only_playlist(frame: Frame, name: str) -> Playlist:
+    """Return the playlist of that name as the service has it now."""
+    [playlist] = await frame.playlists(name)
+    return playlist
+
+
+def shown(playlist: Playlist) -> Sequence[str]:
+    return [item.photo_id for item in playlist.items]
+
+
+class FrameContract:
+    """Tests of the port; a subclass has a fixture `frame` with an empty account."""
+
+    def test_capabilities_can_be_used(self, frame: Frame) -> None:
+        capabilities = frame.capabilities
+        assert capabilities.digest_algorithm in ("md5", "sha256")
+        assert capabilities.accepts("image/jpeg")
+        assert not capabilities.accepts("text/html")
+        assert capabilities.max_uploads >= 1
+
+    @pytest.mark.parametrize("name", NAMES)
+    async def test_an_album_is_made_once(self, frame: Frame, name: str) -> None:
+        assert await frame.find_album(name) is None
+        first = await frame.create_album(name)
+        assert first == await frame.create_album(name) == await frame.find_album(name)
+        assert first.name == name
+        assert [album for album in await frame.albums() if album.name == name] == [first]
+
+    async def test_concurrent_callers_make_one_album(self, frame: Frame) -> None:
+        albums = await asyncio.gather(*(ensure_album(frame, "Trip") for _ in range(4)))
+        assert len(set(albums)) == 1
+
+    async def test_an_uploaded_photo_is_listed(self, frame: Frame) -> None:
+        album = await ensure_album(frame, "Trip")
+        other = await ensure_album(frame, "Other")
+        sent = rendition(JPEG + b"1")
+        assert await frame.upload(album, sent) == Uploaded()
+        photos = await frame.photos(album)
+        assert photos.complete
+        assert [photo.digest for photo in photos.items] == [sent.digest]
+        assert (await frame.photos(other)).items == ()
+
+    async def test_equal_bytes_are_one_photo_per_album(self, frame: Frame) -> None:
+        album = await ensure_album(frame, "Trip")
+        other = await ensure_album(frame, "Other")
+        await frame.upload(album, rendition(JPEG, "a.jpg"))
+        assert await frame.upload(album, rendition(JPEG, "b.jpg")) == AlreadyThere()
+        assert await frame.upload(other, rendition(JPEG, "a.jpg")) == Uploaded()
+        assert len((await frame.photos(album)).items) == 1
+
+    async def test_one_file_may_be_sent_again(self, frame: Frame) -> None:
+        album = await ensure_album(frame, "Trip")
+        sent = rendition(JPEG)
+        await frame.upload(album, sent)
+        assert await frame.upload(album, sent) == AlreadyThere()
+
+    @pytest.mark.parametrize(
+        "name", ["", "no extension", "Größe 北京.jpg", "../../etc/passwd", 'a"b\r\nc.jpg', "x" * 400]
+    )
+    async def test_any_file_name_can_be_sent(self, frame: Frame, name: str) -> None:
+        album = await ensure_album(frame, "Trip")
+        assert await frame.upload(album, rendition(JPEG, name)) == Uploaded()
+        assert len((await frame.photos(album)).items) == 1
+
+    async def test_concurrent_uploads_all_arrive(self, frame: Frame) -> None:
+        album = await ensure_album(frame, "Trip")
+        sent = [rendition(JPEG + bytes([number])) for number in range(12)]
+        await asyncio.gather(*(frame.upload(album, each) for each in sent))
+        photos = await frame.photos(album)
+        assert {photo.digest for photo in photos.items} == {each.digest for each in sent}
+        assert len({photo.photo_id for photo in photos.items}) == len(sent)
+
+    async def test_a_photo_may_be_deleted_twice(self, frame: Frame) -> None:
+        album = await ensure_album(frame, "Trip")
+        gone, kept = await upload(frame, album, JPEG + b"1", JPEG + b"2")
+        await frame.delete(album, gone)
+        await frame.delete(album, gone)
+        assert (await frame.photos(album)).items == (kept,)
+
+    async def test_a_deleted_photo_leaves_the_playlists(self, frame: Frame) -> None:
+        album = await ensure_album(frame, "Trip")
+        gone, kept = await upload(frame, album, JPEG + b"1", JPEG + b"2")
+        playlist = await frame.create_playlist("ss_Trip")
+        await frame.add_items(playlist, [gone, kept, gone])
+        await frame.delete(album, gone)
+        assert shown(await only_playlist(frame, "ss_Trip")) == [kept.photo_id]
+
+    @pytest.mark.parametrize("name", NAMES)
+    async def test_a_playlist_is_made_once(self, frame: Frame, name: str) -> None:
+        assert not await frame.playlists(name)
+        first = await frame.create_playlist(name)
+        again = await frame.create_playlist(name)
+        assert first == again == await only_playlist(frame, name)
+        assert (first.name, first.items) == (name, ())
+
+    async def test_concurrent_callers_make_one_playlist(self, frame: Frame) -> None:
+        playlists = await asyncio.gather(*(frame.create_playlist("ss_Trip") for _ in range(4)))
+        assert len({playlist.playlist_id for playlist in playlists}) == 1
+
+    async def test_items_are_appended_in_order_even_twice(self, frame: Frame) -> None:
+        album = await ensure_album(frame, "Trip")
+        one, two, three = await upload(frame, album, JPEG + b"1", JPEG + b"2", JPEG + b"3")
+        playlist = await frame.create_playlist("ss_Trip")
+        await frame.add_items(playlist, [two, one])
+        await frame.add_items(playlist, [])
+        await frame.add_items(playlist, [three, two])
+        now = await only_playlist(frame, "ss_Trip")
+        assert shown(now) == [two.photo_id, one.photo_id, three.photo_id, two.photo_id]
+        assert len({item.item_id for item in now.items}) == 4
+
+    async def test_only_the_named_items_are_removed(self, frame: Frame) -> None:
+        album = await ensure_album(frame, "Trip")
+        one, two, three = await upload(frame, album, JPEG + b"1", JPEG + b"2", JPEG + b"3")
+        await frame.add_items(await frame.create_playlist("ss_Trip"), [one, two, one, three])
+        playlist = await only_playlist(frame, "ss_Trip")
+        await frame.remove_items(playlist, [])
+        assert await only_playlist(frame, "ss_Trip") == playlist
+        gone = playlist.items[1:3]
+        await frame.remove_items(playlist, gone)
+        await frame.remove_items(playlist, gone)
+        assert (await only_playlist(frame, "ss_Trip")).items == (playlist.items[0], playlist.items[3])
+        assert len((await frame.photos(album)).items) == 3
+
+    async def test_it_may_be_closed_twice(self, frame: Frame) -> None:
+        await ensure_album(frame, "Trip")
+        await frame.aclose()
+        await frame.aclose()

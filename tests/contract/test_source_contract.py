@@ -1,0 +1,59 @@
+"""Every source against the contract of the port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from picsync.emulators.faults import Fault, FaultKind
+from picsync.model import MediaItem
+from tests.contract.source_contract import ORIGINALS, SourceContract, SourceWorld
+from tests.ports.memory_source import MemorySource
+from tests.sources.google_account import BYTES, google_account
+
+
+class TestMemorySource(SourceContract):
+    @pytest.fixture
+    async def world(self) -> SourceWorld:
+        source = MemorySource()
+        for number, each in enumerate(ORIGINALS):
+            source.put(
+                "album",
+                f"item-{number}",
+                each.data,
+                filename=each.filename,
+                mime_type=each.mime_type,
+                kind=each.kind,
+            )
+        source.put_album("empty")
+
+        def break_off(item: MediaItem) -> None:
+            source.broken_off[item.item_id] = 1
+
+        return SourceWorld(
+            source,
+            "album",
+            "empty",
+            "missing",
+            vanish=lambda item: source.remove("album", item.item_id),
+            break_off=break_off,
+        )
+
+
+class TestGooglePhotosSource(SourceContract):
+    @pytest.fixture
+    async def world(self) -> AsyncIterator[SourceWorld]:
+        async with google_account() as account:
+            google = account.google
+            album, empty = google.add_album("Known"), google.add_album("Empty")
+            for each in ORIGINALS:
+                google.add_item(album, each.filename, each.data, mime_type=each.mime_type)
+            yield SourceWorld(
+                account.source(),
+                album.album_id,
+                empty.album_id,
+                "A" * len(album.album_id),
+                vanish=lambda item: google.remove_item(google.library.items[item.item_id]),
+                break_off=lambda _: account.fail(Fault(kind=FaultKind.TRUNCATE, host=BYTES)),
+            )

@@ -1,0 +1,64 @@
+"""An emulated Nixplay account with a frame on it, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from picsync.emulators.faults import Fault
+from picsync.emulators.nixplay import API, Nixplay, NixplayOptions
+from picsync.emulators.requestlog import Record
+from picsync.emulators.server import EmulatorServer
+from picsync.events import Event
+from picsync.frames.nixplay import NixplayFrame, NixplayLogin
+from picsync.http.client import Hosts
+from picsync.http.retry import Retrier, RetryPolicy
+
+USER, PASSWORD = "anna", "s3cret-Passw0rd"
+
+
+@dataclass
+class NixplayAccount:
+    """The service, the way to it, and what the frame has said and waited for."""
+
+    service: Nixplay
+    server: EmulatorServer
+    events: list[Event] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    def frame(self, password: str = PASSWORD, monitor_timeout_s: float = 10) -> NixplayFrame:
+        """Return a new frame on the account."""
+        retrier = Retrier(RetryPolicy(), emit=self.events.append, sleep=self._sleep)
+        return NixplayFrame(
+            NixplayLogin(USER, password),
+            hosts=Hosts(emulator=self.server.url),
+            retrier=retrier,
+            emit=self.events.append,
+            monitor_timeout_s=monitor_timeout_s,
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def fail(self, *faults: Fault) -> None:
+        self.server.faults.add(*faults)
+
+    def requests(self, path: str = "", method: str = "", host: str = API) -> Sequence[Record]:
+        return self.server.log.matching(path=path, method=method, host=host)
+
+    def asked(self) -> list[str]:
+        """Return what the API was asked, in order: method and path."""
+        return [f"{record.method} {record.path}" for record in self.requests()]
+
+
+@asynccontextmanager
+async def nixplay_account(options: NixplayOptions | None = None) -> AsyncIterator[NixplayAccount]:
+    """Run the service with one user."""
+    service = Nixplay(options)
+    service.add_user(USER, PASSWORD)
+    try:
+        async with EmulatorServer([service]) as server:
+            yield NixplayAccount(service, server)
+    finally:
+        service.close()

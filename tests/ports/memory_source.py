@@ -1,0 +1,128 @@
+"""A source without a wire, for tests of everything that stands on the port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from picsync.errors import ItemError, LoginNeeded, PicsyncError, TransientError
+from picsync.model import Listing, MediaItem, MediaKind, SourceAlbum
+from picsync.sources.base import Sink, SourceCapabilities
+
+CHUNK_BYTES = 1024
+
+
+@dataclass
+class Album:
+    """What an album holds, in its order."""
+
+    title: str
+    items: dict[str, MediaItem] = field(default_factory=dict)
+    originals: dict[str, bytes] = field(default_factory=dict)
+
+
+class MemorySource:
+    """Albums in memory, with failures by script and counters of what was asked."""
+
+    def __init__(self, kind: str = "googlephotos") -> None:
+        self._capabilities = SourceCapabilities(kind=kind, title=kind, videos=True)
+        self.content: dict[str, Album] = {}
+        """Album id -> album. `put` makes albums; an album that is not here is missing."""
+        self.listing_problem: dict[str, str] = {}
+        """Album id -> why its listings are incomplete, until removed."""
+        self.listed_until: dict[str, int] = {}
+        """Album id -> how many items a listing with a problem still shows; all by default."""
+        self.fail_downloads: dict[str, PicsyncError | int] = {}
+        """Item id -> the error of every download, or the number of downloads that fail first."""
+        self.broken_off: dict[str, int] = {}
+        """Item id -> how often the wire breaks halfway and is mended without the caller noticing."""
+        self.login_needed: LoginNeeded | None = None
+        """Raised by everything while set."""
+        self.lists: list[str] = []
+        """Album ids in the order in which they were listed."""
+        self.downloads: list[str] = []
+        """Item ids in the order in which downloads began, failed ones too."""
+        self.closed = False
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        return self._capabilities
+
+    def put(
+        self,
+        album_id: str,
+        item_id: str,
+        data: bytes,
+        *,
+        filename: str | None = None,
+        mime_type: str = "image/jpeg",
+        kind: MediaKind = MediaKind.PHOTO,
+        version: str = "",
+    ) -> MediaItem:
+        """Put an item at the end of an album, or new bytes (and version) in its old place."""
+        item = MediaItem(
+            self._capabilities.kind,
+            item_id,
+            version,
+            kind=kind,
+            mime_type=mime_type,
+            filename=f"{item_id}.jpg" if filename is None else filename,
+        )
+        album = self.put_album(album_id)
+        album.items[item_id] = item
+        album.originals[item_id] = data
+        return item
+
+    def put_album(self, album_id: str, title: str | None = None) -> Album:
+        """Make an album unless it is there."""
+        return self.content.setdefault(album_id, Album(title or album_id))
+
+    def remove(self, album_id: str, item_id: str) -> None:
+        """Take an item out of an album; its bytes are gone unless another album has it."""
+        album = self.content[album_id]
+        del album.items[item_id], album.originals[item_id]
+
+    async def albums(self) -> AsyncIterator[SourceAlbum]:
+        self._check_login()
+        for album_id, album in self.content.items():
+            yield SourceAlbum(album_id, album.title, len(album.items))
+
+    async def list(self, album_id: str) -> Listing:
+        self._check_login()
+        self.lists.append(album_id)
+        kind = self._capabilities.kind
+        if album_id not in self.content:
+            return Listing(kind, album_id, problem=f"There is no album {album_id}.")
+        items = tuple(self.content[album_id].items.values())
+        problem = self.listing_problem.get(album_id)
+        if problem is not None:
+            items = items[: self.listed_until.get(album_id)]
+        return Listing(kind, album_id, items, problem)
+
+    async def download(self, item: MediaItem, sink: Sink) -> None:
+        self._check_login()
+        self.downloads.append(item.item_id)
+        data = next(
+            (a.originals[item.item_id] for a in self.content.values() if item.item_id in a.originals), None
+        )
+        if data is None:
+            raise ItemError(f"{item.filename} is gone from the source.")
+        for _ in range(self.broken_off.pop(item.item_id, 0)):
+            await sink.begin(len(data), item.mime_type)
+            await sink.write(data[: len(data) // 2])
+        await sink.begin(len(data), item.mime_type)
+        match self.fail_downloads.get(item.item_id):
+            case PicsyncError() as error:
+                raise error
+            case int() as count if count > 0:
+                self.fail_downloads[item.item_id] = count - 1
+                raise TransientError(f"{item.filename} could not be downloaded.")
+        for start in range(0, len(data), CHUNK_BYTES):
+            await sink.write(data[start : start + CHUNK_BYTES])
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def _check_login(self) -> None:
+        if self.login_needed is not None:
+            raise self.login_needed
