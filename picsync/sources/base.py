@@ -18,7 +18,7 @@ class SourceCapabilities:
     title: str
     """Its name in messages to people."""
     videos: bool
-    """Whether `open` can deliver videos as such."""
+    """Whether `download` can deliver videos as such."""
 
 
 class Sink(Protocol):

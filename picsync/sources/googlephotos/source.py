@@ -1,0 +1,251 @@
+"""Google Photos behind the source port.
+
+A listing is complete only if its last page came without error, no page token came twice and the items are
+at least as many as the album claims. Everything else is an incomplete listing, which deletes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Protocol, TypeVar
+
+import httpx
+
+from picsync.errors import ItemError, LoginNeeded, PicsyncError, ProtocolError, RefusedError
+from picsync.events import Emit, ListingProgress
+from picsync.http.client import Hosts, HttpClient
+from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
+from picsync.model import Listing, MediaItem, MediaKind, SourceAlbum
+from picsync.sources.base import Sink, SourceCapabilities
+from picsync.sources.googlephotos.api import (
+    IDS_PER_BATCH,
+    LIST_ALBUMS,
+    LIST_MEDIA_ITEMS,
+    LIST_SHARED_ALBUMS,
+    LOOK_AT_ALBUM,
+    RENEW_URLS,
+    LibraryApi,
+)
+from picsync.sources.googlephotos.links import Link, Links
+from picsync.sources.googlephotos.threads import HttpThreads
+from picsync.sources.googlephotos.tokens import REFRESH_TOKEN, GoogleLogin, Tokens
+from picsync.sources.googlephotos.wire import Album, AlbumPage, MediaItemResult, SharedAlbumPage
+
+KIND = "googlephotos"
+TITLE = "Google Photos"
+DOWNLOAD = Operation(TITLE, "download")
+OPERATIONS = (
+    REFRESH_TOKEN,
+    LIST_ALBUMS,
+    LIST_SHARED_ALBUMS,
+    LOOK_AT_ALBUM,
+    LIST_MEDIA_ITEMS,
+    RENEW_URLS,
+    DOWNLOAD,
+)
+"""Every kind of request that this source sends."""
+
+POLICY = RetryPolicy(rate_limited_wait_s=30.0)
+"""Google asks for at least 30 s after a 429."""
+
+MAX_PAGES = 2_000
+"""An album holds at most 20,000 items, 200 pages; empty ones with a successor were seen by the dozen."""
+
+TIMEOUT_S = 60.0
+_CONNECT_TIMEOUT_S = 15.0
+_CHUNK_BYTES = 64 * 1024
+_SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
+"""Asks lh3 for the original of a photo, or for a video as such; without it a small preview comes."""
+
+_VIDEO_PROBLEMS = {
+    "PROCESSING": "Google is still processing this video.",
+    "FAILED": "Google could not process this video.",
+}
+
+
+class _Page(Protocol):
+    @property
+    def next_page_token(self) -> str: ...
+
+
+P = TypeVar("P", bound=_Page)
+
+
+class GooglePhotosSource:
+    """The albums that this app's OAuth client has created, through the Library API."""
+
+    def __init__(
+        self,
+        login: GoogleLogin,
+        *,
+        hosts: Hosts,
+        retrier_for: Callable[[RetryPolicy], Retrier],
+        emit: Emit,
+        clock: Callable[[], float] = time.monotonic,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Nothing is sent before the first call; `timeout_s` is the longest silence of a service."""
+        retrier = retrier_for(POLICY)
+        self._emit = emit
+        self._clock = clock
+        self._threads = HttpThreads(timeout_s)
+        self._tokens = Tokens(login, hosts=hosts, threads=self._threads, retrier=retrier)
+        self._api = LibraryApi(hosts=hosts, threads=self._threads, tokens=self._tokens, retrier=retrier)
+        self._links = Links(self._fresh_links, batch_size=IDS_PER_BATCH, clock=clock)
+        self._http = HttpClient(
+            retrier,
+            # The digest is of the bytes as they are: no coding on the way.
+            headers={"accept-encoding": "identity"},
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None),
+        )
+        self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """What this source can do; constant."""
+        return self._capabilities
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the current access token expires, aware UTC; None if that is not known."""
+        return self._tokens.expires_at
+
+    async def albums(self) -> AsyncIterator[SourceAlbum]:
+        """Yield all albums that this app has created; see the port."""
+        async for album in _albums(LIST_ALBUMS, self._api.albums):
+            yield album
+
+    async def shared_albums(self) -> AsyncIterator[SourceAlbum]:
+        """Yield the shared albums; raises RefusedError since Google removed this in 2025."""
+        async for album in _albums(LIST_SHARED_ALBUMS, self._api.shared_albums):
+            yield album
+
+    async def list(self, album_id: str) -> Listing:
+        """List an album; see the port."""
+        items: dict[str, MediaItem] = {}
+        asked_at: dict[str, float] = {}
+        try:
+            album = await self._api.album(album_id)
+            since = self._clock()
+            async for page in _pages(LIST_MEDIA_ITEMS, partial(self._api.media_items, album_id)):
+                for each in page.media_items:
+                    if each.id not in items:
+                        items[each.id] = each.media_item(KIND)
+                        asked_at[each.id] = since
+                total = album.media_items_count
+                self._emit(ListingProgress(TITLE, album.title or album_id, len(items), total))
+                since = self._clock()
+            problem = _contradiction(album, len(items))
+        except LoginNeeded:
+            raise
+        except RefusedError as error:
+            problem = _refused_album(album_id) if error.status in (400, 404) and not items else str(error)
+        except PicsyncError as error:
+            problem = str(error)
+        self._links.listed(album_id, asked_at)
+        return Listing(KIND, album_id, tuple(items.values()), problem)
+
+    async def download(self, item: MediaItem, sink: Sink) -> None:
+        """Bring an original into `sink`; see the port."""
+        try:
+            link = await self._links.link(item)
+            try:
+                await self._receive(link, item, sink)
+            except RefusedError:
+                # An expired URL is refused with 403, sometimes 404.
+                link = await self._links.link(item, refused=link)
+                await self._receive(link, item, sink)
+        except RefusedError as error:
+            raise ItemError(f"Google refuses its download ({error.status}).") from error
+
+    async def aclose(self) -> None:
+        """Release connections; safe to call twice."""
+        await self._http.aclose()
+        await self._threads.aclose()
+
+    async def _receive(self, link: Link, item: MediaItem, sink: Sink) -> None:
+        if link.problem:
+            raise ItemError(link.problem)
+        await self._http.download(DOWNLOAD, link.url + _SUFFIX[item.kind], partial(_consume, sink))
+
+    async def _fresh_links(self, item_ids: Sequence[str]) -> Mapping[str, Link]:
+        since = self._clock()
+        answer = await self._api.batch(item_ids)
+        return {
+            item_id: _link(result, since)
+            for item_id, result in zip(item_ids, answer.media_item_results, strict=True)
+        }
+
+
+async def _pages(operation: Operation, fetch: Callable[[str], Awaitable[P]]) -> AsyncIterator[P]:
+    """Yield all pages; only a missing or empty token ends them, not a short or empty page.
+
+    Raises ProtocolError if they go round in circles, and what `fetch` raises.
+    """
+    token = ""
+    seen: set[str] = set()
+    for _ in range(MAX_PAGES):
+        page = await fetch(token)
+        yield page
+        token = page.next_page_token
+        if not token:
+            return
+        if token in seen:
+            raise ProtocolError(f"{operation}: Google's pages repeat.")
+        seen.add(token)
+    raise ProtocolError(f"{operation}: Google's pages do not end.")
+
+
+async def _albums(
+    operation: Operation, fetch: Callable[[str], Awaitable[AlbumPage | SharedAlbumPage]]
+) -> AsyncIterator[SourceAlbum]:
+    seen: set[str] = set()
+    async for page in _pages(operation, fetch):
+        for album in page.albums:
+            if album.id not in seen:
+                seen.add(album.id)
+                yield SourceAlbum(album.id, album.title, album.media_items_count)
+
+
+def _contradiction(album: Album, count: int) -> str | None:
+    if count >= album.media_items_count:
+        return None
+    return (
+        f"Google Photos says that the album holds {album.media_items_count} items, but lists only {count}. "
+        "This usually passes by itself."
+    )
+
+
+def _refused_album(album_id: str) -> str:
+    return (
+        f"Google Photos has no album with the id {album_id} that this login may see. Compare the id in "
+        "picsync.yaml with the albums that picsync lists: since 2025-03-31 these are only albums that were "
+        "created with the same client id."
+    )
+
+
+def _link(result: MediaItemResult, since: float) -> Link:
+    item = result.media_item
+    if item is None or result.status.code:
+        return Link("", since, "It is no longer in Google Photos.")
+    if not item.base_url:
+        return Link("", since, "Google Photos gives no address for its bytes.")
+    video = item.media_metadata.video
+    return Link(item.base_url, since, _VIDEO_PROBLEMS.get(video.status, "") if video else "")
+
+
+async def _consume(sink: Sink, response: httpx.Response) -> None:
+    mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if mime_type.startswith("text/") or mime_type in ("application/json", "application/xhtml+xml"):
+        raise ProtocolError(f"{DOWNLOAD}: {mime_type} came where the bytes of a photo or video were due.")
+    coded = "content-encoding" in response.headers
+    announced = response.headers.get("content-length", "")
+    size_bytes = int(announced) if announced.isdecimal() and not coded else None
+    await sink.begin(size_bytes, mime_type)
+    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+        await sink.write(chunk)
+    if size_bytes not in (None, response.num_bytes_downloaded):
+        raise WireError(NoAnswer("the bytes ended too early", sent=True))

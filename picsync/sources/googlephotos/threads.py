@@ -1,0 +1,89 @@
+"""Keeps blocking HTTP (httplib2, on which Google's client library sits) off the event loop.
+
+An `httplib2.Http` must not be shared between threads, so each thread of a small pool has its own. What
+httplib2 and the sockets below it raise becomes WireError here, and nowhere else. httplib2 sends a request
+once more by itself where a kept connection turns out to be stale; nothing sent here minds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+import google.auth.exceptions
+import httplib2
+
+from picsync.http.retry import NoAnswer, WireError
+
+T = TypeVar("T")
+
+THREADS = 4
+"""Calls at a time; listing is sequential per album, so more would find nothing to do."""
+
+_ABORT_TIMEOUT_S = 0.001
+
+
+class HttpThreads:
+    """A pool of threads, each with its own connection."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="googlephotos")
+        self._own = threading.local()
+        self._all: list[httplib2.Http] = []
+
+    async def run(self, send: Callable[[httplib2.Http], T]) -> T:
+        """Return what `send` returns, run in one of the threads; raises WireError for the wire's failures."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._send, send)
+
+    def _send(self, send: Callable[[httplib2.Http], T]) -> T:
+        client = self._client()
+        try:
+            return send(client)
+        except (OSError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
+            # What is left of the connection may hold the rest of the old answer.
+            client.close()
+            raise WireError(no_answer(error)) from error
+        except google.auth.exceptions.TransportError as error:
+            client.close()
+            raise WireError(NoAnswer("the connection broke off", sent=True)) from error
+
+    def _client(self) -> httplib2.Http:
+        client: httplib2.Http | None = getattr(self._own, "client", None)
+        if client is None:
+            client = httplib2.Http(timeout=self._timeout_s)
+            client.follow_redirects = False
+            self._own.client = client
+            self._all.append(client)
+        return client
+
+    async def aclose(self) -> None:
+        """Break off what is under way and close all connections; safe to call twice."""
+        for client in self._all:
+            for connection in list(client.connections.values()):
+                # httplib2 may try the broken connection anew: not for long.
+                connection.timeout = _ABORT_TIMEOUT_S
+                with suppress(OSError, AttributeError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        for client in self._all:
+            client.close()
+
+
+def no_answer(error: Exception) -> NoAnswer:
+    """Translate what httplib2, http.client and sockets raise."""
+    match error:
+        case httplib2.ServerNotFoundError():
+            return NoAnswer("the service's name cannot be resolved", sent=False)
+        case ConnectionRefusedError():
+            return NoAnswer("no connection to the service", sent=False)
+        case TimeoutError():
+            return NoAnswer("no answer in time", sent=True)
+        case _:
+            return NoAnswer(f"the connection broke off ({type(error).__name__})", sent=True)
