@@ -168,7 +168,7 @@ class Transferrer:
             self._result.downloaded_bytes += spooled.size_bytes
             self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
             self._result.digests[item] = digest
-            await record(self._tools, item, digest)
+            await self._record(item, digest, None)
             if not self._frame.capabilities.accepts(mime_type):
                 title = self._frame.capabilities.title
                 raise ItemError(f"its content is {mime_type}, which {title} does not take.", unusable=True)
@@ -204,6 +204,9 @@ class Transferrer:
         if self._halted:
             raise self._halted
 
+    async def _record(self, item: MediaItem, digest: Digest | None, unusable: str | None) -> None:
+        await self._tools.cache.record(_mapping(item, digest, unusable, self._tools.now()))
+
     async def _failed(self, item: MediaItem, error: PicsyncError) -> None:
         if error is self._halted:
             return
@@ -211,7 +214,7 @@ class Transferrer:
         self._result.failures.append(Failure(item.filename or item.item_id, error))
         if isinstance(error, ItemError) and error.unusable:
             self._result.unusable[item] = error.message
-            await record(self._tools, item, self._result.digests.get(item), error.message)
+            await self._record(item, self._result.digests.get(item), error.message)
         if error.scope is Scope.SERVICE:
             self._halted = error
         if error.transient:
@@ -220,36 +223,36 @@ class Transferrer:
                 self._halted = error
 
 
-async def learn(tools: Tools, items: Sequence[MediaItem], algorithm: str) -> TransferResult:
+async def learn(
+    source: Source, cache: Cache, spool: Spool, items: Sequence[MediaItem], algorithm: str
+) -> TransferResult:
     """Download the items whose digest the cache does not know, and record it; touches no frame."""
-    known = await tools.cache.lookup(items, recipe=recipe_of, algorithm=algorithm)
+    known = await cache.lookup(items, recipe=recipe_of, algorithm=algorithm)
     queue = iter([item for item in items if item not in known])
     result = TransferResult()
 
     async def work() -> None:
         for item in queue:
             try:
-                async with tools.spool.file(algorithm) as spooled:
-                    await tools.sources[item.source].download(item, spooled)
-                    digest, _ = spooled.finish()
-                    await record(tools, item, digest)
+                async with spool.file(algorithm) as spooled:
+                    await source.download(item, spooled)
+                    result.digests[item], _ = spooled.finish()
+                await cache.record(_mapping(item, result.digests[item], None, datetime.now(UTC)))
             except PicsyncError as error:
                 if error.scope in (Scope.PROCESS, Scope.SERVICE):
                     raise
                 result.failures.append(Failure(item.filename or item.item_id, error))
-            else:
-                result.digests[item] = digest
 
-    await together(*(work() for _ in range(tools.limits.downloads)))
+    await together(*(work() for _ in range(Limits().downloads)))
     return result
 
 
-async def record(tools: Tools, item: MediaItem, digest: Digest | None, unusable: str | None = None) -> None:
-    """Remember what is known of an item's bytes; durable when this returns."""
-    mapping = DigestMapping(
-        item.source, item.item_id, item.version, recipe_of(item), digest, unusable, tools.now()
+def _mapping(
+    item: MediaItem, digest: Digest | None, unusable: str | None, recorded_at: datetime
+) -> DigestMapping:
+    return DigestMapping(
+        item.source, item.item_id, item.version, recipe_of(item), digest, unusable, recorded_at
     )
-    await tools.cache.record(mapping)
 
 
 def _announcement(item: MediaItem, digest: Digest) -> Rendition:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from picsync.apply import Tools
-from picsync.config import Config, Credentials, MaxDelete
+from pydantic import SecretStr
+
+from picsync.apply import Tools, TransferResult, learn
+from picsync.config import Config, Credentials, GoogleAccess, GoogleClient, GooglePhotosLogin, MaxDelete
 from picsync.cycle import AlbumRule
 from picsync.events import Emit
 from picsync.http.client import Hosts
@@ -16,8 +19,12 @@ from picsync.plan import DeleteLimit, Rule
 from picsync.spool import Spool
 
 if TYPE_CHECKING:
+    from picsync.cache.status import CacheStatus
     from picsync.frames.nixplay.frame import NixplayFrame
+    from picsync.model import MediaItem
     from picsync.sources.googlephotos.source import GooglePhotosSource
+
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 SOURCE_KINDS = {"googlephotos": list[str]}
 """Kinds that may stand under `sources:` in picsync.yaml, with the type of their albums."""
@@ -48,28 +55,68 @@ def _delete_limit(allowed: MaxDelete | None) -> DeleteLimit | None:
     return DeleteLimit(allowed.count, None if allowed.percent is None else allowed.percent / 100)
 
 
-def open_googlephotos(credentials: Credentials, hosts: Hosts, emit: Emit) -> GooglePhotosSource:
+def open_googlephotos(
+    credentials: Credentials, hosts: Hosts, emit: Emit, *, sleep: Sleep = asyncio.sleep
+) -> GooglePhotosSource:
     """Return the Google Photos source; raises ConfigError if the credentials lack something."""
     from picsync.sources.googlephotos.source import GooglePhotosSource
+    from picsync.sources.googlephotos.tokens import GoogleLogin
 
+    found = credentials.require_googlephotos()
+    login = GoogleLogin(
+        client_id=found.api.key,
+        client_secret=found.api.secret.get_secret_value(),
+        refresh_token=found.access.refresh_token.get_secret_value(),
+        access_token=found.access.access_token.get_secret_value(),
+        expiry=found.access.expiry,
+    )
     return GooglePhotosSource(
-        google_login(credentials),
+        login,
         hosts=hosts,
-        retrier_for=lambda policy: Retrier(policy, emit=emit),
+        retrier_for=lambda policy: Retrier(policy, emit=emit, sleep=sleep),
         emit=emit,
     )
 
 
-def open_nixplay(credentials: Credentials, hosts: Hosts, emit: Emit) -> NixplayFrame:
+def log_in_to_googlephotos(
+    client: GoogleClient,
+    hosts: Hosts,
+    *,
+    open_browser: bool,
+    ask: Callable[[str], str],
+    say: Callable[[str], None],
+) -> GooglePhotosLogin:
+    """Lead a person through the login; returns what belongs into the credentials file.
+
+    Raises LoginNeeded if Google or the person refuses.
+    """
+    from picsync.sources.googlephotos.login import login
+
+    done = login(
+        client.key, client.secret.get_secret_value(), hosts=hosts, open_browser=open_browser, ask=ask, say=say
+    )
+    return GooglePhotosLogin(
+        api=client,
+        access=GoogleAccess(
+            access_token=SecretStr(done.access_token),
+            refresh_token=SecretStr(done.refresh_token),
+            expiry=done.expiry,
+        ),
+    )
+
+
+def open_nixplay(
+    credentials: Credentials, hosts: Hosts, emit: Emit, *, sleep: Sleep = asyncio.sleep
+) -> NixplayFrame:
     """Return the Nixplay frame; raises ConfigError if the credentials lack something."""
-    from picsync.frames.nixplay.client import NixplayLogin
+    from picsync.frames.nixplay.session import NixplayLogin
     from picsync.frames.nixplay.frame import NixplayFrame
 
     login = credentials.require_nixplay()
     return NixplayFrame(
         NixplayLogin(login.username, login.password.get_secret_value()),
         hosts=hosts,
-        retrier=Retrier(RetryPolicy(), emit=emit),
+        retrier=Retrier(RetryPolicy(), emit=emit, sleep=sleep),
         emit=emit,
     )
 
@@ -82,26 +129,49 @@ async def open_tools(
     cache: str,
     emit: Emit,
     notify: Callable[[str], None],
+    sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Tools]:
     """Open what the rules of `config` need, and close it at the end of the context.
 
     `cache` is a path or a database URL; what happens to it that a person should know goes to `notify`.
-    Raises ConfigError and CacheError before any request is made.
+    `sleep` is what all waiting for services is done with. Raises ConfigError and CacheError before any
+    request is made.
     """
     from picsync.cache.store import Cache
 
     hosts = Hosts(config.emulator)
     async with AsyncExitStack() as stack:
-        frame = open_nixplay(credentials, hosts, emit)
+        frame = open_nixplay(credentials, hosts, emit, sleep=sleep)
         stack.push_async_callback(frame.aclose)
         sources = {}
         for kind in _kinds(config):
-            source = open_googlephotos(credentials, hosts, emit)
+            source = open_googlephotos(credentials, hosts, emit, sleep=sleep)
             stack.push_async_callback(source.aclose)
             sources[kind] = source
         store = await Cache.open(cache, notify=notify)
         stack.push_async_callback(store.aclose)
-        yield Tools(sources, frame, store, Spool(), emit)
+        yield Tools(sources, frame, store, Spool(), emit, sleep=sleep)
+
+
+async def update_cache(
+    source: GooglePhotosSource, items: Sequence[MediaItem], *, cache: str, notify: Callable[[str], None]
+) -> TransferResult:
+    """Learn the digests that the cache lacks, by the algorithm of Nixplay."""
+    from picsync.cache.store import Cache
+    from picsync.frames.nixplay.frame import CAPABILITIES
+
+    store = await Cache.open(cache, notify=notify)
+    try:
+        return await learn(source, store, Spool(), items, CAPABILITIES.digest_algorithm)
+    finally:
+        await store.aclose()
+
+
+async def inspect_cache(cache: str) -> CacheStatus:
+    """Return what a cache holds, without disturbing a process that uses it; raises CacheError."""
+    from picsync.cache.store import Cache
+
+    return await Cache.inspect(cache)
 
 
 def _kinds(config: Config) -> Iterable[str]:

@@ -23,9 +23,9 @@ def status(cache: str, *, as_json: bool) -> None:
     """Show what the cache holds, without disturbing a picsync that uses it."""
     from dataclasses import asdict
 
-    from picsync.cache.store import Cache
+    from picsync.wiring import inspect_cache
 
-    found = asyncio.run(Cache.inspect(cache))
+    found = asyncio.run(inspect_cache(cache))
     if as_json:
         print_json(asdict(found))
         return

@@ -46,10 +46,11 @@ def demo(ctx: click.Context, /, photos: Path | None, *, listen: tuple[str, int],
     directory, or take one out, and watch the frame. Ctrl-C ends it and removes what it made.
     """
     need_extra()
-    logview.set_up(verbose=verbose, terminal=sys.stderr.isatty())
+    terminal = sys.stderr.isatty()
+    logview.set_up(verbose=verbose, terminal=terminal)
     with tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder, ExitStack() as stack:
-        readers: list[Emit] = [logview.LogView()]
-        if sys.stderr.isatty():
+        readers: list[Emit] = [logview.LogView(each_photo=not terminal)]
+        if terminal:
             from picsync.cli.progress import ProgressBars
 
             readers.append(stack.enter_context(ProgressBars()).show)

@@ -73,10 +73,10 @@ def emulator(
 async def _serve(
     listen: tuple[str, int], context: ssl.SSLContext | None, photos: Path | None, era: str
 ) -> None:
-    from picsync.emulators.google import GoogleOptions
+    from picsync.emulators.google import Era, GoogleOptions
     from picsync.emulators.world import World
 
-    world = World(google=GoogleOptions(era=era), ssl_context=context)
+    world = World(google=GoogleOptions(era=Era(era)), ssl_context=context)
     try:
         await world.server.start(*listen)
     except OSError as error:

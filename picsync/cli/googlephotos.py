@@ -13,6 +13,7 @@ from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table
 from picsync.cli.session import with_googlephotos
 from picsync.cli.sync import cache_option
+from picsync.cli.words import counted, printable
 
 if TYPE_CHECKING:
     from picsync.model import Listing, SourceAlbum
@@ -102,19 +103,13 @@ def _print_items(listing: Listing, *, as_json: bool) -> None:
 
 async def _update(source: GooglePhotosSource, listing: Listing, cache: str) -> int:
     """Record the digests that are missing; return how many items failed."""
-    from picsync.cache.store import Cache
-    from picsync.learn import learn_digests
-    from picsync.spool import Spool
+    from picsync.wiring import update_cache
 
-    store = await Cache.open(cache, notify=logview.note)
-    try:
-        learnt, failures = await learn_digests(source, listing.items, store, Spool(), algorithm="md5")
-    finally:
-        await store.aclose()
-    click.echo(f"The cache learnt {learnt} digests.", err=True)
-    for failure in failures:
-        click.echo(f"{failure.subject}: {failure.error}", err=True)
-    return len(failures)
+    learnt = await update_cache(source, listing.items, cache=cache, notify=logview.note)
+    click.echo(f"The cache learnt {counted(len(learnt.digests), 'digest')}.", err=True)
+    for failure in learnt.failures:
+        click.echo(f"{printable(failure.subject)}: {failure.error}", err=True)
+    return len(learnt.failures)
 
 
 @googlephotos.command()
@@ -133,14 +128,23 @@ def login(output: Path | None, *, no_browser: bool) -> None:
     """
     from picsync.cli.session import credentials, hosts
     from picsync.config import CREDENTIALS_PATHS, merge_google_login
-    from picsync.wiring import google_login_section
+    from picsync.wiring import log_in_to_googlephotos
 
     found = credentials()
     client = found.require_google_client()
     path = output or found.path or CREDENTIALS_PATHS[0]
-    section = google_login_section(client, hosts(), open_browser=not no_browser, say=_say)
+    section = log_in_to_googlephotos(client, hosts(), open_browser=not no_browser, ask=_ask, say=_say)
     merge_google_login(path, section)
     click.echo(f"Logged in; {path} holds the login now.")
+
+
+def _ask(prompt: str) -> str:
+    """Return a line from stdin; raises EOFError if nobody is there to type."""
+    click.echo(prompt, err=True, nl=False)
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.strip()
 
 
 def _say(message: str) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
-
-import click
 
 from picsync.cli.words import counted, printable, report_remarks, report_sentence, size
 from picsync.events import (
@@ -34,7 +33,7 @@ class _Stderr(logging.Handler):
     """Writes lines to whatever stderr is at that moment, so that they appear above progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(self.format(record), err=True)
+        sys.stderr.write(self.format(record) + "\n")
 
 
 def set_up(*, verbose: bool, terminal: bool) -> None:
@@ -45,9 +44,9 @@ def set_up(*, verbose: bool, terminal: bool) -> None:
     log.handlers = [handler]
     log.propagate = False
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
-    # These write request lines, and so URLs that are secrets, at INFO.
-    for name in ("httpx", "httpcore", "googleapiclient", "google_auth_httplib2"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # These write URLs and tokens that are secrets, and say at WARNING what picsync says better.
+    for name in ("httpx", "httpcore", "googleapiclient", "google", "oauthlib", "requests_oauthlib"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def note(message: str) -> None:
@@ -58,7 +57,9 @@ def note(message: str) -> None:
 class LogView:
     """Logs events; a cycle that ends just as the one before is worth no second line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, each_photo: bool = True) -> None:
+        """Log a line for each photo, unless something else shows them."""
+        self._photo_level = logging.INFO if each_photo else logging.DEBUG
         self._last: dict[str, list[str]] = {}
 
     def __call__(self, event: Event) -> None:
@@ -69,6 +70,8 @@ class LogView:
         entry = _entry(event)
         if entry is not None:
             level, message = entry
+            if isinstance(event, ItemUploaded | PhotoDeleted):
+                level = min(level, self._photo_level)
             _write(level, event, message, getattr(event, "rule", None))
 
     def _finished(self, event: Event, report: CycleReport) -> None:

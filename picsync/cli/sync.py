@@ -74,7 +74,7 @@ def sync(ctx: click.Context, /, config: Path, *, verbose: bool, **options: objec
         if getattr(settings, key) is not None:
             logview.note(f"{config}: {key}.listen is understood, but this version serves nothing there yet.")
     with ExitStack() as stack:
-        readers: list[Emit] = [logview.LogView()]
+        readers: list[Emit] = [logview.LogView(each_photo=not terminal)]
         if terminal:
             from picsync.cli.progress import ProgressBars
 

@@ -40,9 +40,7 @@ class Stage:
     events: list[Event]
     may_empty: bool = False
     """Set where the playlist is meant to become empty."""
-    rule: AlbumRule = field(
-        default_factory=lambda: AlbumRule(Rule(ALBUM), sources={"googlephotos": ["a"]})
-    )
+    rule: AlbumRule = field(default_factory=lambda: AlbumRule(Rule(ALBUM), sources={"googlephotos": ["a"]}))
 
     def put(self, *names: str, album: str = "a") -> None:
         for name in names:
