@@ -184,7 +184,9 @@ class Transferrer:
         self._there.add(rendition.digest)
         try:
             async with self._uploading:
-                self._go_on_or_raise()
+                if self._halted:
+                    self._there.discard(rendition.digest)
+                    return
                 outcome = await self._frame.upload(album, rendition)
         except BaseException as error:
             self._there.discard(rendition.digest)
@@ -200,23 +202,21 @@ class Transferrer:
             self._result.uploaded_bytes += rendition.size_bytes
             self._emit(ItemUploaded(self._rule, item.filename, rendition.size_bytes))
 
-    def _go_on_or_raise(self) -> None:
-        if self._halted:
-            raise self._halted
-
     async def _record(self, item: MediaItem, digest: Digest | None, unusable: str | None) -> None:
         await self._tools.cache.record(_mapping(item, digest, unusable, self._tools.now()))
 
     async def _failed(self, item: MediaItem, error: PicsyncError) -> None:
-        if error is self._halted:
+        if error.scope is Scope.SERVICE:
+            # It says nothing of the item: one message, and no further item is taken up.
+            if self._halted is None:
+                self._result.failures.append(Failure(self._rule, error))
+                self._halted = error
             return
         self._emit(ItemFailed(self._rule, item.filename, error))
         self._result.failures.append(Failure(item.filename or item.item_id, error))
         if isinstance(error, ItemError) and error.unusable:
             self._result.unusable[item] = error.message
             await self._record(item, self._result.digests.get(item), error.message)
-        if error.scope is Scope.SERVICE:
-            self._halted = error
         if error.transient:
             self._transient_failures += 1
             if self._transient_failures >= MAX_TRANSIENT_FAILURES:

@@ -109,8 +109,8 @@ def open_nixplay(
     credentials: Credentials, hosts: Hosts, emit: Emit, *, sleep: Sleep = asyncio.sleep
 ) -> NixplayFrame:
     """Return the Nixplay frame; raises ConfigError if the credentials lack something."""
-    from picsync.frames.nixplay.session import NixplayLogin
     from picsync.frames.nixplay.frame import NixplayFrame
+    from picsync.frames.nixplay.session import NixplayLogin
 
     login = credentials.require_nixplay()
     return NixplayFrame(

@@ -137,7 +137,7 @@ class SourceContract:
 
     async def test_downloads_may_run_at_the_same_time(self, world: SourceWorld) -> None:
         items = await listed(world)
-        came = await asyncio.gather(*(downloaded(world.source, item) for item in items * 3))
+        came = await asyncio.gather(*(downloaded(world.source, item) for item in [*items, *items, *items]))
         assert came == [original.data for original in ORIGINALS] * 3
 
     async def test_a_download_that_breaks_off_begins_again(self, world: SourceWorld) -> None:
