@@ -24,6 +24,7 @@ from picsync.errors import (
     TransientError,
 )
 from picsync.events import (
+    CacheWritten,
     Emit,
     Failure,
     ItemDownloaded,
@@ -122,6 +123,7 @@ class Transferrer:
         self._uploading = asyncio.Semaphore(uploads)
         self._workers = downloads + uploads
         self._there: set[Digest] = set()
+        self._known: set[MediaItem] = set()
         self._halted: PicsyncError | None = None
         self._transient_failures = 0
         self._result = TransferResult()
@@ -134,6 +136,7 @@ class Transferrer:
         Raises CacheError and SpoolError, which concern every item, and LoginNeeded; nothing else.
         """
         self._there = set(there)
+        self._known = {transfer.item for transfer in transfers if transfer.digest is not None}
         queue = iter(transfers)
         count = min(self._workers, len(transfers))
         await together(*(self._work(album, queue) for _ in range(count)))
@@ -204,6 +207,8 @@ class Transferrer:
 
     async def _record(self, item: MediaItem, digest: Digest | None, unusable: str | None) -> None:
         await self._tools.cache.record(_mapping(item, digest, unusable, self._tools.now()))
+        self._emit(CacheWritten(item.source, updated=item in self._known))
+        self._known.add(item)
 
     async def _failed(self, item: MediaItem, error: PicsyncError) -> None:
         if error.scope is Scope.SERVICE:

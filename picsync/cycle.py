@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from picsync.apply import Tools, Transferrer, TransferResult, delete, publish, recipe_of, together
 from picsync.errors import LoginNeeded, PicsyncError, RefusedError, TransientError
 from picsync.events import (
+    CacheRead,
     ChangesPlanned,
     CycleFinished,
     CycleOutcome,
@@ -154,6 +155,9 @@ class _Cycle:
         items = list(dict.fromkeys(item for listing in self.listings for item in listing.items))
         algorithm = self.frame.capabilities.digest_algorithm
         known = await self.tools.cache.lookup(items, recipe=recipe_of, algorithm=algorithm)
+        for source in self.album_rule.sources:
+            asked = [item in known for item in items if item.source == source]
+            self.tools.emit(CacheRead(source, sum(asked), len(asked) - sum(asked)))
         there = {photo.digest for photo in photos.items}
         return [self._candidate(item, known.get(item), there) for item in items]
 
@@ -249,7 +253,7 @@ class _Cycle:
                 strangers_go=seen.photos.complete,
                 emit=self.tools.emit,
             )
-            if result.created:
+            if result.created and not self.album_rule.dry_run:
                 self.notices.append(
                     f"The playlist {name} is new. Assign it to a frame once by hand;"
                     f" {self.frame.capabilities.title} shows it there from then on."
@@ -286,6 +290,7 @@ class _Cycle:
             dry_run=self.album_rule.dry_run,
             duration_s=duration_s,
             listed=len(self.candidates),
+            wanted=len({c.digest for c in self.candidates if c.digest is not None and c.skip is None}),
             complete=bool(self.listings) and all(listing.complete for listing in self.listings),
             skipped=Counter(candidate.skip for candidate in self.candidates if candidate.skip is not None),
             downloaded=done.downloaded_count,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
@@ -36,12 +37,115 @@ class RetryScheduled(Event):
     reason: str
 
 
+class RequestOutcome(StrEnum):
+    """How one attempt of a request ended."""
+
+    SUCCESS = "success"
+    REFUSED = "refused"
+    """An answer that repeating would not change."""
+    FAILED = "failed"
+    """No answer, one that says to come back, or one that makes no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFinished(Event):
+    """One attempt of a request has ended."""
+
+    action = "request_finished"
+    service: str
+    operation: str
+    outcome: RequestOutcome
+    duration_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedIn(Event):
     """A service has accepted our credentials; again, if a session had ended."""
 
     action = "logged_in"
     service: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused(Event):
+    """A service wants a person: it does not accept who we are, or does not let us do what is needed."""
+
+    action = "login_refused"
+    service: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken(Event):
+    """A service's access token in use; emitted when it is first used and after each renewal."""
+
+    action = "access_token"
+    service: str
+    expires_at: datetime | None
+    """Aware UTC; None if not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRead(Event):
+    """A cycle has looked up a source's items in the cache."""
+
+    action = "cache_read"
+    source: str
+    hits: int
+    misses: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheWritten(Event):
+    """What was learnt of a source's item was recorded, in place of an older mapping if `updated`."""
+
+    action = "cache_written"
+    source: str
+    updated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMeasured(Event):
+    """How large the cache is, taken after a cycle."""
+
+    action = "cache_measured"
+    entries: Mapping[str, int]
+    """By source."""
+    size_bytes: int | None
+    """On disk; None for a database server."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigApplied(Event):
+    """A configuration is in force: the first one, or a changed one."""
+
+    action = "config_applied"
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRefused(Event):
+    """A changed configuration or credentials file cannot be used; the old one stays in force."""
+
+    action = "config_refused"
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CycleScheduled(Event):
+    """When a rule's next cycle is due."""
+
+    action = "cycle_scheduled"
+    rule: str
+    at: datetime
+    """Aware UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping(Event):
+    """The process was asked to end and takes up nothing new."""
+
+    action = "stopping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +285,8 @@ class CycleReport:
     duration_s: float = 0.0
     listed: int = 0
     """Media items listed, each once."""
+    wanted: int = 0
+    """Photos meant to be on the frame, as far as their content is known."""
     complete: bool = True
     """Whether every listing was complete."""
     skipped: Mapping[Skip, int] = field(default_factory=dict)

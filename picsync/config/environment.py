@@ -93,7 +93,9 @@ def _put(tree: Node, path: FieldPath, leaf: Node) -> None:
     node = tree
     for at, step in enumerate(path):
         if node.value is None:
-            node.value, node.place = ([] if isinstance(step, int) else {}), leaf.place
+            node.value = [] if isinstance(step, int) else {}
+            # What is missing at the top is missing in the file.
+            node.place = node.place if node is tree else leaf.place
         if isinstance(step, int) and not isinstance(node.value, list):
             node.value = [Node(node.value, node.place)]
         last = at == len(path) - 1

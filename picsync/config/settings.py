@@ -224,6 +224,12 @@ class AlbumRule(_Group):
         "play them.",
         examples=["true"],
     )
+    every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
+        default=None,
+        description="How often this rule has a cycle, in place of the `every` at the top. Absent by default: "
+        "all rules have the same rhythm.",
+        examples=["15m"],
+    )
     max_delete: Annotated[MaxDelete | None, BeforeValidator(_max_delete)] = Field(
         default=None,
         description="How much one cycle may delete without asking: a number of photos, or a share such as "
@@ -255,8 +261,9 @@ class Config(_Group):
     )
     every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
         default=None,
-        description="How often a cycle is started: numbers with the units `h`, `m`, "
-        "`s`, `ms`, `us` or `ns`. Without it picsync does one cycle and exits, which suits a cron job.",
+        description="How often each rule has a cycle, from one's beginning to the next one's: numbers with "
+        "the units `h`, `m`, `s`, `ms`, `us` or `ns`. Without it picsync does one cycle and exits, which "
+        "suits a cron job.",
         examples=["1h", "90s", "1h30m"],
     )
     prometheus: Listener | None = Field(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx
@@ -56,6 +58,12 @@ def no_answer(error: httpx.TransportError) -> NoAnswer:
             return NoAnswer(f"the connection broke off ({type(error).__name__})", sent=True)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return the context that all clients share: reading the authorities takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
 class HttpClient:
     """An httpx client whose every request is an Operation under the retry policy."""
 
@@ -71,6 +79,7 @@ class HttpClient:
         self._client = httpx.AsyncClient(
             headers=headers,
             timeout=timeout,
+            verify=_trusted(),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from picsync.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError, TransientError
-from picsync.events import Emit, RetryScheduled
+from picsync.events import Emit, RequestFinished, RequestOutcome, RetryScheduled
 
 T = TypeVar("T")
 
@@ -85,7 +86,10 @@ class Again:
 def judge(operation: Operation, result: Answer | NoAnswer) -> Again | PicsyncError:
     """Decide what an unsuccessful request means: repeat it, or raise the returned error."""
     if isinstance(result, NoAnswer):
-        lost = TransientError(f"{operation}: {result.reason}.")
+        hint = (
+            "" if result.sent else "Check this machine's network, and the proxy or emulator if there is one."
+        )
+        lost = TransientError(f"{operation}: {result.reason}.", hint=hint)
         return Again(lost) if operation.repeatable or not result.sent else lost
     status = result.status
     if status in RETRIED_STATUSES or status >= 500:
@@ -146,11 +150,13 @@ class Retrier:
         emit: Emit,
         sleep: Callable[[float], Awaitable[None]] = _sleep,
         jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.policy = policy
         self._emit = emit
         self._sleep = sleep
         self._jitter = jitter
+        self._clock = clock
 
     async def run(self, operation: Operation, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return what `attempt` returns, repeating it as the policy allows.
@@ -160,10 +166,16 @@ class Retrier:
         """
 
         async def judged() -> T:
+            began = self._clock()
+            outcome = RequestOutcome.FAILED
             try:
-                return await attempt()
+                result = await attempt()
+                outcome = RequestOutcome.SUCCESS
+                return result
             except WireError as error:
                 verdict = judge(operation, error.result)
+                if isinstance(verdict, RefusedError):
+                    outcome = RequestOutcome.REFUSED
                 if isinstance(verdict, Again):
                     limited = isinstance(error.result, Answer) and error.result.status == 429
                     raise _Again(verdict, rate_limited=limited) from error
@@ -172,6 +184,9 @@ class Retrier:
                 if operation.repeatable:
                     raise _Again(Again(error), rate_limited=False) from error
                 raise
+            finally:
+                duration_s = self._clock() - began
+                self._emit(RequestFinished(operation.service, operation.name, outcome, duration_s))
 
         retrying = AsyncRetrying(
             sleep=self._sleep,

@@ -10,7 +10,7 @@ from picsync.emulators.faults import Fault
 from picsync.emulators.nixplay import API, Nixplay, NixplayOptions
 from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
-from picsync.events import Event
+from picsync.events import Event, RequestFinished
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
@@ -29,14 +29,19 @@ class NixplayAccount:
 
     def frame(self, password: str = PASSWORD, monitor_timeout_s: float = 10) -> NixplayFrame:
         """Return a new frame on the account."""
-        retrier = Retrier(RetryPolicy(), emit=self.events.append, sleep=self._sleep)
+        retrier = Retrier(RetryPolicy(), emit=self.note, sleep=self._sleep)
         return NixplayFrame(
             NixplayLogin(USER, password),
             hosts=Hosts(emulator=self.server.url),
             retrier=retrier,
-            emit=self.events.append,
+            emit=self.note,
             monitor_timeout_s=monitor_timeout_s,
         )
+
+    def note(self, event: Event) -> None:
+        """Keep what is no mere measurement."""
+        if not isinstance(event, RequestFinished):
+            self.events.append(event)
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)

@@ -12,7 +12,7 @@ from picsync.emulators.faults import Fault
 from picsync.emulators.google import Album, GoogleOptions, GooglePhotos, Item
 from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
-from picsync.events import Event
+from picsync.events import AccessToken, Event, RequestFinished
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier
 from picsync.sources.googlephotos.source import GooglePhotosSource
@@ -57,14 +57,19 @@ class GoogleAccount:
             login or self.login(),
             hosts=self.hosts,
             retrier_for=lambda policy: Retrier(
-                policy, emit=self.events.append, sleep=self._sleep, jitter=lambda: 1.0
+                policy, emit=self.note, sleep=self._sleep, jitter=lambda: 1.0
             ),
-            emit=self.events.append,
+            emit=self.note,
             clock=lambda: self.now,
             timeout_s=timeout_s,
         )
         self.sources.append(source)
         return source
+
+    def note(self, event: Event) -> None:
+        """Keep what is no mere measurement."""
+        if not isinstance(event, RequestFinished | AccessToken):
+            self.events.append(event)
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 
 from picsync.errors import LoginNeeded, ProtocolError, RefusedError
-from picsync.events import Emit, LoggedIn
+from picsync.events import Emit, LoggedIn, LoginRefused
 from picsync.frames.nixplay import wire
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import Operation, Retrier
@@ -138,6 +138,7 @@ class Session:
             except LoginNeeded as error:
                 self._refusals += 1
                 self._refusal = error
+                self._emit(LoginRefused(SERVICE, error.message))
                 raise
             self._generation += 1
             return self._generation

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import httpx
 
 from picsync.errors import ItemError, LoginNeeded, PicsyncError, ProtocolError, RefusedError
-from picsync.events import Emit, ListingProgress
+from picsync.events import AccessToken, Emit, ListingProgress, LoginRefused
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
 from picsync.model import Listing, MediaItem, MediaKind, SourceAlbum
@@ -139,13 +139,15 @@ class GooglePhotosSource:
                 self._emit(ListingProgress(TITLE, album.title or album_id, len(items), total))
                 since = self._clock()
             problem = _contradiction(album, len(items))
-        except LoginNeeded:
+        except LoginNeeded as error:
+            self._emit(LoginRefused(TITLE, error.message))
             raise
         except RefusedError as error:
             problem = _refused_album(album_id) if error.status in (400, 404) and not items else str(error)
         except PicsyncError as error:
             problem = str(error)
         self._links.listed(album_id, asked_at)
+        self._emit(AccessToken(TITLE, self.token_expires_at))
         return Listing(KIND, album_id, tuple(items.values()), problem)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
@@ -159,7 +161,9 @@ class GooglePhotosSource:
                 link = await self._links.link(item, refused=link)
                 await self._receive(link, item, sink)
         except RefusedError as error:
-            raise ItemError(f"Google refuses its download ({error.status}).") from error
+            raise ItemError(
+                f"Google refuses its download ({error.status}).", hint="The next cycle tries again."
+            ) from error
 
     async def aclose(self) -> None:
         """Release connections; safe to call twice."""
@@ -222,8 +226,8 @@ def _contradiction(album: Album, count: int) -> str | None:
 def _refused_album(album_id: str) -> str:
     return (
         f"Google Photos has no album with the id {album_id} that this login may see. Compare the id in "
-        "picsync.yaml with the albums that picsync lists: since 2025-03-31 these are only albums that were "
-        "created with the same client id."
+        "picsync.yaml with what `picsync googlephotos list` shows: since 2025-03-31 these are only albums "
+        "that were created with the same client id."
     )
 
 

@@ -1,0 +1,75 @@
+"""When the next cycle is due."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picsync.errors import ItemError, LoginNeeded, PicsyncError, RefusedError, TransientError
+from picsync.events import CycleOutcome, CycleReport, Failure
+from picsync.schedule import FIRST_RETRY_S, MAX_LOGIN_RETRY_S, Due, next_due
+
+HOUR_S = 3600.0
+
+
+def report(outcome: CycleOutcome, *errors: PicsyncError) -> CycleReport:
+    return CycleReport("A", outcome, failures=tuple(Failure("x", error) for error in errors))
+
+
+def due(done: CycleReport, *, ended_s: float = 100.0, every_s: float = HOUR_S, failures: int = 0) -> Due:
+    return next_due(done, began_s=0.0, ended_s=ended_s, every_s=every_s, failures_in_a_row=failures)
+
+
+DONE = report(CycleOutcome.DONE)
+AWAY = report(CycleOutcome.FAILED, TransientError("503"))
+LOCKED_OUT = report(CycleOutcome.LOGIN_NEEDED, LoginNeeded("password"))
+
+
+def test_the_interval_counts_from_start_to_start() -> None:
+    assert due(DONE) == Due(HOUR_S, 0)
+    assert due(report(CycleOutcome.HELD), failures=3) == Due(HOUR_S, 0)
+
+
+def test_a_cycle_longer_than_the_interval_is_followed_at_once() -> None:
+    assert due(DONE, ended_s=5000) == Due(5000, 0)
+
+
+def test_passing_trouble_is_tried_again_sooner_and_ever_less_so() -> None:
+    waits = [due(AWAY, failures=n).at_s - 100 for n in range(9)]
+    assert waits[:3] == [FIRST_RETRY_S, 2 * FIRST_RETRY_S, 4 * FIRST_RETRY_S]
+    assert waits[-1] == HOUR_S
+    assert due(AWAY, every_s=10).at_s == 110
+
+
+def test_a_service_that_names_a_time_is_given_it() -> None:
+    busy = report(CycleOutcome.FAILED, TransientError("429", retry_after_s=7200))
+    assert due(busy).at_s == 100 + 7200
+
+
+def test_what_time_cannot_cure_waits_for_the_next_turn() -> None:
+    assert due(report(CycleOutcome.FAILED, ItemError("odd"))).at_s == HOUR_S
+    assert due(report(CycleOutcome.FAILED, RefusedError("no source", status=0))).at_s == HOUR_S
+
+
+def test_a_login_is_not_hammered() -> None:
+    waits = [due(LOCKED_OUT, every_s=2, failures=n).at_s - 100 for n in range(12)]
+    assert waits[:3] == [60, 120, 240]
+    assert max(waits) == MAX_LOGIN_RETRY_S
+    assert due(LOCKED_OUT).at_s == HOUR_S
+
+
+@given(
+    st.sampled_from([DONE, AWAY, LOCKED_OUT]),
+    st.floats(0, 1e7),
+    st.floats(0, 1e5),
+    st.floats(0.001, 1e6),
+    st.integers(0, 10**6),
+)
+def test_never_in_the_past_and_never_farther_than_needed(
+    done: CycleReport, began_s: float, took_s: float, every_s: float, failures: int
+) -> None:
+    ended_s = began_s + took_s
+    result = next_due(done, began_s=began_s, ended_s=ended_s, every_s=every_s, failures_in_a_row=failures)
+    assert result.at_s >= ended_s
+    assert result.at_s <= max(ended_s, began_s + every_s, ended_s + max(every_s, MAX_LOGIN_RETRY_S))
+    assert result.failures_in_a_row == (0 if done is DONE else failures + 1)
