@@ -202,12 +202,9 @@ def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[Fr
     def hold(reason: HoldReason, why: str) -> Hold:
         return Hold(reason, photos, f"{_photos(count)} of {total} not deleted: {why}")
 
-    problems = [*now.listing_problems, *([now.photos.problem] if now.photos.problem else [])]
-    if problems:
-        return hold(
-            HoldReason.LISTING,
-            f"{' '.join(problems)} Nothing is deleted until the listing is complete again.",
-        )
+    if now.listing_problems or now.photos.problem:
+        what = now.photos.problem or "a source album was not listed completely."
+        return hold(HoldReason.LISTING, f"{what} Nothing is deleted until the listing is complete again.")
     unknown = sum(1 for candidate in now.candidates if candidate.digest is None and candidate.skip is None)
     if unknown:
         return hold(HoldReason.UNKNOWN, f"the content of {unknown} listed could not be read yet.")

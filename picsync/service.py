@@ -24,10 +24,15 @@ RunCycle = Callable[[AlbumRule], Awaitable[CycleReport]]
 class Stop:
     """Somebody's wish that the process should end: asked for once, it waits; twice, it is obeyed at once."""
 
-    def __init__(self, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self, grace_s: float = GRACE_S, *, acknowledge: Callable[[float], None] = lambda _grace_s: None
+    ) -> None:
+        """`acknowledge` is told, when first asked, how many seconds there are for what is in flight."""
         self._grace_s = grace_s
+        self._acknowledge = acknowledge
         self._asked = asyncio.Event()
         self._task = asyncio.current_task()
+        self._deadline: asyncio.TimerHandle | None = None
 
     def __call__(self) -> bool:
         """Whether stopping was asked for."""
@@ -41,7 +46,8 @@ class Stop:
             self._task.cancel()
             return
         self._asked.set()
-        asyncio.get_running_loop().call_later(self._grace_s, self._task.cancel)
+        self._acknowledge(self._grace_s)
+        self._deadline = asyncio.get_running_loop().call_later(self._grace_s, self._task.cancel)
 
     async def within(self, seconds: float) -> bool:
         """Wait until stopping is asked for, at most `seconds`; return whether it was."""
@@ -64,6 +70,9 @@ class Stop:
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
+            if self._deadline is not None:
+                # All is done in time; what closes connections and files now must not be cut short.
+                self._deadline.cancel()
 
 
 async def serve(

@@ -87,8 +87,10 @@ class SpoolFile:
             self._head += chunk[: _HEAD_BYTES - len(self._head)]
             if self._head.lstrip().startswith(_TEXT_STARTS):
                 raise ProtocolError("A text came where the bytes of a picture were due.")
+        rest = memoryview(chunk)
         try:
-            self.file.write(chunk)
+            while rest:  # A disk that is nearly full takes a part, and refuses only the next write.
+                rest = rest[self.file.write(rest) :]
         except OSError as error:
             raise _spool_error(error) from error
         self._hash.update(chunk)

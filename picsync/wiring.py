@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from picsync.apply import Tools, TransferResult, learn
 from picsync.config import Config, Credentials, GoogleAccess, GoogleClient, GooglePhotosLogin, MaxDelete
 from picsync.cycle import AlbumRule
+from picsync.errors import ConfigError
 from picsync.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
@@ -140,6 +141,7 @@ async def open_tools(
     from picsync.cache.store import Cache
 
     hosts = Hosts(config.emulator)
+    _require(credentials, _kinds(config))
     async with AsyncExitStack() as stack:
         frame = open_nixplay(credentials, hosts, emit, sleep=sleep)
         stack.push_async_callback(frame.aclose)
@@ -172,6 +174,19 @@ async def inspect_cache(cache: str) -> CacheStatus:
     from picsync.cache.store import Cache
 
     return await Cache.inspect(cache)
+
+
+def _require(credentials: Credentials, kinds: Iterable[str]) -> None:
+    """Raise ConfigError with everything that the credentials lack, of all services at once."""
+    lacking: list[ConfigError] = []
+    for require in (credentials.require_nixplay, *(credentials.require_googlephotos for _ in kinds)):
+        try:
+            require()
+        except ConfigError as error:
+            lacking.append(error)
+    if lacking:
+        problems = [problem for error in lacking for problem in error.problems]
+        raise ConfigError(problems, hint="\n".join(error.hint for error in lacking))
 
 
 def _kinds(config: Config) -> Iterable[str]:

@@ -4,8 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from picsync.events import CycleReport
-from picsync.plan import Plan, Skip, Transfer
+from picsync.errors import PicsyncError
+from picsync.events import (
+    ChangesPlanned,
+    ConfigApplied,
+    ConfigRefused,
+    CycleFinished,
+    CycleReport,
+    CycleStarted,
+    Event,
+    Failure,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    Listed,
+    LoggedIn,
+    LoginRefused,
+    PhotoDeleted,
+    PlaylistCreated,
+    Published,
+    RetryScheduled,
+    Stopping,
+    TransfersPlanned,
+)
+from picsync.plan import Plan, Skip
 
 FEW = 25
 """Up to so many, photos are named one by one."""
@@ -13,7 +35,7 @@ FEW = 25
 _SKIPPED = {
     Skip.VIDEO: ("video", "videos", "skipped (`videos: true` takes them)"),
     Skip.FORMAT: ("item", "items", "skipped, since the frame does not take the format"),
-    Skip.UNUSABLE: ("item", "items", "skipped as unusable"),
+    Skip.UNUSABLE: ("item", "items", "skipped as unusable; each is tried again after a day"),
 }
 
 
@@ -39,14 +61,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text) or "(no name)"
 
 
-def plan_transfer_lines(rule: str, transfers: Sequence[Transfer]) -> Iterator[str]:
-    """Yield the first stroke of a dry run's plan: photo by photo when few, summarised when many."""
+def plan_lines(rule: str, uploads: Sequence[str], plan: Plan) -> Iterator[str]:
+    """Yield a dry run's plan: photo by photo when few, summarised when many; `uploads` are file names."""
     yield f"Album {printable(rule)}:"
-    yield from _each("upload", [printable(transfer.item.filename) for transfer in transfers])
-
-
-def plan_changes_lines(rule: str, plan: Plan) -> Iterator[str]:
-    """Yield the second stroke, as it follows from the predicted result of the first."""
+    yield from _each("upload", [printable(filename) for filename in uploads])
     by_id = {photo.photo_id: photo.filename for photo in (*plan.shown, *plan.deletes)}
     for edit in plan.edits:
         if edit.playlist is None:
@@ -59,8 +77,8 @@ def plan_changes_lines(rule: str, plan: Plan) -> Iterator[str]:
         yield f"  held: {plan.hold.message}"
     if plan.overflow:
         yield f"  not shown, since the playlist is full: the {plan.overflow} oldest"
-    if plan.empty and plan.hold is None:
-        yield "  nothing else to do"
+    if plan.empty and plan.hold is None and not uploads:
+        yield "  nothing to do"
 
 
 def _each(verb: str, names: Sequence[str]) -> Iterator[str]:
@@ -71,19 +89,31 @@ def _each(verb: str, names: Sequence[str]) -> Iterator[str]:
         yield f"  {verb} {name}"
 
 
+def advice(error: PicsyncError) -> str:
+    """Return what a person should do about an error; empty if nobody knows."""
+    return error.hint or ("This may pass by itself: try again later." if error.transient else "")
+
+
 def report_sentence(report: CycleReport) -> str:
     """Return what one cycle did, in one sentence."""
-    name = f"Album {printable(report.rule)}"
+    return f"Album {printable(report.rule)}: {report_result(report)}"
+
+
+def report_result(report: CycleReport, *, timed: bool = True) -> str:
+    """Return what one cycle did, without the album's name; if `timed`, with how long it took."""
     if report.on_frame is None:
-        return f"{name}: nothing was changed."
+        return "nothing was changed."
     done = list(_done(report))
     state = counted(report.on_frame, "photo") + " on the frame"
     if report.in_playlist is not None and report.in_playlist != report.on_frame:
         state += f", {report.in_playlist:,} in the playlist"
     if report.dry_run:
-        return f"{name}: dry run, nothing was changed; it would leave {state}."
+        return f"dry run, nothing was changed; it would leave {state}."
+    if report.outcome == "stopped":
+        done.append("stopped on the way")
     verdict = ", ".join(done) if done else "nothing to do" if report.outcome == "done" else "nothing changed"
-    return f"{name}: {verdict}; {state} ({report.duration_s:.1f} s)."
+    took = f" ({report.duration_s:.1f} s)" if timed else ""
+    return f"{verdict}; {state}{took}."
 
 
 def _done(report: CycleReport) -> Iterator[str]:
@@ -95,15 +125,72 @@ def _done(report: CycleReport) -> Iterator[str]:
         yield f"{report.deleted:,} deleted"
 
 
-def report_remarks(report: CycleReport) -> Iterator[str]:
-    """Yield what a person should know besides: skipped items, notices, deletes held back, failures."""
+def skip_remarks(report: CycleReport) -> Iterator[str]:
+    """Yield which items are not meant to be on the frame, and why."""
     for skip, count in report.skipped.items():
         one, many, why = _SKIPPED[skip]
         yield f"{counted(count, one, many)} {why}."
+
+
+def report_remarks(report: CycleReport) -> Iterator[str]:
+    """Yield what a person should know besides: skipped items, notices, deletes held back, failures."""
+    yield from skip_remarks(report)
     yield from report.notices
     if report.hold is not None:
         yield report.hold.message
     for failure in report.failures[:FEW]:
-        yield f"{printable(failure.subject)}: {failure.error}"
+        yield f"{_failure(failure)} {advice(failure.error)}".rstrip()
     if len(report.failures) > FEW:
         yield f"... and {counted(len(report.failures) - FEW, 'more failure')}."
+
+
+def _failure(failure: Failure) -> str:
+    return f"{printable(failure.subject)}: {failure.error.message}"
+
+
+def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
+    """Return an event in words, or None for those that only move counters and bars."""
+    match event:
+        case ConfigApplied(rules):
+            return f"The configuration is in force: {counted(len(rules), 'album rule')}."
+        case ConfigRefused(problems):
+            more = f" And {counted(len(problems) - 1, 'more problem')}." if len(problems) > 1 else ""
+            return f"The changed configuration is not used: {' '.join(problems[:1])}{more}"
+        case LoggedIn(service):
+            return f"Logged in to {service}."
+        case LoginRefused(service, message):
+            return message or f"{service} refused the login."
+        case RetryScheduled(wait_s=wait_s, reason=reason):
+            return f"{reason} Trying again in {wait_s:.0f} s."
+        case CycleStarted(rule, dry_run):
+            return f"Album {printable(rule)}: started{' (dry run)' if dry_run else ''}."
+        case Listed(_, listing):
+            found = counted(len(listing.items), "item")
+            return f"Source album {listing.source} {printable(listing.album_id)}: {found}."
+        case TransfersPlanned(rule, transfers) if transfers:
+            return f"Album {printable(rule)}: {counted(len(transfers), 'item')} to transfer."
+        case ItemDownloaded(_, filename, size_bytes):
+            return f"Downloaded {printable(filename)} ({size(size_bytes)})."
+        case ItemUploaded(_, filename, 0):
+            return f"{printable(filename)} is on the frame already."
+        case ItemUploaded(_, filename, size_bytes):
+            return f"Uploaded {printable(filename)} ({size(size_bytes)})."
+        case ItemFailed(_, filename, error):
+            return f"{printable(filename)}: {error.message} {advice(error)}".rstrip()
+        case ChangesPlanned(rule, plan) if plan.deletes:
+            return f"Album {printable(rule)}: {counted(len(plan.deletes), 'photo')} to delete."
+        case PlaylistCreated(_, playlist):
+            return f"Created playlist {printable(playlist)}. Assign it to a frame once by hand."
+        case Published(_, playlist, added, removed, count):
+            done = f"{added:,} added, {removed:,} removed; it now holds {count:,}"
+            return f"Published {printable(playlist)}: {done}."
+        case PhotoDeleted(_, filename):
+            return f"Deleted {printable(filename)}."
+        case CycleFinished(report):
+            result = f"Album {printable(report.rule)}: {report_result(report, timed=False)}"
+            own = f"album {report.rule}"
+            why = (f.error.message if f.subject == own else _failure(f) for f in report.failures[:1])
+            return " ".join((result, *why))
+        case Stopping():
+            return "Stopping: nothing new is taken up."
+    return None

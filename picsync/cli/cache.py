@@ -8,7 +8,7 @@ import click
 
 from picsync.cli.output import json_option, print_json
 from picsync.cli.sync import cache_option
-from picsync.cli.words import counted, size
+from picsync.words import counted, size
 
 
 @click.group()

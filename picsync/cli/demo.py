@@ -16,8 +16,8 @@ import click
 from picsync.cli import logview
 from picsync.cli.listen import LISTEN, need_extra
 from picsync.cli.sync import SyncOptions, run_sync, send_to
-from picsync.cli.words import report_remarks, report_sentence
 from picsync.events import CycleFinished, Event
+from picsync.words import report_remarks, report_sentence
 
 if TYPE_CHECKING:
     from picsync.emulators.world import World

@@ -8,6 +8,7 @@ from enum import IntEnum
 import click
 
 from picsync.errors import ConfigError, LoginNeeded, PicsyncError, Scope
+from picsync.words import advice
 
 
 class Exit(IntEnum):
@@ -46,5 +47,5 @@ def worst(exits: Iterable[Exit]) -> Exit:
 def show_error(error: PicsyncError) -> None:
     """Print an error and its hint to stderr."""
     click.echo(f"picsync: {error.message}", err=True)
-    if error.hint:
-        click.echo(error.hint, err=True)
+    if hint := advice(error):
+        click.echo(hint, err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table
 from picsync.cli.session import with_googlephotos
 from picsync.cli.sync import cache_option
-from picsync.cli.words import counted, printable
+from picsync.errors import ConfigError, Problem
+from picsync.words import counted, printable
 
 if TYPE_CHECKING:
     from picsync.model import Listing, SourceAlbum
@@ -69,7 +71,8 @@ def list_albums(
         return listing, await _update(source, listing, cache) if update_cache else 0
 
     listing, failed = with_googlephotos(look)
-    _print_items(listing, as_json=as_json)
+    if listing.items or listing.problem is None or as_json:
+        _print_items(listing, as_json=as_json)
     if listing.problem is not None:
         click.echo(f"The listing is incomplete: {listing.problem}", err=True)
     ctx.exit(Exit.FAILED if failed or listing.problem is not None else Exit.DONE)
@@ -133,6 +136,10 @@ def login(output: Path | None, *, no_browser: bool) -> None:
     found = credentials()
     client = found.require_google_client()
     path = output or found.path or CREDENTIALS_PATHS[0]
+    if not os.access(path.resolve().parent, os.W_OK):
+        # Known before the person has gone through Google's pages for nothing.
+        message = "cannot be written: its folder is absent or read-only. Name another place with -o FILE."
+        raise ConfigError([Problem(str(path), None, "", message)])
     section = log_in_to_googlephotos(client, hosts(), open_browser=not no_browser, ask=_ask, say=_say)
     merge_google_login(path, section)
     click.echo(f"Logged in; {path} holds the login now.")

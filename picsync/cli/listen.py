@@ -18,8 +18,8 @@ class ListenType(click.ParamType[tuple[str, int]]):
         """Return host and port."""
         if isinstance(value, tuple):
             return value
-        host, _, port = value.rpartition(":")
-        if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        host, colon, port = value.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
             self.fail(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8080 or :8080.", param, ctx)
         return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - an absent host means all addresses
 

@@ -6,7 +6,6 @@ import logging
 import sys
 from typing import Any
 
-from picsync.cli.words import counted, printable, report_remarks, report_sentence, size
 from picsync.events import (
     ChangesPlanned,
     CycleFinished,
@@ -25,8 +24,13 @@ from picsync.events import (
     RetryScheduled,
     TransfersPlanned,
 )
+from picsync.words import counted, printable, report_remarks, report_sentence, size
 
 log = logging.getLogger("picsync")
+
+
+_DONE = ItemUploaded | PlaylistCreated | Published | PhotoDeleted
+"""What a dry run only predicts; its plan says so instead."""
 
 
 class _Stderr(logging.Handler):
@@ -61,11 +65,16 @@ class LogView:
         """Log a line for each photo, unless something else shows them."""
         self._photo_level = logging.INFO if each_photo else logging.DEBUG
         self._last: dict[str, list[str]] = {}
+        self._dry: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         """Log an event, if it is one to log."""
         if isinstance(event, CycleFinished):
             self._finished(event, event.report)
+            return
+        if isinstance(event, CycleStarted) and event.dry_run:
+            self._dry.add(event.rule)
+        if isinstance(event, _DONE) and event.rule in self._dry:
             return
         entry = _entry(event)
         if entry is not None:
@@ -77,7 +86,9 @@ class LogView:
     def _finished(self, event: Event, report: CycleReport) -> None:
         remarks = list(report_remarks(report))
         verdict = [report.outcome, str(report.on_frame), str(report.in_playlist), *remarks]
-        level = logging.INFO if report.outcome is CycleOutcome.DONE else logging.WARNING
+        self._dry.discard(report.rule)
+        fine = report.outcome in (CycleOutcome.DONE, CycleOutcome.STOPPED)
+        level = logging.INFO if fine else logging.WARNING
         if verdict == self._last.get(report.rule) and not report.changed:
             level = logging.DEBUG
         self._last[report.rule] = verdict

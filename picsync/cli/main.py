@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -16,6 +17,8 @@ from picsync.cli.googlephotos import googlephotos
 from picsync.cli.nixplay import nixplay
 from picsync.cli.sync import sync
 from picsync.errors import PicsyncError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,3 +54,10 @@ def run(arguments: list[str]) -> int:
         # Whoever read our output has gone; keep the interpreter from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        click.echo(
+            f"picsync: What is written here does not fit: {error.strerror}.\nFree some space.", err=True
+        )
+        return Exit.LOCAL

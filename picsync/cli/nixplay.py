@@ -11,7 +11,7 @@ from picsync.cli import logview
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table, yes_option
 from picsync.cli.session import with_nixplay
-from picsync.cli.words import counted, printable
+from picsync.words import counted, printable
 
 if TYPE_CHECKING:
     from picsync.frames.nixplay.frame import NixplayFrame
@@ -111,10 +111,12 @@ def delete_album(
         )
         ctx.exit(Exit.FAILED)
     doomed = [album for album in albums if album.album_id != keep]
+    if not doomed:
+        click.echo(f"The album {keep} is the only one named {name!r}; nothing was deleted.", err=True)
+        return
     for album in doomed:
         click.echo(f"Album {album.album_id} {printable(album.name)}: {_count(album) or '?'} photos")
-    if not yes:
-        click.confirm(f"Delete {counted(len(doomed), 'album')} with all photos?", abort=True)
+    _ask_unless(yes, f"Delete {counted(len(doomed), 'album')} with all photos?")
 
     async def carry_out(frame: NixplayFrame) -> None:
         for album in doomed:
@@ -122,3 +124,15 @@ def delete_album(
             click.echo(f"Deleted album {album.album_id}.")
 
     with_nixplay(carry_out)
+
+
+def _ask_unless(yes: bool, question: str) -> None:
+    """Ask the person; raises Exit if they refuse, and Abort if there is none or they leave."""
+    try:
+        if yes or click.confirm(question, err=True):
+            return
+    except click.Abort:
+        click.echo("\nThere was no answer, so nothing was deleted; --yes goes without asking.", err=True)
+        raise
+    click.echo("Then nothing was deleted.", err=True)
+    click.get_current_context().exit(Exit.FAILED)

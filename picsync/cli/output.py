@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from picsync.cli.words import printable
+from picsync.words import printable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")

@@ -8,7 +8,6 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from picsync.cli.words import size
 from picsync.events import (
     ChangesPlanned,
     CycleFinished,
@@ -20,6 +19,7 @@ from picsync.events import (
     PhotoDeleted,
     TransfersPlanned,
 )
+from picsync.words import size
 
 STEPS = {"listing": "Listing", "downloading": "Downloading", "uploading": "Uploading", "deleting": "Deleting"}
 

@@ -70,6 +70,8 @@ def sync(ctx: click.Context, /, config: Path, *, verbose: bool, **options: objec
     credentials = load_credentials(CREDENTIALS_PATHS, os.environ)
     for warning in credentials.warnings:
         logview.note(str(warning))
+    if settings.emulator is not None:
+        logview.note(f"emulator: every service is looked for at {settings.emulator}.")
     for key in ("prometheus", "pprof"):
         if getattr(settings, key) is not None:
             logview.note(f"{config}: {key}.listen is understood, but this version serves nothing there yet.")
@@ -105,7 +107,7 @@ async def run_sync(config: Config, credentials: Credentials, options: SyncOption
     from picsync.wiring import album_rules, open_tools
 
     every = None if options.once or options.dry_run else config.every
-    stop = Stop()
+    stop = Stop(acknowledge=_stopping)
     allowed = {album.name for album in config.albums} if options.allow_deletes else set()
 
     async with open_tools(config, credentials, cache=options.cache, emit=emit, notify=note) as tools:
@@ -130,23 +132,32 @@ async def run_sync(config: Config, credentials: Credentials, options: SyncOption
     return Exit.INTERRUPTED if stop() else worst(map(report_exit, reports))
 
 
+def _stopping(grace_s: float) -> None:
+    from picsync.cli.logview import note
+
+    note(f"Stopping: what is in flight has {grace_s:.0f} s to finish. A second signal ends it at once.")
+
+
 class PlanView:
-    """Prints a dry run's plan to stdout as it is made."""
+    """Prints a dry run's plan to stdout, once it is known."""
+
+    def __init__(self) -> None:
+        self._uploads: list[str] = []
 
     def show(self, event: Event) -> None:
-        """Print what the event says of the plan."""
-        from picsync.cli.words import plan_changes_lines, plan_transfer_lines
-        from picsync.events import ChangesPlanned, TransfersPlanned
+        """Take note of what would go up, and print it with all else that is planned."""
+        from picsync.events import ChangesPlanned, ItemUploaded, TransfersPlanned
+        from picsync.words import plan_lines
 
         match event:
-            case TransfersPlanned(rule, transfers):
-                lines = plan_transfer_lines(rule, transfers)
+            case TransfersPlanned(_, transfers):
+                self._uploads += [each.item.filename for each in transfers if each.digest is not None]
+            case ItemUploaded(_, filename, size_bytes) if size_bytes:
+                # Content that had to be fetched to be known; what turns out to be there has no size.
+                self._uploads.append(filename)
             case ChangesPlanned(rule, plan):
-                lines = plan_changes_lines(rule, plan)
-            case _:
-                return
-        for line in lines:
-            click.echo(line)
+                for line in plan_lines(rule, self._uploads, plan):
+                    click.echo(line)
 
 
 def report_exit(report: CycleReport) -> Exit:

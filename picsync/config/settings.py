@@ -21,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SecretStr,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
@@ -98,6 +99,18 @@ def _max_delete(value: object) -> object:
             f'must be a number of photos such as 50, or a share such as "20%", not {value[:60]!r}'
         )
     return MaxDelete(count=int(found[1])) if found[1] else MaxDelete(percent=float(found[2]))
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _notify_url(value: SecretStr) -> SecretStr:
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", value.get_secret_value()):
+        raise ValueError(
+            "must be an Apprise URL of the form `<service>://...`; doc/notifications.md has examples"
+        )
+    return value
 
 
 def _emulator(value: str) -> str:
@@ -277,6 +290,16 @@ class Config(_Group):
         description="Serves what is running inside, for finding faults. Absent by default: it is for "
         "nobody else's eyes.",
         examples=['{listen: "127.0.0.1:20000"}'],
+    )
+    notify: Annotated[
+        tuple[Annotated[SecretStr, AfterValidator(_notify_url)], ...], BeforeValidator(_listed)
+    ] = Field(
+        default_factory=tuple,
+        description="Where to send word when picsync needs a person, and when it is well again: Apprise "
+        "URLs, a list or a single one. They hold passwords: set them in the environment if others read this "
+        "file. Needs `pip install 'picsync[notify]'` and `every`. Absent by default: nobody is written to "
+        "unasked.",
+        examples=['"mailto://user:<app password>@gmail.com"', '["ntfy://<topic>", "tgram://<token>/<chat>"]'],
     )
     emulator: Annotated[str, AfterValidator(_emulator)] | None = Field(
         default=None,

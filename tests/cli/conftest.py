@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.hurry import in_a_hurry
+from tests.cli.stage import Stage, served
+
+LOGGERS = ("picsync", "httpx", "httpcore", "googleapiclient", "google", "oauthlib", "requests_oauthlib")
+
+
+@pytest.fixture
+def loggers_as_before() -> Iterator[None]:
+    """Undo what a command does to the process's logging."""
+    before = [(log, log.handlers, log.propagate, log.level) for log in map(logging.getLogger, LOGGERS)]
+    yield
+    for log, handlers, propagate, level in before:
+        log.handlers, log.propagate = handlers, propagate
+        log.setLevel(level)
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    loggers_as_before: None,
+) -> Iterator[Stage]:
+    monkeypatch.chdir(tmp_path)
+    with served() as (world, loop), in_a_hurry():
+        opened = Stage(tmp_path, world, loop, world.google.add_album("Family"), capsys)
+        monkeypatch.setenv("PICSYNC_EMULATOR", opened.server.url)
+        opened.write_config()
+        opened.write_credentials()
+        yield opened
+        for process in opened.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()

@@ -1,0 +1,101 @@
+"""The command as a program: help, version, completion, start-up, output that nobody reads."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import click
+import pytest
+
+from picsync.cli.main import cli, run
+from tests.cli.stage import COMMAND, ROOT, Stage
+
+HEAVY = ("httpx", "googleapiclient", "google", "sqlalchemy", "alembic", "rich", "pydantic", "aiohttp", "PIL")
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        for name, sub in command.commands.items():
+            yield from commands(sub, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands(cli)), ids=" ".join)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_every_command_has_help(
+    capsys: pytest.CaptureFixture[str], path: tuple[str, ...], option: str
+) -> None:
+    assert run([*path, option]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(f"Usage: {' '.join(('picsync', *path))} ")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_version(stage: Stage) -> None:
+    assert stage.run("--version").out == f"picsync {version('picsync')}\n"
+
+
+def test_no_command_shows_the_help(stage: Stage) -> None:
+    result = stage.run()
+    assert result.code == 2
+    assert "Commands:" in result.out + result.err
+
+
+def test_the_installed_command() -> None:
+    program = shutil.which("picsync", path=f"{sys.prefix}/bin")
+    assert program is not None
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("picsync ")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["sync", "--help"], ["--version"], ["completion", "bash"]])
+def test_what_needs_no_service_loads_no_heavy_library(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom picsync.cli.main import run\n"
+        f"run({arguments!r})\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [*COMMAND[:-1], code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT)}
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_completion_for_bash(stage: Stage) -> None:
+    script = stage.run("completion", "bash").out
+    source = (
+        f"{script}\ncomplete -p picsync\nCOMP_WORDS=(picsync ni); COMP_CWORD=1\n_picsync_completion picsync\n"
+    )
+    environ = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "--norc", "-c", source + 'printf "%s\\n" "${COMPREPLY[@]}"'],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ,
+    )
+    assert done.stdout.splitlines()[-1] == "nixplay"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("shell", "words"), [("zsh", "#compdef picsync"), ("fish", "complete --no-files --command picsync")]
+)
+def test_completion_for_other_shells(stage: Stage, shell: str, words: str) -> None:
+    script = stage.run("completion", shell)
+    assert script.code == 0
+    assert words in script.out
+    program = shutil.which(shell)
+    if program is not None:
+        subprocess.run([program, "-n", "-c", script.out], check=True)
+
+
+def test_options_may_come_from_nowhere_but_where_it_is_documented(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICSYNC_CACHE", str(stage.folder / "named.db"))
+    assert "named.db: there is no cache yet" in stage.run("cache", "status").out

@@ -1,0 +1,86 @@
+"""`picsync demo` as a process, as its visitor sees it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from picsync.emulators.google import generated_jpeg
+from tests.cli.stage import UNHURRIED, Process, Stage
+
+CYCLES_S = 30.0
+
+
+@contextmanager
+def states(url: str) -> Iterator[Iterator[dict[str, Any]]]:
+    """Follow the page's event stream: each state that differs from the one before."""
+    with httpx.stream("GET", f"{url}events", timeout=CYCLES_S) as response:
+        lines = response.iter_lines()
+        yield (json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: "))
+
+
+def titles(state: dict[str, Any]) -> set[str]:
+    return {photo["title"] for photo in state["photos"]}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    for number in range(1, 4):
+        (folder / f"photo{number}.jpg").write_bytes(picture(number))
+    return folder
+
+
+def picture(number: int) -> bytes:
+    return b"".join(generated_jpeg(number, 5000).chunks())
+
+
+def start(stage: Stage, *more: str) -> tuple[Process, str]:
+    temporary = stage.folder / "tmp"
+    temporary.mkdir()
+    process = stage.start("demo", *more, command=UNHURRIED, env={"TMPDIR": str(temporary)})
+    found = re.search(r"http\S+", process.line())
+    assert found
+    return process, found[0]
+
+
+def test_the_frame_follows_the_folder(stage: Stage, photos: Path) -> None:
+    process, url = start(stage, "--photos", str(photos))
+    assert str(photos) in process.line()
+    assert "picsync.yaml" in process.line()
+    assert process.line() == "Ctrl-C ends the demo.\n"
+    assert "<html" in httpx.get(url).text
+    with states(url) as seen:
+        first = next(state for state in seen if titles(state) == {"photo1", "photo2", "photo3"})
+        (photos / "photo4.jpg").write_bytes(picture(4))
+        next(state for state in seen if "photo4" in titles(state))
+        (photos / "photo4.jpg").unlink()
+        last = next(state for state in seen if "photo4" not in titles(state))
+    assert titles(last) == titles(first)
+    assert titles(httpx.get(f"{url}state").json()) == titles(last)
+    assert "Family" in " ".join(last["caption"]) or first["caption"]
+    shown = httpx.get(f"{url}photo/{first['photos'][0]['id']}")
+    assert shown.headers["content-type"] == "image/jpeg"
+    process.signal(signal.SIGINT)
+    result = process.end()
+    result.assert_message(0, "3 photos uploaded", "Uploaded photo4.jpg", "Deleted photo4.jpg", "has ended")
+    assert list((stage.folder / "tmp").iterdir()) == []
+    assert len(list(photos.iterdir())) == 3
+
+
+def test_sample_photos(stage: Stage) -> None:
+    process, url = start(stage)
+    with states(url) as seen:
+        next(state for state in seen if len(state["photos"]) == 21)
+    process.signal(signal.SIGTERM)
+    process.end().assert_message(0, "Painting sample photos", "The demo has ended.")
+    assert list((stage.folder / "tmp").iterdir()) == []

@@ -1,0 +1,153 @@
+"""This machine in the way: the cache cannot be used, or a disk is full. Exit code 4, and nothing is lost."""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from picsync.emulators.google import generated_jpeg
+from tests.cli.stage import Stage
+
+PR_CAPBSET_DROP = 24
+CAP_DAC_OVERRIDE = 1
+LIMIT_BYTES = 300_000
+"""Above what the cache needs, below the photo."""
+
+
+@pytest.fixture
+def synced(stage: Stage) -> Stage:
+    stage.add(2)
+    assert stage.run("sync", "--cache", "first.db").code == 0
+    stage.server.log.clear()
+    return stage
+
+
+def test_a_folder_as_cache(synced: Stage) -> None:
+    synced.run("sync", "--cache", str(synced.folder)).assert_message(
+        4, f"The cache's path {synced.folder} is a folder", "Name a file in it"
+    )
+    synced.run("cache", "status", "--cache", ".").assert_message(4, "is a folder", "Name a file in it")
+    assert synced.server.log.records == []
+
+
+def test_no_folder_for_the_cache(synced: Stage) -> None:
+    synced.run("sync", "--cache", "absent/cache.db").assert_message(
+        4, "The folder", "absent for the cache does not exist", "mount the volume"
+    )
+
+
+def mortal() -> None:
+    """Give up root's right to write everywhere, for the program that comes next; see capabilities(7)."""
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
+@pytest.mark.parametrize("file", ["new.db", "first.db"])
+def test_an_unwritable_folder_for_the_cache(synced: Stage, file: str) -> None:
+    (synced.folder / "first.db.lock").unlink()
+    synced.folder.chmod(0o555)
+    result = synced.start("sync", "--cache", file, preexec_fn=mortal).end()
+    synced.folder.chmod(0o755)
+    result.assert_message(
+        4, "The cache's file", "cannot be used: Permission denied", "Let the user that picsync runs as write"
+    )
+    assert synced.server.log.records == []
+
+
+def test_a_cache_file_that_may_not_be_written(synced: Stage) -> None:
+    (synced.folder / "first.db").chmod(0o444)
+    result = synced.start("sync", "--cache", "first.db", preexec_fn=mortal).end()
+    result.assert_message(4, "first.db is read-only", "Let the user that picsync runs as write")
+    assert synced.server.log.records == []
+
+
+def test_a_cache_that_another_process_uses(synced: Stage) -> None:
+    synced.write_config(head=["every: 1h"])
+    process = synced.start("sync")
+    synced.wait_for(lambda log: log.count(path="mediaItems:search") == 1)
+    synced.run("sync").assert_message(
+        4, f"The cache {synced.cache} is in use by process {process.popen.pid}", "Stop that one first"
+    )
+    process.popen.terminate()
+    assert process.end().code == 0
+    synced.write_config()
+    assert synced.run("sync").code == 0
+
+
+def test_a_damaged_cache_is_set_aside(synced: Stage) -> None:
+    synced.cache.write_bytes(b"garbage " * 1000)
+    result = synced.run("sync")
+    result.assert_message(0, "damaged or no database", "set aside as", "hashed again", "2 already there")
+    [aside] = synced.folder.glob("picsync-metadata-cache.db.damaged-*")
+    assert aside.read_bytes() == b"garbage " * 1000
+    assert str(aside) in result.err
+    assert synced.writes() == [], "nothing went up again"
+    synced.cache.write_bytes(b"garbage " * 1000)
+    synced.run("cache", "status").assert_message(4, "damaged or no database", "sets it aside")
+
+
+def test_the_database_of_another_program_is_left_alone(synced: Stage) -> None:
+    with closing(sqlite3.connect(synced.cache)) as connection, connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    before = synced.cache.read_bytes()
+    synced.run("sync").assert_message(
+        4,
+        "is another program's database (it has the tables recipes); it was not touched",
+        "a file of its own",
+    )
+    assert synced.cache.read_bytes() == before
+
+
+def test_a_cache_url_that_makes_no_sense(synced: Stage) -> None:
+    result = synced.run("sync", "--cache", "nosuch://user:secret-in-url@host/db")
+    assert result.code == 4, result
+    assert "Traceback" not in result.err
+    assert "secret-in-url" not in result.err
+
+
+def full_disk() -> None:
+    """Let no file of this process grow beyond the limit, as a full disk would."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES))
+
+
+@pytest.mark.parametrize("size_bytes", [LIMIT_BYTES + 1, LIMIT_BYTES + 900_000])
+def test_a_full_disk_for_the_photos_on_their_way(synced: Stage, size_bytes: int) -> None:
+    synced.google.add_item(synced.album, "large.jpg", generated_jpeg(77, size_bytes))
+    result = synced.start("sync", preexec_fn=full_disk).end()
+    result.assert_message(
+        4, "A photo on its way cannot be kept in the folder for temporary files", "Free some space", "TMPDIR"
+    )
+    assert synced.on_frame() == 2
+    assert synced.run("sync").code == 0
+    assert synced.on_frame() == 3
+
+
+def test_no_folder_for_temporary_files(synced: Stage) -> None:
+    process = synced.start("sync", env={"TMPDIR": str(synced.folder / "absent")})
+    assert process.end().code == 0, "Python falls back to another folder"
+
+
+def test_output_that_nobody_reads(synced: Stage) -> None:
+    synced.add(1)
+    process = synced.start("sync", "--dry-run")
+    assert process.popen.stdout is not None
+    process.popen.stdout.close()
+    assert process.popen.stderr is not None
+    err = process.popen.stderr.read()
+    assert process.popen.wait() == 1
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+
+
+def test_an_output_disk_that_is_full(synced: Stage) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = synced.start("--help", stdout=full)
+        _, err = process.popen.communicate()
+    assert process.popen.returncode == 4
+    assert "What is written here does not fit: No space left on device" in err
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err

@@ -1,0 +1,110 @@
+"""`picsync nixplay`."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from tests.cli.stage import Stage
+
+
+@pytest.fixture
+def synced(stage: Stage) -> Stage:
+    stage.add(2)
+    assert stage.run("sync").code == 0
+    return stage
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def test_list(synced: Stage) -> None:
+    album = synced.nixplay.album_named("Family")
+    result = synced.run("nixplay", "list")
+    assert result.code == 0
+    assert result.err == ""
+    heading, *rows = [line.split(maxsplit=2) for line in result.out.splitlines()]
+    assert heading == ["ID", "PHOTOS", "NAME"]
+    assert [str(album.album_id), "2", "Family"] in rows
+
+
+def test_list_as_json(synced: Stage) -> None:
+    albums = json.loads(synced.run("nixplay", "list", "--json").out)
+    assert {"name": "Family", "photo_count": 2}.items() <= next(
+        a for a in albums if a["name"] == "Family"
+    ).items()
+
+
+def test_list_an_album(synced: Stage) -> None:
+    album = synced.nixplay.album_named("Family")
+    out = synced.run("nixplay", "list", "Family").out
+    assert f"Album {album.album_id}, 2 photos:" in out
+    for photo in synced.nixplay.album_photos(album):
+        assert f"{photo.photo_id}  {photo.md5}  {photo.filename}" in out
+    [found] = json.loads(synced.run("nixplay", "list", "Family", "--json").out)
+    assert found["complete"]
+    assert {each["filename"] for each in found["photos"]} == {"IMG_1.jpg", "IMG_2.jpg"}
+
+
+@pytest.mark.parametrize("arguments", [["list", "Famly"], ["delete", "album", "Famly"]])
+def test_an_unknown_album(synced: Stage, arguments: list[str]) -> None:
+    synced.run("nixplay", *arguments).assert_message(1, "Nixplay has no album named 'Famly'")
+
+
+@pytest.mark.parametrize(("said", "code"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("", 130)])
+def test_delete_asks(synced: Stage, monkeypatch: pytest.MonkeyPatch, said: str, code: int) -> None:
+    answer(monkeypatch, said)
+    result = synced.run("nixplay", "delete", "album", "Family")
+    assert result.code == code
+    assert "Family: 2 photos" in result.out
+    assert "Delete 1 album with all photos? [y/N]" in result.err
+    assert ("nothing was deleted" in result.err) == (code != 0)
+    assert ("--yes" in result.err) == (said == "")
+    assert len(synced.nixplay.albums_named("Family")) == (code != 0)
+
+
+def test_delete_without_asking(synced: Stage) -> None:
+    result = synced.run("nixplay", "delete", "album", "Family", "--yes")
+    assert result.code == 0
+    assert "Deleted album" in result.out
+    assert synced.nixplay.albums_named("Family") == []
+    assert synced.in_playlist() == 0
+
+
+def test_several_of_one_name_are_not_guessed_at(synced: Stage) -> None:
+    other = synced.nixplay.add_album("Family")
+    result = synced.run("nixplay", "delete", "album", "Family", "--yes")
+    result.assert_message(
+        1, "2 albums named 'Family'", str(other.album_id), "nothing was deleted", "--keep ID"
+    )
+    assert len(synced.nixplay.albums_named("Family")) == 2
+
+
+def test_delete_several(synced: Stage) -> None:
+    synced.nixplay.add_album("Family")
+    assert synced.run("nixplay", "delete", "album", "Family", "--delete-multiple", "--yes").code == 0
+    assert synced.nixplay.albums_named("Family") == []
+
+
+def test_delete_several_but_one(synced: Stage) -> None:
+    kept = synced.nixplay.album_named("Family")
+    for _ in range(2):
+        synced.nixplay.add_album("Family")
+    arguments = ["nixplay", "delete", "album", "Family", "--delete-multiple", "--yes", "--keep"]
+    synced.run(*arguments, "1").assert_message(2, "no album named 'Family' has the ID 1; nothing was deleted")
+    assert len(synced.nixplay.albums_named("Family")) == 3
+    assert synced.run(*arguments, str(kept.album_id)).code == 0
+    assert synced.nixplay.album_named("Family") is kept
+    assert synced.on_frame() == 2
+    assert synced.run("sync").code == 0
+
+
+def test_nothing_but_the_kept_one(synced: Stage) -> None:
+    kept = synced.nixplay.album_named("Family")
+    arguments = ["--delete-multiple", "--keep", str(kept.album_id), "--yes"]
+    result = synced.run("nixplay", "delete", "album", "Family", *arguments)
+    result.assert_message(0, "nothing was deleted")
+    assert synced.on_frame() == 2
