@@ -10,6 +10,7 @@ import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -374,10 +375,17 @@ async def together(*works: Awaitable[None]) -> None:
     async def run(work: Awaitable[None]) -> None:
         await work
 
-    try:
+    with ungrouped():
         async with asyncio.TaskGroup() as group:
             for work in works:
                 group.create_task(run(work))
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Let what a task group raises come out as the one error that matters."""
+    try:
+        yield
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
 

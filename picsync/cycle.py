@@ -236,6 +236,8 @@ class _Cycle:
                 f"{len(seen.playlists)} playlists are named {name}; all are kept in step."
                 " Remove by hand the ones that no frame shows."
             )
+        if seen.playlists and all(playlist.assigned is False for playlist in seen.playlists):
+            self.notices.append(f"No frame shows the playlist {name} yet. Assign it to one once by hand.")
         if self.plan.overflow:
             self.notices.append(
                 f"The playlist {name} has room for {len(self.plan.shown)} photos;"

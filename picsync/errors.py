@@ -11,7 +11,8 @@
     ├── AmbiguousError     several albums answer to one name; picsync will not guess
     ├── ItemError          one media item or photo cannot be used; the others go on
     ├── CacheError         the cache cannot be read or written
-    └── SpoolError         the disk has no room for a file on its way to the frame
+    ├── SpoolError         the disk has no room for a file on its way to the frame
+    └── ListenError        an address that picsync was told to listen on cannot be had
 
 The text of an error says what happened and to what; its `hint` says what to do next. Neither ever holds
 a secret: no URL query, header, token or body of a login.
@@ -139,5 +140,11 @@ class CacheError(PicsyncError):
 
 class SpoolError(PicsyncError):
     """A file on its way from source to frame cannot be written to the local disk."""
+
+    scope = Scope.PROCESS
+
+
+class ListenError(PicsyncError):
+    """An address and port to serve on are taken, forbidden or not of this machine."""
 
     scope = Scope.PROCESS

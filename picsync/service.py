@@ -1,7 +1,13 @@
-"""The long run: one cycle of every album rule after another, again after each interval, until stopped.
+"""The long run: every album rule in its own rhythm, until the process is asked to stop.
 
-Stopping is in two strokes: no new work is taken up and what is in flight may finish until a deadline; then
-everything is cancelled. Nothing is lost either way, since the next cycle goes by what the services report.
+What it guarantees: a rule runs at once and then when `schedule` says so; it is never started while it is
+still running; only so many rules run at a time. Changed settings are applied between cycles, and broken ones
+refused while the old stay in force. Stopping is in two strokes: nothing new is taken up and what is in
+flight may finish until a deadline; then everything is cancelled. Nothing is lost either way, since the next
+cycle goes by what the services report. A side task that dies ends the process, and whoever runs it starts
+it anew.
+
+It leaves to others what a cycle does (`cycle`), when it is due (`schedule`), and what the settings mean.
 """
 
 from __future__ import annotations
@@ -9,14 +15,29 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 
+from picsync.apply import together, ungrouped
 from picsync.cycle import AlbumRule
-from picsync.events import CycleReport
+from picsync.errors import ConfigError
+from picsync.events import ConfigApplied, ConfigRefused, CycleReport, CycleScheduled, Emit, Stopping
+from picsync.schedule import next_due
+
+S = TypeVar("S")
 
 GRACE_S = 25.0
 """Seconds for what is in flight to finish after a stop was asked for; inside Kubernetes' 30."""
+
+HEARTBEAT_S = 10.0
+"""Between two looks at the settings' files; the only thing that wakes an idle service."""
+
+ALIVE_S = 60.0
+"""A heart that has not beaten for so long has stopped."""
+
+MAX_RULES_AT_ONCE = 4
 
 RunCycle = Callable[[AlbumRule], Awaitable[CycleReport]]
 
@@ -49,18 +70,13 @@ class Stop:
         self._acknowledge(self._grace_s)
         self._deadline = asyncio.get_running_loop().call_later(self._grace_s, self._task.cancel)
 
-    async def within(self, seconds: float) -> bool:
-        """Wait until stopping is asked for, at most `seconds`; return whether it was."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._asked.wait()
-        except TimeoutError:
-            return False
-        return True
+    async def asked(self) -> None:
+        """Wait until stopping is asked for."""
+        await self._asked.wait()
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Have SIGINT and SIGTERM ask."""
+        """Have SIGINT and SIGTERM ask, until the end of the context, which also lifts the deadline."""
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM)
         for number in signals:
@@ -75,17 +91,156 @@ class Stop:
                 self._deadline.cancel()
 
 
-async def serve(
-    rules: Sequence[AlbumRule], run_cycle: RunCycle, stop: Stop, every: timedelta | None
-) -> list[CycleReport]:
-    """Run every rule once, and again after each interval, if there is one, until stopped.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An album rule in the long run."""
 
-    Returns the last report of each rule. The interval counts from start to start; a cycle that takes
-    longer is followed at once by the next.
-    """
-    loop = asyncio.get_running_loop()
-    while True:
-        began = loop.time()
-        reports = [await run_cycle(rule) for rule in rules if not stop()]
-        if every is None or await stop.within(max(0.0, began + every.total_seconds() - loop.time())):
-            return reports
+    rule: AlbumRule
+    every: timedelta
+    """From one cycle's beginning to the next one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Settings brought to life: what there is to do, and what does it."""
+
+    jobs: Sequence[Job]
+    run_cycle: RunCycle
+
+
+class Settings(Protocol[S]):
+    """Where the settings come from."""
+
+    def load(self) -> S:
+        """Read them; raises ConfigError."""
+
+    def fingerprint(self) -> object:
+        """Return something that differs whenever `load` might give something else."""
+
+    def open(self, settings: S) -> AbstractAsyncContextManager[Setup]:
+        """Bring settings to life for the time of the context."""
+
+
+async def run_once(rules: Sequence[AlbumRule], run_cycle: RunCycle, stop: Stop) -> list[CycleReport]:
+    """Run every rule once, some side by side; those not begun when stopping is asked for are left out."""
+    pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
+    reports: dict[int, CycleReport] = {}
+
+    async def run(place: int, rule: AlbumRule) -> None:
+        async with pool:
+            if not stop():
+                reports[place] = await run_cycle(rule)
+
+    await together(*(run(place, rule) for place, rule in enumerate(rules)))
+    return [reports[place] for place in sorted(reports)]
+
+
+class Service(Generic[S]):
+    """Runs the rules of settings that may change on the way."""
+
+    def __init__(
+        self,
+        settings: Settings[S],
+        stop: Stop,
+        emit: Emit,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`now` gives aware UTC, for telling people; the intervals go by the event loop's clock."""
+        self._settings = settings
+        self._stop = stop
+        self._emit = emit
+        self._now = now
+        self._pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
+        self._beat_at = asyncio.get_running_loop().time()
+        self._seen: object = None
+        self._next: S | None = None
+        self._failures: dict[str, int] = {}
+
+    def alive(self) -> bool:
+        """Whether the heart has beaten lately."""
+        return asyncio.get_running_loop().time() - self._beat_at < ALIVE_S
+
+    async def run(self, settings: S) -> None:
+        """Serve `settings`, and what they are changed to, until stopping is asked for.
+
+        Returns once what was in flight has finished; a cancellation means that it did not in time.
+        """
+        self._seen = self._settings.fingerprint()
+        with ungrouped():
+            await self._run(settings)
+
+    async def _run(self, settings: S) -> None:
+        async with asyncio.TaskGroup() as group:
+            heart = group.create_task(self._beat())
+            while not self._stop():
+                async with self._settings.open(settings) as setup:
+                    self._emit(ConfigApplied(tuple(job.rule.name for job in setup.jobs)))
+                    await self._serve(setup)
+                if self._next is not None:
+                    settings, self._next = self._next, None
+            heart.cancel()
+
+    async def _serve(self, setup: Setup) -> None:
+        """Run the jobs until stopping is asked for or there are new settings; wait for what is in flight."""
+        leave = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for job in setup.jobs:
+                group.create_task(self._keep(job, setup.run_cycle, leave))
+            watching = group.create_task(self._watch())
+            stopping = group.create_task(self._stop.asked())
+            await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stop():
+                self._emit(Stopping())
+            leave.set()
+            watching.cancel()
+            stopping.cancel()
+
+    async def _keep(self, job: Job, run_cycle: RunCycle, leave: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
+        name = job.rule.name
+        while not leave.is_set():
+            async with self._pool:
+                if leave.is_set():
+                    return
+                began_s = clock()
+                report = await run_cycle(job.rule)
+            due = next_due(
+                report,
+                began_s=began_s,
+                ended_s=clock(),
+                every_s=job.every.total_seconds(),
+                failures_in_a_row=self._failures.get(name, 0),
+            )
+            self._failures[name] = due.failures_in_a_row
+            wait_s = max(0.0, due.at_s - clock())
+            self._emit(CycleScheduled(name, self._now() + timedelta(seconds=wait_s)))
+            await _wait(leave, wait_s)
+
+    async def _beat(self) -> None:
+        while True:
+            self._beat_at = asyncio.get_running_loop().time()
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _watch(self) -> None:
+        """Look at the files now and then; returns when there are new settings that can be used."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            seen = await asyncio.to_thread(self._settings.fingerprint)
+            if seen == self._seen:
+                continue
+            self._seen = seen
+            try:
+                self._next = await asyncio.to_thread(self._settings.load)
+            except ConfigError as error:
+                self._emit(ConfigRefused((*map(str, error.problems), *([error.hint] if error.hint else []))))
+            else:
+                return
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -178,10 +178,10 @@ class StatusBoard:
         name = event.report.rule if isinstance(event, CycleFinished) else getattr(event, "rule", "")
         times = 1
         before = next((entry for entry in self._entries if entry.rule == name), None)
-        if before is not None and before.action == event.action:
-            if isinstance(event, _ALIKE) or before.message == message:
-                self._entries.remove(before)
-                times += before.times
+        alike = before is not None and (isinstance(event, _ALIKE) or before.message == message)
+        if before is not None and before.action == event.action and alike:
+            self._entries.remove(before)
+            times += before.times
         self._entries.appendleft(Entry(self._now(), event.action, name, message, times))
 
     def status(self) -> Status:

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import SecretStr
 
 from picsync.apply import Tools, TransferResult, learn
-from picsync.config import Config, Credentials, GoogleAccess, GoogleClient, GooglePhotosLogin, MaxDelete
+from picsync.config import (
+    CREDENTIALS_PATHS,
+    Config,
+    Credentials,
+    GoogleAccess,
+    GoogleClient,
+    GooglePhotosLogin,
+    MaxDelete,
+    load_config,
+    load_credentials,
+)
 from picsync.cycle import AlbumRule
-from picsync.errors import ConfigError
+from picsync.errors import ConfigError, Problem
 from picsync.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
@@ -29,6 +42,59 @@ Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 SOURCE_KINDS = {"googlephotos": list[str]}
 """Kinds that may stand under `sources:` in picsync.yaml, with the type of their albums."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Configuration and credentials that fit together."""
+
+    config: Config
+    credentials: Credentials
+
+    @property
+    def intervals(self) -> dict[str, timedelta]:
+        """Rule name -> from one cycle's beginning to the next one's; empty if there is one cycle only."""
+        every = {album.name: album.every or self.config.every for album in self.config.albums}
+        return {name: interval for name, interval in every.items() if interval is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFiles:
+    """Where the settings are: two files, and the environment over them."""
+
+    config: Path
+    environ: Mapping[str, str]
+    credentials: Sequence[Path] = CREDENTIALS_PATHS
+
+    def load(self) -> Settings:
+        """Read and check everything; raises ConfigError with every problem of the first file that has any."""
+        config = load_config(self.config, environ=self.environ, source_kinds=SOURCE_KINDS)
+        credentials = load_credentials(self.credentials, self.environ)
+        _require(credentials, _kinds(config))
+        settings = Settings(config, credentials)
+        without = [album.name for album in config.albums if album.name not in settings.intervals]
+        if settings.intervals and without:
+            message = (
+                f"is missing for {', '.join(without)}, while other rules have one. Set it at the top level."
+            )
+            raise ConfigError([Problem(str(self.config), None, "every", message)])
+        if settings.intervals and config.notify:
+            from picsync.notify import check_notify
+
+            if problems := check_notify(config.notify, str(self.config)):
+                raise ConfigError(problems)
+        return settings
+
+    def fingerprint(self) -> tuple[bytes | None, ...]:
+        """Return the files' content, None for those that cannot be read: it differs when they do."""
+        return tuple(map(_content, (self.config, *self.credentials)))
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = False) -> list[AlbumRule]:
@@ -141,7 +207,6 @@ async def open_tools(
     from picsync.cache.store import Cache
 
     hosts = Hosts(config.emulator)
-    _require(credentials, _kinds(config))
     async with AsyncExitStack() as stack:
         frame = open_nixplay(credentials, hosts, emit, sleep=sleep)
         stack.push_async_callback(frame.aclose)

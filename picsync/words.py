@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from unicodedata import category
 
 from picsync.errors import PicsyncError
 from picsync.events import (
@@ -28,6 +29,11 @@ from picsync.events import (
     TransfersPlanned,
 )
 from picsync.plan import Plan, Skip
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Unicode categories of controls, of marks that change direction, of line ends, and of nothing at all."""
+_JOINERS = frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}")
+"""Parts of emoji and of words in some scripts."""
 
 FEW = 25
 """Up to so many, photos are named one by one."""
@@ -57,8 +63,9 @@ def size(size_bytes: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Return foreign text, such as a file name, without anything that could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text) or "(no name)"
+    """Return foreign text, such as a file name, without what could move a cursor or turn the line around."""
+    shown = (c if c in _JOINERS or category(c) not in _UNSEEN else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(shown) or "(no name)"
 
 
 def plan_lines(rule: str, uploads: Sequence[str], plan: Plan) -> Iterator[str]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from picsync.cli import logview
 from picsync.cli.listen import LISTEN, need_extra
-from picsync.cli.sync import SyncOptions, run_sync, send_to
+from picsync.cli.logs import log_options, logging_to
+from picsync.cli.sync import SyncOptions, run_sync
 from picsync.events import CycleFinished, Event
 from picsync.words import report_remarks, report_sentence
 
@@ -37,24 +35,22 @@ EVERY = "2s"
 @click.option(
     "--listen", type=LISTEN, default="127.0.0.1:0", metavar="HOST:PORT", help="Where to serve the page."
 )
-@click.option("-v", "--verbose", is_flag=True, help="Say more: every download, every listing.")
+@log_options
 @click.pass_context
-def demo(ctx: click.Context, /, photos: Path | None, *, listen: tuple[str, int], verbose: bool) -> None:
+def demo(
+    ctx: click.Context, /, photos: Path | None, *, listen: tuple[str, int], verbose: bool, log_format: str
+) -> None:
     """Show picsync at work, without any account, between emulated services on this machine.
 
     A directory of pictures plays the Google album; a page shows the frame. Put a picture into the
     directory, or take one out, and watch the frame. Ctrl-C ends it and removes what it made.
     """
     need_extra()
-    terminal = sys.stderr.isatty()
-    logview.set_up(verbose=verbose, terminal=terminal)
-    with tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder, ExitStack() as stack:
-        readers: list[Emit] = [logview.LogView(each_photo=not terminal)]
-        if terminal:
-            from picsync.cli.progress import ProgressBars
-
-            readers.append(stack.enter_context(ProgressBars()).show)
-        code = asyncio.run(_demo(Path(folder), photos, listen, readers))
+    with (
+        logging_to(log_format, verbose=verbose) as emit,
+        tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder,
+    ):
+        code = asyncio.run(_demo(Path(folder), photos, listen, emit))
     click.echo("The demo has ended.", err=True)
     ctx.exit(code)
 
@@ -79,11 +75,11 @@ class Caption:
         return self._lines
 
 
-async def _demo(folder: Path, photos: Path | None, listen: tuple[str, int], readers: Sequence[Emit]) -> int:
-    from picsync.config import load_config, load_credentials
+async def _demo(folder: Path, photos: Path | None, listen: tuple[str, int], emit: Emit) -> int:
     from picsync.emulators.samples import write_samples
     from picsync.emulators.world import World
-    from picsync.wiring import SOURCE_KINDS
+    from picsync.longrun import send_to
+    from picsync.wiring import SettingsFiles
 
     caption = Caption()
     if photos is None:
@@ -104,10 +100,9 @@ async def _demo(folder: Path, photos: Path | None, listen: tuple[str, int], read
         click.echo(f"Configuration: {config}")
         click.echo("Ctrl-C ends the demo.")
         return await run_sync(
-            load_config(config, environ={}, source_kinds=SOURCE_KINDS),
-            load_credentials([credentials], {}),
+            SettingsFiles(config, {}, [credentials]),
             SyncOptions(cache=str(folder / "picsync-metadata-cache.db")),
-            send_to([*readers, caption.read]),
+            send_to([emit, caption.read]),
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from picsync.cli import logview
+from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table
 from picsync.cli.session import with_googlephotos
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.group()
 def googlephotos() -> None:
     """Log in to Google Photos, and list what can be seen there."""
-    logview.set_up(verbose=False, terminal=sys.stderr.isatty())
+    logs.set_up()
 
 
 @googlephotos.command("list")
@@ -108,7 +108,7 @@ async def _update(source: GooglePhotosSource, listing: Listing, cache: str) -> i
     """Record the digests that are missing; return how many items failed."""
     from picsync.wiring import update_cache
 
-    learnt = await update_cache(source, listing.items, cache=cache, notify=logview.note)
+    learnt = await update_cache(source, listing.items, cache=cache, notify=logs.note)
     click.echo(f"The cache learnt {counted(len(learnt.digests), 'digest')}.", err=True)
     for failure in learnt.failures:
         click.echo(f"{printable(failure.subject)}: {failure.error}", err=True)

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from picsync.cli.cache import cache
+from picsync.cli.cache import cache as cache_commands
 from picsync.cli.completion import completion
 from picsync.cli.demo import demo
 from picsync.cli.emulator import emulator
@@ -23,11 +23,18 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="picsync", message="picsync %(version)s")
-def cli() -> None:
+@click.option(
+    "--cache", metavar="PATH", hidden=True, help="As that of the commands; the Go program had it here."
+)
+@click.pass_context
+def cli(ctx: click.Context, /, cache: str | None) -> None:
     """Keep wifi photo frames in step with photo albums."""
+    if cache is not None:
+        given = {"cache": cache}
+        ctx.default_map = {"sync": given, "cache": {"status": given}, "googlephotos": {"list": given}}
 
 
-for command in (sync, demo, googlephotos, nixplay, cache, emulator, completion):
+for command in (sync, demo, googlephotos, nixplay, cache_commands, emulator, completion):
     cli.add_command(command)
 
 

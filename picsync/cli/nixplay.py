@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from picsync.cli import logview
+from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table, yes_option
 from picsync.cli.session import with_nixplay
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 @click.group()
 def nixplay() -> None:
     """Look at the albums of the Nixplay account, and delete them."""
-    logview.set_up(verbose=False, terminal=sys.stderr.isatty())
+    logs.set_up()
 
 
 @nixplay.command("list")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from picsync.cli import logview
+from picsync.cli import logs
 
 if TYPE_CHECKING:
     from picsync.config import Credentials
@@ -24,7 +24,7 @@ def credentials() -> Credentials:
 
     found = load_credentials(CREDENTIALS_PATHS, os.environ)
     for warning in found.warnings:
-        logview.note(str(warning))
+        logs.note(str(warning))
     return found
 
 
@@ -40,7 +40,7 @@ def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]]) -> T:
     from picsync.wiring import open_nixplay
 
     async def run() -> T:
-        frame = open_nixplay(credentials(), hosts(), logview.LogView())
+        frame = open_nixplay(credentials(), hosts(), logs.LogView())
         try:
             return await work(frame)
         finally:
@@ -54,7 +54,7 @@ def with_googlephotos(work: Callable[[GooglePhotosSource], Awaitable[T]]) -> T:
     from picsync.wiring import open_googlephotos
 
     async def run() -> T:
-        source = open_googlephotos(credentials(), hosts(), logview.LogView())
+        source = open_googlephotos(credentials(), hosts(), logs.LogView())
         try:
             return await work(source)
         finally:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from picsync.cli.exits import Exit, exit_for, worst
+from picsync.cli.logs import log_options, logging_to, note
 
 if TYPE_CHECKING:
-    from picsync.config import Config, Credentials
-    from picsync.cycle import AlbumRule
     from picsync.events import CycleReport, Emit, Event
+    from picsync.longrun import Surroundings
+    from picsync.wiring import Settings, SettingsFiles
 
 DEFAULT_CONFIG = "picsync.yaml"
 DEFAULT_CACHE = "picsync-metadata-cache.db"
@@ -53,88 +51,68 @@ class SyncOptions:
     is_flag=True,
     help="Let the first cycle delete whatever it finds due, held deletes included.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Say more: every download, every listing.")
+@log_options
 @click.pass_context
-def sync(ctx: click.Context, /, config: Path, *, verbose: bool, **options: object) -> None:
+def sync(ctx: click.Context, /, config: Path, *, verbose: bool, log_format: str, **options: object) -> None:
     """Bring the frame in step with the albums that CONFIG (default: picsync.yaml) names.
 
     Without `every` in CONFIG this is one cycle; with it, it goes on until it is stopped.
     """
-    from picsync.cli import logview
-    from picsync.config import CREDENTIALS_PATHS, load_config, load_credentials
-    from picsync.wiring import SOURCE_KINDS
+    from picsync.wiring import SettingsFiles
 
-    terminal = sys.stderr.isatty()
-    logview.set_up(verbose=verbose, terminal=terminal)
-    settings = load_config(config, environ=os.environ, source_kinds=SOURCE_KINDS)
-    credentials = load_credentials(CREDENTIALS_PATHS, os.environ)
-    for warning in credentials.warnings:
-        logview.note(str(warning))
-    if settings.emulator is not None:
-        logview.note(f"emulator: every service is looked for at {settings.emulator}.")
-    for key in ("prometheus", "pprof"):
-        if getattr(settings, key) is not None:
-            logview.note(f"{config}: {key}.listen is understood, but this version serves nothing there yet.")
-    with ExitStack() as stack:
-        readers: list[Emit] = [logview.LogView(each_photo=not terminal)]
-        if terminal:
-            from picsync.cli.progress import ProgressBars
-
-            readers.append(stack.enter_context(ProgressBars()).show)
+    with logging_to(log_format, verbose=verbose) as emit:
         ctx.exit(
-            asyncio.run(run_sync(settings, credentials, SyncOptions(**options), send_to(readers)))  # type: ignore[arg-type]  # click passes what the options declare
+            asyncio.run(run_sync(SettingsFiles(config, os.environ), SyncOptions(**options), emit))  # type: ignore[arg-type]  # click passes what the options declare
         )
 
 
-def send_to(readers: Sequence[Emit]) -> Emit:
-    """Return an emitter that lets every reader see each event, in order."""
-
-    def emit(event: Event) -> None:
-        for read in readers:
-            read(event)
-
-    return emit
-
-
-async def run_sync(config: Config, credentials: Credentials, options: SyncOptions, emit: Emit) -> Exit:
-    """Run the cycles that `config` and `options` ask for, until done or stopped; return the exit code.
+async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Exit:
+    """Run the cycles that the settings and `options` ask for, until done or stopped; return the exit code.
 
     Raises ConfigError and CacheError for what is wrong before the first cycle.
     """
-    from picsync.cli.logview import note
-    from picsync.cycle import run_cycle
-    from picsync.service import Stop, serve
-    from picsync.wiring import album_rules, open_tools
+    from picsync.longrun import LongRun, Surroundings
+    from picsync.service import Stop
 
-    every = None if options.once or options.dry_run else config.every
+    settings = files.load()
+    for warning in settings.credentials.warnings:
+        note(str(warning))
+    if settings.config.emulator is not None:
+        note(f"emulator: every service is looked for at {settings.config.emulator}.")
+    once = options.once or options.dry_run or not settings.intervals
     stop = Stop(acknowledge=_stopping)
-    allowed = {album.name for album in config.albums} if options.allow_deletes else set()
+    surroundings = Surroundings(
+        options.cache,
+        emit,
+        note,
+        stop,
+        dry_run=options.dry_run,
+        allowed={album.name for album in settings.config.albums} if options.allow_deletes else set(),
+        show_plan=lambda: PlanView().show,
+    )
+    with stop.on_signals():
+        try:
+            if once:
+                return await _run_once(settings, surroundings)
+            await LongRun(files, surroundings).run(settings)
+        except asyncio.CancelledError:
+            if not stop():
+                raise
+            return Exit.INTERRUPTED if once else Exit.DONE
+    return Exit.DONE
 
-    async with open_tools(config, credentials, cache=options.cache, emit=emit, notify=note) as tools:
 
-        async def cycle(album_rule: AlbumRule) -> CycleReport:
-            if album_rule.name in allowed:
-                allowed.remove(album_rule.name)
-                album_rule = replace(album_rule, rule=replace(album_rule.rule, allow_deletes=True))
-            view = PlanView() if album_rule.dry_run else None
-            seen = replace(tools, emit=send_to([emit, view.show])) if view else tools
-            return await run_cycle(album_rule, seen, stopping=stop)
+async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
+    from picsync.service import run_once
+    from picsync.wiring import album_rules
 
-        with stop.on_signals():
-            try:
-                reports = await serve(album_rules(config, dry_run=options.dry_run), cycle, stop, every)
-            except asyncio.CancelledError:
-                if not stop():
-                    raise
-                return Exit.INTERRUPTED if every is None else Exit.DONE
-    if every is not None:
-        return Exit.DONE
-    return Exit.INTERRUPTED if stop() else worst(map(report_exit, reports))
+    rules = album_rules(settings.config, dry_run=surroundings.dry_run)
+    async with surroundings.open_cycles(settings) as cycle:
+        reports = await run_once(rules, cycle, surroundings.stop)
+    return Exit.INTERRUPTED if surroundings.stop() else worst(map(report_exit, reports))
 
 
 def _stopping(grace_s: float) -> None:
-    from picsync.cli.logview import note
-
     note(f"Stopping: what is in flight has {grace_s:.0f} s to finish. A second signal ends it at once.")
 
 

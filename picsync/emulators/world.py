@@ -40,13 +40,26 @@ class World:
         self.nixplay = Nixplay(nixplay)
         self.nixplay.add_user(NIXPLAY_USER, NIXPLAY_PASSWORD)
         self.page = FramePage(self._shown, caption, title="The frame on the sideboard")
-        self.nixplay.observers.append(lambda _nixplay, _operation: self.page.changed())
+        self.nixplay.observers.append(self._changed)
         self.server = EmulatorServer(
             [self.google, self.nixplay],
             ssl_context=ssl_context,
             pages=self.page.routes(),
             log=RequestLog(limit=LOGGED_REQUESTS),
         )
+
+    def _changed(self, nixplay: Nixplay, operation: str) -> None:
+        if operation == "create_playlist":
+            self._assign(nixplay)
+        self.page.changed()
+
+    @staticmethod
+    def _assign(nixplay: Nixplay) -> None:
+        """Do what a frame's owner does by hand once: assign the playlists that picsync made."""
+        for account in nixplay.state.accounts.values():
+            for playlist in account.playlists.values():
+                if playlist.name.startswith("ss_") and not playlist.frames and account.frames:
+                    nixplay.state.assign(next(iter(account.frames.values())), playlist)
 
     def _shown(self) -> list[ShownPhoto]:
         """Return what a frame would show to which every playlist that picsync made is assigned."""

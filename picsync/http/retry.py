@@ -170,8 +170,6 @@ class Retrier:
             outcome = RequestOutcome.FAILED
             try:
                 result = await attempt()
-                outcome = RequestOutcome.SUCCESS
-                return result
             except WireError as error:
                 verdict = judge(operation, error.result)
                 if isinstance(verdict, RefusedError):
@@ -184,6 +182,9 @@ class Retrier:
                 if operation.repeatable:
                     raise _Again(Again(error), rate_limited=False) from error
                 raise
+            else:
+                outcome = RequestOutcome.SUCCESS
+                return result
             finally:
                 duration_s = self._clock() - began
                 self._emit(RequestFinished(operation.service, operation.name, outcome, duration_s))

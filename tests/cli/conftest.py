@@ -33,6 +33,8 @@ def stage(
     with served() as (world, loop), in_a_hurry():
         opened = Stage(tmp_path, world, loop, world.google.add_album("Family"), capsys)
         monkeypatch.setenv("PICSYNC_EMULATOR", opened.server.url)
+        # Tests read sentences; test_cli_logs.py looks at the JSON.
+        monkeypatch.setenv("PICSYNC_LOG_FORMAT", "human")
         opened.write_config()
         opened.write_credentials()
         yield opened

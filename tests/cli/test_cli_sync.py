@@ -162,11 +162,6 @@ def test_credentials_that_everyone_can_read_are_pointed_out(stage: Stage) -> Non
     stage.run("sync").assert_message(0, "holds passwords, but every user", "chmod 600")
 
 
-def test_settings_that_serve_nothing_yet_are_pointed_out(stage: Stage) -> None:
-    stage.write_config(head=['prometheus: {listen: ":0"}'])
-    stage.run("sync").assert_message(0, "prometheus.listen is understood, but")
-
-
 def test_an_emulator_is_pointed_out(stage: Stage) -> None:
     stage.run("sync").assert_message(0, "emulator: every service is looked for at", stage.server.url)
 

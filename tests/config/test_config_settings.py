@@ -170,7 +170,7 @@ def test_problems_at_the_top(tmp_path: Path, line: str, problem: str) -> None:
             "maxDelete: -1",
             "maxDelete: must be a number of photos such as 50, or a share such as \"20%\", not '-1'.",
         ),
-        ("prometheus: {listen: \":1\"}", "prometheus: does not belong here; move it to the top level."),
+        ('prometheus: {listen: ":1"}', "prometheus: does not belong here; move it to the top level."),
         (
             "sources: {google: [a]}",
             "sources.google: is not a source that picsync knows; did you mean `googlephotos`?",

@@ -56,9 +56,7 @@ class GoogleAccount:
         source = GooglePhotosSource(
             login or self.login(),
             hosts=self.hosts,
-            retrier_for=lambda policy: Retrier(
-                policy, emit=self.note, sleep=self._sleep, jitter=lambda: 1.0
-            ),
+            retrier_for=lambda policy: Retrier(policy, emit=self.note, sleep=self._sleep, jitter=lambda: 1.0),
             emit=self.note,
             clock=lambda: self.now,
             timeout_s=timeout_s,

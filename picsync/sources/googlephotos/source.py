@@ -129,6 +129,7 @@ class GooglePhotosSource:
         asked_at: dict[str, float] = {}
         try:
             album = await self._api.album(album_id)
+            self._emit(AccessToken(TITLE, self.token_expires_at))
             since = self._clock()
             async for page in _pages(LIST_MEDIA_ITEMS, partial(self._api.media_items, album_id)):
                 for each in page.media_items:
@@ -147,7 +148,6 @@ class GooglePhotosSource:
         except PicsyncError as error:
             problem = str(error)
         self._links.listed(album_id, asked_at)
-        self._emit(AccessToken(TITLE, self.token_expires_at))
         return Listing(KIND, album_id, tuple(items.values()), problem)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:

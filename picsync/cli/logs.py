@@ -1,0 +1,169 @@
+"""The event stream as log records on stderr: a sentence for people, `action` and fields for machines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from picsync.events import (
+    CacheMeasured,
+    ConfigRefused,
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    CycleStarted,
+    Event,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    Listed,
+    LoggedIn,
+    LoginRefused,
+    PhotoDeleted,
+    PlaylistCreated,
+    Published,
+    RetryScheduled,
+)
+from picsync.words import event_sentence, report_remarks, report_sentence
+
+if TYPE_CHECKING:
+    from picsync.events import Emit
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+log = logging.getLogger("picsync")
+
+_DETAILS = CycleStarted | Listed | ItemDownloaded | ItemFailed | LoggedIn | LoginRefused | CacheMeasured
+"""Said only when asked to say more; failures are told again at the end of their cycle."""
+_WARNINGS = RetryScheduled | ConfigRefused
+_PREDICTED = ItemUploaded | PlaylistCreated | Published | PhotoDeleted
+"""What in a dry run did not happen; its plan says so instead."""
+
+
+def log_options(command: T) -> T:
+    """Give a command `--verbose` and `--log-format`."""
+    command = click.option("-v", "--verbose", is_flag=True, help="Say more: every download, every listing.")(
+        command
+    )
+    return click.option(
+        "--log-format",
+        type=click.Choice(["auto", "human", "json"]),
+        default="auto",
+        show_default=True,
+        envvar="PICSYNC_LOG_FORMAT",
+        help="Lines for people, or one JSON object a line. Auto: lines on a terminal, JSON elsewhere.",
+    )(command)
+
+
+@contextmanager
+def logging_to(log_format: str, *, verbose: bool) -> Iterator[Emit]:
+    """Log to stderr, and show progress bars on a terminal; yields where the events go."""
+    terminal = sys.stderr.isatty()
+    set_up(verbose=verbose, as_json=log_format == "json" or (log_format == "auto" and not terminal))
+    with ExitStack() as stack:
+        show: Emit | None = None
+        if terminal and log_format != "json":
+            from picsync.cli.progress import ProgressBars
+
+            show = stack.enter_context(ProgressBars()).show
+        view = LogView(each_photo=show is None)
+
+        def emit(event: Event) -> None:
+            view(event)
+            if show is not None:
+                show(event)
+
+        yield emit
+
+
+class _Stderr(logging.Handler):
+    """Writes lines to whatever stderr is at that moment, so that they appear above progress bars."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+        sys.stderr.flush()
+
+
+def set_up(*, verbose: bool = False, as_json: bool = False) -> None:
+    """Send picsync's log records to stderr: bare sentences, or one JSON object a line."""
+    handler = _Stderr()
+    handler.setFormatter(_json_formatter() if as_json else logging.Formatter("%(message)s"))
+    log.handlers = [handler]
+    log.propagate = False
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    # These write URLs and tokens that are secrets, and say at WARNING what picsync says better.
+    for name in ("httpx", "httpcore", "googleapiclient", "google", "oauthlib", "requests_oauthlib"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _json_formatter() -> logging.Formatter:
+    from pythonjsonlogger.json import JsonFormatter
+
+    return JsonFormatter(
+        "{levelname}{action}{message}",
+        style="{",
+        rename_fields={"levelname": "level"},
+        timestamp="time",
+        json_ensure_ascii=False,
+    )
+
+
+def note(message: str) -> None:
+    """Log something that is no event of a cycle and that a person should know."""
+    log.warning(message, extra={"action": "note"})
+
+
+class LogView:
+    """Logs events; a cycle that ends just as the one before is worth no second line."""
+
+    def __init__(self, *, each_photo: bool = True) -> None:
+        """Log a line for each photo, unless something else shows them."""
+        self._photo_level = logging.INFO if each_photo else logging.DEBUG
+        self._last: dict[str, list[str]] = {}
+        self._dry: set[str] = set()
+
+    def __call__(self, event: Event) -> None:
+        """Log an event, if it is one to log."""
+        match event:
+            case CycleFinished(report):
+                self._finished(event, report)
+                return
+            case CycleStarted(rule, dry_run):
+                (self._dry.add if dry_run else self._dry.discard)(rule)
+        if isinstance(event, _PREDICTED) and event.rule in self._dry:
+            return
+        message = event_sentence(event)
+        if message is not None:
+            _write(self._level(event), event, message, getattr(event, "rule", None))
+
+    def _level(self, event: Event) -> int:
+        if isinstance(event, ItemUploaded) and not event.size_bytes:
+            return logging.DEBUG
+        if isinstance(event, ItemUploaded | PhotoDeleted):
+            return self._photo_level
+        if isinstance(event, _DETAILS):
+            return logging.DEBUG
+        return logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
+
+    def _finished(self, event: Event, report: CycleReport) -> None:
+        remarks = list(report_remarks(report))
+        verdict = [report.outcome, str(report.on_frame), str(report.in_playlist), *remarks]
+        fine = report.outcome in (CycleOutcome.DONE, CycleOutcome.STOPPED)
+        level = logging.INFO if fine else logging.WARNING
+        if verdict == self._last.get(report.rule) and not report.changed:
+            level = logging.DEBUG
+        self._last[report.rule] = verdict
+        for message in (report_sentence(report), *remarks):
+            _write(level, event, message, report.rule)
+
+
+def _write(level: int, event: Event, message: str, rule: str | None = None) -> None:
+    extra: dict[str, Any] = {"action": event.action}
+    if rule is not None:
+        extra["album"] = rule
+    log.log(level, message, extra=extra)

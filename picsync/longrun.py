@@ -1,0 +1,212 @@
+"""The service as a process: cycles with their tools, files watched, pages served, figures counted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Protocol
+
+from picsync.cycle import AlbumRule, run_cycle
+from picsync.errors import CacheError, ListenError
+from picsync.events import CacheMeasured, Emit, Event
+from picsync.service import Job, RunCycle, Service, Setup, Stop
+from picsync.status import RuleStatus, StatusBoard
+from picsync.wiring import Settings, SettingsFiles, album_rules, open_tools
+from picsync.words import event_sentence
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from picsync.config import Listen
+    from picsync.events import CycleReport
+    from picsync.metrics import Metrics
+    from picsync.notify import Notifier
+
+LISTEN_AGAIN_S = 60.0
+"""Between two tries to serve on an address that somebody else has."""
+
+
+def send_to(readers: Sequence[Emit]) -> Emit:
+    """Return an emitter that lets every reader see each event, in order."""
+
+    def emit(event: Event) -> None:
+        for read in readers:
+            read(event)
+
+    return emit
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What cycles are run with, besides the settings."""
+
+    cache: str
+    """Path or database URL."""
+    emit: Emit
+    notify: Callable[[str], None]
+    """Told what is no event and a person should know."""
+    stop: Stop
+    dry_run: bool = False
+    """Whether all rules only say what they would do."""
+    allowed: set[str] = field(default_factory=set)
+    """Rules whose next cycle may delete whatever it finds due; each is taken out by that cycle."""
+    show_plan: Callable[[], Emit] | None = None
+    """Makes a reader for each cycle that only plans."""
+
+    @asynccontextmanager
+    async def open_cycles(self, settings: Settings) -> AsyncIterator[RunCycle]:
+        """Open what the settings need; the cycles that can be run until the end of the context.
+
+        Raises ConfigError and CacheError.
+        """
+        async with open_tools(
+            settings.config, settings.credentials, cache=self.cache, emit=self.emit, notify=self.notify
+        ) as tools:
+
+            async def cycle(album_rule: AlbumRule) -> CycleReport:
+                if album_rule.name in self.allowed:
+                    self.allowed.remove(album_rule.name)
+                    album_rule = replace(album_rule, rule=replace(album_rule.rule, allow_deletes=True))
+                used = tools
+                if album_rule.dry_run and self.show_plan:
+                    used = replace(tools, emit=send_to([self.emit, self.show_plan()]))
+                report = await run_cycle(album_rule, used, stopping=self.stop)
+                # A cache that cannot be read is in the report already.
+                with suppress(CacheError):
+                    status = await tools.cache.status()
+                    self.emit(CacheMeasured(status.entries, status.size_bytes))
+                return report
+
+            yield cycle
+
+
+class Server(Protocol):
+    """Something that listens."""
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; raises ListenError or ConfigError if the address cannot be had."""
+
+    async def close(self) -> None:
+        """Stop listening."""
+
+
+class LongRun:
+    """Runs the rules again and again, and serves what the configuration asks for; made inside the loop."""
+
+    def __init__(self, files: SettingsFiles, surroundings: Surroundings) -> None:
+        self._files = files
+        self._board = StatusBoard(version("picsync"), _now, event_sentence)
+        self._readers: list[Emit] = [surroundings.emit, self._board.read]
+        self._counted: _Figures | None = None
+        self._surroundings = replace(surroundings, emit=self._emit)
+        self._notifier: Notifier | None = None
+        self._service = Service(self, surroundings.stop, self._emit)
+
+    async def run(self, settings: Settings) -> None:
+        """Serve until stopped; raises CancelledError if what was in flight did not finish in time."""
+        try:
+            await self._service.run(settings)
+        finally:
+            if self._notifier is not None:
+                await self._notifier.aclose()
+
+    def load(self) -> Settings:
+        """Read the settings' files; raises ConfigError."""
+        return self._files.load()
+
+    def fingerprint(self) -> object:
+        """Return what differs when the files do."""
+        return self._files.fingerprint()
+
+    @asynccontextmanager
+    async def open(self, settings: Settings) -> AsyncIterator[Setup]:
+        """Bring settings to life: tools, pages, figures."""
+        rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
+        async with AsyncExitStack() as stack:
+            cycle = await stack.enter_async_context(self._surroundings.open_cycles(settings))
+            self._board.expect({rule.name: _expected(rule) for rule in rules})
+            self._tell(settings)
+            if settings.config.prometheus is not None:
+                every_s = {name: every.total_seconds() for name, every in settings.intervals.items()}
+                self._figures().metrics.expect([rule.name for rule in rules], every_s=every_s)
+                await self._serve(stack, self._pages(), settings.config.prometheus.listen)
+            if settings.config.pprof is not None:
+                from picsync.profiling.server import ProfilingServer
+
+                await self._serve(stack, ProfilingServer(), settings.config.pprof.listen)
+            yield Setup([Job(rule, settings.intervals[rule.name]) for rule in rules], cycle)
+
+    def _tell(self, settings: Settings) -> None:
+        if self._notifier is None and settings.config.notify:
+            from picsync.notify import Notifier
+
+            self._notifier = Notifier(self._board.status)
+            self._readers.append(self._notifier.read)
+        if self._notifier is not None:
+            self._notifier.expect(settings.config.notify, settings.intervals)
+
+    def _emit(self, event: Event) -> None:
+        for read in self._readers:
+            read(event)
+
+    def _pages(self) -> Server:
+        from prometheus_client import generate_latest
+
+        from picsync.web.server import WebServer
+
+        registry = self._figures().registry
+        return WebServer(self._board.status, lambda: generate_latest(registry), self._service.alive)
+
+    def _figures(self) -> _Figures:
+        """Return the metrics, which are counted from the first time that somebody may ask for them."""
+        if self._counted is None:
+            from prometheus_client import CollectorRegistry
+
+            from picsync.metrics import Metrics
+
+            registry = CollectorRegistry()
+            self._counted = _Figures(registry, Metrics(registry, now=time.time))
+            self._readers.append(self._counted.metrics.read)
+        return self._counted
+
+    async def _serve(self, stack: AsyncExitStack, server: Server, listen: Listen) -> None:
+        """Serve until the stack is unwound; if somebody else has the address, go on and try again later."""
+        try:
+            await server.start(listen.host, listen.port)
+        except ListenError as error:
+            self._surroundings.notify(str(error))
+            trying = asyncio.create_task(_listen_later(server, listen))
+            stack.push_async_callback(_end, trying)
+        stack.push_async_callback(server.close)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    registry: CollectorRegistry
+    metrics: Metrics
+
+
+async def _listen_later(server: Server, listen: Listen) -> None:
+    while True:
+        await asyncio.sleep(LISTEN_AGAIN_S)
+        with suppress(ListenError):
+            await server.start(listen.host, listen.port)
+            return
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _expected(rule: AlbumRule) -> RuleStatus:
+    return RuleStatus(rule.name, sources=rule.sources, dry_run=rule.dry_run)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

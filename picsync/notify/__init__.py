@@ -1,0 +1,23 @@
+"""Telling a person, once, that something needs them, and once that it is well again.
+
+`notices` decides what is said (pure), `notifier` when, `delivery` hands it to the Apprise library. That
+library runs in a process of its own for each message (`courier`): many of its services write addresses and
+tokens to logs, and none can be interrupted otherwise.
+"""
+
+from picsync.notify.delivery import check_notify, deliver
+from picsync.notify.notices import Condition, Key, Kind, Level, Message, Notices, conditions
+from picsync.notify.notifier import Notifier
+
+__all__ = [
+    "Condition",
+    "Key",
+    "Kind",
+    "Level",
+    "Message",
+    "Notices",
+    "Notifier",
+    "check_notify",
+    "conditions",
+    "deliver",
+]

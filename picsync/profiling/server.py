@@ -1,0 +1,191 @@
+"""Go's debugging pages for picsync: CPU and heap profiles, and where everything stands.
+
+The server has a thread and an event loop of its own, so that it answers while picsync's loop is busy or
+hangs, which is when it is needed; and what serves and samples can be left out of what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+from aiohttp import web
+
+from picsync.errors import ListenError
+from picsync.profiling.pprof import Profile, encode
+from picsync.profiling.sampling import HEAP_DEPTH, HeapProfiler, sample_cpu
+from picsync.profiling.stacks import describe_all
+
+DEFAULT_SECONDS = 30.0
+"""Length of a CPU profile; as Go's."""
+MAX_SECONDS = 300.0
+
+_SHUTDOWN_S = 0.1
+
+_INDEX = f"""<!doctype html>
+<title>picsync: /debug/pprof/</title>
+<h1>/debug/pprof/</h1>
+<p>For <code>go tool pprof http://&lt;this address&gt;/debug/pprof/profile</code> and the like. Names, files
+and lines of code are shown, never values.</p>
+<dl>
+<dt><a href="profile">profile</a><dd>CPU time of all Python threads. <code>?seconds=N</code>: for how long,
+{DEFAULT_SECONDS:g} unless given, {MAX_SECONDS:g} at most. Threads that only wait do not show. Linux only.
+<dt><a href="heap">heap</a><dd>Memory in use that Python code allocated, with the {HEAP_DEPTH} innermost
+calls. <b>The first request starts the accounting</b>, so it finds next to nothing; ask again after a while,
+or with <code>?seconds=N</code> for what changes in that time. Accounting slows picsync down and takes
+memory, until <a href="heap?stop=1">heap?stop=1</a> ends it and forgets. Function names are those that the
+lines have now.
+<dt><a href="tasks">tasks</a><dd>Text: where each thread and each asyncio task is. For hangs.
+</dl>
+"""
+
+
+class ProfilingServer:
+    """Serves /debug/pprof/ for the loop that starts it, from a thread of its own."""
+
+    def __init__(self) -> None:
+        self._port = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stop = asyncio.Event()
+        self._ended: Future[None] = Future()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, after `start`."""
+        return self._port
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; an empty host means all addresses, port 0 takes a free one. Once only.
+
+        Raises ListenError if the address cannot be had; then nothing is left running.
+        """
+        listener = _listen(host, port)
+        self._port = listener.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        pages = _Pages(asyncio.get_running_loop())
+        self._thread = threading.Thread(
+            target=self._run, args=(self._loop, listener, pages), name="profiling", daemon=True
+        )
+        self._thread.start()
+
+    async def close(self) -> None:
+        """End at once, without the answers under way; heap accounting ends too. Safe to repeat."""
+        if self._loop is None or self._thread is None:
+            return
+        if not self._ended.done():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        await asyncio.shield(asyncio.wrap_future(self._ended))
+        self._thread.join()
+
+    def _run(self, loop: asyncio.AbstractEventLoop, listener: socket.socket, pages: _Pages) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(self._serve(listener, pages))
+        except BaseException as error:  # noqa: BLE001 - not lost: `close` raises it in picsync's own thread
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)
+
+    async def _serve(self, listener: socket.socket, pages: _Pages) -> None:
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/debug/pprof/", pages.index, allow_head=False),
+                web.get("/debug/pprof/profile", pages.profile, allow_head=False),
+                web.get("/debug/pprof/heap", pages.heap, allow_head=False),
+                web.get("/debug/pprof/tasks", pages.tasks, allow_head=False),
+            ]
+        )
+        runner = web.AppRunner(
+            application, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
+        )
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listener).start()
+            await self._stop.wait()
+        finally:
+            await runner.cleanup()
+            pages.close()
+
+
+class _Pages:
+    def __init__(self, watched: asyncio.AbstractEventLoop) -> None:
+        self._watched = watched
+        self._heap = HeapProfiler()
+        self._busy = False
+
+    def close(self) -> None:
+        self._heap.stop()
+
+    async def index(self, _request: web.Request) -> web.Response:
+        return web.Response(text=_INDEX, content_type="text/html")
+
+    async def profile(self, request: web.Request) -> web.Response:
+        if sys.platform != "linux":
+            raise web.HTTPNotImplemented(text="CPU time of single threads is only known on Linux.\n")
+        with self._alone():
+            return _file("profile", await sample_cpu(_seconds(request) or DEFAULT_SECONDS))
+
+    async def heap(self, request: web.Request) -> web.Response:
+        with self._alone():
+            seconds = _seconds(request)
+            if request.query.get("stop") == "1":
+                stopped = self._heap.stop()
+                return web.Response(text="Stopped.\n" if stopped else "It was not started from here.\n")
+            return _file("heap", await self._heap.growth(seconds) if seconds else self._heap.in_use())
+
+    async def tasks(self, _request: web.Request) -> web.Response:
+        return web.Response(text=describe_all(self._watched))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._busy:
+            raise web.HTTPConflict(text="Another profile is being taken. Ask again when it is done.\n")
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+
+def _seconds(request: web.Request) -> float | None:
+    given = request.query.get("seconds")
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MAX_SECONDS:
+        raise web.HTTPBadRequest(text=f"`seconds` must be a number above 0, {MAX_SECONDS:g} at most.\n")
+    return seconds
+
+
+def _file(name: str, profile: Profile) -> web.Response:
+    return web.Response(
+        body=encode(profile, program="picsync"),
+        content_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{name}.pb.gz"'},
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    every_address = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if every_address or ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=every_address)
+    except OSError as error:
+        place = f"{f'[{host}]' if ':' in host else host or '*'}:{port}"
+        # What `create_server` says repeats the address; numbers of name resolution are negative.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ListenError(
+            f"Profiling cannot listen on {place}: {reason}.",
+            hint="Choose another address or port for `pprof.listen`, or end what uses this one.",
+        ) from error

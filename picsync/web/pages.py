@@ -1,0 +1,132 @@
+"""The status page as HTML: one document without anything from elsewhere.
+
+Whatever services and people have named comes through `_foreign`: no control characters, all markup escaped.
+Style and script are inline and are allowed by their hashes alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from hashlib import sha256
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from picsync.events import CycleReport
+from picsync.plan import Rule
+from picsync.status import RuleStatus, Status
+from picsync.web.moments import absolute, relative, rfc3339, rough
+from picsync.web.verdict import Level, rule_verdict, verdict
+from picsync.words import FEW, advice, counted, printable, report_result, skip_remarks
+
+REFRESH_S = {True: 3, False: 15}
+"""Seconds until the page renews itself: while a rule is running, and at rest."""
+
+_ICONS = {
+    Level.GOOD: "#2f7d4f",
+    Level.BUSY: "#2c6a9e",
+    Level.UNKNOWN: "#77797c",
+    Level.ATTENTION: "#b7791f",
+    Level.BAD: "#b3382c",
+}
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+_STYLE, _SCRIPT = _text("status.css"), _text("status.js")
+
+POLICY = (
+    f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Nothing from elsewhere and nothing but the page's own script, whatever a photo's name tries."""
+
+
+def _foreign(value: Any) -> Any:
+    """Return text as it may be shown; what is markup already, and numbers, as they are."""
+    if type(value) is not str:
+        return value
+    return "\n".join(printable(line) if line else "" for line in value.split("\n"))
+
+
+def _code(text: str) -> Markup:
+    """Return escaped text in which what stands in backticks is code."""
+    parts = re.split(r"`([^`\n]+)`", str(_foreign(text)))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
+
+
+def _icon(level: Level) -> str:
+    """Return the tab's icon: a little frame in the colour of the answer."""
+    svg = (
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
+        "<rect x='2' y='5' width='28' height='22' rx='3' fill='#3b3a37'/>"
+        f"<rect x='6' y='9' width='20' height='14' fill='{_ICONS[level]}'/></svg>"
+    )
+    return f"data:image/svg+xml,{quote(svg)}"
+
+
+def _release(report: CycleReport) -> str:
+    """Return the lines of picsync.yaml that let the held deletes through."""
+    held = len(report.hold.photos) if report.hold else 0
+    limit = '"100%"' if held == report.on_frame else str(held)
+    name = json.dumps(report.rule, ensure_ascii=False)
+    return f"albums:\n  - name: {name}\n    maxDelete: {limit}"
+
+
+def _playlist(rule: RuleStatus) -> str:
+    return Rule(rule.name).playlist_name
+
+
+_JINJA = Environment(
+    loader=PackageLoader(__package__, "templates"),
+    autoescape=True,
+    finalize=_foreign,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_JINJA.globals |= {
+    "style": Markup(_STYLE),  # noqa: S704 - a file of this package
+    "script": Markup(_SCRIPT),  # noqa: S704 - a file of this package
+    "few": FEW,
+}
+_JINJA.filters |= {
+    "absolute": absolute,
+    "advice": advice,
+    "code": _code,
+    "counted": counted,
+    "playlist": _playlist,
+    "release": _release,
+    "result": report_result,
+    "rfc3339": rfc3339,
+    "rough": rough,
+    "skips": skip_remarks,
+    "verdict": rule_verdict,
+}
+_TEMPLATE = _JINJA.get_template("status.html")
+
+
+def status_page(status: Status) -> str:
+    """Return the page."""
+    overall = verdict(status)
+    return _TEMPLATE.render(
+        status=status,
+        verdict=overall,
+        icon=_icon(overall.level),
+        refresh_s=REFRESH_S[any(rule.phase == "running" for rule in status.rules)],
+        relative=lambda instant: relative(instant, status.now),
+    )

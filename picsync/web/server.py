@@ -1,0 +1,171 @@
+"""The port that an operator, Kubernetes and Prometheus ask: aiohttp around pure functions of a Status."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from weakref import WeakSet
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from picsync.errors import ListenError
+from picsync.status import Status
+from picsync.web.pages import POLICY, status_page
+from picsync.web.statusjson import as_json
+from picsync.words import printable
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text format. The newer 1.0.0, which differs only for names outside of [a-zA-Z0-9_:], is for
+those who ask for it."""
+
+_SHUTDOWN_S = 0.5
+"""Seconds for answers under way when the server closes."""
+
+_FIELD = "prometheus.listen"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_NOT_HERE = "Nothing is here. There are /, /status.json, /metrics, /healthz and /readyz.\n"
+
+
+def _not_garbage(record: logging.LogRecord) -> bool:
+    """Whether a record is about a mistake of ours: what a port scanner sends is refused, and no news."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_log = logging.getLogger("picsync.web")
+_log.addFilter(_not_garbage)
+
+
+class WebServer:
+    """Serves status page, JSON, health and metrics; what they tell is asked for anew with each request."""
+
+    def __init__(
+        self, status: Callable[[], Status], metrics: Callable[[], bytes], alive: Callable[[], bool]
+    ) -> None:
+        """`metrics` gives Prometheus' text format; `alive` whether the service makes progress."""
+        self._status = status
+        self._metrics = metrics
+        self._alive = alive
+        self._runner: web.AppRunner | None = None
+        self._connections: WeakSet[asyncio.Transport] = WeakSet()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, after `start`."""
+        if self._runner is None:
+            raise RuntimeError("the server has not been started")
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; no host means all addresses, port 0 a free one. Raises ListenError if it cannot be had."""
+        app = web.Application(middlewares=[self._watch])
+        app.on_response_prepare.append(_protect)
+        app.add_routes(
+            [
+                web.get("/", self._page),
+                web.get("/status.json", self._json),
+                web.get("/metrics", self._prometheus),
+                web.get("/healthz", self._health),
+                web.get("/readyz", self._readiness),
+            ]
+        )
+        runner = web.AppRunner(
+            app, handle_signals=False, access_log=None, logger=_log, shutdown_timeout=_SHUTDOWN_S
+        )
+        await runner.setup()
+        try:
+            await _site(runner, host, port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise _unavailable(host, port, error) from error
+        self._runner = runner
+
+    async def close(self) -> None:
+        """Stop listening and end every connection, whether or not its client reads; safe to call twice."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        for transport in self._connections:
+            # A closed transport still waits for a client that does not read.
+            transport.abort()
+        self._connections.clear()
+
+    @web.middleware
+    async def _watch(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.transport is not None:
+            self._connections.add(request.transport)
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            return web.Response(status=404, text=_NOT_HERE)
+
+    async def _page(self, _request: web.Request) -> web.Response:
+        headers = {"Content-Security-Policy": POLICY}
+        return web.Response(text=status_page(self._status()), content_type="text/html", headers=headers)
+
+    async def _json(self, _request: web.Request) -> web.Response:
+        text = json.dumps(as_json(self._status()), indent=2)
+        return web.Response(text=text + "\n", content_type="application/json")
+
+    async def _prometheus(self, request: web.Request) -> web.Response:
+        headers = {"Content-Type": METRICS_TYPE, "Vary": "Accept-Encoding"}
+        response = web.Response(body=self._metrics(), headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        if self._alive():
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text="picsync makes no progress any more. Restart it.\n")
+
+    async def _readiness(self, _request: web.Request) -> web.Response:
+        obstacles = self._status().obstacles
+        if not obstacles:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text="".join(f"{printable(reason)}\n" for reason in obstacles))
+
+
+async def _protect(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def _site(runner: web.AppRunner, host: str, port: int) -> web.BaseSite:
+    if not host and not port and socket.has_dualstack_ipv6():
+        # Left to itself, asyncio would choose one free port for IPv4 and another for IPv6.
+        both = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        return web.SockSite(runner, both)
+    return web.TCPSite(runner, host or None, port)
+
+
+def _unavailable(host: str, port: int, error: OSError) -> ListenError:
+    place = f"{host or 'all addresses'}, port {port}"
+    number = error.errno
+    if isinstance(error, socket.gaierror) or number == errno.EADDRNOTAVAIL:
+        what = f"this machine has no address {host!r}."
+        hint = f'Write one that it has, or none for all of them: `listen: ":{port}"`.'
+    elif number == errno.EADDRINUSE:
+        what = f"cannot listen on {place}: another process does so already."
+        hint = "Stop that process (is another picsync running?), or choose another port."
+    elif number in (errno.EACCES, errno.EPERM):
+        what = f"cannot listen on {place}: the system does not allow it."
+        hint = "Choose a port above 1023."
+    else:
+        what = f"cannot listen on {place}: {error.strerror or error}."
+        hint = "Choose another address or port, or remove `prometheus:`; then there is no status page."
+    return ListenError(f"picsync.yaml: {_FIELD}: {what}", hint=hint)

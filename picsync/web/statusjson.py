@@ -1,0 +1,115 @@
+"""A Status as JSON for machines: keys that stay, instants as RFC 3339, no ids of photos, no secrets.
+
+`format` is raised if a key goes or changes its meaning; new keys may come at any time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from picsync.events import CycleReport
+from picsync.plan import Rule
+from picsync.status import Entry, RuleStatus, Status
+from picsync.web.moments import rfc3339
+from picsync.web.verdict import rule_verdict, verdict
+from picsync.words import advice, report_sentence
+
+FORMAT = 1
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """Return what `/status.json` answers."""
+    overall = verdict(status)
+    return {
+        "format": FORMAT,
+        "version": status.version,
+        "started_at": rfc3339(status.started_at),
+        "now": rfc3339(status.now),
+        "ready": status.ready,
+        "obstacles": list(status.obstacles),
+        "stopping": status.stopping,
+        "verdict": {"level": overall.level, "answer": overall.answer, "details": list(overall.details)},
+        "config_problems": list(status.config_problems),
+        "logins": [
+            {"service": service, "accepted": accepted, "message": status.refusals.get(service)}
+            for service, accepted in status.logins.items()
+        ],
+        "rules": [_rule(rule) for rule in status.rules],
+        "events": [_event(entry) for entry in status.entries],
+    }
+
+
+def _rule(rule: RuleStatus) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "sources": {kind: list(ids) for kind, ids in rule.sources.items()},
+        "playlist": Rule(rule.name).playlist_name,
+        "dry_run": rule.dry_run,
+        "level": rule_verdict(rule).level,
+        "phase": rule.phase,
+        "planned": rule.planned,
+        "downloaded": rule.downloaded,
+        "uploaded": rule.uploaded,
+        "failed": rule.failed,
+        "failures_in_a_row": rule.failures_in_a_row,
+        "last_at": _instant(rule.last_at),
+        "last_good_at": _instant(rule.last_good_at),
+        "next_at": _instant(rule.next_at),
+        "last": None if rule.last is None else _report(rule.last),
+    }
+
+
+def _report(report: CycleReport) -> dict[str, Any]:
+    hold = report.hold
+    return {
+        "outcome": report.outcome,
+        "sentence": report_sentence(report),
+        "dry_run": report.dry_run,
+        "duration_s": round(report.duration_s, 3),
+        "complete": report.complete,
+        "listed": report.listed,
+        "wanted": report.wanted,
+        "on_frame": report.on_frame,
+        "in_playlist": report.in_playlist,
+        "overflow": report.overflow,
+        "skipped": {skip.name.lower(): count for skip, count in report.skipped.items()},
+        "downloaded": report.downloaded,
+        "downloaded_bytes": report.downloaded_bytes,
+        "uploaded": report.uploaded,
+        "uploaded_bytes": report.uploaded_bytes,
+        "already_there": report.already_there,
+        "deleted": report.deleted,
+        "hold": None
+        if hold is None
+        else {
+            "reason": hold.reason,
+            "photos": len(hold.photos),
+            "needs_person": hold.needs_person,
+            "message": hold.message,
+        },
+        "failures": [
+            {
+                "subject": failure.subject,
+                "message": failure.error.message,
+                "advice": advice(failure.error),
+                "transient": failure.error.transient,
+            }
+            for failure in report.failures
+        ],
+        "notices": list(report.notices),
+    }
+
+
+def _event(entry: Entry) -> dict[str, Any]:
+    return {
+        "at": rfc3339(entry.at),
+        "action": entry.action,
+        "rule": entry.rule or None,
+        "message": entry.message,
+        "times": entry.times,
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -1,0 +1,44 @@
+"""What the log looks like elsewhere than on a terminal."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+
+from tests.cli.stage import Stage
+
+
+def test_each_line_is_a_json_object_with_a_stable_action(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PICSYNC_LOG_FORMAT")
+    stage.add(2)
+    lines = [json.loads(line) for line in stage.run("sync").err.splitlines()]
+    actions = [line["action"] for line in lines]
+    assert actions.count("item_uploaded") == 2
+    assert {"note", "transfers_planned", "playlist_created", "published", "cycle_finished"} <= set(actions)
+    for line in lines:
+        assert line["level"] in {"INFO", "WARNING"}
+        assert line["message"]
+        assert datetime.fromisoformat(line["time"]).tzinfo is not None
+    assert {line.get("album") for line in lines if line["action"] != "note"} == {"Family"}
+
+
+def test_the_format_can_be_chosen(stage: Stage) -> None:
+    stage.add(1)
+    assert stage.run("sync", "--log-format", "json").err.startswith("{")
+    assert not stage.run("sync", "--log-format", "human").err.startswith("{")
+
+
+def test_verbose_says_more(stage: Stage) -> None:
+    stage.add(1)
+    assert "Downloaded IMG_1.jpg" in stage.run("sync", "-v").err
+
+
+def test_the_go_programs_place_for_cache_still_works(stage: Stage) -> None:
+    stage.add(1)
+    assert stage.run("--cache", "elsewhere.db", "sync").code == 0
+    assert (stage.folder / "elsewhere.db").exists()
+    assert "1 media item known" in stage.run("--cache", "elsewhere.db", "cache", "status").out

@@ -1,0 +1,131 @@
+"""A real `picsync sync --once` that a test can kill at an exact moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from picsync.emulators.requestlog import RequestLog
+from tests.road.road import Road
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 30
+"""Far more than anything here takes; what hangs fails by its own name."""
+
+
+class Nursery:
+    """The other end of `nursery.py`."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.nursery"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate(timeout=LIMIT_S)
+
+    def fork(self, arguments: list[str], folder: Path, log: Path) -> int:
+        """Start picsync; return its process id. The one before it must have been reaped."""
+        assert self._process.stdin is not None
+        order = {"arguments": arguments, "folder": str(folder), "log": str(log)}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def reap(self) -> int:
+        """Return the exit code of the process that ended; minus the signal's number if one ended it."""
+        return os.waitstatus_to_exitcode(self._answer())
+
+    def _answer(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+
+class Sync:
+    """One running process."""
+
+    def __init__(self, road: Road, pid: int, nursery: Nursery) -> None:
+        self._road = road
+        self._nursery = nursery
+        self._fd = os.pidfd_open(pid)
+        self._ended = asyncio.Event()
+        self._code: int | None = None
+        asyncio.get_running_loop().add_reader(self._fd, self._reap)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._fd, number)
+
+    def kill(self) -> None:
+        """Kill it; when this returns it does nothing any more, not even with what is on the wire to it."""
+        self.signal(signal.SIGKILL)
+        select.select([self._fd], [], [], LIMIT_S)
+
+    async def ended(self) -> int:
+        """Wait for its end; return the exit code."""
+        async with asyncio.timeout(LIMIT_S):
+            await self._ended.wait()
+        assert self._code is not None
+        return self._code
+
+    async def asked(self, predicate: Callable[[RequestLog], bool]) -> None:
+        """Wait for what it asks the services; fails if it ends before."""
+        asking = asyncio.create_task(self._road.server.log.wait_for(predicate))
+        ending = asyncio.create_task(self._ended.wait())
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await asyncio.wait([asking, ending], return_when=asyncio.FIRST_COMPLETED)
+            assert asking.done(), f"it ended with {self._code}:\n{self.output()}"
+        finally:
+            asking.cancel()
+            ending.cancel()
+
+    def output(self) -> str:
+        """What this and earlier processes of the test have printed."""
+        return log_of(self._road).read_text("utf-8")
+
+    def close(self) -> None:
+        """Make sure that there is no process any more."""
+        self.kill()
+        self._reap()
+        os.close(self._fd)
+
+    def _reap(self) -> None:
+        if self._code is None:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            self._code = self._nursery.reap()
+            self._ended.set()
+
+
+def log_of(road: Road) -> Path:
+    return road.folder / "output.txt"
+
+
+@asynccontextmanager
+async def running(nursery: Nursery, road: Road) -> AsyncIterator[Sync]:
+    """Run `picsync sync --once` on the road's files; at the end it is dead, whatever the test did."""
+    arguments = ["sync", str(road.write_config()), "--cache", str(road.cache), "--once"]
+    sync = Sync(road, nursery.fork(arguments, road.folder, log_of(road)), nursery)
+    try:
+        yield sync
+    finally:
+        sync.close()

@@ -1,0 +1,76 @@
+"""A real `picsync sync --once`, killed at every request and every change it makes; the next one mends it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+import pytest
+
+from picsync.emulators.faults import Fault, FaultKind
+from picsync.emulators.nixplay import Nixplay
+from tests.crash.process import Nursery, running
+from tests.crash.steps import Request, Start, places, prepare, reference
+from tests.road.road import Road
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Take the steps from what a sync does, so that a new one is among them by itself."""
+    for fixture in {"request_kind", "change"} & set(metafunc.fixturenames):
+        steps: dict[str, tuple[Start, Request | str, int]] = {}
+        for start in Start:
+            did = reference(start)
+            counts: Mapping[Request | str, int] = did.changes if fixture == "change" else did.requests  # type: ignore[assignment]  # keys
+            steps |= {
+                f"{start}: {what} {n + 1}": (start, what, n)
+                for what, count in counts.items()
+                for n in places(count, middle=fixture == "change")
+            }
+        ids = sorted(steps)
+        metafunc.parametrize(("start", fixture, "passing"), [steps[name] for name in ids], ids=ids)
+
+
+async def test_killed_while_it_waits_for_an_answer(
+    road: Road, nursery: Nursery, start: Start, request_kind: Request, passing: int
+) -> None:
+    scene = await prepare(road, start)
+    road.server.faults.add(request_kind.hang(passing))
+    async with running(nursery, road) as sync:
+        await sync.asked(lambda log: request_kind.count(log) > passing)
+        sync.kill()
+    road.server.faults.clear()
+    await scene.assert_recovers()
+
+
+async def test_killed_when_a_change_has_been_made_but_not_answered(
+    road: Road, nursery: Nursery, start: Start, change: str, passing: int
+) -> None:
+    scene = await prepare(road, start)
+    async with running(nursery, road) as sync:
+
+        def kill_it(nixplay: Nixplay, operation: str) -> None:
+            if operation == change and nixplay.counters[change] == passing + 1:
+                sync.kill()
+
+        road.nixplay.observers.append(kill_it)
+        assert await sync.ended() == -9
+    await scene.assert_recovers()
+
+
+@pytest.mark.parametrize("start", Start)
+@pytest.mark.parametrize("seed", range(4))
+async def test_killed_again_and_again(road: Road, nursery: Nursery, start: Start, seed: int) -> None:
+    rng = random.Random(seed)
+    await prepare(road, start)
+    for _ in range(4):
+        passing = rng.randrange(reference(start).requests.total() // 2)
+        road.server.log.clear()
+        road.server.faults.add(Fault(kind=FaultKind.HANG, skip=passing, count=None))
+        async with running(nursery, road) as sync:
+            await sync.asked(lambda log: len(log.records) > passing)  # noqa: B023
+            sync.kill()
+        road.server.faults.clear()
+    async with running(nursery, road) as sync:
+        assert await sync.ended() == 0, sync.output()
+    road.assert_synced()
+    await road.assert_idle()

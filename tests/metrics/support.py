@@ -1,0 +1,47 @@
+"""A registry with metrics, and the rules of k8s/prometheusrule.yaml as Python values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from ruamel.yaml import YAML
+
+from picsync.events import Event
+from picsync.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+START_S = 1_700_000_000.0
+
+
+def load(path: str) -> Any:
+    return YAML(typ="safe").load((ROOT / path).read_text("utf-8"))
+
+
+class Scraped:
+    """Metrics on a registry and a clock of their own."""
+
+    def __init__(self, *rules: str) -> None:
+        self.now_s = START_S
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry, now=lambda: self.now_s)
+        self.metrics.expect(rules)
+
+    def read(self, *events: Event) -> None:
+        for event in events:
+            self.metrics.read(event)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"picsync_{name}", labels)
+
+    def series(self) -> dict[str, float]:
+        """All of picsync's own series, by name and labels."""
+        return {
+            f"{sample.name}{sorted(sample.labels.items())}": sample.value
+            for family in self.metrics.collect()
+            for sample in family.samples
+        }
+
+    def text(self) -> str:
+        return generate_latest(self.registry).decode()

@@ -1,0 +1,58 @@
+"""How things may stand, in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from picsync.errors import LoginNeeded, PicsyncError, QuotaError, TransientError
+from picsync.events import CycleOutcome, CycleReport, Failure
+from picsync.model import Digest, FramePhoto
+from picsync.plan import Hold, HoldReason
+from picsync.status import RuleStatus, Status
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+INTERVALS = {"A": HOUR, "B": HOUR}
+
+FULL = QuotaError("Nixplay has no room for more photos: 10.1 of 10 GB.", hint="Delete photos.")
+STILL_FULL = QuotaError("Nixplay has no room for more photos: 10.2 of 10 GB.", hint="Delete photos.")
+LOGIN = LoginNeeded("Google refuses this login.", hint="Run `picsync googlephotos login`.")
+NETWORK = TransientError("Nixplay cannot be reached.")
+
+
+def held(reason: HoldReason = HoldReason.BRAKE) -> Hold:
+    photo = FramePhoto("1", Digest("md5", "0" * 32), "a.jpg")
+    return Hold(reason, (photo,) * 20, "20 photos of 40 not deleted: allow it with `maxDelete: 20`.")
+
+
+def rule(
+    name: str,
+    outcome: CycleOutcome = CycleOutcome.DONE,
+    *errors: PicsyncError,
+    hold: Hold | None = None,
+    deleted: int = 0,
+    dry_run: bool = False,
+    good_at: datetime | None = START,
+    failures: int = 0,
+) -> RuleStatus:
+    report = CycleReport(
+        name,
+        outcome,
+        dry_run=dry_run,
+        hold=hold,
+        deleted=deleted,
+        failures=tuple(Failure("x.jpg", error) for error in errors),
+    )
+    return RuleStatus(name, last=report, last_good_at=good_at, failures_in_a_row=failures)
+
+
+def standing(
+    *rules: RuleStatus,
+    logins: dict[str, bool] | None = None,
+    problems: Sequence[str] = (),
+    after: timedelta = timedelta(0),
+) -> Status:
+    return Status(
+        "2", START, START + after, rules=rules, logins=logins or {}, config_problems=tuple(problems)
+    )

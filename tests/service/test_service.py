@@ -1,0 +1,230 @@
+"""The long run in simulated time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from picsync.cycle import AlbumRule
+from picsync.errors import ConfigError, LoginNeeded, PicsyncError, Problem, TransientError
+from picsync.events import (
+    ConfigApplied,
+    ConfigRefused,
+    CycleOutcome,
+    CycleReport,
+    CycleScheduled,
+    Event,
+    Failure,
+)
+from picsync.plan import Rule
+from picsync.service import MAX_RULES_AT_ONCE, Job, Service, Setup, Stop, run_once
+
+pytestmark = pytest.mark.looptime
+
+HOUR = timedelta(hours=1)
+
+
+def now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@dataclass
+class Play:
+    """Settings that are names of rules, and cycles that only take time."""
+
+    names: tuple[str, ...] = ("A",)
+    every: timedelta = HOUR
+    takes_s: float = 10.0
+    errors: list[PicsyncError | None] = field(default_factory=list)
+    content: object = "first"
+    broken: bool = False
+    bug: bool = False
+    began: list[tuple[str, float]] = field(default_factory=list)
+    ended: list[tuple[str, float]] = field(default_factory=list)
+    running: set[str] = field(default_factory=set)
+    most_at_once: int = 0
+    opened: int = 0
+    events: list[Event] = field(default_factory=list)
+
+    def load(self) -> tuple[str, ...]:
+        if self.broken:
+            raise ConfigError([Problem("picsync.yaml", 3, "every", "must be longer.")])
+        return self.names
+
+    def fingerprint(self) -> object:
+        return self.content
+
+    @asynccontextmanager
+    async def open(self, settings: tuple[str, ...]) -> AsyncIterator[Setup]:
+        self.opened += 1
+        jobs = [Job(AlbumRule(Rule(name), {"memory": ["a"]}), self.every) for name in settings]
+        yield Setup(jobs, self._cycle)
+        assert not self.running, "settings were closed under a running cycle"
+
+    async def _cycle(self, rule: AlbumRule) -> CycleReport:
+        assert rule.name not in self.running, "a rule ran twice at a time"
+        if self.bug:
+            raise KeyError("a bug")
+        self.began.append((rule.name, now_s()))
+        self.running.add(rule.name)
+        self.most_at_once = max(self.most_at_once, len(self.running))
+        try:
+            await asyncio.sleep(self.takes_s)
+        finally:
+            self.running.discard(rule.name)
+        self.ended.append((rule.name, now_s()))
+        error = self.errors.pop(0) if self.errors else None
+        if error is None:
+            return CycleReport(rule.name, CycleOutcome.DONE)
+        login = isinstance(error, LoginNeeded)
+        outcome = CycleOutcome.LOGIN_NEEDED if login else CycleOutcome.FAILED
+        return CycleReport(rule.name, outcome, failures=(Failure("x", error),))
+
+    async def run(
+        self, until_s: float, during: Callable[[], Coroutine[None, None, None]] | None = None
+    ) -> Service[tuple[str, ...]]:
+        """Run the service and ask it to stop at `until_s`."""
+        stop = Stop()
+        service = Service(self, stop, self.events.append, now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        asyncio.get_running_loop().call_at(until_s, stop.ask)
+        async with asyncio.TaskGroup() as group:
+            other = group.create_task(during()) if during else None
+            await service.run(self.load())
+            if other:
+                other.cancel()
+        return service
+
+
+async def test_first_cycle_at_once_then_every_interval() -> None:
+    play = Play()
+    await play.run(until_s=3 * 3600 + 1800)
+    assert [at for _, at in play.began] == [0, 3600, 7200, 10800]
+    scheduled = [event.at for event in play.events if isinstance(event, CycleScheduled)]
+    assert scheduled[0] == datetime(2026, 1, 1, 0, 59, 50, tzinfo=UTC)
+
+
+async def test_a_rule_that_takes_longer_than_its_interval_runs_without_pause_but_never_twice() -> None:
+    play = Play(takes_s=5000)
+    await play.run(until_s=14990)
+    assert [at for _, at in play.began] == [0, 5000, 10000]
+
+
+async def test_rules_run_side_by_side_in_a_bounded_pool() -> None:
+    play = Play(names=tuple("ABCDEFG"))
+    await play.run(until_s=1800)
+    assert play.most_at_once == MAX_RULES_AT_ONCE
+    assert [at for _, at in play.began] == [0, 0, 0, 0, 10, 10, 10]
+
+
+async def test_passing_trouble_is_tried_again_sooner() -> None:
+    play = Play(takes_s=0, errors=[TransientError("503"), TransientError("503"), None])
+    await play.run(until_s=2000)
+    assert [at for _, at in play.began] == [0, 30, 90]
+
+
+async def test_a_login_that_needs_a_person_is_not_hammered() -> None:
+    play = Play(takes_s=0, errors=[LoginNeeded("who?")])
+    await play.run(until_s=3599)
+    assert len(play.began) == 1
+
+
+async def test_stopping_waits_for_what_is_in_flight_and_takes_up_nothing_new() -> None:
+    play = Play(names=tuple("ABCDEF"), takes_s=20)
+    await play.run(until_s=5)
+    assert len(play.ended) == MAX_RULES_AT_ONCE
+    assert now_s() == 20
+
+
+async def test_stopping_gives_up_at_the_deadline() -> None:
+    play = Play(takes_s=1000)
+    with pytest.raises(asyncio.CancelledError):
+        await play.run(until_s=5)
+    assert now_s() == 5 + 25
+    assert play.ended == []
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
+
+
+async def test_a_second_wish_ends_at_once() -> None:
+    play = Play(takes_s=1000)
+    stop = Stop()
+    service = Service(play, stop, play.events.append)
+    asyncio.get_running_loop().call_at(5, stop.ask)
+    asyncio.get_running_loop().call_at(6, stop.ask)
+    with pytest.raises(asyncio.CancelledError):
+        await service.run(play.load())
+    assert now_s() == 6
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
+
+
+async def test_changed_settings_are_applied_between_cycles() -> None:
+    play = Play(takes_s=100)
+
+    async def change() -> None:
+        await asyncio.sleep(50)
+        play.names, play.content = ("A", "B"), "second"
+
+    await play.run(until_s=1000, during=change)
+    assert play.opened == 2
+    assert play.began == [("A", 0), ("A", 100), ("B", 100)]
+    applied = [event.rules for event in play.events if isinstance(event, ConfigApplied)]
+    assert applied == [("A",), ("A", "B")]
+
+
+async def test_broken_settings_are_refused_once_and_the_old_stay_in_force() -> None:
+    play = Play()
+
+    async def spoil() -> None:
+        await asyncio.sleep(50)
+        play.broken, play.content = True, "broken"
+        await asyncio.sleep(5000)
+        play.broken, play.content, play.names = False, "mended", ("C",)
+
+    await play.run(until_s=7000, during=spoil)
+    refused = [event for event in play.events if isinstance(event, ConfigRefused)]
+    assert [event.problems for event in refused] == [("picsync.yaml:3: every: must be longer.",)]
+    assert [name for name, _ in play.began] == ["A", "A", "C"]
+
+
+async def test_the_heart_beats_while_a_cycle_runs_for_hours() -> None:
+    play = Play(takes_s=20_000)
+    beats = []
+
+    async def look() -> None:
+        stop = Stop()
+        service = Service(play, stop, play.events.append)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(service.run(play.load()))
+            for _ in range(5):
+                await asyncio.sleep(3000)
+                beats.append(service.alive())
+            task.cancel()
+
+    await look()
+    assert beats == [True] * 5
+
+
+async def test_a_dead_task_ends_the_service() -> None:
+    play = Play(bug=True)
+    with pytest.raises(ExceptionGroup) as caught:
+        await play.run(until_s=100)
+    assert caught.group_contains(KeyError)  # the group is that of the test, the service raises the bug itself
+
+
+async def test_once_runs_each_rule_once_and_stops_in_between() -> None:
+    play = Play(names=tuple("ABCDEF"))
+    stop = Stop()
+    async with play.open(play.names) as setup:
+        reports = await run_once([job.rule for job in setup.jobs], setup.run_cycle, stop)
+        assert [report.rule for report in reports] == list("ABCDEF")
+        asyncio.get_running_loop().call_later(5, stop.ask)
+        reports = await run_once([job.rule for job in setup.jobs], setup.run_cycle, stop)
+    assert [report.rule for report in reports] == list("ABCD")

@@ -1,0 +1,282 @@
+"""What the service may look like to an operator, each scene told to a StatusBoard by real events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from picsync.errors import ItemError, LoginNeeded, TransientError
+from picsync.events import (
+    AccessToken,
+    ConfigApplied,
+    ConfigRefused,
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    CycleScheduled,
+    CycleStarted,
+    Event,
+    Failure,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    LoggedIn,
+    LoginRefused,
+    Published,
+    RetryScheduled,
+    Stopping,
+    TransfersPlanned,
+)
+from picsync.model import Digest, FramePhoto, MediaItem, Photos
+from picsync.plan import Candidate, Rule, Situation, Skip, Transfer, plan_changes
+from picsync.status import RuleStatus, Status, StatusBoard
+from picsync.words import event_sentence
+
+START = datetime(2026, 3, 1, 6, 30, tzinfo=UTC)
+ALBUM_IDS = [f"AF1Qip{'xYz0Lk9' * 6}{number:02}" for number in range(3)]
+HOSTILE = "<script>alert(1)</script>\"'&\u202egnp.exe\x1b[31m"
+
+
+class Stage:
+    """A board, and a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.board = StatusBoard("2.0.0", lambda: self.now, event_sentence)
+
+    def expect(self, *names: str, dry_run: bool = False) -> None:
+        """Have rules in force, the first of them with two source albums."""
+        ids = [ALBUM_IDS[:2], *([album_id] for album_id in [ALBUM_IDS[2]] * len(names))]
+        rules = {
+            name: RuleStatus(name, {"googlephotos": ids[place]}, dry_run=dry_run)
+            for place, name in enumerate(names)
+        }
+        self.board.expect(rules)
+        self.tell(ConfigApplied(tuple(names)))
+
+    def tell(self, *events: Event, after_s: float = 0.0) -> None:
+        """Let something happen, some time later."""
+        self.now += timedelta(seconds=after_s)
+        for event in events:
+            self.board.read(event)
+
+    def finish(self, report: CycleReport, every_s: float = 3600.0) -> None:
+        """End a cycle and plan the next one."""
+        self.tell(CycleFinished(report))
+        self.tell(CycleScheduled(report.rule, self.now + timedelta(seconds=every_s)))
+
+    def cycle(self, report: CycleReport, *, after_s: float = 1.0) -> None:
+        """Run a cycle in which nothing travels."""
+        self.tell(
+            CycleStarted(report.rule, report.dry_run), TransfersPlanned(report.rule, ()), after_s=after_s
+        )
+        self.now += timedelta(seconds=report.duration_s)
+        self.finish(report)
+
+
+def report_of(rule: str, count: int, **changes: object) -> CycleReport:
+    """Return the report of a cycle that found everything in place, with `changes`."""
+    report = CycleReport(
+        rule, CycleOutcome.DONE, duration_s=1.9, listed=count, wanted=count, on_frame=count, in_playlist=count
+    )
+    return replace(report, **changes)  # type: ignore[arg-type] # each test names fields of CycleReport
+
+
+def item(number: int) -> MediaItem:
+    return MediaItem("googlephotos", f"item-{number}", filename=f"IMG_{4000 + number}.HEIC")
+
+
+def photo(number: int, filename: str = "") -> FramePhoto:
+    return FramePhoto(
+        f"secret-id-{number}", Digest.md5(f"{number:032x}"), filename or f"IMG_{4000 + number}.HEIC"
+    )
+
+
+def held(rule: str, wanted: int, surplus: int) -> CycleReport:
+    """Return the report of a cycle whose deletes the brake holds."""
+    photos = [photo(number) for number in range(wanted + surplus)]
+    candidates = [Candidate(item(number), photos[number].digest) for number in range(wanted)]
+    plan = plan_changes(Rule(rule), Situation(candidates, [], Photos(tuple(photos)), []))
+    total = wanted + surplus
+    return report_of(
+        rule, wanted, outcome=CycleOutcome.HELD, on_frame=total, in_playlist=total, hold=plan.hold
+    )
+
+
+def first_start() -> Stage:
+    """Three rules, of which one is being compared for the first time."""
+    stage = Stage()
+    stage.expect("Grandma", "Uncle Rafał & family", "Cabin")
+    stage.tell(CycleStarted("Grandma", dry_run=False), after_s=2)
+    stage.now += timedelta(seconds=1)
+    return stage
+
+
+def at_rest(*names: str) -> Stage:
+    """All rules in place, for a day."""
+    stage = Stage()
+    stage.expect(*(names or ("Grandma", "Uncle Rafał & family")))
+    stage.tell(LoggedIn("Nixplay"), AccessToken("Google Photos", START + timedelta(hours=1)), after_s=2)
+    for hour in range(24):
+        for place, name in enumerate(stage.board.status().rules):
+            report = report_of(name.name, 1204 - 900 * place)
+            if hour == 17 and not place:
+                stage.tell(CycleStarted(name.name, dry_run=False))
+                stage.tell(TransfersPlanned(name.name, tuple(Transfer(item(n), None) for n in range(3))))
+                for number in range(3):
+                    stage.tell(ItemDownloaded(name.name, f"IMG_{number}.HEIC", 3_100_000), after_s=2)
+                    stage.tell(ItemUploaded(name.name, f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=2)
+                stage.tell(Published(name.name, f"ss_{name.name}", 3, 0, 1204))
+                stage.finish(replace(report, uploaded=3, uploaded_bytes=9_300_000, duration_s=14.2))
+            else:
+                skipped = {} if place else {Skip.VIDEO: 41}
+                stage.cycle(replace(report, skipped=skipped))
+        stage.now += timedelta(hours=1)
+    stage.now += timedelta(minutes=-56)
+    return stage
+
+
+def mid_upload() -> Stage:
+    """The first rule sends many photos, one of which failed."""
+    stage = at_rest()
+    stage.tell(CycleStarted("Grandma", dry_run=False), after_s=3400)
+    stage.tell(TransfersPlanned("Grandma", tuple(Transfer(item(number), None) for number in range(120))))
+    for number in range(46):
+        stage.tell(ItemDownloaded("Grandma", f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=1)
+        if number < 44:
+            stage.tell(ItemUploaded("Grandma", f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=1)
+    error = ItemError("Google refuses its download (500).", hint="The next cycle tries again.")
+    stage.tell(ItemFailed("Grandma", "IMG_4077.HEIC", error), after_s=1)
+    stage.tell(RetryScheduled("Nixplay", "upload", 4.0, "Nixplay is busy (503)."), after_s=3)
+    stage.now += timedelta(seconds=2)
+    return stage
+
+
+def held_deletes() -> Stage:
+    """A third of the first album would be deleted."""
+    stage = at_rest()
+    stage.cycle(held("Grandma", 400, 203), after_s=3400)
+    stage.now += timedelta(minutes=7)
+    return stage
+
+
+def login_needed() -> Stage:
+    """The password of the frame's service has been changed."""
+    stage = at_rest()
+    error = LoginNeeded(
+        "Nixplay refused the password for anna@example.com: status 401.",
+        hint="Check `nixplay:` in .picsync-credentials.yaml; picsync takes up the changed file by itself.",
+    )
+    for _ in range(3):
+        for name in ("Grandma", "Uncle Rafał & family"):
+            stage.tell(CycleStarted(name, dry_run=False), after_s=20)
+            stage.tell(LoginRefused("Nixplay", error.message))
+            failed = (Failure(f"album {name}", error),)
+            stage.finish(
+                report_of(
+                    name,
+                    0,
+                    outcome=CycleOutcome.LOGIN_NEEDED,
+                    on_frame=None,
+                    in_playlist=None,
+                    failures=failed,
+                )
+            )
+    stage.now += timedelta(minutes=3)
+    return stage
+
+
+def config_refused() -> Stage:
+    """A changed picsync.yaml has mistakes; the rules go on by the old one."""
+    stage = at_rest()
+    stage.tell(
+        ConfigRefused(
+            (
+                "picsync.yaml:7: albums[1].maxDelet: is not a setting; did you mean `maxDelete`?",
+                'picsync.yaml:12: every: must be a time such as `1h`, not "soon".',
+            )
+        ),
+        after_s=30,
+    )
+    stage.now += timedelta(minutes=2)
+    return stage
+
+
+def failing() -> Stage:
+    """A source is away for hours, the other rule has one unusable photo."""
+    stage = at_rest()
+    away = TransientError("Google Photos does not answer (503) for 2 minutes.")
+    broken = ItemError(
+        "It is neither a picture nor a video.", unusable=True, hint="Remove it from the album."
+    )
+    for _ in range(4):
+        failures = (Failure(f"googlephotos album {ALBUM_IDS[0]}", away),)
+        stage.cycle(
+            report_of("Grandma", 1204, outcome=CycleOutcome.FAILED, complete=False, failures=failures),
+            after_s=600,
+        )
+    stage.cycle(
+        report_of(
+            "Uncle Rafał & family",
+            304,
+            outcome=CycleOutcome.FAILED,
+            failures=(Failure("IMG_0815.HEIC", broken),),
+            notices=("2 playlists are named ss_Uncle; all are kept in step.",),
+        )
+    )
+    return stage
+
+
+def dry_run() -> Stage:
+    """One rule that only says what it would do."""
+    stage = Stage()
+    stage.expect("Grandma", dry_run=True)
+    stage.tell(LoggedIn("Nixplay"))
+    stage.cycle(report_of("Grandma", 310, dry_run=True, uploaded=12, uploaded_bytes=36_000_000))
+    stage.now += timedelta(minutes=1)
+    return stage
+
+
+def stopping() -> Stage:
+    """Asked to end while sending."""
+    stage = mid_upload()
+    stage.tell(Stopping())
+    return stage
+
+
+def hostile() -> Stage:
+    """Every name and message that others choose tries to be more than text."""
+    stage = Stage()
+    stage.expect(HOSTILE)
+    stage.board.expect({HOSTILE: RuleStatus(HOSTILE, {HOSTILE: [HOSTILE]})})
+    error = ItemError(HOSTILE, hint=f"{HOSTILE}\n`{HOSTILE}`")
+    stage.tell(LoginRefused(HOSTILE, HOSTILE), ConfigRefused((HOSTILE, HOSTILE)))
+    stage.tell(CycleStarted(HOSTILE, dry_run=False), ItemFailed(HOSTILE, HOSTILE, error))
+    report = held(HOSTILE, 40, 20)
+    assert report.hold is not None
+    hold = replace(report.hold, photos=(photo(1, HOSTILE),), message=f"`{HOSTILE}`{HOSTILE}")
+    failures = (Failure(HOSTILE, error),)
+    stage.cycle(replace(report, hold=hold, failures=failures, notices=(HOSTILE,)))
+    return stage
+
+
+SCENES: dict[str, Callable[[], Stage]] = {
+    scene.__name__: scene
+    for scene in (
+        first_start,
+        at_rest,
+        mid_upload,
+        held_deletes,
+        login_needed,
+        config_refused,
+        failing,
+        dry_run,
+        stopping,
+        hostile,
+    )
+}
+
+
+def status_of(scene: str) -> Status:
+    return SCENES[scene]().board.status()

@@ -1,0 +1,129 @@
+"""The keys and types of /status.json, which others build upon."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from picsync.web.statusjson import as_json
+from tests.web.scenes import SCENES, status_of
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+MAYBE_INT, MAYBE_TEXT = (int, type(None)), (str, type(None))
+
+TOP = {
+    "format": int,
+    "version": str,
+    "started_at": str,
+    "now": str,
+    "ready": bool,
+    "obstacles": list,
+    "stopping": bool,
+    "verdict": dict,
+    "config_problems": list,
+    "logins": list,
+    "rules": list,
+    "events": list,
+}
+RULE = {
+    "name": str,
+    "sources": dict,
+    "playlist": str,
+    "dry_run": bool,
+    "level": str,
+    "phase": str,
+    "planned": int,
+    "downloaded": int,
+    "uploaded": int,
+    "failed": int,
+    "failures_in_a_row": int,
+    "last_at": MAYBE_TEXT,
+    "last_good_at": MAYBE_TEXT,
+    "next_at": MAYBE_TEXT,
+    "last": (dict, type(None)),
+}
+REPORT = {
+    "outcome": str,
+    "sentence": str,
+    "dry_run": bool,
+    "duration_s": float,
+    "complete": bool,
+    "listed": int,
+    "wanted": int,
+    "on_frame": MAYBE_INT,
+    "in_playlist": MAYBE_INT,
+    "overflow": int,
+    "skipped": dict,
+    "downloaded": int,
+    "downloaded_bytes": int,
+    "uploaded": int,
+    "uploaded_bytes": int,
+    "already_there": int,
+    "deleted": int,
+    "hold": (dict, type(None)),
+    "failures": list,
+    "notices": list,
+}
+HOLD = {"reason": str, "photos": int, "needs_person": bool, "message": str}
+FAILURE = {"subject": str, "message": str, "advice": str, "transient": bool}
+EVENT = {"at": str, "action": str, "rule": MAYBE_TEXT, "message": str, "times": int}
+LOGIN = {"service": str, "accepted": bool, "message": MAYBE_TEXT}
+VERDICT = {"level": str, "answer": str, "details": list}
+
+
+def read(scene: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(as_json(status_of(scene))))
+    return found
+
+
+def check(found: dict[str, Any], schema: dict[str, Any]) -> None:
+    assert list(found) == list(schema)
+    for key, kind in schema.items():
+        assert isinstance(found[key], kind), key
+        if key.endswith("_at") or key in ("at", "now"):
+            assert found[key] is None or INSTANT.fullmatch(found[key]), key
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_keys_and_types(scene: str) -> None:
+    found = read(scene)
+    assert found["format"] == 1
+    check(found, TOP)
+    check(found["verdict"], VERDICT)
+    for login in found["logins"]:
+        check(login, LOGIN)
+    for event in found["events"]:
+        check(event, EVENT)
+    for rule in found["rules"]:
+        check(rule, RULE)
+        if rule["last"] is not None:
+            check(rule["last"], REPORT)
+            for failure in rule["last"]["failures"]:
+                check(failure, FAILURE)
+            if rule["last"]["hold"] is not None:
+                check(rule["last"]["hold"], HOLD)
+    assert "secret-id" not in json.dumps(found)
+
+
+def test_a_held_delete() -> None:
+    found = read("held_deletes")
+    grandma = found["rules"][0]
+    assert found["verdict"]["level"] == grandma["level"] == "attention"
+    assert found["ready"] is True
+    assert grandma["last"]["outcome"] == "held"
+    assert (grandma["last"]["hold"]["reason"], grandma["last"]["hold"]["photos"]) == ("brake", 203)
+    assert (grandma["last_good_at"], grandma["next_at"]) == (grandma["last_at"], "2026-03-02T07:33:12Z")
+
+
+def test_a_refused_login() -> None:
+    found = read("login_needed")
+    assert (found["ready"], found["obstacles"]) == (False, ["Not logged in to Nixplay."])
+    assert found["logins"][0] == {
+        "service": "Nixplay",
+        "accepted": False,
+        "message": "Nixplay refused the password for anna@example.com: status 401.",
+    }
+    assert [rule["failures_in_a_row"] for rule in found["rules"]] == [3, 3]

@@ -1,0 +1,158 @@
+"""The page as a browser and a screen reader take it, in every scene."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from itertools import pairwise
+from xml.etree.ElementTree import Element
+
+import html5lib
+import pytest
+
+from picsync.web.pages import POLICY, status_page
+from tests.web.scenes import ALBUM_IDS, HOSTILE, SCENES, status_of
+
+EVERY_SCENE = pytest.mark.parametrize("scene", SCENES)
+HTML = "{http://www.w3.org/1999/xhtml}"
+
+
+def parse(text: str) -> Element:
+    """Return the document; raises html5lib's ParseError for anything but valid markup."""
+    parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"), strict=True)
+    document: Element = parser.parse(text)
+    return document
+
+
+def all_of(document: Element, tag: str) -> list[Element]:
+    return list(document.iter(HTML + tag))
+
+
+def text_of(element: Element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+def shown(scene: str) -> str:
+    """Return the text of the page's main part."""
+    (main,) = all_of(parse(status_page(status_of(scene))), "main")
+    return text_of(main)
+
+
+@EVERY_SCENE
+def test_it_is_a_valid_accessible_document(scene: str) -> None:
+    document = parse(status_page(status_of(scene)))
+    assert document.get("lang") == "en"
+    metas = {meta.get("name"): meta.get("content") for meta in all_of(document, "meta")}
+    assert metas["viewport"] == "width=device-width, initial-scale=1"
+    (heading,) = all_of(document, "h1")
+    assert text_of(heading).startswith("Is the frame right? ")
+    assert len(all_of(document, "main")) == 1
+    levels = [int(e.tag[-1]) for e in document.iter() if re.fullmatch(HTML + "h[1-6]", str(e.tag))]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = [identifier for e in document.iter() if (identifier := e.get("id"))]
+    assert len(ids) == len(set(ids))
+    assert {e.get("aria-labelledby") for e in document.iter()} - {None} <= set(ids)
+    assert all(text_of(badge) for badge in document.iter() if "badge" in (badge.get("class") or ""))
+    assert all(bar.get("aria-label") for bar in all_of(document, "progress"))
+
+
+@EVERY_SCENE
+def test_nothing_comes_from_elsewhere_and_the_policy_allows_what_is_there(scene: str) -> None:
+    document = parse(status_page(status_of(scene)))
+    for element in document.iter():
+        assert element.get("style") is None
+        assert not [name for name in element.keys() if name.startswith("on")]  # noqa: SIM118
+        for attribute in ("src", "href"):
+            target = element.get(attribute) or ""
+            assert target in ("", "status.json", "metrics") or target.startswith("data:image/svg+xml,")
+    for tag in ("style", "script"):
+        (inline,) = all_of(document, tag)
+        digest = b64encode(sha256((inline.text or "").encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in POLICY
+
+
+@EVERY_SCENE
+def test_ids_of_photos_are_not_shown(scene: str) -> None:
+    assert "secret-id" not in status_page(status_of(scene))
+
+
+def test_hostile_text_is_shown_as_text() -> None:
+    page = status_page(status_of("hostile"))
+    visible = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")
+    document = parse(page)
+    assert visible in {text_of(heading) for heading in all_of(document, "h3")}
+    assert len(all_of(document, "script")) == 1
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert shown("hostile").count(visible) > 15
+
+
+@pytest.mark.parametrize(
+    ("scene", "level", "expected"),
+    [
+        ("at_rest", "good", ["Yes. All 1,508 photos of 2 albums are in place. Last checked 4 minutes ago."]),
+        ("mid_upload", "busy", ["Almost. Grandma: 44 of 120 new photos have arrived.", "1 failed"]),
+        (
+            "held_deletes",
+            "attention",
+            [
+                "Not quite. Grandma: 203 photos that are in no source stay on the frame",
+                "run once with --allow-deletes, or set maxDelete: 203 in the rule",
+                'albums: - name: "Grandma" maxDelete: 203',
+                "IMG_4400.HEIC",
+                "and 178 more photos",
+            ],
+        ),
+        (
+            "login_needed",
+            "bad",
+            ["No, it is stuck. Nixplay does not let picsync in.", "Check nixplay: in", "login refused"],
+        ),
+        (
+            "config_refused",
+            "attention",
+            ["Not quite. The changed configuration cannot be used", "did you mean maxDelete?", "12: every:"],
+        ),
+        (
+            "first_start",
+            "unknown",
+            ["Not known yet. Grandma: The album is being compared", "Waits for its turn"],
+        ),
+        (
+            "failing",
+            "bad",
+            [
+                "No, it is stuck. Grandma: The last 4 cycles failed. Google Photos does not answer",
+                "IMG_0815.HEIC: It is neither a picture nor a video. Remove it from the album.",
+                "2 playlists are named ss_Uncle",
+            ],
+        ),
+        (
+            "dry_run",
+            "unknown",
+            ["Dry run. A dry run changes nothing", "it would leave 310 photos on the frame"],
+        ),
+        ("stopping", "busy", ["Almost. picsync is stopping."]),
+    ],
+)
+def test_each_scene_says_what_matters(scene: str, level: str, expected: list[str]) -> None:
+    text = shown(scene)
+    for part in expected:
+        assert part in text
+    assert f'<div class="picture {level}">' in status_page(status_of(scene))
+
+
+def test_album_ids_are_there_in_full() -> None:
+    document = parse(status_page(status_of("at_rest")))
+    shown_ids = [text_of(code) for code in all_of(document, "code") if code.get("class") == "id"]
+    assert shown_ids == ALBUM_IDS
+
+
+def test_the_page_renews_itself_faster_while_something_runs() -> None:
+    for scene, seconds in (("at_rest", "15"), ("mid_upload", "3")):
+        document = parse(status_page(status_of(scene)))
+        assert document.get("data-refresh") == seconds
+        (noscript,) = all_of(document, "noscript")
+        assert f'content="{seconds}"' in status_page(status_of(scene))
+        assert noscript is not None
