@@ -107,7 +107,7 @@ def test_a_bare_number_is_told_its_unit() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from(sorted(UNITS_NS))), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 10**5), st.sampled_from(sorted(UNITS_NS))), min_size=1, max_size=6),
     st.booleans(),
 )
 def test_whole_parts_add_up(parts: list[tuple[int, str]], negative: bool) -> None:
