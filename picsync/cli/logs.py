@@ -27,6 +27,8 @@ from picsync.events import (
     PhotoDeleted,
     PlaylistCreated,
     Published,
+    RequestFinished,
+    RequestOutcome,
     RetryScheduled,
 )
 from picsync.words import event_sentence, report_remarks, report_sentence
@@ -126,6 +128,8 @@ class LogView:
         self._photo_level = logging.INFO if each_photo else logging.DEBUG
         self._last: dict[str, list[str]] = {}
         self._dry: set[str] = set()
+        self._in_trouble: set[str] = set()
+        """Services whose requests are being repeated; said once, and once when they answer again."""
 
     def __call__(self, event: Event) -> None:
         """Log an event, if it is one to log."""
@@ -135,18 +139,26 @@ class LogView:
                 return
             case CycleStarted(rule, dry_run):
                 (self._dry.add if dry_run else self._dry.discard)(rule)
+            case RequestFinished(service=service, outcome=RequestOutcome.SUCCESS) if (
+                service in self._in_trouble
+            ):
+                self._in_trouble.discard(service)
+                _write(logging.INFO, event, f"{service} answers again.")
         if isinstance(event, _PREDICTED) and event.rule in self._dry:
             return
         message = event_sentence(event)
         if message is not None:
             _write(self._level(event), event, message, getattr(event, "rule", None))
+        if isinstance(event, RetryScheduled):
+            self._in_trouble.add(event.service)
 
     def _level(self, event: Event) -> int:
         if isinstance(event, ItemUploaded) and not event.size_bytes:
             return logging.DEBUG
         if isinstance(event, ItemUploaded | PhotoDeleted):
             return self._photo_level
-        if isinstance(event, _DETAILS):
+        known = isinstance(event, RetryScheduled) and event.service in self._in_trouble
+        if known or isinstance(event, _DETAILS):
             return logging.DEBUG
         return logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
 

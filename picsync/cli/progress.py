@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from picsync.events import (
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
+    Listed,
     ListingProgress,
     PhotoDeleted,
     TransfersPlanned,
@@ -24,8 +26,15 @@ from picsync.words import size
 STEPS = {"listing": "Listing", "downloading": "Downloading", "uploading": "Uploading", "deleting": "Deleting"}
 
 
+@dataclass(slots=True)
+class _Count:
+    total: int | None
+    done: int = 0
+    size_bytes: int = 0
+
+
 class ProgressBars:
-    """Shows counts, bytes and the time left of the cycle that is running; nothing between cycles."""
+    """Shows counts, bytes and the time left, added up over the rules that are running; else nothing."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._progress = Progress(
@@ -38,8 +47,10 @@ class ProgressBars:
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._bytes: dict[str, int] = {}
-        self._listed: dict[tuple[str, str], tuple[int, int | None]] = {}
+        self._counts: dict[str, dict[str, _Count]] = {step: {} for step in STEPS}
+        """By step, then by rule, or by album for the step that is done for no rule alone."""
+        self._albums: dict[str, set[str]] = {}
+        """Which albums each running rule has listed."""
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -53,48 +64,54 @@ class ProgressBars:
     def show(self, event: Event) -> None:
         """Bring the bars up to date with an event."""
         match event:
-            case ListingProgress(service=service, album=album, count=count, total=total):
-                self._listed[service, album] = (count, total)
-                counts = self._listed.values()
-                known = all(total is not None for _, total in counts)
-                self._set(
-                    "listing",
-                    completed=sum(count for count, _ in counts),
-                    total=sum(max(count, total or 0) for count, total in counts) if known else None,
-                )
-            case TransfersPlanned(transfers=transfers) if transfers:
-                self._set("downloading", total=len(transfers))
-                self._set("uploading", total=len(transfers))
-            case ItemDownloaded(size_bytes=size_bytes):
-                self._advance("downloading", size_bytes)
-            case ItemUploaded(size_bytes=size_bytes):
-                self._advance("uploading", size_bytes)
-            case ItemFailed():
-                self._advance("uploading", 0)
-            case ChangesPlanned(plan=plan) if plan.deletes:
-                self._set("deleting", total=len(plan.deletes))
-            case PhotoDeleted():
-                self._advance("deleting", 0)
-            case CycleFinished():
-                self._clear()
+            case ListingProgress(album=album, count=count, total=total):
+                self._set("listing", album, _Count(None if total is None else max(count, total), count))
+            case Listed(rule, listing):
+                self._albums.setdefault(rule, set()).add(listing.album)
+            case TransfersPlanned(rule, transfers) if transfers:
+                self._set("downloading", rule, _Count(len(transfers)))
+                self._set("uploading", rule, _Count(len(transfers)))
+            case ItemDownloaded(rule, size_bytes=size_bytes):
+                self._advance("downloading", rule, size_bytes)
+            case ItemUploaded(rule, size_bytes=size_bytes):
+                self._advance("uploading", rule, size_bytes)
+            case ItemFailed(rule):
+                self._advance("uploading", rule, 0)
+            case ChangesPlanned(rule, plan) if plan.deletes:
+                self._set("deleting", rule, _Count(len(plan.deletes)))
+            case PhotoDeleted(rule):
+                self._advance("deleting", rule, 0)
+            case CycleFinished(report):
+                self._end(report.rule)
 
-    def _set(self, step: str, *, total: float | None, completed: int | None = None) -> None:
-        task = self._tasks.get(step)
-        if task is None:
-            task = self._tasks[step] = self._progress.add_task(STEPS[step], total=total, amount="")
-        self._progress.update(task, total=total, completed=completed)
+    def _set(self, step: str, key: str, count: _Count) -> None:
+        self._counts[step][key] = count
+        self._draw(step)
 
-    def _advance(self, step: str, size_bytes: int) -> None:
-        task = self._tasks.get(step)
-        if task is None:
+    def _advance(self, step: str, rule: str, size_bytes: int) -> None:
+        count = self._counts[step].get(rule)
+        if count is not None:
+            count.done += 1
+            count.size_bytes += size_bytes
+            self._draw(step)
+
+    def _end(self, rule: str) -> None:
+        albums = self._albums.pop(rule, set()).difference(*self._albums.values())
+        for step, counts in self._counts.items():
+            for key in (rule, *albums):
+                counts.pop(key, None)
+            self._draw(step)
+
+    def _draw(self, step: str) -> None:
+        counts = self._counts[step].values()
+        if not counts:
+            if step in self._tasks:
+                self._progress.remove_task(self._tasks.pop(step))
             return
-        self._bytes[step] = self._bytes.get(step, 0) + size_bytes
-        amount = size(self._bytes[step]) if self._bytes[step] else ""
-        self._progress.update(task, advance=1, amount=amount)
-
-    def _clear(self) -> None:
-        for task in self._tasks.values():
-            self._progress.remove_task(task)
-        self._tasks.clear()
-        self._bytes.clear()
-        self._listed.clear()
+        totals = [count.total for count in counts if count.total is not None]
+        total = sum(totals) if len(totals) == len(counts) else None
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(STEPS[step], total=total, amount="")
+        done, size_bytes = sum(count.done for count in counts), sum(count.size_bytes for count in counts)
+        amount = size(size_bytes) if size_bytes else ""
+        self._progress.update(self._tasks[step], total=total, completed=done, amount=amount)

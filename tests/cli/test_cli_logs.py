@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from picsync.emulators.faults import Fault, FaultKind
 from tests.cli.stage import Stage
 
 
@@ -42,3 +43,13 @@ def test_the_go_programs_place_for_cache_still_works(stage: Stage) -> None:
     assert stage.run("--cache", "elsewhere.db", "sync").code == 0
     assert (stage.folder / "elsewhere.db").exists()
     assert "1 media item known" in stage.run("--cache", "elsewhere.db", "cache", "status").out
+
+
+def test_trouble_is_said_once_and_so_is_its_end(stage: Stage) -> None:
+    stage.add(3)
+    stage.server.faults.add(
+        Fault(kind=FaultKind.STATUS, status=503, host="lh3.googleusercontent.com", count=4)
+    )
+    err = stage.run("sync").err
+    assert err.count("Trying again in") == 1
+    assert err.count("Google Photos answers again.") == 1
