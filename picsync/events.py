@@ -266,6 +266,11 @@ class CycleOutcome(StrEnum):
     LOGIN_NEEDED = "login_needed"
     STOPPED = "stopped"
 
+    @property
+    def good(self) -> bool:
+        """Whether the frame shows what it should, as far as picsync may decide."""
+        return self in (CycleOutcome.DONE, CycleOutcome.HELD)
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

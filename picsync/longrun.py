@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import CacheError, ListenError
 from picsync.events import CacheMeasured, Emit, Event
-from picsync.service import Job, RunCycle, Service, Setup, Stop
+from picsync.service import HEARTBEAT_S, Job, RunCycle, Service, Setup, Stop
 from picsync.status import RuleStatus, StatusBoard
 from picsync.wiring import Settings, SettingsFiles, album_rules, open_tools
 from picsync.words import event_sentence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from picsync.events import CycleReport
     from picsync.metrics import Metrics
     from picsync.notify import Notifier
+
+log = logging.getLogger("picsync")
 
 LISTEN_AGAIN_S = 60.0
 """Between two tries to serve on an address that somebody else has."""
@@ -88,6 +91,10 @@ class Surroundings:
 class Server(Protocol):
     """Something that listens."""
 
+    @property
+    def port(self) -> int:
+        """The port it listens on, after `start`."""
+
     async def start(self, host: str, port: int) -> None:
         """Listen; raises ListenError or ConfigError if the address cannot be had."""
 
@@ -98,14 +105,18 @@ class Server(Protocol):
 class LongRun:
     """Runs the rules again and again, and serves what the configuration asks for; made inside the loop."""
 
-    def __init__(self, files: SettingsFiles, surroundings: Surroundings) -> None:
+    def __init__(
+        self, files: SettingsFiles, surroundings: Surroundings, *, heartbeat_s: float = HEARTBEAT_S
+    ) -> None:
+        """`heartbeat_s` lies between two looks at the files."""
         self._files = files
         self._board = StatusBoard(version("picsync"), _now, event_sentence)
         self._readers: list[Emit] = [surroundings.emit, self._board.read]
         self._counted: _Figures | None = None
         self._surroundings = replace(surroundings, emit=self._emit)
         self._notifier: Notifier | None = None
-        self._service = Service(self, surroundings.stop, self._emit)
+        self._addresses: set[str] = set()
+        self._service = Service(self, surroundings.stop, self._emit, heartbeat_s=heartbeat_s)
 
     async def run(self, settings: Settings) -> None:
         """Serve until stopped; raises CancelledError if what was in flight did not finish in time."""
@@ -134,11 +145,11 @@ class LongRun:
             if settings.config.prometheus is not None:
                 every_s = {name: every.total_seconds() for name, every in settings.intervals.items()}
                 self._figures().metrics.expect([rule.name for rule in rules], every_s=every_s)
-                await self._serve(stack, self._pages(), settings.config.prometheus.listen)
+                await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page")
             if settings.config.pprof is not None:
                 from picsync.profiling.server import ProfilingServer
 
-                await self._serve(stack, ProfilingServer(), settings.config.pprof.listen)
+                await self._serve(stack, ProfilingServer(), settings.config.pprof.listen, "Profiling")
             yield Setup([Job(rule, settings.intervals[rule.name]) for rule in rules], cycle)
 
     def _tell(self, settings: Settings) -> None:
@@ -174,29 +185,36 @@ class LongRun:
             self._readers.append(self._counted.metrics.read)
         return self._counted
 
-    async def _serve(self, stack: AsyncExitStack, server: Server, listen: Listen) -> None:
+    async def _serve(self, stack: AsyncExitStack, server: Server, listen: Listen, what: str) -> None:
         """Serve until the stack is unwound; if somebody else has the address, go on and try again later."""
+        stack.push_async_callback(server.close)
         try:
-            await server.start(listen.host, listen.port)
+            await self._listen(server, listen, what)
         except ListenError as error:
             self._surroundings.notify(str(error))
-            trying = asyncio.create_task(_listen_later(server, listen))
+            trying = asyncio.create_task(self._listen_later(server, listen, what))
             stack.push_async_callback(_end, trying)
-        stack.push_async_callback(server.close)
+
+    async def _listen_later(self, server: Server, listen: Listen, what: str) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_AGAIN_S)
+            with suppress(ListenError):
+                await self._listen(server, listen, what)
+                return
+
+    async def _listen(self, server: Server, listen: Listen, what: str) -> None:
+        await server.start(listen.host, listen.port)
+        host = listen.host or "127.0.0.1"
+        address = f"{what}: http://{f'[{host}]' if ':' in host else host}:{server.port}/"
+        if address not in self._addresses:
+            self._addresses.add(address)
+            log.info(address, extra={"action": "listening"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
     registry: CollectorRegistry
     metrics: Metrics
-
-
-async def _listen_later(server: Server, listen: Listen) -> None:
-    while True:
-        await asyncio.sleep(LISTEN_AGAIN_S)
-        with suppress(ListenError):
-            await server.start(listen.host, listen.port)
-            return
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -54,9 +54,6 @@ from picsync.events import (
 from picsync.model import Listing
 from picsync.plan import HoldReason, Skip
 
-GOOD = frozenset({CycleOutcome.DONE, CycleOutcome.HELD})
-"""Outcomes after which the frame shows what it should, as far as picsync may decide."""
-
 CYCLE_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds. A steady cycle takes seconds, a bulk sync hours."""
 REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -330,7 +327,7 @@ class Metrics(Collector):
                 self._observe(CYCLE_DURATION, report.duration_s, rule)
                 self._set(CYCLE_RUNNING, 0, rule)
                 self._set(LAST_CYCLE, self._now(), rule)
-                if report.outcome in GOOD:
+                if report.outcome.good:
                     self._set(LAST_GOOD, self._now(), rule)
                 self._set(COMPLETE, report.complete, rule)
                 if report.on_frame is not None:

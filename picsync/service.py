@@ -145,12 +145,14 @@ class Service(Generic[S]):
         emit: Emit,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         """`now` gives aware UTC, for telling people; the intervals go by the event loop's clock."""
         self._settings = settings
         self._stop = stop
         self._emit = emit
         self._now = now
+        self._heartbeat_s = heartbeat_s
         self._pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
         self._beat_at = asyncio.get_running_loop().time()
         self._seen: object = None
@@ -220,12 +222,12 @@ class Service(Generic[S]):
     async def _beat(self) -> None:
         while True:
             self._beat_at = asyncio.get_running_loop().time()
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(self._heartbeat_s)
 
     async def _watch(self) -> None:
         """Look at the files now and then; returns when there are new settings that can be used."""
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(self._heartbeat_s)
             seen = await asyncio.to_thread(self._settings.fingerprint)
             if seen == self._seen:
                 continue

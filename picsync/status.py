@@ -16,7 +16,6 @@ from picsync.events import (
     ConfigApplied,
     ConfigRefused,
     CycleFinished,
-    CycleOutcome,
     CycleReport,
     CycleScheduled,
     CycleStarted,
@@ -43,9 +42,6 @@ _ALIKE = ItemUploaded | ItemFailed | PhotoDeleted | RetryScheduled
 """Of these one following another is one entry, so that many photos do not push out all else."""
 _PREDICTED = ItemUploaded | PlaylistCreated | Published | PhotoDeleted
 """What in a dry run did not happen."""
-
-GOOD = frozenset({CycleOutcome.DONE, CycleOutcome.HELD})
-"""Outcomes after which the frame shows what it should, as far as picsync may decide."""
 
 
 class Phase(StrEnum):
@@ -217,7 +213,7 @@ class StatusBoard:
         return rule
 
     def _ended(self, rule: RuleStatus, report: CycleReport) -> RuleStatus:
-        good = report.outcome in GOOD
+        good = report.outcome.good
         at = self._now()
         return replace(
             rule,

@@ -12,11 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from picsync.events import (
     ChangesPlanned,
     CycleFinished,
+    CycleStarted,
     Event,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
-    Listed,
     ListingProgress,
     PhotoDeleted,
     TransfersPlanned,
@@ -48,9 +48,8 @@ class ProgressBars:
         )
         self._tasks: dict[str, TaskID] = {}
         self._counts: dict[str, dict[str, _Count]] = {step: {} for step in STEPS}
-        """By step, then by rule, or by album for the step that is done for no rule alone."""
-        self._albums: dict[str, set[str]] = {}
-        """Which albums each running rule has listed."""
+        """By step, then by rule; listings by album, since rules may share one."""
+        self._running: set[str] = set()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -64,10 +63,11 @@ class ProgressBars:
     def show(self, event: Event) -> None:
         """Bring the bars up to date with an event."""
         match event:
-            case ListingProgress(album=album, count=count, total=total):
-                self._set("listing", album, _Count(None if total is None else max(count, total), count))
-            case Listed(rule, listing):
-                self._albums.setdefault(rule, set()).add(listing.album)
+            case CycleStarted(rule):
+                self._running.add(rule)
+            case ListingProgress(service, album, count, total):
+                whole = None if total is None else max(count, total)
+                self._set("listing", f"{service} {album}", _Count(whole, count))
             case TransfersPlanned(rule, transfers) if transfers:
                 self._set("downloading", rule, _Count(len(transfers)))
                 self._set("uploading", rule, _Count(len(transfers)))
@@ -96,10 +96,11 @@ class ProgressBars:
             self._draw(step)
 
     def _end(self, rule: str) -> None:
-        albums = self._albums.pop(rule, set()).difference(*self._albums.values())
+        self._running.discard(rule)
         for step, counts in self._counts.items():
-            for key in (rule, *albums):
-                counts.pop(key, None)
+            counts.pop(rule, None)
+            if not self._running:
+                counts.clear()
             self._draw(step)
 
     def _draw(self, step: str) -> None:

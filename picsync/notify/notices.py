@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from picsync.errors import LoginNeeded, QuotaError
 from picsync.events import CycleOutcome, CycleReport
-from picsync.status import GOOD, RuleStatus, Status
+from picsync.status import RuleStatus, Status
 from picsync.words import counted, printable
 
 STALE_AFTER = 3
@@ -168,7 +168,7 @@ def _open(kind: Kind, rule: RuleStatus | None) -> bool:
         return False
     match kind:
         case Kind.QUOTA:
-            return rule.last.outcome not in GOOD
+            return not rule.last.outcome.good
         case Kind.HOLD:
             return rule.last.outcome is not CycleOutcome.DONE and not rule.last.deleted
         case Kind.STALE:
