@@ -17,7 +17,7 @@ from picsync.errors import CacheError, ListenError
 from picsync.events import CacheMeasured, Emit, Event
 from picsync.service import HEARTBEAT_S, Job, RunCycle, Service, Setup, Stop
 from picsync.status import RuleStatus, StatusBoard
-from picsync.wiring import Settings, SettingsFiles, album_rules, open_tools
+from picsync.wiring import Settings, SettingsFiles, album_rules, open_tools, operations
 from picsync.words import event_sentence
 
 if TYPE_CHECKING:
@@ -144,7 +144,9 @@ class LongRun:
             self._tell(settings)
             if settings.config.prometheus is not None:
                 every_s = {name: every.total_seconds() for name, every in settings.intervals.items()}
-                self._figures().metrics.expect([rule.name for rule in rules], every_s=every_s)
+                metrics = self._figures().metrics
+                metrics.expect([rule.name for rule in rules], every_s=every_s)
+                metrics.expect_requests(operations(settings.config))
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page")
             if settings.config.pprof is not None:
                 from picsync.profiling.server import ProfilingServer

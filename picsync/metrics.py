@@ -281,6 +281,16 @@ class Metrics(Collector):
         for rule in wanted:
             self._set(INTERVAL, (every_s or {}).get(rule, 0), rule)
 
+    def expect_requests(self, operations: Iterable[tuple[str, str]]) -> None:
+        """Begin the series of these (service, operation) at zero, so that no request goes uncounted.
+
+        A counter whose first value is not zero has, for Prometheus, not increased.
+        """
+        for service, operation in operations:
+            for outcome in RequestOutcome:
+                self._add(REQUESTS, 0, service, operation, outcome)
+            self._add(RETRIES, 0, service, operation)
+
     def read(self, event: Event) -> None:
         """Take note of an event; of a rule that is not in force, nothing goes under the rule's name."""
         rule = event.report.rule if isinstance(event, CycleFinished) else getattr(event, "rule", None)

@@ -241,6 +241,18 @@ async def inspect_cache(cache: str) -> CacheStatus:
     return await Cache.inspect(cache)
 
 
+def operations(config: Config) -> list[tuple[str, str]]:
+    """Return service and name of every kind of request that the cycles of `config` may make."""
+    from picsync.frames.nixplay.client import OPERATIONS
+
+    found = list(OPERATIONS)
+    for _ in _kinds(config):
+        from picsync.sources.googlephotos.source import OPERATIONS as FURTHER
+
+        found += FURTHER
+    return [(operation.service, operation.name) for operation in found]
+
+
 def _require(credentials: Credentials, kinds: Iterable[str]) -> None:
     """Raise ConfigError with everything that the credentials lack, of all services at once."""
     lacking: list[ConfigError] = []

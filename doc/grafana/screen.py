@@ -203,8 +203,8 @@ def add_cycles(board: Dashboard) -> None:
     panel = course(
         About(
             "Cycles by outcome",
-            "Cycles that ended in each step. `done` and `held` are good; `failed` and `refused` say why in"
-            " the log; `login_needed` waits for a person.",
+            "Cycles that ended, by Grafana's rate interval. `done` and `held` are good; `failed` and"
+            " `refused` say why in the log; `login_needed` waits for a person.",
             (3, 10, 7, 5),
             "short",
             decimals=0,
@@ -352,8 +352,7 @@ def add_limits(board: Dashboard) -> None:
         tiles(
             About(
                 "Cache",
-                "Size on disk of what is known of photos; absent for a database server. About 1 MB for"
-                " 5,000 photos.",
+                "Size on disk of what is known of photos; absent for a database server.",
                 (13, 21, 3, 4),
                 "bytes",
                 ((500_000_000, YELLOW),),

@@ -22,6 +22,8 @@ FAMILY, ITALY = "Family", "Italy (2024)"
 DASHBOARD = Path(__file__).parents[2] / "doc" / "grafana" / "picsync.json"
 EVERY_S = 3
 LIBRARY_HOST = "photoslibrary.googleapis.com"
+SLOW = {"kind": FaultKind.TRICKLE, "host": MEDIA_HOST, "chunk_bytes": 500, "delay_s": 0.06}
+"""A download that takes some seconds, so that Prometheus sees the cycle while it runs."""
 PROGRAM = "from picsync.cli.main import main; main()"
 
 
@@ -82,8 +84,9 @@ class Scene:
         self.moments[moment] = time.time()
 
     def trouble(self) -> None:
-        """Have both services fail in ways that pass."""
+        """Have both services fail in ways that pass, and be slow."""
         self.world.server.faults.add(
+            Fault.from_json(SLOW),
             Fault(kind=FaultKind.STATUS, host=MEDIA_HOST, status=503, count=6, skip=5),
             Fault(kind=FaultKind.STATUS, host="api.nixplay.com", method="POST", status=502, count=2, skip=4),
         )
@@ -106,6 +109,7 @@ async def open_scene(folder: Path, *, family: int, italy: int) -> AsyncIterator[
         scene = Scene(world, prometheus, albums)
         scene.add(FAMILY, family)
         scene.add(ITALY, italy)
+        world.server.faults.add(Fault.from_json(SLOW))
         write_credentials(folder / ".picsync-credentials.yaml", world)
         rules = [
             {"name": name, "sources": {"googlephotos": [each.album_id]}} for name, each in albums.items()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -36,19 +37,21 @@ def by_service(operations: dict[str, str]) -> set[Labels]:
 ALONE: set[Labels] = {frozenset()}
 BOTH = keys("album", [FAMILY, ITALY])
 OUTCOMES = ("success", "refused", "failed")
-ASKED = by_service(
+ALWAYS = by_service(
     {
-        GOOGLE: "look_at_album list_media_items download",
-        NIXPLAY: "login create_album list_web_albums list_photos open_receiver permit_upload store_bytes"
-        " await_processing create_playlist list_playlists list_slides add_items",
+        GOOGLE: "list_media_items download",
+        NIXPLAY: "list_web_albums list_photos permit_upload store_bytes await_processing list_playlists"
+        " list_slides add_items",
     }
 )
+ONCE = by_service({GOOGLE: "look_at_album", NIXPLAY: "login create_album open_receiver create_playlist"})
+"""Asked so seldom that it may be over before the first scrape, and shows no rate then."""
 EVER: dict[tuple[str, str], set[Labels]] = {
     ("Is the frame right?", "A"): BOTH,
     ("Last good cycle", "A"): set(),  # Nothing takes three intervals here.
-    ("Last good cycle", "B"): keys("album", [FAMILY]),
+    ("Last good cycle", "B"): set(),
     ("Last good cycle", "C"): BOTH,
-    ("Last good cycle", "D"): BOTH,
+    ("Last good cycle", "D"): set(),
     ("Deletes held", "A"): ALONE,
     ("picsync", "A"): ALONE,
     ("picsync", "B"): ALONE,
@@ -60,7 +63,7 @@ EVER: dict[tuple[str, str], set[Labels]] = {
     ("Requests by outcome", "A"): {
         key for service in (GOOGLE, NIXPLAY) for key in keys("outcome", OUTCOMES, service=service)
     },
-    ("Request latency, 95th percentile", "A"): ASKED,
+    ("Request latency, 95th percentile", "A"): ALWAYS,
     ("Retries", "A"): by_service({GOOGLE: "download", NIXPLAY: "permit_upload"}),
     **dict.fromkeys([("Google's quota, last 24 hours", ref) for ref in "AB"], ALONE),
     ("Fullest playlists", "A"): BOTH,
@@ -71,20 +74,32 @@ EVER: dict[tuple[str, str], set[Labels]] = {
 }
 """Which series each query must have had over the whole time; the table of albums has its own test."""
 
+FLEETING: dict[tuple[str, str], set[Labels]] = {
+    ("Last good cycle", "B"): BOTH,
+    ("Last good cycle", "D"): BOTH,
+    ("Request latency, 95th percentile", "A"): ONCE,
+}
+"""What may be over between two scrapes: series that a query may have had besides."""
 
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """A frame that has seen a first sync, a bulk sync with trouble, a failed cycle and held deletes."""
-    async with open_scene(tmp_path, family=60, italy=12) as opened:
+
+async def play(folder: Path) -> None:
+    """Take a frame through a first sync, a bulk sync with trouble, a failed cycle and held deletes; look."""
+    async with open_scene(folder, family=60, italy=12) as scene:
         all_right = {FAMILY: 0, ITALY: 0}
-        await opened.settle("steady", all_right)
-        opened.trouble()
-        opened.add(FAMILY, 80)
-        await opened.settle("grown", all_right, cycles=0)
-        await opened.fail()
-        del opened.albums[FAMILY].items[-60:]
-        await opened.settle("held", {FAMILY: 5, ITALY: 0}, cycles=1)
-        yield opened
+        await scene.settle("steady", all_right)
+        scene.trouble()
+        scene.add(FAMILY, 80)
+        await scene.settle("grown", all_right, cycles=0)
+        await scene.fail()
+        del scene.albums[FAMILY].items[-60:]
+        await scene.settle("held", {FAMILY: 5, ITALY: 0}, cycles=1)
+        await check_series(scene)
+        await check_values(scene)
+        await check_one_album(scene)
+
+
+def test_every_panel_shows_what_it_should(tmp_path: Path) -> None:
+    asyncio.run(play(tmp_path))
 
 
 async def ever(scene: Scene, target: Target) -> set[Labels]:
@@ -102,7 +117,7 @@ async def values(scene: Scene, moment: str) -> dict[tuple[str, str, str], float]
     return shown
 
 
-async def test_every_panel_shows_what_it_should(scene: Scene) -> None:
+async def check_series(scene: Scene) -> None:
     instance = scene.prometheus.instance
     for target in targets():
         expected = EVER.get((target.panel, target.ref))
@@ -110,8 +125,8 @@ async def test_every_panel_shows_what_it_should(scene: Scene) -> None:
             expected = keys("album", [FAMILY, ITALY], instance=instance)
         assert expected is not None, f"no expectation of {target.panel} {target.ref}"
         found = await ever(scene, target)
-        # A cycle of the other album may be late by a moment, too.
-        assert found == expected or (target.ref == "B" and expected < found <= BOTH), target
+        besides = FLEETING.get((target.panel, target.ref), set())
+        assert expected <= found <= expected | besides, target
 
     standing = next(each for each in targets() if each.panel == "Is the frame right?")
     course = await scene.prometheus.query_range(standing.expr, scene.began_at, time.time())
@@ -119,6 +134,8 @@ async def test_every_panel_shows_what_it_should(scene: Scene) -> None:
     assert {0, 3, 5} <= family <= {0, 2, 3, 5, 6}
     assert 6 in {value for each in course for _, value in each.points}
 
+
+async def check_values(scene: Scene) -> None:
     steady = await values(scene, "steady")
     assert [steady[ALBUMS, ref, FAMILY] for ref in "ABCDEF"] == [0, 60, 60, 60, 0, 0]
     assert [steady[ALBUMS, ref, ITALY] for ref in "ABCDEF"] == [0, 12, 12, 12, 0, 0]
@@ -136,11 +153,14 @@ async def test_every_panel_shows_what_it_should(scene: Scene) -> None:
     assert held["Cache", "A", ""] > 10_000
     assert 30e6 < held["Memory", "A", ""] < 250e6
     assert 0 < held["Open files", "A", ""] < 0.5
-    # What was counted before the first scrape is no increase to Prometheus.
+    # What was counted before the first scrape is no increase to Prometheus; the 80 came later.
     downloads = scene.world.server.log.count(host="lh3.googleusercontent.com")
-    assert 0.7 * downloads < held["Google's quota, last 24 hours", "B", ""] * 75_000 < 1.1 * downloads
+    assert 80 < held["Google's quota, last 24 hours", "B", ""] * 75_000 < 1.1 * downloads
 
-    # One album chosen, as Grafana substitutes it.
+
+async def check_one_album(scene: Scene) -> None:
+    """Choose one album, as Grafana substitutes it."""
     for target in targets(album=re.escape(ITALY).replace(r"\ ", " ")):
-        if "$album" in target.expr or target.panel in (ALBUMS, "Is the frame right?", "Fullest playlists"):
-            assert {dict(key)["album"] for key in await ever(scene, target)} == {ITALY}, target
+        if target.panel in (ALBUMS, "Is the frame right?", "Last good cycle", "Fullest playlists"):
+            assert {dict(key)["album"] for key in await ever(scene, target)} <= {ITALY}, target
+            assert target.panel == "Last good cycle" or await ever(scene, target), target
