@@ -68,7 +68,10 @@ def needed(requirements: list[str], versions: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     ("lock", "requirements"),
     [
-        ("requirements.lock", PROJECT["project"]["dependencies"]),
+        (
+            "requirements.lock",
+            [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["notify"]],
+        ),
         ("requirements-build.lock", PROJECT["build-system"]["requires"]),
     ],
 )
