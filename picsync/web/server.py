@@ -7,7 +7,7 @@ import errno
 import json
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from weakref import WeakSet
 
 from aiohttp import web
@@ -70,8 +70,9 @@ class WebServer:
 
     async def start(self, host: str, port: int) -> None:
         """Listen; no host means all addresses, port 0 a free one. Raises ListenError if it cannot be had."""
-        app = web.Application(middlewares=[self._watch])
-        app.on_response_prepare.append(_protect)
+        # Without middlewares, since aiohttp keeps an application that has some for ever.
+        app = web.Application()
+        app.on_response_prepare.append(self._prepare)
         app.add_routes(
             [
                 web.get("/", self._page),
@@ -79,6 +80,7 @@ class WebServer:
                 web.get("/metrics", self._prometheus),
                 web.get("/healthz", self._health),
                 web.get("/readyz", self._readiness),
+                web.get("/{path:.*}", self._nothing),
             ]
         )
         runner = web.AppRunner(
@@ -102,16 +104,14 @@ class WebServer:
             transport.abort()
         self._connections.clear()
 
-    @web.middleware
-    async def _watch(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         if request.transport is not None:
             self._connections.add(request.transport)
-        try:
-            return await handler(request)
-        except web.HTTPNotFound:
-            return web.Response(status=404, text=_NOT_HERE)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+
+    async def _nothing(self, _request: web.Request) -> web.Response:
+        return web.Response(status=404, text=_NOT_HERE)
 
     async def _page(self, _request: web.Request) -> web.Response:
         headers = {"Content-Security-Policy": POLICY}
@@ -138,11 +138,6 @@ class WebServer:
         if not obstacles:
             return web.Response(text="ok\n")
         return web.Response(status=503, text="".join(f"{printable(reason)}\n" for reason in obstacles))
-
-
-async def _protect(_request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
 
 
 def _site(runner: web.AppRunner, host: str, port: int) -> web.BaseSite:

@@ -153,7 +153,8 @@ class LibraryApi:
             raise api_refusal(
                 operation, Answer(error.resp.status, after_s, excerpt), error.content
             ) from error
-        except (UnicodeDecodeError, RecursionError) as error:
+        except (UnicodeDecodeError, RecursionError, LookupError, TypeError, AttributeError) as error:
+            # Looking for a refusal's reason, the library stumbles over JSON of a shape that is new to it.
             raise ProtocolError(f"{operation}: JSON was due, but something else came.") from error
         return parse(operation, model, body)
 
