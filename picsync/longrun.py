@@ -115,7 +115,7 @@ class LongRun:
         self._counted: _Figures | None = None
         self._surroundings = replace(surroundings, emit=self._emit)
         self._notifier: Notifier | None = None
-        self._addresses: set[str] = set()
+        self._addresses: dict[str, str] = {}
         self._service = Service(self, surroundings.stop, self._emit, heartbeat_s=heartbeat_s)
 
     async def run(self, settings: Settings) -> None:
@@ -147,11 +147,13 @@ class LongRun:
                 metrics = self._figures().metrics
                 metrics.expect([rule.name for rule in rules], every_s=every_s)
                 metrics.expect_requests(operations(settings.config))
-                await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page")
+                await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
             if settings.config.pprof is not None:
                 from picsync.profiling.server import ProfilingServer
 
-                await self._serve(stack, ProfilingServer(), settings.config.pprof.listen, "Profiling")
+                await self._serve(
+                    stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
+                )
             yield Setup([Job(rule, settings.intervals[rule.name]) for rule in rules], cycle)
 
     def _tell(self, settings: Settings) -> None:
@@ -188,7 +190,10 @@ class LongRun:
         return self._counted
 
     async def _serve(self, stack: AsyncExitStack, server: Server, listen: Listen, what: str) -> None:
-        """Serve until the stack is unwound; if somebody else has the address, go on and try again later."""
+        """Serve until the stack is unwound; if somebody else has the address, go on and try again later.
+
+        `what` is said once it listens, with the URL for `{}`.
+        """
         stack.push_async_callback(server.close)
         try:
             await self._listen(server, listen, what)
@@ -207,10 +212,10 @@ class LongRun:
     async def _listen(self, server: Server, listen: Listen, what: str) -> None:
         await server.start(listen.host, listen.port)
         host = listen.host or "127.0.0.1"
-        address = f"{what}: http://{f'[{host}]' if ':' in host else host}:{server.port}/"
-        if address not in self._addresses:
-            self._addresses.add(address)
-            log.info(address, extra={"action": "listening"})
+        address = f"http://{f'[{host}]' if ':' in host else host}:{server.port}/"
+        if self._addresses.get(what) != address:
+            self._addresses[what] = address
+            log.info(what.format(address), extra={"action": "listening"})
 
 
 @dataclass(frozen=True, slots=True)

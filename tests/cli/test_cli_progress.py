@@ -1,0 +1,97 @@
+"""Progress bars of rules that run side by side."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from picsync.cli.progress import ProgressBars
+from picsync.errors import TransientError
+from picsync.events import (
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    CycleStarted,
+    Event,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    ListingProgress,
+    TransfersPlanned,
+)
+from picsync.model import MediaItem
+from picsync.plan import Transfer
+
+
+class Terminal:
+    """Bars, and what a person reads off them."""
+
+    def __init__(self) -> None:
+        self.console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100)
+        self.bars = ProgressBars(self.console)
+
+    def show(self, *events: Event) -> None:
+        for event in events:
+            self.bars.show(event)
+
+    def read(self) -> dict[str, str]:
+        """Return the counts by step, and after them the amount if there is one."""
+        with self.console.capture() as captured:
+            self.console.print(self.bars._progress.get_renderable())
+        lines = [
+            line.replace("━", " ").replace("╸", " ").replace("╺", " ").split()
+            for line in captured.get().splitlines()
+        ]
+        return {line[0]: " ".join(word for word in line[1:] if ":" not in word) for line in lines if line}
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    return Terminal()
+
+
+def planned(rule: str, count: int) -> TransfersPlanned:
+    item = MediaItem("googlephotos", "id", "a.jpg")
+    return TransfersPlanned(rule, (Transfer(item, None),) * count)
+
+
+def finished(rule: str) -> CycleFinished:
+    return CycleFinished(CycleReport(rule, CycleOutcome.DONE))
+
+
+def test_rules_add_up_and_each_takes_its_share_away(terminal: Terminal) -> None:
+    terminal.show(CycleStarted("A", dry_run=False), CycleStarted("B", dry_run=False))
+    terminal.show(planned("A", 4), ItemDownloaded("A", "1.jpg", 1000), planned("B", 3))
+    terminal.show(ItemDownloaded("B", "2.jpg", 500), ItemUploaded("A", "1.jpg", 1000))
+    assert terminal.read() == {"Downloading": "2/7 1.5 kB", "Uploading": "1/7 1.0 kB"}
+    terminal.show(finished("A"))
+    assert terminal.read() == {"Downloading": "1/3 500 B", "Uploading": "0/3"}
+    terminal.show(ItemFailed("B", "2.jpg", TransientError("The wire broke.")))
+    assert terminal.read()["Uploading"] == "1/3"
+    terminal.show(finished("B"))
+    assert terminal.read() == {}
+
+
+def test_a_rule_without_transfers_disturbs_nobody(terminal: Terminal) -> None:
+    terminal.show(CycleStarted("A", dry_run=False), CycleStarted("B", dry_run=False), planned("A", 2))
+    terminal.show(planned("B", 0), ItemUploaded("B", "1.jpg", 10), finished("B"))
+    assert terminal.read() == {"Downloading": "0/2", "Uploading": "0/2"}
+
+
+def test_listings_of_all_albums_add_up(terminal: Terminal) -> None:
+    terminal.show(CycleStarted("A", dry_run=False), CycleStarted("B", dry_run=False))
+    terminal.show(ListingProgress("Google Photos", "a", 100, 250))
+    assert terminal.read() == {"Listing": "100/250"}
+    terminal.show(ListingProgress("Nixplay", "a", 30, 40), ListingProgress("Google Photos", "a", 200, 250))
+    assert terminal.read() == {"Listing": "230/290"}
+    terminal.show(finished("B"))
+    assert terminal.read() == {"Listing": "230/290"}
+    terminal.show(finished("A"))
+    assert terminal.read() == {}
+
+
+def test_an_album_whose_size_is_not_known_leaves_the_total_open(terminal: Terminal) -> None:
+    terminal.show(ListingProgress("Google Photos", "a", 100, None))
+    assert terminal.read() == {"Listing": "100/?"}

@@ -1,0 +1,25 @@
+"""The soak, as long as the suite can bear; PICSYNC_SOAK_CYCLES makes it longer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.longrun.soak import run
+from tests.longrun.vitals import assert_flat
+
+CYCLES = int(os.environ.get("PICSYNC_SOAK_CYCLES", "150"))
+
+
+@pytest.mark.timeout(60 + CYCLES)
+def test_through_all_weathers_the_frame_ends_right_and_nothing_grows(tmp_path: Path) -> None:
+    soak = run(tmp_path, cycles=CYCLES, looks=9, seed=7)
+    assert soak.cycles >= CYCLES
+    assert soak.storm.done, "no fault has struck"
+    assert {"done", "failed"} <= set(soak.outcomes)
+    assert soak.applied > 9
+    assert soak.refused >= 1
+    assert soak.scrapes > CYCLES / 2
+    assert_flat(soak.taken)
