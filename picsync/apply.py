@@ -2,6 +2,10 @@
 
 Downloads and uploads overlap: every worker takes one media item all the way, but only so many may be
 downloading, and so many uploading, at a time. What was learnt is recorded the moment it is known.
+
+Content that is known and not on the frame has been fetched before, in vain if the frame's storage was full.
+So such items go first, and one by one until one of them has gone up: while the storage stays full, a cycle
+fetches one original, and after its refusal only what no cycle has fetched yet and deletes wait for.
 """
 
 from __future__ import annotations
@@ -13,10 +17,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from picsync.errors import (
     ItemError,
+    LimitError,
     LoginNeeded,
     PicsyncError,
     ProtocolError,
@@ -41,6 +47,7 @@ from picsync.model import Mapping as DigestMapping
 from picsync.plan import AddItems, PlaylistEdit, Transfer, plan_edit, steps
 from picsync.sources.base import Source
 from picsync.spool import Spool
+from picsync.words import counted, size
 
 if TYPE_CHECKING:
     from picsync.cache.store import Cache
@@ -125,30 +132,60 @@ class Transferrer:
         self._workers = downloads + uploads
         self._there: set[Digest] = set()
         self._known: set[MediaItem] = set()
+        self._sizes: dict[MediaItem, int] = {}
+        self._learning = False
+        self._full: QuotaError | None = None
         self._halted: PicsyncError | None = None
         self._transient_failures = 0
         self._result = TransferResult()
 
     async def run(
-        self, album: FrameAlbum, transfers: Sequence[Transfer], there: Iterable[Digest]
+        self, album: FrameAlbum, transfers: Sequence[Transfer], there: Iterable[Digest], *, learn: bool
     ) -> TransferResult:
         """Transfer each item, skipping content in `there`; one item's failure leaves the others alone.
 
-        Raises CacheError and SpoolError, which concern every item, and LoginNeeded; nothing else.
+        Once the storage is full nothing more goes up; with `learn`, what items of unknown content hold is
+        found out all the same. Raises CacheError and SpoolError, which concern every item, and LoginNeeded;
+        nothing else.
         """
         self._there = set(there)
         self._known = {transfer.item for transfer in transfers if transfer.digest is not None}
-        queue = iter(transfers)
+        self._learning = learn
+        queue = iter(sorted(transfers, key=lambda transfer: transfer.digest is None))
+        for _ in range(len(self._known)):
+            await self._work(album, islice(queue, 1))
+            if self._result.uploaded_count or self._full or self._halted:
+                break
         count = min(self._workers, len(transfers))
         await together(*(self._work(album, queue) for _ in range(count)))
         if isinstance(self._halted, LoginNeeded):
             raise self._halted
+        if self._full is not None:
+            self._result.storage_full = True
+            self._result.failures.append(Failure(self._rule, self._no_room(self._full, transfers)))
         return self._result
+
+    def _no_room(self, error: QuotaError, transfers: Sequence[Transfer]) -> QuotaError:
+        """Return the error with what it would take to go on."""
+        known = {t.item: t.digest or self._result.digests.get(t.item) for t in transfers}
+        waiting = [
+            item
+            for item, digest in known.items()
+            if digest not in self._there and item not in self._result.unusable
+        ]
+        sizes = [self._sizes.get(item) or item.size_bytes or 0 for item in waiting]
+        least = "" if all(sizes) else "at least "
+        needed = f" ({least}{size(sum(sizes))})" if any(sizes) else ""
+        wait = "waits" if len(waiting) == 1 else "wait"
+        hint = f"{counted(len(waiting), 'photo')}{needed} {wait} for room. {error.hint}"
+        return QuotaError(error.message, hint=hint.rstrip())
 
     async def _work(self, album: FrameAlbum, queue: Iterator[Transfer]) -> None:
         for transfer in queue:
             if self._halted or self._stopping():
                 return
+            if self._in_vain(transfer):
+                continue
             try:
                 await self._transfer(album, transfer)
                 self._transient_failures = 0
@@ -157,6 +194,9 @@ class Transferrer:
                     raise
                 await self._failed(transfer.item, error)
 
+    def _in_vain(self, transfer: Transfer) -> bool:
+        return self._full is not None and not (self._learning and transfer.digest is None)
+
     async def _transfer(self, album: FrameAlbum, transfer: Transfer) -> None:
         item = transfer.item
         if self._dry_run and transfer.digest is not None:
@@ -164,7 +204,7 @@ class Transferrer:
             return
         async with self._tools.spool.file(self._frame.capabilities.digest_algorithm) as spooled:
             async with self._downloading:
-                if self._halted:
+                if self._halted or self._in_vain(transfer):
                     return
                 await self._tools.sources[item.source].download(item, spooled)
             digest, mime_type = spooled.finish()
@@ -172,6 +212,7 @@ class Transferrer:
             self._result.downloaded_bytes += spooled.size_bytes
             self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
             self._result.digests[item] = digest
+            self._sizes[item] = spooled.size_bytes
             await self._record(item, digest, None)
             if not self._frame.capabilities.accepts(mime_type):
                 title = self._frame.capabilities.title
@@ -188,15 +229,18 @@ class Transferrer:
         self._there.add(rendition.digest)
         try:
             async with self._uploading:
-                if self._halted:
+                # What a source's last download of the day has brought is not thrown away.
+                halted = self._halted and not isinstance(self._halted, LimitError)
+                if halted or self._full:
                     self._there.discard(rendition.digest)
                     return
                 outcome = await self._frame.upload(album, rendition)
         except BaseException as error:
             self._there.discard(rendition.digest)
-            if isinstance(error, QuotaError):
-                self._result.storage_full = True
-            raise
+            if not isinstance(error, QuotaError):
+                raise
+            self._full = error
+            return
         self._result.uploaded.add(rendition.digest)
         if isinstance(outcome, AlreadyThere):
             self._result.already_there += 1
@@ -277,23 +321,17 @@ class PublishResult:
 
 
 async def publish(
-    frame: Frame,
-    rule: str,
-    name: str,
-    edit: PlaylistEdit,
-    shown: Sequence[FramePhoto],
-    *,
-    strangers_go: bool,
-    emit: Emit,
+    frame: Frame, rule: str, edit: PlaylistEdit, *, strangers_go: bool, emit: Emit
 ) -> PublishResult:
     """Carry out a playlist's edit and read it back, deciding anew where an answer was lost."""
+    content, name = edit.content, edit.content.name
     playlist, created, added, removed = edit.playlist, False, 0, 0
     error: PicsyncError | None = None
     for _ in range(PUBLISH_ATTEMPTS):
         try:
             if playlist is None:
                 playlist = await frame.create_playlist(name)
-                edit = plan_edit(playlist, shown, strangers_go=strangers_go)
+                edit = plan_edit(playlist, content, strangers_go=strangers_go)
                 created = True
                 emit(PlaylistCreated(rule, name))
             for step in steps(edit, frame.capabilities.playlist_limit):
@@ -314,12 +352,13 @@ async def publish(
         except PicsyncError as unread:
             return PublishResult(None, Failure(f"playlist {name}", error or unread), created)
         if playlist is not None:
-            edit = plan_edit(playlist, shown, strangers_go=strangers_go)
+            edit = plan_edit(playlist, content, strangers_go=strangers_go)
             if not edit.add and not edit.remove:
                 emit(Published(rule, name, added, removed, len(playlist.items)))
                 return PublishResult(len(playlist.items), None, created)
     held = len(playlist.items) if playlist else 0
-    error = error or ProtocolError(f"playlist {name} holds {held} entries where {len(shown)} were published.")
+    due = len(content.photos)
+    error = error or ProtocolError(f"playlist {name} holds {held} entries where {due} were published.")
     return PublishResult(held if playlist else None, Failure(f"playlist {name}", error), created)
 
 

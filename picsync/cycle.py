@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import count
 
 from picsync.apply import Tools, Transferrer, TransferResult, delete, publish, recipe_of, together
-from picsync.errors import LoginNeeded, PicsyncError, RefusedError, TransientError
+from picsync.errors import LimitError, LoginNeeded, PicsyncError, RefusedError, TransientError
 from picsync.events import (
     CacheRead,
     ChangesPlanned,
@@ -28,7 +29,18 @@ from picsync.frames.base import Frame
 from picsync.frames.dryrun import DryRunFrame
 from picsync.model import Digest, FrameAlbum, Listing, MediaItem, MediaKind, Photos, Playlist
 from picsync.model import Mapping as DigestMapping
-from picsync.plan import Candidate, Plan, Rule, Situation, Skip, plan_changes, plan_transfers
+from picsync.plan import (
+    Candidate,
+    Content,
+    Overflow,
+    Plan,
+    Rule,
+    Situation,
+    Skip,
+    parts_needed,
+    plan_changes,
+    plan_transfers,
+)
 
 UNUSABLE_FOR = timedelta(days=1)
 """An item that could not be used is tried again after this, in case a service has learnt something."""
@@ -135,11 +147,13 @@ class _Cycle:
             listing = await self.tools.sources[kind].list(album_id)
             self.tools.emit(Listed(self.album_rule.name, listing))
             listings[place] = listing
-            if listing.problem is not None:
+            # Several albums may fail for one reason; it is said once.
+            said = {failure.error.message for failure in self.failures}
+            if listing.problem is not None and listing.problem not in said:
                 self.failures.append(Failure(f"{kind} album {album_id}", TransientError(listing.problem)))
 
         albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
-        listings = [Listing(kind, album_id) for kind, album_id in albums]
+        listings = [Listing(kind, album_id, problem="It was not listed.") for kind, album_id in albums]
         try:
             await together(*(one(kind, album_id, place) for place, (kind, album_id) in enumerate(albums)))
         finally:
@@ -149,7 +163,20 @@ class _Cycle:
         name = self.album_rule.name
         album = await self.frame.find_album(name) or await self.frame.create_album(name)
         photos = await self.frame.photos(album)
-        return _Seen(album, photos, await self.frame.playlists(self.album_rule.rule.playlist_name))
+        return _Seen(album, photos, await self._playlists(photos))
+
+    async def _playlists(self, photos: Photos) -> list[Playlist]:
+        rule, limit = self.album_rule.rule, self.frame.capabilities.playlist_limit
+        found: list[Playlist] = []
+        for number in count(1):
+            part = await self.frame.playlists(rule.part_name(number))
+            found += part
+            if rule.overflow is not Overflow.SPLIT or limit is None:
+                break
+            # Where a part is missing, what is beyond is looked for as far as the photos may need it.
+            if not part and number >= parts_needed(len(photos.items), limit):
+                break
+        return found
 
     async def _resolve(self, photos: Photos) -> list[Candidate]:
         items = list(dict.fromkeys(item for listing in self.listings for item in listing.items))
@@ -196,11 +223,19 @@ class _Cycle:
             dry_run=self.album_rule.dry_run,
         )
         there = [photo.digest for photo in seen.photos.items]
-        self.transferred = done = await transferrer.run(seen.album, transfers, there)
+        learn = self._deletes_wait_for_content(seen.photos)
+        self.transferred = done = await transferrer.run(seen.album, transfers, there, learn=learn)
         self.failures += done.failures
         self.candidates = [self._learnt(candidate) for candidate in self.candidates]
         if done.uploaded:
             await self._observe_again(seen)
+
+    def _deletes_wait_for_content(self, photos: Photos) -> bool:
+        """Whether something on the frame may be due to go, were it known that no listed item equals it."""
+        if not self.album_rule.rule.delete or not all(listing.complete for listing in self.listings):
+            return False
+        known = {candidate.digest for candidate in self.candidates}
+        return any(photo.digest not in known for photo in photos.items)
 
     def _learnt(self, candidate: Candidate) -> Candidate:
         if candidate.item in self.transferred.unusable:
@@ -230,28 +265,20 @@ class _Cycle:
 
     async def _publish(self, seen: _Seen) -> bool:
         """Make the playlists right; return whether deleting may follow."""
-        name = self.album_rule.rule.playlist_name
-        if len(seen.playlists) > 1:
-            self.notices.append(
-                f"{len(seen.playlists)} playlists are named {name}; all are kept in step."
-                " Remove by hand the ones that no frame shows."
-            )
-        if seen.playlists and all(playlist.assigned is False for playlist in seen.playlists):
-            self.notices.append(f"No frame shows the playlist {name} yet. Assign it to one once by hand.")
+        for content in self.plan.contents:
+            self._remark(content, [playlist for playlist in seen.playlists if playlist.name == content.name])
         if self.plan.overflow:
-            self.notices.append(
-                f"The playlist {name} has room for {len(self.plan.shown)} photos;"
-                f" the {self.plan.overflow} oldest are not shown."
-            )
-        self.in_playlist = len(seen.playlists[0].items) if seen.playlists else 0
+            self._overflowing()
+        counts = {playlist.name: len(playlist.items) for playlist in reversed(seen.playlists)}
         published = True
         for edit in self.plan.edits:
+            name = edit.content.name
+            if not published and (edit.playlist is None or not edit.content.photos):
+                break  # Parts are made in order, and given up once the others have taken over.
             result = await publish(
                 self.frame,
                 self.album_rule.name,
-                name,
                 edit,
-                self.plan.shown,
                 strangers_go=seen.photos.complete,
                 emit=self.tools.emit,
             )
@@ -260,12 +287,45 @@ class _Cycle:
                     f"The playlist {name} is new. Assign it to a frame once by hand;"
                     f" {self.frame.capabilities.title} shows it there from then on."
                 )
+            if result.count is not None:
+                counts[name] = result.count
             if result.failure is not None:
                 self.failures.append(result.failure)
                 published = False
-            else:
-                self.in_playlist = result.count
+        self.in_playlist = sum(counts.values())
         return published
+
+    def _remark(self, content: Content, playlists: Sequence[Playlist]) -> None:
+        name = content.name
+        if len(playlists) > 1:
+            self.notices.append(
+                f"{len(playlists)} playlists are named {name}; all are kept in step."
+                " Remove by hand the ones that no frame shows."
+            )
+        if content.photos or name == self.album_rule.rule.playlist_name:
+            if playlists and all(playlist.assigned is False for playlist in playlists):
+                self.notices.append(f"No frame shows the playlist {name} yet. Assign it to one once by hand.")
+        elif any(playlist.items for playlist in playlists):
+            self.notices.append(
+                f"The playlist {name} is no longer needed and is emptied. It is not deleted, since a frame"
+                " may be set to show it; delete it by hand if none is."
+            )
+
+    def _overflowing(self) -> None:
+        name, room = self.album_rule.rule.playlist_name, len(self.plan.shown)
+        left_out = self.plan.overflow
+        if self.album_rule.rule.overflow is Overflow.ERROR:
+            error = LimitError(
+                f"The playlist {name} has room for {room} photos, but {room + left_out} are to be shown:"
+                f" {left_out} are left out.",
+                hint="Take photos out of the source albums, or set `overflow: split` or `overflow: newest` in"
+                " the rule.",
+            )
+            self.failures.append(Failure(f"playlist {name}", error))
+            return
+        newest = self.album_rule.rule.overflow is Overflow.NEWEST
+        rest = f"the {left_out} oldest are not shown." if newest else f"{left_out} have no place yet."
+        self.notices.append(f"The playlist {name} has room for {room} photos; {rest}")
 
     async def _delete(self, seen: _Seen) -> None:
         if not self.plan.deletes:

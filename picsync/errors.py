@@ -5,7 +5,8 @@
     ├── LoginNeeded        a service refuses who we are or what we may do; only a person can help
     ├── TransientError     time may cure it: network trouble, 429, 5xx; already retried
     ├── ProtocolError      a service answered something that picsync does not understand
-    ├── QuotaError         a service's storage or daily allowance is used up
+    ├── QuotaError         a service's storage is used up
+    │   └── LimitError     ... or another of its limits: requests of the day, entries of a playlist
     ├── RefusedError       a service understood the request and said no (a 4xx that is none of the above)
     │   └── NotFoundError  ... because the thing is not there, or not visible to us
     ├── AmbiguousError     several albums answer to one name; picsync will not guess
@@ -98,9 +99,13 @@ class ProtocolError(PicsyncError):
 
 
 class QuotaError(PicsyncError):
-    """An allowance is used up: storage, requests of the day."""
+    """An allowance is used up: storage, unless it is a LimitError."""
 
     scope = Scope.SERVICE
+
+
+class LimitError(QuotaError):
+    """A limit of a service other than its storage is reached: requests of the day, entries of a playlist."""
 
 
 class RefusedError(PicsyncError):

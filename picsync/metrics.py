@@ -23,7 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Exposed
 from prometheus_client.registry import Collector
 
-from picsync.errors import QuotaError
+from picsync.errors import LimitError, QuotaError
 from picsync.events import (
     AccessToken,
     CacheMeasured,
@@ -134,9 +134,7 @@ OBSERVED = _counter(
     "picsync_photos_observed_total", "Photos in the frame album, added up over all cycles.", "album"
 )
 IN_PLAYLIST = _gauge("picsync_playlist_photos", "Entries of the playlist.", "album")
-OVERFLOW = _gauge(
-    "picsync_playlist_overflow_photos", "Photos, the oldest, that the playlist has no room for.", "album"
-)
+OVERFLOW = _gauge("picsync_playlist_overflow_photos", "Photos that the playlist has no room for.", "album")
 HELD = _gauge("picsync_deletes_held", "Deletes kept back, " + _by("reason", HoldReason), "album", "reason")
 HELD_FOR_PERSON = _gauge(
     "picsync_deletes_held_for_person", "Deletes kept back until a person allows them.", "album"
@@ -352,7 +350,8 @@ class Metrics(Collector):
         for reason in HoldReason:
             self._set(HELD, len(hold.photos) if hold and hold.reason is reason else 0, rule, reason)
         self._set(HELD_FOR_PERSON, len(hold.photos) if hold and hold.needs_person else 0, rule)
-        full = any(isinstance(failure.error, QuotaError) for failure in report.failures)
+        errors = [failure.error for failure in report.failures]
+        full = any(isinstance(error, QuotaError) and not isinstance(error, LimitError) for error in errors)
         self._set(STORAGE_FULL, full, rule)
         if not report.dry_run:
             self._set(ON_FRAME, on_frame, rule)

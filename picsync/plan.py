@@ -10,11 +10,13 @@ Hold that says why none is deleted. Whatever the inputs, this holds:
 - *Never empty*: carried out in order, with any step failing, `steps` leaves a playlist that names photos
   which exist, and never an empty one, unless nothing is to be shown.
 - *Minimal*: what is right stays untouched; equal digests are one photo.
+- *Split*: where a rule asks for it, each photo is in one of as few playlists as hold all; one that has its
+  place in any of these keeps it, and only new ones, and those of a playlist given up, take free places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -45,6 +47,17 @@ class DeleteLimit:
         return self.count is not None and deletes <= self.count and deletes < photos
 
 
+class Overflow(StrEnum):
+    """What becomes of the photos of an album that one playlist has no room for."""
+
+    NEWEST = "newest"
+    """The newest photos are shown."""
+    SPLIT = "split"
+    """Further playlists show the rest."""
+    ERROR = "error"
+    """What is shown stays, nothing takes its place, and the cycle counts as failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What an album rule asks for, as far as planning cares."""
@@ -58,11 +71,16 @@ class Rule:
     """None means the default brake."""
     allow_deletes: bool = False
     """Whether a person has said that this one cycle may delete whatever it finds due."""
+    overflow: Overflow = Overflow.NEWEST
 
     @property
     def playlist_name(self) -> str:
-        """Name of the playlist that shows the album."""
+        """Name of the playlist that shows the album, or the first part of it."""
         return f"ss_{self.name}"
+
+    def part_name(self, number: int) -> str:
+        """Name of a playlist of a split album, counted from 1."""
+        return self.playlist_name if number == 1 else f"{self.playlist_name}_{number}"
 
 
 class Skip(StrEnum):
@@ -120,9 +138,19 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What a playlist is to hold."""
+
+    name: str
+    photos: tuple[FramePhoto, ...] = ()
+    """In order of the sources."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaylistEdit:
     """What turns one playlist (None: to be created) into the one wanted."""
 
+    content: Content
     playlist: Playlist | None
     add: tuple[FramePhoto, ...] = ()
     remove: tuple[PlaylistItem, ...] = ()
@@ -135,10 +163,15 @@ class Plan:
     edits: tuple[PlaylistEdit, ...] = ()
     deletes: tuple[FramePhoto, ...] = ()
     hold: Hold | None = None
-    shown: tuple[FramePhoto, ...] = ()
-    """What the playlist will hold, in order of the sources."""
+    contents: tuple[Content, ...] = ()
+    """By name of the playlist: one, or the parts of a split album and those that it no longer needs."""
     overflow: int = 0
-    """Photos of the album that the playlist has no room for: the oldest ones."""
+    """Photos of the album that the playlist has no room for."""
+
+    @property
+    def shown(self) -> tuple[FramePhoto, ...]:
+        """What all playlists of the rule together will hold."""
+        return tuple(photo for content in self.contents for photo in content.photos)
 
     @property
     def empty(self) -> bool:
@@ -154,6 +187,7 @@ class Situation:
     listing_problems: Sequence[str]
     photos: Photos
     playlists: Sequence[Playlist]
+    """Those that show the album, or parts of it, in order of the parts."""
     playlist_limit: int | None = None
     storage_full: bool = False
     """The frame has no room: then what is due may go although uploads failed, since that makes room."""
@@ -191,8 +225,9 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
     kept = () if deletes else tuple(surplus)
 
     everything = [by_digest[digest] for digest in wanted if digest in by_digest] + list(kept)
-    shown = _newest(everything, wanted, now.playlist_limit)
-    return Plan(_edits(rule, now, shown), deletes, hold, shown, len(everything) - len(shown))
+    contents = _contents(rule, now, everything, wanted)
+    left_out = len(everything) - sum(len(content.photos) for content in contents)
+    return Plan(_edits(rule, now, contents), deletes, hold, contents, left_out)
 
 
 def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[FramePhoto]) -> Hold | None:
@@ -235,12 +270,59 @@ def _within_limit(limit: DeleteLimit | None, deletes: int, photos: int) -> bool:
     return deletes < photos and (deletes <= BRAKE_COUNT or deletes <= BRAKE_SHARE * photos)
 
 
-def _newest(
-    photos: Sequence[FramePhoto], wanted: dict[Digest, MediaItem], limit: int | None
-) -> tuple[FramePhoto, ...]:
-    if limit is None or len(photos) <= limit:
-        return tuple(photos)
+def parts_needed(photos: int, limit: int | None) -> int:
+    """Return how many playlists hold so many photos, at least one."""
+    return 1 if limit is None else max(1, -(-photos // limit))
 
+
+def _contents(
+    rule: Rule, now: Situation, photos: Sequence[FramePhoto], wanted: dict[Digest, MediaItem]
+) -> tuple[Content, ...]:
+    limit = now.playlist_limit
+    if limit is None or (rule.overflow is not Overflow.SPLIT and len(photos) <= limit):
+        return (Content(rule.playlist_name, tuple(photos)),)
+    if rule.overflow is Overflow.NEWEST:
+        return (Content(rule.playlist_name, _newest(photos, wanted, limit)),)
+    held: dict[str, set[str]] = {}
+    for playlist in now.playlists:
+        held.setdefault(playlist.name, set()).update(item.photo_id for item in playlist.items)
+    count = 1
+    if rule.overflow is Overflow.SPLIT:
+        # What may be there unseen keeps its place: no part is given up.
+        count = max(parts_needed(len(photos), limit), 0 if now.photos.complete else len(held))
+    names = [rule.part_name(number) for number in range(1, count + 1)]
+    places = [held.get(name, set()) for name in names]
+    parts = _spread(photos, places, limit, unseen_stay=not now.photos.complete)
+    contents = [Content(name, part) for name, part in zip(names, parts, strict=True)]
+    return (*contents, *(Content(name) for name in held if name not in names))
+
+
+def _spread(
+    photos: Sequence[FramePhoto], places: Sequence[Collection[str]], limit: int, *, unseen_stay: bool
+) -> list[tuple[FramePhoto, ...]]:
+    """Give each photo a playlist: the first that holds it, or else the first with room; some may go without.
+
+    `places` are the ids of the photos in each playlist now.
+    """
+    homes: dict[str, int] = {}
+    seen = {photo.photo_id for photo in photos}
+    room = [limit - (len(set(held) - seen) if unseen_stay else 0) for held in places]
+    for settled in (True, False):
+        for photo in photos:
+            for number, held in enumerate(places):
+                fits = room[number] > 0 and (not settled or photo.photo_id in held)
+                if fits and photo.photo_id not in homes:
+                    homes[photo.photo_id] = number
+                    room[number] -= 1
+    return [
+        tuple(photo for photo in photos if homes.get(photo.photo_id) == number)
+        for number in range(len(places))
+    ]
+
+
+def _newest(
+    photos: Sequence[FramePhoto], wanted: dict[Digest, MediaItem], limit: int
+) -> tuple[FramePhoto, ...]:
     def taken_at(photo: FramePhoto) -> datetime:
         item = wanted.get(photo.digest)
         return (item.taken_at if item else None) or _LONG_AGO
@@ -249,26 +331,29 @@ def _newest(
     return tuple(photo for photo in photos if photo.photo_id in chosen)
 
 
-def _edits(rule: Rule, now: Situation, shown: Sequence[FramePhoto]) -> tuple[PlaylistEdit, ...]:
-    if not now.playlists:
-        return (PlaylistEdit(None, add=tuple(shown)),) if shown else ()
-    edits = (
-        plan_edit(playlist, shown, rewrite=rule.force_publish, strangers_go=now.photos.complete)
-        for playlist in now.playlists
-    )
-    return tuple(edit for edit in edits if edit.add or edit.remove)
+def _edits(rule: Rule, now: Situation, contents: Sequence[Content]) -> tuple[PlaylistEdit, ...]:
+    edits = []
+    for content in contents:
+        found = [playlist for playlist in now.playlists if playlist.name == content.name]
+        if not found and content.photos:
+            edits.append(PlaylistEdit(content, None, add=content.photos))
+        for playlist in found:
+            edit = plan_edit(playlist, content, rewrite=rule.force_publish, strangers_go=now.photos.complete)
+            if edit.add or edit.remove:
+                edits.append(edit)
+    return tuple(edits)
 
 
 def plan_edit(
-    playlist: Playlist, shown: Sequence[FramePhoto], *, rewrite: bool = False, strangers_go: bool = True
+    playlist: Playlist, content: Content, *, rewrite: bool = False, strangers_go: bool = True
 ) -> PlaylistEdit:
-    """Return what makes `playlist` hold each of `shown` exactly once and, if `strangers_go`, nothing else.
+    """Return what makes `playlist` hold each of the photos exactly once and, if `strangers_go`, nothing else.
 
     With `rewrite` every entry is replaced, which also restores the order.
     """
     if rewrite and strangers_go:
-        return PlaylistEdit(playlist, tuple(shown), playlist.items)
-    wanted = {photo.photo_id for photo in shown}
+        return PlaylistEdit(content, playlist, content.photos, playlist.items)
+    wanted = {photo.photo_id for photo in content.photos}
     present: set[str] = set()
     remove = []
     for item in playlist.items:
@@ -276,7 +361,8 @@ def plan_edit(
             remove.append(item)
         else:
             present.add(item.photo_id)
-    return PlaylistEdit(playlist, tuple(p for p in shown if p.photo_id not in present), tuple(remove))
+    add = tuple(photo for photo in content.photos if photo.photo_id not in present)
+    return PlaylistEdit(content, playlist, add, tuple(remove))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from picsync.errors import ConfigError, Problem
 from picsync.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.plan import DeleteLimit, Rule
+from picsync.plan import DeleteLimit, Overflow, Rule
 from picsync.spool import Spool
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = 
                 videos=album.videos,
                 delete_limit=_delete_limit(album.max_delete),
                 allow_deletes=allow_deletes,
+                overflow=Overflow(album.overflow),
             ),
             sources=album.sources,
             dry_run=dry_run or album.dry_run,

@@ -75,15 +75,16 @@ def plan_lines(rule: str, uploads: Sequence[str], plan: Plan) -> Iterator[str]:
     by_id = {photo.photo_id: photo.filename for photo in (*plan.shown, *plan.deletes)}
     for edit in plan.edits:
         if edit.playlist is None:
-            yield f"  create playlist ss_{printable(rule)}"
-        yield from _each("add to the playlist", [printable(photo.filename) for photo in edit.add])
+            yield f"  create playlist {printable(edit.content.name)}"
+        where = "the playlist" if len(plan.contents) < 2 else printable(edit.content.name)
+        yield from _each(f"add to {where}", [printable(photo.filename) for photo in edit.add])
         removed = [by_id.get(item.photo_id, f"entry {item.item_id}") for item in edit.remove]
-        yield from _each("remove from the playlist", [printable(name) for name in removed])
+        yield from _each(f"remove from {where}", [printable(name) for name in removed])
     yield from _each("delete", [printable(photo.filename) for photo in plan.deletes])
     if plan.hold is not None:
         yield f"  held: {plan.hold.message}"
     if plan.overflow:
-        yield f"  not shown, since the playlist is full: the {plan.overflow} oldest"
+        yield f"  not shown, since the playlist is full: {counted(plan.overflow, 'photo')}"
     if plan.empty and plan.hold is None and not uploads:
         yield "  nothing to do"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -168,9 +168,16 @@ def _album_id(value: str) -> str:
     return value
 
 
-def _not_empty(value: tuple[AlbumRule, ...]) -> tuple[AlbumRule, ...]:
+def _rules_together(value: tuple[AlbumRule, ...]) -> tuple[AlbumRule, ...]:
     if not value:
         raise ValueError("must have at least one album rule, such as `- name: AllMyStuff` with its sources")
+    for rule in value:
+        for other in value:
+            if rule.overflow == "split" and re.fullmatch(re.escape(rule.name) + "_[1-9][0-9]*", other.name):
+                raise ValueError(
+                    f"{other.name!r} cannot be the name of a rule, since {rule.name!r} has `overflow: split`"
+                    " and may need its playlist"
+                )
     return value
 
 
@@ -253,6 +260,15 @@ class AlbumRule(_Group):
         examples=['"20%"', "50"],
     )
 
+    overflow: Literal["newest", "split", "error"] = Field(
+        default="newest",
+        description="What becomes of the photos beyond the 2,000 that a playlist of Nixplay holds. `newest`: "
+        "the newest are shown. `split`: further playlists `ss_<name>_2`, `ss_<name>_3` and so on show the "
+        "rest; each is assigned to a frame by hand once. `error`: what is shown stays, nothing takes its "
+        "place, and the cycle counts as failed. The newest by default, since that needs nobody's hands.",
+        examples=["split"],
+    )
+
 
 class Listener(_Group):
     """Something that answers HTTP requests."""
@@ -267,7 +283,7 @@ class Listener(_Group):
 class Config(_Group):
     """All of picsync.yaml."""
 
-    albums: Annotated[tuple[AlbumRule, ...], AfterValidator(_not_empty)] = Field(
+    albums: Annotated[tuple[AlbumRule, ...], AfterValidator(_rules_together)] = Field(
         description="The album rules, a list; each keeps one album of the frame in step with its sources. "
         "Required.",
         examples=["[{name: AllMyStuff, sources: {googlephotos: [<album id>]}}]"],

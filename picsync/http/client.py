@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import httpx
@@ -64,6 +66,15 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class _SendableCookies(DefaultCookiePolicy):
+    """Takes only cookies that can be sent back: others would make every later request fail."""
+
+    def set_ok(self, cookie: Cookie, request: urllib.request.Request) -> bool:
+        """Return whether a cookie is kept."""
+        text = f"{cookie.name}{cookie.value}"
+        return text.isascii() and text.isprintable() and super().set_ok(cookie, request)
+
+
 class HttpClient:
     """An httpx client whose every request is an Operation under the retry policy."""
 
@@ -82,6 +93,7 @@ class HttpClient:
             verify=_trusted(),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         )
+        self._client.cookies.jar.set_policy(_SendableCookies())
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -172,4 +184,6 @@ def read_json(operation: Operation, response: httpx.Response) -> Any:
 
 def _answer(response: httpx.Response) -> Answer:
     retry_after_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-    return Answer(response.status_code, retry_after_s, response.text[:EXCERPT_CHARACTERS])
+    # Not by the charset that the answer names: some of Python's codecs are none for text.
+    start = response.content[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
+    return Answer(response.status_code, retry_after_s, start[:EXCERPT_CHARACTERS])

@@ -110,7 +110,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return float(text)
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     # RFC 5322 writes "-0000" for UTC of unknown place; Python makes that a naive time.
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())

@@ -63,7 +63,7 @@ def test_defaults(tmp_path: Path) -> None:
     loaded = config(tmp_path, "albums: {name: X}")
     [rule] = loaded.albums
     assert (rule.dry_run, rule.delete, rule.force_publish, rule.videos) == (False, True, False, False)
-    assert (rule.sources, rule.max_delete) == ({}, None)
+    assert (rule.sources, rule.max_delete, rule.overflow) == ({}, None, "newest")
     assert (loaded.every, loaded.prometheus, loaded.pprof, loaded.emulator) == (None, None, None, None)
 
 
@@ -221,6 +221,11 @@ def test_problems_of_a_rule(tmp_path: Path, line: str, problem: str | None) -> N
             "- name: X\n- name: Y\n- name: X",
             "picsync.yaml:4: albums[2].name: is 'X' in an earlier album rule already",
         ),
+        (
+            "- name: X\n  overflow: split\n- name: X_3",
+            "picsync.yaml:1: albums: 'X_3' cannot be the name of a rule, since 'X' has `overflow: split`",
+        ),
+        ("- name: X\n  overflow: most", "picsync.yaml:3: albums[0].overflow: "),
         (
             "  []",
             "picsync.yaml:1: albums: must have at least one album rule",

@@ -20,6 +20,7 @@ from picsync.cache.store import Cache
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import (
     ItemError,
+    LimitError,
     LoginNeeded,
     NotFoundError,
     PicsyncError,
@@ -30,7 +31,7 @@ from picsync.errors import (
 )
 from picsync.events import CycleOutcome, CycleReport
 from picsync.model import Digest, FramePhoto, PlaylistItem
-from picsync.plan import HoldReason, Rule
+from picsync.plan import HoldReason, Overflow, Rule
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest, jpeg, staged
 from tests.ports.memory_frame import CAPABILITIES
 
@@ -127,8 +128,12 @@ class Cycles(RuleBasedStateMachine):
         assert held <= holds or wanted <= holds or self.full, "deleted before all that is wanted was there"
         assert len(holds) == len(self.photos()), "there is a second photo of equal content"
         assert len(self.frame.album_list) <= 1, "there is a second album"
-        assert len(self.frame.playlist_list) <= max(1, self.playlists_by_hand), "there is a further playlist"
-        for playlist in self.frame.playlist_list:
+        first = [playlist for playlist in self.frame.playlist_list if playlist.name == PLAYLIST]
+        further = {playlist.name for playlist in self.frame.playlist_list} - {PLAYLIST}
+        assert not further or self.stage.rule.rule.overflow is Overflow.SPLIT
+        made = len(self.frame.playlist_list) - self.playlists_by_hand
+        assert made <= len(further) + (not self.playlists_by_hand), "there is a further playlist"
+        for playlist in first:
             went_empty = showed.get(playlist.playlist_id, 0) > 0 and not playlist.items
             assert not (went_empty and holds & wanted), "the playlist went empty"
         limit = self.frame.capabilities.playlist_limit
@@ -140,13 +145,20 @@ class Cycles(RuleBasedStateMachine):
         first=st.lists(st.tuples(albums, items), min_size=2, max_size=16),
         limit=st.sampled_from([None, None, 2, 5]),
         force_publish=st.booleans(),
+        overflow=st.sampled_from(Overflow),
         synced=st.sampled_from([True, True, True, False]),
     )
     def start(
-        self, *, first: list[tuple[str, str]], limit: int | None, force_publish: bool, synced: bool
+        self,
+        *,
+        first: list[tuple[str, str]],
+        limit: int | None,
+        force_publish: bool,
+        overflow: Overflow,
+        synced: bool,
     ) -> None:
         self.frame.capabilities = replace(CAPABILITIES, playlist_limit=limit)
-        self.stage.with_rule(force_publish=force_publish)
+        self.stage.with_rule(force_publish=force_publish, overflow=overflow)
         for album, item in first:
             self.add(album, item)
         if synced:
@@ -207,9 +219,12 @@ class Cycles(RuleBasedStateMachine):
     @rule(pick=picks)
     def delete_playlist_by_hand(self, pick: int) -> None:
         if playlists := self.frame.playlist_list:
-            del playlists[pick % len(playlists)]
+            # A part beyond one that is missing is not looked for.
+            last = max(playlist.name for playlist in playlists)
+            if playlists[pick % len(playlists)].name in (PLAYLIST, last):
+                del playlists[pick % len(playlists)]
 
-    @precondition(lambda self: len(self.frame.playlist_list) < 2)
+    @precondition(lambda self: sum(each.name == PLAYLIST for each in self.frame.playlist_list) < 2)
     @rule()
     def add_playlist_by_hand(self) -> None:
         self.frame.add_playlist(PLAYLIST)
@@ -371,9 +386,14 @@ class Cycles(RuleBasedStateMachine):
             calls = len(self.frame.calls)
             report = self.run_one()
             writes = self.written_since(calls)
-            if not writes and report.outcome is not CycleOutcome.FAILED:
+            too_many = [failure for failure in report.failures if isinstance(failure.error, LimitError)]
+            if not writes and (report.outcome is not CycleOutcome.FAILED or too_many):
                 break
         assert not writes, "it does not come to rest"
+        if report.overflow and self.stage.rule.rule.overflow is Overflow.ERROR:
+            assert report.outcome is CycleOutcome.FAILED
+            self.stage.with_rule(overflow=Overflow.NEWEST)
+            report = self.run_one()
         # What is found to be unusable is a failure once.
         if report.outcome is CycleOutcome.HELD:
             assert report.hold is not None
@@ -390,9 +410,15 @@ class Cycles(RuleBasedStateMachine):
         limit = self.frame.capabilities.playlist_limit
         room = len(wanted) if limit is None else min(limit, len(wanted))
         assert bool(self.frame.playlist_list) or not wanted
+        everywhere: dict[str, set[Digest]] = {}
         for playlist in self.frame.playlist_list:
             shown = [by_id[entry.photo_id] for entry in playlist.items]
-            assert len(shown) == len(set(shown)) == room
+            assert len(shown) == len(set(shown))
+            assert everywhere.setdefault(playlist.name, set(shown)) == set(shown)
+        if self.stage.rule.rule.overflow is Overflow.SPLIT:
+            room = len(wanted)
+            assert len(set().union(*everywhere.values())) == room
+        assert sum(map(len, everywhere.values())) == room
 
 
 COUNTER = itertools.count(1)

@@ -1,6 +1,9 @@
 """What must hold of every plan, whatever was listed and whatever fails on the way."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,12 +12,16 @@ from picsync.model import Digest, FramePhoto, MediaItem, Photos, Playlist, Playl
 from picsync.plan import (
     AddItems,
     Candidate,
+    Content,
     DeleteLimit,
     HoldReason,
+    Overflow,
     Plan,
+    PlaylistEdit,
     Rule,
     Situation,
     Skip,
+    parts_needed,
     plan_changes,
     plan_edit,
     plan_transfers,
@@ -37,9 +44,17 @@ def candidates(draw: st.DrawFn) -> list[Candidate]:
 
 
 @st.composite
-def playlists(draw: st.DrawFn) -> Playlist:
+def playlists(draw: st.DrawFn, name: str = "ss_A") -> Playlist:
     ids = draw(st.lists(st.sampled_from([*(photo.photo_id for photo in PHOTOS), "stranger"]), max_size=18))
-    return Playlist("1", "ss_A", tuple(PlaylistItem(f"e{n}", photo_id) for n, photo_id in enumerate(ids)))
+    return Playlist(name, name, tuple(PlaylistItem(f"{name} {n}", each) for n, each in enumerate(ids)))
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> list[Playlist]:
+    """Draw the playlists of a split album, or of one that was one; any of them may be missing."""
+    names = draw(st.sampled_from([[], ["ss_A"], ["ss_A"], ["ss_A", "ss_A_2"], ["ss_A", "ss_A_2", "ss_A_3"]]))
+    missing = draw(st.sampled_from(["", "", "ss_A", "ss_A_2"]))
+    return [draw(playlists(name)) for name in names if name != missing]
 
 
 @st.composite
@@ -50,7 +65,7 @@ def situations(draw: st.DrawFn) -> Situation:
         candidates=draw(candidates()),
         listing_problems=[listing_problem] if listing_problem else [],
         photos=Photos(tuple(draw(st.lists(st.sampled_from(PHOTOS), unique=True))), draw(problem)),
-        playlists=draw(st.lists(playlists(), max_size=1)),
+        playlists=draw(parts()),
         playlist_limit=draw(LIMITS),
         storage_full=draw(st.booleans()),
     )
@@ -67,6 +82,7 @@ RULES = st.builds(
         st.builds(DeleteLimit, share=st.floats(0, 1)),
     ),
     allow_deletes=st.booleans(),
+    overflow=st.sampled_from(Overflow),
 )
 
 
@@ -131,7 +147,47 @@ def test_the_playlist_shows_what_stays_as_far_as_it_has_room(rule: Rule, now: Si
     assert set(plan.shown) <= staying
     assert len(plan.shown) == len(set(plan.shown))
     assert len(plan.shown) + plan.overflow == len(staying)
-    assert plan.overflow == 0 or len(plan.shown) == now.playlist_limit
+    if plan.overflow and now.photos.complete:
+        assert len(plan.shown) == now.playlist_limit
+        assert rule.overflow is not Overflow.SPLIT
+
+
+@given(RULES, situations())
+def test_a_split_has_as_few_playlists_as_hold_all_and_leaves_photos_where_they_are(
+    rule: Rule, now: Situation
+) -> None:
+    plan = plan_changes(rule, now)
+    limit = now.playlist_limit
+    if rule.overflow is not Overflow.SPLIT or limit is None or not now.photos.complete:
+        return
+    names = [content.name for content in plan.contents]
+    needed = parts_needed(len(plan.shown), limit)
+    assert names[:needed] == [rule.part_name(number) for number in range(1, needed + 1)]
+    assert all(content.photos for content in plan.contents[:needed] if plan.shown)
+    assert all(len(content.photos) <= limit for content in plan.contents)
+    assert not any(content.photos for content in plan.contents[needed:])
+    assert {playlist.name for playlist in now.playlists} <= set(names)
+    home = {photo.photo_id: content.name for content in plan.contents for photo in content.photos}
+    for playlist in now.playlists:
+        held = {item.photo_id for item in playlist.items} & home.keys()
+        stays = {photo_id for photo_id in held if home[photo_id] == playlist.name}
+        earlier = names[: names.index(playlist.name)]
+        elsewhere = {photo_id for photo_id in held if home[photo_id] in earlier}
+        if playlist.name in names[:needed]:
+            # What does not stay is in an earlier part as well, or is beyond what a playlist can hold.
+            assert stays | elsewhere == held or len(held) > limit
+
+
+@given(RULES, situations())
+def test_an_overflow_that_is_an_error_takes_nothing_from_the_playlist_that_may_stay(
+    rule: Rule, now: Situation
+) -> None:
+    plan = plan_changes(replace(rule, overflow=Overflow.ERROR), now)
+    staying = {photo.photo_id for photo in set(now.photos.items) - set(plan.deletes)}
+    shown = {photo.photo_id for photo in plan.shown}
+    for playlist in now.playlists[:1]:
+        held = {item.photo_id for item in playlist.items if playlist.name == "ss_A"} & staying
+        assert held <= shown or not fits(now)
 
 
 @given(candidates(), st.lists(st.sampled_from(PHOTOS), unique=True))
@@ -152,37 +208,52 @@ class World:
     """A frame that obeys, except where told to fail."""
 
     photos: set[str]
-    entries: list[PlaylistItem]
+    playlists: dict[str, Playlist]
     limit: int | None
     made: int = 0
-    history: list[list[str]] = field(default_factory=list)
+    history: list[dict[str, list[str]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, now: Situation) -> World:
+        there = {photo.photo_id for photo in now.photos.items}
+        return cls(there, {playlist.name: playlist for playlist in now.playlists}, now.playlist_limit)
 
     def snapshot(self) -> None:
-        self.history.append([entry.photo_id for entry in self.entries])
+        shown = {name: [i.photo_id for i in playlist.items] for name, playlist in self.playlists.items()}
+        self.history.append(shown)
 
     def carry_out(self, plan: Plan, fails: list[bool]) -> None:
         failing = iter(fails)
         self.snapshot()
         published = True
         for edit in plan.edits:
-            for step in steps(edit, self.limit):
-                if next(failing, False):
-                    published = False
-                    break
-                if isinstance(step, AddItems):
-                    for photo in step.photos:
-                        self.made += 1
-                        self.entries.append(PlaylistItem(f"n{self.made}", photo.photo_id))
-                else:
-                    self.entries = [entry for entry in self.entries if entry not in step.items]
-                self.snapshot()
+            if edit.content.photos or published:
+                published = self.edit(edit, failing) and published
         if not published:
             return
         for photo in plan.deletes:
             if not next(failing, False):
                 self.photos.discard(photo.photo_id)
-                assert photo.photo_id not in {entry.photo_id for entry in self.entries}
+                for playlist in self.playlists.values():
+                    assert photo.photo_id not in {entry.photo_id for entry in playlist.items}
                 self.snapshot()
+
+    def edit(self, edit: PlaylistEdit, failing: Iterator[bool]) -> bool:
+        name = edit.content.name
+        for step in steps(edit, self.limit):
+            if next(failing, False):
+                return False
+            entries = self.playlists[name].items if name in self.playlists else ()
+            if isinstance(step, AddItems):
+                numbers = range(self.made, self.made + len(step.photos))
+                self.made += len(step.photos)
+                new = (PlaylistItem(f"n{n}", p.photo_id) for n, p in zip(numbers, step.photos, strict=True))
+                entries = (*entries, *new)
+            else:
+                entries = tuple(entry for entry in entries if entry not in step.items)
+            self.playlists[name] = Playlist(name, name, entries)
+            self.snapshot()
+        return True
 
 
 @given(RULES, situations(), st.lists(st.booleans(), max_size=12))
@@ -190,51 +261,52 @@ def test_any_prefix_with_any_failures_leaves_something_right_to_see(
     rule: Rule, now: Situation, fails: list[bool]
 ) -> None:
     plan = plan_changes(rule, now)
-    entries = list(now.playlists[0].items) if now.playlists else []
-    existing = {photo.photo_id for photo in now.photos.items}
-    world = World(set(existing), list(entries), now.playlist_limit)
+    world = World.of(now)
     world.carry_out(plan, fails)
+    before = world.history[0]
+    photos = {content.name: content.photos for content in plan.contents}
+    shown = {photo.photo_id for photo in plan.shown}
+    at_first = {photo_id for ids in before.values() for photo_id in ids} & shown
     for seen in world.history[1:]:
-        assert seen or not plan.shown
-        assert now.playlist_limit is None or len(seen) <= max(now.playlist_limit, len(entries))
+        for name, ids in seen.items():
+            assert ids or not photos.get(name) or not before.get(name)
+            assert world.limit is None or len(ids) <= max(world.limit, len(before.get(name, [])))
+        if rule.overflow is Overflow.SPLIT and not rule.force_publish and fits(now):
+            assert at_first <= {photo_id for ids in seen.values() for photo_id in ids}
+
+
+def fits(now: Situation) -> bool:
+    """Whether no playlist holds more than it can."""
+    return now.playlist_limit is None or all(len(p.items) <= now.playlist_limit for p in now.playlists)
 
 
 @given(RULES, situations())
 def test_a_carried_out_plan_leaves_an_empty_plan(rule: Rule, now: Situation) -> None:
+    limit = now.playlist_limit
+    if limit is not None:
+        now = replace(now, playlists=[replace(p, items=p.items[:limit]) for p in now.playlists])
+        if not now.photos.complete:
+            return  # strangers stay and may take the room
     plan = plan_changes(rule, now)
-    entries = list(now.playlists[0].items) if now.playlists else []
-    if now.playlist_limit is not None and len(entries) > now.playlist_limit:
-        entries = entries[: now.playlist_limit]
-        now = Situation(
-            now.candidates, now.listing_problems, now.photos,
-            [Playlist("1", "ss_A", tuple(entries))], now.playlist_limit, now.storage_full,
-        )  # fmt: skip
-        plan = plan_changes(rule, now)
-    if now.playlist_limit is not None and not now.photos.complete:
-        return  # strangers stay and may take the room
-    world = World({photo.photo_id for photo in now.photos.items}, entries, now.playlist_limit)
+    world = World.of(now)
     world.carry_out(plan, [])
-    assert world.entries or not plan.shown
+    assert any(playlist.items for playlist in world.playlists.values()) or not plan.shown
     left = tuple(photo for photo in now.photos.items if photo.photo_id in world.photos)
+    playlists = sorted(world.playlists.values(), key=lambda playlist: playlist.name)
     again = plan_changes(
-        Rule(rule.name, rule.delete, delete_limit=rule.delete_limit, allow_deletes=rule.allow_deletes),
-        Situation(
-            now.candidates,
-            now.listing_problems,
-            Photos(left, now.photos.problem),
-            [Playlist("1", "ss_A", tuple(world.entries))] if world.entries or now.playlists else [],
-            now.playlist_limit,
-            now.storage_full,
-        ),
+        replace(rule, force_publish=False),
+        replace(now, photos=replace(now.photos, items=left), playlists=playlists),
     )
     assert again.empty
     if now.photos.complete:
-        assert sorted(entry.photo_id for entry in world.entries) == sorted(p.photo_id for p in plan.shown)
+        for content in plan.contents:
+            held = world.playlists[content.name].items if content.name in world.playlists else ()
+            assert sorted(entry.photo_id for entry in held) == sorted(p.photo_id for p in content.photos)
 
 
 @given(playlists(), st.lists(st.sampled_from(PHOTOS), unique=True, max_size=14))
 def test_a_right_playlist_is_left_alone(playlist: Playlist, shown: list[FramePhoto]) -> None:
-    edit = plan_edit(playlist, shown)
+    edit = plan_edit(playlist, Content("ss_A", tuple(shown)))
     ids = [item.photo_id for item in playlist.items]
     if sorted(ids) == sorted(photo.photo_id for photo in shown):
         assert not edit.add
@@ -244,11 +316,12 @@ def test_a_right_playlist_is_left_alone(playlist: Playlist, shown: list[FramePho
 @given(playlists(), st.lists(st.sampled_from(PHOTOS), unique=True, min_size=2, max_size=14))
 def test_a_rewrite_restores_the_order_within_the_limit(playlist: Playlist, shown: list[FramePhoto]) -> None:
     limit = max(len(playlist.items), len(shown), 2)
-    world = World(set(), list(playlist.items), limit)
-    world.carry_out(Plan(edits=(plan_edit(playlist, shown, rewrite=True),)), [])
-    assert [entry.photo_id for entry in world.entries] == [photo.photo_id for photo in shown]
-    assert all(len(seen) <= limit for seen in world.history)
-    assert all(seen for seen in world.history[1:])
+    world = World(set(), {"ss_A": playlist}, limit)
+    edit = plan_edit(playlist, Content("ss_A", tuple(shown)), rewrite=True)
+    world.carry_out(Plan(edits=(edit,)), [])
+    assert [entry.photo_id for entry in world.playlists["ss_A"].items] == [photo.photo_id for photo in shown]
+    assert all(len(seen["ss_A"]) <= limit for seen in world.history)
+    assert all(seen["ss_A"] for seen in world.history[1:])
 
 
 def test_the_reasons_to_hold_are_all_reachable() -> None:

@@ -67,9 +67,17 @@ OPERATIONS = (
 class NixplayClient:
     """Nixplay's calls; errors are those of HttpClient.request and Session.request."""
 
-    def __init__(self, session: Session, *, hosts: Hosts, retrier: Retrier, monitor_timeout_s: float) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        hosts: Hosts,
+        retrier: Retrier,
+        timeout: httpx.Timeout,
+        monitor_timeout_s: float,
+    ) -> None:
         self._session = session
-        self._plain = HttpClient(retrier)
+        self._plain = HttpClient(retrier, timeout=timeout)
         self._monitor_url = f"{hosts.url(MONITOR)}/status"
         self._monitor_timeout = httpx.Timeout(monitor_timeout_s, connect=CONNECT_TIMEOUT_S)
 
@@ -85,6 +93,8 @@ class NixplayClient:
                 raise ProtocolError(
                     f"{LIST_WEB_ALBUMS}: an empty list came, though `My Uploads` always exists."
                 )
+            if any(album.album_type == "Email" for album in albums):
+                raise ProtocolError(f"{LIST_WEB_ALBUMS}: the listing of the e-mail album came instead.")
             return albums
 
         return await self._session.request(LIST_WEB_ALBUMS, "GET", "/v2/albums/web/json/", read)
@@ -151,8 +161,20 @@ class NixplayClient:
         )
 
     async def playlists(self) -> list[wire.PlaylistRecord]:
-        """Return all playlists."""
-        read = _reader(LIST_PLAYLISTS, wire.PLAYLISTS)
+        """Return all playlists.
+
+        Every account has one for its e-mail address, so an empty list is an answer gone wrong.
+        """
+
+        def read(response: httpx.Response) -> list[wire.PlaylistRecord]:
+            playlists = wire.parse(LIST_PLAYLISTS, response, wire.PLAYLISTS)
+            if not playlists:
+                raise ProtocolError(
+                    f"{LIST_PLAYLISTS}: an empty list came, though every account has a playlist.",
+                    hint="If yours has none, make any playlist in the Nixplay app.",
+                )
+            return playlists
+
         return await self._session.request(LIST_PLAYLISTS, "GET", "/v3/playlists", read)
 
     async def slides(self, playlist_id: str, offset: int, size: int) -> list[wire.Slide]:

@@ -15,6 +15,8 @@ import shlex
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+import httpx
+
 from picsync.errors import AmbiguousError, NotFoundError, ProtocolError, RefusedError, TransientError
 from picsync.events import Emit, ListingProgress
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
@@ -23,7 +25,7 @@ from picsync.frames.nixplay.client import NixplayClient
 from picsync.frames.nixplay.pages import Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
-from picsync.http.client import Hosts
+from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier
 from picsync.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 
@@ -57,12 +59,13 @@ class NixplayFrame:
         hosts: Hosts,
         retrier: Retrier,
         emit: Emit,
+        timeout: httpx.Timeout = TIMEOUT,
         monitor_timeout_s: float = MONITOR_TIMEOUT_S,
     ) -> None:
         self._emit = emit
-        session = Session(login, hosts=hosts, retrier=retrier, emit=emit)
+        session = Session(login, hosts=hosts, retrier=retrier, emit=emit, timeout=timeout)
         self._client = NixplayClient(
-            session, hosts=hosts, retrier=retrier, monitor_timeout_s=monitor_timeout_s
+            session, hosts=hosts, retrier=retrier, timeout=timeout, monitor_timeout_s=monitor_timeout_s
         )
         self._uploader = Uploader(self._client)
         self._creating = asyncio.Lock()
@@ -174,7 +177,9 @@ class NixplayFrame:
         listed = [record for record in await self._client.web_albums() if record.id == created.id]
         made = listed[0] if listed else created
         if made.title != name:
-            await _unless_gone(self._client.delete_album(made.id))
+            # An album with photos in it is not the new one, whatever id the answer named.
+            if listed and made.photo_count == 0:
+                await _unless_gone(self._client.delete_album(made.id))
             raise _renamed("album", name, made.title)
         return made
 
@@ -200,7 +205,8 @@ class NixplayFrame:
         listed = [record for record in await self._client.playlists() if record.id == playlist_id]
         made = listed[0] if listed else wire.PlaylistRecord(id=playlist_id, name=name)
         if made.name != name:
-            await _unless_gone(self._client.delete_playlist(playlist_id))
+            if listed and made.picture_count == 0:
+                await _unless_gone(self._client.delete_playlist(playlist_id))
             raise _renamed("playlist", name, made.name)
         return made
 
@@ -209,6 +215,14 @@ class NixplayFrame:
             lambda page: self._client.slides(record.id, page.offset, page.size),
             announced=record.picture_count,
         )
+        if len(slides) < (record.picture_count or 0):
+            # What is only not listed must not be added again; the count may have changed meanwhile.
+            latest = [each for each in await self._client.playlists() if each.id == record.id]
+            count = latest[0].picture_count if latest else None
+            if len(slides) < (count or 0):
+                raise ProtocolError(
+                    f"Nixplay says the playlist {record.name!r} holds {count} items but lists {len(slides)}."
+                )
         items = tuple(PlaylistItem(slide.id, slide.photo_id or "") for slide in slides)
         return Playlist(record.id, record.name, items, record.assigned)
 

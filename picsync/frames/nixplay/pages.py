@@ -11,10 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from picsync.errors import RefusedError
+from picsync.errors import ProtocolError, RefusedError
 
 SIZES = (500, 100)
 """What the web app asks for (observed), and what other clients do."""
+
+MAX_PAGES = 1_000
+"""Far more than an account has room for: a listing with news on so many pages has no end."""
 
 
 class Entry(Protocol):
@@ -77,7 +80,7 @@ async def _collect(
 ) -> list[E]:
     found: dict[str, E] = {}
     page = Page(1, 0, size)
-    while True:
+    while page.number <= MAX_PAGES:
         entries = await fetch(page)
         before = len(found)
         for entry in entries:
@@ -87,3 +90,4 @@ async def _collect(
         if len(found) == before or (len(found) == announced and len(entries) < size):
             return list(found.values())
         page = Page(page.number + 1, page.offset + len(entries), size)
+    raise ProtocolError("The pages of a listing of Nixplay's do not end.")

@@ -49,11 +49,13 @@ class _SessionEnded(Exception):  # noqa: N818 - a signal between two methods
 class Session:
     """Sends requests to the API with the cookies and headers that it wants; safe for concurrent use."""
 
-    def __init__(self, login: NixplayLogin, *, hosts: Hosts, retrier: Retrier, emit: Emit) -> None:
+    def __init__(
+        self, login: NixplayLogin, *, hosts: Hosts, retrier: Retrier, emit: Emit, timeout: httpx.Timeout
+    ) -> None:
         self._login = login
         self._base = hosts.url(API)
         self._emit = emit
-        self._http = HttpClient(retrier, headers={"Origin": APP, "Referer": f"{APP}/"})
+        self._http = HttpClient(retrier, headers={"Origin": APP, "Referer": f"{APP}/"}, timeout=timeout)
         self._lock = asyncio.Lock()
         self._generation = 0
         """Number of logins; a request that failed under an older one just needs repeating."""
@@ -78,10 +80,13 @@ class Session:
         except RefusedError as error:
             if not _is_end(error):
                 raise
+            doubtful = error.status not in (401, 403)
         except _SessionEnded:
-            # A page with status 200 may also be the garbled answer to a write that was done.
-            if not operation.repeatable and generation == self._generation and await self._is_alive():
-                raise ProtocolError(f"{operation}: JSON was due, but a page of HTML came.") from None
+            doubtful = True
+        # A page and a redirect, unlike a refusal, may also be the garbled answer to a write that was done.
+        doubtful &= not operation.repeatable and generation == self._generation
+        if doubtful and await self._is_alive():
+            raise ProtocolError(f"{operation}: JSON was due, but a page of HTML or a redirect came.")
         await self._logged_in(after=generation)
         try:
             return await self._send(operation, method, path, _no_html(operation, read), options)
@@ -108,9 +113,9 @@ class Session:
         options: dict[str, Any],
     ) -> T:
         token = next(
-            (cookie.value for cookie in self._http.cookies.jar if cookie.name == "prod.csrftoken"), ""
+            (cookie.value for cookie in self._http.cookies.jar if cookie.name == "prod.csrftoken"), None
         )
-        headers = {**options.get("headers", {}), "X-CSRFToken": token}
+        headers = {**options.get("headers", {}), "X-CSRFToken": token or ""}
         return await self._http.request(
             operation, method, self._base + path, read, **{**options, "headers": headers}
         )
@@ -118,7 +123,9 @@ class Session:
     async def _is_alive(self) -> bool:
         try:
             await self._send(PROBE, "GET", "/user/profile/edit/", _unless_html(bool), {})
-        except (RefusedError, _SessionEnded):
+        except RefusedError as error:
+            return not _is_end(error)
+        except _SessionEnded:
             return False
         return True
 

@@ -4,7 +4,8 @@ A duplicate is recognised by the monitor's 400 whose text begins with `Error: im
 is answered when the storage is full is not known: status 402 or 507, or a refusal that speaks of quota,
 storage or space, is taken for that. Other refusals concern this file alone. It counts as unusable, not
 worth another try soon, only where the service says that the bytes or their type are at fault: a 400 for
-the type (observed), another 400 of the monitor, or S3's EntityTooLarge.
+the type (observed), a 400 of the monitor that names the image, or S3's EntityTooLarge. A page of HTML
+comes from something on the way and says nothing of the file.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ TYPES = frozenset({"image/jpeg", "image/png", "image/tiff", "image/heic", "video
 
 _EXISTS = "Error: image-exists"
 _FULL_STATUSES = (402, 507)
+_FILE = re.compile(r"image|photo|picture|video|file|type|format", re.IGNORECASE)
 _TYPE = re.compile(r"type", re.IGNORECASE)
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\\\]")
@@ -82,7 +84,9 @@ class Uploader:
                 raise
             if error.status == 400 and error.excerpt.startswith(_EXISTS):
                 return AlreadyThere()
-            raise _item_error(error, rendition, unusable=error.status == 400) from error
+            blames_file = not wire.is_page(error.excerpt) and bool(_FILE.search(error.excerpt))
+            about_file = error.status == 400 and blames_file
+            raise _item_error(error, rendition, unusable=about_file) from error
         return Uploaded()
 
     async def _permission(self, album: FrameAlbum, rendition: Rendition, name: str) -> wire.Ticket:
@@ -112,7 +116,8 @@ class Uploader:
             _raise_if_full(error)
             if not isinstance(error, RefusedError):
                 raise
-            about_type = error.status == 400 and (kind not in TYPES or bool(_TYPE.search(error.excerpt)))
+            blames_type = not wire.is_page(error.excerpt) and bool(_TYPE.search(error.excerpt))
+            about_type = error.status == 400 and (kind not in TYPES or blames_type)
             raise _item_error(error, rendition, unusable=about_type) from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 import httpx
@@ -23,14 +24,24 @@ T = TypeVar("T")
 WORDS_CHARACTERS = 200
 """Most of the service's own words that a message repeats."""
 
+_WORDS_READ = 4000
+"""Characters of a text that are looked at for its words."""
+
 _FULL = re.compile(r"\b(quota|storage|disk|(no|not enough|out of|insufficient) space)\b", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*(>|$)")
+"""Its attributes, such as addresses, are no words; the last one may be cut off."""
+_NO_WORD = re.compile(r"\S{20,}")
+"""Tokens, signatures, policies and URLs are longer than what people write between spaces."""
 
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
 
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=10_000)]
+"""The limits also refuse what is no valid Unicode and could not be sent back."""
+Number = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+"""An id that becomes part of a path, where anything else could make the request one about other things."""
 
 
 class LoginAnswer(_Wire):
@@ -44,15 +55,17 @@ class LoginAnswer(_Wire):
 class AlbumRecord(_Wire):
     """An album of a listing."""
 
-    id: Text
+    id: Number
     title: str
     photo_count: int | None = None
+    album_type: str | None = None
+    """`Web` or `Email`."""
 
 
 class PhotoRecord(_Wire):
     """A photo of an album's listing."""
 
-    id: Text
+    id: Number
     md5: str | None = None
     """Of the bytes as they were uploaded."""
     filename: str | None = None
@@ -73,14 +86,14 @@ class Receiver(_Wire):
 class Ticket(_Wire):
     """Where and how the bytes of one file go to S3."""
 
-    key: str
-    acl: str
-    file_type: str = Field(alias="fileType")
-    batch_upload_id: str = Field(alias="batchUploadId")
+    key: Text
+    acl: Text
+    file_type: Text = Field(alias="fileType")
+    batch_upload_id: Text = Field(alias="batchUploadId")
     user_upload_ids: list[Text] = Field(alias="userUploadIds", min_length=1)
-    access_key_id: str = Field(alias="AWSAccessKeyId", repr=False)
-    policy: str = Field(alias="Policy", repr=False)
-    signature: str = Field(alias="Signature", repr=False)
+    access_key_id: Text = Field(alias="AWSAccessKeyId", repr=False)
+    policy: Text = Field(alias="Policy", repr=False)
+    signature: Text = Field(alias="Signature", repr=False)
     url: Text = Field(alias="s3UploadUrl", repr=False)
 
     def form(self) -> dict[str, str]:
@@ -106,7 +119,7 @@ class Permission(_Wire):
 class PlaylistRecord(_Wire):
     """A playlist of the listing."""
 
-    id: Text
+    id: Number
     name: str
     picture_count: int | None = None
     on_frames: list[Any] | None = None
@@ -123,13 +136,13 @@ class PlaylistRecord(_Wire):
 class PlaylistCreated(_Wire):
     """`POST /v3/playlists`."""
 
-    playlist_id: Text = Field(alias="playlistId")
+    playlist_id: Number = Field(alias="playlistId")
 
 
 class Slide(_Wire):
     """An entry of a playlist."""
 
-    id: Text = Field(alias="playlistItemId")
+    id: Annotated[str, Field(pattern=r"^\S{1,200}$")] = Field(alias="playlistItemId")
     photo_id: str | None = Field(default=None, alias="dbId")
     """None for pictures that are linked from elsewhere."""
 
@@ -158,7 +171,12 @@ def parse(operation: Operation, response: httpx.Response, shape: type[T] | TypeA
 
 def is_html(response: httpx.Response) -> bool:
     """Return whether a page for people came; the content type says nothing on the old backend."""
-    return response.content[:100].lstrip().startswith(b"<")
+    return is_page(response.content[:100].decode(errors="replace"))
+
+
+def is_page(text: str) -> bool:
+    """Return whether a text is the beginning of a page for people."""
+    return text.lstrip().startswith("<")
 
 
 def is_full(text: str) -> bool:
@@ -166,26 +184,33 @@ def is_full(text: str) -> bool:
 
     Its real wording is not known, so this looks for the words that such a message can hardly avoid.
     """
-    return _FULL.search(text) is not None
+    return _FULL.search(_TAG.sub(" ", text)) is not None
 
 
 def words(value: object) -> str:
-    """Return the text that an error answer holds, whatever its shape, on one line."""
+    """Return the text that an error answer holds, whatever its shape, on one line and without its secrets.
+
+    S3 says of a wrong signature what was signed, and by whom.
+    """
     if isinstance(value, str):
+        value = value[:_WORDS_READ]
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = re.split(r"<[^>]*>", str(value))
-    joined = " ".join(dict.fromkeys(" ".join(text.split()) for text in _texts(value)))
-    return joined[:WORDS_CHARACTERS].strip().rstrip(".")
+    texts = (" ".join(text[:_WORDS_READ].split()) for text in islice(_texts(value), WORDS_CHARACTERS))
+    joined = " ".join(dict.fromkeys(texts))
+    return _NO_WORD.sub("...", joined)[:WORDS_CHARACTERS].strip().rstrip(".")
 
 
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
+    # Not by recursion: an answer may be nested more deeply than Python's stack is.
+    rest = [value]
+    while rest:
+        match rest.pop():
+            case str(text):
+                yield text
+            case dict(members):
+                rest.extend(reversed(members.values()))
+            case list(elements):
+                rest.extend(reversed(elements))

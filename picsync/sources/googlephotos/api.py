@@ -24,6 +24,7 @@ from picsync.http.retry import (
     Retrier,
     parse_retry_after,
 )
+from picsync.sources.googlephotos.allowances import Allowance
 from picsync.sources.googlephotos.refusals import api_refusal, unauthenticated
 from picsync.sources.googlephotos.threads import HttpThreads
 from picsync.sources.googlephotos.tokens import Tokens
@@ -60,13 +61,19 @@ Build = Callable[[Any], Any]
 
 
 class LibraryApi:
-    """The calls; each raises LoginNeeded, TransientError, RefusedError, NotFoundError or ProtocolError."""
+    """The calls.
 
-    def __init__(self, *, hosts: Hosts, threads: HttpThreads, tokens: Tokens, retrier: Retrier) -> None:
+    Each raises LoginNeeded, LimitError, TransientError, RefusedError, NotFoundError or ProtocolError.
+    """
+
+    def __init__(
+        self, *, hosts: Hosts, threads: HttpThreads, tokens: Tokens, retrier: Retrier, allowance: Allowance
+    ) -> None:
         self._root_url = f"{hosts.url(API_HOST)}/"
         self._threads = threads
         self._tokens = tokens
         self._retrier = retrier
+        self._allowance = allowance
         self._service: Any = None
 
     async def album(self, album_id: str) -> Album:
@@ -132,10 +139,12 @@ class LibraryApi:
             raise
 
     async def _send(self, operation: Operation, model: type[M], build: Build, token: str) -> M:
-        return await self._retrier.run(
-            operation,
-            lambda: self._threads.run(lambda client: self._execute(operation, model, build, client, token)),
-        )
+        async def attempt() -> M:
+            return await self._threads.run(
+                lambda client: self._execute(operation, model, build, client, token)
+            )
+
+        return await self._allowance.spend(lambda: self._retrier.run(operation, attempt))
 
     def _execute(
         self, operation: Operation, model: type[M], build: Build, client: httplib2.Http, token: str
@@ -153,7 +162,7 @@ class LibraryApi:
             raise api_refusal(
                 operation, Answer(error.resp.status, after_s, excerpt), error.content
             ) from error
-        except (UnicodeDecodeError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
             # Looking for a refusal's reason, the library stumbles over JSON of a shape that is new to it.
             raise ProtocolError(f"{operation}: JSON was due, but something else came.") from error
         return parse(operation, model, body)

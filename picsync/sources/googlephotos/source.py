@@ -20,6 +20,7 @@ from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
 from picsync.model import Listing, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
+from picsync.sources.googlephotos.allowances import DOWNLOADS, REQUESTS, Allowance
 from picsync.sources.googlephotos.api import (
     IDS_PER_BATCH,
     LIST_ALBUMS,
@@ -93,7 +94,14 @@ class GooglePhotosSource:
         self._clock = clock
         self._threads = HttpThreads(timeout_s)
         self._tokens = Tokens(login, hosts=hosts, threads=self._threads, retrier=retrier)
-        self._api = LibraryApi(hosts=hosts, threads=self._threads, tokens=self._tokens, retrier=retrier)
+        self._api = LibraryApi(
+            hosts=hosts,
+            threads=self._threads,
+            tokens=self._tokens,
+            retrier=retrier,
+            allowance=Allowance(REQUESTS, clock),
+        )
+        self._downloads = Allowance(DOWNLOADS, clock)
         self._links = Links(self._fresh_links, batch_size=IDS_PER_BATCH, clock=clock)
         self._http = HttpClient(
             retrier,
@@ -173,7 +181,8 @@ class GooglePhotosSource:
     async def _receive(self, link: Link, item: MediaItem, sink: Sink) -> None:
         if link.problem:
             raise ItemError(link.problem)
-        await self._http.download(DOWNLOAD, link.url + _SUFFIX[item.kind], partial(_consume, sink))
+        url, consume = link.url + _SUFFIX[item.kind], partial(_consume, sink)
+        await self._downloads.spend(lambda: self._http.download(DOWNLOAD, url, consume))
 
     async def _fresh_links(self, item_ids: Sequence[str]) -> Mapping[str, Link]:
         since = self._clock()

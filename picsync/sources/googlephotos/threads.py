@@ -46,7 +46,7 @@ class HttpThreads:
         client = self._client()
         try:
             return send(client)
-        except (OSError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
+        except (OSError, EOFError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
             # What is left of the connection may hold the rest of the old answer.
             client.close()
             raise WireError(no_answer(error)) from error

@@ -111,8 +111,9 @@ class _CheckedRequest(google.auth.transport.Request):
             after_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
             raise WireError(Answer(status, after_s))
         try:
-            answer = json.loads(response.data)
-        except ValueError:
+            # As google-auth decodes it: what only one of the two can read must not pass.
+            answer = json.loads(response.data.decode("utf-8"))
+        except (ValueError, RecursionError):
             raise ProtocolError(
                 f"{REFRESH_TOKEN}: JSON was due, but something else came ({status})."
             ) from None

@@ -7,7 +7,7 @@ fields are ignored; anything of another shape than here makes the whole answer a
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -17,6 +17,9 @@ from picsync.http.retry import Operation
 from picsync.model import MediaItem, MediaKind
 
 M = TypeVar("M", bound=BaseModel)
+
+Sendable = Annotated[str, Field(max_length=10_000)]
+"""Text that goes back to Google; the limit also refuses what is no valid Unicode."""
 
 MEDIA_ITEM_FIELDS = "id,baseUrl,mimeType,filename,mediaMetadata(creationTime,video(status))"
 """The partial response that `MediaItemWire` needs; half of the bytes of the whole."""
@@ -38,14 +41,14 @@ class AlbumPage(_Wire):
     """A page of `albums.list`."""
 
     albums: list[Album] = []
-    next_page_token: str = ""
+    next_page_token: Sendable = ""
 
 
 class SharedAlbumPage(_Wire):
     """A page of `sharedAlbums.list`."""
 
     albums: list[Album] = Field(default=[], alias="sharedAlbums")
-    next_page_token: str = ""
+    next_page_token: Sendable = ""
 
 
 class Video(_Wire):
@@ -65,7 +68,7 @@ class MediaItemWire(_Wire):
     """A media item."""
 
     id: str = Field(min_length=1)
-    base_url: str = ""
+    base_url: Sendable = ""
     mime_type: str = ""
     filename: str = ""
     media_metadata: MediaMetadata = MediaMetadata()
@@ -89,7 +92,7 @@ class MediaItemPage(_Wire):
     """A page of `mediaItems:search`."""
 
     media_items: list[MediaItemWire] = []
-    next_page_token: str = ""
+    next_page_token: Sendable = ""
 
 
 class Status(_Wire):
@@ -138,8 +141,10 @@ class ErrorAnswer(_Wire):
 class TokenAnswer(BaseModel):
     """What a granted token request answers, as far as it is checked before it is used."""
 
-    access_token: str = Field(min_length=1)
-    expires_in: int | None = None
+    # Printable ASCII (RFC 6750), since it becomes part of a header.
+    access_token: str = Field(pattern=r"^[!-~]+$")
+    refresh_token: str = Field(default="unchanged", min_length=1)
+    expires_in: int | None = Field(default=None, ge=0, le=10**9)
 
 
 def parse(operation: Operation, model: type[M], body: object) -> M:
