@@ -127,6 +127,11 @@ class _Cycle:
         self.candidates = await self._resolve(seen.photos)
         await self._transfer(seen)
         self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
+        if self.plan.deletes and not await self._listed_alike():
+            changed = "A source album changed while it was listed; the next cycle looks at what has left it."
+            self.notices.append(changed)
+            situation = replace(self._situation(seen), listing_problems=[changed])
+            self.plan = plan_changes(self.album_rule.rule, situation)
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
         if await self._publish(seen):
             await self._delete(seen)
@@ -158,6 +163,22 @@ class _Cycle:
             await together(*(one(kind, album_id, place) for place, (kind, album_id) in enumerate(albums)))
         finally:
             self.listings = listings
+
+    async def _listed_alike(self) -> bool:
+        """Whether the sources list the same once more.
+
+        Pages are no snapshot: an item added while they are read moves another from one page to the one that
+        was read already, and with one removed besides even the number of items fits. What is about to be
+        deleted for not being listed is worth a second look.
+        """
+        alike: list[bool] = []
+
+        async def look(seen: Listing) -> None:
+            now = await self.tools.sources[seen.source].list(seen.album_id)
+            alike.append(now.complete and set(now.items) == set(seen.items))
+
+        await together(*(look(listing) for listing in self.listings))
+        return all(alike)
 
     async def _observe(self) -> _Seen:
         name = self.album_rule.name

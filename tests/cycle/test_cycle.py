@@ -9,7 +9,7 @@ import pytest
 from picsync.cycle import AlbumRule
 from picsync.errors import ItemError, LoginNeeded, ProtocolError, QuotaError, RefusedError, TransientError
 from picsync.events import CycleOutcome, PlaylistCreated
-from picsync.model import MediaKind, PlaylistItem
+from picsync.model import Listing, MediaKind, PlaylistItem
 from picsync.plan import DeleteLimit, HoldReason, Skip
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest, jpeg
 
@@ -84,6 +84,31 @@ async def test_an_incomplete_listing_never_deletes_but_adds(stage: Stage, seen: 
     assert report.hold.reason is HoldReason.LISTING
     assert "Page 2 never came." in str(report.failures[0].error)
     assert {digest(jpeg(name)) for name in ("one", "two", "three", "new")} <= stage.frame.digests(ALBUM)
+
+
+async def test_a_listing_that_shifted_while_it_was_read_deletes_nothing(stage: Stage) -> None:
+    stage.put(*MANY)
+    await stage.cycle()
+    missed = stage.source.content["a"].items.pop("p05")
+    listed = stage.source.list
+    times = 0
+
+    async def shifting(album_id: str) -> Listing:
+        nonlocal times
+        times += 1
+        found = await listed(album_id)
+        if times == 1:
+            stage.source.content["a"].items["p05"] = missed
+        return found
+
+    stage.source.list = shifting  # type: ignore[method-assign]  # the source's own pages, in a bad moment
+    report = await stage.cycle()
+    assert report.deleted == 0
+    assert report.hold is not None
+    assert report.hold.reason is HoldReason.LISTING
+    assert "changed while it was listed" in " ".join(report.notices)
+    stage.assert_synced(*MANY)
+    await stage.assert_idle()
 
 
 async def test_emptying_an_album_is_held_until_allowed(stage: Stage) -> None:

@@ -151,7 +151,7 @@ async def test_a_wrong_password_is_said_in_the_services_words(account: NixplayAc
         assert isinstance(error, LoginNeeded)
         assert str(error) == (
             "Nixplay refused the password for anna: Please check your username and password. "
-            "Check `nixplay:` in .picsync-credentials.yaml, then restart."
+            "Check `nixplay:` in .picsync-credentials.yaml."
         )
     with pytest.raises(LoginNeeded):
         await frame.albums()

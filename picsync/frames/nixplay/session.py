@@ -30,7 +30,7 @@ SERVICE = "Nixplay"
 LOGIN = Operation(SERVICE, "login")
 PROBE = Operation(SERVICE, "check_session")
 
-_HINT = "Check `nixplay:` in .picsync-credentials.yaml, then restart."
+_HINT = "Check `nixplay:` in .picsync-credentials.yaml."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""Kills a real `picsync sync --once` again and again, at random requests and moments.
+
+    python -m tests.crash.random_kills --count 300 --seed 7
+
+After each kill nothing wanted is gone and nothing was sent that was not recorded before; after one to four of
+them a sync that is left alone ends where an undisturbed one would have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from picsync.emulators.faults import Fault, FaultKind
+from tests.crash.process import Nursery, Sync, running
+from tests.crash.steps import UPLOAD_PERMISSION, Start, prepare, recorded, reference
+from tests.road.road import Road, open_road
+
+LONGEST_LIFE_S = 0.5
+MOST_KILLS_IN_A_ROW = 4
+KILLED = -9
+
+
+@dataclass
+class Tally:
+    """What has been done so far."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    scenes: int = 0
+    survived: int = 0
+    """Syncs that were done before their time had come."""
+
+
+@dataclass
+class Trial:
+    """One scene, killed a few times and then left alone."""
+
+    road: Road
+    nursery: Nursery
+    start: Start
+    rng: random.Random
+    tally: Tally
+
+    async def run(self, kills: int) -> None:
+        """Set the scene, kill, and see that a last sync mends it."""
+        road = self.road
+        scene = await prepare(road, self.start)
+        known, new = scene.known, scene.new
+        for _ in range(kills):
+            # What is there and wanted must never go, whatever the source album did since.
+            kept = road.on_frame() & road.wanted() if known else set()
+            sent = road.nixplay.counters["add_photo"]
+            await self._kill_one()
+            await road.server.log.wait_for(lambda log: all(record.done for record in log.records))
+            assert not known or kept <= road.on_frame(), "a wanted photo was deleted"
+            assert road.violations == [], road.violations
+            assert road.nixplay.counters["add_photo"] - sent <= new
+            assert "Traceback" not in (road.folder / "output.txt").read_text("utf-8")
+            permitted = road.server.log.count(path=UPLOAD_PERMISSION)
+            road.server.log.clear()
+            learnt = await recorded(road)
+            assert permitted <= learnt - known, "a photo was sent before its digest was recorded"
+            if self.rng.random() < 0.3:
+                new += len(road.add(self.rng.randint(1, 3)))
+        await self._mend(new)
+
+    async def _kill_one(self) -> None:
+        road, rng = self.road, self.rng
+        by_request = rng.random() < 0.5
+        passing = rng.randrange(reference(self.start).requests.total())
+        if by_request:
+            road.server.faults.add(Fault(kind=FaultKind.HANG, skip=passing, count=None))
+        try:
+            async with running(self.nursery, road) as sync:
+                if by_request:
+                    await self._until_request(sync, passing)
+                else:
+                    await asyncio.sleep(rng.uniform(0, LONGEST_LIFE_S))
+                sync.kill()
+                code = await sync.ended()
+        finally:
+            road.server.faults.clear()
+        if code == KILLED:
+            self.tally.kills["at a request" if by_request else "at a moment"] += 1
+        else:
+            assert code == 0, sync.output()
+            self.tally.survived += 1
+
+    async def _until_request(self, sync: Sync, passing: int) -> None:
+        """Return once the request that is not answered has been made, or there are not that many."""
+        asking = asyncio.create_task(self.road.server.log.wait_for(lambda log: len(log.records) > passing))
+        ending = asyncio.create_task(sync.ended())
+        await asyncio.wait([asking, ending], return_when=asyncio.FIRST_COMPLETED)
+        asking.cancel()
+        ending.cancel()
+
+    async def _mend(self, new: int) -> None:
+        road = self.road
+        async with running(self.nursery, road) as sync:
+            assert await sync.ended() == 0, sync.output()
+        road.assert_synced()
+        assert road.nixplay.counters["add_photo"] == new, "a photo was uploaded twice"
+        await road.assert_idle()
+
+
+async def torture(count: int, seed: int) -> Tally:
+    """Kill `count` syncs and more, until a scene ends; raises AssertionError with the scene's number."""
+    tally = Tally()
+    with Nursery() as nursery:
+        while tally.kills.total() < count:
+            rng = random.Random(f"{seed} {tally.scenes}")
+            start = rng.choice(list(Start))
+            with tempfile.TemporaryDirectory() as folder:
+                async with open_road(Path(folder)) as road:
+                    trial = Trial(road, nursery, start, rng, tally)
+                    try:
+                        await trial.run(rng.randint(1, MOST_KILLS_IN_A_ROW))
+                    except AssertionError as error:
+                        error.add_note(f"seed {seed}, scene {tally.scenes}, {start}")
+                        raise
+            tally.scenes += 1
+    return tally
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=300, help="least number of kills")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same kills at requests, roughly the same others"
+    )
+    arguments = parser.parse_args()
+    for start in Start:
+        reference(start)
+    began = time.monotonic()
+    tally = asyncio.run(torture(arguments.count, arguments.seed))
+    kills = ", ".join(f"{number} {how}" for how, number in sorted(tally.kills.items()))
+    print(
+        f"{tally.kills.total()} kills ({kills}) in {tally.scenes} scenes; {tally.survived} were done before."
+    )
+    print(f"All recovered. {time.monotonic() - began:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()
