@@ -256,6 +256,10 @@ class PhotoDeleted(Event):
     filename: str
 
 
+Written: TypeAlias = ItemUploaded | PlaylistCreated | Published | PhotoDeleted
+"""Events that say something was written to the frame; in a dry run it was only predicted."""
+
+
 class CycleOutcome(StrEnum):
     """How a cycle ended; the worst that applies."""
 

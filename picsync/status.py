@@ -27,11 +27,10 @@ from picsync.events import (
     LoggedIn,
     LoginRefused,
     PhotoDeleted,
-    PlaylistCreated,
-    Published,
     RetryScheduled,
     Stopping,
     TransfersPlanned,
+    Written,
 )
 
 EVENTS_KEPT = 50
@@ -40,8 +39,6 @@ _PASSING = CycleStarted | Listed | ItemDownloaded
 """What the counters show better than a line among the last events."""
 _ALIKE = ItemUploaded | ItemFailed | PhotoDeleted | RetryScheduled
 """Of these one following another is one entry, so that many photos do not push out all else."""
-_PREDICTED = ItemUploaded | PlaylistCreated | Published | PhotoDeleted
-"""What in a dry run did not happen."""
 
 
 class Phase(StrEnum):
@@ -166,7 +163,7 @@ class StatusBoard:
         self._keep(event, dry_run=rule is not None and rule.dry_run)
 
     def _keep(self, event: Event, *, dry_run: bool) -> None:
-        if isinstance(event, _PASSING) or (dry_run and isinstance(event, _PREDICTED)):
+        if isinstance(event, _PASSING) or (dry_run and isinstance(event, Written)):
             return
         message = self._describe(event)
         if message is None:

@@ -25,11 +25,10 @@ from picsync.events import (
     LoggedIn,
     LoginRefused,
     PhotoDeleted,
-    PlaylistCreated,
-    Published,
     RequestFinished,
     RequestOutcome,
     RetryScheduled,
+    Written,
 )
 from picsync.words import event_sentence, report_remarks, report_sentence
 
@@ -43,8 +42,6 @@ log = logging.getLogger("picsync")
 _DETAILS = CycleStarted | Listed | ItemDownloaded | ItemFailed | LoggedIn | LoginRefused | CacheMeasured
 """Said only when asked to say more; failures are told again at the end of their cycle."""
 _WARNINGS = RetryScheduled | ConfigRefused
-_PREDICTED = ItemUploaded | PlaylistCreated | Published | PhotoDeleted
-"""What in a dry run did not happen; its plan says so instead."""
 
 
 def log_options(command: T) -> T:
@@ -144,8 +141,8 @@ class LogView:
             ):
                 self._in_trouble.discard(service)
                 _write(logging.INFO, event, f"{service} answers again.")
-        if isinstance(event, _PREDICTED) and event.rule in self._dry:
-            return
+        if isinstance(event, Written) and event.rule in self._dry:
+            return  # Its plan says so instead.
         message = event_sentence(event)
         if message is not None:
             _write(self._level(event), event, message, getattr(event, "rule", None))
