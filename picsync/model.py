@@ -7,6 +7,7 @@ The two sides meet in the *digest*: the content hash that the frame reports for 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -80,6 +81,22 @@ class SourceAlbum:
     """As the source claims; may lag behind its listing. None if it does not say."""
 
 
+class Certainty(StrEnum):
+    """How far a listing can be trusted to show everything that a source album holds."""
+
+    COMPLETE = "complete"
+    """Every item came, and nothing contradicts that. Only then is an item that is not listed gone."""
+    SAMPLE = "sample"
+    """The source shows only some of its items, by its nature."""
+    PARTIAL = "partial"
+    """Something went wrong on the way."""
+
+    @classmethod
+    def least(cls, certainties: Iterable[Certainty]) -> Certainty:
+        """Return the least certain one; COMPLETE of none."""
+        return max(certainties, key=list(cls).index, default=cls.COMPLETE)
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What one source album was seen to hold, with how far that can be trusted."""
@@ -89,12 +106,21 @@ class Listing:
     items: tuple[MediaItem, ...] = ()
     """In the source's order, each item once."""
     problem: str | None = None
-    """Why the listing is incomplete, in words for a person; None if it is complete."""
+    """What went wrong, in words for a person; None if nothing did."""
+    sample: bool = False
+    """Whether the source shows only some of the album's items by its nature."""
+
+    @property
+    def certainty(self) -> Certainty:
+        """How far it can be trusted to show everything."""
+        if self.problem is not None:
+            return Certainty.PARTIAL
+        return Certainty.SAMPLE if self.sample else Certainty.COMPLETE
 
     @property
     def complete(self) -> bool:
         """True only if every page came and nothing contradicts them. Only then may anything be deleted."""
-        return self.problem is None
+        return self.certainty is Certainty.COMPLETE
 
 
 @dataclass(frozen=True, slots=True)

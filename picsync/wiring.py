@@ -1,14 +1,14 @@
-"""The one place that knows concrete names: what the configuration says becomes sources, frame and tools."""
+"""What the configuration says becomes sources, frame and tools; `kinds` has the table of sources."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -29,19 +29,15 @@ from picsync.errors import ConfigError, Problem
 from picsync.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
+from picsync.kinds import ENTRIES, SOURCES, Opening, Sleep
 from picsync.plan import DeleteLimit, Overflow, Rule
+from picsync.sources.base import Source
 from picsync.spool import Spool
 
 if TYPE_CHECKING:
     from picsync.cache.status import CacheStatus
     from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.model import MediaItem
-    from picsync.sources.googlephotos.source import GooglePhotosSource
-
-Sleep: TypeAlias = Callable[[float], Awaitable[None]]
-
-SOURCE_KINDS = {"googlephotos": list[str]}
-"""Kinds that may stand under `sources:` in picsync.yaml, with the type of their albums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +64,9 @@ class SettingsFiles:
 
     def load(self) -> Settings:
         """Read and check everything; raises ConfigError with every problem of the first file that has any."""
-        config = load_config(self.config, environ=self.environ, source_kinds=SOURCE_KINDS)
+        config = load_config(self.config, environ=self.environ, source_kinds=ENTRIES)
         credentials = load_credentials(self.credentials, self.environ)
-        _require(credentials, _kinds(config))
+        _require(config, credentials)
         settings = Settings(config, credentials)
         without = [album.name for album in config.albums if album.name not in settings.intervals]
         if settings.intervals and without:
@@ -110,7 +106,9 @@ def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = 
                 allow_deletes=allow_deletes,
                 overflow=Overflow(album.overflow),
             ),
-            sources=album.sources,
+            sources={
+                kind: tuple(dict.fromkeys(map(str, entries))) for kind, entries in album.sources.items()
+            },
             dry_run=dry_run or album.dry_run,
         )
         for album in config.albums
@@ -121,29 +119,6 @@ def _delete_limit(allowed: MaxDelete | None) -> DeleteLimit | None:
     if allowed is None:
         return None
     return DeleteLimit(allowed.count, None if allowed.percent is None else allowed.percent / 100)
-
-
-def open_googlephotos(
-    credentials: Credentials, hosts: Hosts, emit: Emit, *, sleep: Sleep = asyncio.sleep
-) -> GooglePhotosSource:
-    """Return the Google Photos source; raises ConfigError if the credentials lack something."""
-    from picsync.sources.googlephotos.source import GooglePhotosSource
-    from picsync.sources.googlephotos.tokens import GoogleLogin
-
-    found = credentials.require_googlephotos()
-    login = GoogleLogin(
-        client_id=found.api.key,
-        client_secret=found.api.secret.get_secret_value(),
-        refresh_token=found.access.refresh_token.get_secret_value(),
-        access_token=found.access.access_token.get_secret_value(),
-        expiry=found.access.expiry,
-    )
-    return GooglePhotosSource(
-        login,
-        hosts=hosts,
-        retrier_for=lambda policy: Retrier(policy, emit=emit, sleep=sleep),
-        emit=emit,
-    )
 
 
 def log_in_to_googlephotos(
@@ -212,8 +187,10 @@ async def open_tools(
         frame = open_nixplay(credentials, hosts, emit, sleep=sleep)
         stack.push_async_callback(frame.aclose)
         sources = {}
-        for kind in _kinds(config):
-            source = open_googlephotos(credentials, hosts, emit, sleep=sleep)
+        for kind, entries in _entries(config).items():
+            source = SOURCES[kind].open(
+                Opening(entries, credentials, hosts, emit, sleep=sleep, own_folder=own_folder(cache))
+            )
             stack.push_async_callback(source.aclose)
             sources[kind] = source
         store = await Cache.open(cache, notify=notify)
@@ -221,8 +198,13 @@ async def open_tools(
         yield Tools(sources, frame, store, Spool(), emit, sleep=sleep)
 
 
+def own_folder(cache: str) -> Path:
+    """Return where picsync keeps things of its own: beside the cache, or here if that is on a server."""
+    return Path() if "://" in cache else Path(cache).expanduser().parent
+
+
 async def update_cache(
-    source: GooglePhotosSource, items: Sequence[MediaItem], *, cache: str, notify: Callable[[str], None]
+    source: Source, items: Sequence[MediaItem], *, cache: str, notify: Callable[[str], None]
 ) -> TransferResult:
     """Learn the digests that the cache lacks, by the algorithm of Nixplay."""
     from picsync.cache.store import Cache
@@ -247,19 +229,21 @@ def operations(config: Config) -> list[tuple[str, str]]:
     from picsync.frames.nixplay.client import OPERATIONS
 
     found = list(OPERATIONS)
-    for _ in _kinds(config):
-        from picsync.sources.googlephotos.source import OPERATIONS as FURTHER
-
-        found += FURTHER
+    for kind in _entries(config):
+        found += SOURCES[kind].operations()
     return [(operation.service, operation.name) for operation in found]
 
 
-def _require(credentials: Credentials, kinds: Iterable[str]) -> None:
+def _require(config: Config, credentials: Credentials) -> None:
     """Raise ConfigError with everything that the credentials lack, of all services at once."""
     lacking: list[ConfigError] = []
-    for require in (credentials.require_nixplay, *(credentials.require_googlephotos for _ in kinds)):
+    try:
+        credentials.require_nixplay()
+    except ConfigError as error:
+        lacking.append(error)
+    for kind, entries in _entries(config).items():
         try:
-            require()
+            SOURCES[kind].require(credentials, list(entries.values()))
         except ConfigError as error:
             lacking.append(error)
     if lacking:
@@ -267,5 +251,11 @@ def _require(credentials: Credentials, kinds: Iterable[str]) -> None:
         raise ConfigError(problems, hint="\n".join(error.hint for error in lacking))
 
 
-def _kinds(config: Config) -> Iterable[str]:
-    return dict.fromkeys(kind for album in config.albums for kind, ids in album.sources.items() if ids)
+def _entries(config: Config) -> dict[str, dict[str, Any]]:
+    """Return the entries of all rules: kind -> album id -> entry, of kinds that have any."""
+    found: dict[str, dict[str, Any]] = {}
+    for album in config.albums:
+        for kind, entries in album.sources.items():
+            for entry in entries:
+                found.setdefault(kind, {})[str(entry)] = entry
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from picsync.cli import logs
@@ -51,10 +52,12 @@ def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]]) -> T:
 
 def with_googlephotos(work: Callable[[GooglePhotosSource], Awaitable[T]]) -> T:
     """Open the Google Photos account for one piece of work."""
-    from picsync.wiring import open_googlephotos
+    from picsync.kinds import Opening, open_googlephotos
 
     async def run() -> T:
-        source = open_googlephotos(credentials(), hosts(), logs.LogView())
+        source = open_googlephotos(
+            Opening({}, credentials(), hosts(), logs.LogView(), sleep=asyncio.sleep, own_folder=Path())
+        )
         try:
             return await work(source)
         finally:

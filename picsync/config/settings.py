@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import MappingProxyType
+from types import GenericAlias, MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -31,8 +31,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from picsync.config.durations import parse_duration
 
-SourceKinds: TypeAlias = Mapping[str, TypeAdapter[Any] | type]
-"""For each kind under `sources:` what validates its list of albums."""
+SourceKinds: TypeAlias = Mapping[str, Any]
+"""For each kind under `sources:` the type of one entry of its list."""
 
 _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
@@ -143,14 +143,16 @@ def _sources(value: object, info: ValidationInfo) -> object:
     result: dict[str, object] = {}
     errors: list[InitErrorDetails] = []
     for kind, albums in value.items():
-        adapter = info.context.source_kinds.get(kind)
-        if adapter is None:
+        entry = info.context.source_kinds.get(kind)
+        if entry is None:
             unknown = PydanticCustomError("extra_forbidden", "unknown kind of source")
             errors.append(InitErrorDetails(type=unknown, loc=(kind,), input=albums))
             continue
-        adapter = adapter if isinstance(adapter, TypeAdapter) else TypeAdapter(adapter)
+        entries: Any = GenericAlias(tuple, (entry, ...))
+        grouped = isinstance(entry, type) and issubclass(entry, BaseModel)
+        single = isinstance(albums, str) or (grouped and isinstance(albums, Mapping))
         try:
-            result[kind] = adapter.validate_python([albums] if isinstance(albums, str) else albums)
+            result[kind] = TypeAdapter(entries).validate_python([albums] if single else albums)
         except ValidationError as error:
             for one in error.errors(include_url=False):
                 known = PydanticCustomError(
@@ -160,12 +162,6 @@ def _sources(value: object, info: ValidationInfo) -> object:
     if errors:
         raise ValidationError.from_exception_data("sources", errors)
     return result
-
-
-def _album_id(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must name an album, not be empty")
-    return value
 
 
 def _rules_together(value: tuple[AlbumRule, ...]) -> tuple[AlbumRule, ...]:
@@ -182,14 +178,13 @@ def _rules_together(value: tuple[AlbumRule, ...]) -> tuple[AlbumRule, ...]:
 
 
 Boolean: TypeAlias = Annotated[bool, BeforeValidator(_boolean)]
-AlbumId: TypeAlias = Annotated[str, AfterValidator(_album_id)]
 
 
 Sources: TypeAlias = Annotated[
-    Mapping[str, tuple[AlbumId, ...]],
+    Mapping[str, tuple[Any, ...]],
     BeforeValidator(_sources),
     AfterValidator(MappingProxyType),
-    PlainSerializer(dict, return_type=dict[str, tuple[str, ...]]),
+    PlainSerializer(dict, return_type=dict[str, tuple[Any, ...]]),
 ]
 
 
@@ -216,8 +211,9 @@ class AlbumRule(_Group):
         default_factory=dict,
         validate_default=True,
         description="Where the photos come from: for each kind of source, its albums (a list, or a "
-        "single one). The frame album shows all of them together. A rule without any is refused when its "
-        "turn comes, with nothing changed on the frame, since it would otherwise empty the album.",
+        "single one). The frame album shows all of them together. doc/sources.md has the kinds and their "
+        "options. A rule without any is refused when its turn comes, with nothing changed on the frame, "
+        "since it would otherwise empty the album.",
         examples=["{googlephotos: [<album id>]}"],
     )
     dry_run: Boolean = Field(

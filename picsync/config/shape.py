@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-import types
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Union, get_args, get_origin
+from types import MappingProxyType, NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -51,19 +51,25 @@ class Shape:
             yield from self.items.walk((*path, 0))
 
 
-def shape_of(model: type[BaseModel], source_kinds: Collection[str] = ()) -> Shape:
-    """Return the shape of a model; `source_kinds` are the keys of a setting that maps kinds to lists."""
+def shape_of(model: type[BaseModel], source_kinds: Mapping[str, Any] = MappingProxyType({})) -> Shape:
+    """Return the shape of a model.
+
+    `source_kinds` are the keys of a setting that maps kinds to lists, with the type of the list's entries.
+    """
     return _shape(model, None, source_kinds)
 
 
-def _shape(annotation: Any, info: FieldInfo | None, kinds: Collection[str]) -> Shape:
+def _shape(annotation: Any, info: FieldInfo | None, kinds: Mapping[str, Any]) -> Shape:
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin in {Union, types.UnionType}:
-        return _shape(next(one for one in arguments if one is not types.NoneType), info, kinds)
+    if origin is Annotated:
+        return _shape(arguments[0], info, kinds)
+    if origin in {Union, UnionType}:
+        return _shape(next(one for one in arguments if one is not NoneType), info, kinds)
     if origin is tuple:
         return Shape(items=_shape(arguments[0], None, kinds), info=info)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return Shape(keys={kind: _shape(arguments[1], None, ()) for kind in kinds}, info=info)
+        lists = {kind: Shape(items=_shape(entry, None, kinds)) for kind, entry in kinds.items()}
+        return Shape(keys=lists, info=info)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = annotation.model_fields.items()
         keys = {one.alias or name: _shape(one.annotation, one, kinds) for name, one in fields}

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from picsync.config import Config, Credentials, load_config, load_credentials
 from picsync.errors import ConfigError
+from picsync.kinds import ENTRIES
 
-KINDS: dict[str, type] = {"googlephotos": list[str], "localfolder": list[str]}
+KINDS: dict[str, Any] = {"googlephotos": ENTRIES["googlephotos"], "localfolder": str}
 RULE = "- name: X\n  sources: {googlephotos: [id]}\n"
 
 

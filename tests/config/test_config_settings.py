@@ -2,11 +2,11 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 from annotated_types import MinLen
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from picsync.config import AlbumRule, Config, Listen, Listener, MaxDelete, load_config
 from picsync.errors import ConfigError
@@ -343,29 +343,25 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
         load_config(path, environ={}, source_kinds=KINDS)
 
 
-class Options(BaseModel):
-    depth: int
+class Options(BaseModel, extra="forbid"):
+    depth: int = 1
 
 
 def test_the_models_of_sources_speak_plain_english_too(tmp_path: Path) -> None:
     path = tmp_path / "picsync.yaml"
     path.write_text(
-        "albums:\n- name: X\n  sources:\n    links: []\n    deep:\n    - depth: much\n    few: [a]\n"
+        "albums:\n- name: X\n  sources:\n    links: ['']\n    deep:\n    - depth: much\n    - deepth: 1\n"
     )
-    kinds: dict[str, TypeAdapter[Any]] = {
-        "links": TypeAdapter(Annotated[list[str], MinLen(1)]),
-        "deep": TypeAdapter(list[Options]),
-        "few": TypeAdapter(Annotated[list[str], MinLen(2)]),
-    }
+    kinds = {"links": Annotated[str, MinLen(1)], "deep": Options}
     with pytest.raises(ConfigError) as caught:
         load_config(path, environ={}, source_kinds=kinds)
     assert [(one.line, one.field, one.message) for one in caught.value.problems] == [
-        (4, "albums[0].sources.links", "must not be empty."),
+        (4, "albums[0].sources.links[0]", "is not usable: string should have at least 1 character."),
         (6, "albums[0].sources.deep[0].depth", "must be a whole number, not a single value."),
         (
             7,
-            "albums[0].sources.few",
-            "must have at least 2 elements.",
+            "albums[0].sources.deep[1].deepth",
+            "is not a setting that picsync knows; did you mean `depth`?",
         ),
     ]
 

@@ -16,7 +16,8 @@ from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
 from picsync.events import CycleReport, Event
-from picsync.wiring import SOURCE_KINDS, album_rules, open_tools
+from picsync.kinds import ENTRIES
+from picsync.wiring import album_rules, open_tools
 
 ALBUM = "Family"
 PLAYLIST = "ss_Family"
@@ -100,7 +101,7 @@ class Road:
 
     async def cycle(self, *, dry_run: bool = False, allow_deletes: bool = False) -> CycleReport:
         """Run one cycle as a new process would: with nothing but the files and the services."""
-        config = load_config(self.write_config(), environ={}, source_kinds=SOURCE_KINDS)
+        config = load_config(self.write_config(), environ={}, source_kinds=ENTRIES)
         credentials = load_credentials([self.credentials], {})
         async with open_tools(
             config,

@@ -1,0 +1,108 @@
+"""The kinds of sources: what stands under `sources:` in picsync.yaml, and what it takes to open one.
+
+A new kind is one entry of `SOURCES`. What is heavy to import is imported when a source is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator
+
+from picsync.config import Credentials
+from picsync.events import Emit
+from picsync.http.client import Hosts
+from picsync.http.retry import Operation, Retrier, RetryPolicy
+from picsync.sources.base import Source
+
+if TYPE_CHECKING:
+    from picsync.sources.googlephotos.source import GooglePhotosSource
+
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What sources are made from."""
+
+    entries: Mapping[str, Any]
+    """Album id -> the entry of picsync.yaml that it is the text of, over all rules."""
+    credentials: Credentials
+    hosts: Hosts
+    emit: Emit
+    sleep: Sleep
+    """What all waiting for services is done with."""
+    own_folder: Path
+    """Where a source may keep what must outlive the process."""
+
+    def retrier(self, policy: RetryPolicy) -> Retrier:
+        """Return what repeats requests by `policy`."""
+        return Retrier(policy, emit=self.emit, sleep=self.sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A kind of source."""
+
+    title: str
+    """Its name in messages to people."""
+    summary: str
+    """What it is for, in one sentence."""
+    example: str
+    """What to write under `sources:`, as YAML."""
+    entry: Any
+    """The type of one entry of its list; `str` of an entry is the album's id."""
+    open: Callable[[Opening], Source]
+    """Makes the source; sends nothing. Raises ConfigError if the credentials lack something."""
+    operations: Callable[[], Sequence[Operation]]
+    """Every kind of request that it may send."""
+    require: Callable[[Credentials, Sequence[Any]], object]
+    """Raises ConfigError with everything that the credentials lack for these entries."""
+
+
+def _named(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must name an album, not be empty")
+    return value
+
+
+def open_googlephotos(opening: Opening) -> GooglePhotosSource:
+    """Return Google Photos; raises ConfigError if the credentials lack something."""
+    from picsync.sources.googlephotos.source import GooglePhotosSource
+    from picsync.sources.googlephotos.tokens import GoogleLogin
+
+    found = opening.credentials.require_googlephotos()
+    login = GoogleLogin(
+        client_id=found.api.key,
+        client_secret=found.api.secret.get_secret_value(),
+        refresh_token=found.access.refresh_token.get_secret_value(),
+        access_token=found.access.access_token.get_secret_value(),
+        expiry=found.access.expiry,
+    )
+    return GooglePhotosSource(login, hosts=opening.hosts, retrier_for=opening.retrier, emit=opening.emit)
+
+
+def _googlephotos_operations() -> Sequence[Operation]:
+    from picsync.sources.googlephotos.source import OPERATIONS
+
+    return OPERATIONS
+
+
+SOURCES: Mapping[str, SourceKind] = {
+    "googlephotos": SourceKind(
+        title="Google Photos",
+        summary="Albums that the OAuth client of your own has made, by Google's API.",
+        example="googlephotos:\n- <album id>    # from `picsync googlephotos list`",
+        entry=Annotated[str, AfterValidator(_named)],
+        open=open_googlephotos,
+        operations=_googlephotos_operations,
+        require=lambda credentials, _entries: credentials.require_googlephotos(),
+    ),
+}
+"""By the name that they have under `sources:`."""
+
+ENTRIES: Mapping[str, Any] = {name: kind.entry for name, kind in SOURCES.items()}
+"""What validates the entries of each kind."""
