@@ -5,6 +5,7 @@
     ├── LoginNeeded        a service refuses who we are or what we may do; only a person can help
     ├── TransientError     time may cure it: network trouble, 429, 5xx; already retried
     ├── ProtocolError      a service answered something that picsync does not understand
+    │   └── ForeignAddressError   ... or led to a server that is none of its own
     ├── QuotaError         a service's storage is used up
     │   └── LimitError     ... or another of its limits: requests of the day, entries of a playlist
     ├── RefusedError       a service understood the request and said no (a 4xx that is none of the above)
@@ -96,6 +97,10 @@ class ProtocolError(PicsyncError):
     """An answer of a kind that the service was never seen to give; nothing is concluded from it."""
 
     transient = True
+
+
+class ForeignAddressError(ProtocolError):
+    """A service's answer names an address at a host that is not known as one of its own; nothing was sent."""
 
 
 class QuotaError(PicsyncError):

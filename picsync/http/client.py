@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from picsync.errors import ProtocolError
+from picsync.errors import ForeignAddressError, ProtocolError
+from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.retry import (
     EXCERPT_CHARACTERS,
     Answer,
@@ -31,6 +32,15 @@ TIMEOUT = httpx.Timeout(60.0, connect=15.0, pool=None)
 """Seconds without a byte before a request is given up. Waiting for a free connection is not trouble."""
 
 
+MAX_REDIRECTS = 5
+"""Of one download; a video of Google Photos takes one."""
+
+TRAVELLING_HEADERS = frozenset(
+    {"accept", "accept-encoding", "accept-language", "host", "range", "user-agent"}
+)
+"""Headers that go along when a redirect leads to another server: those that open nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hosts:
     """Where the services are: at their own names, or all below one emulator's URL."""
@@ -41,6 +51,10 @@ class Hosts:
     def url(self, host: str) -> str:
         """Return the URL prefix, without trailing slash, at which `host` is reached."""
         return f"{self.emulator}/{host}" if self.emulator else f"https://{host}"
+
+    def allowed(self, *patterns: str) -> AllowedHosts:
+        """Return the policy for a client of these hosts: they, or the emulator alone if there is one."""
+        return AllowedHosts(origin=self.emulator) if self.emulator else AllowedHosts(patterns)
 
 
 def no_answer(error: httpx.TransportError) -> NoAnswer:
@@ -76,17 +90,19 @@ class _SendableCookies(DefaultCookiePolicy):
 
 
 class HttpClient:
-    """An httpx client whose every request is an Operation under the retry policy."""
+    """An httpx client whose every request is an Operation under the retry policy, to allowed hosts only."""
 
     def __init__(
         self,
         retrier: Retrier,
         *,
+        allowed: AllowedHosts,
         headers: Mapping[str, str] | None = None,
         max_connections: int = 16,
         timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
         self._retrier = retrier
+        self._allowed = allowed
         self._client = httpx.AsyncClient(
             headers=headers,
             timeout=timeout,
@@ -107,12 +123,15 @@ class HttpClient:
 
         `options` are httpx's (params, data, json, headers, files, content). `read` raises ProtocolError for
         an answer that makes no sense. Redirects are not followed: they come out as RefusedError. Raises
-        TransientError, RefusedError, NotFoundError, ProtocolError.
+        TransientError, RefusedError, NotFoundError, ProtocolError; ForeignAddressError, before anything is
+        sent, for a host that is not allowed.
         """
 
         async def attempt() -> T:
             with translated(operation):
-                response = await self._client.request(method, url, **options)
+                request = self._client.build_request(method, url, **options)
+                self._require_allowed(operation, request.url)
+                response = await self._client.send(request)
             if not response.is_success:
                 raise WireError(_answer(response))
             return read(response)
@@ -129,7 +148,9 @@ class HttpClient:
     ) -> None:
         """GET `url`, redirects followed, and let `consume` read the streamed 2xx answer.
 
-        `consume` runs once per attempt and starts over each time. Raises as `request` does.
+        Redirects are followed to allowed hosts only, and the client's and the request's own headers stay
+        behind where one leads to another host, whatever secrets they hold. `consume` runs once per attempt
+        and starts over each time. Raises as `request` does.
         """
 
         async def attempt() -> None:
@@ -146,8 +167,25 @@ class HttpClient:
         self, operation: Operation, url: str, headers: Mapping[str, str] | None
     ) -> AsyncIterator[httpx.Response]:
         with translated(operation):
-            async with self._client.stream("GET", url, headers=headers, follow_redirects=True) as response:
-                yield response
+            request = self._client.build_request("GET", url, headers=headers)
+            for _ in range(MAX_REDIRECTS + 1):
+                self._require_allowed(operation, request.url)
+                response = await self._client.send(request, stream=True)
+                try:
+                    if response.next_request is None:
+                        yield response
+                        return
+                finally:
+                    await response.aclose()
+                request = _redirected(request, response.next_request)
+            raise ProtocolError(f"{operation}: the redirects do not end.")
+
+    def _require_allowed(self, operation: Operation, url: httpx.URL) -> None:
+        if not self._allowed.allow(url):
+            raise ForeignAddressError(
+                f"{operation}: the service names an address at {_named(url)}, where picsync sends nothing.",
+                hint="If the service has moved, a newer picsync may know.",
+            )
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
@@ -171,6 +209,20 @@ class translated:  # noqa: N801 - used as a statement
                 raise ProtocolError(
                     f"{self._operation}: unusable answer ({type(error).__name__})."
                 ) from error
+
+
+def _redirected(request: httpx.Request, following: httpx.Request) -> httpx.Request:
+    """Return the next request of a chain of redirects, without what another server must not see."""
+    if not same_origin(request.url, following.url):
+        for name in set(following.headers) - TRAVELLING_HEADERS:
+            del following.headers[name]
+    return following
+
+
+def _named(url: httpx.URL) -> str:
+    """Return scheme, host and port for people; what else an address holds may be a secret."""
+    host = url.host if url.host.isprintable() else "an unreadable host"
+    return f"{url.scheme}://{host[:100]}" + (f":{url.port}" if url.port else "")
 
 
 def read_json(operation: Operation, response: httpx.Response) -> Any:

@@ -20,7 +20,14 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from picsync.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError, TransientError
+from picsync.errors import (
+    ForeignAddressError,
+    NotFoundError,
+    PicsyncError,
+    ProtocolError,
+    RefusedError,
+    TransientError,
+)
 from picsync.events import Emit, RequestFinished, RequestOutcome, RetryScheduled
 
 T = TypeVar("T")
@@ -162,7 +169,8 @@ class Retrier:
         """Return what `attempt` returns, repeating it as the policy allows.
 
         An attempt reports failure by WireError, or by ProtocolError for an answer that came whole but makes
-        no sense; that is repeated like a 5xx. Raises TransientError, RefusedError or ProtocolError.
+        no sense; that is repeated like a 5xx, save for a ForeignAddressError. Raises TransientError,
+        RefusedError or ProtocolError.
         """
 
         async def judged() -> T:
@@ -179,7 +187,7 @@ class Retrier:
                     raise _Again(verdict, rate_limited=limited) from error
                 raise verdict from error
             except ProtocolError as error:
-                if operation.repeatable:
+                if operation.repeatable and not isinstance(error, ForeignAddressError):
                     raise _Again(Again(error), rate_limited=False) from error
                 raise
             else:

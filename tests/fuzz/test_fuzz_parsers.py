@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from picsync.config import Config, Credentials, load_config, load_credentials
 from picsync.errors import ConfigError, ItemError, PicsyncError, ProtocolError
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, TYPES, safe_name
+from picsync.http.allowed import AllowedHosts
 from picsync.http.client import HttpClient
 from picsync.http.retry import Operation, Retrier, RetryPolicy, parse_retry_after
 from picsync.spool import Spool, sniff
@@ -158,7 +159,8 @@ def test_a_cookie_never_spoils_the_next_request(loop: Loop, values: list[bytes])
     loop.server.answer = lambda _: Reply(headers=[(b"Set-Cookie", value) for value in values])
 
     async def twice() -> None:
-        http = HttpClient(Retrier(RetryPolicy(attempts=1), emit=lambda _event: None, sleep=no_wait))
+        retrier = Retrier(RetryPolicy(attempts=1), emit=lambda _event: None, sleep=no_wait)
+        http = HttpClient(retrier, allowed=AllowedHosts(origin=loop.server.url))
         try:
             with suppress(PicsyncError):
                 await http.request(OPERATION, "GET", loop.server.url, httpx.Response.read)

@@ -13,6 +13,7 @@ import pytest
 from picsync.errors import PicsyncError, ProtocolError, RefusedError, TransientError
 from picsync.http.client import Hosts, HttpClient, no_answer, read_json, translated
 from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
+from tests.http.loopback import LoopbackHosts
 
 OPERATION = Operation("Service", "list_things")
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -25,7 +26,7 @@ async def _no_wait(_seconds: float) -> None:
 @pytest.fixture
 async def client() -> AsyncIterator[HttpClient]:
     retrier = Retrier(RetryPolicy(attempts=3), emit=lambda _event: None, sleep=_no_wait)
-    made = HttpClient(retrier, timeout=httpx.Timeout(0.3))
+    made = HttpClient(retrier, allowed=LoopbackHosts(), timeout=httpx.Timeout(0.3))
     yield made
     await made.aclose()
 

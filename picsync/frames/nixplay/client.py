@@ -22,6 +22,17 @@ from picsync.http.retry import Operation, Retrier
 T = TypeVar("T")
 
 MONITOR = "upload-monitor.nixplay.com"
+S3_HOSTS = (
+    "s3.amazonaws.com",
+    "*.s3.amazonaws.com",
+    "s3.*.amazonaws.com",
+    "*.s3.*.amazonaws.com",
+    "s3-*.amazonaws.com",
+    "*.s3-*.amazonaws.com",
+)
+"""What S3's buckets are called, with the bucket in the host name or in the path, in any region; Nixplay's
+are in us-west-2 (observed). Other names at amazonaws.com may be anybody's machines."""
+
 CONNECT_TIMEOUT_S = 15.0
 
 LIST_WEB_ALBUMS = Operation(SERVICE, "list_web_albums")
@@ -77,7 +88,7 @@ class NixplayClient:
         monitor_timeout_s: float,
     ) -> None:
         self._session = session
-        self._plain = HttpClient(retrier, timeout=timeout)
+        self._plain = HttpClient(retrier, allowed=hosts.allowed(MONITOR, *S3_HOSTS), timeout=timeout)
         self._monitor_url = f"{hosts.url(MONITOR)}/status"
         self._monitor_timeout = httpx.Timeout(monitor_timeout_s, connect=CONNECT_TIMEOUT_S)
 

@@ -55,7 +55,12 @@ class Session:
         self._login = login
         self._base = hosts.url(API)
         self._emit = emit
-        self._http = HttpClient(retrier, headers={"Origin": APP, "Referer": f"{APP}/"}, timeout=timeout)
+        self._http = HttpClient(
+            retrier,
+            allowed=hosts.allowed(API),
+            headers={"Origin": APP, "Referer": f"{APP}/"},
+            timeout=timeout,
+        )
         self._lock = asyncio.Lock()
         self._generation = 0
         """Number of logins; a request that failed under an older one just needs repeating."""

@@ -55,6 +55,9 @@ POLICY = RetryPolicy(rate_limited_wait_s=30.0)
 MAX_PAGES = 2_000
 """An album holds at most 20,000 items, 200 pages; empty ones with a successor were seen by the dozen."""
 
+BYTES_HOSTS = ("*.googleusercontent.com",)
+"""Where the bytes are: at `lh3` and its like, videos by a redirect to `video-downloads` (observed)."""
+
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
 _CHUNK_BYTES = 64 * 1024
@@ -105,6 +108,7 @@ class GooglePhotosSource:
         self._links = Links(self._fresh_links, batch_size=IDS_PER_BATCH, clock=clock)
         self._http = HttpClient(
             retrier,
+            allowed=hosts.allowed(*BYTES_HOSTS),
             # The digest is of the bytes as they are: no coding on the way.
             headers={"accept-encoding": "identity"},
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None),
