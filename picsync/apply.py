@@ -223,7 +223,7 @@ class Transferrer:
     async def _upload(self, album: FrameAlbum, item: MediaItem, rendition: Rendition) -> None:
         if rendition.digest in self._there:
             self._result.already_there += 1
-            self._emit(ItemUploaded(self._rule, item.filename, 0))
+            self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
             return
         # Claimed before the wait, so that equal content in flight goes up once.
         self._there.add(rendition.digest)
@@ -244,11 +244,11 @@ class Transferrer:
         self._result.uploaded.add(rendition.digest)
         if isinstance(outcome, AlreadyThere):
             self._result.already_there += 1
-            self._emit(ItemUploaded(self._rule, item.filename, 0))
+            self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
         else:
             self._result.uploaded_count += 1
             self._result.uploaded_bytes += rendition.size_bytes
-            self._emit(ItemUploaded(self._rule, item.filename, rendition.size_bytes))
+            self._emit(ItemUploaded(self._rule, item.filename, rendition.size_bytes, item.source))
 
     async def _record(self, item: MediaItem, digest: Digest | None, unusable: str | None) -> None:
         await self._tools.cache.record(_mapping(item, digest, unusable, self._tools.now()))

@@ -27,7 +27,7 @@ from picsync.events import (
 )
 from picsync.frames.base import Frame
 from picsync.frames.dryrun import DryRunFrame
-from picsync.model import Digest, FrameAlbum, Listing, MediaItem, MediaKind, Photos, Playlist
+from picsync.model import Certainty, Digest, FrameAlbum, Listing, MediaItem, MediaKind, Photos, Playlist
 from picsync.model import Mapping as DigestMapping
 from picsync.plan import (
     Candidate,
@@ -130,8 +130,8 @@ class _Cycle:
         if self.plan.deletes and not await self._listed_alike():
             changed = "A source album changed while it was listed; the next cycle looks at what has left it."
             self.notices.append(changed)
-            situation = replace(self._situation(seen), listing_problems=[changed])
-            self.plan = plan_changes(self.album_rule.rule, situation)
+            self.listings = [replace(listing, problem=changed) for listing in self.listings]
+            self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
         if await self._publish(seen):
             await self._delete(seen)
@@ -277,7 +277,7 @@ class _Cycle:
         self.on_frame = len(seen.photos.items)
         return Situation(
             candidates=self.candidates,
-            listing_problems=[listing.problem for listing in self.listings if listing.problem is not None],
+            listings=self.listings,
             photos=seen.photos,
             playlists=seen.playlists,
             playlist_limit=self.frame.capabilities.playlist_limit,
@@ -374,7 +374,9 @@ class _Cycle:
             duration_s=duration_s,
             listed=len(self.candidates),
             wanted=len({c.digest for c in self.candidates if c.digest is not None and c.skip is None}),
-            complete=bool(self.listings) and all(listing.complete for listing in self.listings),
+            certainty=Certainty.least(listing.certainty for listing in self.listings)
+            if self.listings
+            else Certainty.PARTIAL,
             skipped=Counter(candidate.skip for candidate in self.candidates if candidate.skip is not None),
             downloaded=done.downloaded_count,
             downloaded_bytes=done.downloaded_bytes,

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from picsync.errors import PicsyncError
-from picsync.model import Listing
+from picsync.model import Certainty, Listing
 from picsync.plan import Hold, Plan, Skip, Transfer
 
 
@@ -204,6 +204,8 @@ class ItemUploaded(Event):
     rule: str
     filename: str
     size_bytes: int
+    source: str = ""
+    """Kind of the source that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +298,8 @@ class CycleReport:
     """Media items listed, each once."""
     wanted: int = 0
     """Photos meant to be on the frame, as far as their content is known."""
-    complete: bool = True
-    """Whether every listing was complete."""
+    certainty: Certainty = Certainty.COMPLETE
+    """Of the least certain listing; PARTIAL if nothing could be listed."""
     skipped: Mapping[Skip, int] = field(default_factory=dict)
     downloaded: int = 0
     downloaded_bytes: int = 0

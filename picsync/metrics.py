@@ -51,7 +51,7 @@ from picsync.events import (
     RetryScheduled,
     TransfersPlanned,
 )
-from picsync.model import Listing
+from picsync.model import Certainty, Listing
 from picsync.plan import HoldReason, Skip
 
 CYCLE_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
@@ -163,13 +163,13 @@ PUBLISHED = _counter(
 )
 
 # --- sources and cache --------------------------------------------------------------------------------
-LISTING_OUTCOMES = ("complete", "incomplete")
+CERTAINTIES = tuple(Certainty)
 READ_OUTCOMES = ("hit", "miss")
 WRITE_OUTCOMES = ("inserted", "updated")
 LISTINGS = _counter(
     "picsync_listings_total",
-    "Source albums listed, " + _by("outcome", LISTING_OUTCOMES),
-    *("source", "outcome"),
+    "Source albums listed, " + _by("certainty", CERTAINTIES),
+    *("source", "certainty"),
 )
 LISTED_ITEMS = _counter(
     "picsync_listed_media_items_total", "Media items listed, added up over all listings.", "source"
@@ -337,7 +337,7 @@ class Metrics(Collector):
                 self._set(LAST_CYCLE, self._now(), rule)
                 if report.outcome.good:
                     self._set(LAST_GOOD, self._now(), rule)
-                self._set(COMPLETE, report.complete, rule)
+                self._set(COMPLETE, report.certainty is Certainty.COMPLETE, rule)
                 if report.on_frame is not None:
                     self._compared(rule, report, report.on_frame)
 
@@ -382,8 +382,8 @@ class Metrics(Collector):
 
     def _of_sources(self, event: Event) -> None:
         match event:
-            case Listed(_, Listing(source, items=items, complete=complete)):
-                self._outcome(LISTINGS, LISTING_OUTCOMES, LISTING_OUTCOMES[not complete], source)
+            case Listed(_, Listing(source, items=items, certainty=certainty)):
+                self._outcome(LISTINGS, CERTAINTIES, certainty, source)
                 self._add(LISTED_ITEMS, len(items), source)
                 self._set(LAST_LISTING, len(items), source)
             case CacheRead(source, hits, misses):

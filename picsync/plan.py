@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from picsync.model import Digest, FramePhoto, MediaItem, Photos, Playlist, PlaylistItem
+from picsync.model import Certainty, Digest, FramePhoto, Listing, MediaItem, Photos, Playlist, PlaylistItem
 
 BRAKE_COUNT = 10
 BRAKE_SHARE = 0.10
@@ -116,6 +116,8 @@ class HoldReason(StrEnum):
     """Too many at once; a person must allow it."""
     LISTING = "listing"
     """A listing is incomplete, so what is missing from it may still be wanted."""
+    SAMPLE = "sample"
+    """A source shows only some of its items by its nature, so deletes never follow from what it shows."""
     UNKNOWN = "unknown"
     """The content of some listed items is not known yet."""
     UPLOADS = "uploads"
@@ -184,7 +186,8 @@ class Situation:
     """What the second stroke is decided from."""
 
     candidates: Sequence[Candidate]
-    listing_problems: Sequence[str]
+    listings: Sequence[Listing]
+    """Of all source albums; only their certainty counts, since `candidates` has what they hold."""
     photos: Photos
     playlists: Sequence[Playlist]
     """Those that show the album, or parts of it, in order of the parts."""
@@ -237,9 +240,15 @@ def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[Fr
     def hold(reason: HoldReason, why: str) -> Hold:
         return Hold(reason, photos, f"{_photos(count)} of {total} not deleted: {why}")
 
-    if now.listing_problems or now.photos.problem:
+    certainty = Certainty.least(listing.certainty for listing in now.listings)
+    if certainty is Certainty.PARTIAL or now.photos.problem:
         what = now.photos.problem or "a source album was not listed completely."
         return hold(HoldReason.LISTING, f"{what} Nothing is deleted until the listing is complete again.")
+    if certainty is Certainty.SAMPLE:
+        return hold(
+            HoldReason.SAMPLE,
+            "a source album shows only some of what it holds, so what it does not show may be wanted.",
+        )
     unknown = sum(1 for candidate in now.candidates if candidate.digest is None and candidate.skip is None)
     if unknown:
         return hold(HoldReason.UNKNOWN, f"the content of {unknown} listed could not be read yet.")

@@ -32,6 +32,7 @@ from picsync.events import (
     TransfersPlanned,
     Written,
 )
+from picsync.model import Certainty
 
 EVENTS_KEPT = 50
 
@@ -49,12 +50,22 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ListingSummary:
+    """What was seen of a source album."""
+
+    count: int
+    certainty: Certainty
+
+
+@dataclass(frozen=True, slots=True)
 class RuleStatus:
     """One album rule."""
 
     name: str
     sources: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Source kind -> album ids."""
+    listed: Mapping[tuple[str, str], ListingSummary] = field(default_factory=dict)
+    """Source kind and album id -> what was last seen there; those not listed yet are absent."""
     dry_run: bool = False
     phase: Phase = Phase.WAITING
     planned: int = 0
@@ -197,6 +208,9 @@ class StatusBoard:
                 return replace(
                     rule, phase=Phase.RUNNING, planned=0, downloaded=0, uploaded=0, failed=0, next_at=None
                 )
+            case Listed(_, listing):
+                summary = ListingSummary(len(listing.items), listing.certainty)
+                return replace(rule, listed={**rule.listed, (listing.source, listing.album_id): summary})
             case TransfersPlanned(_, transfers):
                 return replace(rule, planned=len(transfers))
             case ItemDownloaded():

@@ -28,6 +28,7 @@ from picsync.events import (
     Stopping,
     TransfersPlanned,
 )
+from picsync.model import Listing
 from picsync.plan import Plan, Skip
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -68,10 +69,27 @@ def printable(text: str) -> str:
     return "".join(shown) or "(no name)"
 
 
-def plan_lines(rule: str, uploads: Sequence[str], plan: Plan) -> Iterator[str]:
-    """Yield a dry run's plan: photo by photo when few, summarised when many; `uploads` are file names."""
+def listing_words(listing: Listing) -> str:
+    """Return what a source album was seen to hold, and how far that can be trusted."""
+    where = f"{listing.source} {printable(listing.album_id)}"
+    return f"{where}: {counted(len(listing.items), 'item')}, {listing.certainty}"
+
+
+def plan_lines(
+    rule: str, listings: Sequence[Listing], uploads: Sequence[tuple[str, str]], plan: Plan
+) -> Iterator[str]:
+    """Yield a dry run's plan: photo by photo when few, summarised when many.
+
+    `uploads` are file names, each with the kind of the source that it comes from.
+    """
     yield f"Album {printable(rule)}:"
-    yield from _each("upload", [printable(filename) for filename in uploads])
+    for listing in listings:
+        yield f"  from {listing_words(listing)}"
+    by_source: dict[str, list[str]] = {}
+    for filename, source in uploads:
+        by_source.setdefault(source, []).append(printable(filename))
+    for source, names in by_source.items():
+        yield from _each("upload", names, f" from {source}")
     by_id = {photo.photo_id: photo.filename for photo in (*plan.shown, *plan.deletes)}
     for edit in plan.edits:
         if edit.playlist is None:
@@ -89,12 +107,12 @@ def plan_lines(rule: str, uploads: Sequence[str], plan: Plan) -> Iterator[str]:
         yield "  nothing to do"
 
 
-def _each(verb: str, names: Sequence[str]) -> Iterator[str]:
+def _each(verb: str, names: Sequence[str], origin: str = "") -> Iterator[str]:
     if len(names) > FEW:
-        yield f"  {verb} {counted(len(names), 'photo')}: {', '.join(names[:3])}, ... {names[-1]}"
+        yield f"  {verb} {counted(len(names), 'photo')}{origin}: {', '.join(names[:3])}, ... {names[-1]}"
         return
     for name in names:
-        yield f"  {verb} {name}"
+        yield f"  {verb} {name}{origin}"
 
 
 def advice(error: PicsyncError) -> str:
@@ -173,8 +191,7 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
         case CycleStarted(rule, dry_run):
             return f"Album {printable(rule)}: started{' (dry run)' if dry_run else ''}."
         case Listed(_, listing):
-            found = counted(len(listing.items), "item")
-            return f"Source album {listing.source} {printable(listing.album_id)}: {found}."
+            return f"Source album {listing_words(listing)}."
         case TransfersPlanned(rule, transfers) if transfers:
             return f"Album {printable(rule)}: {counted(len(transfers), 'item')} to transfer."
         case ItemDownloaded(_, filename, size_bytes):

@@ -16,6 +16,7 @@ from picsync.cli.logs import log_options, logging_to, note
 if TYPE_CHECKING:
     from picsync.events import CycleReport, Emit, Event
     from picsync.longrun import Surroundings
+    from picsync.model import Listing
     from picsync.wiring import Settings, SettingsFiles
 
 DEFAULT_CONFIG = "picsync.yaml"
@@ -120,21 +121,25 @@ class PlanView:
     """Prints a dry run's plan to stdout, once it is known."""
 
     def __init__(self) -> None:
-        self._uploads: list[str] = []
+        self._listings: list[Listing] = []
+        self._uploads: list[tuple[str, str]] = []
 
     def show(self, event: Event) -> None:
         """Take note of what would go up, and print it with all else that is planned."""
-        from picsync.events import ChangesPlanned, ItemUploaded, TransfersPlanned
+        from picsync.events import ChangesPlanned, ItemUploaded, Listed, TransfersPlanned
         from picsync.words import plan_lines
 
         match event:
+            case Listed(_, listing):
+                self._listings.append(listing)
             case TransfersPlanned(_, transfers):
-                self._uploads += [each.item.filename for each in transfers if each.digest is not None]
-            case ItemUploaded(_, filename, size_bytes) if size_bytes:
+                known = [each.item for each in transfers if each.digest is not None]
+                self._uploads += [(item.filename, item.source) for item in known]
+            case ItemUploaded(_, filename, size_bytes, source) if size_bytes:
                 # Content that had to be fetched to be known; what turns out to be there has no size.
-                self._uploads.append(filename)
+                self._uploads.append((filename, source))
             case ChangesPlanned(rule, plan):
-                for line in plan_lines(rule, self._uploads, plan):
+                for line in plan_lines(rule, self._listings, self._uploads, plan):
                     click.echo(line)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from picsync.events import CycleReport
+from picsync.model import Certainty
 from picsync.plan import Rule
 from picsync.status import Entry, RuleStatus, Status
 from picsync.web.moments import rfc3339
@@ -44,6 +45,11 @@ def _rule(rule: RuleStatus) -> dict[str, Any]:
     return {
         "name": rule.name,
         "sources": {kind: list(ids) for kind, ids in rule.sources.items()},
+        "listings": [
+            {"source": kind, "album": album_id, "items": seen.count, "certainty": seen.certainty}
+            for (kind, album_id), seen in rule.listed.items()
+            if album_id in rule.sources.get(kind, ())
+        ],
         "playlist": Rule(rule.name).playlist_name,
         "dry_run": rule.dry_run,
         "level": rule_verdict(rule).level,
@@ -67,7 +73,8 @@ def _report(report: CycleReport) -> dict[str, Any]:
         "sentence": report_sentence(report),
         "dry_run": report.dry_run,
         "duration_s": round(report.duration_s, 3),
-        "complete": report.complete,
+        "complete": report.certainty is Certainty.COMPLETE,
+        "certainty": report.certainty,
         "listed": report.listed,
         "wanted": report.wanted,
         "on_frame": report.on_frame,

@@ -183,6 +183,10 @@ class Stage:
         """Wait until the services have been asked something."""
         self.on_loop(self.server.log.wait_for(predicate))
 
+    def listed(self, count: int) -> str:
+        """Return the line of a plan that says what the source album was seen to hold."""
+        return f"  from googlephotos {self.album.album_id}: {count} item{'s'[: count - 1]}, complete"
+
     def on_frame(self) -> int:
         albums = self.nixplay.albums_named(ALBUM)
         return sum(len(self.nixplay.album_photos(album)) for album in albums)

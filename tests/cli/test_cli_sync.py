@@ -48,7 +48,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(stage: Stage, how: str) ->
         dry = stage.run("sync")
     assert dry.out.splitlines() == [
         "Album Family:",
-        "  upload IMG_3.jpg",
+        stage.listed(2),
+        "  upload IMG_3.jpg from googlephotos",
         "  add to the playlist IMG_3.jpg",
         "  remove from the playlist IMG_1.jpg",
         "  delete IMG_1.jpg",
@@ -74,20 +75,21 @@ def test_a_dry_run_of_the_first_sync_creates_nothing(stage: Stage) -> None:
 def test_a_dry_run_with_nothing_to_do_says_so(stage: Stage) -> None:
     stage.add(1)
     stage.run("sync")
-    assert stage.run("sync", "--dry-run").out.splitlines() == ["Album Family:", "  nothing to do"]
+    dry = stage.run("sync", "--dry-run")
+    assert dry.out.splitlines() == ["Album Family:", stage.listed(1), "  nothing to do"]
 
 
 def test_a_dry_run_without_its_cache_plans_no_upload_of_what_is_there(stage: Stage) -> None:
     stage.add(3)
     stage.run("sync")
     dry = stage.run("sync", "--dry-run", "--cache", "another.db")
-    assert dry.out.splitlines() == ["Album Family:", "  nothing to do"]
+    assert dry.out.splitlines() == ["Album Family:", stage.listed(3), "  nothing to do"]
 
 
 def test_a_long_plan_is_summarised(stage: Stage) -> None:
     stage.add(26)
     out = stage.run("sync", "--dry-run").out
-    assert "  upload 26 photos: " in out
+    assert "  upload 26 photos from googlephotos: " in out
     assert "  add to the playlist 26 photos: IMG_1.jpg, IMG_2.jpg, IMG_3.jpg, ... IMG_26.jpg" in out
 
 

@@ -129,7 +129,7 @@ async def test_a_dry_run_of_a_split_predicts_all_playlists(small: Stage) -> None
     assert (report.in_playlist, report.overflow) == (30, 0)
     assert small.frame.playlist_list == []
     (plan,) = (event.plan for event in small.events if isinstance(event, ChangesPlanned))
-    lines = list(plan_lines(ALBUM, [], plan))
+    lines = list(plan_lines(ALBUM, [], [], plan))
     assert [line.split()[-1] for line in lines if "create playlist" in line] == list(SPLIT)
     assert sum("add to ss_Family_3" in line for line in lines) == 10
 

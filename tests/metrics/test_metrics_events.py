@@ -42,7 +42,7 @@ from picsync.events import (
     TransfersPlanned,
 )
 from picsync.metrics import METRICS
-from picsync.model import Digest, FramePhoto, Listing, MediaItem
+from picsync.model import Certainty, Digest, FramePhoto, Listing, MediaItem
 from picsync.plan import Hold, HoldReason, Skip, Transfer
 from tests.metrics.support import START_S, Scraped
 
@@ -164,7 +164,11 @@ def test_a_cycle_that_failed_before_comparing_leaves_what_was_known() -> None:
     assert scraped.value("storage_full", album=RULE) == 1
     scraped.now_s += 60
     failure = Failure(RULE, TransientError("no network"))
-    scraped.read(CycleFinished(CycleReport(RULE, CycleOutcome.FAILED, complete=False, failures=(failure,))))
+    scraped.read(
+        CycleFinished(
+            CycleReport(RULE, CycleOutcome.FAILED, certainty=Certainty.PARTIAL, failures=(failure,))
+        )
+    )
     assert scraped.value("listing_complete", album=RULE) == 0
     assert scraped.value("photos_wanted", album=RULE) == 9
     assert scraped.value("photos_on_frame", album=RULE) == 9
@@ -208,8 +212,8 @@ def test_listings_and_cache_by_source() -> None:
     scraped = Scraped(RULE)
     source = "googlephotos"
     scraped.read(Listed(RULE, Listing(source, "a", (ITEM,))), Listed(RULE, Listing(source, "b", (), "cut")))
-    assert scraped.value("listings_total", source=source, outcome="complete") == 1
-    assert scraped.value("listings_total", source=source, outcome="incomplete") == 1
+    assert scraped.value("listings_total", source=source, certainty="complete") == 1
+    assert scraped.value("listings_total", source=source, certainty="partial") == 1
     assert scraped.value("listed_media_items_total", source=source) == 1
     assert scraped.value("last_listing_media_items", source=source) == 0
     scraped.read(CacheRead(source, 3, 1), CacheWritten(source, updated=True))
@@ -290,7 +294,7 @@ def test_labels_are_bounded() -> None:
         )
     assert scraped.series().keys() == before
     assert {label for metric in METRICS for label in metric.labels} == {
-        *("album", "source", "service", "operation", "outcome", "reason", "version")
+        *("album", "source", "service", "operation", "outcome", "reason", "version", "certainty")
     }
 
 

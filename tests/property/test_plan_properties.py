@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.model import Digest, FramePhoto, MediaItem, Photos, Playlist, PlaylistItem
+from picsync.model import Digest, FramePhoto, Listing, MediaItem, Photos, Playlist, PlaylistItem
 from picsync.plan import (
     AddItems,
     Candidate,
@@ -60,10 +60,10 @@ def parts(draw: st.DrawFn) -> list[Playlist]:
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
     problem = st.one_of(st.none(), st.none(), st.just("The listing broke off."))
-    listing_problem = draw(problem)
+    sample = draw(st.sampled_from([False, False, True]))
     return Situation(
         candidates=draw(candidates()),
-        listing_problems=[listing_problem] if listing_problem else [],
+        listings=[Listing("memory", "album", problem=draw(problem), sample=sample)],
         photos=Photos(tuple(draw(st.lists(st.sampled_from(PHOTOS), unique=True))), draw(problem)),
         playlists=draw(parts()),
         playlist_limit=draw(LIMITS),
@@ -96,7 +96,7 @@ def test_deletes_need_knowledge(rule: Rule, now: Situation) -> None:
     if not plan.deletes:
         return
     assert rule.delete
-    assert not now.listing_problems
+    assert all(listing.complete for listing in now.listings)
     assert now.photos.complete
     assert all(c.digest is not None or c.skip is not None for c in now.candidates)
     missing = wanted(now) - {photo.digest for photo in now.photos.items}
@@ -334,7 +334,10 @@ def test_the_reasons_to_hold_are_all_reachable() -> None:
     known = [Candidate(MediaItem("memory", "1"), DIGESTS[0])]
     unknown = [*known, Candidate(MediaItem("memory", "2"))]
     missing = [*known, Candidate(MediaItem("memory", "2"), DIGESTS[9])]
-    assert hold(Situation(known, ["It broke off."], some, [])) is HoldReason.LISTING
+    broken = Listing("memory", "album", problem="It broke off.")
+    sample = Listing("memory", "album", sample=True)
+    assert hold(Situation(known, [broken, sample], some, [])) is HoldReason.LISTING
+    assert hold(Situation(known, [sample], some, [])) is HoldReason.SAMPLE
     assert hold(Situation(unknown, [], some, [])) is HoldReason.UNKNOWN
     assert hold(Situation(missing, [], some, [])) is HoldReason.UPLOADS
     assert hold(Situation([], [], some, [])) is HoldReason.BRAKE

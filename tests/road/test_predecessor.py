@@ -9,6 +9,7 @@ from picsync.emulators.google import Era, generated_jpeg
 from picsync.emulators.nixplay import ExpiredSession
 from picsync.emulators.world import LEGACY_SCOPE
 from picsync.events import CycleOutcome
+from picsync.model import Certainty
 from picsync.plan import Skip
 from tests.road.road import ALBUM, MEDIA_HOST, PLAYLIST, Road, write_credentials
 
@@ -85,7 +86,7 @@ async def test_a_broken_second_page_deletes_nothing(
         )
         return
     assert report.outcome is CycleOutcome.FAILED
-    assert not report.complete
+    assert report.certainty is Certainty.PARTIAL
     assert report.deleted == 0
     road.server.faults.clear()
     await road.cycle()
@@ -104,7 +105,7 @@ async def test_a_second_page_that_is_empty_is_not_the_end(road: Road) -> None:
     )
     road.server.faults.add(body)
     report = await road.cycle()
-    assert not report.complete
+    assert report.certainty is Certainty.PARTIAL
     assert "60" in str(report.failures[0].error)
     road.assert_synced(before)
     assert report.deleted == 0

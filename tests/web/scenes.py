@@ -21,6 +21,7 @@ from picsync.events import (
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
+    Listed,
     LoggedIn,
     LoginRefused,
     Published,
@@ -28,7 +29,7 @@ from picsync.events import (
     Stopping,
     TransfersPlanned,
 )
-from picsync.model import Digest, FramePhoto, MediaItem, Photos
+from picsync.model import Certainty, Digest, FramePhoto, Listing, MediaItem, Photos
 from picsync.plan import Candidate, Rule, Situation, Skip, Transfer, plan_changes
 from picsync.status import RuleStatus, Status, StatusBoard
 from picsync.words import event_sentence
@@ -68,9 +69,10 @@ class Stage:
 
     def cycle(self, report: CycleReport, *, after_s: float = 1.0) -> None:
         """Run a cycle in which nothing travels."""
-        self.tell(
-            CycleStarted(report.rule, report.dry_run), TransfersPlanned(report.rule, ()), after_s=after_s
-        )
+        self.tell(CycleStarted(report.rule, report.dry_run), after_s=after_s)
+        problem = None if report.certainty is Certainty.COMPLETE else "The second page was cut off."
+        listing = Listing("googlephotos", ALBUM_IDS[0], tuple(map(item, range(report.listed))), problem)
+        self.tell(Listed(report.rule, listing), TransfersPlanned(report.rule, ()))
         self.now += timedelta(seconds=report.duration_s)
         self.finish(report)
 
@@ -213,7 +215,9 @@ def failing() -> Stage:
     for _ in range(4):
         failures = (Failure(f"googlephotos album {ALBUM_IDS[0]}", away),)
         stage.cycle(
-            report_of("Grandma", 1204, outcome=CycleOutcome.FAILED, complete=False, failures=failures),
+            report_of(
+                "Grandma", 1204, outcome=CycleOutcome.FAILED, certainty=Certainty.PARTIAL, failures=failures
+            ),
             after_s=600,
         )
     stage.cycle(

@@ -31,6 +31,7 @@ TOP = {
 RULE = {
     "name": str,
     "sources": dict,
+    "listings": list,
     "playlist": str,
     "dry_run": bool,
     "level": str,
@@ -51,6 +52,7 @@ REPORT = {
     "dry_run": bool,
     "duration_s": float,
     "complete": bool,
+    "certainty": str,
     "listed": int,
     "wanted": int,
     "on_frame": MAYBE_INT,
@@ -68,6 +70,7 @@ REPORT = {
     "notices": list,
 }
 HOLD = {"reason": str, "photos": int, "needs_person": bool, "message": str}
+LISTING = {"source": str, "album": str, "items": int, "certainty": str}
 FAILURE = {"subject": str, "message": str, "advice": str, "transient": bool}
 EVENT = {"at": str, "action": str, "rule": MAYBE_TEXT, "message": str, "times": int}
 LOGIN = {"service": str, "accepted": bool, "message": MAYBE_TEXT}
@@ -99,6 +102,8 @@ def test_keys_and_types(scene: str) -> None:
         check(event, EVENT)
     for rule in found["rules"]:
         check(rule, RULE)
+        for listing in rule["listings"]:
+            check(listing, LISTING)
         if rule["last"] is not None:
             check(rule["last"], REPORT)
             for failure in rule["last"]["failures"]:
