@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 
 from picsync.errors import ForeignAddressError, ProtocolError
+from picsync.http import body
 from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.retry import (
     EXCERPT_CHARACTERS,
@@ -104,7 +105,7 @@ class HttpClient:
         self._retrier = retrier
         self._allowed = allowed
         self._client = httpx.AsyncClient(
-            headers=headers,
+            headers={"accept-encoding": "gzip", **(headers or {})},
             timeout=timeout,
             verify=_trusted(),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
@@ -131,10 +132,15 @@ class HttpClient:
             with translated(operation):
                 request = self._client.build_request(method, url, **options)
                 self._require_allowed(operation, request.url)
-                response = await self._client.send(request)
-            if not response.is_success:
-                raise WireError(_answer(response))
-            return read(response)
+                response = await self._client.send(request, stream=True)
+                try:
+                    if not response.is_success:
+                        raise WireError(await _answer(operation, response))
+                    body.unpack(operation, response)
+                    answer = await body.whole(operation, response)
+                finally:
+                    await response.aclose()
+            return read(answer)
 
         return await self._retrier.run(operation, attempt)
 
@@ -156,8 +162,8 @@ class HttpClient:
         async def attempt() -> None:
             async with self._stream(operation, url, headers) as response:
                 if not response.is_success:
-                    await response.aread()
-                    raise WireError(_answer(response))
+                    raise WireError(await _answer(operation, response))
+                body.unpack(operation, response)
                 await consume(response)
 
         await self._retrier.run(operation, attempt)
@@ -167,7 +173,9 @@ class HttpClient:
         self, operation: Operation, url: str, headers: Mapping[str, str] | None
     ) -> AsyncIterator[httpx.Response]:
         with translated(operation):
-            request = self._client.build_request("GET", url, headers=headers)
+            # Originals are packed as they are, and their digest is of the bytes as they are.
+            plain = {"accept-encoding": "identity", **(headers or {})}
+            request = self._client.build_request("GET", url, headers=plain)
             for _ in range(MAX_REDIRECTS + 1):
                 self._require_allowed(operation, request.url)
                 response = await self._client.send(request, stream=True)
@@ -234,8 +242,8 @@ def read_json(operation: Operation, response: httpx.Response) -> Any:
         raise ProtocolError(f"{operation}: JSON was due, but {came} came and cannot be read.") from error
 
 
-def _answer(response: httpx.Response) -> Answer:
+async def _answer(operation: Operation, response: httpx.Response) -> Answer:
     retry_after_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
     # Not by the charset that the answer names: some of Python's codecs are none for text.
-    start = response.content[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
+    start = (await body.beginning(operation, response))[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
     return Answer(response.status_code, retry_after_s, start[:EXCERPT_CHARACTERS])

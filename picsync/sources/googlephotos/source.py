@@ -109,8 +109,6 @@ class GooglePhotosSource:
         self._http = HttpClient(
             retrier,
             allowed=hosts.allowed(*BYTES_HOSTS),
-            # The digest is of the bytes as they are: no coding on the way.
-            headers={"accept-encoding": "identity"},
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None),
         )
         self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
@@ -258,9 +256,8 @@ async def _consume(sink: Sink, response: httpx.Response) -> None:
     mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if mime_type.startswith("text/") or mime_type in ("application/json", "application/xhtml+xml"):
         raise ProtocolError(f"{DOWNLOAD}: {mime_type} came where the bytes of a photo or video were due.")
-    coded = "content-encoding" in response.headers
     announced = response.headers.get("content-length", "")
-    size_bytes = int(announced) if announced.isdecimal() and not coded else None
+    size_bytes = int(announced) if announced.isdecimal() else None
     await sink.begin(size_bytes, mime_type)
     async for chunk in response.aiter_bytes(_CHUNK_BYTES):
         await sink.write(chunk)

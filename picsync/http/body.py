@@ -1,0 +1,91 @@
+"""How much of an answer is taken in: enough for every true one, and never more than memory has room for.
+
+A packed body is unpacked in pieces of bounded size, since some kilobytes of gzip can stand for gigabytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import httpx
+
+from picsync.errors import ProtocolError
+from picsync.http.retry import Operation
+
+MAX_ANSWER_BYTES = 16 * 2**20
+"""Largest answer that is read into memory, unpacked. The largest true ones are listings of some hundred
+entries of one or two kilobytes each."""
+
+MAX_ERROR_BYTES = 64 * 2**10
+"""Of an error's body as much as this is read, for its first words; the rest is left."""
+
+PIECE_BYTES = 64 * 2**10
+"""Most that is unpacked at a time."""
+
+_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+_EITHER = zlib.MAX_WBITS | 32
+"""Tells zlib to recognise gzip's header and its own."""
+
+
+def unpack(operation: Operation, response: httpx.Response) -> None:
+    """Let a streamed answer be read unpacked and in small pieces, whatever it unpacks to.
+
+    Raises ProtocolError if it is packed in a way that was not asked for, or more than once.
+    """
+    coding = response.headers.pop("content-encoding", "").strip().lower()
+    if coding in _PACKED:
+        # The length is that of the packed body.
+        response.headers.pop("content-length", None)
+        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - it comes from an AsyncClient
+        response.stream = _Unpacked(response.stream)
+    elif coding not in ("", "identity"):
+        raise ProtocolError(f"{operation}: the answer is packed in a way that was not asked for.")
+
+
+async def whole(operation: Operation, response: httpx.Response) -> httpx.Response:
+    """Return a streamed answer with its body read; raises ProtocolError if that is too large."""
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
+            raise ProtocolError(f"{operation}: the answer is larger than {limit}, which cannot be right.")
+    headers = response.headers
+    return httpx.Response(
+        response.status_code, headers=headers, content=bytes(body), request=response.request
+    )
+
+
+async def beginning(operation: Operation, response: httpx.Response) -> bytes:
+    """Return the first bytes of a streamed error answer; how they are packed matters less than the error."""
+    found = b""
+    with suppress(ProtocolError):
+        unpack(operation, response)
+    with suppress(httpx.DecodingError):
+        async for piece in response.aiter_bytes():
+            found += piece[: MAX_ERROR_BYTES - len(found)]
+            if len(found) == MAX_ERROR_BYTES:
+                break
+    return found
+
+
+class _Unpacked(httpx.AsyncByteStream):
+    def __init__(self, packed: httpx.AsyncByteStream) -> None:
+        self._packed = packed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        unpacker = zlib.decompressobj(_EITHER)
+        try:
+            async for rest in self._packed:
+                while rest and not unpacker.eof:
+                    yield unpacker.decompress(rest, PIECE_BYTES)
+                    rest = unpacker.unconsumed_tail
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from error
+        if not unpacker.eof:
+            raise httpx.DecodingError("the packed body ends too early")
+
+    async def aclose(self) -> None:
+        await self._packed.aclose()
