@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from picsync.errors import ItemError, ProtocolError, SpoolError
+from picsync.formats import HEAD_BYTES, sniff
 from picsync.model import Digest
 
 DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
@@ -24,35 +25,6 @@ UNANNOUNCED_BYTES = 64 * 1024 * 1024
 
 _TEXT_STARTS = (b"<", b"{", b"[", b")]}'")
 """How an error page or message begins that came in place of a picture."""
-
-_HEAD_BYTES = 32
-
-_MAGIC = (
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"GIF8", "image/gif"),
-    (b"II*\x00", "image/tiff"),
-    (b"MM\x00*", "image/tiff"),
-    (b"BM", "image/bmp"),
-)
-_FTYP_IMAGES = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-
-
-def sniff(head: bytes) -> str | None:
-    """Return the MIME type that a file's first bytes show, or None if they show no picture or video."""
-    for magic, mime_type in _MAGIC:
-        if head.startswith(magic):
-            return mime_type
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        if brand in _FTYP_IMAGES:
-            return "image/heic"
-        if brand in (b"avif", b"avis"):
-            return "image/avif"
-        return "video/quicktime" if brand == b"qt  " else "video/mp4"
-    return None
 
 
 class SpoolFile:
@@ -83,8 +55,8 @@ class SpoolFile:
 
         Raises ProtocolError if they are the beginning of a text, SpoolError if the disk is full.
         """
-        if len(self._head) < _HEAD_BYTES:
-            self._head += chunk[: _HEAD_BYTES - len(self._head)]
+        if len(self._head) < HEAD_BYTES:
+            self._head += chunk[: HEAD_BYTES - len(self._head)]
             if self._head.lstrip().startswith(_TEXT_STARTS):
                 raise ProtocolError("A text came where the bytes of a picture were due.")
         rest = memoryview(chunk)

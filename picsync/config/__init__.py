@@ -8,10 +8,10 @@ from picsync.config.credentials import (
     GooglePhotosLogin,
     NixplayLogin,
 )
-from picsync.config.durations import parse_duration
 from picsync.config.loading import load_config, load_credentials
 from picsync.config.loginfile import merge_google_login
 from picsync.config.settings import AlbumRule, Config, Listen, Listener, MaxDelete, SourceKinds
+from picsync.durations import parse_duration
 
 __all__ = [
     "CREDENTIALS_PATHS",

@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from picsync.config.durations import parse_duration
+from picsync.durations import parse_duration
 
 SourceKinds: TypeAlias = Mapping[str, Any]
 """For each kind under `sources:` the type of one entry of its list."""

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from picsync.config import Config, Credentials, load_config, load_credentials
 from picsync.errors import ConfigError, ItemError, PicsyncError, ProtocolError
+from picsync.formats import sniff
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, TYPES, safe_name
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import HttpClient
 from picsync.http.retry import Operation, Retrier, RetryPolicy, parse_retry_after
-from picsync.spool import Spool, sniff
+from picsync.spool import Spool
 from picsync.words import printable
 from tests.config.support import KINDS
 from tests.fuzz.mutations import HEADER_VALUES, inputs, torn
