@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,6 +14,7 @@ import click
 
 from picsync.cli.listen import LISTEN, need_extra
 from picsync.cli.logs import log_options, logging_to
+from picsync.cli.scenes import ALBUM, SCENES
 from picsync.cli.sync import SyncOptions, run_sync
 from picsync.events import CycleFinished, Event
 from picsync.words import report_remarks, report_sentence
@@ -21,16 +23,22 @@ if TYPE_CHECKING:
     from picsync.emulators.world import World
     from picsync.events import Emit
 
-ALBUM = "Family"
 EVERY = "2s"
 """Between cycles: a new picture is on the frame before one has walked over to it."""
 
 
 @click.command()
 @click.option(
+    "--source",
+    type=click.Choice(list(SCENES)),
+    default="googlephotos",
+    show_default=True,
+    help="The kind of source to show.",
+)
+@click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The directory that plays the Google album. Default: sample photos.",
+    help="The directory that plays the source's album. Default: sample photos.",
 )
 @click.option(
     "--listen", type=LISTEN, default="127.0.0.1:0", metavar="HOST:PORT", help="Where to serve the page."
@@ -38,11 +46,18 @@ EVERY = "2s"
 @log_options
 @click.pass_context
 def demo(
-    ctx: click.Context, /, photos: Path | None, *, listen: tuple[str, int], verbose: bool, log_format: str
+    ctx: click.Context,
+    /,
+    source: str,
+    photos: Path | None,
+    *,
+    listen: tuple[str, int],
+    verbose: bool,
+    log_format: str,
 ) -> None:
     """Show picsync at work, without any account, between emulated services on this machine.
 
-    A directory of pictures plays the Google album; a page shows the frame. Put a picture into the
+    A directory of pictures plays the source's album; a page shows the frame. Put a picture into the
     directory, or take one out, and watch the frame. Ctrl-C ends it and removes what it made.
     """
     need_extra()
@@ -50,7 +65,7 @@ def demo(
         logging_to(log_format, verbose=verbose) as emit,
         tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder,
     ):
-        code = asyncio.run(_demo(Path(folder), photos, listen, emit))
+        code = asyncio.run(_demo(Path(folder), source, photos, listen, emit))
     click.echo("The demo has ended.", err=True)
     ctx.exit(code)
 
@@ -75,7 +90,7 @@ class Caption:
         return self._lines
 
 
-async def _demo(folder: Path, photos: Path | None, listen: tuple[str, int], emit: Emit) -> int:
+async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[str, int], emit: Emit) -> int:
     from picsync.emulators.samples import write_samples
     from picsync.emulators.world import World
     from picsync.longrun import send_to
@@ -94,9 +109,9 @@ async def _demo(folder: Path, photos: Path | None, listen: tuple[str, int], emit
             f"--listen: {listen[0]}:{listen[1]} cannot be used: {error.strerror}"
         ) from error
     async with world:
-        config, credentials = _write_settings(folder, world, photos)
+        config, credentials = _write_settings(folder, world, source, photos)
         click.echo(f"The frame:     {world.server.url}/")
-        click.echo(f"Google album:  {photos.resolve()}  (put pictures in, take some out)")
+        click.echo(f"Source album:  {photos.resolve()}  (put pictures in, take some out)")
         click.echo(f"Configuration: {config}")
         click.echo("Ctrl-C ends the demo.")
         return await run_sync(
@@ -106,36 +121,24 @@ async def _demo(folder: Path, photos: Path | None, listen: tuple[str, int], emit
         )
 
 
-def _write_settings(folder: Path, world: World, photos: Path) -> tuple[Path, Path]:
+def _write_settings(folder: Path, world: World, source: str, photos: Path) -> tuple[Path, Path]:
     """Write the two files that a person would have, leading to the emulated services."""
-    from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE
+    from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 
-    album = world.google.directory_album(photos, ALBUM)
-    login = world.google.issue_credentials([READ_SCOPE])
+    staged = SCENES[source](world, photos)
     config = folder / "picsync.yaml"
     config.write_text(
         f"emulator: {world.server.url}\n"
         "albums:\n"
         f"- name: {ALBUM}\n"
         "  sources:\n"
-        f"    googlephotos: [{album.album_id}]\n"
+        f"    {source}: {json.dumps(staged.entries)}\n"
         f"every: {EVERY}\n",
         encoding="utf-8",
     )
     credentials = folder / ".picsync-credentials.yaml"
     credentials.touch(mode=0o600)
-    credentials.write_text(
-        "nixplay:\n"
-        f"  username: {NIXPLAY_USER}\n"
-        f"  password: {NIXPLAY_PASSWORD}\n"
-        "googlephotos:\n"
-        "  api:\n"
-        f"    key: {login['client_id']}\n"
-        f"    secret: {login['client_secret']}\n"
-        "  access:\n"
-        f"    access_token: {login['access_token']}\n"
-        f"    refresh_token: {login['refresh_token']}\n"
-        f'    expiry: "{login["expiry"]}"\n',
-        encoding="utf-8",
-    )
+    login = {"nixplay": {"username": NIXPLAY_USER, "password": NIXPLAY_PASSWORD}, **staged.credentials}
+    # JSON is YAML, too.
+    credentials.write_text(json.dumps(login, indent=2) + "\n", encoding="utf-8")
     return config, credentials

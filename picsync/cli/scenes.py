@@ -1,0 +1,37 @@
+"""What `picsync demo --source` shows: for each kind of source, a directory of pictures as its album."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from picsync.emulators.world import World
+
+ALBUM = "Family"
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A source as the demo's two files have it."""
+
+    entries: Sequence[object]
+    """What stands under its name in picsync.yaml."""
+    credentials: Mapping[str, object] = field(default_factory=dict)
+    """What it needs in the credentials file."""
+
+
+def _googlephotos(world: World, photos: Path) -> Staged:
+    from picsync.emulators.world import READ_SCOPE
+
+    album = world.google.directory_album(photos, ALBUM)
+    login = world.google.issue_credentials([READ_SCOPE])
+    api = {"key": login["client_id"], "secret": login["client_secret"]}
+    access = {name: login[name] for name in ("access_token", "refresh_token", "expiry")}
+    return Staged([album.album_id], {"googlephotos": {"api": api, "access": access}})
+
+
+SCENES: Mapping[str, Callable[[World, Path], Staged]] = {"googlephotos": _googlephotos}
+"""For each kind of source what lets a directory of pictures play its album."""
