@@ -16,6 +16,8 @@ from picsync.cli.listen import LISTEN, need_extra
 if TYPE_CHECKING:
     from picsync.emulators.world import World
 
+IMMICH_VERSIONS = {"2.7": (2, 7, 5), "3.0": (3, 0, 3), "3.2": (3, 2, 0), "4.0": (4, 0, 0)}
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -32,7 +34,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A directory that plays an album in Google Photos.",
+    help="A directory that plays an album in Google Photos, and one in Immich.",
 )
 @click.option(
     "--era",
@@ -40,6 +42,14 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     default="2025",
     show_default=True,
     help="Google's rules: before or since 31 March 2025.",
+)
+@click.option(
+    "--immich",
+    "immich_version",
+    type=click.Choice(list(IMMICH_VERSIONS)),
+    default="3.2",
+    show_default=True,
+    help="Immich's version; 4.0 is one that nobody knows yet.",
 )
 @click.pass_context
 def emulator(
@@ -51,8 +61,9 @@ def emulator(
     tls_key: Path | None,
     photos: Path | None,
     era: str,
+    immich_version: str,
 ) -> None:
-    """Serve Google Photos and Nixplay, emulated, on one port.
+    """Serve Google Photos, Immich and Nixplay, emulated, on one port.
 
     Clients reach a service by its own host name, or through a path prefix: http://HOST:PORT/api.nixplay.com/.
     """
@@ -66,17 +77,24 @@ def emulator(
             context.load_cert_chain(tls_cert, tls_key)
         except (ssl.SSLError, OSError) as error:
             raise click.UsageError(f"--tls-cert and --tls-key cannot be used together: {error}") from error
-    asyncio.run(_serve(listen, context, photos, era))
+    asyncio.run(_serve(listen, context, photos, era, IMMICH_VERSIONS[immich_version]))
     ctx.exit(Exit.DONE)
 
 
 async def _serve(
-    listen: tuple[str, int], context: ssl.SSLContext | None, photos: Path | None, era: str
+    listen: tuple[str, int],
+    context: ssl.SSLContext | None,
+    photos: Path | None,
+    era: str,
+    immich_version: tuple[int, int, int],
 ) -> None:
     from picsync.emulators.google import Era, GoogleOptions
+    from picsync.emulators.immich import ImmichOptions
     from picsync.emulators.world import World
 
-    world = World(google=GoogleOptions(era=Era(era)), ssl_context=context)
+    world = World(
+        google=GoogleOptions(era=Era(era)), immich=ImmichOptions(immich_version), ssl_context=context
+    )
     try:
         await world.server.start(*listen)
     except OSError as error:
@@ -102,7 +120,10 @@ def _introduce(world: World, photos: Path | None, era: str) -> None:
     click.echo(f"Nixplay: user {NIXPLAY_USER}, password {NIXPLAY_PASSWORD}")
     click.echo(f"Google: client ID {login['client_id']}, client secret {login['client_secret']}")
     click.echo(f"Google: access token {login['access_token']}, refresh token {login['refresh_token']}")
+    click.echo(f"Immich: {world.server.url}/{world.immich.host}, API key {world.immich.add_key().secret}")
     if photos is not None:
         album = world.google.directory_album(photos, photos.resolve().name)
         click.echo(f"Google: album {album.album_id} is {photos.resolve()}")
+        shown = world.immich.directory_album(photos, photos.resolve().name)
+        click.echo(f"Immich: album {shown.album_id} is {photos.resolve()}")
     click.echo("Ctrl-C ends it.")

@@ -10,6 +10,7 @@ from typing import Self
 
 from picsync.emulators.framepage import FramePage, ShownPhoto
 from picsync.emulators.google import GoogleOptions, GooglePhotos
+from picsync.emulators.immich import Immich, ImmichOptions
 from picsync.emulators.nixplay import Nixplay, NixplayOptions
 from picsync.emulators.nixplay import Photo as NixplayPhoto
 from picsync.emulators.requestlog import RequestLog
@@ -26,23 +27,25 @@ LEGACY_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly"
 
 
 class World:
-    """A Google account, a Nixplay account and one server for both; an async context manager."""
+    """A Google account, an Immich server, a Nixplay account, all on one port; an async context manager."""
 
     def __init__(
         self,
         *,
         google: GoogleOptions | None = None,
         nixplay: NixplayOptions | None = None,
+        immich: ImmichOptions | None = None,
         ssl_context: ssl.SSLContext | None = None,
         caption: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.google = GooglePhotos(google)
+        self.immich = Immich(immich)
         self.nixplay = Nixplay(nixplay)
         self.nixplay.add_user(NIXPLAY_USER, NIXPLAY_PASSWORD)
         self.page = FramePage(self._shown, caption, title="The frame on the sideboard")
         self.nixplay.observers.append(self._changed)
         self.server = EmulatorServer(
-            [self.google, self.nixplay],
+            [self.google, self.immich, self.nixplay],
             ssl_context=ssl_context,
             pages=self.page.routes(),
             log=RequestLog(limit=LOGGED_REQUESTS),

@@ -1,0 +1,30 @@
+"""Immich, emulated: a self-hosted photo server in the generations 2.7, 3.0 and 3.2, and one yet to come.
+
+Emulated are albums, people, tags, favourites, shared links, the metadata search in both of its forms, the
+original, the edited picture, previews and videos. Not emulated: users' own logins, uploads, smart search,
+the timeline's and the mobile app's calls, and the decoding of HEIC, RAW and videos (pictures of them are
+grey).
+"""
+
+from picsync.emulators.immich.errors import ImmichError
+from picsync.emulators.immich.library import Album, ApiKey, Asset, Person, SharedLink, Tag
+from picsync.emulators.immich.options import FUTURE, V2_7, V3_0, V3_2, Future, ImmichOptions
+from picsync.emulators.immich.service import HOST, Immich
+
+__all__ = [
+    "FUTURE",
+    "HOST",
+    "V2_7",
+    "V3_0",
+    "V3_2",
+    "Album",
+    "ApiKey",
+    "Asset",
+    "Future",
+    "Immich",
+    "ImmichError",
+    "ImmichOptions",
+    "Person",
+    "SharedLink",
+    "Tag",
+]

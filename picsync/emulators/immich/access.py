@@ -1,0 +1,99 @@
+"""Who asks, and whether he may: API keys with their permissions, and the keys of shared links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from picsync.emulators.immich.errors import ImmichError, no_access
+from picsync.emulators.immich.library import Album, Asset, Library, SharedLink, User
+from picsync.emulators.immich.options import ImmichOptions
+
+COOKIE = "immich_shared_link_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who may come in: a user by his key, or whoever has a link."""
+
+    user: User
+    permissions: frozenset[str]
+    link: SharedLink | None = None
+
+    def require(self, permission: str) -> None:
+        """Raise ImmichError unless the key was given the permission."""
+        if not self.permissions & {"all", permission}:
+            raise ImmichError(403, f"Missing required permission: {permission}")
+
+
+_LINK_PERMISSIONS = frozenset({"asset.read", "asset.view", "asset.download", "album.read"})
+
+
+class Access:
+    """Lets people in."""
+
+    def __init__(self, library: Library, options: ImmichOptions) -> None:
+        self._library = library
+        self._options = options
+
+    def visitor(self, request: web.Request, permission: str, *, shared: bool = False) -> Visitor:
+        """Return who asks; raises ImmichError if he has not the permission.
+
+        `shared`: whether shared links open this, too.
+        """
+        link = self.link(request)
+        if link is not None:
+            if not shared:
+                raise ImmichError(403, "Forbidden")
+            if link.password is not None and request.cookies.get(COOKIE) != link.token:
+                raise ImmichError(401, "Password required")
+            return Visitor(link.owner, _LINK_PERMISSIONS, link)
+        key = self._library.keys.get(request.headers.get("x-api-key", ""))
+        if key is None:
+            given = "x-api-key" in request.headers
+            raise ImmichError(401, "Invalid API key" if given else "Authentication required")
+        visitor = Visitor(key.user, key.permissions)
+        visitor.require(permission)
+        return visitor
+
+    def link(self, request: web.Request) -> SharedLink | None:
+        """Return the link that the request names, if any; raises ImmichError for a dead one."""
+        key, slug = request.query.get("key"), request.query.get("slug")
+        if key is None and slug is None:
+            return None
+        for link in self._library.links:
+            if (key is not None and link.key == key) or (slug is not None and link.slug == slug):
+                if link.expires_at is not None and link.expires_at <= self._options.now():
+                    break
+                return link
+        raise ImmichError(401, "Invalid share key" if key is not None else "Invalid share slug")
+
+    def album(self, visitor: Visitor, album_id: str) -> Album:
+        """Return an album that the visitor may see; raises ImmichError."""
+        album = self._library.albums.get(album_id)
+        if album is None or not self.may_see(visitor, album):
+            raise no_access("album.read")
+        return album
+
+    def may_see(self, visitor: Visitor, album: Album) -> bool:
+        """Whether the visitor may see the album."""
+        if visitor.link is not None:
+            return visitor.link.album is album
+        return self._library.may_see(visitor.user, album)
+
+    def asset(self, visitor: Visitor, asset_id: str, permission: str) -> Asset:
+        """Return an asset that the visitor may have; raises ImmichError."""
+        asset = self._library.assets.get(asset_id)
+        if asset is None or asset.trashed or not self._may_have(visitor, asset):
+            raise no_access(permission)
+        return asset
+
+    def _may_have(self, visitor: Visitor, asset: Asset) -> bool:
+        if asset.visibility == "locked":
+            return False
+        if visitor.link is not None:
+            return asset in visitor.link.shows()
+        return asset.owner == visitor.user or any(
+            asset in album.assets for album in self._library.albums.values() if self.may_see(visitor, album)
+        )

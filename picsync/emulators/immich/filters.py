@@ -1,0 +1,253 @@
+"""What a search looks for: the flat form of all versions, and the filter form since 3.2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from picsync.emulators.immich.errors import invalid
+from picsync.emulators.immich.library import Asset, Library
+from picsync.emulators.immich.options import ImmichOptions
+
+Predicate = Callable[[Asset], bool]
+Path = tuple[str | int, ...]
+
+TYPES = ("IMAGE", "VIDEO", "AUDIO", "OTHER")
+VISIBILITIES = ("timeline", "archive", "hidden", "locked")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_ID_LISTS = {"albumIds": "album", "personIds": "person", "tagIds": "tag"}
+_OPTIONS = ("withExif", "withPeople", "withStacked", "withDeleted")
+_MOMENTS = {"taken": "taken_at", "updated": "updated_at"}
+_FLAT = frozenset(
+    {*_ID_LISTS, *_OPTIONS, "type", "visibility", "rating", "checksum", "originalFileName"}
+    | {"isFavorite", "isOffline"}
+    | {"order", "size", "page"}
+    | {f"{what}{when}" for what in _MOMENTS for when in ("After", "Before")}
+)
+
+
+class Compiler:
+    """Turns the fields of a body into what an asset must be."""
+
+    def __init__(self, library: Library, options: ImmichOptions) -> None:
+        self._library = library
+        self._options = options
+
+    def flat(self, body: Mapping[str, Any]) -> Predicate:
+        """Return what the flat form asks for; raises ImmichError for a body that is refused."""
+        if self._options.strict:
+            for name in body:
+                if name not in _FLAT and not self._options.is_future(self._options.future.UNFILTERED):
+                    raise invalid([name], "Unrecognized key", "unrecognized_keys")
+        parts = [
+            self._holds(kind, ids(body[name], (name,)), all)
+            for name, kind in _ID_LISTS.items()
+            if name in body
+        ]
+        for name, (attribute, read) in _SCALARS.items():
+            if name != "visibility" and body.get(name) is not None:
+                parts.append(_equals(attribute, read(self._coerced(body[name]), (name,))))
+        parts += self._moments(body)
+        parts.append(self._flat_visibility(body))
+        if not body.get("withDeleted"):
+            parts.append(_present)
+        return _all(parts)
+
+    def _coerced(self, value: object) -> object:
+        """Return the value as it is read: before 3.0 `"true"` is true."""
+        return {"true": True, "false": False}.get(str(value), value) if not self._options.strict else value
+
+    def _flat_visibility(self, body: Mapping[str, Any]) -> Predicate:
+        if "visibility" in body:
+            return _equals("visibility", choice(body["visibility"], VISIBILITIES, ("visibility",)))
+        if self._options.strict:
+            return lambda asset: asset.visibility in ("timeline", "archive", "hidden")
+        return _equals("visibility", "timeline")
+
+    def _moments(self, body: Mapping[str, Any]) -> Iterable[Predicate]:
+        for what, attribute in _MOMENTS.items():
+            for when, sign in (("After", 1), ("Before", -1)):
+                name = f"{what}{when}"
+                if name in body:
+                    yield _beyond(attribute, sign, moment(body[name], (name,)))
+
+    def filter(self, value: object, path: Path = ("filter",)) -> Predicate:
+        """Return what the filter form asks for; raises ImmichError for a body that is refused."""
+        parts: list[Predicate] = []
+        for name, condition in _object(value, path).items():
+            here = (*path, name)
+            if name == "or":
+                if not isinstance(condition, list) or path != ("filter",):
+                    raise invalid(here, "Invalid input")
+                parts.append(_any([self.filter(each, (*here, at)) for at, each in enumerate(condition)]))
+            elif name in _ID_LISTS:
+                parts += self._lists(_ID_LISTS[name], _object(condition, here), here)
+            else:
+                parts += self._scalars(name, _object(condition, here), here)
+        if path == ("filter",) and "visibility" not in _object(value, path):
+            parts.append(_not(_equals("visibility", "locked")))
+        if path == ("filter",):
+            parts.append(_present)
+        return _all(parts)
+
+    def _lists(self, kind: str, condition: Mapping[str, Any], path: Path) -> Iterable[Predicate]:
+        for operator, value in condition.items():
+            here = (*path, operator)
+            wanted = ids(value, here)
+            match operator:
+                case "any":
+                    yield self._holds(kind, wanted, any)
+                case "all":
+                    yield self._holds(kind, wanted, all)
+                case "none":
+                    yield _not(self._holds(kind, wanted, any))
+                case _:
+                    raise invalid(here, "Unrecognized key", "unrecognized_keys")
+
+    def _scalars(self, name: str, condition: Mapping[str, Any], path: Path) -> Iterable[Predicate]:
+        if name not in _SCALARS:
+            raise invalid(path, "Unrecognized key", "unrecognized_keys")
+        attribute, read = _SCALARS[name]
+        for operator, value in condition.items():
+            here = (*path, operator)
+            match operator:
+                case "eq":
+                    yield _equals(attribute, read(value, here))
+                case "ne":
+                    yield _not(_equals(attribute, read(value, here)))
+                case "in" if isinstance(value, list):
+                    wanted = [read(each, (*here, at)) for at, each in enumerate(value)]
+                    yield _any([_equals(attribute, each) for each in wanted])
+                case "gt" | "gte" if read in (integer, moment):
+                    yield _beyond(attribute, 1, read(value, here))
+                case "lt" | "lte" if read in (integer, moment):
+                    yield _beyond(attribute, -1, read(value, here))
+                case _:
+                    raise invalid(here, "Unrecognized key", "unrecognized_keys")
+
+    def _holds(self, kind: str, wanted: list[str], combine: Callable[[Iterable[bool]], bool]) -> Predicate:
+        if kind == "person":
+            return lambda asset: combine(each in asset.people for each in wanted)
+        if kind == "tag":
+            # A tag also finds what carries one of those below it.
+            families = [self._family(tag_id) for tag_id in wanted]
+            return lambda asset: combine(bool(family & asset.tags) for family in families)
+        # Who names an album that he may not see is refused before anything is looked for in it.
+        holders = [self._library.albums[each] for each in wanted if each in self._library.albums]
+        members = [{asset.asset_id for asset in album.assets} for album in holders]
+        return lambda asset: combine(asset.asset_id in each for each in members)
+
+    def _family(self, tag_id: str) -> set[str]:
+        tag = self._library.tags.get(tag_id)
+        if tag is None:
+            return set()
+        below = [other for other in self._library.tags.values() if other.value.startswith(f"{tag.value}/")]
+        return {tag_id, *(other.tag_id for other in below)}
+
+
+def album_ids(body: Mapping[str, Any]) -> list[str]:
+    """Return the albums that a body of either form names."""
+    found = list(body.get("albumIds") or [])
+    condition = body.get("filter")
+    if isinstance(condition, Mapping) and isinstance(condition.get("albumIds"), Mapping):
+        found += [each for operator in ("any", "all") for each in condition["albumIds"].get(operator) or []]
+    return found
+
+
+def ids(value: object, path: Path) -> list[str]:
+    """Return a list of UUIDs; raises ImmichError for anything else."""
+    if not isinstance(value, list):
+        raise invalid(path, "Invalid input: expected array")
+    for at, each in enumerate(value):
+        if not isinstance(each, str) or not _UUID.fullmatch(each):
+            raise invalid((*path, at), "Invalid UUID", "invalid_format")
+    return value
+
+
+def choice(value: object, known: tuple[str, ...], path: Path) -> str:
+    """Return one of the known values; raises ImmichError for anything else."""
+    if value not in known:
+        raise invalid(path, f"Invalid option: expected one of {'|'.join(known)}", "invalid_value")
+    return str(value)
+
+
+def boolean(value: object, path: Path) -> bool:
+    """Return true or false; raises ImmichError for anything else."""
+    if not isinstance(value, bool):
+        raise invalid(path, "Invalid input: expected boolean")
+    return value
+
+
+def integer(value: object, path: Path) -> int:
+    """Return a whole number; raises ImmichError for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise invalid(path, "Invalid input: expected number")
+    return value
+
+
+def text(value: object, path: Path) -> str:
+    """Return a text; raises ImmichError for anything else."""
+    if not isinstance(value, str):
+        raise invalid(path, "Invalid input: expected string")
+    return value
+
+
+def moment(value: object, path: Path) -> float:
+    """Return seconds since the epoch; raises ImmichError for a time without a zone."""
+    try:
+        at = datetime.fromisoformat(text(value, path))
+    except ValueError:
+        raise invalid(path, "Invalid ISO datetime", "invalid_format") from None
+    if at.tzinfo is None:
+        raise invalid(path, "Invalid ISO datetime: a time zone is required", "invalid_format")
+    return at.timestamp()
+
+
+def _object(value: object, path: Path) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise invalid(path, "Invalid input: expected object")
+    return value
+
+
+def _equals(attribute: str, wanted: object) -> Predicate:
+    return lambda asset: bool(getattr(asset, attribute) == wanted)
+
+
+def _beyond(attribute: str, sign: int, bound: float) -> Predicate:
+    def fits(asset: Asset) -> bool:
+        value = getattr(asset, attribute)
+        return value is not None and (value - bound) * sign >= 0
+
+    return fits
+
+
+def _present(asset: Asset) -> bool:
+    return not asset.trashed
+
+
+def _not(fits: Predicate) -> Predicate:
+    return lambda asset: not fits(asset)
+
+
+def _any(parts: list[Predicate]) -> Predicate:
+    return lambda asset: any(fits(asset) for fits in parts)
+
+
+def _all(parts: list[Predicate]) -> Predicate:
+    return lambda asset: all(fits(asset) for fits in parts)
+
+
+_SCALARS: Mapping[str, tuple[str, Callable[[object, Path], Any]]] = {
+    "type": ("type", lambda value, at: choice(value, TYPES, at)),
+    "visibility": ("visibility", lambda value, at: choice(value, VISIBILITIES, at)),
+    "isFavorite": ("favorite", boolean),
+    "isOffline": ("offline", boolean),
+    "rating": ("rating", integer),
+    "checksum": ("checksum", text),
+    "originalFileName": ("filename", text),
+    "takenAt": ("taken_at", moment),
+    "updatedAt": ("updated_at", moment),
+}
+"""Field of a body -> attribute of an asset, and what reads a value."""

@@ -1,0 +1,143 @@
+"""The bytes: originals, what the owner's edits made of them, previews and videos."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from picsync.emulators.google.content import BytesContent, Content, read_all
+from picsync.emulators.immich.access import Visitor
+from picsync.emulators.immich.errors import ImmichError, invalid
+from picsync.emulators.immich.filters import choice
+from picsync.emulators.immich.library import Asset
+from picsync.emulators.immich.options import ImmichOptions
+
+_SIZES = ("fullsize", "preview", "thumbnail")
+_THUMBNAIL_EDGE = 250
+_STILL_SIZE = (1280, 720)
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_WEB_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
+FILM = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
+"""How a transcoded video begins; the rest is the original's own bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Bytes with a type and a name."""
+
+    content: Content
+    mime_type: str
+    name: str
+
+
+def original(visitor: Visitor, asset: Asset, *, edited: bool) -> File:
+    """Return an upload, or what its edits made of it; raises ImmichError."""
+    if visitor.link is not None and not visitor.link.allow_download:
+        raise ImmichError(403, "Forbidden")
+    if asset.offline:
+        raise ImmichError(404, "Asset file not found")
+    if edited and asset.edited is not None:
+        return File(asset.edited, "image/jpeg", f"{_stem(asset)}.jpeg")
+    return File(asset.content, asset.mime_type, asset.filename)
+
+
+async def preview(
+    visitor: Visitor, asset: Asset, size: str, options: ImmichOptions, *, edited: bool
+) -> File | str:
+    """Return a conversion, or the size that stands in for it (`original`, `preview`); raises ImmichError."""
+    choice(size, _SIZES, ("size",))
+    visitor.require("asset.view")
+    if options.now() < asset.ready_at:
+        raise ImmichError(404, "Asset media not found")
+    if size == "fullsize" and not (edited and asset.edited is not None):
+        if asset.mime_type in _WEB_IMAGES and not edited:
+            return "original"
+        if not options.fullsize:
+            return "preview"
+    source = asset.edited if edited and asset.edited is not None else asset.content
+    edge = {"preview": options.preview_edge, "thumbnail": _THUMBNAIL_EDGE}.get(size)
+    kind = options.preview_format if size != "fullsize" else "JPEG"
+    data = await asyncio.to_thread(_convert, asset, source, edge, kind)
+    return File(BytesContent(data), f"image/{kind.lower()}", f"{_stem(asset)}_{size}.{kind.lower()}")
+
+
+def playback(asset: Asset, options: ImmichOptions) -> File:
+    """Return a video as browsers play it; raises ImmichError."""
+    if asset.type != "VIDEO":
+        raise ImmichError(400, "Asset is not a video")
+    if asset.offline and not options.transcode:
+        raise ImmichError(404, "Asset file not found")
+    if asset.mime_type == "video/mp4" or not options.transcode:
+        return File(asset.content, asset.mime_type, asset.filename)
+    return File(BytesContent(FILM + read_all(asset.content)), "video/mp4", f"{asset.asset_id}.mp4")
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """Return a query's true or false; raises ImmichError for anything else."""
+    value = request.query.get(name, "false")
+    if value not in ("true", "false"):
+        raise invalid([name], "Invalid option: expected one of true|false", "invalid_value")
+    return value == "true"
+
+
+async def send(request: web.Request, file: File) -> web.StreamResponse:
+    """Send a file, or the range of it that was asked for."""
+    size = file.content.size
+    begin, end, status = 0, size, 200
+    match = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if match is not None and any(match.groups()):
+        first, last = match.groups()
+        begin = int(first) if first else max(0, size - int(last))
+        end = min(size, int(last) + 1) if first and last else size
+        status = 206
+        if begin >= end:
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{size}"})
+    headers: dict[str, Any] = {
+        "Content-Type": file.mime_type,
+        "Content-Length": str(end - begin),
+        "Content-Disposition": f"inline; filename*=UTF-8''{quote(file.name, safe='')}",
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=86400, no-transform",
+    }
+    if status == 206:
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
+    response = web.StreamResponse(status=status, headers=headers)
+    await response.prepare(request)
+    if request.method != "HEAD":
+        for piece in _slice(file.content.chunks(), begin, end):
+            await response.write(piece)
+    return response
+
+
+def _slice(chunks: Iterator[bytes], begin: int, end: int) -> Iterator[bytes]:
+    at = 0
+    for chunk in chunks:
+        if piece := chunk[max(0, begin - at) : max(0, end - at)]:
+            yield piece
+        at += len(chunk)
+
+
+def _stem(asset: Asset) -> str:
+    return asset.filename.rpartition(".")[0] or asset.filename
+
+
+def _convert(asset: Asset, content: Content, edge: int | None, kind: str) -> bytes:
+    """Return an upright picture; a grey one of what Pillow cannot read, such as a video."""
+    try:
+        with Image.open(io.BytesIO(b"" if asset.type == "VIDEO" else read_all(content))) as opened:
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError):
+        image = Image.new("RGB", _STILL_SIZE, (128, 128, 128))
+    if edge is not None:
+        image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, kind, quality=80)
+    return out.getvalue()

@@ -1,0 +1,147 @@
+"""Assets, albums and the rest as JSON, each generation in its own shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from picsync.emulators.immich.library import Album, Asset, Person, SharedLink, Tag, User
+from picsync.emulators.immich.options import ImmichOptions
+
+_FILM_MS = 12_340
+
+
+def instant(at: float) -> str:
+    """Return a time as Immich writes it: milliseconds and `Z`."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def asset_json(asset: Asset, options: ImmichOptions, *, exif: bool = False) -> dict[str, Any]:
+    """Return an asset with everything that its owner may know."""
+    taken, modified = instant(asset.taken_at), instant(asset.modified_at)
+    body: dict[str, Any] = {
+        "id": asset.asset_id,
+        "type": asset.type,
+        "checksum": asset.checksum,
+        "originalFileName": asset.filename,
+        "originalMimeType": asset.mime_type,
+        "originalPath": f"/data/library/{asset.owner.user_id}/{asset.filename}",
+        "fileCreatedAt": taken,
+        "localDateTime": taken,
+        "fileModifiedAt": modified,
+        "createdAt": modified,
+        "updatedAt": instant(asset.updated_at),
+        "ownerId": asset.owner.user_id,
+        "libraryId": asset.library_id,
+        "isFavorite": asset.favorite,
+        "isArchived": asset.visibility == "archive",
+        "isTrashed": asset.trashed,
+        "isOffline": asset.offline,
+        "isEdited": asset.edited is not None,
+        "visibility": asset.visibility,
+        "hasMetadata": True,
+        "width": asset.width or None,
+        "height": asset.height or None,
+        "duration": duration(asset, options),
+        "thumbhash": asset.thumbhash if options.now() >= asset.ready_at else None,
+        "livePhotoVideoId": asset.motion_id,
+        "duplicateId": None,
+    }
+    if not options.strict:
+        body |= {"deviceAssetId": f"{asset.filename}-1", "deviceId": "phone"}
+    if exif:
+        body["exifInfo"] = {
+            "description": asset.description,
+            "rating": asset.rating,
+            "fileSizeInByte": asset.content.size,
+            "dateTimeOriginal": taken,
+            "exifImageWidth": asset.width or None,
+            "exifImageHeight": asset.height or None,
+        }
+    return body
+
+
+def stripped_json(asset: Asset, options: ImmichOptions) -> dict[str, Any]:
+    """Return what a shared link without metadata tells of an asset."""
+    whole = asset_json(asset, options)
+    kept = ("id", "type", "originalMimeType", "thumbhash", "localDateTime", "duration", "livePhotoVideoId")
+    return {name: whole[name] for name in (*kept, "width", "height")} | {"hasMetadata": False}
+
+
+def duration(asset: Asset, options: ImmichOptions) -> str | int | None:
+    """Return a video's length: text before 3.0, where a picture has one too, then milliseconds."""
+    if options.strict:
+        return _FILM_MS if asset.type == "VIDEO" else None
+    return "0:00:12.34000" if asset.type == "VIDEO" else "0:00:00.00000"
+
+
+def user_json(user: User) -> dict[str, Any]:
+    """Return a user."""
+    return {"id": user.user_id, "name": user.name, "email": user.email}
+
+
+def album_json(album: Album, options: ImmichOptions, links: Iterable[SharedLink]) -> dict[str, Any]:
+    """Return an album; its count has everything that was put in, whatever a search hides of it."""
+    taken = [asset.taken_at for asset in album.assets]
+    body: dict[str, Any] = {
+        "id": album.album_id,
+        "albumName": album.name,
+        "description": "",
+        "createdAt": instant(album.created_at),
+        "updatedAt": instant(album.updated_at),
+        "albumThumbnailAssetId": album.assets[0].asset_id if album.assets else None,
+        "assetCount": len(album.assets),
+        "shared": bool(album.members),
+        "hasSharedLink": any(link.album is album for link in links),
+        "isActivityEnabled": True,
+        "order": "desc",
+    }
+    if taken:
+        body |= {"startDate": instant(min(taken)), "endDate": instant(max(taken))}
+    members = [{"role": "editor", "user": user_json(user)} for user in album.members]
+    if options.strict:
+        body["albumUsers"] = [{"role": "owner", "user": user_json(album.owner)}, *members]
+    else:
+        body |= {"albumUsers": members, "owner": user_json(album.owner), "ownerId": album.owner.user_id}
+    return body
+
+
+def person_json(person: Person) -> dict[str, Any]:
+    """Return a person."""
+    return {
+        "id": person.person_id,
+        "name": person.name,
+        "birthDate": None,
+        "thumbnailPath": f"/data/thumbs/{person.person_id}.jpeg",
+        "isHidden": person.hidden,
+        "isFavorite": False,
+    }
+
+
+def tag_json(tag: Tag) -> dict[str, Any]:
+    """Return a tag."""
+    return {"id": tag.tag_id, "name": tag.value.rpartition("/")[2], "value": tag.value}
+
+
+def link_json(link: SharedLink, options: ImmichOptions, links: Iterable[SharedLink]) -> dict[str, Any]:
+    """Return a shared link as its visitor sees it; an album's assets are not in it."""
+    return {
+        "id": link.link_id,
+        "key": link.key,
+        "slug": link.slug,
+        "type": "ALBUM" if link.album else "INDIVIDUAL",
+        "album": album_json(link.album, options, links) if link.album else None,
+        "assets": [link_asset_json(asset, link, options) for asset in link.assets if not asset.trashed],
+        "description": None,
+        "password": None,
+        "expiresAt": None if link.expires_at is None else instant(link.expires_at),
+        "allowDownload": link.allow_download,
+        "allowUpload": False,
+        "showMetadata": link.show_metadata,
+    }
+
+
+def link_asset_json(asset: Asset, link: SharedLink, options: ImmichOptions) -> dict[str, Any]:
+    """Return an asset as far as the link shows it."""
+    return asset_json(asset, options) if link.show_metadata else stripped_json(asset, options)

@@ -1,0 +1,156 @@
+"""`POST /search/metadata` and `/search/statistics`, with their pages and cursors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from picsync.emulators.immich.access import Access, Visitor
+from picsync.emulators.immich.errors import ImmichError, invalid, no_access
+from picsync.emulators.immich.filters import Compiler, Path, Predicate, album_ids, choice, integer
+from picsync.emulators.immich.library import Asset, Library
+from picsync.emulators.immich.options import Future, ImmichOptions
+from picsync.emulators.immich.resources import asset_json, link_asset_json
+
+DEFAULT_SIZE = 250
+LARGEST_SIZE = 1000
+_FILTER_FORM = frozenset({"filter", "order", "size", "cursor", "withExif", "withPeople", "withStacked"})
+
+
+class Search:
+    """Finds assets."""
+
+    def __init__(self, library: Library, options: ImmichOptions, access: Access) -> None:
+        self._library = library
+        self._options = options
+        self._access = access
+        self._compiler = Compiler(library, options)
+
+    def metadata(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:
+        """Return one page; raises ImmichError for a body that is refused."""
+        fits, by_cursor = self._wanted(body)
+        found = [] if self._options.empty_search else self._found(visitor, body, fits)
+        size = min(self._size(body), self._options.page_cap or LARGEST_SIZE)
+        descending = self._descending(body, by_cursor=by_cursor)
+        found.sort(key=_place, reverse=descending)
+        start = (self._page(body) - 1) * size
+        if by_cursor:
+            start = self._after(body, found, descending=descending)
+        if self._options.repeat_first_page:
+            start = 0
+        page = found[start : start + size]
+        more = start + size < len(found) and self._pages_on(start // size + 1)
+        assets: dict[str, Any] = {
+            "total": len(page),
+            "count": len(page),
+            "items": [self._item(asset, visitor, body) for asset in page],
+            "facets": [],
+            "nextPage": str(self._page(body) + 1) if more and not by_cursor else None,
+        }
+        if self._options.version >= (3, 2, 0):
+            assets["nextCursor"] = _cursor(body, page[-1]) if more and by_cursor else None
+        if self._options.is_future(Future.RESHAPED):
+            return {"results": assets["items"], "next": assets["nextCursor"]}
+        return {"albums": {"total": 0, "count": 0, "items": [], "facets": []}, "assets": assets}
+
+    def statistics(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:
+        """Return how many there are; raises ImmichError for a body that is refused."""
+        fits, _ = self._wanted(body)
+        found = [] if self._options.empty_statistics else self._found(visitor, body, fits)
+        return {"total": len(found)}
+
+    def _pages_on(self, number: int) -> bool:
+        return not self._options.early_end or number < self._options.early_end
+
+    def _wanted(self, body: Mapping[str, Any]) -> tuple[Predicate, bool]:
+        """Return what is looked for, and whether in the filter form."""
+        if self._options.is_future(Future.UNFILTERED):
+            return lambda asset: not asset.trashed, "filter" in body
+        if "filter" in body and self._options.takes_filter:
+            for name in body:
+                if name not in _FILTER_FORM:
+                    raise invalid([name], "Unrecognized key", "unrecognized_keys")
+            return self._compiler.filter(body["filter"]), True
+        if self._options.is_future(Future.FILTER_ONLY):
+            raise invalid(["filter"], "Invalid input: expected object")
+        return self._compiler.flat(body), False
+
+    def _found(self, visitor: Visitor, body: Mapping[str, Any], fits: Predicate) -> list[Asset]:
+        named = album_ids(body)
+        if visitor.link is not None:
+            if not named or not self._options.link_search:
+                raise ImmichError(
+                    400, "Shared link access is only allowed in combination with an album filter"
+                )
+            if visitor.link.album is None or named != [visitor.link.album.album_id]:
+                raise no_access("album.read")
+            return [asset for asset in visitor.link.album.assets if fits(asset)]
+        albums = [self._access.album(visitor, album_id) for album_id in named]
+        return [asset for asset in self._library.visible(visitor.user, albums) if fits(asset)]
+
+    def _item(self, asset: Asset, visitor: Visitor, body: Mapping[str, Any]) -> dict[str, Any]:
+        if visitor.link is not None:
+            return link_asset_json(asset, visitor.link, self._options)
+        return asset_json(asset, self._options, exif=bool(body.get("withExif")))
+
+    def _number(self, body: Mapping[str, Any], name: str, default: int) -> int:
+        value = body.get(name, default)
+        if not self._options.strict and isinstance(value, str) and value.isdecimal():
+            value = int(value)
+        return integer(value, (name,))
+
+    def _size(self, body: Mapping[str, Any]) -> int:
+        size = self._number(body, "size", DEFAULT_SIZE)
+        if not 1 <= size <= LARGEST_SIZE:
+            raise invalid(["size"], f"Too big: expected number to be <={LARGEST_SIZE}", "too_big")
+        return size
+
+    def _page(self, body: Mapping[str, Any]) -> int:
+        page = self._number(body, "page", 1)
+        if page < 1:
+            raise invalid(["page"], "Too small: expected number to be >=1", "too_small")
+        return page
+
+    @staticmethod
+    def _descending(body: Mapping[str, Any], *, by_cursor: bool) -> bool:
+        order: Any = body.get("order", "desc")
+        path: Path = ("order",)
+        if by_cursor and isinstance(order, Mapping):
+            choice(order.get("field"), ("fileCreatedAt",), (*path, "field"))
+            order, path = order.get("direction", "desc"), (*path, "direction")
+        return choice(order, ("asc", "desc"), path) == "desc"
+
+    @staticmethod
+    def _after(body: Mapping[str, Any], found: list[Asset], *, descending: bool) -> int:
+        """Return where the next page begins: behind the asset that the cursor names, there or not."""
+        cursor = body.get("cursor")
+        if cursor is None:
+            return 0
+        try:
+            mark, taken_at, asset_id = json.loads(base64.urlsafe_b64decode(str(cursor).encode()))
+        except (ValueError, TypeError, binascii.Error):
+            mark = ""
+        if mark != _mark(body):
+            raise ImmichError(400, "Invalid cursor")
+        last = (taken_at, asset_id)
+        seen = (place >= last if descending else place <= last for place in map(_place, found))
+        return sum(seen)
+
+
+def _place(asset: Asset) -> tuple[float, str]:
+    """Return what assets are sorted by: ties are broken by id."""
+    return asset.taken_at, asset.asset_id
+
+
+def _cursor(body: Mapping[str, Any], last: Asset) -> str:
+    return base64.urlsafe_b64encode(json.dumps([_mark(body), *_place(last)]).encode()).decode()
+
+
+def _mark(body: Mapping[str, Any]) -> str:
+    """Return what a cursor belongs to: it is of no use for another search."""
+    rest = {name: value for name, value in body.items() if name not in ("cursor", "size")}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,339 @@
+"""The emulated Immich server: its calls over one library."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from picsync.emulators.google.content import Content, as_content
+from picsync.emulators.google.directory import Directory
+from picsync.emulators.immich import media
+from picsync.emulators.immich.access import COOKIE, Access, Visitor
+from picsync.emulators.immich.errors import ImmichError, invalid, json_answer, no_access
+from picsync.emulators.immich.library import Album, ApiKey, Asset, Library, Person, SharedLink, Tag, User
+from picsync.emulators.immich.options import ImmichOptions
+from picsync.emulators.immich.resources import (
+    album_json,
+    asset_json,
+    link_asset_json,
+    link_json,
+    person_json,
+    tag_json,
+)
+from picsync.emulators.immich.search import Search
+from picsync.emulators.service import params
+
+HOST = "immich.example"
+_LARGEST_PEOPLE_PAGE = 1000
+_COMPRESSED_BYTES = 1024
+_PAGE = "<!DOCTYPE html><html><head><title>{}</title></head><body></body></html>"
+
+Call = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Immich:
+    """A server with one user, `owner`; a `Service` for the emulator's server."""
+
+    def __init__(
+        self, options: ImmichOptions | None = None, *, host: str = HOST, base_path: str = ""
+    ) -> None:
+        """Answer for `host`; `base_path`, such as `/photos`, is where a proxy has put it."""
+        self.options = options or ImmichOptions()
+        self.library = Library(self.options)
+        self.host = host
+        self.base_path = base_path
+        self.owner = self.add_user("Anna")
+        self._access = Access(self.library, self.options)
+        self._search = Search(self.library, self.options, self._access)
+        self._minute = (0, 0)
+
+    # --- What is in it ----------------------------------------------------------------------------------
+
+    def add_user(self, name: str) -> User:
+        """Add somebody with an account."""
+        user = User(self.library.new_id(), name, f"{name.lower()}@example.org")
+        self.library.users.append(user)
+        return user
+
+    def add_key(self, permissions: Iterable[str] = ("all",), user: User | None = None) -> ApiKey:
+        """Let a user make an API key with these permissions."""
+        key = ApiKey(secrets.token_urlsafe(32), user or self.owner, frozenset(permissions))
+        self.library.keys[key.secret] = key
+        return key
+
+    def add_album(self, name: str, *, owner: User | None = None, members: Sequence[User] = ()) -> Album:
+        """Add an album."""
+        now = self.options.now()
+        album = Album(self.library.new_id(), name, owner or self.owner, list(members), [], now, now)
+        self.library.albums[album.album_id] = album
+        return album
+
+    def directory_album(self, path: Path, name: str) -> Album:
+        """Add an album that follows a directory: every request looks again at its files."""
+        album = self.add_album(name)
+        album.directory = Directory(path)
+        return album
+
+    def add_asset(
+        self, album: Album | None, filename: str, content: bytes | Path | Content, **fields: Any
+    ) -> Asset:
+        """Add an asset to the library, and to an album; `fields` are those of `Asset`."""
+        owner = fields.pop("owner", None) or (album.owner if album else self.owner)
+        asset = self.library.add_asset(filename, content, owner, **fields)
+        if album is not None:
+            self.put(album, asset)
+        return asset
+
+    def put(self, album: Album, asset: Asset) -> None:
+        """Put an asset into an album."""
+        album.assets.append(asset)
+        album.updated_at = self.options.now()
+
+    def edit(self, asset: Asset, content: bytes | Path | Content) -> None:
+        """Let the owner crop or rotate a picture: the original and its checksum stay."""
+        asset.edited = as_content(content)
+        asset.previews += 1
+        asset.ready_at = self.options.now() + self.options.preview_delay_s
+        asset.updated_at = self.options.now()
+
+    def add_person(self, name: str, *, hidden: bool = False) -> Person:
+        """Let a face be found and named."""
+        person = Person(self.library.new_id(), name, hidden)
+        self.library.people[person.person_id] = person
+        return person
+
+    def add_tag(self, value: str) -> Tag:
+        """Add a tag, `Parent/Child`."""
+        tag = Tag(self.library.new_id(), value)
+        self.library.tags[tag.tag_id] = tag
+        return tag
+
+    def share(self, shown: Album | Sequence[Asset], **fields: Any) -> SharedLink:
+        """Make a shared link of an album, or of single assets; `fields` are those of `SharedLink`."""
+        album = shown if isinstance(shown, Album) else None
+        assets = [] if isinstance(shown, Album) else list(shown)
+        link = SharedLink(secrets.token_urlsafe(48), self.owner, album=album, assets=assets, **fields)
+        self.library.links.append(link)
+        return link
+
+    # --- How it is asked --------------------------------------------------------------------------------
+
+    def routes(self) -> Mapping[str, Sequence[web.RouteDef]]:
+        """Return the routes of its host; what is not below `/api` is its web page."""
+        api = f"{self.base_path}/api"
+        calls: Sequence[tuple[str, str, Call]] = (
+            ("GET", "/server/ping", self._ping),
+            ("GET", "/server/version", self._version),
+            ("GET", "/api-keys/me", self._key),
+            ("GET", "/albums", self._albums),
+            ("GET", "/albums/{id}", self._album),
+            ("POST", "/search/metadata", self._metadata),
+            ("POST", "/search/statistics", self._statistics),
+            ("GET", "/people", self._people),
+            ("GET", "/people/{id}", self._person),
+            ("GET", "/tags", self._tags),
+            ("GET", "/tags/{id}", self._tag),
+            ("GET", "/shared-links/me", self._link),
+            ("POST", "/shared-links/login", self._link_login),
+            ("GET", "/assets/{id}", self._asset),
+            ("GET", "/assets/{id}/original", self._original),
+            ("GET", "/assets/{id}/thumbnail", self._thumbnail),
+            ("GET", "/assets/{id}/video/playback", self._playback),
+        )
+        return {
+            self.host: [
+                *(web.route(method, f"{api}{path}", self._answer(call)) for method, path, call in calls),
+                web.route("*", f"{api}/{{path:.*}}", self._answer(self._unknown)),
+                web.route("*", "/{path:.*}", self._answer(self._page)),
+            ]
+        }
+
+    def _answer(self, call: Call) -> Call:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if self.options.proxy_login:
+                return web.Response(text=_PAGE.format("Sign in"), content_type="text/html")
+            if self._too_many():
+                return web.Response(status=429, text="Too Many Requests", headers={"Retry-After": "60"})
+            self.library.refresh()
+            try:
+                response = await call(request)
+            except ImmichError as error:
+                return error.response(self.options)
+            if isinstance(response, web.Response) and (response.content_length or 0) > _COMPRESSED_BYTES:
+                response.enable_compression()
+            return response
+
+        return answer
+
+    def _too_many(self) -> bool:
+        limit, minute = self.options.requests_per_minute, int(self.options.now() // 60)
+        count = self._minute[1] + 1 if self._minute[0] == minute else 1
+        self._minute = (minute, count)
+        return limit is not None and count > limit
+
+    async def _unknown(self, request: web.Request) -> web.StreamResponse:
+        raise ImmichError(404, f"Cannot {request.method} {request.path}")
+
+    async def _page(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(text=_PAGE.format("Immich"), content_type="text/html")
+
+    async def _ping(self, _request: web.Request) -> web.StreamResponse:
+        return json_answer({"res": "pong"})
+
+    async def _version(self, _request: web.Request) -> web.StreamResponse:
+        major, minor, patch = self.options.version
+        return json_answer(
+            {"major": major, "minor": minor, "patch": patch, "prerelease": self.options.prerelease}
+        )
+
+    async def _key(self, request: web.Request) -> web.StreamResponse:
+        self._access.visitor(request, "all") if "x-api-key" not in request.headers else None
+        key = self.library.keys.get(request.headers["x-api-key"])
+        if key is None:
+            raise ImmichError(401, "Invalid API key")
+        return json_answer({"id": key.key_id, "name": key.name, "permissions": sorted(key.permissions)})
+
+    async def _albums(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "album.read")
+        mine = [album for album in self.library.albums.values() if self._access.may_see(visitor, album)]
+        if self.options.strict:
+            mine = self._narrowed(request, visitor, mine)
+        elif (shared := request.query.get("shared")) is None:
+            mine = [album for album in mine if album.owner == visitor.user]
+        else:
+            mine = [album for album in mine if bool(album.members) == (shared == "true")]
+        return json_answer([album_json(album, self.options, self.library.links) for album in mine])
+
+    def _narrowed(self, request: web.Request, visitor: Visitor, albums: list[Album]) -> list[Album]:
+        query = request.query
+        for name in query:
+            if name not in ("isOwned", "isShared", "name", "id", "assetId"):
+                raise invalid([name], "Unrecognized key", "unrecognized_keys")
+        if "isOwned" in query:
+            owned = media.flag(request, "isOwned")
+            albums = [album for album in albums if (album.owner == visitor.user) == owned]
+        if "isShared" in query:
+            shared = media.flag(request, "isShared")
+            albums = [album for album in albums if bool(album.members) == shared]
+        if "name" in query:
+            albums = [album for album in albums if album.name == query["name"]]
+        if "id" in query:
+            albums = [album for album in albums if album.album_id == query["id"]]
+        return albums
+
+    async def _album(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "album.read", shared=True)
+        album = self._access.album(visitor, params(request)["id"])
+        body = album_json(album, self.options, self.library.links)
+        if not self.options.strict and not media.flag(request, "withoutAssets"):
+            shown = [asset for asset in album.assets if not asset.trashed and asset.visibility != "locked"]
+            link = visitor.link
+            body["assets"] = [
+                link_asset_json(asset, link, self.options) if link else asset_json(asset, self.options)
+                for asset in shown
+            ]
+        return json_answer(body)
+
+    async def _metadata(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.read", shared=True)
+        return json_answer(self._search.metadata(visitor, await _body(request)))
+
+    async def _statistics(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.statistics")
+        return json_answer(self._search.statistics(visitor, await _body(request)))
+
+    async def _people(self, request: web.Request) -> web.StreamResponse:
+        self._access.visitor(request, "person.read")
+        size, page = int(request.query.get("size", "500")), int(request.query.get("page", "1"))
+        if not 1 <= size <= _LARGEST_PEOPLE_PAGE:
+            raise invalid(["size"], f"Too big: expected number to be <={_LARGEST_PEOPLE_PAGE}", "too_big")
+        size = min(size, self.options.page_cap or size)
+        hidden = media.flag(request, "withHidden")
+        people = [person for person in self.library.people.values() if hidden or not person.hidden]
+        shown = people[(page - 1) * size : page * size]
+        return json_answer(
+            {
+                "people": [person_json(person) for person in shown],
+                "total": len(self.library.people),
+                "hidden": sum(person.hidden for person in self.library.people.values()),
+                "hasNextPage": page * size < len(people),
+            }
+        )
+
+    async def _person(self, request: web.Request) -> web.StreamResponse:
+        self._access.visitor(request, "person.read")
+        person = self.library.people.get(params(request)["id"])
+        if person is None:
+            raise no_access("person.read")
+        return json_answer(person_json(person))
+
+    async def _tags(self, request: web.Request) -> web.StreamResponse:
+        self._access.visitor(request, "tag.read")
+        return json_answer([tag_json(tag) for tag in self.library.tags.values()])
+
+    async def _tag(self, request: web.Request) -> web.StreamResponse:
+        self._access.visitor(request, "tag.read")
+        tag = self.library.tags.get(params(request)["id"])
+        if tag is None:
+            raise no_access("tag.read")
+        return json_answer(tag_json(tag))
+
+    async def _link(self, request: web.Request) -> web.StreamResponse:
+        link = self._access.visitor(request, "sharedLink.read", shared=True).link
+        if link is None:
+            raise ImmichError(403, "Forbidden")
+        return json_answer(link_json(link, self.options, self.library.links))
+
+    async def _link_login(self, request: web.Request) -> web.StreamResponse:
+        link = self._access.link(request)
+        if link is None:
+            raise ImmichError(401, "Invalid share key")
+        if (await _body(request)).get("password") != link.password:
+            raise ImmichError(401, "Invalid password")
+        response = json_answer(link_json(link, self.options, self.library.links), status=201)
+        response.set_cookie(COOKIE, link.token, httponly=True, samesite="Lax")
+        return response
+
+    async def _asset(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.read", shared=True)
+        asset = self._access.asset(visitor, params(request)["id"], "asset.read")
+        return json_answer(asset_json(asset, self.options, exif=True))
+
+    async def _original(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.download", shared=True)
+        asset = self._access.asset(visitor, params(request)["id"], "asset.download")
+        file = media.original(visitor, asset, edited=media.flag(request, "edited"))
+        return await media.send(request, file)
+
+    async def _thumbnail(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.view", shared=True)
+        asset = self._access.asset(visitor, params(request)["id"], "asset.view")
+        size, edited = request.query.get("size", "thumbnail"), media.flag(request, "edited")
+        found = await media.preview(visitor, asset, size, self.options, edited=edited)
+        if isinstance(found, media.File):
+            return await media.send(request, found)
+        target = "original" if found == "original" else "thumbnail?size=preview"
+        return web.Response(status=302, headers={"Location": target})
+
+    async def _playback(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.view", shared=True)
+        asset = self._access.asset(visitor, params(request)["id"], "asset.view")
+        return await media.send(request, media.playback(asset, self.options))
+
+
+async def _body(request: web.Request) -> Mapping[str, Any]:
+    """Return a JSON body; one that is not declared to be JSON is not read, and counts as empty."""
+    if request.content_type != "application/json":
+        return {}
+    try:
+        value = json.loads(await request.text() or "{}")
+    except ValueError:
+        raise ImmichError(400, "Unexpected token in JSON") from None
+    if not isinstance(value, dict):
+        raise invalid([], "Invalid input: expected object")
+    return value
