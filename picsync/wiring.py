@@ -198,6 +198,24 @@ async def open_tools(
         yield Tools(sources, frame, store, Spool(), emit, sleep=sleep)
 
 
+@asynccontextmanager
+async def open_source(
+    kind: str, entries: Sequence[Any], credentials: Credentials, hosts: Hosts, emit: Emit, *, cache: str
+) -> AsyncIterator[Source]:
+    """Open one source for a look at some entries, and close it at the end of the context.
+
+    Raises ConfigError if the credentials lack something.
+    """
+    SOURCES[kind].require(credentials, entries)
+    by_id = {str(entry): entry for entry in entries}
+    opening = Opening(by_id, credentials, hosts, emit, sleep=asyncio.sleep, own_folder=own_folder(cache))
+    source = SOURCES[kind].open(opening)
+    try:
+        yield source
+    finally:
+        await source.aclose()
+
+
 def own_folder(cache: str) -> Path:
     """Return where picsync keeps things of its own: beside the cache, or here if that is on a server."""
     return Path() if "://" in cache else Path(cache).expanduser().parent

@@ -11,7 +11,8 @@ import click
 
 from picsync.cli import logs
 from picsync.cli.exits import Exit
-from picsync.cli.output import json_option, print_json, print_table
+from picsync.cli.listings import items_json, print_albums, print_items
+from picsync.cli.output import json_option, print_json
 from picsync.cli.session import with_googlephotos
 from picsync.cli.sync import cache_option
 from picsync.errors import ConfigError, Problem
@@ -52,18 +53,12 @@ def list_albums(
         if update_cache:
             raise click.UsageError("--update-cache needs an ALBUM_ID.")
         albums = with_googlephotos(lambda source: _albums(source, shared=shared))
-        if as_json:
-            print_json([{"id": a.album_id, "title": a.title, "item_count": a.item_count} for a in albums])
-        else:
-            print_table(
-                ["ITEMS", "ID", "TITLE"],
-                [("" if a.item_count is None else a.item_count, a.album_id, a.title) for a in albums],
+        print_albums(albums, as_json=as_json)
+        if not albums and not as_json:
+            click.echo(
+                "Google shows no album. Since 31 March 2025 an app sees only albums that it made itself.",
+                err=True,
             )
-            if not albums:
-                click.echo(
-                    "Google shows no album. Since 31 March 2025 an app sees only albums that it made itself.",
-                    err=True,
-                )
         return
 
     async def look(source: GooglePhotosSource) -> tuple[Listing, int]:
@@ -72,7 +67,10 @@ def list_albums(
 
     listing, failed = with_googlephotos(look)
     if listing.items or listing.problem is None or as_json:
-        _print_items(listing, as_json=as_json)
+        if as_json:
+            print_json(items_json(listing.items))
+        else:
+            print_items(listing.items)
     if listing.problem is not None:
         click.echo(f"The listing is incomplete: {listing.problem}", err=True)
     ctx.exit(Exit.FAILED if failed or listing.problem is not None else Exit.DONE)
@@ -80,28 +78,6 @@ def list_albums(
 
 async def _albums(source: GooglePhotosSource, *, shared: bool) -> list[SourceAlbum]:
     return [album async for album in (source.shared_albums() if shared else source.albums())]
-
-
-def _print_items(listing: Listing, *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            [
-                {
-                    "id": item.item_id,
-                    "filename": item.filename,
-                    "kind": item.kind.value,
-                    "mime_type": item.mime_type,
-                    "taken_at": item.taken_at,
-                }
-                for item in listing.items
-            ]
-        )
-        return
-    rows = [
-        (f"{item.taken_at:%Y-%m-%d %H:%M}" if item.taken_at else "", item.kind, item.filename, item.item_id)
-        for item in listing.items
-    ]
-    print_table(["TAKEN (UTC)", "KIND", "FILE NAME", "ID"], rows)
 
 
 async def _update(source: GooglePhotosSource, listing: Listing, cache: str) -> int:

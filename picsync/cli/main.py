@@ -15,6 +15,7 @@ from picsync.cli.emulator import emulator
 from picsync.cli.exits import Exit, exit_for, show_error
 from picsync.cli.googlephotos import googlephotos
 from picsync.cli.nixplay import nixplay
+from picsync.cli.sources import list_source, sources
 from picsync.cli.sync import sync
 from picsync.errors import PicsyncError
 
@@ -34,7 +35,17 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
         ctx.default_map = {"sync": given, "cache": {"status": given}, "googlephotos": {"list": given}}
 
 
-for command in (sync, demo, googlephotos, nixplay, cache_commands, emulator, completion):
+for command in (
+    sync,
+    sources,
+    list_source,
+    demo,
+    googlephotos,
+    nixplay,
+    cache_commands,
+    emulator,
+    completion,
+):
     cli.add_command(command)
 
 

@@ -8,7 +8,7 @@ from picsync.config.credentials import (
     GooglePhotosLogin,
     NixplayLogin,
 )
-from picsync.config.loading import load_config, load_credentials
+from picsync.config.loading import load_config, load_credentials, read_entries
 from picsync.config.loginfile import merge_google_login
 from picsync.config.settings import AlbumRule, Config, Listen, Listener, MaxDelete, SourceKinds
 from picsync.durations import parse_duration
@@ -30,4 +30,5 @@ __all__ = [
     "load_credentials",
     "merge_google_login",
     "parse_duration",
+    "read_entries",
 ]

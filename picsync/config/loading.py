@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from picsync.config.credentials import FILE_NAME, Credentials, CredentialsFile
 from picsync.config.environment import overlay, variable
@@ -34,6 +35,27 @@ def load_config(path: Path, *, environ: Mapping[str, str], source_kinds: SourceK
         albums.value = [Node(albums.value, albums.place)]
     elsewhere = dict.fromkeys(_credentials_shape().keys, FILE_NAME)
     return validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(source_kinds))
+
+
+def read_entries(kind: str, texts: Sequence[str], source_kinds: SourceKinds) -> tuple[Any, ...]:
+    """Return entries of a kind of source as they stand under `sources:`, from the command line's arguments.
+
+    Each is a text, or an entry with options as YAML such as `{path: /photos}`. Raises ConfigError.
+    """
+    shape = shape_of(Config, source_kinds)
+    entry = shape.at(("albums", 0, "sources", kind, 0)) or Shape()
+    problems: list[Problem] = []
+    nodes = []
+    for number, text in enumerate(texts, 1):
+        place = Place(f"argument {number}")
+        nodes.append(
+            Node(text, place) if entry.single else parse_yaml(text, place.file, problems, lines=False)
+        )
+    root = Place("arguments")
+    rule = {"name": Node("preview", root), "sources": Node({kind: Node(nodes, root)}, root)}
+    tree = Node({"albums": Node([Node(rule, root)], root)}, root)
+    config = validate(Config, tree, shape, problems, elsewhere={}, context=Checks(source_kinds))
+    return tuple(config.albums[0].sources[kind])
 
 
 def load_credentials(paths: Sequence[Path], environ: Mapping[str, str]) -> Credentials:

@@ -1,0 +1,71 @@
+"""Albums and media items as tables and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from picsync.cli.output import print_json, print_table
+from picsync.words import counted, printable, size
+
+if TYPE_CHECKING:
+    from picsync.model import Listing, MediaItem, SourceAlbum
+
+FEW = 3
+"""File names at either end that a summary shows."""
+
+
+def print_albums(albums: Sequence[SourceAlbum], *, as_json: bool) -> None:
+    """Print source albums."""
+    if as_json:
+        print_json([{"id": a.album_id, "title": a.title, "item_count": a.item_count} for a in albums])
+        return
+    rows = [("" if a.item_count is None else a.item_count, a.album_id, a.title) for a in albums]
+    print_table(["ITEMS", "ID", "TITLE"], rows)
+
+
+def items_json(items: Sequence[MediaItem]) -> list[dict[str, Any]]:
+    """Return media items as values for JSON."""
+    return [
+        {
+            "id": item.item_id,
+            "filename": item.filename,
+            "kind": item.kind.value,
+            "mime_type": item.mime_type,
+            "taken_at": item.taken_at,
+            "size_bytes": item.size_bytes,
+        }
+        for item in items
+    ]
+
+
+def print_items(items: Sequence[MediaItem]) -> None:
+    """Print media items, one a line."""
+    rows = [
+        (f"{item.taken_at:%Y-%m-%d %H:%M}" if item.taken_at else "", item.kind, item.filename, item.item_id)
+        for item in items
+    ]
+    print_table(["TAKEN (UTC)", "KIND", "FILE NAME", "ID"], rows)
+
+
+def summary_lines(listing: Listing) -> Iterator[str]:
+    """Yield what a listing shows, in a few lines: counts, dates, sizes and names."""
+    items = listing.items
+    if not items:
+        return
+    videos = sum(item.kind.value == "video" for item in items)
+    kinds = [counted(len(items) - videos, "photo")] if videos < len(items) else []
+    yield f"  {', '.join([*kinds, *([counted(videos, 'video')] if videos else [])])}"
+    dates = sorted(item.taken_at for item in items if item.taken_at is not None)
+    if dates:
+        rest = f"; {len(items) - len(dates):,} without a date" if len(dates) < len(items) else ""
+        yield f"  taken from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}{rest}"
+    sizes = [item.size_bytes for item in items if item.size_bytes is not None]
+    if sizes:
+        rest = f", and {len(items) - len(sizes):,} of unknown size" if len(sizes) < len(items) else ""
+        yield f"  {size(sum(sizes))}{rest}; the largest has {size(max(sizes))}"
+    else:
+        yield "  sizes are not told before the download"
+    names = [printable(item.filename or item.item_id) for item in items]
+    shown = [*names[:FEW], "...", *names[-FEW:]] if len(names) > 2 * FEW else names
+    yield f"  {', '.join(shown)}"

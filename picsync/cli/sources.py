@@ -1,0 +1,121 @@
+"""`picsync sources` and `picsync list`: what can be a source, and what one would give."""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from picsync.cli import logs
+from picsync.cli.exits import Exit
+from picsync.cli.listings import items_json, print_albums, print_items, summary_lines
+from picsync.cli.output import json_option, print_json
+from picsync.cli.sync import cache_option
+from picsync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from picsync.model import Listing, SourceAlbum
+
+
+@click.command()
+@json_option
+def sources(*, as_json: bool) -> None:
+    """List the kinds of sources, with an example of each for picsync.yaml."""
+    from picsync.kinds import SOURCES
+
+    if as_json:
+        print_json(
+            [
+                {"kind": name, "title": kind.title, "summary": kind.summary, "example": kind.example}
+                for name, kind in SOURCES.items()
+            ]
+        )
+        return
+    for name, kind in SOURCES.items():
+        click.echo(f"{name}: {kind.title}")
+        click.echo(textwrap.fill(kind.summary, 100, initial_indent="  ", subsequent_indent="  "))
+        click.echo(textwrap.indent(kind.example, "      "))
+        click.echo()
+    click.echo(
+        "These go under `sources:` of an album rule, any number of any kinds. doc/sources.md has the options."
+    )
+
+
+@click.command("list")
+@click.argument("kind")
+@click.argument("entries", nargs=-1, metavar="[ENTRY]...")
+@click.option("--items", is_flag=True, help="Name every item, not only the first and the last ones.")
+@cache_option
+@json_option
+@click.pass_context
+def list_source(
+    ctx: click.Context, /, kind: str, entries: tuple[str, ...], *, items: bool, cache: str, as_json: bool
+) -> None:
+    """Show what a source would give, before anything is written to a frame.
+
+    KIND is one of `picsync sources`. ENTRY is what would stand in its list in picsync.yaml: a text, or YAML
+    with options such as '{path: /photos, include: ["*.jpg"]}'. Without any, the albums that can be named are
+    listed.
+    """
+    from picsync.kinds import SOURCES
+
+    logs.set_up()
+    if kind not in SOURCES:
+        raise click.BadParameter(f"{kind!r} is no kind of source; there are: {', '.join(SOURCES)}.")
+    if not entries:
+        print_albums(asyncio.run(_albums(kind, cache)), as_json=as_json)
+        return
+    listings = asyncio.run(_listings(kind, entries, cache))
+    if as_json:
+        print_json(
+            [
+                {
+                    "source": listing.source,
+                    "album": listing.album_id,
+                    "certainty": listing.certainty,
+                    "problem": listing.problem,
+                    "items": items_json(listing.items),
+                }
+                for listing in listings
+            ]
+        )
+    else:
+        for listing in listings:
+            _print(listing, items=items)
+    ctx.exit(Exit.FAILED if any(listing.problem is not None for listing in listings) else Exit.DONE)
+
+
+def _print(listing: Listing, *, items: bool) -> None:
+    from picsync.words import listing_words
+
+    click.echo(listing_words(listing))
+    if items:
+        print_items(listing.items)
+    for line in summary_lines(listing):
+        click.echo(line)
+    if listing.problem is not None:
+        click.echo(f"The listing is incomplete: {listing.problem}", err=True)
+
+
+async def _albums(kind: str, cache: str) -> list[SourceAlbum]:
+    from picsync.cli.session import credentials, hosts
+    from picsync.wiring import open_source
+
+    async with open_source(kind, [], credentials(), hosts(), logs.LogView(), cache=cache) as source:
+        return [album async for album in source.albums()]
+
+
+async def _listings(kind: str, texts: tuple[str, ...], cache: str) -> list[Listing]:
+    from picsync.cli.session import credentials, hosts
+    from picsync.config import read_entries
+    from picsync.kinds import ENTRIES
+    from picsync.wiring import open_source
+
+    try:
+        entries = read_entries(kind, texts, ENTRIES)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+    async with open_source(kind, entries, credentials(), hosts(), logs.LogView(), cache=cache) as source:
+        return [await source.list(album_id) for album_id in dict.fromkeys(map(str, entries))]
