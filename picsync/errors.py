@@ -66,9 +66,18 @@ class Problem:
     message: str
     """What is wrong and what to write instead."""
 
+    @property
+    def place(self) -> str:
+        """Return file and line."""
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """Return setting and message."""
+        return f"{self.field}: {self.message}" if self.field else self.message
+
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+        return f"{self.place}: {self.text}"
 
 
 class ConfigError(PicsyncError):

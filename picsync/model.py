@@ -176,6 +176,27 @@ class Playlist:
     """Whether some frame shows it; None where the service does not say."""
 
 
+class Mark(StrEnum):
+    """What a look at one thing led to."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Worth knowing; nothing fails because of it."""
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was seen when one thing was looked at, as a line for a person. It holds no secret."""
+
+    mark: Mark
+    subject: str
+    """What was looked at: a file, a service, an album."""
+    message: str
+    fix: str = ""
+    """What to do about it; empty if there is nothing to be done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """What is known about the bytes of a media item: their digest, or that no frame can use them.

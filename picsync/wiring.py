@@ -27,7 +27,9 @@ from picsync.config import (
 from picsync.cycle import AlbumRule
 from picsync.errors import ConfigError, Problem
 from picsync.events import Emit
+from picsync.frames.base import Frame
 from picsync.http.client import Hosts
+from picsync.http.clock import offset_of
 from picsync.http.retry import Retrier, RetryPolicy
 from picsync.kinds import ENTRIES, SOURCES, Opening, Sleep
 from picsync.plan import DeleteLimit, Overflow, Rule
@@ -182,20 +184,42 @@ async def open_tools(
     """
     from picsync.cache.store import Cache
 
+    async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frame):
+        store = await Cache.open(cache, notify=notify)
+        try:
+            yield Tools(sources, frame, store, Spool(), emit, sleep=sleep)
+        finally:
+            await store.aclose()
+
+
+@asynccontextmanager
+async def open_services(
+    config: Config, credentials: Credentials, *, cache: str, emit: Emit, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[tuple[dict[str, Source], Frame]]:
+    """Open the sources of all rules, by kind, and the frame; close them at the end of the context.
+
+    Sends nothing. Raises ConfigError.
+    """
     hosts = Hosts(config.emulator)
     async with AsyncExitStack() as stack:
         frame = open_nixplay(credentials, hosts, emit, sleep=sleep)
         stack.push_async_callback(frame.aclose)
-        sources = {}
+        sources: dict[str, Source] = {}
         for kind, entries in _entries(config).items():
             source = SOURCES[kind].open(
                 Opening(entries, credentials, hosts, emit, sleep=sleep, own_folder=own_folder(cache))
             )
             stack.push_async_callback(source.aclose)
             sources[kind] = source
-        store = await Cache.open(cache, notify=notify)
-        stack.push_async_callback(store.aclose)
-        yield Tools(sources, frame, store, Spool(), emit, sleep=sleep)
+        yield sources, frame
+
+
+async def clock_offset(settings: Settings) -> timedelta:
+    """Return how far the frame's service is ahead of this machine's clock; raises TransientError."""
+    from picsync.frames.nixplay.session import API
+
+    hosts = Hosts(settings.config.emulator)
+    return await offset_of(hosts.url(API), hosts.allowed(API))
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ import click
 from picsync.cli.cache import cache as cache_commands
 from picsync.cli.completion import completion
 from picsync.cli.demo import demo
+from picsync.cli.doctor import doctor
 from picsync.cli.emulator import emulator
 from picsync.cli.exits import Exit, exit_for, show_error
 from picsync.cli.googlephotos import googlephotos
@@ -37,6 +38,7 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
 
 for command in (
     sync,
+    doctor,
     sources,
     list_source,
     demo,

@@ -32,6 +32,9 @@ cache_option = click.option(
 )
 
 
+config_argument = click.argument("config", default=DEFAULT_CONFIG, type=click.Path(path_type=Path))
+
+
 @dataclass(frozen=True, slots=True)
 class SyncOptions:
     """The command line of `picsync sync`."""
@@ -43,7 +46,7 @@ class SyncOptions:
 
 
 @click.command()
-@click.argument("config", default=DEFAULT_CONFIG, type=click.Path(path_type=Path))
+@config_argument
 @cache_option
 @click.option("--once", is_flag=True, help="Do one cycle and exit, even if `every` is set.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; write nothing anywhere but the cache.")

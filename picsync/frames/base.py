@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeAlias
 
-from picsync.model import Digest, FrameAlbum, FramePhoto, MediaKind, Photos, Playlist, PlaylistItem
+from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, MediaKind, Photos, Playlist, PlaylistItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,13 @@ class Frame(Protocol):
         """Remove entries from a playlist, leaving the photos in their album; fine if already gone.
 
         An empty `items` does nothing. Entries not named stay, whatever fails on the way.
+        """
+
+    async def examine(self) -> Sequence[Finding]:
+        """Look at what only this frame knows of itself.
+
+        That is whether it can be reached, who we are there and how much room is left. Changes nothing.
+        Raises as every method does where a look is cut short.
         """
 
     async def aclose(self) -> None:

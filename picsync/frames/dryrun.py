@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from picsync.frames.base import AlreadyThere, Frame, FrameCapabilities, Rendition, Uploaded, UploadResult
-from picsync.model import FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
+from picsync.model import Finding, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 
 _PREDICTED = "predicted-"
 
@@ -84,6 +84,10 @@ class DryRunFrame:
         gone = {item.item_id for item in items}
         left = tuple(item for item in now.items if item.item_id not in gone)
         self._playlists[playlist.playlist_id] = replace(now, items=left)
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return what the real frame finds."""
+        return await self._frame.examine()
 
     async def aclose(self) -> None:
         """Leave the real frame to its owner."""

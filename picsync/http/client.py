@@ -76,7 +76,7 @@ def no_answer(error: httpx.TransportError) -> NoAnswer:
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """Return the context that all clients share: reading the authorities takes longer than a request."""
     return httpx.create_ssl_context()
 
@@ -107,7 +107,7 @@ class HttpClient:
         self._client = httpx.AsyncClient(
             headers={"accept-encoding": "gzip", **(headers or {})},
             timeout=timeout,
-            verify=_trusted(),
+            verify=trusted(),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         )
         self._client.cookies.jar.set_policy(_SendableCookies())

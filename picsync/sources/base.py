@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from picsync.model import Listing, MediaItem, SourceAlbum
+from picsync.model import Finding, Listing, MediaItem, SourceAlbum
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,13 @@ class Source(Protocol):
         Asks the service anew where a URL has expired; repeats, calling `begin` again, where the wire broke
         off. Raises ItemError if the item has no bytes (`unusable` if that is not going to change), and
         QuotaError when the day's allowance is used up. Whatever is raised, `sink` holds no whole original.
+        """
+
+    async def examine(self) -> Sequence[Finding]:
+        """Look at what only this source knows of itself.
+
+        That is whether it can be reached, what this login or key may do and how long it lives. Lists no
+        album and changes nothing. Raises as every method does where a look is cut short.
         """
 
     async def aclose(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from picsync.errors import AmbiguousError, NotFoundError, PicsyncError
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
-from picsync.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
+from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
 
 CAPABILITIES = FrameCapabilities(
     kind="memory",
@@ -207,6 +207,9 @@ class MemoryFrame:
         mine.items = [item for item in mine.items if item.item_id not in gone]
         self._changed()
         self._end("remove_items")
+
+    async def examine(self) -> Sequence[Finding]:
+        return [Finding(Mark.OK, self.capabilities.title, "in memory.")]
 
     async def aclose(self) -> None:
         self.calls.append(("aclose",))

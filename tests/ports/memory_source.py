@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from picsync.errors import ItemError, LoginNeeded, PicsyncError, TransientError
-from picsync.model import Listing, MediaItem, MediaKind, SourceAlbum
+from picsync.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 
 CHUNK_BYTES = 1024
@@ -119,6 +119,9 @@ class MemorySource:
                 raise TransientError(f"{item.filename} could not be downloaded.")
         for start in range(0, len(data), CHUNK_BYTES):
             await sink.write(data[start : start + CHUNK_BYTES])
+
+    async def examine(self) -> Sequence[Finding]:
+        return [Finding(Mark.OK, self.capabilities.title, "in memory.")]
 
     async def aclose(self) -> None:
         self.closed = True

@@ -27,7 +27,7 @@ from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
 from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier
-from picsync.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
+from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
 
 T = TypeVar("T")
 
@@ -155,6 +155,21 @@ class NixplayFrame:
         await _for_each(
             [item.item_id for item in items],
             lambda item_id: _unless_gone(self._client.remove_item(playlist.playlist_id, item_id)),
+        )
+
+    async def examine(self) -> Sequence[Finding]:
+        """Look at the login; how much room is left, Nixplay does not tell."""
+        albums = await self.albums()
+        photos = sum(album.photo_count or 0 for album in albums)
+        return (
+            Finding(
+                Mark.OK, SERVICE, f"logged in; the account has {len(albums)} albums with {photos:,} photos."
+            ),
+            Finding(
+                Mark.NOTE,
+                f"{SERVICE} storage",
+                "Nixplay does not tell how much room is left; picsync says so when an upload is refused.",
+            ),
         )
 
     async def aclose(self) -> None:

@@ -26,10 +26,9 @@ from requests.adapters import HTTPAdapter
 from picsync.errors import LoginNeeded, ProtocolError, TransientError
 from picsync.http.client import Hosts
 from picsync.sources.googlephotos.refusals import LOGIN_COMMAND, token_refusal
-from picsync.sources.googlephotos.tokens import TOKEN_HOST, GoogleLogin
+from picsync.sources.googlephotos.tokens import READ_SCOPE, TOKEN_HOST, GoogleLogin
 
-SCOPES = ("https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata",)
-"""The only permission to read albums unattended that Google has left since 2025-03-31."""
+SCOPES = (READ_SCOPE,)
 
 CONSENT_HOST = "accounts.google.com"
 _AUTH_URL = f"https://{CONSENT_HOST}/o/oauth2/v2/auth"

@@ -18,7 +18,7 @@ from picsync.errors import ItemError, LoginNeeded, PicsyncError, ProtocolError, 
 from picsync.events import AccessToken, Emit, ListingProgress, LoginRefused
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
-from picsync.model import Listing, MediaItem, MediaKind, SourceAlbum
+from picsync.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.googlephotos.allowances import DOWNLOADS, REQUESTS, Allowance
 from picsync.sources.googlephotos.api import (
@@ -31,8 +31,9 @@ from picsync.sources.googlephotos.api import (
     LibraryApi,
 )
 from picsync.sources.googlephotos.links import Link, Links
+from picsync.sources.googlephotos.refusals import LOGIN_AGAIN
 from picsync.sources.googlephotos.threads import HttpThreads
-from picsync.sources.googlephotos.tokens import REFRESH_TOKEN, GoogleLogin, Tokens
+from picsync.sources.googlephotos.tokens import READ_SCOPE, REFRESH_TOKEN, GoogleLogin, Tokens
 from picsync.sources.googlephotos.wire import Album, AlbumPage, MediaItemResult, SharedAlbumPage
 
 KIND = "googlephotos"
@@ -174,6 +175,33 @@ class GooglePhotosSource:
             raise ItemError(
                 f"Google refuses its download ({error.status}).", hint="The next cycle tries again."
             ) from error
+
+    async def examine(self) -> Sequence[Finding]:
+        """Renew the login to see that it can be, what it permits and how long it lives."""
+        answer = await self._tokens.renew()
+        granted = answer.scope.split()
+        may_read = READ_SCOPE in granted or not granted
+        findings = [
+            Finding(Mark.OK, TITLE, "logged in; the access token was renewed.")
+            if may_read
+            else Finding(
+                Mark.PROBLEM,
+                TITLE,
+                "this login lacks the permission to read the albums that this app has made.",
+                f"{LOGIN_AGAIN} Leave the tick at every permission that Google's page asks for.",
+            )
+        ]
+        if answer.refresh_token_expires_in is not None:
+            days = answer.refresh_token_expires_in / 86_400
+            findings.append(
+                Finding(
+                    Mark.PROBLEM,
+                    f"{TITLE} login",
+                    f"it ends by itself in {days:.1f} days, since the Google Cloud project is in Testing.",
+                    f"Press `Publish app` on the project's OAuth consent screen, then: {LOGIN_AGAIN}",
+                )
+            )
+        return findings
 
     async def aclose(self) -> None:
         """Release connections; safe to call twice."""

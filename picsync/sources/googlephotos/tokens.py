@@ -23,6 +23,9 @@ from picsync.sources.googlephotos.threads import HttpThreads
 from picsync.sources.googlephotos.wire import TokenAnswer, parse
 
 TOKEN_HOST = "oauth2.googleapis.com"  # noqa: S105 - a host name
+READ_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"
+"""The only permission to read albums unattended that Google has left since 2025-03-31."""
+
 REFRESH_TOKEN = Operation("Google Photos", "refresh_token")
 
 
@@ -47,6 +50,7 @@ class Tokens:
         self._threads = threads
         self._retrier = retrier
         self._lock = asyncio.Lock()
+        self._answer: TokenAnswer
         self._credentials: Any = Credentials(  # type: ignore[no-untyped-call] # google-auth has few types
             login.access_token or None,
             refresh_token=login.refresh_token or None,
@@ -63,6 +67,11 @@ class Tokens:
         expiry: datetime | None = self._credentials.expiry
         return expiry and expiry.replace(tzinfo=UTC)
 
+    async def renew(self) -> TokenAnswer:
+        """Renew the access token whether or not it has expired, and return the answer; raises as `get`."""
+        await self.get(refused=self._credentials.token)
+        return self._answer
+
     async def get(self, *, refused: str | None = None) -> str:
         """Return an access token other than `refused`, renewed if it has expired or is about to.
 
@@ -78,13 +87,15 @@ class Tokens:
         if not self._credentials.refresh_token:
             raise LoginNeeded("There is no login to Google Photos that can be renewed.", hint=LOGIN_AGAIN)
         try:
-            self._credentials.refresh(_CheckedRequest(client))
+            request = _CheckedRequest(client)
+            self._credentials.refresh(request)
         except google.auth.exceptions.RefreshError as error:
             answer = error.args[1] if len(error.args) > 1 else None
             reason = str(answer.get("error", "")) if isinstance(answer, Mapping) else ""
             if error.retryable:
                 raise TransientError(f"{REFRESH_TOKEN}: Google cannot do it now ({reason}).") from error
             raise token_refusal(reason) from error
+        self._answer = request.answer
 
 
 class _CheckedRequest(google.auth.transport.Request):
@@ -95,6 +106,7 @@ class _CheckedRequest(google.auth.transport.Request):
 
     def __init__(self, client: httplib2.Http) -> None:
         self._request = google_auth_httplib2.Request(client)
+        self.answer: TokenAnswer
 
     def __call__(
         self,
@@ -118,5 +130,5 @@ class _CheckedRequest(google.auth.transport.Request):
                 f"{REFRESH_TOKEN}: JSON was due, but something else came ({status})."
             ) from None
         if status == 200 or not isinstance(answer, dict):
-            parse(REFRESH_TOKEN, TokenAnswer, answer)
+            self.answer = parse(REFRESH_TOKEN, TokenAnswer, answer)
         return response

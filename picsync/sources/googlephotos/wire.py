@@ -144,6 +144,10 @@ class TokenAnswer(BaseModel):
     # Printable ASCII (RFC 6750), since it becomes part of a header.
     access_token: str = Field(pattern=r"^[!-~]+$")
     refresh_token: str = Field(default="unchanged", min_length=1)
+    scope: str = ""
+    """What was granted, separated by spaces; may be less than what was asked for."""
+    refresh_token_expires_in: int | None = Field(default=None, ge=0, le=10**10)
+    """Seconds; only of logins that end by themselves, such as those of an app in Testing (documented)."""
     expires_in: int | None = Field(default=None, ge=0, le=10**9)
 
 

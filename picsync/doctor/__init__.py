@@ -1,0 +1,31 @@
+"""Looks at everything that a newcomer gets wrong, one finding a line, each problem with its fix.
+
+Writes nothing anywhere: not to a frame, not to the cache. `files` looks at what a person wrote, `machine` at
+the place where picsync runs, `services` at everybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from picsync.doctor.files import look_at_files
+from picsync.doctor.machine import look_at_machine
+from picsync.doctor.services import look_at_services
+from picsync.events import Emit
+from picsync.model import Finding
+from picsync.wiring import SettingsFiles
+
+
+async def examine(files: SettingsFiles, cache: str, emit: Emit) -> AsyncIterator[Finding]:
+    """Yield what is found, in the order in which it is to be mended: files, this machine, services.
+
+    `cache` is a path or a database URL. Services are asked only if the settings can be used.
+    """
+    settings, findings = look_at_files(files)
+    for finding in findings:
+        yield finding
+    async for finding in look_at_machine(cache, settings):
+        yield finding
+    if settings is not None:
+        async for finding in look_at_services(settings, cache, emit):
+            yield finding

@@ -1,0 +1,50 @@
+"""picsync.yaml, the credentials file, and the environment over them."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+
+from picsync.errors import ConfigError
+from picsync.model import Finding, Mark
+from picsync.wiring import Settings, SettingsFiles
+from picsync.words import counted
+
+
+def look_at_files(files: SettingsFiles) -> tuple[Settings | None, Sequence[Finding]]:
+    """Return the settings, None if they cannot be used, with what was found in the files."""
+    try:
+        settings = files.load()
+    except ConfigError as error:
+        found = [Finding(Mark.PROBLEM, problem.place, problem.text) for problem in error.problems]
+        if error.hint:
+            found[-1] = Finding(Mark.PROBLEM, found[-1].subject, found[-1].message, error.hint)
+        return None, found
+    return settings, [*_config(files, settings), *_credentials(settings)]
+
+
+def _config(files: SettingsFiles, settings: Settings) -> list[Finding]:
+    config, name = settings.config, str(files.config)
+    rhythm = "each in its rhythm" if settings.intervals else "for one cycle only, since there is no `every`"
+    found = [Finding(Mark.OK, name, f"{counted(len(config.albums), 'album rule')}, {rhythm}.")]
+    for rule in config.albums:
+        if not any(rule.sources.values()):
+            fix = "Add at least one under `sources:`; `picsync sources` shows the kinds."
+            found.append(Finding(Mark.PROBLEM, f"rule {rule.name}", "it names no source.", fix))
+        if rule.dry_run:
+            fix = "Take `dryRun` out when its plan looks right."
+            found.append(Finding(Mark.NOTE, f"rule {rule.name}", "it only says what it would do.", fix))
+    if config.emulator is not None:
+        fix = "Take `emulator` out to reach the real ones."
+        found.append(Finding(Mark.NOTE, name, f"every service is looked for at {config.emulator}.", fix))
+    return found
+
+
+def _credentials(settings: Settings) -> list[Finding]:
+    credentials = settings.credentials
+    if credentials.path is None:
+        return [Finding(Mark.OK, "credentials", "all from the environment.")]
+    if credentials.warnings:
+        return [Finding(Mark.PROBLEM, each.file, each.message) for each in credentials.warnings]
+    mode = stat.S_IMODE(credentials.path.stat().st_mode)
+    return [Finding(Mark.OK, str(credentials.path), f"complete, with permissions {mode:04o}.")]

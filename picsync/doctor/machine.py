@@ -1,0 +1,73 @@
+"""The place where picsync runs: its cache, its room for files on their way, its clock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+from picsync.errors import CacheError, PicsyncError
+from picsync.model import Finding, Mark
+from picsync.spool import DEFAULT_BUDGET_BYTES
+from picsync.wiring import Settings, clock_offset, inspect_cache, own_folder
+from picsync.words import counted, size
+
+LEAST_FREE_BYTES = 100_000_000
+"""For the cache: some hundred thousand photos fit into a fraction of this."""
+
+MOST_OFFSET = timedelta(minutes=2)
+"""Beyond it signatures and tokens of services begin to be refused."""
+
+
+async def look_at_machine(cache: str, settings: Settings | None) -> AsyncIterator[Finding]:
+    """Yield what is found."""
+    yield await _cache(cache)
+    if "://" not in cache:
+        yield _folder("cache folder", own_folder(cache), LEAST_FREE_BYTES)
+    yield _folder("temporary files", Path(tempfile.gettempdir()), DEFAULT_BUDGET_BYTES)
+    if settings is not None:
+        yield await _clock(settings)
+
+
+async def _cache(cache: str) -> Finding:
+    try:
+        status = await inspect_cache(cache)
+    except CacheError as error:
+        return Finding(Mark.PROBLEM, "cache", error.message, error.hint)
+    if status.revision is None:
+        return Finding(Mark.OK, "cache", f"{status.location} is not there yet; the first cycle makes it.")
+    if status.revision == "0":
+        return Finding(Mark.OK, "cache", f"{status.location} is of the Go picsync; it is taken over.")
+    known = counted(sum(status.entries.values()), "media item")
+    return Finding(Mark.OK, "cache", f"{status.location} knows {known}.")
+
+
+def _folder(subject: str, folder: Path, least_bytes: int) -> Finding:
+    folder = folder.resolve()
+    if not folder.is_dir():
+        fix = "Create it, or mount the volume there."
+        return Finding(Mark.PROBLEM, subject, f"{folder} does not exist.", fix)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        fix = f"Let the user that picsync runs as (number {os.geteuid()}) write there."
+        return Finding(Mark.PROBLEM, subject, f"{folder} cannot be written to.", fix)
+    free = shutil.disk_usage(folder).free
+    if free < least_bytes:
+        fix = f"Free some: {size(least_bytes)} are of use."
+        return Finding(Mark.PROBLEM, subject, f"{folder} has only {size(free)} left.", fix)
+    return Finding(Mark.OK, subject, f"{folder} can be written to; {size(free)} are free.")
+
+
+async def _clock(settings: Settings) -> Finding:
+    try:
+        offset = await clock_offset(settings)
+    except PicsyncError:
+        return Finding(Mark.NOTE, "clock", "no service told the time, so this machine's was not compared.")
+    seconds = abs(offset).total_seconds()
+    if abs(offset) > MOST_OFFSET:
+        way = "behind" if offset > timedelta() else "ahead"
+        fix = "Let the machine set its clock by NTP: logins and downloads fail with a wrong one."
+        return Finding(Mark.PROBLEM, "clock", f"this machine's is {seconds:,.0f} s {way}.", fix)
+    return Finding(Mark.OK, "clock", "this machine's agrees with that of the services.")

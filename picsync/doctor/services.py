@@ -1,0 +1,114 @@
+"""Everybody else: the frame's service, the sources, and what each rule would take from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+
+from picsync.cycle import AlbumRule
+from picsync.errors import PicsyncError
+from picsync.events import Emit
+from picsync.frames.base import Frame
+from picsync.model import Finding, Listing, Mark
+from picsync.plan import Overflow
+from picsync.sources.base import Source
+from picsync.wiring import Settings, album_rules, open_services
+from picsync.words import counted, listing_words
+
+
+async def look_at_services(settings: Settings, cache: str, emit: Emit) -> AsyncIterator[Finding]:
+    """Yield what is found; each service is looked at although another fails."""
+    async with open_services(settings.config, settings.credentials, cache=cache, emit=emit) as (
+        sources,
+        frame,
+    ):
+        reachable = True
+        for subject, look in (
+            (frame.capabilities.title, frame.examine()),
+            *((source.capabilities.title, source.examine()) for source in sources.values()),
+        ):
+            findings = await _tried(subject, look)
+            if subject == frame.capabilities.title:
+                reachable = all(finding.mark is not Mark.PROBLEM for finding in findings)
+            for finding in findings:
+                yield finding
+        for rule in album_rules(settings.config):
+            async for finding in _rule(rule, sources, frame if reachable else None):
+                yield finding
+
+
+async def _tried(subject: str, look: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
+    try:
+        return await look
+    except PicsyncError as error:
+        return [Finding(Mark.PROBLEM, subject, error.message, error.hint)]
+
+
+async def _rule(rule: AlbumRule, sources: dict[str, Source], frame: Frame | None) -> AsyncIterator[Finding]:
+    subject = f"rule {rule.name}"
+    items = set()
+    for kind, album_ids in rule.sources.items():
+        for album_id in album_ids:
+            try:
+                listing = await sources[kind].list(album_id)
+            except PicsyncError as error:
+                # The source has said it of itself.
+                listing = Listing(kind, album_id, problem=error.message)
+            items |= set(listing.items)
+            yield _listing(subject, listing)
+    if frame is not None:
+        for finding in await _tried(subject, _frame_side(rule, frame, len(items))):
+            yield finding
+
+
+def _listing(subject: str, listing: Listing) -> Finding:
+    seen = listing_words(listing)
+    if listing.problem is not None:
+        fix = "Until it is complete nothing is deleted from the frame."
+        return Finding(Mark.PROBLEM, subject, f"{seen}: {listing.problem}", fix)
+    if not listing.items:
+        fix = "If that is not meant, compare the entry in picsync.yaml with the album."
+        return Finding(Mark.NOTE, subject, f"{seen}.", fix)
+    return Finding(Mark.OK, subject, f"{seen}.")
+
+
+async def _frame_side(rule: AlbumRule, frame: Frame, count: int) -> list[Finding]:
+    return [*_room(rule, frame, count), *await _album(rule, frame), *await _playlist(rule, frame)]
+
+
+def _room(rule: AlbumRule, frame: Frame, count: int) -> Iterator[Finding]:
+    subject, limit = f"rule {rule.name}", frame.capabilities.playlist_limit
+    if limit is None or not count:
+        return
+    room = f"{counted(count, 'item')}; a playlist of {frame.capabilities.title} holds {limit:,}."
+    if count <= limit:
+        yield Finding(Mark.OK, subject, room)
+    elif rule.rule.overflow is Overflow.NEWEST:
+        fix = "Set `overflow: split` in the rule to show the rest in further playlists."
+        yield Finding(Mark.NOTE, subject, f"{room} The newest are shown.", fix)
+    elif rule.rule.overflow is Overflow.ERROR:
+        fix = "Take some out of the source albums, or set `overflow: split` or `overflow: newest`."
+        yield Finding(Mark.PROBLEM, subject, room, fix)
+    else:
+        yield Finding(Mark.OK, subject, f"{room} The rest goes into further playlists.")
+
+
+async def _album(rule: AlbumRule, frame: Frame) -> list[Finding]:
+    album = await frame.find_album(rule.name)
+    subject = f"rule {rule.name}"
+    if album is None:
+        return [Finding(Mark.OK, subject, "the frame's album is not there yet; the first cycle makes it.")]
+    photos = "" if album.photo_count is None else f" with {counted(album.photo_count, 'photo')}"
+    return [Finding(Mark.OK, subject, f"the frame's album is there{photos}.")]
+
+
+async def _playlist(rule: AlbumRule, frame: Frame) -> list[Finding]:
+    name, subject = rule.rule.playlist_name, f"rule {rule.name}"
+    playlists = await frame.playlists(name)
+    if not playlists:
+        text = f"the playlist {name} is not there yet; the first cycle makes it."
+        return [Finding(Mark.NOTE, subject, text, "Assign it to a frame once by hand after that.")]
+    if all(playlist.assigned is False for playlist in playlists):
+        fix = f"Assign it once by hand, in the app of {frame.capabilities.title} or on the frame."
+        return [Finding(Mark.PROBLEM, subject, f"no frame shows the playlist {name}.", fix)]
+    shown = counted(sum(len(playlist.items) for playlist in playlists), "photo")
+    return [Finding(Mark.OK, subject, f"the playlist {name} is there with {shown}.")]

@@ -1,0 +1,40 @@
+"""What time it is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from picsync.errors import TransientError
+from picsync.http.allowed import AllowedHosts
+from picsync.http.client import no_answer, trusted
+
+_LIMIT_S = 15.0
+
+
+async def offset_of(
+    url: str, allowed: AllowedHosts, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> timedelta:
+    """Return how far the server at `url` is ahead of this machine's clock, to about a second.
+
+    Any answer will do, a refusal too. Raises TransientError if none comes, or none that tells the time.
+    """
+    target = httpx.URL(f"{url}/")
+    if not allowed.allow(target):
+        raise TransientError("The time was to be asked of a server that is none of its own.")
+    async with httpx.AsyncClient(verify=trusted(), timeout=_LIMIT_S) as client:
+        before = now()
+        try:
+            async with client.stream("GET", target) as response:
+                told = response.headers.get("date", "")
+        except httpx.TransportError as error:
+            raise TransientError(f"The time cannot be asked: {no_answer(error).reason}.") from error
+        after = now()
+    try:
+        there = parsedate_to_datetime(told)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        raise TransientError("The server does not tell the time.") from None
+    return there.replace(tzinfo=there.tzinfo or UTC) - (before + (after - before) / 2)
