@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -321,9 +321,12 @@ class PublishResult:
 
 
 async def publish(
-    frame: Frame, rule: str, edit: PlaylistEdit, *, strangers_go: bool, emit: Emit
+    frame: Frame, rule: str, edit: PlaylistEdit, *, seen: Collection[str] | None, emit: Emit
 ) -> PublishResult:
-    """Carry out a playlist's edit and read it back, deciding anew where an answer was lost."""
+    """Carry out a playlist's edit and read it back, deciding anew where an answer was lost.
+
+    `seen` is what `plan_edit` takes: the photos whose entries alone may leave, or None for any.
+    """
     content, name = edit.content, edit.content.name
     playlist, created, added, removed = edit.playlist, False, 0, 0
     error: PicsyncError | None = None
@@ -331,7 +334,7 @@ async def publish(
         try:
             if playlist is None:
                 playlist = await frame.create_playlist(name)
-                edit = plan_edit(playlist, content, strangers_go=strangers_go)
+                edit = plan_edit(playlist, content, seen=seen)
                 created = True
                 emit(PlaylistCreated(rule, name))
             for step in steps(edit, frame.capabilities.playlist_limit):
@@ -352,7 +355,7 @@ async def publish(
         except PicsyncError as unread:
             return PublishResult(None, Failure(f"playlist {name}", error or unread), created)
         if playlist is not None:
-            edit = plan_edit(playlist, content, strangers_go=strangers_go)
+            edit = plan_edit(playlist, content, seen=seen)
             if not edit.add and not edit.remove:
                 emit(Published(rule, name, added, removed, len(playlist.items)))
                 return PublishResult(len(playlist.items), None, created)

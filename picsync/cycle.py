@@ -300,7 +300,7 @@ class _Cycle:
                 self.frame,
                 self.album_rule.name,
                 edit,
-                strangers_go=seen.photos.complete,
+                seen=self.plan.seen,
                 emit=self.tools.emit,
             )
             if result.created and not self.album_rule.dry_run:

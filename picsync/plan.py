@@ -9,6 +9,8 @@ Hold that says why none is deleted. Whatever the inputs, this holds:
 - *Brake*: a plan that would empty an album, or delete more than a set share of it, is held.
 - *Never empty*: carried out in order, with any step failing, `steps` leaves a playlist that names photos
   which exist, and never an empty one, unless nothing is to be shown.
+- *Never less*: while something wanted is not seen on the frame, or is not known, a listing of the frame may
+  have left it out; then no entry of a photo that was not listed leaves a playlist.
 - *Minimal*: what is right stays untouched; equal digests are one photo.
 - *Split*: where a rule asks for it, each photo is in one of as few playlists as hold all; one that has its
   place in any of these keeps it, and only new ones, and those of a playlist given up, take free places.
@@ -169,6 +171,8 @@ class Plan:
     """By name of the playlist: one, or the parts of a split album and those that it no longer needs."""
     overflow: int = 0
     """Photos of the album that the playlist has no room for."""
+    seen: frozenset[str] | None = None
+    """Ids of the photos whose entries may leave playlists; None: any entry may."""
 
     @property
     def shown(self) -> tuple[FramePhoto, ...]:
@@ -228,9 +232,17 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
     kept = () if deletes else tuple(surplus)
 
     everything = [by_digest[digest] for digest in wanted if digest in by_digest] + list(kept)
-    contents = _contents(rule, now, everything, wanted)
+    sure = _all_known(now) and not wanted.keys() - by_digest.keys()
+    seen = None if sure else frozenset(photo.photo_id for photo in now.photos.items)
+    contents = _contents(rule, now, everything, wanted, unseen_stay=not sure)
     left_out = len(everything) - sum(len(content.photos) for content in contents)
-    return Plan(_edits(rule, now, contents), deletes, hold, contents, left_out)
+    return Plan(_edits(rule, now, contents, seen), deletes, hold, contents, left_out, seen)
+
+
+def _all_known(now: Situation) -> bool:
+    """Whether all listings are complete and all content is known."""
+    complete = now.photos.complete and not now.listing_problems
+    return complete and all(each.digest is not None or each.skip is not None for each in now.candidates)
 
 
 def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[FramePhoto]) -> Hold | None:
@@ -285,7 +297,12 @@ def parts_needed(photos: int, limit: int | None) -> int:
 
 
 def _contents(
-    rule: Rule, now: Situation, photos: Sequence[FramePhoto], wanted: dict[Digest, MediaItem]
+    rule: Rule,
+    now: Situation,
+    photos: Sequence[FramePhoto],
+    wanted: dict[Digest, MediaItem],
+    *,
+    unseen_stay: bool,
 ) -> tuple[Content, ...]:
     limit = now.playlist_limit
     if limit is None or (rule.overflow is not Overflow.SPLIT and len(photos) <= limit):
@@ -298,10 +315,10 @@ def _contents(
     count = 1
     if rule.overflow is Overflow.SPLIT:
         # What may be there unseen keeps its place: no part is given up.
-        count = max(parts_needed(len(photos), limit), 0 if now.photos.complete else len(held))
+        count = max(parts_needed(len(photos), limit), len(held) if unseen_stay else 0)
     names = [rule.part_name(number) for number in range(1, count + 1)]
     places = [held.get(name, set()) for name in names]
-    parts = _spread(photos, places, limit, unseen_stay=not now.photos.complete)
+    parts = _spread(photos, places, limit, unseen_stay=unseen_stay)
     contents = [Content(name, part) for name, part in zip(names, parts, strict=True)]
     return (*contents, *(Content(name) for name in held if name not in names))
 
@@ -340,33 +357,37 @@ def _newest(
     return tuple(photo for photo in photos if photo.photo_id in chosen)
 
 
-def _edits(rule: Rule, now: Situation, contents: Sequence[Content]) -> tuple[PlaylistEdit, ...]:
+def _edits(
+    rule: Rule, now: Situation, contents: Sequence[Content], seen: frozenset[str] | None
+) -> tuple[PlaylistEdit, ...]:
     edits = []
     for content in contents:
         found = [playlist for playlist in now.playlists if playlist.name == content.name]
         if not found and content.photos:
             edits.append(PlaylistEdit(content, None, add=content.photos))
         for playlist in found:
-            edit = plan_edit(playlist, content, rewrite=rule.force_publish, strangers_go=now.photos.complete)
+            edit = plan_edit(playlist, content, rewrite=rule.force_publish, seen=seen)
             if edit.add or edit.remove:
                 edits.append(edit)
     return tuple(edits)
 
 
 def plan_edit(
-    playlist: Playlist, content: Content, *, rewrite: bool = False, strangers_go: bool = True
+    playlist: Playlist, content: Content, *, rewrite: bool = False, seen: Collection[str] | None = None
 ) -> PlaylistEdit:
-    """Return what makes `playlist` hold each of the photos exactly once and, if `strangers_go`, nothing else.
+    """Return what makes `playlist` hold each of the photos exactly once and nothing else.
 
-    With `rewrite` every entry is replaced, which also restores the order.
+    Where `seen` is given, entries of photos that are not among these ids stay. Otherwise, with `rewrite`,
+    every entry is replaced, which also restores the order.
     """
-    if rewrite and strangers_go:
+    if rewrite and seen is None:
         return PlaylistEdit(content, playlist, content.photos, playlist.items)
     wanted = {photo.photo_id for photo in content.photos}
     present: set[str] = set()
     remove = []
     for item in playlist.items:
-        if item.photo_id in present or (strangers_go and item.photo_id not in wanted):
+        leaves = item.photo_id not in wanted and (seen is None or item.photo_id in seen)
+        if item.photo_id in present or leaves:
             remove.append(item)
         else:
             present.add(item.photo_id)

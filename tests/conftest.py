@@ -1,7 +1,23 @@
-"""What every test needs."""
+"""What every test needs, and how the suite is run: on every processor, the same way each time."""
+
+from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
 
 # Python 3.11 makes a loop for whoever asks for the current one before there is any, as pytest-asyncio does
 # between two tests; nobody would close it. Saying that there is none keeps it from being made.
 asyncio.set_event_loop(None)
+
+# The suite draws the same inputs each time; `python -m tests.campaign` draws others, by its seed.
+settings.register_profile("suite", derandomize=True, database=None, deadline=None, print_blob=True)
+settings.load_profile("suite")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Stay in this process where only files or single tests are named: workers take longer to start."""
+    places = [Path(each.split("::")[0]) for each in config.args]
+    return 0 if all(place.is_file() for place in places) else None

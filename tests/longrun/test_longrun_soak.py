@@ -10,7 +10,7 @@ import pytest
 from tests.longrun.soak import run
 from tests.longrun.vitals import assert_flat
 
-CYCLES = int(os.environ.get("PICSYNC_SOAK_CYCLES", "150"))
+CYCLES = int(os.environ.get("PICSYNC_SOAK_CYCLES", "60"))
 
 
 @pytest.mark.timeout(60 + CYCLES)

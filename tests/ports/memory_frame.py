@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from picsync.errors import AmbiguousError, NotFoundError, PicsyncError
+from picsync.errors import AmbiguousError, NotFoundError, PicsyncError, QuotaError, TransientError
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
 from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
 
@@ -51,7 +51,8 @@ class MemoryFrame:
 
     `fail[method]` and `fail_after[method]` hold errors for the next calls of that method: each call takes
     the first one and raises it, before or after it takes effect (the latter is an answer that was lost).
-    `calls` tells what was called with which names and ids. `observers` run after every change.
+    `calls` tells what was called with which names and ids. `observers` run after every change, and `passing`
+    as each call begins and ends, with its method.
     """
 
     def __init__(self, capabilities: FrameCapabilities = CAPABILITIES) -> None:
@@ -62,8 +63,19 @@ class MemoryFrame:
         self.fail_after: dict[str, list[PicsyncError]] = {}
         self.calls: list[tuple[str, ...]] = []
         self.observers: list[Callable[[], object]] = []
+        self.passing: Callable[[str], object] = _ignore
         self.photos_problem: str | None = None
         """If set, `photos` says so: its listing is incomplete."""
+        self.unlisted: dict[str, int] = {}
+        """Photo id -> how many more listings leave it out without saying so."""
+        self.listed_late = 0
+        """How many listings leave a new photo out."""
+        self.room: int | None = None
+        """For how many photos, in all albums, there is storage."""
+        self.adds_break_off: list[int] = []
+        """After how many photos each of the next additions to a playlist ends without an answer."""
+        self.adds_drop: list[int] = []
+        """How many photos each of the next additions takes; the others vanish without a word."""
         self._ids = itertools.count(1)
 
     # What tests use.
@@ -121,11 +133,19 @@ class MemoryFrame:
             album = self.album_named(album_name)
         except KeyError:
             album = self.add_album(album_name)
+        return self.put_into(album, data, filename)
+
+    def put_into(self, album: MemoryAlbum, data: bytes, filename: str = "") -> FramePhoto:
+        """Put a photo into this album; returns the one that is there."""
         digest = self._digest(hashlib.new(self.capabilities.digest_algorithm, data))
         for photo in album.photos.values():
             if photo.digest == digest:
                 return photo
         return self._add_photo(album, digest, filename)
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id that nothing has."""
+        return f"{prefix}{next(self._ids)}"
 
     def remove(self, photo_id: str) -> None:
         """Take a photo out of its album and of all playlists; nothing happens if there is none."""
@@ -156,7 +176,7 @@ class MemoryFrame:
 
     async def photos(self, album: FrameAlbum) -> Photos:
         await self._begin("photos", album.name)
-        items = tuple(self._album(album).photos.values())
+        items = tuple(photo for photo in self._album(album).photos.values() if self._listed(photo))
         self._end("photos")
         return Photos(items, self.photos_problem)
 
@@ -169,7 +189,10 @@ class MemoryFrame:
         digest = self._digest(content)
         result: UploadResult = AlreadyThere()
         if not self._album(album).holds(digest):
-            self._add_photo(self._album(album), digest, rendition.filename)
+            if self.room is not None and sum(len(each.photos) for each in self.album_list) >= self.room:
+                raise QuotaError(f"The storage of {self.capabilities.title} is full.")
+            photo = self._add_photo(self._album(album), digest, rendition.filename)
+            self.unlisted[photo.photo_id] = self.listed_late
             result = Uploaded()
         self._end("upload")
         return result
@@ -195,9 +218,15 @@ class MemoryFrame:
         await self._begin("add_items", playlist.name, *(photo.photo_id for photo in photos))
         existing = {photo_id for album in self.album_list for photo_id in album.photos}
         mine = self._playlist(playlist)
-        mine.items += [self._item(photo) for photo in photos if photo.photo_id in existing]
+        breaks_off = self.adds_break_off.pop(0) if self.adds_break_off else None
+        taken = photos[:breaks_off]
+        if self.adds_drop:
+            taken = taken[: self.adds_drop.pop(0)]
+        mine.items += [self._item(photo) for photo in taken if photo.photo_id in existing]
         mine.items = mine.items[: self.capabilities.playlist_limit]
         self._changed()
+        if breaks_off is not None:
+            raise TransientError("The wire broke while photos were added to a playlist.")
         self._end("add_items")
 
     async def remove_items(self, playlist: Playlist, items: Sequence[PlaylistItem]) -> None:
@@ -219,10 +248,18 @@ class MemoryFrame:
     async def _begin(self, method: str, *arguments: str) -> None:
         self.calls.append((method, *arguments))
         await asyncio.sleep(0)  # Lets other tasks in, as a request would.
+        self.passing(method)
         _raise_next(self.fail, method)
 
     def _end(self, method: str) -> None:
+        self.passing(method)
         _raise_next(self.fail_after, method)
+
+    def _listed(self, photo: FramePhoto) -> bool:
+        left = self.unlisted.get(photo.photo_id, 0)
+        if left:
+            self.unlisted[photo.photo_id] = left - 1
+        return not left
 
     def _changed(self) -> None:
         for observer in self.observers:
@@ -259,6 +296,10 @@ class MemoryFrame:
 
     def _digest(self, content: hashlib._Hash) -> Digest:
         return Digest(self.capabilities.digest_algorithm, content.hexdigest())
+
+
+def _ignore(_: str) -> None:
+    return
 
 
 def _raise_next(script: dict[str, list[PicsyncError]], method: str) -> None:

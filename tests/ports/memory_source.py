@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from picsync.errors import ItemError, LoginNeeded, PicsyncError, TransientError
+from picsync.errors import ItemError, LimitError, LoginNeeded, PicsyncError, TransientError
 from picsync.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 
@@ -42,6 +44,10 @@ class MemorySource:
         """Album ids in the order in which they were listed."""
         self.downloads: list[str] = []
         """Item ids in the order in which downloads began, failed ones too."""
+        self.passing: Callable[[str], object] = _ignore
+        """Called as each listing and download begins and ends, with its method."""
+        self.downloads_left: int | None = None
+        """How many downloads the service still allows on this day."""
         self.closed = False
 
     @property
@@ -58,6 +64,7 @@ class MemorySource:
         mime_type: str = "image/jpeg",
         kind: MediaKind = MediaKind.PHOTO,
         version: str = "",
+        taken_at: datetime | None = None,
     ) -> MediaItem:
         """Put an item at the end of an album, or new bytes (and version) in its old place."""
         item = MediaItem(
@@ -67,6 +74,7 @@ class MemorySource:
             kind=kind,
             mime_type=mime_type,
             filename=f"{item_id}.jpg" if filename is None else filename,
+            taken_at=taken_at,
         )
         album = self.put_album(album_id)
         album.items[item_id] = item
@@ -82,6 +90,11 @@ class MemorySource:
         album = self.content[album_id]
         del album.items[item_id], album.originals[item_id]
 
+    def reorder(self, album_id: str, item_ids: Sequence[str]) -> None:
+        """Put an album's items into this order."""
+        album = self.content[album_id]
+        album.items = {item_id: album.items[item_id] for item_id in item_ids}
+
     async def albums(self) -> AsyncIterator[SourceAlbum]:
         self._check_login()
         for album_id, album in self.content.items():
@@ -90,6 +103,8 @@ class MemorySource:
     async def list(self, album_id: str) -> Listing:
         self._check_login()
         self.lists.append(album_id)
+        await asyncio.sleep(0)  # Lets other tasks in, as a request would.
+        self.passing("list")
         kind = self._capabilities.kind
         if album_id not in self.content:
             return Listing(kind, album_id, problem=f"There is no album {album_id}.")
@@ -97,11 +112,18 @@ class MemorySource:
         problem = self.listing_problem.get(album_id)
         if problem is not None:
             items = items[: self.listed_until.get(album_id)]
+        self.passing("list")
         return Listing(kind, album_id, items, problem)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
         self._check_login()
         self.downloads.append(item.item_id)
+        await asyncio.sleep(0)
+        self.passing("download")
+        if self.downloads_left is not None:
+            if self.downloads_left == 0:
+                raise LimitError("The downloads of this day are used up.")
+            self.downloads_left -= 1
         data = next(
             (a.originals[item.item_id] for a in self.content.values() if item.item_id in a.originals), None
         )
@@ -119,6 +141,7 @@ class MemorySource:
                 raise TransientError(f"{item.filename} could not be downloaded.")
         for start in range(0, len(data), CHUNK_BYTES):
             await sink.write(data[start : start + CHUNK_BYTES])
+        self.passing("download")
 
     async def examine(self) -> Sequence[Finding]:
         return [Finding(Mark.OK, self.capabilities.title, "in memory.")]
@@ -129,3 +152,7 @@ class MemorySource:
     def _check_login(self) -> None:
         if self.login_needed is not None:
             raise self.login_needed
+
+
+def _ignore(_: str) -> None:
+    return

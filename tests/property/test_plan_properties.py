@@ -147,9 +147,26 @@ def test_the_playlist_shows_what_stays_as_far_as_it_has_room(rule: Rule, now: Si
     assert set(plan.shown) <= staying
     assert len(plan.shown) == len(set(plan.shown))
     assert len(plan.shown) + plan.overflow == len(staying)
-    if plan.overflow and now.photos.complete:
+    if plan.overflow and plan.seen is None:
         assert len(plan.shown) == now.playlist_limit
         assert rule.overflow is not Overflow.SPLIT
+
+
+@given(RULES, situations())
+def test_what_a_listing_may_have_left_out_stays_in_the_playlists(rule: Rule, now: Situation) -> None:
+    plan = plan_changes(rule, now)
+    digests = {candidate.digest for candidate in now.candidates if candidate.skip is None}
+    listed = frozenset(photo.photo_id for photo in now.photos.items)
+    complete = now.photos.complete and not now.listing_problems and None not in digests
+    if complete and wanted(now) <= {photo.digest for photo in now.photos.items}:
+        assert plan.seen is None
+        return
+    assert plan.seen == listed
+    for edit in plan.edits:
+        before = edit.playlist.items if edit.playlist else ()
+        gone = {entry.item_id for entry in edit.remove}
+        left = {entry.photo_id for entry in before if entry.item_id not in gone}
+        assert {entry.photo_id for entry in before} - listed <= left
 
 
 @given(RULES, situations())
@@ -158,7 +175,7 @@ def test_a_split_has_as_few_playlists_as_hold_all_and_leaves_photos_where_they_a
 ) -> None:
     plan = plan_changes(rule, now)
     limit = now.playlist_limit
-    if rule.overflow is not Overflow.SPLIT or limit is None or not now.photos.complete:
+    if rule.overflow is not Overflow.SPLIT or limit is None or plan.seen is not None:
         return
     names = [content.name for content in plan.contents]
     needed = parts_needed(len(plan.shown), limit)
@@ -286,7 +303,7 @@ def test_a_carried_out_plan_leaves_an_empty_plan(rule: Rule, now: Situation) -> 
     limit = now.playlist_limit
     if limit is not None:
         now = replace(now, playlists=[replace(p, items=p.items[:limit]) for p in now.playlists])
-        if not now.photos.complete:
+        if plan_changes(rule, now).seen is not None:
             return  # strangers stay and may take the room
     plan = plan_changes(rule, now)
     world = World.of(now)
@@ -299,7 +316,7 @@ def test_a_carried_out_plan_leaves_an_empty_plan(rule: Rule, now: Situation) -> 
         replace(now, photos=replace(now.photos, items=left), playlists=playlists),
     )
     assert again.empty
-    if now.photos.complete:
+    if plan.seen is None:
         for content in plan.contents:
             held = world.playlists[content.name].items if content.name in world.playlists else ()
             assert sorted(entry.photo_id for entry in held) == sorted(p.photo_id for p in content.photos)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
@@ -9,6 +11,7 @@ from picsync.emulators.google import Era, generated_jpeg
 from picsync.emulators.nixplay import ExpiredSession
 from picsync.emulators.world import LEGACY_SCOPE
 from picsync.events import CycleOutcome
+from picsync.frames.nixplay import frame as nixplay_frame
 from picsync.model import Certainty
 from picsync.plan import Skip
 from tests.road.road import ALBUM, MEDIA_HOST, PLAYLIST, Road, write_credentials
@@ -165,19 +168,22 @@ async def test_photos_that_nixplay_lists_late_are_published(road: Road) -> None:
     await road.assert_idle()
 
 
-async def test_more_photos_than_a_playlist_holds(road: Road) -> None:
-    road.nixplay.options.playlist_limit = 2000
+async def test_more_photos_than_a_playlist_holds(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nixplay_frame.CAPABILITIES.playlist_limit == 2000
+    smaller = replace(nixplay_frame.CAPABILITIES, playlist_limit=200)
+    monkeypatch.setattr(nixplay_frame, "CAPABILITIES", smaller)
+    road.nixplay.options.playlist_limit = 200
     album = road.nixplay.add_album(ALBUM)
-    for number in range(2005):
+    for number in range(205):
         content = b"\xff\xd8\xff" + str(number).encode()
         road.nixplay.add_photo(album, f"{number}.jpg", content)
         road.google.add_item(road.album, f"{number}.jpg", content, mime_type="image/jpeg", width=4, height=3)
     road.rule_lines = ["delete: false"]
     report = await road.cycle()
-    assert report.in_playlist == 2000
+    assert report.in_playlist == 200
     assert report.overflow == 5
-    assert "room for 2000 photos" in " ".join(report.notices)
-    assert len(road.in_playlist()) == 2000
+    assert "room for 200 photos" in " ".join(report.notices)
+    assert len(road.in_playlist()) == 200
     await road.assert_idle()
 
 
