@@ -241,7 +241,7 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
 
 def _all_known(now: Situation) -> bool:
     """Whether all listings are complete and all content is known."""
-    complete = now.photos.complete and not now.listing_problems
+    complete = now.photos.complete and all(listing.complete for listing in now.listings)
     return complete and all(each.digest is not None or each.skip is not None for each in now.candidates)
 
 

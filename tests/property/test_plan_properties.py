@@ -157,7 +157,8 @@ def test_what_a_listing_may_have_left_out_stays_in_the_playlists(rule: Rule, now
     plan = plan_changes(rule, now)
     digests = {candidate.digest for candidate in now.candidates if candidate.skip is None}
     listed = frozenset(photo.photo_id for photo in now.photos.items)
-    complete = now.photos.complete and not now.listing_problems and None not in digests
+    complete = now.photos.complete and None not in digests
+    complete = complete and all(listing.complete for listing in now.listings)
     if complete and wanted(now) <= {photo.digest for photo in now.photos.items}:
         assert plan.seen is None
         return
