@@ -51,6 +51,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Immich's version; 4.0 is one that nobody knows yet.",
 )
+@click.option(
+    "--wire",
+    type=click.Choice(["lan", "home"]),
+    default="lan",
+    show_default=True,
+    help="How far away the services are: next door, or behind a household's line.",
+)
 @click.pass_context
 def emulator(
     ctx: click.Context,
@@ -62,6 +69,7 @@ def emulator(
     photos: Path | None,
     era: str,
     immich_version: str,
+    wire: str,
 ) -> None:
     """Serve Google Photos, Immich and Nixplay, emulated, on one port.
 
@@ -77,24 +85,26 @@ def emulator(
             context.load_cert_chain(tls_cert, tls_key)
         except (ssl.SSLError, OSError) as error:
             raise click.UsageError(f"--tls-cert and --tls-key cannot be used together: {error}") from error
-    asyncio.run(_serve(listen, context, photos, era, IMMICH_VERSIONS[immich_version]))
+    world = _world(context, era, IMMICH_VERSIONS[immich_version], wire)
+    asyncio.run(_serve(world, listen, photos, era))
     ctx.exit(Exit.DONE)
 
 
-async def _serve(
-    listen: tuple[str, int],
-    context: ssl.SSLContext | None,
-    photos: Path | None,
-    era: str,
-    immich_version: tuple[int, int, int],
-) -> None:
+def _world(context: ssl.SSLContext | None, era: str, immich: tuple[int, int, int], wire: str) -> World:
     from picsync.emulators.google import Era, GoogleOptions
     from picsync.emulators.immich import ImmichOptions
+    from picsync.emulators.wireprofile import PROFILES
     from picsync.emulators.world import World
 
-    world = World(
-        google=GoogleOptions(era=Era(era)), immich=ImmichOptions(immich_version), ssl_context=context
+    return World(
+        google=GoogleOptions(era=Era(era)),
+        immich=ImmichOptions(immich),
+        ssl_context=context,
+        profile=PROFILES[wire],
     )
+
+
+async def _serve(world: World, listen: tuple[str, int], photos: Path | None, era: str) -> None:
     try:
         await world.server.start(*listen)
     except OSError as error:

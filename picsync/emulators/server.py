@@ -23,8 +23,9 @@ from yarl import URL
 from picsync.emulators.control import control_routes
 from picsync.emulators.faults import Fault, FaultKind, Faults
 from picsync.emulators.requestlog import Record, RequestLog
-from picsync.emulators.service import BY_NAME, PARAMS, Service
+from picsync.emulators.service import BY_NAME, PARAMS, PASSAGE, Service
 from picsync.emulators.wire import Sleep, WireWriter, reset
+from picsync.emulators.wireprofile import Wire
 
 MAX_BODY_BYTES = 512 * 2**20
 """Largest request body; above any photo or video that the tests send."""
@@ -37,8 +38,9 @@ _SHUTDOWN_S = 0.5
 class EmulatorServer:
     """Serves emulated services on one port, over TLS if given a context; an async context manager.
 
-    `sleep` is what a `trickle` fault waits with. `pages` are served on the server's own address.
-    It may be started again after `close`, on the same port if that is given; log and faults stay.
+    `sleep` is what a `trickle` fault waits with, `wire` how far away the services are. `pages` are served
+    on the server's own address. It may be started again after `close`, on the same port if that is given;
+    log and faults stay.
     """
 
     def __init__(
@@ -50,7 +52,10 @@ class EmulatorServer:
         faults: Faults | None = None,
         log: RequestLog | None = None,
         sleep: Sleep = asyncio.sleep,
+        wire: Wire | None = None,
     ) -> None:
+        self.wire = wire or Wire()
+        """May be replaced between requests."""
         self.faults = faults or Faults()
         self.log = log or RequestLog()
         self._ssl_context = ssl_context
@@ -108,12 +113,12 @@ class EmulatorServer:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         name = (request.url.host or "").lower()
         if name in self._hosts:
-            return await self._serve(name, self._marked(request.clone(), by_name=True))
+            return await self._in_turn(name, self._marked(request.clone(), by_name=True))
         first, _, rest = request.rel_url.raw_path.removeprefix("/").partition("/")
         if first.lower() in self._hosts:
             query = request.rel_url.raw_query_string
             inner = request.clone(rel_url=URL.build(path=f"/{rest}", query_string=query, encoded=True))
-            return await self._serve(first.lower(), self._marked(inner, by_name=False))
+            return await self._in_turn(first.lower(), self._marked(inner, by_name=False))
         return await _dispatch(self._own, self._marked(request.clone(), by_name=False))
 
     @staticmethod
@@ -121,12 +126,17 @@ class EmulatorServer:
         request[BY_NAME] = by_name
         return request
 
+    async def _in_turn(self, host: str, request: web.Request) -> web.StreamResponse:
+        async with self.wire.turn():
+            return await self._serve(host, request)
+
     async def _serve(self, host: str, request: web.Request) -> web.StreamResponse:
         record = self.log.begin(
             request.method, host, request.path, request.rel_url.raw_query_string, request.headers
         )
         writer = request.writer
         assert isinstance(writer, WireWriter)  # noqa: S101 - what _make_request makes
+        writer.passage = request[PASSAGE] = self.wire.request(host)
         try:
             await self._log_body(request, record)
             fault = self.faults.draw(request.method, host, request.path)

@@ -13,12 +13,16 @@ from typing import Protocol
 
 from aiohttp import web
 
+from picsync.emulators.wireprofile import ByteStream, PacedBody, Passage
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PARAMS: web.RequestKey[Mapping[str, str]] = web.RequestKey("params", Mapping)
 """Set by the server: the path parameters of the matched route, percent-decoded."""
 BY_NAME: web.RequestKey[bool] = web.RequestKey("by_name", bool)
 """Set by the server: whether the Host header named the service."""
+PASSAGE: web.RequestKey[Passage] = web.RequestKey("passage", Passage)
+"""Set by the server: how the request and its answer travel."""
 
 
 class Service(Protocol):
@@ -53,3 +57,9 @@ def params(request: web.Request) -> Mapping[str, str]:
 def by_name(request: web.Request) -> bool:
     """Return True if the Host header named the service, False if a path prefix did."""
     return request[BY_NAME]
+
+
+def body(request: web.Request) -> ByteStream:
+    """Return the request's body as it comes through the wire; handlers of uploads read this."""
+    passage = request[PASSAGE]
+    return PacedBody(request.content, passage) if passage.paces_body else request.content

@@ -11,6 +11,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
+from picsync.emulators.wireprofile import Passage
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -28,6 +30,8 @@ class WireWriter(AbstractStreamWriter):
         self._chunk = 0
         self._delay = 0.0
         self._sleep: Sleep = asyncio.sleep
+        self.passage: Passage | None = None
+        """How far away the service is; None until that is known."""
 
     def truncate(self) -> None:
         """Cut the next body in half, then close the connection."""
@@ -89,6 +93,8 @@ class WireWriter(AbstractStreamWriter):
             return
         if self._truncate:
             self._remaining = int(headers.get("Content-Length", "2")) // 2
+        if self.passage is not None:
+            await self.passage.began()
         await self._inner.write_headers(status_line, headers)
 
     async def write(self, chunk: bytes | bytearray | memoryview) -> None:
@@ -100,7 +106,7 @@ class WireWriter(AbstractStreamWriter):
         elif self._chunk:
             await self._write_slowly(bytes(chunk))
         else:
-            self.body_bytes += len(chunk)
+            await self._passed(chunk)
             await self._inner.write(chunk)
 
     async def write_eof(self, chunk: bytes = b"") -> None:
@@ -111,13 +117,18 @@ class WireWriter(AbstractStreamWriter):
             await self.write(chunk)
             await self._inner.write_eof()
         else:
-            self.body_bytes += len(chunk)
+            await self._passed(chunk)
             await self._inner.write_eof(chunk)
 
     async def drain(self) -> None:
         """Wait until the socket takes more."""
         if not self.discard:
             await self._inner.drain()
+
+    async def _passed(self, chunk: bytes | bytearray | memoryview) -> None:
+        if self.passage is not None:
+            await self.passage.sent(len(chunk))
+        self.body_bytes += len(chunk)
 
     async def _write_slowly(self, chunk: bytes) -> None:
         self._inner.send_headers()

@@ -15,6 +15,7 @@ from picsync.emulators.nixplay import Nixplay, NixplayOptions
 from picsync.emulators.nixplay import Photo as NixplayPhoto
 from picsync.emulators.requestlog import RequestLog
 from picsync.emulators.server import EmulatorServer
+from picsync.emulators.wireprofile import LAN, Wire, WireProfile
 
 NIXPLAY_USER = "grandma"
 NIXPLAY_PASSWORD = "emulated-password"  # noqa: S105 - opens nothing but the emulator
@@ -37,6 +38,8 @@ class World:
         immich: ImmichOptions | None = None,
         ssl_context: ssl.SSLContext | None = None,
         caption: Callable[[], Sequence[str]] = tuple,
+        profile: WireProfile = LAN,
+        logged_requests: int | None = LOGGED_REQUESTS,
     ) -> None:
         self.google = GooglePhotos(google)
         self.immich = Immich(immich)
@@ -48,7 +51,8 @@ class World:
             [self.google, self.immich, self.nixplay],
             ssl_context=ssl_context,
             pages=self.page.routes(),
-            log=RequestLog(limit=LOGGED_REQUESTS),
+            log=RequestLog(limit=logged_requests),
+            wire=Wire(profile),
         )
 
     def _changed(self, nixplay: Nixplay, operation: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
-from aiohttp import StreamReader
+from picsync.emulators.wireprofile import ByteStream
 
 MAX_FIELD_BYTES = 20_000
 """S3 takes no more than this before the file."""
@@ -22,7 +22,7 @@ class MalformedForm(Exception):  # noqa: N818 - S3's own name for it
 class FormReader:
     """Reads a request's body part by part; each part must be read to its end before the next."""
 
-    def __init__(self, content: StreamReader, content_type: str) -> None:
+    def __init__(self, content: ByteStream, content_type: str) -> None:
         boundary = _BOUNDARY.search(content_type)
         if boundary is None:
             raise MalformedForm("no boundary in the content type")

@@ -15,7 +15,7 @@ from picsync.emulators.nixplay.signing import denied, s3_answer, size_range
 from picsync.emulators.nixplay.spool import Blob, BlobWriter
 from picsync.emulators.nixplay.state import Account
 from picsync.emulators.nixplay.uploads import Receiver, Upload
-from picsync.emulators.service import origin
+from picsync.emulators.service import body, origin
 
 _MAX_FILE_BYTES = 5 * 2**30
 _POST_RESPONSE = (
@@ -130,7 +130,7 @@ class UploadBackend:
         return web.Response(status=201, text=body, content_type="application/xml", headers=headers)
 
     async def _read(self, request: web.Request) -> tuple[Mapping[str, str], Blob]:
-        reader = FormReader(request.content, request.headers.get("Content-Type", ""))
+        reader = FormReader(body(request), request.headers.get("Content-Type", ""))
         fields: dict[str, str] = {}
         while (name := await reader.next_name()) != "file":
             if name is None:

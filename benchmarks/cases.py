@@ -1,0 +1,33 @@
+"""The rows of the tables."""
+
+from __future__ import annotations
+
+from benchmarks.running import Case
+
+SMALL_BYTES = 3_000
+"""Where no photo moves, its size does not matter."""
+
+QUICK = [
+    Case("first", 100),
+    Case("steady", 2_000, photo_bytes=SMALL_BYTES),
+    Case("news", 300),
+    Case("lost-cache", 100),
+    Case("small-albums-steady", 200, photo_bytes=SMALL_BYTES),
+    Case("steady", 5_000, "lan", SMALL_BYTES),
+]
+"""Within three minutes."""
+
+EVERYTHING = [
+    Case("first", 300),
+    Case("first", 300, serial=True),
+    Case("first", 1_000),
+    *(Case("steady", size, photo_bytes=SMALL_BYTES) for size in (100, 2_000)),
+    *(Case("steady", size, "lan", SMALL_BYTES) for size in (1_000, 5_000, 20_000, 50_000)),
+    Case("news", 300),
+    Case("news", 2_000),
+    Case("lost-cache", 300),
+    Case("small-albums", 1_000),
+    Case("small-albums-steady", 1_000, photo_bytes=SMALL_BYTES),
+    Case("large", 20, "lan", 30_000_000),
+]
+"""Within twenty."""

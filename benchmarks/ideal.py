@@ -1,0 +1,199 @@
+"""The wall time that the wire alone would allow: what a machine without a CPU to wait for would need.
+
+The model, in three parts that follow each other:
+
+- **Look.** Google's side of a rule: the album, then its pages, each named by the one before. Nixplay's side:
+  the login; the list of albums and the list of playlists side by side; then all pages of the album's photos
+  and of the playlist side by side, since their number is known. Both sides go on at the same time.
+- **Move.** Each photo is downloaded; a new one then gets leave to be uploaded, goes to the bucket and is
+  waited for at the upload monitor. Photos go one behind the other through every step, as many at a time as
+  the caps allow, and share the pipes in that order; with the first receiver opened before them.
+- **Close.** After an upload the photos are listed again, after a change the playlist is read back, before a
+  delete the sources are listed again: that is what keeps a frame from harm, and no machine may leave it out.
+  New albums and playlists cost their creation, and what is deleted goes as many at a time as the caps allow.
+
+Each step takes its host's latency, and bytes what their pipe allows. Several rules go through each part side
+by side, but never with more requests at a time to a host than the cap. The caps are picsync's own.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from math import ceil
+
+from benchmarks.operations import BUCKET, GOOGLE_API, MEDIA, MONITOR, NIXPLAY_API
+from benchmarks.scenes import Moved
+from picsync.emulators.wireprofile import WireProfile
+
+GOOGLE_PAGE = 100
+PHOTOS_PAGE = 500
+SLIDES_PAGE = 100
+PLAYLIST_LIMIT = 2000
+"""What the services were seen to give at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Most requests at a time."""
+
+    api: int
+    """To each API."""
+    downloads: int
+    uploads: int
+    """To the bucket."""
+    processing: int
+    """At the upload monitor."""
+    photos: int
+    """Photos between the leave to upload and the monitor's word."""
+
+
+SERIAL = Caps(1, 1, 1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done, by all rules together."""
+
+    rules: int
+    each: Moved
+    """For one rule."""
+    photo_bytes: int
+
+
+def ideal_s(work: Work, profile: WireProfile, caps: Caps, *, one_at_a_time: bool = False) -> float:
+    """Return the ideal wall time in seconds; with `one_at_a_time`, of one request after the other."""
+    model = _Model(profile, caps)
+    if one_at_a_time:
+        return model.serial(work)
+    return model.look(work) + model.move(work) + model.close(work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    profile: WireProfile
+    caps: Caps
+
+    def look(self, work: Work) -> float:
+        each, rules = work.each, work.rules
+        pages = self._pages(each.on_frame)
+        google = self._side_by_side(rules, chain=1 + ceil(each.listed / GOOGLE_PAGE), host=GOOGLE_API)
+        rounds = 1 + self._rounds(1, rules * (2 + self._creating(each))) + self._creating(each)
+        nixplay = self._latency(NIXPLAY_API) * (rounds + self._rounds(min(pages, 1), rules * pages))
+        return max(google, nixplay)
+
+    def move(self, work: Work) -> float:
+        downloads, uploads = work.rules * work.each.downloads, work.rules * work.each.uploads
+        if not downloads:
+            return 0.0
+        line = _Line(self.profile, self.caps, work.photo_bytes)
+        arrived = [line.download() for _ in range(downloads)]
+        if not uploads:
+            return arrived[-1]
+        opened = arrived[0] + self._latency(NIXPLAY_API)
+        return max(line.upload(max(at, opened)) for at in arrived[:uploads])
+
+    def close(self, work: Work) -> float:
+        each, rules = work.each, work.rules
+        if not each.uploads and not each.deletes:
+            return 0.0
+        after = each.on_frame + each.uploads
+        api = self._latency(NIXPLAY_API)
+        again = self._rounds(1, rules) + self._rounds(1, rules * ceil(max(after, 1) / PHOTOS_PAGE))
+        shown = ceil(min(after, PLAYLIST_LIMIT) / SLIDES_PAGE)
+        publish = self._creating(each) + self._rounds(1, rules)
+        read_back = self._rounds(1, rules) + self._rounds(1, rules * shown)
+        total = api * (again + publish + read_back)
+        if each.deletes:
+            chain = 1 + ceil(each.listed / GOOGLE_PAGE)
+            total += self._side_by_side(rules, chain=chain, host=GOOGLE_API)
+            total += api * self._rounds(1, rules * each.deletes)
+        return total
+
+    def serial(self, work: Work) -> float:
+        each = work.each
+        google = self._latency(GOOGLE_API) * (1 + ceil(each.listed / GOOGLE_PAGE))
+        after = each.on_frame + each.uploads
+        calls = 2 + 2 * self._creating(each) + self._pages(each.on_frame)
+        if each.uploads or each.deletes:
+            shown = ceil(min(after, PLAYLIST_LIMIT) / SLIDES_PAGE)
+            calls += 1 + ceil(max(after, 1) / PHOTOS_PAGE) + 1 + 1 + shown + each.deletes
+            calls += 1 if each.uploads else 0
+            google *= 2 if each.deletes else 1
+        photo = self._latency(MEDIA) + work.photo_bytes / self._rate(MEDIA)
+        upload = sum(map(self._latency, (NIXPLAY_API, BUCKET, MONITOR))) + work.photo_bytes / self._rate(
+            BUCKET
+        )
+        rule = google + self._latency(NIXPLAY_API) * calls + each.downloads * photo + each.uploads * upload
+        return self._latency(NIXPLAY_API) + work.rules * rule
+
+    def _side_by_side(self, rules: int, *, chain: int, host: str) -> float:
+        return self._latency(host) * max(chain, ceil(rules * chain / self.caps.api))
+
+    def _rounds(self, least: int, requests: int) -> int:
+        return max(least, ceil(requests / self.caps.api))
+
+    @staticmethod
+    def _creating(each: Moved) -> int:
+        """Return 1 if the album and its playlist are still to be made."""
+        return 0 if each.on_frame else 1
+
+    @staticmethod
+    def _pages(count: int) -> int:
+        return ceil(count / PHOTOS_PAGE) + ceil(min(count, PLAYLIST_LIMIT) / SLIDES_PAGE)
+
+    def _latency(self, host: str) -> float:
+        return _latency_s(self.profile, host)
+
+    def _rate(self, host: str) -> float:
+        return _rate(self.profile, host)
+
+
+class _Line:
+    """Photos one behind the other through steps with so many places each, and pipes that they share."""
+
+    def __init__(self, profile: WireProfile, caps: Caps, photo_bytes: int) -> None:
+        self._profile = profile
+        self._photo_bytes = photo_bytes
+        self._pipes = {MEDIA: 0.0, BUCKET: 0.0}
+        self._places = {
+            MEDIA: [0.0] * caps.downloads,
+            NIXPLAY_API: [0.0] * caps.api,
+            BUCKET: [0.0] * caps.uploads,
+            MONITOR: [0.0] * caps.processing,
+        }
+        self._uploading = [0.0] * caps.photos
+
+    def download(self) -> float:
+        """Return when the next original has arrived."""
+        return self._step(MEDIA, 0.0)
+
+    def upload(self, ready_at: float) -> float:
+        """Return when a photo that is ready then has been processed."""
+        at = max(ready_at, heapq.heappop(self._uploading))
+        for host in (NIXPLAY_API, BUCKET, MONITOR):
+            at = self._step(host, at)
+        heapq.heappush(self._uploading, at)
+        return at
+
+    def _step(self, host: str, ready_at: float) -> float:
+        at = max(ready_at, heapq.heappop(self._places[host])) + _latency_s(self._profile, host)
+        if host in self._pipes:
+            at = self._pipes[host] = max(at, self._pipes[host]) + self._photo_bytes / _rate(
+                self._profile, host
+            )
+        heapq.heappush(self._places[host], at)
+        return at
+
+
+def _latency_s(profile: WireProfile, host: str) -> float:
+    distance = profile.hosts.get(host)
+    return distance.latency_s if distance else 0.0
+
+
+def _rate(profile: WireProfile, host: str) -> float:
+    """Return the bytes per second of the bytes that a host sends or takes."""
+    distance = profile.hosts.get(host)
+    if distance is None:
+        return float("inf")
+    return profile.pipes.get(distance.pipe_in or distance.pipe_out, float("inf"))

@@ -1,0 +1,107 @@
+"""Figures as tables, for the terminal and for doc/performance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.operations import PAGES
+from benchmarks.results import Figures, Result
+from benchmarks.scenes import SCENARIOS
+
+_COLUMNS = (
+    "scenario",
+    "photos",
+    "wire",
+    "wall s",
+    "ideal s",
+    "ratio",
+    "CPU s",
+    "peak MB",
+    "requests",
+    "MB in",
+    "MB out",
+    "most at a time",
+)
+_HOSTS = {
+    "photoslibrary.googleapis.com": "Google",
+    "lh3.googleusercontent.com": "media",
+    "video-downloads.googleusercontent.com": "video",
+    "api.nixplay.com": "Nixplay",
+    "nixplay-prod-upload.s3.us-west-2.amazonaws.com": "bucket",
+    "upload-monitor.nixplay.com": "monitor",
+}
+
+
+def table(results: Sequence[Result]) -> str:
+    """Return the results as a Markdown table."""
+    rows = [_COLUMNS, tuple("---" for _ in _COLUMNS), *map(_row, results)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    )
+
+
+def line(result: Result) -> str:
+    """Return one result for the terminal."""
+    pages = sum(result.requests.get(name, 0) for name in PAGES)
+    named = ", ".join(f"{name} {count}" for name, count in result.requests.items())
+    return (
+        f"  {result.wall_s:.2f} s (ideal {result.ideal_s:.2f}), CPU {result.cpu_s:.2f} s, "
+        f"peak {result.peak_bytes / 1e6:.0f} MB, first request after {result.first_request_s * 1000:.0f} ms\n"
+        f"  {result.request_count} requests, {pages} of them pages: {named}\n"
+        f"  in flight: {_in_flight(result)}; emulator: CPU {result.emulator.cpu_s:.2f} s, "
+        f"waits late by {result.emulator.late_mean_s * 1000:.1f} ms "
+        f"(at most {result.emulator.late_worst_s * 1000:.0f})"
+    )
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    title = SCENARIOS[result.scenario].title + (", one at a time" if result.serial else "")
+    photos = f"{result.size:,} x {result.photo_bytes / 1000:g} kB"
+    return (
+        title,
+        photos,
+        result.profile,
+        f"{result.wall_s:.1f}",
+        f"{result.ideal_s:.1f}" if result.ideal_s else "-",
+        f"{result.wall_s / result.ideal_s:.2f}" if result.ideal_s else "-",
+        f"{result.cpu_s:.2f}",
+        f"{result.peak_bytes / 1e6:.0f}",
+        f"{result.request_count:,}",
+        f"{result.bytes_in / 1e6:.1f}",
+        f"{result.bytes_out / 1e6:.1f}",
+        _in_flight(result),
+    )
+
+
+def _in_flight(result: Result) -> str:
+    return ", ".join(f"{_HOSTS.get(host, host)} {count}" for host, count in result.in_flight.items())
+
+
+def compared(before: Figures, after: Figures) -> str:
+    """Return what has changed between two runs, for the cases that both have."""
+    return "\n".join(_compared(before, after)) or "The two have no case in common."
+
+
+def _compared(before: Figures, after: Figures) -> Iterator[str]:
+    known = {result.key: result for result in before.results}
+    for new in after.results:
+        if (old := known.get(new.key)) is None:
+            continue
+        yield _row(new)[0] + f", {new.size:,} x {new.photo_bytes / 1000:g} kB, {new.profile}"
+        yield _change("wall s", old.wall_s, new.wall_s)
+        yield _change("CPU s", old.cpu_s, new.cpu_s)
+        yield _change("peak MB", old.peak_bytes / 1e6, new.peak_bytes / 1e6)
+        yield _change("first request ms", old.first_request_s * 1000, new.first_request_s * 1000)
+        for name in {**old.requests, **new.requests}:
+            counts = old.requests.get(name, 0), new.requests.get(name, 0)
+            if counts[0] != counts[1]:
+                yield _change(name, *counts)
+    for name in before.process.keys() & after.process.keys():
+        yield _change(name, before.process[name], after.process[name])
+
+
+def _change(name: str, old: float, new: float) -> str:
+    share = f"{(new - old) / old:+.0%}" if old else "new"
+    return f"  {name:<20} {old:>10.5g} -> {new:<10.5g} {share}"

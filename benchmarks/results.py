@@ -1,0 +1,78 @@
+"""Figures as JSON, and what two runs have to say to each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Emulator
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One measured cycle."""
+
+    scenario: str
+    size: int
+    """Photos."""
+    photo_bytes: int
+    profile: str
+    serial: bool
+    wall_s: float
+    """Of the whole process."""
+    cpu_s: float
+    peak_bytes: int
+    first_request_s: float
+    """From the process's start."""
+    ideal_s: float
+    requests: Mapping[str, int]
+    """Operation -> number."""
+    bytes_in: int
+    """Downloaded: bodies of all answers."""
+    bytes_out: int
+    """Uploaded: bodies of all requests."""
+    in_flight: Mapping[str, int]
+    """Host -> most requests at a time."""
+    emulator: Emulator
+
+    @property
+    def key(self) -> tuple[str, int, int, str, bool]:
+        """What it is a measurement of."""
+        return self.scenario, self.size, self.photo_bytes, self.profile, self.serial
+
+    @property
+    def request_count(self) -> int:
+        """All requests."""
+        return sum(self.requests.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything that one run of the benchmark has measured."""
+
+    date: str
+    """ISO 8601, UTC."""
+    commit: str
+    machine: Mapping[str, Any]
+    results: list[Result] = field(default_factory=list)
+    process: dict[str, float] = field(default_factory=dict)
+    """Figures of start-up and idleness, by name."""
+
+    def write(self, path: Path) -> None:
+        """Write them as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Figures:
+        """Read them; raises OSError, and ValueError for a file of another kind."""
+        value = json.loads(path.read_text("utf-8"))
+        try:
+            results = [
+                Result(**{**each, "emulator": Emulator(**each["emulator"])}) for each in value["results"]
+            ]
+            return cls(**{**value, "results": results})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"{path} holds no figures of this benchmark: {error}") from error

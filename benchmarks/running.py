@@ -1,0 +1,88 @@
+"""Sets a scene, lets picsync loose on it, and gathers what there is to know about it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.ideal import SERIAL, Caps, Work, ideal_s
+from benchmarks.operations import counted
+from benchmarks.results import Result
+from benchmarks.scenes import SCENARIOS, Scenario, Scene, world
+from picsync.emulators.wireprofile import LAN, PROFILES
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of the table."""
+
+    scenario: str
+    size: int
+    """Photos, over all rules."""
+    profile: str = "home"
+    photo_bytes: int = 300_000
+    serial: bool = False
+
+    def __str__(self) -> str:
+        how = ", one request at a time" if self.serial else ""
+        title = SCENARIOS[self.scenario].title
+        return f"{title}, {self.size:,} photos of {self.photo_bytes / 1000:g} kB, {self.profile}{how}"
+
+
+def caps() -> Caps:
+    """Return the most requests at a time that picsync makes unless it is told otherwise."""
+    from picsync.apply import Limits
+    from picsync.frames.nixplay.frame import CAPABILITIES
+
+    limits, pool = Limits(), 16
+    uploads = limits.uploads or CAPABILITIES.max_uploads
+    return Caps(api=pool, downloads=limits.downloads, uploads=uploads, processing=uploads, photos=uploads)
+
+
+async def run_case(case: Case) -> Result:
+    """Measure one case.
+
+    Raises PicsyncFailedError if picsync fails, AssertionError if it has not brought the frame in step.
+    """
+    scenario, profile = SCENARIOS[case.scenario], PROFILES[case.profile]
+    with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as folder:
+        async with world() as services:
+            scene = Scene(Path(folder), services, case.photo_bytes, rule_lines=scenario.rule_lines)
+            await _prepare(scene, scenario, case.size)
+            wire = scene.set_wire(profile, one_at_a_time=case.serial)
+            services.server.log.clear()
+            spent, emulator = await measure.cycle(scene)
+            scene.set_wire(LAN)
+            scene.assert_synced()
+            log = services.server.log
+            rules = scenario.rules(case.size)
+            work = Work(rules, scenario.moved(case.size // rules), case.photo_bytes)
+            used = SERIAL if case.serial else caps()
+            return Result(
+                scenario=case.scenario,
+                size=case.size,
+                photo_bytes=case.photo_bytes,
+                profile=wire.profile.name,
+                serial=case.serial,
+                wall_s=spent.wall_s,
+                cpu_s=spent.cpu_s,
+                peak_bytes=spent.peak_bytes,
+                first_request_s=log.records[0].at - spent.started_at,
+                ideal_s=ideal_s(work, profile, used, one_at_a_time=case.serial),
+                requests=counted(log.records),
+                bytes_in=log.bytes_out(),
+                bytes_out=log.bytes_in(),
+                in_flight=dict(log.max_in_flight),
+                emulator=emulator,
+            )
+
+
+async def _prepare(scene: Scene, scenario: Scenario, size: int) -> None:
+    await scenario.build(scene, size)
+    scene.write_settings()
+    if scenario.change is not None:
+        await measure.cycle(scene)
+        scene.assert_synced()
+        scenario.change(scene)

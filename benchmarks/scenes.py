@@ -1,0 +1,270 @@
+"""The states of the world that a cycle starts from, and what it must have made of them.
+
+Each scene is a Google account, a Nixplay account, and a folder with picsync's files. Where both sides are to
+be in step, they are made so here, without a byte travelling, and a cycle that is not measured does the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.photos import md5, photo, video
+from picsync.cache.store import Cache
+from picsync.emulators.google import Album, GoogleOptions, Item
+from picsync.emulators.google.content import GeneratedContent
+from picsync.emulators.nixplay import NixplayOptions
+from picsync.emulators.nixplay.spool import Blob
+from picsync.emulators.wireprofile import LAN, Wire, WireProfile
+from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
+from picsync.model import Digest, Mapping
+
+KIND = "googlephotos"
+PLAYLIST_LIMIT = 2000
+CACHED_AT_ONCE = 2000
+NEWS = 5
+"""Photos that come, and photos that go, where some do."""
+
+
+@dataclass
+class Scene:
+    """The world and picsync's folder; every album of Google's is one rule."""
+
+    folder: Path
+    world: World
+    photo_bytes: int
+    head: Sequence[str] = ()
+    """Further lines of picsync.yaml."""
+    rule_lines: Sequence[str] = ()
+    """Further lines of each rule."""
+    albums: dict[str, Album] = field(default_factory=dict)
+    made: int = 0
+
+    @property
+    def config(self) -> Path:
+        """Where picsync.yaml is."""
+        return self.folder / "picsync.yaml"
+
+    @property
+    def cache(self) -> Path:
+        """Where the cache is."""
+        return self.folder / "cache.db"
+
+    def add_album(self, name: str) -> Album:
+        """Add an album to Google Photos, and the rule for it."""
+        self.albums[name] = self.world.google.add_album(name)
+        return self.albums[name]
+
+    def add(self, album: Album, count: int) -> list[Item]:
+        """Take so many photos."""
+        return [self._add(album, photo(self._number(), self.photo_bytes), "jpg") for _ in range(count)]
+
+    def add_video(self, album: Album, size_bytes: int) -> Item:
+        """Take a video."""
+        return self._add(album, video(self._number(), size_bytes), "mp4")
+
+    def _number(self) -> int:
+        self.made += 1
+        return self.made
+
+    def _add(self, album: Album, content: GeneratedContent, suffix: str) -> Item:
+        mime_type = "video/mp4" if suffix == "mp4" else "image/jpeg"
+        name = f"IMG_{self.made:06}.{suffix}"
+        # The older, the lower the number, as in a real album.
+        taken_at = 1.6e9 + self.made
+        return self.world.google.add_item(album, name, content, mime_type=mime_type, created_at=taken_at)
+
+    async def be_in_step(self) -> None:
+        """Put every photo on the frame, and into the cache, as earlier cycles would have."""
+        mappings: list[Mapping] = []
+        now = datetime.now(UTC)
+        for name, album in self.albums.items():
+            on_frame = self.world.nixplay.add_album(name)
+            for item in album.items:
+                digest = self._put(on_frame.album_id, item)
+                mapping = Mapping(KIND, item.item_id, "", "original", Digest("md5", digest), recorded_at=now)
+                mappings.append(mapping)
+        cache = await Cache.open(self.cache, notify=lambda _: None)
+        try:
+            for start in range(0, len(mappings), CACHED_AT_ONCE):
+                await asyncio.gather(*map(cache.record, mappings[start : start + CACHED_AT_ONCE]))
+        finally:
+            await cache.aclose()
+
+    def _put(self, album_id: int, item: Item) -> str:
+        nixplay, content = self.world.nixplay, item.content
+        assert isinstance(content, GeneratedContent)  # noqa: S101 - what `_add` adds
+        blob = Blob(nixplay.spool / item.item_id, md5(content), content.size)
+        account = nixplay.account()
+        nixplay.state.add_photo(account, account.albums[album_id], blob, item.filename, item.mime_type)
+        return blob.md5
+
+    def forget(self) -> None:
+        """Lose the cache."""
+        for path in self.folder.glob(f"{self.cache.name}*"):
+            path.unlink()
+
+    def news(self) -> None:
+        """Let some photos come and others go, in every album."""
+        for album in self.albums.values():
+            for item in album.items[:NEWS]:
+                self.world.google.remove_item(item)
+            self.add(album, NEWS)
+
+    def write_settings(self) -> None:
+        """Write picsync's two files."""
+        rules = [
+            line
+            for name, album in self.albums.items()
+            for line in (
+                f"- name: {name}",
+                f"  sources: {{{KIND}: [{album.album_id}]}}",
+                *(f"  {each}" for each in self.rule_lines),
+            )
+        ]
+        lines = [f"emulator: {self.world.server.url}", *self.head, "albums:", *rules]
+        self.config.write_text("\n".join(lines) + "\n", "utf-8")
+        login = self.world.google.issue_credentials([READ_SCOPE])
+        path = self.folder / ".picsync-credentials.yaml"
+        path.touch(mode=0o600)
+        path.write_text(
+            f"nixplay: {{username: {NIXPLAY_USER}, password: {NIXPLAY_PASSWORD}}}\n"
+            "googlephotos:\n"
+            f"  api: {{key: {login['client_id']}, secret: {login['client_secret']}}}\n"
+            "  access:\n"
+            f"    access_token: {login['access_token']}\n"
+            f"    refresh_token: {login['refresh_token']}\n"
+            f'    expiry: "{login["expiry"]}"\n',
+            "utf-8",
+        )
+
+    def set_wire(self, profile: WireProfile, *, one_at_a_time: bool = False) -> Wire:
+        """Move the services away, or back next door."""
+        self.world.server.wire = Wire(profile, one_at_a_time=one_at_a_time)
+        return self.world.server.wire
+
+    def assert_synced(self) -> None:
+        """Raise AssertionError unless album = frame = playlist, for every rule: else no figure counts."""
+        for name, album in self.albums.items():
+            wanted = {(item.filename, item.content.size) for item in album.items}
+            photos = self.world.nixplay.album_photos(self.world.nixplay.album_named(name))
+            found = {(each.filename, each.size_bytes) for each in photos}
+            if found != wanted or len(photos) != len(album.items):
+                raise AssertionError(f"{name}: {len(found)} photos on the frame, {len(wanted)} wanted")
+            shown = self.world.nixplay.playlist_named(f"ss_{name}").items
+            if len(shown) != min(len(photos), PLAYLIST_LIMIT):
+                raise AssertionError(f"{name}: {len(shown)} of {len(photos)} photos in the playlist")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a cycle has to move, as far as the ideal depends on it; per rule."""
+
+    listed: int
+    on_frame: int
+    """Before."""
+    downloads: int = 0
+    uploads: int = 0
+    deletes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A kind of cycle."""
+
+    name: str
+    title: str
+    build: Callable[[Scene, int], Awaitable[None]]
+    """Makes the scene of a size, and all that precedes the measured cycle but the settled one."""
+    change: Callable[[Scene], None] | None = None
+    """What happens between a settled cycle and the measured one; without it nothing was settled before."""
+    moved: Callable[[int], Moved] = lambda size: Moved(size, 0, size, size)
+    rules: Callable[[int], int] = lambda _: 1
+    """How many rules a size means; `moved` gets the photos of one."""
+    rule_lines: Sequence[str] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether a cycle that is not measured comes first."""
+        return self.change is not None
+
+
+SMALL_ALBUM = 20
+"""Photos in each of many small albums."""
+
+
+async def _one_new_album(scene: Scene, size: int) -> None:
+    scene.add(scene.add_album("Family"), size)
+
+
+async def _one_album_in_step(scene: Scene, size: int) -> None:
+    await _one_new_album(scene, size)
+    await scene.be_in_step()
+
+
+async def _many_new_albums(scene: Scene, size: int) -> None:
+    for number in range(size // SMALL_ALBUM):
+        scene.add(scene.add_album(f"Trip {number + 1}"), SMALL_ALBUM)
+
+
+async def _many_albums_in_step(scene: Scene, size: int) -> None:
+    await _many_new_albums(scene, size)
+    await scene.be_in_step()
+
+
+async def _large_files(scene: Scene, size: int) -> None:
+    album = scene.add_album("Family")
+    scene.add(album, size)
+    scene.add_video(album, 500_000_000)
+
+
+def _nothing(_: Scene) -> None:
+    """Change nothing."""
+
+
+SCENARIOS = {
+    each.name: each
+    for each in (
+        Scenario("first", "first sync", _one_new_album),
+        Scenario("steady", "steady state", _one_album_in_step, _nothing, lambda size: Moved(size, size)),
+        Scenario(
+            "news",
+            "five in, five out",
+            _one_album_in_step,
+            Scene.news,
+            lambda size: Moved(size, size, NEWS, NEWS, NEWS),
+        ),
+        Scenario(
+            "lost-cache", "lost cache", _one_album_in_step, Scene.forget, lambda size: Moved(size, size, size)
+        ),
+        Scenario(
+            "small-albums", "many small albums, new", _many_new_albums, rules=lambda n: n // SMALL_ALBUM
+        ),
+        Scenario(
+            "small-albums-steady",
+            "many small albums, steady",
+            _many_albums_in_step,
+            _nothing,
+            lambda size: Moved(size, size),
+            rules=lambda n: n // SMALL_ALBUM,
+        ),
+        Scenario(
+            "large",
+            "large photos and a video of 500 MB",
+            _large_files,
+            moved=lambda size: Moved(size + 1, 0, size + 1, size + 1),
+            rule_lines=["videos: true"],
+        ),
+    )
+}
+"""By name."""
+
+
+def world(profile: WireProfile = LAN) -> World:
+    """Return accounts without quotas and limits, whose request log forgets nothing."""
+    google = GoogleOptions(requests_per_day=None, media_requests_per_day=None)
+    nixplay = NixplayOptions(storage_limit_bytes=None)
+    return World(google=google, nixplay=nixplay, profile=profile, logged_requests=None)

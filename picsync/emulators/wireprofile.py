@@ -1,0 +1,197 @@
+"""How far away the emulated services are: latency of each host, and pipes that its bytes share.
+
+A request's answer begins no earlier than the host's latency after the request has arrived; what the emulator
+itself needs to make the answer is part of that time. Bytes of bodies then pass through the host's pipe, if it
+has one: a token bucket that all requests through it share, chunk by chunk in the order in which they are
+ready. A body that goes in begins to flow after the latency; its answer follows when all of it is there.
+
+Instants are computed, never added up from sleeps, so a timer that fires late delays one chunk and not those
+behind it: a sender counts as ready from the moment its last chunk was due, up to `FORGIVEN_S` back. What was
+slept beyond what was due is added up in `Wire.late_s`, so that whoever measures can tell how true it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Sleep = Callable[[float], Awaitable[None]]
+
+FORGIVEN_S = 0.005
+"""How late a sender may be for its next chunk without the pipe standing still: what timers are late by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """One host."""
+
+    latency_s: float = 0.0
+    """From a request's arrival to the first byte of its answer, or of its body's passage if that is paced."""
+    pipe_out: str = ""
+    """Name of the pipe that answers' bodies pass through; empty for none."""
+    pipe_in: str = ""
+    """Name of the pipe that requests' bodies pass through; only for hosts that take uploads."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireProfile:
+    """All hosts; those not named are next door."""
+
+    name: str
+    summary: str
+    hosts: Mapping[str, Distance] = field(default_factory=dict)
+    pipes: Mapping[str, float] = field(default_factory=dict)
+    """Name -> bytes per second, for all requests together."""
+
+
+_GOOGLE_API = Distance(0.120)
+_MEDIA = Distance(0.080, pipe_out="download")
+_NIXPLAY_API = Distance(0.250)
+_BUCKET = Distance(0.150, pipe_in="upload", pipe_out="download")
+
+LAN = WireProfile("lan", "no latency, no limits")
+HOME = WireProfile(
+    "home",
+    "a household's line: Google's API 120 ms, media 80 ms and 20 MB/s in all, Nixplay's API 250 ms, "
+    "form upload 150 ms and 10 MB/s in all, upload monitor 300 ms",
+    hosts={
+        "photoslibrary.googleapis.com": _GOOGLE_API,
+        "oauth2.googleapis.com": _GOOGLE_API,
+        "lh3.googleusercontent.com": _MEDIA,
+        "video-downloads.googleusercontent.com": _MEDIA,
+        "api.nixplay.com": _NIXPLAY_API,
+        "app.nixplay.com": _NIXPLAY_API,
+        "nixplay-prod-upload.s3.us-west-2.amazonaws.com": _BUCKET,
+        "nixplay-prod-original.s3.us-west-2.amazonaws.com": _BUCKET,
+        "upload-monitor.nixplay.com": Distance(0.300),
+    },
+    pipes={"download": 20e6, "upload": 10e6},
+)
+PROFILES: Mapping[str, WireProfile] = {profile.name: profile for profile in (LAN, HOME)}
+"""By name."""
+
+
+@dataclass(slots=True)
+class Pipe:
+    """Bytes per second that several streams share."""
+
+    rate: float
+    free_at: float = 0.0
+    """When all that has been sent into it so far will have passed."""
+
+    def passed_at(self, size: int, ready_at: float) -> float:
+        """Send `size` bytes that are ready at an instant; return when they will have passed."""
+        self.free_at = max(self.free_at, ready_at) + size / self.rate
+        return self.free_at
+
+
+class Wire:
+    """A profile at work; `clock` and `sleep` in seconds.
+
+    With `one_at_a_time` a request waits until the one before it is answered, whatever host it is for.
+    """
+
+    def __init__(
+        self,
+        profile: WireProfile = LAN,
+        *,
+        one_at_a_time: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.profile = profile
+        self.waits = 0
+        """How often something was waited for."""
+        self.late_s = 0.0
+        """Sum of what the waits took beyond what they should have."""
+        self.worst_s = 0.0
+        """The most that a single one did."""
+        self._turn = asyncio.Lock() if one_at_a_time else None
+        self._clock = clock
+        self._sleep = sleep
+        self._pipes = {name: Pipe(rate) for name, rate in profile.pipes.items()}
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a request's turn, and keep it until the end of the context."""
+        async with self._turn or nullcontext():
+            yield
+
+    def request(self, host: str) -> Passage:
+        """Return the passage of a request that arrives now."""
+        distance = self.profile.hosts.get(host, Distance())
+        pipes = self._pipes.get(distance.pipe_in), self._pipes.get(distance.pipe_out)
+        return Passage(self, self._clock() + distance.latency_s, *pipes)
+
+    async def until(self, due: float) -> None:
+        """Wait until an instant of the clock, and take note of how late it has become."""
+        if (wait_s := due - self._clock()) <= 0:
+            return
+        await self._sleep(wait_s)
+        late_s = max(0.0, self._clock() - due)
+        self.waits += 1
+        self.late_s += late_s
+        self.worst_s = max(self.worst_s, late_s)
+
+    def now(self) -> float:
+        """Return the clock's reading."""
+        return self._clock()
+
+
+class Passage:
+    """One request and its answer on the wire."""
+
+    def __init__(self, wire: Wire, begins_at: float, pipe_in: Pipe | None, pipe_out: Pipe | None) -> None:
+        self._wire = wire
+        self._due = begins_at
+        self._in = pipe_in
+        self._out = pipe_out
+
+    @property
+    def paces_body(self) -> bool:
+        """Whether the request's body goes through a pipe."""
+        return self._in is not None
+
+    async def began(self) -> None:
+        """Wait until the answer may begin."""
+        await self._wire.until(self._due)
+
+    async def took(self, size: int) -> None:
+        """Wait until `size` bytes of the request's body have come through."""
+        await self._through(self._in, size)
+
+    async def sent(self, size: int) -> None:
+        """Wait until `size` bytes of the answer's body have gone through."""
+        await self._through(self._out, size)
+
+    async def _through(self, pipe: Pipe | None, size: int) -> None:
+        if pipe is None or not size:
+            return
+        self._due = pipe.passed_at(size, max(self._due, self._wire.now() - FORGIVEN_S))
+        await self._wire.until(self._due)
+
+
+class ByteStream(Protocol):
+    """What a request's body is read from."""
+
+    async def readany(self) -> bytes:
+        """Return the next bytes; none at the end."""
+        ...
+
+
+class PacedBody:
+    """A request's body, at the pace of its passage."""
+
+    def __init__(self, inner: ByteStream, passage: Passage) -> None:
+        self._inner = inner
+        self._passage = passage
+
+    async def readany(self) -> bytes:
+        """Return the next bytes once they have passed; none at the end."""
+        chunk = await self._inner.readany()
+        await self._passage.took(len(chunk))
+        return chunk
