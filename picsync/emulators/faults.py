@@ -27,6 +27,10 @@ class FaultKind(StrEnum):
     """No answer, until the client goes away or the server closes."""
     TRICKLE = "trickle"
     """The right answer, `chunk_bytes` at a time with `delay_s` between."""
+    DRIP = "drip"
+    """The head of a 200, then a space now and then, without end."""
+    DRIP_HEAD = "drip_head"
+    """As DRIP, but not even the head ends."""
     TRUNCATE = "truncate"
     """The full Content-Length is announced, half of the body is sent, then the connection is closed."""
     BODY = "body"
@@ -35,7 +39,7 @@ class FaultKind(StrEnum):
     """A 302 to `location`."""
 
 
-_MAY_BE_AFTER = (FaultKind.STATUS, FaultKind.BODY, FaultKind.REDIRECT, FaultKind.HANG)
+_MAY_BE_AFTER = (FaultKind.STATUS, FaultKind.BODY, FaultKind.REDIRECT, FaultKind.HANG, FaultKind.DRIP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class Fault:
     probability: float = 1.0
     """Chance for each further matching request to be hit."""
     after: bool = False
-    """For `status`, `body`, `redirect` and `hang`: whether the request takes its effect first."""
+    """For `status`, `body`, `redirect`, `hang` and `drip`: whether the request takes its effect first."""
     status: int = 500
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | bytes = ""

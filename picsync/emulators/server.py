@@ -33,6 +33,10 @@ LOGGED_BODY_BYTES = 64 * 2**10
 LOGGED_TYPES = ("application/json", "application/x-www-form-urlencoded")
 _CLIENT_POLL_S = 0.05
 _SHUTDOWN_S = 0.5
+_DRIPPING = {
+    FaultKind.DRIP: b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n",
+    FaultKind.DRIP_HEAD: b"HTTP/1.1 200 OK\r\nServer:",
+}
 
 
 class EmulatorServer:
@@ -178,6 +182,10 @@ class EmulatorServer:
             case FaultKind.HANG:
                 await self._hang(request)
                 return web.Response()
+            case FaultKind.DRIP | FaultKind.DRIP_HEAD:
+                await _drain(request)
+                await self._hang(request, _DRIPPING[fault.kind])
+                return web.Response()
             case FaultKind.TRICKLE:
                 writer.trickle(fault.chunk_bytes, fault.delay_s, self._sleep)
             case FaultKind.TRUNCATE:
@@ -187,9 +195,12 @@ class EmulatorServer:
                 return _scripted(fault)
         return await _dispatch(self._hosts[host], request)
 
-    async def _hang(self, request: web.Request) -> None:
+    async def _hang(self, request: web.Request, begun: bytes = b"") -> None:
         # aiohttp does not tell a running handler that its client has gone; hence the polling.
         while request.transport is not None and not request.transport.is_closing():
+            if begun:
+                request.transport.write(begun)
+                begun = b" "
             try:
                 await asyncio.wait_for(self._closing.wait(), _CLIENT_POLL_S)
             except TimeoutError:

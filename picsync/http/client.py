@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 
 from picsync.errors import ForeignAddressError, ProtocolError
-from picsync.http import body
+from picsync.http import body, deadline
 from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.retry import (
     EXCERPT_CHARACTERS,
@@ -30,7 +30,8 @@ from picsync.http.retry import (
 T = TypeVar("T")
 
 TIMEOUT = httpx.Timeout(60.0, connect=15.0, pool=None)
-"""Seconds without a byte before a request is given up. Waiting for a free connection is not trouble."""
+"""Seconds without a byte before a request is given up; `deadline` bounds the whole by them.
+Waiting for a free connection is not trouble."""
 
 
 MAX_REDIRECTS = 5
@@ -132,7 +133,7 @@ class HttpClient:
             with translated(operation):
                 request = self._client.build_request(method, url, **options)
                 self._require_allowed(operation, request.url)
-                response = await self._client.send(request, stream=True)
+                response = await deadline.send(self._client, request)
                 try:
                     if not response.is_success:
                         raise WireError(await _answer(operation, response))
@@ -178,7 +179,7 @@ class HttpClient:
             request = self._client.build_request("GET", url, headers=plain)
             for _ in range(MAX_REDIRECTS + 1):
                 self._require_allowed(operation, request.url)
-                response = await self._client.send(request, stream=True)
+                response = await deadline.send(self._client, request)
                 try:
                     if response.next_request is None:
                         yield response

@@ -212,6 +212,22 @@ async def test_trickle_sends_everything_slowly() -> None:
     assert pauses == [3.0] * 100
 
 
+@pytest.mark.parametrize("kind", [FaultKind.DRIP, FaultKind.DRIP_HEAD])
+async def test_a_drip_goes_on_until_the_client_leaves(server: EmulatorServer, kind: FaultKind) -> None:
+    server.faults.add(Fault(kind=kind))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(f"GET /stream HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    head = b"HTTP/1.1 200 OK\r\n"
+    assert (await reader.readexactly(len(head))) == head
+    if kind is FaultKind.DRIP:
+        await reader.readuntil(b"\r\n\r\n")
+    else:
+        await reader.readuntil(b":")
+    assert await reader.readexactly(3) == b"   "
+    writer.close()
+    await server.log.wait_for(lambda log: log.records[-1].done)
+
+
 async def test_wrong_bodies_and_redirects(server: EmulatorServer, client: httpx.AsyncClient) -> None:
     server.faults.add(
         Fault(kind=FaultKind.BODY, path="json", body="<html>captive portal</html>"),

@@ -291,3 +291,13 @@ def test_the_scope_of_the_tests_is_that_of_the_login() -> None:
     from picsync.sources.googlephotos.login import SCOPES
 
     assert [scope.rpartition("/")[2] for scope in SCOPES] == [READ]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DRIP, FaultKind.DRIP_HEAD])
+@pytest.mark.parametrize("path", ["/token$", SEARCH])
+async def test_a_byte_now_and_then_is_no_answer(account: GoogleAccount, kind: FaultKind, path: str) -> None:
+    album, _ = account.album(2)
+    account.fail(Fault(kind=kind, path=path))
+    listing = await account.source(account.login(expired=True), timeout_s=0.2).list(album.album_id)
+    assert listing.complete
+    assert account.server.faults.spent

@@ -14,11 +14,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import google.auth.exceptions
 import httplib2
 
+from picsync.http.deadline import SILENCES
 from picsync.http.retry import NoAnswer, WireError
 
 T = TypeVar("T")
@@ -27,6 +28,31 @@ THREADS = 4
 """Calls at a time; listing is sequential per album, so more would find nothing to do."""
 
 _ABORT_TIMEOUT_S = 0.001
+
+
+class _Wired:
+    """A connection whose socket stays known: http.client forgets it while a last answer is still read."""
+
+    sock: socket.socket | None
+    wire: socket.socket | None = None
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc] # httplib2's classes, which have no types
+        self.wire = self.sock
+
+
+class _Connection(_Wired, httplib2.HTTPConnectionWithTimeout):
+    pass
+
+
+class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
+    pass
+
+
+class _Http(httplib2.Http):
+    def request(self, uri: str, *args: Any, **options: Any) -> Any:
+        kind = _SecureConnection if uri.startswith("https:") else _Connection
+        return super().request(uri, *args, **{"connection_type": kind, **options})
 
 
 class HttpThreads:
@@ -44,20 +70,33 @@ class HttpThreads:
 
     def _send(self, send: Callable[[httplib2.Http], T]) -> T:
         client = self._client()
+        # As `deadline` bounds other requests: a byte now and then would keep within the timeout for ever.
+        overdue = threading.Timer(SILENCES * self._timeout_s, _break_off, (client,))
+        overdue.daemon = True
+        overdue.start()
         try:
-            return send(client)
+            result = send(client)
         except (OSError, EOFError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
             # What is left of the connection may hold the rest of the old answer.
             client.close()
-            raise WireError(no_answer(error)) from error
+            late = overdue.finished.is_set()
+            raise WireError(no_answer(TimeoutError() if late else error)) from error
         except google.auth.exceptions.TransportError as error:
             client.close()
             raise WireError(NoAnswer("the connection broke off", sent=True)) from error
+        else:
+            if overdue.finished.is_set():
+                # What was broken off can look like an answer that ended there.
+                client.close()
+                raise WireError(no_answer(TimeoutError()))
+            return result
+        finally:
+            overdue.cancel()
 
     def _client(self) -> httplib2.Http:
         client: httplib2.Http | None = getattr(self._own, "client", None)
         if client is None:
-            client = httplib2.Http(timeout=self._timeout_s)
+            client = _Http(timeout=self._timeout_s)
             client.follow_redirects = False
             self._own.client = client
             self._all.append(client)
@@ -66,14 +105,18 @@ class HttpThreads:
     async def aclose(self) -> None:
         """Break off what is under way and close all connections; safe to call twice."""
         for client in self._all:
-            for connection in list(client.connections.values()):
-                # httplib2 may try the broken connection anew: not for long.
-                connection.timeout = _ABORT_TIMEOUT_S
-                with suppress(OSError, AttributeError):
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+            _break_off(client)
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         for client in self._all:
             client.close()
+
+
+def _break_off(client: httplib2.Http) -> None:
+    for connection in list(client.connections.values()):
+        # httplib2 may try the broken connection anew: not for long.
+        connection.timeout = _ABORT_TIMEOUT_S
+        with suppress(OSError, AttributeError):
+            connection.wire.shutdown(socket.SHUT_RDWR)
 
 
 def no_answer(error: Exception) -> NoAnswer:
