@@ -17,9 +17,11 @@ from picsync.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.sources.base import Source
+from picsync.sources.sharedlinks.options import Link
 
 if TYPE_CHECKING:
     from picsync.sources.googlephotos.source import GooglePhotosSource
+    from picsync.sources.sharedlinks.source import SharedLinksSource
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
@@ -91,7 +93,31 @@ def _googlephotos_operations() -> Sequence[Operation]:
     return OPERATIONS
 
 
+def open_sharedlinks(opening: Opening) -> SharedLinksSource:
+    """Return the albums shared by link."""
+    from picsync.sources.sharedlinks.source import SharedLinksSource
+
+    return SharedLinksSource(
+        opening.entries, hosts=opening.hosts, retrier_for=opening.retrier, emit=opening.emit
+    )
+
+
+def _sharedlinks_operations() -> Sequence[Operation]:
+    from picsync.sources.sharedlinks.source import OPERATIONS
+
+    return OPERATIONS
+
+
 SOURCES: Mapping[str, SourceKind] = {
+    "sharedlinks": SourceKind(
+        title="Google Photos link",
+        summary="Google Photos albums that are shared by link; no account and no key is needed.",
+        example="sharedlinks:\n- https://photos.app.goo.gl/<code>    # from the album's Share button",
+        entry=Link,
+        open=open_sharedlinks,
+        operations=_sharedlinks_operations,
+        require=lambda _credentials, _entries: None,
+    ),
     "googlephotos": SourceKind(
         title="Google Photos",
         summary="Albums that the OAuth client of your own has made, by Google's API.",

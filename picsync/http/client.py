@@ -119,14 +119,21 @@ class HttpClient:
         return self._client.cookies
 
     async def request(
-        self, operation: Operation, method: str, url: str, read: Callable[[httpx.Response], T], **options: Any
+        self,
+        operation: Operation,
+        method: str,
+        url: str,
+        read: Callable[[httpx.Response], T],
+        *,
+        redirects: bool = False,
+        **options: Any,
     ) -> T:
         """Send a request, repeated as its operation allows, and return what `read` makes of a 2xx answer.
 
         `options` are httpx's (params, data, json, headers, files, content). `read` raises ProtocolError for
-        an answer that makes no sense. Redirects are not followed: they come out as RefusedError. Raises
-        TransientError, RefusedError, NotFoundError, ProtocolError; ForeignAddressError, before anything is
-        sent, for a host that is not allowed.
+        an answer that makes no sense. Redirects are not followed: they come out as RefusedError, or come to
+        `read` if `redirects` says so. Raises TransientError, RefusedError, NotFoundError, ProtocolError;
+        ForeignAddressError, before anything is sent, for a host that is not allowed.
         """
 
         async def attempt() -> T:
@@ -135,7 +142,7 @@ class HttpClient:
                 self._require_allowed(operation, request.url)
                 response = await deadline.send(self._client, request)
                 try:
-                    if not response.is_success:
+                    if not (response.is_success or (redirects and response.has_redirect_location)):
                         raise WireError(await _answer(operation, response))
                     body.unpack(operation, response)
                     answer = await body.whole(operation, response)

@@ -8,9 +8,11 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.model import MediaItem
+from picsync.sources.sharedlinks.options import SharedLink
 from tests.contract.source_contract import ORIGINALS, SourceContract, SourceWorld
 from tests.ports.memory_source import MemorySource
 from tests.sources.google_account import BYTES, google_account
+from tests.sources.shared_albums import shared_albums
 
 
 class TestMemorySource(SourceContract):
@@ -56,4 +58,33 @@ class TestGooglePhotosSource(SourceContract):
                 "A" * len(album.album_id),
                 vanish=lambda item: google.remove_item(google.library.items[item.item_id]),
                 break_off=lambda _: account.fail(Fault(kind=FaultKind.TRUNCATE, host=BYTES)),
+            )
+
+
+class TestSharedLinksSource(SourceContract):
+    @pytest.fixture
+    async def world(self) -> AsyncIterator[SourceWorld]:
+        async with shared_albums() as service:
+            google = service.google
+            album, empty = google.add_album("Known", app_created=False), google.add_album("Empty")
+            for each in ORIGINALS:
+                google.add_item(album, each.filename, each.data, mime_type=each.mime_type)
+            known = google.share(album)
+            missing = known.short_link[:-4] + "none"
+            links = (known.link, google.share(empty).short_link, missing)
+
+            def vanish(item: MediaItem) -> None:
+                found = google.sharing.shares.item(known, item.item_id)
+                assert found is not None
+                google.remove_item(found)
+
+            known_id, empty_id, missing_id = (str(SharedLink.parse(link)) for link in links)
+            yield SourceWorld(
+                service.source(*links),
+                known_id,
+                empty_id,
+                missing_id,
+                vanish=vanish,
+                break_off=lambda _: service.fail(Fault(kind=FaultKind.TRUNCATE, host=BYTES)),
+                tells_names=False,
             )

@@ -86,17 +86,24 @@ class Media:
         """Return the routes of both hosts."""
         rest = web.route("*", "/{path:.*}", not_found)
         return {
-            MEDIA_HOST: [web.get("/lr/{name}", self.image), rest],
+            MEDIA_HOST: [web.get("/lr/{name}", self.image), web.get("/pw/{name}", self.shared_image), rest],
             VIDEO_HOST: [web.get("/{token}", self.video), rest],
         }
 
     async def image(self, request: web.Request) -> web.StreamResponse:
         """Answer a base URL with or without a parameter."""
-        token, _, parameter = params(request)["name"].partition("=")
-        wanted = Wanted.parse(parameter)
-        item = self._item(token)
+        token = params(request)["name"].partition("=")[0]
+        return await self._image(request, self._item(token, self._options.base_url_s, counted=True))
+
+    async def shared_image(self, request: web.Request) -> web.StreamResponse:
+        """Answer the URL that the page of a shared album has, with or without a parameter."""
+        token = params(request)["name"].partition("=")[0]
+        return await self._image(request, self._item(token, self._options.sharing.url_s, counted=False))
+
+    async def _image(self, request: web.Request, item: Item | web.Response) -> web.StreamResponse:
         if isinstance(item, web.Response):
             return item
+        wanted = Wanted.parse(params(request)["name"].partition("=")[2])
         if wanted is None:
             return error_page(400, "Your client has issued a malformed or illegal request.")
         try:
@@ -110,7 +117,7 @@ class Media:
 
     async def video(self, request: web.Request) -> web.StreamResponse:
         """Answer with a video's bytes, a part of them if a range is asked for."""
-        item = self._item(params(request)["token"])
+        item = self._item(params(request)["token"], self._options.base_url_s, counted=True)
         if isinstance(item, web.Response):
             return item
         try:
@@ -118,20 +125,25 @@ class Media:
         except FileNotFoundError:
             return await not_found(request)
 
-    def _item(self, token: str) -> Item | web.Response:
+    def _item(self, token: str, lifetime_s: float | None, *, counted: bool) -> Item | web.Response:
         issued = self._urls.read(token)
         if issued is None:
             return error_page(404, "The requested URL was not found on this server.")
         number, at = issued
-        if self._options.now() >= at + self._options.base_url_s:
+        if lifetime_s is not None and self._options.now() >= at + lifetime_s:
             return error_page(403, "Your client does not have permission to get this URL.")
-        day = int(self._options.now() // 86400)
-        used = self._requests_by_day.get(day, 0) + 1
-        self._requests_by_day = {day: used}
-        if self._options.media_requests_per_day is not None and used > self._options.media_requests_per_day:
+        if counted and not self._allowance():
             return error_page(429, "Rate-limit exceeded.")
         item = self._library.by_number.get(number)
         return item or error_page(404, "The requested URL was not found on this server.")
+
+    def _allowance(self) -> bool:
+        """Count a fetch by the API's URLs; return whether the day still allows it."""
+        day = int(self._options.now() // 86400)
+        used = self._requests_by_day.get(day, 0) + 1
+        self._requests_by_day = {day: used}
+        most = self._options.media_requests_per_day
+        return most is None or used <= most
 
     def _redirect_to_video(self, request: web.Request, item: Item) -> web.StreamResponse:
         if not item.is_video or self._resources.video_status(item) != "READY":

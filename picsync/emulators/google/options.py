@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from picsync.emulators.google.sharing.options import SharingOptions
 
 
 class Era(StrEnum):
@@ -67,3 +69,6 @@ class GoogleOptions:
 
     # Bytes
     base_url_s: float = 3600.0
+
+    sharing: SharingOptions = field(default_factory=SharingOptions)
+    """How albums shared by link answer."""

@@ -1,4 +1,4 @@
-"""The emulated Google Photos: login, Library API and bytes, over one library."""
+"""The emulated Google Photos: login, Library API, albums shared by link and bytes, over one library."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from picsync.emulators.google.options import GoogleOptions
 from picsync.emulators.google.pages import not_found
 from picsync.emulators.google.paging import Pager
 from picsync.emulators.google.resources import Resources
+from picsync.emulators.google.sharing.albums import SharedAlbum
+from picsync.emulators.google.sharing.service import Sharing
 from picsync.emulators.google.uploads import Uploads
 from picsync.emulators.service import Handler, origin
 
@@ -58,12 +60,14 @@ class GooglePhotos:
         self._api, self._uploads = api, uploads
         self._media = Media(self.library, self.options, resources, urls)
         self._oauth = OAuth(self.account, self.options)
+        self.sharing = Sharing(self.library, self.options, urls)
 
     def routes(self) -> Mapping[str, Sequence[web.RouteDef]]:
         """Return the routes of all hosts."""
         return {
             **self._oauth.routes(),
             **self._media.routes(),
+            **self.sharing.routes(),
             API_HOST: [
                 web.get("/$discovery/rest", self._discovery),
                 web.post("/v1/uploads", self._uploads.upload),
@@ -133,6 +137,10 @@ class GooglePhotos:
         """Add an album that follows a directory: every listing looks again at its files."""
         owner = self.client_id if app_created else None
         return self.library.add_album(title, client_id=owner, directory=path)
+
+    def share(self, album: Album) -> SharedAlbum:
+        """Let the user switch an album's link on; `active` of what is returned switches it off again."""
+        return self.sharing.share(album)
 
     def add_item(
         self,

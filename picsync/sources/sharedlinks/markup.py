@@ -1,0 +1,106 @@
+"""The JSON within the album page's HTML, and within the answer of the page's own call.
+
+The page is not parsed as HTML: its data stand in calls within scripts, `AF_initDataCallback({key: 'ds:1',
+hash: '2', data:[...], sideChannel: {}});`, whose argument is JavaScript, but whose `data` is JSON (observed).
+A JSON decoder finds its end. Every scan goes forward only, so the time is linear in the size.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+_CALL = re.compile(r"AF_initDataCallback\(\{\s{0,9}key:\s{0,9}'(ds:[0-9]{1,4})',")
+_DATA = re.compile(r"(?:\s{0,9}(?:isError|hash):\s{0,9}['\w]{1,40},){0,3}\s{0,9}data:\s{0,9}(?=[\[{])")
+_AFTER = re.compile(r"\s{0,9}[,}]")
+_LENGTH = re.compile(r"\s{0,9}[0-9]{1,9}\s{1,9}")
+_SPACE = re.compile(r"\s{0,99}")
+
+GUARD = ")]}'"
+"""What the answers of Google's calls begin with, so that they are no script."""
+
+
+class NotUnderstood(ValueError):  # noqa: N818 - reads as what it is
+    """Text that is not of the form that is known."""
+
+
+def _constant(name: str) -> NoReturn:
+    raise NotUnderstood(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant)
+
+
+def data_blocks(text: str) -> Iterator[tuple[str, Any]]:
+    """Yield the name and data of each block of a page, in order.
+
+    Data that cannot be read are yielded as NotUnderstood. What stands within a block's data is not taken for
+    another block.
+    """
+    position = 0
+    while call := _CALL.search(text, position):
+        position = call.end()
+        begin = _DATA.match(text, position)
+        if begin is None:
+            yield call[1], NotUnderstood("its `data` is not where it was")
+            continue
+        try:
+            value, end = _decode(text, begin.end())
+        except NotUnderstood as error:
+            yield call[1], error
+            continue
+        position = end
+        fits = _AFTER.match(text, end)
+        yield call[1], value if fits else NotUnderstood("its `data` goes on after the JSON")
+
+
+def call_result(text: str, name: str) -> list[Any]:
+    """Return the one result of the call `name` in an answer; raises NotUnderstood.
+
+    After the guard come lines with a length and JSON lists by turns; of those lists' lists a result begins
+    with `wrb.fr` and the name.
+    """
+    if not text.startswith(GUARD):
+        raise NotUnderstood(f"it does not begin with {GUARD}")
+    position = len(GUARD)
+    found: list[list[Any]] = []
+    while True:
+        length = _LENGTH.match(text, position)
+        position = _past_space(text, length.end() if length else position)
+        if position == len(text):
+            break
+        chunk, position = _decode(text, position)
+        if not isinstance(chunk, list):
+            raise NotUnderstood("it has something else than lists")
+        found += [each for each in chunk if isinstance(each, list) and each[:2] == ["wrb.fr", name]]
+    if len(found) != 1:
+        raise NotUnderstood(f"{len(found)} results came where one was due")
+    return found[0]
+
+
+def decode(text: str) -> Any:
+    """Return the value of a JSON text; raises NotUnderstood."""
+    value, end = _decode(text, 0)
+    if _past_space(text, end) != len(text):
+        raise NotUnderstood("it goes on after the JSON")
+    return value
+
+
+def _past_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def _decode(text: str, position: int) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, position)
+    except NotUnderstood:
+        raise
+    except RecursionError:
+        raise NotUnderstood("it is nested too deep") from None
+    except ValueError as error:
+        # The exception itself may quote what it stumbled over.
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number too large"
+        raise NotUnderstood(f"it is no JSON: {reason}") from None

@@ -1,0 +1,97 @@
+"""The links of picsync.yaml.
+
+Whoever has a link sees the album, so a link is a secret: it is spoken of by a shortened form, from which
+nobody gets to the album and by which its owner still recognises it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Annotated, TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import PlainValidator
+
+SHORT_HOST = "photos.app.goo.gl"
+PAGE_HOST = "photos.google.com"
+
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Observed: 17 characters."""
+_ALBUM_KEY = re.compile(r"AF1Qip[A-Za-z0-9_-]{4,200}")
+_AUTH_KEY = re.compile(r"[A-Za-z0-9_-]{4,200}")
+_USER = re.compile(r"/u/[0-9]{1,3}(?=/)")
+"""Which of the accounts in a browser it was; means nothing to others."""
+
+_SHOWN = 4
+"""So many characters of a link's secret part are shown, and a digest of the rest."""
+
+ADVICE = "In Google Photos, open the album, press Share, then `Create link`, and copy that link"
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumAddress:
+    """The keys that open an album's page."""
+
+    album_key: str
+    auth_key: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, path: str, query: str) -> AlbumAddress | None:
+        """Return the address in the path and query of a page at `PAGE_HOST`; None if it is no album's."""
+        share, _, rest = _USER.sub("", path).strip("/").partition("/")
+        album_key = rest.partition("/")[0]  # What follows is a single photo of the album.
+        auth_key = parse_qs(query).get("key", [""])[0]
+        fits = share == "share" and _ALBUM_KEY.fullmatch(album_key) and _AUTH_KEY.fullmatch(auth_key)
+        return cls(album_key, auth_key) if fits else None
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLink:
+    """A link to a shared album; equal if they are the same link, however they were copied."""
+
+    code: str = field(default="", repr=False)
+    """Of a short link; else `address` is given."""
+    address: AlbumAddress | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, text: object) -> SharedLink:
+        """Return the link that a person wrote; raises ValueError, which does not quote it."""
+        if isinstance(text, cls):
+            return text
+        if not isinstance(text, str):
+            raise ValueError(f"must be a link such as https://{SHORT_HOST}/<code>")  # noqa: TRY004 - pydantic's
+        try:
+            url = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
+            host = (url.hostname or "").lower()
+        except ValueError:
+            host = ""
+        if host == SHORT_HOST and _CODE.fullmatch(url.path.strip("/")):
+            return cls(code=url.path.strip("/"))
+        if host == PAGE_HOST and (address := AlbumAddress.parse(url.path, url.query)):
+            return cls(address=address)
+        raise ValueError(_problem(host, url.path if host else ""))
+
+    def __str__(self) -> str:
+        if self.address is None:
+            return f"{SHORT_HOST}/{_shortened(self.code)}"
+        key = self.address.album_key.removeprefix("AF1Qip")
+        return f"{PAGE_HOST}/share/AF1Qip{_shortened(key, self.address.auth_key)}"
+
+
+def _shortened(begin: str, rest: str = "") -> str:
+    digest = hashlib.sha256(f"{begin}?{rest}".encode()).hexdigest()
+    return f"{begin[:_SHOWN]}...{digest[:6]}"
+
+
+def _problem(host: str, path: str) -> str:
+    if host == PAGE_HOST and "/share/" in path:
+        return f"lacks the key that opens it to others, `?key=...` at its end. {ADVICE}"
+    if host == PAGE_HOST:
+        return f"is the address of a page that only its owner can open. {ADVICE}"
+    return f"must be a link to a shared album: https://{SHORT_HOST}/<code> or https://{PAGE_HOST}/share/<album>?key=<key>"
+
+
+Link: TypeAlias = Annotated[SharedLink, PlainValidator(SharedLink.parse)]
+"""One entry under `sharedlinks:`."""
