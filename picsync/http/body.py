@@ -24,7 +24,9 @@ MAX_ERROR_BYTES = 64 * 2**10
 PIECE_BYTES = 64 * 2**10
 """Most that is unpacked at a time."""
 
-_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+"""Values of Content-Encoding that can be unpacked; others, and several, were not asked for."""
+
 _EITHER = zlib.MAX_WBITS | 32
 """Tells zlib to recognise gzip's header and its own."""
 
@@ -35,7 +37,7 @@ def unpack(operation: Operation, response: httpx.Response) -> None:
     Raises ProtocolError if it is packed in a way that was not asked for, or more than once.
     """
     coding = response.headers.pop("content-encoding", "").strip().lower()
-    if coding in _PACKED:
+    if coding in PACKED:
         # The length is that of the packed body.
         response.headers.pop("content-length", None)
         assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - it comes from an AsyncClient
@@ -69,6 +71,15 @@ async def beginning(operation: Operation, response: httpx.Response) -> bytes:
             if len(found) == MAX_ERROR_BYTES:
                 break
     return found
+
+
+def unpacked(packed: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    """Return what a packed body unpacks to, at most `max_bytes` of it, and whether its end was seen."""
+    unpacker = zlib.decompressobj(_EITHER)
+    try:
+        return unpacker.decompress(packed, max_bytes), unpacker.eof
+    except zlib.error:
+        return b"", False
 
 
 class _Unpacked(httpx.AsyncByteStream):

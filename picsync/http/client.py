@@ -17,6 +17,7 @@ import httpx
 from picsync.errors import ForeignAddressError, ProtocolError
 from picsync.http import body, deadline
 from picsync.http.allowed import AllowedHosts, same_origin
+from picsync.http.certificates import refused_certificate
 from picsync.http.retry import (
     EXCERPT_CHARACTERS,
     Answer,
@@ -61,6 +62,8 @@ class Hosts:
 
 def no_answer(error: httpx.TransportError) -> NoAnswer:
     """Translate the transport's failures; whether the request was sent decides if it may be repeated."""
+    if refused := refused_certificate(error):
+        return refused
     match error:
         case httpx.ConnectTimeout():
             return NoAnswer("no connection in time", sent=False)

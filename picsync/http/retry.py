@@ -72,6 +72,8 @@ class NoAnswer:
     """In words, without URL: "connection refused", "no answer within 60 s"."""
     sent: bool
     """False only if the service surely never saw the request."""
+    hint: str = ""
+    """What a person can do, where that is known better than for all requests that were never sent."""
 
 
 class WireError(Exception):
@@ -93,9 +95,8 @@ class Again:
 def judge(operation: Operation, result: Answer | NoAnswer) -> Again | PicsyncError:
     """Decide what an unsuccessful request means: repeat it, or raise the returned error."""
     if isinstance(result, NoAnswer):
-        hint = (
-            "" if result.sent else "Check this machine's network, and the proxy or emulator if there is one."
-        )
+        network = "Check this machine's network, and the proxy or emulator if there is one."
+        hint = result.hint or ("" if result.sent else network)
         lost = TransientError(f"{operation}: {result.reason}.", hint=hint)
         return Again(lost) if operation.repeatable or not result.sent else lost
     status = result.status

@@ -6,10 +6,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
+
+TLS_HANDSHAKE = b"\x16"
+"""How every TLS connection begins."""
 
 Answer = Callable[[str], bytes]
 """Makes the raw answer to a request, given its head."""
@@ -29,11 +32,17 @@ async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Asyn
     server = NamedServer(0)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        server.heads.append(head)
-        writer.write(answer(head))
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            first = await reader.readexactly(1)
+            if first == TLS_HANDSHAKE:  # As a plain server does that is spoken to in TLS.
+                writer.write(http("400 Bad Request"))
+            else:
+                head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                server.heads.append(head)
+                writer.write(answer(head))
         writer.close()
-        await writer.wait_closed()
+        with suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     async with listener:
@@ -48,7 +57,8 @@ def named(ports: dict[str, int]) -> Iterator[None]:
     This is what a resolver and a router do; the programs under test see names and usual ports only.
     """
     addresses = {name: f"127.9.9.{number}" for number, name in enumerate(ports, 1)}
-    places = {addresses[name]: ("127.0.0.1", port) for name, port in ports.items()}
+    # Some resolve a name themselves, some leave that to the socket.
+    places = {key: ("127.0.0.1", port) for name, port in ports.items() for key in (name, addresses[name])}
     resolve, connect = socket.getaddrinfo, socket.socket.connect
 
     def resolving(host: Any, *args: Any, **options: Any) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
-import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,9 +14,10 @@ from picsync.errors import ForeignAddressError, ProtocolError
 from picsync.frames.nixplay.client import MONITOR, S3_HOSTS
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import Hosts, HttpClient
-from picsync.http.retry import Operation, Retrier, RetryPolicy
+from picsync.http.retry import Operation, RetryPolicy
 from picsync.sources.googlephotos.source import BYTES_HOSTS
 from tests.security.servers import http, named, serving
+from tests.security.stacks import certified, retrier, trusting
 
 OPERATION = Operation("Service", "download")
 GOOGLE = Hosts().allowed(*BYTES_HOSTS)
@@ -130,7 +130,6 @@ def test_a_policy_that_allows_nothing_is_a_bug() -> None:
         AllowedHosts()
 
 
-authority = trustme.CA()
 EVIL = "evil.example"
 LH3, VIDEOS = "lh3.googleusercontent.com", "video-downloads.googleusercontent.com"
 SECRET_HEADERS = {
@@ -141,29 +140,21 @@ SECRET_HEADERS = {
 
 
 @pytest.fixture
-async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpClient]:
-    retrier = Retrier(RetryPolicy(attempts=3), emit=lambda _event: None, sleep=_no_wait)
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    monkeypatch.setattr("picsync.http.client._trusted", lambda: context)
-    made = HttpClient(retrier, allowed=GOOGLE, headers={"X-Own": "marked-own"}, timeout=httpx.Timeout(5))
+async def client(tmp_path: Path) -> AsyncIterator[HttpClient]:
+    with trusting(tmp_path):
+        made = HttpClient(
+            retrier(RetryPolicy(attempts=3)),
+            allowed=GOOGLE,
+            headers={"X-Own": "marked-own"},
+            timeout=httpx.Timeout(5),
+        )
     made.cookies.set("sid", "marked-cookie", domain=LH3)
     yield made
     await made.aclose()
 
 
-async def _no_wait(_seconds: float) -> None:
-    return None
-
-
 async def _drop(response: httpx.Response) -> None:
     await response.aread()
-
-
-def certified(*names: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
-    return context
 
 
 async def test_a_redirect_within_the_service_is_followed_without_what_opens_it(client: HttpClient) -> None:

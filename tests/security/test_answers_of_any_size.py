@@ -6,6 +6,7 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,12 +15,13 @@ from picsync.errors import PicsyncError, ProtocolError, RefusedError, TransientE
 from picsync.http.allowed import AllowedHosts
 from picsync.http.body import MAX_ANSWER_BYTES, MAX_ERROR_BYTES
 from picsync.http.client import HttpClient, read_json
-from picsync.http.retry import Operation, Retrier, RetryPolicy
-from tests.security.servers import serving
+from picsync.http.retry import Operation, RetryPolicy
+from tests.security.servers import http, named, serving
+from tests.security.stacks import by_httplib2, certified, retrier, trusting
 
 OPERATION = Operation("Service", "list_things")
-PEAK_BYTES = 3 * MAX_ANSWER_BYTES
-"""What is kept, while it grows."""
+PEAK_BYTES = 4 * MAX_ANSWER_BYTES
+"""What is kept while it grows, here together with what the server sends."""
 
 
 def packed(size_bytes: int) -> bytes:
@@ -37,10 +39,6 @@ TOO_LARGE = b'"' + b"x" * MAX_ANSWER_BYTES + b'"'
 def answer(status: str, content: bytes, *headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Connection: close", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
-
-
-async def _no_wait(_seconds: float) -> None:
-    return None
 
 
 async def drop(response: httpx.Response) -> None:
@@ -63,8 +61,8 @@ class Ask:
 
     def client(self, port: int) -> tuple[HttpClient, str]:
         url = f"http://127.0.0.1:{port}"
-        retrier = Retrier(RetryPolicy(attempts=1), emit=lambda _event: None, sleep=_no_wait)
-        self.clients.append(HttpClient(retrier, allowed=AllowedHosts(origin=url), timeout=httpx.Timeout(20)))
+        once = retrier(RetryPolicy(attempts=1))
+        self.clients.append(HttpClient(once, allowed=AllowedHosts(origin=url), timeout=httpx.Timeout(20)))
         return self.clients[-1], url
 
     async def json(self, raw: bytes) -> object:
@@ -171,3 +169,36 @@ async def test_an_endless_error_ends(ask: Ask) -> None:
     with pytest.raises(RefusedError) as caught:
         await ask.json(raw)
     assert caught.value.excerpt.startswith("no! no! ")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        answer("200 OK", TOO_LARGE),
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + TOO_LARGE,
+        answer("200 OK", BOMB, "Content-Encoding: gzip"),
+        answer("200 OK", packed(MAX_ANSWER_BYTES + 2**20), "Content-Encoding: gzip"),
+        answer("500 Oops", BOMB, "Content-Encoding: gzip"),
+    ],
+    ids=["announced", "unannounced", "bomb", "just too large", "error"],
+)
+async def test_google_s_library_is_told_where_to_stop(tmp_path: Path, raw: bytes) -> None:
+    host = "photoslibrary.googleapis.com"
+    with trusting(tmp_path):
+        async with serving(lambda _: raw, certified(host)) as server:
+            tracemalloc.start()
+            try:
+                with named({host: server.port}), pytest.raises(ProtocolError, match="larger than 16 MiB"):
+                    await by_httplib2("marked-access")
+                assert tracemalloc.get_traced_memory()[1] < PEAK_BYTES
+            finally:
+                tracemalloc.stop()
+
+
+async def test_google_s_library_notices_a_body_cut_short(tmp_path: Path) -> None:
+    host = "photoslibrary.googleapis.com"
+    cut = http("200 OK", '{"albums": []}').replace(b"Content-Length: 14", b"Content-Length: 15")
+    with trusting(tmp_path):
+        async with serving(lambda _: cut, certified(host)) as server:
+            with named({host: server.port}), pytest.raises(TransientError, match="broke off"):
+                await by_httplib2("marked-access")

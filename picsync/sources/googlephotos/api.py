@@ -162,6 +162,8 @@ class LibraryApi:
             raise api_refusal(
                 operation, Answer(error.resp.status, after_s, excerpt), error.content
             ) from error
+        except OSError:
+            raise  # A refused certificate is a ValueError besides.
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
             # Looking for a refusal's reason, the library stumbles over JSON of a shape that is new to it.
             raise ProtocolError(f"{operation}: JSON was due, but something else came.") from error

@@ -24,6 +24,7 @@ from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped] # it shi
 from requests.adapters import HTTPAdapter
 
 from picsync.errors import LoginNeeded, ProtocolError, TransientError
+from picsync.http.certificates import refused_certificate
 from picsync.http.client import Hosts
 from picsync.sources.googlephotos.refusals import LOGIN_COMMAND, token_refusal
 from picsync.sources.googlephotos.tokens import READ_SCOPE, TOKEN_HOST, GoogleLogin
@@ -81,6 +82,8 @@ def _flow(client_id: str, client_secret: str, hosts: Hosts) -> Any:
         "token_uri": _TOKEN_URL,
     }
     flow = InstalledAppFlow.from_client_config({"installed": client}, scopes=list(SCOPES))
+    # A redirect of the exchange would take the code and the client secret along.
+    flow.oauth2session.max_redirects = 0
     if hosts.emulator:
         # oauthlib insists on https, rightly; so it keeps Google's address, and only the wire leads elsewhere.
         flow.oauth2session.mount(f"https://{TOKEN_HOST}", _Elsewhere(hosts.url(TOKEN_HOST)))
@@ -160,9 +163,12 @@ def _exchange(flow: Any, answer: Answer, say: Callable[[str], None]) -> GoogleLo
     try:
         token = flow.fetch_token(code=answer["code"], include_client_id=True, timeout=_TIMEOUT_S)
     except requests.RequestException as error:
+        refused = refused_certificate(error)
+        reason = refused.reason if refused else type(error).__name__
+        advice = f"{refused.hint} Then try" if refused else "Try"
         raise TransientError(
-            f"Google did not answer ({type(error).__name__}), so there is no login yet.",
-            hint=f"Try `{LOGIN_COMMAND}` again.",
+            f"Google did not answer ({reason}), so there is no login yet.",
+            hint=f"{advice} `{LOGIN_COMMAND}` again.",
         ) from error
     except OAuth2Error as error:
         raise _refused(error) from error

@@ -2,7 +2,8 @@
 
 An `httplib2.Http` must not be shared between threads, so each thread of a small pool has its own. What
 httplib2 and the sockets below it raise becomes WireError here, and nowhere else. httplib2 sends a request
-once more by itself where a kept connection turns out to be stale; nothing sent here minds.
+once more by itself where a kept connection turns out to be stale; nothing sent here minds. It reads and
+unpacks bodies of any size, so it is told where to stop.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from typing import Any, TypeVar
 import google.auth.exceptions
 import httplib2
 
+from picsync.errors import ProtocolError
+from picsync.http.body import MAX_ANSWER_BYTES, PACKED, unpacked
+from picsync.http.certificates import refused_certificate
 from picsync.http.deadline import SILENCES
 from picsync.http.retry import NoAnswer, WireError
 
@@ -28,6 +32,28 @@ THREADS = 4
 """Calls at a time; listing is sequential per album, so more would find nothing to do."""
 
 _ABORT_TIMEOUT_S = 0.001
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    def read(self, amt: int | None = None) -> bytes:
+        if amt is not None:
+            return super().read(amt)
+        content = super().read(MAX_ANSWER_BYTES + 1)
+        # Only a read without a size notices by itself that the announced length has not come.
+        left = self.length
+        coding = self.headers["content-encoding"] or ""
+        if coding.lower() in PACKED:
+            del self.headers["content-encoding"]
+            content, whole = unpacked(content, MAX_ANSWER_BYTES + 1)
+            left = left or (None if whole else 1)
+        if len(content) > MAX_ANSWER_BYTES:
+            self.close()
+            limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
+            raise ProtocolError(f"Google Photos: the answer is larger than {limit}, which cannot be right.")
+        if left:
+            self.close()
+            raise http.client.IncompleteRead(content, left)
+        return content
 
 
 class _Wired:
@@ -42,11 +68,11 @@ class _Wired:
 
 
 class _Connection(_Wired, httplib2.HTTPConnectionWithTimeout):
-    pass
+    response_class = _BoundedResponse
 
 
 class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
-    pass
+    response_class = _BoundedResponse
 
 
 class _Http(httplib2.Http):
@@ -81,6 +107,9 @@ class HttpThreads:
             client.close()
             late = overdue.finished.is_set()
             raise WireError(no_answer(TimeoutError() if late else error)) from error
+        except ProtocolError:
+            client.close()
+            raise
         except google.auth.exceptions.TransportError as error:
             client.close()
             raise WireError(NoAnswer("the connection broke off", sent=True)) from error
@@ -121,6 +150,8 @@ def _break_off(client: httplib2.Http) -> None:
 
 def no_answer(error: Exception) -> NoAnswer:
     """Translate what httplib2, http.client and sockets raise."""
+    if refused := refused_certificate(error):
+        return refused
     match error:
         case httplib2.ServerNotFoundError():
             return NoAnswer("the service's name cannot be resolved", sent=False)

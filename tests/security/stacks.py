@@ -1,0 +1,116 @@
+"""Each of the three ways in which picsync's requests leave, with picsync's own code around it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from unittest.mock import patch
+from urllib.parse import parse_qs, urlsplit
+
+import httplib2
+import trustme
+
+from picsync.frames.nixplay import NixplayFrame, NixplayLogin
+from picsync.http import client
+from picsync.http.client import Hosts
+from picsync.http.retry import Retrier, RetryPolicy
+from picsync.sources.googlephotos.login import login
+from picsync.sources.googlephotos.source import GooglePhotosSource
+from picsync.sources.googlephotos.tokens import GoogleLogin
+
+AUTHORITY = trustme.CA()
+
+
+async def _no_wait(_seconds: float) -> None:
+    return None
+
+
+def retrier(policy: RetryPolicy) -> Retrier:
+    return Retrier(policy, emit=lambda _event: None, sleep=_no_wait)
+
+
+async def by_httpx() -> None:
+    """Nixplay."""
+    frame = NixplayFrame(
+        NixplayLogin("grandma", "marked-password"),
+        hosts=Hosts(),
+        retrier=retrier(RetryPolicy()),
+        emit=lambda _event: None,
+    )
+    try:
+        await frame.albums()
+    finally:
+        await frame.aclose()
+
+
+async def by_httplib2(access_token: str = "") -> None:
+    """Google Photos: the token is renewed, unless there is one, and the albums are listed."""
+    left = GoogleLogin(
+        "id", "marked-secret", refresh_token="marked-refresh", access_token=access_token, expiry=None
+    )
+    source = GooglePhotosSource(left, hosts=Hosts(), retrier_for=retrier, emit=lambda _event: None)
+    try:
+        async for _ in source.albums():
+            break
+    finally:
+        await source.aclose()
+
+
+async def by_requests() -> None:
+    """The login to Google Photos."""
+    page: list[str] = []
+
+    def say(text: str) -> None:
+        page.extend(re.findall(r"^https\S+$", text, re.MULTILINE))
+
+    def ask(_prompt: str) -> str:
+        query = parse_qs(urlsplit(page[0]).query)
+        return f"{query['redirect_uri'][0]}?state={query['state'][0]}&code=marked-code"
+
+    await asyncio.to_thread(
+        lambda: login("id", "marked-secret", hosts=Hosts(), open_browser=False, ask=ask, say=say)
+    )
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A way to talk, and the host that is talked to first."""
+
+    host: str
+    talk: Callable[[], Awaitable[None]]
+
+
+STACKS = {
+    "httpx": Stack("api.nixplay.com", by_httpx),
+    "httplib2, tokens": Stack("oauth2.googleapis.com", by_httplib2),
+    "httplib2, listings": Stack("photoslibrary.googleapis.com", lambda: by_httplib2("marked-access")),
+    "requests": Stack("oauth2.googleapis.com", by_requests),
+}
+
+
+@contextmanager
+def trusting(folder: Path) -> Iterator[None]:
+    """Let all stacks trust one authority, told of it as each is told by a person."""
+    trusted = folder / "authority.pem"
+    AUTHORITY.cert_pem.write_to_path(str(trusted))
+    variables = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(trusted))
+    client.trusted.cache_clear()
+    # HTTPLIB2_CA_CERTS is read when the module is imported.
+    with patch.dict("os.environ", variables), patch.object(httplib2, "CA_CERTS", str(trusted)):
+        yield
+    client.trusted.cache_clear()
+
+
+def certified(
+    *names: str, authority: trustme.CA = AUTHORITY, not_after: datetime | None = None
+) -> ssl.SSLContext:
+    """Return what a server of these names serves with."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names, not_after=not_after).configure_cert(made)
+    return made
