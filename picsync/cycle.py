@@ -132,6 +132,8 @@ class _Cycle:
             self.notices.append(changed)
             self.listings = [replace(listing, problem=changed) for listing in self.listings]
             self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
+        if seen.photos.problem is not None and self.plan.hold is None:
+            self.notices.append(f"{seen.photos.problem} Nothing counts as gone until all are listed.")
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
         if await self._publish(seen):
             await self._delete(seen)

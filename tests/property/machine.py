@@ -329,7 +329,11 @@ class Cycles(RuleBasedStateMachine):
         assert not self.watch.violations, self.watch.violations
         weather = self.watch.weather
         quiet = not (self.watch.hands or weather.listings_lie or weather.adds_drop)
-        if report is not None and report.outcome is CycleOutcome.DONE and quiet:
+        if report is None or report.outcome is not CycleOutcome.DONE or not quiet:
+            return report
+        if weather.incomplete:
+            assert report.hold is not None or report.notices, "it does not say that a listing is incomplete"
+        else:
             assert_settled(rule, self.here.limit, self.sources, self.seen(), report)
         return report
 
