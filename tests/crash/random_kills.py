@@ -2,8 +2,10 @@
 
     python -m tests.crash.random_kills --count 300 --seed 7
 
-After each kill nothing wanted is gone and nothing was sent that was not recorded before; after one to four of
-them a sync that is left alone ends where an undisturbed one would have.
+After each kill nothing wanted is gone, nothing was sent that was not recorded before, and nothing was
+fetched that was recorded and on the frame. After some of them the power goes as well: the cache loses its
+last writes, in the middle of one if it comes to that. After one to four kills a sync that is left alone ends
+where an undisturbed one would have.
 """
 
 from __future__ import annotations
@@ -11,20 +13,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import sqlite3
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from picsync.emulators.faults import Fault, FaultKind
 from tests.crash.process import Nursery, Sync, running
-from tests.crash.steps import UPLOAD_PERMISSION, Start, prepare, recorded, reference
-from tests.road.road import Road, open_road
+from tests.crash.steps import UPLOAD_PERMISSION, Start, prepare, reference
+from tests.road.road import ALBUM, MEDIA_HOST, Road, open_road
 
 LONGEST_LIFE_S = 0.5
 MOST_KILLS_IN_A_ROW = 4
 KILLED = -9
+POWER_LOSS = 0.4
+"""How many of the kills are the power's."""
 
 
 @dataclass
@@ -35,6 +41,8 @@ class Tally:
     scenes: int = 0
     survived: int = 0
     """Syncs that were done before their time had come."""
+    power_losses: int = 0
+    """Kills after which the cache was without its last writes."""
 
 
 @dataclass
@@ -50,25 +58,40 @@ class Trial:
     async def run(self, kills: int) -> None:
         """Set the scene, kill, and see that a last sync mends it."""
         road = self.road
-        scene = await prepare(road, self.start)
-        known, new = scene.known, scene.new
+        new = (await prepare(road, self.start)).new
         for _ in range(kills):
             # What is there and wanted must never go, whatever the source album did since.
-            kept = road.on_frame() & road.wanted() if known else set()
+            held = on_frame(road)
+            done = held & recorded_digests(road)
             sent = road.nixplay.counters["add_photo"]
             await self._kill_one()
             await road.server.log.wait_for(lambda log: all(record.done for record in log.records))
-            assert not known or kept <= road.on_frame(), "a wanted photo was deleted"
+            assert held & road.wanted() <= on_frame(road), "a wanted photo was deleted"
             assert road.violations == [], road.violations
             assert road.nixplay.counters["add_photo"] - sent <= new
             assert "Traceback" not in (road.folder / "output.txt").read_text("utf-8")
             permitted = road.server.log.count(path=UPLOAD_PERMISSION)
+            learnt = recorded_digests(road) - held
+            assert permitted <= len(learnt), "a photo was sent before its digest was recorded"
+            fetched = road.server.log.count(host=MEDIA_HOST)
+            assert fetched <= len(road.wanted() - done), (
+                "what was recorded and on the frame was fetched again"
+            )
             road.server.log.clear()
-            learnt = await recorded(road)
-            assert permitted <= learnt - known, "a photo was sent before its digest was recorded"
+            if self.rng.random() < POWER_LOSS:
+                self._lose_power()
             if self.rng.random() < 0.3:
                 new += len(road.add(self.rng.randint(1, 3)))
         await self._mend(new)
+
+    def _lose_power(self) -> None:
+        """Take the cache's last writes away, from anywhere on in its log, and what only memory held."""
+        cache = self.road.cache
+        cache.with_name(f"{cache.name}-shm").unlink(missing_ok=True)
+        wal = cache.with_name(f"{cache.name}-wal")
+        if wal.exists() and (content := wal.read_bytes()):
+            wal.write_bytes(content[: self.rng.randrange(len(content))])
+            self.tally.power_losses += 1
 
     async def _kill_one(self) -> None:
         road, rng = self.road, self.rng
@@ -109,6 +132,22 @@ class Trial:
         await road.assert_idle()
 
 
+def on_frame(road: Road) -> set[str]:
+    """Return the digests that the frame's album holds; none while there is no album."""
+    albums = road.nixplay.albums_named(ALBUM)
+    return road.on_frame() if albums else set()
+
+
+def recorded_digests(road: Road) -> set[str]:
+    """Return the digests in the cache, leaving its files as a dead process has left them."""
+    if not road.cache.exists():
+        return set()
+    with closing(sqlite3.connect(f"file:{road.cache}?mode=ro", uri=True)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'mapping'").fetchall()
+        found = connection.execute("SELECT digest FROM mapping").fetchall() if tables else []
+    return {digest for (digest,) in found if digest is not None}
+
+
 async def torture(count: int, seed: int) -> Tally:
     """Kill `count` syncs and more, until a scene ends; raises AssertionError with the scene's number."""
     tally = Tally()
@@ -143,7 +182,8 @@ def main() -> None:
     tally = asyncio.run(torture(arguments.count, arguments.seed))
     kills = ", ".join(f"{number} {how}" for how, number in sorted(tally.kills.items()))
     print(
-        f"{tally.kills.total()} kills ({kills}) in {tally.scenes} scenes; {tally.survived} were done before."
+        f"{tally.kills.total()} kills ({kills}), {tally.power_losses} of them with a loss of power,"
+        f" in {tally.scenes} scenes; {tally.survived} were done before."
     )
     print(f"All recovered. {time.monotonic() - began:.0f} s.")
 

@@ -14,6 +14,9 @@ from picsync.emulators.service import Service
 from picsync.http.retry import Operation
 from tests.faults.operations import PLACES, operation_of
 
+FOLLOWED = (APP, "video-downloads.googleusercontent.com")
+"""Where answers of other hosts lead to: no request of its own."""
+
 Rewriting = Callable[[bytes], bytes]
 
 
@@ -49,7 +52,7 @@ class Wire:
         return web.RouteDef(route.method, route.path, handler, route.kwargs)
 
     def _rewritten(self, host: str, request: web.Request, response: web.Response) -> None:
-        if host == APP or not isinstance(response.body, bytes):
+        if host in FOLLOWED or not isinstance(response.body, bytes):
             return
         operation = operation_of(request.method, host, request.path)
         self.answers.setdefault(operation, []).append(response.body)
@@ -81,8 +84,8 @@ class WatchedLog(RequestLog):
 
     def begin(self, method: str, host: str, path: str, query: str, headers: Mapping[str, Any]) -> Record:
         record = super().begin(method, host, path, query, headers)
-        if host == APP:
-            return record  # A redirect that was followed.
+        if host in FOLLOWED:
+            return record
         kind = operation_of(method, host, path)
         for observer in list(self.observers):
             observer(kind)

@@ -116,7 +116,7 @@ class WireWorld:
         album_there = self._albums[album]
         known = self._items.get(item)
         if known is None:
-            fields = {"width": 4, "height": 3, "created_at": 1.7e9 + 60 * piece.taken}
+            fields: dict[str, Any] = {"width": 4, "height": 3, "created_at": 1.7e9 + 60 * piece.taken}
             self._items[item] = self._stage.google.add_item(
                 album_there, f"{item}.jpg", piece.data, mime_type=piece.mime_type, **fields
             )
@@ -182,9 +182,7 @@ class WireWorld:
         self._playlist(playlist_id).name = name
 
     def delete_playlist(self, playlist_id: str) -> None:
-        self._stage.nixplay.state.delete_playlist(
-            self._stage.nixplay.account(), self._playlist(playlist_id)
-        )
+        self._stage.nixplay.state.delete_playlist(self._stage.nixplay.account(), self._playlist(playlist_id))
 
     def set_playlist(self, playlist_id: str, photo_ids: Sequence[str]) -> None:
         state, playlist = self._stage.nixplay.state, self._playlist(playlist_id)
@@ -203,7 +201,7 @@ class WireWorld:
 
     def _arm(self, operation: Operation, fault: Mapping[str, Any]) -> None:
         place = PLACES[operation]
-        where = {"method": place.method, "host": place.host, "path": f"^{place.path}$"}
+        where: dict[str, Any] = {"method": place.method, "host": place.host, "path": f"^{place.path}$"}
         self._stage.server.faults.add(Fault(**where, **fault))
 
     def limited(self, what: Limit, amount: int, pick: int) -> bool:
