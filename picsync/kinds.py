@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator
 
-from picsync.config import Credentials
+from picsync.config import Credentials, ImmichKey
 from picsync.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.sources.base import Source
+from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.sharedlinks.options import Link
 
 if TYPE_CHECKING:
     from picsync.sources.googlephotos.source import GooglePhotosSource
+    from picsync.sources.immich.source import ImmichSource
     from picsync.sources.sharedlinks.source import SharedLinksSource
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
@@ -108,6 +110,36 @@ def _sharedlinks_operations() -> Sequence[Operation]:
     return OPERATIONS
 
 
+def open_immich(opening: Opening) -> ImmichSource:
+    """Return Immich; raises ConfigError if the credentials lack something."""
+    from picsync.sources.immich.source import ImmichLogin, ImmichSource
+
+    _require_immich(opening.credentials, list(opening.entries.values()))
+    found = opening.credentials.immich or ImmichKey()
+    login = ImmichLogin(
+        found.server, found.api_key.get_secret_value(), found.link_password.get_secret_value()
+    )
+    return ImmichSource(
+        login,
+        entries=opening.entries,
+        hosts=opening.hosts,
+        retrier_for=opening.retrier,
+        emit=opening.emit,
+    )
+
+
+def _require_immich(credentials: Credentials, entries: Sequence[ImmichEntry]) -> None:
+    # Who has nothing but shared links needs no key.
+    if not entries or any(entry.link is None for entry in entries):
+        credentials.require_immich()
+
+
+def _immich_operations() -> Sequence[Operation]:
+    from picsync.sources.immich.api import OPERATIONS
+
+    return OPERATIONS
+
+
 SOURCES: Mapping[str, SourceKind] = {
     "sharedlinks": SourceKind(
         title="Google Photos link",
@@ -126,6 +158,16 @@ SOURCES: Mapping[str, SourceKind] = {
         open=open_googlephotos,
         operations=_googlephotos_operations,
         require=lambda credentials, _entries: credentials.require_googlephotos(),
+    ),
+    "immich": SourceKind(
+        title="Immich",
+        summary="Albums, people, tags and favourites of a self-hosted Immich server, and its shared links.",
+        example="immich:\n- Grandma             # an album's name or ID\n- person:Anna\n- tag:Trips/Rome\n"
+        "- favorites\n- https://photos.example.org/share/<key>\n- {album: Grandma, rendition: preview}",
+        entry=ImmichEntry,
+        open=open_immich,
+        operations=_immich_operations,
+        require=_require_immich,
     ),
 }
 """By the name that they have under `sources:`."""

@@ -33,5 +33,13 @@ def _googlephotos(world: World, photos: Path) -> Staged:
     return Staged([album.album_id], {"googlephotos": {"api": api, "access": access}})
 
 
-SCENES: Mapping[str, Callable[[World, Path], Staged]] = {"googlephotos": _googlephotos}
+def _immich(world: World, photos: Path) -> Staged:
+    world.immich.directory_album(photos, ALBUM)
+    key = world.immich.add_key(
+        ("asset.read", "asset.view", "asset.download", "asset.statistics", "album.read")
+    )
+    return Staged([ALBUM], {"immich": {"server": f"http://{world.immich.host}", "api_key": key.secret}})
+
+
+SCENES: Mapping[str, Callable[[World, Path], Staged]] = {"googlephotos": _googlephotos, "immich": _immich}
 """For each kind of source what lets a directory of pictures play its album."""

@@ -6,6 +6,7 @@ from picsync.config.credentials import (
     GoogleAccess,
     GoogleClient,
     GooglePhotosLogin,
+    ImmichKey,
     NixplayLogin,
 )
 from picsync.config.loading import load_config, load_credentials, read_entries
@@ -21,6 +22,7 @@ __all__ = [
     "GoogleAccess",
     "GoogleClient",
     "GooglePhotosLogin",
+    "ImmichKey",
     "Listen",
     "Listener",
     "MaxDelete",

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from picsync.errors import ConfigError, Problem
 
@@ -46,6 +46,12 @@ def _expiry(value: object) -> object:
         return datetime(year, month, day, hour, minute, second, microsecond, timezone(offset)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise wrong from None
+
+
+def _server(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", value.strip()):
+        raise ValueError("must be an address such as `http://nas:2283`")
+    return value.strip()
 
 
 class _Section(BaseModel):
@@ -103,6 +109,25 @@ class GooglePhotosLogin(_Section):
     )
 
 
+class ImmichKey(_Section):
+    """Access to an Immich server."""
+
+    server: Annotated[str, AfterValidator(_server)] = Field(
+        default="",
+        description="Address of the Immich server as a browser opens it, with or without `/api`.",
+        examples=["http://nas:2283"],
+    )
+    api_key: SecretStr = Field(
+        default=_EMPTY,
+        description="An API key, made in Immich under Account Settings > API Keys. doc/sources.md has the "
+        "permissions that it needs.",
+        examples=['"<API key>"'],
+    )
+    link_password: SecretStr = Field(
+        default=_EMPTY, description="Password of shared links that want one.", examples=['"<password>"']
+    )
+
+
 class CredentialsFile(_Section):
     """All of the credentials file."""
 
@@ -110,6 +135,7 @@ class CredentialsFile(_Section):
     googlephotos: GooglePhotosLogin | None = Field(
         default=None, description="Access to Google Photos; `picsync googlephotos login` fills in `access`."
     )
+    immich: ImmichKey | None = Field(default=None, description="Access to an Immich server.")
     smugmug: Any = Field(default=None, repr=False, description="Ignored; the Go picsync had it.")
 
 
@@ -119,6 +145,7 @@ class Credentials:
 
     nixplay: NixplayLogin | None = None
     googlephotos: GooglePhotosLogin | None = None
+    immich: ImmichKey | None = None
     path: Path | None = None
     """The file that was read; None if there was none."""
     looked_for: tuple[Path, ...] = CREDENTIALS_PATHS
@@ -154,6 +181,16 @@ class Credentials:
         token = login.access.refresh_token.get_secret_value()
         self._require({"googlephotos.access.refresh_token": token}, "Run: picsync googlephotos login")
         return login
+
+    def require_immich(self) -> ImmichKey:
+        """Return address and key of the Immich server; raises ConfigError saying what is missing."""
+        key = self.immich or ImmichKey()
+        self._require(
+            {"immich.server": key.server, "immich.api_key": key.api_key.get_secret_value()},
+            "Write the server's address and an API key of it (Immich, Account Settings > API Keys) there: "
+            "`immich: {server: <address>, api_key: <key>}`",
+        )
+        return key
 
     def _require(self, values: dict[str, str], advice: str) -> None:
         missing = [name for name, value in values.items() if not value]

@@ -82,7 +82,12 @@ def load_credentials(paths: Sequence[Path], environ: Mapping[str, str]) -> Crede
             ),
         )
     return Credentials(
-        content.nixplay, content.googlephotos, file.path if file else None, tuple(paths), warnings
+        content.nixplay,
+        content.googlephotos,
+        content.immich,
+        path=file.path if file else None,
+        looked_for=tuple(paths),
+        warnings=warnings,
     )
 
 

@@ -14,12 +14,18 @@ KINDS: dict[str, Any] = {"googlephotos": ENTRIES["googlephotos"], "localfolder":
 RULE = "- name: X\n  sources: {googlephotos: [id]}\n"
 
 
-def config(tmp_path: Path, text: str | None, environ: Mapping[str, str] | None = None) -> Config:
+def config(
+    tmp_path: Path,
+    text: str | None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    kinds: Mapping[str, Any] = KINDS,
+) -> Config:
     """Load `text` as picsync.yaml; None for no file."""
     path = tmp_path / "picsync.yaml"
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    return load_config(path, environ=environ or {}, source_kinds=KINDS)
+    return load_config(path, environ=environ or {}, source_kinds=kinds)
 
 
 def config_problems(tmp_path: Path, text: str | None, environ: Mapping[str, str] | None = None) -> list[str]:

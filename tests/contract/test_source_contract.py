@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.emulators.immich import V2_7, V3_0, V3_2
 from picsync.model import MediaItem
 from picsync.sources.sharedlinks.options import SharedLink
 from tests.contract.source_contract import ORIGINALS, SourceContract, SourceWorld
 from tests.ports.memory_source import MemorySource
 from tests.sources.google_account import BYTES, google_account
+from tests.sources.immich_server import immich_server
 from tests.sources.shared_albums import shared_albums
 
 
@@ -87,4 +89,23 @@ class TestSharedLinksSource(SourceContract):
                 vanish=vanish,
                 break_off=lambda _: service.fail(Fault(kind=FaultKind.TRUNCATE, host=BYTES)),
                 tells_names=False,
+            )
+
+
+class TestImmichSource(SourceContract):
+    @pytest.fixture(params=[V2_7, V3_0, V3_2], ids=["2.7", "3.0", "3.2"])
+    async def world(self, request: pytest.FixtureRequest) -> AsyncIterator[SourceWorld]:
+        async with immich_server(version=request.param, page_cap=4) as server:
+            album, empty = server.immich.add_album("Known"), server.immich.add_album("Empty")
+            for each in ORIGINALS:
+                server.add(album, each.filename, each.data, mime_type=each.mime_type)
+            yield SourceWorld(
+                server.source(),
+                album.album_id,
+                empty.album_id,
+                "6f1c0d5e-1111-4222-8333-944455556666",
+                vanish=lambda item: server.immich.library.remove_asset(
+                    server.immich.library.assets[item.item_id]
+                ),
+                break_off=lambda _: server.fail(Fault(kind=FaultKind.TRUNCATE, path="/original")),
             )

@@ -17,7 +17,7 @@ import httpx
 from picsync.errors import ItemError, LoginNeeded, PicsyncError, ProtocolError, RefusedError
 from picsync.events import AccessToken, Emit, ListingProgress, LoginRefused
 from picsync.http.client import Hosts, HttpClient
-from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
+from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.googlephotos.allowances import DOWNLOADS, REQUESTS, Allowance
@@ -35,6 +35,7 @@ from picsync.sources.googlephotos.refusals import LOGIN_AGAIN
 from picsync.sources.googlephotos.threads import HttpThreads
 from picsync.sources.googlephotos.tokens import READ_SCOPE, REFRESH_TOKEN, GoogleLogin, Tokens
 from picsync.sources.googlephotos.wire import Album, AlbumPage, MediaItemResult, SharedAlbumPage
+from picsync.sources.originals import receive
 
 KIND = "googlephotos"
 TITLE = "Google Photos"
@@ -61,7 +62,6 @@ BYTES_HOSTS = ("*.googleusercontent.com",)
 
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
-_CHUNK_BYTES = 64 * 1024
 _SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
 """Asks lh3 for the original of a photo, or for a video as such; without it a small preview comes."""
 
@@ -211,7 +211,7 @@ class GooglePhotosSource:
     async def _receive(self, link: Link, item: MediaItem, sink: Sink) -> None:
         if link.problem:
             raise ItemError(link.problem)
-        url, consume = link.url + _SUFFIX[item.kind], partial(_consume, sink)
+        url, consume = link.url + _SUFFIX[item.kind], partial(receive, DOWNLOAD, sink)
         await self._downloads.spend(lambda: self._http.download(DOWNLOAD, url, consume))
 
     async def _fresh_links(self, item_ids: Sequence[str]) -> Mapping[str, Link]:
@@ -278,16 +278,3 @@ def _link(result: MediaItemResult, since: float) -> Link:
         return Link("", since, "Google Photos gives no address for its bytes.")
     video = item.media_metadata.video
     return Link(item.base_url, since, _VIDEO_PROBLEMS.get(video.status, "") if video else "")
-
-
-async def _consume(sink: Sink, response: httpx.Response) -> None:
-    mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if mime_type.startswith("text/") or mime_type in ("application/json", "application/xhtml+xml"):
-        raise ProtocolError(f"{DOWNLOAD}: {mime_type} came where the bytes of a photo or video were due.")
-    announced = response.headers.get("content-length", "")
-    size_bytes = int(announced) if announced.isdecimal() else None
-    await sink.begin(size_bytes, mime_type)
-    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
-        await sink.write(chunk)
-    if size_bytes not in (None, response.num_bytes_downloaded):
-        raise WireError(NoAnswer("the bytes ended too early", sent=True))

@@ -6,7 +6,6 @@ fields are ignored; anything of another shape than here makes the whole answer a
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from picsync.errors import ProtocolError
 from picsync.http.retry import Operation
 from picsync.model import MediaItem, MediaKind
+from picsync.sources.instants import instant
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -83,7 +83,7 @@ class MediaItemWire(_Wire):
             kind=MediaKind.VIDEO if video else MediaKind.PHOTO,
             mime_type=mime_type,
             filename=self.filename,
-            taken_at=_instant(self.media_metadata.creation_time),
+            taken_at=instant(self.media_metadata.creation_time),
             url=self.base_url,
         )
 
@@ -161,13 +161,3 @@ def parse(operation: Operation, model: type[M], body: object) -> M:
         # The exception itself quotes values, such as URLs that open a photo to anyone.
         where = ".".join(map(str, error.errors(include_input=False, include_context=False)[0]["loc"]))
         raise ProtocolError(f"{operation}: the answer cannot be understood at {where}.") from None
-
-
-def _instant(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        instant = datetime.fromisoformat(value)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

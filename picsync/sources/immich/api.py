@@ -1,0 +1,202 @@
+"""The calls of Immich's API that picsync makes, with an API key or through a shared link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from pydantic import TypeAdapter
+
+from picsync.errors import PicsyncError, RefusedError
+from picsync.http.client import HttpClient
+from picsync.http.retry import Operation
+from picsync.sources.base import Sink
+from picsync.sources.immich import wire
+from picsync.sources.immich.refusals import refusal
+from picsync.sources.originals import receive
+
+T = TypeVar("T")
+
+TITLE = "Immich"
+READ_VERSION = Operation(TITLE, "read_version")
+READ_KEY = Operation(TITLE, "read_key")
+LIST_ALBUMS = Operation(TITLE, "list_albums")
+LOOK_AT_ALBUM = Operation(TITLE, "look_at_album")
+LIST_PEOPLE = Operation(TITLE, "list_people")
+LOOK_AT_PERSON = Operation(TITLE, "look_at_person")
+LIST_TAGS = Operation(TITLE, "list_tags")
+LOOK_AT_TAG = Operation(TITLE, "look_at_tag")
+OPEN_LINK = Operation(TITLE, "open_shared_link")
+LOG_IN_TO_LINK = Operation(TITLE, "log_in_to_shared_link")
+SEARCH = Operation(TITLE, "search")
+COUNT = Operation(TITLE, "count")
+DOWNLOAD = Operation(TITLE, "download")
+DOWNLOAD_CONVERSION = Operation(TITLE, "download_conversion")
+OPERATIONS = (
+    READ_VERSION,
+    READ_KEY,
+    LIST_ALBUMS,
+    LOOK_AT_ALBUM,
+    LIST_PEOPLE,
+    LOOK_AT_PERSON,
+    LIST_TAGS,
+    LOOK_AT_TAG,
+    OPEN_LINK,
+    LOG_IN_TO_LINK,
+    SEARCH,
+    COUNT,
+    DOWNLOAD,
+    DOWNLOAD_CONVERSION,
+)
+"""Every kind of request that this source sends."""
+
+PERMISSIONS: Mapping[Operation, str] = {
+    LIST_ALBUMS: "album.read",
+    LOOK_AT_ALBUM: "album.read",
+    LIST_PEOPLE: "person.read",
+    LOOK_AT_PERSON: "person.read",
+    LIST_TAGS: "tag.read",
+    LOOK_AT_TAG: "tag.read",
+    SEARCH: "asset.read",
+    COUNT: "asset.statistics",
+    DOWNLOAD: "asset.download",
+    DOWNLOAD_CONVERSION: "asset.view",
+}
+"""What a key must be allowed to do for each (Immich's API reference)."""
+
+PEOPLE_PER_PAGE = 1000
+"""Immich's maximum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What lets picsync in."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    by_link: bool = False
+
+
+class ImmichApi:
+    """One server by one pass.
+
+    Each call raises LoginNeeded, TransientError, RefusedError, NotFoundError or ProtocolError.
+    """
+
+    def __init__(self, url: str, http: HttpClient, entry_pass: Pass) -> None:
+        """Take the API's URL, without trailing slash; `http` belongs to it from now on."""
+        self._url = url
+        self._http = http
+        self._pass = entry_pass
+
+    async def version(self) -> wire.Version:
+        """Return the server's version."""
+        return await self._get(READ_VERSION, "/server/version", wire.VERSION)
+
+    async def key(self) -> wire.KeyWire:
+        """Return what the API key may do."""
+        return await self._get(READ_KEY, "/api-keys/me", wire.KEY)
+
+    async def albums(self, *, shared: bool = False) -> list[wire.AlbumWire]:
+        """Return the user's albums; before 3.0 those that are shared only with `shared`."""
+        query = {"shared": "true"} if shared else {}
+        return await self._get(LIST_ALBUMS, "/albums", wire.ALBUMS, query)
+
+    async def album(self, album_id: str, version: wire.Version) -> wire.AlbumWire:
+        """Return an album, without its assets, which come before 3.0 unless told not to."""
+        query = {"withoutAssets": "true"} if version.major < 3 else {}
+        return await self._get(LOOK_AT_ALBUM, f"/albums/{album_id}", wire.ALBUM, query)
+
+    async def album_with_assets(self, album_id: str) -> wire.AlbumWithAssets:
+        """Return an album with its assets, as versions before 3.0 have it."""
+        return await self._get(LOOK_AT_ALBUM, f"/albums/{album_id}", wire.ALBUM_WITH_ASSETS)
+
+    async def people(self, page: int) -> wire.PeoplePage:
+        """Return a page of people, hidden ones apart; the first is 1."""
+        query = {"page": str(page), "size": str(PEOPLE_PER_PAGE), "withHidden": "false"}
+        return await self._get(LIST_PEOPLE, "/people", wire.PEOPLE, query)
+
+    async def person(self, person_id: str) -> wire.PersonWire:
+        """Return a person."""
+        return await self._get(LOOK_AT_PERSON, f"/people/{person_id}", wire.PERSON)
+
+    async def tags(self) -> list[wire.TagWire]:
+        """Return all tags."""
+        return await self._get(LIST_TAGS, "/tags", wire.TAGS)
+
+    async def tag(self, tag_id: str) -> wire.TagWire:
+        """Return a tag."""
+        return await self._get(LOOK_AT_TAG, f"/tags/{tag_id}", wire.TAG)
+
+    async def shared_link(self) -> wire.SharedLinkWire:
+        """Return what the link of this pass shows."""
+        return await self._get(OPEN_LINK, "/shared-links/me", wire.SHARED_LINK)
+
+    async def log_in_to_link(self, password: str) -> None:
+        """Give the link's password; the server's cookie opens it from then on."""
+        await self._call(
+            LOG_IN_TO_LINK, "POST", "/shared-links/login", wire.SHARED_LINK, {}, json={"password": password}
+        )
+
+    async def search(self, body: Mapping[str, Any]) -> wire.AssetPage:
+        """Return a page of what a search finds."""
+        answer = await self._call(SEARCH, "POST", "/search/metadata", wire.SEARCH, {}, json=body)
+        return answer.assets
+
+    async def count(self, body: Mapping[str, Any]) -> int:
+        """Return how many assets a search would find."""
+        answer = await self._call(COUNT, "POST", "/search/statistics", wire.COUNT, {}, json=body)
+        return answer.total
+
+    async def download(self, path: str, sink: Sink) -> None:
+        """Bring the bytes at a path below the API into `sink`."""
+        operation = DOWNLOAD if "/original" in path else DOWNLOAD_CONVERSION
+        mark = "&" if "?" in path else "?"
+        query = f"{mark}{urlencode(self._pass.query)}" if self._pass.query else ""
+        try:
+            await self._http.download(
+                operation,
+                f"{self._url}{path}{query}",
+                partial(receive, operation, sink),
+                headers=self._pass.headers,
+            )
+        except RefusedError as error:
+            raise self._refusal(operation, error) from error
+
+    async def aclose(self) -> None:
+        """Release connections; safe to call twice."""
+        await self._http.aclose()
+
+    async def _get(
+        self, operation: Operation, path: str, adapter: TypeAdapter[T], query: Mapping[str, str] | None = None
+    ) -> T:
+        return await self._call(operation, "GET", path, adapter, query or {})
+
+    async def _call(
+        self,
+        operation: Operation,
+        method: str,
+        path: str,
+        adapter: TypeAdapter[T],
+        query: Mapping[str, str],
+        **options: Any,
+    ) -> T:
+        try:
+            return await self._http.request(
+                operation,
+                method,
+                f"{self._url}{path}",
+                partial(wire.parse, operation, adapter),
+                params={**query, **self._pass.query},
+                headers=self._pass.headers,
+                **options,
+            )
+        except RefusedError as error:
+            raise self._refusal(operation, error) from error
+
+    def _refusal(self, operation: Operation, error: RefusedError) -> PicsyncError:
+        permission = PERMISSIONS.get(operation, "")
+        return refusal(operation, permission, error, by_link=self._pass.by_link)

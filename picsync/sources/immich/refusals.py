@@ -1,0 +1,60 @@
+"""What Immich's refusals mean, in picsync's words.
+
+Immich's own are JSON. What is not comes from a proxy in front of it, and says nothing of key or album.
+"""
+
+from __future__ import annotations
+
+import re
+
+from picsync.errors import LoginNeeded, PicsyncError, RefusedError
+from picsync.http.retry import Operation
+
+_MESSAGE = re.compile(r'"message": ?"([ -!#-\[\]-~]{1,120})"')
+"""What Immich says, in plain letters; for people only, nothing is decided by it."""
+
+API_KEYS = "Account Settings > API Keys"
+PERMISSIONS = ("asset.read", "asset.view", "asset.download", "asset.statistics", "album.read")
+"""What a key needs; besides `person.read` and `tag.read` for entries that name one."""
+
+
+def refusal(operation: Operation, permission: str, error: RefusedError, *, by_link: bool) -> PicsyncError:
+    """Return what to raise for an answer from 300 to 499."""
+    if 300 <= error.status < 400:
+        return RefusedError(
+            f"{operation}: the server sends picsync to another address ({error.status}).",
+            status=error.status,
+            hint="Write the address at which a browser ends up when it opens Immich, with https:// if it "
+            "says so; a proxy's login page must let picsync through.",
+        )
+    if error.status == 400 and (said := _MESSAGE.search(error.excerpt)):
+        return RefusedError(f"{operation}: Immich refuses (400): {said[1]}.", status=400)
+    if error.status not in (401, 403):
+        return error
+    if not error.excerpt.lstrip().startswith("{"):
+        return RefusedError(
+            f"{operation}: something in front of Immich refuses ({error.status}).",
+            status=error.status,
+            hint="A proxy with a login of its own must let picsync through, or `immich.server` be Immich's "
+            "own address.",
+        )
+    if by_link:
+        return RefusedError(
+            f"{operation}: the shared link does not allow it ({error.status}); it has expired, was revoked "
+            "or wants a password.",
+            status=error.status,
+            hint="Open it in a browser. A password belongs into `immich.link_password` of the credentials "
+            "file.",
+        )
+    if error.status == 401:
+        return LoginNeeded(
+            "Immich does not know the API key (401).",
+            hint=f"Make one in Immich under {API_KEYS} and write it to `immich.api_key` in the credentials "
+            "file.",
+        )
+    return RefusedError(
+        f"{operation}: the API key lacks the permission `{permission}` (403).",
+        status=error.status,
+        hint=f"In Immich, under {API_KEYS}, edit the key and tick `{permission}`. picsync needs "
+        f"{', '.join(PERMISSIONS)}; person.read or tag.read where an entry names a person or a tag.",
+    )

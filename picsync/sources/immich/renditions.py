@@ -1,0 +1,65 @@
+"""Which bytes an asset is downloaded as, and the version that goes with them.
+
+A version names the content, never the bytes of a conversion: Immich makes previews anew when its settings
+change, and that is no edit. `checksum` is the SHA-1 of the original, but in an external library of its path
+alone; the file's time goes with it, so that an edit in place shows there, too. `thumbhash` changes with what
+the picture looks like, crop and rotation in Immich included.
+"""
+
+from __future__ import annotations
+
+from picsync.formats import promised
+from picsync.model import MediaItem, MediaKind
+from picsync.sources.immich.options import Wanted
+from picsync.sources.immich.wire import AssetWire
+from picsync.sources.instants import instant
+
+KINDS = {"IMAGE": MediaKind.PHOTO, "VIDEO": MediaKind.VIDEO}
+"""By the type of an asset; of other types nothing is wanted."""
+
+SHOWABLE = frozenset({"image/jpeg", "image/png", "image/tiff", "image/heic", "image/heif", "video/mp4", ""})
+"""What `auto` takes as it is: what frames are known to show, and what Immich does not tell."""
+
+PREVIEW = "thumbnail?size=preview&edited=true"
+EDITED = "original?edited=true"
+ORIGINAL = "original"
+PLAYBACK = "video/playback"
+"""What follows an asset's address. Unless it is asked for, Immich gives a picture without its edits."""
+
+
+def media_item(source: str, asset: AssetWire, wanted: Wanted, *, through: str) -> MediaItem:
+    """Return an asset as the rest of picsync speaks of it.
+
+    `through` names the API that leads to it; with the path it is the item's `url`.
+    """
+    mime_type = (asset.original_mime_type or promised(asset.original_file_name) or "").lower()
+    path = _path(asset, wanted, mime_type)
+    return MediaItem(
+        source,
+        asset.id,
+        _version(asset, path),
+        kind=KINDS[asset.type],
+        mime_type=mime_type if path == ORIGINAL else "video/mp4" if path == PLAYBACK else "",
+        filename=asset.original_file_name,
+        taken_at=instant(asset.file_created_at or asset.local_date_time),
+        url=f"{through} /assets/{asset.id}/{path}",
+    )
+
+
+def _path(asset: AssetWire, wanted: Wanted, mime_type: str) -> str:
+    if wanted is Wanted.PREVIEW or (wanted is Wanted.AUTO and mime_type not in SHOWABLE):
+        return PLAYBACK if asset.type == "VIDEO" else PREVIEW
+    return EDITED if asset.is_edited and wanted is not Wanted.ORIGINAL else ORIGINAL
+
+
+def _version(asset: AssetWire, path: str) -> str:
+    modified_at = instant(asset.file_modified_at)
+    at = "" if modified_at is None else f"@{round(modified_at.timestamp() * 1000)}"
+    # A link that shows no metadata tells neither; then the looks have to do.
+    content = f"{asset.checksum}{at}" if asset.checksum else f"looks:{asset.thumbhash or ''}"
+    match path:
+        case "original":
+            return content
+        case "video/playback":
+            return f"playback:{content}"
+    return f"{'edited' if path == EDITED else 'preview'}:{asset.thumbhash or ''}:{content}"

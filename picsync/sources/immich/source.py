@@ -1,0 +1,165 @@
+"""Immich behind the source port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from picsync.errors import ItemError, LoginNeeded, PicsyncError, RefusedError
+from picsync.events import Emit, ListingProgress, LoginRefused
+from picsync.http.allowed import AllowedHosts
+from picsync.http.client import Hosts, HttpClient
+from picsync.http.retry import Retrier, RetryPolicy
+from picsync.model import Finding, Listing, MediaItem, SourceAlbum
+from picsync.sources.base import Sink, SourceCapabilities
+from picsync.sources.immich import names
+from picsync.sources.immich.address import ServerAddress, SharedLinkAddress
+from picsync.sources.immich.api import OPERATIONS, TITLE, ImmichApi, Pass
+from picsync.sources.immich.examination import examined
+from picsync.sources.immich.listing import Gathered, known_version, list_entry, list_link
+from picsync.sources.immich.options import ImmichEntry
+
+__all__ = ["KIND", "OPERATIONS", "ImmichLogin", "ImmichSource"]
+
+KIND = "immich"
+CONNECTIONS = 4
+"""A home server is small; more downloads at a time would only wait for its disk."""
+TIMEOUT_S = 60.0
+_CONNECT_TIMEOUT_S = 15.0
+_BY_KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class ImmichLogin:
+    """What lets picsync in, from the credentials file."""
+
+    server: str = ""
+    """As the person wrote it; empty if there are only shared links."""
+    api_key: str = field(default="", repr=False)
+    link_password: str = field(default="", repr=False)
+    """Of shared links that want one."""
+
+
+class ImmichSource:
+    """Albums, people, tags and favourites of one server, and shared links of any."""
+
+    def __init__(
+        self,
+        login: ImmichLogin,
+        *,
+        entries: Mapping[str, ImmichEntry],
+        hosts: Hosts,
+        retrier_for: Callable[[RetryPolicy], Retrier],
+        emit: Emit,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Nothing is sent before the first call; `timeout_s` is the longest silence of a server.
+
+        Raises ValueError if the server's address is none.
+        """
+        self._login = login
+        self._server = ServerAddress.parse(login.server) if login.server else None
+        self._entries = entries
+        self._hosts = hosts
+        self._retrier = retrier_for(RetryPolicy())
+        self._emit = emit
+        self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None)
+        self._apis: dict[str, ImmichApi] = {}
+        self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """What this source can do; constant."""
+        return self._capabilities
+
+    async def albums(self) -> AsyncIterator[SourceAlbum]:
+        """Yield the user's own albums and those shared with him; see the port."""
+        api = self._by_key()
+        for album in await names.albums(api, await known_version(api)):
+            entry = ImmichEntry(album=album.id)
+            yield SourceAlbum(str(entry), album.album_name, album.asset_count)
+
+    async def list(self, album_id: str) -> Listing:
+        """List what an entry shows; see the port."""
+        entry = self._entries.get(album_id) or ImmichEntry.model_validate(album_id)
+        address = entry.address
+        through = _BY_KEY if address is None else str(address)
+        gathered = Gathered(KIND, entry.rendition, through, self._progress, title=album_id)
+        problem: str | None
+        try:
+            if address is None:
+                problem = await list_entry(self._by_key(), entry, gathered)
+            else:
+                problem = await list_link(self._by_link(address), gathered, self._login.link_password)
+        except LoginNeeded as error:
+            self._emit(LoginRefused(TITLE, error.message))
+            raise
+        except PicsyncError as error:
+            problem = str(error)
+        return Listing(KIND, album_id, gathered.chosen(), problem)
+
+    async def download(self, item: MediaItem, sink: Sink) -> None:
+        """Bring an asset's bytes, in the rendition of its entry, into `sink`; see the port."""
+        through, _, path = item.url.partition(" ")
+        api = self._apis.get(through)
+        if api is None:
+            raise ItemError("Immich has not listed it in this run.")
+        try:
+            await api.download(path, sink)
+        except RefusedError as error:
+            if error.status not in (400, 404, 410):
+                # A lost permission concerns all items alike.
+                raise LoginNeeded(error.message, hint=error.hint) from error
+            raise _unavailable(path, error) from error
+
+    async def examine(self) -> Sequence[Finding]:
+        """Look at the server's version, and at what the key may do; see the port."""
+        if self._server is None or all(entry.address for entry in self._entries.values()):
+            return []
+        return await examined(self._by_key(), self._server, list(self._entries.values()))
+
+    async def aclose(self) -> None:
+        """Release connections; safe to call twice."""
+        for api in self._apis.values():
+            await api.aclose()
+
+    def _progress(self, title: str, count: int, total: int | None) -> None:
+        self._emit(ListingProgress(TITLE, title, count, total))
+
+    def _by_key(self) -> ImmichApi:
+        if self._server is None or not self._login.api_key:
+            raise LoginNeeded(
+                "There is no Immich server or no API key in the credentials file.",
+                hint="Write them there: `immich: {server: <address>, api_key: <key>}`.",
+            )
+        headers = {"x-api-key": self._login.api_key}
+        return self._apis.get(_BY_KEY) or self._open(_BY_KEY, self._server, Pass(headers))
+
+    def _by_link(self, address: SharedLinkAddress) -> ImmichApi:
+        name = str(address)
+        entry_pass = Pass(query={address.query: address.value}, by_link=True)
+        return self._apis.get(name) or self._open(name, address.server, entry_pass)
+
+    def _open(self, name: str, server: ServerAddress, entry_pass: Pass) -> ImmichApi:
+        emulator, url = self._hosts.emulator, str(server)
+        if emulator and not f"{url}/".startswith(f"{emulator}/"):
+            url = f"{self._hosts.url(server.host)}{server.path}"
+        # Each has a client of its own: a link's cookie opens that link only.
+        http = HttpClient(
+            self._retrier,
+            allowed=AllowedHosts(origin=emulator or server.origin),
+            max_connections=CONNECTIONS,
+            timeout=self._timeout,
+        )
+        self._apis[name] = ImmichApi(f"{url}/api", http, entry_pass)
+        return self._apis[name]
+
+
+def _unavailable(path: str, error: RefusedError) -> ItemError:
+    if "/thumbnail" in path and error.status == 404:
+        return ItemError("Immich has no preview of it yet.", hint="The next cycle tries again.")
+    if error.status == 404:
+        return ItemError("Immich has its entry, but not its bytes.", hint="The next cycle tries again.")
+    return ItemError("It is no longer in Immich.", hint="The next cycle tries again.")

@@ -1,0 +1,176 @@
+"""Immich's JSON, as far as picsync reads it, of all versions.
+
+Unknown fields are ignored; anything of another shape than here makes the whole answer a ProtocolError. What
+an answer has to have in order to be believed has no default: a search without `assets`, or without a word
+on whether there is a next page, is no empty album.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from picsync.errors import ProtocolError
+from picsync.http.retry import Operation
+
+T = TypeVar("T")
+
+Id = Annotated[str, Field(pattern=r"^[0-9A-Fa-f-]{36}$")]
+"""A UUID; it becomes part of addresses."""
+Text = Annotated[str, Field(max_length=10_000)]
+"""The limit also refuses what is no valid Unicode."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, strict=True)
+
+
+class Version(_Wire):
+    """The server's version."""
+
+    major: int = Field(ge=0, le=10**6)
+    minor: int = Field(ge=0, le=10**6)
+    patch: int = Field(ge=0, le=10**6)
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    @property
+    def known(self) -> bool:
+        """Whether picsync was made for this major version."""
+        return self.major in (2, 3)
+
+    @property
+    def takes_filter(self) -> bool:
+        """Whether a search takes the filter form, since 3.2."""
+        return (self.major, self.minor) >= (3, 2)
+
+
+class KeyWire(_Wire):
+    """The API key itself."""
+
+    permissions: list[Text]
+    """`all` stands for everything."""
+
+
+class AssetWire(_Wire):
+    """A picture or video; a shared link without metadata leaves most of it out."""
+
+    id: Id
+    type: Text
+    checksum: Text = ""
+    original_file_name: Text = ""
+    original_mime_type: Text | None = None
+    file_created_at: Text | None = None
+    local_date_time: Text | None = None
+    file_modified_at: Text | None = None
+    thumbhash: Text | None = None
+    visibility: Text = "timeline"
+    is_archived: bool = False
+    is_trashed: bool = False
+    is_favorite: bool = False
+    is_edited: bool = False
+    live_photo_video_id: Text | None = None
+
+
+class AssetPage(_Wire):
+    """One page of what a search found."""
+
+    items: list[AssetWire]
+    count: int | None = None
+    next_page: Text | None = None
+    next_cursor: Text | None = None
+
+
+class SearchAnswer(_Wire):
+    """The answer of a search."""
+
+    assets: AssetPage
+
+
+class Count(_Wire):
+    """The answer of a search's statistics."""
+
+    total: int = Field(ge=0)
+
+
+class AlbumWire(_Wire):
+    """An album; its assets only before 3.0."""
+
+    id: Id
+    album_name: Text
+    asset_count: int = Field(ge=0)
+
+
+class AlbumWithAssets(AlbumWire):
+    """An album as versions before 3.0 show it to a shared link."""
+
+    assets: list[AssetWire]
+
+
+class PersonWire(_Wire):
+    """Somebody whose face was found; the name is empty until one is given."""
+
+    id: Id
+    name: Text
+
+
+class PeoplePage(_Wire):
+    """One page of people."""
+
+    people: list[PersonWire]
+    has_next_page: bool = False
+
+
+class TagWire(_Wire):
+    """A tag; `value` has the names of its parents before its own."""
+
+    id: Id
+    name: Text
+    value: Text
+
+
+class SharedLinkWire(_Wire):
+    """What a shared link shows."""
+
+    type: Text
+    album: AlbumWire | None = None
+    assets: list[AssetWire] = []
+    allow_download: bool
+
+
+VERSION = TypeAdapter(Version)
+KEY = TypeAdapter(KeyWire)
+SEARCH = TypeAdapter(SearchAnswer)
+COUNT = TypeAdapter(Count)
+ALBUM = TypeAdapter(AlbumWire)
+ALBUM_WITH_ASSETS = TypeAdapter(AlbumWithAssets)
+ALBUMS = TypeAdapter(list[AlbumWire])
+PERSON = TypeAdapter(PersonWire)
+PEOPLE = TypeAdapter(PeoplePage)
+TAG = TypeAdapter(TagWire)
+TAGS = TypeAdapter(list[TagWire])
+SHARED_LINK = TypeAdapter(SharedLinkWire)
+
+
+def parse(operation: Operation, adapter: TypeAdapter[T], response: httpx.Response) -> T:
+    """Return an answer's JSON; raises ProtocolError, naming what was wrong but no content."""
+    try:
+        return adapter.validate_json(response.content)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    if first["type"] == "json_invalid":
+        came = response.headers.get("content-type", "no content type").split(";")[0][:60]
+        raise ProtocolError(
+            f"{operation}: JSON was due, but {came} came and cannot be read.",
+            hint="Is `immich.server` the address of Immich itself? A proxy in front of it must let picsync "
+            "through without a login page of its own.",
+        )
+    where = ".".join(map(str, first["loc"]))
+    raise ProtocolError(
+        f"{operation}: the answer cannot be understood at {where or 'its beginning'}.",
+        hint="Immich may have changed it in a new version: look for a newer picsync.",
+    )

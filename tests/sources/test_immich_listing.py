@@ -1,0 +1,388 @@
+"""What an Immich listing shows, and when it is believed, in every generation of the API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from picsync.emulators.faults import Fault, FaultKind
+from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, Future
+from picsync.errors import LoginNeeded
+from picsync.events import ListingProgress, LoginRefused
+from picsync.model import Certainty
+from tests.sources.immich_server import ImmichServer, immich_server, names
+
+GENERATIONS = [V2_7, V3_0, V3_2]
+HTML = "<!DOCTYPE html><title>Sign in</title>"
+
+
+@pytest.fixture(params=GENERATIONS, ids=["2.7", "3.0", "3.2"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[ImmichServer]:
+    async with immich_server(version=request.param) as running:
+        yield running
+
+
+async def test_a_thousand_come_with_one_request_and_the_count_proves_them(server: ImmichServer) -> None:
+    server.album(1000)
+    listing = await server.listed("Trip")
+    assert listing.complete
+    assert len(listing.items) == 1000
+    assert len(server.requests("/search/")) == 1
+    twice_listed = 2 if server.options.version is V2_7 else 1
+    assert len(server.requests("/api/albums")) == twice_listed
+    assert len(server.requests()) == 2 + twice_listed
+
+
+async def test_all_pages_come(server: ImmichServer) -> None:
+    server.options.page_cap = 3
+    album, _ = server.album(10)
+    listing = await server.listed(album.album_id)
+    assert listing.complete
+    assert names(listing) == [f"IMG_{number}.jpg" for number in range(10)]
+    assert len(server.requests("/search/metadata")) == 4
+    progress = [event.count for event in server.events if isinstance(event, ListingProgress)]
+    assert progress == [3, 6, 9, 10]
+
+
+async def test_what_was_put_away_is_not_shown_and_that_is_proven(server: ImmichServer) -> None:
+    _, assets = server.album(6)
+    assets[0].trashed = True
+    assets[1].visibility = "archive"
+    assets[2].visibility = "locked"
+    listing = await server.listed("Trip")
+    assert listing.complete, listing.problem
+    assert names(listing) == ["IMG_3.jpg", "IMG_4.jpg", "IMG_5.jpg"]
+    assert len(server.requests("/search/statistics")) == 1
+
+
+async def test_a_live_photo_is_its_still(server: ImmichServer) -> None:
+    album, _ = server.album(1)
+    motion = server.add(album, "IMG_1.mov", mime_type="video/quicktime", visibility="hidden")
+    server.add(album, "IMG_1.heic", mime_type="image/heic", motion_id=motion.asset_id)
+    listing = await server.listed("Trip")
+    assert listing.complete
+    assert names(listing) == ["IMG_0.jpg", "IMG_1.heic"]
+    motion.visibility = "timeline"
+    assert names(await server.listed("Trip")) == ["IMG_0.jpg", "IMG_1.heic"]
+
+
+async def test_a_file_that_the_server_misses_is_no_wish_to_see_it_gone(server: ImmichServer) -> None:
+    _, assets = server.album(2)
+    assets[0].offline = True
+    listing = await server.listed("Trip")
+    assert listing.complete
+    assert len(listing.items) == 2
+
+
+async def test_an_album_of_another_s_that_is_shared_with_me(server: ImmichServer) -> None:
+    eve = server.immich.add_user("Eve")
+    album = server.immich.add_album("Hers", owner=eve, members=[server.immich.owner])
+    server.add(album, "hers.jpg", owner=eve)
+    server.add(album, "mine.jpg", owner=server.immich.owner)
+    assert names(await server.listed("Hers")) == ["hers.jpg", "mine.jpg"]
+    shown = [each async for each in server.source().albums()]
+    assert [(each.title, each.item_count) for each in shown] == [("Hers", 2)]
+
+
+async def test_people_tags_and_favourites(server: ImmichServer) -> None:
+    _, assets = server.album(5)
+    anna, rome = server.immich.add_person("Anna"), server.immich.add_tag("Trips/Rome")
+    server.immich.add_tag("Trips")
+    assets[0].people, assets[1].tags, assets[2].favorite = {anna.person_id}, {rome.tag_id}, True
+    for entry, name in {
+        "person:Anna": "IMG_0.jpg",
+        f"person:{anna.person_id}": "IMG_0.jpg",
+        "tag:Trips/Rome": "IMG_1.jpg",
+        "tag:rome": "IMG_1.jpg",
+        "tag:Trips": "IMG_1.jpg",
+        f"tag:{rome.tag_id}": "IMG_1.jpg",
+        "favorites": "IMG_2.jpg",
+    }.items():
+        listing = await server.listed(entry)
+        assert listing.complete, listing.problem
+        assert (listing.album_id, names(listing)) == (entry, [name])
+
+
+async def test_nobody_s_favourites_are_completely_empty(server: ImmichServer) -> None:
+    server.album(3)
+    listing = await server.listed("favorites")
+    assert listing.complete
+    assert listing.items == ()
+
+
+@pytest.mark.parametrize("statistics_too", [False, True])
+async def test_an_empty_answer_is_not_believed_of_an_album_that_holds_some(
+    server: ImmichServer, statistics_too: bool
+) -> None:
+    server.album(7)
+    server.options.empty_search, server.options.empty_statistics = True, statistics_too
+    listing = await server.listed("Trip")
+    assert listing.certainty is Certainty.PARTIAL
+    assert "holds 7 pictures, but lists none" in str(listing.problem)
+
+
+async def test_empty_favourites_are_not_believed_if_they_are_counted(server: ImmichServer) -> None:
+    _, assets = server.album(3)
+    assets[0].favorite = True
+    server.options.empty_search = True
+    listing = await server.listed("favorites")
+    assert "counts 1 pictures, but lists 0" in str(listing.problem)
+
+
+async def test_pages_that_end_early_are_noticed(server: ImmichServer) -> None:
+    server.options.page_cap, server.options.early_end = 3, 1
+    server.album(10)
+    listing = await server.listed("Trip")
+    assert len(listing.items) == 3
+    assert "counts 10 pictures, but lists 3" in str(listing.problem)
+
+
+async def test_pages_that_repeat_are_noticed(server: ImmichServer) -> None:
+    server.options.page_cap, server.options.repeat_first_page = 3, True
+    server.album(10)
+    listing = await server.listed("Trip")
+    assert not listing.complete
+    assert len(server.requests("/search/metadata")) <= 3
+
+
+@pytest.mark.parametrize("permission", ["asset.read", "album.read"])
+async def test_a_key_without_permission_is_told_which_and_where(
+    server: ImmichServer, permission: str
+) -> None:
+    server.album(1)
+    others = {"asset.read", "album.read", "asset.statistics"} - {permission}
+    listing = await server.listed("Trip", permissions=others)
+    assert listing.items == ()
+    assert f"lacks the permission `{permission}`" in str(listing.problem)
+    assert "Account Settings > API Keys" in str(listing.problem)
+    assert server.waits == []
+
+
+async def test_without_statistics_what_is_hidden_cannot_be_told_from_what_is_missing(
+    server: ImmichServer,
+) -> None:
+    _, assets = server.album(3)
+    permissions = ("asset.read", "album.read")
+    assert (await server.listed("Trip", permissions=permissions)).complete
+    assets[0].visibility = "archive"
+    listing = await server.listed("Trip", permissions=permissions)
+    assert len(listing.items) == 2
+    assert "lacks the permission `asset.statistics`" in str(listing.problem)
+
+
+async def test_a_wrong_key_needs_a_person(server: ImmichServer) -> None:
+    server.album(1)
+    with pytest.raises(LoginNeeded, match="does not know the API key") as caught:
+        await server.listed("Trip", key="wrong")
+    assert "immich.api_key" in caught.value.hint
+    assert any(isinstance(event, LoginRefused) for event in server.events)
+    with pytest.raises(LoginNeeded, match="no Immich server"):
+        await server.listed("Trip", key="")
+
+
+async def test_a_proxy_s_login_page_is_no_answer(server: ImmichServer) -> None:
+    server.album(1)
+    server.options.proxy_login = True
+    listing = await server.listed("Trip")
+    assert listing.items == ()
+    assert "JSON was due, but text/html came" in str(listing.problem)
+    assert "proxy" in str(listing.problem)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(kind=FaultKind.REDIRECT, location="https://elsewhere.example/login", count=None), "address"),
+        (Fault(kind=FaultKind.STATUS, status=403, body=HTML, count=None), "in front of Immich"),
+        (Fault(kind=FaultKind.STATUS, status=401, body=HTML, count=None), "in front of Immich"),
+        (Fault(kind=FaultKind.STATUS, status=502, body=HTML, count=None), "502"),
+        (Fault(kind=FaultKind.STATUS, status=404, body="{}", count=None), "404"),
+    ],
+    ids=["redirect", "403", "401", "502", "404"],
+)
+async def test_what_stands_before_the_server_is_told_from_it(
+    server: ImmichServer, fault: Fault, said: str
+) -> None:
+    server.album(1)
+    server.fail(fault)
+    listing = await server.listed("Trip")
+    assert listing.items == ()
+    assert said in str(listing.problem)
+
+
+async def test_a_limit_of_a_proxy_is_waited_for(server: ImmichServer) -> None:
+    server.album(1)
+    server.fail(Fault(kind=FaultKind.STATUS, status=429, headers={"Retry-After": "7"}, path="/search"))
+    assert (await server.listed("Trip")).complete
+    assert server.waits == [7.0]
+
+
+async def test_what_came_before_a_page_failed_is_kept(server: ImmichServer) -> None:
+    server.options.page_cap = 3
+    server.album(10)
+    server.fail(Fault(kind=FaultKind.STATUS, status=500, path="/search", skip=2, count=None))
+    listing = await server.listed("Trip")
+    assert len(listing.items) == 6
+    assert "500" in str(listing.problem)
+
+
+async def test_shared_links_need_no_key(server: ImmichServer) -> None:
+    album, _ = server.album(5)
+    link = server.immich.share(album)
+    entry = server.link(link)
+    listing = await server.listed(entry, address="", key="")
+    assert listing.complete, listing.problem
+    assert len(listing.items) == 5
+    assert link.key not in repr(listing)
+    assert all(record.headers.get("x-api-key") is None for record in server.requests())
+
+
+async def test_a_shared_link_of_single_pictures(server: ImmichServer) -> None:
+    _, assets = server.album(5)
+    link = server.immich.share(assets[:2], slug="best-of")
+    listing = await server.listed(f"https://{HOST}/s/best-of", key="")
+    assert listing.complete
+    assert names(listing) == ["IMG_0.jpg", "IMG_1.jpg"]
+    link.assets.clear()
+    assert not (await server.listed(f"https://{HOST}/s/best-of", key="")).complete
+
+
+async def test_an_archived_picture_of_a_shared_album(server: ImmichServer) -> None:
+    album, assets = server.album(5)
+    assets[0].visibility = "archive"
+    listing = await server.listed(server.link(server.immich.share(album)), key="")
+    assert listing.complete, listing.problem
+    assert len(listing.items) == 4
+
+
+async def test_a_shared_album_that_shows_less_than_it_holds(server: ImmichServer) -> None:
+    album, _ = server.album(5)
+    entry = server.link(server.immich.share(album))
+    if server.options.version is V2_7:
+        album.assets[0].trashed = True
+    else:
+        server.options.empty_search = True
+    listing = await server.listed(entry, key="")
+    assert "said to hold 5 pictures, but shows only" in str(listing.problem)
+
+
+async def test_a_link_without_metadata_still_tells_its_pictures_apart(server: ImmichServer) -> None:
+    album, assets = server.album(3)
+    entry = server.link(server.immich.share(album, show_metadata=False))
+    first = await server.listed(entry, key="")
+    assert first.complete
+    assert len({item.version for item in first.items}) == 3
+    server.immich.edit(assets[0], b"other")
+    second = await server.listed(entry, key="")
+    assert [one.version == other.version for one, other in zip(first.items, second.items, strict=True)] == [
+        False,
+        True,
+        True,
+    ]
+
+
+async def test_a_link_that_has_ended_or_never_was(server: ImmichServer) -> None:
+    album, _ = server.album(1)
+    link = server.immich.share(album, expires_at=server.clock.now + 60)
+    assert (await server.listed(server.link(link), key="")).complete
+    server.clock.now += 60
+    listing = await server.listed(server.link(link), key="")
+    assert listing.items == ()
+    assert "has expired, was revoked" in str(listing.problem)
+    assert link.key not in str(listing.problem)
+
+
+async def test_a_link_s_password(server: ImmichServer) -> None:
+    album, _ = server.album(2)
+    entry = server.link(server.immich.share(album, password="sesame"))
+    assert "link_password" in str((await server.listed(entry, key="")).problem)
+    assert "wants a password" in str((await server.listed(entry, key="", link_password="x")).problem)
+    assert (await server.listed(entry, key="", link_password="sesame")).complete
+
+
+async def test_a_link_that_allows_no_downloads_gives_previews(server: ImmichServer) -> None:
+    album, _ = server.album(2)
+    link = server.immich.share(album, allow_download=False)
+    listing = await server.listed(server.link(link), key="")
+    assert all("size=preview" in item.url for item in listing.items)
+    refused = await server.listed(f"original:{server.link(link)}", key="")
+    assert "rendition: preview" in str(refused.problem)
+
+
+async def test_the_search_of_a_link_that_is_broken_in_some_builds() -> None:
+    async with immich_server(version=(3, 0, 1), link_search=False) as server:
+        album, _ = server.album(2)
+        listing = await server.listed(server.link(server.immich.share(album)), key="")
+        assert listing.items == ()
+        assert "400" in str(listing.problem)
+
+
+@pytest.mark.parametrize("entry", ["Trip", "favorites", "tag:Trips", "person:Anna"])
+@pytest.mark.parametrize("future", Future)
+async def test_a_version_that_nobody_knows_is_believed_only_what_it_proves(
+    future: Future, entry: str
+) -> None:
+    async with immich_server(version=FUTURE, future=future) as server:
+        _, assets = server.album(3)
+        server.album(2, "Other")
+        anna, trips = server.immich.add_person("Anna"), server.immich.add_tag("Trips")
+        for asset in assets:
+            asset.people, asset.tags, asset.favorite = {anna.person_id}, {trips.tag_id}, True
+        listing = await server.listed(entry)
+        if future in (Future.RESHAPED, Future.UNFILTERED):
+            assert listing.items == ()
+            assert listing.certainty is Certainty.PARTIAL
+        else:
+            assert listing.complete, listing.problem
+            assert names(listing) == ["IMG_0.jpg", "IMG_1.jpg", "IMG_2.jpg"]
+
+
+async def test_a_version_of_old_is_refused() -> None:
+    async with immich_server(version=(1, 135, 3)) as server:
+        server.album(1)
+        listing = await server.listed("Trip")
+        assert listing.items == ()
+        assert "1.135.3 is too old" in str(listing.problem)
+
+
+async def test_the_answer_of_3_without_assets_does_not_empty_the_frame() -> None:
+    async with immich_server(version=V3_0) as server:
+        album, _ = server.album(3)
+        source = server.source()
+        assert len((await source.list(album.album_id)).items) == 3
+        server.options.version = V3_2
+        assert len((await source.list(album.album_id)).items) == 3
+
+
+async def test_many_more_than_the_album_holds_are_not_even_read() -> None:
+    async with immich_server(version=FUTURE, future=Future.UNFILTERED) as server:
+        server.album(1)
+        server.album(5000, "Everything else")
+        listing = await server.listed("Trip")
+        assert listing.items == ()
+        assert len(server.requests("/search/metadata")) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"assets": {}}',
+        '{"assets": {"items": []}}',
+        '{"assets": {"items": [], "count": 1, "nextPage": null}}',
+        '{"assets": {"items": [{"id": "x"}], "nextPage": null}}',
+        '{"assets": {"items": null, "nextPage": null}}',
+        "[]",
+        "null",
+        "{}",
+        "",
+    ],
+)
+async def test_changed_shapes_are_no_empty_albums(server: ImmichServer, body: str) -> None:
+    server.album(2)
+    server.fail(
+        Fault(kind=FaultKind.BODY, body=body, content_type="application/json", path="/metadata", count=None)
+    )
+    listing = await server.listed("Trip")
+    assert listing.items == ()
+    assert listing.problem is not None
