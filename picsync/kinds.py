@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator
 
-from picsync.config import Credentials, ImmichKey
+from picsync.config import Credentials, GoogleAccess, GoogleClient, ImmichKey
 from picsync.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
@@ -22,6 +22,7 @@ from picsync.sources.sharedlinks.options import Link
 
 if TYPE_CHECKING:
     from picsync.sources.googlephotos.source import GooglePhotosSource
+    from picsync.sources.googlephotos.tokens import GoogleLogin
     from picsync.sources.immich.source import ImmichSource
     from picsync.sources.sharedlinks.source import SharedLinksSource
 
@@ -73,20 +74,37 @@ def _named(value: str) -> str:
     return value
 
 
+def google_login(client: GoogleClient, access: GoogleAccess) -> GoogleLogin:
+    """Return what the credentials file says of a login as the source takes it."""
+    from picsync.sources.googlephotos.tokens import GoogleLogin
+
+    return GoogleLogin(
+        client_id=client.key,
+        client_secret=client.secret.get_secret_value(),
+        refresh_token=access.refresh_token.get_secret_value(),
+        access_token=access.access_token.get_secret_value(),
+        expiry=access.expiry,
+    )
+
+
 def open_googlephotos(opening: Opening) -> GooglePhotosSource:
     """Return Google Photos; raises ConfigError if the credentials lack something."""
     from picsync.sources.googlephotos.source import GooglePhotosSource
-    from picsync.sources.googlephotos.tokens import GoogleLogin
 
     found = opening.credentials.require_googlephotos()
-    login = GoogleLogin(
-        client_id=found.api.key,
-        client_secret=found.api.secret.get_secret_value(),
-        refresh_token=found.access.refresh_token.get_secret_value(),
-        access_token=found.access.access_token.get_secret_value(),
-        expiry=found.access.expiry,
-    )
+    login = google_login(found.api, found.access)
     return GooglePhotosSource(login, hosts=opening.hosts, retrier_for=opening.retrier, emit=opening.emit)
+
+
+def _open_picked(opening: Opening) -> Source:
+    from picsync.sources.picked.library import FOLDER, Library
+    from picsync.sources.picked.source import PickedSource
+
+    return PickedSource(Library(opening.own_folder / FOLDER))
+
+
+def _no_operations() -> Sequence[Operation]:
+    return ()
 
 
 def _googlephotos_operations() -> Sequence[Operation]:
@@ -168,6 +186,15 @@ SOURCES: Mapping[str, SourceKind] = {
         open=open_immich,
         operations=_immich_operations,
         require=_require_immich,
+    ),
+    "picked": SourceKind(
+        title="Picked photos",
+        summary="Single photos that a person picks in Google Photos, brought into a folder of picsync's own.",
+        example="picked:\n- Grandma    # after `picsync googlephotos pick Grandma`",
+        entry=Annotated[str, AfterValidator(_named)],
+        open=_open_picked,
+        operations=_no_operations,
+        require=lambda _credentials, _entries: None,
     ),
 }
 """By the name that they have under `sources:`."""

@@ -31,7 +31,7 @@ from picsync.frames.base import Frame
 from picsync.http.client import Hosts
 from picsync.http.clock import offset_of
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.kinds import ENTRIES, SOURCES, Opening, Sleep
+from picsync.kinds import ENTRIES, SOURCES, Opening, Sleep, google_login
 from picsync.plan import DeleteLimit, Overflow, Rule
 from picsync.sources.base import Source
 from picsync.spool import Spool
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from picsync.cache.status import CacheStatus
     from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.model import MediaItem
+    from picsync.sources.googlephotos.picker import GooglePicker
+    from picsync.sources.picked.library import Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +132,54 @@ def log_in_to_googlephotos(
     open_browser: bool,
     ask: Callable[[str], str],
     say: Callable[[str], None],
+    picking: bool = False,
 ) -> GooglePhotosLogin:
     """Lead a person through the login; returns what belongs into the credentials file.
 
-    Raises LoginNeeded if Google or the person refuses.
+    With `picking` it is the one for picking photos, which permits nothing else. Raises LoginNeeded if
+    Google or the person refuses.
     """
-    from picsync.sources.googlephotos.login import login
+    from picsync.sources.googlephotos.login import SCOPES, login
+    from picsync.sources.googlephotos.picker import SCOPE
 
     done = login(
-        client.key, client.secret.get_secret_value(), hosts=hosts, open_browser=open_browser, ask=ask, say=say
+        client.key,
+        client.secret.get_secret_value(),
+        hosts=hosts,
+        open_browser=open_browser,
+        ask=ask,
+        say=say,
+        scopes=[SCOPE] if picking else SCOPES,
     )
-    return GooglePhotosLogin(
-        api=client,
-        access=GoogleAccess(
-            access_token=SecretStr(done.access_token),
-            refresh_token=SecretStr(done.refresh_token),
-            expiry=done.expiry,
-        ),
+    access = GoogleAccess(
+        access_token=SecretStr(done.access_token),
+        refresh_token=SecretStr(done.refresh_token),
+        expiry=done.expiry,
     )
+    return GooglePhotosLogin(api=client, **{"picker" if picking else "access": access})
+
+
+@asynccontextmanager
+async def open_picker(login: GooglePhotosLogin, hosts: Hosts, emit: Emit) -> AsyncIterator[GooglePicker]:
+    """Open Google's picker by the login for picking, and close it at the end of the context."""
+    from picsync.sources.googlephotos.picker import GooglePicker
+
+    picker = GooglePicker(
+        google_login(login.api, login.picker),
+        hosts=hosts,
+        retrier_for=lambda policy: Retrier(policy, emit=emit),
+    )
+    try:
+        yield picker
+    finally:
+        await picker.aclose()
+
+
+def picked_library(cache: str) -> Library:
+    """Return the library of picked photos that belongs to a cache."""
+    from picsync.sources.picked.library import FOLDER, Library
+
+    return Library(own_folder(cache) / FOLDER)
 
 
 def open_nixplay(

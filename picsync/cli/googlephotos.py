@@ -13,6 +13,7 @@ from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.listings import items_json, print_albums, print_items
 from picsync.cli.output import json_option, print_json
+from picsync.cli.picking import pick
 from picsync.cli.session import with_googlephotos
 from picsync.cli.sync import cache_option
 from picsync.errors import ConfigError, Problem
@@ -116,12 +117,12 @@ def login(output: Path | None, *, no_browser: bool) -> None:
         # Known before the person has gone through Google's pages for nothing.
         message = "cannot be written: its folder is absent or read-only. Name another place with -o FILE."
         raise ConfigError([Problem(str(path), None, "", message)])
-    section = log_in_to_googlephotos(client, hosts(), open_browser=not no_browser, ask=_ask, say=_say)
+    section = log_in_to_googlephotos(client, hosts(), open_browser=not no_browser, ask=ask_person, say=say)
     merge_google_login(path, section)
     click.echo(f"Logged in; {path} holds the login now.")
 
 
-def _ask(prompt: str) -> str:
+def ask_person(prompt: str) -> str:
     """Return a line from stdin; raises EOFError if nobody is there to type."""
     click.echo(prompt, err=True, nl=False)
     line = sys.stdin.readline()
@@ -130,5 +131,9 @@ def _ask(prompt: str) -> str:
     return line.strip()
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Tell a person something on stderr."""
     click.echo(message, err=True)
+
+
+googlephotos.add_command(pick)

@@ -16,6 +16,7 @@ from picsync.cli.emulator import emulator
 from picsync.cli.exits import Exit, exit_for, show_error
 from picsync.cli.googlephotos import googlephotos
 from picsync.cli.nixplay import nixplay
+from picsync.cli.picking import picked
 from picsync.cli.sources import list_source, sources
 from picsync.cli.sync import sync
 from picsync.errors import PicsyncError
@@ -43,6 +44,7 @@ for command in (
     list_source,
     demo,
     googlephotos,
+    picked,
     nixplay,
     cache_commands,
     emulator,

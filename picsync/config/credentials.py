@@ -107,6 +107,10 @@ class GooglePhotosLogin(_Section):
     access: GoogleAccess = Field(
         default_factory=GoogleAccess, description="What Google handed out at the login."
     )
+    picker: GoogleAccess = Field(
+        default_factory=GoogleAccess,
+        description="The same for `picsync googlephotos pick`, which asks for another permission.",
+    )
 
 
 class ImmichKey(_Section):

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from picsync.config.credentials import GooglePhotosLogin
+from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
 from picsync.config.tree import Node, parse_yaml, read_text, yaml_errors
 from picsync.errors import ConfigError, Problem
 
@@ -104,16 +104,23 @@ def _indent(text: str) -> int:
 
 
 def _fields(section: GooglePhotosLogin) -> dict[str, dict[str, str]]:
-    api, access = section.api, section.access
-    expiry = access.expiry.astimezone(UTC).isoformat().replace("+00:00", "Z") if access.expiry else ""
+    api = section.api
     return {
         "api": {"key": api.key, "secret": _open(api.secret)},
-        "access": {
-            "token_type": access.token_type,
-            "access_token": _open(access.access_token),
-            "refresh_token": _open(access.refresh_token),
-            "expiry": expiry,
-        },
+        "access": _access_fields(section.access),
+        "picker": _access_fields(section.picker),
+    }
+
+
+def _access_fields(access: GoogleAccess) -> dict[str, str]:
+    if not _open(access.refresh_token):
+        return {}
+    expiry = access.expiry.astimezone(UTC).isoformat().replace("+00:00", "Z") if access.expiry else ""
+    return {
+        "token_type": access.token_type,
+        "access_token": _open(access.access_token),
+        "refresh_token": _open(access.refresh_token),
+        "expiry": expiry,
     }
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import V2_7, V3_0, V3_2
 from picsync.model import MediaItem
+from picsync.sources.picked.source import PickedSource
 from picsync.sources.sharedlinks.options import SharedLink
 from tests.contract.source_contract import ORIGINALS, SourceContract, SourceWorld
 from tests.ports.memory_source import MemorySource
 from tests.sources.google_account import BYTES, google_account
 from tests.sources.immich_server import immich_server
+from tests.sources.picked_library import Openings, item, library, put
 from tests.sources.shared_albums import shared_albums
 
 
@@ -109,3 +112,21 @@ class TestImmichSource(SourceContract):
                 ),
                 break_off=lambda _: server.fail(Fault(kind=FaultKind.TRUNCATE, path="/original")),
             )
+
+
+class TestPickedSource(SourceContract):
+    @pytest.fixture
+    async def world(self, tmp_path: Path) -> SourceWorld:
+        albums, openings = library(tmp_path), Openings()
+        for number, each in enumerate(ORIGINALS):
+            await put(albums.album("Known"), item(number, each.filename), each.data)
+        albums.album("Empty").create()
+
+        def vanish(gone: MediaItem) -> None:
+            albums.album("Known").remove({gone.item_id})
+
+        def break_off(broken: MediaItem) -> None:
+            openings.broken[broken.url] = 1
+
+        source = PickedSource(albums, openings)
+        return SourceWorld(source, "Known", "Empty", "Missing", vanish=vanish, break_off=break_off)

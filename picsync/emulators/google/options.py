@@ -21,6 +21,23 @@ class Era(StrEnum):
 
 
 @dataclass(slots=True)
+class PickerOptions:
+    """Settings of the Picker API; all may be changed while the server runs."""
+
+    enabled: bool = True
+    """False: the project has not enabled it."""
+    poll_s: float = 5.0
+    timeout_s: float = 1799.9
+    """How long a program is told to go on asking."""
+    session_s: float = 7 * 86_400.0
+    """How long a session lives; seven days were seen."""
+    sessions: int = 10
+    """How many a user may have at a time; Google does not say the number."""
+    has_account: bool = True
+    """False: the user has never used Google Photos."""
+
+
+@dataclass(slots=True)
 class GoogleOptions:
     """Settings; all may be changed while the server runs."""
 
@@ -39,6 +56,9 @@ class GoogleOptions:
     code_s: int = 600
     accept_unknown_clients: bool = False
     """Take any client id and secret, for programs with a built-in client."""
+
+    # The Picker API
+    picker: PickerOptions = field(default_factory=PickerOptions)
 
     # The API
     service_enabled: bool = True

@@ -74,10 +74,15 @@ class Resources:
         return {**metadata, "photo": dict(item.details)}
 
     def video_status(self, item: Item) -> str:
-        """Return how far a video's processing is."""
-        if item.failed:
-            return "FAILED"
-        return "READY" if item.ready_at <= self._options.now() else "PROCESSING"
+        """Return how far a video's processing is by now."""
+        return video_status(item, self._options.now())
+
+
+def video_status(item: Item, now: float) -> str:
+    """Return how far a video's processing is."""
+    if item.failed:
+        return "FAILED"
+    return "READY" if item.ready_at <= now else "PROCESSING"
 
 
 def sees(call: Call) -> Callable[[Item | Album], bool]:

@@ -24,14 +24,16 @@ from picsync.emulators.google.oauth import OAuth
 from picsync.emulators.google.options import GoogleOptions
 from picsync.emulators.google.pages import not_found
 from picsync.emulators.google.paging import Pager
-from picsync.emulators.google.resources import Resources
+from picsync.emulators.google.picker import API_HOST as PICKER_HOST
+from picsync.emulators.google.picker import PAGE_HOST, Picker
+from picsync.emulators.google.resources import MEDIA_HOST, Resources
 from picsync.emulators.google.sharing.albums import SharedAlbum
 from picsync.emulators.google.sharing.service import Sharing
 from picsync.emulators.google.uploads import Uploads
 from picsync.emulators.service import Handler, origin
 
 API_HOST = "photoslibrary.googleapis.com"
-_OTHER_APIS = ("photospicker.googleapis.com", "photosambient.googleapis.com")
+_AMBIENT_HOST = "photosambient.googleapis.com"
 DEFAULT_SCOPES = (APP_DATA, "photoslibrary.appendonly", "photoslibrary.edit.appcreateddata")
 
 
@@ -61,20 +63,26 @@ class GooglePhotos:
         self._media = Media(self.library, self.options, resources, urls)
         self._oauth = OAuth(self.account, self.options)
         self.sharing = Sharing(self.library, self.options, urls)
+        own_api = Api(self.account, self.options)
+        self.picker = Picker(self.library, self.options, urls, own_api, self._media)
 
     def routes(self) -> Mapping[str, Sequence[web.RouteDef]]:
         """Return the routes of all hosts."""
+        media, sharing = self._media.routes(), self.sharing.routes()
         return {
             **self._oauth.routes(),
-            **self._media.routes(),
-            **self.sharing.routes(),
+            **media,
+            **sharing,
+            MEDIA_HOST: [*self.picker.media_routes(), *media[MEDIA_HOST]],
+            PICKER_HOST: self.picker.api_routes(),
+            PAGE_HOST: [*self.picker.page_routes(), *sharing[PAGE_HOST]],
             API_HOST: [
                 web.get("/$discovery/rest", self._discovery),
                 web.post("/v1/uploads", self._uploads.upload),
                 web.put("/v1/uploads", self._uploads.upload),
                 web.route("*", "/{path:.*}", self._api.handle),
             ],
-            **{host: [web.route("*", "/{path:.*}", _not_enabled(host))] for host in _OTHER_APIS},
+            _AMBIENT_HOST: [web.route("*", "/{path:.*}", _not_enabled(_AMBIENT_HOST))],
         }
 
     def add_client(

@@ -11,7 +11,7 @@ import http.server
 import secrets
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
@@ -51,14 +51,15 @@ def login(
     open_browser: bool,
     ask: Callable[[str], str],
     say: Callable[[str], None],
+    scopes: Sequence[str] = SCOPES,
 ) -> GoogleLogin:
-    """Lead a person through Google's consent and return the login; waits until they are done.
+    """Lead a person through Google's consent to `scopes` and return the login; waits until they are done.
 
     `ask` shows a prompt and returns a line, raising EOFError if there is nobody to type; it runs in a
     thread of its own and is left behind where the browser is quicker. Raises LoginNeeded if consent is
     denied or not enough, or Google refuses the client; TransientError, ProtocolError.
     """
-    flow = _flow(client_id, client_secret, hosts)
+    flow = _flow(client_id, client_secret, hosts, scopes)
     # The code verifier is of PKCE: the code is of no use to whoever else sees it.
     state = secrets.token_urlsafe(24)
     answers: SimpleQueue[Answer] = SimpleQueue()
@@ -71,17 +72,17 @@ def login(
             webbrowser.open(url)
         threading.Thread(target=_ask, args=(state, answers, ask, say), daemon=True).start()
         answer = answers.get()
-    return _exchange(flow, answer, say)
+    return _exchange(flow, answer, scopes, say)
 
 
-def _flow(client_id: str, client_secret: str, hosts: Hosts) -> Any:
+def _flow(client_id: str, client_secret: str, hosts: Hosts, scopes: Sequence[str]) -> Any:
     client = {
         "client_id": client_id,
         "client_secret": client_secret,
         "auth_uri": _AUTH_URL,
         "token_uri": _TOKEN_URL,
     }
-    flow = InstalledAppFlow.from_client_config({"installed": client}, scopes=list(SCOPES))
+    flow = InstalledAppFlow.from_client_config({"installed": client}, scopes=list(scopes))
     # A redirect of the exchange would take the code and the client secret along.
     flow.oauth2session.max_redirects = 0
     if hosts.emulator:
@@ -157,7 +158,7 @@ def read_answer(address: str, state: str) -> Answer | None:
     return query if mine and ("code" in query or "error" in query) else None
 
 
-def _exchange(flow: Any, answer: Answer, say: Callable[[str], None]) -> GoogleLogin:
+def _exchange(flow: Any, answer: Answer, scopes: Sequence[str], say: Callable[[str], None]) -> GoogleLogin:
     if "error" in answer:
         raise _denied(answer["error"])
     try:
@@ -175,7 +176,7 @@ def _exchange(flow: Any, answer: Answer, say: Callable[[str], None]) -> GoogleLo
     except Warning as error:
         # oauthlib raises a plain Warning where other permissions were granted than asked for.
         token = getattr(error, "token", {})
-    return _granted(flow.client_config, token, say)
+    return _granted(flow.client_config, token, scopes, say)
 
 
 def _denied(reason: str) -> LoginNeeded:
@@ -200,12 +201,14 @@ def _refused(error: OAuth2Error) -> LoginNeeded | ProtocolError:
     return token_refusal(error.error)
 
 
-def _granted(client: Mapping[str, str], token: Mapping[str, Any], say: Callable[[str], None]) -> GoogleLogin:
+def _granted(
+    client: Mapping[str, str], token: Mapping[str, Any], asked: Sequence[str], say: Callable[[str], None]
+) -> GoogleLogin:
     scopes = token.get("scope", ())
-    missing = set(SCOPES) - set(scopes.split() if isinstance(scopes, str) else scopes)
+    missing = set(asked) - set(scopes.split() if isinstance(scopes, str) else scopes)
     if missing:
         raise LoginNeeded(
-            "Google granted less than picsync needs: the permission to read the app's albums is missing.",
+            "Google granted less than picsync needs: a permission that it asked for is missing.",
             hint=f"Run `{LOGIN_COMMAND}` again and tick every box on Google's page.",
         )
     if not token.get("access_token") or not token.get("refresh_token"):

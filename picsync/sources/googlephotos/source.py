@@ -62,10 +62,10 @@ BYTES_HOSTS = ("*.googleusercontent.com",)
 
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
-_SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
+SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
 """Asks lh3 for the original of a photo, or for a video as such; without it a small preview comes."""
 
-_VIDEO_PROBLEMS = {
+VIDEO_PROBLEMS = {
     "PROCESSING": "Google is still processing this video.",
     "FAILED": "Google could not process this video.",
 }
@@ -211,7 +211,7 @@ class GooglePhotosSource:
     async def _receive(self, link: Link, item: MediaItem, sink: Sink) -> None:
         if link.problem:
             raise ItemError(link.problem)
-        url, consume = link.url + _SUFFIX[item.kind], partial(receive, DOWNLOAD, sink)
+        url, consume = link.url + SUFFIX[item.kind], partial(receive, DOWNLOAD, sink)
         await self._downloads.spend(lambda: self._http.download(DOWNLOAD, url, consume))
 
     async def _fresh_links(self, item_ids: Sequence[str]) -> Mapping[str, Link]:
@@ -277,4 +277,4 @@ def _link(result: MediaItemResult, since: float) -> Link:
     if not item.base_url:
         return Link("", since, "Google Photos gives no address for its bytes.")
     video = item.media_metadata.video
-    return Link(item.base_url, since, _VIDEO_PROBLEMS.get(video.status, "") if video else "")
+    return Link(item.base_url, since, VIDEO_PROBLEMS.get(video.status, "") if video else "")

@@ -1,0 +1,220 @@
+"""`picsync googlephotos pick` and `picsync picked`: single photos that a person chooses."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from picsync.cli import logs
+from picsync.cli.exits import Exit
+from picsync.cli.output import json_option, print_json, print_table, yes_option
+from picsync.cli.sync import cache_option
+from picsync.errors import LoginNeeded
+from picsync.words import advice, counted, printable, size
+
+if TYPE_CHECKING:
+    from picsync.config import Credentials, GooglePhotosLogin
+    from picsync.sources.picked.library import PickedAlbum
+    from picsync.sources.picked.picking import Guide, Picked
+    from picsync.sources.picker import PickingSession
+
+
+@click.command()
+@click.argument("album")
+@click.option("--no-browser", is_flag=True, help="Only print links; open them wherever you like.")
+@cache_option
+@click.pass_context
+def pick(ctx: click.Context, /, album: str, *, no_browser: bool, cache: str) -> None:
+    """Pick photos in Google Photos and bring them into ALBUM, for `sources: {picked: [ALBUM]}`.
+
+    Shows a link and a QR code, waits until the person with the phone has pressed Done, and downloads what
+    they picked into a folder beside the cache. Picking again adds; what was cut off goes on.
+    """
+    from picsync.wiring import picked_library
+
+    try:
+        target = picked_library(cache).album(album)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="ALBUM") from error
+    result = _picked(target, open_browser=not no_browser)
+    click.echo(_sentence(target, result))
+    for name, failure in result.failures:
+        click.echo(f"{printable(name)}: {failure.message} {advice(failure)}".rstrip(), err=True)
+    if result.failures:
+        click.echo("Run the same command again to bring the rest; nothing needs to be picked anew.", err=True)
+    ctx.exit(Exit.FAILED if result.failures else Exit.DONE)
+
+
+def _sentence(album: PickedAlbum, result: Picked) -> str:
+    there = f", {counted(result.already_there, 'was', 'were')} there already" if result.already_there else ""
+    failed = f", {len(result.failures):,} failed" if result.failures else ""
+    return (
+        f"{printable(album.name)}: {counted(result.new, 'new photo')}{there}{failed}; kept in {album.folder}."
+    )
+
+
+def _picked(album: PickedAlbum, *, open_browser: bool) -> Picked:
+    """Pick with the login at hand; with a new one where there is none, or it is refused."""
+    from picsync.cli.session import credentials
+
+    found = credentials()
+    found.require_google_client()
+    login = found.googlephotos
+    assert login is not None  # noqa: S101 - just required
+    if login.picker.refresh_token.get_secret_value():
+        try:
+            return asyncio.run(_pick(login, album, open_browser=open_browser))
+        except LoginNeeded as error:
+            click.echo(f"{error.message} A new login is asked for.", err=True)
+    return asyncio.run(_pick(_log_in(found, open_browser=open_browser), album, open_browser=open_browser))
+
+
+def _log_in(found: Credentials, *, open_browser: bool) -> GooglePhotosLogin:
+    from picsync.cli.googlephotos import ask_person, say
+    from picsync.cli.session import hosts
+    from picsync.config import CREDENTIALS_PATHS, merge_google_login
+    from picsync.wiring import log_in_to_googlephotos
+
+    login = log_in_to_googlephotos(
+        found.require_google_client(),
+        hosts(),
+        open_browser=open_browser,
+        ask=ask_person,
+        say=say,
+        picking=True,
+    )
+    merge_google_login(found.path or CREDENTIALS_PATHS[0], login)
+    return login
+
+
+async def _pick(login: GooglePhotosLogin, album: PickedAlbum, *, open_browser: bool) -> Picked:
+    from picsync.cli.session import hosts
+    from picsync.sources.picked.picking import pick as run
+    from picsync.wiring import open_picker
+
+    async with open_picker(login, hosts(), logs.LogView()) as picker:
+        return await run(picker, album, _guide(open_browser=open_browser))
+
+
+def _guide(*, open_browser: bool) -> Guide:
+    from picsync.sources.picked.picking import Guide
+
+    return Guide(
+        show=_shown(open_browser=open_browser), arrived=_arrived, sleep=asyncio.sleep, clock=time.monotonic
+    )
+
+
+def _shown(*, open_browser: bool) -> Callable[[PickingSession], None]:
+    def show(session: PickingSession) -> None:
+        import segno
+
+        click.echo(
+            f"Open this page, on a phone by its QR code, and pick photos there:\n\n{session.url}\n", err=True
+        )
+        if sys.stderr.isatty():
+            segno.make(session.url, error="l").terminal(out=sys.stderr, compact=True)
+        click.echo(
+            "Waiting until you have pressed Done. Ctrl-C stops; the same command goes on later.", err=True
+        )
+        if open_browser:
+            click.launch(session.url)
+
+    return show
+
+
+def _arrived(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{done:,} of {counted(total, 'photo')}", nl=done == total, err=True)
+
+
+@click.group()
+def picked() -> None:
+    """Look at the photos that were picked, and remove some."""
+    logs.set_up()
+
+
+@picked.command("list")
+@click.argument("album", required=False)
+@cache_option
+@json_option
+@click.pass_context
+def list_picked(ctx: click.Context, /, album: str | None, *, cache: str, as_json: bool) -> None:
+    """List the albums or, with the name of one, its photos."""
+    from picsync.wiring import picked_library
+
+    library = picked_library(cache)
+    if album is None:
+        albums = [(each, each.read()[0]) for each in library.albums()]
+        if as_json:
+            print_json([{"name": each.name, "photos": len(records)} for each, records in albums])
+            return
+        totals = [
+            (len(records), size(sum(r.size_bytes for r in records)), each.name) for each, records in albums
+        ]
+        print_table(["PHOTOS", "SIZE", "NAME"], totals)
+        return
+    found = _existing(album, cache)
+    records, problem = found.read()
+    if as_json:
+        print_json(
+            [
+                record.model_dump(include={"item_id", "filename", "mime_type", "taken_at", "size_bytes"})
+                for record in records
+            ]
+        )
+    else:
+        rows = [
+            (f"{r.taken_at:%Y-%m-%d %H:%M}" if r.taken_at else "", size(r.size_bytes), r.filename, r.item_id)
+            for r in records
+        ]
+        print_table(["TAKEN (UTC)", "SIZE", "FILE NAME", "ID"], rows)
+    if problem is not None:
+        click.echo(f"The album is incomplete: {problem}", err=True)
+        ctx.exit(Exit.FAILED)
+
+
+@picked.command()
+@click.argument("album")
+@click.argument("item_ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="Remove the album with all its photos.")
+@yes_option
+@cache_option
+def remove(album: str, item_ids: tuple[str, ...], *, everything: bool, yes: bool, cache: str) -> None:
+    """Remove photos from ALBUM by their IDs, or the whole album with --all.
+
+    What is removed leaves the frame with the next cycle of the rules that name ALBUM; a rule whose album is
+    gone as a whole keeps what it shows.
+    """
+    if everything == bool(item_ids):
+        raise click.UsageError(
+            "Name the IDs of photos, as `picsync picked list ALBUM` shows them, or use --all."
+        )
+    found = _existing(album, cache)
+    known = {record.item_id for record in found.read()[0]}
+    unknown = [each for each in item_ids if each not in known]
+    if unknown:
+        raise click.UsageError(
+            f"{album!r} has no photo with the ID {unknown[0][:80]!r}; nothing was removed."
+        )
+    count = len(known) if everything else len(set(item_ids))
+    if not yes:
+        click.confirm(f"Remove {counted(count, 'photo')} from {album!r}?", abort=True)
+    removed = found.remove(None if everything else set(item_ids))
+    click.echo(f"{counted(removed, 'photo')} removed.")
+
+
+def _existing(album: str, cache: str) -> PickedAlbum:
+    from picsync.wiring import picked_library
+
+    try:
+        found = picked_library(cache).album(album)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="ALBUM") from error
+    if not found.exists:
+        raise click.UsageError(f"There is no album {album!r}. `picsync picked list` shows them all.")
+    return found
