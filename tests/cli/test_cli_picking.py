@@ -42,7 +42,7 @@ def use_picked(stage: Stage) -> None:
     """Let the rule show what was picked."""
     stage.write_config()
     text = stage.config.read_text("utf-8")
-    stage.config.write_text(re.sub(r"googlephotos: .*", "picked: [Grandma]", text), "utf-8")
+    stage.config.write_text(re.sub(r"googlephotos: \[[^]]*\]", "picked: [Grandma]", text), "utf-8")
 
 
 def test_from_the_phone_to_the_frame(stage: Stage) -> None:
