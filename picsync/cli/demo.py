@@ -14,7 +14,7 @@ import click
 
 from picsync.cli.listen import LISTEN, need_extra
 from picsync.cli.logs import log_options, logging_to
-from picsync.cli.scenes import ALBUM, SCENES
+from picsync.cli.scenes import ALBUM, SCENES, SINGULAR
 from picsync.cli.sync import SyncOptions, run_sync
 from picsync.events import CycleFinished, Event
 from picsync.words import report_remarks, report_sentence
@@ -30,7 +30,7 @@ EVERY = "2s"
 @click.command()
 @click.option(
     "--source",
-    type=click.Choice(list(SCENES)),
+    type=click.Choice([*SCENES, *SINGULAR]),
     default="googlephotos",
     show_default=True,
     help="The kind of source to show.",
@@ -65,7 +65,7 @@ def demo(
         logging_to(log_format, verbose=verbose) as emit,
         tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder,
     ):
-        code = asyncio.run(_demo(Path(folder), source, photos, listen, emit))
+        code = asyncio.run(_demo(Path(folder), SINGULAR.get(source, source), photos, listen, emit))
     click.echo("The demo has ended.", err=True)
     ctx.exit(code)
 

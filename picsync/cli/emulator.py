@@ -134,6 +134,7 @@ def _introduce(world: World, photos: Path | None, era: str) -> None:
     if photos is not None:
         album = world.google.directory_album(photos, photos.resolve().name)
         click.echo(f"Google: album {album.album_id} is {photos.resolve()}")
+        click.echo(f"Google: {world.google.share(album).short_link} shares it")
         shown = world.immich.directory_album(photos, photos.resolve().name)
         click.echo(f"Immich: album {shown.album_id} is {photos.resolve()}")
     click.echo("Ctrl-C ends it.")

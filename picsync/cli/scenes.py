@@ -41,5 +41,17 @@ def _immich(world: World, photos: Path) -> Staged:
     return Staged([ALBUM], {"immich": {"server": f"http://{world.immich.host}", "api_key": key.secret}})
 
 
-SCENES: Mapping[str, Callable[[World, Path], Staged]] = {"googlephotos": _googlephotos, "immich": _immich}
+def _sharedlinks(world: World, photos: Path) -> Staged:
+    album = world.google.directory_album(photos, ALBUM, app_created=False)
+    return Staged([world.google.share(album).short_link])
+
+
+SCENES: Mapping[str, Callable[[World, Path], Staged]] = {
+    "googlephotos": _googlephotos,
+    "immich": _immich,
+    "sharedlinks": _sharedlinks,
+}
 """For each kind of source what lets a directory of pictures play its album."""
+
+SINGULAR: Mapping[str, str] = {"sharedlink": "sharedlinks"}
+"""What people write for a kind of source of which the demo has one album."""

@@ -61,6 +61,8 @@ HOME = WireProfile(
     hosts={
         "photoslibrary.googleapis.com": _GOOGLE_API,
         "oauth2.googleapis.com": _GOOGLE_API,
+        "photos.app.goo.gl": _GOOGLE_API,
+        "photos.google.com": _GOOGLE_API,
         "lh3.googleusercontent.com": _MEDIA,
         "video-downloads.googleusercontent.com": _MEDIA,
         "api.nixplay.com": _NIXPLAY_API,

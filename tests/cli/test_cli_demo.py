@@ -77,6 +77,16 @@ def test_the_frame_follows_the_folder(stage: Stage, photos: Path) -> None:
     assert len(list(photos.iterdir())) == 3
 
 
+def test_a_directory_plays_an_album_shared_by_link(stage: Stage, photos: Path) -> None:
+    process, url = start(stage, "--source", "sharedlink", "--photos", str(photos))
+    with states(url) as seen:
+        next(state for state in seen if len(state["photos"]) == 3)
+        (photos / "photo1.jpg").unlink()
+        next(state for state in seen if len(state["photos"]) == 2)
+    process.signal(signal.SIGINT)
+    process.end().assert_message(0, "3 photos uploaded", "has ended")
+
+
 def test_sample_photos(stage: Stage) -> None:
     process, url = start(stage)
     with states(url) as seen:

@@ -50,6 +50,8 @@ class Road:
     album: Album
     rule_lines: list[str] = field(default_factory=list)
     more_albums: list[str] = field(default_factory=list)
+    source_lines: list[str] | None = None
+    """What stands under `sources:`; None for the Google album and `more_albums`."""
     waits: list[float] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -93,11 +95,14 @@ class Road:
             "albums:",
             f"- name: {ALBUM}",
             "  sources:",
-            f"    googlephotos: [{', '.join([self.album.album_id, *self.more_albums])}]",
+            *(f"    {line}" for line in self.source_lines or [self._google_line()]),
             *(f"  {line}" for line in self.rule_lines),
         ]
         path.write_text("\n".join(lines) + "\n", "utf-8")
         return path
+
+    def _google_line(self) -> str:
+        return f"googlephotos: [{', '.join([self.album.album_id, *self.more_albums])}]"
 
     async def cycle(self, *, dry_run: bool = False, allow_deletes: bool = False) -> CycleReport:
         """Run one cycle as a new process would: with nothing but the files and the services."""

@@ -151,7 +151,7 @@ def _arguments(text: str) -> list[Any] | None:
     try:
         ((name, inner, _, _),) = json.loads(text)[0]
         asked = json.loads(inner)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, LookupError):
         return None
     fits = name == RPC and isinstance(asked, list) and len(asked) >= 4
     return asked if fits and isinstance(asked[1], str | None) else None
