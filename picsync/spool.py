@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from picsync.dimensions import pixel_count
 from picsync.errors import ItemError, ProtocolError, SpoolError
 from picsync.formats import HEAD_BYTES, sniff
 from picsync.model import Digest
@@ -22,6 +24,13 @@ DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
 
 UNANNOUNCED_BYTES = 64 * 1024 * 1024
 """Room set aside for an original whose size the source does not announce."""
+
+MAX_ORIGINAL_BYTES = 1024**3
+"""Largest original that is taken up, announced or not: frames play clips of some minutes, and the volumes of
+the container's manifests have room for it."""
+
+MAX_PIXELS = 250_000_000
+"""Of a picture. The largest cameras in use and Google Photos stop at 200 megapixels; a frame shows two."""
 
 _TEXT_STARTS = (b"<", b"{", b"[", b")]}'")
 """How an error page or message begins that came in place of a picture."""
@@ -40,8 +49,12 @@ class SpoolFile:
         self._reserved = 0
 
     async def begin(self, size_bytes: int | None, mime_type: str) -> None:  # noqa: ARG002 - bytes tell better
-        """Forget what came so far and set room aside; waits until there is some."""
+        """Forget what came so far and set room aside; waits until there is some.
+
+        Raises ItemError, unusable, for a size that no frame takes.
+        """
         self.release()
+        _check_size(size_bytes or 0)
         wanted = UNANNOUNCED_BYTES if size_bytes is None else size_bytes
         self._reserved = await self._spool.reserve(wanted)
         self.file.seek(0)
@@ -53,8 +66,10 @@ class SpoolFile:
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes.
 
-        Raises ProtocolError if they are the beginning of a text, SpoolError if the disk is full.
+        Raises ProtocolError if they are the beginning of a text, ItemError if they are too many, SpoolError
+        if the disk is full.
         """
+        _check_size(self.size_bytes + len(chunk))
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
             if self._head.lstrip().startswith(_TEXT_STARTS):
@@ -71,7 +86,8 @@ class SpoolFile:
     def finish(self) -> tuple[Digest, str]:
         """Return the digest and the MIME type of what came.
 
-        Raises ItemError, unusable, if it is neither a picture nor a video.
+        Raises ItemError, unusable, if it is neither a picture nor a video, or a picture that claims more
+        pixels than anyone could show.
         """
         try:
             self.file.flush()
@@ -81,7 +97,19 @@ class SpoolFile:
         if mime_type is None:
             what = "nothing" if self.size_bytes == 0 else "neither a picture nor a video"
             raise ItemError(f"its content is {what}.", unusable=self.size_bytes > 0)
+        self._check_pixels(mime_type)
         return Digest(self._algorithm, self._hash.hexdigest()), mime_type
+
+    def _check_pixels(self, mime_type: str) -> None:
+        try:
+            pixels = pixel_count(self.file, mime_type)
+            self.file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise _spool_error(error) from error
+        if pixels is not None and not 0 < pixels <= MAX_PIXELS:
+            claimed = f"{pixels / 1e6:,.0f} megapixels" if pixels else "no pixels at all"
+            most = f"{MAX_PIXELS // 1_000_000} megapixels"
+            raise ItemError(f"it claims to have {claimed}; at most {most} are taken.", unusable=True)
 
     def release(self) -> None:
         """Give back the room set aside."""
@@ -126,6 +154,11 @@ class Spool:
         """Give back what `reserve` returned."""
         self._used_bytes -= size_bytes
         self._freed.set()
+
+
+def _check_size(size_bytes: int) -> None:
+    if size_bytes > MAX_ORIGINAL_BYTES:
+        raise ItemError(f"it is larger than {MAX_ORIGINAL_BYTES >> 30} GiB.", unusable=True)
 
 
 def _spool_error(error: OSError) -> SpoolError:

@@ -1,0 +1,149 @@
+"""How many pixels a picture claims to have, read from its header: nothing is decoded, little is read.
+
+A few hundred bytes can claim a picture of billions of pixels, and whoever decodes it runs out of memory. The
+header alone tells. What is damaged or of a kind not known here has no size as far as this module can say;
+nothing in a file can make it read more than `_MAX_STEPS` pieces of it, or raise anything but OSError.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+_MAX_STEPS = 2_000
+"""Segments, boxes or entries looked at; a picture from a camera has some dozens."""
+
+_SOF = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""JPEG markers: those that carry the size, and those that no length follows."""
+
+_CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
+"""HEIF boxes on the way to the sizes, with the bytes before their first inner box."""
+
+_TIFF_TYPES = {3: "H", 4: "I"}
+
+
+def pixel_count(file: BinaryIO, mime_type: str) -> int | None:
+    """Return width times height of a picture, None if its header does not tell; moves the file's position.
+
+    For HEIF and AVIF, which may hold several pictures, it is that of the largest. Raises OSError.
+    """
+    read = _READERS.get(mime_type)
+    if read is None:
+        return None
+    try:
+        return read(file)
+    except (struct.error, OverflowError, ValueError):
+        return None  # It ends inside its own header, or points outside of the file.
+
+
+def _at(file: BinaryIO, offset: int, form: str) -> tuple[int, ...]:
+    file.seek(offset)
+    return struct.unpack(form, file.read(struct.calcsize(form)))
+
+
+def _png(file: BinaryIO) -> int:
+    width, height = _at(file, 16, ">II")
+    return width * height
+
+
+def _gif(file: BinaryIO) -> int:
+    width, height = _at(file, 6, "<HH")
+    return width * height
+
+
+def _bmp(file: BinaryIO) -> int:
+    (header_size,) = _at(file, 14, "<I")
+    width, height = _at(file, 18, "<HH" if header_size == 12 else "<ii")
+    return abs(width * height)
+
+
+def _webp(file: BinaryIO) -> int | None:
+    file.seek(12)
+    match file.read(4):
+        case b"VP8X":
+            a, b, c, d, e, f = _at(file, 24, "6B")
+            return ((a | b << 8 | c << 16) + 1) * ((d | e << 8 | f << 16) + 1)
+        case b"VP8L":
+            (bits,) = _at(file, 21, "<I")
+            return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
+        case b"VP8 ":
+            width, height = _at(file, 26, "<HH")
+            return (width & 0x3FFF) * (height & 0x3FFF)
+    return None
+
+
+def _jpeg(file: BinaryIO) -> int | None:
+    offset = 2
+    for _ in range(_MAX_STEPS):
+        start, marker = _at(file, offset, "BB")
+        if start != 0xFF:
+            return None
+        if marker == 0xFF:  # Fill bytes may stand before a marker.
+            offset += 1
+        elif marker in _ALONE:
+            offset += 2
+        elif marker in _SOF:
+            height, width = _at(file, offset + 5, ">HH")
+            return width * height
+        elif marker in (0xD9, 0xDA):
+            return None
+        else:
+            (length,) = _at(file, offset + 2, ">H")
+            offset += 2 + max(length, 2)
+    return None
+
+
+def _tiff(file: BinaryIO) -> int | None:
+    file.seek(0)
+    order = "<" if file.read(2) == b"II" else ">"
+    (directory,) = _at(file, 4, f"{order}I")
+    (entries,) = _at(file, directory, f"{order}H")
+    size = {}
+    for number in range(min(entries, _MAX_STEPS)):
+        entry = directory + 2 + 12 * number
+        tag, kind, _ = _at(file, entry, f"{order}HHI")
+        if tag in (256, 257) and kind in _TIFF_TYPES:
+            (size[tag],) = _at(file, entry + 8, f"{order}{_TIFF_TYPES[kind]}")
+    return size[256] * size[257] if len(size) == 2 else None
+
+
+def _heif(file: BinaryIO) -> int | None:
+    end = file.seek(0, 2)
+    largest: int | None = None
+    pending = [(0, end)]
+    for _ in range(_MAX_STEPS):
+        while pending and pending[-1][0] + 8 > pending[-1][1]:
+            pending.pop()
+        if not pending:
+            break
+        offset, stop = pending.pop()
+        length, kind = _box(file, offset)
+        inner = offset + 8
+        if length == 1:
+            (length,), inner = _at(file, inner, ">Q"), inner + 8
+        after = stop if length == 0 else offset + max(length, inner - offset)
+        pending.append((after, stop))
+        if kind in _CONTAINERS:
+            pending.append((inner + _CONTAINERS[kind], min(after, stop)))
+        elif kind == b"ispe":
+            width, height = _at(file, inner + 4, ">II")
+            largest = max(largest or 0, width * height)
+    return largest
+
+
+def _box(file: BinaryIO, offset: int) -> tuple[int, bytes]:
+    (length,) = _at(file, offset, ">I")
+    return length, file.read(4)
+
+
+_READERS = {
+    "image/png": _png,
+    "image/gif": _gif,
+    "image/bmp": _bmp,
+    "image/webp": _webp,
+    "image/jpeg": _jpeg,
+    "image/tiff": _tiff,
+    "image/heic": _heif,
+    "image/avif": _heif,
+}
