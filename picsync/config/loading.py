@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,14 +73,7 @@ def load_credentials(paths: Sequence[Path], environ: Mapping[str, str]) -> Crede
         tree.value = {}
     elsewhere = dict.fromkeys(shape_of(Config).keys, "picsync.yaml")
     content = validate(CredentialsFile, tree, shape, problems, elsewhere=elsewhere)
-    warnings: tuple[Problem, ...] = ()
-    if file and file.mode & 0o004:
-        advice = f"run: chmod 600 {path} (for a Kubernetes secret: `defaultMode: 0440`)."
-        warnings = (
-            Problem(
-                str(path), None, "", f"holds passwords, but every user of this machine can read it; {advice}"
-            ),
-        )
+    warnings = tuple(_exposures(file)) if file else ()
     return Credentials(
         content.nixplay,
         content.googlephotos,
@@ -89,6 +82,22 @@ def load_credentials(paths: Sequence[Path], environ: Mapping[str, str]) -> Crede
         looked_for=tuple(paths),
         warnings=warnings,
     )
+
+
+def _exposures(file: FileText) -> Iterator[Problem]:
+    """Yield who else can open a file of passwords, if anybody can.
+
+    A file that nobody may write and a group may read is how Kubernetes hands out secrets.
+    """
+    if file.mode & 0o007:
+        others = "every user of this machine"
+    elif file.mode & 0o070 and file.mode & 0o222:
+        others = "every user of its group"
+    else:
+        return
+    can = "read" if file.mode & 0o044 else "change"
+    advice = f"run: chmod 600 {file.path} (for a Kubernetes secret: `defaultMode: 0440`)."
+    yield Problem(str(file.path), None, "", f"holds passwords, but {others} can {can} it; {advice}")
 
 
 def _tree(path: Path, file: FileText | None, problems: list[Problem]) -> Node:

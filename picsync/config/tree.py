@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,8 +23,14 @@ YamlNode: TypeAlias = Any
 
 MAX_BYTES = 1 << 20
 """Largest file that is read; a real one has a few hundred bytes."""
-_MAX_NODES = 20_000
+_MAX_NODES = 10_000
+"""Values and keys, each time that an alias brings them; some hundred album rules have as many."""
 _MAX_DEPTH = 40
+_MAX_OPEN = 200
+"""Brackets open at a time. The library's scanner takes time with the square of them, before it makes a single
+node; so they are counted in the bare text, where quotes and comments may have some of their own."""
+_TOO_MUCH = "is nested too deeply or has too many values, perhaps through its aliases (`*name`)."
+_BRACKET = re.compile(r"[\[\]{}]")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -131,10 +138,8 @@ def parse_yaml(text: str, file: str, problems: list[Problem], *, lines: bool = T
     root = Place(file)
     try:
         document = _compose(text)
-    except RecursionError:
-        raise ConfigError(
-            [root.problem((), "is nested too deeply; settings are a few levels deep.")]
-        ) from None
+    except (_TooMuchError, RecursionError):
+        raise ConfigError([root.problem((), _TOO_MUCH)]) from None
     except yaml_errors() as error:
         raise ConfigError([_syntax_problem(error, text, root, lines=lines)]) from None
     if document is None:
@@ -142,12 +147,50 @@ def parse_yaml(text: str, file: str, problems: list[Problem], *, lines: bool = T
     return Node(_Builder(file, lines, problems).value(document, ()), root)
 
 
+class _TooMuchError(Exception):
+    """The text holds more than settings can need."""
+
+
 def _compose(text: str) -> YamlNode:
     from ruamel.yaml import YAML
 
+    _require_few_brackets(text)
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _bounded_composer()
     yaml.composer.warn_double_anchors = False
     return yaml.compose(text)
+
+
+def _require_few_brackets(text: str) -> None:
+    opened = 0
+    for bracket in _BRACKET.findall(text):
+        opened = opened + 1 if bracket in "[{" else max(opened - 1, 0)
+        if opened > _MAX_OPEN:
+            raise _TooMuchError
+
+
+@cache
+def _bounded_composer() -> type[Any]:
+    from ruamel.yaml.composer import Composer
+
+    class BoundedComposer(Composer):
+        """Gives up while it composes: a whole megabyte would take it a minute."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.nodes_made = self.levels = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.nodes_made += 1
+            self.levels += 1
+            if self.nodes_made > _MAX_NODES or self.levels > _MAX_DEPTH:
+                raise _TooMuchError
+            try:
+                return super().compose_node(parent, index)
+            finally:
+                self.levels -= 1
+
+    return BoundedComposer
 
 
 def yaml_errors() -> tuple[type[Exception], ...]:
@@ -191,8 +234,7 @@ class _Builder:
     def value(self, node: YamlNode, path: FieldPath) -> str | list[Node] | dict[str, Node] | None:
         self.nodes += 1
         if self.nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
-            message = "is nested too deeply or has too many values, perhaps through its aliases (`*name`)."
-            raise ConfigError([self.place(node).problem((), message)])
+            raise ConfigError([self.place(node).problem((), _TOO_MUCH)])
         if not str(node.tag).startswith("tag:yaml.org,2002:"):
             message = "has a value that begins with `!`; put it in quotes."
             self.problems.append(self.place(node).problem(path, message))

@@ -193,16 +193,27 @@ def test_the_first_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "warned"), [(0o600, False), (0o640, False), (0o400, False), (0o644, True), (0o604, True)]
+    ("mode", "warned"),
+    [
+        (0o600, ""),
+        (0o400, ""),
+        (0o440, ""),
+        (0o640, "every user of its group can read it"),
+        (0o460, "every user of its group can read it"),
+        (0o620, "every user of its group can change it"),
+        (0o644, "every user of this machine can read it"),
+        (0o604, "every user of this machine can read it"),
+        (0o602, "every user of this machine can change it"),
+        (0o444, "every user of this machine can read it"),
+    ],
 )
-def test_a_file_that_everyone_can_read_gives_a_warning(tmp_path: Path, mode: int, warned: bool) -> None:
+def test_a_file_that_others_can_open_gives_a_warning(tmp_path: Path, mode: int, warned: str) -> None:
     path = tmp_path / "credentials.yaml"
     path.write_text("nixplay: {username: me}")
     path.chmod(mode)
     warnings = [str(one) for one in load_credentials([path], {}).warnings]
-    assert len(warnings) == warned
-    advice = f"every user of this machine can read it; run: chmod 600 {path} "
-    assert all(one.startswith(f"{path}: holds passwords, but {advice}") for one in warnings)
+    advice = f"run: chmod 600 {path} (for a Kubernetes secret: `defaultMode: 0440`)."
+    assert warnings == ([f"{path}: holds passwords, but {warned}; {advice}"] if warned else [])
 
 
 def test_credentials_can_be_made_without_files() -> None:
