@@ -8,7 +8,6 @@ from enum import IntEnum
 import click
 
 from picsync.errors import ConfigError, LoginNeeded, PicsyncError, Scope
-from picsync.words import advice
 
 
 class Exit(IntEnum):
@@ -46,6 +45,8 @@ def worst(exits: Iterable[Exit]) -> Exit:
 
 def show_error(error: PicsyncError) -> None:
     """Print an error and its hint to stderr."""
+    from picsync.words import advice
+
     click.echo(f"picsync: {error.message}", err=True)
     if hint := advice(error):
         click.echo(hint, err=True)

@@ -8,23 +8,30 @@ import sys
 
 import click
 
-from picsync.cli.cache import cache as cache_commands
-from picsync.cli.completion import completion
-from picsync.cli.demo import demo
-from picsync.cli.doctor import doctor
-from picsync.cli.emulator import emulator
+from picsync.cli.commands import LazyGroup
 from picsync.cli.exits import Exit, exit_for, show_error
-from picsync.cli.googlephotos import googlephotos
-from picsync.cli.nixplay import nixplay
-from picsync.cli.picking import picked
-from picsync.cli.sources import list_source, sources
-from picsync.cli.sync import sync
 from picsync.errors import PicsyncError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+COMMANDS = {
+    "cache": ("cache", "Look into the cache of photo digests."),
+    "completion": ("completion", "Print what makes SHELL complete picsync's commands."),
+    "demo": ("demo", "Show picsync at work, without any account, between emulated services."),
+    "doctor": ("doctor", "Check everything that CONFIG needs, and say how to mend what is wrong."),
+    "emulator": ("emulator", "Serve Google Photos, Immich and Nixplay, emulated."),
+    "googlephotos": ("googlephotos", "Log in to Google Photos, and list what can be seen there."),
+    "list": ("sources:list_source", "Show what a source would give, before anything is written."),
+    "nixplay": ("nixplay", "Look at the albums of the Nixplay account, and delete them."),
+    "picked": ("picking:picked", "Look at the photos that were picked, and remove some."),
+    "sources": ("sources", "List the kinds of sources, with an example of each."),
+    "sync": ("sync", "Bring the frame in step with the albums that CONFIG names."),
+}
+"""Name -> its module in `picsync.cli`, with the attribute there if that has another name, and its help."""
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="picsync", message="picsync %(version)s")
 @click.option(
     "--cache", metavar="PATH", hidden=True, help="As that of the commands; the Go program had it here."
@@ -35,22 +42,6 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
     if cache is not None:
         given = {"cache": cache}
         ctx.default_map = {"sync": given, "cache": {"status": given}, "googlephotos": {"list": given}}
-
-
-for command in (
-    sync,
-    doctor,
-    sources,
-    list_source,
-    demo,
-    googlephotos,
-    picked,
-    nixplay,
-    cache_commands,
-    emulator,
-    completion,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

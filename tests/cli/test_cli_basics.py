@@ -11,7 +11,7 @@ from importlib.metadata import version
 import click
 import pytest
 
-from picsync.cli.main import cli, run
+from picsync.cli.main import COMMANDS, cli, run
 from tests.cli.stage import COMMAND, ROOT, Stage
 
 HEAVY = ("httpx", "googleapiclient", "google", "sqlalchemy", "alembic", "rich", "pydantic", "aiohttp", "PIL")
@@ -20,7 +20,11 @@ HEAVY = ("httpx", "googleapiclient", "google", "sqlalchemy", "alembic", "rich", 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
     if isinstance(command, click.Group):
-        for name, sub in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            sub = command.get_command(context, name)
+            assert sub is not None
+            assert sub.name == name
             yield from commands(sub, (*path, name))
 
 
@@ -34,6 +38,28 @@ def test_every_command_has_help(
     assert err == ""
     assert out.startswith(f"Usage: {' '.join(('picsync', *path))} ")
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_help_tells_of_each_command_what_it_tells_itself() -> None:
+    context = click.Context(cli)
+    for name, (_, summary) in COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.help is not None
+        whole = " ".join(command.help.replace("(default: picsync.yaml) ", "").split())
+        assert whole.startswith(summary.removesuffix(".")), name
+
+
+def test_the_help_loads_no_command() -> None:
+    code = (
+        "import sys\nfrom picsync.cli.main import run\nrun(['--help'])\n"
+        "print(sorted(name for name in sys.modules if name.startswith('picsync.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1]
+    assert loaded == str(
+        ["picsync.cli", "picsync.cli.commands", "picsync.cli.exits", "picsync.cli.main", "picsync.errors"]
+    )
 
 
 def test_version(stage: Stage) -> None:

@@ -18,8 +18,11 @@ TEXT = (ROOT / "doc" / "commands.md").read_text("utf-8")
 def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
     yield name, command
     if isinstance(command, click.Group):
-        for sub in command.commands.values():
-            yield from commands(sub, f"{name} {sub.name}")
+        context = click.Context(command)
+        for sub in command.list_commands(context):
+            found = command.get_command(context, sub)
+            assert found is not None
+            yield from commands(found, f"{name} {sub}")
 
 
 ALL = dict(commands(cli, "picsync"))
