@@ -17,10 +17,12 @@ from picsync.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.sources.base import Source
+from picsync.sources.folder.options import FolderEntry
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.sharedlinks.options import Link
 
 if TYPE_CHECKING:
+    from picsync.sources.folder.source import FolderSource
     from picsync.sources.googlephotos.source import GooglePhotosSource
     from picsync.sources.googlephotos.tokens import GoogleLogin
     from picsync.sources.immich.source import ImmichSource
@@ -158,6 +160,13 @@ def _immich_operations() -> Sequence[Operation]:
     return OPERATIONS
 
 
+def open_folder(opening: Opening) -> FolderSource:
+    """Return the folders of this machine."""
+    from picsync.sources.folder.source import FolderSource
+
+    return FolderSource(opening.entries, own_folder=opening.own_folder, sleep=opening.sleep)
+
+
 SOURCES: Mapping[str, SourceKind] = {
     "sharedlinks": SourceKind(
         title="Google Photos link",
@@ -193,6 +202,16 @@ SOURCES: Mapping[str, SourceKind] = {
         example="picked:\n- Grandma    # after `picsync googlephotos pick Grandma`",
         entry=Annotated[str, AfterValidator(_named)],
         open=_open_picked,
+        operations=_no_operations,
+        require=lambda _credentials, _entries: None,
+    ),
+    "folder": SourceKind(
+        title="Folder",
+        summary="Folders of this machine, with all that is in them: of a disk, a mounted share of a NAS, or a"
+        " program such as Syncthing, Nextcloud or Dropbox.",
+        example='folder:\n- /photos/family\n- {path: /photos/phone, exclude: ["*screenshot*"]}',
+        entry=FolderEntry,
+        open=open_folder,
         operations=_no_operations,
         require=lambda _credentials, _entries: None,
     ),

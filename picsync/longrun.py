@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import CacheError, ListenError
 from picsync.events import CacheMeasured, Emit, Event
-from picsync.service import HEARTBEAT_S, Job, RunCycle, Service, Setup, Stop
+from picsync.service import HEARTBEAT_S, Job, RunCycle, Service, Setup, SourcesChanged, Stop
+from picsync.sources.base import sources_changed
 from picsync.status import RuleStatus, StatusBoard
 from picsync.wiring import Settings, SettingsFiles, album_rules, open_tools, operations
 from picsync.words import event_sentence
@@ -45,6 +46,14 @@ def send_to(readers: Sequence[Emit]) -> Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class Cycles:
+    """What can be done while the services are open."""
+
+    run: RunCycle
+    sources_changed: SourcesChanged
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What cycles are run with, besides the settings."""
 
@@ -62,7 +71,7 @@ class Surroundings:
     """Makes a reader for each cycle that only plans."""
 
     @asynccontextmanager
-    async def open_cycles(self, settings: Settings) -> AsyncIterator[RunCycle]:
+    async def open_cycles(self, settings: Settings) -> AsyncIterator[Cycles]:
         """Open what the settings need; the cycles that can be run until the end of the context.
 
         Raises ConfigError and CacheError.
@@ -85,7 +94,10 @@ class Surroundings:
                     self.emit(CacheMeasured(status.entries, status.size_bytes))
                 return report
 
-            yield cycle
+            async def changed(album_rule: AlbumRule) -> None:
+                await sources_changed(album_rule.sources, tools.sources)
+
+            yield Cycles(cycle, changed)
 
 
 class Server(Protocol):
@@ -139,7 +151,7 @@ class LongRun:
         """Bring settings to life: tools, pages, figures."""
         rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
         async with AsyncExitStack() as stack:
-            cycle = await stack.enter_async_context(self._surroundings.open_cycles(settings))
+            cycles = await stack.enter_async_context(self._surroundings.open_cycles(settings))
             self._board.expect({rule.name: _expected(rule) for rule in rules})
             self._tell(settings)
             if settings.config.prometheus is not None:
@@ -154,7 +166,8 @@ class LongRun:
                 await self._serve(
                     stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
                 )
-            yield Setup([Job(rule, settings.intervals[rule.name]) for rule in rules], cycle)
+            jobs = [Job(rule, settings.intervals[rule.name]) for rule in rules]
+            yield Setup(jobs, cycles.run, cycles.sources_changed)
 
     def _tell(self, settings: Settings) -> None:
         if self._notifier is None and settings.config.notify:

@@ -27,6 +27,8 @@ class Due:
     """By the same clock as `began_s` and `ended_s`."""
     failures_in_a_row: int
     """Cycles that have failed one after another by now."""
+    sooner: bool = True
+    """Whether it may begin earlier if a source says that something has changed."""
 
 
 def next_due(
@@ -39,7 +41,7 @@ def next_due(
     on_time_s = max(ended_s, began_s + every_s)
     if report.outcome is CycleOutcome.LOGIN_NEEDED:
         wait_s = min(MAX_LOGIN_RETRY_S, FIRST_LOGIN_RETRY_S * 2.0 ** min(failures_in_a_row, 30))
-        return Due(max(on_time_s, ended_s + wait_s), failures_in_a_row + 1)
+        return Due(max(on_time_s, ended_s + wait_s), failures_in_a_row + 1, sooner=False)
     if report.outcome is not CycleOutcome.FAILED:
         return Due(on_time_s, 0)
     failures = [failure for failure in report.failures if not isinstance(failure.error, LoginNeeded)]
@@ -47,7 +49,7 @@ def next_due(
         return Due(on_time_s, failures_in_a_row + 1)
     sooner_s = min(every_s, FIRST_RETRY_S * 2.0 ** min(failures_in_a_row, 30))
     wait_s = max(sooner_s, _asked_for_s(failures))
-    return Due(max(ended_s + wait_s, began_s), failures_in_a_row + 1)
+    return Due(max(ended_s + wait_s, began_s), failures_in_a_row + 1, sooner=False)
 
 
 def _asked_for_s(failures: Sequence[Failure]) -> float:

@@ -1,6 +1,7 @@
 """The long run: every album rule in its own rhythm, until the process is asked to stop.
 
-What it guarantees: a rule runs at once and then when `schedule` says so; it is never started while it is
+What it guarantees: a rule runs at once and then when `schedule` says so, or earlier if its sources say that
+something has changed; it is never started while it is
 still running; only so many rules run at a time. Changed settings are applied between cycles, and broken ones
 refused while the old stay in force. Stopping is in two strokes: nothing new is taken up and what is in
 flight may finish until a deadline; then everything is cancelled. Nothing is lost either way, since the next
@@ -15,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -39,7 +40,16 @@ ALIVE_S = 60.0
 
 MAX_RULES_AT_ONCE = 4
 
+MIN_REST_S = 10.0
+"""After a cycle that something has changed in a source shortens a rule's wait to; so long it always is."""
+
 RunCycle = Callable[[AlbumRule], Awaitable[CycleReport]]
+SourcesChanged = Callable[[AlbumRule], Awaitable[None]]
+"""Returns once something has changed in a rule's sources, as far as they notice; may never return."""
+
+
+async def _never(_rule: AlbumRule) -> None:
+    await asyncio.Event().wait()
 
 
 class Stop:
@@ -106,6 +116,7 @@ class Setup:
 
     jobs: Sequence[Job]
     run_cycle: RunCycle
+    sources_changed: SourcesChanged = _never
 
 
 class Settings(Protocol[S]):
@@ -188,7 +199,7 @@ class Service(Generic[S]):
         leave = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for job in setup.jobs:
-                group.create_task(self._keep(job, setup.run_cycle, leave))
+                group.create_task(self._keep(job, setup, leave))
             watching = group.create_task(self._watch())
             stopping = group.create_task(self._stop.asked())
             await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -198,7 +209,7 @@ class Service(Generic[S]):
             watching.cancel()
             stopping.cancel()
 
-    async def _keep(self, job: Job, run_cycle: RunCycle, leave: asyncio.Event) -> None:
+    async def _keep(self, job: Job, setup: Setup, leave: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
         name = job.rule.name
         while not leave.is_set():
@@ -206,7 +217,7 @@ class Service(Generic[S]):
                 if leave.is_set():
                     return
                 began_s = clock()
-                report = await run_cycle(job.rule)
+                report = await setup.run_cycle(job.rule)
             due = next_due(
                 report,
                 began_s=began_s,
@@ -217,7 +228,7 @@ class Service(Generic[S]):
             self._failures[name] = due.failures_in_a_row
             wait_s = max(0.0, due.at_s - clock())
             self._emit(CycleScheduled(name, self._now() + timedelta(seconds=wait_s)))
-            await _wait(leave, wait_s)
+            await _rest(leave, wait_s, (lambda: setup.sources_changed(job.rule)) if due.sooner else None)
 
     async def _beat(self) -> None:
         while True:
@@ -240,9 +251,31 @@ class Service(Generic[S]):
                 return
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _rest(leave: asyncio.Event, seconds: float, changed: Callable[[], Awaitable[None]] | None) -> None:
+    """Wait until it is time, until `leave` is set or, after the least rest, until `changed` returns."""
+    least_s = min(seconds, MIN_REST_S)
+    if await _wait(leave, least_s) or seconds <= least_s:
+        return
+    if changed is None:
+        await _wait(leave, seconds - least_s)
+        return
+    leaving = asyncio.ensure_future(leave.wait())
+    changing = asyncio.ensure_future(changed())
     try:
+        done, _ = await asyncio.wait(
+            {leaving, changing}, timeout=seconds - least_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if changing in done:
+            changing.result()  # A source that cannot wait without failing is a bug.
+    finally:
+        leaving.cancel()
+        changing.cancel()
+        await asyncio.wait({leaving, changing})
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event, but not longer; return whether it is set."""
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-    except TimeoutError:
-        return
+    return event.is_set()

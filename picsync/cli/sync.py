@@ -111,8 +111,8 @@ async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
     from picsync.wiring import album_rules
 
     rules = album_rules(settings.config, dry_run=surroundings.dry_run)
-    async with surroundings.open_cycles(settings) as cycle:
-        reports = await run_once(rules, cycle, surroundings.stop)
+    async with surroundings.open_cycles(settings) as cycles:
+        reports = await run_once(rules, cycles.run, surroundings.stop)
     return Exit.INTERRUPTED if surroundings.stop() else worst(map(report_exit, reports))
 
 

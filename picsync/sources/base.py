@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from picsync.model import Finding, Listing, MediaItem, SourceAlbum
 
@@ -69,3 +70,36 @@ class Source(Protocol):
 
     async def aclose(self) -> None:
         """Release connections; safe to call twice."""
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """What a source has besides, if it notices by itself that an album has changed."""
+
+    async def changed(self, album_id: str) -> None:
+        """Return once the album may differ from what its last `list` saw, and has settled.
+
+        Waits until then, for ever if need be. Not noticing a change is no fault: albums are listed from time
+        to time all the same. Raises nothing.
+        """
+
+
+async def sources_changed(albums: Mapping[str, Sequence[str]], sources: Mapping[str, Source]) -> None:
+    """Return once a source says that one of the albums (by kind) has changed; never if none tells changes."""
+    telling = [
+        (source, album_id)
+        for kind, album_ids in albums.items()
+        if isinstance(source := sources[kind], TellsChanges)
+        for album_id in album_ids
+    ]
+    never = asyncio.get_running_loop().create_future()
+    tasks: set[asyncio.Future[None]] = {never}
+    tasks |= {asyncio.ensure_future(source.changed(album_id)) for source, album_id in telling}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

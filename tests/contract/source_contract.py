@@ -29,7 +29,7 @@ class Original:
 ORIGINALS = (
     Original("IMG_1.jpg", JPEG + b"one" * 1000),
     Original("Größe 北京 e\u0301.jpg", JPEG + b"two"),
-    Original("..%2F?a=b&c#d .jpg", JPEG),
+    Original("%2F..%2F?a=b&c#d .jpg", JPEG),
     Original("IMG_1.jpg", JPEG + b"same name, other bytes"),
     Original("copy of the first.jpg", JPEG + b"one" * 1000),
     Original("clip.mp4", MP4 + b"\x00film" * 50_000, MediaKind.VIDEO, "video/mp4"),

@@ -10,10 +10,12 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import V2_7, V3_0, V3_2
 from picsync.model import MediaItem
+from picsync.sources.folder.options import FolderEntry
 from picsync.sources.picked.source import PickedSource
 from picsync.sources.sharedlinks.options import SharedLink
 from tests.contract.source_contract import ORIGINALS, SourceContract, SourceWorld
 from tests.ports.memory_source import MemorySource
+from tests.sources.folder_album import FolderAlbum
 from tests.sources.google_account import BYTES, google_account
 from tests.sources.immich_server import immich_server
 from tests.sources.picked_library import Openings, item, library, put
@@ -130,3 +132,28 @@ class TestPickedSource(SourceContract):
 
         source = PickedSource(albums, openings)
         return SourceWorld(source, "Known", "Empty", "Missing", vanish=vanish, break_off=break_off)
+
+
+class TestFolderSource(SourceContract):
+    @pytest.fixture
+    async def world(self, tmp_path: Path) -> AsyncIterator[SourceWorld]:
+        album = FolderAlbum(tmp_path / "known", tmp_path)
+        paths = {}
+        for number, each in enumerate(ORIGINALS):
+            file = album.put(f"{number}/{each.filename}", each.data)
+            paths[str(file)] = file
+        (tmp_path / "empty").mkdir()
+        empty, missing = (FolderEntry(path=str(tmp_path / name)) for name in ("empty", "missing"))
+
+        def break_off(item: MediaItem) -> None:
+            album.broken_reads[item.item_id] = 1
+
+        yield SourceWorld(
+            album.source(empty, missing),
+            str(album.entry),
+            str(empty),
+            str(missing),
+            vanish=lambda item: paths[item.item_id].unlink(),
+            break_off=break_off,
+        )
+        await album.close()

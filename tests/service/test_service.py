@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from picsync.cycle import AlbumRule
-from picsync.errors import ConfigError, LoginNeeded, PicsyncError, Problem, TransientError
+from picsync.errors import ConfigError, ItemError, LoginNeeded, PicsyncError, Problem, TransientError
 from picsync.events import (
     ConfigApplied,
     ConfigRefused,
@@ -44,6 +44,9 @@ class Play:
     content: object = "first"
     broken: bool = False
     bug: bool = False
+    changes: list[tuple[str, float]] = field(default_factory=list)
+    """When a source of a rule notices that something has changed."""
+    listed: dict[str, float] = field(default_factory=dict)
     began: list[tuple[str, float]] = field(default_factory=list)
     ended: list[tuple[str, float]] = field(default_factory=list)
     running: set[str] = field(default_factory=set)
@@ -63,14 +66,20 @@ class Play:
     async def open(self, settings: tuple[str, ...]) -> AsyncIterator[Setup]:
         self.opened += 1
         jobs = [Job(AlbumRule(Rule(name), {"memory": ["a"]}), self.every) for name in settings]
-        yield Setup(jobs, self._cycle)
+        yield Setup(jobs, self._cycle, self._changed)
         assert not self.running, "settings were closed under a running cycle"
+
+    async def _changed(self, rule: AlbumRule) -> None:
+        """Return when a change of that rule's sources is next due."""
+        due = [at for name, at in self.changes if name == rule.name and at > self.listed.get(name, 0.0)]
+        await asyncio.sleep(min(due) - now_s() if due else 10.0**9)
 
     async def _cycle(self, rule: AlbumRule) -> CycleReport:
         assert rule.name not in self.running, "a rule ran twice at a time"
         if self.bug:
             raise KeyError("a bug")
         self.began.append((rule.name, now_s()))
+        self.listed[rule.name] = now_s()
         self.running.add(rule.name)
         self.most_at_once = max(self.most_at_once, len(self.running))
         try:
@@ -106,6 +115,42 @@ async def test_first_cycle_at_once_then_every_interval() -> None:
     assert [at for _, at in play.began] == [0, 3600, 7200, 10800]
     scheduled = [event.at for event in play.events if isinstance(event, CycleScheduled)]
     assert scheduled[0] == datetime(2026, 1, 1, 0, 59, 50, tzinfo=UTC)
+
+
+async def test_a_change_in_a_source_brings_the_next_cycle_of_its_rule_forward() -> None:
+    play = Play(names=("A", "B"), changes=[("A", 100.0), ("A", 2000.0)])
+    await play.run(until_s=3590)
+    assert play.began == [("A", 0), ("B", 0), ("A", 100), ("A", 2000)]
+
+
+async def test_changes_while_a_cycle_runs_are_not_lost_and_never_hurry_it() -> None:
+    play = Play(changes=[("A", 1.0), ("A", 5.0)])
+    await play.run(until_s=1000)
+    # Ten seconds for the cycle, ten of rest.
+    assert play.began == [("A", 0), ("A", 20)]
+
+
+@pytest.mark.parametrize(
+    ("error", "cycles"), [(TransientError("503", retry_after_s=500), [0, 500]), (LoginNeeded("who?"), [0])]
+)
+async def test_changes_do_not_hurry_what_waits_for_a_service_or_a_person(
+    error: PicsyncError, cycles: list[float]
+) -> None:
+    play = Play(takes_s=0, changes=[("A", 12.0)], errors=[error])
+    await play.run(until_s=1000)
+    assert [at for _, at in play.began] == cycles
+
+
+async def test_what_is_wrong_with_one_picture_does_not_make_picsync_deaf() -> None:
+    play = Play(takes_s=0, changes=[("A", 100.0)], errors=[ItemError("no picture", unusable=True)])
+    await play.run(until_s=1000)
+    assert [at for _, at in play.began] == [0, 100]
+
+
+async def test_stopping_does_not_wait_for_a_change() -> None:
+    play = Play(changes=[("A", 3000.0)])
+    await play.run(until_s=500)
+    assert now_s() == 500
 
 
 async def test_a_rule_that_takes_longer_than_its_interval_runs_without_pause_but_never_twice() -> None:

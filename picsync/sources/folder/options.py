@@ -1,0 +1,116 @@
+"""What an entry under `sources: {folder: [...]}` may say."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from picsync.durations import parse_duration
+
+QUIET = timedelta(seconds=10)
+LONGEST_QUIET = timedelta(hours=1)
+
+
+def _path(value: str) -> str:
+    path = os.path.expanduser(value)  # noqa: PTH111 - Path would raise for an unknown `~user`
+    if not os.path.isabs(path):  # noqa: PTH117 - a text all the way
+        raise ValueError(
+            f"must be an absolute path such as /photos, or begin with `~/`, not {value[:60]!r}: where picsync"
+            " is started from differs between a terminal, a container and a service"
+        )
+    if "\0" in path:
+        raise ValueError("must not have a NUL in it")
+    # Two slashes at the beginning are kept by POSIX, and mean the same as one wherever picsync runs.
+    return "/" + os.path.normpath(path).lstrip("/")
+
+
+def _quiet(value: object) -> object:
+    quiet = parse_duration(value) if isinstance(value, str) else value
+    if isinstance(quiet, timedelta) and not timedelta(0) <= quiet <= LONGEST_QUIET:
+        raise ValueError("must be between `0s` and `1h`")
+    return quiet
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _pattern(value: str) -> str:
+    if not value or value.startswith("/"):
+        raise ValueError(
+            f"must be a pattern for paths below the folder, such as `*.jpg` or `raw/**`, not {value[:60]!r}"
+        )
+    from picsync.sources.folder.names import pattern_problem
+
+    if problem := pattern_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _word(pattern: str) -> str:
+    """Return the pattern so that no other list of patterns reads the same."""
+    return repr(pattern) if set(pattern) & set(",()'\"") else pattern
+
+
+Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(_listed)]
+
+
+class FolderEntry(BaseModel):
+    """A folder with all that is in it and below it; a plain path stands for one without further options."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    path: Annotated[str, AfterValidator(_path)] = Field(
+        description="The folder: an absolute path, or one that begins with `~/`. Its subfolders belong"
+        " to it.",
+        examples=["/photos/family"],
+    )
+    include: Patterns = Field(
+        default=(),
+        description="Only files that one of these patterns fits. A pattern without a slash is for names"
+        " anywhere (`*.jpg`), one with slashes for paths from the folder down, where `**` stands for any"
+        " number of folders (`2024/**`). Capitals do not matter. Everything by default.",
+        examples=["[2024/**, '*.heic']"],
+    )
+    exclude: Patterns = Field(
+        default=(),
+        description="No files or folders that one of these patterns fits, even if an `include` does. Nothing"
+        " by default.",
+        examples=["[raw/**, '*screenshot*']"],
+    )
+    quiet: Annotated[timedelta, BeforeValidator(_quiet)] = Field(
+        default=QUIET,
+        description="How long a file must have stayed as it is before it is taken, so that half of a copy is"
+        " not. 10s by default, longer than programs pause while they write; `0s` takes files as they are.",
+        examples=["30s"],
+    )
+    may_be_empty: bool = Field(
+        default=False,
+        description="Whether to believe a folder that shows no picture where it showed some before. Off,"
+        " since a share that is not mounted looks just like that.",
+        examples=["true"],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    def __str__(self) -> str:
+        words = [
+            *(f"include {_word(pattern)}" for pattern in self.include),
+            *(f"exclude {_word(pattern)}" for pattern in self.exclude),
+            *([f"quiet {self.quiet.total_seconds():g}s"] if self.quiet != QUIET else []),
+            *(["may be empty"] if self.may_be_empty else []),
+        ]
+        return f"{self.path} ({', '.join(words)})" if words else self.path

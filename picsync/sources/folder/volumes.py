@@ -1,0 +1,54 @@
+"""Telling a folder that was emptied from one whose share is not mounted; they look the same.
+
+So it is remembered what each file system under a folder showed. One that suddenly shows nothing, is not there
+any more, or is another one with much less in it, is not believed until a person says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from picsync.sources.folder.walk import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """What a file system under a folder showed."""
+
+    filesystem: str
+    """Its kind and origin; empty if not known."""
+    held: int
+    """Pictures and videos in it."""
+
+
+def doubts(root: str, before: Mapping[str, Volume], now: Mapping[str, Volume]) -> list[str]:
+    """Return why what is seen `now` is not to be believed, given what was seen `before`; usually nothing.
+
+    Both are by path below `root`, empty for the folder itself.
+    """
+    found = []
+    for path, was in before.items():
+        if not was.held:
+            continue
+        where, seen = shown(f"{root}/{path}" if path else root), now.get(path)
+        showed = f"it showed {was.held} picture{'' if was.held == 1 else 's'} before"
+        on = f" on {shown(was.filesystem)}" if was.filesystem else ""
+        if seen is None:
+            found.append(f"Nothing is mounted at {where} now; {showed}{on}.")
+        elif not seen.held:
+            found.append(f"The folder {where} shows no picture; {showed}{on}.")
+        elif _differ(was.filesystem, seen.filesystem) and seen.held * 2 < was.held:
+            found.append(
+                f"The folder {where} is on another file system now ({shown(seen.filesystem)}) and shows only"
+                f" {seen.held}; {showed}{on}."
+            )
+    if found:
+        found.append(
+            "Mount what is not mounted. If it is meant to be so, set `mayBeEmpty: true` for the folder."
+        )
+    return found
+
+
+def _differ(one: str, other: str) -> bool:
+    return bool(one and other and one != other)

@@ -1,0 +1,139 @@
+"""Finding the files of a folder and its subfolders: names and attributes, no content.
+
+Links are never followed: what they lead to is either in the folder, and found there, or none of its business.
+Whatever could not be read is told, since pictures may be in it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from picsync.sources.folder.names import Choice, skipped_file, skipped_folder
+
+_MOST_PROBLEMS = 100
+"""So many things that cannot be read say as much as all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file with its attributes."""
+
+    path: str
+    """Relative to the folder, with slashes; undecodable bytes as lone surrogates."""
+    volume: str
+    """Path of the subfolder, or empty for the folder itself, from which on its file system is another one."""
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+class Walk:
+    """One look at a folder; iterate it once, then see what it says of itself."""
+
+    def __init__(
+        self, root: str, choice: Choice, *, enter: Callable[[str], object] = lambda _folder: None
+    ) -> None:
+        """Look at `root`, an absolute path without links; `enter` is called before a folder is read."""
+        self._root = root
+        self._choice = choice
+        self._enter = enter
+        self.problems: list[str] = []
+        """What could not be read, in words for a person."""
+        self.volumes: list[str] = []
+        """Paths from which on the file system is another one than above; the first is the folder's own."""
+        self.links = 0
+        """Links that were not followed."""
+        self.steps = 0
+        """Grows as long as the walk gets on."""
+
+    def __iter__(self) -> Iterator[FoundFile]:
+        try:
+            began = os.stat(self._root)  # noqa: PTH116 - texts all the way, for names in no encoding
+        except OSError as error:
+            self._unread("", error)
+            return
+        self.volumes.append("")
+        pending = [("", "", began.st_dev)]
+        while pending:
+            path, volume, device = pending.pop()
+            try:
+                yield from self._folder(path, volume, device, pending)
+            except OSError as error:
+                self._unread(path, error)
+        self._check_still_there(began)
+
+    def _folder(
+        self, path: str, volume: str, device: int, pending: list[tuple[str, str, int]]
+    ) -> Iterator[FoundFile]:
+        folder = f"{self._root}/{path}" if path else self._root
+        self._enter(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                self.steps += 1
+                below = f"{path}/{entry.name}" if path else entry.name
+                if entry.is_symlink():
+                    self.links += not entry.name.startswith(".")
+                elif entry.is_dir(follow_symlinks=False):
+                    if skipped_folder(entry.name) or not self._choice.folder(below):
+                        continue
+                    its_device = self._device(entry, below)
+                    if its_device is None:
+                        continue
+                    other = its_device != device
+                    if other:
+                        self.volumes.append(below)
+                    pending.append((below, below if other else volume, its_device))
+                elif not skipped_file(entry.name) and self._choice.file(below):
+                    found = self._file(entry, below, volume)
+                    if found is not None:
+                        yield found
+
+    def _device(self, entry: os.DirEntry[str], path: str) -> int | None:
+        try:
+            return entry.stat(follow_symlinks=False).st_dev
+        except OSError as error:
+            self._unread(path, error)
+            return None
+
+    def _file(self, entry: os.DirEntry[str], path: str, volume: str) -> FoundFile | None:
+        try:
+            seen = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return None  # Deleted between two blinks: it is not in the folder.
+        except OSError as error:
+            self._unread(path, error)
+            return None
+        if not stat.S_ISREG(seen.st_mode):
+            return None
+        return FoundFile(path, volume, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+
+    def _check_still_there(self, began: os.stat_result) -> None:
+        """Notice a share that went away meanwhile and left an empty folder in its place."""
+        try:
+            now = os.stat(self._root)  # noqa: PTH116
+        except OSError as error:
+            self._unread("", error)
+            return
+        if (now.st_dev, now.st_ino) != (began.st_dev, began.st_ino):
+            self.problems.append(
+                f"The folder {shown(self._root)} was replaced or unmounted while it was listed."
+            )
+
+    def _unread(self, path: str, error: OSError) -> None:
+        if len(self.problems) >= _MOST_PROBLEMS:
+            return
+        what = shown(f"{self._root}/{path}" if path else self._root)
+        if isinstance(error, FileNotFoundError):
+            missing = f"{what} went away while it was listed." if path else f"There is no folder {what}."
+            self.problems.append(missing)
+        else:
+            self.problems.append(f"{what} cannot be read: {error.strerror or error}.")
+
+
+def shown(path: str) -> str:
+    """Return a path as it can be shown: bytes in no encoding and control characters become `?`."""
+    return "".join(one if one.isprintable() else "?" for one in path)
