@@ -53,8 +53,9 @@ def start(stage: Stage, *more: str) -> tuple[Process, str]:
     return process, found[0]
 
 
-def test_the_frame_follows_the_folder(stage: Stage, photos: Path) -> None:
-    process, url = start(stage, "--photos", str(photos))
+@pytest.mark.parametrize("source", ["googlephotos", "immich"])
+def test_the_frame_follows_the_folder(stage: Stage, photos: Path, source: str) -> None:
+    process, url = start(stage, "--source", source, "--photos", str(photos))
     assert str(photos) in process.line()
     assert "picsync.yaml" in process.line()
     assert process.line() == "Ctrl-C ends the demo.\n"

@@ -36,7 +36,8 @@ def write_credentials(path: Path, world: World, **login: str) -> None:
         "  access:\n"
         f"    access_token: {google['access_token']}\n"
         f"    refresh_token: {google['refresh_token']}\n"
-        f'    expiry: "{google["expiry"]}"\n',
+        f'    expiry: "{google["expiry"]}"\n'
+        f"immich: {{server: 'http://{world.immich.host}', api_key: '{world.immich.add_key().secret}'}}\n",
         "utf-8",
     )
 
