@@ -46,8 +46,14 @@ def _sharedlinks(world: World, photos: Path) -> Staged:
     return Staged([world.google.share(album).short_link])
 
 
+def _folder(_world: World, photos: Path) -> Staged:
+    # Short enough for somebody who watches, long enough for a picture to be copied.
+    return Staged([{"path": str(photos.resolve()), "quiet": "1s"}])
+
+
 SCENES: Mapping[str, Callable[[World, Path], Staged]] = {
     "googlephotos": _googlephotos,
+    "folder": _folder,
     "immich": _immich,
     "sharedlinks": _sharedlinks,
 }

@@ -88,6 +88,18 @@ def test_a_directory_plays_an_album_shared_by_link(stage: Stage, photos: Path) -
     process.end().assert_message(0, "3 photos uploaded", "has ended")
 
 
+def test_a_directory_is_the_source_itself(stage: Stage, photos: Path) -> None:
+    process, url = start(stage, "--source", "folder", "--photos", str(photos))
+    with states(url) as seen:
+        next(state for state in seen if len(state["photos"]) == 3)
+        (photos / "photo4.jpg").write_bytes(picture(4))
+        next(state for state in seen if len(state["photos"]) == 4)
+        (photos / "photo1.jpg").unlink()
+        next(state for state in seen if len(state["photos"]) == 3)
+    process.signal(signal.SIGINT)
+    process.end().assert_message(0, "3 photos uploaded", "has ended")
+
+
 def test_sample_photos(stage: Stage) -> None:
     process, url = start(stage)
     with states(url) as seen:
