@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +41,7 @@ class Album:
 
 
 @pytest.fixture
-async def album(road: Road, tmp_path: Path) -> AsyncIterator[Album]:
+async def album(road: Road, tmp_path: Path) -> Album:
     album = Album(tmp_path / "photos")
     for number in range(5):
         album.put(f"{number % 2}/{number}.jpg")

@@ -1,0 +1,154 @@
+"""`python -m benchmarks.folder`: what a cycle over a folder costs: CPU, memory, files opened, requests.
+
+The folder's pictures are on the emulated frame from the beginning, so that no photo travels: what is left is
+listing, comparing and, in the first cycle, reading every file for its digest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks.measure import machine
+from benchmarks.scenes import world
+from picsync.emulators.nixplay.spool import Blob
+from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
+
+ALBUM = "Family"
+PER_FOLDER = 200
+SIZE_BYTES = 3_000
+
+_CHILD = """
+import json, os, resource, sys
+root, figures, *sys.argv[1:] = sys.argv[1:]
+opened = 0
+def count(event, arguments):
+    global opened
+    if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(root + "/"):
+        opened += 1
+sys.addaudithook(count)
+from picsync.cli.main import main
+try:
+    main()
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    with open("/proc/self/status") as status, open(figures, "w") as out:
+        peak = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+        json.dump({"cpu_s": used.ru_utime + used.ru_stime, "peak_kib": int(peak), "opened": opened}, out)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one cycle, or one listing, as a process of its own took."""
+
+    title: str
+    wall_s: float
+    cpu_s: float
+    peak_kib: int
+    opened: int
+    """Files of the folder that were opened; each of the two looks at a file counts."""
+    requests: int
+
+    def __str__(self) -> str:
+        return (
+            f"| {self.title} | {self.wall_s:.2f} s | {self.cpu_s:.2f} s | {self.peak_kib / 1024:.0f} MiB"
+            f" | {self.opened:,} | {self.requests} |"
+        )
+
+
+def fill(root: Path, services: World, files: int) -> None:
+    """Write pictures into the folder and onto the frame."""
+    album = services.nixplay.add_album(ALBUM)
+    account = services.nixplay.account()
+    for number in range(files):
+        data = b"\xff\xd8\xff\xe0" + number.to_bytes(4) * (SIZE_BYTES // 4)
+        path = root / f"{number // PER_FOLDER:04}" / f"IMG_{number:06}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        blob = Blob(path, hashlib.md5(data, usedforsecurity=False).hexdigest(), len(data))
+        services.nixplay.state.add_photo(account, album, blob, path.name, "image/jpeg")
+
+
+def write_settings(folder: Path, root: Path, services: World) -> None:
+    """Write picsync's two files."""
+    source = json.dumps({"path": str(root), "quiet": "0s"})
+    (folder / "picsync.yaml").write_text(
+        f"emulator: {services.server.url}\nalbums:\n- name: {ALBUM}\n  sources:\n    folder: [{source}]\n",
+        "utf-8",
+    )
+    credentials = folder / ".picsync-credentials.yaml"
+    credentials.touch(mode=0o600)
+    credentials.write_text(f"nixplay: {{username: {NIXPLAY_USER}, password: {NIXPLAY_PASSWORD}}}\n", "utf-8")
+
+
+async def measured(title: str, folder: Path, root: Path, services: World, *arguments: str) -> Cost:
+    """Run picsync to its end; raises RuntimeError if it does not exit with 0."""
+    services.server.log.clear()
+    figures = folder / "figures"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PICSYNC_")}
+    environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+    gc.collect()
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _CHILD, str(root), str(figures), *arguments),
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    wall_s = time.monotonic() - began
+    if process.returncode:
+        raise RuntimeError(
+            f"picsync {' '.join(arguments)} exited with {process.returncode}: {said[-2000:]!r}"
+        )
+    found = json.loads(figures.read_text("utf-8"))
+    requests = len(services.server.log.records)
+    return Cost(title, wall_s, found["cpu_s"], found["peak_kib"], found["opened"], requests)
+
+
+async def run(files: int, say: Callable[[str], object]) -> None:
+    """Measure, and say each row of the table."""
+    with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as name:
+        folder, root = Path(name) / "own", Path(name) / "photos"
+        folder.mkdir()
+        async with world() as services:
+            fill(root, services, files)
+            write_settings(folder, root, services)
+
+            def cycle(title: str) -> Awaitable[Cost]:
+                return measured(title, folder, root, services, "sync", "--once", "--cache", "cache.db")
+
+            say(str(machine()))
+            say(f"| folder of {files:,} files | time | CPU | peak memory | files opened | requests |")
+            say("| --- | --- | --- | --- | --- | --- |")
+            say(str(await measured("nothing (`picsync --version`)", folder, root, services, "--version")))
+            say(str(await cycle("first cycle, all on the frame")))
+            say(str(await cycle("steady cycle")))
+            entry = json.dumps({"path": str(root), "quiet": "0s"})
+            preview = ("list", "folder", entry, "--cache", "cache.db")
+            say(str(await measured("listing alone (`picsync list`)", folder, root, services, *preview)))
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--files", default=20_000, show_default=True, type=click.IntRange(min=1))
+def main(files: int) -> None:
+    """Measure what a cycle over a folder costs."""
+    asyncio.run(run(files, click.echo))
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks.folder")
