@@ -44,7 +44,7 @@ from picsync.events import (
 from picsync.frames.base import AlreadyThere, Frame, Rendition
 from picsync.model import Digest, FrameAlbum, FramePhoto, MediaItem, MediaKind, Playlist
 from picsync.model import Mapping as DigestMapping
-from picsync.plan import AddItems, PlaylistEdit, Transfer, plan_edit, steps
+from picsync.plan import AddItems, PlaylistEdit, RemoveItems, Transfer, plan_edit, steps
 from picsync.sources.base import Source
 from picsync.spool import Spool
 from picsync.words import counted, size
@@ -323,7 +323,10 @@ class PublishResult:
 async def publish(
     frame: Frame, rule: str, edit: PlaylistEdit, *, seen: Collection[str] | None, emit: Emit
 ) -> PublishResult:
-    """Carry out a playlist's edit and read it back, deciding anew where an answer was lost.
+    """Carry out a playlist's edit and read it back, deciding anew where an answer made no sense.
+
+    Where no answer came, what was asked for may yet be done at any time. So nothing is created or added once
+    more: unless it shows at once, the next cycle looks again.
 
     `seen` is what `plan_edit` takes: the photos whose entries alone may leave, or None for any.
     """
@@ -338,12 +341,9 @@ async def publish(
                 created = True
                 emit(PlaylistCreated(rule, name))
             for step in steps(edit, frame.capabilities.playlist_limit):
-                if isinstance(step, AddItems):
-                    await frame.add_items(playlist, step.photos)
-                    added += len(step.photos)
-                else:
-                    await frame.remove_items(playlist, step.items)
-                    removed += len(step.items)
+                await _take(frame, playlist, step)
+                added += len(step.photos) if isinstance(step, AddItems) else 0
+                removed += len(step.items) if isinstance(step, RemoveItems) else 0
             error = None
         except (TransientError, ProtocolError) as lost:
             # It may have been done all the same: what the service says next decides.
@@ -359,10 +359,19 @@ async def publish(
             if not edit.add and not edit.remove:
                 emit(Published(rule, name, added, removed, len(playlist.items)))
                 return PublishResult(len(playlist.items), None, created)
+        if isinstance(error, TransientError) and (playlist is None or edit.add):
+            break
     held = len(playlist.items) if playlist else 0
     due = len(content.photos)
     error = error or ProtocolError(f"playlist {name} holds {held} entries where {due} were published.")
     return PublishResult(held if playlist else None, Failure(f"playlist {name}", error), created)
+
+
+async def _take(frame: Frame, playlist: Playlist, step: AddItems | RemoveItems) -> None:
+    if isinstance(step, AddItems):
+        await frame.add_items(playlist, step.photos)
+    else:
+        await frame.remove_items(playlist, step.items)
 
 
 def _same(playlists: Sequence[Playlist], wanted: Playlist | None) -> Playlist | None:

@@ -23,6 +23,8 @@ class FaultKind(StrEnum):
     """The connection is reset (TCP RST) before the request is handled."""
     RESET_AFTER = "reset_after"
     """The request takes effect, then the connection is reset without an answer."""
+    LATE = "late"
+    """The connection is reset, and the request takes effect after so many others (`requests`)."""
     HANG = "hang"
     """No answer, until the client goes away or the server closes."""
     TRICKLE = "trickle"
@@ -67,6 +69,8 @@ class Fault:
     location: str = ""
     chunk_bytes: int = 1
     delay_s: float = 0.01
+    requests: int = 0
+    """For `late`: how many further requests, to whatever service, are answered before it takes effect."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))

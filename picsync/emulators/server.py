@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -37,6 +38,14 @@ _DRIPPING = {
     FaultKind.DRIP: b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n",
     FaultKind.DRIP_HEAD: b"HTTP/1.1 200 OK\r\nServer:",
 }
+
+
+@dataclass
+class _Late:
+    request: web.Request
+    host: str
+    requests: int
+    """Still to be answered before it."""
 
 
 class EmulatorServer:
@@ -72,6 +81,9 @@ class EmulatorServer:
         self._own.add_routes([*control_routes(self.log, self.faults), *pages])
         self._runner: web.ServerRunner | None = None
         self._closing = asyncio.Event()
+        self._late: list[_Late] = []
+        self.hanging = asyncio.Event()
+        """Set whenever a request begins to hang, any effect having been taken; for the caller to clear."""
         self._address = ("", 0)
 
     @property
@@ -100,6 +112,26 @@ class EmulatorServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def refuse(self) -> None:
+        """Refuse new connections, until `listen_again`; those there are stay."""
+        assert self._runner is not None  # noqa: S101 - only called while it serves
+        for site in list(self._runner.sites):
+            await site.stop()
+
+    async def listen_again(self) -> None:
+        """Take connections at the same address again."""
+        assert self._runner is not None  # noqa: S101 - only called while it serves
+        host, port = self._address
+        await web.TCPSite(self._runner, host, port, ssl_context=self._ssl_context).start()
+
+    async def settle(self) -> None:
+        """Let every request that is late take its effect now."""
+        while self._late:
+            await self._take_effect(self._late.pop(0))
+
+    async def _take_effect(self, late: _Late) -> None:
+        await _dispatch(self._hosts[late.host], late.request)
 
     async def __aenter__(self) -> Self:
         if self._runner is None:
@@ -143,6 +175,11 @@ class EmulatorServer:
         writer.passage = request[PASSAGE] = self.wire.request(host)
         try:
             await self._log_body(request, record)
+            for late in self._late:
+                late.requests -= 1
+            for late in [each for each in self._late if each.requests < 0]:
+                self._late.remove(late)
+                await self._take_effect(late)
             fault = self.faults.draw(request.method, host, request.path)
             if fault is None:
                 response = await _dispatch(self._hosts[host], request)
@@ -179,6 +216,11 @@ class EmulatorServer:
             case FaultKind.RESET_BEFORE | FaultKind.RESET_AFTER:
                 reset(request)
                 return web.Response()
+            case FaultKind.LATE:
+                await request.read()
+                self._late.append(_Late(request, host, fault.requests))
+                reset(request)
+                return web.Response()
             case FaultKind.HANG:
                 await self._hang(request)
                 return web.Response()
@@ -196,6 +238,7 @@ class EmulatorServer:
         return await _dispatch(self._hosts[host], request)
 
     async def _hang(self, request: web.Request, begun: bytes = b"") -> None:
+        self.hanging.set()
         # aiohttp does not tell a running handler that its client has gone; hence the polling.
         while request.transport is not None and not request.transport.is_closing():
             if begun:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from picsync.errors import ProtocolError
 from picsync.frames.base import Rendition
 from picsync.frames.nixplay import wire
-from picsync.frames.nixplay.session import LOGIN, PROBE, SERVICE, Session
+from picsync.frames.nixplay.session import LOGIN, SERVICE, Session
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import Operation, Retrier
 
@@ -54,7 +54,6 @@ REMOVE_ITEM = Operation(SERVICE, "remove_item")
 
 OPERATIONS = (
     LOGIN,
-    PROBE,
     LIST_WEB_ALBUMS,
     LIST_EMAIL_ALBUMS,
     CREATE_ALBUM,

@@ -1,9 +1,9 @@
 """The port `Frame` on Nixplay.
 
 What it guards against, all of it observed or feared (nothing is documented): names are not unique and a
-listing may be wrong, so nothing is created before the service has denied it twice, and after a lost answer
-it is looked up first; a name may be changed on the way, so it is compared after the creation; pages shift
-and photos are listed late, so a listing is compared with the album's `photo_count`.
+listing may be wrong, so nothing is created before the service has denied it twice; a creation whose answer is
+lost may still be under way, so it is not repeated; a name may be changed on the way, so it is compared after
+the creation; pages shift and photos are listed late, so a listing is compared with the album's `photo_count`.
 """
 
 from __future__ import annotations
@@ -245,8 +245,9 @@ class NixplayFrame:
 async def _find_or_create(find: Callable[[], Awaitable[T | None]], create: Callable[[], Awaitable[T]]) -> T:
     """Return what `find` finds, or else what `create` makes.
 
-    One empty answer is not believed. A creation whose answer is lost may have taken place all the same, so
-    it is looked up before the next attempt.
+    One empty answer is not believed. Where no answer came to a creation, it may take place at any time from
+    then on: if it has not yet, that is raised, and it is for a later cycle to look again. An answer that
+    makes no sense says that the service is done with it, so a look tells whether to try once more.
     """
     for attempt in itertools.count(1):
         found = await find() or await find()
@@ -254,7 +255,11 @@ async def _find_or_create(find: Callable[[], Awaitable[T | None]], create: Calla
             return found
         try:
             return await create()
-        except (TransientError, ProtocolError):
+        except TransientError:
+            if made := await find():
+                return made
+            raise
+        except ProtocolError:
             if attempt == CREATE_ATTEMPTS:
                 raise
     raise AssertionError("unreachable")

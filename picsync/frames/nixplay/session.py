@@ -3,6 +3,10 @@
 How long a session lives, and what is answered after its end, is not known. A 401, a 403, a redirect (to the
 login page) and a page of HTML where JSON was due are all taken for an ended session: picsync logs in and
 repeats the request once. What comes then is taken at its word.
+
+A page and a redirect, unlike a refusal, may also be the garbled answer to a request that was carried out.
+What must not be done twice is not repeated after them: that is for the caller, who looks first what has
+become of it, and whose look renews the session if it has ended.
 """
 
 from __future__ import annotations
@@ -28,7 +32,6 @@ APP = "https://app.nixplay.com"
 
 SERVICE = "Nixplay"
 LOGIN = Operation(SERVICE, "login")
-PROBE = Operation(SERVICE, "check_session")
 
 _HINT = "Check `nixplay:` in .picsync-credentials.yaml."
 
@@ -77,7 +80,8 @@ class Session:
     ) -> T:
         """Send a request as HttpClient.request does, with a session around it.
 
-        Raises LoginNeeded if the password is refused, or the request is right after a login.
+        Raises LoginNeeded if the password is refused, or the request is right after a login; ProtocolError if
+        the answer leaves open whether a request that is not repeatable was carried out.
         """
         generation = await self._logged_in(after=0)
         try:
@@ -88,9 +92,7 @@ class Session:
             doubtful = error.status not in (401, 403)
         except _SessionEnded:
             doubtful = True
-        # A page and a redirect, unlike a refusal, may also be the garbled answer to a write that was done.
-        doubtful &= not operation.repeatable and generation == self._generation
-        if doubtful and await self._is_alive():
+        if doubtful and not operation.repeatable:
             raise ProtocolError(f"{operation}: JSON was due, but a page of HTML or a redirect came.")
         await self._logged_in(after=generation)
         try:
@@ -124,15 +126,6 @@ class Session:
         return await self._http.request(
             operation, method, self._base + path, read, **{**options, "headers": headers}
         )
-
-    async def _is_alive(self) -> bool:
-        try:
-            await self._send(PROBE, "GET", "/user/profile/edit/", _unless_html(bool), {})
-        except RefusedError as error:
-            return not _is_end(error)
-        except _SessionEnded:
-            return False
-        return True
 
     async def _logged_in(self, *, after: int) -> int:
         """Return the number of the present login, which is later than `after`; waits for one under way.
