@@ -1,51 +1,46 @@
-"""`python -m tests.faults --all` plays the whole matrix, `python -m tests.faults` the suite's part of it."""
+"""`python -m tests.faults` plays the matrix: every kind of request, with every trouble, in every scene."""
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import sys
-import tempfile
-import time
-import traceback
-from collections import Counter
-from pathlib import Path
 
-from tests.faults.matrix import Cell, Result, chosen, every_cell, play
-
-
-async def _played(cell: Cell, number: int) -> Result:
-    with tempfile.TemporaryDirectory() as folder:
-        return await asyncio.wait_for(play(cell, Path(folder), restart=number % 2 == 1), 60.0)
+from tests.faults.campaign import campaign
+from tests.faults.matrix import Cell, Result, chosen, every_cell
 
 
 def main(arguments: list[str]) -> int:
-    """Play cells, naming those that fail; further arguments are words that a cell's name must have."""
-    words = [each for each in arguments if not each.startswith("--")]
-    cells = every_cell()
-    if "--all" not in arguments and not words:
-        cells = chosen(cells)
-    cells = [cell for cell in cells if all(word in str(cell) for word in words)]
-    if part := next((each for each in arguments if each.startswith("--part=")), ""):
-        cells = cells[int(part[-3]) :: int(part[-1])]
-    cycles: Counter[int] = Counter()
-    failed = 0
-    began = time.monotonic()
-    for number, cell in enumerate(cells):
-        try:
-            result = asyncio.run(_played(cell, number))
-        except Exception:  # noqa: BLE001 - whatever a cell raises is its result
-            failed += 1
-            tail = traceback.format_exc(limit=None if words else -1)
-            print(f"FAILED {cell}\n{tail}", flush=True)
-            continue
-        cycles[result.cycles] += 1
-        if result.cycles > 1 or words:
-            print(f"{result.cycles} cycles, first {result.outcome}: {cell}", flush=True)
-    print(
-        f"{len(cells)} cells, {failed} failed, cycles to converge: {dict(cycles)}, "
-        f"{time.monotonic() - began:.0f} s"
-    )
-    return min(failed, 1)
+    """Play cells and print those that fail or take more than one cycle; returns 1 if any failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("words", nargs="*", help="play only cells whose name has all of these")
+    parser.add_argument("--seed", type=int, default=0, help="order of the cells; 0, the default: as listed")
+    parser.add_argument("--budget", type=float, default=3600.0, metavar="SECONDS", help="default: an hour")
+    parser.add_argument("--part", default="1/1", metavar="N/M", help="play only the Nth of M parts, from 1")
+    parser.add_argument("--suite", action="store_true", help="play only what the test suite plays")
+    parser.add_argument("--list", action="store_true", help="name the cells and play none")
+    options = parser.parse_args(arguments)
+    try:
+        part, parts = (int(each) for each in options.part.split("/"))
+        assert 1 <= part <= parts
+    except (ValueError, AssertionError):
+        parser.error(f"--part wants N/M, such as 1/4, not {options.part!r}")
+    cells = chosen(every_cell()) if options.suite else every_cell()
+    cells = [cell for cell in cells if all(word in str(cell) for word in options.words)][part - 1 :: parts]
+    if options.list:
+        print(*cells, sep="\n")
+        return 0
+
+    def told(cell: Cell, result: Result | None) -> None:
+        if result is None:
+            print(f"FAILED {cell}", flush=True)
+        elif result.cycles > 1 or options.words:
+            print(f"{result.cycles} cycles, first {result.outcome or 'killed'}: {cell}", flush=True)
+
+    summary = campaign(options.seed, options.budget, cells=cells, told=told)
+    for cell, how in summary.failed.items():
+        print(f"\n{cell}\n{how}")
+    print(summary)
+    return 1 if summary.failed else 0
 
 
 if __name__ == "__main__":

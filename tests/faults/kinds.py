@@ -8,54 +8,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.frames.nixplay import client as nixplay
-from picsync.frames.nixplay.session import LOGIN, PROBE
+from picsync.frames.nixplay.client import STORE_BYTES
 from picsync.http.retry import Operation
-from picsync.sources.googlephotos import api as google
-from picsync.sources.googlephotos.source import DOWNLOAD
-from picsync.sources.googlephotos.tokens import REFRESH_TOKEN
-from tests.faults.operations import PLACES, WRITES
+from tests.faults.operations import PLACES, SWAPS, UNREAD, WRITES
 from tests.faults.stage import Stage
 from tests.faults.wire import Rewrite
 
 PAGE = "<!DOCTYPE html><html><head><title>Sorry</title></head><body>Something went wrong</body></html>"
 
-SWAPS: Mapping[Operation, tuple[Operation, ...]] = {
-    LOGIN: (nixplay.LIST_WEB_ALBUMS,),
-    nixplay.LIST_WEB_ALBUMS: (nixplay.LIST_PLAYLISTS, nixplay.LIST_EMAIL_ALBUMS, nixplay.LIST_PHOTOS),
-    nixplay.LIST_EMAIL_ALBUMS: (nixplay.LIST_PLAYLISTS,),
-    nixplay.CREATE_ALBUM: (nixplay.CREATE_PLAYLIST, nixplay.LIST_WEB_ALBUMS),
-    nixplay.LIST_PHOTOS: (nixplay.LIST_SLIDES, nixplay.LIST_WEB_ALBUMS),
-    nixplay.OPEN_RECEIVER: (nixplay.PERMIT_UPLOAD,),
-    nixplay.PERMIT_UPLOAD: (nixplay.OPEN_RECEIVER,),
-    nixplay.LIST_PLAYLISTS: (nixplay.LIST_WEB_ALBUMS, nixplay.LIST_SLIDES),
-    nixplay.LIST_SLIDES: (nixplay.LIST_PHOTOS, nixplay.LIST_PLAYLISTS),
-    nixplay.CREATE_PLAYLIST: (nixplay.CREATE_ALBUM,),
-    REFRESH_TOKEN: (LOGIN,),
-    google.LOOK_AT_ALBUM: (google.LIST_MEDIA_ITEMS, REFRESH_TOKEN),
-    google.LIST_MEDIA_ITEMS: (google.LOOK_AT_ALBUM,),
-    google.RENEW_URLS: (google.LIST_MEDIA_ITEMS,),
-    DOWNLOAD: (google.LIST_MEDIA_ITEMS,),
+SLOW = frozenset({FaultKind.HANG, FaultKind.DRIP, FaultKind.DRIP_HEAD})
+"""What only a time limit ends."""
+
+LARGER_FAMILIES: Mapping[str, str] = {
+    "reset before": "broken off",
+    "truncated": "broken off",
+    "outage": "broken off",
+    "killed": "broken off",
+    "hang before": "slow",
+    "trickle": "slow",
+    "drip": "slow",
+    "429": "refused",
+    "4xx": "refused",
+    "page": "swap",
+    "JSON": "swap",
 }
-"""Answers to other requests that may come by mistake, of those whose answer is read."""
-
-NO_JSON = frozenset(
-    {
-        PROBE,
-        nixplay.DELETE_ALBUM,
-        nixplay.DELETE_PHOTO,
-        nixplay.STORE_BYTES,
-        nixplay.AWAIT_PROCESSING,
-        nixplay.DELETE_PLAYLIST,
-        nixplay.ADD_ITEMS,
-        nixplay.REMOVE_ITEM,
-    }
-)
-"""Whose answer says nothing but its status."""
-
-
-_LIES_ABOUT_THE_SESSION = ("401", "403", "HTML", "login page")
-"""The probe follows a doubtful answer; if it lies too, a creation is repeated."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +45,23 @@ class Trouble:
     """Of the troubles that are much alike one stands for all in the short run."""
     of: Operation | None = None
     """The request whose answer comes instead."""
+    kills: bool = False
+    """Whether the process ends at that moment, too."""
+    outage: bool = False
+    """Whether nobody listens from that moment on."""
 
     def concerns(self, operation: Operation) -> bool:
         """Whether it can happen to this kind, and means something there."""
-        if operation is PROBE and self.name in _LIES_ABOUT_THE_SESSION:
-            return False
-        if self.fault is not None and (
-            self.fault.get("after") or self.fault["kind"] is FaultKind.RESET_AFTER
-        ):
+        kind = None if self.fault is None else self.fault["kind"]
+        if kind is FaultKind.LATE:
+            # A body that is streamed to its handler cannot be kept for later.
+            return operation in WRITES and operation is not STORE_BYTES
+        if self.fault is not None and (self.fault.get("after") or kind is FaultKind.RESET_AFTER):
             return operation in WRITES
         if self.of is not None:
             return self.of in SWAPS.get(operation, ())
         if self.name == "numbers as text":
-            return operation not in NO_JSON and operation is not DOWNLOAD
+            return operation not in UNREAD
         return True
 
     def place(self, stage: Stage, operation: Operation, *, lasting: bool) -> Fault | Rewrite:
@@ -91,6 +71,10 @@ class Trouble:
             rewrite = Rewrite(operation, _as_text, count)
             stage.wire.rewrites.append(rewrite)
             return rewrite
+        if self.outage:
+            outage = Fault(kind=FaultKind.RESET_BEFORE, count=None)
+            stage.log.observers.append(_Outage(stage, operation, outage))
+            return outage
         where = PLACES[operation]
         place: dict[str, Any] = {
             "method": where.method,
@@ -109,6 +93,22 @@ class Trouble:
         fault = self.fault or {}
         location = f"{stage.server.url}/app.nixplay.com/login"
         return {**fault, "location": location} if fault["kind"] is FaultKind.REDIRECT else fault
+
+
+class _Outage:
+    """Ends the service's life at the first request of a kind."""
+
+    def __init__(self, stage: Stage, operation: Operation, outage: Fault) -> None:
+        self._stage = stage
+        self._operation = operation
+        self._outage = outage
+        self._begun = False
+
+    def __call__(self, operation: Operation) -> None:
+        if operation == self._operation and not self._begun:
+            self._begun = True
+            self._stage.server.faults.add(self._outage)
+            self._stage.refuse()
 
 
 def _as_text(body: bytes) -> bytes:
@@ -148,8 +148,16 @@ def _json(body: str) -> Trouble:
 TROUBLES: tuple[Trouble, ...] = (
     Trouble("reset before", {"kind": FaultKind.RESET_BEFORE}),
     Trouble("reset after", {"kind": FaultKind.RESET_AFTER}, "lost"),
+    Trouble("late", {"kind": FaultKind.LATE, "requests": 1_000}),
+    Trouble("soon", {"kind": FaultKind.LATE, "requests": 2}),
     Trouble("hang before", {"kind": FaultKind.HANG}),
-    Trouble("hang after", {"kind": FaultKind.HANG, "after": True}, "lost"),
+    Trouble("hang after", {"kind": FaultKind.HANG, "after": True}, "hang after"),
+    Trouble("killed before", {"kind": FaultKind.HANG}, "killed", kills=True),
+    Trouble("killed after", {"kind": FaultKind.HANG, "after": True}, "killed after", kills=True),
+    Trouble("outage", {"kind": FaultKind.RESET_BEFORE}, outage=True),
+    Trouble("drip", {"kind": FaultKind.DRIP}, "drip"),
+    Trouble("drip after", {"kind": FaultKind.DRIP, "after": True}, "drip after"),
+    Trouble("drip in the head", {"kind": FaultKind.DRIP_HEAD}, "drip"),
     Trouble("trickle", {"kind": FaultKind.TRICKLE, "chunk_bytes": 64}),
     Trouble("truncated", {"kind": FaultKind.TRUNCATE}),
     *(_status(status) for status in (400, 401, 403, 404, 409, 429, 500, 502, 503)),

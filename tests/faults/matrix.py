@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from picsync.emulators.faults import Fault, FaultKind
+from picsync.emulators.faults import Fault
 from picsync.events import CycleOutcome
 from picsync.frames.nixplay.client import DELETE_PHOTO
 from picsync.http.retry import Operation
 from picsync.sources.googlephotos.source import OPERATIONS as GOOGLE
-from tests.faults.kinds import TROUBLES, Trouble
-from tests.faults.scenes import Scene, answers, operations_of
-from tests.faults.stage import SHORT_S, open_stage
+from tests.faults.kinds import LARGER_FAMILIES, SLOW, TROUBLES, Trouble
+from tests.faults.scenes import MAIN, Scene, answers, operations_of, scenes_of
+from tests.faults.sides import SIDES
+from tests.faults.stage import FEW_ATTEMPTS, SHORT_S, Stage, open_stage
 
 
 @dataclass(frozen=True)
 class Cell:
     """One trouble of one kind of request in one scene."""
 
+    kind: str
+    """Of the source."""
     scene: Scene
     operation: Operation
     trouble: Trouble
@@ -27,19 +31,20 @@ class Cell:
 
     def __str__(self) -> str:
         how = "lasting" if self.lasting else "once"
-        return f"{self.scene}: {self.operation.name}: {self.trouble.name} {how}"
+        return f"{self.kind}: {self.scene}: {self.operation.name}: {self.trouble.name} {how}"
 
 
 def every_cell() -> list[Cell]:
     """Return the whole matrix, in a fixed order."""
     answers()  # Made before there is an event loop.
     return [
-        Cell(scene, operation, trouble, lasting)
-        for scene in Scene
-        for operation in operations_of(scene)
+        Cell(kind, scene, operation, trouble, lasting)
+        for kind in SIDES
+        for scene in scenes_of(kind)
+        for operation in operations_of(scene, kind)
         for trouble in TROUBLES
         if trouble.concerns(operation)
-        for lasting in (False, True)
+        for lasting in ((True,) if trouble.outage else (False, True))
     ]
 
 
@@ -49,7 +54,8 @@ class Result:
 
     cycles: int
     """How many it took after the trouble was over."""
-    outcome: CycleOutcome
+    outcome: CycleOutcome | None
+    """Of the cycle in trouble; None if the process was killed."""
 
 
 async def play(cell: Cell, folder: Path, *, restart: bool) -> Result:
@@ -57,11 +63,14 @@ async def play(cell: Cell, folder: Path, *, restart: bool) -> Result:
 
     With `restart` the trouble's end finds a new process.
     """
-    async with open_stage(folder) as stage:
+    async with open_stage(folder, cell.kind) as stage:
         await cell.scene.set(stage)
         stage.elsewhere = answers()
-        if cell.trouble.fault is not None and cell.trouble.fault["kind"] is FaultKind.HANG:
-            stage.timeout_s = SHORT_S
+        if cell.trouble.kills:
+            return Result(await _killed(cell, stage), None)
+        slow = cell.trouble.fault is not None and cell.trouble.fault["kind"] in SLOW
+        if slow:
+            stage.timeout_s, stage.attempts = SHORT_S, FEW_ATTEMPTS
         armed = cell.trouble.place(stage, cell.operation, lasting=cell.lasting)
         async with stage.picsync() as tools:
             report = await stage.cycle(tools)
@@ -71,19 +80,44 @@ async def play(cell: Cell, folder: Path, *, restart: bool) -> Result:
             if report.outcome is CycleOutcome.DONE and cell.operation is not DELETE_PHOTO:
                 # That a photo was deleted is believed of the answer; the next cycle sees for itself.
                 assert stage.synced(), f"said to be done, but is not: {stage.state()}"
-            stage.heal()
+            await stage.recover()
             used_up = cell.lasting and cell.trouble.family == "429" and cell.operation in GOOGLE
             # Then nothing more is asked of Google on this day, by this process.
-            if not (restart or used_up):
+            if not (restart or slow or used_up):
                 return Result(await stage.converge(tools, 2), report.outcome)
         async with stage.picsync() as tools:
             return Result(await stage.converge(tools, 2), report.outcome)
 
 
+async def _killed(cell: Cell, stage: Stage) -> int:
+    """End the process at the request, once or in two cycles running, and return how many more it took."""
+    for _ in range(2 if cell.lasting else 1):
+        stage.server.hanging.clear()
+        armed = cell.trouble.place(stage, cell.operation, lasting=False)
+        assert isinstance(armed, Fault)
+        async with stage.picsync() as tools:
+            cycle = asyncio.ensure_future(stage.cycle(tools))
+            reached = asyncio.ensure_future(stage.server.hanging.wait())
+            await asyncio.wait((cycle, reached), return_when=asyncio.FIRST_COMPLETED)
+            for each in (cycle, reached):
+                each.cancel()
+            await asyncio.gather(cycle, reached, return_exceptions=True)
+        stage.heal()
+        assert stage.watch.violations == [], stage.failures()
+    async with stage.picsync() as tools:
+        return await stage.converge(tools, 2)
+
+
 def chosen(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the short run: each kind of request with each family of troubles, once and lasting by turns."""
+    """Return the short run: each kind of request with each family of troubles, once and lasting by turns.
+
+    All sources are read alike, so but for the main one the families are larger.
+    """
     found: dict[tuple[Operation, str], list[Cell]] = {}
     for cell in cells:
-        found.setdefault((cell.operation, cell.trouble.family or cell.trouble.name), []).append(cell)
+        family = cell.trouble.family or cell.trouble.name
+        if cell.kind != MAIN:
+            family = LARGER_FAMILIES.get(family, family)
+        found.setdefault((cell.operation, family), []).append(cell)
     # Primes, so that scenes, statuses and how often change along both axes.
     return [alike[(place * 7 + len(alike) // 2) % len(alike)] for place, alike in enumerate(found.values())]

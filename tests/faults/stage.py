@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,33 +17,31 @@ import httpx
 from picsync.apply import Tools, recipe_of
 from picsync.cache.store import Cache
 from picsync.cycle import AlbumRule, run_cycle
-from picsync.emulators.google import Album, GooglePhotos, Item, generated_jpeg
+from picsync.emulators.google import Album, GooglePhotos, generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.nixplay import Nixplay
-from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
-from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
+from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
 from picsync.events import CycleOutcome, CycleReport, Event
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.model import Digest, Mapping, MediaItem, MediaKind
 from picsync.plan import Rule
-from picsync.sources.googlephotos.source import DOWNLOAD, GooglePhotosSource
-from picsync.sources.googlephotos.tokens import GoogleLogin
 from picsync.spool import Spool
-from tests.faults.operations import PLACES, WRITES, Place, operation_of
+from tests.faults.operations import DOWNLOADS, WRITES, operation_of
+from tests.faults.sides import ALBUM, PAGE, SIDES, GoogleAlbum, Side
 from tests.faults.watch import Watch
 from tests.faults.wire import WatchedLog, Wire, Wired
 
-ALBUM = "Family"
 PLAYLIST = "ss_Family"
 PHOTO_BYTES = 2_000
-PAGE = 2
-"""Entries in a page of any listing."""
 PATIENCE_S = 60.0
 SHORT_S = 0.2
 """For services that hang; far more than an answer takes."""
+ATTEMPTS = RetryPolicy().attempts
+FEW_ATTEMPTS = 2
+"""Of a request that takes that long."""
 
 
 @dataclass
@@ -54,8 +53,10 @@ class Stage:
     server: EmulatorServer
     log: WatchedLog
     wire: Wire
-    album: Album
+    side: Side
     timeout_s: float = PATIENCE_S
+    attempts: int = ATTEMPTS
+    """Most, for any request."""
     events: list[Event] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     reports: list[CycleReport] = field(default_factory=list)
@@ -67,12 +68,12 @@ class Stage:
     own_ahead: timedelta = timedelta()
     """By how much the cycle's clock is before the true one."""
     watch: Watch = field(init=False)
+    _refusing: asyncio.Future[None] | None = None
 
     def __post_init__(self) -> None:
         self.watch = Watch(self.nixplay, self.wanted)
         self.log.observers.append(self.watch.asked)
         self.google.options.now = lambda: time.time() + self.service_ahead_s
-        self.google.options.page_cap = PAGE
         self.nixplay.options.pictures_limit = PAGE
         self.nixplay.options.slides_size = PAGE
 
@@ -84,17 +85,28 @@ class Stage:
     def nixplay(self) -> Nixplay:
         return self.world.nixplay
 
-    def add(self, count: int) -> list[Item]:
-        """Put new photos into the Google album."""
-        items = []
+    @property
+    def album(self) -> Album:
+        """The album at Google Photos."""
+        assert isinstance(self.side, GoogleAlbum)
+        return self.side.album
+
+    def add(self, count: int) -> list[object]:
+        """Put new photos into the source's album."""
+        photos = []
         for _ in range(count):
             self.made += 1
-            content = generated_jpeg(self.made, PHOTO_BYTES)
-            items.append(self.google.add_item(self.album, f"IMG_{self.made}.jpg", content))
-        return items
+            content = read_all(generated_jpeg(self.made, PHOTO_BYTES))
+            photos.append(self.side.add(f"IMG_{self.made}.jpg", content))
+        return photos
 
     async def bring_to_the_frame(self) -> None:
-        """Be where a good cycle ends, without one."""
+        """Be where a good cycle ends, without one where the source's items are known."""
+        if self.side.kind != "googlephotos":
+            async with self.picsync() as tools:
+                assert (await self.cycle(tools)).outcome is CycleOutcome.DONE, self.failures()
+            self.forget()
+            return
         cache = await Cache.open(self.folder / "cache.db", notify=_ignore)
         album = self.nixplay.add_album(ALBUM)
         photos = []
@@ -114,35 +126,22 @@ class Stage:
     async def picsync(self, *, token_expired: bool = True) -> AsyncIterator[Tools]:
         """Open what a process works with, for as many cycles as it lives."""
         hosts = Hosts(self.server.url)
-        left = self.google.issue_credentials([READ_SCOPE], expired=token_expired)
         async with AsyncExitStack() as stack:
             frame = NixplayFrame(
                 NixplayLogin(NIXPLAY_USER, NIXPLAY_PASSWORD),
                 hosts=hosts,
-                retrier=self._retrier(RetryPolicy()),
+                retrier=self.retrier(RetryPolicy()),
                 emit=self.events.append,
                 timeout=httpx.Timeout(self.timeout_s, pool=None),
                 monitor_timeout_s=self.timeout_s,
             )
             stack.push_async_callback(frame.aclose)
-            source = GooglePhotosSource(
-                GoogleLogin(
-                    left["client_id"],
-                    left["client_secret"],
-                    refresh_token=left["refresh_token"],
-                    access_token=left["access_token"],
-                    expiry=datetime.fromisoformat(left["expiry"]),
-                ),
-                hosts=hosts,
-                retrier_for=self._retrier,
-                emit=self.events.append,
-                timeout_s=self.timeout_s,
-            )
+            source = self.side.open(self, token_expired=token_expired)
             stack.push_async_callback(source.aclose)
             cache = await Cache.open(self.folder / "cache.db", notify=_ignore)
             stack.push_async_callback(cache.aclose)
             yield Tools(
-                {"googlephotos": source},
+                {self.side.kind: source},
                 frame,
                 cache,
                 Spool(),
@@ -151,7 +150,9 @@ class Stage:
                 sleep=self._sleep,
             )
 
-    def _retrier(self, policy: RetryPolicy) -> Retrier:
+    def retrier(self, policy: RetryPolicy) -> Retrier:
+        """Return what repeats requests, without waiting."""
+        policy = replace(policy, attempts=min(policy.attempts, self.attempts))
         return Retrier(policy, emit=self.events.append, sleep=self._sleep, jitter=lambda: 1.0)
 
     async def _sleep(self, seconds: float) -> None:
@@ -159,7 +160,7 @@ class Stage:
 
     async def cycle(self, tools: Tools) -> CycleReport:
         """Run a cycle; one that says that all is done has to be right."""
-        rule = AlbumRule(Rule(ALBUM), {"googlephotos": [self.album.album_id]})
+        rule = AlbumRule(Rule(ALBUM), {self.side.kind: self.side.entries})
         report = await run_cycle(rule, tools)
         self.reports.append(report)
         return report
@@ -167,10 +168,7 @@ class Stage:
     # --- what is ---------------------------------------------------------------------------------------
 
     def wanted(self) -> set[str]:
-        return {
-            hashlib.md5(read_all(item.content), usedforsecurity=False).hexdigest()
-            for item in self.album.items
-        }
+        return {hashlib.md5(content, usedforsecurity=False).hexdigest() for content in self.side.contents()}
 
     def synced(self) -> bool:
         """Whether there is one album and one playlist of the name, and both hold what is wanted, once."""
@@ -196,10 +194,31 @@ class Stage:
             for report in self.reports
         )
 
+    def refuse(self) -> None:
+        """Let nobody listen any more."""
+        self._refusing = asyncio.ensure_future(self.server.refuse())
+
     def heal(self) -> None:
         """End every fault."""
         self.server.faults.clear()
         self.wire.rewrites.clear()
+
+    async def recover(self) -> None:
+        """End every fault; what was late is done, who was away listens again."""
+        self.heal()
+        self.timeout_s, self.attempts = PATIENCE_S, ATTEMPTS
+        await self.server.settle()
+        if self._refusing is not None:
+            await self._refusing
+            self._refusing = None
+            await self.server.listen_again()
+
+    def forget(self) -> None:
+        """Begin anew with what is told of cycles and requests."""
+        self.log.records.clear()
+        self.events.clear()
+        self.waits.clear()
+        self.reports.clear()
 
     async def converge(self, tools: Tools, most: int) -> int:
         """Run cycles until everything is right, and return how many it took; then prove that all is quiet."""
@@ -216,17 +235,11 @@ class Stage:
         changes = self.nixplay.counters.total()
         report = await self.cycle(tools)
         assert report.outcome is CycleOutcome.DONE, self.failures()
-        assert self.log.asked(DOWNLOAD) == 0
         assert self.nixplay.counters.total() == changes
-        writes = {PLACES[operation] for operation in WRITES}
-        asked = [each.path for each in self.log.records if writes & _places(each)]
-        assert asked == []
+        asked = [operation_of(each.method, each.host, each.path) for each in self.log.records]
+        assert [each.name for each in asked if each in WRITES | DOWNLOADS] == []
         assert self.synced(), self.state()
         assert self.watch.violations == []
-
-
-def _places(record: Record) -> set[Place]:
-    return {PLACES[operation_of(record.method, record.host, record.path)]}
 
 
 def _ignore(_: str) -> None:
@@ -238,11 +251,12 @@ async def _at_once(_: float) -> None:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, kind: str = GoogleAlbum.kind) -> AsyncIterator[Stage]:
+    """Open a stage with an album at a source of some kind."""
     wire, log = Wire(), WatchedLog()
     world = World()
     world.server = EmulatorServer(
-        [Wired(world.google, wire), Wired(world.nixplay, wire)], log=log, sleep=_at_once
+        [Wired(each, wire) for each in (world.google, world.immich, world.nixplay)], log=log, sleep=_at_once
     )
     async with world:
-        yield Stage(folder, world, world.server, log, wire, world.google.add_album(ALBUM))
+        yield Stage(folder, world, world.server, log, wire, SIDES[kind](world))

@@ -12,7 +12,8 @@ from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
 from picsync.sources.googlephotos.source import DOWNLOAD
 from tests.faults.scenes import Scene, reference
-from tests.faults.stage import ALBUM, PLAYLIST, Stage, open_stage
+from tests.faults.sides import ALBUM
+from tests.faults.stage import PLAYLIST, Stage, open_stage
 
 Deed = Callable[[Stage], object]
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from picsync.frames.nixplay import OPERATIONS
+from picsync.kinds import SOURCES
 from tests.faults.matrix import Cell, chosen, every_cell, play
-from tests.faults.operations import NEVER_IN_A_CYCLE, OPERATIONS, PLACES
-from tests.faults.scenes import Scene, reference
+from tests.faults.operations import FRAME, TABLES
+from tests.faults.scenes import Scene, reference, scenes_of
+from tests.faults.sides import SIDES
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -18,10 +21,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("number", "cell"), list(enumerate(cells)), ids=list(map(str, cells)))
 
 
-def test_every_kind_of_request_is_in_the_matrix() -> None:
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_kind_of_source_is_in_the_matrix_with_every_request_that_it_sends(kind: str) -> None:
+    operations = set(SOURCES[kind].operations())
+    if not operations:
+        return  # It reads a disk.
+    assert kind in TABLES, f"tests/faults/tables has no table of the requests of {kind}"
+    assert kind in SIDES, f"tests/faults/sides has no album of {kind}"
+    table = TABLES[kind]
+    assert set(table.places) == operations
+    asked = {operation for scene in scenes_of(kind) for operation in reference(scene, kind).asked}
+    assert operations - asked == table.unplayed
+
+
+def test_the_frame_is_in_the_matrix_with_every_request_that_it_is_sent() -> None:
     asked = {operation for scene in Scene for operation in reference(scene).asked}
-    assert set(PLACES) == set(OPERATIONS)
-    assert set(OPERATIONS) - asked == NEVER_IN_A_CYCLE
+    assert set(TABLES[FRAME].places) == set(OPERATIONS)
+    assert set(OPERATIONS) <= asked
 
 
 async def test_trouble_passes_without_a_trace(tmp_path: Path, number: int, cell: Cell) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from picsync.emulators.nixplay import Nixplay, Photo
 from picsync.http.retry import Operation
 
+ALBUM = "Family"
 PREFIX = "ss_"
 
 
@@ -20,6 +21,8 @@ class Watch:
         self._has_shown: set[int] = set()
         self._held: Counter[str] = self._contents()
         self._dangling: set[int] = set()
+        self._named: Counter[str] = Counter()
+        self._shown: Counter[tuple[int, int]] = Counter()
         self._hands = False
         self.violations: list[str] = []
         nixplay.observers.append(self._changed)
@@ -33,6 +36,7 @@ class Watch:
             self._hands = False
         self._has_shown = {each for each in self._has_shown if self._shows(each)}
         self._held = self._contents()
+        self._named, self._shown = self._names(), self._entries()
 
     def asked(self, operation: Operation) -> None:
         """Look, as a request comes in."""
@@ -57,6 +61,7 @@ class Watch:
             if count > 1:
                 self.violations.append(f"content was there {count} times {when}: {md5}")
         self._held = contents
+        self._look_for_doubles(when)
         for playlist in account.playlists.values():
             if not playlist.name.startswith(PREFIX):
                 continue
@@ -64,6 +69,34 @@ class Watch:
                 self._has_shown.add(playlist.playlist_id)
             elif playlist.playlist_id in self._has_shown and contents:
                 self.violations.append(f"{playlist.name} was empty {when}")
+
+    def _look_for_doubles(self, when: str) -> None:
+        """What a person has doubled may stay; nothing may become more."""
+        names, entries = self._names(), self._entries()
+        for name, count in names.items():
+            if count > max(1, self._named[name]):
+                self.violations.append(f"{count} things were named {name} {when}")
+        for (playlist_id, photo_id), count in entries.items():
+            if count > max(1, self._shown[playlist_id, photo_id]):
+                self.violations.append(f"playlist {playlist_id} named {photo_id} {count} times {when}")
+        self._named, self._shown = names, entries
+
+    def _names(self) -> Counter[str]:
+        account = self._nixplay.account()
+        kept = {ALBUM, f"{PREFIX}{ALBUM}"}
+        named = [f"album {each.name}" for each in account.albums.values() if each.name in kept]
+        return Counter(
+            named + [f"playlist {each.name}" for each in account.playlists.values() if each.name in kept]
+        )
+
+    def _entries(self) -> Counter[tuple[int, int]]:
+        return Counter(
+            (playlist.playlist_id, item.content.photo_id)
+            for playlist in self._nixplay.account().playlists.values()
+            if playlist.name.startswith(PREFIX)
+            for item in playlist.items
+            if isinstance(item.content, Photo)
+        )
 
     def _shows(self, playlist_id: int) -> bool:
         playlist = self._nixplay.account().playlists.get(playlist_id)
@@ -75,7 +108,7 @@ class Watch:
             for each in self._nixplay.account().playlists.values()
             if each.name.startswith(PREFIX)
         ]
-        albums = [each for each in self._nixplay.account().albums.values() if each.name in {*names, "Family"}]
+        albums = [each for each in self._nixplay.account().albums.values() if each.name in {*names, ALBUM}]
         return Counter(photo.md5 for album in albums for photo in album.photos.values())
 
     def _named_but_gone(self) -> set[int]:

@@ -1,0 +1,79 @@
+"""The matrix as a campaign: as many cells as a budget allows, in an order that a seed decides."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.matrix import Cell, Result, every_cell, play
+
+CELL_TIMEOUT_S = 60.0
+
+
+@dataclass
+class Summary:
+    """What a campaign came to."""
+
+    total: int
+    """Cells that there were to play."""
+    played: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    """Cell -> how it failed."""
+    cycles: Counter[int] = field(default_factory=Counter)
+    """How many cycles it took until all was right -> in how many cells."""
+    duration_s: float = 0.0
+
+    def __str__(self) -> str:
+        converged = ", ".join(f"{cycles} in {count}" for cycles, count in sorted(self.cycles.items()))
+        return (
+            f"{self.played} of {self.total} cells played, {len(self.failed)} failed,"
+            f" cycles to converge: {converged or 'none'}; {self.duration_s:.0f} s"
+        )
+
+
+def _silent(_cell: Cell, _result: Result | None) -> None:
+    return
+
+
+def campaign(
+    seed: int,
+    budget_s: float,
+    *,
+    cells: Sequence[Cell] | None = None,
+    told: Callable[[Cell, Result | None], None] = _silent,
+) -> Summary:
+    """Play cells, all unless told which, until the budget is spent; `told` hears of each, None if it failed.
+
+    Seed 0 keeps their order. Not to be called from within an event loop.
+    """
+    began = time.monotonic()
+    due = list(every_cell() if cells is None else cells)
+    if seed:
+        random.Random(seed).shuffle(due)
+    summary = Summary(len(due))
+    for number, cell in enumerate(due):
+        if time.monotonic() - began > budget_s:
+            break
+        summary.played += 1
+        result: Result | None = None
+        try:
+            result = asyncio.run(_played(cell, restart=(seed + number) % 2 == 1))
+        except Exception:  # noqa: BLE001 - whatever a cell raises is its result
+            summary.failed[str(cell)] = traceback.format_exc()
+        else:
+            summary.cycles[result.cycles] += 1
+        told(cell, result)
+    summary.duration_s = time.monotonic() - began
+    return summary
+
+
+async def _played(cell: Cell, *, restart: bool) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        return await asyncio.wait_for(play(cell, Path(folder), restart=restart), CELL_TIMEOUT_S)
