@@ -18,6 +18,9 @@ _AFTER = re.compile(r"\s{0,9}[,}]")
 _LENGTH = re.compile(r"\s{0,9}[0-9]{1,9}\s{1,9}")
 _SPACE = re.compile(r"\s{0,99}")
 
+_MOST_UNREAD = 3
+"""Each may be as long as the page."""
+
 GUARD = ")]}'"
 """What the answers of Google's calls begin with, so that they are no script."""
 
@@ -36,11 +39,11 @@ _DECODER = json.JSONDecoder(parse_constant=_constant)
 def data_blocks(text: str) -> Iterator[tuple[str, Any]]:
     """Yield the name and data of each block of a page, in order.
 
-    Data that cannot be read are yielded as NotUnderstood. What stands within a block's data is not taken for
-    another block.
+    Data that cannot be read are yielded as NotUnderstood, and a page with many such blocks is not read on.
+    What stands within a block's data is not taken for another block.
     """
-    position = 0
-    while call := _CALL.search(text, position):
+    position = unread = 0
+    while unread < _MOST_UNREAD and (call := _CALL.search(text, position)):
         position = call.end()
         begin = _DATA.match(text, position)
         if begin is None:
@@ -49,6 +52,7 @@ def data_blocks(text: str) -> Iterator[tuple[str, Any]]:
         try:
             value, end = _decode(text, begin.end())
         except NotUnderstood as error:
+            unread += 1
             yield call[1], error
             continue
         position = end
