@@ -10,6 +10,7 @@ SMALL_BYTES = 3_000
 QUICK = [
     Case("first", 100),
     Case("steady", 2_000, photo_bytes=SMALL_BYTES),
+    Case("link-steady", 1_000, photo_bytes=SMALL_BYTES),
     Case("news", 300),
     Case("lost-cache", 100),
     Case("small-albums-steady", 200, photo_bytes=SMALL_BYTES),
@@ -23,6 +24,7 @@ EVERYTHING = [
     Case("first", 1_000),
     *(Case("steady", size, photo_bytes=SMALL_BYTES) for size in (100, 2_000)),
     *(Case("steady", size, "lan", SMALL_BYTES) for size in (1_000, 5_000, 20_000, 50_000)),
+    *(Case("link-steady", 1_000, wire, SMALL_BYTES) for wire in ("home", "lan")),
     Case("news", 300),
     Case("news", 2_000),
     Case("lost-cache", 300),

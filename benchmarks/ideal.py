@@ -26,7 +26,6 @@ from benchmarks.operations import BUCKET, GOOGLE_API, MEDIA, MONITOR, NIXPLAY_AP
 from benchmarks.scenes import Moved
 from picsync.emulators.wireprofile import WireProfile
 
-GOOGLE_PAGE = 100
 PHOTOS_PAGE = 500
 SLIDES_PAGE = 100
 PLAYLIST_LIMIT = 2000
@@ -77,7 +76,7 @@ class _Model:
     def look(self, work: Work) -> float:
         each, rules = work.each, work.rules
         pages = self._pages(each.on_frame)
-        google = self._side_by_side(rules, chain=1 + ceil(each.listed / GOOGLE_PAGE), host=GOOGLE_API)
+        google = self._side_by_side(rules, chain=1 + ceil(each.listed / each.listed_at_once), host=GOOGLE_API)
         rounds = 1 + self._rounds(1, rules * (2 + self._creating(each))) + self._creating(each)
         nixplay = self._latency(NIXPLAY_API) * (rounds + self._rounds(min(pages, 1), rules * pages))
         return max(google, nixplay)
@@ -105,14 +104,14 @@ class _Model:
         read_back = self._rounds(1, rules) + self._rounds(1, rules * shown)
         total = api * (again + publish + read_back)
         if each.deletes:
-            chain = 1 + ceil(each.listed / GOOGLE_PAGE)
+            chain = 1 + ceil(each.listed / each.listed_at_once)
             total += self._side_by_side(rules, chain=chain, host=GOOGLE_API)
             total += api * self._rounds(1, rules * each.deletes)
         return total
 
     def serial(self, work: Work) -> float:
         each = work.each
-        google = self._latency(GOOGLE_API) * (1 + ceil(each.listed / GOOGLE_PAGE))
+        google = self._latency(GOOGLE_API) * (1 + ceil(each.listed / each.listed_at_once))
         after = each.on_frame + each.uploads
         calls = 2 + 2 * self._creating(each) + self._pages(each.on_frame)
         if each.uploads or each.deletes:

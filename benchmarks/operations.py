@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from picsync.emulators.requestlog import Record
 
 GOOGLE_API = "photoslibrary.googleapis.com"
+LINK, ALBUM_PAGE = "photos.app.goo.gl", "photos.google.com"
 MEDIA = "lh3.googleusercontent.com"
 NIXPLAY_API = "api.nixplay.com"
 BUCKET = "nixplay-prod-upload.s3.us-west-2.amazonaws.com"
@@ -19,6 +20,9 @@ _NAMES = [
     ("GET", GOOGLE_API, r"/v1/albums/[^/]+$", "look_at_album"),
     ("POST", GOOGLE_API, r"/v1/mediaItems:search$", "list_media_items"),
     ("GET", GOOGLE_API, r"/v1/mediaItems:batchGet$", "renew_urls"),
+    ("GET", LINK, r"", "open_short_link"),
+    ("GET", ALBUM_PAGE, r"^/share/", "read_album_page"),
+    ("POST", ALBUM_PAGE, r"/batchexecute$", "read_further_page"),
     ("GET", MEDIA, r"", "download"),
     ("GET", "video-downloads.googleusercontent.com", r"", "download"),
     ("POST", NIXPLAY_API, r"/www-login/$", "login"),
@@ -38,7 +42,7 @@ _NAMES = [
     ("DELETE", NIXPLAY_API, r"/v3/playlists/\d+/items/?$", "remove_item"),
 ]
 
-PAGES = ("list_media_items", "list_photos", "list_slides")
+PAGES = ("list_media_items", "read_album_page", "read_further_page", "list_photos", "list_slides")
 """Requests of which there are as many as a listing has pages."""
 
 

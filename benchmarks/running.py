@@ -49,7 +49,13 @@ async def run_case(case: Case) -> Result:
     scenario, profile = SCENARIOS[case.scenario], PROFILES[case.profile]
     with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as folder:
         async with world() as services:
-            scene = Scene(Path(folder), services, case.photo_bytes, rule_lines=scenario.rule_lines)
+            scene = Scene(
+                Path(folder),
+                services,
+                case.photo_bytes,
+                source=scenario.source,
+                rule_lines=scenario.rule_lines,
+            )
             await _prepare(scene, scenario, case.size)
             wire = scene.set_wire(profile, one_at_a_time=case.serial)
             services.server.log.clear()

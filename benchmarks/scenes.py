@@ -22,7 +22,9 @@ from picsync.emulators.wireprofile import LAN, Wire, WireProfile
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
 from picsync.model import Digest, Mapping
 
-KIND = "googlephotos"
+API, LINK = "googlephotos", "sharedlinks"
+API_PAGE, LINK_PAGE = 100, 300
+"""Items on a page at most: of Google's API, and of the page of an album shared by link."""
 PLAYLIST_LIMIT = 2000
 CACHED_AT_ONCE = 2000
 NEWS = 5
@@ -36,6 +38,8 @@ class Scene:
     folder: Path
     world: World
     photo_bytes: int
+    source: str = API
+    """The kind of source by which picsync sees the albums."""
     head: Sequence[str] = ()
     """Further lines of picsync.yaml."""
     rule_lines: Sequence[str] = ()
@@ -84,15 +88,22 @@ class Scene:
         for name, album in self.albums.items():
             on_frame = self.world.nixplay.add_album(name)
             for item in album.items:
-                digest = self._put(on_frame.album_id, item)
-                mapping = Mapping(KIND, item.item_id, "", "original", Digest("md5", digest), recorded_at=now)
-                mappings.append(mapping)
+                digest = Digest("md5", self._put(on_frame.album_id, item))
+                item_id, version = self._known_as(album, item)
+                mappings.append(Mapping(self.source, item_id, version, "original", digest, recorded_at=now))
         cache = await Cache.open(self.cache, notify=lambda _: None)
         try:
             for start in range(0, len(mappings), CACHED_AT_ONCE):
                 await asyncio.gather(*map(cache.record, mappings[start : start + CACHED_AT_ONCE]))
         finally:
             await cache.aclose()
+
+    def _known_as(self, album: Album, item: Item) -> tuple[str, str]:
+        """Return the id and version that the source gives to an item."""
+        if self.source == API:
+            return item.item_id, ""
+        shares = self.world.google.sharing.shares
+        return shares.item_key(shares.share(album), item), shares.dedup_key(item)
 
     def _put(self, album_id: int, item: Item) -> str:
         nixplay, content = self.world.nixplay, item.content
@@ -121,7 +132,7 @@ class Scene:
             for name, album in self.albums.items()
             for line in (
                 f"- name: {name}",
-                f"  sources: {{{KIND}: [{album.album_id}]}}",
+                f"  sources: {{{self.source}: [{self._entry(album)}]}}",
                 *(f"  {each}" for each in self.rule_lines),
             )
         ]
@@ -140,6 +151,9 @@ class Scene:
             f'    expiry: "{login["expiry"]}"\n',
             "utf-8",
         )
+
+    def _entry(self, album: Album) -> str:
+        return album.album_id if self.source == API else self.world.google.share(album).short_link
 
     def set_wire(self, profile: WireProfile, *, one_at_a_time: bool = False) -> Wire:
         """Move the services away, or back next door."""
@@ -169,6 +183,8 @@ class Moved:
     downloads: int = 0
     uploads: int = 0
     deletes: int = 0
+    listed_at_once: int = API_PAGE
+    """Items on a page of the source's listing; one more request precedes the pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +201,7 @@ class Scenario:
     rules: Callable[[int], int] = lambda _: 1
     """How many rules a size means; `moved` gets the photos of one."""
     rule_lines: Sequence[str] = ()
+    source: str = API
 
     @property
     def settled(self) -> bool:
@@ -230,6 +247,14 @@ SCENARIOS = {
     for each in (
         Scenario("first", "first sync", _one_new_album),
         Scenario("steady", "steady state", _one_album_in_step, _nothing, lambda size: Moved(size, size)),
+        Scenario(
+            "link-steady",
+            "steady state of an album shared by link",
+            _one_album_in_step,
+            _nothing,
+            lambda size: Moved(size, size, listed_at_once=LINK_PAGE),
+            source=LINK,
+        ),
         Scenario(
             "news",
             "five in, five out",
