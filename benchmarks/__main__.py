@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from benchmarks import measure, report
+from benchmarks import measure, process, report
 from benchmarks.cases import EVERYTHING, QUICK
+from benchmarks.page import require_marks, write
 from benchmarks.results import Figures
 from benchmarks.running import Case, run_case
 from benchmarks.scenes import SCENARIOS
@@ -20,39 +22,48 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--all", "everything", is_flag=True, help="The whole table of doc/performance.md.")
+@click.option("--write", "page", type=_FILE, help="A page to put the figures into.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Where to write the figures.")
+@click.option("--process", "only_process", is_flag=True, help="Only start-up and idleness.")
 @click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="One case of your own.")
 @click.option("--size", type=click.IntRange(min=1), default=300, show_default=True, help="Its photos.")
 @click.option("--bytes", "photo_bytes", default=300_000, show_default=True, help="Bytes of each.")
-@click.option("--wire", type=click.Choice(list(PROFILES)), default="home", show_default=True)
+@click.option("--wire", "profile", type=click.Choice(list(PROFILES)), default="home", show_default=True)
 @click.option("--serial", is_flag=True, help="One request at a time.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Where to write the figures.")
 @click.pass_context
 def main(
     ctx: click.Context,
     /,
     *,
     everything: bool,
-    scenario: str | None,
-    size: int,
-    photo_bytes: int,
-    wire: str,
-    serial: bool,
+    page: Path | None,
     json_path: Path | None,
+    only_process: bool,
+    **case: Any,
 ) -> None:
     """Measure what picsync costs, between emulated services on this machine."""
     if ctx.invoked_subcommand is not None:
         return
+    if page is not None:
+        require_marks(page)
     cases = EVERYTHING if everything else QUICK
-    if scenario is not None:
-        cases = [Case(scenario, size, wire, photo_bytes, serial)]
+    if case["scenario"] is not None:
+        cases = [Case(**case)]
+    elif only_process:
+        cases = []
     figures = Figures(f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}", measure.git_commit(), measure.machine())
-    for case in cases:
-        click.echo(str(case), err=True)
-        figures.results.append(asyncio.run(run_case(case)))
+    for each in cases:
+        click.echo(str(each), err=True)
+        figures.results.append(asyncio.run(run_case(each)))
         click.echo(report.line(figures.results[-1]), err=True)
-        if json_path is not None:
-            figures.write(json_path)
-    click.echo(report.table(figures.results))
+    if everything or only_process:
+        click.echo("start-up, and a minute of doing nothing", err=True)
+        figures.process.update(asyncio.run(process.startup()) | asyncio.run(process.idle()))
+    click.echo("\n".join(report.tables(figures)))
+    if json_path is not None:
+        figures.write(json_path)
+    if page is not None:
+        write(figures, page)
 
 
 @main.command()

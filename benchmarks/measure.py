@@ -98,6 +98,11 @@ class Emulator:
     late_worst_s: float
 
 
+def sync_arguments(scene: Scene) -> list[str]:
+    """Return the command line of a sync in a scene."""
+    return ["sync", str(scene.config), "--cache", str(scene.cache)]
+
+
 async def cycle(scene: Scene) -> tuple[Spent, Emulator]:
     """Run one cycle of every rule, as a new process."""
     wire = scene.world.server.wire
@@ -106,9 +111,7 @@ async def cycle(scene: Scene) -> tuple[Spent, Emulator]:
     gc.freeze()
     before = time.process_time()
     try:
-        spent = await run_picsync(
-            scene.folder, ["sync", str(scene.config), "--once", "--cache", str(scene.cache)]
-        )
+        spent = await run_picsync(scene.folder, [*sync_arguments(scene), "--once"])
     finally:
         gc.unfreeze()
     cpu_s = time.process_time() - before

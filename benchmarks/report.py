@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.operations import PAGES
 from benchmarks.results import Figures, Result
@@ -32,6 +32,20 @@ _HOSTS = {
 }
 
 
+_PROCESS = {
+    "help_ms": ("`picsync --help`, ms", 0),
+    "help_cpu_ms": ("... of CPU, ms", 0),
+    "first_request_ms": ("`sync --once` with nothing to do: start to first request, ms", 0),
+    "idle_mb": ("idle between cycles: resident MB", 1),
+    "idle_anonymous_mb": ("... of it its own, not the pages of its program files, MB", 1),
+    "idle_wakeups_per_minute": ("... wake-ups per minute", 0),
+    "idle_page_mb": ("idle with the status page: resident MB", 1),
+    "idle_page_anonymous_mb": ("... of it its own, MB", 1),
+    "idle_page_wakeups_per_minute": ("... wake-ups per minute", 0),
+}
+"""What each figure is, and how many digits of it are told."""
+
+
 def table(results: Sequence[Result]) -> str:
     """Return the results as a Markdown table."""
     rows = [_COLUMNS, tuple("---" for _ in _COLUMNS), *map(_row, results)]
@@ -40,6 +54,27 @@ def table(results: Sequence[Result]) -> str:
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
     )
+
+
+def where(figures: Figures) -> str:
+    """Return when and on what the figures were measured, as a sentence."""
+    machine = figures.machine
+    return (
+        f"Measured {figures.date[:10]} at commit `{figures.commit}` on {machine['cores']} cores of "
+        f"{machine['processor']}, {machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']}, "
+        f"Python {machine['python']}."
+    )
+
+
+def tables(figures: Figures) -> list[str]:
+    """Return everything that was measured as Markdown tables."""
+    found = [table(figures.results)] if figures.results else []
+    return [*found, _process_table(figures.process)] if figures.process else found
+
+
+def _process_table(process: Mapping[str, float]) -> str:
+    rows = [f"| {_PROCESS[name][0]} | {value:.{_PROCESS[name][1]}f} |" for name, value in process.items()]
+    return "\n".join(("| process | |", "| --- | --- |", *rows))
 
 
 def line(result: Result) -> str:

@@ -12,7 +12,10 @@ from benchmarks.__main__ import main
 from benchmarks.ideal import SERIAL, Caps, Work, ideal_s
 from benchmarks.measure import Emulator
 from benchmarks.operations import PAGES
+from benchmarks.page import BEGIN, END, insert, require_marks
 from benchmarks.photos import md5, photo, smallest_photo, video
+from benchmarks.plot import draw
+from benchmarks.process import idle
 from benchmarks.results import Figures, Result
 from benchmarks.running import Case, run_case
 from benchmarks.scenes import Moved
@@ -86,27 +89,29 @@ def test_where_nothing_takes_time_the_ideal_is_nothing() -> None:
     assert ideal_s(Work(3, Moved(20, 0, 20, 20), BYTES), LAN, WIDE) == 0
 
 
-def test_two_runs_are_compared(tmp_path: Path) -> None:
-    def figures(wall_s: float, pages: int) -> Figures:
-        result = Result(
-            "steady",
-            100,
-            BYTES,
-            "lan",
-            False,
-            wall_s=wall_s,
-            cpu_s=0.5,
-            peak_bytes=80_000_000,
-            first_request_s=0.3,
-            ideal_s=0.0,
-            requests={"login": 1, "list_photos": pages},
-            bytes_in=1,
-            bytes_out=1,
-            in_flight={"api.nixplay.com": 1},
-            emulator=Emulator(0.1, 0, 0.0, 0.0),
-        )
-        return Figures("2026-01-01T00:00Z", "abc", {"cores": 2}, [result], {"idle_rss_bytes": 1.0})
+def figures(wall_s: float, pages: int) -> Figures:
+    result = Result(
+        "steady",
+        100,
+        BYTES,
+        "lan",
+        False,
+        wall_s=wall_s,
+        cpu_s=0.5,
+        peak_bytes=80_000_000,
+        first_request_s=0.3,
+        ideal_s=0.0,
+        requests={"login": 1, "list_photos": pages},
+        bytes_in=1,
+        bytes_out=1,
+        in_flight={"api.nixplay.com": 1},
+        emulator=Emulator(0.1, 0, 0.0, 0.0),
+    )
+    machine = {"cores": 2, "processor": "x", "memory_bytes": 2**34, "system": "Linux", "python": "3.11"}
+    return Figures("2026-01-01T00:00Z", "abc", machine, [result], {"idle_mb": 50.0})
 
+
+def test_two_runs_are_compared(tmp_path: Path) -> None:
     before, after = tmp_path / "before.json", tmp_path / "after.json"
     figures(2.0, 3).write(before)
     figures(1.0, 2).write(after)
@@ -124,3 +129,41 @@ def test_a_file_without_figures_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["compare", str(path), str(path)])
     assert done.exit_code == 2
     assert "holds no figures" in done.output
+
+
+def test_figures_go_between_the_marks_of_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"# Costs\n\n{BEGIN}\n\nold figures\n\n{END}\n\nwords\n", "utf-8")
+    insert(figures(2.0, 3), page)
+    text = page.read_text("utf-8")
+    assert text.startswith(f"# Costs\n\n{BEGIN}\n\nMeasured 2026-01-01 at commit `abc`")
+    assert text.endswith(f"{END}\n\nwords\n")
+    assert "old figures" not in text
+    assert "steady state" in text
+    insert(figures(2.0, 3), page)
+    assert page.read_text("utf-8") == text
+
+
+def test_the_picture_can_be_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="comes with the extra `dashboards`")
+    draw(figures(2.0, 3), tmp_path / "performance.png")
+    assert (tmp_path / "performance.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_without_marks_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    page = tmp_path / "other.md"
+    page.write_text("# Other\n", "utf-8")
+    done = CliRunner().invoke(main, ["--write", str(page)])
+    assert done.exit_code == 2
+    assert "lacks the marks" in done.output
+
+
+def test_the_page_of_this_repository_has_the_marks() -> None:
+    require_marks(Path(__file__).parents[2] / "doc" / "performance.md")
+
+
+async def test_an_idle_process_is_looked_at_with_and_without_its_page() -> None:
+    found = await idle(watched_s=0.0)
+    assert 20 < found["idle_mb"] < 110
+    assert found["idle_mb"] < found["idle_page_mb"] < 130
+    assert found["idle_wakeups_per_minute"] < 10
