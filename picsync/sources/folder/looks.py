@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import errno
-import io
-import logging
 import os
 import stat
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
 from typing import TypeAlias
 
-import exifread
-
 from picsync.formats import sniff
+from picsync.sources.folder.exif import taken_at_s
 from picsync.sources.folder.memory import Look
 
 Read: TypeAlias = Callable[[int, int], bytes]
@@ -21,10 +17,6 @@ Read: TypeAlias = Callable[[int, int], bytes]
 
 _HEAD_BYTES = 128 * 1024
 """Cameras write what they know of a picture before the picture: in a JPEG within the first 64 KiB."""
-_WITH_EXIF = frozenset({"image/jpeg", "image/heic", "image/tiff", "image/webp"})
-
-# It has a warning for each picture that no camera has made.
-logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 
 def open_file(path: str) -> tuple[int, os.stat_result]:
@@ -52,32 +44,4 @@ def look_into(path: str, version: str, read: Read) -> Look:
     mime_type = sniff(head)
     if mime_type is None:
         return Look(version, "")
-    return Look(version, mime_type, taken_at_s(head) if mime_type in _WITH_EXIF else None)
-
-
-def taken_at_s(head: bytes) -> float | None:
-    """Return when a camera says it took a picture, in seconds since 1970; None if it does not.
-
-    Without a time zone it counts as UTC, which is near enough to tell new pictures from old ones.
-    """
-    try:
-        tags = exifread.process_file(io.BytesIO(head), details=False, extract_thumbnail=False)
-        for time, zone in (
-            ("EXIF DateTimeOriginal", "EXIF OffsetTimeOriginal"),
-            ("EXIF DateTimeDigitized", "EXIF OffsetTimeDigitized"),
-        ):
-            if time in tags:
-                taken = datetime.strptime(str(tags[time]).strip(), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
-                return taken.replace(tzinfo=_zone(str(tags.get(zone, "")))).timestamp()
-    except Exception:  # noqa: BLE001 - strangers' bytes upset the library in more ways than it names
-        return None
-    return None
-
-
-def _zone(offset: str) -> timezone:
-    """Return the zone of an EXIF offset such as `+02:00`; UTC for what is none."""
-    sign, hours, minutes = offset[:1], offset[1:3], offset[4:6]
-    if sign not in ("+", "-") or not (hours.isdecimal() and minutes.isdecimal()):
-        return UTC
-    away = timedelta(hours=int(hours), minutes=int(minutes))
-    return timezone(-away if sign == "-" else away)
+    return Look(version, mime_type, taken_at_s(head))
