@@ -16,8 +16,10 @@ from picsync.errors import CacheError
 class CacheLock:
     """Holds `<cache>.lock`. The file stays behind when released: removing it would let two processes in."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, kept: bool) -> None:
         self._descriptor: int | None = descriptor
+        self.kept = kept
+        """Whether the file system keeps others out; some network file systems only say so."""
 
     @classmethod
     def acquire(cls, cache: Path, now: datetime) -> Self:
@@ -43,10 +45,23 @@ class CacheLock:
                 raise
         except OSError as error:
             raise explain_os_error(error, path) from error
-        return cls(descriptor)
+        return cls(descriptor, kept=not _taken_again(path))
 
     def release(self) -> None:
         """Let the next process in; safe to call twice."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _taken_again(path: Path) -> bool:
+    """Whether a lock that is held can be had once more: locks are of the open file, not of the process."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return True

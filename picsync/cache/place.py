@@ -34,6 +34,12 @@ class File:
         sqlite.check_place(self.path)
         lock = CacheLock.acquire(self.path, now)
         try:
+            if not lock.kept:
+                notify(
+                    f"The file system of the cache {self.path} does not keep locks: nothing keeps a second"
+                    " picsync off it. Put the cache on a disk of this machine, or make sure that only one"
+                    " picsync runs."
+                )
             message = sqlite.prepare(self.path, now=now, busy_timeout_s=busy_timeout_s)
             if message is not None:
                 notify(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import socket
@@ -84,3 +85,20 @@ async def test_a_failed_open_lets_go_of_the_lock(tmp_path: Path) -> None:
     path.with_name("picsync.db.lock").rmdir()
     async with opened(path) as cache:
         assert (await cache.status()).revision == "0001"
+
+
+async def test_a_file_system_that_lies_about_locks_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fcntl.flock", lambda _descriptor, _operation: None)
+    said: list[str] = []
+    first = await Cache.open(tmp_path / "picsync.db", notify=said.append)
+    second = await Cache.open(tmp_path / "picsync.db", notify=said.append)
+    assert len(said) == 2
+    assert all("does not keep locks" in each and "only one picsync runs" in each for each in said)
+    await asyncio.gather(*(cache.record(mapping(n)) for n in range(50) for cache in (first, second)))
+    await first.aclose()
+    await second.aclose()
+    monkeypatch.undo()
+    async with opened(tmp_path / "picsync.db") as cache:
+        assert len(await known(cache, [item(n) for n in range(50)])) == 50

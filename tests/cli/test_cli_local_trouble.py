@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import sqlite3
 from contextlib import closing
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from picsync.emulators.google import generated_jpeg
-from tests.cli.stage import Stage
+from tests.cli.stage import ROOT, Stage
 
 PR_CAPBSET_DROP = 24
 CAP_DAC_OVERRIDE = 1
@@ -63,6 +64,19 @@ def test_a_cache_file_that_may_not_be_written(synced: Stage) -> None:
     result = synced.start("sync", "--cache", "first.db", preexec_fn=mortal).end()
     result.assert_message(4, "first.db is read-only", "Let the user that picsync runs as write")
     assert synced.server.log.records == []
+
+
+def test_two_processes_where_the_file_system_lies_about_locks(synced: Stage) -> None:
+    (synced.folder / "sitecustomize.py").write_text("import fcntl\nfcntl.flock = lambda *_: None\n")
+    synced.add(3)
+    env = {"PYTHONPATH": os.pathsep.join((str(synced.folder), str(ROOT)))}
+    for result in [each.end() for each in [synced.start("sync", env=env) for _ in range(2)]]:
+        assert "does not keep locks" in result.err
+        assert "Traceback" not in result.err
+    # The frame's service keeps content apart; what both have added to the playlist goes with the next cycle.
+    assert synced.on_frame() == 5
+    assert synced.run("sync").code == 0
+    assert (synced.on_frame(), synced.in_playlist()) == (5, 5)
 
 
 def test_a_cache_that_another_process_uses(synced: Stage) -> None:
