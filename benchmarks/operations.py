@@ -10,6 +10,7 @@ from picsync.emulators.requestlog import Record
 
 GOOGLE_API = "photoslibrary.googleapis.com"
 LINK, ALBUM_PAGE = "photos.app.goo.gl", "photos.google.com"
+IMMICH = "immich.example"
 MEDIA = "lh3.googleusercontent.com"
 NIXPLAY_API = "api.nixplay.com"
 BUCKET = "nixplay-prod-upload.s3.us-west-2.amazonaws.com"
@@ -23,6 +24,10 @@ _NAMES = [
     ("GET", LINK, r"", "open_short_link"),
     ("GET", ALBUM_PAGE, r"^/share/", "read_album_page"),
     ("POST", ALBUM_PAGE, r"/batchexecute$", "read_further_page"),
+    ("GET", IMMICH, r"/api/server/version$", "read_version"),
+    ("GET", IMMICH, r"/api/albums$", "list_albums"),
+    ("POST", IMMICH, r"/api/search/metadata$", "search"),
+    ("GET", IMMICH, r"/api/assets/[^/]+/original$", "download"),
     ("GET", MEDIA, r"", "download"),
     ("GET", "video-downloads.googleusercontent.com", r"", "download"),
     ("POST", NIXPLAY_API, r"/www-login/$", "login"),
@@ -42,7 +47,7 @@ _NAMES = [
     ("DELETE", NIXPLAY_API, r"/v3/playlists/\d+/items/?$", "remove_item"),
 ]
 
-PAGES = ("list_media_items", "read_album_page", "read_further_page", "list_photos", "list_slides")
+PAGES = ("list_media_items", "read_album_page", "read_further_page", "search", "list_photos", "list_slides")
 """Requests of which there are as many as a listing has pages."""
 
 

@@ -24,6 +24,7 @@ _COLUMNS = (
 )
 _HOSTS = {
     "photoslibrary.googleapis.com": "Google",
+    "immich.example": "Immich",
     "lh3.googleusercontent.com": "media",
     "video-downloads.googleusercontent.com": "video",
     "api.nixplay.com": "Nixplay",

@@ -16,15 +16,16 @@ from benchmarks.photos import md5, photo, video
 from picsync.cache.store import Cache
 from picsync.emulators.google import Album, GoogleOptions, Item
 from picsync.emulators.google.content import GeneratedContent
+from picsync.emulators.immich import Asset
 from picsync.emulators.nixplay import NixplayOptions
 from picsync.emulators.nixplay.spool import Blob
 from picsync.emulators.wireprofile import LAN, Wire, WireProfile
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
 from picsync.model import Digest, Mapping
 
-API, LINK = "googlephotos", "sharedlinks"
-API_PAGE, LINK_PAGE = 100, 300
-"""Items on a page at most: of Google's API, and of the page of an album shared by link."""
+API, LINK, IMMICH = "googlephotos", "sharedlinks", "immich"
+API_PAGE, LINK_PAGE, IMMICH_PAGE = 100, 300, 1_000
+"""Items on a page at most: of Google's API, of the page of an album shared by link, of Immich's search."""
 PLAYLIST_LIMIT = 2000
 CACHED_AT_ONCE = 2000
 NEWS = 5
@@ -102,8 +103,18 @@ class Scene:
         """Return the id and version that the source gives to an item."""
         if self.source == API:
             return item.item_id, ""
+        if self.source == IMMICH:
+            asset = self._in_immich(album, item)
+            return asset.asset_id, f"{asset.checksum}@{round(asset.modified_at * 1000)}"
         shares = self.world.google.sharing.shares
         return shares.item_key(shares.share(album), item), shares.dedup_key(item)
+
+    def _in_immich(self, album: Album, item: Item) -> Asset:
+        """Put a photo of Google's into the Immich album of the same name."""
+        immich, at = self.world.immich, item.created_at
+        albums = [each for each in immich.library.albums.values() if each.name == album.title]
+        into = albums[0] if albums else immich.add_album(album.title)
+        return immich.add_asset(into, item.filename, item.content, taken_at=at, modified_at=at)
 
     def _put(self, album_id: int, item: Item) -> str:
         nixplay, content = self.world.nixplay, item.content
@@ -139,6 +150,7 @@ class Scene:
         lines = [f"emulator: {self.world.server.url}", *self.head, "albums:", *rules]
         self.config.write_text("\n".join(lines) + "\n", "utf-8")
         login = self.world.google.issue_credentials([READ_SCOPE])
+        key = self.world.immich.add_key()
         path = self.folder / ".picsync-credentials.yaml"
         path.touch(mode=0o600)
         path.write_text(
@@ -148,11 +160,14 @@ class Scene:
             "  access:\n"
             f"    access_token: {login['access_token']}\n"
             f"    refresh_token: {login['refresh_token']}\n"
-            f'    expiry: "{login["expiry"]}"\n',
+            f'    expiry: "{login["expiry"]}"\n'
+            f"immich: {{server: 'http://{self.world.immich.host}', api_key: '{key.secret}'}}\n",
             "utf-8",
         )
 
     def _entry(self, album: Album) -> str:
+        if self.source == IMMICH:
+            return album.title
         return album.album_id if self.source == API else self.world.google.share(album).short_link
 
     def set_wire(self, profile: WireProfile, *, one_at_a_time: bool = False) -> Wire:
@@ -254,6 +269,14 @@ SCENARIOS = {
             _nothing,
             lambda size: Moved(size, size, listed_at_once=LINK_PAGE),
             source=LINK,
+        ),
+        Scenario(
+            "immich-steady",
+            "steady state of an album in Immich",
+            _one_album_in_step,
+            _nothing,
+            lambda size: Moved(size, size, listed_at_once=IMMICH_PAGE),
+            source=IMMICH,
         ),
         Scenario(
             "news",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, Future
+from picsync.emulators.immich.resources import asset_json
 from picsync.errors import LoginNeeded
 from picsync.events import ListingProgress, LoginRefused
 from picsync.model import Certainty
@@ -386,3 +388,32 @@ async def test_changed_shapes_are_no_empty_albums(server: ImmichServer, body: st
     listing = await server.listed("Trip")
     assert listing.items == ()
     assert listing.problem is not None
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"count": 2}, "whether there is another page"),
+        ({"count": 3, "nextPage": None, "nextCursor": None}, "3"),
+    ],
+    ids=["no next page", "wrong count"],
+)
+async def test_a_page_that_contradicts_itself_is_not_believed_though_it_shows_everything(
+    server: ImmichServer, more: dict[str, object], said: str
+) -> None:
+    _, assets = server.album(2)
+    items = [asset_json(asset, server.options) for asset in assets]
+    body = json.dumps({"assets": {"items": items, **more}})
+    kind = "application/json"
+    server.fail(Fault(kind=FaultKind.BODY, body=body, content_type=kind, path="/metadata", count=None))
+    listing = await server.listed("Trip")
+    assert not listing.complete
+    assert said in str(listing.problem)
+
+
+async def test_what_is_hidden_is_not_shown_though_the_server_gives_it() -> None:
+    async with immich_server(version=V2_7) as server:
+        album, assets = server.album(3)
+        assets[0].visibility = "hidden"
+        listing = await server.listed(server.link(server.immich.share(album)), key="")
+        assert names(listing) == ["IMG_1.jpg", "IMG_2.jpg"]
