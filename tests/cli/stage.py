@@ -129,13 +129,20 @@ class Stage:
     def cache(self) -> Path:
         return self.folder / "picsync-metadata-cache.db"
 
-    def write_config(self, *, head: Sequence[str] = (), rule: Sequence[str] = (), album: str = "") -> None:
+    def write_config(
+        self,
+        *,
+        head: Sequence[str] = (),
+        rule: Sequence[str] = (),
+        album: str = "",
+        more_sources: str = "",
+    ) -> None:
         lines = [
             f"emulator: {self.server.url}",
             *head,
             "albums:",
             f"- name: {ALBUM}",
-            f"  sources: {{googlephotos: [{album or self.album.album_id}]}}",
+            f"  sources: {{googlephotos: [{album or self.album.album_id}]{more_sources}}}",
             *(f"  {line}" for line in rule),
         ]
         self.config.write_text("\n".join(lines) + "\n", "utf-8")

@@ -12,6 +12,8 @@ from tests.road.road import MEDIA_HOST
 
 PASSWORD = "marked-password-1f3e"
 NOTIFY_PASSWORD = "marked-notify-7c2a"
+NO_CONSENT = "CAI"
+"""A cookie's value that is the same for everyone."""
 
 
 @dataclass
@@ -39,13 +41,16 @@ class Secrets:
         cookies = [record.headers.get("Cookie", "") for record in records]
         authorized = [record.headers.get("Authorization", "") for record in records]
         forms = [parse_qs(record.body.decode(errors="replace")) for record in records]
+        links = self.stage.google.sharing.shares.all()
         found = {
             "password": {PASSWORD},
+            "link": {secret for link in links for secret in (link.code, link.auth_key)},
             "notify": {NOTIFY_PASSWORD},
             "client secret": {client.client_secret for client in account.clients.values()},
             "refresh token": set(account.grants),
             "access token": {*account.access_tokens, *(each.rpartition(" ")[2] for each in authorized)},
-            "cookie": {each.partition("=")[2] for line in cookies for each in line.split("; ")},
+            "cookie": {each.partition("=")[2] for line in cookies for each in line.split("; ")}
+            - {NO_CONSENT},
             "csrf": {record.headers.get("X-CSRFToken", "") for record in records},
             "upload token": {
                 *parts.uploads._receivers,

@@ -21,7 +21,8 @@ from tests.road.road import MEDIA_HOST, write_credentials
 LIBRARY, TOKENS = "photoslibrary.googleapis.com", "oauth2.googleapis.com"
 PAGES = ("/metrics", "/status.json", "/", "/readyz", "/healthz")
 PROFILES = ("profile?seconds=0.2", "heap", "heap?seconds=0.1", "tasks", "")
-HOSTS = (API, MONITOR, UPLOADS, MEDIA_HOST, LIBRARY, TOKENS)
+LINK, ALBUM_PAGE = "photos.app.goo.gl", "photos.google.com"
+HOSTS = (API, MONITOR, UPLOADS, MEDIA_HOST, LIBRARY, TOKENS, LINK, ALBUM_PAGE)
 
 BUGGY = """
 import picsync.http.client, picsync.http.retry
@@ -38,6 +39,7 @@ def secrets(stage: Stage) -> Secrets:
     stage.nixplay.state.accounts.clear()
     stage.nixplay.add_user("grandma", PASSWORD)
     log_in(stage)
+    stage.google.share(stage.album)
     spool = stage.folder / "spool"
     spool.mkdir()
     return Secrets(stage)
@@ -54,7 +56,9 @@ def log_in(stage: Stage) -> None:
 def start(stage: Stage, *, command: tuple[str, ...] = COMMAND) -> Running:
     notify = f"notify: 'json://me:{NOTIFY_PASSWORD}@127.0.0.1:1/x?token={NOTIFY_PASSWORD}'"
     stage.write_config(
-        head=["every: 200ms", PAGE, "pprof: {listen: '127.0.0.1:0'}", notify], rule=['maxDelete: "100%"']
+        head=["every: 200ms", PAGE, "pprof: {listen: '127.0.0.1:0'}", notify],
+        rule=['maxDelete: "100%"'],
+        more_sources=f", sharedlinks: [{stage.google.share(stage.album).short_link}]",
     )
     env = {"TMPDIR": str(stage.folder / "spool"), "PICSYNC_LOG_FORMAT": "json"}
     return Running(stage, "-v", command=command, env=env)

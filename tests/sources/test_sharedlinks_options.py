@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from picsync.config import read_entries
+from picsync.config import load_config, read_entries
 from picsync.errors import ConfigError
 from picsync.kinds import ENTRIES
 from picsync.sources.sharedlinks.options import AlbumAddress, Link, SharedLink
@@ -15,6 +17,7 @@ from picsync.sources.sharedlinks.options import AlbumAddress, Link, SharedLink
 CODE = "Ab12Cd34Ef56Gh78I"
 ALBUM = "AF1QipMUVJgB2WzAdzUroYx_rTs9-0123456789abcdef"
 KEY = "c0ZfN3Zk-WE_secretsecretsecret"
+CODE_LINK = f"https://photos.app.goo.gl/{CODE}"
 LONG = f"https://photos.google.com/share/{ALBUM}?key={KEY}"
 CODES = st.text("ABCDEFabcdef0123456789_-", min_size=17, max_size=17)
 
@@ -82,6 +85,18 @@ def test_a_wrong_link_in_the_file_is_not_quoted() -> None:
     assert "lacks the key that opens it" in str(caught.value)
     assert KEY not in str(caught.value)
     assert ALBUM not in str(caught.value)
+
+
+def test_links_may_come_from_the_environment(tmp_path: Path) -> None:
+    path = tmp_path / "picsync.yaml"
+    path.write_text("albums: [{name: Family}]\n", encoding="utf-8")
+    environ = {"PICSYNC_ALBUMS__0__SOURCES__SHAREDLINKS": f"[https://photos.app.goo.gl/{CODE}, '{LONG}']"}
+    loaded = load_config(path, environ=environ, source_kinds=ENTRIES)
+    assert loaded.albums[0].sources["sharedlinks"] == (SharedLink.parse(CODE_LINK), SharedLink.parse(LONG))
+    assert not any(secret in repr(loaded) for secret in (CODE, KEY))
+    environ = {"PICSYNC_ALBUMS__0__SOURCES__SHAREDLINKS": CODE_LINK}
+    loaded = load_config(path, environ=environ, source_kinds=ENTRIES)
+    assert loaded.albums[0].sources["sharedlinks"] == (SharedLink.parse(CODE_LINK),)
 
 
 def test_the_name_shows_too_little_to_get_in_and_enough_to_recognise_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from picsync.emulators.google.content import digest
@@ -62,6 +62,10 @@ class Shares:
         shared.active = True
         self._by_key[shared.album_key] = self._by_code[shared.code] = shared
         return shared
+
+    def all(self) -> Sequence[SharedAlbum]:
+        """Return every album that ever had a link."""
+        return list(self._by_key.values())
 
     def by_code(self, code: str) -> SharedAlbum | None:
         """Return the album of a short link, also if its link is switched off."""
