@@ -73,10 +73,11 @@ class Trial:
             permitted = road.server.log.count(path=UPLOAD_PERMISSION)
             learnt = recorded_digests(road) - held
             assert permitted <= len(learnt), "a photo was sent before its digest was recorded"
-            fetched = road.server.log.count(host=MEDIA_HOST)
-            assert fetched <= len(road.wanted() - done), (
-                "what was recorded and on the frame was fetched again"
-            )
+            fetched, due = road.server.log.count(host=MEDIA_HOST), len(road.wanted() - done)
+            files = sorted(path.name for path in road.folder.iterdir())
+            # A log that lost what the file was already built on makes the cache a damaged one.
+            begun_anew = any("damaged" in name for name in files)
+            assert fetched <= due or begun_anew, f"fetched again: {fetched} for {due}; {files}"
             road.server.log.clear()
             if self.rng.random() < POWER_LOSS:
                 self._lose_power()

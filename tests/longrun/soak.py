@@ -1,7 +1,8 @@
-"""A long run in fast motion with everything going wrong; `python -m tests.longrun.soak --cycles 5000`.
+"""A long run in fast motion with trouble in every third cycle; `python -m tests.longrun.soak --cycles 10000`.
 
-Picsync's loop runs fast; the services have a thread and a clock of their own. Between the storms it gets calm
-now and then: then the frame has to be right, and what the process holds is looked at.
+Picsync's loop runs fast; the services have a process and a clock of their own (`services.py`). Now and then
+it gets calm: then the frame has to be right, and what this process holds is looked at. At the end the
+counters that picsync shows are compared with the services' own log of requests.
 """
 
 from __future__ import annotations
@@ -9,26 +10,34 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
 import os
-import random
+import re
+import subprocess
+import sys
 import tempfile
-import threading
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from picsync.cli.logs import LogView, set_up
-from picsync.emulators.faults import Fault, FaultKind
-from picsync.emulators.google import Album
-from picsync.emulators.nixplay.hosts import HOSTS
-from picsync.events import ConfigApplied, ConfigRefused, CycleFinished, CycleOutcome, Event
+from picsync.events import (
+    ConfigApplied,
+    ConfigRefused,
+    CycleFinished,
+    CycleOutcome,
+    Event,
+    RetryScheduled,
+)
 from picsync.longrun import LongRun, Surroundings
 from picsync.service import Stop
 from picsync.sources.googlephotos.source import GooglePhotosSource
@@ -36,141 +45,81 @@ from picsync.wiring import SettingsFiles
 from tests.grafana.prometheus import free_port
 from tests.longrun.fast import SPEED, FastLoop
 from tests.longrun.vitals import Vitals, assert_flat, take
-from tests.road.road import MEDIA_HOST, Road, open_road
 
-T = TypeVar("T")
-
-OTHER = "Holiday"
-GOOGLE_HOSTS = (MEDIA_HOST, "photoslibrary.googleapis.com", "oauth2.googleapis.com")
-STATUSES = (400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504)
-BODIES = ("", "{}", "[]", "null", "[{}]", '{"error":', "<html>Sorry</html>", "\xff" * 3000)
-PLACES = ("http://127.0.0.1:1/x?t=1", "https://app.nixplay.com/login", "/", "")
-KINDS = [kind for kind in FaultKind for _ in range(1 if kind is FaultKind.HANG else 8)]
-"""A hanging connection costs a whole timeout, so there are few."""
-FEWEST, MOST = 4, 9
-PATIENCE_S = 60.0
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 300.0
+"""By the clock on the wall, for a frame to be right once it is calm; much more than a busy machine takes."""
+PAGES = ("/metrics", "/", "/status.json", "/healthz", "/readyz")
+NEVER_SENT = "no connection"
+STALE = "Google Photos"
+"""Its client library sends a request once more, unseen, where a kept connection turns out to be dead."""
 
 
-@contextlib.contextmanager
-def looping() -> Iterator[asyncio.AbstractEventLoop]:
-    """Run an event loop in a thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="services")
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+class Services:
+    """The process of the services, told what to do."""
 
-
-class Storm:
-    """What happens to the services and the files between two cycles; lives in the services' loop."""
-
-    def __init__(self, road: Road, other: Album, port: int, seed: int) -> None:
-        self.road = road
-        self.other = other
-        self.rng = random.Random(seed)
-        self._port = port
-        self._rules = 1
-        self.done: Counter[str] = Counter()
-
-    def strike(self) -> None:
-        """Disturb the next cycle."""
-        self.done.update(
-            f"{record.fault} at {record.host}" for record in self.road.server.log.records if record.fault
+    def __init__(self, folder: Path, port: int, seed: int) -> None:
+        command = [sys.executable, "-m", "tests.longrun.services", str(folder), str(port), str(seed)]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.road.server.log.clear()
-        self.road.server.faults.clear()
-        for _ in range(self.rng.choice((0, 1, 1, 2, 3))):
-            self.road.server.faults.add(self._fault())
-        for album in (self.road.album, self.other):
-            self._change(album)
-        match self.rng.randrange(24):
-            case 0:
-                self.road.nixplay._parts.sessions.expire_all()
-            case 1:
-                self.road.google.expire_access_tokens()
-            case 2:
-                self.configure(rules=self.rng.choice((1, 2)))
-            case 3:
-                self.configure(trouble="albumz: {")
-            case 4:
-                self.configure(rules=self._rules)
+        self._unread = 0
+        self._answer()
 
-    def _fault(self) -> Fault:
-        kind = self.rng.choice(KINDS)
-        pick = self.rng.choice
-        return Fault(
-            kind=kind,
-            host=pick((*HOSTS, *GOOGLE_HOSTS)),
-            skip=self.rng.randrange(4),
-            count=pick((1, 1, 1, 2, 6, None)) if kind is not FaultKind.HANG else 1,
-            after=kind in (FaultKind.STATUS, FaultKind.BODY, FaultKind.REDIRECT) and pick((True, False)),
-            status=pick(STATUSES),
-            headers=pick(({}, {}, {"Retry-After": pick(("3", "120", "soon"))})),
-            body=pick(BODIES),
-            content_type=pick(("text/html", "application/json")),
-            location=pick(PLACES),
-            chunk_bytes=4000,
-            delay_s=0.001,
-        )
+    def tell(self, what: str) -> None:
+        """Have something done; it is done before anything that is said later."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": what}) + "\n")
+        self._process.stdin.flush()
+        self._unread += 1
 
-    def _change(self, album: Album) -> None:
-        if len(album.items) < FEWEST or (self.rng.random() < 0.4 and len(album.items) < MOST):
-            self.road.add(self.rng.choice((1, 2)), album)
-        elif len(album.items) > FEWEST and self.rng.random() < 0.4:
-            self.road.google.remove_item(self.rng.choice(album.items))
+    def ask(self, what: str) -> dict[str, Any]:
+        """Have something done and return what came of it; blocks."""
+        self.tell(what)
+        while self._unread > 1:
+            self._answer()
+            self._unread -= 1
+        self._unread = 0
+        return self._answer()
 
-    def configure(self, *, rules: int = 1, trouble: str = "") -> None:
-        """Replace the configuration by one that differs, if only in a comment."""
-        self._rules = rules
-        self.road.rule_lines = ['maxDelete: "100%"']
-        path = self.road.write_config(every="1s")
-        text = path.read_text("utf-8") + f"prometheus: {{listen: '127.0.0.1:{self._port}'}}\n"
-        if rules == 2:
-            second = f"albums:\n- {{name: {OTHER}, sources: {{googlephotos: [{self.other.album_id}]}}, "
-            text = text.replace("albums:\n", second + "maxDelete: '100%'}\n")
-        new = path.with_suffix(".new")
-        new.write_text(f"{text}{trouble}\n# {self.rng.random()}\n", "utf-8")
-        new.replace(path)
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the services have ended"
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
-    def calm(self) -> None:
-        """Let nothing go wrong any more, with a number of photos that is always the same."""
-        self.road.server.faults.clear()
-        self._forget()
-        for album in (self.road.album, self.other):
-            while len(album.items) > FEWEST:
-                self.road.google.remove_item(album.items[0])
-            self.road.add(FEWEST - len(album.items), album)
-        self.configure(rules=1)
-
-    def _forget(self) -> None:
-        """Let the emulator, which remembers every upload, not be what grows."""
-        uploads = self.road.nixplay._parts.uploads
-        for upload in [each for each in uploads._by_id.values() if each.outcome is not None]:
-            del uploads._by_id[upload.upload_id], uploads._by_key[upload.key]
+    def close(self) -> None:
+        self._process.communicate()
 
 
+@dataclass
 class Soak:
     """One long run, and what became of it."""
 
-    def __init__(self, storm: Storm, services: asyncio.AbstractEventLoop, *, noisy: bool = False) -> None:
-        self.storm = storm
-        self.taken: list[Vitals] = []
-        self.memory: list[tracemalloc.Snapshot] = []
-        self.outcomes: Counter[str] = Counter()
-        self.applied = 0
-        self.refused = 0
-        self.scrapes = 0
-        self.over = False
-        self._noisy = noisy
-        self._services = services
+    services: Services
+    url: str
+    noisy: bool = False
+    taken: list[Vitals] = field(default_factory=list)
+    others_kib: list[int] = field(default_factory=list)
+    """What the services' process held at the same moments."""
+    memory: list[tracemalloc.Snapshot] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    applied: int = 0
+    refused: int = 0
+    scrapes: int = 0
+    judged: dict[str, Any] = field(default_factory=dict)
+    """What the services said last."""
+    metrics: str = ""
+    """As picsync's page shows them, at the end."""
+    unsent: Counter[str] = field(default_factory=Counter)
+    """Attempts that found no connection, of which the services know nothing."""
+    _calm: bool = False
+    _due: int = 0
+    _idle: int | None = None
+
+    def __post_init__(self) -> None:
         self._view = LogView()
-        self._calm = False
-        self._due = 0
-        self._idle: int | None = None
         self._still = asyncio.Event()
 
     @property
@@ -185,6 +134,8 @@ class Soak:
                 self._idle = 0 if self._calm else None
             case ConfigRefused():
                 self.refused += 1
+            case RetryScheduled(service=service, operation=operation, reason=reason) if NEVER_SENT in reason:
+                self.unsent[f"{service} {operation}"] += 1
             case CycleFinished(report):
                 self.outcomes[report.outcome] += 1
                 fine = report.outcome is CycleOutcome.DONE and not report.changed and not report.downloaded
@@ -198,20 +149,12 @@ class Soak:
             if self.cycles >= self._due:
                 self._still.set()
             else:
-                self._services.call_soon_threadsafe(self.storm.strike)
-        elif self._idle == 3 and not self._still.is_set():
-            self.taken.append(take(self.cycles))
-            if tracemalloc.is_tracing():
-                self.memory.append(tracemalloc.take_snapshot())
-            if self._noisy:
-                print(self.taken[-1], flush=True)
+                self.services.tell("strike")
+        elif self._idle is not None and self._idle >= 3:
             self._still.set()
 
-    async def _on_services(self, work: Coroutine[Any, Any, T]) -> T:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._services))
-
-    async def _until_still(self) -> None:
-        async with asyncio.timeout(PATIENCE_S * SPEED):
+    async def _until_still(self, patience_s: float) -> None:
+        async with asyncio.timeout(patience_s * SPEED):
             await self._still.wait()
         self._still.clear()
 
@@ -219,63 +162,76 @@ class Soak:
         """Let it storm and be calm in turns."""
         for look in range(1, looks + 1):
             self._calm, self._due = False, cycles * look // looks
-            await asyncio.wait_for(self._still.wait(), PATIENCE_S * SPEED * cycles)
-            self._still.clear()
+            await self._until_still(PATIENCE_S + cycles)
             self._calm, self._idle = True, None
+            await asyncio.to_thread(self.services.ask, "calm")
+            await self._until_still(PATIENCE_S)
+            self._look(await asyncio.to_thread(self.services.ask, "judge"))
 
-            async def settle() -> None:
-                self.storm.calm()
+    def _look(self, judged: dict[str, Any]) -> None:
+        assert not judged["wrong"], judged["wrong"]
+        self.judged = judged
+        self.taken.append(take(self.cycles))
+        self.others_kib.append(judged["rss_kib"])
+        if tracemalloc.is_tracing():
+            self.memory.append(tracemalloc.take_snapshot())
+        if self.noisy:
+            print(f"{self.taken[-1]}  services' rss_kib {self.others_kib[-1]}", flush=True)
 
-            await self._on_services(settle())
-            await self._until_still()
-            assert_right(self.storm)
-
-    async def scrape(self, url: str) -> None:
+    async def scrape(self) -> None:
         """Ask for every page again and again, whether it is there or not."""
-        async with httpx.AsyncClient(timeout=5) as client:
-            while not self.over:
-                for path in ("/metrics", "/", "/status.json", "/healthz", "/readyz"):
+        async with httpx.AsyncClient(timeout=PATIENCE_S * SPEED) as client:
+            while True:
+                for path in PAGES:
                     with contextlib.suppress(httpx.TransportError):
-                        answer = await client.get(url + path)
+                        answer = await client.get(self.url + path)
                         assert answer.status_code in (200, 503), answer
                         self.scrapes += 1
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.5 * SPEED)
+
+    def finish(self, registry: CollectorRegistry) -> None:
+        """Keep both sides' figures, when picsync has ended."""
+        self.judged = self.services.ask("judge")
+        self.metrics = generate_latest(registry).decode()
+
+    def miscounted(self) -> list[str]:
+        """Return where the figures and the services' log of requests disagree."""
+        counted: Counter[str] = Counter()
+        for labels, value in re.findall(
+            r"^picsync_requests_total\{(.*)\} (\S+)$", self.metrics, re.MULTILINE
+        ):
+            label = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            counted[f"{label['service']} {label['operation']}"] += round(float(value))
+        asked, reset = Counter(self.judged["asked"]), Counter(self.judged["reset"])
+        return [
+            f"{kind}: counted {counted[kind]}, asked {asked[kind]}, {reset[kind]} of them reset"
+            for kind in sorted(counted.keys() | asked.keys())
+            if not counted[kind] - self.unsent[kind] <= asked[kind]
+            or not asked[kind] <= counted[kind] + (reset[kind] if STALE in kind else 0)
+        ]
 
 
-def assert_right(storm: Storm) -> None:
-    """The frame shows what the album holds, and has never been empty on the way."""
-    storm.road.assert_synced()
-
-
-async def _soak(soak: Soak, cycles: int, looks: int) -> None:
-    road = soak.storm.road
-    files = SettingsFiles(road.folder / "picsync.yaml", {}, [road.credentials])
+async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
+    files = SettingsFiles(folder / "picsync.yaml", {}, [folder / ".picsync-credentials.yaml"])
     stop = Stop()
-    surroundings = Surroundings(str(road.cache), soak.read, lambda _message: None, stop)
-    url = f"http://127.0.0.1:{soak.storm._port}"
-    scraping = asyncio.run_coroutine_threadsafe(soak.scrape(url), soak._services)
-    try:
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(LongRun(files, surroundings).run(files.load()))
-            await soak.weather(cycles, looks)
-            stop.ask()
-            await running
-    finally:
-        soak.over = True
-        await asyncio.wrap_future(scraping)
+    surroundings = Surroundings(str(folder / "cache.db"), soak.read, lambda _message: None, stop)
+    async with asyncio.TaskGroup() as group:
+        long_run = LongRun(files, surroundings)
+        running = group.create_task(long_run.run(files.load()))
+        scraping = group.create_task(soak.scrape())
+        await soak.weather(cycles, looks)
+        scraping.cancel()
+        stop.ask()
+        await running
+    soak.finish(long_run._figures().registry)
 
 
 def run(folder: Path, *, cycles: int, looks: int, seed: int = 0, noisy: bool = False) -> Soak:
     """Weather so many cycles, looking so many times; return what was seen."""
-    with looping() as services, contextlib.ExitStack() as stack:
-
-        def on_services(work: Coroutine[Any, Any, T]) -> T:
-            return asyncio.run_coroutine_threadsafe(work, services).result(PATIENCE_S)
-
-        opening = open_road(folder)
-        road = on_services(opening.__aenter__())
-        stack.callback(lambda: on_services(opening.__aexit__(None, None, None)))
-        road.google.options.requests_per_day = road.google.options.media_requests_per_day = None
+    with contextlib.ExitStack() as stack:
+        port = free_port()
+        services = Services(folder, port, seed)
+        stack.callback(services.close)
         # httplib2 waits by the clock on the wall.
         waits = stack.enter_context(pytest.MonkeyPatch.context())
         defaults = GooglePhotosSource.__init__.__kwdefaults__
@@ -283,12 +239,10 @@ def run(folder: Path, *, cycles: int, looks: int, seed: int = 0, noisy: bool = F
         waits.setitem(defaults, "timeout_s", 60.0 / SPEED)
         sink = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
         with contextlib.redirect_stderr(sink), _logging(), asyncio.Runner(loop_factory=FastLoop) as runner:
-            storm = Storm(road, road.google.add_album(OTHER), free_port(), seed)
-            storm.calm()
 
             async def main() -> Soak:
-                soak = Soak(storm, services, noisy=noisy)
-                await _soak(soak, cycles, looks)
+                soak = Soak(services, f"http://127.0.0.1:{port}", noisy)
+                await _soak(soak, folder, cycles, looks)
                 return soak
 
             return runner.run(main())
@@ -308,7 +262,7 @@ def _logging() -> Iterator[None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cycles", type=int, default=5000)
+    parser.add_argument("--cycles", type=int, default=10_000)
     parser.add_argument("--looks", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trace", action="store_true", help="say which lines hold more memory at the end")
@@ -319,14 +273,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         soak = run(Path(folder), cycles=options.cycles, looks=options.looks, seed=options.seed, noisy=True)
         size = (Path(folder) / "cache.db").stat().st_size
-    print(f"The cache has {size / 1024:.0f} KiB after {soak.storm.road.made} photos.")
+    print(f"The cache has {size / 1024:.0f} KiB after {soak.judged['made']} photos.")
     print(f"{soak.cycles} cycles in {time.monotonic() - began:.0f} s: {dict(soak.outcomes)}")
     print(f"{soak.applied} times configured, {soak.refused} refused, {soak.scrapes} pages asked for")
-    print("\n".join(f"{count:>6}  {fault}" for fault, count in sorted(soak.storm.done.items())))
+    print("\n".join(f"{count:>6}  {fault}" for fault, count in sorted(soak.judged["struck"].items())))
     if soak.memory:
         growth = soak.memory[-1].compare_to(soak.memory[len(soak.memory) // 3], "lineno")
         print("\n".join(str(each) for each in growth[:20]))
+    asked = Counter(soak.judged["asked"]).total()
+    print("\n".join(soak.miscounted()) or f"All {asked} requests are counted as they were made.")
     assert_flat(soak.taken)
+    assert not soak.miscounted()
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ CYCLES = int(os.environ.get("PICSYNC_SOAK_CYCLES", "60"))
 def test_through_all_weathers_the_frame_ends_right_and_nothing_grows(tmp_path: Path) -> None:
     soak = run(tmp_path, cycles=CYCLES, looks=9, seed=7)
     assert soak.cycles >= CYCLES
-    assert soak.storm.done, "no fault has struck"
+    assert soak.judged["struck"], "no fault has struck"
     assert {"done", "failed"} <= set(soak.outcomes)
     assert soak.applied > 9
-    assert soak.refused >= 1
-    assert soak.scrapes > CYCLES / 2
+    assert soak.scrapes
+    assert soak.miscounted() == []
     assert_flat(soak.taken)

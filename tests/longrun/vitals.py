@@ -37,15 +37,20 @@ def take(cycles: int) -> Vitals:
         continue
     if hasattr(_LIBC, "malloc_trim"):
         _LIBC.malloc_trim(0)
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return Vitals(
         cycles,
-        pages * os.sysconf("SC_PAGE_SIZE") // 1024,
+        rss_kib(),
         len(gc.get_objects()),
         len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - there is nothing to resolve
         threading.active_count(),
         len(asyncio.all_tasks()),
     )
+
+
+def rss_kib() -> int:
+    """Return the memory that this process has in use."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def assert_flat(taken: Sequence[Vitals]) -> None:

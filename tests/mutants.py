@@ -1,0 +1,302 @@
+"""Shows that the suite has teeth: picsync made wrong on purpose, one way at a time, must fail it.
+
+    python -m tests.mutants [WORD...]
+
+Each mutant is a copy of the package in a temporary directory with one change; the work tree is left alone.
+The tests named for it run until the first one fails. A mutant that none of them kills survives, and the exit
+code is 1: then the suite needs a new test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("picsync", "tests", "doc", "pyproject.toml", "README.md", "CHANGELOG.md", "picsync.yaml.example")
+PLAN = ("tests/property/test_plan_properties.py", "tests/property/test_cycle_machine.py", "tests/cycle")
+MACHINE = ("tests/property/test_cycle_machine.py", "tests/cycle")
+ROAD = ("tests/property/test_wire_machine.py", "tests/frames", "tests/road", "tests/faults")
+LIMIT_S = 600
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change that must not go unnoticed."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: Sequence[str]
+    """Where it should be found; each of them has to find it by itself."""
+
+
+MUTANTS = (
+    Mutant(
+        "deletes before it publishes",
+        "picsync/cycle.py",
+        "        if await self._publish(seen):\n            await self._delete(seen)\n",
+        "        await self._delete(seen)\n        await self._publish(seen)\n",
+        MACHINE,
+    ),
+    Mutant(
+        "deletes although publishing failed",
+        "picsync/cycle.py",
+        "        if await self._publish(seen):\n            await self._delete(seen)\n",
+        "        await self._publish(seen)\n        await self._delete(seen)\n",
+        MACHINE,
+    ),
+    Mutant(
+        "skips the second listing",
+        "picsync/cycle.py",
+        "if self.plan.deletes and not await self._listed_alike():",
+        "if False:",
+        ("tests/cycle", "tests/faults/test_pages_that_lie.py"),
+    ),
+    Mutant(
+        "takes an incomplete listing for a complete one",
+        "picsync/plan.py",
+        "if certainty is Certainty.PARTIAL or now.photos.problem:",
+        "if now.photos.problem:",
+        PLAN,
+    ),
+    Mutant(
+        "takes what the frame leaves out for gone",
+        "picsync/plan.py",
+        "    seen = None if sure else frozenset(photo.photo_id for photo in now.photos.items)\n",
+        "    seen = None\n",
+        PLAN,
+    ),
+    Mutant(
+        "deletes while content is unknown",
+        "picsync/plan.py",
+        "    if unknown:\n",
+        "    if False:\n",
+        PLAN,
+    ),
+    Mutant(
+        "deletes while something wanted is missing",
+        "picsync/plan.py",
+        "    if missing and not now.storage_full:\n",
+        "    if False:\n",
+        PLAN,
+    ),
+    Mutant(
+        "sends equal content twice",
+        "picsync/plan.py",
+        "        if candidate.skip is not None or candidate.digest in there:\n",
+        "        if candidate.skip is not None:\n",
+        MACHINE,
+    ),
+    Mutant(
+        "has no brake",
+        "picsync/plan.py",
+        "    if rule.allow_deletes or _within_limit(rule.delete_limit, count, total):\n",
+        "    if True:\n",
+        PLAN,
+    ),
+    Mutant(
+        "has a brake that lets an album be emptied",
+        "picsync/plan.py",
+        "    return deletes < photos and (deletes <= BRAKE_COUNT",
+        "    return (deletes <= BRAKE_COUNT",
+        PLAN,
+    ),
+    Mutant(
+        "does not obey delete: false",
+        "picsync/plan.py",
+        "    deletes = tuple(surplus) if rule.delete and hold is None else ()\n",
+        "    deletes = tuple(surplus) if hold is None else ()\n",
+        PLAN,
+    ),
+    Mutant(
+        "removes entries before it adds",
+        "picsync/plan.py",
+        "    size = len(edit.playlist.items) if edit.playlist else 0\n    add, remove",
+        "    if edit.remove:\n        yield RemoveItems(edit.remove)\n"
+        "    size = len(edit.playlist.items) - len(edit.remove) if edit.playlist else 0\n"
+        "    edit = PlaylistEdit(edit.content, edit.playlist, edit.add)\n    add, remove",
+        PLAN,
+    ),
+    Mutant(
+        "does not read a playlist back",
+        "picsync/apply.py",
+        "            if not edit.add and not edit.remove:\n                emit(Published",
+        "            if True:\n                emit(Published",
+        MACHINE,
+    ),
+    Mutant(
+        "publishes from what it uploaded, not from what the frame lists",
+        "picsync/cycle.py",
+        "            seen.photos = await self.frame.photos(seen.album)\n            if wait_s",
+        "            if wait_s",
+        MACHINE,
+    ),
+    Mutant(
+        "records a digest only after the upload",
+        "picsync/apply.py",
+        "            await self._record(item, digest, None)\n            if not self",
+        "            if not self",
+        ("tests/cycle", "tests/crash/test_kills.py"),
+    ),
+    Mutant(
+        "forgets a failure of one item",
+        "picsync/apply.py",
+        "        self._result.failures.append(Failure(item.filename or item.item_id, error))\n        if",
+        "        if",
+        MACHINE,
+    ),
+    Mutant(
+        "repeats what must not be repeated",
+        "picsync/http/retry.py",
+        "        return Again(lost) if operation.repeatable or not result.sent else lost\n",
+        "        return Again(lost)\n",
+        ("tests/http", "tests/frames", "tests/faults/test_fault_matrix.py"),
+    ),
+    Mutant(
+        "creates without looking first",
+        "picsync/frames/nixplay/frame.py",
+        "        found = await find() or await find()\n        if found:\n            return found\n",
+        "        found = None\n",
+        ("tests/frames", "tests/property/test_wire_machine.py", "tests/faults/test_fault_matrix.py"),
+    ),
+    Mutant(
+        "believes a listing of the frame whatever its count says",
+        "picsync/frames/nixplay/frame.py",
+        '            problem = f"Nixplay says the album holds',
+        '            problem = None and f"Nixplay says the album holds',
+        ("tests/frames", "tests/road"),
+    ),
+    Mutant(
+        "takes a failing list of playlists for an empty one",
+        "picsync/cycle.py",
+        "            part = await self.frame.playlists(rule.part_name(number))\n",
+        "            try:\n                part = await self.frame.playlists(rule.part_name(number))\n"
+        "            except PicsyncError:\n                part = ()\n",
+        MACHINE,
+    ),
+    Mutant(
+        "takes an error page for a picture",
+        "picsync/spool.py",
+        "            if self._head.lstrip().startswith(_TEXT_STARTS):\n",
+        "            if False:\n",
+        ("tests/road", "tests/faults/test_fault_matrix.py"),
+    ),
+    Mutant(
+        "goes on where a half of a download was",
+        "picsync/spool.py",
+        "        self.size_bytes = 0\n        self._hash = hashlib.new(self._algorithm, used",
+        "        self.size_bytes = 0\n        hashlib.new(self._algorithm, used",
+        MACHINE,
+    ),
+    Mutant(
+        "commits a cache's record some time later",
+        "picsync/cache/store.py",
+        "        await asyncio.shield(self._next_commit)\n",
+        "        await asyncio.sleep(0)\n",
+        ("tests/cache", "tests/crash/test_kills.py"),
+    ),
+    Mutant(
+        "shows the oldest where there is no room",
+        "picsync/plan.py",
+        "key=taken_at, reverse=True)",
+        "key=taken_at)",
+        (*PLAN, "tests/road/test_limits_on_the_road.py"),
+    ),
+    Mutant(
+        "works on in spite of a stop",
+        "picsync/apply.py",
+        "            if self._halted or self._stopping():\n                return\n",
+        "            if self._halted:\n                return\n",
+        ("tests/cycle", "tests/crash/test_signals.py"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a mutant at one place of the suite."""
+
+    killed: bool
+    by: str
+    seconds: float
+
+
+def mutate(folder: Path, mutant: Mutant) -> None:
+    """Make the change in a copy; raises LookupError if the code has moved on."""
+    path = folder / mutant.file
+    text = path.read_text("utf-8")
+    if text.count(mutant.old) != 1:
+        raise LookupError(f"{mutant.name}: {mutant.file} has it {text.count(mutant.old)} times")
+    path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
+
+
+def copy_to(folder: Path) -> None:
+    """Copy what tests need."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, folder / name)
+
+
+def judge(folder: Path, tests: str) -> Verdict:
+    """Run the tests of one place until the first one fails."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "--tb=no", tests]
+    environ = {**os.environ, "PYTHONPATH": str(folder)}
+    try:
+        ran = subprocess.run(
+            command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=LIMIT_S
+        )
+    except subprocess.TimeoutExpired:
+        return Verdict(True, "it never ended", time.monotonic() - began)
+    if ran.returncode not in (0, 1):
+        raise RuntimeError(f"pytest {tests} ended with {ran.returncode}:\n{ran.stdout}{ran.stderr}")
+    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", ran.stdout, flags=re.MULTILINE)
+    return Verdict(ran.returncode == 1, failed[0] if failed else "", time.monotonic() - began)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Judge the mutants whose names have every word; print a line for each place and return an exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--first", action="store_true", help="leave a mutant alone once it is killed")
+    options = parser.parse_args(arguments)
+    survivors = 0
+    chosen = [each for each in MUTANTS if all(word in each.name for word in options.words)]
+    for mutant in chosen:
+        with tempfile.TemporaryDirectory(prefix="mutant-") as name:
+            folder = Path(name)
+            copy_to(folder)
+            mutate(folder, mutant)
+            killed = False
+            for tests in mutant.tests:
+                verdict = judge(folder, tests)
+                killed = killed or verdict.killed
+                says = f"killed by {verdict.by}" if verdict.killed else f"not noticed by {tests}"
+                print(f"{mutant.name}: {says} ({verdict.seconds:.0f} s)", flush=True)
+                if killed and options.first:
+                    break
+            survivors += not killed
+            if not killed:
+                print(f"{mutant.name}: SURVIVES", flush=True)
+    print(f"{len(chosen)} mutants, {len(chosen) - survivors} killed, {survivors} survive")
+    return min(survivors, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
