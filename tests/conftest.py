@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # Python 3.11 makes a loop for whoever asks for the current one before there is any, as pytest-asyncio does
 # between two tests; nobody would close it. Saying that there is none keeps it from being made.
@@ -14,6 +14,9 @@ asyncio.set_event_loop(None)
 
 # The suite draws the same inputs each time; `python -m tests.campaign` draws others, by its seed.
 settings.register_profile("suite", derandomize=True, database=None, deadline=None, print_blob=True)
+settings.register_profile("campaign", derandomize=False, database=None, deadline=None, print_blob=True)
+# Where only the first failure matters, not the smallest one.
+settings.register_profile("mutants", settings.get_profile("suite"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("suite")
 
 

@@ -254,7 +254,8 @@ def copy_to(folder: Path) -> None:
 def judge(folder: Path, tests: str) -> Verdict:
     """Run the tests of one place until the first one fails."""
     began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "--tb=no", tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "--tb=no"]
+    command += ["--hypothesis-profile=mutants", tests]
     environ = {**os.environ, "PYTHONPATH": str(folder)}
     try:
         ran = subprocess.run(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
 import sqlite3
 import tempfile
@@ -149,11 +150,14 @@ def recorded_digests(road: Road) -> set[str]:
     return {digest for (digest,) in found if digest is not None}
 
 
-async def torture(count: int, seed: int) -> Tally:
-    """Kill `count` syncs and more, until a scene ends; raises AssertionError with the scene's number."""
-    tally = Tally()
+async def torture(count: int, seed: int, *, until: float = math.inf, tally: Tally | None = None) -> Tally:
+    """Kill `count` syncs and more, until a scene ends; raises AssertionError with the scene's number.
+
+    No scene is begun after `until`, by the monotonic clock. `tally` is what is counted in.
+    """
+    tally = tally or Tally()
     with Nursery() as nursery:
-        while tally.kills.total() < count:
+        while tally.kills.total() < count and time.monotonic() < until:
             rng = random.Random(f"{seed} {tally.scenes}")
             start = rng.choice(list(Start))
             with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 
-SPEED = 50
+SPEED = 100
 """Seconds of the loop in one of the wall: a timeout of a minute is still far more than an answer takes."""
 
 

@@ -29,8 +29,9 @@ GOOGLE_HOSTS = (MEDIA_HOST, LIBRARY, "oauth2.googleapis.com")
 STATUSES = (400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504)
 BODIES = ("", "{}", "[]", "null", "[{}]", '{"error":', "<html>Sorry</html>", "\xff" * 3000)
 PLACES = ("http://127.0.0.1:1/x?t=1", "https://app.nixplay.com/login", "/", "")
-KINDS = [kind for kind in FaultKind for _ in range(1 if kind is FaultKind.HANG else 8)]
-"""A hanging connection costs a whole timeout, so there are few."""
+SLOW = frozenset({FaultKind.HANG, FaultKind.DRIP, FaultKind.DRIP_HEAD})
+"""What costs a whole timeout or several, so there is little of it."""
+KINDS = [kind for kind in FaultKind for _ in range(1 if kind in SLOW else 20)]
 EVERY = 3
 """One cycle in so many is disturbed."""
 FEWEST, MOST = 4, 9
@@ -91,10 +92,10 @@ class Services:
             kind=kind,
             host=pick((*HOSTS, *GOOGLE_HOSTS)),
             skip=self._rng.randrange(4),
-            count=pick((1, 1, 1, 2, 6, None)) if kind is not FaultKind.HANG else 1,
+            count=1 if kind in SLOW else pick((1, 1, 1, 2, 6, None)),
             after=kind in (FaultKind.STATUS, FaultKind.BODY, FaultKind.REDIRECT) and pick((True, False)),
             status=pick(STATUSES),
-            headers=pick(({}, {}, {"Retry-After": pick(("3", "120", "soon"))})),
+            headers=pick(({}, {}, {"Retry-After": pick(("3", "20", "soon"))})),
             body=pick(BODIES),
             content_type=pick(("text/html", "application/json")),
             location=pick(PLACES),

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import os
 import re
 import subprocess
@@ -100,6 +101,8 @@ class Soak:
     services: Services
     url: str
     noisy: bool = False
+    until: float = math.inf
+    """When it ends at the latest, by the monotonic clock."""
     taken: list[Vitals] = field(default_factory=list)
     others_kib: list[int] = field(default_factory=list)
     """What the services' process held at the same moments."""
@@ -146,7 +149,7 @@ class Soak:
 
     def _between(self) -> None:
         if not self._calm:
-            if self.cycles >= self._due:
+            if self.cycles >= self._due or time.monotonic() > self.until:
                 self._still.set()
             else:
                 self.services.tell("strike")
@@ -159,10 +162,11 @@ class Soak:
         self._still.clear()
 
     async def weather(self, cycles: int, looks: int) -> None:
-        """Let it storm and be calm in turns."""
-        for look in range(1, looks + 1):
-            self._calm, self._due = False, cycles * look // looks
-            await self._until_still(PATIENCE_S + cycles)
+        """Let it storm and be calm in turns, and look each time that it is calm."""
+        each = max(1, cycles // looks)
+        while self.cycles < cycles and time.monotonic() < self.until:
+            self._calm, self._due = False, self.cycles + each
+            await self._until_still(PATIENCE_S + each)
             self._calm, self._idle = True, None
             await asyncio.to_thread(self.services.ask, "calm")
             await self._until_still(PATIENCE_S)
@@ -212,6 +216,7 @@ class Soak:
 
 
 async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
+    """Weather `cycles`, with about so many looks."""
     files = SettingsFiles(folder / "picsync.yaml", {}, [folder / ".picsync-credentials.yaml"])
     stop = Stop()
     surroundings = Surroundings(str(folder / "cache.db"), soak.read, lambda _message: None, stop)
@@ -226,8 +231,10 @@ async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
     soak.finish(long_run._figures().registry)
 
 
-def run(folder: Path, *, cycles: int, looks: int, seed: int = 0, noisy: bool = False) -> Soak:
-    """Weather so many cycles, looking so many times; return what was seen."""
+def run(
+    folder: Path, *, cycles: int, looks: int, seed: int = 0, noisy: bool = False, until: float = math.inf
+) -> Soak:
+    """Weather so many cycles, looking about so many times, but not beyond `until`; return what was seen."""
     with contextlib.ExitStack() as stack:
         port = free_port()
         services = Services(folder, port, seed)
@@ -241,7 +248,7 @@ def run(folder: Path, *, cycles: int, looks: int, seed: int = 0, noisy: bool = F
         with contextlib.redirect_stderr(sink), _logging(), asyncio.Runner(loop_factory=FastLoop) as runner:
 
             async def main() -> Soak:
-                soak = Soak(services, f"http://127.0.0.1:{port}", noisy)
+                soak = Soak(services, f"http://127.0.0.1:{port}", noisy, until)
                 await _soak(soak, folder, cycles, looks)
                 return soak
 

@@ -1,0 +1,215 @@
+"""Every long campaign by one command: as long as the budget lasts, with inputs that the seed decides.
+
+    python -m tests.campaign --seed 7 --budget 3600
+    python -m tests.campaign --seed 7 --budget 600 --only kills,machine
+
+`faults` plays cells of the matrix of requests and troubles, `kills` kills real processes, `machine` runs the
+state machine in memory and `wire` over real HTTP, `fuzz` feeds the parsers, `soak` runs picsync in fast
+motion. What fails is printed with what plays it again; a table closes the run, and the exit code is 1 if
+anything failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.crash.random_kills import Tally, torture
+from tests.crash.steps import Start, reference
+from tests.faults.matrix import Cell, every_cell, play
+from tests.longrun.soak import run as run_soak
+from tests.longrun.vitals import assert_flat
+from tests.property.machine import Cycles
+from tests.property.test_cycle_machine import MemoryCycles
+from tests.property.test_wire_machine import WireCycles
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = 25
+"""Of the machine, between two looks at the clock."""
+CELL_S = 60.0
+LONG = 1_000_000
+SOAKED = 50
+"""Cycles of the soak between two looks at what it holds."""
+FUZZ_SCALE = 20
+"""How many times the suite's inputs one round of fuzzing has."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a campaign."""
+
+    count: int
+    what: str
+    failures: int = 0
+
+
+def faults(number: int, until: float) -> Outcome:
+    """Play cells in an order of the seed's."""
+    cells = every_cell()
+    random.Random(number).shuffle(cells)
+    played = failures = 0
+    for cell in cells:
+        if time.monotonic() > until:
+            break
+        played += 1
+        try:
+            asyncio.run(_play(cell, restart=played % 2 == 1))
+        except Exception:  # noqa: BLE001 - whatever a cell raises is its result
+            failures += 1
+            print(f"FAILED {cell}\n{traceback.format_exc(limit=-1)}", flush=True)
+    return Outcome(played, f"cells of {len(cells)}", failures)
+
+
+async def _play(cell: Cell, *, restart: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        await asyncio.wait_for(play(cell, Path(folder), restart=restart), CELL_S)
+
+
+def kills(number: int, until: float) -> Outcome:
+    """Kill processes; each seed in a row gives its own scenes."""
+    for start in Start:
+        reference(start)
+    tally = Tally()
+    failures = 0
+    try:
+        asyncio.run(torture(sys.maxsize, number, until=until, tally=tally))
+    except AssertionError:
+        failures = 1
+        traceback.print_exc()
+    return Outcome(
+        tally.kills.total(), f"kills in {tally.scenes} scenes, {tally.power_losses} losses of power", failures
+    )
+
+
+def _machine(kind: type[Cycles], number: int, until: float, steps: int) -> Outcome:
+    cycles = examples = failures = 0
+
+    class Counted(kind):  # type: ignore[misc, valid-type] # whichever world it has
+        def teardown(self) -> None:
+            nonlocal cycles, examples
+            super().teardown()
+            cycles += self.cycles
+            examples += 1
+
+    for offset in itertools.count():
+        if time.monotonic() > until or failures:
+            break
+        try:
+            run_state_machine_as_test(
+                seed(number * 1_000_003 + offset)(Counted),
+                settings=settings(
+                    max_examples=EXAMPLES,
+                    stateful_step_count=steps,
+                    deadline=None,
+                    database=None,
+                    derandomize=False,
+                    print_blob=True,
+                    suppress_health_check=list(HealthCheck),
+                    phases=(Phase.generate, Phase.shrink) if kind is MemoryCycles else (Phase.generate,),
+                ),
+            )
+        except Exception:  # noqa: BLE001 - whatever the machine finds is its result
+            failures += 1
+            traceback.print_exc()
+    return Outcome(examples, f"examples, {cycles} cycles", failures)
+
+
+def machine(number: int, until: float) -> Outcome:
+    """Run the state machine in memory."""
+    return _machine(MemoryCycles, number, until, 25)
+
+
+def wire(number: int, until: float) -> Outcome:
+    """Run the state machine over real HTTP."""
+    return _machine(WireCycles, number, until, 12)
+
+
+def fuzz(number: int, until: float) -> Outcome:
+    """Run the fuzz tests with more inputs, again and again."""
+    inputs = failures = 0
+    for offset in itertools.count():
+        if (left := until - time.monotonic()) <= 0:
+            break
+        command = [sys.executable, "-m", "pytest", "-q", "--timeout=0", "--hypothesis-show-statistics"]
+        command += ["--hypothesis-profile=campaign", f"--hypothesis-seed={number + offset}", "tests/fuzz"]
+        environ = {**os.environ, "PICSYNC_FUZZ_SCALE": str(FUZZ_SCALE)}
+        try:
+            ran = subprocess.run(
+                command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=left
+            )
+        except subprocess.TimeoutExpired as late:
+            inputs += _inputs(late.stdout.decode() if isinstance(late.stdout, bytes) else "")
+            break
+        inputs += _inputs(ran.stdout)
+        if ran.returncode:
+            failures += 1
+            print(ran.stdout[-20_000:], flush=True)
+    return Outcome(inputs, "inputs", failures)
+
+
+def _inputs(statistics: str) -> int:
+    return sum(map(int, re.findall(r"(\d+) passing (?:examples|test cases)", statistics)))
+
+
+def soak(number: int, until: float) -> Outcome:
+    """Run picsync in fast motion until the time is up."""
+    with tempfile.TemporaryDirectory() as folder:
+        soaked = run_soak(Path(folder), cycles=LONG, looks=LONG // SOAKED, seed=number, until=until)
+    failures = [*soaked.miscounted()]
+    try:
+        assert_flat(soaked.taken)
+    except AssertionError as error:
+        failures.append(str(error))
+    for failure in failures:
+        print(f"FAILED soak: {failure}", flush=True)
+    return Outcome(soaked.cycles, f"cycles, {sum(soaked.judged['struck'].values())} faults", len(failures))
+
+
+CAMPAIGNS: Mapping[str, Callable[[int, float], Outcome]] = {
+    each.__name__: each for each in (faults, kills, machine, wire, fuzz, soak)
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the campaigns one after the other, each with its share of the budget; return an exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0, help="what is drawn")
+    parser.add_argument("--budget", type=float, default=600.0, help="seconds, for all together")
+    parser.add_argument("--only", default=",".join(CAMPAIGNS), help=f"some of {','.join(CAMPAIGNS)}")
+    options = parser.parse_args(arguments)
+    chosen = options.only.split(",")
+    if unknown := set(chosen) - CAMPAIGNS.keys():
+        parser.error(f"there is no campaign {', '.join(sorted(unknown))}; there are {', '.join(CAMPAIGNS)}")
+    rows = [("campaign", "how many", "what", "failures", "seconds")]
+    failures = 0
+    for name in chosen:
+        began = time.monotonic()
+        outcome = CAMPAIGNS[name](options.seed, began + options.budget / len(chosen))
+        failures += outcome.failures
+        took = f"{time.monotonic() - began:.0f}"
+        rows.append((name, str(outcome.count), outcome.what, str(outcome.failures), took))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return min(failures, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
