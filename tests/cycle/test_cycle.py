@@ -374,6 +374,32 @@ async def test_a_frame_listing_in_doubt_takes_nothing_from_the_playlist(stage: S
     stage.assert_synced("one", "two")
 
 
+async def test_a_listing_of_the_frame_that_leaves_photos_out_takes_nothing_from_the_playlist(
+    stage: Stage,
+) -> None:
+    stage.put(*"abc")
+    await stage.cycle()
+    stage.frame.unlisted = dict.fromkeys(stage.frame.album_named(ALBUM).photos, 9)
+    assert (await stage.frame.photos(stage.frame.album_named(ALBUM).album)).problem is None
+    await stage.cycle()
+    stage.assert_synced(*"abc")
+    stage.frame.unlisted.clear()
+    await stage.assert_idle()
+
+
+async def test_a_frame_listing_in_doubt_is_said_though_nothing_is_held(stage: Stage) -> None:
+    stage.put("a")
+    await stage.cycle()
+    stage.remove("a")
+    stage.put("b")
+    await stage.cycle()
+    stage.frame.unlisted = dict.fromkeys(stage.frame.album_named(ALBUM).photos, 9)
+    stage.frame.photos_problem = "It lists fewer than it counts."
+    report = await stage.cycle()
+    assert report.hold is None
+    assert "It lists fewer than it counts." in " ".join(report.notices)
+
+
 async def test_publishing_that_fails_deletes_nothing(stage: Stage) -> None:
     stage.put(*MANY)
     await stage.cycle()

@@ -62,6 +62,7 @@ class Hand(StrEnum):
     DOUBLE_ALBUM = "add an album of the same name"
 
 
+OFTEN = {Hand.ADD_ITEM, Hand.REMOVE_ITEM}
 RARE = {
     Hand.ADD_MANY,
     Hand.TIDY_UP,
@@ -71,12 +72,16 @@ RARE = {
     Hand.ADD_PLAYLIST,
 }
 
-hands = st.sampled_from([hand for hand in Hand for _ in range(1 if hand in RARE else 3)])
+hands = st.sampled_from(
+    [hand for hand in Hand for _ in range(1 if hand in RARE else 8 if hand in OFTEN else 2)]
+)
 items = st.sampled_from(ITEMS)
 albums = st.sampled_from(SOURCE_ALBUMS)
 picks = st.integers(0, 30)
 steps = st.integers(1, 60)
-troubles = st.tuples(st.sampled_from(METHODS), st.sampled_from(How), st.integers(1, 4), picks)
+# What writes to playlists decides most.
+methods = st.sampled_from([*METHODS, "add_items", "remove_items", "remove_items", "upload", "delete"])
+troubles = st.tuples(methods, st.sampled_from(How), st.integers(1, 6), picks)
 limits = st.tuples(st.sampled_from(Limit), st.integers(0, 4), picks)
 
 
