@@ -39,7 +39,7 @@ from tests.property.test_cycle_machine import MemoryCycles
 from tests.property.test_wire_machine import WireCycles
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = 25
+EXAMPLES = 10
 """Of the machine, between two looks at the clock."""
 CELL_S = 60.0
 LONG = 1_000_000
