@@ -19,7 +19,7 @@ def test_through_all_weathers_the_frame_ends_right_and_nothing_grows(tmp_path: P
     assert soak.cycles >= CYCLES
     assert soak.judged["struck"], "no fault has struck"
     assert {"done", "failed"} <= set(soak.outcomes)
-    assert soak.applied > 9
+    assert soak.applied > 2
     assert soak.scrapes
     assert soak.miscounted() == []
     assert_flat(soak.taken)
