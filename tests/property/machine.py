@@ -307,8 +307,6 @@ class Cycles(RuleBasedStateMachine):
                 weather.listings_lie = True
             case Limit.ROOM:
                 weather.full = True
-            case Limit.ADDS_DROP:
-                weather.adds_drop = True
             case _:
                 pass
 
@@ -333,7 +331,7 @@ class Cycles(RuleBasedStateMachine):
             report = self.here.cycle(rule, interrupted)
         assert not self.watch.violations, self.watch.violations
         weather = self.watch.weather
-        quiet = not (self.watch.hands or weather.listings_lie or weather.adds_drop)
+        quiet = not (self.watch.hands or weather.listings_lie)
         if report is None or report.outcome is not CycleOutcome.DONE or not quiet:
             return report
         if weather.incomplete:

@@ -121,7 +121,6 @@ class Weather:
     """Some listing says of itself that it is incomplete."""
     full: bool = False
     """The frame's storage has refused something."""
-    adds_drop: bool = False
 
 
 class Watch:
