@@ -81,8 +81,8 @@ class Services:
                 self._struck[f"{record.fault} at {record.host}"] += 1
             if record.host not in FOLLOWED:
                 kind = operation_of(record.method, record.host, record.path)
-                self._asked[f"{kind.service} {kind.name}"] += 1
-                self._reset[f"{kind.service} {kind.name}"] += record.fault.startswith("reset")
+                self._asked[str(kind)] += 1
+                self._reset[str(kind)] += record.fault.startswith("reset")
         self.road.server.log.clear()
 
     def _fault(self) -> Fault:

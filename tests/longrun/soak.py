@@ -116,7 +116,7 @@ class Soak:
     metrics: str = ""
     """As picsync's page shows them, at the end."""
     unsent: Counter[str] = field(default_factory=Counter)
-    """Attempts that found no connection, of which the services know nothing."""
+    """How many attempts at most found no connection, by request; the services know nothing of them."""
     _calm: bool = False
     _due: int = 0
     _idle: int | None = None
@@ -137,15 +137,22 @@ class Soak:
                 self._idle = 0 if self._calm else None
             case ConfigRefused():
                 self.refused += 1
-            case RetryScheduled(service=service, operation=operation, reason=reason) if NEVER_SENT in reason:
-                self.unsent[f"{service} {operation}"] += 1
+            case RetryScheduled(reason=reason):
+                self._unsent(reason)
             case CycleFinished(report):
+                for failure in report.failures:
+                    self._unsent(failure.error.message)
                 self.outcomes[report.outcome] += 1
                 fine = report.outcome is CycleOutcome.DONE and not report.changed and not report.downloaded
                 if self._idle is not None:
                     self._idle = self._idle + 1 if fine else 0
             case _ if event.action == "cycle_scheduled":
                 self._between()
+
+    def _unsent(self, why: str) -> None:
+        if NEVER_SENT in why:
+            # The last one of several attempts is told of by nobody if others have failed alike.
+            self.unsent[why.split(":")[0]] += 2
 
     def _between(self) -> None:
         if not self._calm:
@@ -205,7 +212,7 @@ class Soak:
             r"^picsync_requests_total\{(.*)\} (\S+)$", self.metrics, re.MULTILINE
         ):
             label = dict(re.findall(r'(\w+)="([^"]*)"', labels))
-            counted[f"{label['service']} {label['operation']}"] += round(float(value))
+            counted[f"{label['service']} {label['operation'].replace('_', ' ')}"] += round(float(value))
         asked, reset = Counter(self.judged["asked"]), Counter(self.judged["reset"])
         return [
             f"{kind}: counted {counted[kind]}, asked {asked[kind]}, {reset[kind]} of them reset"
