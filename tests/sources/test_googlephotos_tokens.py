@@ -16,7 +16,7 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.errors import LoginNeeded
 from picsync.http.retry import NoAnswer
-from picsync.sources.googlephotos.threads import no_answer
+from picsync.sources.googlephotos.connections import no_answer
 from picsync.sources.googlephotos.tokens import GoogleLogin
 from tests.sources.google_account import API, TOKENS, GoogleAccount, google_account
 

@@ -10,9 +10,8 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httplib2
 from pydantic import BaseModel
 
 from picsync.errors import ProtocolError, RefusedError
@@ -37,6 +36,9 @@ from picsync.sources.googlephotos.wire import (
     SharedAlbumPage,
     parse,
 )
+
+if TYPE_CHECKING:
+    import httplib2
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -9,22 +9,19 @@ unpacks bodies of any size, so it is told where to stop.
 from __future__ import annotations
 
 import asyncio
-import http.client
 import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar
-
-import google.auth.exceptions
-import httplib2
+from typing import TYPE_CHECKING, TypeVar
 
 from picsync.errors import ProtocolError
-from picsync.http.body import MAX_ANSWER_BYTES, PACKED, unpacked
-from picsync.http.certificates import refused_certificate
 from picsync.http.deadline import SILENCES
-from picsync.http.retry import NoAnswer, WireError
+from picsync.http.retry import WireError
+
+if TYPE_CHECKING:
+    import httplib2
 
 T = TypeVar("T")
 
@@ -32,53 +29,6 @@ THREADS = 4
 """Calls at a time; listing is sequential per album, so more would find nothing to do."""
 
 _ABORT_TIMEOUT_S = 0.001
-
-
-class _BoundedResponse(http.client.HTTPResponse):
-    def read(self, amt: int | None = None) -> bytes:
-        if amt is not None:
-            return super().read(amt)
-        content = super().read(MAX_ANSWER_BYTES + 1)
-        # Only a read without a size notices by itself that the announced length has not come.
-        left = self.length
-        coding = self.headers["content-encoding"] or ""
-        if coding.lower() in PACKED:
-            del self.headers["content-encoding"]
-            content, whole = unpacked(content, MAX_ANSWER_BYTES + 1)
-            left = left or (None if whole else 1)
-        if len(content) > MAX_ANSWER_BYTES:
-            self.close()
-            limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
-            raise ProtocolError(f"Google Photos: the answer is larger than {limit}, which cannot be right.")
-        if left:
-            self.close()
-            raise http.client.IncompleteRead(content, left)
-        return content
-
-
-class _Wired:
-    """A connection whose socket stays known: http.client forgets it while a last answer is still read."""
-
-    sock: socket.socket | None
-    wire: socket.socket | None = None
-
-    def connect(self) -> None:
-        super().connect()  # type: ignore[misc] # httplib2's classes, which have no types
-        self.wire = self.sock
-
-
-class _Connection(_Wired, httplib2.HTTPConnectionWithTimeout):
-    response_class = _BoundedResponse
-
-
-class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
-    response_class = _BoundedResponse
-
-
-class _Http(httplib2.Http):
-    def request(self, uri: str, *args: Any, **options: Any) -> Any:
-        kind = _SecureConnection if uri.startswith("https:") else _Connection
-        return super().request(uri, *args, **{"connection_type": kind, **options})
 
 
 class HttpThreads:
@@ -95,6 +45,9 @@ class HttpThreads:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._send, send)
 
     def _send(self, send: Callable[[httplib2.Http], T]) -> T:
+        # Loaded here and not before: it takes a while, in which the event loop is not held up.
+        from picsync.sources.googlephotos.connections import BROKEN, no_answer
+
         client = self._client()
         # As `deadline` bounds other requests: a byte now and then would keep within the timeout for ever.
         overdue = threading.Timer(SILENCES * self._timeout_s, _break_off, (client,))
@@ -102,7 +55,7 @@ class HttpThreads:
         overdue.start()
         try:
             result = send(client)
-        except (OSError, EOFError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
+        except BROKEN as error:
             # What is left of the connection may hold the rest of the old answer.
             client.close()
             late = overdue.finished.is_set()
@@ -110,9 +63,6 @@ class HttpThreads:
         except ProtocolError:
             client.close()
             raise
-        except google.auth.exceptions.TransportError as error:
-            client.close()
-            raise WireError(NoAnswer("the connection broke off", sent=True)) from error
         else:
             if overdue.finished.is_set():
                 # What was broken off can look like an answer that ended there.
@@ -123,10 +73,11 @@ class HttpThreads:
             overdue.cancel()
 
     def _client(self) -> httplib2.Http:
+        from picsync.sources.googlephotos.connections import Http
+
         client: httplib2.Http | None = getattr(self._own, "client", None)
         if client is None:
-            client = _Http(timeout=self._timeout_s)
-            client.follow_redirects = False
+            client = Http(self._timeout_s)
             self._own.client = client
             self._all.append(client)
         return client
@@ -146,18 +97,3 @@ def _break_off(client: httplib2.Http) -> None:
         connection.timeout = _ABORT_TIMEOUT_S
         with suppress(OSError, AttributeError):
             connection.wire.shutdown(socket.SHUT_RDWR)
-
-
-def no_answer(error: Exception) -> NoAnswer:
-    """Translate what httplib2, http.client and sockets raise."""
-    if refused := refused_certificate(error):
-        return refused
-    match error:
-        case httplib2.ServerNotFoundError():
-            return NoAnswer("the service's name cannot be resolved", sent=False)
-        case ConnectionRefusedError():
-            return NoAnswer("no connection to the service", sent=False)
-        case TimeoutError():
-            return NoAnswer("no answer in time", sent=True)
-        case _:
-            return NoAnswer(f"the connection broke off ({type(error).__name__})", sent=True)
