@@ -159,6 +159,13 @@ async def test_the_page_s_language_means_nothing(world: SharedAlbums, language: 
     assert (await world.listing(shared)).complete
 
 
+async def test_a_block_may_say_that_it_is_no_error(world: SharedAlbums) -> None:
+    world.options.rewrite = lambda html: html.replace("hash: '2',", "isError:  false , hash: '2',")
+    shared, _ = world.album(2)
+    listing = await world.listing(shared)
+    assert listing.complete, listing.problem
+
+
 async def test_photos_may_keep_their_size_to_themselves(world: SharedAlbums) -> None:
     world.options.sizes = False
     shared, _ = world.album(1)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 _CALL = re.compile(r"AF_initDataCallback\(\{\s{0,9}key:\s{0,9}'(ds:[0-9]{1,4})',")
-_DATA = re.compile(r"(?:\s{0,9}(?:isError|hash):\s{0,9}['\w]{1,40},){0,3}\s{0,9}data:\s{0,9}(?=[\[{])")
+_DATA = re.compile(r"(?:\s{0,9}(?:isError|hash):\s{0,9}['\w]{1,40}\s{0,9},){0,3}\s{0,9}data:\s{0,9}(?=[\[{])")
 _AFTER = re.compile(r"\s{0,9}[,}]")
 _LENGTH = re.compile(r"\s{0,9}[0-9]{1,9}\s{1,9}")
 _SPACE = re.compile(r"\s{0,99}")
