@@ -38,7 +38,6 @@ class FolderAlbum:
     """Path -> how often its end cannot be read."""
     answering: threading.Event = field(default_factory=threading.Event)
     """Cleared while the disk gives no answer to reading."""
-    reads: int = 0
     patience_s: float = 60.0
     opened: list[FolderSource] = field(default_factory=list)
 
@@ -77,7 +76,6 @@ class FolderAlbum:
         self.meanwhile()
 
     def _read(self, number: int, size: int) -> bytes:
-        self.reads += 1
         self.answering.wait()
         path = str(Path(f"/proc/self/fd/{number}").readlink())
         chunk = os.read(number, size)

@@ -15,6 +15,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+THREAD_NAME = "picsync-folder"
+
 PATIENCE_S = 60.0
 """A disk that sleeps needs ten seconds to wake, a server that restarts some more."""
 
@@ -51,7 +53,7 @@ async def aside(
         with suppress(RuntimeError):  # The loop is gone, and with it whoever waited.
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name="picsync-folder", daemon=True).start()
+    threading.Thread(target=run, name=THREAD_NAME, daemon=True).start()
     before = progress()
     while True:
         await asyncio.wait([future], timeout=patience_s)

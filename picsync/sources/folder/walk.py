@@ -45,8 +45,6 @@ class Walk:
         """What could not be read, in words for a person."""
         self.volumes: list[str] = []
         """Paths from which on the file system is another one than above; the first is the folder's own."""
-        self.links = 0
-        """Links that were not followed."""
         self.steps = 0
         """Grows as long as the walk gets on."""
 
@@ -75,9 +73,7 @@ class Walk:
             for entry in entries:
                 self.steps += 1
                 below = f"{path}/{entry.name}" if path else entry.name
-                if entry.is_symlink():
-                    self.links += not entry.name.startswith(".")
-                elif entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False):
                     if skipped_folder(entry.name) or not self._choice.folder(below):
                         continue
                     its_device = self._device(entry, below)
