@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,7 @@ from picsync.emulators.immich.resources import asset_json
 from picsync.errors import LoginNeeded
 from picsync.events import ListingProgress, LoginRefused
 from picsync.model import Certainty
+from picsync.sources.immich.options import ImmichEntry
 from tests.sources.immich_server import ImmichServer, immich_server, names
 
 GENERATIONS = [V2_7, V3_0, V3_2]
@@ -34,6 +36,53 @@ async def test_a_thousand_come_with_one_request_and_the_count_proves_them(server
     twice_listed = 2 if server.options.version is V2_7 else 1
     assert len(server.requests("/api/albums")) == twice_listed
     assert len(server.requests()) == 2 + twice_listed
+
+
+async def test_entries_that_are_listed_side_by_side_share_what_they_all_ask(server: ImmichServer) -> None:
+    _, (asset,) = server.album(1, "One")
+    server.album(2, "Two")
+    asset.people, asset.tags = (
+        {server.immich.add_person("Anna").person_id},
+        {server.immich.add_tag("Trips").tag_id},
+    )
+    entries = ["One", "Two", "preview:One", "person:Anna", "preview:person:Anna", "tag:Trips"]
+    source = server.source(*map(ImmichEntry.model_validate, entries))
+    listings = await asyncio.gather(*map(source.list, entries))
+    assert [len(listing.items) for listing in listings] == [1, 2, 1, 1, 1, 1]
+    assert all(listing.complete for listing in listings)
+    assert len(server.requests("/server/version")) == 1
+    assert len(server.requests("/api/albums")) == (2 if server.options.version is V2_7 else 1)
+    assert len(server.requests("/api/people")) == len(server.requests("/api/tags")) == 1
+    await source.list("One")
+    assert len(server.requests("/server/version")) == 2
+
+
+async def test_who_stops_waiting_takes_nothing_from_the_others() -> None:
+    async with immich_server() as server:
+        server.album(1, "One")
+        server.fail(Fault(kind=FaultKind.HANG, path="/server/version"))
+        source = server.source(timeout_s=1.0)
+        impatient = asyncio.create_task(source.list("One"))
+        patient = asyncio.create_task(source.list("One"))
+        await server.server.log.wait_for(lambda log: log.count(path="/server/version") == 1)
+        impatient.cancel()
+        assert (await patient).complete
+        assert impatient.cancelled()
+        assert len(server.requests("/server/version")) == 2
+
+
+async def test_closing_ends_what_is_under_way() -> None:
+    async with immich_server() as server:
+        server.fail(Fault(kind=FaultKind.HANG, path="/server/version"))
+        source = server.source()
+        before = asyncio.all_tasks()
+        listing = asyncio.create_task(source.list("One"))
+        await server.server.log.wait_for(lambda log: log.count(path="/server/version") == 1)
+        listing.cancel()
+        await source.aclose()
+        await source.aclose()
+        own = [task for task in asyncio.all_tasks() - before if "picsync/sources" in repr(task)]
+        assert [task for task in own if not task.done()] == []
 
 
 async def test_all_pages_come(server: ImmichServer) -> None:

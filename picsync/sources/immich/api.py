@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -91,10 +92,11 @@ class ImmichApi:
         self._url = url
         self._http = http
         self._pass = entry_pass
+        self._under_way: dict[str, asyncio.Future[Any]] = {}
 
     async def version(self) -> wire.Version:
         """Return the server's version."""
-        return await self._get(READ_VERSION, "/server/version", wire.VERSION)
+        return await self._shared("version", lambda: self._get(READ_VERSION, "/server/version", wire.VERSION))
 
     async def key(self) -> wire.KeyWire:
         """Return what the API key may do."""
@@ -103,7 +105,9 @@ class ImmichApi:
     async def albums(self, *, shared: bool = False) -> list[wire.AlbumWire]:
         """Return the user's albums; before 3.0 those that are shared only with `shared`."""
         query = {"shared": "true"} if shared else {}
-        return await self._get(LIST_ALBUMS, "/albums", wire.ALBUMS, query)
+        return await self._shared(
+            f"albums {query}", lambda: self._get(LIST_ALBUMS, "/albums", wire.ALBUMS, query)
+        )
 
     async def album(self, album_id: str, version: wire.Version) -> wire.AlbumWire:
         """Return an album, without its assets, which come before 3.0 unless told not to."""
@@ -117,7 +121,9 @@ class ImmichApi:
     async def people(self, page: int) -> wire.PeoplePage:
         """Return a page of people, hidden ones apart; the first is 1."""
         query = {"page": str(page), "size": str(PEOPLE_PER_PAGE), "withHidden": "false"}
-        return await self._get(LIST_PEOPLE, "/people", wire.PEOPLE, query)
+        return await self._shared(
+            f"people {page}", lambda: self._get(LIST_PEOPLE, "/people", wire.PEOPLE, query)
+        )
 
     async def person(self, person_id: str) -> wire.PersonWire:
         """Return a person."""
@@ -125,7 +131,7 @@ class ImmichApi:
 
     async def tags(self) -> list[wire.TagWire]:
         """Return all tags."""
-        return await self._get(LIST_TAGS, "/tags", wire.TAGS)
+        return await self._shared("tags", lambda: self._get(LIST_TAGS, "/tags", wire.TAGS))
 
     async def tag(self, tag_id: str) -> wire.TagWire:
         """Return a tag."""
@@ -168,7 +174,24 @@ class ImmichApi:
 
     async def aclose(self) -> None:
         """Release connections; safe to call twice."""
+        for asked in self._under_way.values():
+            asked.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         await self._http.aclose()
+
+    async def _shared(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what `ask` returns, asked once for all entries that want it at the same moment.
+
+        A cycle lists its entries side by side, and each begins with the same questions. An answer is not
+        kept: the next cycle asks anew.
+        """
+        asked = self._under_way.get(what)
+        if asked is None or asked.done():
+            asked = self._under_way[what] = asyncio.ensure_future(ask())
+            # Whoever waited for it may be gone by then.
+            asked.add_done_callback(lambda done: done.cancelled() or done.exception())
+        found: T = await asyncio.shield(asked)
+        return found
 
     async def _get(
         self, operation: Operation, path: str, adapter: TypeAdapter[T], query: Mapping[str, str] | None = None

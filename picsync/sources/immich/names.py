@@ -45,10 +45,9 @@ async def resolve(api: ImmichApi, entry: ImmichEntry, version: Version) -> Resol
 
 async def albums(api: ImmichApi, version: Version) -> Sequence[AlbumWire]:
     """Return the user's own albums and those that are shared with him, each once."""
-    found = await api.albums()
-    if version.major < 3:
-        found += await api.albums(shared=True)
-    return list({album.id: album for album in found}.values())
+    own = await api.albums()
+    shared = await api.albums(shared=True) if version.major < 3 else []
+    return list({album.id: album for album in (*own, *shared)}.values())
 
 
 async def _album(api: ImmichApi, name: str, version: Version) -> AlbumWire:
