@@ -29,11 +29,15 @@ from picsync.errors import (
     TransientError,
 )
 from picsync.events import Emit, RequestFinished, RequestOutcome, RetryScheduled
+from picsync.http.pace import API, Pace, Stage, Turn
 
 T = TypeVar("T")
 
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that time may change; 429 besides says that nothing was done (RFC 6585)."""
+
+OVERLOAD_STATUSES = frozenset({429, 502, 503, 504})
+"""Answers that say that a service, or what stands before it, has too much to do."""
 
 EXCERPT_CHARACTERS = 200
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -49,6 +53,8 @@ class Operation:
     """What the request does, e.g. `list_albums`."""
     repeatable: bool = True
     """Whether sending it twice ends as sending it once would."""
+    stage: Stage = API
+    """With which others of the service it shares a limit."""
 
     def __str__(self) -> str:
         return f"{self.service} {self.name.replace('_', ' ')}"
@@ -156,11 +162,14 @@ class Retrier:
         policy: RetryPolicy,
         *,
         emit: Emit,
+        pace: Pace | None = None,
         sleep: Callable[[float], Awaitable[None]] = _sleep,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Keep to `pace`, which those who ask the same services share."""
         self.policy = policy
+        self.pace = pace or Pace()
         self._emit = emit
         self._sleep = sleep
         self._jitter = jitter
@@ -174,12 +183,20 @@ class Retrier:
         RefusedError or ProtocolError.
         """
 
+        lane = self.pace.lane(operation.service, operation.stage)
+
         async def judged() -> T:
+            async with lane.turn() as turn:
+                return await tried(turn)
+
+        async def tried(turn: Turn) -> T:
             began = self._clock()
             outcome = RequestOutcome.FAILED
             try:
                 result = await attempt()
             except WireError as error:
+                if _is_overload(error.result):
+                    turn.refused()
                 verdict = judge(operation, error.result)
                 if isinstance(verdict, RefusedError):
                     outcome = RequestOutcome.REFUSED
@@ -193,6 +210,7 @@ class Retrier:
                 raise
             else:
                 outcome = RequestOutcome.SUCCESS
+                turn.succeeded(operation.name, self._clock() - began)
                 return result
             finally:
                 duration_s = self._clock() - began
@@ -226,6 +244,10 @@ class Retrier:
     def _announce(self, operation: Operation, state: RetryCallState) -> None:
         reason = _signal(state).verdict.error.message
         self._emit(RetryScheduled(operation.service, operation.name, state.upcoming_sleep, reason))
+
+
+def _is_overload(result: Answer | NoAnswer) -> bool:
+    return isinstance(result, NoAnswer) or result.status in OVERLOAD_STATUSES
 
 
 def _signal(state: RetryCallState) -> _Again:

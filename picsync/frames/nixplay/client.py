@@ -17,6 +17,7 @@ from picsync.frames.base import Rendition
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.session import LOGIN, SERVICE, Session
 from picsync.http.client import Hosts, HttpClient
+from picsync.http.pace import Stage
 from picsync.http.retry import Operation, Retrier
 
 T = TypeVar("T")
@@ -35,6 +36,15 @@ are in us-west-2 (observed). Other names at amazonaws.com may be anybody's machi
 
 CONNECT_TIMEOUT_S = 15.0
 
+# How much the service bears is not documented. Its web app uploads 3 photos at a time, while 20 and 24 at a
+# time were seen to work. So each stage begins like the web app, and no more than 24 photos are on their way.
+UPLOADS = Stage("uploads", start=3, cap=8, by_latency=False)
+"""Bytes to S3: a few connections fill the line."""
+PROCESSING = Stage("processing", start=3, cap=12)
+"""Waiting for the upload monitor."""
+PHOTOS = Stage("photos", start=24, floor=24, cap=24)
+"""Photos between the leave to upload and the monitor's word."""
+
 LIST_WEB_ALBUMS = Operation(SERVICE, "list_web_albums")
 LIST_EMAIL_ALBUMS = Operation(SERVICE, "list_email_albums")
 CREATE_ALBUM = Operation(SERVICE, "create_album", repeatable=False)
@@ -43,8 +53,8 @@ LIST_PHOTOS = Operation(SERVICE, "list_photos")
 DELETE_PHOTO = Operation(SERVICE, "delete_photo")
 OPEN_RECEIVER = Operation(SERVICE, "open_receiver")
 PERMIT_UPLOAD = Operation(SERVICE, "permit_upload")
-STORE_BYTES = Operation(SERVICE, "store_bytes")
-AWAIT_PROCESSING = Operation(SERVICE, "await_processing")
+STORE_BYTES = Operation(SERVICE, "store_bytes", stage=UPLOADS)
+AWAIT_PROCESSING = Operation(SERVICE, "await_processing", stage=PROCESSING)
 LIST_PLAYLISTS = Operation(SERVICE, "list_playlists")
 LIST_SLIDES = Operation(SERVICE, "list_slides")
 CREATE_PLAYLIST = Operation(SERVICE, "create_playlist", repeatable=False)

@@ -17,6 +17,7 @@ import httpx
 from picsync.errors import ItemError, LoginNeeded, PicsyncError, ProtocolError, RefusedError
 from picsync.events import AccessToken, Emit, ListingProgress, LoginRefused
 from picsync.http.client import Hosts, HttpClient
+from picsync.http.pace import Stage
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
@@ -39,7 +40,8 @@ from picsync.sources.originals import receive
 
 KIND = "googlephotos"
 TITLE = "Google Photos"
-DOWNLOAD = Operation(TITLE, "download")
+DOWNLOADS_AT_ONCE = Stage("downloads", start=4, cap=8, by_latency=False)
+DOWNLOAD = Operation(TITLE, "download", stage=DOWNLOADS_AT_ONCE)
 OPERATIONS = (
     REFRESH_TOKEN,
     LIST_ALBUMS,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-THREADS = 4
-"""Calls at a time; listing is sequential per album, so more would find nothing to do."""
+THREADS = 10
+"""As many as calls at a time; they are started when first needed."""
 
 _ABORT_TIMEOUT_S = 0.001
 
