@@ -6,7 +6,7 @@ A new kind is one entry of `SOURCES`. What is heavy to import is imported when a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -15,6 +15,7 @@ from pydantic import AfterValidator
 from picsync.config import Credentials, GoogleAccess, GoogleClient, ImmichKey
 from picsync.events import Emit
 from picsync.http.client import Hosts
+from picsync.http.pace import Pace
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.sources.base import Source
 from picsync.sources.folder.options import FolderEntry
@@ -44,10 +45,12 @@ class Opening:
     """What all waiting for services is done with."""
     own_folder: Path
     """Where a source may keep what must outlive the process."""
+    pace: Pace = field(default_factory=Pace)
+    """How many requests at a time; shared with all others that ask the same services."""
 
     def retrier(self, policy: RetryPolicy) -> Retrier:
         """Return what repeats requests by `policy`."""
-        return Retrier(policy, emit=self.emit, sleep=self.sleep)
+        return Retrier(policy, emit=self.emit, pace=self.pace, sleep=self.sleep)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import CacheError, ListenError
 from picsync.events import CacheMeasured, Emit, Event
+from picsync.http.pace import on_behalf_of
 from picsync.service import HEARTBEAT_S, Job, RunCycle, Service, Setup, SourcesChanged, Stop
 from picsync.sources.base import sources_changed
 from picsync.status import RuleStatus, StatusBoard
@@ -87,7 +88,8 @@ class Surroundings:
                 used = tools
                 if album_rule.dry_run and self.show_plan:
                     used = replace(tools, emit=send_to([self.emit, self.show_plan()]))
-                report = await run_cycle(album_rule, used, stopping=self.stop)
+                with on_behalf_of(album_rule.name):
+                    report = await run_cycle(album_rule, used, stopping=self.stop)
                 # A cache that cannot be read is in the report already.
                 with suppress(CacheError):
                     status = await tools.cache.status()

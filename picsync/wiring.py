@@ -30,6 +30,7 @@ from picsync.events import Emit
 from picsync.frames.base import Frame
 from picsync.http.client import Hosts
 from picsync.http.clock import offset_of
+from picsync.http.pace import Pace
 from picsync.http.retry import Retrier, RetryPolicy
 from picsync.kinds import ENTRIES, SOURCES, Opening, Sleep, google_login
 from picsync.plan import DeleteLimit, Overflow, Rule
@@ -183,7 +184,12 @@ def picked_library(cache: str) -> Library:
 
 
 def open_nixplay(
-    credentials: Credentials, hosts: Hosts, emit: Emit, *, sleep: Sleep = asyncio.sleep
+    credentials: Credentials,
+    hosts: Hosts,
+    emit: Emit,
+    *,
+    sleep: Sleep = asyncio.sleep,
+    pace: Pace | None = None,
 ) -> NixplayFrame:
     """Return the Nixplay frame; raises ConfigError if the credentials lack something."""
     from picsync.frames.nixplay.frame import NixplayFrame
@@ -193,7 +199,7 @@ def open_nixplay(
     return NixplayFrame(
         NixplayLogin(login.username, login.password.get_secret_value()),
         hosts=hosts,
-        retrier=Retrier(RetryPolicy(), emit=emit, sleep=sleep),
+        retrier=Retrier(RetryPolicy(), emit=emit, pace=pace, sleep=sleep),
         emit=emit,
     )
 
@@ -232,14 +238,14 @@ async def open_services(
 
     Sends nothing. Raises ConfigError.
     """
-    hosts = Hosts(config.emulator)
+    hosts, pace = Hosts(config.emulator), Pace(_caps(config))
     async with AsyncExitStack() as stack:
-        frame = open_nixplay(credentials, hosts, emit, sleep=sleep)
+        frame = open_nixplay(credentials, hosts, emit, sleep=sleep, pace=pace)
         stack.push_async_callback(frame.aclose)
         sources: dict[str, Source] = {}
         for kind, entries in _entries(config).items():
             source = SOURCES[kind].open(
-                Opening(entries, credentials, hosts, emit, sleep=sleep, own_folder=own_folder(cache))
+                Opening(entries, credentials, hosts, emit, sleep, own_folder(cache), pace)
             )
             stack.push_async_callback(source.aclose)
             sources[kind] = source
@@ -270,6 +276,11 @@ async def open_source(
         yield source
     finally:
         await source.aclose()
+
+
+def _caps(config: Config) -> dict[str, int]:
+    """Return what the configuration says of stages, by the name of the stage."""
+    return config.concurrency.model_dump(exclude_unset=True)
 
 
 def own_folder(cache: str) -> Path:

@@ -34,6 +34,9 @@ from picsync.durations import parse_duration
 SourceKinds: TypeAlias = Mapping[str, Any]
 """For each kind under `sources:` the type of one entry of its list."""
 
+MOST_AT_A_TIME = 64
+"""More requests at a time to one service than this would be an attack on it."""
+
 _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
 
@@ -99,6 +102,12 @@ def _max_delete(value: object) -> object:
             f'must be a number of photos such as 50, or a share such as "20%", not {value[:60]!r}'
         )
     return MaxDelete(count=int(found[1])) if found[1] else MaxDelete(percent=float(found[2]))
+
+
+def _at_a_time(value: int) -> int:
+    if not 1 <= value <= MOST_AT_A_TIME:
+        raise ValueError(f"must be a number from 1 to {MOST_AT_A_TIME}")
+    return value
 
 
 def _listed(value: object) -> object:
@@ -276,6 +285,40 @@ class Listener(_Group):
     )
 
 
+AtATime: TypeAlias = Annotated[int, AfterValidator(_at_a_time)]
+
+
+class Concurrency(_Group):
+    """Most requests at a time to each service, by what they do."""
+
+    api: AtATime = Field(
+        default=10,
+        description="Calls that list, ask and change.",
+        examples=["3"],
+    )
+    downloads: AtATime = Field(
+        default=8,
+        description="Originals on their way from a source.",
+        examples=["4"],
+    )
+    uploads: AtATime = Field(
+        default=8,
+        description="Files on their way to the frame's storage; a few connections fill the line.",
+        examples=["3"],
+    )
+    processing: AtATime = Field(
+        default=12,
+        description="Requests that wait until the frame's service has processed a photo.",
+        examples=["6"],
+    )
+    photos: AtATime = Field(
+        default=24,
+        description="Photos anywhere between the leave to upload and the word that they have arrived. "
+        "Nixplay's web app uploads 3 at a time, but 24 were seen to work.",
+        examples=["3"],
+    )
+
+
 class Config(_Group):
     """All of picsync.yaml."""
 
@@ -312,6 +355,13 @@ class Config(_Group):
         "file. Needs `pip install 'picsync[notify]'` and `every`. Absent by default: nobody is written to "
         "unasked.",
         examples=['"mailto://user:<app password>@gmail.com"', '["ntfy://<topic>", "tgram://<token>/<chat>"]'],
+    )
+    concurrency: Concurrency = Field(
+        default_factory=Concurrency,
+        description="Most requests at a time to each service. All begin with 3 or 4 and rise as far as this "
+        "while the service answers well; they fall where it answers 429 or 503 or becomes slow. The defaults "
+        "fill a home's line and stay below what Nixplay was seen to bear.",
+        examples=["{uploads: 3, photos: 3}"],
     )
     emulator: Annotated[str, AfterValidator(_emulator)] | None = Field(
         default=None,

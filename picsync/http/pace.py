@@ -108,7 +108,7 @@ class AdaptiveLimit:
 
 
 class Gate:
-    """Lets at most `limit()` in at a time; who waits is let in by turns between their sides, each in order."""
+    """Lets at most `limit()` in at a time; those who wait, by turns between their sides, each in order."""
 
     def __init__(self, limit: Callable[[], int]) -> None:
         """`limit` may change; it is asked again whenever somebody comes or leaves."""
@@ -204,15 +204,15 @@ class Lane:
 class Pace:
     """The lanes of all services, made when first used; `caps` are a person's, in place of the stages' own."""
 
-    caps: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """(service, stage) -> most requests at a time."""
+    caps: Mapping[str, int] = field(default_factory=dict)
+    """Name of a stage -> most requests at a time to each service."""
     _lanes: dict[tuple[str, str], Lane] = field(default_factory=dict)
 
     def lane(self, service: str, stage: Stage) -> Lane:
         """Return the lane of a service's stage."""
         key = (service, stage.name)
         if key not in self._lanes:
-            cap = self.caps.get(key, stage.cap)
+            cap = self.caps.get(stage.name, stage.cap)
             capped = Stage(stage.name, min(stage.start, cap), min(stage.floor, cap), cap, stage.by_latency)
             self._lanes[key] = Lane(capped)
         return self._lanes[key]

@@ -182,39 +182,11 @@ class Retrier:
         no sense; that is repeated like a 5xx, save for a ForeignAddressError. Raises TransientError,
         RefusedError or ProtocolError.
         """
-
         lane = self.pace.lane(operation.service, operation.stage)
 
         async def judged() -> T:
             async with lane.turn() as turn:
-                return await tried(turn)
-
-        async def tried(turn: Turn) -> T:
-            began = self._clock()
-            outcome = RequestOutcome.FAILED
-            try:
-                result = await attempt()
-            except WireError as error:
-                if _is_overload(error.result):
-                    turn.refused()
-                verdict = judge(operation, error.result)
-                if isinstance(verdict, RefusedError):
-                    outcome = RequestOutcome.REFUSED
-                if isinstance(verdict, Again):
-                    limited = isinstance(error.result, Answer) and error.result.status == 429
-                    raise _Again(verdict, rate_limited=limited) from error
-                raise verdict from error
-            except ProtocolError as error:
-                if operation.repeatable and not isinstance(error, ForeignAddressError):
-                    raise _Again(Again(error), rate_limited=False) from error
-                raise
-            else:
-                outcome = RequestOutcome.SUCCESS
-                turn.succeeded(operation.name, self._clock() - began)
-                return result
-            finally:
-                duration_s = self._clock() - began
-                self._emit(RequestFinished(operation.service, operation.name, outcome, duration_s))
+                return await self._attempt(operation, attempt, turn)
 
         retrying = AsyncRetrying(
             sleep=self._sleep,
@@ -228,6 +200,33 @@ class Retrier:
             return await retrying(judged)
         except _Again as exhausted:
             raise exhausted.verdict.error from exhausted.__cause__
+
+    async def _attempt(self, operation: Operation, attempt: Callable[[], Awaitable[T]], turn: Turn) -> T:
+        began = self._clock()
+        outcome = RequestOutcome.FAILED
+        try:
+            result = await attempt()
+        except WireError as error:
+            if _is_overload(error.result):
+                turn.refused()
+            verdict = judge(operation, error.result)
+            if isinstance(verdict, RefusedError):
+                outcome = RequestOutcome.REFUSED
+            if isinstance(verdict, Again):
+                limited = isinstance(error.result, Answer) and error.result.status == 429
+                raise _Again(verdict, rate_limited=limited) from error
+            raise verdict from error
+        except ProtocolError as error:
+            if operation.repeatable and not isinstance(error, ForeignAddressError):
+                raise _Again(Again(error), rate_limited=False) from error
+            raise
+        else:
+            outcome = RequestOutcome.SUCCESS
+            turn.succeeded(operation.name, self._clock() - began)
+            return result
+        finally:
+            duration_s = self._clock() - began
+            self._emit(RequestFinished(operation.service, operation.name, outcome, duration_s))
 
     def _wait_s(self, state: RetryCallState) -> float:
         signal = _signal(state)

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from picsync.config import AlbumRule, Config, Listen, Listener, MaxDelete, load_config
 from picsync.errors import ConfigError
+from picsync.frames.nixplay.client import OPERATIONS as NIXPLAY
+from picsync.frames.nixplay.client import PHOTOS
+from picsync.sources.googlephotos.source import OPERATIONS as GOOGLEPHOTOS
 from tests.config.support import KINDS, RULE, config, config_problems
 
 
@@ -369,3 +372,28 @@ def test_the_models_of_sources_speak_plain_english_too(tmp_path: Path) -> None:
 def test_importing_it_reads_no_yaml_library() -> None:
     code = "import sys, picsync.config; sys.exit('ruamel.yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_goes_on_at_a_time(tmp_path: Path) -> None:
+    text = "concurrency: {uploads: 3}\nalbums:\n" + RULE
+    assert config(tmp_path, text).concurrency.uploads == 3
+    changed = config(tmp_path, text, {"PICSYNC_CONCURRENCY__UPLOADS": "2", "PICSYNC_CONCURRENCY__API": "1"})
+    assert changed.concurrency.model_dump(exclude_unset=True) == {"uploads": 2, "api": 1}
+
+
+def test_what_goes_on_at_a_time_by_default_is_what_the_stages_say(tmp_path: Path) -> None:
+    stages = {PHOTOS, *(operation.stage for operation in NIXPLAY + GOOGLEPHOTOS)}
+    loaded = config(tmp_path, "albums:\n" + RULE).concurrency
+    assert loaded.model_dump() == {stage.name: stage.cap for stage in stages}
+    assert loaded.model_fields_set == set()
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "65", "many"])
+def test_a_number_at_a_time_that_makes_no_sense(tmp_path: Path, value: str) -> None:
+    (problem,) = config_problems(tmp_path, f"concurrency: {{api: {value}}}\nalbums:\n{RULE}")
+    assert problem.startswith("picsync.yaml:1: concurrency.api: must be a")
+
+
+def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
+    (problem,) = config_problems(tmp_path, f"concurrency: {{upload: 3}}\nalbums:\n{RULE}")
+    assert "did you mean uploads" in problem.replace("`", "")

@@ -319,14 +319,14 @@ async def _answer() -> None:
 
 
 async def test_requests_in_flight_rise_to_the_caps_and_no_further() -> None:
-    service = Service(Pace({("Service", "api"): 5}))
+    service = Service(Pace({"api": 5}))
     works = [service.ask(operation, "a", _answer) for operation in (LIST, STORE) for _ in range(200)]
     await asyncio.gather(*works)
     assert service.most == {"list": 5, "store": 4}
 
 
 async def test_two_rules_share_one_limit_by_turns() -> None:
-    service = Service(Pace({("Service", "api"): 2}))
+    service = Service(Pace({"api": 2}))
     huge = [service.ask(LIST, "huge", _answer) for _ in range(100)]
     small = [service.ask(LIST, "small", _answer) for _ in range(5)]
     await asyncio.gather(*huge, *small)
@@ -369,7 +369,7 @@ async def test_another_stage_is_not_concerned() -> None:
 
 
 async def test_a_cancelled_request_gives_its_place_back() -> None:
-    pace = Pace({("Service", "api"): 1})
+    pace = Pace({"api": 1})
     service = Service(pace)
     first = asyncio.create_task(service.ask(LIST, "a", asyncio.Event().wait))  # type: ignore[arg-type]
     waiting = asyncio.create_task(service.ask(LIST, "a", _answer))
