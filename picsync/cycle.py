@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 
-from picsync.apply import Tools, Transferrer, TransferResult, delete, publish, recipe_of, together
+from picsync.apply import delete, publish
 from picsync.errors import LimitError, LoginNeeded, PicsyncError, RefusedError, TransientError
 from picsync.events import (
     CacheRead,
@@ -41,6 +41,8 @@ from picsync.plan import (
     plan_changes,
     plan_transfers,
 )
+from picsync.tasks import together
+from picsync.transfer import Tools, Transferrer, TransferResult, recipe_of
 
 UNUSABLE_FOR = timedelta(days=1)
 """An item that could not be used is tried again after this, in case a service has learnt something."""

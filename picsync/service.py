@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from picsync.apply import together, ungrouped
 from picsync.cycle import AlbumRule
 from picsync.errors import ConfigError
 from picsync.events import ConfigApplied, ConfigRefused, CycleReport, CycleScheduled, Emit, Stopping
 from picsync.schedule import next_due
+from picsync.tasks import together, ungrouped
 
 S = TypeVar("S")
 

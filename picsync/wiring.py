@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from picsync.apply import Tools, TransferResult, learn
 from picsync.config import (
     CREDENTIALS_PATHS,
     Config,
@@ -36,6 +35,7 @@ from picsync.kinds import ENTRIES, SOURCES, Opening, Sleep, google_login
 from picsync.plan import DeleteLimit, Overflow, Rule
 from picsync.sources.base import Source
 from picsync.spool import Spool
+from picsync.transfer import Tools, TransferResult, learn
 
 if TYPE_CHECKING:
     from picsync.cache.status import CacheStatus

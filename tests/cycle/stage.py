@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from picsync.apply import Tools
 from picsync.cache.store import Cache
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.events import CycleReport, Event
 from picsync.model import Digest
 from picsync.plan import Rule
 from picsync.spool import Spool
+from picsync.transfer import Tools
 from tests.ports.memory_frame import MemoryFrame
 from tests.ports.memory_source import MemorySource
 

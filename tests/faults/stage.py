@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 
-from picsync.apply import Tools, recipe_of
 from picsync.cache.store import Cache
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.emulators.google import Album, GooglePhotos, generated_jpeg
@@ -29,6 +28,7 @@ from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.model import Digest, Mapping, MediaItem, MediaKind
 from picsync.plan import Rule
 from picsync.spool import Spool
+from picsync.transfer import Tools, recipe_of
 from tests.faults.operations import DOWNLOADS, WRITES, operation_of
 from tests.faults.sides import ALBUM, PAGE, SIDES, GoogleAlbum, Side
 from tests.faults.watch import Watch

@@ -508,7 +508,9 @@ async def test_a_few_items_are_removed_at_a_time(account: NixplayAccount, frame:
     account.fail(Fault(kind=FaultKind.HANG, method="DELETE", count=None))
     removal = asyncio.create_task(frame.remove_items(playlist, playlist.items))
     await account.server.log.wait_for(lambda log: log.count(method="DELETE") == 3)
-    await frame.albums()  # Whatever was sent together with the three has arrived before this.
+    other = account.frame()
+    await other.albums()  # Whatever was sent together with the three has arrived before this.
+    await other.aclose()
     assert len(account.requests(method="DELETE")) == 3
     removal.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -39,7 +39,7 @@ CAPABILITIES = FrameCapabilities(
     # Observed: what goes beyond vanishes though the answer is 200.
     playlist_limit=2000,
     # What the service's own web app does.
-    max_uploads=3,
+    max_uploads=24,
 )
 
 CREATE_ATTEMPTS = 3
