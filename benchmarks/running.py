@@ -33,12 +33,17 @@ class Case:
 
 def caps() -> Caps:
     """Return the most requests at a time that picsync makes unless it is told otherwise."""
-    from picsync.apply import Limits
-    from picsync.frames.nixplay.frame import CAPABILITIES
+    from picsync.frames.nixplay.client import PHOTOS, PROCESSING, UPLOADS
+    from picsync.http.pace import API
+    from picsync.sources.googlephotos.source import DOWNLOADS_AT_ONCE
 
-    limits, pool = Limits(), 16
-    uploads = limits.uploads or CAPABILITIES.max_uploads
-    return Caps(api=pool, downloads=limits.downloads, uploads=uploads, processing=uploads, photos=uploads)
+    return Caps(
+        api=API.cap,
+        downloads=DOWNLOADS_AT_ONCE.cap,
+        uploads=UPLOADS.cap,
+        processing=PROCESSING.cap,
+        photos=PHOTOS.cap,
+    )
 
 
 async def run_case(case: Case) -> Result:

@@ -6,6 +6,7 @@ report now. Killed at any instant, the next cycle ends in the same place.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,7 +42,7 @@ from picsync.plan import (
     plan_changes,
     plan_transfers,
 )
-from picsync.tasks import together
+from picsync.tasks import together, ungrouped
 from picsync.transfer import Tools, Transferrer, TransferResult, recipe_of
 
 UNUSABLE_FOR = timedelta(days=1)
@@ -185,16 +186,26 @@ class _Cycle:
         return all(alike)
 
     async def _observe(self) -> _Seen:
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                album = group.create_task(self._album())
+                first = group.create_task(self._part(1))
+        found, photos = album.result()
+        return _Seen(found, photos, await self._playlists(photos, first.result()))
+
+    async def _album(self) -> tuple[FrameAlbum, Photos]:
         name = self.album_rule.name
         album = await self.frame.find_album(name) or await self.frame.create_album(name)
-        photos = await self.frame.photos(album)
-        return _Seen(album, photos, await self._playlists(photos))
+        return album, await self.frame.photos(album)
 
-    async def _playlists(self, photos: Photos) -> list[Playlist]:
+    async def _part(self, number: int) -> Sequence[Playlist]:
+        return await self.frame.playlists(self.album_rule.rule.part_name(number))
+
+    async def _playlists(self, photos: Photos, first: Sequence[Playlist]) -> list[Playlist]:
         rule, limit = self.album_rule.rule, self.frame.capabilities.playlist_limit
         found: list[Playlist] = []
         for number in count(1):
-            part = await self.frame.playlists(rule.part_name(number))
+            part = first if number == 1 else await self._part(number)
             found += part
             if rule.overflow is not Overflow.SPLIT or limit is None:
                 break

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from picsync.apply import Tools
 from picsync.cache.store import Cache
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import (
@@ -31,6 +30,7 @@ from picsync.frames.base import Rendition, UploadResult
 from picsync.model import FrameAlbum, MediaKind, PlaylistItem
 from picsync.plan import Rule
 from picsync.spool import Spool
+from picsync.transfer import Tools
 from tests.ports.memory_frame import CAPABILITIES, MemoryAlbum, MemoryFrame, MemoryPlaylist
 from tests.ports.memory_source import MemorySource
 from tests.property.truth import AlbumSeen, Piece, PlaylistSeen, Seen

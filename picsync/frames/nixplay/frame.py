@@ -21,13 +21,14 @@ from picsync.errors import AmbiguousError, NotFoundError, ProtocolError, Refused
 from picsync.events import Emit, ListingProgress
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
 from picsync.frames.nixplay import wire
-from picsync.frames.nixplay.client import NixplayClient
+from picsync.frames.nixplay.client import PHOTOS, NixplayClient
 from picsync.frames.nixplay.pages import Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
 from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier
 from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
+from picsync.tasks import gathered
 
 T = TypeVar("T")
 
@@ -38,8 +39,7 @@ CAPABILITIES = FrameCapabilities(
     mime_types=TYPES | {"image/heif"},
     # Observed: what goes beyond vanishes though the answer is 200.
     playlist_limit=2000,
-    # What the service's own web app does.
-    max_uploads=24,
+    max_uploads=PHOTOS.cap,
 )
 
 CREATE_ATTEMPTS = 3
@@ -68,10 +68,15 @@ class NixplayFrame:
             session, hosts=hosts, retrier=retrier, timeout=timeout, monitor_timeout_s=monitor_timeout_s
         )
         self._uploader = Uploader(self._client)
+        self._on_their_way = retrier.pace.lane(SERVICE, PHOTOS)
         self._creating = asyncio.Lock()
+        self._denials = Denials()
         self._counts: dict[str, int | None] = {}
         """Album id -> its photo count in the listing that found it, until used or outdated."""
-        self._pager = Pager()
+        self._empty: set[str] = set()
+        """Ids of albums and playlists that were made just now, and that the service lists as empty."""
+        self._photo_pages = Pager()
+        self._slide_pages = Pager()
 
     @property
     def capabilities(self) -> FrameCapabilities:
@@ -85,16 +90,23 @@ class NixplayFrame:
 
     async def find_album(self, name: str) -> FrameAlbum | None:
         """Return the album of that name, or None if the service has denied twice that it exists."""
+        since = self._denials.since()
         record = await self._album_record(name) or await self._album_record(name)
+        if record is None:
+            self._denials.note(("album", name), 2, since)
         return None if record is None else self._remembered(record)
 
     async def create_album(self, name: str) -> FrameAlbum:
-        """Create an album unless the service lists one of that name.
+        """Create an album unless the service lists one of that name, or has just denied it to `find_album`.
 
         Raises AmbiguousError for several, and RefusedError if the service does not keep the name as it is.
         """
         async with self._creating:
-            record = await _find_or_create(lambda: self._album_record(name), lambda: self._new_album(name))
+            record = await _find_or_create(
+                lambda: self._album_record(name),
+                lambda: self._new_album(name),
+                denials=self._denials.take(("album", name)),
+            )
         return self._remembered(record)
 
     async def delete_album(self, album: FrameAlbum) -> None:
@@ -108,6 +120,9 @@ class NixplayFrame:
         Directly after `find_album` that count is known already; otherwise it costs one request more.
         """
         count = self._counts.pop(album.album_id, None)
+        if album.album_id in self._empty:
+            self._empty.remove(album.album_id)
+            return Photos()
         if count is None:
             count = await self._photo_count(album)
         records = await self._photo_records(album, count)
@@ -121,7 +136,9 @@ class NixplayFrame:
     async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
         """Send the bytes and wait for the upload monitor's word."""
         self._counts.pop(album.album_id, None)
-        return await self._uploader.upload(album, rendition)
+        self._empty.discard(album.album_id)
+        async with self._on_their_way.turn():
+            return await self._uploader.upload(album, rendition)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Delete a photo; Nixplay takes it out of all playlists itself."""
@@ -130,8 +147,11 @@ class NixplayFrame:
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of exactly that name with their items."""
+        since = self._denials.since()
         found = [record for record in await self._client.playlists() if record.name == name]
-        return [await self._with_items(record) for record in found]
+        if not found:
+            self._denials.note(("playlist", name), 1, since)
+        return await gathered(*map(self._with_items, found))
 
     async def create_playlist(self, name: str) -> Playlist:
         """Return the playlist of that name, creating it if there is none.
@@ -140,8 +160,13 @@ class NixplayFrame:
         """
         async with self._creating:
             record = await _find_or_create(
-                lambda: self._playlist_record(name), lambda: self._new_playlist(name)
+                lambda: self._playlist_record(name),
+                lambda: self._new_playlist(name),
+                denials=self._denials.take(("playlist", name)),
             )
+        if record.id in self._empty:
+            self._empty.remove(record.id)
+            return Playlist(record.id, record.name, (), record.assigned)
         return await self._with_items(record)
 
     async def add_items(self, playlist: Playlist, photos: Sequence[FramePhoto]) -> None:
@@ -187,7 +212,10 @@ class NixplayFrame:
         return found[0] if found else None
 
     async def _new_album(self, name: str) -> wire.AlbumRecord:
-        created = await self._client.create_album(name)
+        try:
+            created = await self._client.create_album(name)
+        finally:
+            self._denials.outdate()
         # The listing is what later cycles look it up in.
         listed = [record for record in await self._client.web_albums() if record.id == created.id]
         made = listed[0] if listed else created
@@ -196,6 +224,8 @@ class NixplayFrame:
             if listed and made.photo_count == 0:
                 await _unless_gone(self._client.delete_album(made.id))
             raise _renamed("album", name, made.title)
+        if listed and made.photo_count == 0:
+            self._empty.add(made.id)
         return made
 
     async def _photo_count(self, album: FrameAlbum) -> int | None:
@@ -206,7 +236,7 @@ class NixplayFrame:
         raise ProtocolError(f"Nixplay no longer lists the album {album.name!r} ({album.album_id}).")
 
     async def _photo_records(self, album: FrameAlbum, count: int | None) -> list[wire.PhotoRecord]:
-        return await self._pager.collect(
+        return await self._photo_pages.collect(
             lambda page: self._client.photos(album.album_id, page.number, page.size),
             announced=count,
             progress=lambda found: self._emit(ListingProgress(SERVICE, album.name, found, count)),
@@ -216,17 +246,22 @@ class NixplayFrame:
         return next((record for record in await self._client.playlists() if record.name == name), None)
 
     async def _new_playlist(self, name: str) -> wire.PlaylistRecord:
-        playlist_id = await self._client.create_playlist(name)
+        try:
+            playlist_id = await self._client.create_playlist(name)
+        finally:
+            self._denials.outdate()
         listed = [record for record in await self._client.playlists() if record.id == playlist_id]
         made = listed[0] if listed else wire.PlaylistRecord(id=playlist_id, name=name)
         if made.name != name:
             if listed and made.picture_count == 0:
                 await _unless_gone(self._client.delete_playlist(playlist_id))
             raise _renamed("playlist", name, made.name)
+        if listed and made.picture_count == 0:
+            self._empty.add(made.id)
         return made
 
     async def _with_items(self, record: wire.PlaylistRecord) -> Playlist:
-        slides = await self._pager.collect(
+        slides = await self._slide_pages.collect(
             lambda page: self._client.slides(record.id, page.offset, page.size),
             announced=record.picture_count,
         )
@@ -242,17 +277,45 @@ class NixplayFrame:
         return Playlist(record.id, record.name, items, record.assigned)
 
 
-async def _find_or_create(find: Callable[[], Awaitable[T | None]], create: Callable[[], Awaitable[T]]) -> T:
-    """Return what `find` finds, or else what `create` makes.
+class Denials:
+    """What the service has just said not to have, as long as nothing has been made since."""
+
+    def __init__(self) -> None:
+        self._made = 0
+        self._noted: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def since(self) -> int:
+        """Return the time before a look, for `note`."""
+        return self._made
+
+    def note(self, what: tuple[str, str], times: int, since: int) -> None:
+        """Keep that a look which began at `since` has not found something."""
+        self._noted[what] = times, since
+
+    def take(self, what: tuple[str, str]) -> int:
+        """Return how many times it was just denied; good for one use."""
+        times, since = self._noted.pop(what, (0, -1))
+        return times if since == self._made else 0
+
+    def outdate(self) -> None:
+        """Say that something was or may have been made: no look that began before tells of what there is."""
+        self._made += 1
+
+
+async def _find_or_create(
+    find: Callable[[], Awaitable[T | None]], create: Callable[[], Awaitable[T]], *, denials: int
+) -> T:
+    """Return what `find` finds, or else what `create` makes; it was denied `denials` times already.
 
     One empty answer is not believed. Where no answer came to a creation, it may take place at any time from
     then on: if it has not yet, that is raised, and it is for a later cycle to look again. An answer that
     makes no sense says that the service is done with it, so a look tells whether to try once more.
     """
     for attempt in itertools.count(1):
-        found = await find() or await find()
-        if found:
-            return found
+        for _ in range(denials, 2):
+            if found := await find():
+                return found
+        denials = 0
         try:
             return await create()
         except TransientError:

@@ -2,19 +2,25 @@
 
 Pages shift while something is added or removed, may be shorter than asked for, and the largest size that
 the service takes is not known. So entries are collected by id, a short page is not the end unless the
-number announced elsewhere is reached, and a refused size is replaced by a smaller one for good.
+number announced elsewhere is reached, and a size that the service does not honour is replaced by a smaller
+one for good. Where the number is known the pages are asked for side by side; what does not add up then is
+read once more, one page after the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from picsync.errors import ProtocolError, RefusedError
+from picsync.tasks import gathered
 
 SIZES = (500, 100)
 """What the web app asks for (observed), and what other clients do."""
+
+AT_ONCE = 20
+"""Pages asked for side by side: more than the limit of requests lets through, few where a count is wrong."""
 
 MAX_PAGES = 1_000
 """Far more than an account has room for: a listing with news on so many pages has no end."""
@@ -43,10 +49,11 @@ class Page:
 
 
 class Pager:
-    """Collects listings; remembers which page size the service takes."""
+    """Collects listings of one kind; remembers which page size the service takes."""
 
     def __init__(self) -> None:
         self._size = SIZES[0]
+        self._honoured = False
 
     async def collect(
         self,
@@ -60,34 +67,90 @@ class Pager:
         If they are fewer than announced they are read a second time, in small pages: an empty page may have
         come by mistake, or large pages were cut short without counting by the cut.
         """
+        reading = _Reading(fetch, announced, progress)
         try:
-            entries = await _collect(fetch, self._size, announced, progress)
+            entries = await self._read(reading)
         except RefusedError as error:
             if error.status != 400 or self._size == SIZES[-1]:
                 raise
             self._size = SIZES[-1]
-            entries = await _collect(fetch, self._size, announced, progress)
+            entries = await self._read(reading)
         if announced is not None and len(entries) < announced:
-            entries = await _collect(fetch, SIZES[-1], announced, progress)
+            entries = await reading.to_the_end(Page(1, 0, SIZES[-1]))
         return entries
 
+    async def _read(self, reading: _Reading[E]) -> list[E]:
+        if reading.announced is None:
+            return await reading.to_the_end(Page(1, 0, self._size))
+        if self._honoured:
+            return await reading.side_by_side(self._size)
+        first = await reading.page(Page(1, 0, self._size))
+        if len(first) >= self._size:
+            self._honoured = True
+        elif len(first) < reading.announced and self._size > SIZES[-1]:
+            # What came counts as a page of the smaller size only if it is one.
+            whole = len(first) == SIZES[-1]
+            entries = await reading.side_by_side(SIZES[-1], first if whole else None)
+            if whole and len(entries) >= reading.announced:
+                self._size, self._honoured = SIZES[-1], True
+            return entries
+        return await reading.side_by_side(self._size, first)
 
-async def _collect(
-    fetch: Callable[[Page], Awaitable[Sequence[E]]],
-    size: int,
-    announced: int | None,
-    progress: Callable[[int], object],
-) -> list[E]:
-    found: dict[str, E] = {}
-    page = Page(1, 0, size)
-    while page.number <= MAX_PAGES:
-        entries = await fetch(page)
-        before = len(found)
+
+@dataclass
+class _Reading(Generic[E]):
+    """One listing on its way."""
+
+    fetch: Callable[[Page], Awaitable[Sequence[E]]]
+    announced: int | None
+    progress: Callable[[int], object]
+    _found: dict[str, E] = field(default_factory=dict)
+
+    async def page(self, page: Page) -> Sequence[E]:
+        """Ask for a page, from the beginning if it is the first, and keep what is in it."""
+        entries = await self.fetch(page)
+        if page.number == 1:
+            self._found = {}
+        self._keep(entries)
+        return entries
+
+    async def side_by_side(self, size: int, first: Sequence[E] | None = None) -> list[E]:
+        """Ask for all pages that the announced entries need at once, then for what follows.
+
+        There is always one that has to be short or empty, since that is what tells the end. `first` is the
+        first page if that has come already.
+        """
+        if first is None:
+            self._found = {}
+        last = min((self.announced or 0) // size + 1, MAX_PAGES)
+        number, came = (1, 0) if first is None else (2, len(first))
+        short = first is not None and came < size
+        while number <= last:
+            wave = range(number, min(last, number + AT_ONCE - 1) + 1)
+            pages = await gathered(*(self.fetch(Page(each, (each - 1) * size, size)) for each in wave))
+            for entries in pages:
+                self._keep(entries)
+            came, short = came + sum(map(len, pages)), any(len(entries) < size for entries in pages)
+            number = wave.stop
+            if short:
+                break
+        if short and len(self._found) == self.announced:
+            return list(self._found.values())
+        return await self.to_the_end(Page(number, came, size))
+
+    async def to_the_end(self, page: Page) -> list[E]:
+        """Ask for one page after the other, from `page` on, until one has no news."""
+        while page.number <= MAX_PAGES:
+            before = 0 if page.number == 1 else len(self._found)
+            entries = await self.page(page)
+            # A page without news is past the end, or the service ignores which one it is asked for.
+            ended = len(self._found) == self.announced and len(entries) < page.size
+            if len(self._found) == before or ended:
+                return list(self._found.values())
+            page = Page(page.number + 1, page.offset + len(entries), page.size)
+        raise ProtocolError("The pages of a listing of Nixplay's do not end.")
+
+    def _keep(self, entries: Sequence[E]) -> None:
         for entry in entries:
-            found.setdefault(entry.id, entry)
-        progress(len(found))
-        # A page without news is past the end, or the service ignores which one it is asked for.
-        if len(found) == before or (len(found) == announced and len(entries) < size):
-            return list(found.values())
-        page = Page(page.number + 1, page.offset + len(entries), size)
-    raise ProtocolError("The pages of a listing of Nixplay's do not end.")
+            self._found.setdefault(entry.id, entry)
+        self.progress(len(self._found))
