@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +25,9 @@ DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
 UNANNOUNCED_BYTES = 64 * 1024 * 1024
 """Room set aside for an original whose size the source does not announce."""
 
+BLOCK_BYTES = 512 * 1024
+"""What is written and hashed at a time; most photos are a few of these."""
+
 MAX_ORIGINAL_BYTES = 1024**3
 """Largest original that is taken up, announced or not: frames play clips of some minutes, and the volumes of
 the container's manifests have room for it."""
@@ -37,16 +40,33 @@ _TEXT_STARTS = (b"<", b"{", b"[", b")]}'")
 
 
 class SpoolFile:
-    """One original on its way; the Sink that a source writes to."""
+    """One original on its way; the Sink that a source writes to.
 
-    def __init__(self, file: BinaryIO, spool: Spool, algorithm: str) -> None:
-        self.file = file
+    Disk and hash are the work of threads, a block at a time: neither a slow disk nor a large file keeps the
+    event loop from its other requests.
+    """
+
+    def __init__(self, folder: Path | None, spool: Spool, algorithm: str) -> None:
         self.size_bytes = 0
+        self._folder = folder
         self._spool = spool
         self._algorithm = algorithm
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self._head = b""
+        self._block = bytearray()
         self._reserved = 0
+        self._anew = False
+        self._file: BinaryIO | None = None
+        self._closed = False
+        # A thread may still be writing when its caller is cancelled.
+        self._using = threading.Lock()
+
+    @property
+    def file(self) -> BinaryIO:
+        """The bytes on disk, once `finish` has returned."""
+        if self._file is None:
+            raise ValueError("nothing has been spooled")
+        return self._file
 
     async def begin(self, size_bytes: int | None, mime_type: str) -> None:  # noqa: ARG002 - bytes tell better
         """Forget what came so far and set room aside; waits until there is some.
@@ -57,11 +77,11 @@ class SpoolFile:
         _check_size(size_bytes or 0)
         wanted = UNANNOUNCED_BYTES if size_bytes is None else size_bytes
         self._reserved = await self._spool.reserve(wanted)
-        self.file.seek(0)
-        self.file.truncate()
+        self._anew = True
         self.size_bytes = 0
         self._hash = hashlib.new(self._algorithm, usedforsecurity=False)
         self._head = b""
+        self._block = bytearray()
 
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes.
@@ -74,36 +94,29 @@ class SpoolFile:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
             if self._head.lstrip().startswith(_TEXT_STARTS):
                 raise ProtocolError("A text came where the bytes of a picture were due.")
-        rest = memoryview(chunk)
-        try:
-            while rest:  # A disk that is nearly full takes a part, and refuses only the next write.
-                rest = rest[self.file.write(rest) :]
-        except OSError as error:
-            raise _spool_error(error) from error
-        self._hash.update(chunk)
+        self._block += chunk
         self.size_bytes += len(chunk)
+        if len(self._block) >= BLOCK_BYTES:
+            await self._store()
 
-    def finish(self) -> tuple[Digest, str]:
+    async def finish(self) -> tuple[Digest, str]:
         """Return the digest and the MIME type of what came.
 
         Raises ItemError, unusable, if it is neither a picture nor a video, or a picture that claims more
-        pixels than anyone could show.
+        pixels than anyone could show; SpoolError if the disk is full.
         """
-        try:
-            self.file.flush()
-        except OSError as error:
-            raise _spool_error(error) from error
         mime_type = sniff(self._head)
         if mime_type is None:
             what = "nothing" if self.size_bytes == 0 else "neither a picture nor a video"
             raise ItemError(f"its content is {what}.", unusable=self.size_bytes > 0)
-        self._check_pixels(mime_type)
+        await self._store()
+        await asyncio.to_thread(self._check_pixels, mime_type)
         return Digest(self._algorithm, self._hash.hexdigest()), mime_type
 
     def _check_pixels(self, mime_type: str) -> None:
         try:
-            pixels = pixel_count(self.file, mime_type)
-            self.file.seek(0, os.SEEK_END)
+            with self._using:
+                pixels = None if self._closed else pixel_count(self.file, mime_type)
         except OSError as error:
             raise _spool_error(error) from error
         if pixels is not None and not 0 < pixels <= MAX_PIXELS:
@@ -116,6 +129,41 @@ class SpoolFile:
         self._spool.release(self._reserved)
         self._reserved = 0
 
+    async def aclose(self) -> None:
+        """Give up the file, once no thread uses it any more."""
+        self.release()
+        closing = asyncio.get_running_loop().run_in_executor(None, self._close)
+        await asyncio.shield(closing)
+
+    async def _store(self) -> None:
+        block, self._block = self._block, bytearray()
+        anew, self._anew = self._anew, False
+        try:
+            await asyncio.to_thread(self._append, block, self._hash, anew)
+        except OSError as error:
+            raise _spool_error(error) from error
+
+    def _append(self, block: bytearray, digest: hashlib._Hash, anew: bool) -> None:
+        with self._using:
+            if self._closed:
+                return
+            if self._file is None:
+                # Unbuffered: a full disk shows at the write that hits it, and no copy waits in memory.
+                self._file = tempfile.TemporaryFile(dir=self._folder, prefix="picsync-", buffering=0)  # noqa: SIM115
+            elif anew:
+                self._file.seek(0)
+                self._file.truncate()
+            rest = memoryview(block)
+            while rest:  # A disk that is nearly full takes a part, and refuses only the next write.
+                rest = rest[self._file.write(rest) :]
+            digest.update(block)
+
+    def _close(self) -> None:
+        with self._using:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+
 
 class Spool:
     """The room for files in flight."""
@@ -126,28 +174,27 @@ class Spool:
         self._budget_bytes = budget_bytes
         self._used_bytes = 0
         self._freed = asyncio.Event()
+        self._line = asyncio.Lock()
 
     @asynccontextmanager
     async def file(self, algorithm: str) -> AsyncIterator[SpoolFile]:
         """Open a spool file that is gone, and its room free again, at the end of the context."""
+        spooled = SpoolFile(self._folder, self, algorithm)
         try:
-            # Unbuffered: a full disk shows at the write that hits it, and no copy waits in memory.
-            raw = tempfile.TemporaryFile(dir=self._folder, prefix="picsync-", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise _spool_error(error) from error
-        with raw:
-            spooled = SpoolFile(raw, self, algorithm)
-            try:
-                yield spooled
-            finally:
-                spooled.release()
+            yield spooled
+        finally:
+            await spooled.aclose()
 
     async def reserve(self, size_bytes: int) -> int:
-        """Wait until `size_bytes` fit, or nothing else is in flight; return what to release later."""
-        while self._used_bytes and self._used_bytes + size_bytes > self._budget_bytes:
-            self._freed.clear()
-            await self._freed.wait()
-        self._used_bytes += size_bytes
+        """Wait until `size_bytes` fit, or nothing else is in flight; return what to release later.
+
+        In order of arrival, so that a video gets its room however many photos come after it.
+        """
+        async with self._line:
+            while self._used_bytes and self._used_bytes + size_bytes > self._budget_bytes:
+                self._freed.clear()
+                await self._freed.wait()
+            self._used_bytes += size_bytes
         return size_bytes
 
     def release(self, size_bytes: int) -> None:

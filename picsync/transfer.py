@@ -193,7 +193,7 @@ class Transferrer:
                 if self._halted or self._in_vain(transfer):
                     return
                 await self._tools.sources[item.source].download(item, spooled)
-            digest, mime_type = spooled.finish()
+            digest, mime_type = await spooled.finish()
             self._result.downloaded_count += 1
             self._result.downloaded_bytes += spooled.size_bytes
             self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
@@ -272,7 +272,7 @@ async def learn(
             try:
                 async with spool.file(algorithm) as spooled:
                     await source.download(item, spooled)
-                    result.digests[item], _ = spooled.finish()
+                    result.digests[item], _ = await spooled.finish()
                 await cache.record(_mapping(item, result.digests[item], None, datetime.now(UTC)))
             except PicsyncError as error:
                 if error.scope in (Scope.PROCESS, Scope.SERVICE):

@@ -87,7 +87,7 @@ def test_an_original_in_any_pieces(content: bytes, cuts: Sequence[int]) -> None:
                 await file.begin(None, "")
                 for part in parts:
                     await file.write(part)
-                return file.finish()
+                return await file.finish()
             except (ProtocolError, ItemError) as error:
                 return type(error)
 

@@ -17,6 +17,7 @@ from picsync.frames.base import Rendition
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.session import LOGIN, SERVICE, Session
 from picsync.http.client import Hosts, HttpClient
+from picsync.http.form import FileForm
 from picsync.http.pace import Stage
 from picsync.http.retry import Operation, Retrier
 
@@ -168,10 +169,17 @@ class NixplayClient:
 
     async def store_bytes(self, ticket: wire.Ticket, rendition: Rendition, filename: str) -> None:
         """Send a file to S3, read from disk while it is sent and from its start at each attempt."""
-        # S3 wants a Content-Length, which httpx takes from the file on disk: nothing may linger in a buffer.
-        rendition.file.flush()
-        files = {"file": (filename, rendition.file, ticket.file_type)}
-        await self._plain.request(STORE_BYTES, "POST", ticket.url, _nothing, data=ticket.form(), files=files)
+        form = FileForm(
+            ticket.form(),
+            rendition.file,
+            rendition.size_bytes,
+            filename=filename,
+            mime_type=ticket.file_type,
+        )
+        # S3 wants a Content-Length, and takes no chunks.
+        await self._plain.request(
+            STORE_BYTES, "POST", ticket.url, _nothing, content=form, headers=form.headers
+        )
 
     async def await_processing(self, ticket: wire.Ticket) -> None:
         """Return once the photo is in its album; if it fails, RefusedError has the service's words."""

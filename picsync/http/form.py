@@ -1,0 +1,50 @@
+"""A multipart form whose file is read from disk while it is sent: in threads, a block at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import BinaryIO
+
+import httpx
+
+BLOCK_BYTES = 256 * 1024
+
+
+class FileForm:
+    """The body of a request, from the file's start each time that it is sent; the file is its last field."""
+
+    def __init__(
+        self, fields: Mapping[str, str], file: BinaryIO, size_bytes: int, *, filename: str, mime_type: str
+    ) -> None:
+        """Send the fields in order, then `size_bytes` of `file` as the field `file`."""
+        empty = httpx.Request("POST", "http://form", data=fields, files={"file": (filename, b"", mime_type)})
+        content_type = empty.headers["content-type"]
+        boundary = content_type.partition("boundary=")[2]
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._head = empty.read().removesuffix(self._tail)
+        self._file = file
+        length = len(self._head) + size_bytes + len(self._tail)
+        self.headers = {"content-type": content_type, "content-length": str(length)}
+        """What the request has to say of its body."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        block = self._head + await _in_thread(self._from_start)
+        while more := await _in_thread(lambda: self._file.read(BLOCK_BYTES)):
+            yield block
+            block = more
+        yield block + self._tail
+
+    def _from_start(self) -> bytes:
+        self._file.seek(0)
+        return self._file.read(BLOCK_BYTES)
+
+
+async def _in_thread(read: Callable[[], bytes]) -> bytes:
+    """Return what `read` returns; if cancelled, only once the thread has left the file to its owner."""
+    reading = asyncio.get_running_loop().run_in_executor(None, read)
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await asyncio.wait([reading])
+        raise
