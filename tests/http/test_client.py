@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -150,3 +151,18 @@ def test_hosts_are_reached_by_name_or_below_an_emulator() -> None:
     assert Hosts().url("api.nixplay.com") == "https://api.nixplay.com"
     below = Hosts("http://127.0.0.1:9").url("api.nixplay.com")
     assert below == "http://127.0.0.1:9/api.nixplay.com"
+
+
+async def test_a_request_searches_for_no_module(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpcore asks for one at each request, and a search in vain costs more than all the rest of it."""
+    searched: list[str] = []
+
+    class Finder:
+        def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+            searched.append(name)
+
+    async with serving(GOOD) as url:
+        await client.request(OPERATION, "GET", url, lambda answer: answer.json())
+        monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+        await client.request(OPERATION, "GET", url, lambda answer: answer.json())
+    assert searched == []

@@ -1,7 +1,7 @@
 """The calls of Nixplay's web API that picsync makes, one method each, in the service's own terms.
 
-The API is undocumented; what is said of it here was observed. Bytes and the upload monitor are reached by a
-second client that has neither cookies nor headers of the session.
+The API is undocumented; what is said of it here was observed. Bytes and the upload monitor are reached by
+clients of their own that have neither cookies nor headers of the session.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class NixplayClient:
         monitor_timeout_s: float,
     ) -> None:
         self._session = session
-        self._plain = HttpClient(retrier, allowed=hosts.allowed(MONITOR, *S3_HOSTS), timeout=timeout)
+        self._bucket = HttpClient(retrier, allowed=hosts.allowed(*S3_HOSTS), timeout=timeout)
+        self._monitor = HttpClient(retrier, allowed=hosts.allowed(MONITOR), timeout=timeout)
         self._monitor_url = f"{hosts.url(MONITOR)}/status"
         self._monitor_timeout = httpx.Timeout(monitor_timeout_s, connect=CONNECT_TIMEOUT_S)
 
@@ -177,14 +178,14 @@ class NixplayClient:
             mime_type=ticket.file_type,
         )
         # S3 wants a Content-Length, and takes no chunks.
-        await self._plain.request(
+        await self._bucket.request(
             STORE_BYTES, "POST", ticket.url, _nothing, content=form, headers=form.headers
         )
 
     async def await_processing(self, ticket: wire.Ticket) -> None:
         """Return once the photo is in its album; if it fails, RefusedError has the service's words."""
         query = {"id": ticket.user_upload_ids[0]}
-        await self._plain.request(
+        await self._monitor.request(
             AWAIT_PROCESSING, "GET", self._monitor_url, _nothing, params=query, timeout=self._monitor_timeout
         )
 
@@ -239,7 +240,8 @@ class NixplayClient:
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
         await self._session.aclose()
-        await self._plain.aclose()
+        await self._bucket.aclose()
+        await self._monitor.aclose()
 
 
 def _reader(operation: Operation, shape: type[T] | TypeAdapter[T]) -> Callable[[httpx.Response], T]:
