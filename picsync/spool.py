@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import tempfile
 import threading
 from collections.abc import AsyncIterator
@@ -116,7 +117,10 @@ class SpoolFile:
     def _check_pixels(self, mime_type: str) -> None:
         try:
             with self._using:
-                pixels = None if self._closed else pixel_count(self.file, mime_type)
+                if self._closed:
+                    return
+                pixels = pixel_count(self.file, mime_type)
+                self.file.seek(0, os.SEEK_END)
         except OSError as error:
             raise _spool_error(error) from error
         if pixels is not None and not 0 < pixels <= MAX_PIXELS:

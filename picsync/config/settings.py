@@ -302,7 +302,7 @@ class Concurrency(_Group):
         examples=["4"],
     )
     uploads: AtATime = Field(
-        default=8,
+        default=10,
         description="Files on their way to the frame's storage; a few connections fill the line.",
         examples=["3"],
     )
@@ -313,7 +313,7 @@ class Concurrency(_Group):
     )
     photos: AtATime = Field(
         default=24,
-        description="Photos anywhere between the leave to upload and the word that they have arrived. "
+        description="Photos between asking for leave to upload and the last of their bytes. "
         "Nixplay's web app uploads 3 at a time, but 24 were seen to work.",
         examples=["3"],
     )

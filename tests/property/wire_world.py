@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from picsync.apply import Tools
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Album as GoogleAlbum
@@ -25,6 +24,7 @@ from picsync.http.retry import Operation
 from picsync.plan import Rule
 from picsync.sources.googlephotos import api as google
 from picsync.sources.googlephotos.source import DOWNLOAD
+from picsync.transfer import Tools
 from tests.faults.operations import PLACES
 from tests.faults.stage import Stage, open_stage
 from tests.faults.wire import Rewrite

@@ -77,7 +77,7 @@ async def spooled(folder: Path, data: bytes) -> bytes:
     async with Spool(folder).file("md5") as file:
         await file.begin(len(data), "image/jpeg")
         await file.write(data)
-        file.finish()
+        await file.finish()
         assert file.file.tell() == len(data), "what is written next must not land in the middle"
         file.file.seek(0)
         return file.file.read()

@@ -38,13 +38,13 @@ are in us-west-2 (observed). Other names at amazonaws.com may be anybody's machi
 CONNECT_TIMEOUT_S = 15.0
 
 # How much the service bears is not documented. Its web app uploads 3 photos at a time, while 20 and 24 at a
-# time were seen to work. So each stage begins like the web app, and no more than 24 photos are on their way.
-UPLOADS = Stage("uploads", start=3, cap=8, by_latency=False)
+# time were seen to work. So each stage begins like the web app, and no more than 24 photos go up together.
+UPLOADS = Stage("uploads", start=3, cap=10, by_latency=False)
 """Bytes to S3: a few connections fill the line."""
 PROCESSING = Stage("processing", start=3, cap=12)
 """Waiting for the upload monitor."""
 PHOTOS = Stage("photos", start=24, floor=24, cap=24)
-"""Photos between the leave to upload and the monitor's word."""
+"""Photos between asking for leave to upload and the last of their bytes."""
 
 LIST_WEB_ALBUMS = Operation(SERVICE, "list_web_albums")
 LIST_EMAIL_ALBUMS = Operation(SERVICE, "list_email_albums")

@@ -21,7 +21,7 @@ from picsync.errors import AmbiguousError, NotFoundError, ProtocolError, Refused
 from picsync.events import Emit, ListingProgress
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
 from picsync.frames.nixplay import wire
-from picsync.frames.nixplay.client import PHOTOS, NixplayClient
+from picsync.frames.nixplay.client import PHOTOS, PROCESSING, NixplayClient
 from picsync.frames.nixplay.pages import Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
@@ -39,7 +39,7 @@ CAPABILITIES = FrameCapabilities(
     mime_types=TYPES | {"image/heif"},
     # Observed: what goes beyond vanishes though the answer is 200.
     playlist_limit=2000,
-    max_uploads=PHOTOS.cap,
+    max_uploads=PHOTOS.cap + PROCESSING.cap,
 )
 
 CREATE_ATTEMPTS = 3
@@ -67,8 +67,7 @@ class NixplayFrame:
         self._client = NixplayClient(
             session, hosts=hosts, retrier=retrier, timeout=timeout, monitor_timeout_s=monitor_timeout_s
         )
-        self._uploader = Uploader(self._client)
-        self._on_their_way = retrier.pace.lane(SERVICE, PHOTOS)
+        self._uploader = Uploader(self._client, retrier.pace.lane(SERVICE, PHOTOS))
         self._creating = asyncio.Lock()
         self._denials = Denials()
         self._counts: dict[str, int | None] = {}
@@ -137,8 +136,7 @@ class NixplayFrame:
         """Send the bytes and wait for the upload monitor's word."""
         self._counts.pop(album.album_id, None)
         self._empty.discard(album.album_id)
-        async with self._on_their_way.turn():
-            return await self._uploader.upload(album, rendition)
+        return await self._uploader.upload(album, rendition)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Delete a photo; Nixplay takes it out of all playlists itself."""

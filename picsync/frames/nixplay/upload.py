@@ -18,6 +18,7 @@ from picsync.errors import ItemError, LoginNeeded, QuotaError, RefusedError, Tra
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded, UploadResult
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.client import NixplayClient
+from picsync.http.pace import Lane
 from picsync.http.retry import Answer, WireError
 from picsync.model import FrameAlbum
 
@@ -62,20 +63,17 @@ def safe_name(filename: str, mime_type: str) -> str:
 class Uploader:
     """Uploads renditions to albums; safe for concurrent use."""
 
-    def __init__(self, client: NixplayClient) -> None:
+    def __init__(self, client: NixplayClient, sending: Lane) -> None:
+        """`sending` says how many photos may be between the leave to upload and the last of their bytes."""
         self._client = client
+        self._sending = sending
         self._tokens: dict[str, str] = {}
         self._opening = asyncio.Lock()
 
     async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
         """Send one file and wait for the service's word; raises ItemError and QuotaError besides."""
-        name = safe_name(rendition.filename, rendition.mime_type)
-        ticket = await self._permission(album, rendition, name)
-        try:
-            await self._client.store_bytes(ticket, rendition, name)
-        except RefusedError as error:
-            too_large = "EntityTooLarge" in error.excerpt
-            raise _item_error(error, rendition, unusable=too_large) from error
+        async with self._sending.turn():
+            ticket = await self._send(album, rendition)
         try:
             await self._client.await_processing(ticket)
         except (RefusedError, TransientError) as error:
@@ -88,6 +86,16 @@ class Uploader:
             about_file = error.status == 400 and blames_file
             raise _item_error(error, rendition, unusable=about_file) from error
         return Uploaded()
+
+    async def _send(self, album: FrameAlbum, rendition: Rendition) -> wire.Ticket:
+        name = safe_name(rendition.filename, rendition.mime_type)
+        ticket = await self._permission(album, rendition, name)
+        try:
+            await self._client.store_bytes(ticket, rendition, name)
+        except RefusedError as error:
+            too_large = "EntityTooLarge" in error.excerpt
+            raise _item_error(error, rendition, unusable=too_large) from error
+        return ticket
 
     async def _permission(self, album: FrameAlbum, rendition: Rendition, name: str) -> wire.Ticket:
         token = self._tokens.get(album.album_id)
