@@ -64,7 +64,7 @@ class Uploader:
     """Uploads renditions to albums; safe for concurrent use."""
 
     def __init__(self, client: NixplayClient, sending: Lane) -> None:
-        """Let `sending` say how many photos may be between the leave to upload and the last of their bytes."""
+        """Let `sending` say how many photos may be between the leave to upload and their last byte."""
         self._client = client
         self._sending = sending
         self._tokens: dict[str, str] = {}
