@@ -58,6 +58,7 @@ class SpoolFile:
         self._reserved = 0
         self._anew = False
         self._file: BinaryIO | None = None
+        self._begun = False
         self._closed = False
         # A thread may still be writing when its caller is cancelled.
         self._using = threading.Lock()
@@ -136,12 +137,14 @@ class SpoolFile:
     async def aclose(self) -> None:
         """Give up the file, once no thread uses it any more."""
         self.release()
+        if not self._begun:
+            return
         closing = asyncio.get_running_loop().run_in_executor(None, self._close)
         await asyncio.shield(closing)
 
     async def _store(self) -> None:
         block, self._block = self._block, bytearray()
-        anew, self._anew = self._anew, False
+        anew, self._anew, self._begun = self._anew, False, True
         try:
             await asyncio.to_thread(self._append, block, self._hash, anew)
         except OSError as error:

@@ -34,7 +34,7 @@ from picsync.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.model import Mapping as DigestMapping
 from picsync.plan import Transfer
 from picsync.sources.base import Source
-from picsync.spool import Spool
+from picsync.spool import Spool, SpoolFile
 from picsync.tasks import together
 from picsync.words import counted, size
 
@@ -172,39 +172,40 @@ class Transferrer:
                 return
             if self._in_vain(transfer):
                 continue
-            try:
-                await self._transfer(album, transfer)
-                self._transient_failures = 0
-            except PicsyncError as error:
-                if error.scope is Scope.PROCESS:
-                    raise
-                await self._failed(transfer.item, error)
+            async with self._tools.spool.file(self._frame.capabilities.digest_algorithm) as spooled:
+                # What fails is taken note of before the file is given up: meanwhile others would go on.
+                try:
+                    await self._transfer(album, transfer, spooled)
+                    self._transient_failures = 0
+                except PicsyncError as error:
+                    if error.scope is Scope.PROCESS:
+                        raise
+                    await self._failed(transfer.item, error)
 
     def _in_vain(self, transfer: Transfer) -> bool:
         return self._full is not None and not (self._learning and transfer.digest is None)
 
-    async def _transfer(self, album: FrameAlbum, transfer: Transfer) -> None:
+    async def _transfer(self, album: FrameAlbum, transfer: Transfer, spooled: SpoolFile) -> None:
         item = transfer.item
         if self._dry_run and transfer.digest is not None:
             await self._upload(album, item, _announcement(item, transfer.digest))
             return
-        async with self._tools.spool.file(self._frame.capabilities.digest_algorithm) as spooled:
-            async with self._downloading:
-                if self._halted or self._in_vain(transfer):
-                    return
-                await self._tools.sources[item.source].download(item, spooled)
-            digest, mime_type = await spooled.finish()
-            self._result.downloaded_count += 1
-            self._result.downloaded_bytes += spooled.size_bytes
-            self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
-            self._result.digests[item] = digest
-            self._sizes[item] = spooled.size_bytes
-            await self._record(item, digest, None)
-            if not self._frame.capabilities.accepts(mime_type):
-                title = self._frame.capabilities.title
-                raise ItemError(f"its content is {mime_type}, which {title} does not take.", unusable=True)
-            rendition = Rendition(spooled.file, spooled.size_bytes, digest, mime_type, item.filename)
-            await self._upload(album, item, rendition)
+        async with self._downloading:
+            if self._halted or self._in_vain(transfer):
+                return
+            await self._tools.sources[item.source].download(item, spooled)
+        digest, mime_type = await spooled.finish()
+        self._result.downloaded_count += 1
+        self._result.downloaded_bytes += spooled.size_bytes
+        self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
+        self._result.digests[item] = digest
+        self._sizes[item] = spooled.size_bytes
+        await self._record(item, digest, None)
+        if not self._frame.capabilities.accepts(mime_type):
+            title = self._frame.capabilities.title
+            raise ItemError(f"its content is {mime_type}, which {title} does not take.", unusable=True)
+        rendition = Rendition(spooled.file, spooled.size_bytes, digest, mime_type, item.filename)
+        await self._upload(album, item, rendition)
 
     async def _upload(self, album: FrameAlbum, item: MediaItem, rendition: Rendition) -> None:
         if rendition.digest in self._there:

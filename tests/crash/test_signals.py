@@ -26,16 +26,16 @@ def on_first(road: Road, change: str, sync: Sync, number: signal.Signals) -> Non
 
 
 async def test_sigterm_between_uploads_finishes_what_is_in_flight(road: Road, nursery: Nursery) -> None:
-    road.add(24)
+    road.add(80)
     async with running(nursery, road) as sync:
         on_first(road, "add_photo", sync, signal.SIGTERM)
         assert await sync.ended() == INTERRUPTED, sync.output()
     begun = road.media_requests()
-    assert 1 <= begun < 24
+    assert 1 <= begun < 80
     assert len(road.on_frame()) == begun
     assert set(road.in_playlist()) == road.on_frame()
     await road.cycle()
-    assert road.media_requests() == 24
+    assert road.media_requests() == 80
     road.assert_synced()
     await road.assert_idle()
 

@@ -102,10 +102,10 @@ async def test_a_playlist_that_holds_less_than_is_known_is_one_failure_per_cycle
 
 async def test_a_full_storage_costs_one_download_per_cycle(road: Road) -> None:
     road.nixplay.options.storage_limit_bytes = 10 * PHOTO_BYTES
-    road.add(20)
+    road.add(80)
     await road.cycle()
     held = len(road.on_frame())
-    assert 0 < held < 20
+    assert 0 < held < 80
     for _ in range(3):
         before = len(road.events)
         report = await road.cycle()
@@ -113,7 +113,7 @@ async def test_a_full_storage_costs_one_download_per_cycle(road: Road) -> None:
     # Those that no cycle has come to yet are fetched once, if they do not go up.
     (failure,) = report.failures
     assert isinstance(failure.error, QuotaError)
-    assert f"{20 - held} photos (at least 20.0 kB) wait for room" in str(failure.error)
+    assert f"{80 - held} photos (at least 20.0 kB) wait for room" in str(failure.error)
     road.nixplay.options.storage_limit_bytes = None
     await road.cycle()
     road.assert_synced()
@@ -177,7 +177,7 @@ async def test_downloads_of_the_day_that_are_used_up_end_the_transfers_at_once(r
     assert report.uploaded == 4
     assert report.in_playlist == 4
     # Those that were under way at the same time, each with its retries; no other.
-    assert road.media_requests() <= 4 + 6 * 5
+    assert road.media_requests() <= 4 + 8 * 5
     road.google.options.media_requests_per_day = None
     await road.cycle()
     road.assert_synced()
