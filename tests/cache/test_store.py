@@ -329,3 +329,28 @@ async def test_opening_a_current_cache_does_not_load_alembic(path: Path) -> None
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["False"]
+
+
+async def test_every_statement_finds_its_rows_by_an_index(cache: Cache) -> None:
+    """The query plan that SQLite says it follows: no statement reads the whole table."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append((statement, parameters[0] if isinstance(parameters, list) else parameters))
+
+    sa.event.listen(cache._engine, "before_cursor_execute", note)
+    await asyncio.gather(*(cache.record(mapping(number)) for number in range(600)))
+    await cache.lookup([item(number) for number in range(600)], recipe=original, algorithm="md5")
+    planned = {statement.split()[0]: (statement, parameters) for statement, parameters in sent}
+    assert set(planned) == {"DELETE", "INSERT", "SELECT"}
+    with cache._engine.connect() as connection:
+        for kind in ("DELETE", "SELECT"):
+            statement, parameters = planned[kind]
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            assert [step.detail for step in plan if "mapping" in step.detail], plan
+            assert all(
+                "USING INDEX" in step.detail or "USING COVERING INDEX" in step.detail
+                for step in plan
+                if "mapping" in step.detail
+            ), plan

@@ -6,13 +6,14 @@ import asyncio
 import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
 
 from picsync.errors import PicsyncError, ProtocolError, RefusedError, TransientError
 from picsync.http.client import Hosts, HttpClient, no_answer, read_json, translated
+from picsync.http.pace import API
 from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
 from tests.http.loopback import LoopbackHosts
 
@@ -166,3 +167,28 @@ async def test_a_request_searches_for_no_module(client: HttpClient, monkeypatch:
         monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
         await client.request(OPERATION, "GET", url, lambda answer: answer.json())
     assert searched == []
+
+
+async def test_connections_are_used_again(client: HttpClient) -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+        async def ask() -> None:
+            await client.request(OPERATION, "GET", url, lambda answer: answer.json())
+
+        for _ in range(5):
+            await ask()
+        assert connections == 1
+        await asyncio.gather(*(ask() for _ in range(100)))
+        assert connections <= API.cap
+        await client.aclose()
