@@ -144,14 +144,14 @@ MUTANTS = (
     ),
     Mutant(
         "records a digest only after the upload",
-        "picsync/apply.py",
-        "            await self._record(item, digest, None)\n            if not self",
-        "            if not self",
+        "picsync/transfer.py",
+        "        await self._record(item, digest, None)\n        if not self",
+        "        if not self",
         ("tests/cycle", "tests/crash/test_kills.py"),
     ),
     Mutant(
         "forgets a failure of one item",
-        "picsync/apply.py",
+        "picsync/transfer.py",
         "        self._result.failures.append(Failure(item.filename or item.item_id, error))\n        if",
         "        if",
         MACHINE,
@@ -166,8 +166,8 @@ MUTANTS = (
     Mutant(
         "creates without looking first",
         "picsync/frames/nixplay/frame.py",
-        "        found = await find() or await find()\n        if found:\n            return found\n",
-        "        found = None\n",
+        "        for _ in range(denials, 2):\n            if found := await find():\n                return found\n",
+        "",
         ("tests/frames", "tests/property/test_wire_machine.py", "tests/faults/test_fault_matrix.py"),
     ),
     Mutant(
@@ -180,9 +180,9 @@ MUTANTS = (
     Mutant(
         "takes a failing list of playlists for an empty one",
         "picsync/cycle.py",
-        "            part = await self.frame.playlists(rule.part_name(number))\n",
-        "            try:\n                part = await self.frame.playlists(rule.part_name(number))\n"
-        "            except PicsyncError:\n                part = ()\n",
+        "        return await self.frame.playlists(self.album_rule.rule.part_name(number))\n",
+        "        try:\n            return await self.frame.playlists(self.album_rule.rule.part_name(number))\n"
+        "        except PicsyncError:\n            return ()\n",
         MACHINE,
     ),
     Mutant(
@@ -215,7 +215,7 @@ MUTANTS = (
     ),
     Mutant(
         "works on in spite of a stop",
-        "picsync/apply.py",
+        "picsync/transfer.py",
         "            if self._halted or self._stopping():\n                return\n",
         "            if self._halted:\n                return\n",
         ("tests/cycle", "tests/crash/test_signals.py"),
