@@ -17,6 +17,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--budget", type=float, default=3600.0, metavar="SECONDS", help="default: an hour")
     parser.add_argument("--part", default="1/1", metavar="N/M", help="play only the Nth of M parts, from 1")
     parser.add_argument("--suite", action="store_true", help="play only what the test suite plays")
+    parser.add_argument(
+        "--pairs", action="store_true", help="add another cell's trouble to each, by the seed"
+    )
     parser.add_argument("--list", action="store_true", help="name the cells and play none")
     options = parser.parse_args(arguments)
     try:
@@ -36,7 +39,7 @@ def main(arguments: list[str]) -> int:
         elif result.cycles > 1 or options.words:
             print(f"{result.cycles} cycles, first {result.outcome or 'killed'}: {cell}", flush=True)
 
-    summary = campaign(options.seed, options.budget, cells=cells, told=told)
+    summary = campaign(options.seed, options.budget, cells=cells, pairs=options.pairs, told=told)
     for cell, how in summary.failed.items():
         print(f"\n{cell}\n{how}")
     print(summary)

@@ -47,26 +47,30 @@ def campaign(
     budget_s: float,
     *,
     cells: Sequence[Cell] | None = None,
+    pairs: bool = False,
     told: Callable[[Cell, Result | None], None] = _silent,
 ) -> Summary:
     """Play cells, all unless told which, until the budget is spent; `told` hears of each, None if it failed.
 
-    Seed 0 keeps their order. Not to be called from within an event loop.
+    Seed 0 keeps their order. With `pairs` each cell has the trouble of another one besides, drawn by the seed
+    from those of the same scene. Not to be called from within an event loop.
     """
     began = time.monotonic()
     due = list(every_cell() if cells is None else cells)
     if seed:
         random.Random(seed).shuffle(due)
     summary = Summary(len(due))
+    drawn = random.Random(seed)
     for number, cell in enumerate(due):
         if time.monotonic() - began > budget_s:
             break
         summary.played += 1
         result: Result | None = None
+        also = drawn.choice([each for each in due if _goes_with(each, cell)] or [None]) if pairs else None
         try:
-            result = asyncio.run(_played(cell, restart=(seed + number) % 2 == 1))
+            result = asyncio.run(_played(cell, also, restart=(seed + number) % 2 == 1))
         except Exception:  # noqa: BLE001 - whatever a cell raises is its result
-            summary.failed[str(cell)] = traceback.format_exc()
+            summary.failed[f"{cell}" if also is None else f"{cell}\n  with {also}"] = traceback.format_exc()
         else:
             summary.cycles[result.cycles] += 1
         told(cell, result)
@@ -74,6 +78,12 @@ def campaign(
     return summary
 
 
-async def _played(cell: Cell, *, restart: bool) -> Result:
+def _goes_with(other: Cell, cell: Cell) -> bool:
+    same = (other.kind, other.scene) == (cell.kind, cell.scene)
+    return same and other.operation != cell.operation and not other.trouble.kills and not other.trouble.outage
+
+
+async def _played(cell: Cell, also: Cell | None, *, restart: bool) -> Result:
     with tempfile.TemporaryDirectory() as folder:
-        return await asyncio.wait_for(play(cell, Path(folder), restart=restart), CELL_TIMEOUT_S)
+        playing = play(cell, Path(folder), restart=restart, also=also)
+        return await asyncio.wait_for(playing, CELL_TIMEOUT_S)

@@ -50,6 +50,11 @@ class Trouble:
     outage: bool = False
     """Whether nobody listens from that moment on."""
 
+    @property
+    def slow(self) -> bool:
+        """Whether only a time limit ends it."""
+        return self.fault is not None and self.fault["kind"] in SLOW
+
     def concerns(self, operation: Operation) -> bool:
         """Whether it can happen to this kind, and means something there."""
         kind = None if self.fault is None else self.fault["kind"]

@@ -12,7 +12,7 @@ from picsync.events import CycleOutcome
 from picsync.frames.nixplay.client import DELETE_PHOTO
 from picsync.http.retry import Operation
 from picsync.sources.googlephotos.source import OPERATIONS as GOOGLE
-from tests.faults.kinds import LARGER_FAMILIES, SLOW, TROUBLES, Trouble
+from tests.faults.kinds import LARGER_FAMILIES, TROUBLES, Trouble
 from tests.faults.scenes import MAIN, Scene, answers, operations_of, scenes_of
 from tests.faults.sides import SIDES
 from tests.faults.stage import FEW_ATTEMPTS, SHORT_S, Stage, open_stage
@@ -28,6 +28,11 @@ class Cell:
     operation: Operation
     trouble: Trouble
     lasting: bool
+
+    @property
+    def uses_up(self) -> bool:
+        """Whether Google seems to say that the day's requests are used up."""
+        return self.lasting and self.trouble.family == "429" and self.operation in GOOGLE
 
     def __str__(self) -> str:
         how = "lasting" if self.lasting else "once"
@@ -58,30 +63,34 @@ class Result:
     """Of the cycle in trouble; None if the process was killed."""
 
 
-async def play(cell: Cell, folder: Path, *, restart: bool) -> Result:
+async def play(cell: Cell, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
     """Run a cycle in trouble, then cycles without; raises AssertionError for whatever must not be.
 
-    With `restart` the trouble's end finds a new process.
+    With `restart` the trouble's end finds a new process. The trouble of `also` comes on top, if the first one
+    lets the cycle get that far.
     """
     async with open_stage(folder, cell.kind) as stage:
         await cell.scene.set(stage)
         stage.elsewhere = answers()
+        if also is not None:
+            also.trouble.place(stage, also.operation, lasting=also.lasting)
         if cell.trouble.kills:
             return Result(await _killed(cell, stage), None)
-        slow = cell.trouble.fault is not None and cell.trouble.fault["kind"] in SLOW
+        slow = any(each is not None and each.trouble.slow for each in (cell, also))
         if slow:
             stage.timeout_s, stage.attempts = SHORT_S, FEW_ATTEMPTS
         armed = cell.trouble.place(stage, cell.operation, lasting=cell.lasting)
         async with stage.picsync() as tools:
             report = await stage.cycle(tools)
             hits = stage.server.faults.hits(armed) if isinstance(armed, Fault) else armed.hits
-            assert hits, "the trouble never came"
+            assert hits or also is not None, "the trouble never came"
             assert stage.watch.violations == [], stage.failures()
-            if report.outcome is CycleOutcome.DONE and cell.operation is not DELETE_PHOTO:
+            troubled = {each.operation for each in (cell, also) if each is not None}
+            if report.outcome is CycleOutcome.DONE and DELETE_PHOTO not in troubled:
                 # That a photo was deleted is believed of the answer; the next cycle sees for itself.
                 assert stage.synced(), f"said to be done, but is not: {stage.state()}"
             await stage.recover()
-            used_up = cell.lasting and cell.trouble.family == "429" and cell.operation in GOOGLE
+            used_up = any(each is not None and each.uses_up for each in (cell, also))
             # Then nothing more is asked of Google on this day, by this process.
             if not (restart or slow or used_up):
                 return Result(await stage.converge(tools, 2), report.outcome)
