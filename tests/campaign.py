@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import itertools
 import os
-import random
 import re
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.crash.random_kills import Tally, torture
 from tests.crash.steps import Start, reference
-from tests.faults.matrix import Cell, every_cell, play
+from tests.faults.campaign import campaign
 from tests.longrun.soak import run as run_soak
 from tests.longrun.vitals import assert_flat
 from tests.property.machine import Cycles
@@ -60,24 +59,10 @@ class Outcome:
 
 def faults(number: int, until: float) -> Outcome:
     """Play cells in an order of the seed's."""
-    cells = every_cell()
-    random.Random(number).shuffle(cells)
-    played = failures = 0
-    for cell in cells:
-        if time.monotonic() > until:
-            break
-        played += 1
-        try:
-            asyncio.run(_play(cell, restart=played % 2 == 1))
-        except Exception:  # noqa: BLE001 - whatever a cell raises is its result
-            failures += 1
-            print(f"FAILED {cell}\n{traceback.format_exc(limit=-1)}", flush=True)
-    return Outcome(played, f"cells of {len(cells)}", failures)
-
-
-async def _play(cell: Cell, *, restart: bool) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        await asyncio.wait_for(play(cell, Path(folder), restart=restart), CELL_S)
+    summary = campaign(number, until - time.monotonic())
+    for cell, how in summary.failed.items():
+        print(f"FAILED {cell}\n{how}", flush=True)
+    return Outcome(summary.played, f"cells of {summary.total}", len(summary.failed))
 
 
 def kills(number: int, until: float) -> Outcome:
