@@ -166,7 +166,8 @@ MUTANTS = (
     Mutant(
         "creates without looking first",
         "picsync/frames/nixplay/frame.py",
-        "        for _ in range(denials, 2):\n            if found := await find():\n                return found\n",
+        "        for _ in range(denials, 2):\n            if found := await find():\n"
+        "                return found\n",
         "",
         ("tests/frames", "tests/property/test_wire_machine.py", "tests/faults/test_fault_matrix.py"),
     ),
@@ -181,7 +182,8 @@ MUTANTS = (
         "takes a failing list of playlists for an empty one",
         "picsync/cycle.py",
         "        return await self.frame.playlists(self.album_rule.rule.part_name(number))\n",
-        "        try:\n            return await self.frame.playlists(self.album_rule.rule.part_name(number))\n"
+        "        try:\n"
+        "            return await self.frame.playlists(self.album_rule.rule.part_name(number))\n"
         "        except PicsyncError:\n            return ()\n",
         MACHINE,
     ),
