@@ -192,7 +192,7 @@ MUTANTS = (
         "picsync/spool.py",
         "            if self._head.lstrip().startswith(_TEXT_STARTS):\n",
         "            if False:\n",
-        ("tests/road", "tests/faults/test_fault_matrix.py"),
+        ("tests/cycle", "tests/fuzz/test_fuzz_parsers.py", "tests/faults/test_fault_matrix.py"),
     ),
     Mutant(
         "goes on where a half of a download was",

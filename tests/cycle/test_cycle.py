@@ -388,6 +388,14 @@ async def test_a_listing_of_the_frame_that_leaves_photos_out_takes_nothing_from_
     await stage.assert_idle()
 
 
+async def test_a_download_that_breaks_off_halfway_begins_anew(stage: Stage) -> None:
+    stage.put("a", "b")
+    stage.source.broken_off = {"a": 1, "b": 2}
+    assert (await stage.cycle()).uploaded == 2
+    stage.assert_synced("a", "b")
+    await stage.assert_idle()
+
+
 async def test_a_frame_listing_in_doubt_is_said_though_nothing_is_held(stage: Stage) -> None:
     stage.put("a")
     await stage.cycle()

@@ -209,9 +209,10 @@ class MemoryWorld:
                 return False
             case "download":
                 for item in items[pick % (len(items) or 1) :][: times + 1]:
-                    self.source.fail_downloads[item] = error()
                     if how is How.LOST:
                         self.source.broken_off[item] = times
+                    else:
+                        self.source.fail_downloads[item] = error()
             case _ if how is How.ITEM and method != "upload":
                 return False
             case _:
