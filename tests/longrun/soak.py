@@ -41,7 +41,7 @@ from picsync.events import (
 )
 from picsync.longrun import LongRun, Surroundings
 from picsync.service import Stop
-from picsync.sources.googlephotos.source import GooglePhotosSource
+from picsync.sources.googlephotos import threads
 from picsync.wiring import SettingsFiles
 from tests.grafana.prometheus import free_port
 from tests.longrun.fast import SPEED, FastLoop
@@ -246,11 +246,7 @@ def run(
         port = free_port()
         services = Services(folder, port, seed)
         stack.callback(services.close)
-        # httplib2 waits by the clock on the wall.
-        waits = stack.enter_context(pytest.MonkeyPatch.context())
-        defaults = GooglePhotosSource.__init__.__kwdefaults__
-        assert defaults is not None
-        waits.setitem(defaults, "timeout_s", 60.0 / SPEED)
+        stack.enter_context(_threads_in_a_hurry())
         sink = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
         with contextlib.redirect_stderr(sink), _logging(), asyncio.Runner(loop_factory=FastLoop) as runner:
 
@@ -260,6 +256,19 @@ def run(
                 return soak
 
             return runner.run(main())
+
+
+@contextlib.contextmanager
+def _threads_in_a_hurry() -> Iterator[None]:
+    """Shorten the waits of what does not go by the loop's clock: httplib2, in its threads."""
+    before = threads.HttpThreads.__init__
+
+    def shorter(self: threads.HttpThreads, timeout_s: float) -> None:
+        before(self, timeout_s / SPEED)
+
+    with pytest.MonkeyPatch.context() as waits:
+        waits.setattr(threads.HttpThreads, "__init__", shorter)
+        yield
 
 
 @contextlib.contextmanager
