@@ -214,10 +214,12 @@ class Soak:
             label = dict(re.findall(r'(\w+)="([^"]*)"', labels))
             counted[f"{label['service']} {label['operation'].replace('_', ' ')}"] += round(float(value))
         asked, reset = Counter(self.judged["asked"]), Counter(self.judged["reset"])
+        # Where one of two lookers fails, what the other has begun is broken off, perhaps before it was sent.
+        broken_off = self.cycles - self.outcomes[CycleOutcome.DONE]
         return [
             f"{kind}: counted {counted[kind]}, asked {asked[kind]}, {reset[kind]} of them reset"
             for kind in sorted(counted.keys() | asked.keys())
-            if not counted[kind] - self.unsent[kind] <= asked[kind]
+            if not counted[kind] - self.unsent[kind] - broken_off <= asked[kind]
             or not asked[kind] <= counted[kind] + (reset[kind] if STALE in kind else 0)
         ]
 
