@@ -154,13 +154,19 @@ class _Cycle:
 
     async def _list(self) -> None:
         async def one(kind: str, album_id: str, place: int) -> None:
-            listing = await self.tools.sources[kind].list(album_id)
+            error: PicsyncError | None = None
+            try:
+                listing = await self.tools.sources[kind].list(album_id)
+            except LoginNeeded as needed:
+                # A person has to act at this source; what the others have goes on.
+                listing, error = Listing(kind, album_id, problem=needed.message), needed
             self.tools.emit(Listed(self.album_rule.name, listing))
             listings[place] = listing
             # Several albums may fail for one reason; it is said once.
             said = {failure.error.message for failure in self.failures}
             if listing.problem is not None and listing.problem not in said:
-                self.failures.append(Failure(f"{kind} album {album_id}", TransientError(listing.problem)))
+                error = error or TransientError(listing.problem)
+                self.failures.append(Failure(f"{kind} album {album_id}", error))
 
         albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
         listings = [Listing(kind, album_id, problem="It was not listed.") for kind, album_id in albums]
@@ -179,8 +185,12 @@ class _Cycle:
         alike: list[bool] = []
 
         async def look(seen: Listing) -> None:
-            now = await self.tools.sources[seen.source].list(seen.album_id)
-            alike.append(now.complete and set(now.items) == set(seen.items))
+            try:
+                now = await self.tools.sources[seen.source].list(seen.album_id)
+            except LoginNeeded:
+                alike.append(False)
+            else:
+                alike.append(now.complete and set(now.items) == set(seen.items))
 
         await together(*(look(listing) for listing in self.listings))
         return all(alike)

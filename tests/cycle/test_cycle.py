@@ -8,10 +8,11 @@ import pytest
 
 from picsync.cycle import AlbumRule
 from picsync.errors import ItemError, LoginNeeded, ProtocolError, QuotaError, RefusedError, TransientError
-from picsync.events import CycleOutcome, PlaylistCreated
-from picsync.model import Listing, MediaKind, PlaylistItem
+from picsync.events import CycleOutcome, Event, Listed, PlaylistCreated
+from picsync.model import Certainty, Listing, MediaKind, PlaylistItem
 from picsync.plan import DeleteLimit, HoldReason, Skip
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest, jpeg
+from tests.ports.memory_source import MemorySource
 
 MANY = tuple(f"p{n:02}" for n in range(30))
 
@@ -324,6 +325,43 @@ async def test_a_login_that_needs_a_person_changes_nothing(stage: Stage) -> None
     stage.frame.fail["photos"] = [LoginNeeded("Nixplay refused the password.")]
     report = await stage.cycle()
     assert report.outcome is CycleOutcome.LOGIN_NEEDED
+    stage.assert_synced("one", "two")
+
+
+async def test_a_login_that_one_source_needs_does_not_keep_back_the_others(stage: Stage) -> None:
+    other = MemorySource("immich")
+    stage.tools = replace(stage.tools, sources={**stage.tools.sources, "immich": other})
+    stage.rule = replace(stage.rule, sources={**stage.rule.sources, "immich": ["b"]})
+    stage.put("one")
+    other.put("b", "two", jpeg("two"), filename="two.jpg")
+    await stage.cycle()
+    stage.assert_synced("one", "two")
+    other.login_needed = LoginNeeded("Immich does not know this key.", hint="Make a new one.")
+    stage.remove("one")
+    stage.put("three")
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.LOGIN_NEEDED
+    assert [str(failure.error) for failure in report.failures] == [str(other.login_needed)]
+    assert report.hold is not None
+    stage.assert_synced("one", "two", "three")
+    other.login_needed = None
+    await stage.cycle()
+    stage.assert_synced("two", "three")
+
+
+async def test_a_login_that_is_lost_before_the_second_look_keeps_everything(stage: Stage) -> None:
+    stage.put("one", "two")
+    await stage.cycle()
+    stage.remove("one")
+
+    def lose(event: Event) -> None:
+        stage.events.append(event)
+        if isinstance(event, Listed):
+            stage.source.login_needed = LoginNeeded("Google no longer accepts this login.")
+
+    stage.tools = replace(stage.tools, emit=lose)
+    report = await stage.cycle()
+    assert (report.deleted, report.certainty) == (0, Certainty.PARTIAL)
     stage.assert_synced("one", "two")
 
 
