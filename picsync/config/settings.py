@@ -7,6 +7,7 @@ them. Which kinds of sources there are is not known here; it comes in with the v
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -137,11 +138,13 @@ def _rule_name(value: str, info: ValidationInfo) -> str:
     if not value.strip():
         raise ValueError("must not be empty: it is the name of the album on the frame's side")
     if isinstance(info.context, Checks):
-        if value in info.context.names:
+        # The frame's side finds an album however the characters of its name are composed.
+        composed = unicodedata.normalize("NFC", value)
+        if composed in info.context.names:
             raise ValueError(
                 f"is {value[:60]!r} in an earlier album rule already; each rule needs an album of its own"
             )
-        info.context.names.add(value)
+        info.context.names.add(composed)
     return value
 
 

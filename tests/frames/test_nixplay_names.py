@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from picsync.emulators.nixplay.options import Emoji
 from picsync.errors import RefusedError
 from picsync.frames.nixplay import NixplayFrame
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, safe_name
@@ -92,3 +93,80 @@ async def test_names_that_nixplay_would_change_leave_nothing_behind(
     assert not [album.name for album in albums if "Fun" in album.name]
     playlists = account.service.account().playlists.values()
     assert not [playlist.name for playlist in playlists if "Fun" in playlist.name]
+
+
+NFD = unicodedata.normalize("NFD", "Café")
+CHANGES: dict[str, tuple[str, dict[str, object]]] = {
+    "stripped": ("Fun 😀", {"emoji": Emoji.STRIP}),
+    "nothing left": ("😀😀", {"emoji": Emoji.STRIP}),
+    "replaced": ("Fun 😀 with Ö", {"emoji": Emoji.QUESTION_MARK}),
+    "escaped": ("Fun 😀", {"emoji": Emoji.ESCAPE}),
+    "cut off": ("A long name of an album", {"name_characters": 11}),
+}
+
+
+def change(account: NixplayAccount, options: dict[str, object]) -> None:
+    for option, value in options.items():
+        setattr(account.service.options, option, value)
+
+
+def left(account: NixplayAccount) -> tuple[int, int]:
+    """Return how many albums and playlists there are beyond those of a new account."""
+    made = account.service.account()
+    return len(made.albums) - 2, len(made.playlists) - 2
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_a_name_that_is_changed_leaves_nothing_behind_in_any_cycle(
+    account: NixplayAccount, frame: NixplayFrame, what: str
+) -> None:
+    name, options = CHANGES[what]
+    change(account, options)
+    for _ in range(3):
+        assert await frame.find_album(name) is None
+        with pytest.raises(RefusedError, match="cannot keep the album name") as caught:
+            await frame.create_album(name)
+        assert "picsync.yaml" in caught.value.hint
+        assert list(await frame.playlists(f"ss_{name}")) == []
+        with pytest.raises(RefusedError, match="cannot keep the playlist name"):
+            await frame.create_playlist(f"ss_{name}")
+        assert left(account) == (0, 0)
+
+
+@pytest.mark.parametrize("name", [NFD, unicodedata.normalize("NFC", NFD)])
+async def test_a_name_that_is_only_written_differently_is_found_again(
+    account: NixplayAccount, frame: NixplayFrame, name: str
+) -> None:
+    change(account, {"compose_names": True})
+    album, playlist = await frame.create_album(name), await frame.create_playlist(f"ss_{name}")
+    for asked in (name, unicodedata.normalize("NFC", name), NFD):
+        assert (await frame.find_album(asked) or album).album_id == album.album_id
+        assert (await frame.create_album(asked)).album_id == album.album_id
+        assert [each.playlist_id for each in await frame.playlists(f"ss_{asked}")] == [playlist.playlist_id]
+        assert (await frame.create_playlist(f"ss_{asked}")).playlist_id == playlist.playlist_id
+    assert left(account) == (1, 1)
+
+
+async def test_of_two_that_look_alike_the_exact_one_counts(
+    account: NixplayAccount, frame: NixplayFrame
+) -> None:
+    composed = unicodedata.normalize("NFC", NFD)
+    state = account.service.state
+    first, second = (state.create_album(account.service.account(), name) for name in (NFD, composed))
+    found = [await frame.find_album(name) for name in (NFD, composed)]
+    assert [album and album.album_id for album in found] == [str(first.album_id), str(second.album_id)]
+
+
+@given(st.text(min_size=1, max_size=20).filter(str.strip))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_album_name_is_kept_or_refused(
+    account: NixplayAccount, frame: NixplayFrame, name: str
+) -> None:
+    before = left(account)[0]
+    try:
+        album = await frame.create_album(name)
+    except RefusedError:
+        assert left(account)[0] == before
+    else:
+        assert (await frame.find_album(name) or album).album_id == album.album_id
+        assert (await frame.create_album(name)).album_id == album.album_id

@@ -92,6 +92,7 @@ class Emoji(Enum):
     KEEP = "kept"
     STRIP = "removed"
     QUESTION_MARK = "replaced by ?"
+    ESCAPE = "written as \\U and their number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,10 @@ class NixplayOptions:
     photo_count_lag: int = 0
     """By how many listings of the albums `photo_count` is behind."""
     emoji: Emoji = Emoji.QUESTION_MARK
+    compose_names: bool = False
+    """Whether names are normalised to composed characters (Unicode's NFC)."""
+    name_characters: int | None = None
+    """So many characters of a name are kept; None: all."""
 
     accepted_types: frozenset[str] = field(default_factory=_default_types)
     """Values of `fileType` that an upload may have; others are 400."""

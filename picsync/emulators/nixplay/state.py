@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,6 +154,10 @@ class State:
 
     def name(self, text: str) -> str:
         """Return what the service makes of a name."""
+        composed = unicodedata.normalize("NFC", text) if self.options.compose_names else text
+        return self._basic(composed)[: self.options.name_characters]
+
+    def _basic(self, text: str) -> str:
         match self.options.emoji:
             case Emoji.KEEP:
                 return text
@@ -160,6 +165,8 @@ class State:
                 return _BEYOND_BASIC_PLANE.sub("", text)
             case Emoji.QUESTION_MARK:
                 return _BEYOND_BASIC_PLANE.sub("?", text)
+            case Emoji.ESCAPE:
+                return _BEYOND_BASIC_PLANE.sub(lambda found: f"\\U{ord(found[0]):08x}", text)
 
     def add_account(self, name: str, password: str) -> Account:
         """Create a user with what a new account has."""

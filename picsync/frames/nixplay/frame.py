@@ -20,7 +20,7 @@ import httpx
 from picsync.errors import AmbiguousError, NotFoundError, ProtocolError, RefusedError, TransientError
 from picsync.events import Emit, ListingProgress
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
-from picsync.frames.nixplay import wire
+from picsync.frames.nixplay import names, wire
 from picsync.frames.nixplay.client import PHOTOS, PROCESSING, NixplayClient
 from picsync.frames.nixplay.pages import Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
@@ -144,9 +144,9 @@ class NixplayFrame:
         await _unless_gone(self._client.delete_photo(photo.photo_id))
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
-        """Return the playlists of exactly that name with their items."""
+        """Return the playlists of that name with their items."""
         since = self._denials.since()
-        found = [record for record in await self._client.playlists() if record.name == name]
+        found = names.matching(name, await self._client.playlists(), lambda record: record.name)
         if not found:
             self._denials.note(("playlist", name), 1, since)
         return await gathered(*map(self._with_items, found))
@@ -204,7 +204,7 @@ class NixplayFrame:
         return _as_album(record)
 
     async def _album_record(self, name: str) -> wire.AlbumRecord | None:
-        found = [record for record in await self._client.web_albums() if record.title == name]
+        found = names.matching(name, await self._client.web_albums(), lambda record: record.title)
         if len(found) > 1:
             raise _ambiguous(name, found)
         return found[0] if found else None
@@ -217,7 +217,7 @@ class NixplayFrame:
         # The listing is what later cycles look it up in.
         listed = [record for record in await self._client.web_albums() if record.id == created.id]
         made = listed[0] if listed else created
-        if made.title != name:
+        if not names.same(made.title, name):
             # An album with photos in it is not the new one, whatever id the answer named.
             if listed and made.photo_count == 0:
                 await _unless_gone(self._client.delete_album(made.id))
@@ -241,7 +241,8 @@ class NixplayFrame:
         )
 
     async def _playlist_record(self, name: str) -> wire.PlaylistRecord | None:
-        return next((record for record in await self._client.playlists() if record.name == name), None)
+        found = names.matching(name, await self._client.playlists(), lambda record: record.name)
+        return next(iter(found), None)
 
     async def _new_playlist(self, name: str) -> wire.PlaylistRecord:
         try:
@@ -250,7 +251,7 @@ class NixplayFrame:
             self._denials.outdate()
         listed = [record for record in await self._client.playlists() if record.id == playlist_id]
         made = listed[0] if listed else wire.PlaylistRecord(id=playlist_id, name=name)
-        if made.name != name:
+        if not names.same(made.name, name):
             if listed and made.picture_count == 0:
                 await _unless_gone(self._client.delete_playlist(playlist_id))
             raise _renamed("playlist", name, made.name)
