@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from picsync.dimensions import _MAX_STEPS, _READERS, pixel_count
 from picsync.errors import PicsyncError
 from picsync.http.retry import Operation
-from picsync.sources.folder.looks import taken_at_s
+from picsync.sources.folder.exif import taken_at_s
 from picsync.sources.googlephotos import picker
 from picsync.sources.googlephotos.wire import parse as parse_google
 from picsync.sources.immich import wire as immich

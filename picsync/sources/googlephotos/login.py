@@ -8,6 +8,7 @@ load, and the person pastes that page's address instead. Both are waited for; th
 from __future__ import annotations
 
 import http.server
+import logging
 import secrets
 import threading
 import webbrowser
@@ -35,6 +36,9 @@ CONSENT_HOST = "accounts.google.com"
 _AUTH_URL = f"https://{CONSENT_HOST}/o/oauth2/v2/auth"
 _TOKEN_URL = f"https://{TOKEN_HOST}/token"
 _TIMEOUT_S = 60.0
+
+# Asked to be talkative, it repeats the code and the client secret.
+logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
 
 _DONE_PAGE = b"picsync has what it needs. You may close this window."
 _OTHER_PAGE = b"This page only waits for Google's answer to picsync."

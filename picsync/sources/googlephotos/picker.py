@@ -107,7 +107,7 @@ class FileMetadata(_Wire):
 class MediaFile(_Wire):
     """The file of a picked item."""
 
-    base_url: Sendable = ""
+    base_url: Sendable = Field(default="", repr=False)
     mime_type: str = ""
     filename: str = ""
     media_file_metadata: FileMetadata = FileMetadata()

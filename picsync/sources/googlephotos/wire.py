@@ -68,7 +68,7 @@ class MediaItemWire(_Wire):
     """A media item."""
 
     id: str = Field(min_length=1)
-    base_url: Sendable = ""
+    base_url: Sendable = Field(default="", repr=False)
     mime_type: str = ""
     filename: str = ""
     media_metadata: MediaMetadata = MediaMetadata()
@@ -142,8 +142,8 @@ class TokenAnswer(BaseModel):
     """What a granted token request answers, as far as it is checked before it is used."""
 
     # Printable ASCII (RFC 6750), since it becomes part of a header.
-    access_token: str = Field(pattern=r"^[!-~]+$")
-    refresh_token: str = Field(default="unchanged", min_length=1)
+    access_token: str = Field(pattern=r"^[!-~]+$", repr=False)
+    refresh_token: str = Field(default="unchanged", min_length=1, repr=False)
     scope: str = ""
     """What was granted, separated by spaces; may be less than what was asked for."""
     refresh_token_expires_in: int | None = Field(default=None, ge=0, le=10**10)
