@@ -45,7 +45,9 @@ def classes() -> list[type]:
         value
         for module in modules()
         for value in vars(module).values()
-        if isinstance(value, type) and value.__module__.startswith("picsync.")
+        if isinstance(value, type)
+        and value.__module__.startswith("picsync.")
+        and value.__module__ != "picsync.cli.scenes"
     }
     return sorted(own, key=lambda kind: f"{kind.__module__}.{kind.__qualname__}")
 
@@ -83,4 +85,4 @@ async def test_errors_and_logs_at_their_most_talkative_tell_no_secret(
         with named({stack.host: server.port}), pytest.raises(PicsyncError) as caught:
             await stack.talk()
     told = caplog.text + "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-    assert [secret for secret in secrets if secret in told] == []
+    assert [line for line in told.splitlines() if any(secret in line for secret in secrets)] == []
