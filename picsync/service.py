@@ -41,7 +41,8 @@ ALIVE_S = 60.0
 MAX_RULES_AT_ONCE = 4
 
 MIN_REST_S = 10.0
-"""After a cycle that something has changed in a source shortens a rule's wait to; so long it always is."""
+"""Least time between a rule's cycles, however soon something changes in its sources. It doubles with each
+cycle that a change has brought and that found nothing to do: some file may be written all day."""
 
 RunCycle = Callable[[AlbumRule], Awaitable[CycleReport]]
 SourcesChanged = Callable[[AlbumRule], Awaitable[None]]
@@ -211,7 +212,7 @@ class Service(Generic[S]):
 
     async def _keep(self, job: Job, setup: Setup, leave: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        name = job.rule.name
+        name, woken, rest_s = job.rule.name, False, MIN_REST_S
         while not leave.is_set():
             async with self._pool:
                 if leave.is_set():
@@ -228,7 +229,10 @@ class Service(Generic[S]):
             self._failures[name] = due.failures_in_a_row
             wait_s = max(0.0, due.at_s - clock())
             self._emit(CycleScheduled(name, self._now() + timedelta(seconds=wait_s)))
-            await _rest(leave, wait_s, (lambda: setup.sources_changed(job.rule)) if due.sooner else None)
+            in_vain = woken and not report.changed
+            rest_s = min(2 * rest_s, job.every.total_seconds()) if in_vain else MIN_REST_S
+            changed = (lambda: setup.sources_changed(job.rule)) if due.sooner else None
+            woken = await _rest(leave, wait_s, rest_s, changed)
 
     async def _beat(self) -> None:
         while True:
@@ -251,14 +255,19 @@ class Service(Generic[S]):
                 return
 
 
-async def _rest(leave: asyncio.Event, seconds: float, changed: Callable[[], Awaitable[None]] | None) -> None:
-    """Wait until it is time, until `leave` is set or, after the least rest, until `changed` returns."""
-    least_s = min(seconds, MIN_REST_S)
+async def _rest(
+    leave: asyncio.Event, seconds: float, least_s: float, changed: Callable[[], Awaitable[None]] | None
+) -> bool:
+    """Wait until it is time, until `leave` is set or, after the least rest, until `changed` returns.
+
+    Returns whether it was the last.
+    """
+    least_s = min(seconds, least_s)
     if await _wait(leave, least_s) or seconds <= least_s:
-        return
+        return False
     if changed is None:
         await _wait(leave, seconds - least_s)
-        return
+        return False
     leaving = asyncio.ensure_future(leave.wait())
     changing = asyncio.ensure_future(changed())
     try:
@@ -267,6 +276,7 @@ async def _rest(leave: asyncio.Event, seconds: float, changed: Callable[[], Awai
         )
         if changing in done:
             changing.result()  # A source that cannot wait without failing is a bug.
+        return changing in done
     finally:
         leaving.cancel()
         changing.cancel()

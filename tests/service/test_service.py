@@ -44,6 +44,8 @@ class Play:
     content: object = "first"
     broken: bool = False
     bug: bool = False
+    uploaded: int = 1
+    """Photos that each cycle uploads."""
     changes: list[tuple[str, float]] = field(default_factory=list)
     """When a source of a rule notices that something has changed."""
     listed: dict[str, float] = field(default_factory=dict)
@@ -89,7 +91,7 @@ class Play:
         self.ended.append((rule.name, now_s()))
         error = self.errors.pop(0) if self.errors else None
         if error is None:
-            return CycleReport(rule.name, CycleOutcome.DONE)
+            return CycleReport(rule.name, CycleOutcome.DONE, uploaded=self.uploaded)
         login = isinstance(error, LoginNeeded)
         outcome = CycleOutcome.LOGIN_NEEDED if login else CycleOutcome.FAILED
         return CycleReport(rule.name, outcome, failures=(Failure("x", error),))
@@ -121,6 +123,18 @@ async def test_a_change_in_a_source_brings_the_next_cycle_of_its_rule_forward() 
     play = Play(names=("A", "B"), changes=[("A", 100.0), ("A", 2000.0)])
     await play.run(until_s=3590)
     assert play.began == [("A", 0), ("B", 0), ("A", 100), ("A", 2000)]
+
+
+async def test_a_file_that_is_always_being_written_does_not_lead_to_cycle_after_cycle() -> None:
+    play = Play(takes_s=0, uploaded=0, changes=[("A", float(second)) for second in range(1, 9000)])
+    await play.run(until_s=7000)
+    assert [at for _, at in play.began] == [0, 10, 30, 70, 150, 310, 630, 1270, 2550, 5110]
+
+
+async def test_pictures_that_keep_coming_are_taken_as_they_come() -> None:
+    play = Play(takes_s=0, changes=[("A", float(second)) for second in range(1, 100)])
+    await play.run(until_s=55)
+    assert [at for _, at in play.began] == [0, 10, 20, 30, 40, 50]
 
 
 async def test_changes_while_a_cycle_runs_are_not_lost_and_never_hurry_it() -> None:
