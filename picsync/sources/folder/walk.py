@@ -124,8 +124,9 @@ class Walk:
             return
         what = shown(f"{self._root}/{path}" if path else self._root)
         if isinstance(error, FileNotFoundError):
-            missing = f"{what} went away while it was listed." if path else f"There is no folder {what}."
-            self.problems.append(missing)
+            gone = f"{what} went away while it was listed."
+            missing = f"There is no folder {what}. Mount it, or correct its path in picsync.yaml."
+            self.problems.append(gone if path else missing)
         else:
             self.problems.append(f"{what} cannot be read: {error.strerror or error}.")
 
