@@ -45,6 +45,10 @@ class RequestOutcome(StrEnum):
     """An answer that repeating would not change."""
     FAILED = "failed"
     """No answer, one that says to come back, or one that makes no sense."""
+    UNSENT = "unsent"
+    """No connection could be had, so the service knows nothing of it."""
+    CANCELLED = "cancelled"
+    """Broken off by picsync itself, perhaps before it was sent."""
 
 
 @dataclass(frozen=True, slots=True)

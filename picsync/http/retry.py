@@ -210,6 +210,8 @@ class Retrier:
             if _is_overload(error.result):
                 turn.refused()
             verdict = judge(operation, error.result)
+            if isinstance(error.result, NoAnswer) and not error.result.sent:
+                outcome = RequestOutcome.UNSENT
             if isinstance(verdict, RefusedError):
                 outcome = RequestOutcome.REFUSED
             if isinstance(verdict, Again):
@@ -219,6 +221,9 @@ class Retrier:
         except ProtocolError as error:
             if operation.repeatable and not isinstance(error, ForeignAddressError):
                 raise _Again(Again(error), rate_limited=False) from error
+            raise
+        except asyncio.CancelledError:
+            outcome = RequestOutcome.CANCELLED
             raise
         else:
             outcome = RequestOutcome.SUCCESS

@@ -201,7 +201,7 @@ def test_requests_begin_with_all_their_outcomes() -> None:
     scraped.read(RequestFinished("Nixplay", "login", RequestOutcome.FAILED, 0.3))
     labels = {"service": "Nixplay", "operation": "login"}
     found = {each: scraped.value("requests_total", **labels, outcome=each) for each in RequestOutcome}
-    assert found == {"success": 0, "refused": 0, "failed": 1}
+    assert found == {"success": 0, "refused": 0, "failed": 1, "unsent": 0, "cancelled": 0}
     assert scraped.value("request_retries_total", **labels) == 0
     assert scraped.value("request_duration_seconds_bucket", **labels, le="0.5") == 1
     scraped.read(RetryScheduled("Nixplay", "login", 1.0, "503"))

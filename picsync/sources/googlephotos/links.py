@@ -52,8 +52,13 @@ class Links:
     def listed(self, album_id: str, since: dict[str, float]) -> None:
         """Take note of an album's new listing: item id -> when its URL was asked for, in album order."""
         self._listed[album_id] = since
-        for item_id in since:
-            self._renewed.pop(item_id, None)
+        # Those of the album are new, and what no album holds any more is asked for by nobody.
+        others = {item_id for other, ages in self._listed.items() if other != album_id for item_id in ages}
+        self._renewed = {
+            item_id: link
+            for item_id, link in self._renewed.items()
+            if item_id in others and item_id not in since
+        }
 
     async def link(self, item: MediaItem, *, refused: Link | None = None) -> Link:
         """Return the item's link, renewed if it is old or equals `refused`; raises what `fetch` raises."""
