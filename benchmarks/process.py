@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
+import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -37,11 +38,23 @@ async def startup() -> dict[str, float]:
             spent = await measure.run_picsync(scene.folder, ["--help"])
             found.setdefault("help_ms", []).append(spent.wall_s * 1000)
             found.setdefault("help_cpu_ms", []).append(spent.cpu_s * 1000)
-            scene.world.server.log.clear()
-            spent, _ = await measure.cycle(scene)
-            asked_at = scene.world.server.log.records[0].at
-            found.setdefault("first_request_ms", []).append((asked_at - spent.started_at) * 1000)
+            for name, value in (await _until_first_request(scene)).items():
+                found.setdefault(name, []).append(value)
     return {name: median(values) for name, values in found.items()}
+
+
+async def _until_first_request(scene: Scene) -> dict[str, float]:
+    log = scene.world.server.log
+    log.clear()
+    started_at = time.time()
+    with _process(scene, "--once") as process:
+        await asyncio.wait_for(log.wait_for(lambda log: bool(log.records)), _PATIENCE_S)
+        cpu_s = _cpu_ticks(process.pid) / os.sysconf("SC_CLK_TCK")
+        await asyncio.to_thread(process.wait)
+    return {
+        "first_request_ms": (log.records[0].at - started_at) * 1000,
+        "first_request_cpu_ms": cpu_s * 1000,
+    }
 
 
 async def idle(watched_s: float = WATCHED_S) -> dict[str, float]:
@@ -70,15 +83,7 @@ async def _idle(scene: Scene, watched_s: float) -> dict[str, float]:
     scene.head = [*scene.head, "every: 1h"]
     scene.write_settings()
     said = scene.folder / "said"
-    with said.open("wb") as output:
-        process = subprocess.Popen(  # noqa: ASYNC220 - it returns as soon as the child is there
-            [sys.executable, "-c", _PROGRAM, *measure.sync_arguments(scene)],
-            cwd=scene.folder,
-            stdout=output,
-            stderr=output,
-            env=measure.environment(scene.folder / "figures"),
-        )
-    try:
+    with _process(scene) as process:
         async with asyncio.timeout(_PATIENCE_S):
             await _until_idle(process.pid, said)
         if page := _page(said):
@@ -91,9 +96,24 @@ async def _idle(scene: Scene, watched_s: float) -> dict[str, float]:
             "mb": _status(process.pid, "VmRSS") / 1000,
             "anonymous_mb": _status(process.pid, "RssAnon") / 1000,
         }
+
+
+@contextmanager
+def _process(scene: Scene, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a sync, ended with the context if it has not ended by then; its words go to the file `said`."""
+    with (scene.folder / "said").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, *measure.sync_arguments(scene), *options],
+            cwd=scene.folder,
+            stdout=output,
+            stderr=output,
+            env=measure.environment(scene.folder / "figures"),
+        )
+    try:
+        yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(process.wait)
+        process.terminate()
+        process.wait()
 
 
 async def _until_idle(pid: int, said: Path) -> None:

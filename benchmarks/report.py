@@ -37,6 +37,7 @@ _PROCESS = {
     "help_ms": ("`picsync --help`, ms", 0),
     "help_cpu_ms": ("... of CPU, ms", 0),
     "first_request_ms": ("`sync --once` with nothing to do: start to first request, ms", 0),
+    "first_request_cpu_ms": ("... of CPU, ms", 0),
     "idle_mb": ("idle between cycles: resident MB", 1),
     "idle_anonymous_mb": ("... of it its own, not the pages of its program files, MB", 1),
     "idle_wakeups_per_minute": ("... wake-ups per minute", 0),

@@ -167,6 +167,8 @@ class Service(Generic[S]):
         self._heartbeat_s = heartbeat_s
         self._pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
         self._beat_at = asyncio.get_running_loop().time()
+        self._beaten = asyncio.Event()
+        """Set by the next beat, which wakes all that is done now and then: the process wakes up once."""
         self._seen: object = None
         self._next: S | None = None
         self._failures: dict[str, int] = {}
@@ -237,12 +239,14 @@ class Service(Generic[S]):
     async def _beat(self) -> None:
         while True:
             self._beat_at = asyncio.get_running_loop().time()
+            beaten, self._beaten = self._beaten, asyncio.Event()
+            beaten.set()
             await asyncio.sleep(self._heartbeat_s)
 
     async def _watch(self) -> None:
         """Look at the files now and then; returns when there are new settings that can be used."""
         while True:
-            await asyncio.sleep(self._heartbeat_s)
+            await self._beaten.wait()
             seen = await asyncio.to_thread(self._settings.fingerprint)
             if seen == self._seen:
                 continue

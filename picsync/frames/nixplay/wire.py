@@ -35,7 +35,8 @@ _NO_WORD = re.compile(r"\S{20,}")
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
+    # Built when first used: the first of them waits for the answer to the login.
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True, defer_build=True)
 
 
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
@@ -153,9 +154,10 @@ class SlidesPage(_Wire):
     slides: list[Slide]
 
 
-ALBUMS = TypeAdapter(list[AlbumRecord])
-NEW_ALBUM = TypeAdapter(Annotated[list[AlbumRecord], Field(min_length=1, max_length=1)])
-PLAYLISTS = TypeAdapter(list[PlaylistRecord])
+_LATE = ConfigDict(defer_build=True)
+ALBUMS = TypeAdapter(list[AlbumRecord], config=_LATE)
+NEW_ALBUM = TypeAdapter(Annotated[list[AlbumRecord], Field(min_length=1, max_length=1)], config=_LATE)
+PLAYLISTS = TypeAdapter(list[PlaylistRecord], config=_LATE)
 
 
 def parse(operation: Operation, response: httpx.Response, shape: type[T] | TypeAdapter[T]) -> T:

@@ -26,7 +26,7 @@ MEDIA_ITEM_FIELDS = "id,baseUrl,mimeType,filename,mediaMetadata(creationTime,vid
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, defer_build=True)
 
 
 class Album(_Wire):
