@@ -44,7 +44,7 @@ class Caps:
     processing: int
     """At the upload monitor."""
     photos: int
-    """Photos between the leave to upload and the monitor's word."""
+    """Photos between asking for leave to upload and the last of their bytes."""
 
 
 SERIAL = Caps(1, 1, 1, 1, 1)
@@ -169,11 +169,10 @@ class _Line:
 
     def upload(self, ready_at: float) -> float:
         """Return when a photo that is ready then has been processed."""
-        at = max(ready_at, heapq.heappop(self._uploading))
-        for host in (NIXPLAY_API, BUCKET, MONITOR):
-            at = self._step(host, at)
-        heapq.heappush(self._uploading, at)
-        return at
+        leave = self._step(NIXPLAY_API, max(ready_at, heapq.heappop(self._uploading)))
+        stored = self._step(BUCKET, leave)
+        heapq.heappush(self._uploading, stored)
+        return self._step(MONITOR, stored)
 
     def _step(self, host: str, ready_at: float) -> float:
         at = max(ready_at, heapq.heappop(self._places[host])) + _latency_s(self._profile, host)
