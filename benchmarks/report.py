@@ -75,7 +75,11 @@ def tables(figures: Figures) -> list[str]:
 
 
 def _process_table(process: Mapping[str, float]) -> str:
-    rows = [f"| {_PROCESS[name][0]} | {value:.{_PROCESS[name][1]}f} |" for name, value in process.items()]
+    rows = [
+        f"| {title} | {process[name]:.{digits}f} |"
+        for name, (title, digits) in _PROCESS.items()
+        if name in process
+    ]
     return "\n".join(("| process | |", "| --- | --- |", *rows))
 
 
