@@ -291,10 +291,21 @@ class _Cycle:
 
     async def _observe_again(self, seen: _Seen) -> None:
         for wait_s in (*CONFIRM_WAITS_S, None):
-            seen.photos = await self.frame.photos(seen.album)
+            seen.photos = await self._photos_again(seen)
             if wait_s is None or self.transferred.uploaded <= {photo.digest for photo in seen.photos.items}:
                 return
             await self.tools.sleep(wait_s)
+
+    async def _photos_again(self, seen: _Seen) -> Photos:
+        if seen.playlists:
+            return await self.frame.photos(seen.album)
+        # Before a playlist is made its absence is looked at once more: as well now as later.
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                photos = group.create_task(self.frame.photos(seen.album))
+                first = group.create_task(self._part(1))
+        seen.playlists = first.result()
+        return photos.result()
 
     # --- change ---------------------------------------------------------------------------------------
 

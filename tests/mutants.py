@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant(
         "publishes from what it uploaded, not from what the frame lists",
         "picsync/cycle.py",
-        "            seen.photos = await self.frame.photos(seen.album)\n            if wait_s",
+        "            seen.photos = await self._photos_again(seen)\n            if wait_s",
         "            if wait_s",
         MACHINE,
     ),

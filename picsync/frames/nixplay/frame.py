@@ -22,13 +22,13 @@ from picsync.events import Emit, ListingProgress
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
 from picsync.frames.nixplay import names, wire
 from picsync.frames.nixplay.client import PHOTOS, PROCESSING, NixplayClient
-from picsync.frames.nixplay.pages import Pager
+from picsync.frames.nixplay.pages import Page, Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
 from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier
 from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
-from picsync.tasks import gathered
+from picsync.tasks import gathered, ungrouped
 
 T = TypeVar("T")
 
@@ -116,15 +116,21 @@ class NixplayFrame:
     async def photos(self, album: FrameAlbum) -> Photos:
         """Return all photos of the album, compared with the count that the service gives elsewhere.
 
-        Directly after `find_album` that count is known already; otherwise it costs one request more.
+        Directly after `find_album` that count is known already; otherwise it costs one request more, made
+        side by side with the first page's.
         """
         count = self._counts.pop(album.album_id, None)
         if album.album_id in self._empty:
             self._empty.remove(album.album_id)
             return Photos()
+        first: Sequence[wire.PhotoRecord] | None = None
         if count is None:
-            count = await self._photo_count(album)
-        records = await self._photo_records(album, count)
+            with ungrouped():
+                async with asyncio.TaskGroup() as group:
+                    counting = group.create_task(self._photo_count(album))
+                    beginning = group.create_task(self._photo_pages.begin(self._photo_page(album)))
+            count, first = counting.result(), beginning.result()
+        records = await self._photo_records(album, count, first)
         if count is not None and len(records) < count:
             count = await self._photo_count(album)
         photos, problem = _as_photos(records)
@@ -233,10 +239,16 @@ class NixplayFrame:
                     return record.photo_count
         raise ProtocolError(f"Nixplay no longer lists the album {album.name!r} ({album.album_id}).")
 
-    async def _photo_records(self, album: FrameAlbum, count: int | None) -> list[wire.PhotoRecord]:
+    def _photo_page(self, album: FrameAlbum) -> Callable[[Page], Awaitable[Sequence[wire.PhotoRecord]]]:
+        return lambda page: self._client.photos(album.album_id, page.number, page.size)
+
+    async def _photo_records(
+        self, album: FrameAlbum, count: int | None, first: Sequence[wire.PhotoRecord] | None
+    ) -> list[wire.PhotoRecord]:
         return await self._photo_pages.collect(
-            lambda page: self._client.photos(album.album_id, page.number, page.size),
+            self._photo_page(album),
             announced=count,
+            first=first,
             progress=lambda found: self._emit(ListingProgress(SERVICE, album.name, found, count)),
         )
 
@@ -289,7 +301,8 @@ class Denials:
 
     def note(self, what: tuple[str, str], times: int, since: int) -> None:
         """Keep that a look which began at `since` has not found something."""
-        self._noted[what] = times, since
+        before, then = self._noted.get(what, (0, since))
+        self._noted[what] = times + (before if then == since else 0), since
 
     def take(self, what: tuple[str, str]) -> int:
         """Return how many times it was just denied; good for one use."""

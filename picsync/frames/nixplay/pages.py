@@ -55,36 +55,50 @@ class Pager:
         self._size = SIZES[0]
         self._honoured = False
 
+    async def begin(self, fetch: Callable[[Page], Awaitable[Sequence[E]]]) -> Sequence[E] | None:
+        """Return the first page, for `collect`; None where the service refuses its size."""
+        try:
+            return await fetch(Page(1, 0, self._size))
+        except RefusedError as error:
+            if error.status != 400:
+                raise
+            return None
+
     async def collect(
         self,
         fetch: Callable[[Page], Awaitable[Sequence[E]]],
         *,
         announced: int | None,
+        first: Sequence[E] | None = None,
         progress: Callable[[int], object] = lambda _: None,
     ) -> list[E]:
         """Return all entries, each once, in order; `progress` is told how many there are so far.
 
+        `first` is what `begin` has returned, if the first page was asked for before the number was known.
         If they are fewer than announced they are read a second time, in small pages: an empty page may have
         come by mistake, or large pages were cut short without counting by the cut.
         """
         reading = _Reading(fetch, announced, progress)
         try:
-            entries = await self._read(reading)
+            entries = await self._read(reading, first)
         except RefusedError as error:
             if error.status != 400 or self._size == SIZES[-1]:
                 raise
             self._size = SIZES[-1]
-            entries = await self._read(reading)
+            entries = await self._read(reading, None)
         if announced is not None and len(entries) < announced:
             entries = await reading.to_the_end(Page(1, 0, SIZES[-1]))
         return entries
 
-    async def _read(self, reading: _Reading[E]) -> list[E]:
+    async def _read(self, reading: _Reading[E], first: Sequence[E] | None) -> list[E]:
         if reading.announced is None:
             return await reading.to_the_end(Page(1, 0, self._size))
-        if self._honoured:
+        if first is not None:
+            reading.keep(first)
+        elif self._honoured:
             return await reading.side_by_side(self._size)
-        first = await reading.page(Page(1, 0, self._size))
+        else:
+            first = await reading.page(Page(1, 0, self._size))
         if len(first) >= self._size:
             self._honoured = True
         elif len(first) < reading.announced and self._size > SIZES[-1]:
@@ -111,7 +125,7 @@ class _Reading(Generic[E]):
         entries = await self.fetch(page)
         if page.number == 1:
             self._found = {}
-        self._keep(entries)
+        self.keep(entries)
         return entries
 
     async def side_by_side(self, size: int, first: Sequence[E] | None = None) -> list[E]:
@@ -129,7 +143,7 @@ class _Reading(Generic[E]):
             wave = range(number, min(last, number + AT_ONCE - 1) + 1)
             pages = await gathered(*(self.fetch(Page(each, (each - 1) * size, size)) for each in wave))
             for entries in pages:
-                self._keep(entries)
+                self.keep(entries)
             came, short = came + sum(map(len, pages)), any(len(entries) < size for entries in pages)
             number = wave.stop
             if short:
@@ -150,7 +164,8 @@ class _Reading(Generic[E]):
             page = Page(page.number + 1, page.offset + len(entries), page.size)
         raise ProtocolError("The pages of a listing of Nixplay's do not end.")
 
-    def _keep(self, entries: Sequence[E]) -> None:
+    def keep(self, entries: Sequence[E]) -> None:
+        """Add what is new of a page."""
         for entry in entries:
             self._found.setdefault(entry.id, entry)
         self.progress(len(self._found))
