@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import shlex
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -45,6 +47,8 @@ CAPABILITIES = FrameCapabilities(
 CREATE_ATTEMPTS = 3
 MAX_REMOVALS = 3
 """Requests at a time."""
+DENIED_FOR_S = 60.0
+"""How long an answer that does not have a name counts among the two that it takes to make one."""
 MONITOR_TIMEOUT_S = 120.0
 """The monitor blocks until a photo is processed; for how long at most is not known."""
 
@@ -61,6 +65,7 @@ class NixplayFrame:
         emit: Emit,
         timeout: httpx.Timeout = TIMEOUT,
         monitor_timeout_s: float = MONITOR_TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._emit = emit
         session = Session(login, hosts=hosts, retrier=retrier, emit=emit, timeout=timeout)
@@ -69,7 +74,7 @@ class NixplayFrame:
         )
         self._uploader = Uploader(self._client, retrier.pace.lane(SERVICE, PHOTOS))
         self._creating = asyncio.Lock()
-        self._denials = Denials()
+        self._denied_albums, self._denied_playlists = Denials(clock), Denials(clock)
         self._counts: dict[str, int | None] = {}
         """Album id -> its photo count in the listing that found it, until used or outdated."""
         self._empty: set[str] = set()
@@ -89,10 +94,10 @@ class NixplayFrame:
 
     async def find_album(self, name: str) -> FrameAlbum | None:
         """Return the album of that name, or None if the service has denied twice that it exists."""
-        since = self._denials.since()
+        since = self._denied_albums.now()
         record = await self._album_record(name) or await self._album_record(name)
         if record is None:
-            self._denials.note(("album", name), 2, since)
+            self._denied_albums.note(name, 2, since)
         return None if record is None else self._remembered(record)
 
     async def create_album(self, name: str) -> FrameAlbum:
@@ -104,7 +109,7 @@ class NixplayFrame:
             record = await _find_or_create(
                 lambda: self._album_record(name),
                 lambda: self._new_album(name),
-                denials=self._denials.take(("album", name)),
+                denials=self._denied_albums.take(name),
             )
         return self._remembered(record)
 
@@ -151,10 +156,12 @@ class NixplayFrame:
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of that name with their items."""
-        since = self._denials.since()
+        since = self._denied_playlists.now()
         found = names.matching(name, await self._client.playlists(), lambda record: record.name)
-        if not found:
-            self._denials.note(("playlist", name), 1, since)
+        if found:
+            self._denied_playlists.take(name)
+        else:
+            self._denied_playlists.note(name, 1, since)
         return await gathered(*map(self._with_items, found))
 
     async def create_playlist(self, name: str) -> Playlist:
@@ -166,7 +173,7 @@ class NixplayFrame:
             record = await _find_or_create(
                 lambda: self._playlist_record(name),
                 lambda: self._new_playlist(name),
-                denials=self._denials.take(("playlist", name)),
+                denials=self._denied_playlists.take(name),
             )
         if record.id in self._empty:
             self._empty.remove(record.id)
@@ -219,7 +226,7 @@ class NixplayFrame:
         try:
             created = await self._client.create_album(name)
         finally:
-            self._denials.outdate()
+            self._denied_albums.outdate()
         # The listing is what later cycles look it up in.
         listed = [record for record in await self._client.web_albums() if record.id == created.id]
         made = listed[0] if listed else created
@@ -260,7 +267,7 @@ class NixplayFrame:
         try:
             playlist_id = await self._client.create_playlist(name)
         finally:
-            self._denials.outdate()
+            self._denied_playlists.outdate()
         listed = [record for record in await self._client.playlists() if record.id == playlist_id]
         made = listed[0] if listed else wire.PlaylistRecord(id=playlist_id, name=name)
         if not names.same(made.name, name):
@@ -289,29 +296,29 @@ class NixplayFrame:
 
 
 class Denials:
-    """What the service has just said not to have, as long as nothing has been made since."""
+    """Names that the service has said lately not to have, as long as nothing of the kind was made since."""
 
-    def __init__(self) -> None:
-        self._made = 0
-        self._noted: dict[tuple[str, str], tuple[int, int]] = {}
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._made_at = -math.inf
+        self._noted: dict[str, list[float]] = {}
 
-    def since(self) -> int:
-        """Return the time before a look, for `note`."""
-        return self._made
+    def now(self) -> float:
+        """Return the time, to be taken before a look."""
+        return self._clock()
 
-    def note(self, what: tuple[str, str], times: int, since: int) -> None:
-        """Keep that a look which began at `since` has not found something."""
-        before, then = self._noted.get(what, (0, since))
-        self._noted[what] = times + (before if then == since else 0), since
+    def note(self, name: str, times: int, since: float) -> None:
+        """Keep that looks which began at `since` have not found a name."""
+        self._noted.setdefault(name, []).extend([since] * times)
 
-    def take(self, what: tuple[str, str]) -> int:
-        """Return how many times it was just denied; good for one use."""
-        times, since = self._noted.pop(what, (0, -1))
-        return times if since == self._made else 0
+    def take(self, name: str) -> int:
+        """Return how many times it was denied; good for one use."""
+        since = max(self._made_at, self._clock() - DENIED_FOR_S)
+        return sum(at > since for at in self._noted.pop(name, ()))
 
     def outdate(self) -> None:
         """Say that something was or may have been made: no look that began before tells of what there is."""
-        self._made += 1
+        self._made_at = self._clock()
 
 
 async def _find_or_create(
