@@ -26,7 +26,7 @@ DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
 UNANNOUNCED_BYTES = 64 * 1024 * 1024
 """Room set aside for an original whose size the source does not announce."""
 
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 256 * 1024
 """What is written and hashed at a time; most photos are a few of these."""
 
 MAX_ORIGINAL_BYTES = 1024**3
