@@ -11,6 +11,7 @@ from picsync.events import CycleOutcome
 from picsync.frames.nixplay.session import LOGIN
 from picsync.http.retry import Operation
 from picsync.sources.googlephotos.api import LIST_MEDIA_ITEMS, LOOK_AT_ALBUM
+from tests.faults.operations import operation_of
 from tests.faults.scenes import Scene
 from tests.faults.stage import Stage
 
@@ -28,10 +29,22 @@ async def test_the_session_ends_before_every_kind_of_request(stage: Stage, ended
     await Scene.EMPTY.set(stage)
     stage.nixplay.options.expired_session = ended
     seen: set[Operation] = {LOGIN}
+    hit: list[Operation] = []
+    since = 0
 
     def end(operation: Operation) -> None:
+        nonlocal since
+        good = [
+            record
+            for record in stage.log.records[since:]
+            if record.done and 200 <= (record.status or 0) < 300
+        ]
+        if hit and not any(operation_of(each.method, each.host, each.path) == hit[-1] for each in good):
+            return  # Refused twice in a row it would be taken for a login that is good for nothing.
         if operation not in seen and operation.service == "Nixplay":
             seen.add(operation)
+            hit.append(operation)
+            since = len(stage.log.records)
             stage.nixplay.expire_sessions()
 
     stage.log.observers.append(end)

@@ -33,6 +33,9 @@ APP = "https://app.nixplay.com"
 SERVICE = "Nixplay"
 LOGIN = Operation(SERVICE, "login")
 
+RENEWALS = 3
+"""Logins for one request at most; more than one only if the session of the one before has answered others."""
+
 _HINT = "Check `nixplay:` in .picsync-credentials.yaml."
 
 
@@ -67,6 +70,8 @@ class Session:
         self._lock = asyncio.Lock()
         self._generation = 0
         """Number of logins; a request that failed under an older one just needs repeating."""
+        self._answered = 0
+        """The latest login whose session has got a good answer."""
         self._refusals = 0
         self._refusal: LoginNeeded | None = None
 
@@ -94,18 +99,17 @@ class Session:
             doubtful = True
         if doubtful and not operation.repeatable:
             raise ProtocolError(f"{operation}: JSON was due, but a page of HTML or a redirect came.")
-        await self._logged_in(after=generation)
-        try:
-            return await self._send(operation, method, path, _no_html(operation, read), options)
-        except RefusedError as error:
-            if not _is_end(error):
-                raise
-            if error.status in (401, 403):
-                message = f"{operation}: the service refused ({error.status}) although the login succeeded."
-                raise LoginNeeded(message, hint=_HINT) from error
-            raise ProtocolError(
-                f"{operation}: the service redirects although the login succeeded."
-            ) from error
+        for left in reversed(range(RENEWALS)):
+            generation = await self._logged_in(after=generation)
+            try:
+                return await self._send(operation, method, path, _no_html(operation, read), options)
+            except RefusedError as error:
+                # A session that has answered others was good, and may have ended once more.
+                if not _is_end(error):
+                    raise
+                if not left or self._answered < generation:
+                    raise _good_for_nothing(operation, error) from error
+        raise AssertionError("unreachable")
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
@@ -123,9 +127,12 @@ class Session:
             (cookie.value for cookie in self._http.cookies.jar if cookie.name == "prod.csrftoken"), None
         )
         headers = {**options.get("headers", {}), "X-CSRFToken": token or ""}
-        return await self._http.request(
+        generation = self._generation
+        answer = await self._http.request(
             operation, method, self._base + path, read, **{**options, "headers": headers}
         )
+        self._answered = max(self._answered, generation)
+        return answer
 
     async def _logged_in(self, *, after: int) -> int:
         """Return the number of the present login, which is later than `after`; waits for one under way.
@@ -168,6 +175,14 @@ class Session:
     def _refused(self, reason: str) -> LoginNeeded:
         who = self._login.username
         return LoginNeeded(f"Nixplay refused the password for {who}: {reason}.", hint=_HINT)
+
+
+def _good_for_nothing(operation: Operation, error: RefusedError) -> LoginNeeded | ProtocolError:
+    """Return what it means that a session is refused right after the login."""
+    if error.status in (401, 403):
+        message = f"{operation}: the service refused ({error.status}) although the login succeeded."
+        return LoginNeeded(message, hint=_HINT)
+    return ProtocolError(f"{operation}: the service redirects although the login succeeded.")
 
 
 def _is_end(error: RefusedError) -> bool:
