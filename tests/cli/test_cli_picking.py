@@ -6,8 +6,9 @@ import json
 import re
 
 import httpx
+from pydantic import SecretStr
 
-from picsync.config import load_credentials
+from picsync.config import GoogleAccess, GooglePhotosLogin, load_credentials, merge_google_login
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.picker import SCOPE
 from tests.cli.stage import Process, Result, Stage
@@ -19,8 +20,8 @@ PICK = ("googlephotos", "pick", "Grandma", "--no-browser")
 def log_in(stage: Stage) -> None:
     """Add a login for picking to the credentials file."""
     login = stage.google.issue_credentials([SCOPE])
-    with stage.credentials.open("a", encoding="utf-8") as file:
-        file.write(f"  picker: {{refresh_token: {login['refresh_token']}}}\n")
+    access = GoogleAccess(refresh_token=SecretStr(login["refresh_token"]))
+    merge_google_login(stage.credentials, GooglePhotosLogin(picker=access))
 
 
 def picked_by(process: Process) -> Result:
