@@ -173,6 +173,8 @@ class Passage:
     async def _through(self, pipe: Pipe | None, size: int) -> None:
         if pipe is None or not size:
             return
+        # Not ahead of time: others may use the pipe until this one's latency is over.
+        await self._wire.until(self._due)
         self._due = pipe.passed_at(size, max(self._due, self._wire.now() - FORGIVEN_S))
         await self._wire.until(self._due)
 

@@ -81,6 +81,26 @@ async def test_all_that_go_through_a_pipe_share_it() -> None:
     assert clock.now == pytest.approx(1.5)
 
 
+async def test_who_is_still_on_the_way_holds_up_nobody() -> None:
+    clock = Clock()
+    held = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        if clock.now + seconds == 0.5:  # The far one waits for its latency to be over.
+            await held.wait()
+        await clock.sleep(seconds)
+
+    one = Wire(PROFILE, clock=clock, sleep=sleep)
+    far, near = one.request("far"), one.request("also")
+    waiting = asyncio.create_task(far.took(10 * KB))
+    await asyncio.sleep(0)
+    await near.sent(10 * KB)
+    assert clock.now == pytest.approx(0.2)
+    held.set()
+    await waiting
+    assert clock.now >= 0.5
+
+
 async def test_a_timer_that_is_late_does_not_slow_the_pipe_down() -> None:
     clock = Clock(late_s=FORGIVEN_S / 2)
     one = wire(clock)
@@ -89,7 +109,7 @@ async def test_a_timer_that_is_late_does_not_slow_the_pipe_down() -> None:
         await passage.sent(10 * KB)
     assert clock.now == pytest.approx(0.5 + 10.0 + clock.late_s)
     assert one.worst_s == pytest.approx(clock.late_s)
-    assert one.waits == 100
+    assert one.waits == 101
 
 
 async def test_time_that_a_client_wastes_is_not_given_back() -> None:
