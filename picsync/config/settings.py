@@ -305,8 +305,8 @@ class Concurrency(_Group):
         examples=["4"],
     )
     uploads: AtATime = Field(
-        default=10,
-        description="Files on their way to the frame's storage; a few connections fill the line.",
+        default=16,
+        description="Files on their way to the frame's storage: what it takes to fill a home's line.",
         examples=["3"],
     )
     processing: AtATime = Field(

@@ -58,7 +58,7 @@ async def test_no_host_is_asked_more_at_a_time_than_its_cap(road: Road) -> None:
     road.assert_synced()
     most = road.server.log.max_in_flight
     assert most[API] <= 10
-    assert most[BUCKET] <= 10
+    assert most[BUCKET] <= 16
     assert most[MONITOR] <= 12
     assert most[MEDIA_HOST] <= 8
 

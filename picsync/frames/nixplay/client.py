@@ -39,8 +39,8 @@ CONNECT_TIMEOUT_S = 15.0
 
 # How much the service bears is not documented. Its web app uploads 3 photos at a time, while 20 and 24 at a
 # time were seen to work. So each stage begins like the web app, and no more than 24 photos go up together.
-UPLOADS = Stage("uploads", start=3, cap=10, by_latency=False)
-"""Bytes to S3: a few connections fill the line."""
+UPLOADS = Stage("uploads", start=3, cap=16, by_latency=False)
+"""Bytes to S3: as many connections as it takes to fill a home's line, its latency included."""
 PROCESSING = Stage("processing", start=3, cap=12)
 """Waiting for the upload monitor."""
 PHOTOS = Stage("photos", start=24, floor=24, cap=24)
