@@ -1,7 +1,1 @@
 """Requests to other people's servers: one client, one retry policy, one place for limits."""
-
-import sys
-
-# httpx brings a command of its own along, and with it all of rich, if that is installed: a third of what it
-# takes to load, and 6 MB. Nobody calls it here; to httpx this looks as if rich were not there.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # documented for import, unknown to typeshed

