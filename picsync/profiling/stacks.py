@@ -107,6 +107,8 @@ def name_lines(lines: Collection[tuple[str, int]]) -> dict[tuple[str, int], Fram
     for file, number in lines:
         wanted.setdefault(file, set()).add(number)
     found: dict[tuple[str, int], Frame] = {}
+    # What was loaded at the start is set aside from collections, and while it is, not among the objects.
+    gc.unfreeze()
     pending: list[tuple[str, CodeType]] = [
         (each.__module__ or "?", each.__code__)
         for each in gc.get_objects()

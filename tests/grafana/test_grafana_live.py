@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from picsync.events import RequestOutcome
 from tests.grafana import prometheus
 from tests.grafana.prometheus import Labels
 from tests.grafana.scene import FAMILY, ITALY, Scene, Target, open_scene, targets
@@ -36,7 +37,7 @@ def by_service(operations: dict[str, str]) -> set[Labels]:
 
 ALONE: set[Labels] = {frozenset()}
 BOTH = keys("album", [FAMILY, ITALY])
-OUTCOMES = ("success", "refused", "failed")
+OUTCOMES = tuple(RequestOutcome)
 ALWAYS = by_service(
     {
         GOOGLE: "list_media_items download",

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from collections.abc import AsyncIterator
+
+import pytest
 
 from picsync.profiling.stacks import MAX_DEPTH, describe_all, name_lines, task_stack, thread_stack
 
@@ -76,7 +79,10 @@ def outer() -> object:
     return inner
 
 
-def test_lines_are_named_after_the_innermost_function() -> None:
+@pytest.mark.parametrize("set_aside", [False, True])
+def test_lines_are_named_after_the_innermost_function(set_aside: bool) -> None:
+    if set_aside:
+        gc.freeze()
     file, first = outer.__code__.co_filename, outer.__code__.co_firstlineno
     found = name_lines([(file, first + 2), (file, first + 4), (file, 1), ("/gone.py", 3)])
     assert found[file, first + 2].function.endswith("outer.<locals>.inner")
