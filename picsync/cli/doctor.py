@@ -27,7 +27,7 @@ _COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, /, config: Path, cache: str, *, as_json: bool) -> None:
-    """Check everything that CONFIG needs, and say how to mend what is wrong. Changes nothing.
+    """Check everything that CONFIG needs, and say how to mend what is wrong.
 
     Looks at the files, this machine, the logins, every source album and the frame's side of every rule.
     """

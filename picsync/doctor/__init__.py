@@ -1,7 +1,7 @@
 """Looks at everything that a newcomer gets wrong, one finding a line, each problem with its fix.
 
-Writes nothing anywhere: not to a frame, not to the cache. `files` looks at what a person wrote, `machine` at
-the place where picsync runs, `services` at everybody else.
+Writes nothing to a frame or the cache; a source may note for itself what it saw. `files` looks at what a
+person wrote, `machine` at the place where picsync runs, `services` at everybody else.
 """
 
 from __future__ import annotations
