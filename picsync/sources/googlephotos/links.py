@@ -54,11 +54,8 @@ class Links:
         self._listed[album_id] = since
         # Those of the album are new, and what no album holds any more is asked for by nobody.
         others = {item_id for other, ages in self._listed.items() if other != album_id for item_id in ages}
-        self._renewed = {
-            item_id: link
-            for item_id, link in self._renewed.items()
-            if item_id in others and item_id not in since
-        }
+        for item_id in [each for each in self._renewed if each in since or each not in others]:
+            del self._renewed[item_id]
 
     async def link(self, item: MediaItem, *, refused: Link | None = None) -> Link:
         """Return the item's link, renewed if it is old or equals `refused`; raises what `fetch` raises."""
@@ -68,8 +65,9 @@ class Links:
         async with self._lock:
             link = self._latest(item.item_id, item.url)
             if not self._usable(link, refused):
-                self._renewed.update(await self._fetch(self._due(item.item_id)))
-                link = self._renewed[item.item_id]
+                fresh = await self._fetch(self._due(item.item_id))
+                self._renewed.update(fresh)
+                link = fresh[item.item_id]
             return link
 
     def _latest(self, item_id: str, url: str) -> Link:
