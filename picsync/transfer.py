@@ -117,6 +117,7 @@ class Transferrer:
         self._uploading = asyncio.Semaphore(uploads)
         self._workers = downloads + uploads
         self._there: set[Digest] = set()
+        self._failed_uploads: set[Digest] = set()
         self._known: set[MediaItem] = set()
         self._sizes: dict[MediaItem, int] = {}
         self._learning = False
@@ -212,6 +213,9 @@ class Transferrer:
             self._result.already_there += 1
             self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
             return
+        if rendition.digest in self._failed_uploads:
+            # It may have arrived all the same: the next cycle looks before it is sent again.
+            return
         # Claimed before the wait, so that equal content in flight goes up once.
         self._there.add(rendition.digest)
         try:
@@ -224,6 +228,7 @@ class Transferrer:
                 outcome = await self._frame.upload(album, rendition)
         except BaseException as error:
             self._there.discard(rendition.digest)
+            self._failed_uploads.add(rendition.digest)
             if not isinstance(error, QuotaError):
                 raise
             self._full = error

@@ -365,6 +365,21 @@ async def test_a_login_that_is_lost_before_the_second_look_keeps_everything(stag
     stage.assert_synced("one", "two")
 
 
+async def test_equal_content_is_not_sent_again_while_the_first_may_have_arrived(stage: Stage) -> None:
+    stage.put("same")
+    await stage.cycle()
+    # By hand; what is known goes up alone, before what is new.
+    stage.frame.album_named(ALBUM).photos.clear()
+    stage.source.put("a", "copy", jpeg("same"), filename="copy.jpg")
+    stage.frame.fail["upload"] = [TransientError("The answer was lost.")]
+    before = len(stage.frame.calls)
+    report = await stage.cycle()
+    assert len([call for call in stage.frame.calls[before:] if call[0] == "upload"]) == 1
+    assert len(report.failures) == 1
+    await stage.cycle()
+    stage.assert_synced("same")
+
+
 async def test_a_login_lost_while_uploading_ends_the_cycle(stage: Stage) -> None:
     stage.put(*MANY)
     stage.frame.fail["upload"] = [LoginNeeded("Session ended.")] * 30
