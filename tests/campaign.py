@@ -14,9 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import os
-import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,21 +28,19 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.crash.random_kills import Tally, torture
 from tests.crash.steps import Start, reference
 from tests.faults.campaign import campaign
+from tests.fuzz.campaign import run as run_fuzz
 from tests.longrun.soak import run as run_soak
 from tests.longrun.vitals import assert_flat
 from tests.property.machine import Cycles
 from tests.property.test_cycle_machine import MemoryCycles
 from tests.property.test_wire_machine import WireCycles
 
-ROOT = Path(__file__).parents[1]
 EXAMPLES = 10
 """Of the machine, between two looks at the clock."""
 CELL_S = 60.0
 LONG = 1_000_000
 SOAKED = 50
 """Cycles of the soak between two looks at what it holds."""
-FUZZ_SCALE = 20
-"""How many times the suite's inputs one round of fuzzing has."""
 
 
 @dataclass(frozen=True)
@@ -125,30 +120,10 @@ def wire(number: int, until: float) -> Outcome:
 
 
 def fuzz(number: int, until: float) -> Outcome:
-    """Run the fuzz tests with more inputs, again and again."""
-    inputs = failures = 0
-    for offset in itertools.count():
-        if (left := until - time.monotonic()) <= 0:
-            break
-        command = [sys.executable, "-m", "pytest", "-q", "--timeout=0", "--hypothesis-show-statistics"]
-        command += ["--hypothesis-profile=campaign", f"--hypothesis-seed={number + offset}", "tests/fuzz"]
-        environ = {**os.environ, "PICSYNC_FUZZ_SCALE": str(FUZZ_SCALE)}
-        try:
-            ran = subprocess.run(
-                command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=left
-            )
-        except subprocess.TimeoutExpired as late:
-            inputs += _inputs(late.stdout.decode() if isinstance(late.stdout, bytes) else "")
-            break
-        inputs += _inputs(ran.stdout)
-        if ran.returncode:
-            failures += 1
-            print(ran.stdout[-20_000:], flush=True)
-    return Outcome(inputs, "inputs", failures)
-
-
-def _inputs(statistics: str) -> int:
-    return sum(map(int, re.findall(r"(\d+) passing (?:examples|test cases)", statistics)))
+    """Feed the parsers by turns, each at least once."""
+    results = run_fuzz(number, until - time.monotonic())
+    inputs, failures = (sum(each.inputs for each in results), sum(len(each.failures) for each in results))
+    return Outcome(inputs, f"inputs of {len(results)} parsers", failures)
 
 
 def soak(number: int, until: float) -> Outcome:
