@@ -7,10 +7,12 @@ The model, in three parts that follow each other:
   and of the playlist side by side, since their number is known. Both sides go on at the same time.
 - **Move.** Each photo is downloaded; a new one then gets leave to be uploaded, goes to the bucket and is
   waited for at the upload monitor. Photos go one behind the other through every step, as many at a time as
-  the caps allow, and share the pipes in that order; with the first receiver opened before them.
-- **Close.** After an upload the photos are listed again, after a change the playlist is read back, before a
-  delete the sources are listed again: that is what keeps a frame from harm, and no machine may leave it out.
-  New albums and playlists cost their creation, and what is deleted goes as many at a time as the caps allow.
+  the caps allow, and share the pipes in that order. The receiver is opened beside the first download, and a
+  playlist that is missing is made beside the last uploads.
+- **Close.** After an upload the photos are counted and listed again, side by side; after a change the
+  playlist is read back, its slides beside the list that it has to be on; before a delete the sources are
+  listed again: that is what keeps a frame from harm, and no machine may leave it out. What is deleted goes
+  as many at a time as the caps allow.
 
 Each step takes its host's latency, and bytes what their pipe allows. Several rules go through each part side
 by side, but never with more requests at a time to a host than the cap. The caps are picsync's own.
@@ -89,7 +91,7 @@ class _Model:
         arrived = [line.download() for _ in range(downloads)]
         if not uploads:
             return arrived[-1]
-        opened = arrived[0] + self._latency(NIXPLAY_API)
+        opened = self._latency(NIXPLAY_API)
         return max(line.upload(max(at, opened)) for at in arrived[:uploads])
 
     def close(self, work: Work) -> float:
@@ -98,10 +100,10 @@ class _Model:
             return 0.0
         after = each.on_frame + each.uploads
         api = self._latency(NIXPLAY_API)
-        again = self._rounds(1, rules) + self._rounds(1, rules * ceil(max(after, 1) / PHOTOS_PAGE))
+        again = self._rounds(1, rules * (1 + ceil(max(after, 1) / PHOTOS_PAGE)))
         shown = ceil(min(after, PLAYLIST_LIMIT) / SLIDES_PAGE)
-        publish = self._creating(each) + self._rounds(1, rules)
-        read_back = self._rounds(1, rules) + self._rounds(1, rules * shown)
+        publish = self._rounds(1, rules)
+        read_back = self._rounds(1, rules * (1 + shown))
         total = api * (again + publish + read_back)
         if each.deletes:
             chain = 1 + ceil(each.listed / each.listed_at_once)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from picsync.errors import LoginNeeded, PicsyncError, ProtocolError, TransientError
@@ -26,15 +27,49 @@ class PublishResult:
     created: bool = False
 
 
+class Playlists:
+    """Makes a cycle's playlists; the first one already while the last photos go up."""
+
+    def __init__(self, frame: Frame, first: str) -> None:
+        self._frame = frame
+        self._first = first
+        self._making: asyncio.Task[Playlist] | None = None
+
+    def begin(self) -> None:
+        """Begin to make the first one; to be called once it is known to have something to show."""
+        if self._making is None:
+            self._making = asyncio.create_task(self._frame.create_playlist(self._first))
+
+    async def create(self, name: str) -> Playlist:
+        """Do as the frame's `create_playlist`; what was begun is waited for, once."""
+        if name != self._first or self._making is None:
+            return await self._frame.create_playlist(name)
+        making, self._making = self._making, None
+        return await making
+
+    async def aclose(self) -> None:
+        """Break off what was begun and nobody has waited for."""
+        if self._making is not None:
+            self._making.cancel()
+            await asyncio.gather(self._making, return_exceptions=True)
+
+
 async def publish(
-    frame: Frame, rule: str, edit: PlaylistEdit, *, seen: Collection[str] | None, emit: Emit
+    frame: Frame,
+    rule: str,
+    edit: PlaylistEdit,
+    *,
+    create: Callable[[str], Awaitable[Playlist]],
+    seen: Collection[str] | None,
+    emit: Emit,
 ) -> PublishResult:
     """Carry out a playlist's edit and read it back, deciding anew where an answer made no sense.
 
     Where no answer came, what was asked for may yet be done at any time. So nothing is created or added once
     more: unless it shows at once, the next cycle looks again.
 
-    `seen` is what `plan_edit` takes: the photos whose entries alone may leave, or None for any.
+    `create` stands for the frame's `create_playlist`. `seen` is what `plan_edit` takes: the photos whose
+    entries alone may leave, or None for any.
     """
     content, name = edit.content, edit.content.name
     playlist, created, added, removed = edit.playlist, False, 0, 0
@@ -42,7 +77,7 @@ async def publish(
     for _ in range(PUBLISH_ATTEMPTS):
         try:
             if playlist is None:
-                playlist = await frame.create_playlist(name)
+                playlist = await create(name)
                 edit = plan_edit(playlist, content, seen=seen)
                 created = True
                 emit(PlaylistCreated(rule, name))
@@ -57,7 +92,7 @@ async def publish(
         except PicsyncError as final:
             return PublishResult(None, Failure(f"playlist {name}", final), created)
         try:
-            playlist = _same(await frame.playlists(name), playlist)
+            playlist = await _read_back(frame, edit, playlist)
         except PicsyncError as unread:
             return PublishResult(None, Failure(f"playlist {name}", error or unread), created)
         if playlist is not None:
@@ -80,10 +115,11 @@ async def _take(frame: Frame, playlist: Playlist, step: AddItems | RemoveItems) 
         await frame.remove_items(playlist, step.items)
 
 
-def _same(playlists: Sequence[Playlist], wanted: Playlist | None) -> Playlist | None:
-    if wanted is None:
-        return playlists[0] if playlists else None
-    return next((found for found in playlists if found.playlist_id == wanted.playlist_id), None)
+async def _read_back(frame: Frame, edit: PlaylistEdit, playlist: Playlist | None) -> Playlist | None:
+    if playlist is None:
+        return next(iter(await frame.playlists(edit.content.name)), None)
+    expected = len(playlist.items) + len(edit.add) - len(edit.remove)
+    return await frame.playlist(playlist, expected=expected)
 
 
 @dataclass(slots=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 
-from picsync.apply import delete, publish
+from picsync.apply import Playlists, delete, publish
 from picsync.errors import LimitError, LoginNeeded, PicsyncError, RefusedError, TransientError
 from picsync.events import (
     CacheRead,
@@ -126,9 +127,13 @@ class _Cycle:
                 status=0,
                 hint="Add at least one album under `sources:` in picsync.yaml.",
             )
+        async with aclosing(Playlists(self.frame, self.album_rule.rule.playlist_name)) as playlists:
+            await self._close_the_difference(playlists)
+
+    async def _close_the_difference(self, playlists: Playlists) -> None:
         seen = await self._look()
         self.candidates = await self._resolve(seen.photos)
-        await self._transfer(seen)
+        await self._transfer(seen, playlists)
         self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
         if self.plan.deletes and not await self._listed_alike():
             changed = "A source album changed while it was listed; the next cycle looks at what has left it."
@@ -138,7 +143,7 @@ class _Cycle:
         if seen.photos.problem is not None and self.plan.hold is None:
             self.notices.append(f"{seen.photos.problem} Nothing counts as gone until all are listed.")
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
-        if await self._publish(seen):
+        if await self._publish(seen, playlists):
             await self._delete(seen)
 
     # --- look -----------------------------------------------------------------------------------------
@@ -149,7 +154,7 @@ class _Cycle:
         async def observe() -> None:
             seen.append(await self._observe())
 
-        await together(self._list(), observe())
+        await together(observe(), self._list())
         return seen[0]
 
     async def _list(self) -> None:
@@ -256,7 +261,7 @@ class _Cycle:
 
     # --- transfer -------------------------------------------------------------------------------------
 
-    async def _transfer(self, seen: _Seen) -> None:
+    async def _transfer(self, seen: _Seen, playlists: Playlists) -> None:
         transfers = plan_transfers(self.candidates, seen.photos)
         self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))
         if not transfers:
@@ -267,6 +272,7 @@ class _Cycle:
             frame=self.frame,
             stopping=self.stopping,
             dry_run=self.album_rule.dry_run,
+            closing=(lambda: None) if self._has_playlist(seen) else playlists.begin,
         )
         there = [photo.digest for photo in seen.photos.items]
         learn = self._deletes_wait_for_content(seen.photos)
@@ -275,6 +281,9 @@ class _Cycle:
         self.candidates = [self._learnt(candidate) for candidate in self.candidates]
         if done.uploaded:
             await self._observe_again(seen)
+
+    def _has_playlist(self, seen: _Seen) -> bool:
+        return any(playlist.name == self.album_rule.rule.playlist_name for playlist in seen.playlists)
 
     def _deletes_wait_for_content(self, photos: Photos) -> bool:
         """Whether something on the frame may be due to go, were it known that no listed item equals it."""
@@ -291,21 +300,10 @@ class _Cycle:
 
     async def _observe_again(self, seen: _Seen) -> None:
         for wait_s in (*CONFIRM_WAITS_S, None):
-            seen.photos = await self._photos_again(seen)
+            seen.photos = await self.frame.photos(seen.album)
             if wait_s is None or self.transferred.uploaded <= {photo.digest for photo in seen.photos.items}:
                 return
             await self.tools.sleep(wait_s)
-
-    async def _photos_again(self, seen: _Seen) -> Photos:
-        if seen.playlists:
-            return await self.frame.photos(seen.album)
-        # Before a playlist is made its absence is looked at once more: as well now as later.
-        with ungrouped():
-            async with asyncio.TaskGroup() as group:
-                photos = group.create_task(self.frame.photos(seen.album))
-                first = group.create_task(self._part(1))
-        seen.playlists = first.result()
-        return photos.result()
 
     # --- change ---------------------------------------------------------------------------------------
 
@@ -320,7 +318,7 @@ class _Cycle:
             storage_full=self.transferred.storage_full,
         )
 
-    async def _publish(self, seen: _Seen) -> bool:
+    async def _publish(self, seen: _Seen, playlists: Playlists) -> bool:
         """Make the playlists right; return whether deleting may follow."""
         for content in self.plan.contents:
             self._remark(content, [playlist for playlist in seen.playlists if playlist.name == content.name])
@@ -336,6 +334,7 @@ class _Cycle:
                 self.frame,
                 self.album_rule.name,
                 edit,
+                create=playlists.create,
                 seen=self.plan.seen,
                 emit=self.tools.emit,
             )

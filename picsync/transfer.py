@@ -103,14 +103,26 @@ class Transferrer:
     """Takes media items to a frame album."""
 
     def __init__(
-        self, rule: str, tools: Tools, *, frame: Frame, stopping: Callable[[], bool], dry_run: bool
+        self,
+        rule: str,
+        tools: Tools,
+        *,
+        frame: Frame,
+        stopping: Callable[[], bool],
+        dry_run: bool,
+        closing: Callable[[], None] = lambda: None,
     ) -> None:
-        """Work for one rule on `frame`, which in a dry run stands before the one in `tools`."""
+        """Work for one rule on `frame`, which in a dry run stands before the one in `tools`.
+
+        `closing` is called, perhaps more than once, when the last item has been taken up and the frame has
+        confirmed to hold one.
+        """
         self._rule = rule
         self._tools = tools
         self._emit = tools.emit
         self._frame = frame
         self._stopping = stopping
+        self._closing = closing
         self._dry_run = dry_run
         downloads, uploads = tools.limits.downloads, tools.limits.uploads or frame.capabilities.max_uploads
         self._downloading = asyncio.Semaphore(downloads)
@@ -125,6 +137,8 @@ class Transferrer:
         self._halted: PicsyncError | None = None
         self._transient_failures = 0
         self._result = TransferResult()
+        self._left = 0
+        """Items that nobody has taken up."""
 
     async def run(
         self, album: FrameAlbum, transfers: Sequence[Transfer], there: Iterable[Digest], *, learn: bool
@@ -138,6 +152,7 @@ class Transferrer:
         self._there = set(there)
         self._known = {transfer.item for transfer in transfers if transfer.digest is not None}
         self._learning = learn
+        self._left = len(transfers)
         queue = iter(sorted(transfers, key=lambda transfer: transfer.digest is None))
         for _ in range(len(self._known)):
             await self._work(album, islice(queue, 1))
@@ -171,6 +186,8 @@ class Transferrer:
         for transfer in queue:
             if self._halted or self._stopping():
                 return
+            self._left -= 1
+            self._tell_if_closing()
             if self._in_vain(transfer):
                 continue
             async with self._tools.spool.file(self._frame.capabilities.digest_algorithm) as spooled:
@@ -182,6 +199,10 @@ class Transferrer:
                     if error.scope is Scope.PROCESS:
                         raise
                     await self._failed(transfer.item, error)
+
+    def _tell_if_closing(self) -> None:
+        if not self._left and self._result.uploaded:
+            self._closing()
 
     def _in_vain(self, transfer: Transfer) -> bool:
         return self._full is not None and not (self._learning and transfer.digest is None)
@@ -234,6 +255,7 @@ class Transferrer:
             self._full = error
             return
         self._result.uploaded.add(rendition.digest)
+        self._tell_if_closing()
         if isinstance(outcome, AlreadyThere):
             self._result.already_there += 1
             self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))

@@ -45,15 +45,15 @@ MUTANTS = (
     Mutant(
         "deletes before it publishes",
         "picsync/cycle.py",
-        "        if await self._publish(seen):\n            await self._delete(seen)\n",
-        "        await self._delete(seen)\n        await self._publish(seen)\n",
+        "        if await self._publish(seen, playlists):\n            await self._delete(seen)\n",
+        "        await self._delete(seen)\n        await self._publish(seen, playlists)\n",
         MACHINE,
     ),
     Mutant(
         "deletes although publishing failed",
         "picsync/cycle.py",
-        "        if await self._publish(seen):\n            await self._delete(seen)\n",
-        "        await self._publish(seen)\n        await self._delete(seen)\n",
+        "        if await self._publish(seen, playlists):\n            await self._delete(seen)\n",
+        "        await self._publish(seen, playlists)\n        await self._delete(seen)\n",
         MACHINE,
     ),
     Mutant(
@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant(
         "publishes from what it uploaded, not from what the frame lists",
         "picsync/cycle.py",
-        "            seen.photos = await self._photos_again(seen)\n            if wait_s",
+        "            seen.photos = await self.frame.photos(seen.album)\n            if wait_s",
         "            if wait_s",
         MACHINE,
     ),

@@ -71,6 +71,9 @@ class Frame(Protocol):
     def capabilities(self) -> FrameCapabilities:
         """What this frame can do; constant."""
 
+    def prepare(self) -> None:
+        """Begin what the first call would have to wait for, such as a login; its failure is that call's."""
+
     async def albums(self) -> Sequence[FrameAlbum]:
         """Return all albums, in the service's order; names need not be unique."""
 
@@ -104,6 +107,12 @@ class Frame(Protocol):
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of that name with their items; usually one or none."""
+
+    async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
+        """Return a playlist as it is now, or None if it is gone.
+
+        `expected` is how many items it should hold by now; where it holds others that costs requests only.
+        """
 
     async def create_playlist(self, name: str) -> Playlist:
         """Create an empty playlist unless one of that name exists by now; repeating is safe."""

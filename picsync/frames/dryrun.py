@@ -28,6 +28,10 @@ class DryRunFrame:
         """The real frame's."""
         return self._frame.capabilities
 
+    def prepare(self) -> None:
+        """Prepare the real frame."""
+        self._frame.prepare()
+
     async def albums(self) -> Sequence[FrameAlbum]:
         """Return the real frame's albums."""
         return await self._frame.albums()
@@ -64,6 +68,12 @@ class DryRunFrame:
         found = [self._playlists.get(playlist.playlist_id, playlist) for playlist in real]
         predicted = self._playlists.get(_PREDICTED + name)
         return [*found, predicted] if predicted else found
+
+    async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
+        """Return the real playlist as it would be by now."""
+        if known.playlist_id in self._playlists:
+            return self._playlists[known.playlist_id]
+        return await self._frame.playlist(known, expected=expected)
 
     async def create_playlist(self, name: str) -> Playlist:
         """Predict an empty playlist."""

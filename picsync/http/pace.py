@@ -45,8 +45,9 @@ class Stage:
     """Whether slow answers tell of too much load. They do not where the time is that of the bytes."""
 
 
-API = Stage("api")
-"""What an operation belongs to unless it says otherwise."""
+API = Stage("api", start=6)
+"""What an operation belongs to unless it says otherwise. It begins with as many as a browser, and so any web
+app, sends to one host."""
 
 
 class AdaptiveLimit:

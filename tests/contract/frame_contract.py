@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -141,6 +142,20 @@ class FrameContract:
         again = await frame.create_playlist(name)
         assert first == again == await only_playlist(frame, name)
         assert (first.name, first.items) == (name, ())
+
+    @pytest.mark.parametrize("expected", [0, 1, 3, 250])
+    async def test_a_playlist_is_read_again_whatever_was_expected(self, frame: Frame, expected: int) -> None:
+        album = await ensure_album(frame, "Trip")
+        photos = await upload(frame, album, JPEG + b"1", JPEG + b"2", JPEG + b"3")
+        made = await frame.create_playlist("ss_Trip")
+        await frame.add_items(made, photos)
+        now = await frame.playlist(made, expected=expected)
+        assert now == await only_playlist(frame, "ss_Trip")
+        assert shown(now) == [photo.photo_id for photo in photos]
+
+    async def test_a_playlist_that_is_gone_is_none(self, frame: Frame) -> None:
+        made = await frame.create_playlist("ss_Trip")
+        assert await frame.playlist(replace(made, playlist_id="999999"), expected=3) is None
 
     async def test_concurrent_callers_make_one_playlist(self, frame: Frame) -> None:
         playlists = await asyncio.gather(*(frame.create_playlist("ss_Trip") for _ in range(4)))

@@ -408,6 +408,46 @@ async def test_a_lost_answer_doubles_nothing(stage: Stage, lost: str) -> None:
     await stage.assert_idle()
 
 
+async def test_the_playlist_is_made_while_the_last_photos_go_up(stage: Stage) -> None:
+    stage.put(*MANY)
+    await stage.cycle()
+    done = [call[0] for call in stage.frame.calls]
+    assert done.index("create_playlist") > done.index("upload")
+    assert done.index("create_playlist") < len(done) - done[::-1].index("photos") - 1
+    stage.assert_synced(*MANY)
+
+
+async def test_no_playlist_is_made_for_what_cannot_be_uploaded(stage: Stage) -> None:
+    stage.put("one", "two")
+    stage.frame.fail["upload"] = [ItemError("Refused.")] * 2
+    await stage.cycle()
+    assert stage.frame.playlist_list == []
+
+
+async def test_a_playlist_that_was_begun_in_vain_is_made_by_the_next_cycle(stage: Stage) -> None:
+    stage.put("one", "two")
+    stage.frame.fail["create_playlist"] = [TransientError("503")]
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert [str(failure.error) for failure in report.failures] == ["503"]
+    assert [call[0] for call in stage.frame.calls].count("create_playlist") == 1
+    assert (await stage.cycle()).outcome is CycleOutcome.DONE
+    stage.assert_synced("one", "two")
+
+
+async def test_a_playlist_that_was_begun_is_left_to_the_next_cycle_if_this_one_ends(stage: Stage) -> None:
+    def end_the_session(method: str) -> None:
+        if method == "create_playlist" and "photos" not in stage.frame.fail:
+            stage.frame.fail["photos"] = [LoginNeeded("Session ended.")]
+
+    stage.put("one", "two")
+    stage.frame.passing = end_the_session
+    assert (await stage.cycle()).outcome is CycleOutcome.LOGIN_NEEDED
+    assert (await stage.cycle()).outcome is CycleOutcome.DONE
+    stage.assert_synced("one", "two")
+    assert len(stage.frame.playlist_list) == 1
+
+
 async def test_a_playlist_listing_that_fails_makes_no_second_playlist(stage: Stage) -> None:
     stage.put("one")
     await stage.cycle()

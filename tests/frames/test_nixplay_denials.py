@@ -60,7 +60,8 @@ async def test_an_album_is_made_without_asking_a_third_time(account: NixplayAcco
     assert await frame.find_album("Trip") is None
     album = await frame.create_album("Trip")
     assert (await frame.photos(album)).items == ()
-    assert account.asked() == [
+    looked = [asked for asked in account.asked() if "receivers" not in asked]
+    assert looked == [
         "POST /www-login/",
         "GET /v2/albums/web/json/",
         "GET /v2/albums/web/json/",

@@ -31,6 +31,37 @@ async def test_the_first_request_logs_in_and_the_others_do_not(
     assert account.events == [LoggedIn("Nixplay")]
 
 
+async def test_a_login_that_was_begun_is_not_begun_again(
+    account: NixplayAccount, frame: NixplayFrame
+) -> None:
+    frame.prepare()
+    await asyncio.gather(*(frame.albums() for _ in range(5)))
+    assert logins(account) == 1
+    assert account.events == [LoggedIn("Nixplay")]
+
+
+async def test_a_login_that_was_begun_in_vain_is_told_by_the_first_request(account: NixplayAccount) -> None:
+    frame = account.frame(password="wrong")
+    frame.prepare()
+    await account.server.log.wait_for(lambda log: any(record.done for record in log.records))
+    with pytest.raises(LoginNeeded, match="refused the password"):
+        await frame.albums()
+    assert logins(account) == 1
+    with pytest.raises(LoginNeeded):
+        await frame.albums()
+    assert logins(account) == 2
+    await frame.aclose()
+
+
+async def test_a_login_that_was_begun_ends_with_the_frame(account: NixplayAccount) -> None:
+    account.fail(Fault(kind=FaultKind.HANG, path="^/www-login/$"))
+    frame = account.frame()
+    frame.prepare()
+    await account.server.log.wait_for(lambda log: bool(log.records))
+    await frame.aclose()
+    assert [task for task in asyncio.all_tasks() if "picsync/frames" in repr(task)] == []
+
+
 async def test_writes_carry_the_csrf_token_and_the_web_apps_origin(
     account: NixplayAccount, frame: NixplayFrame
 ) -> None:

@@ -33,8 +33,10 @@ def stored(account: NixplayAccount) -> list[bytes]:
 
 
 async def test_four_requests_for_the_first_photo_and_three_for_the_next(
-    account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum
+    account: NixplayAccount, frame: NixplayFrame
 ) -> None:
+    account.service.add_album("Trip")
+    album = await frame.create_album("Trip")
     account.server.log.clear()
     await frame.upload(album, rendition(JPEG + b"1"))
     await asyncio.gather(*(frame.upload(album, rendition(JPEG + bytes([n]))) for n in range(3)))
@@ -43,6 +45,34 @@ async def test_four_requests_for_the_first_photo_and_three_for_the_next(
     assert log.count(host=API, path="^/v3/photo/upload/$") == 4
     assert log.count(host=UPLOADS) == log.count(host=MONITOR) == 4
     assert len(log.records) == 13
+
+
+RECEIVERS = "^/v3/upload/receivers/$"
+
+
+async def test_a_new_album_is_made_ready_to_upload_to(account: NixplayAccount, frame: NixplayFrame) -> None:
+    album = await frame.create_album("Trip")
+    await account.server.log.wait_for(lambda log: log.count(path=RECEIVERS) == 1)
+    await frame.upload(album, rendition(JPEG))
+    assert account.server.log.count(path=RECEIVERS) == 1
+
+
+async def test_what_was_made_ready_in_vain_is_asked_for_once_more(
+    account: NixplayAccount, frame: NixplayFrame
+) -> None:
+    account.fail(Fault(kind=FaultKind.STATUS, status=400, path=RECEIVERS))
+    album = await frame.create_album("Trip")
+    assert await frame.upload(album, rendition(JPEG)) == Uploaded()
+    assert account.server.log.count(path=RECEIVERS) == 2
+
+
+async def test_nothing_is_made_ready_once_the_frame_is_closed(account: NixplayAccount) -> None:
+    account.fail(Fault(kind=FaultKind.HANG, path=RECEIVERS))
+    frame = account.frame()
+    await frame.create_album("Trip")
+    await account.server.log.wait_for(lambda log: log.count(path=RECEIVERS) == 1)
+    await frame.aclose()
+    assert [task for task in asyncio.all_tasks() if "picsync/frames" in repr(task)] == []
 
 
 async def test_a_large_file_is_sent_from_disk_with_its_length(

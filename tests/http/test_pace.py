@@ -365,7 +365,7 @@ async def test_another_stage_is_not_concerned() -> None:
     with pytest.raises(TransientError):
         await service.ask(STORE, "a", overloaded)
     assert pace.lane("Service", STORE.stage).limit == 1
-    assert pace.lane("Service", API).limit == 3
+    assert pace.lane("Service", API).limit == API.start
 
 
 async def test_a_cancelled_request_gives_its_place_back() -> None:

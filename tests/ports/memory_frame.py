@@ -157,6 +157,9 @@ class MemoryFrame:
 
     # The port.
 
+    def prepare(self) -> None:
+        self.calls.append(("prepare",))
+
     async def albums(self) -> Sequence[FrameAlbum]:
         await self._begin("albums")
         self._end("albums")
@@ -206,6 +209,12 @@ class MemoryFrame:
         await self._begin("playlists", name)
         self._end("playlists")
         return tuple(playlist.value() for playlist in self.playlist_list if playlist.name == name)
+
+    async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
+        await self._begin("playlist", known.name)
+        self._end("playlist")
+        now = (each.value() for each in self.playlist_list)
+        return next((each for each in now if each.playlist_id == known.playlist_id), None)
 
     async def create_playlist(self, name: str) -> Playlist:
         await self._begin("create_playlist", name)

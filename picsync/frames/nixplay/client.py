@@ -103,6 +103,10 @@ class NixplayClient:
         self._monitor_url = f"{hosts.url(MONITOR)}/status"
         self._monitor_timeout = httpx.Timeout(monitor_timeout_s, connect=CONNECT_TIMEOUT_S)
 
+    def prepare(self) -> None:
+        """Begin to log in; whether that was in vain, the first call says."""
+        self._session.prepare()
+
     async def web_albums(self) -> list[wire.AlbumRecord]:
         """Return the albums that people and programs make.
 

@@ -22,7 +22,7 @@ import httpx
 from picsync.errors import AmbiguousError, NotFoundError, ProtocolError, RefusedError, TransientError
 from picsync.events import Emit, ListingProgress
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
-from picsync.frames.nixplay import names, wire
+from picsync.frames.nixplay import names, pages, wire
 from picsync.frames.nixplay.client import PHOTOS, PROCESSING, NixplayClient
 from picsync.frames.nixplay.pages import Page, Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
@@ -79,13 +79,17 @@ class NixplayFrame:
         """Album id -> its photo count in the listing that found it, until used or outdated."""
         self._empty: set[str] = set()
         """Ids of albums and playlists that were made just now, and that the service lists as empty."""
-        self._photo_pages = Pager()
-        self._slide_pages = Pager()
+        self._photo_pages = Pager(pages.PHOTOS)
+        self._slide_pages = Pager(pages.SLIDES)
 
     @property
     def capabilities(self) -> FrameCapabilities:
         """What Nixplay can do."""
         return CAPABILITIES
+
+    def prepare(self) -> None:
+        """Begin to log in."""
+        self._client.prepare()
 
     async def albums(self) -> Sequence[FrameAlbum]:
         """Return the albums made by people and programs, then the one for e-mail."""
@@ -164,6 +168,26 @@ class NixplayFrame:
             self._denied_playlists.note(name, 1, since)
         return await gathered(*map(self._with_items, found))
 
+    async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
+        """Return the playlist as it is now; its slides are asked for while the list of playlists is."""
+
+        async def read() -> Sequence[wire.Slide]:
+            # The list says whether it is gone, or only its slides were denied.
+            with contextlib.suppress(NotFoundError):
+                return await self._slides(known.playlist_id, expected)
+            return ()
+
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                listing = group.create_task(self._client.playlists())
+                reading = group.create_task(read())
+        for record in listing.result():
+            if record.id == known.playlist_id:
+                slides = reading.result()
+                agreed = record.picture_count in (None, len(slides))
+                return _as_playlist(record, slides) if agreed else await self._with_items(record)
+        return None
+
     async def create_playlist(self, name: str) -> Playlist:
         """Return the playlist of that name, creating it if there is none.
 
@@ -210,6 +234,7 @@ class NixplayFrame:
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
+        await self._uploader.aclose()
         await self._client.aclose()
 
     def _remembered(self, record: wire.AlbumRecord) -> FrameAlbum:
@@ -227,6 +252,8 @@ class NixplayFrame:
             created = await self._client.create_album(name)
         finally:
             self._denied_albums.outdate()
+        # Nobody makes an album but to fill it.
+        self._uploader.expect(created.id)
         # The listing is what later cycles look it up in.
         listed = [record for record in await self._client.web_albums() if record.id == created.id]
         made = listed[0] if listed else created
@@ -279,10 +306,7 @@ class NixplayFrame:
         return made
 
     async def _with_items(self, record: wire.PlaylistRecord) -> Playlist:
-        slides = await self._slide_pages.collect(
-            lambda page: self._client.slides(record.id, page.offset, page.size),
-            announced=record.picture_count,
-        )
+        slides = await self._slides(record.id, record.picture_count)
         if len(slides) < (record.picture_count or 0):
             # What is only not listed must not be added again; the count may have changed meanwhile.
             latest = [each for each in await self._client.playlists() if each.id == record.id]
@@ -291,8 +315,12 @@ class NixplayFrame:
                 raise ProtocolError(
                     f"Nixplay says the playlist {record.name!r} holds {count} items but lists {len(slides)}."
                 )
-        items = tuple(PlaylistItem(slide.id, slide.photo_id or "") for slide in slides)
-        return Playlist(record.id, record.name, items, record.assigned)
+        return _as_playlist(record, slides)
+
+    async def _slides(self, playlist_id: str, announced: int | None) -> Sequence[wire.Slide]:
+        return await self._slide_pages.collect(
+            lambda page: self._client.slides(playlist_id, page.offset, page.size), announced=announced
+        )
 
 
 class Denials:
@@ -370,6 +398,11 @@ async def _for_each(keys: Iterable[str], work: Callable[[str], Awaitable[None]])
 
 def _as_album(record: wire.AlbumRecord) -> FrameAlbum:
     return FrameAlbum(record.id, record.title, record.photo_count)
+
+
+def _as_playlist(record: wire.PlaylistRecord, slides: Iterable[wire.Slide]) -> Playlist:
+    items = tuple(PlaylistItem(slide.id, slide.photo_id or "") for slide in slides)
+    return Playlist(record.id, record.name, items, record.assigned)
 
 
 def _as_photos(records: Iterable[wire.PhotoRecord]) -> tuple[tuple[FramePhoto, ...], str | None]:

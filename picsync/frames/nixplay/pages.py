@@ -16,8 +16,11 @@ from typing import Generic, Protocol, TypeVar
 from picsync.errors import ProtocolError, RefusedError
 from picsync.tasks import gathered
 
-SIZES = (500, 100)
-"""What the web app asks for (observed), and what other clients do."""
+PHOTOS = (500, 100)
+"""Page sizes of an album's photos: what the web app asks for (observed), and what other clients do."""
+
+SLIDES = (100,)
+"""Of a playlist's slides: what was seen to be honoured."""
 
 AT_ONCE = 20
 """Pages asked for side by side: more than the limit of requests lets through, few where a count is wrong."""
@@ -51,9 +54,10 @@ class Page:
 class Pager:
     """Collects listings of one kind; remembers which page size the service takes."""
 
-    def __init__(self) -> None:
-        self._size = SIZES[0]
-        self._honoured = False
+    def __init__(self, sizes: Sequence[int]) -> None:
+        """`sizes` are those to try, in order; the last one is known to be taken."""
+        self._size, self._smallest = sizes[0], sizes[-1]
+        self._honoured = self._size == self._smallest
 
     async def begin(self, fetch: Callable[[Page], Awaitable[Sequence[E]]]) -> Sequence[E] | None:
         """Return the first page, for `collect`; None where the service refuses its size."""
@@ -82,12 +86,12 @@ class Pager:
         try:
             entries = await self._read(reading, first)
         except RefusedError as error:
-            if error.status != 400 or self._size == SIZES[-1]:
+            if error.status != 400 or self._size == self._smallest:
                 raise
-            self._size = SIZES[-1]
+            self._size = self._smallest
             entries = await self._read(reading, None)
         if announced is not None and len(entries) < announced:
-            entries = await reading.to_the_end(Page(1, 0, SIZES[-1]))
+            entries = await reading.to_the_end(Page(1, 0, self._smallest))
         return entries
 
     async def _read(self, reading: _Reading[E], first: Sequence[E] | None) -> list[E]:
@@ -101,12 +105,12 @@ class Pager:
             first = await reading.page(Page(1, 0, self._size))
         if len(first) >= self._size:
             self._honoured = True
-        elif len(first) < reading.announced and self._size > SIZES[-1]:
+        elif len(first) < reading.announced and self._size > self._smallest:
             # What came counts as a page of the smaller size only if it is one.
-            whole = len(first) == SIZES[-1]
-            entries = await reading.side_by_side(SIZES[-1], first if whole else None)
+            whole = len(first) == self._smallest
+            entries = await reading.side_by_side(self._smallest, first if whole else None)
             if whole and len(entries) >= reading.announced:
-                self._size, self._honoured = SIZES[-1], True
+                self._size, self._honoured = self._smallest, True
             return entries
         return await reading.side_by_side(self._size, first)
 

@@ -74,6 +74,12 @@ class Session:
         """The latest login whose session has got a good answer."""
         self._refusals = 0
         self._refusal: LoginNeeded | None = None
+        self._prepared: asyncio.Task[int] | None = None
+        """The first login, if it was begun before a request needed it."""
+
+    def prepare(self) -> None:
+        """Begin to log in; whether that was in vain, the first request says."""
+        self._prepared = asyncio.create_task(self._logged_in(after=0))
 
     async def request(
         self,
@@ -88,7 +94,7 @@ class Session:
         Raises LoginNeeded if the password is refused, or the request is right after a login; ProtocolError if
         the answer leaves open whether a request that is not repeatable was carried out.
         """
-        generation = await self._logged_in(after=0)
+        generation = await self._first_login()
         try:
             return await self._send(operation, method, path, _unless_html(read), options)
         except RefusedError as error:
@@ -113,6 +119,9 @@ class Session:
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
+        if self._prepared is not None:
+            self._prepared.cancel()
+            await asyncio.gather(self._prepared, return_exceptions=True)
         await self._http.aclose()
 
     async def _send(
@@ -133,6 +142,13 @@ class Session:
         )
         self._answered = max(self._answered, generation)
         return answer
+
+    async def _first_login(self) -> int:
+        if self._prepared is None:
+            return await self._logged_in(after=0)
+        prepared, self._prepared = self._prepared, None
+        # Others wait for the same lock as the login that is under way, and share what comes of it.
+        return await prepared
 
     async def _logged_in(self, *, after: int) -> int:
         """Return the number of the present login, which is later than `after`; waits for one under way.

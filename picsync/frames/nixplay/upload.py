@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from pathlib import PurePosixPath
 
-from picsync.errors import ItemError, LoginNeeded, QuotaError, RefusedError, TransientError
+from picsync.errors import ItemError, LoginNeeded, PicsyncError, QuotaError, RefusedError, TransientError
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded, UploadResult
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.client import NixplayClient
@@ -69,6 +70,17 @@ class Uploader:
         self._sending = sending
         self._tokens: dict[str, str] = {}
         self._opening = asyncio.Lock()
+        self._expected: dict[str, asyncio.Task[str]] = {}
+
+    def expect(self, album_id: str) -> None:
+        """Ask already for what the first upload to an album would have to wait for."""
+        self._expected[album_id] = asyncio.create_task(self._client.open_receiver(album_id))
+
+    async def aclose(self) -> None:
+        """Break off what nobody waits for any more; safe to call twice."""
+        for opening in self._expected.values():
+            opening.cancel()
+        await asyncio.gather(*self._expected.values(), return_exceptions=True)
 
     async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
         """Send one file and wait for the service's word; raises ItemError and QuotaError besides."""
@@ -110,6 +122,10 @@ class Uploader:
 
     async def _token(self, album: FrameAlbum) -> str:
         async with self._opening:
+            if opening := self._expected.pop(album.album_id, None):
+                # If it was in vain, it is asked for once more by those who need it.
+                with suppress(PicsyncError):
+                    self._tokens[album.album_id] = await opening
             if album.album_id not in self._tokens:
                 self._tokens[album.album_id] = await self._client.open_receiver(album.album_id)
             return self._tokens[album.album_id]
