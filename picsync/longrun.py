@@ -153,7 +153,7 @@ class LongRun:
         """Bring settings to life: tools, pages, figures."""
         rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
         async with AsyncExitStack() as stack:
-            cycles = await stack.enter_async_context(self._surroundings.open_cycles(settings))
+            # Whoever reads events reads them from the first request on.
             self._board.expect({rule.name: _expected(rule) for rule in rules})
             self._tell(settings)
             if settings.config.prometheus is not None:
@@ -161,6 +161,8 @@ class LongRun:
                 metrics = self._figures().metrics
                 metrics.expect([rule.name for rule in rules], every_s=every_s)
                 metrics.expect_requests(operations(settings.config))
+            cycles = await stack.enter_async_context(self._surroundings.open_cycles(settings))
+            if settings.config.prometheus is not None:
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
             if settings.config.pprof is not None:
                 from picsync.profiling.server import ProfilingServer

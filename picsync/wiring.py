@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from picsync.http.clock import offset_of
 from picsync.http.pace import Pace
 from picsync.http.retry import Retrier, RetryPolicy
 from picsync.kinds import ENTRIES, SOURCES, Opening, Sleep, google_login
+from picsync.loading import loading
 from picsync.plan import DeleteLimit, Overflow, Rule
 from picsync.sources.base import Source
 from picsync.spool import Spool
@@ -39,6 +41,7 @@ from picsync.transfer import Tools, TransferResult, learn
 
 if TYPE_CHECKING:
     from picsync.cache.status import CacheStatus
+    from picsync.cache.store import Cache
     from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.model import MediaItem
     from picsync.sources.googlephotos.picker import GooglePicker
@@ -217,17 +220,24 @@ async def open_tools(
     """Open what the rules of `config` need, and close it at the end of the context.
 
     `cache` is a path or a database URL; what happens to it that a person should know goes to `notify`.
-    `sleep` is what all waiting for services is done with. Raises ConfigError and CacheError before any
-    request is made.
+    `sleep` is what all waiting for services is done with. Raises ConfigError and CacheError; until then
+    nothing but a login is sent.
     """
-    from picsync.cache.store import Cache
-
     async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frame):
-        store = await Cache.open(cache, notify=notify)
+        frame.prepare()
+        store = await (await asyncio.to_thread(_cache)).open(cache, notify=notify)
         try:
             yield Tools(sources, frame, store, Spool(), emit, sleep=sleep)
         finally:
             await store.aclose()
+
+
+@functools.cache
+def _cache() -> type[Cache]:
+    """Return the class, whose module is loaded first: that takes about as long as a service's answer."""
+    with loading():
+        from picsync.cache.store import Cache
+    return Cache
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from picsync.cli.exits import Exit, exit_for, worst
 from picsync.cli.logs import log_options, logging_to, note
+from picsync.loading import loading
 
 if TYPE_CHECKING:
     from picsync.events import CycleReport, Emit, Event
@@ -73,21 +73,10 @@ def sync(ctx: click.Context, /, config: Path, *, verbose: bool, log_format: str,
 
 
 def load_libraries() -> None:
-    """Load what every sync needs.
-
-    All that is made by loading stays, so nobody looks for garbage among it, now or later: that would take a
-    sixth of the time before the first request.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        import picsync.cache.store
+    """Load what every sync needs before its first request."""
+    with loading():
         import picsync.frames.nixplay.frame
         import picsync.longrun  # noqa: F401
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
 
 
 async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Exit:
