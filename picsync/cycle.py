@@ -300,7 +300,7 @@ class _Cycle:
 
     async def _observe_again(self, seen: _Seen) -> None:
         for wait_s in (*CONFIRM_WAITS_S, None):
-            seen.photos = await self.frame.photos(seen.album)
+            seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)
             if wait_s is None or self.transferred.uploaded <= {photo.digest for photo in seen.photos.items}:
                 return
             await self.tools.sleep(wait_s)

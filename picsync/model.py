@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -155,6 +155,22 @@ class Photos:
     def complete(self) -> bool:
         """True only if nothing contradicts the listing. Only then may a photo be taken for absent."""
         return self.problem is None
+
+    def after(self, earlier: Photos) -> Photos:
+        """Return this listing, incomplete if an earlier one of the same cycle gives an id other content.
+
+        By ids photos are deleted, and one of the two listings has them wrong.
+        """
+        before = {photo.photo_id: photo.digest for photo in earlier.items}
+        odd = [
+            photo.photo_id for photo in self.items if before.get(photo.photo_id, photo.digest) != photo.digest
+        ]
+        if not odd or self.problem is not None:
+            return self
+        problem = (
+            f"The frame's listings contradict each other on {len(odd)} photos (the first one is {odd[0]})."
+        )
+        return replace(self, problem=problem)
 
 
 @dataclass(frozen=True, slots=True)

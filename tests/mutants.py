@@ -138,9 +138,17 @@ MUTANTS = (
     Mutant(
         "publishes from what it uploaded, not from what the frame lists",
         "picsync/cycle.py",
-        "            seen.photos = await self.frame.photos(seen.album)\n            if wait_s",
+        "            seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)\n"
+        "            if wait_s",
         "            if wait_s",
         MACHINE,
+    ),
+    Mutant(
+        "believes whichever listing of the frame comes last",
+        "picsync/cycle.py",
+        ".after(seen.photos)",
+        "",
+        ("tests/cycle",),
     ),
     Mutant(
         "records a digest only after the upload",

@@ -361,7 +361,7 @@ class Config(_Group):
     )
     concurrency: Concurrency = Field(
         default_factory=Concurrency,
-        description="Most requests at a time to each service. All begin with 3 or 4 and rise as far as this "
+        description="Most requests at a time to each service. All begin with 3 to 6 and rise as far as this "
         "while the service answers well; they fall where it answers 429 or 503 or becomes slow. The defaults "
         "fill a home's line and stay below what Nixplay was seen to bear.",
         examples=["{uploads: 3, photos: 3}"],

@@ -9,7 +9,7 @@ import pytest
 from picsync.cycle import AlbumRule
 from picsync.errors import ItemError, LoginNeeded, ProtocolError, QuotaError, RefusedError, TransientError
 from picsync.events import CycleOutcome, Event, Listed, PlaylistCreated
-from picsync.model import Certainty, Listing, MediaKind, PlaylistItem
+from picsync.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, PlaylistItem
 from picsync.plan import DeleteLimit, HoldReason, Skip
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest, jpeg
 from tests.ports.memory_source import MemorySource
@@ -466,6 +466,35 @@ async def test_a_frame_listing_in_doubt_takes_nothing_from_the_playlist(stage: S
     assert report.hold is not None
     assert report.hold.reason is HoldReason.LISTING
     stage.assert_synced("one", "two")
+
+
+async def test_listings_of_the_frame_that_contradict_each_other_delete_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.put(*"abcd")
+    await stage.cycle()
+    stage.remove("a")
+    stage.put("e")
+    honest = stage.frame.photos
+
+    async def confused(album: FrameAlbum) -> Photos:
+        """Mistake one photo for the next, once all are there."""
+        listed = (await honest(album)).items
+        if len(listed) < 5:
+            return Photos(listed)
+        digests = [photo.digest for photo in listed]
+        return Photos(tuple(replace(photo, digest=digests[place - 1]) for place, photo in enumerate(listed)))
+
+    monkeypatch.setattr(stage.frame, "photos", confused)
+    report = await stage.cycle()
+    assert report.hold is not None
+    assert report.hold.reason is HoldReason.LISTING
+    assert "contradict each other on 4 photos" in report.hold.message
+    assert stage.names_on_frame() == {f"{name}.jpg" for name in "abcde"}
+    assert len(stage.frame.playlist_digests(PLAYLIST)) == 5
+    monkeypatch.undo()
+    await stage.cycle()
+    stage.assert_synced(*"bcde")
 
 
 async def test_a_listing_of_the_frame_that_leaves_photos_out_takes_nothing_from_the_playlist(

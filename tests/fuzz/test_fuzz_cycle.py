@@ -45,6 +45,7 @@ async def bodies(road: Road) -> list[tuple[str, str, str, bytes]]:
 async def prepare(road: Road) -> set[str]:
     """Two photos to come, one to go, four that stay; returns what must never go: the digests of the four."""
     road.google.options.page_cap = 3
+    road.one_at_a_time = True  # What the twin was told is true of the other one, too.
     items = road.add(5)
     await road.cycle()
     road.google.remove_item(items[0], road.album)

@@ -53,6 +53,8 @@ class Road:
     more_albums: list[str] = field(default_factory=list)
     source_lines: list[str] | None = None
     """What stands under `sources:`; None for the Google album and `more_albums`."""
+    one_at_a_time: bool = False
+    """Whether photos go up one by one, so that their ids follow their order."""
     waits: list[float] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -93,6 +95,7 @@ class Road:
         lines = [
             f"emulator: {self.server.url}",
             *([f"every: {every}"] if every else []),
+            *(["concurrency: {downloads: 1, photos: 1}"] if self.one_at_a_time else []),
             "albums:",
             f"- name: {ALBUM}",
             "  sources:",
