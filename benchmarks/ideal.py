@@ -3,8 +3,9 @@
 The model, in three parts that follow each other:
 
 - **Look.** Google's side of a rule: the album, then its pages, each named by the one before. Nixplay's side:
-  the login; the list of albums and the list of playlists side by side; then all pages of the album's photos
-  and of the playlist side by side, since their number is known. Both sides go on at the same time.
+  the login; the list of albums and the list of playlists side by side, once for all rules; then all pages of
+  the album's photos and of the playlist side by side, since their number is known. Both sides go on at the
+  same time.
 - **Move.** Each photo is downloaded; a new one then gets leave to be uploaded, goes to the bucket and is
   waited for at the upload monitor. Photos go one behind the other through every step, as many at a time as
   the caps allow, and share the pipes in that order. The receiver is opened beside the first download, and a
@@ -79,7 +80,8 @@ class _Model:
         each, rules = work.each, work.rules
         pages = self._pages(each.on_frame)
         google = self._side_by_side(rules, chain=1 + ceil(each.listed / each.listed_at_once), host=GOOGLE_API)
-        rounds = 1 + self._rounds(1, rules * (2 + self._creating(each))) + self._creating(each)
+        creating = self._creating(each)
+        rounds = 2 + self._rounds(creating, rules * creating)
         nixplay = self._latency(NIXPLAY_API) * (rounds + self._rounds(min(pages, 1), rules * pages))
         return max(google, nixplay)
 
@@ -115,7 +117,7 @@ class _Model:
         each = work.each
         google = self._latency(GOOGLE_API) * (1 + ceil(each.listed / each.listed_at_once))
         after = each.on_frame + each.uploads
-        calls = 2 + 2 * self._creating(each) + self._pages(each.on_frame)
+        calls = 2 * self._creating(each) + self._pages(each.on_frame)
         if each.uploads or each.deletes:
             shown = ceil(min(after, PLAYLIST_LIMIT) / SLIDES_PAGE)
             calls += 1 + ceil(max(after, 1) / PHOTOS_PAGE) + 1 + 1 + shown + each.deletes
@@ -126,7 +128,7 @@ class _Model:
             BUCKET
         )
         rule = google + self._latency(NIXPLAY_API) * calls + each.downloads * photo + each.uploads * upload
-        return self._latency(NIXPLAY_API) + work.rules * rule
+        return 3 * self._latency(NIXPLAY_API) + work.rules * rule
 
     def _side_by_side(self, rules: int, *, chain: int, host: str) -> float:
         return self._latency(host) * max(chain, ceil(rules * chain / self.caps.api))

@@ -25,6 +25,7 @@ from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
 from picsync.frames.nixplay import names, pages, wire
 from picsync.frames.nixplay.client import PHOTOS, PROCESSING, NixplayClient
 from picsync.frames.nixplay.pages import Page, Pager
+from picsync.frames.nixplay.recent import Recent
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
 from picsync.http.client import TIMEOUT, Hosts
@@ -74,6 +75,8 @@ class NixplayFrame:
         )
         self._uploader = Uploader(self._client, retrier.pace.lane(SERVICE, PHOTOS))
         self._creating = asyncio.Lock()
+        self._albums = Recent(self._client.web_albums, clock)
+        self._playlists = Recent(self._client.playlists, clock)
         self._denied_albums, self._denied_playlists = Denials(clock), Denials(clock)
         self._counts: dict[str, int | None] = {}
         """Album id -> its photo count in the listing that found it, until used or outdated."""
@@ -98,8 +101,8 @@ class NixplayFrame:
 
     async def find_album(self, name: str) -> FrameAlbum | None:
         """Return the album of that name, or None if the service has denied twice that it exists."""
-        since = self._denied_albums.now()
-        record = await self._album_record(name) or await self._album_record(name)
+        albums, since = await self._albums.get()
+        record = _only(name, albums) or await self._album_record(name)
         if record is None:
             self._denied_albums.note(name, 2, since)
         return None if record is None else self._remembered(record)
@@ -120,6 +123,7 @@ class NixplayFrame:
     async def delete_album(self, album: FrameAlbum) -> None:
         """Delete an album with its photos; fine if it is already gone."""
         self._counts.pop(album.album_id, None)
+        self._albums.outdate()
         await _unless_gone(self._client.delete_album(album.album_id))
 
     async def photos(self, album: FrameAlbum) -> Photos:
@@ -160,8 +164,8 @@ class NixplayFrame:
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of that name with their items."""
-        since = self._denied_playlists.now()
-        found = names.matching(name, await self._client.playlists(), lambda record: record.name)
+        playlists, since = await self._playlists.get()
+        found = names.matching(name, playlists, lambda record: record.name)
         if found:
             self._denied_playlists.take(name)
         else:
@@ -235,6 +239,8 @@ class NixplayFrame:
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
         await self._uploader.aclose()
+        await self._albums.aclose()
+        await self._playlists.aclose()
         await self._client.aclose()
 
     def _remembered(self, record: wire.AlbumRecord) -> FrameAlbum:
@@ -242,16 +248,14 @@ class NixplayFrame:
         return _as_album(record)
 
     async def _album_record(self, name: str) -> wire.AlbumRecord | None:
-        found = names.matching(name, await self._client.web_albums(), lambda record: record.title)
-        if len(found) > 1:
-            raise _ambiguous(name, found)
-        return found[0] if found else None
+        return _only(name, await self._client.web_albums())
 
     async def _new_album(self, name: str) -> wire.AlbumRecord:
         try:
             created = await self._client.create_album(name)
         finally:
             self._denied_albums.outdate()
+            self._albums.outdate()
         # Nobody makes an album but to fill it.
         self._uploader.expect(created.id)
         # The listing is what later cycles look it up in.
@@ -295,6 +299,7 @@ class NixplayFrame:
             playlist_id = await self._client.create_playlist(name)
         finally:
             self._denied_playlists.outdate()
+            self._playlists.outdate()
         listed = [record for record in await self._client.playlists() if record.id == playlist_id]
         made = listed[0] if listed else wire.PlaylistRecord(id=playlist_id, name=name)
         if not names.same(made.name, name):
@@ -330,10 +335,6 @@ class Denials:
         self._clock = clock
         self._made_at = -math.inf
         self._noted: dict[str, list[float]] = {}
-
-    def now(self) -> float:
-        """Return the time, to be taken before a look."""
-        return self._clock()
 
     def note(self, name: str, times: int, since: float) -> None:
         """Keep that looks which began at `since` have not found a name."""
@@ -416,6 +417,14 @@ def _as_photos(records: Iterable[wire.PhotoRecord]) -> tuple[tuple[FramePhoto, .
     if not odd:
         return tuple(photos), None
     return tuple(photos), f"Nixplay lists {len(odd)} photos without a valid MD5 (the first one is {odd[0]})."
+
+
+def _only(name: str, albums: Sequence[wire.AlbumRecord]) -> wire.AlbumRecord | None:
+    """Return the album of that name, or None; raises AmbiguousError."""
+    found = names.matching(name, albums, lambda record: record.title)
+    if len(found) > 1:
+        raise _ambiguous(name, found)
+    return found[0] if found else None
 
 
 def _ambiguous(name: str, found: Sequence[wire.AlbumRecord]) -> AmbiguousError:

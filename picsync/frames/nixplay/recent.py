@@ -1,0 +1,78 @@
+"""A listing of the whole account, asked for once by rules that look at about the same time.
+
+A cycle goes by what the service says now, so a rule never sees a listing twice. But what another rule was
+told a moment ago tells it as much as an answer of its own: everything may change right after either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from picsync.errors import PicsyncError
+from picsync.http.pace import behalf
+
+T = TypeVar("T")
+
+RECENT_S = 10.0
+"""How old a listing may be, from when it was asked for."""
+
+
+class Recent(Generic[T]):
+    """The latest listing of one kind, and who has seen it."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[T]], clock: Callable[[], float]) -> None:
+        """`fetch` asks the service; `clock` gives seconds."""
+        self._fetch = fetch
+        self._clock = clock
+        self._began = self._outdated = -math.inf
+        self._seen_by: set[str] = set()
+        self._latest: asyncio.Task[T] | None = None
+        self._under_way: set[asyncio.Task[T]] = set()
+
+    async def get(self) -> tuple[T, float]:
+        """Return a listing that the rule on whose behalf this is has not seen, and when it was asked for.
+
+        Raises what `fetch` raises. What comes on behalf of no rule is asked for by itself.
+        """
+        side, latest = behalf(), self._latest
+        if side and latest is not None and self._is_recent() and side not in self._seen_by:
+            self._seen_by.add(side)
+            began = self._began
+            # That another fails says nothing: this one has attempts of its own.
+            with suppress(PicsyncError):
+                return await asyncio.shield(latest), began
+        return await self._ask(side)
+
+    def outdate(self) -> None:
+        """Say that something on it was or may have been made or deleted."""
+        self._outdated = self._clock()
+
+    async def aclose(self) -> None:
+        """Break off what is under way; safe to call twice."""
+        for asking in self._under_way:
+            asking.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _is_recent(self) -> bool:
+        return self._began > self._outdated and self._clock() - self._began < RECENT_S
+
+    async def _ask(self, side: str) -> tuple[T, float]:
+        async def ask() -> T:
+            return await self._fetch()
+
+        began = self._began = self._clock()
+        self._seen_by = {side}
+        asking = self._latest = asyncio.create_task(ask())
+        self._under_way.add(asking)
+        asking.add_done_callback(self._done)
+        # Others may wait for it, too: it goes on if this one is called off.
+        return await asyncio.shield(asking), began
+
+    def _done(self, asking: asyncio.Task[T]) -> None:
+        self._under_way.discard(asking)
+        if not asking.cancelled():
+            asking.exception()
