@@ -135,10 +135,8 @@ class _Cycle:
         self.candidates = await self._resolve(seen.photos)
         await self._transfer(seen, playlists)
         self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
-        if self.plan.deletes and not await self._listed_alike():
-            changed = "A source album changed while it was listed; the next cycle looks at what has left it."
-            self.notices.append(changed)
-            self.listings = [replace(listing, problem=changed) for listing in self.listings]
+        if self.plan.deletes:
+            await self._look_again(seen)
             self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
         if seen.photos.problem is not None and self.plan.hold is None:
             self.notices.append(f"{seen.photos.problem} Nothing counts as gone until all are listed.")
@@ -180,13 +178,31 @@ class _Cycle:
         finally:
             self.listings = listings
 
-    async def _listed_alike(self) -> bool:
-        """Whether the sources list the same once more.
+    async def _look_again(self, seen: _Seen) -> None:
+        """Look at both sides once more, before anything is deleted by what was seen once.
 
         Pages are no snapshot: an item added while they are read moves another from one page to the one that
-        was read already, and with one removed besides even the number of items fits. What is about to be
-        deleted for not being listed is worth a second look.
+        was read already, and with one removed besides even the number of items fits. And one wrong answer
+        of the frame's would have the wrong photos deleted.
         """
+
+        async def photos() -> None:
+            # After uploads it was looked at twice already.
+            if not self.transferred.uploaded:
+                seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)
+
+        async def listings() -> None:
+            if not await self._listed_alike():
+                changed = (
+                    "A source album changed while it was listed; the next cycle looks at what has left it."
+                )
+                self.notices.append(changed)
+                self.listings = [replace(listing, problem=changed) for listing in self.listings]
+
+        await together(listings(), photos())
+
+    async def _listed_alike(self) -> bool:
+        """Whether the sources list the same once more."""
         alike: list[bool] = []
 
         async def look(seen: Listing) -> None:

@@ -57,9 +57,9 @@ MUTANTS = (
         MACHINE,
     ),
     Mutant(
-        "skips the second listing",
+        "skips the second listing of the sources",
         "picsync/cycle.py",
-        "if self.plan.deletes and not await self._listed_alike():",
+        "if not await self._listed_alike():",
         "if False:",
         ("tests/cycle", "tests/faults/test_pages_that_lie.py"),
     ),
@@ -144,10 +144,17 @@ MUTANTS = (
         MACHINE,
     ),
     Mutant(
-        "believes whichever listing of the frame comes last",
+        "skips the second listing of the frame",
         "picsync/cycle.py",
-        ".after(seen.photos)",
-        "",
+        "if not self.transferred.uploaded:",
+        "if False:",
+        ("tests/cycle",),
+    ),
+    Mutant(
+        "believes whichever listing of the frame comes last",
+        "picsync/model.py",
+        "        if not odd or self.problem is not None:\n",
+        "        if True:\n",
         ("tests/cycle",),
     ),
     Mutant(

@@ -318,6 +318,26 @@ async def test_a_page_that_is_empty_by_mistake_is_not_believed(
     assert {photo.digest for photo in listed.items} == digests(photos)
 
 
+@pytest.mark.parametrize("lasting", [False, True])
+async def test_a_listing_of_another_album_is_no_listing(
+    account: NixplayAccount, frame: NixplayFrame, lasting: bool
+) -> None:
+    photos, others = fill(account, 3), fill(account, 3, "Other")
+    other = await frame.photos(await found(frame, "Other"))
+    assert {photo.digest for photo in other.items} == digests(others)
+    album_id = account.service.album_named("Other").album_id
+    body = json.dumps(
+        {"photos": [{"id": each.photo_id, "albumId": album_id, "md5": each.md5} for each in others]}
+    )
+    account.fail(empty("/pictures/", body, count=None if lasting else 1))
+    if lasting:
+        with pytest.raises(ProtocolError, match="about another album"):
+            await frame.photos(await found(frame))
+    else:
+        listed = await frame.photos(await found(frame))
+        assert {photo.digest for photo in listed.items} == digests(photos)
+
+
 async def test_a_listing_shorter_than_the_count_is_incomplete(
     account: NixplayAccount, frame: NixplayFrame
 ) -> None:

@@ -143,9 +143,15 @@ class NixplayClient:
 
     async def photos(self, album_id: str, page: int, limit: int) -> list[wire.PhotoRecord]:
         """Return page `page` (from 1) of an album's photos, newest first; past the end it is empty."""
-        read = _reader(LIST_PHOTOS, wire.PhotosPage)
+
+        def read(response: httpx.Response) -> list[wire.PhotoRecord]:
+            photos = wire.parse(LIST_PHOTOS, response, wire.PhotosPage).photos
+            if any(photo.album_id not in (None, album_id) for photo in photos):
+                raise ProtocolError(f"{LIST_PHOTOS}: the answer is about another album.")
+            return photos
+
         path, query = f"/album/{album_id}/pictures/json/", {"page": page, "limit": limit}
-        return (await self._session.request(LIST_PHOTOS, "GET", path, read, params=query)).photos
+        return await self._session.request(LIST_PHOTOS, "GET", path, read, params=query)
 
     async def delete_photo(self, photo_id: str) -> None:
         """Delete a photo; one that is already gone is answered alike."""

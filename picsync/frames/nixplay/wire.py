@@ -67,6 +67,7 @@ class PhotoRecord(_Wire):
     """A photo of an album's listing."""
 
     id: Number
+    album_id: Number | None = Field(default=None, alias="albumId")
     md5: str | None = None
     """Of the bytes as they were uploaded."""
     filename: str | None = None
