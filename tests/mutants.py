@@ -191,7 +191,7 @@ MUTANTS = (
         "picsync/frames/nixplay/frame.py",
         '            problem = f"Nixplay says the album holds',
         '            problem = None and f"Nixplay says the album holds',
-        ("tests/frames", "tests/road"),
+        ("tests/frames",),
     ),
     Mutant(
         "takes a failing list of playlists for an empty one",
