@@ -50,7 +50,7 @@ def test_a_look_that_began_before_something_was_made_does_not_count() -> None:
     denials = Denials(clock)
     since = clock.now
     clock.now += 1
-    denials.outdate()
+    denials.outdate("a")
     denials.note("a", 2, since)
     assert denials.take("a") == 0
 

@@ -47,9 +47,9 @@ async def recent(service: Service) -> AsyncIterator[Recent[int]]:
     await recent.aclose()
 
 
-async def look(recent: Recent[int], rule: str) -> int:
+async def look(recent: Recent[int], rule: str, name: str = "x") -> int:
     with on_behalf_of(rule):
-        return (await recent.get())[0]
+        return (await recent.get(name))[0]
 
 
 async def test_rules_share_what_one_of_them_asks_for(service: Service, recent: Recent[int]) -> None:
@@ -57,7 +57,7 @@ async def test_rules_share_what_one_of_them_asks_for(service: Service, recent: R
     assert await asyncio.gather(*(look(recent, rule) for rule in "abc")) == [1, 1, 1]
     service.time_s += RECENT_S - 0.1
     with on_behalf_of("d"):
-        assert await recent.get() == (1, 5.0)
+        assert await recent.get("x") == (1, 5.0)
 
 
 async def test_no_rule_sees_a_listing_twice(service: Service, recent: Recent[int]) -> None:
@@ -73,10 +73,11 @@ async def test_an_old_listing_is_not_shared(service: Service, recent: Recent[int
 async def test_a_listing_from_before_a_change_is_not_shared(service: Service, recent: Recent[int]) -> None:
     assert await look(recent, "a") == 1
     service.time_s += 1
-    recent.outdate()
+    recent.outdate("x")
     service.time_s += 1
-    assert await look(recent, "b") == 2
+    assert await look(recent, "b", "another") == 1
     assert await look(recent, "c") == 2
+    assert await look(recent, "d") == 2
 
 
 async def test_a_listing_that_was_under_way_during_a_change_is_not_shared(
@@ -86,7 +87,7 @@ async def test_a_listing_that_was_under_way_during_a_change_is_not_shared(
     first = asyncio.ensure_future(look(recent, "a"))
     await asyncio.sleep(0)
     service.time_s += 1
-    recent.outdate()
+    recent.outdate("x")
     service.time_s += 1
     second = asyncio.ensure_future(look(recent, "b"))
     await asyncio.sleep(0)
@@ -96,8 +97,8 @@ async def test_a_listing_that_was_under_way_during_a_change_is_not_shared(
 
 async def test_without_a_rule_nothing_is_shared(service: Service, recent: Recent[int]) -> None:
     assert await look(recent, "a") == 1
-    assert (await recent.get())[0] == 2
-    assert (await recent.get())[0] == 3
+    assert (await recent.get("x"))[0] == 2
+    assert (await recent.get("x"))[0] == 3
 
 
 async def test_a_failure_is_not_shared(service: Service, recent: Recent[int]) -> None:

@@ -14,6 +14,7 @@ import itertools
 import math
 import shlex
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -74,7 +75,8 @@ class NixplayFrame:
             session, hosts=hosts, retrier=retrier, timeout=timeout, monitor_timeout_s=monitor_timeout_s
         )
         self._uploader = Uploader(self._client, retrier.pace.lane(SERVICE, PHOTOS))
-        self._creating = asyncio.Lock()
+        self._creating_albums: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._creating_playlists: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._albums = Recent(self._client.web_albums, clock)
         self._playlists = Recent(self._client.playlists, clock)
         self._denied_albums, self._denied_playlists = Denials(clock), Denials(clock)
@@ -101,7 +103,7 @@ class NixplayFrame:
 
     async def find_album(self, name: str) -> FrameAlbum | None:
         """Return the album of that name, or None if the service has denied twice that it exists."""
-        albums, since = await self._albums.get()
+        albums, since = await self._albums.get(name)
         record = _only(name, albums) or await self._album_record(name)
         if record is None:
             self._denied_albums.note(name, 2, since)
@@ -112,7 +114,7 @@ class NixplayFrame:
 
         Raises AmbiguousError for several, and RefusedError if the service does not keep the name as it is.
         """
-        async with self._creating:
+        async with self._creating_albums[name]:
             record = await _find_or_create(
                 lambda: self._album_record(name),
                 lambda: self._new_album(name),
@@ -123,7 +125,7 @@ class NixplayFrame:
     async def delete_album(self, album: FrameAlbum) -> None:
         """Delete an album with its photos; fine if it is already gone."""
         self._counts.pop(album.album_id, None)
-        self._albums.outdate()
+        self._albums.outdate(album.name)
         await _unless_gone(self._client.delete_album(album.album_id))
 
     async def photos(self, album: FrameAlbum) -> Photos:
@@ -164,7 +166,7 @@ class NixplayFrame:
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of that name with their items."""
-        playlists, since = await self._playlists.get()
+        playlists, since = await self._playlists.get(name)
         found = names.matching(name, playlists, lambda record: record.name)
         if found:
             self._denied_playlists.take(name)
@@ -197,7 +199,7 @@ class NixplayFrame:
 
         Raises RefusedError if the service does not keep the name as it is.
         """
-        async with self._creating:
+        async with self._creating_playlists[name]:
             record = await _find_or_create(
                 lambda: self._playlist_record(name),
                 lambda: self._new_playlist(name),
@@ -254,8 +256,8 @@ class NixplayFrame:
         try:
             created = await self._client.create_album(name)
         finally:
-            self._denied_albums.outdate()
-            self._albums.outdate()
+            self._denied_albums.outdate(name)
+            self._albums.outdate(name)
         # Nobody makes an album but to fill it.
         self._uploader.expect(created.id)
         # The listing is what later cycles look it up in.
@@ -298,8 +300,8 @@ class NixplayFrame:
         try:
             playlist_id = await self._client.create_playlist(name)
         finally:
-            self._denied_playlists.outdate()
-            self._playlists.outdate()
+            self._denied_playlists.outdate(name)
+            self._playlists.outdate(name)
         listed = [record for record in await self._client.playlists() if record.id == playlist_id]
         made = listed[0] if listed else wire.PlaylistRecord(id=playlist_id, name=name)
         if not names.same(made.name, name):
@@ -329,11 +331,11 @@ class NixplayFrame:
 
 
 class Denials:
-    """Names that the service has said lately not to have, as long as nothing of the kind was made since."""
+    """Names that the service has said lately not to have, as long as nothing of the name was made since."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._made_at = -math.inf
+        self._made_at: dict[str, float] = {}
         self._noted: dict[str, list[float]] = {}
 
     def note(self, name: str, times: int, since: float) -> None:
@@ -342,12 +344,12 @@ class Denials:
 
     def take(self, name: str) -> int:
         """Return how many times it was denied; good for one use."""
-        since = max(self._made_at, self._clock() - DENIED_FOR_S)
+        since = max(self._made_at.get(name, -math.inf), self._clock() - DENIED_FOR_S)
         return sum(at > since for at in self._noted.pop(name, ()))
 
-    def outdate(self) -> None:
-        """Say that something was or may have been made: no look that began before tells of what there is."""
-        self._made_at = self._clock()
+    def outdate(self, name: str) -> None:
+        """Say that it was or may have been made: no look that began before tells of it."""
+        self._made_at[name] = self._clock()
 
 
 async def _find_or_create(

@@ -28,18 +28,20 @@ class Recent(Generic[T]):
         """`fetch` asks the service; `clock` gives seconds."""
         self._fetch = fetch
         self._clock = clock
-        self._began = self._outdated = -math.inf
+        self._began = -math.inf
+        self._outdated: dict[str, float] = {}
         self._seen_by: set[str] = set()
         self._latest: asyncio.Task[T] | None = None
         self._under_way: set[asyncio.Task[T]] = set()
 
-    async def get(self) -> tuple[T, float]:
-        """Return a listing that the rule on whose behalf this is has not seen, and when it was asked for.
+    async def get(self, name: str) -> tuple[T, float]:
+        """Return a listing to look up a name in, and when it was asked for.
 
+        The rule on whose behalf this is has not seen it, and nothing of the name was made or deleted since.
         Raises what `fetch` raises. What comes on behalf of no rule is asked for by itself.
         """
         side, latest = behalf(), self._latest
-        if side and latest is not None and self._is_recent() and side not in self._seen_by:
+        if side and latest is not None and self._is_recent(name) and side not in self._seen_by:
             self._seen_by.add(side)
             began = self._began
             # That another fails says nothing: this one has attempts of its own.
@@ -47,9 +49,9 @@ class Recent(Generic[T]):
                 return await asyncio.shield(latest), began
         return await self._ask(side)
 
-    def outdate(self) -> None:
-        """Say that something on it was or may have been made or deleted."""
-        self._outdated = self._clock()
+    def outdate(self, name: str) -> None:
+        """Say that something of the name was or may have been made or deleted."""
+        self._outdated[name] = self._clock()
 
     async def aclose(self) -> None:
         """Break off what is under way; safe to call twice."""
@@ -57,8 +59,9 @@ class Recent(Generic[T]):
             asking.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    def _is_recent(self) -> bool:
-        return self._began > self._outdated and self._clock() - self._began < RECENT_S
+    def _is_recent(self, name: str) -> bool:
+        changed = self._outdated.get(name, -math.inf)
+        return self._began > changed and self._clock() - self._began < RECENT_S
 
     async def _ask(self, side: str) -> tuple[T, float]:
         async def ask() -> T:
