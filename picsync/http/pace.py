@@ -219,11 +219,6 @@ class Pace:
         return self._lanes[key]
 
 
-def behalf() -> str:
-    """Return for whom the requests of this task are made; empty if nobody has said."""
-    return _behalf.get()
-
-
 @contextmanager
 def on_behalf_of(side: str) -> Iterator[None]:
     """Say for whom the requests of this task, and of those it starts, are made: each gets an equal share."""

@@ -1,7 +1,8 @@
 """A listing of the whole account, asked for once by rules that look at about the same time.
 
-A cycle goes by what the service says now, so a rule never sees a listing twice. But what another rule was
-told a moment ago tells it as much as an answer of its own: everything may change right after either.
+A cycle goes by what the service says now, so no name is looked up twice in one listing: each rule has names
+of its own. But what the service has told for another name a moment ago tells as much as an answer to this
+one would: everything may change right after either.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from picsync.errors import PicsyncError
-from picsync.http.pace import behalf
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ RECENT_S = 10.0
 
 
 class Recent(Generic[T]):
-    """The latest listing of one kind, and who has seen it."""
+    """The latest listing of one kind, and what was looked up in it."""
 
     def __init__(self, fetch: Callable[[], Awaitable[T]], clock: Callable[[], float]) -> None:
         """`fetch` asks the service; `clock` gives seconds."""
@@ -30,24 +30,24 @@ class Recent(Generic[T]):
         self._clock = clock
         self._began = -math.inf
         self._outdated: dict[str, float] = {}
-        self._seen_by: set[str] = set()
+        self._looked_up: set[str] = set()
         self._latest: asyncio.Task[T] | None = None
         self._under_way: set[asyncio.Task[T]] = set()
 
     async def get(self, name: str) -> tuple[T, float]:
         """Return a listing to look up a name in, and when it was asked for.
 
-        The rule on whose behalf this is has not seen it, and nothing of the name was made or deleted since.
-        Raises what `fetch` raises. What comes on behalf of no rule is asked for by itself.
+        It was not looked up in it before, and nothing of the name was made or deleted since. Raises what
+        `fetch` raises.
         """
-        side, latest = behalf(), self._latest
-        if side and latest is not None and self._is_recent(name) and side not in self._seen_by:
-            self._seen_by.add(side)
+        latest = self._latest
+        if latest is not None and name not in self._looked_up and self._is_recent(name):
+            self._looked_up.add(name)
             began = self._began
-            # That another fails says nothing: this one has attempts of its own.
+            # That it fails where another has asked says nothing: there are attempts of its own.
             with suppress(PicsyncError):
                 return await asyncio.shield(latest), began
-        return await self._ask(side)
+        return await self._ask(name)
 
     def outdate(self, name: str) -> None:
         """Say that something of the name was or may have been made or deleted."""
@@ -63,12 +63,12 @@ class Recent(Generic[T]):
         changed = self._outdated.get(name, -math.inf)
         return self._began > changed and self._clock() - self._began < RECENT_S
 
-    async def _ask(self, side: str) -> tuple[T, float]:
+    async def _ask(self, name: str) -> tuple[T, float]:
         async def ask() -> T:
             return await self._fetch()
 
         began = self._began = self._clock()
-        self._seen_by = {side}
+        self._looked_up = {name}
         asking = self._latest = asyncio.create_task(ask())
         self._under_way.add(asking)
         asking.add_done_callback(self._done)
