@@ -34,6 +34,7 @@ LOGGED_BODY_BYTES = 64 * 2**10
 LOGGED_TYPES = ("application/json", "application/x-www-form-urlencoded")
 _CLIENT_POLL_S = 0.05
 _SHUTDOWN_S = 0.5
+_LOOK_AGAIN_S = 0.001
 _DRIPPING = {
     FaultKind.DRIP: b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n",
     FaultKind.DRIP_HEAD: b"HTTP/1.1 200 OK\r\nServer:",
@@ -124,6 +125,23 @@ class EmulatorServer:
         assert self._runner is not None  # noqa: S101 - only called while it serves
         host, port = self._address
         await web.TCPSite(self._runner, host, port, ssl_context=self._ssl_context).start()
+
+    async def drained(self) -> None:
+        """Wait until all that clients had sent before they died is in the log, and over.
+
+        Nobody else may be connected.
+        """
+        assert self._runner is not None  # noqa: S101 - only called while it serves
+        # Connections are taken in order: those that the dead had begun come before this one.
+        reader, writer = await asyncio.open_connection(*self._address)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        server = self._runner.server
+        while server is not None and server.connections:  # noqa: ASYNC110 - aiohttp tells nobody
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        await self.log.wait_for(lambda log: all(record.done for record in log.records))
 
     async def settle(self) -> None:
         """Let every request that is late take its effect now."""

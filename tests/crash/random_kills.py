@@ -66,7 +66,7 @@ class Trial:
             done = held & recorded_digests(road)
             sent = road.nixplay.counters["add_photo"]
             await self._kill_one()
-            await road.server.log.wait_for(lambda log: all(record.done for record in log.records))
+            await road.server.drained()
             assert held & road.wanted() <= on_frame(road), "a wanted photo was deleted"
             assert road.violations == [], road.violations
             assert road.nixplay.counters["add_photo"] - sent <= new

@@ -62,7 +62,7 @@ class Scene:
     async def assert_recovers(self) -> None:
         """The next sync ends where an undisturbed one would have, and does nothing twice."""
         road = self.road
-        await road.server.log.wait_for(lambda log: all(record.done for record in log.records))
+        await road.server.drained()
         learnt = await recorded(road) - self.known
         assert road.server.log.count(path=UPLOAD_PERMISSION) <= learnt, "uploaded before it was recorded"
         road.server.log.clear()

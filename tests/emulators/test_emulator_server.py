@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 
@@ -277,6 +278,15 @@ async def test_in_flight_and_waiting(server: EmulatorServer, client: httpx.Async
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await server.log.wait_for(lambda log: all(record.done for record in log.records))
+
+
+async def test_what_the_dead_have_sent_is_waited_for() -> None:
+    async with EmulatorServer([Echo()]) as server:
+        for number in range(1, 20):
+            with socket.create_connection(("127.0.0.1", server.port)) as dying:
+                dying.sendall(f"GET /{HOST}/stream HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await server.drained()
+            assert [record.done for record in server.log.records] == [True] * number
 
 
 async def test_hang_after_the_effect() -> None:
