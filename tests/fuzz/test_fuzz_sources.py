@@ -114,7 +114,7 @@ def test_a_shared_album_s_further_page(chunk: bytes, counted: bool) -> None:
     with suppress(NotUnderstood):
         result = call_result(text, "snAcKc")
         with suppress(TypeError):
-            decode(result[2])
+            decode(*result[2:3])
 
 
 @inputs(100)
