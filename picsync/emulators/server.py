@@ -35,6 +35,9 @@ LOGGED_TYPES = ("application/json", "application/x-www-form-urlencoded")
 _CLIENT_POLL_S = 0.05
 _SHUTDOWN_S = 0.5
 _LOOK_AGAIN_S = 0.001
+_PASSES_TO_CONNECT = 5
+"""Passes of the event loop, and some, until a connection that it has taken is known to aiohttp: before that
+nobody would close it."""
 _DRIPPING = {
     FaultKind.DRIP: b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n",
     FaultKind.DRIP_HEAD: b"HTTP/1.1 200 OK\r\nServer:",
@@ -111,6 +114,9 @@ class EmulatorServer:
         """Stop listening and end every connection, the hanging ones too."""
         self._closing.set()
         if self._runner is not None:
+            await self.refuse()
+            for _ in range(_PASSES_TO_CONNECT):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None
 

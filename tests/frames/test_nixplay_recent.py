@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -41,10 +40,8 @@ def service() -> Service:
 
 
 @pytest.fixture
-async def recent(service: Service) -> AsyncIterator[Recent[int]]:
-    recent = Recent(service.ask, lambda: service.time_s)
-    yield recent
-    await recent.aclose()
+def recent(service: Service) -> Recent[int]:
+    return Recent(service.ask, lambda: service.time_s)
 
 
 async def look(recent: Recent[int], name: str) -> int:
@@ -111,15 +108,19 @@ async def test_who_is_called_off_leaves_the_listing_to_the_others(
     assert await second == 1
 
 
-async def test_what_is_under_way_ends_with_the_frame(service: Service, recent: Recent[int]) -> None:
+async def test_a_listing_is_called_off_with_the_last_who_waits_for_it(
+    service: Service, recent: Recent[int]
+) -> None:
     service.answering.clear()
-    asking = asyncio.ensure_future(look(recent, "a"))
+    waiting = [asyncio.ensure_future(look(recent, name)) for name in "ab"]
     await asyncio.sleep(0)
-    asking.cancel()
-    await recent.aclose()
-    await recent.aclose()
-    await asyncio.wait([asking])
+    for each in waiting:
+        each.cancel()
+    await asyncio.wait(waiting)
+    await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1
+    service.answering.set()
+    assert await look(recent, "c") == 2
 
 
 async def test_rules_of_an_account_ask_once_for_its_albums_and_once_for_its_playlists(

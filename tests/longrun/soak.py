@@ -121,6 +121,7 @@ class Soak:
     def __post_init__(self) -> None:
         self._view = LogView()
         self._still = asyncio.Event()
+        self.scraped = asyncio.Event()
 
     @property
     def cycles(self) -> int:
@@ -186,6 +187,7 @@ class Soak:
                         answer = await client.get(self.url + path)
                         assert answer.status_code in (200, 503), answer
                         self.scrapes += 1
+                        self.scraped.set()
                 await asyncio.sleep(0.5 * SPEED)
 
     def finish(self, registry: CollectorRegistry) -> None:
@@ -226,6 +228,7 @@ async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
         running = group.create_task(long_run.run(files.load()))
         scraping = group.create_task(soak.scrape())
         await soak.weather(cycles, looks)
+        await soak.scraped.wait()
         scraping.cancel()
         stop.ask()
         await running

@@ -241,8 +241,6 @@ class NixplayFrame:
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
         await self._uploader.aclose()
-        await self._albums.aclose()
-        await self._playlists.aclose()
         await self._client.aclose()
 
     def _remembered(self, record: wire.AlbumRecord) -> FrameAlbum:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -32,7 +33,8 @@ class Recent(Generic[T]):
         self._outdated: dict[str, float] = {}
         self._looked_up: set[str] = set()
         self._latest: asyncio.Task[T] | None = None
-        self._under_way: set[asyncio.Task[T]] = set()
+        self._waiting: Counter[asyncio.Task[T]] = Counter()
+        """How many wait for each listing that is under way."""
 
     async def get(self, name: str) -> tuple[T, float]:
         """Return a listing to look up a name in, and when it was asked for.
@@ -46,18 +48,12 @@ class Recent(Generic[T]):
             began = self._began
             # That it fails where another has asked says nothing: there are attempts of its own.
             with suppress(PicsyncError):
-                return await asyncio.shield(latest), began
+                return await self._answer(latest), began
         return await self._ask(name)
 
     def outdate(self, name: str) -> None:
         """Say that something of the name was or may have been made or deleted."""
         self._outdated[name] = self._clock()
-
-    async def aclose(self) -> None:
-        """Break off what is under way; safe to call twice."""
-        for asking in self._under_way:
-            asking.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def _is_recent(self, name: str) -> bool:
         changed = self._outdated.get(name, -math.inf)
@@ -70,12 +66,18 @@ class Recent(Generic[T]):
         began = self._began = self._clock()
         self._looked_up = {name}
         asking = self._latest = asyncio.create_task(ask())
-        self._under_way.add(asking)
-        asking.add_done_callback(self._done)
-        # Others may wait for it, too: it goes on if this one is called off.
-        return await asyncio.shield(asking), began
+        return await self._answer(asking), began
 
-    def _done(self, asking: asyncio.Task[T]) -> None:
-        self._under_way.discard(asking)
-        if not asking.cancelled():
-            asking.exception()
+    async def _answer(self, asking: asyncio.Task[T]) -> T:
+        """Wait for a listing; it is called off with the last one who waits for it."""
+        self._waiting[asking] += 1
+        try:
+            return await asyncio.shield(asking)
+        finally:
+            self._waiting[asking] -= 1
+            if not self._waiting[asking]:
+                del self._waiting[asking]
+                if not asking.done():
+                    asking.cancel()
+                    if self._latest is asking:
+                        self._latest = None

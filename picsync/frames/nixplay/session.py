@@ -33,6 +33,9 @@ APP = "https://app.nixplay.com"
 SERVICE = "Nixplay"
 LOGIN = Operation(SERVICE, "login")
 
+REFUSED_FOR_S = 1.0
+"""How long a login that was begun before it was needed, and was refused, is told to those who need it."""
+
 RENEWALS = 3
 """Logins for one request at most; more than one only if the session of the one before has answered others."""
 
@@ -76,6 +79,7 @@ class Session:
         self._refusal: LoginNeeded | None = None
         self._prepared: asyncio.Task[int] | None = None
         """The first login, if it was begun before a request needed it."""
+        self._forgetting: asyncio.TimerHandle | None = None
 
     def prepare(self) -> None:
         """Begin to log in; whether that was in vain, the first request says."""
@@ -119,6 +123,8 @@ class Session:
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
         if self._prepared is not None:
             self._prepared.cancel()
             await asyncio.gather(self._prepared, return_exceptions=True)
@@ -146,9 +152,17 @@ class Session:
     async def _first_login(self) -> int:
         if self._prepared is None:
             return await self._logged_in(after=0)
-        prepared, self._prepared = self._prepared, None
-        # Others wait for the same lock as the login that is under way, and share what comes of it.
-        return await prepared
+        try:
+            return await asyncio.shield(self._prepared)
+        finally:
+            # Requests come side by side: none of them may ask again what the others were just refused.
+            if self._forgetting is None:
+                loop = asyncio.get_running_loop()
+                self._forgetting = loop.call_later(REFUSED_FOR_S, self._forget_prepared)
+
+    def _forget_prepared(self) -> None:
+        if self._prepared is not None and self._prepared.done():
+            self._prepared = None
 
     async def _logged_in(self, *, after: int) -> int:
         """Return the number of the present login, which is later than `after`; waits for one under way.
