@@ -64,7 +64,8 @@ def assert_flat(taken: Sequence[Vitals]) -> None:
         ("objects", 0.02, 1500),
         ("descriptors", 0.0, 6),
         ("threads", 0.0, 4),
-        ("tasks", 0.0, 1),
+        # A look may meet a cycle in the middle, which is some tasks more than one in between.
+        ("tasks", 0.0, 10),
     ):
         before = median(getattr(each, name) for each in warm)
         after = median(getattr(each, name) for each in late)
