@@ -11,7 +11,7 @@ from picsync.events import Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCrea
 from picsync.frames.base import Frame
 from picsync.model import FrameAlbum, FramePhoto, Playlist
 from picsync.plan import AddItems, PlaylistEdit, RemoveItems, plan_edit, steps
-from picsync.tasks import together
+from picsync.tasks import call_off, together
 
 PUBLISH_ATTEMPTS = 3
 MAX_DELETES_AT_ONCE = 3
@@ -50,8 +50,7 @@ class Playlists:
     async def aclose(self) -> None:
         """Break off what was begun and nobody has waited for."""
         if self._making is not None:
-            self._making.cancel()
-            await asyncio.gather(self._making, return_exceptions=True)
+            await call_off(self._making)
 
 
 async def publish(

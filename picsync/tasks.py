@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from picsync.errors import PicsyncError
 
@@ -34,6 +34,13 @@ async def together(*works: Awaitable[None]) -> None:
         async with asyncio.TaskGroup() as group:
             for work in works:
                 group.create_task(run(work))
+
+
+async def call_off(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until they have ended, however they end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

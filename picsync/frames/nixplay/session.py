@@ -23,6 +23,7 @@ from picsync.events import Emit, LoggedIn, LoginRefused
 from picsync.frames.nixplay import wire
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import Operation, Retrier
+from picsync.tasks import call_off
 
 T = TypeVar("T")
 
@@ -126,8 +127,7 @@ class Session:
         if self._forgetting is not None:
             self._forgetting.cancel()
         if self._prepared is not None:
-            self._prepared.cancel()
-            await asyncio.gather(self._prepared, return_exceptions=True)
+            await call_off(self._prepared)
         await self._http.aclose()
 
     async def _send(

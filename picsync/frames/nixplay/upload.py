@@ -22,6 +22,7 @@ from picsync.frames.nixplay.client import NixplayClient
 from picsync.http.pace import Lane
 from picsync.http.retry import Answer, WireError
 from picsync.model import FrameAlbum
+from picsync.tasks import call_off
 
 MAX_NAME_BYTES = 255
 
@@ -78,9 +79,7 @@ class Uploader:
 
     async def aclose(self) -> None:
         """Break off what nobody waits for any more; safe to call twice."""
-        for opening in self._expected.values():
-            opening.cancel()
-        await asyncio.gather(*self._expected.values(), return_exceptions=True)
+        await call_off(*self._expected.values())
 
     async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
         """Send one file and wait for the service's word; raises ItemError and QuotaError besides."""
