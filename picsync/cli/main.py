@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": ("doctor", "Check everything that CONFIG needs, and say how to mend what is wrong."),
     "emulator": ("emulator", "Serve Google Photos, Immich and Nixplay, emulated."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list what can be seen there."),
+    "init": ("init", "Set picsync up by answering a few questions."),
     "list": ("sources:list_source", "Show what a source would give, before anything is written."),
     "nixplay": ("nixplay", "Look at the albums of the Nixplay account, and delete them."),
     "picked": ("picking:picked", "Look at the photos that were picked, and remove some."),

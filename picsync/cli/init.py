@@ -1,0 +1,390 @@
+"""`picsync init`: asks for what a first set-up needs, tests each answer at once, and writes the files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from picsync.cli import logs
+from picsync.cli.exits import Exit
+from picsync.cli.setupfiles import (
+    COMPOSE,
+    UNIT,
+    SetUp,
+    compose_file,
+    config_text,
+    credentials_text,
+    in_container,
+    install,
+    kubernetes_commands,
+    make_cache_folder,
+    private_files,
+    unit_file,
+)
+from picsync.cli.sync import DEFAULT_CACHE, DEFAULT_CONFIG, SyncOptions, run_sync
+from picsync.errors import ConfigError, LoginNeeded, PicsyncError
+from picsync.words import advice, counted, printable
+
+if TYPE_CHECKING:
+    from picsync.config import Credentials
+    from picsync.model import Finding, Listing, SourceAlbum
+
+FEW_ALBUMS = 30
+"""Albums of an Immich server that are shown; more are named by hand."""
+
+_GOOGLE = re.compile(r"(?:https?://)?(?:photos\.app\.goo\.gl|photos\.google\.com)/", re.IGNORECASE)
+_IMMICH_LINK = re.compile(r"https?://[^/]+/(?:.*/)?(?:share|s)/[^/]+", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+
+_SOURCE_QUESTION = (
+    "Paste the link of a shared album (Google Photos or Immich), the address of an Immich server, or the path"
+    " of a folder"
+)
+
+
+@dataclass(slots=True)
+class _Answers:
+    username: str = ""
+    password: str = ""
+    immich_server: str = ""
+    immich_key: str = ""
+    sources: dict[str, list[str]] = field(default_factory=dict)
+    """Kind -> entries as they are written under `sources:`."""
+
+    def add(self, kind: str, entries: Iterable[str]) -> None:
+        known = self.sources.setdefault(kind, [])
+        known += [entry for entry in entries if entry not in known]
+
+    @property
+    def credentials(self) -> Credentials:
+        from pydantic import SecretStr
+
+        from picsync.config import Credentials, ImmichKey, NixplayLogin
+
+        immich = ImmichKey(server=self.immich_server, api_key=SecretStr(self.immich_key))
+        return Credentials(
+            nixplay=NixplayLogin(username=self.username, password=SecretStr(self.password)),
+            immich=immich if self.immich_server else None,
+        )
+
+
+@click.command()
+@click.argument(
+    "folder", default=".", type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path)
+)
+@click.pass_context
+def init(ctx: click.Context, /, folder: Path) -> None:
+    """Set picsync up: answer a few questions, and FOLDER (default: this one) has all the files.
+
+    Asks for the frame's account and for the albums, tests each answer at once, and writes picsync.yaml and
+    .picsync-credentials.yaml, readable by you alone. Then it offers a dry run, and the files and commands
+    that run picsync for good. Nothing is written before all questions are answered, and no file is replaced.
+    """
+    logs.set_up()
+    config, credentials = private_files(folder)
+    for path in (config, credentials):
+        if path.exists() or path.is_symlink():
+            raise click.UsageError(
+                f"{path} exists already, and init replaces no file. `picsync doctor` checks it."
+                " To start again, move it away first."
+            )
+    click.echo(
+        f"This sets up picsync in {folder.resolve()}. Nothing is written before all questions are answered;"
+        " Ctrl-C stops.\n"
+    )
+    answers = _Answers()
+    _ask_for_frame(answers)
+    _ask_for_sources(answers)
+    click.echo("\n3. The album on the frame's side. Its playlist is called ss_<name>.")
+    name = _ask("Name", _rule_name, default="Family")
+    every = _ask("How often picsync looks for changes, such as 1h or 15m", _interval, default="1h")
+    install(
+        folder,
+        config_text(name, answers.sources, every),
+        credentials_text(answers.username, answers.password, answers.immich_server, answers.immich_key),
+    )
+    click.echo(f"\nWrote {config} and {credentials}. Only you can read them.")
+    set_up = SetUp(folder.resolve(), name, tuple(answers.sources.get("folder", ())))
+    code = _offer_dry_run(set_up)
+    _offer_service(set_up)
+    click.echo(
+        f"\nAfter the first cycle, assign the playlist ss_{name} to the frame once, in Nixplay's app or on"
+        " the frame. Later changes need nothing from you."
+    )
+    ctx.exit(code)
+
+
+# --- questions ----------------------------------------------------------------------------------------
+
+
+def _ask(question: str, read: Callable[[str], str], *, default: str | None = None) -> str:
+    """Ask until `read` accepts the answer; it raises ValueError, or ConfigError, with what is wrong."""
+    while True:
+        text = str(click.prompt(question, default=default))
+        try:
+            return read(text)
+        except ConfigError as error:
+            _problem("; ".join(problem.message for problem in error.problems))
+        except ValueError as error:
+            _problem(str(error))
+
+
+def _secret(question: str) -> str:
+    # Without a terminal nobody looks on, and there is no echo to switch off.
+    return str(click.prompt(question, hide_input=sys.stdin.isatty()))
+
+
+def _rule_name(text: str) -> str:
+    if not text.strip():
+        raise ValueError("The name must not be empty.")
+    return text.strip()
+
+
+def _interval(text: str) -> str:
+    from picsync.config import parse_duration
+
+    if parse_duration(text.strip()) < timedelta(minutes=1):
+        raise ValueError("Give at least one minute, such as 15m.")
+    return text.strip()
+
+
+def _problem(text: str) -> None:
+    click.echo(click.style(f"  {printable(text)}", fg="red"), err=True)
+
+
+def _good(text: str) -> None:
+    click.echo(click.style(f"  {printable(text)}", fg="green"))
+
+
+def _said(error: PicsyncError) -> str:
+    return f"{error.message} {advice(error)}".strip()
+
+
+# --- the frame ----------------------------------------------------------------------------------------
+
+
+def _ask_for_frame(answers: _Answers) -> None:
+    click.echo(
+        "1. The frame: the Nixplay account that owns it. For grandma@mynixplay.com the user name is grandma."
+    )
+    while True:
+        answers.username = str(click.prompt("Nixplay user name")).strip()
+        answers.password = _secret("Password (not shown)")
+        click.echo("Logging in to Nixplay ...")
+        try:
+            findings = asyncio.run(_examine_frame(answers))
+        except LoginNeeded as error:
+            _problem(f"{error.message} Try again.")
+            continue
+        except PicsyncError as error:
+            _problem(_said(error))
+            if click.confirm("Use this account without having tested it?", default=False):
+                return
+            continue
+        if _shown(findings):
+            return
+
+
+async def _examine_frame(answers: _Answers) -> Sequence[Finding]:
+    from picsync.cli.session import hosts
+    from picsync.wiring import open_nixplay
+
+    frame = open_nixplay(answers.credentials, hosts(), logs.LogView())
+    try:
+        return await frame.examine()
+    finally:
+        await frame.aclose()
+
+
+def _shown(findings: Sequence[Finding]) -> bool:
+    """Show what was found; return whether it can be used as it is."""
+    for finding in findings:
+        show = _problem if finding.mark == "problem" else _good
+        show(f"{finding.message} {finding.fix}".rstrip())
+    return all(finding.mark != "problem" for finding in findings)
+
+
+# --- the sources --------------------------------------------------------------------------------------
+
+
+def _ask_for_sources(answers: _Answers) -> None:
+    click.echo("\n2. The photos. Any number of sources can be shown together.")
+    while True:
+        if not answers.sources:
+            text = str(click.prompt(_SOURCE_QUESTION)).strip()
+        else:
+            text = str(click.prompt("Another one, or Enter to go on", default="", show_default=False)).strip()
+            if not text:
+                return
+        try:
+            _add_source(answers, text)
+        except ConfigError as error:
+            _problem("; ".join(problem.message for problem in error.problems))
+        except PicsyncError as error:
+            _problem(_said(error))
+
+
+def _add_source(answers: _Answers, text: str) -> None:
+    if _GOOGLE.match(text):
+        _try_entries(answers, "sharedlinks", [text])
+    elif _IMMICH_LINK.match(text):
+        _try_entries(answers, "immich", [text])
+    elif _ADDRESS.match(text):
+        _add_immich(answers, text)
+    elif text.startswith(("/", "~")):
+        _add_folder(answers, text)
+    else:
+        _problem(
+            "That is neither an address (https://...) nor the path of a folder (/...)."
+            " `picsync sources` shows every kind; doc/sources.md says how each is set up."
+        )
+
+
+def _add_folder(answers: _Answers, text: str) -> None:
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 - Path would raise for an unknown `~user`
+    if in_container() and not path.is_dir():
+        click.echo(f"  This container cannot see {text}, so it is not tested. {COMPOSE} will mount it.")
+        answers.add("folder", [text])
+        return
+    _try_entries(answers, "folder", [text])
+
+
+def _add_immich(answers: _Answers, server: str) -> None:
+    if answers.immich_server and server != answers.immich_server:
+        _problem("One Immich server can be set up here. Add others by their shared links.")
+        return
+    before = answers.immich_server, answers.immich_key
+    key = _secret("API key (Immich: Account Settings, API Keys; not shown)").strip()
+    answers.immich_server, answers.immich_key = server, key
+    try:
+        findings, albums = asyncio.run(_examine_immich(answers))
+        if _shown(findings):
+            _try_entries(answers, "immich", _chosen(albums))
+    finally:
+        if "immich" not in answers.sources:
+            answers.immich_server, answers.immich_key = before
+
+
+async def _examine_immich(answers: _Answers) -> tuple[Sequence[Finding], list[SourceAlbum]]:
+    async with _opened(answers, "immich", []) as source:
+        findings = await source.examine()
+        if any(finding.mark == "problem" for finding in findings):
+            return findings, []
+        return findings, [album async for album in source.albums()]
+
+
+def _chosen(albums: Sequence[SourceAlbum]) -> list[str]:
+    for number, album in enumerate(albums[:FEW_ALBUMS], 1):
+        count = "" if album.item_count is None else f" ({counted(album.item_count, 'item')})"
+        click.echo(f"  {number:>3}  {printable(album.title)}{count}")
+    if len(albums) > FEW_ALBUMS:
+        click.echo(f"       and {counted(len(albums) - FEW_ALBUMS, 'more album')}; name them.")
+    text = str(click.prompt("Which ones? Numbers or names with commas between; also `favorites`"))
+    chosen = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        number = int(word) if word.isascii() and word.isdecimal() and len(word) < 6 else 0
+        chosen.append(albums[number - 1].title if 0 < number <= len(albums) else word)
+    return list(dict.fromkeys(chosen))
+
+
+def _try_entries(answers: _Answers, kind: str, texts: Sequence[str]) -> None:
+    """List the entries and take those that can be listed, or that the user wants all the same."""
+    for text, listing in asyncio.run(_listings(answers, kind, texts)):
+        if listing.problem is None:
+            _good(f"{counted(len(listing.items), 'item')} found.")
+        else:
+            _problem(listing.problem)
+            if not click.confirm("Use it all the same?", default=False):
+                continue
+        answers.add(kind, [text])
+
+
+async def _listings(answers: _Answers, kind: str, texts: Sequence[str]) -> list[tuple[str, Listing]]:
+    from picsync.config import read_entries
+    from picsync.kinds import ENTRIES
+
+    # A look takes what is there now; a cycle waits until a file has been left alone for a while.
+    looks = [json.dumps({"path": text, "quiet": "0s"}) if kind == "folder" else text for text in texts]
+    entries = read_entries(kind, looks, ENTRIES)
+    click.echo("Looking ...")
+    async with _opened(answers, kind, entries) as source:
+        return [(text, await source.list(str(entry))) for text, entry in zip(texts, entries, strict=True)]
+
+
+def _opened(answers: _Answers, kind: str, entries: Sequence[Any]) -> Any:
+    from picsync.cli.session import hosts
+    from picsync.wiring import open_source
+
+    return open_source(kind, entries, answers.credentials, hosts(), logs.LogView(), cache=_cache())
+
+
+# --- what comes next ----------------------------------------------------------------------------------
+
+
+def _cache() -> str:
+    return os.environ.get("PICSYNC_CACHE") or DEFAULT_CACHE
+
+
+def _offer_dry_run(set_up: SetUp) -> Exit:
+    """Do a dry run if it is wanted, in memory of this process; return the exit code that it leads to."""
+    if not click.confirm("\nShow what the first cycle would do? Nothing is changed", default=True):
+        return Exit.DONE
+    from picsync.wiring import SettingsFiles
+
+    config, credentials = private_files(set_up.folder)
+    files = SettingsFiles(config, os.environ, [credentials])
+    with logs.logging_to("human", verbose=False) as emit:
+        try:
+            return asyncio.run(run_sync(files, SyncOptions(cache=_cache(), dry_run=True), emit))
+        except PicsyncError as error:
+            _problem(_said(error))
+            return Exit.FAILED
+
+
+def _offer_service(set_up: SetUp) -> None:
+    click.echo(
+        "\n4. Run it for good: in a container (compose), by systemd, in Kubernetes, or by hand (none)."
+    )
+    default = "compose" if in_container() else "none"
+    choices = click.Choice(["compose", "systemd", "kubernetes", "none"])
+    way = click.prompt("How", type=choices, default=default)
+    if way == "compose":
+        make_cache_folder(set_up)
+        _written(set_up.folder / COMPOSE, compose_file(set_up))
+        click.echo("Start it:\n  docker compose up --detach\nWatch it:\n  docker compose logs --follow")
+        click.echo("Status page: http://127.0.0.1:1971/")
+    elif way == "systemd":
+        path = set_up.folder / UNIT
+        _written(path, unit_file(set_up))
+        click.echo(
+            "Start it, also at every boot:\n"
+            f"  systemctl --user enable --now {path}\n"
+            "  loginctl enable-linger\n"
+            "Watch it:\n"
+            "  journalctl --user --unit picsync --follow"
+        )
+        click.echo("Status page: http://127.0.0.1:1971/")
+    elif way == "kubernetes":
+        click.echo("In the folder of picsync's source, after the image is where the cluster finds it:")
+        click.echo("".join(f"  {line}\n" for line in kubernetes_commands(set_up)), nl=False)
+    else:
+        path = set_up.folder / DEFAULT_CONFIG
+        click.echo(f"Start it in {set_up.folder}:\n  picsync sync {path.name}")
+
+
+def _written(path: Path, text: str) -> None:
+    if path.exists() or path.is_symlink():
+        click.echo(f"{path} exists already and was left as it is.")
+        return
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"Wrote {path}.")

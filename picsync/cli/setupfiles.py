@@ -1,0 +1,263 @@
+"""The files of a first set-up: what is in each, and how they are written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from picsync.cli.sync import DEFAULT_CONFIG
+from picsync.errors import ConfigError, Problem
+
+COMPOSE = "compose.yaml"
+UNIT = "picsync.service"
+
+IMAGE_USER = 65532
+"""The image's own user; anything that root has made is handed to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What the files for running picsync depend on."""
+
+    folder: Path
+    """Absolute; where picsync.yaml and the credentials file are."""
+    album: str
+    photo_folders: tuple[str, ...] = ()
+    """Folders of this machine that are sources."""
+
+    @property
+    def user(self) -> tuple[int, int]:
+        """User and group that own the files: those that a container is to run as."""
+        return (IMAGE_USER, IMAGE_USER) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+
+
+def private_files(folder: Path) -> tuple[Path, Path]:
+    """Return where picsync.yaml and the credentials file are in a folder."""
+    from picsync.config.credentials import FILE_NAME
+
+    return folder / DEFAULT_CONFIG, folder / FILE_NAME
+
+
+def in_container() -> bool:
+    """Return whether this process runs in a container of Docker's or Podman's."""
+    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+
+
+def config_text(name: str, sources: Mapping[str, Sequence[str]], every: str) -> str:
+    """Return picsync.yaml; every text from outside is a quoted string of JSON, which YAML reads as well."""
+    lines = [
+        "# Written by `picsync init`. doc/configuration.md describes every setting.",
+        "albums:",
+        f"- name: {_quoted(name)}",
+        "  sources:",
+    ]
+    for kind, entries in sources.items():
+        lines += [f"    {kind}:", *(f"    - {_quoted(entry)}" for entry in entries)]
+    lines += [
+        f"every: {every}",
+        "# The status page and the metrics, for this machine alone.",
+        "prometheus:",
+        '  listen: "127.0.0.1:1971"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def credentials_text(username: str, password: str, immich_server: str = "", immich_key: str = "") -> str:
+    """Return the credentials file."""
+    lines = ["nixplay:", f"  username: {_quoted(username)}", f"  password: {_quoted(password)}"]
+    if immich_server:
+        lines += ["immich:", f"  server: {_quoted(immich_server)}", f"  api_key: {_quoted(immich_key)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def install(folder: Path, config: str, credentials: str) -> None:
+    """Write both files, readable by their owner alone; replace nothing.
+
+    What is written is read back as `picsync sync` reads it, before the files get their names. Raises
+    ConfigError; then neither file is there.
+    """
+    from picsync.wiring import SettingsFiles
+
+    paths = private_files(folder)
+    temporary = [path.with_name(f"{path.name}.{secrets.token_hex(6)}") for path in paths]
+    placed: list[Path] = []
+    try:
+        for path, text in zip(temporary, (config, credentials), strict=True):
+            _write_private(path, text)
+        SettingsFiles(temporary[0], os.environ, [temporary[1]]).load()
+        for path, target in zip(temporary, paths, strict=True):
+            _place(path, target)
+            placed.append(target)
+    except OSError as error:
+        for target in placed:
+            target.unlink(missing_ok=True)
+        reason = f"cannot be written: {error.strerror}. Nothing was set up."
+        raise ConfigError([Problem(str(folder), None, "", reason)]) from error
+    finally:
+        for path in temporary:
+            path.unlink(missing_ok=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        if os.geteuid() == 0 and in_container():
+            os.fchown(file.fileno(), IMAGE_USER, IMAGE_USER)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _place(path: Path, target: Path) -> None:
+    """Give a file its name unless that is taken."""
+    try:
+        os.link(path, target)
+    except OSError as error:
+        if error.errno == errno.EEXIST:
+            raise
+        # A file system without hard links, such as that of a USB stick.
+        handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.close(handle)
+        path.replace(target)
+
+
+def make_cache_folder(set_up: SetUp) -> None:
+    """Make the folder that the container keeps its cache in; raises OSError."""
+    cache = set_up.folder / "cache"
+    with suppress(FileExistsError):
+        cache.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(cache, *set_up.user)
+
+
+def compose_file(set_up: SetUp) -> str:
+    """Return a compose.yaml that runs picsync with the files beside it."""
+    user, group = set_up.user
+    folders = "".join(_folder_mount(folder) for folder in set_up.photo_folders)
+    return f"""\
+# picsync in a container, with the files of this folder. Start it with `docker compose up --detach`.
+services:
+  picsync:
+    # Built in the folder of picsync's source: docker build --tag {_image()} .
+    image: {_image()}
+    pull_policy: never
+    restart: unless-stopped
+    # The owner of these files.
+    user: "{user}:{group}"
+    # Longer than the 25 seconds in which picsync finishes what is in flight.
+    stop_grace_period: 30s
+    environment:
+      TZ: {_quoted(_time_zone())}
+    volumes:
+    # The whole folder, so that changed files are noticed while picsync runs.
+    - {{type: bind, source: ., target: /etc/picsync, read_only: true}}
+    - {{type: bind, source: ., target: /etc/picsync-credentials, read_only: true}}
+    - {{type: bind, source: ./cache, target: /data}}
+{folders}    # Status page and metrics, for this machine alone; without the address, for the whole network.
+    ports:
+    - "127.0.0.1:1971:1971"
+    read_only: true
+    # Photos on their way. Takes memory only while they are there.
+    tmpfs:
+    - /tmp:size=600m,mode=1777,noexec,nosuid,nodev
+    mem_limit: 1g
+    pids_limit: 128
+    cap_drop:
+    - ALL
+    security_opt:
+    - no-new-privileges:true
+    logging:
+      driver: json-file
+      options:
+        max-size: 5m
+        max-file: "3"
+"""
+
+
+def _folder_mount(folder: str) -> str:
+    # Compose takes `$` for a variable.
+    path = _quoted(os.path.expanduser(folder).replace("$", "$$"))  # noqa: PTH111 - as in the source itself
+    return (
+        f"    - {{type: bind, source: {path}, target: {path}, read_only: true,"
+        " bind: {propagation: rslave, create_host_path: false}}\n"
+    )
+
+
+def _image() -> str:
+    return f"picsync:{version('picsync')}"
+
+
+def _time_zone() -> str:
+    """Return the name of this machine's time zone, UTC if it cannot be told."""
+    if zone := os.environ.get("TZ", "").lstrip(":"):
+        return zone
+    with suppress(OSError):
+        found = str(Path("/etc/localtime").resolve()).partition("/zoneinfo/")[2]
+        if found:
+            return found
+    return "Etc/UTC"
+
+
+def unit_file(set_up: SetUp) -> str:
+    """Return a unit for systemd's user manager."""
+    return f"""\
+# picsync as a service of this user; for one of the whole machine see doc/systemd.md.
+[Unit]
+Description=Keeps photo frames in sync with photo albums
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart={_unit_word(_command())} sync {_unit_word(str(set_up.folder / DEFAULT_CONFIG))}
+WorkingDirectory={_unit_path(set_up.folder)}
+Environment=MALLOC_ARENA_MAX=1
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+RestartSec=30s
+# A wrong configuration and a login that only a person can renew are not repaired by starting again.
+RestartPreventExitStatus=2 3
+TimeoutStopSec=30s
+NoNewPrivileges=yes
+UMask=0077
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def _command() -> str:
+    return str(Path(sys.executable).with_name("picsync"))
+
+
+def _unit_path(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _unit_word(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
+
+
+def kubernetes_commands(set_up: SetUp) -> list[str]:
+    """Return the commands that put the files into a cluster and start picsync there."""
+    config, credentials = (shlex.quote(str(path)) for path in private_files(set_up.folder))
+    key = private_files(Path())[1].name
+    return [
+        "kubectl create namespace picsync",
+        f"kubectl create configmap -n picsync picsync --from-file=picsync.yaml={config}",
+        f"kubectl create secret -n picsync generic picsync-credentials --from-file={key}={credentials}",
+        "kubectl apply -k k8s/",
+    ]

@@ -1,0 +1,167 @@
+"""`picsync init`: from questions to files that `picsync sync` and Docker can use."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from picsync.cli.setupfiles import SetUp, compose_file, config_text, credentials_text, install, unit_file
+from picsync.config import load_config, load_credentials
+from picsync.emulators.google import generated_jpeg
+from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
+from picsync.errors import ConfigError
+from picsync.kinds import ENTRIES
+from tests.cli.stage import Result, Stage
+
+LOGIN = (NIXPLAY_USER, NIXPLAY_PASSWORD)
+
+
+@pytest.fixture
+def empty(stage: Stage) -> Stage:
+    """A household that has no files yet."""
+    stage.config.unlink()
+    stage.credentials.unlink()
+    return stage
+
+
+def shared_link(stage: Stage, count: int) -> str:
+    album = stage.google.add_album("Holidays", app_created=False)
+    for number in range(count):
+        stage.google.add_item(album, f"IMG_{number}.jpg", generated_jpeg(number, 5000), app_created=False)
+    return stage.google.share(album).short_link
+
+
+def answer(stage: Stage, *lines: str) -> Result:
+    """Run `picsync init` in the empty folder with these lines as what the user types."""
+    typed = "".join(f"{line}\n" for line in lines)
+    with (stage.folder.parent / "typed").open("w+", encoding="utf-8") as file:
+        file.write(typed)
+        file.seek(0)
+        return stage.start("init", stdin=file).end()
+
+
+def test_a_shared_link_is_on_the_frame_by_what_init_has_written(empty: Stage) -> None:
+    link = shared_link(empty, 3)
+    result = answer(empty, *LOGIN, link, "", "Oma", "15m", "y", "none")
+    result.assert_message(0)
+    assert "3 items found" in result.out
+    assert "upload" in result.out
+    assert empty.writes() == []
+    for path in (empty.config, empty.credentials):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    config = load_config(empty.config, environ={}, source_kinds=ENTRIES)
+    assert [(rule.name, list(rule.sources)) for rule in config.albums] == [("Oma", ["sharedlinks"])]
+    empty.run("sync", "--once").assert_message(0, "3 photos uploaded")
+    assert len(empty.nixplay.album_photos(empty.nixplay.album_named("Oma"))) == 3
+
+
+def test_wrong_answers_are_asked_for_again(empty: Stage) -> None:
+    link = shared_link(empty, 1)
+    gone = link[:-3] + "xyz"
+    result = answer(
+        empty, NIXPLAY_USER, "wrong", *LOGIN, "nonsense", gone, "n", link, "", "  ", "Oma", "soon", "1h", "n",
+        "none",
+    )  # fmt: skip
+    result.assert_message(0, "Try again.", "neither an address", "The name must not be empty")
+    config = load_config(empty.config, environ={}, source_kinds=ENTRIES)
+    assert len(config.albums[0].sources["sharedlinks"]) == 1
+
+
+def test_albums_of_an_immich_server_are_chosen_by_number(empty: Stage, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(b"".join(generated_jpeg(1, 5000).chunks()))
+    empty.world.immich.directory_album(photos, "Grandma")
+    permissions = ("asset.read", "asset.view", "asset.download", "asset.statistics", "album.read")
+    key = empty.world.immich.add_key(permissions).secret
+    server = f"http://{empty.world.immich.host}"
+    result = answer(empty, *LOGIN, server, "wrong key", server, key, "1", "", "", "", "n", "none")
+    result.assert_message(0)
+    assert "Grandma" in result.out
+    found = load_credentials([empty.credentials], {}).require_immich()
+    assert found.api_key.get_secret_value() == key
+    config = load_config(empty.config, environ={}, source_kinds=ENTRIES)
+    assert [str(entry) for entry in config.albums[0].sources["immich"]] == ["Grandma"]
+
+
+def test_init_replaces_no_file(stage: Stage) -> None:
+    before = stage.config.read_bytes()
+    stage.run("init").assert_message(2, "picsync.yaml exists already", "picsync doctor")
+    assert stage.config.read_bytes() == before
+
+
+def test_who_stops_half_way_finds_nothing_written(empty: Stage) -> None:
+    answer(empty, *LOGIN).assert_message(130, "Stopped.")
+    assert [path.name for path in empty.folder.iterdir()] == []
+
+
+def test_compose_gets_the_owner_and_the_folders(empty: Stage, tmp_path: Path) -> None:
+    photos = tmp_path / "my $photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(b"".join(generated_jpeg(1, 5000).chunks()))
+    answer(empty, *LOGIN, str(photos), "", "", "", "n", "compose").assert_message(0)
+    service = YAML(typ="safe").load(empty.folder / "compose.yaml")["services"]["picsync"]
+    assert service["user"] == ":".join(map(str, SetUp(empty.folder, "Family").user))
+    assert (empty.folder / "cache").is_dir()
+    mounts = {mount["target"]: mount for mount in service["volumes"]}
+    assert set(mounts) == {
+        "/etc/picsync",
+        "/etc/picsync-credentials",
+        "/data",
+        str(photos).replace("$", "$$"),
+    }
+    assert {target for target, mount in mounts.items() if not mount.get("read_only")} == {"/data"}
+
+
+@pytest.mark.parametrize(
+    "odd", ['"', "\\", "#", ": ", "'", "é\N{GRINNING FACE}", "{{a}}", "\t", "%d$HOME", "- ", "yes"]
+)
+def test_odd_answers_are_read_back_as_they_were_given(tmp_path: Path, odd: str) -> None:
+    config = config_text(f"a{odd}b", {"folder": [f"/photos/{odd.strip()}x"]}, "1h")
+    install(tmp_path, config, credentials_text(f"u{odd}v", f"p{odd}w", "http://nas", f"k{ord(odd[0])}"))
+    found = load_credentials([tmp_path / ".picsync-credentials.yaml"], {}).require_nixplay()
+    assert found.username == f"u{odd}v"
+    assert found.password.get_secret_value() == f"p{odd}w"
+    assert (
+        load_config(tmp_path / "picsync.yaml", environ={}, source_kinds=ENTRIES).albums[0].name == f"a{odd}b"
+    )
+
+
+def test_nothing_is_written_that_sync_would_refuse(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        install(tmp_path, config_text("a", {"nonsense": ["x"]}, "1h"), credentials_text("u", "p"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / ".picsync-credentials.yaml").write_text("mine")
+    with pytest.raises(ConfigError):
+        install(tmp_path, config_text("a", {"folder": ["/p"]}, "1h"), credentials_text("u", "p"))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        ".picsync-credentials.yaml": "mine"
+    }
+
+
+def test_the_compose_file_is_as_strict_as_the_one_of_the_repository(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    own: dict[str, Any] = YAML(typ="safe").load(compose_file(SetUp(tmp_path, "Family")))["services"][
+        "picsync"
+    ]
+    ours: dict[str, Any] = YAML(typ="safe").load(root / "compose.yaml")["services"]["picsync"]
+    kept = (
+        "image", "restart", "stop_grace_period", "read_only", "tmpfs", "mem_limit", "pids_limit", "cap_drop",
+        "security_opt", "logging", "ports",
+    )  # fmt: skip
+    assert {key: own[key] for key in kept} == {key: ours[key] for key in kept}
+
+
+def test_the_unit_names_this_picsync(tmp_path: Path) -> None:
+    text = unit_file(SetUp(tmp_path / 'a "b" $c %d', "Family"))
+    assert f'sync "{tmp_path}/a \\"b\\" $$c %%d/picsync.yaml"\n' in text
+    assert "RestartPreventExitStatus=2 3\n" in text
+    assert os.access(text.partition('ExecStart="')[2].partition('"')[0], os.X_OK)
