@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
+from picsync.config.environment import in_container
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import CacheError, ListenError
 from picsync.events import CacheMeasured, Emit, Event
@@ -25,10 +26,10 @@ from picsync.words import event_sentence
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from picsync.config import Listen
+    from picsync.config import Config, Listen
     from picsync.events import CycleReport
     from picsync.metrics import Metrics
-    from picsync.notify import Notifier
+    from picsync.notify import Notifier, Pinger
 
 log = logging.getLogger("picsync")
 
@@ -129,6 +130,7 @@ class LongRun:
         self._counted: _Figures | None = None
         self._surroundings = replace(surroundings, emit=self._emit)
         self._notifier: Notifier | None = None
+        self._pinger: Pinger | None = None
         self._addresses: dict[str, str] = {}
         self._service = Service(self, surroundings.stop, self._emit, heartbeat_s=heartbeat_s)
 
@@ -139,6 +141,8 @@ class LongRun:
         finally:
             if self._notifier is not None:
                 await self._notifier.aclose()
+            if self._pinger is not None:
+                await self._pinger.aclose()
 
     def load(self) -> Settings:
         """Read the settings' files; raises ConfigError."""
@@ -180,7 +184,16 @@ class LongRun:
             self._notifier = Notifier(self._board.status)
             self._readers.append(self._notifier.read)
         if self._notifier is not None:
-            self._notifier.expect(settings.config.notify, settings.intervals)
+            self._notifier.expect(
+                settings.config.notify, settings.intervals, page=status_page(settings.config)
+            )
+        if self._pinger is None and settings.config.ping is not None:
+            from picsync.notify import Pinger
+
+            self._pinger = Pinger()
+            self._readers.append(self._pinger.read)
+        if self._pinger is not None:
+            self._pinger.expect(settings.config.ping, settings.intervals)
 
     def _emit(self, event: Event) -> None:
         for read in self._readers:
@@ -244,6 +257,16 @@ class _Figures:
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
+
+
+def status_page(config: Config) -> str:
+    """Return where a person opens the status page, empty if there is none or its address is not known."""
+    from picsync.notify import page_address
+
+    pages = config.prometheus
+    if pages is None:
+        return ""
+    return page_address(pages.listen, pages.address, reachable=not in_container())
 
 
 def _expected(rule: AlbumRule) -> RuleStatus:

@@ -24,7 +24,6 @@ from picsync.cli.setupfiles import (
     compose_file,
     config_text,
     credentials_text,
-    in_container,
     install,
     kubernetes_commands,
     make_cache_folder,
@@ -32,6 +31,7 @@ from picsync.cli.setupfiles import (
     unit_file,
 )
 from picsync.cli.sync import DEFAULT_CACHE, DEFAULT_CONFIG, SyncOptions, run_sync
+from picsync.config.environment import in_container
 from picsync.errors import ConfigError, LoginNeeded, PicsyncError
 from picsync.words import advice, counted, printable
 
@@ -55,9 +55,9 @@ _SOURCE_QUESTION = (
 @dataclass(slots=True)
 class _Answers:
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     immich_server: str = ""
-    immich_key: str = ""
+    immich_key: str = field(default="", repr=False)
     sources: dict[str, list[str]] = field(default_factory=dict)
     """Kind -> entries as they are written under `sources:`."""
 

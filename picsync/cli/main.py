@@ -25,6 +25,7 @@ COMMANDS = {
     "init": ("init", "Set picsync up by answering a few questions."),
     "list": ("sources:list_source", "Show what a source would give, before anything is written."),
     "nixplay": ("nixplay", "Look at the albums of the Nixplay account, and delete them."),
+    "notify": ("notify", "Try the notifications that CONFIG names."),
     "picked": ("picking:picked", "Look at the photos that were picked, and remove some."),
     "sources": ("sources", "List the kinds of sources, with an example of each."),
     "sync": ("sync", "Bring the frame in step with the albums that CONFIG names."),

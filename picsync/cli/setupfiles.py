@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from picsync.cli.sync import DEFAULT_CONFIG
+from picsync.config.environment import in_container
 from picsync.errors import ConfigError, Problem
 
 COMPOSE = "compose.yaml"
@@ -45,11 +46,6 @@ def private_files(folder: Path) -> tuple[Path, Path]:
     from picsync.config.credentials import FILE_NAME
 
     return folder / DEFAULT_CONFIG, folder / FILE_NAME
-
-
-def in_container() -> bool:
-    """Return whether this process runs in a container of Docker's or Podman's."""
-    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
 
 
 def config_text(name: str, sources: Mapping[str, Sequence[str]], every: str) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG = "picsync.yaml"
 DEFAULT_CACHE = "picsync-metadata-cache.db"
 
+PING_LIMIT_S = 60.0
+"""Seconds that a single cycle's ping may take; longer than its retries do."""
+
 cache_option = click.option(
     "--cache",
     default=DEFAULT_CACHE,
@@ -122,7 +125,16 @@ async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
     rules = album_rules(settings.config, dry_run=surroundings.dry_run)
     async with surroundings.open_cycles(settings) as cycles:
         reports = await run_once(rules, cycles.run, surroundings.stop)
-    return Exit.INTERRUPTED if surroundings.stop() else worst(map(report_exit, reports))
+    if surroundings.stop():
+        return Exit.INTERRUPTED
+    if settings.config.ping and not surroundings.dry_run and all(report.outcome.good for report in reports):
+        from picsync.notify import Pinger
+
+        pinger = Pinger()
+        pinger.expect(settings.config.ping, ())
+        pinger.send()
+        await pinger.aclose(PING_LIMIT_S)
+    return worst(map(report_exit, reports))
 
 
 def _stopping(grace_s: float) -> None:

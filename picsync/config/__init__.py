@@ -11,7 +11,15 @@ from picsync.config.credentials import (
 )
 from picsync.config.loading import load_config, load_credentials, read_entries
 from picsync.config.loginfile import merge_google_login
-from picsync.config.settings import AlbumRule, Config, Listen, Listener, MaxDelete, SourceKinds
+from picsync.config.settings import (
+    AlbumRule,
+    Config,
+    Listen,
+    Listener,
+    MaxDelete,
+    SourceKinds,
+    StatusListener,
+)
 from picsync.durations import parse_duration
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "MaxDelete",
     "NixplayLogin",
     "SourceKinds",
+    "StatusListener",
     "load_config",
     "load_credentials",
     "merge_google_login",

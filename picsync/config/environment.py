@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from picsync.config.shape import Shape, closest, fold
 from picsync.config.tree import FieldPath, Node, Place, parse_yaml
@@ -112,3 +113,8 @@ def _put(tree: Node, path: FieldPath, leaf: Node) -> None:
             node = node.value[step]
         else:
             return  # The file has something else here and is going to be told so.
+
+
+def in_container() -> bool:
+    """Return whether this process runs in a container of Docker's or Podman's."""
+    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()

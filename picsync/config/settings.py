@@ -123,6 +123,28 @@ def _notify_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _web_address(value: str) -> str:
+    text = value.strip()
+    try:
+        url = urlsplit(text)
+        fits = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not text.isprintable() or " " in text:
+        raise ValueError("must be an address such as `http://nas:1971/`")
+    if "@" in url.netloc:
+        raise ValueError("must not have a user name or password in it")
+    return text
+
+
+def _ping_url(value: SecretStr) -> SecretStr:
+    try:
+        return SecretStr(_web_address(value.get_secret_value()))
+    except ValueError as error:
+        # The default message would name an example that fits the status page.
+        raise ValueError(str(error).replace("http://nas:1971/", "https://hc-ping.com/<id>")) from None
+
+
 def _emulator(value: str) -> str:
     try:
         url = urlsplit(value)
@@ -288,6 +310,18 @@ class Listener(_Group):
     )
 
 
+class StatusListener(Listener):
+    """The listener of the status page and the metrics."""
+
+    address: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None,
+        description="The address at which you open the status page; notifications link to it. Without it "
+        "they use this machine's name and the port; in a container, whose name nobody can open, they have no "
+        "link.",
+        examples=["http://nas:1971/"],
+    )
+
+
 AtATime: TypeAlias = Annotated[int, AfterValidator(_at_a_time)]
 
 
@@ -337,10 +371,10 @@ class Config(_Group):
         "suits a cron job.",
         examples=["1h", "90s", "1h30m"],
     )
-    prometheus: Listener | None = Field(
+    prometheus: StatusListener | None = Field(
         default=None,
-        description="Serves metrics for Prometheus at `/metrics`. Absent by default: no port is opened "
-        "unasked.",
+        description="Serves the status page, and metrics for Prometheus at `/metrics`. Absent by default: no "
+        "port is opened unasked.",
         examples=['{listen: ":1971"}'],
     )
     pprof: Listener | None = Field(
@@ -358,6 +392,13 @@ class Config(_Group):
         "file. Needs `pip install 'picsync[notify]'` and `every`. Absent by default: nobody is written to "
         "unasked.",
         examples=['"mailto://user:<app password>@gmail.com"', '["ntfy://<topic>", "tgram://<token>/<chat>"]'],
+    )
+    ping: Annotated[SecretStr, AfterValidator(_ping_url)] | None = Field(
+        default=None,
+        description="An address that is requested after each good cycle, as long as the last cycle of every "
+        "rule was good. A monitor such as Healthchecks.io or Uptime Kuma raises the alarm when the requests "
+        "stop, also when the whole machine is down. doc/notifications.md has examples. Absent by default.",
+        examples=["https://hc-ping.com/<id>"],
     )
     concurrency: Concurrency = Field(
         default_factory=Concurrency,

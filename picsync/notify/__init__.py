@@ -5,19 +5,25 @@ library runs in a process of its own for each message (`courier`): many of its s
 tokens to logs, and none can be interrupted otherwise.
 """
 
-from picsync.notify.delivery import check_notify, deliver
+from picsync.notify.delivery import check_notify, deliver, label
 from picsync.notify.notices import Condition, Key, Kind, Level, Message, Notices, conditions
-from picsync.notify.notifier import Notifier
+from picsync.notify.notifier import Notifier, page_address, with_page
+from picsync.notify.ping import HttpPing, Pinger
 
 __all__ = [
     "Condition",
+    "HttpPing",
     "Key",
     "Kind",
     "Level",
     "Message",
     "Notices",
     "Notifier",
+    "Pinger",
     "check_notify",
     "conditions",
     "deliver",
+    "label",
+    "page_address",
+    "with_page",
 ]

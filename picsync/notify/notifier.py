@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeAlias
 
 from pydantic import SecretStr
 
+from picsync.config import Listen
 from picsync.errors import TransientError
 from picsync.events import (
     AccessToken,
@@ -45,6 +47,25 @@ class _Receiver:
     failing: bool = False
 
 
+def page_address(listen: Listen, address: str | None, *, reachable: bool = True) -> str:
+    """Return where a person opens the status page, empty if that is not known.
+
+    `address` is what the settings say. Without it, that is the listener's address or this machine's name,
+    unless that name is not `reachable`, as in a container.
+    """
+    if address is not None:
+        return address
+    if not reachable or not listen.port:
+        return ""
+    host = listen.host or socket.gethostname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{listen.port}/"
+
+
+def with_page(message: Message, page: str) -> Message:
+    """Return the message with the address of the status page below it, if there is one."""
+    return replace(message, body=f"{message.body}\n\nStatus page: {page}") if page else message
+
+
 class Notifier:
     """Tells each receiver what needs a person and what is well again; for use within an event loop.
 
@@ -58,14 +79,21 @@ class Notifier:
         self._status = status
         self._deliver = deliver
         self._settle_s = settle_s
+        self._page = ""
         self._intervals: Mapping[str, timedelta] = {}
         self._receivers: list[_Receiver] = []
         self._present: dict[Key, Condition] = {}
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def expect(self, urls: Sequence[SecretStr], intervals: Mapping[str, timedelta]) -> None:
-        """Set the receivers and the rules' intervals in force; those that stay are told nothing twice."""
+    def expect(
+        self, urls: Sequence[SecretStr], intervals: Mapping[str, timedelta], *, page: str = ""
+    ) -> None:
+        """Set what is in force: the receivers, the rules' intervals, and the address of the status page.
+
+        Receivers that stay are told nothing twice.
+        """
+        self._page = page
         known = {receiver.url: receiver for receiver in self._receivers}
         self._receivers = [known.get(url) or _Receiver(url, Notices()) for url in dict.fromkeys(urls)]
         self._intervals = dict(intervals)
@@ -114,7 +142,7 @@ class Notifier:
         if message is None:
             return
         try:
-            await self._deliver(receiver.url, message)
+            await self._deliver(receiver.url, with_page(message, self._page))
         except TransientError as error:
             receiver.notices = receiver.notices.undelivered(message, self._status().now)
             if not receiver.failing:

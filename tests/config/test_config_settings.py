@@ -8,7 +8,7 @@ import pytest
 from annotated_types import MinLen
 from pydantic import BaseModel, ValidationError
 
-from picsync.config import AlbumRule, Config, Listen, Listener, MaxDelete, load_config
+from picsync.config import AlbumRule, Config, Listen, Listener, MaxDelete, StatusListener, load_config
 from picsync.errors import ConfigError
 from picsync.frames.nixplay.client import OPERATIONS as NIXPLAY
 from picsync.frames.nixplay.client import PHOTOS
@@ -31,7 +31,9 @@ prometheus:
   listen: ":1971"
 """
     rule = AlbumRule(name="AllMyStuff", sources={"googlephotos": ("<ID for a googlephotos album>",)})
-    expected = Config(albums=(rule,), every=timedelta(hours=1), prometheus=Listener(listen=Listen("", 1971)))
+    expected = Config(
+        albums=(rule,), every=timedelta(hours=1), prometheus=StatusListener(listen=Listen("", 1971))
+    )
     assert config(tmp_path, text) == expected
 
 
@@ -57,7 +59,7 @@ emulator: http://127.0.0.1:8080/
     assert (rule.dry_run, rule.delete, rule.force_publish, rule.videos) == (True, False, True, True)
     assert rule.max_delete == MaxDelete(percent=12.5)
     assert loaded.every == timedelta(seconds=90)
-    assert loaded.prometheus == Listener(listen=Listen("127.0.0.1", 0))
+    assert loaded.prometheus == StatusListener(listen=Listen("127.0.0.1", 0))
     assert loaded.pprof == Listener(listen=Listen("::1", 9))
     assert loaded.emulator == "http://127.0.0.1:8080"
 
