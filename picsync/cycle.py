@@ -68,6 +68,13 @@ class AlbumRule:
         return self.rule.name
 
 
+def new_playlist(name: str, title: str) -> str:
+    """Return the notice of a playlist that was made."""
+    return (
+        f"The playlist {name} is new. Assign it to a frame once by hand; {title} shows it there from then on."
+    )
+
+
 def _never() -> bool:
     return False
 
@@ -355,10 +362,7 @@ class _Cycle:
                 emit=self.tools.emit,
             )
             if result.created and not self.album_rule.dry_run:
-                self.notices.append(
-                    f"The playlist {name} is new. Assign it to a frame once by hand;"
-                    f" {self.frame.capabilities.title} shows it there from then on."
-                )
+                self.notices.append(new_playlist(name, self.frame.capabilities.title))
             if result.count is not None:
                 counts[name] = result.count
             if result.failure is not None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
+import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +19,9 @@ from picsync.cli.listen import LISTEN, need_extra
 from picsync.cli.logs import log_options, logging_to
 from picsync.cli.scenes import ALBUM, SCENES, SINGULAR
 from picsync.cli.sync import SyncOptions, run_sync
-from picsync.events import CycleFinished, Event
-from picsync.words import report_remarks, report_sentence
+from picsync.cycle import new_playlist
+from picsync.events import CycleFinished, Event, ItemUploaded, PlaylistCreated
+from picsync.words import printable, report_remarks, report_sentence
 
 if TYPE_CHECKING:
     from picsync.emulators.world import World
@@ -90,18 +94,83 @@ class Caption:
         return self._lines
 
 
+class _Told:
+    """Hands events on, without what nobody has to do here, and tells the page what its visitor would miss."""
+
+    def __init__(self, emit: Emit, announce: Callable[[str], None]) -> None:
+        self._emit = emit
+        self._announce = announce
+
+    def read(self, event: Event) -> None:
+        """Take note of an event."""
+        match event:
+            case PlaylistCreated():
+                return  # The emulated frame is assigned every playlist by itself.
+            case CycleFinished(report):
+                assign = new_playlist(f"ss_{report.rule}", "Nixplay")
+                notices = tuple(notice for notice in report.notices if notice != assign)
+                event = CycleFinished(replace(report, notices=notices))
+            case ItemUploaded(_, filename, 0):
+                self._announce(f"{printable(filename)} is on the frame already.")
+        self._emit(event)
+
+
+def _help(photos: Path, *, droppable: bool) -> list[str]:
+    drop = " Or drop one onto this page." if droppable else ""
+    return [
+        f"Put a picture into {photos}, or take one out, and watch the frame.{drop}",
+        "Next and back: arrow keys, tap, or swipe. Full screen: F. These hints: H.",
+    ]
+
+
+def _addresses(url: str, host: str) -> list[str]:
+    """Return where the page is found: on this machine and, if it listens there, from others."""
+    found = [f"{url}/"]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
+        port = url.rpartition(":")[2]
+        name = _own_address() or socket.gethostname()
+        found.append(f"http://{f'[{name}]' if ':' in name else name}:{port}/  (from other machines)")
+    return found
+
+
+def _own_address() -> str | None:
+    """Return this machine's address on its network, by asking the routing table; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[str, int], emit: Emit) -> int:
+    from picsync.emulators.droppedphotos import DroppedPhotos
     from picsync.emulators.samples import write_samples
     from picsync.emulators.world import World
     from picsync.longrun import send_to
     from picsync.wiring import SettingsFiles
 
     caption = Caption()
+    samples = photos is None
     if photos is None:
         photos = folder / "photos"
         click.echo("Painting sample photos ...", err=True)
         await asyncio.to_thread(write_samples, photos)
-    world = World(caption=caption)
+    own = photos.resolve()
+    # From this machine alone: whoever can reach the page could fill the directory.
+    droppable = samples or _is_loopback(listen[0])
+    world = World(
+        caption=caption,
+        help_lines=_help(own, droppable=droppable),
+        dropped=DroppedPhotos(own) if droppable else None,
+    )
     try:
         await world.server.start(*listen)
     except OSError as error:
@@ -110,14 +179,15 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
         ) from error
     async with world:
         config, credentials = _write_settings(folder, world, source, photos)
-        click.echo(f"The frame:     {world.server.url}/")
-        click.echo(f"Source album:  {photos.resolve()}  (put pictures in, take some out)")
+        for number, address in enumerate(_addresses(world.server.url, listen[0])):
+            click.echo(f"{'' if number else 'The frame:':<14} {address}")
+        click.echo(f"Source album:  {own}  (put pictures in, take some out)")
         click.echo(f"Configuration: {config}")
         click.echo("Ctrl-C ends the demo.")
         return await run_sync(
             SettingsFiles(config, {}, [credentials]),
             SyncOptions(cache=str(folder / "picsync-metadata-cache.db")),
-            send_to([emit, caption.read]),
+            _Told(send_to([emit, caption.read]), world.page.announce).read,
         )
 
 

@@ -22,6 +22,8 @@ from urllib.parse import unquote
 from aiohttp import web
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from picsync.emulators.droppedphotos import DroppedPhotos
+
 _RECHECK_S = 1.0
 _BROWSER_IMAGES = frozenset({"JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP"})
 _VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".webm"})
@@ -51,11 +53,17 @@ class FramePage:
         *,
         title: str = "Photo frame",
         seconds_per_photo: float = 6.0,
+        help_lines: Sequence[str] = (),
+        dropped: DroppedPhotos | None = None,
     ) -> None:
+        """`help_lines` are shown at first and by a key; `dropped` takes what is dropped onto the page."""
         self._photos = photos
         self._caption = caption
         self._title = title
         self._seconds_per_photo = seconds_per_photo
+        self._help_lines = help_lines
+        self._dropped = dropped
+        self._news: dict[str, int | str] = {"number": 0, "text": ""}
         self._wake = asyncio.Event()
         self._closed = False
         self._streams: set[asyncio.Task[None]] = set()
@@ -67,7 +75,13 @@ class FramePage:
             web.get("/state", self._state_now),
             web.get("/events", self._events),
             web.get("/photo/{photo_id}", self._photo),
+            *(self._dropped.routes() if self._dropped else []),
         ]
+
+    def announce(self, text: str) -> None:
+        """Show a line for a moment on all open pages; call it in the event loop."""
+        self._news = {"number": int(self._news["number"]) + 1, "text": text}
+        self.changed()
 
     def changed(self) -> None:
         """Tell open pages at once that photos or caption may have changed; call it in the event loop."""
@@ -94,10 +108,16 @@ class FramePage:
             }
             for photo in _unique(self._photos())
         ]
-        return json.dumps({"photos": shown, "caption": list(self._caption())})
+        return json.dumps({"photos": shown, "caption": list(self._caption()), "news": self._news})
 
     async def _page(self, _request: web.Request) -> web.Response:
-        settings = json.dumps({"secondsPerPhoto": self._seconds_per_photo})
+        settings = json.dumps(
+            {
+                "secondsPerPhoto": self._seconds_per_photo,
+                "help": list(self._help_lines),
+                "drop": self._dropped is not None,
+            }
+        ).replace("<", "\\u003c")
         text = resources.files(__package__).joinpath("framepage.html").read_text("utf-8")
         text = text.replace("@SETTINGS@", settings).replace("@TITLE@", html.escape(self._title))
         headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}

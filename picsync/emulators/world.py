@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from picsync.emulators.droppedphotos import DroppedPhotos
 from picsync.emulators.framepage import FramePage, ShownPhoto
 from picsync.emulators.google import GoogleOptions, GooglePhotos
 from picsync.emulators.immich import Immich, ImmichOptions
@@ -40,12 +41,16 @@ class World:
         caption: Callable[[], Sequence[str]] = tuple,
         profile: WireProfile = LAN,
         logged_requests: int | None = LOGGED_REQUESTS,
+        help_lines: Sequence[str] = (),
+        dropped: DroppedPhotos | None = None,
     ) -> None:
         self.google = GooglePhotos(google)
         self.immich = Immich(immich)
         self.nixplay = Nixplay(nixplay)
         self.nixplay.add_user(NIXPLAY_USER, NIXPLAY_PASSWORD)
-        self.page = FramePage(self._shown, caption, title="The frame on the sideboard")
+        self.page = FramePage(
+            self._shown, caption, title="The frame on the sideboard", help_lines=help_lines, dropped=dropped
+        )
         self.nixplay.observers.append(self._changed)
         self.server = EmulatorServer(
             [self.google, self.immich, self.nixplay],

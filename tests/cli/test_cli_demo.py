@@ -53,6 +53,11 @@ def start(stage: Stage, *more: str) -> tuple[Process, str]:
     return process, found[0]
 
 
+def drop(url: str, content: bytes) -> int:
+    headers = {"X-Picsync-Drop": "1"}
+    return httpx.post(f"{url}photos?name=new.jpg", content=content, headers=headers).status_code
+
+
 @pytest.mark.parametrize("source", ["googlephotos", "immich"])
 def test_the_frame_follows_the_folder(stage: Stage, photos: Path, source: str) -> None:
     process, url = start(stage, "--source", source, "--photos", str(photos))
@@ -107,3 +112,30 @@ def test_sample_photos(stage: Stage) -> None:
     process.signal(signal.SIGTERM)
     process.end().assert_message(0, "Painting sample photos", "The demo has ended.")
     assert list((stage.folder / "tmp").iterdir()) == []
+
+
+def test_the_page_takes_pictures_and_nobody_is_asked_to_assign_anything(stage: Stage, photos: Path) -> None:
+    process, url = start(stage, "--photos", str(photos))
+    page = httpx.get(url).text
+    assert str(photos) in page
+    with states(url) as seen:
+        next(state for state in seen if len(state["photos"]) == 3)
+        assert drop(url, picture(4)) == 201
+        next(state for state in seen if "new" in titles(state))
+        assert drop(url, picture(4)) == 409
+        # The same content under another name, put in by hand.
+        (photos / "again.jpg").write_bytes(picture(1))
+        next(state for state in seen if "again.jpg is on the frame already." in state["news"]["text"])
+    process.signal(signal.SIGINT)
+    result = process.end()
+    result.assert_message(0, "has ended")
+    assert "ssign" not in result.err
+
+
+def test_the_address_for_other_machines_is_printed(stage: Stage, photos: Path) -> None:
+    process, url = start(stage, "--photos", str(photos), "--listen", "0.0.0.0:0")
+    assert url.startswith("http://127.0.0.1:")
+    assert "(from other machines)" in process.line()
+    assert "drop one" not in httpx.get(url).text
+    process.signal(signal.SIGINT)
+    process.end().assert_message(0, "has ended")
