@@ -187,9 +187,10 @@ class Immich:
 
     async def _version(self, _request: web.Request) -> web.StreamResponse:
         major, minor, patch = self.options.version
-        return json_answer(
-            {"major": major, "minor": minor, "patch": patch, "prerelease": self.options.prerelease}
-        )
+        body: dict[str, Any] = {"major": major, "minor": minor, "patch": patch}
+        if self.options.strict:
+            body["prerelease"] = self.options.prerelease
+        return json_answer(body)
 
     async def _key(self, request: web.Request) -> web.StreamResponse:
         self._access.visitor(request, "all") if "x-api-key" not in request.headers else None
