@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -54,6 +55,8 @@ _SOURCE_QUESTION = (
 
 @dataclass(slots=True)
 class _Answers:
+    cache: str
+    """What looks at sources may use as their cache."""
     username: str = ""
     password: str = field(default="", repr=False)
     immich_server: str = ""
@@ -102,7 +105,7 @@ def init(ctx: click.Context, /, folder: Path) -> None:
         f"This sets up picsync in {folder.resolve()}. Nothing is written before all questions are answered;"
         " Ctrl-C stops.\n"
     )
-    answers = _Answers()
+    answers = _Answers(_cache(ctx))
     _ask_for_frame(answers)
     _ask_for_sources(answers)
     click.echo("\n3. The album on the frame's side. Its playlist is called ss_<name>.")
@@ -115,7 +118,7 @@ def init(ctx: click.Context, /, folder: Path) -> None:
     )
     click.echo(f"\nWrote {config} and {credentials}. Only you can read them.")
     set_up = SetUp(folder.resolve(), name, tuple(answers.sources.get("folder", ())))
-    code = _offer_dry_run(set_up)
+    code = _offer_dry_run(set_up, answers.cache)
     _offer_service(set_up)
     click.echo(
         f"\nAfter the first cycle, assign the playlist ss_{name} to the frame once, in Nixplay's app or on"
@@ -325,18 +328,25 @@ def _opened(answers: _Answers, kind: str, entries: Sequence[Any]) -> Any:
     from picsync.cli.session import hosts
     from picsync.wiring import open_source
 
-    return open_source(kind, entries, answers.credentials, hosts(), logs.LogView(), cache=_cache())
+    return open_source(kind, entries, answers.credentials, hosts(), logs.LogView(), cache=answers.cache)
 
 
 # --- what comes next ----------------------------------------------------------------------------------
 
 
-def _cache() -> str:
-    return os.environ.get("PICSYNC_CACHE") or DEFAULT_CACHE
+def _cache(ctx: click.Context) -> str:
+    """Return a cache that looks can use: that of `picsync sync`, or one that is gone at the end.
+
+    In a container the cache's volume is not there yet while picsync is set up.
+    """
+    cache = os.environ.get("PICSYNC_CACHE") or DEFAULT_CACHE
+    if "://" in cache or os.access(Path(cache).expanduser().parent, os.W_OK | os.X_OK):
+        return cache
+    return str(Path(ctx.with_resource(tempfile.TemporaryDirectory(prefix="picsync-init-"))) / DEFAULT_CACHE)
 
 
-def _offer_dry_run(set_up: SetUp) -> Exit:
-    """Do a dry run if it is wanted, in memory of this process; return the exit code that it leads to."""
+def _offer_dry_run(set_up: SetUp, cache: str) -> Exit:
+    """Do a dry run if it is wanted; return the exit code that it leads to."""
     if not click.confirm("\nShow what the first cycle would do? Nothing is changed", default=True):
         return Exit.DONE
     from picsync.wiring import SettingsFiles
@@ -345,7 +355,7 @@ def _offer_dry_run(set_up: SetUp) -> Exit:
     files = SettingsFiles(config, os.environ, [credentials])
     with logs.logging_to("human", verbose=False) as emit:
         try:
-            return asyncio.run(run_sync(files, SyncOptions(cache=_cache(), dry_run=True), emit))
+            return asyncio.run(run_sync(files, SyncOptions(cache=cache, dry_run=True), emit))
         except PicsyncError as error:
             _problem(_said(error))
             return Exit.FAILED

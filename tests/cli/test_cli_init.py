@@ -89,6 +89,13 @@ def test_albums_of_an_immich_server_are_chosen_by_number(empty: Stage, tmp_path:
     assert [str(entry) for entry in config.albums[0].sources["immich"]] == ["Grandma"]
 
 
+def test_a_cache_that_is_not_there_yet_hinders_nothing(empty: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PICSYNC_CACHE", "/nowhere/cache.db")
+    result = answer(empty, *LOGIN, shared_link(empty, 1), "", "", "", "y", "none")
+    result.assert_message(0)
+    assert "1 item found" in result.out
+
+
 def test_init_replaces_no_file(stage: Stage) -> None:
     before = stage.config.read_bytes()
     stage.run("init").assert_message(2, "picsync.yaml exists already", "picsync doctor")
