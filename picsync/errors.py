@@ -17,7 +17,9 @@
     └── ListenError        an address that picsync was told to listen on cannot be had
 
 The text of an error says what happened and to what; its `hint` says what to do next. Neither ever holds
-a secret: no URL query, header, token or body of a login.
+a secret: no URL query, header, token or body of a login. Both may quote what a service, a file or a user
+wrote, so every error makes its texts harmless itself (`picsync.text`): a message is one line without control
+characters; only a ConfigError has one line for each problem.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
+
+from picsync.text import harmless
 
 
 class Scope(StrEnum):
@@ -45,9 +49,9 @@ class PicsyncError(Exception):
     """Whether the same request may succeed later without a person doing anything."""
 
     def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = harmless(message)
+        self.hint = "\n".join(map(harmless, hint.split("\n")))
+        super().__init__(self.message)
         self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
@@ -69,12 +73,12 @@ class Problem:
     @property
     def place(self) -> str:
         """Return file and line."""
-        return self.file if self.line is None else f"{self.file}:{self.line}"
+        return harmless(self.file if self.line is None else f"{self.file}:{self.line}")
 
     @property
     def text(self) -> str:
         """Return setting and message."""
-        return f"{self.field}: {self.message}" if self.field else self.message
+        return harmless(f"{self.field}: {self.message}" if self.field else self.message)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.text}"
@@ -86,8 +90,10 @@ class ConfigError(PicsyncError):
     scope = Scope.PROCESS
 
     def __init__(self, problems: Sequence[Problem], *, hint: str = "") -> None:
-        super().__init__("\n".join(map(str, problems)), hint=hint)
         self.problems = tuple(problems)
+        super().__init__("", hint=hint)
+        self.message = "\n".join(map(str, problems))
+        self.args = (self.message,)
 
 
 class LoginNeeded(PicsyncError):  # noqa: N818 - reads as what it is

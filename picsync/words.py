@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from unicodedata import category
 
 from picsync.errors import PicsyncError
 from picsync.events import (
@@ -30,11 +29,7 @@ from picsync.events import (
 )
 from picsync.model import Listing
 from picsync.plan import Plan, Skip
-
-_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
-"""Unicode categories of controls, of marks that change direction, of line ends, and of nothing at all."""
-_JOINERS = frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}")
-"""Parts of emoji and of words in some scripts."""
+from picsync.text import harmless
 
 FEW = 25
 """Up to so many, photos are named one by one."""
@@ -64,9 +59,8 @@ def size(size_bytes: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Return foreign text, such as a file name, without what could move a cursor or turn the line around."""
-    shown = (c if c in _JOINERS or category(c) not in _UNSEEN else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return "".join(shown) or "(no name)"
+    """Return a foreign name, such as that of a file, as `harmless` shows it; "(no name)" for an empty one."""
+    return harmless(text) or "(no name)"
 
 
 def listing_words(listing: Listing) -> str:
@@ -185,7 +179,7 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
         case LoggedIn(service):
             return f"Logged in to {service}."
         case LoginRefused(service, message):
-            return message or f"{service} refused the login."
+            return harmless(message) or f"{service} refused the login."
         case RetryScheduled(wait_s=wait_s, reason=reason):
             return f"{reason} Trying again in {wait_s:.0f} s."
         case CycleStarted(rule, dry_run):

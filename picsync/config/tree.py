@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from picsync.errors import ConfigError, Problem
+from picsync.text import harmless
 
 FieldPath: TypeAlias = tuple[str | int, ...]
 YamlNode: TypeAlias = Any
@@ -41,11 +42,6 @@ def field_name(path: FieldPath) -> str:
     return "".join(words).removeprefix(".")
 
 
-def printable(text: str) -> str:
-    """Return the text without what would upset a terminal or could not be written to a log."""
-    return "".join(one if one.isprintable() else "?" for one in text)
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a value was written."""
@@ -56,7 +52,7 @@ class Place:
 
     def problem(self, path: FieldPath, message: str) -> Problem:
         """Return a problem at this place."""
-        return Problem(printable(self.file), self.line, field_name(path), message)
+        return Problem(self.file, self.line, field_name(path), message)
 
 
 @dataclass(slots=True)
@@ -251,7 +247,7 @@ class _Builder:
         children: dict[str, Node] = {}
         merged: dict[str, Node] = {}
         for key, value in node.value:
-            name = printable(key.value) if key.id == "scalar" else None
+            name = harmless(key.value) if key.id == "scalar" else None
             if name is None:
                 message = "has a key that is not a word; put the key in quotes if it is meant as text."
                 self.problems.append(self.place(key).problem(path, message))

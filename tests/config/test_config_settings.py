@@ -312,7 +312,7 @@ def test_files_that_say_nothing(tmp_path: Path, content: bytes, line: int | None
         ("every: !go 1h\n", "picsync.yaml:1: every: has a value that begins with `!`; put it in quotes."),
         (
             '"\\x1b[31m\\ud800": 1\n',
-            "picsync.yaml:1: ?[31m?: is not a setting that picsync knows; known here: `al",
+            "picsync.yaml:1: \ufffd[31m\ufffd: is not a setting that picsync knows; known here: `al",
         ),
         ('emulator: "\\ud800"\n', "picsync.yaml:1: emulator: must be UTF-8 text."),
         ("<<: x\n", "picsync.yaml:1: <<: must be an alias of a mapping, such as `<<: *name`."),
