@@ -121,6 +121,8 @@ class _Cycle:
     deleted: int = 0
     on_frame: int | None = None
     in_playlist: int | None = None
+    assigned: dict[str, bool | None] = field(default_factory=dict)
+    """Name of a playlist that is to hold photos -> whether a frame shows it, as far as the service says."""
     failures: list[Failure] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -362,6 +364,7 @@ class _Cycle:
                 emit=self.tools.emit,
             )
             if result.created and not self.album_rule.dry_run:
+                self.assigned[name] = False
                 self.notices.append(new_playlist(name, self.frame.capabilities.title))
             if result.count is not None:
                 counts[name] = result.count
@@ -379,7 +382,10 @@ class _Cycle:
                 " Remove by hand the ones that no frame shows."
             )
         if content.photos or name == self.album_rule.rule.playlist_name:
-            if playlists and all(playlist.assigned is False for playlist in playlists):
+            said = [playlist.assigned for playlist in playlists]
+            if playlists and content.photos:
+                self.assigned[name] = True if any(said) else None if None in said else False
+            if playlists and not any(said) and None not in said:
                 self.notices.append(f"No frame shows the playlist {name} yet. Assign it to one once by hand.")
         elif any(playlist.items for playlist in playlists):
             self.notices.append(
@@ -441,11 +447,19 @@ class _Cycle:
             deleted=self.deleted,
             on_frame=self.on_frame,
             in_playlist=self.in_playlist,
+            assigned=self._assigned(),
+            unassigned=tuple(name for name, shown in self.assigned.items() if shown is False),
             overflow=self.plan.overflow,
             hold=self.plan.hold,
             failures=tuple(self.failures),
             notices=tuple(self.notices),
         )
+
+    def _assigned(self) -> bool | None:
+        said = self.assigned.values()
+        if False in said:
+            return False
+        return None if None in said or not said else True
 
     def _outcome(self) -> CycleOutcome:
         errors = [failure.error for failure in self.failures]

@@ -315,6 +315,10 @@ class CycleReport:
     on_frame: int | None = None
     """Photos in the frame album at the end; None if it could not be read."""
     in_playlist: int | None = None
+    assigned: bool | None = None
+    """Whether frames show the playlists that hold photos; None where the service does not say."""
+    unassigned: tuple[str, ...] = ()
+    """The playlists with photos that no frame shows, by name."""
     overflow: int = 0
     hold: Hold | None = None
     failures: tuple[Failure, ...] = ()

@@ -134,6 +134,11 @@ OBSERVED = _counter(
     "picsync_photos_observed_total", "Photos in the frame album, added up over all cycles.", "album"
 )
 IN_PLAYLIST = _gauge("picsync_playlist_photos", "Entries of the playlist.", "album")
+ON_A_FRAME = _gauge(
+    "picsync_playlist_assigned",
+    "1 if frames show the playlists that hold photos, 0 if one of them is on no frame; absent if not known.",
+    "album",
+)
 OVERFLOW = _gauge("picsync_playlist_overflow_photos", "Photos that the playlist has no room for.", "album")
 HELD = _gauge("picsync_deletes_held", "Deletes kept back, " + _by("reason", HoldReason), "album", "reason")
 HELD_FOR_PERSON = _gauge(
@@ -358,6 +363,9 @@ class Metrics(Collector):
             self._add(OBSERVED, on_frame, rule)
             if report.in_playlist is not None:
                 self._set(IN_PLAYLIST, report.in_playlist, rule)
+                self._values[ON_A_FRAME].pop((rule,), None)
+                if report.assigned is not None:
+                    self._set(ON_A_FRAME, report.assigned, rule)
 
     def _of_items(self, rule: str, event: Event) -> None:
         match event:

@@ -33,6 +33,7 @@ from picsync.events import (
     Written,
 )
 from picsync.model import Certainty
+from picsync.words import summed_sentence
 
 EVENTS_KEPT = 50
 
@@ -94,6 +95,8 @@ class Entry:
     message: str
     times: int = 1
     """How often in a row; `at` and, where it varies, `message` are of the last time."""
+    summed: bool = False
+    """Whether `message` says how many they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,9 @@ class StatusBoard:
         if before is not None and before.action == event.action and alike:
             self._entries.remove(before)
             times += before.times
-        self._entries.appendleft(Entry(self._now(), event.action, name, message, times))
+        summed = summed_sentence(event, times) if times > 1 else None
+        entry = Entry(self._now(), event.action, name, summed or message, times, summed=summed is not None)
+        self._entries.appendleft(entry)
 
     def status(self) -> Status:
         """Return how things stand."""

@@ -145,6 +145,19 @@ def _done(report: CycleReport) -> Iterator[str]:
         yield f"{report.deleted:,} deleted"
 
 
+def unassigned_sentence(report: CycleReport) -> str:
+    """Return which playlists no frame shows, and what to do; empty if there are none."""
+    names = [printable(name) for name in report.unassigned]
+    if not names:
+        return ""
+    which = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    it = "it" if len(names) == 1 else "them"
+    return (
+        f"No frame shows {which} yet: assign {it} to a frame once by hand."
+        " The next cycle notices; `picsync sync-now` starts it at once."
+    )
+
+
 def skip_remarks(report: CycleReport) -> Iterator[str]:
     """Yield which items are not meant to be on the frame, and why."""
     for skip, count in report.skipped.items():
@@ -166,6 +179,19 @@ def report_remarks(report: CycleReport) -> Iterator[str]:
 
 def _failure(failure: Failure) -> str:
     return f"{printable(failure.subject)}: {failure.error.message}"
+
+
+def summed_sentence(event: Event, times: int) -> str | None:
+    """Return several events in a row as one sentence; None where they do not add up."""
+    match event:
+        case ItemUploaded(_, filename):
+            return f"{counted(times, 'photo')} arrived on the frame; the last one was {printable(filename)}."
+        case ItemFailed(_, filename, error):
+            last = f"{printable(filename)}: {error.message} {advice(error)}".rstrip()
+            return f"{counted(times, 'photo')} failed. The last one was {last}"
+        case PhotoDeleted(_, filename):
+            return f"Deleted {counted(times, 'photo')}; the last one was {printable(filename)}."
+    return None
 
 
 def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table

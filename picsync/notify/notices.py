@@ -16,7 +16,7 @@ from types import MappingProxyType
 from picsync.errors import LoginNeeded, QuotaError
 from picsync.events import CycleOutcome, CycleReport
 from picsync.status import RuleStatus, Status
-from picsync.words import counted, printable
+from picsync.words import counted, printable, unassigned_sentence
 
 STALE_AFTER = 3
 """Intervals, and failed cycles in a row, without a good one before a person is told: one is often a service's
@@ -36,6 +36,7 @@ class Kind(StrEnum):
     CONFIG = "config"
     QUOTA = "quota"
     HOLD = "hold"
+    UNSHOWN = "unshown"
     STALE = "stale"
 
 
@@ -59,6 +60,8 @@ class Key:
                 return f"This is over: {self.subject}."
             case Kind.HOLD:
                 return f"Album {self.subject}: no deletes wait for you any more."
+            case Kind.UNSHOWN:
+                return f"Album {self.subject}: a frame shows its playlist."
             case Kind.STALE:
                 return f"Album {self.subject}: its cycles no longer fail."
 
@@ -113,6 +116,8 @@ def _seen(status: Status, intervals: Mapping[str, timedelta]) -> Iterator[tuple[
         if report.hold is not None and report.hold.needs_person and not report.dry_run:
             text = f"Album {report.rule}: {report.hold.message}"
             yield Key(Kind.HOLD, report.rule), Condition(text, rules)
+        if not report.dry_run and (sentence := unassigned_sentence(report)):
+            yield Key(Kind.UNSHOWN, report.rule), Condition(f"Album {report.rule}: {sentence}", rules)
     for rule in _stale(status, intervals):
         yield Key(Kind.STALE, rule.name), Condition(_stale_text(rule), frozenset({rule.name}))
 
@@ -171,6 +176,9 @@ def _open(kind: Kind, rule: RuleStatus | None) -> bool:
             return not rule.last.outcome.good
         case Kind.HOLD:
             return rule.last.outcome is not CycleOutcome.DONE and not rule.last.deleted
+        case Kind.UNSHOWN:
+            # A cycle that ended before it saw the playlist shows nothing either way.
+            return rule.last.in_playlist is None
         case Kind.STALE:
             return rule.failures_in_a_row > 0
         case Kind.LOGIN | Kind.CONFIG:

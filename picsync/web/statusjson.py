@@ -79,6 +79,8 @@ def _report(report: CycleReport) -> dict[str, Any]:
         "wanted": report.wanted,
         "on_frame": report.on_frame,
         "in_playlist": report.in_playlist,
+        "assigned": report.assigned,
+        "unassigned": list(report.unassigned),
         "overflow": report.overflow,
         "skipped": {skip.name.lower(): count for skip, count in report.skipped.items()},
         "downloaded": report.downloaded,

@@ -2,6 +2,7 @@
 
 What is known to be wrong outweighs what waits for a person, which outweighs what is under way or not known;
 "yes" is said only if a cycle has looked, found everything in place, and nothing has gone wrong since.
+A playlist that no frame shows is not in place; where the service does not tell, nothing is concluded.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from enum import StrEnum
 
 from picsync.errors import LoginNeeded, Scope
 from picsync.events import CycleOutcome, CycleReport
+from picsync.model import Certainty
 from picsync.status import Phase, RuleStatus, Status
 from picsync.web.moments import relative
-from picsync.words import counted
+from picsync.words import counted, unassigned_sentence
 
 MANY_FAILURES = 3
 """So many cycles in a row that fail are no hiccup any more, though each could have passed by itself."""
@@ -105,21 +107,36 @@ def _after(rule: RuleStatus, report: CycleReport) -> RuleVerdict:
     if missing > 0:
         later = f"{counted(missing, 'photo')} will follow with the next cycle."
         return RuleVerdict(Level.BUSY, "almost", later)
+    if not_shown := unassigned_sentence(report):
+        return RuleVerdict(Level.ATTENTION, "not shown", not_shown)
     return RuleVerdict(Level.GOOD, "right", f"{counted(report.in_playlist or 0, 'photo')} in place.")
 
 
 def _failed(rule: RuleStatus, report: CycleReport) -> RuleVerdict:
     errors = [failure.error for failure in report.failures]
+    kept = _kept(report)
     if report.on_frame is not None and all(error.scope is Scope.ITEM for error in errors):
         some = f"All but {counted(len(errors), 'photo')} could be dealt with."
         return RuleVerdict(Level.ATTENTION, "incomplete", some)
     why = errors[0].message if errors else ""
     passing = all(error.transient for error in errors)
     if passing and rule.last_good_at is not None and rule.failures_in_a_row < MANY_FAILURES:
-        again = f"The last cycle failed, and picsync tries again. {why}".rstrip()
+        again = f"The last cycle failed, and picsync tries again. {why}".rstrip() + kept
         return RuleVerdict(Level.ATTENTION, "trying again", again)
     row = f"The last {rule.failures_in_a_row} cycles" if rule.failures_in_a_row > 1 else "The last cycle"
-    return RuleVerdict(Level.BAD, "failing", f"{row} failed. {why}".rstrip())
+    return RuleVerdict(Level.BAD, "failing", f"{row} failed. {why}".rstrip() + kept)
+
+
+def _kept(report: CycleReport) -> str:
+    """Return what the frame shows although not everything could be listed; empty if that is not known."""
+    if report.certainty is not Certainty.PARTIAL or not report.on_frame:
+        return ""
+    kept = counted(report.on_frame, "photo")
+    return (
+        f" The frame keeps its {kept}."
+        if report.wanted
+        else f" Nothing could be listed; the frame keeps its {kept}."
+    )
 
 
 def verdict(status: Status) -> Verdict:

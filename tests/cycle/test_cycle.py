@@ -586,3 +586,14 @@ async def test_a_second_dry_run_downloads_nothing(stage: Stage) -> None:
     await stage.cycle()
     await stage.cycle()
     assert stage.source.downloads == ["one", "two"]
+
+
+async def test_the_report_says_whether_a_frame_shows_the_playlist(stage: Stage) -> None:
+    stage.put("1")
+    new, after = await stage.cycle(), await stage.cycle()
+    for report in (new, after):
+        assert (report.assigned, report.unassigned) == (False, ("ss_Family",))
+    for playlist in stage.frame.playlist_list:
+        playlist.assigned = True
+    report = await stage.cycle()
+    assert (report.assigned, report.unassigned) == (True, ())

@@ -58,6 +58,7 @@ REPORT = CycleReport(
     skipped={Skip.VIDEO: 2, Skip.FORMAT: 1},
     on_frame=9,
     in_playlist=8,
+    assigned=True,
     overflow=1,
 )
 

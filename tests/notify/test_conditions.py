@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,20 @@ def test_a_login_does_not_borrow_the_words_of_another_service() -> None:
 def test_held_deletes_name_the_album_the_number_and_the_way_out() -> None:
     status = standing(rule("A", CycleOutcome.HELD, hold=held()))
     assert texts(status) == ["Album A: 20 photos of 40 not deleted: allow it with `maxDelete: 20`."]
+
+
+def test_a_playlist_on_no_frame_is_a_problem_until_a_cycle_sees_it_on_one() -> None:
+    def seen(in_playlist: int | None, *unassigned: str) -> Status:
+        found = rule("A")
+        assert found.last is not None
+        return standing(
+            replace(found, last=replace(found.last, in_playlist=in_playlist, unassigned=unassigned))
+        )
+
+    assert keys(seen(5, "ss_A")) == {Key(Kind.UNSHOWN, "A")}
+    assert "assign it to a frame once by hand" in texts(seen(5, "ss_A"))[0]
+    assert keys(seen(None), seen(5, "ss_A")) == {Key(Kind.UNSHOWN, "A")}
+    assert keys(seen(5), seen(5, "ss_A")) == set()
 
 
 def test_an_allowance_is_one_problem_for_all_albums_and_whatever_its_figures() -> None:

@@ -57,6 +57,8 @@ REPORT = {
     "wanted": int,
     "on_frame": MAYBE_INT,
     "in_playlist": MAYBE_INT,
+    "assigned": (bool, type(None)),
+    "unassigned": list,
     "overflow": int,
     "skipped": dict,
     "downloaded": int,

@@ -20,6 +20,7 @@ from picsync.events import (
     LoginRefused,
     TransfersPlanned,
 )
+from picsync.model import Certainty
 from picsync.plan import Transfer
 from picsync.status import EVENTS_KEPT, Status
 from picsync.web.moments import relative, rough
@@ -122,6 +123,19 @@ def test_a_dry_run_leaves_the_answer_to_the_others() -> None:
     assert (found.level, found.details[0]) == (Level.GOOD, "All 5 photos are in place.")
 
 
+def test_a_playlist_that_no_frame_shows_is_no_yes() -> None:
+    found = verdict(after(replace(GOOD, assigned=False, unassigned=("ss_Grandma",))))
+    assert found.level is Level.ATTENTION
+    assert found.details[0].startswith("No frame shows ss_Grandma yet: assign it to a frame once by hand.")
+    assert verdict(after(replace(GOOD, assigned=True))).level is Level.GOOD
+    assert verdict(after(replace(GOOD, assigned=None))).level is Level.GOOD
+
+
+def test_what_could_not_be_listed_is_not_zero() -> None:
+    nothing = replace(failed(AWAY), certainty=Certainty.PARTIAL, wanted=0)
+    assert "Nothing could be listed; the frame keeps its 5 photos." in verdict(after(nothing)).details[0]
+
+
 def test_no_rule_is_no_yes() -> None:
     assert verdict(Stage().board.status()).level is Level.UNKNOWN
 
@@ -132,7 +146,10 @@ def test_many_photos_do_not_push_out_what_matters() -> None:
     for number in range(10 * EVENTS_KEPT):
         stage.tell(ItemUploaded("Grandma", f"{number}.jpg", 1000))
     first, second = stage.board.status().entries
-    assert (first.message, first.times) == ("Uploaded 499.jpg (1.0 kB).", 500)
+    assert (first.message, first.times) == (
+        "500 photos arrived on the frame; the last one was 499.jpg.",
+        500,
+    )
     assert second.action == "config_applied"
 
 
