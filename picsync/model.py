@@ -46,6 +46,10 @@ class MediaKind(StrEnum):
     VIDEO = "video"
 
 
+MAX_SIZE_BYTES = 1 << 53
+"""Largest size of an original that is believed; 9 PB."""
+
+
 @dataclass(frozen=True, slots=True)
 class MediaItem:
     """A picture or video as a source lists it. Equal items are the same picture at the same source."""
@@ -69,6 +73,11 @@ class MediaItem:
     """Content digest, for sources whose listing carries one."""
     url: str = field(default="", compare=False, repr=False)
     """Where the bytes are, for the source's own use. Often a bearer secret: never logged, never stored."""
+
+    def __post_init__(self) -> None:
+        """Drop a size that no file has, since a float, the database or a text cannot hold it."""
+        if self.size_bytes is not None and not 0 <= self.size_bytes <= MAX_SIZE_BYTES:
+            object.__setattr__(self, "size_bytes", None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from picsync.config import (
     MaxDelete,
     load_config,
     load_credentials,
+    read_regular,
 )
 from picsync.cycle import AlbumRule
 from picsync.errors import ConfigError, Problem
@@ -71,10 +72,11 @@ class SettingsFiles:
     credentials: Sequence[Path] = CREDENTIALS_PATHS
 
     def load(self) -> Settings:
-        """Read and check everything; raises ConfigError with every problem of the first file that has any."""
-        config = load_config(self.config, environ=self.environ, source_kinds=ENTRIES)
-        credentials = load_credentials(self.credentials, self.environ)
-        _require(config, credentials)
+        """Read and check everything; raises ConfigError with every problem that both files have."""
+        config, credentials, errors = self.parts()
+        if config is None or credentials is None or errors:
+            hints = [error.hint for error in errors if error.hint]
+            raise ConfigError([one for error in errors for one in error.problems], hint="\n".join(hints))
         settings = Settings(config, credentials)
         without = [album.name for album in config.albums if album.name not in settings.intervals]
         if settings.intervals and without:
@@ -89,6 +91,24 @@ class SettingsFiles:
                 raise ConfigError(problems)
         return settings
 
+    def parts(self) -> tuple[Config | None, Credentials | None, list[ConfigError]]:
+        """Return what can be used of the settings, None for a file that cannot, and what is wrong."""
+        config, credentials, errors = None, None, []
+        try:
+            config = load_config(self.config, environ=self.environ, source_kinds=ENTRIES)
+        except ConfigError as error:
+            errors.append(error)
+        try:
+            credentials = load_credentials(self.credentials, self.environ)
+        except ConfigError as error:
+            errors.append(error)
+        if config is not None and credentials is not None:
+            try:
+                _require(config, credentials)
+            except ConfigError as error:
+                errors.append(error)
+        return config, credentials, errors
+
     def fingerprint(self) -> tuple[bytes | None, ...]:
         """Return the files' content, None for those that cannot be read: it differs when they do."""
         return tuple(map(_content, (self.config, *self.credentials)))
@@ -96,8 +116,8 @@ class SettingsFiles:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except OSError:
+        return read_regular(path)[0]
+    except (OSError, ValueError):
         return None
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 import click
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return a question that names the known word that was probably meant; empty if there is none."""
+    found = difflib.get_close_matches(word[:80].lower(), list(known), n=1)
+    return f" Did you mean `{found[0]}`?" if found else ""
 
 
 class LazyGroup(click.Group):
@@ -28,6 +35,15 @@ class LazyGroup(click.Group):
         module, _, attribute = self.lazy[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(f"picsync.cli.{module}"), attribute or cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; an unknown one fails with a suggestion."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(error.message + suggestion(args[0], self.lazy), ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of the commands without loading any."""

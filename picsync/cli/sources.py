@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from picsync.cli import logs
+from picsync.cli.commands import suggestion
 from picsync.cli.exits import Exit
 from picsync.cli.listings import items_json, print_albums, print_items, summary_lines
 from picsync.cli.output import json_option, print_json
@@ -17,6 +18,13 @@ from picsync.errors import ConfigError
 
 if TYPE_CHECKING:
     from picsync.model import Listing, SourceAlbum
+
+
+_NEED_ENTRY = {
+    "folder": "/path/of/the/photos",
+    "sharedlinks": "https://photos.app.goo.gl/<code>",
+}
+"""Kinds that know no album until one is named, with an example."""
 
 
 @click.command()
@@ -63,7 +71,10 @@ def list_source(
 
     logs.set_up()
     if kind not in SOURCES:
-        raise click.BadParameter(f"{kind!r} is no kind of source; there are: {', '.join(SOURCES)}.")
+        meant = suggestion(kind, SOURCES)
+        raise click.BadParameter(f"{kind!r} is not a kind of source.{meant} Kinds: {', '.join(SOURCES)}.")
+    if not entries and kind in _NEED_ENTRY:
+        raise click.UsageError(f"{kind} needs an entry. Write: picsync list {kind} {_NEED_ENTRY[kind]}")
     if not entries:
         print_albums(asyncio.run(_albums(kind, cache)), as_json=as_json)
         return

@@ -20,6 +20,7 @@ from picsync.config.settings import (
     SourceKinds,
     StatusListener,
 )
+from picsync.config.tree import read_regular
 from picsync.durations import parse_duration
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "merge_google_login",
     "parse_duration",
     "read_entries",
+    "read_regular",
 ]

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from picsync.errors import ConfigError, Problem
+from picsync.http.addresses import web_address
+from picsync.text import pasted
 
 FILE_NAME = ".picsync-credentials.yaml"
 CREDENTIALS_PATHS = (Path(FILE_NAME), Path("/etc/picsync-credentials") / FILE_NAME)
@@ -49,9 +51,39 @@ def _expiry(value: object) -> object:
 
 
 def _server(value: str) -> str:
-    if value and not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", value.strip()):
-        raise ValueError("must be an address such as `http://nas:2283`")
-    return value.strip()
+    if not pasted(value):
+        return ""
+    url = web_address(value, "http://nas:2283")
+    if url.query or url.fragment:
+        raise ValueError("must be the server's address alone, without anything after `?` or `#`")
+    return str(url)
+
+
+def _key(value: str) -> str:
+    """Return a key without what was copied along with it; it has to fit into a header of HTTP."""
+    key = pasted(value)
+    wrong = next((at for at, one in enumerate(key, 1) if not "!" <= one <= "~"), None)
+    if wrong is not None:
+        raise ValueError(
+            f"has a character that no key has, such as a space or an accent, at position {wrong};"
+            " copy it again"
+        )
+    return key
+
+
+def _secret_key(value: SecretStr) -> SecretStr:
+    return SecretStr(_key(value.get_secret_value()))
+
+
+def _password(value: SecretStr) -> SecretStr:
+    """Return a password without the line end that a file brings; any other character may be meant."""
+    return SecretStr(value.get_secret_value().rstrip("\r\n").removeprefix("\ufeff"))
+
+
+Key: TypeAlias = Annotated[str, AfterValidator(_key)]
+SecretKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_key)]
+"""A secret that is sent in a header or a form, and has no characters but those that fit into both."""
+Password: TypeAlias = Annotated[SecretStr, AfterValidator(_password)]
 
 
 class _Section(BaseModel):
@@ -61,34 +93,34 @@ class _Section(BaseModel):
 class NixplayLogin(_Section):
     """The Nixplay account."""
 
-    username: str = Field(
+    username: Annotated[str, AfterValidator(pasted)] = Field(
         default="", description="User name or e-mail address of the Nixplay account.", examples=["user"]
     )
-    password: SecretStr = Field(default=_EMPTY, description="Its password.", examples=['"<password>"'])
+    password: Password = Field(default=_EMPTY, description="Its password.", examples=['"<password>"'])
 
 
 class GoogleClient(_Section):
     """The OAuth client of a Google Cloud project, type *Desktop app*."""
 
-    key: str = Field(default="", description="The client ID.", examples=["<id>.apps.googleusercontent.com"])
-    secret: SecretStr = Field(
-        default=_EMPTY, description="The client secret.", examples=['"<client secret>"']
+    key: Key = Field(default="", description="The client ID.", examples=["<id>.apps.googleusercontent.com"])
+    secret: SecretKey = Field(
+        default=_EMPTY, description="The client secret.", examples=['"<client-secret>"']
     )
 
 
 class GoogleAccess(_Section):
     """What Google handed out at the login."""
 
-    token_type: str = Field(
+    token_type: Key = Field(
         default="Bearer", description="How the access token is sent.", examples=["Bearer"]
     )
-    access_token: SecretStr = Field(
+    access_token: SecretKey = Field(
         default=_EMPTY,
         description="Opens the API until it expires. Optional: a new one is fetched with the refresh token.",
-        examples=['"<access token>"'],
+        examples=['"<access-token>"'],
     )
-    refresh_token: SecretStr = Field(
-        default=_EMPTY, description="Fetches new access tokens.", examples=['"<refresh token>"']
+    refresh_token: SecretKey = Field(
+        default=_EMPTY, description="Fetches new access tokens.", examples=['"<refresh-token>"']
     )
     expiry: Annotated[datetime | None, BeforeValidator(_expiry)] = Field(
         default=None,
@@ -121,13 +153,13 @@ class ImmichKey(_Section):
         description="Address of the Immich server as a browser opens it, with or without `/api`.",
         examples=["http://nas:2283"],
     )
-    api_key: SecretStr = Field(
+    api_key: SecretKey = Field(
         default=_EMPTY,
         description="An API key, made in Immich under Account Settings > API Keys. doc/sources.md has the "
         "permissions that it needs.",
-        examples=['"<API key>"'],
+        examples=['"<API-key>"'],
     )
-    link_password: SecretStr = Field(
+    link_password: Password = Field(
         default=_EMPTY, description="Password of shared links that want one.", examples=['"<password>"']
     )
 

@@ -31,6 +31,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from picsync.durations import parse_duration
+from picsync.http.addresses import web_address
+from picsync.text import pasted
 
 SourceKinds: TypeAlias = Mapping[str, Any]
 """For each kind under `sources:` the type of one entry of its list."""
@@ -116,6 +118,7 @@ def _listed(value: object) -> object:
 
 
 def _notify_url(value: SecretStr) -> SecretStr:
+    value = SecretStr(pasted(value.get_secret_value()))
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", value.get_secret_value()):
         raise ValueError(
             "must be an Apprise URL of the form `<service>://...`; doc/notifications.md has examples"
@@ -124,17 +127,7 @@ def _notify_url(value: SecretStr) -> SecretStr:
 
 
 def _web_address(value: str) -> str:
-    text = value.strip()
-    try:
-        url = urlsplit(text)
-        fits = url.scheme in {"http", "https"} and url.hostname and url.port != 0
-    except ValueError:
-        fits = False
-    if not fits or not text.isprintable() or " " in text:
-        raise ValueError("must be an address such as `http://nas:1971/`")
-    if "@" in url.netloc:
-        raise ValueError("must not have a user name or password in it")
-    return text
+    return str(web_address(value, "http://nas:1971/"))
 
 
 def _ping_url(value: SecretStr) -> SecretStr:

@@ -7,8 +7,10 @@ counts as "not written". Nothing here puts a scalar's text into a message, since
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +26,10 @@ YamlNode: TypeAlias = Any
 
 MAX_BYTES = 1 << 20
 """Largest file that is read; a real one has a few hundred bytes."""
+_MAX_WORD = 10_000
+"""Characters of a tag, anchor or alias. The library's scanner takes time with the square of them: 24 s for a
+megabyte."""
+_WORD = re.compile(rf"\S{{{_MAX_WORD + 1},}}")
 _MAX_NODES = 10_000
 """Values and keys, each time that an alias brings them; some hundred album rules have as many."""
 _MAX_DEPTH = 40
@@ -103,19 +109,43 @@ class FileText:
     """Permission bits."""
 
 
+def read_regular(path: Path) -> tuple[bytes, int]:
+    """Return the first bytes of a file, one more than MAX_BYTES at most, and its permission bits.
+
+    Never blocks: a pipe, socket or device is refused with OSError, since the files are read again and again
+    while picsync runs. `/dev/null` counts as an empty file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    with open(handle, "rb") as file:  # noqa: PTH123 - it is open already
+        status = os.fstat(handle)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(status.st_mode) and not os.path.samestat(status, os.stat(os.devnull)):  # noqa: PTH116
+            raise OSError(errno.EINVAL, "It is not a regular file, but a pipe, a socket or a device")
+        return file.read(MAX_BYTES + 1), stat.S_IMODE(status.st_mode) & 0o777
+
+
 def read_text(path: Path) -> FileText | None:
     """Return the file's text, None if there is no such file; raises ConfigError if it cannot be read."""
     name = str(path)
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777
-            content = file.read(MAX_BYTES + 1)
+        content, mode = read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError:
-        raise ConfigError([Problem(name, None, "", "is a directory, but a file is needed here.")]) from None
+        message = (
+            "is a directory, but a file is needed here. Docker creates one where a mounted file does not "
+            "exist: remove the directory, create the file, and start the container again."
+        )
+        raise ConfigError([Problem(name, None, "", message)]) from None
+    except PermissionError as error:
+        user = os.geteuid()
+        advice = f"picsync runs as user {user}; run: chown {user} {name}"
+        raise ConfigError([Problem(name, None, "", f"cannot be read: {error.strerror}; {advice}")]) from None
     except OSError as error:
         raise ConfigError([Problem(name, None, "", f"cannot be read: {error.strerror}.")]) from None
+    except ValueError:
+        raise ConfigError([Problem(name, None, "", "is not a possible name of a file.")]) from None
     if len(content) > MAX_BYTES:
         raise ConfigError([Problem(name, None, "", "is larger than 1 MiB, so it is not the right file.")])
     try:
@@ -151,10 +181,16 @@ def _compose(text: str) -> YamlNode:
     from ruamel.yaml import YAML
 
     _require_few_brackets(text)
+    _require_short_words(text)
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer = _bounded_composer()
     yaml.composer.warn_double_anchors = False
     return yaml.compose(text)
+
+
+def _require_short_words(text: str) -> None:
+    if any(mark in word[0] for word in _WORD.finditer(text) for mark in "!&*"):
+        raise _TooMuchError
 
 
 def _require_few_brackets(text: str) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from picsync.config import Credentials
 from picsync.doctor.files import look_at_files
 from picsync.doctor.machine import look_at_machine
-from picsync.doctor.services import look_at_services
+from picsync.doctor.services import look_at_services, look_at_sources
 from picsync.events import Emit
 from picsync.model import Finding
 from picsync.wiring import SettingsFiles
@@ -19,7 +20,8 @@ from picsync.wiring import SettingsFiles
 async def examine(files: SettingsFiles, cache: str, emit: Emit) -> AsyncIterator[Finding]:
     """Yield what is found, in the order in which it is to be mended: files, this machine, services.
 
-    `cache` is a path or a database URL. Services are asked only if the settings can be used.
+    `cache` is a path or a database URL. If the settings cannot be used as a whole, the sources are looked at
+    for which nothing is missing: a link or a folder needs no credentials.
     """
     settings, findings = look_at_files(files)
     for finding in findings:
@@ -28,4 +30,9 @@ async def examine(files: SettingsFiles, cache: str, emit: Emit) -> AsyncIterator
         yield finding
     if settings is not None:
         async for finding in look_at_services(settings, cache, emit):
+            yield finding
+        return
+    config, credentials, _ = files.parts()
+    if config is not None:
+        async for finding in look_at_sources(config, credentials or Credentials(), cache, emit):
             yield finding

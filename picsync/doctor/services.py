@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 
+from picsync.config import Config, Credentials
 from picsync.cycle import AlbumRule
-from picsync.errors import PicsyncError
+from picsync.errors import ConfigError, PicsyncError
 from picsync.events import Emit
 from picsync.frames.base import Frame
+from picsync.http.client import Hosts
 from picsync.model import Finding, Listing, Mark
 from picsync.plan import Overflow
 from picsync.sources.base import Source
-from picsync.wiring import Settings, album_rules, open_services
+from picsync.wiring import Settings, album_rules, open_services, open_source
 from picsync.words import counted, listing_words
 
 
@@ -34,6 +36,23 @@ async def look_at_services(settings: Settings, cache: str, emit: Emit) -> AsyncI
         for rule in album_rules(settings.config):
             async for finding in _rule(rule, sources, frame if reachable else None):
                 yield finding
+
+
+async def look_at_sources(
+    config: Config, credentials: Credentials, cache: str, emit: Emit
+) -> AsyncIterator[Finding]:
+    """Yield what is found about the sources for which the credentials suffice."""
+    hosts = Hosts(config.emulator)
+    for rule in config.albums:
+        for kind, entries in rule.sources.items():
+            try:
+                async with open_source(kind, entries, credentials, hosts, emit, cache=cache) as source:
+                    for album_id in dict.fromkeys(map(str, entries)):
+                        yield _listing(f"rule {rule.name}", await source.list(album_id))
+            except ConfigError:
+                continue  # The findings about the files say what is missing.
+            except PicsyncError as error:
+                yield Finding(Mark.PROBLEM, f"rule {rule.name}", error.message, error.hint)
 
 
 async def _tried(subject: str, look: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -23,6 +24,14 @@ LIMIT_S = 30.0
 CHECK_LIMIT_S = 60.0
 """Seconds for looking at a URL, which takes less than one where the machine is not busy."""
 INSTALL = "pip install 'picsync[notify]'"
+
+_INHERITED = frozenset(
+    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT"}
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+)
+"""All that the courier gets of the environment: what a request needs, and none of picsync's secrets."""
 
 # With -P no file that lies beside the courier is taken for a module of Apprise.
 _COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("courier.py")))
@@ -56,6 +65,7 @@ def _problem(url: SecretStr) -> str | None:
         done = subprocess.run(  # noqa: S603 - our own program, and nothing of the URL is an argument
             _COMMAND,
             input=_letter(url, None, CHECK_LIMIT_S),
+            env=_environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=CHECK_LIMIT_S,
@@ -78,6 +88,7 @@ async def deliver(url: SecretStr, message: Message, *, limit_s: float = LIMIT_S)
     try:
         process = await asyncio.create_subprocess_exec(
             *_COMMAND,
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -97,6 +108,10 @@ async def deliver(url: SecretStr, message: Message, *, limit_s: float = LIMIT_S)
             await process.wait()
     if process.returncode != 0:
         raise TransientError(f"{label(url)}: it cannot be reached, or refuses the message.")
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name in _INHERITED}
 
 
 def _letter(url: SecretStr, message: Message | None, limit_s: float) -> bytes:

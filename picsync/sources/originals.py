@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 
 from picsync.errors import ProtocolError
@@ -9,6 +11,7 @@ from picsync.http.retry import NoAnswer, Operation, WireError
 from picsync.sources.base import Sink
 
 _CHUNK_BYTES = 64 * 1024
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 async def receive(operation: Operation, sink: Sink, response: httpx.Response) -> None:
@@ -20,7 +23,7 @@ async def receive(operation: Operation, sink: Sink, response: httpx.Response) ->
     if mime_type.startswith("text/") or mime_type in ("application/json", "application/xhtml+xml"):
         raise ProtocolError(f"{operation}: {mime_type} came where the bytes of a photo or video were due.")
     announced = response.headers.get("content-length", "")
-    size_bytes = int(announced) if announced.isdecimal() else None
+    size_bytes = int(announced) if _LENGTH.fullmatch(announced) else None
     await sink.begin(size_bytes, mime_type)
     async for chunk in response.aiter_bytes(_CHUNK_BYTES):
         await sink.write(chunk)

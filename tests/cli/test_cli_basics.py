@@ -125,3 +125,8 @@ def test_options_may_come_from_nowhere_but_where_it_is_documented(
 ) -> None:
     monkeypatch.setenv("PICSYNC_CACHE", str(stage.folder / "named.db"))
     assert "named.db: there is no cache yet" in stage.run("cache", "status").out
+
+
+def test_a_mistyped_command_gets_a_suggestion(stage: Stage) -> None:
+    stage.run("sycn").assert_message(2, "No such command 'sycn'. Did you mean `sync`?")
+    stage.run("sync", "--dry-rnu").assert_message(2, "--dry-run")

@@ -143,3 +143,15 @@ async def test_a_clock_that_is_wrong(stage: Stage) -> None:
 
     offset = await offset_of(stage.server.url, AllowedHosts(origin=stage.server.url), ahead)
     assert timedelta(minutes=-61) < offset < timedelta(minutes=-59)
+
+
+def test_a_folder_is_checked_though_the_credentials_are_broken(stage: Stage, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    stage.config.write_text(f"albums:\n- name: X\n  sources: {{folder: [{photos}, {tmp_path}/absent]}}\n")
+    stage.credentials.write_text("nixplay: {username: u, pasword: p}\nimmich: {api_key: k\u00e9y}\n")
+    found = findings(stage, 1)
+    told = "\n".join(f"{subject}: {rest}" for _, subject, rest in found)
+    assert "pasword" in told
+    assert "immich.api_key" in told
+    assert "rule X: folder" in told

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.kinds import SOURCES
 from tests.cli.stage import Stage
@@ -61,9 +63,14 @@ def test_a_listing_that_broke_off_says_so(stage: Stage) -> None:
 
 def test_no_such_kind(stage: Stage) -> None:
     stage.run("list", "googlefotos", "x").assert_message(
-        2, "'googlefotos' is no kind of source", "googlephotos"
+        2, "'googlefotos' is not a kind of source. Did you mean `googlephotos`?", "googlephotos"
     )
 
 
 def test_an_entry_that_cannot_be(stage: Stage) -> None:
     stage.run("list", "googlephotos", "a", " ").assert_message(2, "argument 2", "must name an album")
+
+
+@pytest.mark.parametrize("kind", ["folder", "sharedlinks"])
+def test_a_kind_that_needs_an_entry_says_what_to_write(stage: Stage, kind: str) -> None:
+    stage.run("list", kind).assert_message(2, f"{kind} needs an entry", f"picsync list {kind} ")

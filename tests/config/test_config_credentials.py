@@ -223,3 +223,38 @@ def test_credentials_can_be_made_without_files() -> None:
     assert made.require_nixplay().username == "me"
     with pytest.raises(ConfigError, match=r"googlephotos\.api\.secret: is missing"):
         made.require_googlephotos()
+
+
+@pytest.mark.parametrize(
+    "written", [" k3y\n", "\ufeffk3y", "\u201ck3y\u201d", "\u200bk3y\r\n", "<k3y>", "'k3y'"]
+)
+def test_keys_lose_what_was_copied_along(tmp_path: Path, written: str) -> None:
+    environ = {"PICSYNC_IMMICH__API_KEY": written, "PICSYNC_GOOGLEPHOTOS__API__SECRET": written}
+    found = credentials(tmp_path, None, environ)
+    assert found.immich is not None
+    assert found.googlephotos is not None
+    assert found.immich.api_key.get_secret_value() == "k3y"
+    assert found.googlephotos.api.secret.get_secret_value() == "k3y"
+
+
+@pytest.mark.parametrize("written", ["k\u00e9y", "k 3y", "k\n3y", "k\x1by", "k\u201dy"])
+def test_a_key_that_fits_no_header_is_refused(tmp_path: Path, written: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"PICSYNC_IMMICH__API_KEY: immich.api_key: .* at position 2"
+    ) as caught:
+        credentials(tmp_path, None, {"PICSYNC_IMMICH__API_KEY": written})
+    assert written not in str(caught.value)
+
+
+def test_a_password_loses_its_line_end_alone(tmp_path: Path) -> None:
+    found = credentials(tmp_path, None, {"PICSYNC_NIXPLAY__PASSWORD": ' "p\u00e4ss" \r\n'})
+    assert found.nixplay is not None
+    assert found.nixplay.password.get_secret_value() == ' "p\u00e4ss" '
+
+
+@pytest.mark.parametrize(
+    "server", ["http://nas:99999", "http://[::1", "http://xn--0/", "http://u:p@nas", "nas"]
+)
+def test_an_unusable_server_is_refused_at_once(tmp_path: Path, server: str) -> None:
+    with pytest.raises(ConfigError, match=r"immich\.server: must"):
+        credentials(tmp_path, None, {"PICSYNC_IMMICH__SERVER": server})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,3 +273,21 @@ def test_a_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) ->
         "picsync.yaml: notify: needs the Apprise library. Run: pip install 'picsync[notify]'"
     ]
     assert check_notify([], "picsync.yaml") == []
+
+
+async def test_the_courier_inherits_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The child itself writes down what it sees, in place of delivering."""
+    monkeypatch.setenv("PICSYNC_NIXPLAY__PASSWORD", "hunter2")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    seen = tmp_path / "environ"
+    program = f"import os; open({str(seen)!r}, 'w').write(repr(dict(os.environ)))"
+    monkeypatch.setattr("picsync.notify.delivery._COMMAND", (sys.executable, "-c", program))
+    await deliver(SecretStr("json://x"), Message("t", "b", Level.INFO))
+    environ = ast.literal_eval(seen.read_text())
+    assert "hunter2" not in repr(environ)
+    assert environ["HTTPS_PROXY"] == "http://127.0.0.1:1"
+    assert not {"PYTHONPATH", *(name for name in environ if name.startswith("PICSYNC_"))} & set(environ)
+    check_notify([SecretStr("json://x")], "file")
+    assert "hunter2" not in seen.read_text()

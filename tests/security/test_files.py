@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
 from picsync.config.loginfile import merge_google_login
 from picsync.config.tree import MAX_BYTES, parse_yaml, read_text
 from picsync.errors import ConfigError
+from picsync.wiring import SettingsFiles
 
 LIMIT_S = 10.0
 """Of processor time: each takes half a second, and without bounds up to a minute."""
@@ -29,6 +32,11 @@ HUGE = {
     "lines": "a: 1\n" * 200_000,
     "keys": "".join(f"k{number}: 1\n" for number in range(100_000)),
     "items": "- 1\n" * 200_000,
+    "tag": "a: !" + "t" * 1_000_000,
+    "verbatim tag": "a: !<" + "t" * 1_000_000 + ">",
+    "anchor": "a: &" + "t" * 1_000_000 + " b",
+    "alias": "a: *" + "t" * 1_000_000,
+    "number": "every: " + "1" * 1_000_000,
     "anchors": "".join(f"k{number}: &a{number} 1\n" for number in range(50_000)),
     "aliases": "a: &a [x, x, x]\n"
     + "".join(
@@ -95,3 +103,26 @@ def test_credentials_are_never_anybody_else_s(tmp_path: Path, umask: int) -> Non
         watcher.join()
     seen.add(path.stat().st_mode & 0o777)
     assert seen <= {0o600 & ~umask}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_no_special_file_hangs_the_start(tmp_path: Path, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "file"
+    with contextlib.ExitStack() as stack:
+        if kind == "pipe":
+            os.mkfifo(path)
+        if kind == "socket":
+            stack.enter_context(socket.socket(socket.AF_UNIX)).bind(str(path))
+        with pytest.raises(ConfigError, match="cannot be read"):
+            read_text(path)
+        files = SettingsFiles(path, {}, [path])
+        assert files.fingerprint() == (None, None)
+        with pytest.raises(ConfigError) as caught:
+            files.load()
+        assert len(caught.value.problems) == 2
+
+
+def test_an_empty_device_is_an_empty_file() -> None:
+    found = read_text(Path(os.devnull))
+    assert found is not None
+    assert found.text == ""

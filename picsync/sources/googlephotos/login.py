@@ -205,6 +205,9 @@ def _refused(error: OAuth2Error) -> LoginNeeded | ProtocolError:
     return token_refusal(error.error)
 
 
+_CENTURY_S = 100 * 365 * 86400
+
+
 def _granted(
     client: Mapping[str, str], token: Mapping[str, Any], asked: Sequence[str], say: Callable[[str], None]
 ) -> GoogleLogin:
@@ -221,7 +224,7 @@ def _granted(
             hint="Remove picsync at https://myaccount.google.com/connections, then log in again.",
         )
     ends_in_s = token.get("refresh_token_expires_in")
-    if isinstance(ends_in_s, int):
+    if isinstance(ends_in_s, int) and 0 <= ends_in_s < _CENTURY_S:
         ends_at = datetime.now(UTC) + timedelta(seconds=ends_in_s)
         say(
             f"This login ends on {ends_at:%Y-%m-%d}. Google does this while the Cloud project's publishing "
@@ -233,5 +236,14 @@ def _granted(
         client["client_secret"],
         refresh_token=str(token["refresh_token"]),
         access_token=str(token["access_token"]),
-        expiry=datetime.fromtimestamp(expires_at, UTC) if isinstance(expires_at, (int, float)) else None,
+        expiry=_moment(expires_at),
     )
+
+
+def _moment(seconds: object) -> datetime | None:
+    if not isinstance(seconds, (int, float)):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

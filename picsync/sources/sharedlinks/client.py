@@ -165,7 +165,7 @@ def _refused(result: list[Any]) -> RefusedError | ProtocolError:
     match result[_ERROR:]:
         case [[5, *_], *_]:
             return NotFoundError(NOT_SHARED, status=200, hint=SHARE_IT)
-        case [[int(number), *_], *_]:
+        case [[int(number), *_], *_] if abs(number) < 10**9:
             return RefusedError(f"{READ_FURTHER_PAGE}: Google refuses it (error {number}).", status=200)
         case _:
             return _changed(READ_FURTHER_PAGE, "the answer has neither data nor an error's number.")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from picsync.model import MediaItem, MediaKind
+from picsync.model import MAX_SIZE_BYTES, MediaItem, MediaKind
 from picsync.sources.sharedlinks.markup import NotUnderstood
 from picsync.sources.sharedlinks.options import AlbumAddress
 
@@ -241,6 +241,6 @@ def _name(taken_at: datetime | None, offset_ms: object) -> str:
 
 def _size(picture: Sequence[Any]) -> int | None:
     match picture[_SIZE:]:
-        case [[int(size), *_], *_] if size > 0:
+        case [[int(size), *_], *_] if 0 < size <= MAX_SIZE_BYTES:
             return size
     return None
