@@ -14,7 +14,8 @@
     ├── ItemError          one media item or photo cannot be used; the others go on
     ├── CacheError         the cache cannot be read or written
     ├── SpoolError         the disk has no room for a file on its way to the frame
-    └── ListenError        an address that picsync was told to listen on cannot be had
+    ├── ListenError        an address that picsync was told to listen on cannot be had
+    └── UnexpectedError    a bug: it fails the rule in which it appeared, and nothing else
 
 The text of an error says what happened and to what; its `hint` says what to do next. Neither ever holds
 a secret: no URL query, header, token or body of a login. Both may quote what a service, a file or a user
@@ -173,3 +174,9 @@ class ListenError(PicsyncError):
     """An address and port to serve on are taken, forbidden or not of this machine."""
 
     scope = Scope.PROCESS
+
+
+class UnexpectedError(PicsyncError):
+    """A bug made a cycle fail; the log has the traceback. Another attempt may meet other circumstances."""
+
+    transient = True

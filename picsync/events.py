@@ -143,6 +143,25 @@ class CycleScheduled(Event):
     rule: str
     at: datetime
     """Aware UTC."""
+    refused_wait_s: float | None = None
+    """Seconds that a service asked for, if that is more than the rule's interval, which is waited instead."""
+    wait_s: float = 0.0
+    """Seconds from now until `at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed(Event):
+    """A bug was met: the part in which it appeared has failed, and everything else goes on."""
+
+    action = "crashed"
+    rule: str
+    """Empty for what belongs to no rule."""
+    what: str
+    """The part that failed and what happens now, as a sentence."""
+    error: str
+    """Type and place, on one line."""
+    report: str
+    """The traceback, without any value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 from picsync.config.environment import in_container
+from picsync.crash import crashed
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import CacheError, ListenError
-from picsync.events import CacheMeasured, Emit, Event
+from picsync.events import CacheMeasured, Emit, Event, RequestFinished, RequestOutcome, RetryScheduled
 from picsync.http.pace import on_behalf_of
 from picsync.service import HEARTBEAT_S, Job, RunCycle, Service, Setup, SourcesChanged, Stop
 from picsync.sources.base import sources_changed
 from picsync.status import RuleStatus, StatusBoard
-from picsync.wiring import Settings, SettingsFiles, album_rules, open_tools, operations
+from picsync.tasks import progressed
+from picsync.wiring import Settings, SettingsFiles, album_rules, open_services, open_tools, operations
 from picsync.words import event_sentence
 
 if TYPE_CHECKING:
@@ -37,14 +39,44 @@ LISTEN_AGAIN_S = 60.0
 """Between two tries to serve on an address that somebody else has."""
 
 
+LEAST_EVERY = timedelta(seconds=10)
+"""Least interval of a rule. A cycle takes some ten requests, to services that serve the household for free;
+that a file was edited is noticed without any interval."""
+
+
 def send_to(readers: Sequence[Emit]) -> Emit:
-    """Return an emitter that lets every reader see each event, in order."""
+    """Return an emitter that lets every reader see each event, in order.
+
+    A reader that fails misses that event, and nobody else does: what one view cannot show is no reason to
+    fail a cycle. Readers may be added to the sequence later.
+    """
+    told: set[str] = set()
 
     def emit(event: Event) -> None:
         for read in readers:
-            read(event)
+            try:
+                read(event)
+            except Exception as error:  # noqa: BLE001 - not lost: logged, and the event reaches the others
+                crash = crashed(error, f"The event {event.action} is missing in a log, page or metric.")
+                if crash.report not in told:
+                    told.add(crash.report)
+                    log.error(  # noqa: TRY400 - with a traceback that has no values
+                        event_sentence(crash), extra={"action": crash.action, "report": crash.report}
+                    )
 
     return emit
+
+
+def noting_progress(emit: Emit) -> Emit:
+    """Return an emitter for which each event is progress, save for requests that failed."""
+
+    def note(event: Event) -> None:
+        failed = isinstance(event, RequestFinished) and event.outcome is not RequestOutcome.SUCCESS
+        if not failed and not isinstance(event, RetryScheduled):
+            progressed()
+        emit(event)
+
+    return note
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +103,8 @@ class Surroundings:
     """Rules whose next cycle may delete whatever it finds due; each is taken out by that cycle."""
     show_plan: Callable[[], Emit] | None = None
     """Makes a reader for each cycle that only plans."""
+    leaving: Callable[[], bool] | None = None
+    """Whether a cycle should take up nothing new; `stop` unless given."""
 
     @asynccontextmanager
     async def open_cycles(self, settings: Settings) -> AsyncIterator[Cycles]:
@@ -78,8 +112,9 @@ class Surroundings:
 
         Raises ConfigError and CacheError.
         """
+        emit = noting_progress(self.emit)
         async with open_tools(
-            settings.config, settings.credentials, cache=self.cache, emit=self.emit, notify=self.notify
+            settings.config, settings.credentials, cache=self.cache, emit=emit, notify=self.notify
         ) as tools:
 
             async def cycle(album_rule: AlbumRule) -> CycleReport:
@@ -88,9 +123,9 @@ class Surroundings:
                     album_rule = replace(album_rule, rule=replace(album_rule.rule, allow_deletes=True))
                 used = tools
                 if album_rule.dry_run and self.show_plan:
-                    used = replace(tools, emit=send_to([self.emit, self.show_plan()]))
+                    used = replace(tools, emit=send_to([emit, self.show_plan()]))
                 with on_behalf_of(album_rule.name):
-                    report = await run_cycle(album_rule, used, stopping=self.stop)
+                    report = await run_cycle(album_rule, used, stopping=self.leaving or self.stop)
                 # A cache that cannot be read is in the report already.
                 with suppress(CacheError):
                     status = await tools.cache.status()
@@ -121,28 +156,60 @@ class LongRun:
     """Runs the rules again and again, and serves what the configuration asks for; made inside the loop."""
 
     def __init__(
-        self, files: SettingsFiles, surroundings: Surroundings, *, heartbeat_s: float = HEARTBEAT_S
+        self,
+        files: SettingsFiles,
+        surroundings: Surroundings,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
+        least_every: timedelta = LEAST_EVERY,
     ) -> None:
-        """`heartbeat_s` lies between two looks at the files."""
+        """`heartbeat_s` lies between two looks at the files; no rule has an interval below `least_every`."""
         self._files = files
         self._board = StatusBoard(version("picsync"), _now, event_sentence)
         self._readers: list[Emit] = [surroundings.emit, self._board.read]
         self._counted: _Figures | None = None
-        self._surroundings = replace(surroundings, emit=self._emit)
+        self._emit = send_to(self._readers)
+        self._least_every = least_every
+        self._raised: Mapping[str, timedelta] = {}
+        """Rules whose interval is below the least one, as the configuration has it; said once."""
         self._notifier: Notifier | None = None
         self._pinger: Pinger | None = None
         self._addresses: dict[str, str] = {}
         self._service = Service(self, surroundings.stop, self._emit, heartbeat_s=heartbeat_s)
+        self._surroundings = replace(surroundings, emit=self._emit, leaving=self._service.leaving)
 
     async def run(self, settings: Settings) -> None:
         """Serve until stopped; raises CancelledError if what was in flight did not finish in time."""
         try:
-            await self._service.run(settings)
+            with self._service.on_hangup():
+                await self._service.run(settings)
         finally:
             if self._notifier is not None:
                 await self._notifier.aclose()
             if self._pinger is not None:
                 await self._pinger.aclose()
+
+    def sync_now(self, rules: Collection[str] | None = None) -> list[str]:
+        """Have a cycle of these rules, or of all, begin as soon as possible; return which there are.
+
+        A rule that is running has another cycle afterwards.
+        """
+        return self._service.wake(rules)
+
+    def allow_deletes(self, rules: Collection[str] | None = None) -> list[str]:
+        """Let the next cycle of these rules, or of all, delete whatever it finds due, and begin it now.
+
+        Returns which rules there are. A cycle that is running already is not the one.
+        """
+        woken = self._service.wake(rules)
+        self._surroundings.allowed.update(woken)
+        return woken
+
+    async def try_out(self, settings: Settings) -> None:
+        """Raise what opening the services would raise; sends nothing."""
+        cache = self._surroundings.cache
+        async with open_services(settings.config, settings.credentials, cache=cache, emit=self._emit):
+            pass
 
     def load(self) -> Settings:
         """Read the settings' files; raises ConfigError."""
@@ -156,12 +223,13 @@ class LongRun:
     async def open(self, settings: Settings) -> AsyncIterator[Setup]:
         """Bring settings to life: tools, pages, figures."""
         rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
+        intervals = self._intervals(settings)
         async with AsyncExitStack() as stack:
             # Whoever reads events reads them from the first request on.
             self._board.expect({rule.name: _expected(rule) for rule in rules})
-            self._tell(settings)
+            self._tell(settings, intervals)
             if settings.config.prometheus is not None:
-                every_s = {name: every.total_seconds() for name, every in settings.intervals.items()}
+                every_s = {name: every.total_seconds() for name, every in intervals.items()}
                 metrics = self._figures().metrics
                 metrics.expect([rule.name for rule in rules], every_s=every_s)
                 metrics.expect_requests(operations(settings.config))
@@ -174,30 +242,35 @@ class LongRun:
                 await self._serve(
                     stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
                 )
-            jobs = [Job(rule, settings.intervals[rule.name]) for rule in rules]
+            jobs = [Job(rule, intervals[rule.name]) for rule in rules]
             yield Setup(jobs, cycles.run, cycles.sources_changed)
 
-    def _tell(self, settings: Settings) -> None:
+    def _tell(self, settings: Settings, intervals: Mapping[str, timedelta]) -> None:
         if self._notifier is None and settings.config.notify:
             from picsync.notify import Notifier
 
             self._notifier = Notifier(self._board.status)
             self._readers.append(self._notifier.read)
         if self._notifier is not None:
-            self._notifier.expect(
-                settings.config.notify, settings.intervals, page=status_page(settings.config)
-            )
+            self._notifier.expect(settings.config.notify, intervals, page=status_page(settings.config))
         if self._pinger is None and settings.config.ping is not None:
             from picsync.notify import Pinger
 
             self._pinger = Pinger()
             self._readers.append(self._pinger.read)
         if self._pinger is not None:
-            self._pinger.expect(settings.config.ping, settings.intervals)
+            self._pinger.expect(settings.config.ping, intervals)
 
-    def _emit(self, event: Event) -> None:
-        for read in self._readers:
-            read(event)
+    def _intervals(self, settings: Settings) -> dict[str, timedelta]:
+        """Return the rules' intervals, none below the least one."""
+        raised = {name: every for name, every in settings.intervals.items() if every < self._least_every}
+        if raised and raised != self._raised:
+            self._surroundings.notify(
+                f"every: the shortest interval is {self._least_every.total_seconds():.0f} s, which is now"
+                f" used for {', '.join(raised)}. Write `10m` or more: edited files are noticed anyway."
+            )
+        self._raised = raised
+        return {name: max(every, self._least_every) for name, every in settings.intervals.items()}
 
     def _pages(self) -> Server:
         from prometheus_client import generate_latest
@@ -224,20 +297,29 @@ class LongRun:
 
         `what` is said once it listens, with the URL for `{}`.
         """
-        stack.push_async_callback(server.close)
+        stack.push_async_callback(self._close, server)
         try:
             await self._listen(server, listen, what)
-        except ListenError as error:
-            self._surroundings.notify(str(error))
+        except Exception as error:  # noqa: BLE001 - not lost: said, and tried again; the photos matter more
+            if isinstance(error, ListenError):
+                self._surroundings.notify(str(error))
+            else:
+                self._emit(crashed(error, f"picsync cannot listen on port {listen.port}, and tries again."))
             trying = asyncio.create_task(self._listen_later(server, listen, what))
             stack.push_async_callback(_end, trying)
 
     async def _listen_later(self, server: Server, listen: Listen, what: str) -> None:
         while True:
             await asyncio.sleep(LISTEN_AGAIN_S)
-            with suppress(ListenError):
+            with suppress(Exception):  # The first one was said.
                 await self._listen(server, listen, what)
                 return
+
+    async def _close(self, server: Server) -> None:
+        try:
+            await server.close()
+        except Exception as error:  # noqa: BLE001 - not lost: reported, and nothing needs it any more
+            self._emit(crashed(error, "A server was not closed properly. picsync goes on."))
 
     async def _listen(self, server: Server, listen: Listen, what: str) -> None:
         await server.start(listen.host, listen.port)

@@ -19,6 +19,7 @@ from picsync.dimensions import pixel_count
 from picsync.errors import ItemError, ProtocolError, SpoolError
 from picsync.formats import HEAD_BYTES, sniff
 from picsync.model import Digest
+from picsync.tasks import progressed
 
 DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
 """Room for the originals in flight: some hundred photos, or one long video (a larger one travels alone)."""
@@ -92,6 +93,7 @@ class SpoolFile:
         if the disk is full.
         """
         _check_size(self.size_bytes + len(chunk))
+        progressed()
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
             if self._head.lstrip().startswith(_TEXT_STARTS):

@@ -9,8 +9,10 @@ from picsync.events import (
     ChangesPlanned,
     ConfigApplied,
     ConfigRefused,
+    Crashed,
     CycleFinished,
     CycleReport,
+    CycleScheduled,
     CycleStarted,
     Event,
     Failure,
@@ -31,6 +33,8 @@ from picsync.model import Listing
 from picsync.plan import Plan, Skip
 from picsync.text import harmless
 
+REPORT_TO = "https://github.com/andrewjjenkins/picsync/issues"
+
 FEW = 25
 """Up to so many, photos are named one by one."""
 
@@ -44,6 +48,17 @@ _SKIPPED = {
 def counted(count: int, one: str, many: str = "") -> str:
     """Return "1 photo", "2 photos"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+_UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
+
+
+def rough(seconds: float) -> str:
+    """Return a duration in the unit that suits it: "45 seconds", "12 minutes", "3 days"."""
+    seconds = min(max(0.0, seconds), 1e12)
+    # Up to two of a unit, the next smaller one tells more: 90 minutes rather than 1 hour.
+    unit, length = next((each for each in _UNITS if seconds >= 2 * each[1]), ("second", 1.0))
+    return counted(round(seconds / length), unit)
 
 
 def size(size_bytes: int) -> str:
@@ -236,6 +251,14 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
             own = f"album {report.rule}"
             why = (f.error.message if f.subject == own else _failure(f) for f in report.failures[:1])
             return " ".join((result, *why))
+        case CycleScheduled(rule, refused_wait_s=asked_s, wait_s=wait_s) if asked_s is not None:
+            return (
+                f"Album {printable(rule)}: a service asked to wait for {rough(asked_s)}, longer than the"
+                f" rule's interval. The next cycle is in {rough(wait_s)}."
+            )
+        case Crashed(what=what, error=error):
+            bug = f"Unexpected error: {error}. This is a bug; please report it at {REPORT_TO}."
+            return f"{printable(what)} {bug}"
         case Stopping():
             return "Stopping: nothing new is taken up."
     return None

@@ -9,7 +9,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -186,7 +186,7 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
         click.echo("Ctrl-C ends the demo.")
         return await run_sync(
             SettingsFiles(config, {}, [credentials]),
-            SyncOptions(cache=str(folder / "picsync-metadata-cache.db")),
+            SyncOptions(cache=str(folder / "picsync-metadata-cache.db"), least_every=timedelta(0)),
             _Told(send_to([emit, caption.read]), world.page.announce).read,
         )
 

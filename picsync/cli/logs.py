@@ -13,9 +13,11 @@ import click
 from picsync.events import (
     CacheMeasured,
     ConfigRefused,
+    Crashed,
     CycleFinished,
     CycleOutcome,
     CycleReport,
+    CycleScheduled,
     CycleStarted,
     Event,
     ItemDownloaded,
@@ -125,6 +127,10 @@ class LogView:
         self._photo_level = logging.INFO if each_photo else logging.DEBUG
         self._last: dict[str, list[str]] = {}
         self._dry: set[str] = set()
+        self._reported: set[str] = set()
+        """Tracebacks that were logged."""
+        self._waiting: set[str] = set()
+        """Rules that a service has asked to wait for longer than their interval; logged once."""
         self._in_trouble: set[str] = set()
         """Services whose requests are being repeated; said once, and once when they answer again."""
 
@@ -134,6 +140,11 @@ class LogView:
             case CycleFinished(report):
                 self._finished(event, report)
                 return
+            case Crashed():
+                self._crashed(event)
+                return
+            case CycleScheduled(rule, refused_wait_s=None):
+                self._waiting.discard(rule)
             case CycleStarted(rule, dry_run):
                 (self._dry.add if dry_run else self._dry.discard)(rule)
             case RequestFinished(service=service, outcome=RequestOutcome.SUCCESS) if (
@@ -149,11 +160,24 @@ class LogView:
         if isinstance(event, RetryScheduled):
             self._in_trouble.add(event.service)
 
+    def _crashed(self, event: Crashed) -> None:
+        """Log a bug, with its traceback the first time only."""
+        message = event_sentence(event)
+        if event.report in self._reported:
+            _write(logging.ERROR, event, f"{message} The traceback is above.", event.rule or None)
+            return
+        self._reported.add(event.report)
+        _write(logging.ERROR, event, f"{message}\n{event.report}", event.rule or None)
+
     def _level(self, event: Event) -> int:
         if isinstance(event, ItemUploaded) and not event.size_bytes:
             return logging.DEBUG
         if isinstance(event, ItemUploaded | PhotoDeleted):
             return self._photo_level
+        if isinstance(event, CycleScheduled):
+            known = event.rule in self._waiting
+            self._waiting.add(event.rule)
+            return logging.DEBUG if known else logging.WARNING
         known = isinstance(event, RetryScheduled) and event.service in self._in_trouble
         if known or isinstance(event, _DETAILS):
             return logging.DEBUG

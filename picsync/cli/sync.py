@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,8 @@ class SyncOptions:
     once: bool = False
     dry_run: bool = False
     allow_deletes: bool = False
+    least_every: timedelta | None = None
+    """Least interval of a rule, if not that of the long run; for the demo, whose services are its own."""
 
 
 @click.command()
@@ -87,7 +90,7 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
 
     Raises ConfigError and CacheError for what is wrong before the first cycle.
     """
-    from picsync.longrun import LongRun, Surroundings
+    from picsync.longrun import LEAST_EVERY, LongRun, Surroundings
     from picsync.service import Stop
 
     settings = files.load()
@@ -110,7 +113,8 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
         try:
             if once:
                 return await _run_once(settings, surroundings)
-            await LongRun(files, surroundings).run(settings)
+            least_every = options.least_every or LEAST_EVERY
+            await LongRun(files, surroundings, least_every=least_every).run(settings)
         except asyncio.CancelledError:
             if not stop():
                 raise
@@ -124,7 +128,7 @@ async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
 
     rules = album_rules(settings.config, dry_run=surroundings.dry_run)
     async with surroundings.open_cycles(settings) as cycles:
-        reports = await run_once(rules, cycles.run, surroundings.stop)
+        reports = await run_once(rules, cycles.run, surroundings.stop, surroundings.emit)
     if surroundings.stop():
         return Exit.INTERRUPTED
     if settings.config.ping and not surroundings.dry_run and all(report.outcome.good for report in reports):

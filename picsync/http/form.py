@@ -8,6 +8,8 @@ from typing import BinaryIO
 
 import httpx
 
+from picsync.tasks import progressed
+
 BLOCK_BYTES = 256 * 1024
 
 
@@ -32,6 +34,7 @@ class FileForm:
         block = self._head + await _in_thread(self._from_start)
         while more := await _in_thread(lambda: self._file.read(BLOCK_BYTES)):
             yield block
+            progressed()
             block = more
         yield block + self._tail
 

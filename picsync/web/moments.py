@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from picsync.words import counted
-
-_UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
+from picsync import words
 
 
 def rfc3339(instant: datetime) -> str:
@@ -20,11 +18,8 @@ def absolute(instant: datetime) -> str:
 
 
 def rough(span: timedelta) -> str:
-    """Return a duration in the unit that suits it: "45 seconds", "12 minutes", "3 days"."""
-    seconds = max(0.0, span.total_seconds())
-    # Up to two of a unit, the next smaller one tells more: 90 minutes rather than 1 hour.
-    unit, length = next((each for each in _UNITS if seconds >= 2 * each[1]), ("second", 1.0))
-    return counted(round(seconds / length), unit)
+    """Return a duration in the unit that suits it."""
+    return words.rough(span.total_seconds())
 
 
 def relative(instant: datetime, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ def due(done: CycleReport, *, ended_s: float = 100.0, every_s: float = HOUR_S, f
 
 DONE = report(CycleOutcome.DONE)
 AWAY = report(CycleOutcome.FAILED, TransientError("503"))
+ASKED_FOR_EVER = report(CycleOutcome.FAILED, TransientError("429", retry_after_s=1e9))
 LOCKED_OUT = report(CycleOutcome.LOGIN_NEEDED, LoginNeeded("password"))
 
 
@@ -41,9 +43,12 @@ def test_passing_trouble_is_tried_again_sooner_and_ever_less_so() -> None:
     assert due(AWAY, every_s=10).at_s == 110
 
 
-def test_a_service_that_names_a_time_is_given_it() -> None:
-    busy = report(CycleOutcome.FAILED, TransientError("429", retry_after_s=7200))
-    assert due(busy).at_s == 100 + 7200
+@pytest.mark.parametrize("asked_s", [7200, 999_999_999, float("inf")])
+def test_a_service_that_names_a_time_is_given_it_within_the_interval(asked_s: float) -> None:
+    busy = report(CycleOutcome.FAILED, TransientError("429", retry_after_s=1200))
+    assert due(busy) == Due(100 + 1200, 1, not_before_s=100 + FIRST_RETRY_S)
+    away = report(CycleOutcome.FAILED, TransientError("429", retry_after_s=asked_s))
+    assert due(away) == Due(100 + HOUR_S, 1, not_before_s=100 + FIRST_RETRY_S, refused_wait_s=asked_s)
 
 
 def test_what_time_cannot_cure_waits_for_the_next_turn() -> None:
@@ -59,7 +64,7 @@ def test_a_login_is_not_hammered() -> None:
 
 
 @given(
-    st.sampled_from([DONE, AWAY, LOCKED_OUT]),
+    st.sampled_from([DONE, AWAY, LOCKED_OUT, ASKED_FOR_EVER]),
     st.floats(0, 1e7),
     st.floats(0, 1e5),
     st.floats(0.001, 1e6),

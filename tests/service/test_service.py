@@ -11,10 +11,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from picsync.cycle import AlbumRule
-from picsync.errors import ConfigError, ItemError, LoginNeeded, PicsyncError, Problem, TransientError
+from picsync.errors import (
+    CacheError,
+    ConfigError,
+    ItemError,
+    LoginNeeded,
+    PicsyncError,
+    Problem,
+    TransientError,
+    UnexpectedError,
+)
 from picsync.events import (
     ConfigApplied,
     ConfigRefused,
+    Crashed,
+    CycleFinished,
     CycleOutcome,
     CycleReport,
     CycleScheduled,
@@ -22,7 +33,18 @@ from picsync.events import (
     Failure,
 )
 from picsync.plan import Rule
-from picsync.service import MAX_RULES_AT_ONCE, Job, Service, Setup, Stop, run_once
+from picsync.service import (
+    MAX_RULES_AT_ONCE,
+    RELOAD_WAIT_S,
+    STALLED_AFTER_S,
+    Job,
+    Service,
+    Setup,
+    Stop,
+    run_once,
+)
+from picsync.tasks import progressed
+from picsync.words import event_sentence
 
 pytestmark = pytest.mark.looptime
 
@@ -43,7 +65,15 @@ class Play:
     errors: list[PicsyncError | None] = field(default_factory=list)
     content: object = "first"
     broken: bool = False
-    bug: bool = False
+    bugs: dict[str, Exception] = field(default_factory=dict)
+    """What the cycles of a rule raise."""
+    unwatched: Exception | None = None
+    """What watching the sources raises."""
+    untried: Exception | None = None
+    unopenable: dict[tuple[str, ...], Exception] = field(default_factory=dict)
+    refused_to_open: list[float] = field(default_factory=list)
+    moves_every_s: float = 0.0
+    """Between two signs of progress in a cycle; 0 for none."""
     uploaded: int = 1
     """Photos that each cycle uploads."""
     changes: list[tuple[str, float]] = field(default_factory=list)
@@ -64,8 +94,15 @@ class Play:
     def fingerprint(self) -> object:
         return self.content
 
+    async def try_out(self, settings: tuple[str, ...]) -> None:
+        if self.untried is not None:
+            raise self.untried
+
     @asynccontextmanager
     async def open(self, settings: tuple[str, ...]) -> AsyncIterator[Setup]:
+        if settings in self.unopenable:
+            self.refused_to_open.append(now_s())
+            raise self.unopenable[settings]
         self.opened += 1
         jobs = [Job(AlbumRule(Rule(name), {"memory": ["a"]}), self.every) for name in settings]
         yield Setup(jobs, self._cycle, self._changed)
@@ -73,19 +110,25 @@ class Play:
 
     async def _changed(self, rule: AlbumRule) -> None:
         """Return when a change of that rule's sources is next due."""
+        if self.unwatched is not None:
+            raise self.unwatched
         due = [at for name, at in self.changes if name == rule.name and at > self.listed.get(name, 0.0)]
         await asyncio.sleep(min(due) - now_s() if due else 10.0**9)
 
     async def _cycle(self, rule: AlbumRule) -> CycleReport:
         assert rule.name not in self.running, "a rule ran twice at a time"
-        if self.bug:
-            raise KeyError("a bug")
         self.began.append((rule.name, now_s()))
         self.listed[rule.name] = now_s()
         self.running.add(rule.name)
         self.most_at_once = max(self.most_at_once, len(self.running))
         try:
-            await asyncio.sleep(self.takes_s)
+            if rule.name in self.bugs:
+                raise self.bugs[rule.name]
+            for _ in range(int(self.takes_s / self.moves_every_s) if self.moves_every_s else 0):
+                await asyncio.sleep(self.moves_every_s)
+                progressed()
+            if not self.moves_every_s:
+                await asyncio.sleep(self.takes_s)
         finally:
             self.running.discard(rule.name)
         self.ended.append((rule.name, now_s()))
@@ -145,9 +188,9 @@ async def test_changes_while_a_cycle_runs_are_not_lost_and_never_hurry_it() -> N
 
 
 @pytest.mark.parametrize(
-    ("error", "cycles"), [(TransientError("503", retry_after_s=500), [0, 500]), (LoginNeeded("who?"), [0])]
+    ("error", "cycles"), [(TransientError("503", retry_after_s=500), [0, 30]), (LoginNeeded("who?"), [0])]
 )
-async def test_changes_do_not_hurry_what_waits_for_a_service_or_a_person(
+async def test_a_change_does_not_cut_a_backoff_or_a_login_short(
     error: PicsyncError, cycles: list[float]
 ) -> None:
     play = Play(takes_s=0, changes=[("A", 12.0)], errors=[error])
@@ -168,7 +211,7 @@ async def test_stopping_does_not_wait_for_a_change() -> None:
 
 
 async def test_a_rule_that_takes_longer_than_its_interval_runs_without_pause_but_never_twice() -> None:
-    play = Play(takes_s=5000)
+    play = Play(takes_s=5000, moves_every_s=100)
     await play.run(until_s=14990)
     assert [at for _, at in play.began] == [0, 5000, 10000]
 
@@ -254,7 +297,7 @@ async def test_broken_settings_are_refused_once_and_the_old_stay_in_force() -> N
 
 
 async def test_the_heart_beats_while_a_cycle_runs_for_hours() -> None:
-    play = Play(takes_s=20_000)
+    play = Play(takes_s=20_000, moves_every_s=100)
     beats = []
 
     async def look() -> None:
@@ -271,19 +314,158 @@ async def test_the_heart_beats_while_a_cycle_runs_for_hours() -> None:
     assert beats == [True] * 5
 
 
-async def test_a_dead_task_ends_the_service() -> None:
-    play = Play(bug=True)
-    with pytest.raises(ExceptionGroup) as caught:
-        await play.run(until_s=100)
-    assert caught.group_contains(KeyError)  # the group is that of the test, the service raises the bug itself
+async def test_a_bug_in_one_rule_is_that_rules_failure() -> None:
+    play = Play(names=("A", "B"), takes_s=0, bugs={"A": KeyError("token-5ecret")})
+    await play.run(until_s=3700)
+    assert [at for name, at in play.began if name == "B"] == [0, 3600]
+    assert [at for name, at in play.began if name == "A"][:4] == [0, 30, 90, 210]
+    reports = [event.report for event in play.events if isinstance(event, CycleFinished)]
+    assert {report.outcome for report in reports} == {CycleOutcome.FAILED}
+    assert {type(failure.error) for report in reports for failure in report.failures} == {UnexpectedError}
+    crash = next(event for event in play.events if isinstance(event, Crashed))
+    assert crash.rule == "A"
+    assert "KeyError in picsync" in crash.error or "KeyError in service" in crash.error
+    assert "in _cycle" in crash.report
+    assert "5ecret" not in f"{crash} {reports}"
+
+
+async def test_a_bug_in_watching_the_sources_costs_the_early_start_only() -> None:
+    play = Play(takes_s=0, unwatched=OSError("inotify"))
+    await play.run(until_s=3700)
+    assert [at for _, at in play.began] == [0, 3600]
+    assert len([event for event in play.events if isinstance(event, Crashed)]) == 2
+
+
+async def test_a_cycle_without_progress_is_cancelled_and_tried_again() -> None:
+    play = Play(names=("A", *"BCDEF"), takes_s=10.0**6)
+    stuck, others = asyncio.Event(), play._cycle
+
+    async def cycle(rule: AlbumRule) -> CycleReport:
+        if rule.name in "ABCD":
+            await stuck.wait()
+        play.takes_s = 1.0
+        return await others(rule)
+
+    play._cycle = cycle  # type: ignore[method-assign]
+    await play.run(until_s=STALLED_AFTER_S + 20)
+    assert [name for name, _ in play.began] == ["E", "F"]
+    failed = [event.report for event in play.events if isinstance(event, CycleFinished)]
+    assert sorted(report.rule for report in failed) == list("ABCD")
+    assert "Nothing moved for 30 minutes" in failed[0].failures[0].error.message
+
+
+async def test_a_long_cycle_that_makes_progress_is_left_alone() -> None:
+    play = Play(takes_s=50_000, moves_every_s=STALLED_AFTER_S * 0.9)
+    await play.run(until_s=48_590)
+    assert play.ended
+
+
+async def test_a_wait_that_a_service_asks_for_ends_with_the_interval() -> None:
+    play = Play(takes_s=0, errors=[TransientError("503", retry_after_s=999_999_999)])
+    await play.run(until_s=4000)
+    assert [at for _, at in play.began] == [0, 3600]
+    scheduled = [event for event in play.events if isinstance(event, CycleScheduled)]
+    assert [event.refused_wait_s for event in scheduled] == [999_999_999, None]
+    assert "longer than the rule's interval. The next cycle is in 60 minutes" in str(
+        event_sentence(scheduled[0])
+    )
+
+
+@pytest.mark.parametrize("error", [None, TransientError("503", retry_after_s=500), LoginNeeded("who?")])
+async def test_a_wake_cuts_every_wait_short(error: PicsyncError | None) -> None:
+    play = Play(names=("A", "B"), takes_s=0, errors=[error, error])
+    woken: list[list[str]] = []
+    stop = Stop()
+    service = Service(play, stop, play.events.append)
+    loop = asyncio.get_running_loop()
+    loop.call_at(5, lambda: woken.append(service.wake(["B", "nobody"])))
+    loop.call_at(8, stop.ask)
+    await service.run(play.load())
+    assert woken == [["B"]]
+    assert play.began == [("A", 0), ("B", 0), ("B", 5)]
+
+
+async def test_a_wake_during_a_cycle_brings_another_one() -> None:
+    play = Play(takes_s=10)
+    stop = Stop()
+    service = Service(play, stop, play.events.append)
+    asyncio.get_running_loop().call_at(5, service.wake)
+    asyncio.get_running_loop().call_at(500, stop.ask)
+    await service.run(play.load())
+    assert [at for _, at in play.began] == [0, 10]
+
+
+async def test_new_settings_do_not_wait_for_ever_for_a_stuck_rule() -> None:
+    play = Play(takes_s=10.0**6)
+
+    async def change() -> None:
+        await asyncio.sleep(50)
+        play.takes_s, play.names, play.content = 1.0, ("B",), "second"
+
+    await play.run(until_s=1000, during=change)
+    assert play.began == [("A", 0), ("B", 50 + RELOAD_WAIT_S)]
+    last = [event.report for event in play.events if isinstance(event, CycleFinished)][-1]
+    assert (last.rule, last.outcome) == ("A", CycleOutcome.FAILED)
+    assert "configuration had changed" in last.failures[0].error.message
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError([Problem("c", 1, "x", "is bad.")]), ValueError("s3cret"), RuntimeError()]
+)
+@pytest.mark.parametrize("when", ["tried out", "opened"])
+async def test_settings_that_cannot_be_opened_leave_the_old_in_force(when: str, error: Exception) -> None:
+    play = Play(takes_s=0)
+
+    async def spoil() -> None:
+        await asyncio.sleep(50)
+        play.names, play.content = ("B",), "second"
+        if when == "opened":
+            play.unopenable = {("B",): error}
+        else:
+            play.untried = error
+        await asyncio.sleep(4000)
+        play.names, play.content, play.untried = ("C",), "third", None
+
+    await play.run(until_s=5000, during=spoil)
+    assert {name for name, _ in play.began} == {"A", "C"}
+    refused = [event for event in play.events if isinstance(event, ConfigRefused)]
+    assert len(refused) == 1
+    assert "s3cret" not in str(play.events)
+    applied = [event.rules for event in play.events if isinstance(event, ConfigApplied)]
+    assert applied == [("A",), ("C",)]
+
+
+async def test_old_settings_that_cannot_be_opened_again_are_tried_until_they_can() -> None:
+    play = Play(takes_s=0)
+
+    async def spoil() -> None:
+        await asyncio.sleep(50)
+        play.names, play.content = ("B",), "second"
+        play.unopenable = {("B",): CacheError("the disk"), ("A",): CacheError("the disk")}
+        await asyncio.sleep(100)
+        play.unopenable = {}
+
+    await play.run(until_s=500, during=spoil)
+    assert [name for name, _ in play.began] == ["A", "A"]
+    assert play.refused_to_open == [50, 50, 55, 70, 130]
+
+
+async def test_a_reload_looks_at_once_even_if_nothing_has_changed() -> None:
+    play = Play(takes_s=0)
+    stop = Stop()
+    service = Service(play, stop, play.events.append)
+    asyncio.get_running_loop().call_at(3, service.reload)
+    asyncio.get_running_loop().call_at(5, stop.ask)
+    await service.run(play.load())
+    assert [at for _, at in play.began] == [0, 3]
 
 
 async def test_once_runs_each_rule_once_and_stops_in_between() -> None:
     play = Play(names=tuple("ABCDEF"))
     stop = Stop()
     async with play.open(play.names) as setup:
-        reports = await run_once([job.rule for job in setup.jobs], setup.run_cycle, stop)
+        reports = await run_once([job.rule for job in setup.jobs], setup.run_cycle, stop, play.events.append)
         assert [report.rule for report in reports] == list("ABCDEF")
         asyncio.get_running_loop().call_later(5, stop.ask)
-        reports = await run_once([job.rule for job in setup.jobs], setup.run_cycle, stop)
+        reports = await run_once([job.rule for job in setup.jobs], setup.run_cycle, stop, play.events.append)
     assert [report.rule for report in reports] == list("ABCD")
