@@ -27,6 +27,10 @@ PIECE_BYTES = 64 * 2**10
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 """Values of Content-Encoding that can be unpacked; others, and several, were not asked for."""
 
+MAX_OVERHEAD_BYTES = 2**20
+"""How much longer a packed body may be than what it unpacks to. Packing adds some bytes to 32 KiB, so a
+body that exceeds this holds empty blocks or an endless header."""
+
 _EITHER = zlib.MAX_WBITS | 32
 """Tells zlib to recognise gzip's header and its own."""
 
@@ -88,11 +92,21 @@ class _Unpacked(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         unpacker = zlib.decompressobj(_EITHER)
+        surplus = 0
         try:
             async for rest in self._packed:
+                surplus += len(rest)
                 while rest and not unpacker.eof:
-                    yield unpacker.decompress(rest, PIECE_BYTES)
+                    piece = unpacker.decompress(rest, PIECE_BYTES)
+                    surplus -= len(piece)
                     rest = unpacker.unconsumed_tail
+                    if piece:
+                        yield piece
+                if unpacker.eof:
+                    # What follows the end is not read: it need not end.
+                    return
+                if surplus > MAX_OVERHEAD_BYTES:
+                    raise httpx.DecodingError("the packed body unpacks to next to nothing")
         except zlib.error as error:
             raise httpx.DecodingError(str(error)) from error
         if not unpacker.eof:

@@ -224,7 +224,8 @@ class translated:  # noqa: N801 - used as a statement
         match error:
             case httpx.TransportError():
                 raise WireError(no_answer(error)) from error
-            case httpx.DecodingError() | httpx.TooManyRedirects() | httpx.InvalidURL():
+            # A host such as `xn--0` raises idna.IDNAError, a UnicodeError, when httpx reads the address.
+            case httpx.HTTPError() | httpx.InvalidURL() | httpx.CookieConflict() | UnicodeError():
                 raise ProtocolError(
                     f"{self._operation}: unusable answer ({type(error).__name__})."
                 ) from error
@@ -240,7 +241,7 @@ def _redirected(request: httpx.Request, following: httpx.Request) -> httpx.Reque
 
 def _named(url: httpx.URL) -> str:
     """Return scheme, host and port for people; what else an address holds may be a secret."""
-    host = url.host if url.host.isprintable() else "an unreadable host"
+    host = url.raw_host.decode("ascii", errors="replace")
     return f"{url.scheme}://{host[:100]}" + (f":{url.port}" if url.port else "")
 
 

@@ -40,7 +40,10 @@ OVERLOAD_STATUSES = frozenset({429, 502, 503, 504})
 """Answers that say that a service, or what stands before it, has too much to do."""
 
 EXCERPT_CHARACTERS = 200
-_SECONDS = re.compile(r"[0-9]{1,9}")
+MAX_RETRY_AFTER_S = 86_400.0
+"""Longest wait that a server can ask for: even a daily quota is renewed within a day."""
+
+_SECONDS = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +119,22 @@ def judge(operation: Operation, result: Answer | NoAnswer) -> Again | PicsyncErr
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds that a Retry-After header asks for (RFC 9110: seconds, or a date), or None."""
+    """Return the seconds that a Retry-After header asks for (RFC 9110: seconds, or a date), or None.
+
+    At most MAX_RETRY_AFTER_S, whatever the server asks for.
+    """
     if value is None:
         return None
     text = value.strip()
     if _SECONDS.fullmatch(text):
-        return float(text)
+        return min(MAX_RETRY_AFTER_S, float(text))
     try:
         at = parsedate_to_datetime(text)
+        # RFC 5322 writes "-0000" for UTC of unknown place; Python makes that a naive time.
+        wait_s = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    # RFC 5322 writes "-0000" for UTC of unknown place; Python makes that a naive time.
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+    return min(MAX_RETRY_AFTER_S, max(0.0, wait_s))
 
 
 @dataclass(frozen=True, slots=True)
