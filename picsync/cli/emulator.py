@@ -16,7 +16,7 @@ from picsync.cli.listen import LISTEN, need_extra
 if TYPE_CHECKING:
     from picsync.emulators.world import World
 
-IMMICH_VERSIONS = {"2.7": (2, 7, 5), "3.0": (3, 0, 3), "3.2": (3, 2, 0), "4.0": (4, 0, 0)}
+IMMICH_VERSIONS = {"2.7": (2, 7, 5), "3.0": (3, 0, 3), "3.2": (3, 2, 2), "3.3": (3, 3, 5), "4.0": (4, 0, 0)}
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -47,7 +47,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--immich",
     "immich_version",
     type=click.Choice(list(IMMICH_VERSIONS)),
-    default="3.2",
+    default="3.3",
     show_default=True,
     help="Immich's version; 4.0 is one that nobody knows yet.",
 )

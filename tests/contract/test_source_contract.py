@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.emulators.immich import V2_7, V3_0, V3_2
+from picsync.emulators.immich import V2_7, V3_0, V3_2, V3_3
 from picsync.model import MediaItem
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.picked.source import PickedSource
@@ -98,7 +98,7 @@ class TestSharedLinksSource(SourceContract):
 
 
 class TestImmichSource(SourceContract):
-    @pytest.fixture(params=[V2_7, V3_0, V3_2], ids=["2.7", "3.0", "3.2"])
+    @pytest.fixture(params=[V2_7, V3_0, V3_2, V3_3], ids=["2.7", "3.0", "3.2", "3.3"])
     async def world(self, request: pytest.FixtureRequest) -> AsyncIterator[SourceWorld]:
         async with immich_server(version=request.param, page_cap=4) as server:
             album, empty = server.immich.add_album("Known"), server.immich.add_album("Empty")

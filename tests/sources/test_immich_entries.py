@@ -64,6 +64,9 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         (f"{LINK}/", "https://photos.example.org", "key", KEY),
         (f"{LINK}/photos/6f1c0d5e?at=1", "https://photos.example.org", "key", KEY),
         ("http://nas:2283/s/trip", "http://nas:2283", "slug", "trip"),
+        ("http://nas:2283/s/%C3%A9t%C3%A9%202024", "http://nas:2283", "slug", "été 2024"),
+        ("HTTP://nas:2283/s/été%202024", "http://nas:2283", "slug", "été 2024"),
+        ("http://nas:2283/s/a%2Fb%2520c", "http://nas:2283", "slug", "a/b%20c"),
         ("https://example.org/photos/share/x#y", "https://example.org/photos", "key", "x"),
     ],
 )

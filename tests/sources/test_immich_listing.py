@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, Future
+from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, V3_3, Future
 from picsync.emulators.immich.resources import asset_json
 from picsync.errors import LoginNeeded
 from picsync.events import ListingProgress, LoginRefused
@@ -17,25 +17,25 @@ from picsync.model import Certainty
 from picsync.sources.immich.options import ImmichEntry
 from tests.sources.immich_server import ImmichServer, immich_server, names
 
-GENERATIONS = [V2_7, V3_0, V3_2]
+GENERATIONS = [V2_7, V3_0, V3_2, V3_3]
 HTML = "<!DOCTYPE html><title>Sign in</title>"
 
 
-@pytest.fixture(params=GENERATIONS, ids=["2.7", "3.0", "3.2"])
+@pytest.fixture(params=GENERATIONS, ids=["2.7", "3.0", "3.2", "3.3"])
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[ImmichServer]:
     async with immich_server(version=request.param) as running:
         yield running
 
 
-async def test_a_thousand_come_with_one_request_and_the_count_proves_them(server: ImmichServer) -> None:
+async def test_a_thousand_come_with_two_requests_and_the_count_proves_them(server: ImmichServer) -> None:
     server.album(1000)
     listing = await server.listed("Trip")
     assert listing.complete
     assert len(listing.items) == 1000
-    assert len(server.requests("/search/")) == 1
+    assert len(server.requests("/search/")) == 2
     twice_listed = 2 if server.options.version is V2_7 else 1
     assert len(server.requests("/api/albums")) == twice_listed
-    assert len(server.requests()) == 2 + twice_listed
+    assert len(server.requests()) == 3 + twice_listed
 
 
 async def test_entries_that_are_listed_side_by_side_share_what_they_all_ask(server: ImmichServer) -> None:
@@ -91,7 +91,7 @@ async def test_all_pages_come(server: ImmichServer) -> None:
     listing = await server.listed(album.album_id)
     assert listing.complete
     assert names(listing) == [f"IMG_{number}.jpg" for number in range(10)]
-    assert len(server.requests("/search/metadata")) == 4
+    assert len(server.requests("/search/metadata")) == 5
     progress = [event.count for event in server.events if isinstance(event, ListingProgress)]
     assert progress == [3, 6, 9, 10]
 
@@ -311,7 +311,7 @@ async def test_a_shared_album_that_shows_less_than_it_holds(server: ImmichServer
     album, _ = server.album(5)
     entry = server.link(server.immich.share(album))
     if server.options.version is V2_7:
-        album.assets[0].trashed = True
+        album.assets[0].visibility = "locked"
     else:
         server.options.empty_search = True
     listing = await server.listed(entry, key="")
@@ -466,3 +466,55 @@ async def test_what_is_hidden_is_not_shown_though_the_server_gives_it() -> None:
         assets[0].visibility = "hidden"
         listing = await server.listed(server.link(server.immich.share(album)), key="")
         assert names(listing) == ["IMG_1.jpg", "IMG_2.jpg"]
+
+
+@pytest.mark.parametrize("entry", ["Trip", "favorites", "tag:Trips", "person:Anna"])
+async def test_pictures_of_a_disk_that_is_not_mounted_stay(server: ImmichServer, entry: str) -> None:
+    _, assets = server.album(6, library_id="5d1c0d5e-1111-4222-8333-944455556666")
+    anna, trips = server.immich.add_person("Anna"), server.immich.add_tag("Trips")
+    for asset in assets:
+        asset.people, asset.tags, asset.favorite = {anna.person_id}, {trips.tag_id}, True
+    before = await server.listed(entry)
+    server.immich.unmount(assets[:2])
+    assets[2].trashed = True
+    after = await server.listed(entry)
+    assert after.complete, after.problem
+    stay = {item.item_id: item.version for item in before.items if item.filename != "IMG_2.jpg"}
+    assert {item.item_id: item.version for item in after.items} == stay
+    server.immich.unmount(assets)
+    assert len((await server.listed(entry)).items) == 6
+
+
+async def test_pictures_of_a_shared_album_s_missing_disk_stay(server: ImmichServer) -> None:
+    album, assets = server.album(4)
+    entry = server.link(server.immich.share(album))
+    server.immich.unmount(assets[:2])
+    listing = await server.listed(entry, key="")
+    assert listing.complete, listing.problem
+    assert sorted(names(listing)) == [f"IMG_{number}.jpg" for number in range(4)]
+
+
+async def test_a_server_that_cannot_be_asked_for_missing_files_is_not_believed_to_be_complete() -> None:
+    refused = Fault(kind=FaultKind.STATUS, path="/search/metadata", status=400, body="{}", skip=1, count=2)
+    async with immich_server(version=V3_0) as server:
+        server.album(2)
+        server.fail(refused)
+        listing = await server.listed("Trip")
+    assert len(listing.items) == 2
+    assert not listing.complete
+    assert "whose disk is not mounted" in str(listing.problem)
+
+
+@pytest.mark.parametrize("version", [V3_2, V3_3, (3, 9, 0), (4, 0, 0)])
+async def test_the_flat_form_is_tried_where_the_filter_form_is_refused(version: tuple[int, int, int]) -> None:
+    async with immich_server(version=version) as server:
+        server.album(3)
+        server.fail(
+            Fault(kind=FaultKind.STATUS, path="/search/metadata", status=400, body="{}"),
+        )
+        listing = await server.listed("Trip")
+        assert listing.complete, listing.problem
+        first, second = (json.loads(each.body) for each in server.requests("/search/metadata")[:2])
+    assert first["orderBy"] == {"field": "fileCreatedAt", "direction": "asc"}
+    assert "order" not in first
+    assert (second["order"], second["page"]) == ("asc", 1)

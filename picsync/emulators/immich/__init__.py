@@ -1,4 +1,4 @@
-"""Immich, emulated: a self-hosted photo server in the generations 2.7, 3.0 and 3.2, and one yet to come.
+"""Immich, emulated: a self-hosted photo server in the generations 2.7, 3.0, 3.2 and 3.3, and one yet to come.
 
 Emulated are albums, people, tags, favourites, shared links, the metadata search in both of its forms, the
 original, the edited picture, previews and videos. Not emulated: users' own logins, uploads, smart search,
@@ -8,7 +8,7 @@ grey).
 
 from picsync.emulators.immich.errors import ImmichError
 from picsync.emulators.immich.library import Album, ApiKey, Asset, Person, SharedLink, Tag
-from picsync.emulators.immich.options import FUTURE, V2_7, V3_0, V3_2, Future, ImmichOptions
+from picsync.emulators.immich.options import FUTURE, V2_7, V3_0, V3_2, V3_3, Future, ImmichOptions
 from picsync.emulators.immich.service import HOST, Immich
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "V2_7",
     "V3_0",
     "V3_2",
+    "V3_3",
     "Album",
     "ApiKey",
     "Asset",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -19,10 +20,23 @@ VISIBILITIES = ("timeline", "archive", "hidden", "locked")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _ID_LISTS = {"albumIds": "album", "personIds": "person", "tagIds": "tag"}
 _OPTIONS = ("withExif", "withPeople", "withStacked", "withDeleted")
-_MOMENTS = {"taken": "taken_at", "updated": "updated_at"}
+_MOMENTS = {
+    "taken": "taken_at",
+    "updated": "updated_at",
+    "created": "created_at",
+    "trashed": "trashed_at",
+}
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+_PATTERNS = frozenset({"originalFileName", "originalPath", "description"})
+_NULLABLE = frozenset({"rating", "trashedAt", "libraryId", "description", "originalFileName", "originalPath"})
 _FLAT = frozenset(
     {*_ID_LISTS, *_OPTIONS, "type", "visibility", "rating", "checksum", "originalFileName"}
-    | {"isFavorite", "isOffline"}
+    | {"isFavorite", "isOffline", "id", "libraryId", "description", "originalPath"}
     | {"order", "size", "page"}
     | {f"{what}{when}" for what in _MOMENTS for when in ("After", "Before")}
 )
@@ -47,11 +61,14 @@ class Compiler:
             if name in body
         ]
         for name, (attribute, read) in _SCALARS.items():
-            if name != "visibility" and body.get(name) is not None:
+            if name in _PATTERNS and body.get(name) is not None:
+                parts.append(_matches(attribute, "like", read(body[name], (name,)).lower()))
+            elif name != "visibility" and body.get(name) is not None:
                 parts.append(_equals(attribute, read(self._coerced(body[name]), (name,))))
         parts += self._moments(body)
         parts.append(self._flat_visibility(body))
-        if not body.get("withDeleted"):
+        # Who asks for what is offline gets what is in the trash for that reason.
+        if not body.get("withDeleted") and not body.get("isOffline") and "trashedAfter" not in body:
             parts.append(_present)
         return _all(parts)
 
@@ -68,10 +85,10 @@ class Compiler:
 
     def _moments(self, body: Mapping[str, Any]) -> Iterable[Predicate]:
         for what, attribute in _MOMENTS.items():
-            for when, sign in (("After", 1), ("Before", -1)):
+            for when, fits in (("After", operator.ge), ("Before", operator.le)):
                 name = f"{what}{when}"
                 if name in body:
-                    yield _beyond(attribute, sign, moment(body[name], (name,)))
+                    yield _compares(attribute, fits, moment(body[name], (name,)))
 
     def filter(self, value: object, path: Path = ("filter",)) -> Predicate:
         """Return what the filter form asks for; raises ImmichError for a body that is refused."""
@@ -88,15 +105,15 @@ class Compiler:
                 parts += self._scalars(name, _object(condition, here), here)
         if path == ("filter",) and "visibility" not in _object(value, path):
             parts.append(_not(_equals("visibility", "locked")))
-        if path == ("filter",):
+        if path == ("filter",) and "trashedAt" not in _object(value, path):
             parts.append(_present)
         return _all(parts)
 
     def _lists(self, kind: str, condition: Mapping[str, Any], path: Path) -> Iterable[Predicate]:
-        for operator, value in condition.items():
-            here = (*path, operator)
+        for how, value in condition.items():
+            here = (*path, how)
             wanted = ids(value, here)
-            match operator:
+            match how:
                 case "any":
                     yield self._holds(kind, wanted, any)
                 case "all":
@@ -110,20 +127,21 @@ class Compiler:
         if name not in _SCALARS:
             raise invalid(path, "Unrecognized key", "unrecognized_keys")
         attribute, read = _SCALARS[name]
-        for operator, value in condition.items():
-            here = (*path, operator)
-            match operator:
-                case "eq":
-                    yield _equals(attribute, read(value, here))
-                case "ne":
-                    yield _not(_equals(attribute, read(value, here)))
-                case "in" if isinstance(value, list):
+        for how, value in condition.items():
+            here = (*path, how)
+            match how:
+                case "eq" | "ne":
+                    nothing = value is None and name in _NULLABLE
+                    same = _equals(attribute, None if nothing else read(value, here))
+                    yield same if how == "eq" else _not(same)
+                case "in" | "notIn" if isinstance(value, list):
                     wanted = [read(each, (*here, at)) for at, each in enumerate(value)]
-                    yield _any([_equals(attribute, each) for each in wanted])
-                case "gt" | "gte" if read in (integer, moment):
-                    yield _beyond(attribute, 1, read(value, here))
-                case "lt" | "lte" if read in (integer, moment):
-                    yield _beyond(attribute, -1, read(value, here))
+                    among = _any([_equals(attribute, each) for each in wanted])
+                    yield among if how == "in" else _not(among)
+                case "gt" | "gte" | "lt" | "lte" if read in (integer, moment):
+                    yield _compares(attribute, _COMPARISONS[how], read(value, here))
+                case "like" | "notLike" | "startsWith" | "endsWith" if name in _PATTERNS:
+                    yield _matches(attribute, how, text(value, here).lower())
                 case _:
                     raise invalid(here, "Unrecognized key", "unrecognized_keys")
 
@@ -152,7 +170,7 @@ def album_ids(body: Mapping[str, Any]) -> list[str]:
     found = list(body.get("albumIds") or [])
     condition = body.get("filter")
     if isinstance(condition, Mapping) and isinstance(condition.get("albumIds"), Mapping):
-        found += [each for operator in ("any", "all") for each in condition["albumIds"].get(operator) or []]
+        found += [each for how in ("any", "all") for each in condition["albumIds"].get(how) or []]
     return found
 
 
@@ -215,10 +233,21 @@ def _equals(attribute: str, wanted: object) -> Predicate:
     return lambda asset: bool(getattr(asset, attribute) == wanted)
 
 
-def _beyond(attribute: str, sign: int, bound: float) -> Predicate:
+def _compares(attribute: str, fits: Callable[[Any, Any], bool], bound: float) -> Predicate:
+    return lambda asset: (value := getattr(asset, attribute)) is not None and fits(value, bound)
+
+
+def _matches(attribute: str, how: str, part: str) -> Predicate:
+    """Return a comparison of texts; upper and lower case are the same."""
+
     def fits(asset: Asset) -> bool:
-        value = getattr(asset, attribute)
-        return value is not None and (value - bound) * sign >= 0
+        value = str(getattr(asset, attribute)).lower()
+        match how:
+            case "startsWith":
+                return value.startswith(part)
+            case "endsWith":
+                return value.endswith(part)
+        return (part in value) == (how == "like")
 
     return fits
 
@@ -247,7 +276,14 @@ _SCALARS: Mapping[str, tuple[str, Callable[[object, Path], Any]]] = {
     "rating": ("rating", integer),
     "checksum": ("checksum", text),
     "originalFileName": ("filename", text),
+    "originalPath": ("path", text),
+    "description": ("description", text),
+    "id": ("asset_id", text),
+    "libraryId": ("library_id", text),
+    "fileSizeInBytes": ("size_bytes", integer),
     "takenAt": ("taken_at", moment),
+    "createdAt": ("created_at", moment),
+    "trashedAt": ("trashed_at", moment),
     "updatedAt": ("updated_at", moment),
 }
 """Field of a body -> attribute of an asset, and what reads a value."""

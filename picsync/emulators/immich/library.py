@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import mimetypes
 import secrets
 import uuid
 from collections.abc import Iterable
@@ -14,6 +15,9 @@ from typing import Any
 from picsync.emulators.google.content import Content, as_content, dimensions, sniff
 from picsync.emulators.google.directory import Directory
 from picsync.emulators.immich.options import ImmichOptions
+
+_TYPES = {"heic": "image/heic", "heif": "image/heif", "avif": "image/avif", "webp": "image/webp"}
+"""Which the standard library does not know in all its versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,28 @@ class Asset:
     updated_at: float = 0.0
     previews: int = 0
     """Counts how often what it looks like has changed."""
+
+    @property
+    def trashed_at(self) -> float | None:
+        """When it was put into the trash; None if it was not."""
+        return self.updated_at if self.trashed else None
+
+    @property
+    def created_at(self) -> float:
+        """When it was uploaded."""
+        return self.modified_at
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the original."""
+        return self.content.size
+
+    @property
+    def path(self) -> str:
+        """Where the original is on the server's disk."""
+        if self.library_id:
+            return f"/external/{self.filename}"
+        return f"/data/library/{self.owner.user_id}/{self.filename}"
 
     @property
     def type(self) -> str:
@@ -166,7 +192,7 @@ class Library:
         library_id = fields.get("library_id")
         path = f"/external/{filename}"
         settings: dict[str, Any] = {
-            "mime_type": sniff(content) or "application/octet-stream",
+            "mime_type": named_type(filename) or sniff(content) or "application/octet-stream",
             "checksum": path_checksum(path) if library_id else checksum(content),
             "taken_at": now,
             "modified_at": now,
@@ -249,3 +275,8 @@ def path_checksum(path: str) -> str:
     """Return what an external library's asset has for a checksum: nothing that its bytes change."""
     digest = hashlib.sha1(f"path:{path}".encode(), usedforsecurity=False).digest()
     return base64.b64encode(digest).decode()
+
+
+def named_type(filename: str) -> str | None:
+    """Return the type that a file's name promises: the server looks at nothing else."""
+    return _TYPES.get(filename.rpartition(".")[2].lower()) or mimetypes.guess_type(filename)[0]

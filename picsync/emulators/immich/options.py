@@ -11,7 +11,8 @@ Version = tuple[int, int, int]
 
 V2_7: Version = (2, 7, 5)
 V3_0: Version = (3, 0, 3)
-V3_2: Version = (3, 2, 0)
+V3_2: Version = (3, 2, 2)
+V3_3: Version = (3, 3, 5)
 FUTURE: Version = (4, 0, 0)
 
 
@@ -34,7 +35,7 @@ class Future(StrEnum):
 class ImmichOptions:
     """Settings; all may be changed while the server runs."""
 
-    version: Version = V3_2
+    version: Version = V3_3
     prerelease: int | None = None
     future: Future = Future.SAME
     """What versions from 4.0 on do."""

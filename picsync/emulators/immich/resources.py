@@ -26,7 +26,7 @@ def asset_json(asset: Asset, options: ImmichOptions, *, exif: bool = False) -> d
         "checksum": asset.checksum,
         "originalFileName": asset.filename,
         "originalMimeType": asset.mime_type,
-        "originalPath": f"/data/library/{asset.owner.user_id}/{asset.filename}",
+        "originalPath": asset.path,
         "fileCreatedAt": taken,
         "localDateTime": taken,
         "fileModifiedAt": modified,
@@ -82,16 +82,17 @@ def user_json(user: User) -> dict[str, Any]:
 
 
 def album_json(album: Album, options: ImmichOptions, links: Iterable[SharedLink]) -> dict[str, Any]:
-    """Return an album; its count has everything that was put in, whatever a search hides of it."""
-    taken = [asset.taken_at for asset in album.assets]
+    """Return an album; its count leaves out the trash only, whatever else a search hides of it."""
+    shown = [asset for asset in album.assets if not asset.trashed]
+    taken = [asset.taken_at for asset in shown]
     body: dict[str, Any] = {
         "id": album.album_id,
         "albumName": album.name,
         "description": "",
         "createdAt": instant(album.created_at),
         "updatedAt": instant(album.updated_at),
-        "albumThumbnailAssetId": album.assets[0].asset_id if album.assets else None,
-        "assetCount": len(album.assets),
+        "albumThumbnailAssetId": shown[0].asset_id if shown else None,
+        "assetCount": len(shown),
         "shared": bool(album.members),
         "hasSharedLink": any(link.album is album for link in links),
         "isActivityEnabled": True,

@@ -18,7 +18,8 @@ from picsync.emulators.immich.resources import asset_json, link_asset_json
 
 DEFAULT_SIZE = 250
 LARGEST_SIZE = 1000
-_FILTER_FORM = frozenset({"filter", "order", "size", "cursor", "withExif", "withPeople", "withStacked"})
+_FILTER_FORM = frozenset({"filter", "orderBy", "size", "cursor", "withExif", "withPeople", "withStacked"})
+_ORDER_FIELDS = ("fileCreatedAt", "localDateTime", "fileSizeInBytes", "rating")
 
 
 class Search:
@@ -117,12 +118,14 @@ class Search:
 
     @staticmethod
     def _descending(body: Mapping[str, Any], *, by_cursor: bool) -> bool:
-        order: Any = body.get("order", "desc")
-        path: Path = ("order",)
-        if by_cursor and isinstance(order, Mapping):
-            choice(order.get("field"), ("fileCreatedAt",), (*path, "field"))
-            order, path = order.get("direction", "desc"), (*path, "direction")
-        return choice(order, ("asc", "desc"), path) == "desc"
+        if not by_cursor:
+            return choice(body.get("order", "desc"), ("asc", "desc"), ("order",)) == "desc"
+        order: Any = body.get("orderBy", {})
+        path: Path = ("orderBy",)
+        if not isinstance(order, Mapping):
+            raise invalid(path, "Invalid input: expected object")
+        choice(order.get("field", "fileCreatedAt"), _ORDER_FIELDS, (*path, "field"))
+        return choice(order.get("direction", "desc"), ("asc", "desc"), (*path, "direction")) == "desc"
 
     @staticmethod
     def _after(body: Mapping[str, Any], found: list[Asset], *, descending: bool) -> int:

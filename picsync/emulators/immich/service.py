@@ -94,6 +94,12 @@ class Immich:
         album.assets.append(asset)
         album.updated_at = self.options.now()
 
+    def unmount(self, assets: Iterable[Asset]) -> None:
+        """Let the server notice that files of an external library are missing: it trashes their assets."""
+        for asset in assets:
+            asset.offline = asset.trashed = True
+            asset.updated_at = self.options.now()
+
     def edit(self, asset: Asset, content: bytes | Path | Content) -> None:
         """Let the owner crop or rotate a picture: the original and its checksum stay."""
         asset.edited = as_content(content)

@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 _SHARED = re.compile(r"(?P<base>.*?)/(?P<form>share|s)/(?P<value>[^/]+)(?:/photos/[^/]+)?/?")
 _QUERY = {"share": "key", "s": "slug"}
@@ -57,7 +57,10 @@ class SharedLinkAddress:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `<server>/share/<key>` or `<server>/s/<slug>`; raises ValueError, which does not show it."""
+        """Read `<server>/share/<key>` or `<server>/s/<slug>`; raises ValueError, which does not show it.
+
+        Browsers show a slug percent-encoded; it is decoded once.
+        """
         bare = re.split(r"[?#]", text.strip(), maxsplit=1)[0]
         scheme, mark, rest = bare.partition("://")
         host, slash, path = rest.partition("/")
@@ -65,7 +68,11 @@ class SharedLinkAddress:
         if not mark or found is None:
             raise ValueError("must be a shared link of Immich, such as `https://<server>/share/<key>`")
         server = ServerAddress.parse(f"{scheme}://{host}{found['base']}")
-        return cls(server, _QUERY[found["form"]], found["value"])
+        try:
+            value = unquote(found["value"], errors="strict")
+        except UnicodeDecodeError:
+            raise ValueError("must be a shared link as the browser shows it; its end is garbled") from None
+        return cls(server, _QUERY[found["form"]], value)
 
     def __str__(self) -> str:
         """Return what tells it from other links without opening anything."""

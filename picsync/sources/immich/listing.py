@@ -40,6 +40,8 @@ class Gathered:
     progress: Callable[[str, int, int | None], None]
     """Told title, count and how many there should be, after each page."""
     title: str = ""
+    offline_only: bool = False
+    """Take only assets whose files are missing, whatever else an answer has."""
     seen: set[str] = field(default_factory=set)
     items: dict[str, MediaItem] = field(default_factory=dict)
     motions: set[str] = field(default_factory=set)
@@ -54,8 +56,12 @@ class Gathered:
             self.seen.add(asset.id)
             if asset.live_photo_video_id:
                 self.motions.add(asset.live_photo_video_id)
-            # A file that is missing on the server's disk (`isOffline`) is no wish to see it gone.
-            put_away = asset.is_trashed or asset.is_archived or asset.visibility != TIMELINE
+            if self.offline_only and not asset.is_offline:
+                continue
+            # A file that is missing on the server's disk is no wish to see it gone, although Immich puts it
+            # into the trash.
+            trashed = asset.is_trashed and not asset.is_offline
+            put_away = trashed or asset.is_archived or asset.visibility != TIMELINE
             if asset.type in KINDS and not put_away:
                 self.items[asset.id] = media_item(self.kind, asset, self.wanted, through=self.through)
         return len(self.seen) - before
@@ -63,6 +69,15 @@ class Gathered:
     def chosen(self) -> tuple[MediaItem, ...]:
         """Return the items, without the moving parts of live photos."""
         return tuple(item for item in self.items.values() if item.item_id not in self.motions)
+
+    def apart(self, *, offline_only: bool = False) -> Gathered:
+        """Return an empty one for a further search of the same entry."""
+        return Gathered(self.kind, self.wanted, self.through, lambda *_: None, offline_only=offline_only)
+
+    def add(self, other: Gathered) -> None:
+        """Take what another one has gathered besides."""
+        self.items = {**other.items, **self.items}
+        self.motions |= other.motions
 
     def forget(self) -> None:
         """Drop everything: it is not what was asked for."""
@@ -83,9 +98,12 @@ async def list_entry(api: ImmichApi, entry: ImmichEntry, gathered: Gathered) -> 
         # Somebody may have put some in meanwhile.
         resolved = await names.resolve(api, entry, version)
         _refuse_too_many(gathered, resolved.claimed)
-    if not version.known and resolved.claimed is None:
+    missing = gathered.apart(offline_only=True)
+    problem = await _gather_missing(api, missing, resolved.selection, by_filter=by_filter)
+    if not version.known and (resolved.claimed is None or missing.items):
         await _refuse_if_not_understood(api, gathered, resolved.selection, by_filter=by_filter)
-    return await _doubts(api, gathered, resolved, by_filter=by_filter and not version.known)
+    gathered.add(missing)
+    return problem or await _doubts(api, gathered, resolved, by_filter=by_filter and not version.known)
 
 
 async def list_link(api: ImmichApi, gathered: Gathered, password: str) -> str | None:
@@ -122,11 +140,15 @@ async def list_link(api: ImmichApi, gathered: Gathered, password: str) -> str | 
         again = await _open(api, password)
         claimed = again.album.asset_count if again.album else 0
         _refuse_too_many(gathered, claimed)
+    # A server that does not answer this through a link cannot be asked in any other way.
+    missing = gathered.apart(offline_only=True)
+    await _gather_missing(api, missing, Selection("album", album.id), by_filter=False)
+    gathered.add(missing)
     found = len(gathered.seen)
     if found == claimed:
         return None
     if found and version.major >= 3:
-        archived = Gathered(gathered.kind, gathered.wanted, gathered.through, lambda *_: None)
+        archived = gathered.apart()
         await Search(api, archived, claimed).flat(Selection("album", album.id).archived())
         if found + len(archived.seen) == claimed:
             return None
@@ -153,17 +175,25 @@ class Search:
 
     async def gather(self, selection: Selection, version: Version) -> bool:
         """Gather in the form that suits the version; return whether that was the filter form."""
-        if not version.takes_filter:
-            await self.flat(selection)
-            return False
+        return await self.either(selection, by_filter=version.takes_filter)
+
+    async def either(self, selection: Selection, *, by_filter: bool) -> bool:
+        """Gather in one form, and once in the other if the server rejects it; return whether by filter.
+
+        A version's number alone does not tell: forms were renamed and taken away before.
+        """
+        forms = (self.by_cursor, self.flat) if by_filter else (self.flat, self.by_cursor)
         try:
-            await self.by_cursor(selection)
-        except RefusedError as error:
-            if version.known or error.status != 400 or self._gathered.seen:
+            await forms[0](selection)
+        except RefusedError as refused:
+            if refused.status != 400 or self._gathered.seen:
                 raise
-            await self.flat(selection)
-            return False
-        return True
+            try:
+                await forms[1](selection)
+            except RefusedError:
+                raise refused from None
+            return not by_filter
+        return by_filter
 
     async def flat(self, selection: Selection) -> None:
         """Gather page by number."""
@@ -201,6 +231,18 @@ class Search:
         self._gathered.progress(self._gathered.title, len(self._gathered.seen), self._claimed)
         if self._claimed is not None and len(self._gathered.seen) > self._claimed + LARGEST_PAGE:
             _refuse_too_many(self._gathered, self._claimed)
+
+
+async def _gather_missing(
+    api: ImmichApi, missing: Gathered, selection: Selection, *, by_filter: bool
+) -> str | None:
+    """Gather the assets whose files are missing; return why it cannot be told whether there are any."""
+    search = Search(api, missing, None)
+    try:
+        await search.either(selection.missing(), by_filter=by_filter)
+    except RefusedError as error:
+        return f"Whether Immich leaves out pictures whose disk is not mounted cannot be told. {error}"
+    return None
 
 
 async def _open(api: ImmichApi, password: str) -> SharedLinkWire:
@@ -260,11 +302,23 @@ async def _doubts(api: ImmichApi, gathered: Gathered, resolved: Resolved, *, by_
             "archived or in the trash, remove them from the album."
         )
     selection = resolved.selection
-    body = {"filter": selection.filter_page(None)["filter"]} if by_filter else selection.flat()
     try:
-        total = await api.count(body)
+        total = await _count(api, selection, by_filter=by_filter)
     except RefusedError as error:
         return f"Whether Immich lists everything cannot be told. {error}"
     if total == found:
         return None
     return f"Immich counts {total} pictures, but lists {found}. This usually passes by itself."
+
+
+async def _count(api: ImmichApi, selection: Selection, *, by_filter: bool) -> int:
+    """Return how many assets there are, asked in one form and, if that is rejected, once in the other."""
+    try:
+        return await api.count(selection.statistics(by_filter=by_filter))
+    except RefusedError as refused:
+        if refused.status != 400:
+            raise
+        try:
+            return await api.count(selection.statistics(by_filter=not by_filter))
+        except RefusedError:
+            raise refused from None

@@ -118,4 +118,4 @@ def _read(text: str) -> dict[str, object]:
         return {found["kind"]: name, **rendition}
     if name == _FAVORITES:
         return {_FAVORITES: True, **rendition}
-    return {"link" if re.match(r"https?://", name) else "album": name, **rendition}
+    return {"link" if re.match(r"https?://", name, re.IGNORECASE) else "album": name, **rendition}

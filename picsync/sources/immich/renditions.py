@@ -8,8 +8,9 @@ the picture looks like, crop and rotation in Immich included.
 
 from __future__ import annotations
 
-from picsync.formats import promised
+from picsync.formats import HEAD_BYTES, promised, sniff
 from picsync.model import MediaItem, MediaKind
+from picsync.sources.base import Sink
 from picsync.sources.immich.options import Wanted
 from picsync.sources.immich.wire import AssetWire
 from picsync.sources.instants import instant
@@ -30,10 +31,13 @@ PLAYBACK = "video/playback"
 def media_item(source: str, asset: AssetWire, wanted: Wanted, *, through: str) -> MediaItem:
     """Return an asset as the rest of picsync speaks of it.
 
-    `through` names the API that leads to it; with the path it is the item's `url`.
+    `through` names the API that leads to it; with the path it is the item's `url`, and with the path of a
+    conversion if that may take the original's place: Immich tells the format from the file's name alone.
     """
     mime_type = (asset.original_mime_type or promised(asset.original_file_name) or "").lower()
     path = _path(asset, wanted, mime_type)
+    instead = PLAYBACK if asset.type == "VIDEO" else PREVIEW
+    ways = [path, instead] if wanted is Wanted.AUTO and path in (ORIGINAL, EDITED) else [path]
     return MediaItem(
         source,
         asset.id,
@@ -42,7 +46,7 @@ def media_item(source: str, asset: AssetWire, wanted: Wanted, *, through: str) -
         mime_type=mime_type if path == ORIGINAL else "video/mp4" if path == PLAYBACK else "",
         filename=asset.original_file_name,
         taken_at=instant(asset.file_created_at or asset.local_date_time),
-        url=f"{through} /assets/{asset.id}/{path}",
+        url=" ".join([through, *(f"/assets/{asset.id}/{way}" for way in ways)]),
     )
 
 
@@ -63,3 +67,27 @@ def _version(asset: AssetWire, path: str) -> str:
         case "video/playback":
             return f"playback:{content}"
     return f"{'edited' if path == EDITED else 'preview'}:{asset.thumbhash or ''}:{content}"
+
+
+class WatchedSink:
+    """A sink that keeps the first bytes, to see what they are."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._head = b""
+
+    @property
+    def showable(self) -> bool:
+        """Whether `auto` takes the bytes as they are; what is no picture or video at all is not judged."""
+        return (sniff(self._head) or "") in SHOWABLE
+
+    async def begin(self, size_bytes: int | None, mime_type: str) -> None:
+        """Forget what came so far."""
+        self._head = b""
+        await self._sink.begin(size_bytes, mime_type)
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        if len(self._head) < HEAD_BYTES:
+            self._head += chunk[: HEAD_BYTES - len(self._head)]
+        await self._sink.write(chunk)

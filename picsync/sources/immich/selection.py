@@ -1,8 +1,11 @@
 """What is searched for, in both forms of Immich's search.
 
-The flat form works in all versions from 2.7 to 3.2, where it is deprecated; its pages are numbers. The
+The flat form works in all versions from 2.7 on and is deprecated since 3.2; its pages are numbers. The
 filter form, since 3.2, goes on by cursor: an asset that comes or goes meanwhile shifts no other. Both ask
 for the timeline's visibility, since the default of it has changed between versions.
+
+Where the disk of an external library is not mounted, Immich marks its assets as offline and puts them into
+the trash. They are in no ordinary search then, and have to be asked for apart.
 """
 
 from __future__ import annotations
@@ -26,6 +29,12 @@ class Selection:
     chosen_id: str = ""
     """Empty for favourites."""
     visibility: str = TIMELINE
+    offline: bool = False
+    """Only those whose files are missing; they are in the trash."""
+
+    def missing(self) -> Selection:
+        """Return the same, of assets whose files are missing on the server's disk."""
+        return replace(self, offline=True)
 
     def archived(self) -> Selection:
         """Return the same in the archive."""
@@ -34,11 +43,16 @@ class Selection:
     def flat(self) -> Mapping[str, Any]:
         """Return the flat form."""
         what = {"isFavorite": True} if self.kind == "favorites" else {_LISTS[self.kind]: [self.chosen_id]}
-        return {**what, "visibility": self.visibility}
+        missing = {"isOffline": True, "withDeleted": True} if self.offline else {}
+        return {**what, "visibility": self.visibility, **missing}
 
     def flat_page(self, number: int) -> Mapping[str, Any]:
         """Return a search for a page, the first being 1."""
         return {**self.flat(), "order": "asc", "size": LARGEST_PAGE, "page": number}
+
+    def statistics(self, *, by_filter: bool) -> Mapping[str, Any]:
+        """Return what the search's statistics are asked with."""
+        return {"filter": self.filter_page(None)["filter"]} if by_filter else self.flat()
 
     def filter_page(self, cursor: str | None) -> Mapping[str, Any]:
         """Return a search for the page at a cursor; None for the first one."""
@@ -47,9 +61,10 @@ class Selection:
             if self.kind == "favorites"
             else {_LISTS[self.kind]: {"any": [self.chosen_id]}}
         )
+        missing = {"isOffline": {"eq": True}, "trashedAt": {"ne": None}} if self.offline else {}
         body = {
-            "filter": {**what, "visibility": {"eq": self.visibility}},
-            "order": {"field": "fileCreatedAt", "direction": "asc"},
+            "filter": {**what, "visibility": {"eq": self.visibility}, **missing},
+            "orderBy": {"field": "fileCreatedAt", "direction": "asc"},
             "size": LARGEST_PAGE,
         }
         return body if cursor is None else {**body, "cursor": cursor}

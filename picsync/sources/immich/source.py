@@ -20,6 +20,7 @@ from picsync.sources.immich.api import OPERATIONS, TITLE, ImmichApi, Pass
 from picsync.sources.immich.examination import examined
 from picsync.sources.immich.listing import Gathered, known_version, list_entry, list_link
 from picsync.sources.immich.options import ImmichEntry
+from picsync.sources.immich.renditions import WatchedSink
 
 __all__ = ["KIND", "OPERATIONS", "ImmichLogin", "ImmichSource"]
 
@@ -67,6 +68,8 @@ class ImmichSource:
         self._emit = emit
         self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None)
         self._apis: dict[str, ImmichApi] = {}
+        self._misnamed: set[tuple[str, str]] = set()
+        """Id and version of items whose originals no frame shows, whatever their names say."""
         self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
 
     @property
@@ -102,10 +105,24 @@ class ImmichSource:
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Bring an asset's bytes, in the rendition of its entry, into `sink`; see the port."""
-        through, _, path = item.url.partition(" ")
+        through, *paths = item.url.split(" ")
         api = self._apis.get(through)
         if api is None:
             raise ItemError("Immich has not listed it in this run.")
+        path, *instead = paths
+        if not instead:
+            await self._bring(api, path, sink)
+            return
+        misnamed = (item.item_id, item.version)
+        if misnamed not in self._misnamed:
+            watched = WatchedSink(sink)
+            await self._bring(api, path, watched)
+            if watched.showable:
+                return
+            self._misnamed.add(misnamed)
+        await self._bring(api, instead[0], sink)
+
+    async def _bring(self, api: ImmichApi, path: str, sink: Sink) -> None:
         try:
             await api.download(path, sink)
         except RefusedError as error:

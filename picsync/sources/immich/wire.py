@@ -71,6 +71,7 @@ class AssetWire(_Wire):
     visibility: Text = "timeline"
     is_archived: bool = False
     is_trashed: bool = False
+    is_offline: bool = False
     is_favorite: bool = False
     is_edited: bool = False
     live_photo_video_id: Text | None = None
