@@ -49,8 +49,9 @@ from picsync.transfer import Tools, Transferrer, TransferResult, recipe_of
 UNUSABLE_FOR = timedelta(days=1)
 """An item that could not be used is tried again after this, in case a service has learnt something."""
 
-CONFIRM_WAITS_S = (1.0, 2.0, 4.0)
-"""Patience for confirmed uploads to show in the frame's listing, which some services update late."""
+CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
+"""Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
+5 s that a known client gives Nixplay. Only a listing that lags behind makes a cycle wait at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ async def run_cycle(
 class _Seen:
     """The frame's side."""
 
-    album: FrameAlbum
+    album: FrameAlbum | None
+    """None until there is something to put into it."""
     photos: Photos
     playlists: Sequence[Playlist]
 
@@ -198,7 +200,7 @@ class _Cycle:
         async def photos() -> None:
             # After uploads it was looked at twice already.
             if not self.transferred.uploaded:
-                seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)
+                await self._see_photos(seen)
 
         async def listings() -> None:
             if not await self._listed_alike():
@@ -233,10 +235,9 @@ class _Cycle:
         found, photos = album.result()
         return _Seen(found, photos, await self._playlists(photos, first.result()))
 
-    async def _album(self) -> tuple[FrameAlbum, Photos]:
-        name = self.album_rule.name
-        album = await self.frame.find_album(name) or await self.frame.create_album(name)
-        return album, await self.frame.photos(album)
+    async def _album(self) -> tuple[FrameAlbum | None, Photos]:
+        album = await self.frame.find_album(self.album_rule.name)
+        return album, Photos() if album is None else await self.frame.photos(album)
 
     async def _part(self, number: int) -> Sequence[Playlist]:
         return await self.frame.playlists(self.album_rule.rule.part_name(number))
@@ -301,8 +302,16 @@ class _Cycle:
         )
         there = [photo.digest for photo in seen.photos.items]
         learn = self._deletes_wait_for_content(seen.photos)
-        self.transferred = done = await transferrer.run(seen.album, transfers, there, learn=learn)
+
+        async def album() -> FrameAlbum:
+            if seen.album is None:
+                seen.album = await self.frame.create_album(self.album_rule.name)
+            return seen.album
+
+        self.transferred = done = await transferrer.run(album, transfers, there, learn=learn)
         self.failures += done.failures
+        if done.no_album is not None:
+            raise done.no_album
         self.candidates = [self._learnt(candidate) for candidate in self.candidates]
         if done.uploaded:
             await self._observe_again(seen)
@@ -325,10 +334,14 @@ class _Cycle:
 
     async def _observe_again(self, seen: _Seen) -> None:
         for wait_s in (*CONFIRM_WAITS_S, None):
-            seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)
+            await self._see_photos(seen)
             if wait_s is None or self.transferred.uploaded <= {photo.digest for photo in seen.photos.items}:
                 return
             await self.tools.sleep(wait_s)
+
+    async def _see_photos(self, seen: _Seen) -> None:
+        if seen.album is not None:
+            seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)
 
     # --- change ---------------------------------------------------------------------------------------
 
@@ -410,7 +423,7 @@ class _Cycle:
         self.notices.append(f"The playlist {name} has room for {room} photos; {rest}")
 
     async def _delete(self, seen: _Seen) -> None:
-        if not self.plan.deletes:
+        if not self.plan.deletes or seen.album is None:
             return
         result = await delete(
             self.frame,

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from picsync.errors import (
     ItemError,
@@ -40,6 +40,9 @@ from picsync.words import counted, size
 
 if TYPE_CHECKING:
     from picsync.cache.store import Cache
+
+OpenAlbum: TypeAlias = Callable[[], Awaitable[FrameAlbum]]
+"""Returns the frame's album, creating it if there is none."""
 
 MAX_TRANSIENT_FAILURES = 8
 """So many items in a row failing for passing reasons mean that the service is in trouble, not the items."""
@@ -97,6 +100,8 @@ class TransferResult:
     uploaded_bytes: int = 0
     already_there: int = 0
     storage_full: bool = False
+    no_album: PicsyncError | None = None
+    """Why there is no album to upload to."""
 
 
 class Transferrer:
@@ -139,11 +144,17 @@ class Transferrer:
         self._result = TransferResult()
         self._left = 0
         """Items that nobody has taken up."""
+        self._unfinished = 0
+        """Those, and the ones in transfer."""
+        self._opening = asyncio.Lock()
 
     async def run(
-        self, album: FrameAlbum, transfers: Sequence[Transfer], there: Iterable[Digest], *, learn: bool
+        self, album: OpenAlbum, transfers: Sequence[Transfer], there: Iterable[Digest], *, learn: bool
     ) -> TransferResult:
         """Transfer each item, skipping content in `there`; one item's failure leaves the others alone.
+
+        `album` is called once there is something to put into the album. If it fails, that is in the result,
+        and it is not called again.
 
         Once the storage is full nothing more goes up; with `learn`, what items of unknown content hold is
         found out all the same. Raises CacheError and SpoolError, which concern every item, and LoginNeeded;
@@ -152,7 +163,7 @@ class Transferrer:
         self._there = set(there)
         self._known = {transfer.item for transfer in transfers if transfer.digest is not None}
         self._learning = learn
-        self._left = len(transfers)
+        self._left = self._unfinished = len(transfers)
         queue = iter(sorted(transfers, key=lambda transfer: transfer.digest is None))
         for _ in range(len(self._known)):
             await self._work(album, islice(queue, 1))
@@ -182,13 +193,14 @@ class Transferrer:
         hint = f"{counted(len(waiting), 'photo')}{needed} {wait} for room. {error.hint}"
         return QuotaError(error.message, hint=hint.rstrip())
 
-    async def _work(self, album: FrameAlbum, queue: Iterator[Transfer]) -> None:
+    async def _work(self, album: OpenAlbum, queue: Iterator[Transfer]) -> None:
         for transfer in queue:
             if self._halted or self._stopping():
                 return
             self._left -= 1
             self._tell_if_closing()
             if self._in_vain(transfer):
+                self._unfinished -= 1
                 continue
             async with self._tools.spool.file(self._frame.capabilities.digest_algorithm) as spooled:
                 # What fails is taken note of before the file is given up: meanwhile others would go on.
@@ -199,6 +211,8 @@ class Transferrer:
                     if error.scope is Scope.PROCESS:
                         raise
                     await self._failed(transfer.item, error)
+                finally:
+                    self._unfinished -= 1
 
     def _tell_if_closing(self) -> None:
         if not self._left and self._result.uploaded:
@@ -207,7 +221,7 @@ class Transferrer:
     def _in_vain(self, transfer: Transfer) -> bool:
         return self._full is not None and not (self._learning and transfer.digest is None)
 
-    async def _transfer(self, album: FrameAlbum, transfer: Transfer, spooled: SpoolFile) -> None:
+    async def _transfer(self, album: OpenAlbum, transfer: Transfer, spooled: SpoolFile) -> None:
         item = transfer.item
         if self._dry_run and transfer.digest is not None:
             await self._upload(album, item, _announcement(item, transfer.digest))
@@ -229,7 +243,7 @@ class Transferrer:
         rendition = Rendition(spooled.file, spooled.size_bytes, digest, mime_type, item.filename)
         await self._upload(album, item, rendition)
 
-    async def _upload(self, album: FrameAlbum, item: MediaItem, rendition: Rendition) -> None:
+    async def _upload(self, album: OpenAlbum, item: MediaItem, rendition: Rendition) -> None:
         if rendition.digest in self._there:
             self._result.already_there += 1
             self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
@@ -246,7 +260,11 @@ class Transferrer:
                 if halted or self._full:
                     self._there.discard(rendition.digest)
                     return
-                outcome = await self._frame.upload(album, rendition)
+                opened = await self._opened(album)
+                if opened is None:
+                    self._there.discard(rendition.digest)
+                    return
+                outcome = await self._frame.upload(opened, rendition, upcoming=self._unfinished)
         except BaseException as error:
             self._there.discard(rendition.digest)
             self._failed_uploads.add(rendition.digest)
@@ -263,6 +281,17 @@ class Transferrer:
             self._result.uploaded_count += 1
             self._result.uploaded_bytes += rendition.size_bytes
             self._emit(ItemUploaded(self._rule, item.filename, rendition.size_bytes, item.source))
+
+    async def _opened(self, album: OpenAlbum) -> FrameAlbum | None:
+        """Return the album, or None if it cannot be had; then no further item is taken up."""
+        async with self._opening:
+            if self._result.no_album is None:
+                try:
+                    return await album()
+                except PicsyncError as error:
+                    self._result.no_album = error
+                    self._halted = error
+            return None
 
     async def _record(self, item: MediaItem, digest: Digest | None, unusable: str | None) -> None:
         await self._tools.cache.record(_mapping(item, digest, unusable, self._tools.now()))

@@ -95,9 +95,11 @@ class Frame(Protocol):
         Where the listing contradicts what the service says elsewhere, the result is marked incomplete.
         """
 
-    async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
+    async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
         """Send the bytes and wait until the service confirms them; only then will `photos` list them.
 
+        `upcoming` is how many uploads to the album are expected, this one included; where it is wrong that
+        only costs requests.
         Raises ItemError (`unusable`) if the service refuses this file for what it is, QuotaError if there
         is no room. Repeating is safe: equal bytes are in an album once.
         """

@@ -50,7 +50,13 @@ class DryRunFrame:
         kept = tuple(photo for photo in real.items if photo.photo_id not in self._deleted)
         return replace(real, items=(*self._added, *kept))
 
-    async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:  # noqa: ARG002 - port
+    async def upload(
+        self,
+        album: FrameAlbum,  # noqa: ARG002 - port
+        rendition: Rendition,
+        *,
+        upcoming: int = 1,  # noqa: ARG002 - port
+    ) -> UploadResult:
         """Predict the photo."""
         if any(photo.digest == rendition.digest for photo in self._added):
             return AlreadyThere()

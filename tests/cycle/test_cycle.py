@@ -409,6 +409,40 @@ async def test_a_lost_answer_doubles_nothing(stage: Stage, lost: str) -> None:
     await stage.assert_idle()
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("what", ["empty", "not listed", "not downloaded", "unusable"])
+async def test_no_album_is_made_before_there_is_something_to_put_into_it(
+    stage: Stage, what: str, dry_run: bool
+) -> None:
+    stage.rule = replace(stage.rule, dry_run=dry_run)
+    if what != "empty":
+        stage.put("one")
+    match what:
+        case "not listed":
+            stage.source.listing_problem["a"] = "503"
+            stage.source.listed_until["a"] = 0
+        case "not downloaded":
+            stage.source.fail_downloads["one"] = ItemError("404")
+        case "unusable":
+            stage.source.put("a", "one", b"no picture", filename="one.jpg")
+    for _ in range(2):
+        report = await stage.cycle()
+        assert (report.on_frame, report.in_playlist) == (0, 0)
+    assert not {call[0] for call in stage.frame.calls} & {"create_album", "create_playlist"}
+    assert (stage.frame.album_list, stage.frame.playlist_list) == ([], [])
+
+
+async def test_an_album_that_cannot_be_made_ends_the_transfers_with_one_failure(stage: Stage) -> None:
+    stage.put(*MANY)
+    stage.frame.fail["create_album"] = [TransientError("503")] * 100
+    report = await stage.cycle()
+    assert [(each.subject, each.error.message) for each in report.failures] == [(f"album {ALBUM}", "503")]
+    assert [call[0] for call in stage.frame.calls].count("create_album") == 1
+    stage.frame.fail.clear()
+    await stage.cycle()
+    stage.assert_synced(*MANY)
+
+
 async def test_the_playlist_is_made_while_the_last_photos_go_up(stage: Stage) -> None:
     stage.put(*MANY)
     await stage.cycle()

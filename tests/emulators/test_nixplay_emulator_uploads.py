@@ -231,28 +231,49 @@ async def test_bytes_that_look_like_a_boundary_come_through(rig: Rig) -> None:
     assert md5(content) in answer.text
 
 
-async def test_without_the_monitor_a_photo_is_listed_late(rig: Rig) -> None:
+async def test_a_client_that_waits_five_seconds_finds_its_photos(rig: Rig, clock: FakeTime) -> None:
     album_id = await rig.create_album("1")
     upload_id = await rig.sent({"albumId": album_id}, "a.jpg", b"four")
-    assert [len(await rig.pictures(album_id)) for _ in range(3)] == [0, 0, 1]
+    assert [len(await rig.pictures(album_id)) for _ in range(9)] == [0] * 9
+    await clock.sleep(5)
+    assert len(await rig.pictures(album_id)) == 1
     assert (await rig.status(upload_id)).status_code == 200
 
 
-async def test_processing_can_be_immediate_or_wait_for_the_monitor_alone(rig: Rig) -> None:
+async def test_a_photo_is_listed_once_the_monitor_was_asked(rig: Rig) -> None:
     album_id = await rig.create_album("1")
-    rig.nixplay.options.processing_polls = 0
-    await rig.sent({"albumId": album_id}, "a.jpg", b"four")
-    assert len(await rig.pictures(album_id)) == 1
-    rig.nixplay.options.processing_polls = None
-    upload_id = await rig.sent({"albumId": album_id}, "b.jpg", b"five")
-    assert [len(await rig.pictures(album_id)) for _ in range(4)] == [1] * 4
+    upload_id = await rig.sent({"albumId": album_id}, "a.jpg", b"four")
+    assert len(await rig.pictures(album_id)) == 0
     await rig.status(upload_id)
-    assert len(await rig.pictures(album_id)) == 2
+    assert len(await rig.pictures(album_id)) == 1
+
+
+async def test_a_listing_can_lag_behind_the_monitor(rig: Rig, clock: FakeTime) -> None:
+    album_id = await rig.create_album("1")
+    rig.nixplay.options.listing_seconds = 4
+    assert (await rig.upload({"albumId": album_id}, "a.jpg", b"four")).status_code == 200
+    assert len(await rig.pictures(album_id)) == 0
+    await clock.sleep(4)
+    assert len(await rig.pictures(album_id)) == 1
+
+
+@pytest.mark.parametrize("enforced", [False, True])
+async def test_a_token_is_good_for_its_total_or_for_any_number(rig: Rig, enforced: bool) -> None:
+    album_id = str(await rig.create_album("1"))
+    rig.nixplay.options.enforce_token_total = enforced
+    form = {"albumId": album_id, "total": "2"}
+    token = (await rig.json("POST", "/v3/upload/receivers/", data=form))["token"]
+    form = {"uploadToken": token, "albumId": album_id, "fileType": "image/jpeg", "fileSize": "4"}
+    statuses = [
+        (await rig.call("POST", "/v3/photo/upload/", data={**form, "fileName": f"{n}.jpg"})).status_code
+        for n in range(3)
+    ]
+    assert statuses == [200, 200, 400 if enforced else 200]
 
 
 async def test_processing_can_take_time_and_the_monitor_blocks_or_gives_up(rig: Rig, clock: FakeTime) -> None:
     album_id = await rig.create_album("1")
-    rig.nixplay.options.processing_polls = None
+    rig.nixplay.options.monitor_waits = True
     rig.nixplay.options.processing_seconds = 5
     await rig.sent({"albumId": album_id}, "a.jpg", b"1")
     await clock.sleep(4)

@@ -76,6 +76,7 @@ class Stage:
         self.google.options.now = lambda: time.time() + self.service_ahead_s
         self.nixplay.options.pictures_limit = PAGE
         self.nixplay.options.slides_size = PAGE
+        self.nixplay.options.enforce_token_total = True
 
     @property
     def google(self) -> GooglePhotos:

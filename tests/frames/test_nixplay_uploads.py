@@ -38,8 +38,8 @@ async def test_four_requests_for_the_first_photo_and_three_for_the_next(
     account.service.add_album("Trip")
     album = await frame.create_album("Trip")
     account.server.log.clear()
-    await frame.upload(album, rendition(JPEG + b"1"))
-    await asyncio.gather(*(frame.upload(album, rendition(JPEG + bytes([n]))) for n in range(3)))
+    await frame.upload(album, rendition(JPEG + b"1"), upcoming=4)
+    await asyncio.gather(*(frame.upload(album, rendition(JPEG + bytes([n])), upcoming=3) for n in range(3)))
     log = account.server.log
     assert log.count(host=API, path="^/v3/upload/receivers/$") == 1
     assert log.count(host=API, path="^/v3/photo/upload/$") == 4
@@ -48,31 +48,75 @@ async def test_four_requests_for_the_first_photo_and_three_for_the_next(
 
 
 RECEIVERS = "^/v3/upload/receivers/$"
+REFUSALS = [
+    Answer.json(400, "uploadToken is not valid", "AssertionError"),
+    Answer.json(403, "Forbidden", "ForbiddenError"),
+    Answer.html(403, "Forbidden"),
+]
 
 
-async def test_a_new_album_is_made_ready_to_upload_to(account: NixplayAccount, frame: NixplayFrame) -> None:
-    album = await frame.create_album("Trip")
-    await account.server.log.wait_for(lambda log: log.count(path=RECEIVERS) == 1)
-    await frame.upload(album, rendition(JPEG))
-    assert account.server.log.count(path=RECEIVERS) == 1
-
-
-async def test_what_was_made_ready_in_vain_is_asked_for_once_more(
-    account: NixplayAccount, frame: NixplayFrame
+@pytest.mark.parametrize("enforced", [False, True])
+@pytest.mark.parametrize("answer", REFUSALS, ids=lambda answer: answer.body[:30])
+async def test_all_photos_go_up_whether_or_not_a_tokens_total_is_enforced(
+    account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum, enforced: bool, answer: Answer
 ) -> None:
-    account.fail(Fault(kind=FaultKind.STATUS, status=400, path=RECEIVERS))
-    album = await frame.create_album("Trip")
-    assert await frame.upload(album, rendition(JPEG)) == Uploaded()
-    assert account.server.log.count(path=RECEIVERS) == 2
+    options = account.service.options
+    options.enforce_token_total, options.spent_token = enforced, answer
+    sent = [rendition(JPEG + bytes([number])) for number in range(30)]
+    results = await asyncio.gather(*(frame.upload(album, each, upcoming=30) for each in sent))
+    assert results == [Uploaded()] * 30
+    [request] = account.requests(RECEIVERS)
+    assert b"total=30" in request.body
+    assert len(account.requests("^/v3/photo/upload/$")) == 30
 
 
-async def test_nothing_is_made_ready_once_the_frame_is_closed(account: NixplayAccount) -> None:
-    account.fail(Fault(kind=FaultKind.HANG, path=RECEIVERS))
-    frame = account.frame()
-    await frame.create_album("Trip")
-    await account.server.log.wait_for(lambda log: log.count(path=RECEIVERS) == 1)
-    await frame.aclose()
-    assert [task for task in asyncio.all_tasks() if "picsync/frames" in repr(task)] == []
+@pytest.mark.parametrize("answer", REFUSALS, ids=lambda answer: answer.body[:30])
+async def test_a_spent_token_is_replaced(
+    account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum, answer: Answer
+) -> None:
+    """Permissions whose answers were lost have used it up before picsync knows."""
+    options = account.service.options
+    options.enforce_token_total, options.spent_token = True, answer
+    account.fail(Fault(kind=FaultKind.RESET_AFTER, path="^/v3/photo/upload/$", count=3))
+    for left in range(10, 0, -1):
+        sent = rendition(JPEG + bytes([left]))
+        assert await frame.upload(album, sent, upcoming=left) == Uploaded()
+    assert len(account.requests(RECEIVERS)) == 2
+
+
+async def test_more_photos_than_expected_take_another_token(
+    account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum
+) -> None:
+    account.service.options.enforce_token_total = True
+    for number in range(3):
+        assert await frame.upload(album, rendition(JPEG + bytes([number]))) == Uploaded()
+    assert len(account.requests(RECEIVERS)) == 3
+    assert len(account.requests("^/v3/photo/upload/$")) == 3
+
+
+async def test_a_total_that_is_too_large_is_replaced_by_a_smaller_one(
+    account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum
+) -> None:
+    options = account.service.options
+    options.enforce_token_total, options.largest_total = True, 50
+    for left in range(60, 0, -20):
+        assert await frame.upload(album, rendition(JPEG + bytes([left])), upcoming=left) == Uploaded()
+    bodies = [request.body for request in account.requests(RECEIVERS)]
+    assert [body.rpartition(b"=")[2] for body in bodies] == [b"60", b"20"]
+
+
+@pytest.mark.parametrize("count", [1, None])
+async def test_a_bucket_that_refuses_gets_the_file_with_a_new_permission_once(
+    account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum, count: int | None
+) -> None:
+    body = "<Error><Code>AccessDenied</Code><Message>Policy expired.</Message></Error>"
+    account.fail(Fault(kind=FaultKind.STATUS, status=403, host=UPLOADS, body=body, count=count))
+    if count:
+        assert await frame.upload(album, rendition(JPEG)) == Uploaded()
+    else:
+        with pytest.raises(ItemError, match="Policy expired"):
+            await frame.upload(album, rendition(JPEG))
+    assert len(account.requests("^/v3/photo/upload/$")) == len(account.requests(host=UPLOADS)) == 2
 
 
 async def test_a_large_file_is_sent_from_disk_with_its_length(
@@ -151,8 +195,8 @@ async def test_the_same_upload_after_a_lost_answer_is_there_already(
 async def test_a_photo_is_listed_once_the_monitor_has_spoken(
     account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum
 ) -> None:
-    account.service.options.processing_polls = None
     account.service.options.processing_seconds = 0.05
+    account.service.options.monitor_waits = True
     await frame.upload(album, rendition(JPEG))
     assert len((await frame.photos(album)).items) == 1
 
@@ -208,7 +252,7 @@ async def test_s3_refuses(
     account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum, code: str, unusable: bool
 ) -> None:
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>No.</Message></Error>"
-    account.fail(Fault(kind=FaultKind.STATUS, status=403, host=UPLOADS, body=body))
+    account.fail(Fault(kind=FaultKind.STATUS, status=403, host=UPLOADS, body=body, count=None))
     with pytest.raises(ItemError, match=rf"{code} No\.") as raised:
         await frame.upload(album, rendition(JPEG))
     assert raised.value.unusable is unusable
@@ -251,7 +295,7 @@ async def test_a_storage_in_trouble_is_not_full(
 async def test_an_old_token_is_replaced(
     account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum
 ) -> None:
-    await frame.upload(album, rendition(JPEG + b"1"))
+    await frame.upload(album, rendition(JPEG + b"1"), upcoming=2)
     refusal = Answer.json(400, "uploadToken is not valid", "AssertionError")
     account.fail(Fault(kind=FaultKind.STATUS, status=400, path="^/v3/photo/upload/", body=refusal.body))
     assert await frame.upload(album, rendition(JPEG + b"2")) == Uploaded()

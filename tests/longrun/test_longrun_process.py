@@ -171,13 +171,14 @@ def test_an_idle_service_ends_at_once(stage: Stage) -> None:
 def test_an_upload_on_its_way_is_finished_and_never_repeated(stage: Stage) -> None:
     stage.add(2)
     stage.nixplay.options.processing_seconds = 0.7
+    stage.nixplay.options.monitor_waits = True
     stage.write_config(head=["every: 1h", PAGE])
     with Running(stage, command=UNHURRIED) as picsync:
         stage.wait_for(lambda log: log.count(host=MONITOR) >= 1)
         picsync.process.signal(signal.SIGTERM)
         assert picsync.end() == 0
         assert stage.on_frame() >= 1
-    stage.nixplay.options.processing_seconds = None
+    stage.nixplay.options.monitor_waits = False
     stage.add(1)
     assert stage.run("sync", "--once").code == 0
     assert (stage.on_frame(), stage.in_playlist()) == (3, 3)

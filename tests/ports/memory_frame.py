@@ -183,7 +183,8 @@ class MemoryFrame:
         self._end("photos")
         return Photos(items, self.photos_problem)
 
-    async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
+    async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
+        assert upcoming >= 1
         await self._begin("upload", album.name, rendition.filename)
         rendition.file.seek(0)
         content = hashlib.new(self.capabilities.digest_algorithm)

@@ -73,10 +73,10 @@ class WatchedFrame(MemoryFrame):
         super().__init__()
         self.uploading: Callable[[str], object] = lambda _: None
 
-    async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
+    async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
         rendition.file.seek(0)
         self.uploading(hashlib.md5(rendition.file.read(), usedforsecurity=False).hexdigest())
-        return await super().upload(album, rendition)
+        return await super().upload(album, rendition, upcoming=upcoming)
 
 
 async def _no_wait(_seconds: float) -> None:

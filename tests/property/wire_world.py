@@ -218,7 +218,7 @@ class WireWorld:
                 rewrite = Rewrite(nixplay.LIST_PHOTOS, lambda body: _without(body, 1 + amount), 1 + pick)
                 self._stage.wire.rewrites.append(rewrite)
             case Limit.LATE:
-                options.processing_polls = 1 + pick
+                options.listing_seconds = 3600.0
             case Limit.ROOM:
                 stored = self._stage.nixplay.account().stored_bytes
                 options.storage_limit_bytes = stored + BYTES_OF_A_PHOTO * amount
@@ -231,7 +231,7 @@ class WireWorld:
     def heal(self) -> None:
         self._stage.heal()
         options, google_options = self._stage.nixplay.options, self._stage.google.options
-        options.photo_count_lag, options.processing_polls, options.storage_limit_bytes = 0, 2, None
+        options.photo_count_lag, options.listing_seconds, options.storage_limit_bytes = 0, 0.0, None
         google_options.media_requests_per_day = None
         # What the day has left is remembered by the process.
         self._run(self._end())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -160,10 +161,13 @@ async def test_publishing_that_fails_is_made_good(road: Road, kind: FaultKind) -
     await road.assert_idle()
 
 
-async def test_photos_that_nixplay_lists_late_are_published(road: Road) -> None:
-    road.nixplay.options.processing_polls = 3
+@pytest.mark.parametrize("seconds", [0.5, 5.0, 12.0])
+async def test_photos_that_nixplay_lists_late_are_published(road: Road, seconds: float) -> None:
+    road.nixplay.options.listing_seconds = seconds
+    road.nixplay.clock = lambda: time.time() + sum(road.waits)
     road.add(3)
     await road.cycle()
+    assert sum(road.waits) >= seconds
     road.assert_synced()
     await road.assert_idle()
 

@@ -111,10 +111,8 @@ class OldBackend:
         if not page or not limit:
             return _UNAVAILABLE.response()
         album = self._album(request, account)
-        if page == 1:
-            self._parts.uploads.polled(album.album_id)
         size = self._parts.page_size(limit, self._parts.options.pictures_limit)
-        photos = album.newest_first()[(page - 1) * size : page * size]
+        photos = self._parts.uploads.listed(album)[(page - 1) * size : page * size]
         url = self._parts.urls(request)
         return web.json_response({"photos": [photo_json(photo, url) for photo in photos]})
 

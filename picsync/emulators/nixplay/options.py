@@ -109,6 +109,7 @@ _STORAGE_ANSWER = Answer.json(400, "storage limit exceeded", "StorageLimitError"
 _UNKNOWN_ID = Answer.html(404, "Not Found")
 _UNKNOWN_ID_V3 = Answer.json(404, "not found", "NotFoundError")
 _GONE_PHOTO_ANSWER = Answer.json(400, "pictureId does not exist", "AssertionError")
+_SPENT_TOKEN = Answer.json(400, "uploadToken is not valid", "AssertionError")
 _BROKEN_IMAGE = Answer.text(400, "Error: image-invalid")
 _MONITOR_GIVES_UP = Answer.text(504, "Error: timeout")
 _UNKNOWN_UPLOAD = Answer.text(404, "Error: not-found")
@@ -163,11 +164,21 @@ class NixplayOptions:
     """Whether the monitor refuses bytes that are not a picture of any kind."""
     broken_image: Answer = _BROKEN_IMAGE
 
-    processing_polls: int | None = 2
-    """A photo is listed after so many listings of its album without it, if the monitor is not asked
-    before; 0: at once; None: listings do not help."""
-    processing_seconds: float | None = None
-    """A photo is listed so long after its bytes arrived, and the monitor blocks until then."""
+    enforce_token_total: bool = False
+    """Whether an upload token is good for no more photos than its `total`; one client's code says that it
+    is good for more."""
+    spent_token: Answer = _SPENT_TOKEN
+    """For a token that is used up."""
+    largest_total: int | None = None
+    """Largest `total` that a token is given for; None: any."""
+
+    processing_seconds: float = 3.0
+    """How long after its bytes arrived a photo is in its album, unless the monitor is asked before."""
+    monitor_waits: bool = False
+    """Whether the monitor blocks until then. If not, asking it ends the wait, so that tests and the demo
+    need not sit it out."""
+    listing_seconds: float = 0.0
+    """How long listings still leave out a photo that is in its album."""
     monitor_seconds: float | None = None
     """How long the monitor blocks at most; None: until the photo is processed."""
     monitor_gives_up: Answer = _MONITOR_GIVES_UP

@@ -66,8 +66,7 @@ class PlaylistBackend:
         if not size or offset is None:
             raise assertion("size and offset (number) are required")
         playlist = self._playlist(request, account)
-        if offset == 0:
-            self._parts.uploads.polled(account.my_uploads().album_id)
+        self._parts.uploads.settle()
         page = playlist.items[offset : offset + self._parts.page_size(size, largest)]
         url = self._parts.urls(request)
         slides = [slide_json(item, url) for item in page]

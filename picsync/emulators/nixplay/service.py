@@ -34,7 +34,7 @@ Observer = Callable[["Nixplay", str], None]
 class Nixplay:
     """An emulated Nixplay without users; photos' bytes live in `spool`, by default a temporary directory.
 
-    `clock` gives Unix time; `sleep` is what the upload monitor waits with.
+    `clock` gives Unix time; `sleep` is what the upload monitor waits with. Both may be replaced at any time.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class Nixplay:
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        self.clock = clock
+        self.sleep = sleep
         self.options = options or NixplayOptions()
         """Set its fields at any time; the object itself is shared and must not be replaced."""
         self.observers: list[Observer] = []
@@ -55,10 +57,10 @@ class Nixplay:
         self._cleanup = (
             None if spool else weakref.finalize(self, shutil.rmtree, self.spool, ignore_errors=True)
         )
-        self.state = State(self.options, clock, self._changed)
-        self._sessions = Sessions(self.options, clock)
-        uploads = Uploads(self.state, clock, sleep)
-        self._parts = Parts(self.options, clock, self.state, self._sessions, uploads, Signer(clock))
+        self.state = State(self.options, self._now, self._changed)
+        self._sessions = Sessions(self.options, self._now)
+        uploads = Uploads(self.state, self._now, lambda seconds: self.sleep(seconds))
+        self._parts = Parts(self.options, self._now, self.state, self._sessions, uploads, Signer(self._now))
 
     def close(self) -> None:
         """Remove the temporary directory; a given spool is left as it is."""
@@ -151,6 +153,9 @@ class Nixplay:
     def expire_sessions(self) -> None:
         """End every session, as if time had passed."""
         self._sessions.expire_all()
+
+    def _now(self) -> float:
+        return self.clock()
 
     def _owner(self, album: Album) -> Account:
         return next(each for each in self.state.accounts.values() if album.album_id in each.albums)

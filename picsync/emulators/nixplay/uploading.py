@@ -53,8 +53,11 @@ class UploadBackend:
 
     async def _receivers(self, request: web.Request, account: Account) -> web.StreamResponse:
         fields = await form(request)
-        if number(fields.get("total")) is None:
+        total, largest = number(fields.get("total")), self._parts.options.largest_total
+        if not total:
             raise assertion("total (number) is required")
+        if largest is not None and total > largest:
+            raise assertion(f"total must be at most {largest}")
         album_id, playlist_id = number(fields.get("albumId")), number(fields.get("playlistId"))
         if album_id is None and playlist_id is None:
             raise assertion("albumId or playlistId (number) is required")
@@ -62,7 +65,8 @@ class UploadBackend:
         album = account.my_uploads() if album_id is None else account.albums.get(album_id)
         if album is None or (album_id is None and playlist is None):
             raise Refused(self._parts.options.unknown_id_v3)
-        return web.json_response({"token": self._parts.uploads.open(account, album, playlist).token})
+        receiver = self._parts.uploads.open(account, album, playlist, total)
+        return web.json_response({"token": receiver.token})
 
     async def _permit(self, request: web.Request, account: Account) -> web.StreamResponse:
         fields = await form(request)

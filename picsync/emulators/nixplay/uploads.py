@@ -20,7 +20,7 @@ _NO_ALBUM = Answer.text(400, "Error: album-not-found")
 Sleep = Callable[[float], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Receiver:
     """Where the photos of an upload token go."""
 
@@ -28,6 +28,10 @@ class Receiver:
     account: Account
     album_id: int
     playlist_id: int | None = None
+    total: int = 1
+    """Photos that it was asked for."""
+    used: int = 0
+    """Permissions that it has given."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,8 +48,6 @@ class Upload:
     """As announced."""
     blob: Blob | None = None
     received_at: float = 0.0
-    polls: int = 0
-    """Listings since the bytes came in."""
     outcome: Answer | None = None
 
 
@@ -65,21 +67,22 @@ class Uploads:
     def _options(self) -> NixplayOptions:
         return self._state.options
 
-    def open(self, account: Account, album: Album, playlist: Playlist | None) -> Receiver:
-        """Make a token for uploads to an album, or through it to a playlist."""
-        receiver = Receiver(
-            secrets.token_hex(20), account, album.album_id, playlist.playlist_id if playlist else None
-        )
+    def open(self, account: Account, album: Album, playlist: Playlist | None, total: int) -> Receiver:
+        """Make a token for `total` uploads to an album, or through it to a playlist."""
+        playlist_id = playlist.playlist_id if playlist else None
+        receiver = Receiver(secrets.token_hex(20), account, album.album_id, playlist_id, total)
         self._receivers[receiver.token] = receiver
         return receiver
 
     def receiver(self, account: Account, token: str) -> Receiver | None:
-        """Return what an upload token is for; it may be used any number of times."""
+        """Return what an upload token is for."""
         receiver = self._receivers.get(token)
         return receiver if receiver and receiver.account is account else None
 
     def permit(self, receiver: Receiver, filename: str, file_type: str, size_bytes: int) -> Upload:
-        """Allow one upload; refuses if it is announced to be more than the storage holds."""
+        """Allow one upload; refuses if the token is used up, or the storage holds less than is announced."""
+        if self._options.enforce_token_total and receiver.used >= receiver.total:
+            raise Refused(self._options.spent_token)
         if self._options.storage_refusal is StorageRefusal.PERMISSION:
             self._check_storage(receiver.account, size_bytes)
         upload = Upload(
@@ -91,6 +94,7 @@ class Uploads:
             file_type=file_type,
             size_bytes=size_bytes,
         )
+        receiver.used += 1
         self._by_id[upload.upload_id] = upload
         self._by_key[upload.key] = upload
         return upload
@@ -116,18 +120,14 @@ class Uploads:
     def settle(self) -> None:
         """Process what is due by time."""
         for upload in list(self._waiting):
-            seconds = self._options.processing_seconds
-            by_time = seconds is not None and self._clock() - upload.received_at >= seconds
-            polls = self._options.processing_polls
-            if by_time or (polls is not None and upload.polls >= polls):
+            if self._due_in(upload) <= 0:
                 self._process(upload)
 
-    def polled(self, album_id: int) -> None:
-        """Note that an album is about to be listed, from its beginning."""
+    def listed(self, album: Album) -> list[Photo]:
+        """Return what a listing of an album shows by now, newest first."""
         self.settle()
-        for upload in self._waiting:
-            if upload.receiver.album_id == album_id:
-                upload.polls += 1
+        latest = self._clock() - self._options.listing_seconds
+        return [photo for photo in album.newest_first() if photo.added_at <= latest]
 
     async def status(self, upload_id: str) -> Answer:
         """Return the monitor's answer, once the upload is processed."""
@@ -136,7 +136,8 @@ class Uploads:
             return self._options.unknown_upload
         if upload.outcome is None and upload.blob is None:
             return self._options.monitor_gives_up
-        if upload.outcome is None and (due := self._due_in(upload)) > 0:
+        waits = self._options.monitor_waits and upload.outcome is None
+        if waits and (due := self._due_in(upload)) > 0:
             most = self._options.monitor_seconds
             await self._sleep(due if most is None else min(due, most))
             if most is not None and most < due and upload.outcome is None:
@@ -144,8 +145,7 @@ class Uploads:
         return self._process(upload)
 
     def _due_in(self, upload: Upload) -> float:
-        seconds = self._options.processing_seconds or 0.0
-        return upload.received_at + seconds - self._clock()
+        return upload.received_at + self._options.processing_seconds - self._clock()
 
     def _process(self, upload: Upload) -> Answer:
         if upload.outcome is None:

@@ -157,10 +157,10 @@ class NixplayClient:
         """Delete a photo; one that is already gone is answered alike."""
         await self._session.request(DELETE_PHOTO, "POST", f"/picture/{photo_id}/delete/json/", _nothing)
 
-    async def open_receiver(self, album_id: str) -> str:
-        """Return a token for uploads to an album, good for many although `total` says one."""
+    async def open_receiver(self, album_id: str, total: int) -> str:
+        """Return a token for `total` uploads to an album."""
         read = _reader(OPEN_RECEIVER, wire.Receiver)
-        form = {"albumId": album_id, "total": "1"}
+        form = {"albumId": album_id, "total": str(total)}
         path = "/v3/upload/receivers/"
         return (await self._session.request(OPEN_RECEIVER, "POST", path, read, data=form)).token
 

@@ -153,11 +153,11 @@ class NixplayFrame:
             problem = f"Nixplay says the album holds {count} photos but lists {len(records)}."
         return Photos(photos, problem)
 
-    async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
-        """Send the bytes and wait for the upload monitor's word."""
+    async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
+        """Send the bytes and wait for the upload monitor's answer."""
         self._counts.pop(album.album_id, None)
         self._empty.discard(album.album_id)
-        return await self._uploader.upload(album, rendition)
+        return await self._uploader.upload(album, rendition, upcoming)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Delete a photo; Nixplay takes it out of all playlists itself."""
@@ -240,7 +240,6 @@ class NixplayFrame:
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
-        await self._uploader.aclose()
         await self._client.aclose()
 
     def _remembered(self, record: wire.AlbumRecord) -> FrameAlbum:
@@ -256,8 +255,6 @@ class NixplayFrame:
         finally:
             self._denied_albums.outdate(name)
             self._albums.outdate(name)
-        # Nobody makes an album but to fill it.
-        self._uploader.expect(created.id)
         # The listing is what later cycles look it up in.
         listed = [record for record in await self._client.web_albums() if record.id == created.id]
         made = listed[0] if listed else created

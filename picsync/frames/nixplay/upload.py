@@ -1,4 +1,8 @@
-"""One file's way to Nixplay: leave, permission, S3, and the monitor's word that it has arrived.
+"""One file's way to Nixplay: token, permission, S3, and the monitor's answer that it has arrived.
+
+A token is asked for with the number of photos that are about to come, and used for no more: one client's
+code says that the service does not enforce the number, which nobody else has confirmed. A token that is
+refused before is replaced.
 
 A duplicate is recognised by the monitor's 400 whose text begins with `Error: image-exists` (observed). What
 is answered when the storage is full is not known: status 402 or 507, or a refusal that speaks of quota,
@@ -12,19 +16,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from picsync.errors import ItemError, LoginNeeded, PicsyncError, QuotaError, RefusedError, TransientError
+from picsync.errors import ItemError, LoginNeeded, QuotaError, RefusedError, TransientError
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded, UploadResult
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.client import NixplayClient
 from picsync.http.pace import Lane
 from picsync.http.retry import Answer, WireError
 from picsync.model import FrameAlbum
-from picsync.tasks import call_off
 
 MAX_NAME_BYTES = 255
+
+SEND_ATTEMPTS = 2
+"""Permissions for one file, at most."""
+
+SMALLER_TOTAL = 20
+"""Photos of a token where the service refuses one for more; a client was seen to upload as many at once."""
 
 TYPES = frozenset({"image/jpeg", "image/png", "image/tiff", "image/heic", "video/mp4"})
 """What the service takes (observed)."""
@@ -62,6 +71,15 @@ def safe_name(filename: str, mime_type: str) -> str:
     return (stem or "photo").encode()[:room].decode(errors="ignore") + suffix
 
 
+@dataclass(slots=True, eq=False)
+class _Token:
+    """An upload token of the service."""
+
+    text: str = field(repr=False)
+    left: int
+    """Of the photos that it was asked for, those that it has not been used for."""
+
+
 class Uploader:
     """Uploads renditions to albums; safe for concurrent use."""
 
@@ -69,22 +87,17 @@ class Uploader:
         """Let `sending` say how many photos may be between the leave to upload and their last byte."""
         self._client = client
         self._sending = sending
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[str, _Token] = {}
+        """By album id; one may have no uses left."""
         self._opening = asyncio.Lock()
-        self._expected: dict[str, asyncio.Task[str]] = {}
 
-    def expect(self, album_id: str) -> None:
-        """Ask already for what the first upload to an album would have to wait for."""
-        self._expected[album_id] = asyncio.create_task(self._client.open_receiver(album_id))
+    async def upload(self, album: FrameAlbum, rendition: Rendition, upcoming: int) -> UploadResult:
+        """Send one file and wait until the service has processed it; raises ItemError and QuotaError too.
 
-    async def aclose(self) -> None:
-        """Break off what nobody waits for any more; safe to call twice."""
-        await call_off(*self._expected.values())
-
-    async def upload(self, album: FrameAlbum, rendition: Rendition) -> UploadResult:
-        """Send one file and wait for the service's word; raises ItemError and QuotaError besides."""
+        `upcoming` uploads to the album, this one included, are about to come.
+        """
         async with self._sending.turn():
-            ticket = await self._send(album, rendition)
+            ticket = await self._send(album, rendition, upcoming)
         try:
             await self._client.await_processing(ticket)
         except (RefusedError, TransientError) as error:
@@ -98,36 +111,53 @@ class Uploader:
             raise _item_error(error, rendition, unusable=about_file) from error
         return Uploaded()
 
-    async def _send(self, album: FrameAlbum, rendition: Rendition) -> wire.Ticket:
+    async def _send(self, album: FrameAlbum, rendition: Rendition, upcoming: int) -> wire.Ticket:
         name = safe_name(rendition.filename, rendition.mime_type)
-        ticket = await self._permission(album, rendition, name)
-        try:
-            await self._client.store_bytes(ticket, rendition, name)
-        except RefusedError as error:
-            too_large = "EntityTooLarge" in error.excerpt
-            raise _item_error(error, rendition, unusable=too_large) from error
-        return ticket
-
-    async def _permission(self, album: FrameAlbum, rendition: Rendition, name: str) -> wire.Ticket:
-        token = self._tokens.get(album.album_id)
-        if token is not None:
+        for attempt in range(1, SEND_ATTEMPTS + 1):
+            ticket = await self._permission(album, rendition, name, upcoming)
             try:
-                return await self._ask(token, album, rendition, name)
-            except (ItemError, LoginNeeded):
-                # A token may have grown old; what is said to a fresh one counts.
-                if self._tokens.get(album.album_id) == token:
-                    del self._tokens[album.album_id]
-        return await self._ask(await self._token(album), album, rendition, name)
+                await self._client.store_bytes(ticket, rendition, name)
+            except RefusedError as error:
+                too_large = "EntityTooLarge" in error.excerpt
+                # The policy may have expired while the file waited: the bucket judges it by its own clock.
+                if error.status == 403 and not too_large and attempt < SEND_ATTEMPTS:
+                    continue
+                raise _item_error(error, rendition, unusable=too_large) from error
+            return ticket
+        raise AssertionError("unreachable")
 
-    async def _token(self, album: FrameAlbum) -> str:
+    async def _permission(
+        self, album: FrameAlbum, rendition: Rendition, name: str, upcoming: int
+    ) -> wire.Ticket:
+        while True:
+            token, fresh = await self._token(album.album_id, upcoming)
+            try:
+                return await self._ask(token.text, album, rendition, name)
+            except (ItemError, LoginNeeded):
+                # A used token may be spent or expired. The answer to a fresh one counts.
+                if self._tokens.get(album.album_id) is token:
+                    del self._tokens[album.album_id]
+                if fresh:
+                    raise
+
+    async def _token(self, album_id: str, upcoming: int) -> tuple[_Token, bool]:
+        """Return a token with one use of it taken, and whether that is its first."""
         async with self._opening:
-            if opening := self._expected.pop(album.album_id, None):
-                # If it was in vain, it is asked for once more by those who need it.
-                with suppress(PicsyncError):
-                    self._tokens[album.album_id] = await opening
-            if album.album_id not in self._tokens:
-                self._tokens[album.album_id] = await self._client.open_receiver(album.album_id)
-            return self._tokens[album.album_id]
+            token = self._tokens.get(album_id)
+            fresh = token is None or token.left < 1
+            if token is None or fresh:
+                token = self._tokens[album_id] = await self._open(album_id, max(upcoming, 1))
+            token.left -= 1
+            return token, fresh
+
+    async def _open(self, album_id: str, total: int) -> _Token:
+        try:
+            return _Token(await self._client.open_receiver(album_id, total), total)
+        except RefusedError as error:
+            # The largest total is not known. The web app selects many photos at once, so some work.
+            if error.status not in (400, 413, 422) or total <= SMALLER_TOTAL:
+                raise
+        return _Token(await self._client.open_receiver(album_id, SMALLER_TOTAL), SMALLER_TOTAL)
 
     async def _ask(self, token: str, album: FrameAlbum, rendition: Rendition, name: str) -> wire.Ticket:
         kind = file_type(rendition.mime_type)
