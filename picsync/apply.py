@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -10,10 +11,12 @@ from picsync.errors import LoginNeeded, PicsyncError, ProtocolError, TransientEr
 from picsync.events import Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
 from picsync.frames.base import Frame
 from picsync.model import FrameAlbum, FramePhoto, Playlist
-from picsync.plan import AddItems, PlaylistEdit, RemoveItems, plan_edit, steps
+from picsync.plan import AddItems, PlaylistEdit, plan_edit, steps
 from picsync.tasks import call_off, together
 
 PUBLISH_ATTEMPTS = 3
+LOOK_AGAIN_AFTER_S = 5.0
+"""Pause before an addition that was answered with an error is looked for once more, and then repeated."""
 MAX_DELETES_AT_ONCE = 3
 
 
@@ -61,18 +64,21 @@ async def publish(
     create: Callable[[str], Awaitable[Playlist]],
     seen: Collection[str] | None,
     emit: Emit,
+    sleep: Callable[[float], Awaitable[None]],
 ) -> PublishResult:
     """Carry out a playlist's edit and read it back, deciding anew where an answer made no sense.
 
     Where no answer came, what was asked for may yet be done at any time. So nothing is created or added once
-    more: unless it shows at once, the next cycle looks again.
+    more: unless it shows at once, the next cycle looks again. An addition that was answered with an error,
+    such as a 503, is repeated once, if two looks with a pause between them do not find it.
 
     `create` stands for the frame's `create_playlist`. `seen` is what `plan_edit` takes: the photos whose
     entries alone may leave, or None for any.
     """
     content, name = edit.content, edit.content.name
-    playlist, created, added, removed = edit.playlist, False, 0, 0
+    playlist, created, moved = edit.playlist, False, Counter[str]()
     error: PicsyncError | None = None
+    repeated = False
     for _ in range(PUBLISH_ATTEMPTS):
         try:
             if playlist is None:
@@ -80,38 +86,64 @@ async def publish(
                 edit = plan_edit(playlist, content, seen=seen)
                 created = True
                 emit(PlaylistCreated(rule, name))
-            for step in steps(edit, frame.capabilities.playlist_limit):
-                await _take(frame, playlist, step)
-                added += len(step.photos) if isinstance(step, AddItems) else 0
-                removed += len(step.items) if isinstance(step, RemoveItems) else 0
+            await _take_steps(frame, playlist, edit, moved)
             error = None
         except (TransientError, ProtocolError) as lost:
             # It may have been done all the same: what the service says next decides.
             error = lost
         except PicsyncError as final:
             return PublishResult(None, Failure(f"playlist {name}", final), created)
+        adding = playlist is not None
         try:
             playlist = await _read_back(frame, edit, playlist)
+            answered = adding and not repeated and _was_answered(error)
+            if answered and playlist is not None:
+                playlist = await _look_again(frame, plan_edit(playlist, content, seen=seen), playlist, sleep)
         except PicsyncError as unread:
             return PublishResult(None, Failure(f"playlist {name}", error or unread), created)
         if playlist is not None:
             edit = plan_edit(playlist, content, seen=seen)
             if not edit.add and not edit.remove:
-                emit(Published(rule, name, added, removed, len(playlist.items)))
+                emit(Published(rule, name, moved["added"], moved["removed"], len(playlist.items)))
                 return PublishResult(len(playlist.items), None, created)
-        if isinstance(error, TransientError) and (playlist is None or edit.add):
+        # A playlist whose creation was not confirmed, but that is there, is still to be filled.
+        if not answered and isinstance(error, TransientError) and _must_wait(playlist, edit, adding=adding):
             break
+        repeated = repeated or answered
     held = len(playlist.items) if playlist else 0
     due = len(content.photos)
     error = error or ProtocolError(f"playlist {name} holds {held} entries where {due} were published.")
     return PublishResult(held if playlist else None, Failure(f"playlist {name}", error), created)
 
 
-async def _take(frame: Frame, playlist: Playlist, step: AddItems | RemoveItems) -> None:
-    if isinstance(step, AddItems):
-        await frame.add_items(playlist, step.photos)
-    else:
-        await frame.remove_items(playlist, step.items)
+def _must_wait(playlist: Playlist | None, edit: PlaylistEdit, *, adding: bool) -> bool:
+    """Return whether what is missing may still be under way after a request without an answer."""
+    return playlist is None or (adding and bool(edit.add))
+
+
+def _was_answered(error: PicsyncError | None) -> bool:
+    return isinstance(error, TransientError) and error.answered
+
+
+async def _look_again(
+    frame: Frame, edit: PlaylistEdit, playlist: Playlist, sleep: Callable[[float], Awaitable[None]]
+) -> Playlist | None:
+    """Return the playlist after a pause, if something is still to be added to it."""
+    if not edit.add:
+        return playlist
+    await sleep(LOOK_AGAIN_AFTER_S)
+    return await _read_back(frame, edit, playlist)
+
+
+async def _take_steps(frame: Frame, playlist: Playlist, edit: PlaylistEdit, moved: Counter[str]) -> None:
+    """Carry out an edit's steps in order, counting the entries that were added and removed."""
+    for step in steps(edit, frame.capabilities.playlist_limit):
+        if isinstance(step, AddItems):
+            await frame.add_items(playlist, step.photos)
+            moved["added"] += len(step.photos)
+        else:
+            await frame.remove_items(playlist, step.items)
+            moved["removed"] += len(step.items)
 
 
 async def _read_back(frame: Frame, edit: PlaylistEdit, playlist: Playlist | None) -> Playlist | None:

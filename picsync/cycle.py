@@ -375,6 +375,7 @@ class _Cycle:
                 create=playlists.create,
                 seen=self.plan.seen,
                 emit=self.tools.emit,
+                sleep=self.tools.sleep,
             )
             if result.created and not self.album_rule.dry_run:
                 self.assigned[name] = False

@@ -108,6 +108,13 @@ class TransientError(PicsyncError):
 
     transient = True
 
+    def __init__(
+        self, message: str, *, hint: str = "", retry_after_s: float | None = None, answered: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, retry_after_s=retry_after_s)
+        self.answered = answered
+        """Whether an answer came, such as a 503. Without one, the request may still be carried out later."""
+
 
 class ProtocolError(PicsyncError):
     """An answer of a kind that the service was never seen to give; nothing is concluded from it."""

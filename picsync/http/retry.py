@@ -111,7 +111,9 @@ def judge(operation: Operation, result: Answer | NoAnswer) -> Again | PicsyncErr
     status = result.status
     if status in RETRIED_STATUSES or status >= 500:
         again_in_s = result.retry_after_s
-        passing = TransientError(f"{operation}: the service answered {status}.", retry_after_s=again_in_s)
+        passing = TransientError(
+            f"{operation}: the service answered {status}.", retry_after_s=again_in_s, answered=True
+        )
         retriable = status in RETRIED_STATUSES and (operation.repeatable or status == 429)
         return Again(passing, result.retry_after_s) if retriable else passing
     kind = NotFoundError if status in (404, 410) else RefusedError
@@ -181,6 +183,10 @@ class Retrier:
         self._sleep = sleep
         self._jitter = jitter
         self._clock = clock
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, for callers that look again at what became of a request."""
+        await self._sleep(seconds)
 
     async def run(self, operation: Operation, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return what `attempt` returns, repeating it as the policy allows.

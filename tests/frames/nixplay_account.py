@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -26,6 +26,8 @@ class NixplayAccount:
     server: EmulatorServer
     events: list[Event] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    pause: Callable[[float], Awaitable[None]] | None = None
+    """What happens while the frame waits, instead of nothing."""
 
     def frame(self, password: str = PASSWORD, monitor_timeout_s: float = 10) -> NixplayFrame:
         """Return a new frame on the account."""
@@ -44,6 +46,9 @@ class NixplayAccount:
             self.events.append(event)
 
     async def _sleep(self, seconds: float) -> None:
+        if self.pause is not None:
+            await self.pause(seconds)
+            return
         self.waits.append(seconds)
 
     def fail(self, *faults: Fault) -> None:

@@ -16,6 +16,7 @@ from picsync.emulators.nixplay import Emoji, Foreign, OverLimit, Photo
 from picsync.errors import AmbiguousError, PicsyncError, ProtocolError, RefusedError, TransientError
 from picsync.events import ListingProgress, LoggedIn
 from picsync.frames.nixplay import CAPABILITIES, OPERATIONS, NixplayFrame
+from picsync.frames.nixplay.frame import LOOK_AGAIN_AFTER_S
 from picsync.model import Digest, FrameAlbum, FramePhoto, PlaylistItem
 from tests.contract.frame_contract import JPEG, only_playlist, rendition, shown
 from tests.frames.nixplay_account import NixplayAccount
@@ -183,7 +184,6 @@ async def test_creation_is_given_up_in_the_end(account: NixplayAccount, frame: N
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(kind=FaultKind.STATUS, status=503),
         Fault(kind=FaultKind.RESET_BEFORE),
         Fault(kind=FaultKind.LATE, requests=4),
     ],
@@ -202,6 +202,48 @@ async def test_a_creation_without_an_answer_may_come_late_and_is_not_repeated(
     await frame.create_playlist("ss_Trip")
     assert len(account.service.albums_named("Trip")) == 1
     assert len(account.service.playlists_named("ss_Trip")) == 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_creation_answered_with_an_error_is_repeated_once_after_two_looks(
+    account: NixplayAccount, frame: NixplayFrame, status: int, after: bool
+) -> None:
+    fault = Fault(kind=FaultKind.STATUS, status=status, after=after)
+    account.fail(at(fault, "/create/"), at(fault, PLAYLISTS, "POST"))
+    assert await frame.find_album("Trip") is None
+    assert (await frame.create_album("Trip")).name == "Trip"
+    assert (await frame.create_playlist("ss_Trip")).name == "ss_Trip"
+    assert len(account.service.albums_named("Trip")) == 1
+    assert len(account.service.playlists_named("ss_Trip")) == 1
+    # What was done all the same is found by the first look.
+    assert len(account.requests("/create/")) == (1 if after else 2)
+    assert account.waits == ([] if after else [LOOK_AGAIN_AFTER_S] * 2)
+
+
+async def test_a_creation_that_takes_effect_after_its_error_is_found_by_the_second_look(
+    account: NixplayAccount, frame: NixplayFrame
+) -> None:
+    account.fail(Fault(kind=FaultKind.STATUS, status=504, path="/create/"))
+    album = frame.create_album
+
+    async def pause(seconds: float) -> None:
+        account.waits.append(seconds)
+        account.service.add_album("Trip")
+
+    account.pause = pause
+    assert (await album("Trip")).name == "Trip"
+    assert len(account.requests("/create/")) == 1
+    assert len(account.service.albums_named("Trip")) == 1
+
+
+async def test_a_creation_that_is_answered_with_errors_is_given_up(
+    account: NixplayAccount, frame: NixplayFrame
+) -> None:
+    account.fail(Fault(kind=FaultKind.STATUS, status=503, path="/create/", count=None))
+    with pytest.raises(TransientError, match="503"):
+        await frame.create_album("Trip")
+    assert len(account.requests("/create/")) == 2
 
 
 async def test_several_albums_of_the_name_are_left_to_a_person(

@@ -149,6 +149,19 @@ async def test_a_playlist_that_was_emptied_is_repaired(road: Road) -> None:
     await road.assert_idle()
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("path", ["/album/create/json/$", "^/v3/playlists$", r"^/v3/playlists/\d+/items$"])
+async def test_one_cycle_fills_the_frame_although_a_write_is_answered_with_an_error(
+    road: Road, path: str, status: int
+) -> None:
+    road.add(3)
+    road.server.faults.add(Fault(kind=FaultKind.STATUS, status=status, method="POST", path=path))
+    report = await road.cycle()
+    assert report.outcome == "done"
+    road.assert_synced()
+    await road.assert_idle()
+
+
 @pytest.mark.parametrize("kind", [FaultKind.STATUS, FaultKind.RESET_AFTER, FaultKind.RESET_BEFORE])
 async def test_publishing_that_fails_is_made_good(road: Road, kind: FaultKind) -> None:
     road.add(3)

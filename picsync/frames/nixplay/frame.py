@@ -47,8 +47,13 @@ CAPABILITIES = FrameCapabilities(
 )
 
 CREATE_ATTEMPTS = 3
+LOOK_AGAIN_AFTER_S = 5.0
+"""Pause between two looks for what a creation that was answered with an error may have made all the same:
+as long as a known client waits for Nixplay to process photos."""
 MAX_REMOVALS = 3
 """Requests at a time."""
+MAX_RETRY_AFTER_S = 60.0
+"""Longest `Retry-After` that a creation is repeated after; the next cycle is soon enough for a longer one."""
 DENIED_FOR_S = 60.0
 """How long an answer that does not have a name counts among the two that it takes to make one."""
 MONITOR_TIMEOUT_S = 120.0
@@ -70,6 +75,7 @@ class NixplayFrame:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._emit = emit
+        self._pause = retrier.pause
         session = Session(login, hosts=hosts, retrier=retrier, emit=emit, timeout=timeout)
         self._client = NixplayClient(
             session, hosts=hosts, retrier=retrier, timeout=timeout, monitor_timeout_s=monitor_timeout_s
@@ -119,6 +125,7 @@ class NixplayFrame:
                 lambda: self._album_record(name),
                 lambda: self._new_album(name),
                 denials=self._denied_albums.take(name),
+                pause=self._pause,
             )
         return self._remembered(record)
 
@@ -204,6 +211,7 @@ class NixplayFrame:
                 lambda: self._playlist_record(name),
                 lambda: self._new_playlist(name),
                 denials=self._denied_playlists.take(name),
+                pause=self._pause,
             )
         if record.id in self._empty:
             self._empty.remove(record.id)
@@ -348,14 +356,21 @@ class Denials:
 
 
 async def _find_or_create(
-    find: Callable[[], Awaitable[T | None]], create: Callable[[], Awaitable[T]], *, denials: int
+    find: Callable[[], Awaitable[T | None]],
+    create: Callable[[], Awaitable[T]],
+    *,
+    denials: int,
+    pause: Callable[[float], Awaitable[None]],
 ) -> T:
     """Return what `find` finds, or else what `create` makes; it was denied `denials` times already.
 
     One empty answer is not believed. Where no answer came to a creation, it may take place at any time from
-    then on: if it has not yet, that is raised, and it is for a later cycle to look again. An answer that
-    makes no sense says that the service is done with it, so a look tells whether to try once more.
+    then on: if it has not yet, that is raised, and it is for a later cycle to look again. After an error as
+    an answer (503, or a proxy's 502 and 504) it is tried once more, if two looks with a pause between them do
+    not find it. An answer that makes no sense says that the service is done with it, so a look tells whether
+    to try once more.
     """
+    repeated = False
     for attempt in itertools.count(1):
         for _ in range(denials, 2):
             if found := await find():
@@ -363,10 +378,16 @@ async def _find_or_create(
         denials = 0
         try:
             return await create()
-        except TransientError:
+        except TransientError as error:
             if made := await find():
                 return made
-            raise
+            if not error.answered or repeated:
+                raise
+            repeated = True
+            await pause(max(LOOK_AGAIN_AFTER_S, min(error.retry_after_s or 0.0, MAX_RETRY_AFTER_S)))
+            if made := await find():
+                return made
+            denials = 2
         except ProtocolError:
             if attempt == CREATE_ATTEMPTS:
                 raise
