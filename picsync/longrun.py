@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 from picsync.config.environment import in_container
+from picsync.control import Requests
 from picsync.crash import crashed
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import CacheError, ListenError
@@ -116,16 +117,24 @@ class Surroundings:
         async with open_tools(
             settings.config, settings.credentials, cache=self.cache, emit=emit, notify=self.notify
         ) as tools:
+            requests = Requests.beside(self.cache)
 
             async def cycle(album_rule: AlbumRule) -> CycleReport:
                 if album_rule.name in self.allowed:
                     self.allowed.remove(album_rule.name)
                     album_rule = replace(album_rule, rule=replace(album_rule.rule, allow_deletes=True))
+                permitted = await asyncio.to_thread(requests.allowed, album_rule.name)
+                album_rule = replace(album_rule, rule=replace(album_rule.rule, allowed=permitted))
                 used = tools
                 if album_rule.dry_run and self.show_plan:
                     used = replace(tools, emit=send_to([emit, self.show_plan()]))
                 with on_behalf_of(album_rule.name):
                     report = await run_cycle(album_rule, used, stopping=self.leaving or self.stop)
+                try:
+                    await asyncio.to_thread(requests.note, report)
+                except CacheError as error:
+                    # The cycle is done; only the command that releases held deletes does not know of them.
+                    self.notify(str(error))
                 # A cache that cannot be read is in the report already.
                 with suppress(CacheError):
                     status = await tools.cache.status()
@@ -242,6 +251,14 @@ class LongRun:
                 await self._serve(
                     stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
                 )
+            requests = Requests.beside(self._surroundings.cache)
+            names = [rule.name for rule in rules]
+
+            def asked() -> None:
+                if wanted := requests.take_asked(names):
+                    self._service.wake(sorted(wanted))
+
+            stack.enter_context(requests.listening(asked))
             jobs = [Job(rule, intervals[rule.name]) for rule in rules]
             yield Setup(jobs, cycles.run, cycles.sources_changed)
 

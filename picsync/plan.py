@@ -73,6 +73,8 @@ class Rule:
     """None means the default brake."""
     allow_deletes: bool = False
     """Whether a person has said that this one cycle may delete whatever it finds due."""
+    allowed: frozenset[Digest] = frozenset()
+    """Content of photos whose delete a person has permitted; what goes beyond must pass the brake alone."""
     overflow: Overflow = Overflow.NEWEST
 
     @property
@@ -271,15 +273,18 @@ def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[Fr
         )
     if rule.allow_deletes or _within_limit(rule.delete_limit, count, total):
         return None
+    beyond = sum(1 for photo in surplus if photo.digest not in rule.allowed)
+    if not beyond or (beyond < count < total and _within_limit(rule.delete_limit, beyond, total)):
+        return None
     if count == total:
         why = (
-            "this would empty the album. If that is meant, run once with --allow-deletes,"
+            "this would empty the album. If that is meant, run `picsync allow-deletes`,"
             ' or set `maxDelete: "100%"` in the rule.'
         )
     else:
         share = count / total
         why = (
-            f"this is {share:.0%} of the album at once. If that is meant, run once with --allow-deletes,"
+            f"this is {share:.0%} of the album at once. If that is meant, run `picsync allow-deletes`,"
             f" or set `maxDelete: {count}` in the rule."
         )
     return hold(HoldReason.BRAKE, why)

@@ -95,8 +95,8 @@ def add_frame(board: Dashboard) -> None:
         tiles(
             About(
                 "Deletes held",
-                "Photos that left their sources but stay on the frame until a person allows it: `picsync"
-                " sync --once --allow-deletes`, or raise `maxDelete`.",
+                "Photos that left their sources but stay on the frame until a person allows it:"
+                " `picsync allow-deletes`, or raise `maxDelete`.",
                 (19, 1, 2, 4),
                 "none",
                 ((1, YELLOW),),

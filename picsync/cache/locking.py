@@ -38,7 +38,8 @@ class CacheLock:
                 os.close(descriptor)
                 raise CacheError(
                     f"The cache {cache} is in use by {holder}.",
-                    hint="Stop that one first, or give this one a cache of its own.",
+                    hint="`picsync sync-now` has it begin a cycle at once; `picsync allow-deletes` releases"
+                    " held deletes. To use the cache here, stop that process.",
                 ) from None
             except BaseException:
                 os.close(descriptor)

@@ -16,6 +16,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 COMMANDS = {
+    "allow-deletes": ("control:allow_deletes", "Permit the deletes that are held back now."),
     "cache": ("cache", "Look into the cache of photo digests."),
     "completion": ("completion", "Print what makes SHELL complete picsync's commands."),
     "demo": ("demo", "Show picsync at work, without any account, between emulated services."),
@@ -28,6 +29,7 @@ COMMANDS = {
     "notify": ("notify", "Try the notifications that CONFIG names."),
     "picked": ("picking:picked", "Look at the photos that were picked, and remove some."),
     "sources": ("sources", "List the kinds of sources, with an example of each."),
+    "sync-now": ("control:sync_now", "Have the picsync that runs begin a cycle at once."),
     "sync": ("sync", "Bring the frame in step with the albums that CONFIG names."),
 }
 """Name -> its module in `picsync.cli`, with the attribute there if that has another name, and its help."""

@@ -89,7 +89,7 @@ def test_a_cache_that_another_process_uses(synced: Stage) -> None:
     process = synced.start("sync")
     synced.wait_for(lambda log: log.count(path="mediaItems:search") == 1)
     synced.run("sync").assert_message(
-        4, f"The cache {synced.cache} is in use by process {process.popen.pid}", "Stop that one first"
+        4, f"The cache {synced.cache} is in use by process {process.popen.pid}", "picsync sync-now"
     )
     process.popen.terminate()
     assert process.end().code == 0

@@ -98,7 +98,7 @@ def test_held_deletes_exit_with_1_and_say_how_to_allow_them(stage: Stage) -> Non
     stage.run("sync")
     for item in items:
         stage.google.remove_item(item, stage.album)
-    held = ("3 photos of 3 not deleted", "empty the album", "--allow-deletes", 'maxDelete: "100%"')
+    held = ("3 photos of 3 not deleted", "empty the album", "picsync allow-deletes", 'maxDelete: "100%"')
     stage.run("sync").assert_message(1, *held)
     dry = stage.run("sync", "--dry-run")
     dry.assert_message(1, *held)
@@ -110,6 +110,26 @@ def test_held_deletes_exit_with_1_and_say_how_to_allow_them(stage: Stage) -> Non
     assert stage.on_frame() == 3
     stage.run("sync", "--allow-deletes").assert_message(0, "3 deleted; 0 photos on the frame")
     assert stage.on_frame() == 0
+
+
+def test_a_permission_releases_what_is_held_and_nothing_later(stage: Stage) -> None:
+    items = stage.add(3)
+    stage.run("allow-deletes").assert_message(1, "No deletes are held back")
+    stage.run("sync")
+    for item in items:
+        stage.google.remove_item(item, stage.album)
+    stage.run("sync")
+    stage.run("allow-deletes", "Cabin").assert_message(1, "No deletes of Cabin are held back", "Family")
+    allowed = stage.run("allow-deletes")
+    assert allowed.code == 0
+    assert "Family: 3 photos of 3 may be deleted." in allowed.out
+    assert "the next cycle within 7 days" in allowed.out
+    stage.run("sync").assert_message(0, "3 deleted; 0 photos on the frame")
+    [again] = stage.add(1)
+    stage.run("sync")
+    stage.google.remove_item(again, stage.album)
+    stage.run("sync").assert_message(1, "1 photo of 1 not deleted")
+    stage.run("sync-now").assert_message(1, "No picsync that goes on")
 
 
 def test_the_rule_may_allow_deletes(stage: Stage) -> None:

@@ -120,7 +120,7 @@ async def test_emptying_an_album_is_held_until_allowed(stage: Stage) -> None:
     report = await stage.cycle()
     assert report.outcome is CycleOutcome.HELD
     assert report.hold is not None
-    assert "--allow-deletes" in report.hold.message
+    assert "picsync allow-deletes" in report.hold.message
     assert "100%" in report.hold.message
     stage.assert_synced("one", "two")
     stage.with_rule(allow_deletes=True)

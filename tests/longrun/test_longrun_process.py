@@ -208,10 +208,25 @@ def test_a_second_process_says_who_has_the_cache(stage: Stage) -> None:
     with Running(stage) as picsync:
         picsync.served()
         second = stage.start("sync").end()
-        second.assert_message(
-            4, "is in use by process", str(picsync.process.popen.pid), "Stop that one first"
-        )
+        second.assert_message(4, "is in use by process", str(picsync.process.popen.pid), "picsync sync-now")
         assert picsync.ask("/readyz").status_code == 200
+
+
+def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
+    items = stage.add(3)
+    stage.write_config(head=["every: 1h", PAGE])
+    assert stage.run("sync", "--once").code == 0
+    for item in items:
+        stage.google.remove_item(item, stage.album)
+    with Running(stage) as picsync:
+        picsync.served()
+        picsync.said("3 photos of 3 not deleted")
+        noted = stage.folder / f"{stage.cache.name}.requests" / "held.json"
+        stage.wait_for(lambda _log: noted.exists())
+        assert stage.on_frame() == 3
+        stage.run("allow-deletes").assert_message(0)
+        picsync.said("3 deleted; 0 photos on the frame")
+        assert stage.on_frame() == 0
 
 
 def test_scrapes_in_quick_succession_do_not_disturb_a_bulk_sync(stage: Stage) -> None:

@@ -98,7 +98,7 @@ def test_hostile_text_is_shown_as_text() -> None:
             "attention",
             [
                 "Not quite. Grandma: 203 photos that are in no source stay on the frame",
-                "run once with --allow-deletes, or set maxDelete: 203 in the rule",
+                "run picsync allow-deletes, or set maxDelete: 203 in the rule",
                 'albums: - name: "Grandma" maxDelete: 203',
                 "IMG_4400.HEIC",
                 "and 178 more photos",

@@ -1,0 +1,97 @@
+"""Requests beside the cache: what is permitted, for how long, and who is woken."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from picsync.control import ALLOWED_FOR, Requests
+from picsync.events import CycleOutcome, CycleReport
+from picsync.model import Digest, FramePhoto, MediaItem, Photos
+from picsync.plan import Candidate, Hold, HoldReason, Rule, Situation, plan_changes
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def photos(count: int, first: int = 0) -> tuple[FramePhoto, ...]:
+    return tuple(FramePhoto(str(n), Digest.md5(f"{n:032x}")) for n in range(first, first + count))
+
+
+def held(count: int) -> CycleReport:
+    hold = Hold(HoldReason.BRAKE, photos(count), "")
+    return CycleReport("A", CycleOutcome.HELD, on_frame=count, in_playlist=count, hold=hold)
+
+
+DONE = CycleReport("A", CycleOutcome.DONE, on_frame=0, in_playlist=0)
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Requests:
+    return replace(Requests.beside(str(tmp_path / "cache.db")), now=lambda: START)
+
+
+def test_a_permission_is_of_the_photos_held_until_a_cycle_has_deleted_them(requests: Requests) -> None:
+    requests.note(held(30))
+    requests.allow(requests.held()["A"])
+    allowed = requests.allowed("A")
+    assert allowed == {photo.digest for photo in photos(30)}
+    assert requests.allowed("B") == frozenset()
+    requests.note(replace(DONE, outcome=CycleOutcome.STOPPED))
+    assert requests.allowed("A") == allowed
+    requests.note(DONE)
+    assert (requests.allowed("A"), requests.held()) == (frozenset(), {})
+
+
+def test_a_permission_ends(requests: Requests) -> None:
+    requests.note(held(30))
+    requests.allow(requests.held()["A"])
+    later = replace(requests, now=lambda: START + ALLOWED_FOR + timedelta(seconds=1))
+    assert later.allowed("A") == frozenset()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"until": 1}', '{"until": "2999-01-01", "photos": [1]}'])
+def test_a_damaged_file_permits_nothing(requests: Requests, text: str) -> None:
+    requests.note(held(1))
+    (requests.folder / "allow-1.json").write_text(text)
+    (requests.folder / "held.json").write_text(text)
+    assert (requests.allowed("A"), requests.held()) == (frozenset(), {})
+
+
+def test_only_the_owner_reads_them(requests: Requests) -> None:
+    requests.note(held(1))
+    requests.ask_for_cycle(None)
+    assert stat.S_IMODE(requests.folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in requests.folder.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("more", "kept", "deleted"),
+    [(0, 5, True), (1, 5, True), (11, 5, False), (1, 0, False)],
+    ids=["those permitted", "one more", "many more", "one more empties it"],
+)
+def test_what_goes_beyond_a_permission_must_pass_the_brake(more: int, kept: int, *, deleted: bool) -> None:
+    there = photos(30 + more)
+    rule = Rule("A", allowed=frozenset(photo.digest for photo in photos(30)))
+
+    stay = photos(kept, first=900)
+    candidates = [Candidate(MediaItem("folder", photo.photo_id), photo.digest) for photo in stay]
+    plan = plan_changes(rule, Situation(candidates, [], Photos(there + stay), []))
+    assert bool(plan.deletes) is deleted
+
+
+async def test_a_service_is_woken_and_takes_each_request_once(requests: Requests) -> None:
+    assert not requests.wake()
+    woken = asyncio.Event()
+    with requests.listening(woken.set):
+        requests.ask_for_cycle("A")
+        requests.ask_for_cycle("gone")
+        assert requests.wake()
+        await woken.wait()
+        assert requests.take_asked(["A", "B"]) == {"A"}
+        assert requests.take_asked(["A", "B"]) == set()
+    assert not requests.wake()
