@@ -44,7 +44,8 @@ def test_the_pages_before_and_after_the_first_cycle(stage: Stage) -> None:
         assert picsync.metric(f'picsync_cycles_total{{album="{ALBUM}",outcome="done"}}') == 1
         status = picsync.status()
         assert (status["ready"], status["rules"][0]["last"]["on_frame"]) == (True, 3)
-        assert status["verdict"]["level"] == "good", status["verdict"]
+        assert status["verdict"]["level"] == "attention", status["verdict"]
+        assert "No frame shows ss_Family yet" in status["verdict"]["details"][0]
         assert ALBUM in picsync.ask("/").text
         assert picsync.ask("/nonsense").status_code == 404
 
@@ -221,8 +222,7 @@ def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
     with Running(stage) as picsync:
         picsync.served()
         picsync.said("3 photos of 3 not deleted")
-        noted = stage.folder / f"{stage.cache.name}.requests" / "held.json"
-        stage.wait_for(lambda _log: noted.exists())
+        picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
         assert stage.on_frame() == 3
         stage.run("allow-deletes").assert_message(0)
         picsync.said("3 deleted; 0 photos on the frame")
