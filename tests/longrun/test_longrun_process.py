@@ -33,6 +33,7 @@ def test_the_pages_before_and_after_the_first_cycle(stage: Stage) -> None:
     stage.server.faults.add(slow)
     with Running(stage) as picsync:
         picsync.served()
+        picsync.until(lambda status: sum(rule["phase"] == "running" for rule in status["rules"]) == 4)
         early = picsync.ask("/readyz")
         assert picsync.ask("/healthz").text == "ok\n"
         assert (early.status_code, early.text) == (503, "The rule E has not begun its first cycle.\n")
