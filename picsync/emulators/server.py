@@ -21,6 +21,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 from yarl import URL
 
+from picsync.emulators import crosssite
 from picsync.emulators.control import control_routes
 from picsync.emulators.faults import Fault, FaultKind, Faults
 from picsync.emulators.requestlog import Record, RequestLog
@@ -169,6 +170,9 @@ class EmulatorServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         assert isinstance(request, web.Request)  # noqa: S101 - what _make_request makes
+        refusal = crosssite.refusal(request, [*self._hosts, self._address[0]])
+        if refusal:
+            return web.Response(status=403, text=refusal)
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         name = (request.url.host or "").lower()

@@ -319,3 +319,30 @@ def test_faults_that_make_no_sense_are_refused() -> None:
     for wrong in ({"kind": "fire"}, {"kind": "status", "colour": "red"}, {"kind": "status", "path": "("}, {}):
         with pytest.raises(ValueError):
             Fault.from_json(wrong)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": f"https://{HOST}"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": f"https://{HOST}", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "evil.example"}, 403),
+    ],
+)
+async def test_pages_of_other_sites_are_refused(headers: dict[str, str], status: int) -> None:
+    async with EmulatorServer([Echo()]) as server, httpx.AsyncClient() as client:
+        control = await client.post(f"{server.url}/_emulator/faults", json=[], headers=headers)
+        assert (control.status_code == 403) is (status == 403)
+        if "Host" not in headers:
+            answer = await client.post(f"{server.url}/{HOST}/v1/things:search", headers=headers)
+            assert answer.status_code == status
+
+
+async def test_the_emulators_own_page_is_let_through() -> None:
+    async with EmulatorServer([Echo()]) as server, httpx.AsyncClient() as client:
+        headers = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
+        assert (await client.delete(f"{server.url}/_emulator/faults", headers=headers)).status_code != 403

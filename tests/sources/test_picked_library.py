@@ -142,3 +142,14 @@ async def test_albums_of_odd_names_are_found_again(tmp_path: Path) -> None:
     for name in names:
         albums.album(name).create()
     assert sorted(album.name for album in albums.albums()) == sorted(names)
+
+
+async def test_only_the_owner_can_read_picked_photos(album: PickedAlbum) -> None:
+    await put(album, item(1), JPEG)
+    for path in album.folder.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o644)
+    album.folder.chmod(0o755)
+    album.create()
+    assert album.folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in album.folder.iterdir()} == {0o600}

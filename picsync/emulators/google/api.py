@@ -100,6 +100,11 @@ class Api:
         self._methods: list[Method] = []
         self._requests_by_day: dict[int, int] = {}
 
+    @property
+    def methods(self) -> Sequence[Method]:
+        """All methods that it knows."""
+        return tuple(self._methods)
+
     def add(self, *methods: Method) -> None:
         """Make methods known."""
         self._methods += methods

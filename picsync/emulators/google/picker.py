@@ -74,6 +74,11 @@ class Picker:
             Method("ListMediaItems", "GET", "/v1/mediaItems", _SCOPES, self.list, {}, page),
         )
 
+    @property
+    def methods(self) -> Sequence[Method]:
+        """The methods of its API."""
+        return self._api.methods
+
     def api_routes(self) -> Sequence[web.RouteDef]:
         """Return the routes of the API's host."""
         return [web.route("*", "/{path:.*}", self._handle)]

@@ -13,7 +13,7 @@ from aiohttp import web
 from picsync.emulators.google import errors
 from picsync.emulators.google.account import SCOPE_PREFIX, Account, Client, Grant
 from picsync.emulators.google.albums import Albums
-from picsync.emulators.google.api import APP_DATA, Api
+from picsync.emulators.google.api import APP_DATA, Api, Method
 from picsync.emulators.google.baseurls import BaseUrls
 from picsync.emulators.google.content import Content
 from picsync.emulators.google.discovery import document
@@ -84,6 +84,10 @@ class GooglePhotos:
             ],
             _AMBIENT_HOST: [web.route("*", "/{path:.*}", _not_enabled(_AMBIENT_HOST))],
         }
+
+    def methods(self) -> Mapping[str, Sequence[Method]]:
+        """Return the methods behind the routes for any path, by the API's host."""
+        return {API_HOST: self._api.methods, PICKER_HOST: self.picker.methods}
 
     def add_client(
         self, client_id: str, client_secret: str, *, kind: str = "desktop", redirect_uris: Sequence[str] = ()

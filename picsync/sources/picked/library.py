@@ -113,7 +113,8 @@ class PickedAlbum:
     def create(self) -> None:
         """Make it unless it is there, and clear away what an interrupted download left."""
         with _explained(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_private()
             for part in self.folder.glob(f"*{_PART}"):
                 part.unlink(missing_ok=True)
         if not self.exists:
@@ -167,7 +168,7 @@ class PickedAlbum:
         """Give a sink for an item's bytes; what `keep` was not called for is gone at the end."""
         part = self.folder / f"{_key(item.item_id)}{_PART}"
         with _explained(self.folder):
-            file = part.open("wb")
+            file = _open_private(part)
         try:
             with file:
                 yield LibraryFile(file, lambda received: self._keep(item, part, received))
@@ -205,17 +206,28 @@ class PickedAlbum:
             part.replace(self.folder / stored_as)
         self._replace(f"{_key(item.item_id)}{_RECORD}", record.model_dump_json(indent=1))
 
+    def _make_private(self) -> None:
+        self.folder.chmod(0o700)
+        for path in self.folder.iterdir():
+            if path.is_file() and not path.is_symlink():
+                path.chmod(0o600)
+
     def _write(self, record: AlbumRecord) -> None:
         self._replace(_ALBUM, record.model_dump_json(indent=1))
 
     def _replace(self, name: str, text: str) -> None:
         part = self.folder / f"{name}{_PART}"
         with _explained(self.folder):
-            with part.open("w", encoding="utf-8") as file:
-                file.write(text)
+            with _open_private(part) as file:
+                file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(self.folder / name)
+
+
+def _open_private(path: Path) -> BinaryIO:
+    path.unlink(missing_ok=True)
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600))
 
 
 class LibraryFile:

@@ -1,0 +1,144 @@
+"""What each emulated call rests on: one row for every route that the emulators register.
+
+A row names the section of the collected facts on the service, and the independent client that calls the
+route in the tests, if there is one. What neither describes is a guess, and the row says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_OAUTH, _LIBRARY, _BYTES = "OAuth 2.0", "Library API v1", "Bytes: base URLs"
+_PICKER, _SHARED = "Picker API v1", "Public shared albums"
+_RCLONE = "rclone 1.60"
+_TABLE = f"""\
+accounts.google.com|GET /o/oauth2/v2/auth|google-photos.md, {_OAUTH}|
+accounts.google.com|GET /o/oauth2/auth|google-photos.md, {_OAUTH}|
+accounts.google.com|POST /o/oauth2/token||
+accounts.google.com|* /o/oauth2/revoke||
+accounts.google.com|GET /.well-known/openid-configuration||
+oauth2.googleapis.com|POST /token|google-photos.md, {_OAUTH}|
+oauth2.googleapis.com|POST /device/code|google-photos.md, {_OAUTH}|
+oauth2.googleapis.com|* /revoke|google-photos.md, {_OAUTH}|
+oauth2.googleapis.com|* /tokeninfo|google-photos.md, {_OAUTH}|
+www.googleapis.com|POST /oauth2/v4/token||
+www.googleapis.com|POST /oauth2/v3/token||
+www.googleapis.com|* /oauth2/v3/tokeninfo||
+www.googleapis.com|GET /oauth2/v1/userinfo||
+www.googleapis.com|GET /oauth2/v2/userinfo||
+www.googleapis.com|GET /oauth2/v3/userinfo||
+openidconnect.googleapis.com|GET /v1/userinfo||
+lh3.googleusercontent.com|GET /pk/{{name}}|google-photos.md, {_PICKER}|
+lh3.googleusercontent.com|GET /lr/{{name}}|google-photos.md, {_BYTES}|{_RCLONE}
+lh3.googleusercontent.com|GET /pw/{{name}}|google-photos.md, {_SHARED}|
+video-downloads.googleusercontent.com|GET /{{token}}|google-photos.md, {_BYTES}|{_RCLONE}
+photos.app.goo.gl|GET /{{code}}|google-photos.md, {_SHARED}|
+photos.google.com|GET /picker/{{page}}||
+photos.google.com|POST /picker/{{page}}||
+photos.google.com|GET /share/{{album}}|google-photos.md, {_SHARED}|
+photos.google.com|GET /u/{{user}}/share/{{album}}|google-photos.md, {_SHARED}|
+photos.google.com|POST /_/PhotosUi/data/batchexecute|google-photos.md, {_SHARED}|
+photos.google.com|POST /u/{{user}}/_/PhotosUi/data/batchexecute|google-photos.md, {_SHARED}|
+consent.google.com|GET /ml||
+photospicker.googleapis.com|POST /v1/sessions|google-photos.md, {_PICKER}|
+photospicker.googleapis.com|GET /v1/sessions/{{sessionId}}|google-photos.md, {_PICKER}|
+photospicker.googleapis.com|DELETE /v1/sessions/{{sessionId}}|google-photos.md, {_PICKER}|
+photospicker.googleapis.com|GET /v1/mediaItems|google-photos.md, {_PICKER}|
+photoslibrary.googleapis.com|GET /$discovery/rest|google-photos.md, google-api-python-client and these APIs|
+photoslibrary.googleapis.com|POST /v1/uploads|google-photos.md, {_LIBRARY}|{_RCLONE}
+photoslibrary.googleapis.com|PUT /v1/uploads||
+photoslibrary.googleapis.com|GET /v1/albums|google-photos.md, {_LIBRARY}|{_RCLONE}
+photoslibrary.googleapis.com|POST /v1/albums|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|GET /v1/albums/{{albumId}}|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|PATCH /v1/albums/{{albumId}}|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchAddMediaItems|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchRemoveMediaItems|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|GET /v1/sharedAlbums|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:share|google-photos.md, What can be read today|
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:unshare|google-photos.md, What can be read today|
+photoslibrary.googleapis.com|POST /v1/sharedAlbums:join|google-photos.md, What can be read today|
+photoslibrary.googleapis.com|POST /v1/sharedAlbums:leave|google-photos.md, What can be read today|
+photoslibrary.googleapis.com|GET /v1/mediaItems|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|POST /v1/mediaItems:search|google-photos.md, {_LIBRARY}|{_RCLONE}
+photoslibrary.googleapis.com|GET /v1/mediaItems:batchGet|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|PATCH /v1/mediaItems/{{mediaItemId}}|google-photos.md, {_LIBRARY}|
+photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|google-photos.md, {_LIBRARY}|{_RCLONE}
+immich.example|GET /api/server/ping|immich.md, 1|
+immich.example|GET /api/server/version|immich.md, 1|
+immich.example|GET /api/api-keys/me|immich.md, 1|
+immich.example|GET /api/albums|immich.md, 3|
+immich.example|GET /api/albums/{{id}}|immich.md, 3|
+immich.example|POST /api/search/metadata|immich.md, 4|
+immich.example|POST /api/search/statistics|immich.md, 4|
+immich.example|GET /api/people|immich.md, 4.3|
+immich.example|GET /api/people/{{id}}||
+immich.example|GET /api/tags|immich.md, 4.3|
+immich.example|GET /api/tags/{{id}}||
+immich.example|GET /api/shared-links/me|immich.md, 7|
+immich.example|POST /api/shared-links/login|immich.md, 7|
+immich.example|GET /api/assets/{{id}}||
+immich.example|GET /api/assets/{{id}}/original|immich.md, 6|
+immich.example|GET /api/assets/{{id}}/thumbnail|immich.md, 6|
+immich.example|GET /api/assets/{{id}}/video/playback|immich.md, 6|
+api.nixplay.com|POST /www-login/|nixplay.md, Login, cookies, CSRF|
+api.nixplay.com|POST /v2/www-login-redirect/|nixplay.md, Login, cookies, CSRF|
+api.nixplay.com|GET /sign_out/||
+api.nixplay.com|GET /user/profile/edit/|nixplay.md, Login, cookies, CSRF|
+api.nixplay.com|GET /albums/web/json/|nixplay.md, Albums|
+api.nixplay.com|GET /albums/email/json/||
+api.nixplay.com|GET /v2/albums/web/json/|nixplay.md, Albums|
+api.nixplay.com|GET /v2/albums/email/json/|nixplay.md, Albums|
+api.nixplay.com|POST /album/create/json/|nixplay.md, Albums|
+api.nixplay.com|POST /album/{{album_id}}/delete/json/|nixplay.md, Albums|
+api.nixplay.com|GET /album/{{album_id}}/pictures/json/|nixplay.md, Photos of an album|
+api.nixplay.com|GET /album/{{album_id}}/pictures/json||
+api.nixplay.com|GET /picture/{{picture_id}}/|nixplay.md, Photos of an album|
+api.nixplay.com|POST /picture/{{picture_id}}/delete/json/|nixplay.md, Photos of an album|
+api.nixplay.com|GET /v3/playlists|nixplay.md, Playlists|
+api.nixplay.com|POST /v3/playlists|nixplay.md, Playlists|
+api.nixplay.com|DELETE /v3/playlists/{{playlist_id}}|nixplay.md, Playlists|
+api.nixplay.com|GET /v3/playlists/{{playlist_id}}/slides|nixplay.md, Playlists|
+api.nixplay.com|POST /v3/playlists/{{playlist_id}}/items|nixplay.md, Playlists|
+api.nixplay.com|DELETE /v3/playlists/{{playlist_id}}/items|nixplay.md, Playlists|
+api.nixplay.com|PATCH /v3/pictures/{{picture_id}}/attrs|nixplay.md, Photos of an album|
+api.nixplay.com|GET /v3/frames|nixplay.md, Frames|
+api.nixplay.com|GET /v3/frame/online-status|nixplay.md, Frames|
+api.nixplay.com|POST /v3/shared-frames/{{frame_pk}}/playlists|nixplay.md, Frames|
+api.nixplay.com|POST /v3/upload/receivers|nixplay.md, Upload: four requests|
+api.nixplay.com|POST /v3/photo/upload|nixplay.md, Upload: four requests|
+app.nixplay.com|GET /*||
+upload-monitor.nixplay.com|GET /status|nixplay.md, Upload: four requests|
+nixplay-prod-upload.s3.us-west-2.amazonaws.com|POST /|nixplay.md, Upload: four requests|
+nixplay-prod-original.s3.us-west-2.amazonaws.com|* /*|nixplay.md, Photos of an album|
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one emulated call rests on."""
+
+    host: str
+    call: str
+    """Verb and path, without the patterns of its parameters."""
+    facts: str
+    """File and section; empty if none describes the call."""
+    client: str
+    """An independent client that calls it in the tests, with its version; empty if none does."""
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether nothing but the emulator itself says that the call is like this."""
+        return not self.facts and not self.client
+
+
+EVIDENCE = tuple(Evidence(*line.split("|")) for line in _TABLE.splitlines())
+
+
+def as_markdown() -> str:
+    """Return the table as the documentation has it."""
+    lines = ["| host | call | facts | client in the tests |", "| --- | --- | --- | --- |"]
+    for row in EVIDENCE:
+        facts = "**a guess**" if row.is_guess else row.facts
+        lines.append(f"| `{row.host}` | `{row.call}` | {facts} | {row.client or 'none'} |")
+    return "\n".join(lines) + "\n"
