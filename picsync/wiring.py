@@ -29,6 +29,7 @@ from picsync.cycle import AlbumRule
 from picsync.errors import ConfigError, Problem
 from picsync.events import Emit
 from picsync.frames.base import Frame
+from picsync.http import network
 from picsync.http.client import Hosts
 from picsync.http.clock import offset_of
 from picsync.http.pace import Pace
@@ -100,6 +101,11 @@ class SettingsFiles:
             errors.append(error)
         try:
             credentials = load_credentials(self.credentials, self.environ)
+        except ConfigError as error:
+            errors.append(error)
+        try:
+            own = config.ca_certificates if config is not None else None
+            network.Network.read(self.environ, own, file=str(self.config))
         except ConfigError as error:
             errors.append(error)
         if config is not None and credentials is not None:
@@ -268,6 +274,7 @@ async def open_services(
 
     Sends nothing. Raises ConfigError.
     """
+    network.use(config.ca_certificates)
     hosts, pace = Hosts(config.emulator), Pace(_caps(config))
     async with AsyncExitStack() as stack:
         frame = open_nixplay(credentials, hosts, emit, sleep=sleep, pace=pace)
@@ -286,6 +293,7 @@ async def clock_offset(settings: Settings) -> timedelta:
     """Return how far the frame's service is ahead of this machine's clock; raises TransientError."""
     from picsync.frames.nixplay.session import API
 
+    network.use(settings.config.ca_certificates)
     hosts = Hosts(settings.config.emulator)
     return await offset_of(hosts.url(API), hosts.allowed(API))
 

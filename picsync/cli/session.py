@@ -30,10 +30,31 @@ def credentials() -> Credentials:
 
 
 def hosts() -> Hosts:
-    """Return where the services are; PICSYNC_EMULATOR leads to an emulator, as `emulator:` does in a sync."""
+    """Return where the services are, and let requests leave as those of a sync do.
+
+    `PICSYNC_EMULATOR` leads to an emulator, as `emulator:` does in a sync. Authorities of your own are
+    named by `PICSYNC_CA_CERTIFICATES`, or by `caCertificates` in the picsync.yaml of this folder. Raises
+    ConfigError.
+    """
+    from picsync.http import network
     from picsync.http.client import Hosts
 
+    network.use(os.environ.get("PICSYNC_CA_CERTIFICATES") or _own_authorities())
     return Hosts(os.environ.get("PICSYNC_EMULATOR", "").rstrip("/") or None)
+
+
+def _own_authorities() -> str | None:
+    """Return the setting of the picsync.yaml in this folder; None if it has none, or cannot be read."""
+    from picsync.cli.sync import DEFAULT_CONFIG
+    from picsync.config import load_config
+    from picsync.errors import ConfigError
+    from picsync.kinds import ENTRIES
+
+    try:
+        return load_config(Path(DEFAULT_CONFIG), environ=os.environ, source_kinds=ENTRIES).ca_certificates
+    except ConfigError:
+        # The command needs nothing else of it.
+        return None
 
 
 def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]]) -> T:

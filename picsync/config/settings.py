@@ -6,6 +6,7 @@ them. Which kinds of sources there are is not known here; it comes in with the v
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -124,6 +125,12 @@ def _notify_url(value: SecretStr) -> SecretStr:
             "must be an Apprise URL of the form `<service>://...`; doc/notifications.md has examples"
         )
     return value
+
+
+def _ca_file(value: str) -> str:
+    if not value.strip() or "\0" in value:
+        raise ValueError("must be the path of a file with certificates (PEM)")
+    return os.path.expanduser(value.strip())  # noqa: PTH111 - Path would raise for an unknown `~user`
 
 
 def _web_address(value: str) -> str:
@@ -399,6 +406,12 @@ class Config(_Group):
         "while the service answers well; they fall where it answers 429 or 503 or becomes slow. The defaults "
         "fill a home's line and stay below what Nixplay was seen to bear.",
         examples=["{uploads: 3, photos: 3}"],
+    )
+    ca_certificates: Annotated[str, AfterValidator(_ca_file)] | None = Field(
+        default=None,
+        description="A file with the certificates of your own authorities (PEM), such as the one of your "
+        "Immich server. They count in addition to the public ones, for every service. Absent by default.",
+        examples=["/etc/picsync/ca.pem"],
     )
     emulator: Annotated[str, AfterValidator(_emulator)] | None = Field(
         default=None,

@@ -21,6 +21,9 @@ entries of one or two kilobytes each."""
 MAX_ERROR_BYTES = 64 * 2**10
 """Of an error's body as much as this is read, for its first words; the rest is left."""
 
+MAX_WIRE_BYTES = MAX_ANSWER_BYTES + 2**16
+"""Of an answer that is read into memory as much as this may come over the wire, packed or not."""
+
 PIECE_BYTES = 64 * 2**10
 """Most that is unpacked at a time."""
 
@@ -50,6 +53,12 @@ def unpack(operation: Operation, response: httpx.Response) -> None:
         raise ProtocolError(f"{operation}: the answer is packed in a way that was not asked for.")
 
 
+def count(operation: Operation, response: httpx.Response, most_bytes: int) -> None:
+    """Let a streamed answer end with a ProtocolError once more than `most_bytes` came over the wire."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - it comes from an AsyncClient
+    response.stream = _Counted(response.stream, operation, most_bytes)
+
+
 async def whole(operation: Operation, response: httpx.Response) -> httpx.Response:
     """Return a streamed answer with its body read; raises ProtocolError if that is too large."""
     body = bytearray()
@@ -69,7 +78,7 @@ async def beginning(operation: Operation, response: httpx.Response) -> bytes:
     found = b""
     with suppress(ProtocolError):
         unpack(operation, response)
-    with suppress(httpx.DecodingError):
+    with suppress(httpx.DecodingError, ProtocolError):
         async for piece in response.aiter_bytes():
             found += piece[: MAX_ERROR_BYTES - len(found)]
             if len(found) == MAX_ERROR_BYTES:
@@ -86,7 +95,30 @@ def unpacked(packed: bytes, max_bytes: int) -> tuple[bytes, bool]:
         return b"", False
 
 
+class _Counted(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream, operation: Operation, most_bytes: int) -> None:
+        self._stream = stream
+        self._operation = operation
+        self._most_bytes = most_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        came = 0
+        async for piece in self._stream:
+            came += len(piece)
+            if came > self._most_bytes:
+                limit = f"{self._most_bytes >> 20} MiB"
+                raise ProtocolError(
+                    f"{self._operation}: the answer is larger than {limit}, which cannot be right."
+                )
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 class _Unpacked(httpx.AsyncByteStream):
+    """Ends with the packed body: what follows it is not read."""
+
     def __init__(self, packed: httpx.AsyncByteStream) -> None:
         self._packed = packed
 
@@ -96,21 +128,21 @@ class _Unpacked(httpx.AsyncByteStream):
         try:
             async for rest in self._packed:
                 surplus += len(rest)
-                while rest and not unpacker.eof:
+                while not unpacker.eof:
                     piece = unpacker.decompress(rest, PIECE_BYTES)
-                    surplus -= len(piece)
                     rest = unpacker.unconsumed_tail
+                    surplus -= len(piece)
                     if piece:
                         yield piece
+                    elif not rest:
+                        break
                 if unpacker.eof:
-                    # What follows the end is not read: it need not end.
                     return
                 if surplus > MAX_OVERHEAD_BYTES:
                     raise httpx.DecodingError("the packed body unpacks to next to nothing")
         except zlib.error as error:
             raise httpx.DecodingError(str(error)) from error
-        if not unpacker.eof:
-            raise httpx.DecodingError("the packed body ends too early")
+        raise httpx.DecodingError("the packed body ends too early")
 
     async def aclose(self) -> None:
         await self._packed.aclose()

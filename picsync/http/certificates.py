@@ -8,7 +8,8 @@ from picsync.http.retry import NoAnswer
 
 CLOCK_HINT = (
     "Check this machine's clock, and whether something on the way (a proxy, a login page of the network) "
-    "answers in the service's place."
+    "answers in the service's place. If the certificate comes from an authority of your own, name the file "
+    "of that authority in picsync.yaml: `caCertificates: <file>`."
 )
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import httpx
 
-from picsync.errors import ForeignAddressError, ProtocolError
+from picsync.errors import ForeignAddressError, ProtocolError, RefusedError
 from picsync.http import body, deadline
 from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.certificates import refused_certificate
+from picsync.http.network import async_client
 from picsync.http.retry import (
     EXCERPT_CHARACTERS,
     Answer,
@@ -79,12 +78,6 @@ def no_answer(error: httpx.TransportError) -> NoAnswer:
             return NoAnswer(f"the connection broke off ({type(error).__name__})", sent=True)
 
 
-@cache
-def trusted() -> ssl.SSLContext:
-    """Return the context that all clients share: reading the authorities takes longer than a request."""
-    return httpx.create_ssl_context()
-
-
 class _SendableCookies(DefaultCookiePolicy):
     """Takes only cookies that can be sent back: others would make every later request fail."""
 
@@ -108,10 +101,9 @@ class HttpClient:
     ) -> None:
         self._retrier = retrier
         self._allowed = allowed
-        self._client = httpx.AsyncClient(
+        self._client = async_client(
             headers={"accept-encoding": "gzip", **(headers or {})},
             timeout=timeout,
-            verify=trusted(),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         )
         self._client.cookies.jar.set_policy(_SendableCookies())
@@ -141,10 +133,11 @@ class HttpClient:
 
         async def attempt() -> T:
             with translated(operation):
-                request = self._client.build_request(method, url, **options)
+                request = self._request(operation, method, url, **options)
                 self._require_allowed(operation, request.url)
                 response = await deadline.send(self._client, request)
                 try:
+                    body.count(operation, response, body.MAX_WIRE_BYTES)
                     if not (response.is_success or (redirects and response.has_redirect_location)):
                         raise WireError(await _answer(operation, response))
                     body.unpack(operation, response)
@@ -186,7 +179,7 @@ class HttpClient:
         with translated(operation):
             # Originals are packed as they are, and their digest is of the bytes as they are.
             plain = {"accept-encoding": "identity", **(headers or {})}
-            request = self._client.build_request("GET", url, headers=plain)
+            request = self._request(operation, "GET", url, headers=plain)
             for _ in range(MAX_REDIRECTS + 1):
                 self._require_allowed(operation, request.url)
                 response = await deadline.send(self._client, request)
@@ -198,6 +191,19 @@ class HttpClient:
                     await response.aclose()
                 request = _redirected(request, response.next_request)
             raise ProtocolError(f"{operation}: the redirects do not end.")
+
+    def _request(self, operation: Operation, method: str, url: str, **options: Any) -> httpx.Request:
+        """Build a request; raises RefusedError for an address or a header that cannot be sent."""
+        try:
+            return self._client.build_request(method, url, **options)
+        except (httpx.InvalidURL, ValueError, TypeError) as error:
+            # The text of the error may show the value, which may be a secret.
+            raise RefusedError(
+                f"{operation}: the request cannot be sent, since its address or a header is malformed"
+                f" ({type(error).__name__}).",
+                status=0,
+                hint="Check the address and the key of this service in the settings.",
+            ) from None
 
     def _require_allowed(self, operation: Operation, url: httpx.URL) -> None:
         if not self._allowed.allow(url):
@@ -224,8 +230,13 @@ class translated:  # noqa: N801 - used as a statement
         match error:
             case httpx.TransportError():
                 raise WireError(no_answer(error)) from error
-            # A host such as `xn--0` raises idna.IDNAError, a UnicodeError, when httpx reads the address.
-            case httpx.HTTPError() | httpx.InvalidURL() | httpx.CookieConflict() | UnicodeError():
+            case (
+                httpx.HTTPError()
+                | httpx.InvalidURL()
+                | httpx.CookieConflict()
+                | UnicodeError()
+                | deadline.UnusableAnswer()
+            ):
                 raise ProtocolError(
                     f"{self._operation}: unusable answer ({type(error).__name__})."
                 ) from error
@@ -241,7 +252,8 @@ def _redirected(request: httpx.Request, following: httpx.Request) -> httpx.Reque
 
 def _named(url: httpx.URL) -> str:
     """Return scheme, host and port for people; what else an address holds may be a secret."""
-    host = url.raw_host.decode("ascii", errors="replace")
+    # Not `url.host`, which decodes international names and raises for those that are none.
+    host = url.raw_host.decode("ascii", "replace")
     return f"{url.scheme}://{host[:100]}" + (f":{url.port}" if url.port else "")
 
 

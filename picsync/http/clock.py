@@ -10,7 +10,9 @@ import httpx
 
 from picsync.errors import TransientError
 from picsync.http.allowed import AllowedHosts
-from picsync.http.client import no_answer, trusted
+from picsync.http.client import no_answer
+from picsync.http.deadline import UnusableAnswer, send
+from picsync.http.network import async_client
 
 _LIMIT_S = 15.0
 
@@ -24,17 +26,20 @@ async def offset_of(
     """
     target = httpx.URL(f"{url}/")
     if not allowed.allow(target):
-        raise TransientError("The time was to be asked of a server that is none of its own.")
-    async with httpx.AsyncClient(verify=trusted(), timeout=_LIMIT_S) as client:
+        raise TransientError("Refusing to read the time from an unlisted host.")
+    async with async_client(timeout=_LIMIT_S) as client:
         before = now()
         try:
-            async with client.stream("GET", target) as response:
-                told = response.headers.get("date", "")
+            response = await send(client, client.build_request("GET", target))
+            told = response.headers.get("date", "")
+            await response.aclose()
         except httpx.TransportError as error:
-            raise TransientError(f"The time cannot be asked: {no_answer(error).reason}.") from error
+            raise TransientError(f"The time cannot be read: {no_answer(error).reason}.") from error
+        except UnusableAnswer as error:
+            raise TransientError(f"The time cannot be read: {error}.") from error
         after = now()
     try:
         there = parsedate_to_datetime(told)
+        return there.replace(tzinfo=there.tzinfo or UTC) - (before + (after - before) / 2)
     except (ValueError, TypeError, IndexError, OverflowError):
         raise TransientError("The server does not tell the time.") from None
-    return there.replace(tzinfo=there.tzinfo or UTC) - (before + (after - before) / 2)

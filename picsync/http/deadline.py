@@ -9,7 +9,8 @@ does between two pieces of an answer, cost nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -19,6 +20,20 @@ SILENCES = 3
 
 LEAST_BYTES_PER_S = 1_000
 """The slowest line that is worth waiting for: several transfers share 256 kbit/s and have more each."""
+
+
+WHOLE_S = 600.0
+"""Most seconds of any request, apart from what its bytes take: no true answer needs as long."""
+
+WHOLE_LEAST_BYTES_PER_S = 12_000
+"""The slowest line for a whole large file: a video of 500 MB may take half a day."""
+
+CONNECT_S = 60.0
+"""Most seconds for name, connection, proxy and encryption together."""
+
+
+class UnusableAnswer(Exception):  # noqa: N818 - says what it is
+    """The library cannot handle what came, in a way that none of its own exceptions describes."""
 
 
 class Allotment:
@@ -40,11 +55,14 @@ class Allotment:
 async def send(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
     """Send a request and return the answer, its body still to be read, both under their deadlines.
 
-    Raises what httpx does; httpx.ReadTimeout, also while the body is read, where a deadline has passed.
+    The boundary to httpx and everything below it (httpcore, h11, idna, anyio, ssl): whatever is raised there,
+    also while the body is read, comes out as an httpx.HTTPError or as UnusableAnswer. Raises
+    httpx.ReadTimeout where a deadline has passed.
     """
     silence_s: float | None = request.extensions.get("timeout", {}).get("read")
     if silence_s is None:
-        return await client.send(request, stream=True)
+        with _contained():
+            return await client.send(request, stream=True)
     size_bytes = int(request.headers.get("content-length", "0"))
     loop = asyncio.get_running_loop()
     try:
@@ -52,18 +70,33 @@ async def send(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Respo
 
             async def trace(event: str, _: dict[str, Any]) -> None:
                 # Names that httpcore documents, after that of the protocol.
-                if event.endswith(".send_request_headers.started"):
+                if event.endswith("connect_tcp.started"):
+                    limit.reschedule(loop.time() + CONNECT_S)
+                elif event.endswith(".send_request_headers.started"):
                     limit.reschedule(loop.time() + Allotment(silence_s, size_bytes).left_s)
                 elif event.endswith(".receive_response_headers.started"):
                     limit.reschedule(loop.time() + Allotment(silence_s).left_s)
 
             request.extensions = {**request.extensions, "trace": trace}
-            response = await client.send(request, stream=True)
+            with _contained():
+                response = await client.send(request, stream=True)
     except TimeoutError as error:
         raise _overdue(request) from error
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - it comes from an AsyncClient
     response.stream = _Watched(response.stream, request, Allotment(silence_s))
     return response
+
+
+@contextmanager
+def _contained() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, TimeoutError):
+        raise
+    except Exception as error:
+        # The libraries let each other's exceptions through: names that IDNA refuses, dates, encodings. The
+        # text of such an error may hold what a stranger has sent, or a secret of ours.
+        raise UnusableAnswer(type(error).__name__) from error
 
 
 def _overdue(request: httpx.Request) -> httpx.ReadTimeout:
@@ -79,17 +112,22 @@ class _Watched(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         pieces = aiter(self._stream)
+        whole_s = WHOLE_S
         while True:
             began = loop.time()
             try:
-                async with asyncio.timeout(self._allotment.left_s):
-                    piece = await anext(pieces)
-            except StopAsyncIteration:
-                return
+                async with asyncio.timeout(min(self._allotment.left_s, whole_s)):
+                    with _contained():
+                        piece = await anext(pieces, None)
             except TimeoutError as error:
                 raise _overdue(self._request) from error
-            self._allotment.waited(loop.time() - began, len(piece))
+            if piece is None:
+                return
+            waited_s = loop.time() - began
+            self._allotment.waited(waited_s, len(piece))
+            whole_s += len(piece) / WHOLE_LEAST_BYTES_PER_S - waited_s
             yield piece
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
+        with _contained():
+            await self._stream.aclose()

@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
-import httplib2
 import trustme
 
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin
-from picsync.http import client
+from picsync.http import network
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
 from picsync.sources.googlephotos.login import login
@@ -98,15 +96,12 @@ STACKS = {
 
 @contextmanager
 def trusting(folder: Path) -> Iterator[None]:
-    """Let all stacks trust one authority, told of it as each is told by a person."""
+    """Let all stacks trust one authority besides the public ones, by the one setting that there is."""
     trusted = folder / "authority.pem"
     AUTHORITY.cert_pem.write_to_path(str(trusted))
-    variables = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(trusted))
-    client.trusted.cache_clear()
-    # HTTPLIB2_CA_CERTS is read when the module is imported.
-    with patch.dict("os.environ", variables), patch.object(httplib2, "CA_CERTS", str(trusted)):
-        yield
-    client.trusted.cache_clear()
+    network.use(str(trusted))
+    yield
+    network.use()
 
 
 def certified(

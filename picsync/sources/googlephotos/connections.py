@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import socket
 from typing import Any
 
 import google.auth.exceptions
 import httplib2
+import httpx
 
 from picsync.errors import ProtocolError
 from picsync.http.body import MAX_ANSWER_BYTES, PACKED, unpacked
 from picsync.http.certificates import refused_certificate
+from picsync.http.network import Proxy, current
 from picsync.http.retry import NoAnswer
 
 BROKEN = (
@@ -19,6 +22,7 @@ BROKEN = (
     EOFError,
     http.client.HTTPException,
     httplib2.HttpLib2Error,
+    ValueError,
     google.auth.exceptions.TransportError,
 )
 """What is raised where the wire failed."""
@@ -62,14 +66,44 @@ class _Connection(_Wired, httplib2.HTTPConnectionWithTimeout):
 
 
 class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
+    """An encrypted connection, verified as all others are, through the process's proxy if there is one.
+
+    httplib2's own support for proxies needs another package, and reads the environment by other rules.
+    """
+
     response_class = _BoundedResponse
+
+    def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
+        super().__init__(host, port, **options)
+        network = current()
+        self._context = network.context
+        self._through = network.proxy(httpx.URL(scheme="https", host=host, port=port))
+        if self._through is not None:
+            self.set_tunnel(host, port or http.client.HTTPS_PORT, _authorization(self._through))
+            self.host, self.port = self._through.host, self._through.port
+
+    def connect(self) -> None:
+        if self._through is None:
+            super().connect()
+            return
+        if self._through.scheme != "http":
+            raise OSError("Google's API cannot be reached through a proxy whose own address is https")
+        http.client.HTTPSConnection.connect(self)
+        self.wire = self.sock
+
+
+def _authorization(proxy: Proxy) -> dict[str, str]:
+    if not proxy.username:
+        return {}
+    login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+    return {"Proxy-Authorization": f"Basic {login}"}
 
 
 class Http(httplib2.Http):
     """A client that keeps its connections, reads no more than an answer may hold, and follows nothing."""
 
     def __init__(self, timeout_s: float) -> None:
-        super().__init__(timeout=timeout_s)
+        super().__init__(timeout=timeout_s, proxy_info=None)
         self.follow_redirects = False
 
     def request(self, uri: str, *args: Any, **options: Any) -> Any:

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
+import httpx
 import requests
 from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped] # it ships no types
@@ -27,6 +28,7 @@ from requests.adapters import HTTPAdapter
 from picsync.errors import LoginNeeded, ProtocolError, TransientError
 from picsync.http.certificates import refused_certificate
 from picsync.http.client import Hosts
+from picsync.http.network import current
 from picsync.sources.googlephotos.refusals import LOGIN_COMMAND, token_refusal
 from picsync.sources.googlephotos.tokens import READ_SCOPE, TOKEN_HOST, GoogleLogin
 
@@ -89,10 +91,32 @@ def _flow(client_id: str, client_secret: str, hosts: Hosts, scopes: Sequence[str
     flow = InstalledAppFlow.from_client_config({"installed": client}, scopes=list(scopes))
     # A redirect of the exchange would take the code and the client secret along.
     flow.oauth2session.max_redirects = 0
+    # It would look for proxies, authorities and passwords (.netrc) by rules of its own.
+    flow.oauth2session.trust_env = False
+    proxy = current().proxy(httpx.URL(_TOKEN_URL))
+    if proxy is not None:
+        login = (
+            f"{quote(proxy.username, safe='')}:{quote(proxy.password, safe='')}@" if proxy.username else ""
+        )
+        flow.oauth2session.proxies = {"https": proxy.url.replace("://", f"://{login}", 1)}
+    flow.oauth2session.mount("https://", _Verified())
     if hosts.emulator:
         # oauthlib insists on https, rightly; so it keeps Google's address, and only the wire leads elsewhere.
         flow.oauth2session.mount(f"https://{TOKEN_HOST}", _Elsewhere(hosts.url(TOKEN_HOST)))
     return flow
+
+
+class _Verified(HTTPAdapter):
+    """Verifies as all other clients of this process do, whatever file requests would read."""
+
+    def build_connection_pool_key_attributes(self, request: requests.PreparedRequest, *_args: Any) -> Any:
+        """Return what a connection is made with; not only the key, as the name has it."""
+        host, made_with = super().build_connection_pool_key_attributes(request, verify=True)
+        return host, {**made_with, "ssl_context": current().context}
+
+    def cert_verify(self, conn: Any, *_args: Any) -> None:
+        """Leave out the authorities of requests: the context has them all."""
+        conn.cert_reqs = "CERT_REQUIRED"
 
 
 class _Elsewhere(HTTPAdapter):

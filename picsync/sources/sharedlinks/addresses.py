@@ -30,7 +30,8 @@ def leads_to(hosts: Hosts, response: httpx.Response) -> tuple[str, httpx.URL]:
     except (httpx.InvalidURL, ValueError):
         return "", response.request.url
     fits = url.scheme == "https" and url.port is None and not url.userinfo
-    return (url.host if fits else ""), url
+    # Not `url.host`, which decodes international names and raises for those that are none.
+    return (url.raw_host.decode("ascii", "replace") if fits else ""), url
 
 
 def album_address(hosts: Hosts, operation: Operation, response: httpx.Response) -> AlbumAddress:

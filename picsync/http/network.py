@@ -1,0 +1,314 @@
+"""The way out of this machine: proxies and certificate authorities, the same for every library.
+
+httpx, httplib2 and requests each read the environment by rules of their own, and some end in a traceback over
+a value that others accept. So the environment is read here, once, and checked; every client is told the
+result, and none looks there itself (`trust_env` is off: that also keeps `.netrc` and `SSLKEYLOGFILE` out).
+
+The process has one network, as it has one environment: `use` sets it when settings are applied.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import certifi
+import httpx
+
+from picsync.errors import ConfigError, Problem
+
+_IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy."""
+
+    scheme: str
+    """`http` or `https`: how the proxy itself is reached."""
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def url(self) -> str:
+        """The address without name and password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exceptions:
+    """Hosts that are reached without a proxy, as `NO_PROXY` lists them."""
+
+    everything: bool = False
+    names: tuple[str, ...] = ()
+    """Each stands for itself and for all names below it."""
+    networks: tuple[_IpNetwork, ...] = ()
+    ports: tuple[tuple[str, int], ...] = ()
+    """Names and addresses that are excepted at one port only."""
+
+    @classmethod
+    def parse(cls, text: str) -> Exceptions:
+        """Read names, addresses and ranges, separated by commas or spaces; raises ValueError.
+
+        `nas`, `.example.org`, `*.example.org`, `nas:2283`, `10.0.0.0/8`, `fd00::/8`, `[::1]:80`, `*`.
+        """
+        names: list[str] = []
+        networks: list[_IpNetwork] = []
+        ports: list[tuple[str, int]] = []
+        everything = False
+        for word in filter(None, re.split(r"[\s,]+", text)):
+            bare, port = _without_port(word)
+            network = _network(bare)
+            name = bare.removeprefix("*").removeprefix(".").rstrip(".").lower()
+            if word == "*":
+                everything = True
+            elif port is not None:
+                ports.append((str(network.network_address) if network else name, port))
+            elif network is not None:
+                networks.append(network)
+            elif re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
+                names.append(name)
+            else:
+                raise ValueError(word)
+        return cls(everything, tuple(names), tuple(networks), tuple(ports))
+
+    def cover(self, host: str, port: int) -> bool:
+        """Return whether a host is reached directly; `host` is a name, or an address without brackets."""
+        if self.everything:
+            return True
+        host = host.rstrip(".").lower()
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return (host, port) in self.ports or any(
+                host == name or host.endswith(f".{name}") for name in self.names
+            )
+        return (str(address), port) in self.ports or any(address in network for network in self.networks)
+
+
+def _without_port(word: str) -> tuple[str, int | None]:
+    if found := re.fullmatch(r"\[([^\]]*)\](?::([0-9]{1,5}))?", word):
+        return found[1], int(found[2]) if found[2] else None
+    if found := re.fullmatch(r"([^:]*):([0-9]{1,5})", word):
+        return found[1], int(found[2])
+    return word, None
+
+
+def _network(word: str) -> _IpNetwork | None:
+    try:
+        return ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How requests leave."""
+
+    proxies: tuple[tuple[str, Proxy], ...] = ()
+    """Scheme of a request's address -> the proxy for it."""
+    exceptions: Exceptions = Exceptions()
+    own_authorities: str = ""
+    """File of the authorities that count besides the public ones; empty for none."""
+    public_authorities: str = ""
+    """File that stands for the public authorities; empty for those of the package certifi."""
+    public_folder: str = ""
+    """Folder of such files, named by their hashes; empty for none."""
+
+    @classmethod
+    def read(
+        cls, environ: Mapping[str, str], own_authorities: str | None = None, *, file: str = "the settings"
+    ) -> Network:
+        """Read the environment and the setting `caCertificates` of `file`.
+
+        Raises ConfigError, which names the variable and shows no password.
+        """
+        problems: list[Problem] = []
+        proxies = []
+        for scheme in ("http", "https"):
+            for name in (f"{scheme}_proxy", "all_proxy"):
+                variable, text = _variable(environ, name)
+                if text:
+                    try:
+                        proxies.append((scheme, _proxy(text)))
+                    except ValueError as error:
+                        problems.append(Problem("the environment", None, variable, str(error)))
+                    break
+        variable, text = _variable(environ, "no_proxy")
+        exceptions = Exceptions()
+        try:
+            exceptions = Exceptions.parse(text)
+        except ValueError as error:
+            wrong = (
+                f"{str(error)[:60]!r} is neither a host name nor an address nor a range such as 10.0.0.0/8."
+            )
+            problems.append(Problem("the environment", None, variable, wrong))
+        network = cls(
+            tuple(proxies),
+            exceptions,
+            own_authorities or "",
+            environ.get("SSL_CERT_FILE", "").strip(),
+            environ.get("SSL_CERT_DIR", "").strip(),
+        )
+        problems += network._authority_problems(file)
+        if problems:
+            raise ConfigError(list(dict.fromkeys(problems)))
+        return network
+
+    def proxy(self, url: httpx.URL) -> Proxy | None:
+        """Return the proxy through which an address is reached, None for none."""
+        found = dict(self.proxies).get(url.scheme)
+        host = url.raw_host.decode("ascii", "replace")
+        port = url.port or _PORTS.get(url.scheme, 0)
+        return None if found is None or self.exceptions.cover(host, port) else found
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What all clients verify with; made anew once a file has changed."""
+        stamps = tuple(map(_stamp, (self.public_authorities, self.own_authorities)))
+        return _context(self, stamps)
+
+    def _authority_problems(self, file: str) -> list[Problem]:
+        problems = []
+        for name, place, path in (
+            ("SSL_CERT_FILE", "the environment", self.public_authorities),
+            ("caCertificates", file, self.own_authorities),
+        ):
+            if path and (wrong := _file_problem(path)):
+                problems.append(Problem(place, None, name, wrong))
+        if self.public_folder and not Path(self.public_folder).is_dir():
+            wrong = f"{self.public_folder} is not a folder. Correct the variable or unset it."
+            problems.append(Problem("the environment", None, "SSL_CERT_DIR", wrong))
+        return problems
+
+
+def _variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return a variable's name and value; the lower-case spelling wins, as in curl."""
+    for spelling in (name, name.upper()):
+        if text := environ.get(spelling, "").strip():
+            return spelling, text
+    return name.upper(), ""
+
+
+def _proxy(text: str) -> Proxy:
+    form = "Write it as http://<host>:<port>, or http://<user>:<password>@<host>:<port>"
+    if "://" not in text:
+        text = f"http://{text}"
+    scheme = text.partition("://")[0].lower()
+    if scheme not in _PORTS:
+        raise ValueError(f"picsync speaks to HTTP proxies, not to one of the kind {scheme[:20]!r}. {form}.")
+    rest = text.partition("://")[2]
+    encode = "with special characters of the password encoded (# as %23, / as %2F, ? as %3F, @ as %40)"
+    try:
+        url = urlsplit(f"{scheme}://{rest}")
+        host, port = url.hostname, url.port
+        checked = httpx.URL(scheme=scheme, host=host or "", port=port)
+        usable = bool(host) and bool(checked.raw_host) and port != 0 and url.path in ("", "/")
+    except (ValueError, httpx.InvalidURL):
+        usable = False
+    if not usable or url.query or url.fragment or rest.count("@") > 1:
+        raise ValueError(f"is not the address of a proxy. {form}, {encode}.")
+    return Proxy(
+        scheme,
+        host or "",
+        port or _PORTS[scheme],
+        unquote(url.username or ""),
+        unquote(url.password or ""),
+    )
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _file_problem(path: str) -> str:
+    probe = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if not Path(path).is_file():
+            return f"{path} is not there, or is no file. Correct the path or leave the setting out."
+        probe.load_verify_locations(path)
+    except ssl.SSLError:
+        return f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)."
+    except (OSError, ValueError) as error:
+        return f"{path} cannot be read: {error}."
+    if not probe.cert_store_stats()["x509"]:
+        return f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)."
+    return ""
+
+
+@functools.lru_cache(maxsize=2)
+def _context(network: Network, _stamps: tuple[tuple[int, int] | None, ...]) -> ssl.SSLContext:
+    # Not create_default_context: it would write the keys of all connections to what SSLKEYLOGFILE names.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(network.public_authorities or certifi.where())
+    if network.public_folder:
+        context.load_verify_locations(capath=network.public_folder)
+    if network.own_authorities:
+        context.load_verify_locations(network.own_authorities)
+    return context
+
+
+_current: Network | None = None
+
+
+def use(own_authorities: str | None = None, environ: Mapping[str, str] | None = None) -> Network:
+    """Read the environment and set the network of this process; raises ConfigError, with nothing set."""
+    global _current
+    _current = Network.read(os.environ if environ is None else environ, own_authorities)
+    return _current
+
+
+def current() -> Network:
+    """Return the network of this process; raises ConfigError if the environment makes none."""
+    return _current or use()
+
+
+class _Routed(httpx.AsyncBaseTransport):
+    """Sends each request directly or through its proxy."""
+
+    def __init__(self, network: Network, limits: httpx.Limits) -> None:
+        self._network = network
+        self._limits = limits
+        self._by_proxy: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = self._network.proxy(request.url)
+        if proxy not in self._by_proxy:
+            self._by_proxy[proxy] = self._transport(proxy)
+        return await self._by_proxy[proxy].handle_async_request(request)
+
+    def _transport(self, proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
+        context = self._network.context
+        made = None
+        if proxy is not None:
+            login = (proxy.username, proxy.password) if proxy.username or proxy.password else None
+            made = httpx.Proxy(
+                proxy.url, auth=login, ssl_context=context if proxy.scheme == "https" else None
+            )
+        return httpx.AsyncHTTPTransport(verify=context, limits=self._limits, proxy=made, trust_env=False)
+
+    async def aclose(self) -> None:
+        for transport in self._by_proxy.values():
+            await transport.aclose()
+
+
+def async_client(*, limits: httpx.Limits | None = None, **options: object) -> httpx.AsyncClient:
+    """Return an httpx client that leaves by the network of this process, whatever the environment says."""
+    transport = _Routed(current(), limits or httpx.Limits(max_connections=10))
+    return httpx.AsyncClient(transport=transport, trust_env=False, **options)  # type: ignore[arg-type] # httpx's own
