@@ -214,8 +214,9 @@ def _proxy(text: str) -> Proxy:
     try:
         url = urlsplit(f"{scheme}://{rest}")
         host, port = url.hostname, url.port
+        # `host` of httpx decodes an international name, and so tells whether it is one.
         checked = httpx.URL(scheme=scheme, host=host or "", port=port)
-        usable = bool(host) and bool(checked.raw_host) and port != 0 and url.path in ("", "/")
+        usable = bool(checked.host) and "%" not in checked.host and port != 0 and url.path in ("", "/")
     except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable or url.query or url.fragment or rest.count("@") > 1:
