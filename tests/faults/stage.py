@@ -63,6 +63,8 @@ class Stage:
     elsewhere: dict[Operation, bytes] = field(default_factory=dict)
     """Answers that may come by mistake."""
     made: int = 0
+    slept_s: float = 0.0
+    """What picsync has waited; Nixplay's clock goes on by it."""
     service_ahead_s: float = 0.0
     """By how much Google's clock is before ours."""
     own_ahead: timedelta = timedelta()
@@ -74,6 +76,7 @@ class Stage:
         self.watch = Watch(self.nixplay, self.wanted)
         self.log.observers.append(self.watch.asked)
         self.google.options.now = lambda: time.time() + self.service_ahead_s
+        self.nixplay.clock = lambda: time.time() + self.slept_s
         self.nixplay.options.pictures_limit = PAGE
         self.nixplay.options.slides_size = PAGE
         self.nixplay.options.enforce_token_total = True
@@ -158,6 +161,7 @@ class Stage:
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.slept_s += seconds
 
     async def cycle(self, tools: Tools) -> CycleReport:
         """Run a cycle; one that says that all is done has to be right."""
