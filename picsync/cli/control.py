@@ -35,7 +35,9 @@ def allow_deletes(ctx: click.Context, /, rule: str | None, cache: str) -> None:
         click.echo(f"picsync: {what}, as far as the cycles with the cache {cache} have said.", err=True)
         others = ", ".join(printable(name) for name in held)
         hint = (
-            f"Held back in: {others}." if others else "`picsync sync --dry-run` shows what would be deleted."
+            f"Held back in: {others}."
+            if others
+            else "The next cycle looks again; `picsync sync-now` starts it at once."
         )
         click.echo(hint, err=True)
         ctx.exit(Exit.FAILED)
