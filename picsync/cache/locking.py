@@ -11,6 +11,7 @@ from typing import Self
 
 from picsync.cache.sqlite import explain_os_error
 from picsync.errors import CacheError
+from picsync.files import open_regular
 
 
 class CacheLock:
@@ -26,13 +27,10 @@ class CacheLock:
         """Take the lock at once; raises CacheError, naming the holder, if it is taken."""
         path = cache.with_name(cache.name + ".lock")
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.ftruncate(descriptor, 0)
-                since = f"{now:%Y-%m-%d %H:%M:%S} UTC"
-                holder = f"process {os.getpid()} on host {socket.gethostname()} (since {since})"
-                os.pwrite(descriptor, os.fsencode(holder), 0)
+                _sign(descriptor, now)
             except BlockingIOError:
                 holder = os.fsdecode(os.pread(descriptor, 500, 0)) or "another process"
                 os.close(descriptor)
@@ -55,10 +53,20 @@ class CacheLock:
             self._descriptor = None
 
 
+def _sign(descriptor: int, now: datetime) -> None:
+    """Say who holds the lock."""
+    if os.fstat(descriptor).st_nlink > 1:
+        return  # It is another file as well: of a backup that links instead of copying, or a stranger's.
+    since = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+    os.ftruncate(descriptor, 0)
+    holder = f"process {os.getpid()} on host {socket.gethostname()} (since {since})"
+    os.pwrite(descriptor, os.fsencode(holder), 0)
+
+
 def _taken_again(path: Path) -> bool:
     """Whether a lock that is held can be had once more: locks are of the open file, not of the process."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = open_regular(path, os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         finally:

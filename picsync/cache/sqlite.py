@@ -6,7 +6,6 @@ else is renamed, never overwritten, unless it is evidently a database of another
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from contextlib import closing
@@ -20,6 +19,7 @@ import sqlalchemy as sa
 
 from picsync.cache import schema
 from picsync.errors import CacheError
+from picsync.files import reason, remedy
 
 _GO_TABLES = {
     "googlephotos": {"Id", "GooglephotosId", "Md5", "LastUpdated"},
@@ -127,8 +127,8 @@ def prepare(path: Path, *, now: datetime, busy_timeout_s: float) -> str | None:
         moved = _set_aside(path, finding.state.name.lower(), now)
     except OSError as error:
         raise CacheError(
-            f"The cache {path} {finding.detail}, and it cannot be set aside: {error.strerror}.",
-            hint="Move it elsewhere, or give the cache another place.",
+            f"The cache {path} {finding.detail}, and it cannot be set aside: {reason(error)}.",
+            hint=remedy(error, path.parent) or "Move it elsewhere, or give the cache another place.",
         ) from error
     return (
         f"The cache {path} {finding.detail}. It was set aside as {moved}, and a new one is begun: photos will"
@@ -206,7 +206,7 @@ def _set_aside(path: Path, why: str, now: datetime) -> Path:
     """Rename the file and its companions to a name that is not taken; returns the file's new name."""
     stem = f"{path.name}.{why}-{now:%Y%m%dT%H%M%SZ}"
     number = 1
-    while any((target := path.with_name(stem + suffix)).exists() for suffix in ("", *_COMPANIONS)):
+    while any(os.path.lexists(path.with_name(stem + suffix)) for suffix in ("", *_COMPANIONS)):
         number += 1
         stem = f"{path.name}.{why}-{now:%Y%m%dT%H%M%SZ}-{number}"
     target = path.with_name(stem)
@@ -271,11 +271,8 @@ def explain(error: sqlite3.Error, path: Path) -> CacheError:
 
 def explain_os_error(error: OSError, path: Path) -> CacheError:
     """Return what an error of the operating system about the cache's file means to people."""
-    hints = {errno.EACCES: _ACCESS_HINT, errno.EPERM: _ACCESS_HINT, errno.ENOSPC: _SPACE_HINT}
-    hints[errno.EDQUOT] = _SPACE_HINT
     return CacheError(
-        f"The cache's file {path} cannot be used: {error.strerror}.",
-        hint=hints.get(error.errno or 0, _DISK_HINT),
+        f"The cache's file {path} cannot be used: {reason(error)}.", hint=remedy(error, path) or _DISK_HINT
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from picsync.cli.sync import DEFAULT_CONFIG
 from picsync.config.environment import in_container
 from picsync.errors import ConfigError, Problem
+from picsync.files import reason, remedy
 
 COMPOSE = "compose.yaml"
 UNIT = "picsync.service"
@@ -100,8 +101,9 @@ def install(folder: Path, config: str, credentials: str) -> None:
     except OSError as error:
         for target in placed:
             target.unlink(missing_ok=True)
-        reason = f"cannot be written: {error.strerror}. Nothing was set up."
-        raise ConfigError([Problem(str(folder), None, "", reason)]) from error
+        what = f"cannot be written: {reason(error)}. Nothing was set up."
+        problem = Problem(str(folder), None, "", what)
+        raise ConfigError([problem], hint=remedy(error, error.filename or folder)) from error
     finally:
         for path in temporary:
             path.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
 from picsync.config.tree import Node, parse_yaml, read_text, yaml_errors
 from picsync.errors import ConfigError, Problem
+from picsync.files import reason, remedy
 
 _HEAD = re.compile(r"(?:(?:[#%].*|[ \t]*)\r?\n)*---[ \t]*(?:#.*)?\r?\n")
 """Comments, directives and the line that begins the document."""
@@ -51,7 +52,7 @@ def merge_google_login(path: Path, section: GooglePhotosLogin) -> None:
     try:
         _replace(path.resolve(), text)
     except OSError as error:
-        raise ConfigError([Problem(str(path), None, "", _reason(error))]) from None
+        raise ConfigError([Problem(str(path), None, "", _reason(error, path.resolve().parent))]) from None
 
 
 def _merged(text: str, section: GooglePhotosLogin, *, empty: bool) -> str:
@@ -179,8 +180,10 @@ def _replace(target: Path, text: str) -> None:
         os.close(directory)
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, target: Path) -> str:
     if error.errno == errno.EBUSY:
         return "cannot be replaced, since it is mounted as a single file; mount its directory instead."
-    advice = "Log in where the file and its directory are writable, then copy it here"
-    return f"cannot be written: {error.strerror}. {advice}."
+    advice = (
+        remedy(error, target) or "Log in where the file and its directory are writable, then copy it here."
+    )
+    return f"cannot be written: {reason(error)}. {advice}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -102,3 +103,35 @@ async def test_a_file_system_that_lies_about_locks_is_found_out(
     monkeypatch.undo()
     async with opened(tmp_path / "picsync.db") as cache:
         assert len(await known(cache, [item(n) for n in range(50)])) == 50
+
+
+async def test_a_link_in_the_place_of_the_lock_is_refused(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("precious")
+    lock = tmp_path / "picsync.db.lock"
+    lock.symlink_to(kept)
+    with pytest.raises(CacheError, match="symbolic link") as caught:
+        await Cache.open(tmp_path / "picsync.db", notify=pytest.fail)
+    assert kept.read_text() == "precious"
+    assert str(lock) in caught.value.hint
+
+
+async def test_a_pipe_in_the_place_of_the_lock_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "picsync.db.lock")
+    with pytest.raises(CacheError, match="not a regular file"):
+        await Cache.open(tmp_path / "picsync.db", notify=pytest.fail)
+
+
+async def test_a_lock_that_is_another_file_as_well_is_held_but_not_written(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("precious")
+    os.link(kept, tmp_path / "picsync.db.lock")
+    async with opened(tmp_path / "picsync.db"):
+        with pytest.raises(CacheError, match="in use by"):
+            await Cache.open(tmp_path / "picsync.db", notify=pytest.fail)
+    assert kept.read_text() == "precious"
+
+
+async def test_another_user_may_not_take_the_lock(tmp_path: Path) -> None:
+    async with opened(tmp_path / "picsync.db"):
+        assert (tmp_path / "picsync.db.lock").stat().st_mode & 0o077 == 0

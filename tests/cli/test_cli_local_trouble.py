@@ -58,9 +58,7 @@ def test_an_unwritable_folder_for_the_cache(synced: Stage, file: str) -> None:
     synced.folder.chmod(0o555)
     result = synced.start("sync", "--cache", file, preexec_fn=mortal).end()
     synced.folder.chmod(0o755)
-    result.assert_message(
-        4, "The cache's file", "cannot be used: Permission denied", "Let the user that picsync runs as write"
-    )
+    result.assert_message(4, "The cache's file", "cannot be used: Permission denied", "run: chown")
     assert_only_logged_in(synced)
 
 

@@ -156,7 +156,7 @@ def test_a_file_it_cannot_add_to_stays_as_it_was(path: Path, content: str, probl
 
 
 def test_a_place_it_cannot_write_to(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cannot be written: No such file or directory\. Log in where"):
+    with pytest.raises(ConfigError, match=r"cannot be written: No such file or directory\. Create .*absent"):
         merge_google_login(tmp_path / "absent" / "file.yaml", LOGIN)
     with pytest.raises(ConfigError, match="is a directory"):
         merge_google_login(tmp_path, LOGIN)

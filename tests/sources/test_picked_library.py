@@ -144,12 +144,32 @@ async def test_albums_of_odd_names_are_found_again(tmp_path: Path) -> None:
     assert sorted(album.name for album in albums.albums()) == sorted(names)
 
 
-async def test_only_the_owner_can_read_picked_photos(album: PickedAlbum) -> None:
-    await put(album, item(1), JPEG)
-    for path in album.folder.iterdir():
-        assert path.stat().st_mode & 0o777 == 0o600
-        path.chmod(0o644)
-    album.folder.chmod(0o755)
-    album.create()
-    assert album.folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in album.folder.iterdir()} == {0o600}
+def modes(album: PickedAlbum) -> set[int]:
+    return {
+        path.stat().st_mode & 0o077 for path in (album.folder.parent, album.folder, *album.folder.iterdir())
+    }
+
+
+async def test_only_the_owner_may_look_at_picked_photos(album: PickedAlbum) -> None:
+    assert modes(album) == {0}
+
+
+async def test_photos_of_earlier_versions_become_private(album: PickedAlbum) -> None:
+    for path in (album.folder.parent, album.folder, *album.folder.iterdir()):
+        path.chmod(0o755)
+    assert [each.name for each in Library(album.folder.parent).albums()] == ["Grandma"]
+    assert (await source(album).list("Grandma")).certainty is Certainty.COMPLETE
+    assert modes(album) == {0}
+
+
+async def test_a_link_under_the_name_of_a_file_in_the_making_is_replaced(
+    album: PickedAlbum, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("precious")
+    with album.receive(item(7)):
+        (part,) = album.folder.glob("*.part")
+    part.symlink_to(kept)
+    await put(album, item(7), JPEG + b"7")
+    assert album.has("id-7")
+    assert kept.read_text() == "precious"

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picsync.errors import ItemError, ProtocolError, SpoolError
+from picsync.files import PRIVATE_FOLDER, create_anew, make_private, open_regular, reason, remedy
 from picsync.formats import HEAD_BYTES, media_kind, sniff
 from picsync.model import MediaItem
 
@@ -80,6 +81,8 @@ class Library:
         with _explained(self.folder):
             if not self.folder.is_dir():
                 return []
+            # Earlier versions let every user of the machine look at the pictures.
+            make_private(self.folder)
             names = sorted(unquote(path.name) for path in self.folder.iterdir() if path.is_dir())
         return [album for album in map(self.album, names) if album.exists]
 
@@ -113,8 +116,9 @@ class PickedAlbum:
     def create(self) -> None:
         """Make it unless it is there, and clear away what an interrupted download left."""
         with _explained(self.folder):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._make_private()
+            self.folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+            for path in (self.folder.parent, self.folder, *self.folder.iterdir()):
+                make_private(path)
             for part in self.folder.glob(f"*{_PART}"):
                 part.unlink(missing_ok=True)
         if not self.exists:
@@ -124,7 +128,7 @@ class PickedAlbum:
     def session(self) -> str | None:
         """The picking session whose items have not all arrived; None if there is none."""
         with _explained(self.folder):
-            text = (self.folder / _ALBUM).read_bytes()
+            text = _content(self.folder / _ALBUM)
         try:
             return AlbumRecord.model_validate_json(text).session
         except ValidationError:
@@ -140,12 +144,16 @@ class PickedAlbum:
             return [], f"There is no album of picked photos {self.name!r} in {self.folder.parent}."
         records, problems = [], []
         with _explained(self.folder):
-            names = {path.name for path in self.folder.iterdir()}
+            make_private(self.folder)
+            paths = list(self.folder.iterdir())
+            names = {path.name for path in paths}
+            for path in paths:
+                make_private(path)
             for name in sorted(names - {_ALBUM}):
                 if not name.endswith(_RECORD):
                     continue
                 try:
-                    record = Record.model_validate_json((self.folder / name).read_bytes())
+                    record = Record.model_validate_json(_content(self.folder / name))
                 except ValidationError:
                     problems.append(f"{name} is no record of a picked photo")
                     continue
@@ -168,10 +176,10 @@ class PickedAlbum:
         """Give a sink for an item's bytes; what `keep` was not called for is gone at the end."""
         part = self.folder / f"{_key(item.item_id)}{_PART}"
         with _explained(self.folder):
-            file = _open_private(part)
+            file = os.fdopen(create_anew(part), "wb")
         try:
             with file:
-                yield LibraryFile(file, lambda received: self._keep(item, part, received))
+                yield LibraryFile(file, part, lambda received: self._keep(item, part, received))
         finally:
             part.unlink(missing_ok=True)
 
@@ -206,35 +214,25 @@ class PickedAlbum:
             part.replace(self.folder / stored_as)
         self._replace(f"{_key(item.item_id)}{_RECORD}", record.model_dump_json(indent=1))
 
-    def _make_private(self) -> None:
-        self.folder.chmod(0o700)
-        for path in self.folder.iterdir():
-            if path.is_file() and not path.is_symlink():
-                path.chmod(0o600)
-
     def _write(self, record: AlbumRecord) -> None:
         self._replace(_ALBUM, record.model_dump_json(indent=1))
 
     def _replace(self, name: str, text: str) -> None:
         part = self.folder / f"{name}{_PART}"
         with _explained(self.folder):
-            with _open_private(part) as file:
-                file.write(text.encode())
+            with os.fdopen(create_anew(part), "w", encoding="utf-8") as file:
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(self.folder / name)
 
 
-def _open_private(path: Path) -> BinaryIO:
-    path.unlink(missing_ok=True)
-    return open(path, "xb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600))
-
-
 class LibraryFile:
     """The bytes of one item on their way; a Sink."""
 
-    def __init__(self, file: BinaryIO, keep: Callable[[LibraryFile], None]) -> None:
+    def __init__(self, file: BinaryIO, place: Path, keep: Callable[[LibraryFile], None]) -> None:
         self._file = file
+        self._place = place
         self._keep = keep
         self._hash = hashlib.sha256()
         self._head = b""
@@ -269,7 +267,7 @@ class LibraryFile:
         try:
             self._file.write(chunk)
         except OSError as error:
-            raise _error(error, Path(self._file.name)) from error
+            raise _error(error, self._place) from error
         self._hash.update(chunk)
         self.size_bytes += len(chunk)
 
@@ -278,7 +276,7 @@ class LibraryFile:
         if self._expected not in (None, self.size_bytes):
             raise ProtocolError("The bytes ended too early.")
         _ = self.mime_type
-        with _explained(Path(self._file.name)):
+        with _explained(self._place):
             self._file.flush()
             os.fsync(self._file.fileno())
         self._keep(self)
@@ -303,6 +301,11 @@ def _key(item_id: str) -> str:
     return hashlib.sha256(item_id.encode(errors="surrogatepass")).hexdigest()[:_HASH_CHARACTERS]
 
 
+def _content(path: Path) -> bytes:
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
 @contextmanager
 def _explained(place: Path) -> Iterator[None]:
     try:
@@ -313,7 +316,6 @@ def _explained(place: Path) -> Iterator[None]:
 
 def _error(error: OSError, place: Path) -> SpoolError:
     return SpoolError(
-        f"The library of picked photos at {place} cannot be used: {error.strerror}.",
-        hint="Let the user that picsync runs as read and write there, and see that the volume is mounted and"
-        " has room.",
+        f"The library of picked photos at {place} cannot be used: {reason(error)}.",
+        hint=remedy(error, place) or "See that the volume is mounted and has room.",
     )

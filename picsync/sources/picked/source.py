@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from picsync.errors import ItemError, SpoolError
+from picsync.files import open_regular, reason, remedy
 from picsync.model import Finding, Listing, Mark, MediaItem, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.picked.library import Library, media_item
@@ -21,7 +23,7 @@ _PICK = "Pick photos into it with `picsync googlephotos pick`."
 
 
 def _opened(path: Path) -> BinaryIO:
-    return path.open("rb")
+    return os.fdopen(open_regular(path, os.O_RDONLY), "rb")
 
 
 class PickedSource:
@@ -70,7 +72,8 @@ class PickedSource:
             try:
                 digest = await self._read(place, item, sink)
             except OSError as error:
-                raise ItemError(f"its file {place} cannot be read: {error.strerror}.") from error
+                hint = remedy(error, place)
+                raise ItemError(f"its file {place} cannot be read: {reason(error)}.", hint=hint) from error
         if digest != item.version:
             raise ItemError(f"its file {place} was changed. Remove it with `picsync picked remove`.")
 
