@@ -29,7 +29,7 @@ COMMANDS = {
     "notify": ("notify", "Try the notifications that CONFIG names."),
     "picked": ("picking:picked", "Look at the photos that were picked, and remove some."),
     "sources": ("sources", "List the kinds of sources, with an example of each."),
-    "sync-now": ("control:sync_now", "Have the picsync that runs begin a cycle at once."),
+    "sync-now": ("control:sync_now", "Have the picsync that runs begin a cycle."),
     "sync": ("sync", "Bring the frame in step with the albums that CONFIG names."),
 }
 """Name -> its module in `picsync.cli`, with the attribute there if that has another name, and its help."""
