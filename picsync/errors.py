@@ -13,7 +13,8 @@
     ├── AmbiguousError     several albums answer to one name; picsync will not guess
     ├── ItemError          one media item or photo cannot be used; the others go on
     ├── CacheError         the cache cannot be read or written
-    ├── SpoolError         the disk has no room for a file on its way to the frame
+    ├── SpoolError         a file on its way to the frame cannot be kept on the local disk
+    │   └── NoRoomError    ... because it is too large for the room there; smaller ones go on
     ├── ListenError        an address that picsync was told to listen on cannot be had
     └── UnexpectedError    a bug: it fails the rule in which it appeared, and nothing else
 
@@ -172,9 +173,20 @@ class CacheError(PicsyncError):
 
 
 class SpoolError(PicsyncError):
-    """A file on its way from source to frame cannot be written to the local disk."""
+    """A file on its way from source to frame cannot be written to the local disk; no other could be."""
 
-    scope = Scope.PROCESS
+    scope = Scope.SERVICE
+
+
+class NoRoomError(SpoolError):
+    """A file on its way is larger than the room that the local disk has; smaller ones may fit."""
+
+    scope = Scope.ITEM
+
+    def __init__(self, message: str, *, size_bytes: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.size_bytes = size_bytes
+        """How large it is at least."""
 
 
 class ListenError(PicsyncError):

@@ -6,20 +6,23 @@ A spool file has no name in the file system, so that nothing is left behind howe
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from picsync.dimensions import pixel_count
-from picsync.errors import ItemError, ProtocolError, SpoolError
+from picsync.errors import ItemError, NoRoomError, ProtocolError, SpoolError
+from picsync.files import reason, remedy
 from picsync.formats import HEAD_BYTES, sniff
 from picsync.model import Digest
 from picsync.tasks import progressed
+from picsync.words import size
 
 DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
 """Room for the originals in flight: some hundred photos, or one long video (a larger one travels alone)."""
@@ -41,6 +44,15 @@ _TEXT_STARTS = (b"<", b"{", b"[", b")]}'")
 """How an error page or message begins that came in place of a picture."""
 
 
+def _free_bytes(folder: Path) -> int | None:
+    """Return the bytes that are free in a folder, None where the file system does not say."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize if found.f_blocks else None
+
+
 class SpoolFile:
     """One original on its way; the Sink that a source writes to.
 
@@ -57,12 +69,18 @@ class SpoolFile:
         self._head = b""
         self._block = bytearray()
         self._reserved = 0
+        self._announced = 0
         self._anew = False
         self._file: BinaryIO | None = None
         self._begun = False
         self._closed = False
         # A thread may still be writing when its caller is cancelled.
         self._using = threading.Lock()
+
+    @property
+    def holds(self) -> bool:
+        """Whether room is set aside for it."""
+        return self._reserved > 0
 
     @property
     def file(self) -> BinaryIO:
@@ -79,6 +97,10 @@ class SpoolFile:
         self.release()
         _check_size(size_bytes or 0)
         wanted = UNANNOUNCED_BYTES if size_bytes is None else size_bytes
+        self.size_bytes = 0
+        self._announced = size_bytes or 0
+        if size_bytes is not None:
+            self._spool.require_possible(size_bytes)
         self._reserved = await self._spool.reserve(wanted)
         self._anew = True
         self.size_bytes = 0
@@ -89,10 +111,13 @@ class SpoolFile:
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes.
 
-        Raises ProtocolError if they are the beginning of a text, ItemError if they are too many, SpoolError
-        if the disk is full.
+        Waits for room for those that were not announced. Raises ProtocolError if they are the beginning of a
+        text, ItemError if they are too many, NoRoomError if the disk is full.
         """
         _check_size(self.size_bytes + len(chunk))
+        missing = self.size_bytes + len(chunk) - self._reserved
+        if missing > 0:
+            self._reserved += await self._spool.grow(self, missing)
         progressed()
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
@@ -107,13 +132,16 @@ class SpoolFile:
         """Return the digest and the MIME type of what came.
 
         Raises ItemError, unusable, if it is neither a picture nor a video, or a picture that claims more
-        pixels than anyone could show; SpoolError if the disk is full.
+        pixels than anyone could show; NoRoomError if the disk is full.
         """
         mime_type = sniff(self._head)
         if mime_type is None:
             what = "nothing" if self.size_bytes == 0 else "neither a picture nor a video"
             raise ItemError(f"its content is {what}.", unusable=self.size_bytes > 0)
         await self._store()
+        if self._reserved > self.size_bytes:
+            self._spool.release(self._reserved - self.size_bytes)
+            self._reserved = self.size_bytes
         await asyncio.to_thread(self._check_pixels, mime_type)
         return Digest(self._algorithm, self._hash.hexdigest()), mime_type
 
@@ -125,7 +153,7 @@ class SpoolFile:
                 pixels = pixel_count(self.file, mime_type)
                 self.file.seek(0, os.SEEK_END)
         except OSError as error:
-            raise _spool_error(error) from error
+            raise self._spool.error(error, self.size_bytes, self._announced) from error
         if pixels is not None and not 0 < pixels <= MAX_PIXELS:
             claimed = f"{pixels / 1e6:,.0f} megapixels" if pixels else "no pixels at all"
             most = f"{MAX_PIXELS // 1_000_000} megapixels"
@@ -133,7 +161,7 @@ class SpoolFile:
 
     def release(self) -> None:
         """Give back the room set aside."""
-        self._spool.release(self._reserved)
+        self._spool.release(self._reserved, self)
         self._reserved = 0
 
     async def aclose(self) -> None:
@@ -150,7 +178,7 @@ class SpoolFile:
         try:
             await asyncio.to_thread(self._append, block, self._hash, anew)
         except OSError as error:
-            raise _spool_error(error) from error
+            raise self._spool.error(error, self.size_bytes, self._announced) from error
 
     def _append(self, block: bytearray, digest: hashlib._Hash, anew: bool) -> None:
         with self._using:
@@ -175,24 +203,52 @@ class SpoolFile:
 
 
 class Spool:
-    """The room for files in flight."""
+    """The room for files in flight.
 
-    def __init__(self, folder: Path | None = None, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> None:
-        """Use `folder` (default: the system's place for temporary files) up to `budget_bytes`."""
+    Room is reserved before bytes come. Some files turn out to be larger than announced: they get more room as
+    they grow, before any new file gets some. Where all files in flight wait for each other's room, one of
+    them goes on beyond the budget, so that there is always one that comes to an end.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        free_bytes: Callable[[Path], int | None] = _free_bytes,
+    ) -> None:
+        """Use `folder` (default: the system's place for temporary files) up to `budget_bytes`.
+
+        A folder with less room is used as far as it goes.
+        """
         self._folder = folder
         self._budget_bytes = budget_bytes
+        self._free_bytes = free_bytes
         self._used_bytes = 0
         self._freed = asyncio.Event()
         self._line = asyncio.Lock()
+        self._open: set[SpoolFile] = set()
+        self._growing: set[SpoolFile] = set()
+        self._beyond: SpoolFile | None = None
+        """The file that may go beyond the budget."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._folder or Path(tempfile.gettempdir())
 
     @asynccontextmanager
     async def file(self, algorithm: str) -> AsyncIterator[SpoolFile]:
         """Open a spool file that is gone, and its room free again, at the end of the context."""
         spooled = SpoolFile(self._folder, self, algorithm)
+        self._open.add(spooled)
         try:
             yield spooled
         finally:
-            await spooled.aclose()
+            try:
+                await spooled.aclose()
+            finally:
+                self._open.discard(spooled)
+                self._freed.set()
 
     async def reserve(self, size_bytes: int) -> int:
         """Wait until `size_bytes` fit, or nothing else is in flight; return what to release later.
@@ -200,25 +256,73 @@ class Spool:
         In order of arrival, so that a video gets its room however many photos come after it.
         """
         async with self._line:
-            while self._used_bytes and self._used_bytes + size_bytes > self._budget_bytes:
+            while self._used_bytes and (self._growing or not self._fits(size_bytes)):
                 self._freed.clear()
                 await self._freed.wait()
             self._used_bytes += size_bytes
         return size_bytes
 
-    def release(self, size_bytes: int) -> None:
-        """Give back what `reserve` returned."""
+    async def grow(self, file: SpoolFile, size_bytes: int) -> int:
+        """Wait until a file in flight can have `size_bytes` more; return what to release later."""
+        self._growing.add(file)
+        try:
+            while self._beyond is not file and not self._fits(size_bytes):
+                if self._beyond is None and self._growing >= {each for each in self._open if each.holds}:
+                    self._beyond = file
+                    break
+                self._freed.clear()
+                await self._freed.wait()
+            self._used_bytes += size_bytes
+        finally:
+            self._growing.discard(file)
+            self._freed.set()
+        return size_bytes
+
+    def release(self, size_bytes: int, file: SpoolFile | None = None) -> None:
+        """Give back what `reserve` and `grow` returned; with `file`, all that it has."""
         self._used_bytes -= size_bytes
+        if file is not None and self._beyond is file:
+            self._beyond = None
         self._freed.set()
+
+    def require_possible(self, size_bytes: int) -> None:
+        """Raise NoRoomError for a file that does not fit even when nothing else is in flight."""
+        room = self._room_bytes()
+        if room is not None and size_bytes > room:
+            raise self._no_room(size_bytes, f"{size(room)} are free there")
+
+    def error(self, error: OSError, size_bytes: int, announced: int = 0) -> SpoolError:
+        """Return what an error means that came when `size_bytes` were to be there."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return self._no_room(max(size_bytes, announced), f"{reason(error)} after {size(size_bytes)}")
+        return SpoolError(
+            f"A photo on its way cannot be kept in the folder for temporary files {self.folder}:"
+            f" {reason(error)}.",
+            hint=f"{remedy(error, self.folder)} Or point TMPDIR to another folder.".lstrip(),
+        )
+
+    def _no_room(self, size_bytes: int, detail: str) -> NoRoomError:
+        return NoRoomError(
+            f"it does not fit into the folder for temporary files {self.folder}: it has {size(size_bytes)}"
+            f" or more, {detail}.",
+            size_bytes=size_bytes,
+            hint="Free some space there, or point TMPDIR to a disk with more room (in a container: a larger"
+            " `tmpfs` or volume).",
+        )
+
+    def _fits(self, size_bytes: int) -> bool:
+        wanted = self._used_bytes + size_bytes
+        if wanted > self._budget_bytes:
+            return False
+        room = self._room_bytes()
+        return room is None or wanted <= room
+
+    def _room_bytes(self) -> int | None:
+        """Return what the disk has for spool files, those included that are on it; None if unknown."""
+        free = self._free_bytes(self.folder)
+        return None if free is None else free + sum(file.size_bytes for file in self._open)
 
 
 def _check_size(size_bytes: int) -> None:
     if size_bytes > MAX_ORIGINAL_BYTES:
         raise ItemError(f"it is larger than {MAX_ORIGINAL_BYTES >> 30} GiB.", unusable=True)
-
-
-def _spool_error(error: OSError) -> SpoolError:
-    return SpoolError(
-        f"A photo on its way cannot be kept in the folder for temporary files: {error.strerror}.",
-        hint="Free some space there, or point TMPDIR to a disk with more room.",
-    )

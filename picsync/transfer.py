@@ -24,9 +24,11 @@ from picsync.errors import (
     ItemError,
     LimitError,
     LoginNeeded,
+    NoRoomError,
     PicsyncError,
     QuotaError,
     Scope,
+    SpoolError,
 )
 from picsync.events import CacheWritten, Emit, Failure, ItemDownloaded, ItemFailed, ItemUploaded
 from picsync.frames.base import AlreadyThere, Frame, Rendition
@@ -46,6 +48,9 @@ OpenAlbum: TypeAlias = Callable[[], Awaitable[FrameAlbum]]
 
 MAX_TRANSIENT_FAILURES = 8
 """So many items in a row failing for passing reasons mean that the service is in trouble, not the items."""
+
+SMALL_BYTES = 16 * 1024 * 1024
+"""A disk without room for a file of this size, most photos, is full: no further original is fetched."""
 
 
 def recipe_of(item: MediaItem) -> str:
@@ -138,6 +143,9 @@ class Transferrer:
         self._known: set[MediaItem] = set()
         self._sizes: dict[MediaItem, int] = {}
         self._learning = False
+        self._outsized_failure: int | None = None
+        """Place among the failures of the one for all files that the disk has no room for."""
+        self._outsized_more = 0
         self._full: QuotaError | None = None
         self._halted: PicsyncError | None = None
         self._transient_failures = 0
@@ -157,8 +165,8 @@ class Transferrer:
         and it is not called again.
 
         Once the storage is full nothing more goes up; with `learn`, what items of unknown content hold is
-        found out all the same. Raises CacheError and SpoolError, which concern every item, and LoginNeeded;
-        nothing else.
+        found out all the same. Raises CacheError, which concerns every item, and LoginNeeded; nothing
+        else.
         """
         self._there = set(there)
         self._known = {transfer.item for transfer in transfers if transfer.digest is not None}
@@ -256,7 +264,7 @@ class Transferrer:
         try:
             async with self._uploading:
                 # What a source's last download of the day has brought is not thrown away.
-                halted = self._halted and not isinstance(self._halted, LimitError)
+                halted = self._halted and not isinstance(self._halted, LimitError | SpoolError)
                 if halted or self._full:
                     self._there.discard(rendition.digest)
                     return
@@ -305,6 +313,9 @@ class Transferrer:
                 self._result.failures.append(Failure(self._rule, error))
                 self._halted = error
             return
+        if isinstance(error, NoRoomError):
+            self._outsized(item, error)
+            return
         self._emit(ItemFailed(self._rule, item.filename, error))
         self._result.failures.append(Failure(item.filename or item.item_id, error))
         if isinstance(error, ItemError) and error.unusable:
@@ -314,6 +325,21 @@ class Transferrer:
             self._transient_failures += 1
             if self._transient_failures >= MAX_TRANSIENT_FAILURES:
                 self._halted = error
+
+    def _outsized(self, item: MediaItem, error: NoRoomError) -> None:
+        """Note a file that the disk has no room for; if it has none for a small one, stop."""
+        name = item.filename or item.item_id
+        if self._outsized_failure is None:
+            self._emit(ItemFailed(self._rule, item.filename, error))
+            self._outsized_failure = len(self._result.failures)
+            self._result.failures.append(Failure(name, error))
+        else:
+            self._outsized_more += 1
+            self._result.failures[self._outsized_failure] = Failure(
+                f"{name} and {counted(self._outsized_more, 'other file')}", error
+            )
+        if error.size_bytes <= SMALL_BYTES:
+            self._halted = self._halted or error
 
 
 async def learn(

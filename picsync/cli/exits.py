@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import click
 
-from picsync.errors import ConfigError, LoginNeeded, PicsyncError, Scope
+from picsync.errors import ConfigError, LoginNeeded, PicsyncError, Scope, SpoolError
 
 
 class Exit(IntEnum):
@@ -33,7 +33,8 @@ def exit_for(error: PicsyncError) -> Exit:
         return Exit.USAGE
     if isinstance(error, LoginNeeded):
         return Exit.LOGIN_NEEDED
-    return Exit.LOCAL if error.scope is Scope.PROCESS else Exit.FAILED
+    local = error.scope is Scope.PROCESS or isinstance(error, SpoolError)
+    return Exit.LOCAL if local else Exit.FAILED
 
 
 def worst(exits: Iterable[Exit]) -> Exit:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from picsync.errors import LimitError, ProtocolError, QuotaError
+from picsync.errors import LimitError, NoRoomError, ProtocolError, QuotaError
 from picsync.events import ChangesPlanned, CycleOutcome
 from picsync.plan import HoldReason, Overflow
+from picsync.spool import Spool
+from picsync.transfer import SMALL_BYTES
 from picsync.words import plan_lines
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest, jpeg
 
@@ -231,3 +234,55 @@ async def test_a_broken_item_does_not_make_a_full_storage_costly(stage: Stage) -
     assert len(stage.source.downloads) - downloads <= 2
     assert [failure.subject for failure in report.failures] == ["p00.jpg", ALBUM]
     assert report.hold is None or report.hold.reason is not HoldReason.BRAKE
+
+
+# --- the disk ----------------------------------------------------------------------------------------
+
+
+def with_room(stage: Stage, folder: Path, room_bytes: int) -> None:
+    stage.tools = replace(stage.tools, spool=Spool(folder, free_bytes=lambda _folder: room_bytes))
+
+
+@pytest.mark.parametrize("names", [("large",), ("large", "larger", "largest")])
+async def test_files_larger_than_the_disk_fail_alone(
+    stage: Stage, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    with_room(stage, tmp_path, SMALL_BYTES)
+    for name in names:
+        stage.source.put("a", name, jpeg(name) + bytes(SMALL_BYTES), filename=f"{name}.jpg")
+    stage.put(*MANY)
+    report = await stage.cycle()
+    stage.assert_synced(*MANY)
+    assert report.outcome is CycleOutcome.FAILED
+    (failure,) = report.failures
+    assert isinstance(failure.error, NoRoomError)
+    assert str(tmp_path) in failure.error.message
+    assert "TMPDIR" in failure.error.hint
+    assert ("2 other files" in failure.subject) == (len(names) == 3)
+
+
+async def test_a_disk_that_is_full_is_one_failure_and_what_is_there_is_published(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.put("first")
+    await stage.cycle()
+    stage.frame.playlist_named(PLAYLIST).items.clear()
+    with_room(stage, tmp_path, 10)
+    stage.put(*MANY)
+    report = await stage.cycle()
+    assert len(report.failures) == 1
+    stage.assert_synced("first")
+
+
+async def test_a_folder_that_is_gone_is_one_failure_and_what_is_there_is_published(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.put("first")
+    await stage.cycle()
+    stage.frame.playlist_named(PLAYLIST).items.clear()
+    stage.tools = replace(stage.tools, spool=Spool(tmp_path / "absent"))
+    stage.put(*MANY)
+    report = await stage.cycle()
+    assert len(report.failures) == 1
+    assert "absent" in report.failures[0].error.message
+    stage.assert_synced("first")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import io
 import tempfile
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from picsync.errors import ItemError
+from picsync.errors import ItemError, NoRoomError, SpoolError
 from picsync.spool import BLOCK_BYTES, Spool
 
 JPEG = b"\xff\xd8\xff\xe0"
@@ -143,3 +146,120 @@ async def test_who_stops_waiting_for_room_leaves_it_to_the_next() -> None:
     large.cancel()
     assert await small == 10
     spool.release(taken)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(5, 120), st.booleans()), min_size=1, max_size=12))
+def test_what_is_on_disk_stays_within_the_budget_but_for_one_file(
+    files: list[tuple[int, int, bool]],
+) -> None:
+    """Files of (announced, real) size grow beyond what they announced; some wait before they are given up."""
+    budget = 100
+
+    async def run() -> None:
+        spool = Spool(budget_bytes=budget, free_bytes=lambda _folder: None)
+        sizes = dict[int, int]()
+        done = list[int]()
+
+        async def bring(number: int, announced: int, real: int, lingers: bool) -> None:
+            async with spool.file("md5") as file:
+                await file.begin(announced, "")
+                for _ in range(real):
+                    await file.write(b"\xff")
+                    sizes[number] = file.size_bytes
+                    assert sum(sizes.values()) - max(sizes.values()) <= budget
+                    await asyncio.sleep(0)
+                if lingers:
+                    for _ in range(20):
+                        await asyncio.sleep(0)
+                del sizes[number]
+            done.append(number)
+
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(bring(number, *file) for number, file in enumerate(files)))
+        assert len(done) == len(files)
+        assert await spool.reserve(budget) == budget  # All of it is free again.
+
+    asyncio.run(run())
+
+
+async def test_files_that_unpack_to_more_than_announced_wait_for_each_other() -> None:
+    spool, most, on_disk = Spool(budget_bytes=1_000, free_bytes=lambda _folder: None), 0, dict[int, int]()
+
+    async def bring(number: int) -> None:
+        nonlocal most
+        async with spool.file("md5") as file:
+            await file.begin(10, "")
+            for _ in range(50):
+                await file.write(b"\xff" * 10)
+                on_disk[number] = file.size_bytes
+                most = max(most, sum(on_disk.values()))
+                await asyncio.sleep(0)
+            del on_disk[number]
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*map(bring, range(8)))
+    assert 500 <= most <= 1_500
+
+
+async def test_who_is_cancelled_while_it_waits_to_grow_lets_the_others_go_on() -> None:
+    spool = Spool(budget_bytes=100, free_bytes=lambda _folder: None)
+    async with spool.file("md5") as first, spool.file("md5") as second:
+        await first.begin(50, "")
+        await second.begin(50, "")
+        growing = asyncio.create_task(first.write(b"\xff" * 60))
+        await asyncio.sleep(0)
+        assert not growing.done()
+        growing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await growing
+        first.release()
+        await second.write(b"\xff" * 90)
+    assert await spool.reserve(100) == 100
+
+
+async def test_a_folder_smaller_than_the_budget_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, budget_bytes=10_000, free_bytes=lambda _folder: 100)
+    taken = await spool.reserve(60)
+    second = asyncio.create_task(spool.reserve(60))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not second.done()
+    spool.release(taken)
+    await second
+
+
+async def test_a_file_larger_than_the_disk_is_refused_before_it_comes(tmp_path: Path) -> None:
+    async with Spool(tmp_path, free_bytes=lambda _folder: 500_000_000).file("md5") as spooled:
+        with pytest.raises(NoRoomError) as caught:
+            await spooled.begin(900_000_000, "")
+    assert "900.0 MB" in str(caught.value)
+    assert "500.0 MB are free" in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    assert "TMPDIR" in str(caught.value)
+
+
+class FullFile(io.BytesIO):
+    """A file on a disk without room."""
+
+    def write(self, _data: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_a_disk_that_fills_up_names_sizes_and_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: FullFile())
+    async with Spool(tmp_path).file("md5") as spooled:
+        await spooled.begin(3_000_000, "")
+        with pytest.raises(NoRoomError, match=r"3\.0 MB or more, No space left on device after") as caught:
+            await spooled.write(content(BLOCK_BYTES))
+    assert caught.value.size_bytes == 3_000_000
+
+
+async def test_a_folder_that_is_not_there_concerns_every_file(tmp_path: Path) -> None:
+    async with Spool(tmp_path / "absent").file("md5") as spooled:
+        await spooled.begin(None, "")
+        with pytest.raises(SpoolError, match="absent") as caught:
+            await spooled.write(content(BLOCK_BYTES))
+    assert not isinstance(caught.value, NoRoomError)
+    assert "TMPDIR" in caught.value.hint
