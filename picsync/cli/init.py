@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic import ValidationError
 
 from picsync.cli import logs
 from picsync.cli.exits import Exit
@@ -87,9 +88,9 @@ class _Answers:
 )
 @click.pass_context
 def init(ctx: click.Context, /, folder: Path) -> None:
-    """Set picsync up: answer a few questions, and FOLDER (default: this one) has all the files.
+    """Set picsync up: answer a few questions, and FOLDER has all the files.
 
-    Asks for the frame's account and for the albums, tests each answer at once, and writes picsync.yaml and
+    FOLDER is this one by default. Asks for the frame's account and for the albums, tests each answer at once, and writes picsync.yaml and
     .picsync-credentials.yaml, readable by you alone. Then it offers a dry run, and the files and commands
     that run picsync for good. Nothing is written before all questions are answered, and no file is replaced.
     """
@@ -169,6 +170,14 @@ def _good(text: str) -> None:
     click.echo(click.style(f"  {printable(text)}", fg="green"))
 
 
+def _refused(error: ValidationError) -> str:
+    """Return what is wrong with an address or a key that the credentials file would refuse, too."""
+    said = "; ".join(
+        str(one["msg"]).removeprefix("Value error, ") for one in error.errors(include_input=False)
+    )
+    return f"It {said}."
+
+
 def _said(error: PicsyncError) -> str:
     return f"{error.message} {advice(error)}".strip()
 
@@ -186,6 +195,9 @@ def _ask_for_frame(answers: _Answers) -> None:
         click.echo("Logging in to Nixplay ...")
         try:
             findings = asyncio.run(_examine_frame(answers))
+        except ValidationError as error:
+            _problem(_refused(error))
+            continue
         except LoginNeeded as error:
             _problem(f"{error.message} Try again.")
             continue
@@ -231,6 +243,8 @@ def _ask_for_sources(answers: _Answers) -> None:
                 return
         try:
             _add_source(answers, text)
+        except ValidationError as error:
+            _problem(_refused(error))
         except ConfigError as error:
             _problem("; ".join(problem.message for problem in error.problems))
         except PicsyncError as error:

@@ -23,7 +23,7 @@ COMMANDS = {
     "doctor": ("doctor", "Check everything that CONFIG needs, and say how to mend what is wrong."),
     "emulator": ("emulator", "Serve Google Photos, Immich and Nixplay, emulated."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list what can be seen there."),
-    "init": ("init", "Set picsync up by answering a few questions."),
+    "init": ("init", "Set picsync up: answer a few questions, and FOLDER has all the files."),
     "list": ("sources:list_source", "Show what a source would give, before anything is written."),
     "nixplay": ("nixplay", "Look at the albums of the Nixplay account, and delete them."),
     "notify": ("notify", "Try the notifications that CONFIG names."),

@@ -108,4 +108,4 @@ def test_wrong_names(stage: Stage) -> None:
 def test_the_rule_of_an_album_that_was_never_picked_says_what_to_do(stage: Stage) -> None:
     use_picked(stage)
     stage.run("sync").assert_message(1, "picked album Grandma", "picsync googlephotos pick")
-    assert stage.nixplay.album_photos(stage.nixplay.album_named(ALBUM)) == []
+    assert stage.nixplay.albums_named(ALBUM) == []
