@@ -57,9 +57,8 @@ def test_the_help_loads_no_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
-    assert loaded == str(
-        ["picsync.cli", "picsync.cli.commands", "picsync.cli.exits", "picsync.cli.main", "picsync.errors"]
-    )
+    command_line = ["picsync.cli", "picsync.cli.commands", "picsync.cli.exits", "picsync.cli.main"]
+    assert loaded == str([*command_line, "picsync.errors", "picsync.text"])
 
 
 def test_version(stage: Stage) -> None:

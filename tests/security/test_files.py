@@ -36,7 +36,6 @@ HUGE = {
     "verbatim tag": "a: !<" + "t" * 1_000_000 + ">",
     "anchor": "a: &" + "t" * 1_000_000 + " b",
     "alias": "a: *" + "t" * 1_000_000,
-    "number": "every: " + "1" * 1_000_000,
     "anchors": "".join(f"k{number}: &a{number} 1\n" for number in range(50_000)),
     "aliases": "a: &a [x, x, x]\n"
     + "".join(
