@@ -90,9 +90,10 @@ class _Answers:
 def init(ctx: click.Context, /, folder: Path) -> None:
     """Set picsync up: answer a few questions, and FOLDER has all the files.
 
-    FOLDER is this one by default. Asks for the frame's account and for the albums, tests each answer at once, and writes picsync.yaml and
-    .picsync-credentials.yaml, readable by you alone. Then it offers a dry run, and the files and commands
-    that run picsync for good. Nothing is written before all questions are answered, and no file is replaced.
+    FOLDER is this one by default. Asks for the frame's account and for the albums, tests each answer at
+    once, and writes picsync.yaml and .picsync-credentials.yaml, readable by you alone. Then it offers a dry
+    run, and the files and commands that run picsync for good. Nothing is written before all questions are
+    answered, and no file is replaced.
     """
     logs.set_up()
     config, credentials = private_files(folder)
