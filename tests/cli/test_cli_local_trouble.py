@@ -136,7 +136,7 @@ def test_a_full_disk_for_the_photos_on_their_way(synced: Stage, size_bytes: int)
     synced.google.add_item(synced.album, "large.jpg", generated_jpeg(77, size_bytes))
     result = synced.start("sync", preexec_fn=full_disk).end()
     result.assert_message(
-        4, "A photo on its way cannot be kept in the folder for temporary files", "Free some space", "TMPDIR"
+        4, "large.jpg: it does not fit into the folder for temporary files", "Free some space", "TMPDIR"
     )
     assert synced.on_frame() == 2
     assert synced.run("sync").code == 0
