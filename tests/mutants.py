@@ -138,8 +138,7 @@ MUTANTS = (
     Mutant(
         "publishes from what it uploaded, not from what the frame lists",
         "picsync/cycle.py",
-        "            seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)\n"
-        "            if wait_s",
+        "            await self._see_photos(seen)\n            if wait_s",
         "            if wait_s",
         MACHINE,
     ),

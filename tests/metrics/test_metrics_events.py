@@ -92,7 +92,7 @@ SAMPLES: list[Event] = [
     ConfigApplied((RULE,)),
 ]
 
-NOT_COUNTED = {"Event", "ListingProgress", "ChangesPlanned", "Stopping"}
+NOT_COUNTED = {"Crashed", "Event", "ListingProgress", "ChangesPlanned", "Stopping"}
 """What they say is counted when it has happened, or ends the process."""
 
 
