@@ -11,6 +11,7 @@ from dataclasses import dataclass
 _OAUTH, _LIBRARY, _BYTES = "OAuth 2.0", "Library API v1", "Bytes: base URLs"
 _PICKER, _SHARED = "Picker API v1", "Public shared albums"
 _RCLONE = "rclone 1.60"
+_SDK = "@immich/sdk 2.7, 3.0, 3.2"
 _TABLE = f"""\
 accounts.google.com|GET /o/oauth2/v2/auth|google-photos.md, {_OAUTH}|
 accounts.google.com|GET /o/oauth2/auth|google-photos.md, {_OAUTH}|
@@ -64,22 +65,28 @@ photoslibrary.googleapis.com|GET /v1/mediaItems:batchGet|google-photos.md, {_LIB
 photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|google-photos.md, {_LIBRARY}|
 photoslibrary.googleapis.com|PATCH /v1/mediaItems/{{mediaItemId}}|google-photos.md, {_LIBRARY}|
 photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|google-photos.md, {_LIBRARY}|{_RCLONE}
-immich.example|GET /api/server/ping|immich.md, 1|
-immich.example|GET /api/server/version|immich.md, 1|
-immich.example|GET /api/api-keys/me|immich.md, 1|
-immich.example|GET /api/albums|immich.md, 3|
-immich.example|GET /api/albums/{{id}}|immich.md, 3|
-immich.example|POST /api/search/metadata|immich.md, 4|
-immich.example|POST /api/search/statistics|immich.md, 4|
-immich.example|GET /api/people|immich.md, 4.3|
-immich.example|GET /api/people/{{id}}||
-immich.example|GET /api/tags|immich.md, 4.3|
-immich.example|GET /api/tags/{{id}}||
-immich.example|GET /api/shared-links/me|immich.md, 7|
+immich.example|GET /api/server/ping|immich.md, 1|{_SDK}
+immich.example|GET /api/server/version|immich.md, 1|{_SDK}
+immich.example|GET /api/api-keys/me|immich.md, 1|{_SDK}
+immich.example|GET /api/albums|immich.md, 3|{_SDK}
+immich.example|GET /api/albums/statistics|immich.md, Appendix|{_SDK}
+immich.example|GET /api/albums/{{id}}|immich.md, 3|{_SDK}
+immich.example|POST /api/search/metadata|immich.md, 4|{_SDK}
+immich.example|POST /api/search/statistics|immich.md, 4|{_SDK}
+immich.example|POST /api/search/random|immich.md, 4.3|{_SDK}
+immich.example|GET /api/search/person|immich.md, Appendix|{_SDK}
+immich.example|GET /api/people|immich.md, 4.3|{_SDK}
+immich.example|GET /api/people/{{id}}||{_SDK}
+immich.example|GET /api/people/{{id}}/statistics|immich.md, Appendix|{_SDK}
+immich.example|GET /api/tags|immich.md, 4.3|{_SDK}
+immich.example|GET /api/tags/{{id}}||{_SDK}
+immich.example|GET /api/shared-links|immich.md, Appendix|{_SDK}
+immich.example|GET /api/shared-links/me|immich.md, 7|{_SDK}
 immich.example|POST /api/shared-links/login|immich.md, 7|
-immich.example|GET /api/assets/{{id}}||
-immich.example|GET /api/assets/{{id}}/original|immich.md, 6|
-immich.example|GET /api/assets/{{id}}/thumbnail|immich.md, 6|
+immich.example|GET /api/assets/statistics|immich.md, Appendix|{_SDK}
+immich.example|GET /api/assets/{{id}}||{_SDK}
+immich.example|GET /api/assets/{{id}}/original|immich.md, 6|{_SDK}
+immich.example|GET /api/assets/{{id}}/thumbnail|immich.md, 6|{_SDK}
 immich.example|GET /api/assets/{{id}}/video/playback|immich.md, 6|
 api.nixplay.com|POST /www-login/|nixplay.md, Login, cookies, CSRF|
 api.nixplay.com|POST /v2/www-login-redirect/|nixplay.md, Login, cookies, CSRF|

@@ -27,6 +27,64 @@ async def test_what_everyone_may_ask_has_the_types_of_the_sdk(
     await check(package, [(each.name, got) for each, got in zip(calls, answers, strict=True)], tmp_path)
 
 
+@VERSIONS
+async def test_what_is_listed_searched_and_fetched_has_the_types_of_the_sdk(
+    version: tuple[int, int, int], tmp_path: Path
+) -> None:
+    package = SDKS[version]
+    async with kit(version=version) as running:
+        immich = running.immich
+        album, assets = running.album(["one.jpg", "two.jpg"])
+        person, tag = immich.add_person("Anna"), immich.add_tag("Family/Anna")
+        assets[0].people.add(person.person_id)
+        assets[0].tags.add(tag.tag_id)
+        immich.add_asset(album, "clip.mp4", b"a film", mime_type="video/mp4")
+        link = immich.share(album, slug="family")
+        single = immich.share(assets)
+        by_id = {"id": assets[0].asset_id}
+        search = {"albumIds": [album.album_id], "withExif": True, "withPeople": True, "order": "asc"}
+        calls = [
+            Call("getMyApiKey"),
+            Call("getAllAlbums", {"assetId": assets[0].asset_id}),
+            Call("getAllAlbums", {"shared": True} if version < (3, 0, 0) else {"isShared": True}),
+            Call("getAlbumInfo", {"id": album.album_id}),
+            Call("getAlbumStatistics"),
+            Call("getAssetStatistics", {}),
+            Call("getAssetInfo", by_id),
+            Call("searchAssets", {"metadataSearchDto": search}),
+            Call("searchAssetStatistics", {"statisticsSearchDto": {"albumIds": [album.album_id]}}),
+            Call("searchRandom", {"randomSearchDto": {"size": 2}}),
+            Call("searchPerson", {"name": "ann"}),
+            Call("getAllPeople", {}),
+            Call("getPerson", {"id": person.person_id}),
+            Call("getPersonStatistics", {"id": person.person_id}),
+            Call("getAllTags"),
+            Call("getTagById", {"id": tag.tag_id}),
+            Call("getAllSharedLinks", {}),
+            Call("getMySharedLink", {"key": link.key}),
+            Call("getMySharedLink", {"key": single.key}),
+        ]
+        if version >= (3, 2, 0):
+            wanted = {
+                "filter": {"albumIds": {"any": [album.album_id]}},
+                "orderBy": {"field": "fileCreatedAt", "direction": "asc"},
+                "withExif": True,
+            }
+            calls.append(Call("searchAssets", {"metadataSearchDto": wanted}))
+        fetched = [Call("downloadAsset", by_id), Call("viewAsset", {**by_id, "size": "preview"})]
+        url = f"{running.http.base_url}/{HOST}/api"
+        answers = await call(package, url, running.headers["x-api-key"], calls + fetched)
+    found = {each.name: got for each, got in zip(calls, answers, strict=False)}
+    assert [each["id"] for each in found["getAllAlbums"]] == [album.album_id]
+    names = [each["originalFileName"] for each in found["searchAssets"]["assets"]["items"]]
+    assert names == ["one.jpg", "two.jpg", "clip.mp4"]
+    assert found["searchAssetStatistics"]["total"] == 3
+    assert found["getPersonStatistics"] == {"assets": 1}
+    assert answers[-2]["bytes"] == assets[0].size_bytes
+    assert answers[-1]["type"] == "image/jpeg"
+    await check(package, [(each.name, got) for each, got in zip(calls, answers, strict=False)], tmp_path)
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

@@ -188,7 +188,7 @@ def test_the_credentials_are_asked_for_only_where_they_are_needed(tmp_path: Path
 
 def test_a_server_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
     told = credentials_problems(tmp_path, "immich:\n  server: nas:2283\n  api_key: k\n")
-    assert ":2: immich.server: must be an address such as" in told
+    assert ":2: immich.server: must begin with `http://` or `https://`" in told
 
 
 @pytest.mark.parametrize("version", [V2_7, V3_2], ids=["2.7", "3.2"])

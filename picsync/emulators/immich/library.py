@@ -27,6 +27,7 @@ class User:
     user_id: str
     name: str
     email: str
+    created_at: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +40,7 @@ class ApiKey:
     """`all` stands for everything."""
     key_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     name: str = "picsync"
+    created_at: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -132,6 +134,7 @@ class Person:
     person_id: str
     name: str
     hidden: bool = False
+    created_at: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -140,6 +143,7 @@ class Tag:
 
     tag_id: str
     value: str
+    created_at: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -155,6 +159,7 @@ class SharedLink:
     expires_at: float | None = None
     allow_download: bool = True
     show_metadata: bool = True
+    created_at: float = 0.0
     link_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     """What the cookie holds once the password was given."""
@@ -216,6 +221,10 @@ class Library:
         ):
             if asset in assets:
                 assets.remove(asset)
+
+    def shown_people(self, asset: Asset) -> list[Person]:
+        """Return the people in an asset."""
+        return [person for person in self.people.values() if person.person_id in asset.people]
 
     def may_see(self, user: User, album: Album) -> bool:
         """Whether an album is the user's own or shared with him."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from picsync.emulators.immich.library import Album, Asset, Person, SharedLink, Tag, User
+from picsync.emulators.immich.library import Album, ApiKey, Asset, Person, SharedLink, Tag, User
 from picsync.emulators.immich.options import ImmichOptions
 
 _FILM_MS = 12_340
@@ -17,8 +17,10 @@ def instant(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def asset_json(asset: Asset, options: ImmichOptions, *, exif: bool = False) -> dict[str, Any]:
-    """Return an asset with everything that its owner may know."""
+def asset_json(
+    asset: Asset, options: ImmichOptions, *, exif: bool = False, people: Iterable[Person] = ()
+) -> dict[str, Any]:
+    """Return an asset with everything that its owner may know; `people` are those shown in it."""
     taken, modified = instant(asset.taken_at), instant(asset.modified_at)
     body: dict[str, Any] = {
         "id": asset.asset_id,
@@ -47,6 +49,7 @@ def asset_json(asset: Asset, options: ImmichOptions, *, exif: bool = False) -> d
         "thumbhash": asset.thumbhash if options.now() >= asset.ready_at else None,
         "livePhotoVideoId": asset.motion_id,
         "duplicateId": None,
+        "people": [person_json(person) | _faces(options) for person in people],
     }
     if not options.strict:
         body |= {"deviceAssetId": f"{asset.filename}-1", "deviceId": "phone"}
@@ -76,15 +79,40 @@ def duration(asset: Asset, options: ImmichOptions) -> str | int | None:
     return "0:00:12.34000" if asset.type == "VIDEO" else "0:00:00.00000"
 
 
+def _faces(options: ImmichOptions) -> dict[str, Any]:
+    """Return what a person in a picture has more than one in the list of people: before 3.0, the faces."""
+    return {} if options.strict else {"faces": []}
+
+
 def user_json(user: User) -> dict[str, Any]:
     """Return a user."""
-    return {"id": user.user_id, "name": user.name, "email": user.email}
+    return {
+        "id": user.user_id,
+        "name": user.name,
+        "email": user.email,
+        "avatarColor": "primary",
+        "profileImagePath": "",
+        "profileChangedAt": instant(user.created_at),
+    }
+
+
+def key_json(key: ApiKey) -> dict[str, Any]:
+    """Return an API key without its secret."""
+    made = instant(key.created_at)
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "permissions": sorted(key.permissions),
+        "createdAt": made,
+        "updatedAt": made,
+    }
 
 
 def album_json(album: Album, options: ImmichOptions, links: Iterable[SharedLink]) -> dict[str, Any]:
     """Return an album; its count leaves out the trash only, whatever else a search hides of it."""
     shown = [asset for asset in album.assets if not asset.trashed]
     taken = [asset.taken_at for asset in shown]
+    linked = any(link.album is album for link in links)
     body: dict[str, Any] = {
         "id": album.album_id,
         "albumName": album.name,
@@ -93,18 +121,27 @@ def album_json(album: Album, options: ImmichOptions, links: Iterable[SharedLink]
         "updatedAt": instant(album.updated_at),
         "albumThumbnailAssetId": shown[0].asset_id if shown else None,
         "assetCount": len(shown),
-        "shared": bool(album.members),
-        "hasSharedLink": any(link.album is album for link in links),
+        "shared": bool(album.members) or linked,
+        "hasSharedLink": linked,
         "isActivityEnabled": True,
         "order": "desc",
     }
     if taken:
-        body |= {"startDate": instant(min(taken)), "endDate": instant(max(taken))}
+        body |= {
+            "startDate": instant(min(taken)),
+            "endDate": instant(max(taken)),
+            "lastModifiedAssetTimestamp": instant(max(asset.updated_at for asset in shown)),
+        }
     members = [{"role": "editor", "user": user_json(user)} for user in album.members]
     if options.strict:
         body["albumUsers"] = [{"role": "owner", "user": user_json(album.owner)}, *members]
     else:
-        body |= {"albumUsers": members, "owner": user_json(album.owner), "ownerId": album.owner.user_id}
+        body |= {
+            "albumUsers": members,
+            "owner": user_json(album.owner),
+            "ownerId": album.owner.user_id,
+            "assets": [],
+        }
     return body
 
 
@@ -117,22 +154,24 @@ def person_json(person: Person) -> dict[str, Any]:
         "thumbnailPath": f"/data/thumbs/{person.person_id}.jpeg",
         "isHidden": person.hidden,
         "isFavorite": False,
+        "updatedAt": instant(person.created_at),
     }
 
 
 def tag_json(tag: Tag) -> dict[str, Any]:
     """Return a tag."""
-    return {"id": tag.tag_id, "name": tag.value.rpartition("/")[2], "value": tag.value}
+    made = instant(tag.created_at)
+    name = tag.value.rpartition("/")[2]
+    return {"id": tag.tag_id, "name": name, "value": tag.value, "createdAt": made, "updatedAt": made}
 
 
 def link_json(link: SharedLink, options: ImmichOptions, links: Iterable[SharedLink]) -> dict[str, Any]:
     """Return a shared link as its visitor sees it; an album's assets are not in it."""
-    return {
+    body: dict[str, Any] = {
         "id": link.link_id,
         "key": link.key,
         "slug": link.slug,
         "type": "ALBUM" if link.album else "INDIVIDUAL",
-        "album": album_json(link.album, options, links) if link.album else None,
         "assets": [link_asset_json(asset, link, options) for asset in link.assets if not asset.trashed],
         "description": None,
         "password": None,
@@ -140,7 +179,10 @@ def link_json(link: SharedLink, options: ImmichOptions, links: Iterable[SharedLi
         "allowDownload": link.allow_download,
         "allowUpload": False,
         "showMetadata": link.show_metadata,
+        "createdAt": instant(link.created_at),
+        "userId": link.owner.user_id,
     }
+    return body | ({"album": album_json(link.album, options, links)} if link.album else {})
 
 
 def link_asset_json(asset: Asset, link: SharedLink, options: ImmichOptions) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,13 @@ class Search:
         found = [] if self._options.empty_statistics else self._found(visitor, body, fits)
         return {"total": len(found)}
 
+    def random(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:
+        """Return some assets in any order; raises ImmichError for a body that is refused."""
+        fits, _ = self._wanted(body)
+        found = self._found(visitor, body, fits)
+        chosen = random.sample(found, min(self._size(body), len(found)))
+        return [self._item(asset, visitor, body) for asset in chosen]
+
     def _pages_on(self, number: int) -> bool:
         return not self._options.early_end or number < self._options.early_end
 
@@ -96,7 +104,8 @@ class Search:
     def _item(self, asset: Asset, visitor: Visitor, body: Mapping[str, Any]) -> dict[str, Any]:
         if visitor.link is not None:
             return link_asset_json(asset, visitor.link, self._options)
-        return asset_json(asset, self._options, exif=bool(body.get("withExif")))
+        people = self._library.shown_people(asset) if body.get("withPeople") else ()
+        return asset_json(asset, self._options, exif=bool(body.get("withExif")), people=people)
 
     def _number(self, body: Mapping[str, Any], name: str, default: int) -> int:
         value = body.get(name, default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from picsync.emulators.immich.options import ImmichOptions
 from picsync.emulators.immich.resources import (
     album_json,
     asset_json,
+    key_json,
     link_asset_json,
     link_json,
     person_json,
@@ -56,13 +58,18 @@ class Immich:
 
     def add_user(self, name: str) -> User:
         """Add somebody with an account."""
-        user = User(self.library.new_id(), name, f"{name.lower()}@example.org")
+        user = User(self.library.new_id(), name, f"{name.lower()}@example.org", self.options.now())
         self.library.users.append(user)
         return user
 
     def add_key(self, permissions: Iterable[str] = ("all",), user: User | None = None) -> ApiKey:
         """Let a user make an API key with these permissions."""
-        key = ApiKey(secrets.token_urlsafe(32), user or self.owner, frozenset(permissions))
+        key = ApiKey(
+            secrets.token_urlsafe(32),
+            user or self.owner,
+            frozenset(permissions),
+            created_at=self.options.now(),
+        )
         self.library.keys[key.secret] = key
         return key
 
@@ -109,13 +116,13 @@ class Immich:
 
     def add_person(self, name: str, *, hidden: bool = False) -> Person:
         """Let a face be found and named."""
-        person = Person(self.library.new_id(), name, hidden)
+        person = Person(self.library.new_id(), name, hidden, self.options.now())
         self.library.people[person.person_id] = person
         return person
 
     def add_tag(self, value: str) -> Tag:
         """Add a tag, `Parent/Child`."""
-        tag = Tag(self.library.new_id(), value)
+        tag = Tag(self.library.new_id(), value, self.options.now())
         self.library.tags[tag.tag_id] = tag
         return tag
 
@@ -123,6 +130,7 @@ class Immich:
         """Make a shared link of an album, or of single assets; `fields` are those of `SharedLink`."""
         album = shown if isinstance(shown, Album) else None
         assets = [] if isinstance(shown, Album) else list(shown)
+        fields.setdefault("created_at", self.options.now())
         link = SharedLink(secrets.token_urlsafe(48), self.owner, album=album, assets=assets, **fields)
         self.library.links.append(link)
         return link
@@ -137,15 +145,21 @@ class Immich:
             ("GET", "/server/version", self._version),
             ("GET", "/api-keys/me", self._key),
             ("GET", "/albums", self._albums),
+            ("GET", "/albums/statistics", self._album_statistics),
             ("GET", "/albums/{id}", self._album),
             ("POST", "/search/metadata", self._metadata),
             ("POST", "/search/statistics", self._statistics),
+            ("POST", "/search/random", self._search_random),
+            ("GET", "/search/person", self._search_person),
             ("GET", "/people", self._people),
             ("GET", "/people/{id}", self._person),
+            ("GET", "/people/{id}/statistics", self._person_statistics),
             ("GET", "/tags", self._tags),
             ("GET", "/tags/{id}", self._tag),
+            ("GET", "/shared-links", self._links),
             ("GET", "/shared-links/me", self._link),
             ("POST", "/shared-links/login", self._link_login),
+            ("GET", "/assets/statistics", self._asset_statistics),
             ("GET", "/assets/{id}", self._asset),
             ("GET", "/assets/{id}/original", self._original),
             ("GET", "/assets/{id}/thumbnail", self._thumbnail),
@@ -170,6 +184,8 @@ class Immich:
                 response = await call(request)
             except ImmichError as error:
                 return error.response(self.options)
+            if isinstance(response, web.Response) and request.method == "GET" and response.status == 200:
+                response = _unless_known(request, response)
             if isinstance(response, web.Response) and (response.content_length or 0) > _COMPRESSED_BYTES:
                 response.enable_compression()
             return response
@@ -203,17 +219,19 @@ class Immich:
         key = self.library.keys.get(request.headers["x-api-key"])
         if key is None:
             raise ImmichError(401, "Invalid API key")
-        return json_answer({"id": key.key_id, "name": key.name, "permissions": sorted(key.permissions)})
+        return json_answer(key_json(key))
 
     async def _albums(self, request: web.Request) -> web.StreamResponse:
         visitor = self._access.visitor(request, "album.read")
         mine = [album for album in self.library.albums.values() if self._access.may_see(visitor, album)]
         if self.options.strict:
             mine = self._narrowed(request, visitor, mine)
+        elif "assetId" in request.query:
+            mine = _with_asset(mine, request.query["assetId"])
         elif (shared := request.query.get("shared")) is None:
             mine = [album for album in mine if album.owner == visitor.user]
         else:
-            mine = [album for album in mine if bool(album.members) == (shared == "true")]
+            mine = [album for album in mine if self._is_shared(album) == (shared == "true")]
         return json_answer([album_json(album, self.options, self.library.links) for album in mine])
 
     def _narrowed(self, request: web.Request, visitor: Visitor, albums: list[Album]) -> list[Album]:
@@ -226,12 +244,71 @@ class Immich:
             albums = [album for album in albums if (album.owner == visitor.user) == owned]
         if "isShared" in query:
             shared = media.flag(request, "isShared")
-            albums = [album for album in albums if bool(album.members) == shared]
+            albums = [album for album in albums if self._is_shared(album) == shared]
         if "name" in query:
             albums = [album for album in albums if album.name == query["name"]]
         if "id" in query:
             albums = [album for album in albums if album.album_id == query["id"]]
+        if "assetId" in query:
+            albums = _with_asset(albums, query["assetId"])
         return albums
+
+    def _is_shared(self, album: Album) -> bool:
+        return bool(album.members) or any(link.album is album for link in self.library.links)
+
+    async def _album_statistics(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "album.statistics")
+        seen = [album for album in self.library.albums.values() if self._access.may_see(visitor, album)]
+        own = [album for album in seen if album.owner == visitor.user]
+        shared = sum(self._is_shared(album) for album in seen)
+        return json_answer(
+            {
+                "owned": len(own),
+                "shared": shared,
+                "notShared": sum(not self._is_shared(album) for album in own),
+            }
+        )
+
+    async def _asset_statistics(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.statistics")
+        query = request.query
+        trashed = media.flag(request, "isTrashed")
+        found = [
+            asset
+            for asset in self.library.visible(visitor.user)
+            if asset.trashed == trashed
+            and asset.visibility in query.get("visibility", "timeline archive").split()
+            and ("isFavorite" not in query or asset.favorite == media.flag(request, "isFavorite"))
+        ]
+        images = sum(asset.type == "IMAGE" for asset in found)
+        videos = sum(asset.type == "VIDEO" for asset in found)
+        return json_answer({"images": images, "videos": videos, "total": len(found)})
+
+    async def _links(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "sharedLink.read")
+        links = self.library.links
+        return json_answer(
+            [link_json(link, self.options, links) for link in links if link.owner == visitor.user]
+        )
+
+    async def _person_statistics(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "person.statistics")
+        person_id = self._named_person(request).person_id
+        seen = self.library.visible(visitor.user)
+        shown = [each for each in seen if person_id in each.people and not each.trashed]
+        return json_answer({"assets": len([each for each in shown if each.visibility == "timeline"])})
+
+    async def _search_person(self, request: web.Request) -> web.StreamResponse:
+        self._access.visitor(request, "person.read")
+        name = request.query.get("name", "").lower()
+        hidden = media.flag(request, "withHidden")
+        people = self.library.people.values()
+        found = [each for each in people if name in each.name.lower() and (hidden or not each.hidden)]
+        return json_answer([person_json(each) for each in found])
+
+    async def _search_random(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.read")
+        return json_answer(self._search.random(visitor, await _body(request)))
 
     async def _album(self, request: web.Request) -> web.StreamResponse:
         visitor = self._access.visitor(request, "album.read", shared=True)
@@ -274,10 +351,13 @@ class Immich:
 
     async def _person(self, request: web.Request) -> web.StreamResponse:
         self._access.visitor(request, "person.read")
+        return json_answer(person_json(self._named_person(request)))
+
+    def _named_person(self, request: web.Request) -> Person:
         person = self.library.people.get(params(request)["id"])
         if person is None:
             raise no_access("person.read")
-        return json_answer(person_json(person))
+        return person
 
     async def _tags(self, request: web.Request) -> web.StreamResponse:
         self._access.visitor(request, "tag.read")
@@ -309,7 +389,8 @@ class Immich:
     async def _asset(self, request: web.Request) -> web.StreamResponse:
         visitor = self._access.visitor(request, "asset.read", shared=True)
         asset = self._access.asset(visitor, params(request)["id"], "asset.read")
-        return json_answer(asset_json(asset, self.options, exif=True))
+        people = () if visitor.link else self.library.shown_people(asset)
+        return json_answer(asset_json(asset, self.options, exif=True, people=people))
 
     async def _original(self, request: web.Request) -> web.StreamResponse:
         visitor = self._access.visitor(request, "asset.download", shared=True)
@@ -331,6 +412,21 @@ class Immich:
         visitor = self._access.visitor(request, "asset.view", shared=True)
         asset = self._access.asset(visitor, params(request)["id"], "asset.view")
         return await media.send(request, media.playback(asset, self.options))
+
+
+def _with_asset(albums: Iterable[Album], asset_id: str) -> list[Album]:
+    return [album for album in albums if any(asset.asset_id == asset_id for asset in album.assets)]
+
+
+def _unless_known(request: web.Request, response: web.Response) -> web.Response:
+    """Return the answer with its ETag, or 304 where the client has it already."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    tag = hashlib.sha1(body, usedforsecurity=False).hexdigest()
+    response.headers["ETag"] = f'W/"{tag}"'
+    known = request.if_none_match or ()
+    if any(each.value in ("*", tag) for each in known):
+        return web.Response(status=304, headers={"ETag": response.headers["ETag"]})
+    return response
 
 
 async def _body(request: web.Request) -> Mapping[str, Any]:
