@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from picsync.cli.streams import takes_all
 from picsync.events import (
     CacheMeasured,
     ConfigRefused,
@@ -110,7 +111,7 @@ def _json_formatter() -> logging.Formatter:
         style="{",
         rename_fields={"levelname": "level"},
         timestamp="time",
-        json_ensure_ascii=False,
+        json_ensure_ascii=not takes_all(sys.stderr),
     )
 
 

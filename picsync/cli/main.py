@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 
 import click
 
 from picsync.cli.commands import LazyGroup
 from picsync.cli.exits import Exit, exit_for, show_error
+from picsync.cli.streams import FULL, lasting_streams
 from picsync.errors import PicsyncError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
 
 COMMANDS = {
     "allow-deletes": ("control:allow_deletes", "Permit the deletes that are held back now."),
@@ -49,8 +45,13 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command line and exit with its code; results that nobody could be given are a failure."""
+    with lasting_streams() as out:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+        if out.lost is not None:
+            code = _lost(out.lost) if code == Exit.DONE else code
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -67,14 +68,20 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from complaining about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
+        return _lost(error)
+
+
+def _lost(error: OSError) -> Exit:
+    """Say that what was to be written is lost, unless its reader wanted no more."""
+    if isinstance(error, BrokenPipeError):
+        return Exit.FAILED
+    if error.errno in FULL:
         click.echo(
             f"picsync: What is written here does not fit: {error.strerror}.\nFree some space.", err=True
         )
         return Exit.LOCAL
+    click.echo(f"picsync: Standard output could not be written: {error.strerror}.", err=True)
+    return Exit.FAILED

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
+from picsync.cli.streams import takes_all
 from picsync.words import printable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
@@ -23,7 +25,7 @@ def print_json(value: Any) -> None:
             return found.isoformat()
         raise TypeError(f"no JSON for {type(found).__name__}")
 
-    click.echo(json.dumps(value, default=default, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, default=default, indent=2, ensure_ascii=not takes_all(sys.stdout)))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
