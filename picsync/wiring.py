@@ -274,9 +274,10 @@ async def open_services(
 
     Sends nothing. Raises ConfigError.
     """
-    network.use(config.ca_certificates)
     hosts, pace = Hosts(config.emulator), Pace(_caps(config))
     async with AsyncExitStack() as stack:
+        # Settings that are only tried out leave the network of those in force as it was.
+        stack.enter_context(network.using(config.ca_certificates))
         frame = open_nixplay(credentials, hosts, emit, sleep=sleep, pace=pace)
         stack.push_async_callback(frame.aclose)
         sources: dict[str, Source] = {}
@@ -293,9 +294,9 @@ async def clock_offset(settings: Settings) -> timedelta:
     """Return how far the frame's service is ahead of this machine's clock; raises TransientError."""
     from picsync.frames.nixplay.session import API
 
-    network.use(settings.config.ca_certificates)
     hosts = Hosts(settings.config.emulator)
-    return await offset_of(hosts.url(API), hosts.allowed(API))
+    with network.using(settings.config.ca_certificates):
+        return await offset_of(hosts.url(API), hosts.allowed(API))
 
 
 @asynccontextmanager

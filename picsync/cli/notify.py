@@ -29,6 +29,7 @@ def notify() -> None:
 @click.pass_context
 def test(ctx: click.Context, /, config: Path) -> None:
     """Send a test message to every receiver under `notify` in CONFIG, and ping the monitor under `ping`."""
+    from picsync.http import network
     from picsync.wiring import SettingsFiles
 
     settings = SettingsFiles(config, os.environ).load()
@@ -36,7 +37,8 @@ def test(ctx: click.Context, /, config: Path) -> None:
         raise click.UsageError(
             f"{config} has neither `notify` nor `ping`. doc/notifications.md says how they are written."
         )
-    failed = asyncio.run(_try_all(settings.config))
+    with network.using(settings.config.ca_certificates):
+        failed = asyncio.run(_try_all(settings.config))
     ctx.exit(Exit.FAILED if failed else Exit.DONE)
 
 

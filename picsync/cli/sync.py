@@ -132,12 +132,14 @@ async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
     if surroundings.stop():
         return Exit.INTERRUPTED
     if settings.config.ping and not surroundings.dry_run and all(report.outcome.good for report in reports):
+        from picsync.http import network
         from picsync.notify import Pinger
 
         pinger = Pinger()
         pinger.expect(settings.config.ping, ())
-        pinger.send()
-        await pinger.aclose(PING_LIMIT_S)
+        with network.using(settings.config.ca_certificates):
+            pinger.send()
+            await pinger.aclose(PING_LIMIT_S)
     return worst(map(report_exit, reports))
 
 

@@ -230,13 +230,7 @@ class translated:  # noqa: N801 - used as a statement
         match error:
             case httpx.TransportError():
                 raise WireError(no_answer(error)) from error
-            case (
-                httpx.HTTPError()
-                | httpx.InvalidURL()
-                | httpx.CookieConflict()
-                | UnicodeError()
-                | deadline.UnusableAnswer()
-            ):
+            case httpx.HTTPError() | httpx.InvalidURL() | httpx.CookieConflict() | deadline.UnusableAnswer():
                 raise ProtocolError(
                     f"{self._operation}: unusable answer ({type(error).__name__})."
                 ) from error

@@ -14,7 +14,8 @@ import ipaddress
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -273,6 +274,18 @@ def use(own_authorities: str | None = None, environ: Mapping[str, str] | None = 
     global _current
     _current = Network.read(os.environ if environ is None else environ, own_authorities)
     return _current
+
+
+@contextmanager
+def using(own_authorities: str | None) -> Iterator[None]:
+    """Use the network of some settings for the time of the context; raises ConfigError as `use` does."""
+    global _current
+    before = _current
+    use(own_authorities)
+    try:
+        yield
+    finally:
+        _current = before
 
 
 def current() -> Network:

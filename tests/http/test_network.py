@@ -15,7 +15,7 @@ import pytest
 from picsync.errors import ConfigError, PicsyncError
 from picsync.http import network
 from picsync.http.network import Exceptions, Network, Proxy
-from tests.security.stacks import STACKS, Stack
+from tests.security.stacks import AUTHORITY, STACKS, Stack
 
 PROXY = "http://proxy.example:3128"
 
@@ -123,6 +123,17 @@ def test_a_refused_environment_leaves_the_network_as_it_was() -> None:
     before = network.use(environ={})
     with pytest.raises(ConfigError):
         network.use(environ={"HTTPS_PROXY": "socks5://a:1"})
+    assert network.current() is before
+
+
+def test_settings_that_are_only_tried_out_leave_the_network_as_it_was(tmp_path: Path) -> None:
+    before = network.use(environ={})
+    AUTHORITY.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with network.using(str(tmp_path / "ca.pem")):
+        assert network.current().own_authorities
+    assert network.current() is before
+    with pytest.raises(ConfigError), network.using(str(tmp_path / "absent.pem")):
+        pass
     assert network.current() is before
 
 
