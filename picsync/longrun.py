@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -197,22 +197,6 @@ class LongRun:
                 await self._notifier.aclose()
             if self._pinger is not None:
                 await self._pinger.aclose()
-
-    def sync_now(self, rules: Collection[str] | None = None) -> list[str]:
-        """Have a cycle of these rules, or of all, begin as soon as possible; return which there are.
-
-        A rule that is running has another cycle afterwards.
-        """
-        return self._service.wake(rules)
-
-    def allow_deletes(self, rules: Collection[str] | None = None) -> list[str]:
-        """Let the next cycle of these rules, or of all, delete whatever it finds due, and begin it now.
-
-        Returns which rules there are. A cycle that is running already is not the one.
-        """
-        woken = self._service.wake(rules)
-        self._surroundings.allowed.update(woken)
-        return woken
 
     async def try_out(self, settings: Settings) -> None:
         """Raise what opening the services would raise; sends nothing."""
