@@ -31,6 +31,7 @@ from typing import Any
 
 from picsync.errors import CacheError
 from picsync.events import CycleReport
+from picsync.files import open_regular
 from picsync.model import Digest
 
 ALLOWED_FOR = timedelta(days=7)
@@ -229,10 +230,7 @@ class Requests:
     def _read(path: Path) -> Any:
         """Return a file's JSON, an empty object if there is none that can be read."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    return {}
+            with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
                 found = json.loads(file.read(MAX_FILE_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}

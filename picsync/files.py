@@ -15,13 +15,13 @@ PRIVATE_FOLDER = 0o700
 _NOT_REGULAR = "It is not a regular file, but a pipe, a socket or a device"
 
 
-def open_regular(path: Path, flags: int, mode: int = PRIVATE_FILE) -> int:
+def open_regular(path: Path, flags: int, mode: int = PRIVATE_FILE, *, links: bool = False) -> int:
     """Open a regular file by its own name; returns its descriptor, raises OSError.
 
-    A link in its place is refused, since whoever put it there chooses what is read or overwritten. So is what
-    would make the open or the first read wait: a pipe, a socket, a device.
+    What would make the open or the first read wait is refused: a pipe, a socket, a device. So is a link in
+    its place, unless `links` are fine: whoever put it there chooses what is read or overwritten.
     """
-    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    flags |= (0 if links else os.O_NOFOLLOW) | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags, mode)
     except OSError as error:

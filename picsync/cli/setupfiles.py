@@ -17,7 +17,7 @@ from pathlib import Path
 from picsync.cli.sync import DEFAULT_CONFIG
 from picsync.config.environment import in_container
 from picsync.errors import ConfigError, Problem
-from picsync.files import reason, remedy
+from picsync.files import create_anew, reason, remedy
 
 COMPOSE = "compose.yaml"
 UNIT = "picsync.service"
@@ -110,8 +110,7 @@ def install(folder: Path, config: str, credentials: str) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(create_anew(path), "w", encoding="utf-8") as file:
         if os.geteuid() == 0 and in_container():
             os.fchown(file.fileno(), IMAGE_USER, IMAGE_USER)
         file.write(text)

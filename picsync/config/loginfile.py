@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
 from picsync.config.tree import Node, parse_yaml, read_text, yaml_errors
 from picsync.errors import ConfigError, Problem
-from picsync.files import reason, remedy
+from picsync.files import create_anew, reason, remedy
 
 _HEAD = re.compile(r"(?:(?:[#%].*|[ \t]*)\r?\n)*---[ \t]*(?:#.*)?\r?\n")
 """Comments, directives and the line that begins the document."""
@@ -159,9 +159,8 @@ def _rest(tree: Node | None) -> dict[str, object]:
 
 def _replace(target: Path, text: str) -> None:
     temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}")
-    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(create_anew(temporary), "wb") as file:
             with contextlib.suppress(OSError):  # No old file, or a file system that knows no owners.
                 # A login done as root in a container must not take the file away from its owner.
                 owner = target.stat()

@@ -7,7 +7,6 @@ counts as "not written". Nothing here puts a scalar's text into a message, since
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from picsync.errors import ConfigError, Problem
+from picsync.files import open_regular
 from picsync.text import harmless
 
 FieldPath: TypeAlias = tuple[str | int, ...]
@@ -115,14 +115,12 @@ def read_regular(path: Path) -> tuple[bytes, int]:
     Never blocks: a pipe, socket or device is refused with OSError, since the files are read again and again
     while picsync runs. `/dev/null` counts as an empty file.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    with open(handle, "rb") as file:  # noqa: PTH123 - it is open already
-        status = os.fstat(handle)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(status.st_mode) and not os.path.samestat(status, os.stat(os.devnull)):  # noqa: PTH116
-            raise OSError(errno.EINVAL, "It is not a regular file, but a pipe, a socket or a device")
-        return file.read(MAX_BYTES + 1), stat.S_IMODE(status.st_mode) & 0o777
+    status = path.stat()
+    if os.path.samestat(status, Path(os.devnull).stat()):
+        return b"", stat.S_IMODE(status.st_mode) & 0o777
+    with os.fdopen(open_regular(path, os.O_RDONLY, links=True), "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        return file.read(MAX_BYTES + 1), stat.S_IMODE(mode) & 0o777
 
 
 def read_text(path: Path) -> FileText | None:
