@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from picsync.errors import LimitError, NoRoomError, ProtocolError, QuotaError
-from picsync.events import ChangesPlanned, CycleOutcome
+from picsync.events import ChangesPlanned, CycleOutcome, Failure
 from picsync.plan import HoldReason, Overflow
 from picsync.spool import Spool
 from picsync.transfer import SMALL_BYTES
@@ -261,28 +261,27 @@ async def test_files_larger_than_the_disk_fail_alone(
     assert ("2 other files" in failure.subject) == (len(names) == 3)
 
 
-async def test_a_disk_that_is_full_is_one_failure_and_what_is_there_is_published(
-    stage: Stage, tmp_path: Path
-) -> None:
+async def one_failure_and_published(stage: Stage, spool: Spool) -> Failure:
+    """Run a cycle in which no file fits into the spool; what is there is published nonetheless."""
     stage.put("first")
     await stage.cycle()
     stage.frame.playlist_named(PLAYLIST).items.clear()
-    with_room(stage, tmp_path, 10)
+    stage.tools = replace(stage.tools, spool=spool)
     stage.put(*MANY)
     report = await stage.cycle()
-    assert len(report.failures) == 1
+    (failure,) = report.failures
     stage.assert_synced("first")
+    return failure
+
+
+async def test_a_disk_that_is_full_is_one_failure_and_what_is_there_is_published(
+    stage: Stage, tmp_path: Path
+) -> None:
+    await one_failure_and_published(stage, Spool(tmp_path, free_bytes=lambda _folder: 10))
 
 
 async def test_a_folder_that_is_gone_is_one_failure_and_what_is_there_is_published(
     stage: Stage, tmp_path: Path
 ) -> None:
-    stage.put("first")
-    await stage.cycle()
-    stage.frame.playlist_named(PLAYLIST).items.clear()
-    stage.tools = replace(stage.tools, spool=Spool(tmp_path / "absent"))
-    stage.put(*MANY)
-    report = await stage.cycle()
-    assert len(report.failures) == 1
-    assert "absent" in report.failures[0].error.message
-    stage.assert_synced("first")
+    failure = await one_failure_and_published(stage, Spool(tmp_path / "absent"))
+    assert "absent" in failure.error.message

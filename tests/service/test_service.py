@@ -371,27 +371,29 @@ async def test_a_wait_that_a_service_asks_for_ends_with_the_interval() -> None:
     )
 
 
+async def told(
+    play: Play, tell: Callable[[Service[tuple[str, ...]]], object], *, at_s: float, until_s: float
+) -> None:
+    """Run a service that is told something at a moment, and asked to stop at another."""
+    stop = Stop()
+    service = Service(play, stop, play.events.append)
+    asyncio.get_running_loop().call_at(at_s, tell, service)
+    asyncio.get_running_loop().call_at(until_s, stop.ask)
+    await service.run(play.load())
+
+
 @pytest.mark.parametrize("error", [None, TransientError("503", retry_after_s=500), LoginNeeded("who?")])
 async def test_a_wake_cuts_every_wait_short(error: PicsyncError | None) -> None:
     play = Play(names=("A", "B"), takes_s=0, errors=[error, error])
     woken: list[list[str]] = []
-    stop = Stop()
-    service = Service(play, stop, play.events.append)
-    loop = asyncio.get_running_loop()
-    loop.call_at(5, lambda: woken.append(service.wake(["B", "nobody"])))
-    loop.call_at(8, stop.ask)
-    await service.run(play.load())
+    await told(play, lambda service: woken.append(service.wake(["B", "nobody"])), at_s=5, until_s=8)
     assert woken == [["B"]]
     assert play.began == [("A", 0), ("B", 0), ("B", 5)]
 
 
 async def test_a_wake_during_a_cycle_brings_another_one() -> None:
     play = Play(takes_s=10)
-    stop = Stop()
-    service = Service(play, stop, play.events.append)
-    asyncio.get_running_loop().call_at(5, service.wake)
-    asyncio.get_running_loop().call_at(500, stop.ask)
-    await service.run(play.load())
+    await told(play, lambda service: service.wake(), at_s=5, until_s=500)
     assert [at for _, at in play.began] == [0, 10]
 
 
@@ -452,11 +454,7 @@ async def test_old_settings_that_cannot_be_opened_again_are_tried_until_they_can
 
 async def test_a_reload_looks_at_once_even_if_nothing_has_changed() -> None:
     play = Play(takes_s=0)
-    stop = Stop()
-    service = Service(play, stop, play.events.append)
-    asyncio.get_running_loop().call_at(3, service.reload)
-    asyncio.get_running_loop().call_at(5, stop.ask)
-    await service.run(play.load())
+    await told(play, lambda service: service.reload(), at_s=3, until_s=5)
     assert [at for _, at in play.began] == [0, 3]
 
 
