@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,13 @@ from picsync.http.network import Exceptions, Network, Proxy
 from tests.security.stacks import AUTHORITY, STACKS, Stack
 
 PROXY = "http://proxy.example:3128"
+
+
+@pytest.fixture(autouse=True)
+def network_as_before() -> Iterator[None]:
+    """Undo what a test does to the network of this process."""
+    with network.using(None):
+        yield
 
 
 def read(**environ: str) -> Network:
@@ -163,7 +170,6 @@ async def proxy() -> AsyncIterator[ProxyServer]:
     made.port = server.sockets[0].getsockname()[1]
     async with server:
         yield made
-    network.use()
 
 
 @pytest.mark.parametrize("name", STACKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -306,13 +307,31 @@ def test_fifty_rules_are_scraped_quickly() -> None:
     for n in range(25):
         scraped.read(RequestFinished("Nixplay", f"operation_{n}", RequestOutcome.SUCCESS, 0.1))
 
-    def scrape_s() -> float:
-        began = time.process_time()
+    text = generate_latest(scraped.registry).decode()
+
+    def scrape() -> None:
         generate_latest(scraped.registry)
+
+    def read() -> None:
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                assert f"{name} {float(value)}"
+
+    # Against reading the same page, since machines differ: 9 times as long where both were measured, and twice
+    # that is too slow. 20 ms is the same bound on a machine that takes 9 ms.
+    assert best_s(scrape) < 20 * best_s(read)
+
+
+def best_s(work: Callable[[], None]) -> float:
+    """Return the CPU seconds of the best of several, since others work on this machine, too."""
+
+    def once_s() -> float:
+        began = time.process_time()
+        work()
         return time.process_time() - began
 
-    # The best of several: others work on this machine, too.
-    assert min(scrape_s() for _ in range(10)) < 0.020
+    return min(once_s() for _ in range(10))
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

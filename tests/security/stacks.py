@@ -99,9 +99,8 @@ def trusting(folder: Path) -> Iterator[None]:
     """Let all stacks trust one authority besides the public ones, by the one setting that there is."""
     trusted = folder / "authority.pem"
     AUTHORITY.cert_pem.write_to_path(str(trusted))
-    network.use(str(trusted))
-    yield
-    network.use()
+    with network.using(str(trusted)):
+        yield
 
 
 def certified(
