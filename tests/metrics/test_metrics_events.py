@@ -318,8 +318,8 @@ def test_fifty_rules_are_scraped_quickly() -> None:
                 name, _, value = line.rpartition(" ")
                 assert f"{name} {float(value)}"
 
-    # Against reading the same page, since machines differ: 9 times as long where both were measured, and twice
-    # that is too slow. 20 ms is the same bound on a machine that takes 9 ms.
+    # Against reading the same page, since machines differ: 9 times as long where both were measured, and
+    # twice that is too slow. 20 ms is the same bound on a machine that takes 9 ms.
     assert best_s(scrape) < 20 * best_s(read)
 
 
