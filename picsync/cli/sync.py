@@ -113,7 +113,7 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
         try:
             if once:
                 return await _run_once(settings, surroundings)
-            least_every = options.least_every or LEAST_EVERY
+            least_every = LEAST_EVERY if options.least_every is None else options.least_every
             await LongRun(files, surroundings, least_every=least_every).run(settings)
         except asyncio.CancelledError:
             if not stop():

@@ -130,6 +130,7 @@ def test_the_page_takes_pictures_and_nobody_is_asked_to_assign_anything(stage: S
     result = process.end()
     result.assert_message(0, "has ended")
     assert "ssign" not in result.err
+    assert "shortest interval" not in result.err
 
 
 def test_the_address_for_other_machines_is_printed(stage: Stage, photos: Path) -> None:
