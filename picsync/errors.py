@@ -128,7 +128,7 @@ class ForeignAddressError(ProtocolError):
 
 
 class QuotaError(PicsyncError):
-    """An allowance is used up: storage, unless it is a LimitError."""
+    """A quota is used up: the storage, unless it is a LimitError."""
 
     scope = Scope.SERVICE
 

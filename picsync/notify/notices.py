@@ -46,7 +46,7 @@ class Key:
 
     kind: Kind
     subject: str = ""
-    """A service's title, an album rule's name, or which allowance is used up."""
+    """A service's title, an album rule's name, or which quota is used up."""
 
     @property
     def over(self) -> str:

@@ -58,7 +58,7 @@ class Source(Protocol):
 
         Asks the service anew where a URL has expired; repeats, calling `begin` again, where the wire broke
         off. Raises ItemError if the item has no bytes (`unusable` if that is not going to change), and
-        QuotaError when the day's allowance is used up. Whatever is raised, `sink` holds no whole original.
+        QuotaError when the day's quota is used up. Whatever is raised, `sink` holds no whole original.
         """
 
     async def examine(self) -> Sequence[Finding]:

@@ -77,7 +77,7 @@ def test_a_playlist_on_no_frame_is_a_problem_until_a_cycle_sees_it_on_one() -> N
     assert keys(seen(5), seen(5, "ss_A")) == set()
 
 
-def test_an_allowance_is_one_problem_for_all_albums_and_whatever_its_figures() -> None:
+def test_a_quota_is_one_problem_for_all_albums_and_whatever_its_figures() -> None:
     failed = CycleOutcome.FAILED
     status = standing(rule("A", failed, FULL, STILL_FULL, failures=1), rule("B", failed, FULL, failures=1))
     assert keys(status) == {Key(Kind.QUOTA, ROOM)}

@@ -1,4 +1,4 @@
-"""The services' limits over real HTTP: entries of a playlist, storage, Google's daily allowances."""
+"""The services' limits over real HTTP: entries of a playlist, storage, Google's daily quotas."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ async def test_requests_of_the_day_that_are_used_up_are_one_message_and_delete_n
     assert report.deleted == 0
     assert len(report.failures) == 1, report.failures
     said = str(report.failures[0].error)
-    assert "10,000 requests a day" in said
+    assert "daily quota of 10,000 requests" in said
     assert "midnight Pacific" in said
     assert "`every`" in said
     assert sum(road.waits) <= 2 * 120 + 1
@@ -173,7 +173,7 @@ async def test_downloads_of_the_day_that_are_used_up_end_the_transfers_at_once(r
     assert report.outcome is CycleOutcome.FAILED
     (failure,) = report.failures
     assert isinstance(failure.error, LimitError)
-    assert "75,000 downloads a day" in str(failure.error)
+    assert "daily quota of 75,000 downloads" in str(failure.error)
     assert report.uploaded == 4
     assert report.in_playlist == 4
     # Those that were under way at the same time, each with its retries; no other.

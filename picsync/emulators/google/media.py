@@ -132,12 +132,12 @@ class Media:
         number, at = issued
         if lifetime_s is not None and self._options.now() >= at + lifetime_s:
             return error_page(403, "Your client does not have permission to get this URL.")
-        if counted and not self._allowance():
+        if counted and not self._quota():
             return error_page(429, "Rate-limit exceeded.")
         item = self._library.by_number.get(number)
         return item or error_page(404, "The requested URL was not found on this server.")
 
-    def _allowance(self) -> bool:
+    def _quota(self) -> bool:
         """Count a fetch by the API's URLs; return whether the day still allows it."""
         day = int(self._options.now() // 86400)
         used = self._requests_by_day.get(day, 0) + 1

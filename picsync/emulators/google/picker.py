@@ -56,7 +56,7 @@ class Picker:
     def __init__(
         self, library: Library, options: GoogleOptions, urls: BaseUrls, api: Api, media: Media
     ) -> None:
-        """Take an `api` of its own, since the allowances of the Library API do not count here."""
+        """Take an `api` of its own, since the quotas of the Library API do not apply here."""
         self._library = library
         self._all_options = options
         self._options = options.picker

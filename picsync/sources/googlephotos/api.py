@@ -23,7 +23,7 @@ from picsync.http.retry import (
     Retrier,
     parse_retry_after,
 )
-from picsync.sources.googlephotos.allowances import Allowance
+from picsync.sources.googlephotos.quotas import Quota
 from picsync.sources.googlephotos.refusals import api_refusal, unauthenticated
 from picsync.sources.googlephotos.threads import HttpThreads
 from picsync.sources.googlephotos.tokens import Tokens
@@ -69,13 +69,13 @@ class LibraryApi:
     """
 
     def __init__(
-        self, *, hosts: Hosts, threads: HttpThreads, tokens: Tokens, retrier: Retrier, allowance: Allowance
+        self, *, hosts: Hosts, threads: HttpThreads, tokens: Tokens, retrier: Retrier, quota: Quota
     ) -> None:
         self._root_url = f"{hosts.url(API_HOST)}/"
         self._threads = threads
         self._tokens = tokens
         self._retrier = retrier
-        self._allowance = allowance
+        self._quota = quota
         self._service: Any = None
 
     async def album(self, album_id: str) -> Album:
@@ -146,7 +146,7 @@ class LibraryApi:
                 lambda client: self._execute(operation, model, build, client, token)
             )
 
-        return await self._allowance.spend(lambda: self._retrier.run(operation, attempt))
+        return await self._quota.spend(lambda: self._retrier.run(operation, attempt))
 
     def _execute(
         self, operation: Operation, model: type[M], build: Build, client: httplib2.Http, token: str

@@ -21,7 +21,6 @@ from picsync.http.pace import Stage
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
-from picsync.sources.googlephotos.allowances import DOWNLOADS, REQUESTS, Allowance
 from picsync.sources.googlephotos.api import (
     IDS_PER_BATCH,
     LIST_ALBUMS,
@@ -32,6 +31,7 @@ from picsync.sources.googlephotos.api import (
     LibraryApi,
 )
 from picsync.sources.googlephotos.links import Link, Links
+from picsync.sources.googlephotos.quotas import DOWNLOADS, REQUESTS, Quota
 from picsync.sources.googlephotos.refusals import LOGIN_AGAIN
 from picsync.sources.googlephotos.threads import HttpThreads
 from picsync.sources.googlephotos.tokens import READ_SCOPE, REFRESH_TOKEN, GoogleLogin, Tokens
@@ -105,9 +105,9 @@ class GooglePhotosSource:
             threads=self._threads,
             tokens=self._tokens,
             retrier=retrier,
-            allowance=Allowance(REQUESTS, clock),
+            quota=Quota(REQUESTS, clock),
         )
-        self._downloads = Allowance(DOWNLOADS, clock)
+        self._downloads = Quota(DOWNLOADS, clock)
         self._links = Links(self._fresh_links, batch_size=IDS_PER_BATCH, clock=clock)
         self._http = HttpClient(
             retrier,

@@ -1,7 +1,7 @@
-"""Google's daily allowances: of requests to the API, and of downloads.
+"""Google's daily quotas: of requests to the API, and of downloads.
 
-How much is left is not told. A 429 that outlasts the retries is taken for an allowance that is used up
-(documented: 10,000 requests and 75,000 downloads a day for a client id, given anew at midnight Pacific time).
+Google does not say how much of a quota is left. A 429 that outlasts the retries counts as a used-up quota
+(documented: 10,000 requests and 75,000 downloads a day for each client id, renewed at midnight Pacific time).
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ REQUESTS = "10,000 requests"
 DOWNLOADS = "75,000 downloads"
 
 REST_S = 60.0
-"""So long after such a refusal nothing is asked: what is under way ends soon, the next cycle asks anew."""
+"""How long nothing is requested after a refusal: this cycle ends soon, and the next one asks again."""
 
 _TOO_MANY = 429
 
 
-class Allowance:
-    """One of them; stops asking where it is used up."""
+class Quota:
+    """A daily quota; sends no further requests once it is used up."""
 
     def __init__(self, what: str, clock: Callable[[], float]) -> None:
-        """Take `what` a day has, for the message, and a clock in seconds."""
+        """Take what it allows per day, for the message, and a clock in seconds."""
         self._what = what
         self._clock = clock
         self._refused_at: float | None = None
 
     async def spend(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what `work` returns; raises what it raises, and LimitError once the allowance is used up."""
+        """Return what `work` returns; raises what it raises, and LimitError once the quota is used up."""
         if self._refused_at is not None and self._clock() - self._refused_at < REST_S:
             raise self._used_up()
         try:
@@ -48,7 +48,7 @@ class Allowance:
 
     def _used_up(self) -> LimitError:
         return LimitError(
-            f"Google Photos keeps answering 429: its allowance of {self._what} a day seems to be used up.",
-            hint="It comes back at midnight Pacific time, and picsync goes on by itself. If this happens "
-            "often, set a longer `every` in picsync.yaml, or use a client id that no other program uses.",
+            f"Google Photos keeps answering 429: the daily quota of {self._what} seems to be used up.",
+            hint="Google renews the quota at midnight Pacific time, and picsync continues by itself. If "
+            "this happens often, set a longer `every` in picsync.yaml, or use a client id of your own.",
         )

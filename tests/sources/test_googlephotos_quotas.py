@@ -6,7 +6,7 @@ import pytest
 
 from picsync.errors import LimitError, TransientError
 from picsync.http.retry import Answer, NoAnswer, WireError
-from picsync.sources.googlephotos.allowances import REST_S, Allowance
+from picsync.sources.googlephotos.quotas import REST_S, Quota
 
 
 def failing(result: Answer | NoAnswer) -> TransientError:
@@ -18,7 +18,7 @@ def failing(result: Answer | NoAnswer) -> TransientError:
 async def test_a_429_that_stays_is_said_in_words_and_nothing_is_asked_for_a_while() -> None:
     now_s, asked = 0.0, 0
 
-    allowance = Allowance("3 requests", lambda: now_s)
+    quota = Quota("3 requests", lambda: now_s)
 
     async def work() -> str:
         nonlocal asked
@@ -29,16 +29,16 @@ async def test_a_429_that_stays_is_said_in_words_and_nothing_is_asked_for_a_whil
 
     for at_s in (0.0, REST_S - 1):
         now_s = at_s
-        with pytest.raises(LimitError, match=r"allowance of 3 requests a day.* used up.*midnight Pacific"):
-            await allowance.spend(work)
+        with pytest.raises(LimitError, match=r"daily quota of 3 requests.* used up.*midnight Pacific"):
+            await quota.spend(work)
     assert asked == 1
     now_s = REST_S
-    assert await allowance.spend(work) == "served"
+    assert await quota.spend(work) == "served"
 
 
 @pytest.mark.parametrize("result", [Answer(503), Answer(500), NoAnswer("cut", sent=True)], ids=str)
 async def test_other_trouble_passes_through(result: Answer | NoAnswer) -> None:
-    allowance = Allowance("3 requests", lambda: 0.0)
+    quota = Quota("3 requests", lambda: 0.0)
     error = failing(result)
 
     async def work() -> None:
@@ -46,5 +46,5 @@ async def test_other_trouble_passes_through(result: Answer | NoAnswer) -> None:
 
     for _ in range(2):
         with pytest.raises(TransientError) as raised:
-            await allowance.spend(work)
+            await quota.spend(work)
         assert raised.value is error
