@@ -68,10 +68,23 @@ async def test_a_filter_search_goes_on_by_cursor() -> None:
         first = (await immich.post("/search/metadata", body)).json()["assets"]
         immich.immich.library.remove_asset(assets[0])
         second = (await immich.post("/search/metadata", {**body, "cursor": first["nextCursor"]})).json()
-        assert [item["originalFileName"] for item in second["assets"]["items"]] == NAMES[3:6]
-        other = {**body, "filter": {}, "cursor": first["nextCursor"]}
-        refused = await immich.post("/search/metadata", other)
-        assert (refused.status_code, refused.json()["message"]) == (400, "Invalid cursor")
+        # A cursor is an offset: what goes before it shifts what comes after.
+        assert [item["originalFileName"] for item in second["assets"]["items"]] == NAMES[4:7]
+        for cursor in ("???", "eyJvZmZzZXQiOi0xfQ==", "bnVsbA=="):
+            refused = await immich.post("/search/metadata", {**body, "cursor": cursor})
+            assert (refused.status_code, refused.json()["message"]) == (400, "Invalid cursor")
+
+
+async def test_a_filter_search_leaves_out_nothing_by_itself_but_the_locked() -> None:
+    async with kit(version=V3_2) as immich:
+        _, assets = immich.album(NAMES[:4])
+        assets[0].trashed, assets[1].visibility, assets[2].visibility = True, "archive", "locked"
+        everything = {"orderBy": {"field": "fileCreatedAt", "direction": "asc"}}
+        assert await immich.found(everything) == [NAMES[0], NAMES[1], NAMES[3]]
+        kept = {"trashedAt": {"eq": None}, "visibility": {"eq": "timeline"}}
+        assert await immich.found({**everything, "filter": kept}) == [NAMES[3]]
+        mixed = await immich.post("/search/metadata", {**everything, "isFavorite": True})
+        assert mixed.status_code == 400
 
 
 async def test_a_filter_has_operators() -> None:

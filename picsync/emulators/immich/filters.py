@@ -91,7 +91,11 @@ class Compiler:
                     yield _compares(attribute, fits, moment(body[name], (name,)))
 
     def filter(self, value: object, path: Path = ("filter",)) -> Predicate:
-        """Return what the filter form asks for; raises ImmichError for a body that is refused."""
+        """Return what the filter form asks for; raises ImmichError for a body that is refused.
+
+        Unlike the flat form, it leaves out nothing by itself but the locked: what is in the trash is found,
+        too.
+        """
         parts: list[Predicate] = []
         for name, condition in _object(value, path).items():
             here = (*path, name)
@@ -105,8 +109,6 @@ class Compiler:
                 parts += self._scalars(name, _object(condition, here), here)
         if path == ("filter",) and "visibility" not in _object(value, path):
             parts.append(_not(_equals("visibility", "locked")))
-        if path == ("filter",) and "trashedAt" not in _object(value, path):
-            parts.append(_present)
         return _all(parts)
 
     def _lists(self, kind: str, condition: Mapping[str, Any], path: Path) -> Iterable[Predicate]:

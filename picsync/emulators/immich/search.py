@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import random
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from picsync.emulators.immich.resources import asset_json, link_asset_json
 DEFAULT_SIZE = 250
 LARGEST_SIZE = 1000
 _FILTER_FORM = frozenset({"filter", "orderBy", "size", "cursor", "withExif", "withPeople", "withStacked"})
+_ONLY_FILTER_FORM = frozenset({"filter", "orderBy", "cursor"})
 _ORDER_FIELDS = ("fileCreatedAt", "localDateTime", "fileSizeInBytes", "rating")
 
 
@@ -39,9 +39,7 @@ class Search:
         size = min(self._size(body), self._options.page_cap or LARGEST_SIZE)
         descending = self._descending(body, by_cursor=by_cursor)
         found.sort(key=_place, reverse=descending)
-        start = (self._page(body) - 1) * size
-        if by_cursor:
-            start = self._after(body, found, descending=descending)
+        start = _offset(body) if by_cursor else (self._page(body) - 1) * size
         if self._options.repeat_first_page:
             start = 0
         page = found[start : start + size]
@@ -54,7 +52,7 @@ class Search:
             "nextPage": str(self._page(body) + 1) if more and not by_cursor else None,
         }
         if self._options.version >= (3, 2, 0):
-            assets["nextCursor"] = _cursor(body, page[-1]) if more and by_cursor else None
+            assets["nextCursor"] = _cursor(start + size) if more and by_cursor else None
         if self._options.is_future(Future.RESHAPED):
             return {"results": assets["items"], "next": assets["nextCursor"]}
         return {"albums": {"total": 0, "count": 0, "items": [], "facets": []}, "assets": assets}
@@ -79,11 +77,11 @@ class Search:
         """Return what is looked for, and whether in the filter form."""
         if self._options.is_future(Future.UNFILTERED):
             return lambda asset: not asset.trashed, "filter" in body
-        if "filter" in body and self._options.takes_filter:
+        if _ONLY_FILTER_FORM & body.keys() and self._options.takes_filter:
             for name in body:
                 if name not in _FILTER_FORM:
                     raise invalid([name], "Unrecognized key", "unrecognized_keys")
-            return self._compiler.filter(body["filter"]), True
+            return self._compiler.filter(body.get("filter", {})), True
         if self._options.is_future(Future.FILTER_ONLY):
             raise invalid(["filter"], "Invalid input: expected object")
         return self._compiler.flat(body), False
@@ -136,33 +134,25 @@ class Search:
         choice(order.get("field", "fileCreatedAt"), _ORDER_FIELDS, (*path, "field"))
         return choice(order.get("direction", "desc"), ("asc", "desc"), (*path, "direction")) == "desc"
 
-    @staticmethod
-    def _after(body: Mapping[str, Any], found: list[Asset], *, descending: bool) -> int:
-        """Return where the next page begins: behind the asset that the cursor names, there or not."""
-        cursor = body.get("cursor")
-        if cursor is None:
-            return 0
-        try:
-            mark, taken_at, asset_id = json.loads(base64.urlsafe_b64decode(str(cursor).encode()))
-        except (ValueError, TypeError, binascii.Error):
-            mark = ""
-        if mark != _mark(body):
-            raise ImmichError(400, "Invalid cursor")
-        last = (taken_at, asset_id)
-        seen = (place >= last if descending else place <= last for place in map(_place, found))
-        return sum(seen)
-
 
 def _place(asset: Asset) -> tuple[float, str]:
     """Return what assets are sorted by: ties are broken by id."""
     return asset.taken_at, asset.asset_id
 
 
-def _cursor(body: Mapping[str, Any], last: Asset) -> str:
-    return base64.urlsafe_b64encode(json.dumps([_mark(body), *_place(last)]).encode()).decode()
+def _cursor(offset: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"offset": offset}).encode()).decode()
 
 
-def _mark(body: Mapping[str, Any]) -> str:
-    """Return what a cursor belongs to: it is of no use for another search."""
-    rest = {name: value for name, value in body.items() if name not in ("cursor", "size")}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:12]
+def _offset(body: Mapping[str, Any]) -> int:
+    """Return where the page begins; what comes or goes before it shifts what is on it."""
+    cursor = body.get("cursor")
+    if cursor is None:
+        return 0
+    try:
+        offset = json.loads(base64.urlsafe_b64decode(str(cursor).encode()))["offset"]
+    except (ValueError, TypeError, LookupError, binascii.Error):
+        offset = None
+    if not isinstance(offset, int) or offset < 0:
+        raise ImmichError(400, "Invalid cursor")
+    return offset

@@ -1,11 +1,12 @@
 """What is searched for, in both forms of Immich's search.
 
 The flat form works in all versions from 2.7 on and is deprecated since 3.2; its pages are numbers. The
-filter form, since 3.2, goes on by cursor: an asset that comes or goes meanwhile shifts no other. Both ask
-for the timeline's visibility, since the default of it has changed between versions.
+filter form, since 3.2, goes on by cursor. Both ask for the timeline's visibility, since the default of it
+has changed between versions. The filter form also says that the trash is not wanted: unlike the flat form,
+it leaves out nothing by itself.
 
 Where the disk of an external library is not mounted, Immich marks its assets as offline and puts them into
-the trash. They are in no ordinary search then, and have to be asked for apart.
+the trash. They are in neither search then, and have to be asked for apart.
 """
 
 from __future__ import annotations
@@ -61,9 +62,11 @@ class Selection:
             if self.kind == "favorites"
             else {_LISTS[self.kind]: {"any": [self.chosen_id]}}
         )
-        missing = {"isOffline": {"eq": True}, "trashedAt": {"ne": None}} if self.offline else {}
+        kept: Mapping[str, Any] = {"trashedAt": {"eq": None}}
+        if self.offline:
+            kept = {"isOffline": {"eq": True}, "trashedAt": {"ne": None}}
         body = {
-            "filter": {**what, "visibility": {"eq": self.visibility}, **missing},
+            "filter": {**what, "visibility": {"eq": self.visibility}, **kept},
             "orderBy": {"field": "fileCreatedAt", "direction": "asc"},
             "size": LARGEST_PAGE,
         }
