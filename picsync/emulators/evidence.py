@@ -8,20 +8,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_OAUTH, _LIBRARY, _BYTES = "OAuth 2.0", "Library API v1", "Bytes: base URLs"
-_PICKER, _SHARED = "Picker API v1", "Public shared albums"
+_OAUTH, _LIBRARY, _BYTES, _PICKER, _SHARED, _REMOVED, _CLIENT = (
+    f"google-photos.md, {section}"
+    for section in (
+        "OAuth 2.0",
+        "Library API v1",
+        "Bytes: base URLs",
+        "Picker API v1",
+        "Public shared albums",
+        "What can be read today",
+        "google-api-python-client and these APIs",
+    )
+)
 _RCLONE = "rclone 1.60"
+_GOOGLE = "google-api-python-client 2.202"
 _SDK = "@immich/sdk 2.7, 3.0, 3.2"
 _TABLE = f"""\
-accounts.google.com|GET /o/oauth2/v2/auth|google-photos.md, {_OAUTH}|
-accounts.google.com|GET /o/oauth2/auth|google-photos.md, {_OAUTH}|
+accounts.google.com|GET /o/oauth2/v2/auth|{_OAUTH}|
+accounts.google.com|GET /o/oauth2/auth|{_OAUTH}|
 accounts.google.com|POST /o/oauth2/token||
 accounts.google.com|* /o/oauth2/revoke||
 accounts.google.com|GET /.well-known/openid-configuration||
-oauth2.googleapis.com|POST /token|google-photos.md, {_OAUTH}|
-oauth2.googleapis.com|POST /device/code|google-photos.md, {_OAUTH}|
-oauth2.googleapis.com|* /revoke|google-photos.md, {_OAUTH}|
-oauth2.googleapis.com|* /tokeninfo|google-photos.md, {_OAUTH}|
+oauth2.googleapis.com|POST /token|{_OAUTH}|google-auth 2.63, {_RCLONE}
+oauth2.googleapis.com|POST /device/code|{_OAUTH}|
+oauth2.googleapis.com|* /revoke|{_OAUTH}|
+oauth2.googleapis.com|* /tokeninfo|{_OAUTH}|
 www.googleapis.com|POST /oauth2/v4/token||
 www.googleapis.com|POST /oauth2/v3/token||
 www.googleapis.com|* /oauth2/v3/tokeninfo||
@@ -29,42 +40,45 @@ www.googleapis.com|GET /oauth2/v1/userinfo||
 www.googleapis.com|GET /oauth2/v2/userinfo||
 www.googleapis.com|GET /oauth2/v3/userinfo||
 openidconnect.googleapis.com|GET /v1/userinfo||
-lh3.googleusercontent.com|GET /pk/{{name}}|google-photos.md, {_PICKER}|
-lh3.googleusercontent.com|GET /lr/{{name}}|google-photos.md, {_BYTES}|{_RCLONE}
-lh3.googleusercontent.com|GET /pw/{{name}}|google-photos.md, {_SHARED}|
-video-downloads.googleusercontent.com|GET /{{token}}|google-photos.md, {_BYTES}|{_RCLONE}
-photos.app.goo.gl|GET /{{code}}|google-photos.md, {_SHARED}|
+lh3.googleusercontent.com|GET /pk/{{name}}|{_PICKER}|
+lh3.googleusercontent.com|GET /lr/{{name}}|{_BYTES}|{_RCLONE}
+lh3.googleusercontent.com|GET /pw/{{name}}|{_SHARED}|
+video-downloads.googleusercontent.com|GET /{{token}}|{_BYTES}|{_RCLONE}
+photos.app.goo.gl|GET /{{code}}|{_SHARED}|
 photos.google.com|GET /picker/{{page}}||
 photos.google.com|POST /picker/{{page}}||
-photos.google.com|GET /share/{{album}}|google-photos.md, {_SHARED}|
-photos.google.com|GET /u/{{user}}/share/{{album}}|google-photos.md, {_SHARED}|
-photos.google.com|POST /_/PhotosUi/data/batchexecute|google-photos.md, {_SHARED}|
-photos.google.com|POST /u/{{user}}/_/PhotosUi/data/batchexecute|google-photos.md, {_SHARED}|
+photos.google.com|GET /share/{{album}}|{_SHARED}|
+photos.google.com|GET /u/{{user}}/share/{{album}}|{_SHARED}|
+photos.google.com|POST /_/PhotosUi/data/batchexecute|{_SHARED}|
+photos.google.com|POST /u/{{user}}/_/PhotosUi/data/batchexecute|{_SHARED}|
 consent.google.com|GET /ml||
-photospicker.googleapis.com|POST /v1/sessions|google-photos.md, {_PICKER}|
-photospicker.googleapis.com|GET /v1/sessions/{{sessionId}}|google-photos.md, {_PICKER}|
-photospicker.googleapis.com|DELETE /v1/sessions/{{sessionId}}|google-photos.md, {_PICKER}|
-photospicker.googleapis.com|GET /v1/mediaItems|google-photos.md, {_PICKER}|
-photoslibrary.googleapis.com|GET /$discovery/rest|google-photos.md, google-api-python-client and these APIs|
-photoslibrary.googleapis.com|POST /v1/uploads|google-photos.md, {_LIBRARY}|{_RCLONE}
+photospicker.googleapis.com|POST /v1/sessions|{_PICKER}|{_GOOGLE}
+photospicker.googleapis.com|GET /v1/sessions/{{sessionId}}|{_PICKER}|{_GOOGLE}
+photospicker.googleapis.com|DELETE /v1/sessions/{{sessionId}}|{_PICKER}|{_GOOGLE}
+photospicker.googleapis.com|GET /v1/mediaItems|{_PICKER}|{_GOOGLE}
+photospicker.googleapis.com|GET /$discovery/rest|{_CLIENT}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /$discovery/rest|{_CLIENT}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/uploads|{_LIBRARY}|{_RCLONE}
 photoslibrary.googleapis.com|PUT /v1/uploads||
-photoslibrary.googleapis.com|GET /v1/albums|google-photos.md, {_LIBRARY}|{_RCLONE}
-photoslibrary.googleapis.com|POST /v1/albums|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|GET /v1/albums/{{albumId}}|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|PATCH /v1/albums/{{albumId}}|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchAddMediaItems|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchRemoveMediaItems|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|GET /v1/sharedAlbums|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:share|google-photos.md, What can be read today|
-photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:unshare|google-photos.md, What can be read today|
-photoslibrary.googleapis.com|POST /v1/sharedAlbums:join|google-photos.md, What can be read today|
-photoslibrary.googleapis.com|POST /v1/sharedAlbums:leave|google-photos.md, What can be read today|
-photoslibrary.googleapis.com|GET /v1/mediaItems|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|POST /v1/mediaItems:search|google-photos.md, {_LIBRARY}|{_RCLONE}
-photoslibrary.googleapis.com|GET /v1/mediaItems:batchGet|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|PATCH /v1/mediaItems/{{mediaItemId}}|google-photos.md, {_LIBRARY}|
-photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|google-photos.md, {_LIBRARY}|{_RCLONE}
+photoslibrary.googleapis.com|GET /v1/albums|{_LIBRARY}|{_RCLONE}, {_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/albums|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/albums/{{albumId}}|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|PATCH /v1/albums/{{id}}|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchAddMediaItems|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchRemoveMediaItems|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:addEnrichment|{_REMOVED}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/sharedAlbums/{{shareToken}}|{_REMOVED}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/sharedAlbums|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:share|{_REMOVED}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:unshare|{_REMOVED}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/sharedAlbums:join|{_REMOVED}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/sharedAlbums:leave|{_REMOVED}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/mediaItems|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/mediaItems:search|{_LIBRARY}|{_RCLONE}, {_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/mediaItems:batchGet|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|PATCH /v1/mediaItems/{{id}}|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|{_LIBRARY}|{_RCLONE}, {_GOOGLE}
 immich.example|GET /api/server/ping|immich.md, 1|{_SDK}
 immich.example|GET /api/server/version|immich.md, 1|{_SDK}
 immich.example|GET /api/api-keys/me|immich.md, 1|{_SDK}

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import Any
 
-import httplib2
+import httpx
 import pytest
-from googleapiclient.discovery import build_from_document
 
 from picsync.emulators.google import Era, GooglePhotos, generated_jpeg
 from picsync.emulators.google.library import Album
-from tests.emulators.googlekit import API, LEGACY_SCOPES, error_of, ids, jpeg, running
+from tests.emulators.googlekit import API, LEGACY_SCOPES, MP4, error_of, ids, jpeg, running
 
 
 def fill(google: GooglePhotos, count: int, *, app_created: bool = True) -> Album:
@@ -232,30 +229,97 @@ async def test_changes_to_albums() -> None:
         assert patched.json()["title"] == "Better"
 
 
-async def test_google_api_python_client_by_discovery() -> None:
+async def test_enrichments_have_places_among_the_items() -> None:
     async with running() as kit:
-        album = fill(kit.google, 60)
-        answer = await kit.http.get(f"/{API}/$discovery/rest?version=v1")
-        token = kit.headers["Authorization"]
+        album = fill(kit.google, 2)
+        path = f"albums/{album.album_id}:addEnrichment"
 
-        def use() -> list[str]:
-            http = httplib2.Http()
-            service = build_from_document(json.dumps(answer.json()), http=http)
-            items = service.mediaItems()
-            request = items.search(body={"albumId": album.album_id, "pageSize": 50})
-            request.headers["Authorization"] = token
-            found = [item["id"] for item in request.execute()["mediaItems"]]
-            batch = items.batchGet(mediaItemIds=found)
-            batch.headers["Authorization"] = token
-            got = batch.execute()["mediaItemResults"]
-            single = service.albums().get(albumId=album.album_id)
-            single.headers["Authorization"] = token
-            assert single.execute()["title"] == "Garden"
-            http.close()
-            return [each["mediaItem"]["id"] for each in got]
+        async def enrich(content: dict[str, Any], **position: str) -> httpx.Response:
+            return await kit.post(path, {"new_enrichment_item": content, "album_position": position})
 
-        assert await asyncio.to_thread(use) == [item.item_id for item in album.items[:50]]
-        assert kit.server.log.count(method="POST", path="batchGet") == 1
+        async def add(colour: str, **position: str) -> str:
+            token = await kit.upload(jpeg(colour=colour), f"{colour}.jpg")
+            new = [{"simpleMediaItem": {"uploadToken": token}}]
+            body = {"albumId": album.album_id, "newMediaItems": new, "albumPosition": position}
+            made = (await kit.post("mediaItems:batchCreate", body)).json()
+            return str(made["newMediaItemResults"][0]["mediaItem"]["id"])
+
+        async def enriched(content: dict[str, Any], **position: str) -> str:
+            return str((await enrich(content, **position)).json()["enrichmentItem"]["id"])
+
+        place = {"locationName": "Lake", "latlng": {"latitude": 46.5, "longitude": -6.25}}
+        text = {"textEnrichment": {"text": "Day 1"}}
+        first = await enriched(text, position="FIRST_IN_ALBUM")
+        last = await enriched({"locationEnrichment": {"location": place}}, position="LAST_IN_ALBUM")
+        journey = {"mapEnrichment": {"origin": place, "destination": place}}
+        after = {"position": "AFTER_ENRICHMENT_ITEM"}
+        second = await enriched(journey, **after, relativeEnrichmentItemId=first)
+        await add("green", **after, relativeEnrichmentItemId=last)
+        await add("blue", **after, relativeEnrichmentItemId=second)
+        await add("yellow", **after, relativeEnrichmentItemId=first)
+        red = await add("red", position="FIRST_IN_ALBUM")
+        await add("black", position="AFTER_MEDIA_ITEM", relativeMediaItemId=red)
+        await add("white", **after, relativeEnrichmentItemId=second)
+        names = [item.filename.removesuffix(".jpg") for item in album.items]
+        assert names == ["red", "black", "yellow", "white", "blue", "000", "001", "green"]
+        assert [each.enrichment_id for each in album.enrichments] == [first, second, last]
+
+        for refused in (
+            await enrich(text),
+            await enrich({**text, **journey}, position="LAST_IN_ALBUM"),
+            await enrich({"mapEnrichment": {"origin": place}}, position="LAST_IN_ALBUM"),
+            await enrich(text, position="AFTER_MEDIA_ITEM", relativeMediaItemId="A" * 60),
+            await enrich(text, position="AFTER_ENRICHMENT_ITEM", relativeEnrichmentItemId="A" * 60),
+        ):
+            assert error_of(refused)[:2] == (400, "INVALID_ARGUMENT")
+        kit.login("photoslibrary.readonly.appcreateddata")
+        assert error_of(await enrich(text, position="FIRST_IN_ALBUM"))[:2] == (403, "PERMISSION_DENIED")
+
+
+async def test_a_cover_is_an_item_of_the_album() -> None:
+    async with running() as kit:
+        album = fill(kit.google, 2)
+        loose = kit.google.add_item(None, "loose.jpg", jpeg())
+
+        async def patch(item_id: str) -> httpx.Response:
+            path = f"/{API}/v1/albums/{album.album_id}?updateMask=cover_photo_media_item_id"
+            return await kit.http.patch(path, json={"coverPhotoMediaItemId": item_id}, headers=kit.headers)
+
+        wanted = album.items[1].item_id
+        assert (await patch(wanted)).json()["coverPhotoMediaItemId"] == wanted
+        assert error_of(await patch(loose.item_id))[:2] == (400, "INVALID_ARGUMENT")
+        del album.items[1]
+        assert (await kit.get(f"albums/{album.album_id}")).json()["coverPhotoMediaItemId"] != wanted
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"pageSize": "many"},
+        {"pageSize": 2**31},
+        {"pageSize": True},
+        {"albumId": 5},
+        {"filters": "none"},
+        {"filters": {"mediaTypeFilter": {"mediaTypes": ["PAINTING"]}}},
+        {"filters": {"dateFilter": {"dates": [{"year": 1.5}]}}},
+        {"filters": {"includeArchivedMedia": "yes"}},
+        {"filters": {"dateFilter": {"dates": [{"century": 20}]}}},
+        {"albumID": "x"},
+    ],
+    ids=str,
+)
+async def test_a_body_of_another_form_is_refused_whatever_its_depth(body: dict[str, Any]) -> None:
+    async with running() as kit:
+        assert error_of(await kit.post("mediaItems:search", body))[:2] == (400, "INVALID_ARGUMENT")
+
+
+async def test_nulls_snake_case_and_single_values_are_accepted() -> None:
+    async with running() as kit:
+        kit.google.add_item(None, "film.mp4", MP4)
+        fill(kit.google, 1)
+        filters = {"media_type_filter": {"media_types": "VIDEO"}, "date_filter": None}
+        found = await kit.search(filters=filters, page_size="5", album_id=None)
+        assert [item["filename"] for item in found["mediaItems"]] == ["film.mp4"]
 
 
 async def test_ids_tell_contents_apart_and_survive_a_restart() -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from picsync.emulators.google import errors, fields
+from picsync.emulators.google import errors, positions
 from picsync.emulators.google.api import CHANGE, EDIT, READ, WRITE, Call, Method, MethodHandler
 from picsync.emulators.google.errors import invalid
-from picsync.emulators.google.library import Album, Item, Library
+from picsync.emulators.google.library import Album, Enrichment, Item, Library, opaque_id
 from picsync.emulators.google.options import Era, GoogleOptions
 from picsync.emulators.google.paging import Pager, PageRequest, listing_key
 from picsync.emulators.google.resources import Resources, sees
+from picsync.emulators.google.schemas import camel_case
 
 LARGEST_ALBUM = 20_000
 LONGEST_TITLE = 500
 BATCH = 50
 _LIST_PARAMETERS = frozenset({"pageSize", "pageToken", "excludeNonAppCreatedData"})
-_IDS = frozenset({"mediaItemIds"})
-_ALBUM = frozenset({"album"})
+_UPDATE = frozenset({"updateMask"})
 _SHARING = ("photoslibrary.sharing", "photoslibrary.readonly", "photoslibrary")
 
 
@@ -33,30 +34,40 @@ class Albums:
 
     def methods(self) -> Sequence[Method]:
         """Return the methods."""
-        album = "/v1/albums/{albumId}"
+        album, own = "/v1/albums/{albumId}", "/v1/albums/{id}"
         return (
-            Method("ListAlbums", "GET", "/v1/albums", READ, self.list, fields.ALBUM_LIST, _LIST_PARAMETERS),
-            Method("CreateAlbum", "POST", "/v1/albums", WRITE, self.create, fields.ALBUM, body=_ALBUM),
-            Method("GetAlbum", "GET", album, READ, self.get, fields.ALBUM),
             Method(
-                "UpdateAlbum", "PATCH", album, EDIT, self.patch, fields.ALBUM, frozenset({"updateMask"}),
-                frozenset({"id", "title", "coverPhotoMediaItemId"}),
+                "albums.list", "ListAlbums", "GET", "/v1/albums", READ, self.list, "ListAlbumsResponse",
+                query=_LIST_PARAMETERS,
             ),
-            self._batch("BatchAddMediaItemsToAlbum", "batchAddMediaItems", self.add),
-            self._batch("BatchRemoveMediaItemsFromAlbum", "batchRemoveMediaItems", self.remove),
             Method(
-                "ListSharedAlbums", "GET", "/v1/sharedAlbums", _SHARING, self.list_shared,
-                fields.SHARED_ALBUM_LIST, _LIST_PARAMETERS,
+                "albums.create", "CreateAlbum", "POST", "/v1/albums", WRITE, self.create, "Album",
+                "CreateAlbumRequest",
             ),
-            self._removed("ShareAlbum", f"{album}:share"),
-            self._removed("UnshareAlbum", f"{album}:unshare"),
-            self._removed("JoinSharedAlbum", "/v1/sharedAlbums:join"),
-            self._removed("LeaveSharedAlbum", "/v1/sharedAlbums:leave"),
+            Method("albums.get", "GetAlbum", "GET", album, READ, self.get, "Album"),
+            Method(
+                "albums.patch", "UpdateAlbum", "PATCH", own, EDIT, self.patch, "Album", "Album", _UPDATE
+            ),
+            _batch("albums.batchAddMediaItems", "BatchAddMediaItemsToAlbum", self.add),
+            _batch("albums.batchRemoveMediaItems", "BatchRemoveMediaItemsFromAlbum", self.remove),
+            _batch("albums.addEnrichment", "AddEnrichmentToAlbum", self.enrich),
+            Method(
+                "sharedAlbums.list", "ListSharedAlbums", "GET", "/v1/sharedAlbums", _SHARING,
+                self.list_shared, "ListSharedAlbumsResponse", query=_LIST_PARAMETERS,
+            ),
+            Method(
+                "sharedAlbums.get", "GetSharedAlbum", "GET", "/v1/sharedAlbums/{shareToken}", _SHARING,
+                self.removed, "Album",
+            ),
+            self._removed("albums.share", "ShareAlbum", f"{album}:share"),
+            self._removed("albums.unshare", "UnshareAlbum", f"{album}:unshare"),
+            self._removed("sharedAlbums.join", "JoinSharedAlbum", "/v1/sharedAlbums:join"),
+            self._removed("sharedAlbums.leave", "LeaveSharedAlbum", "/v1/sharedAlbums:leave"),
         )  # fmt: skip
 
-    def _removed(self, name: str, path: str) -> Method:
-        asked = frozenset({"sharedAlbumOptions", "shareToken"})
-        return Method(name, "POST", path, _SHARING, self.removed, fields.EMPTY, body=asked)
+    def _removed(self, identity: str, name: str, path: str) -> Method:
+        answer, asked = f"{name}Response", f"{name}Request"
+        return Method(identity, name, "POST", path, _SHARING, self.removed, answer, asked)
 
     def list(self, call: Call) -> dict[str, Any]:
         """List the albums that the caller may see."""
@@ -78,25 +89,34 @@ class Albums:
 
     def create(self, call: Call) -> dict[str, Any]:
         """Create an album; titles need not be unique."""
-        asked = call.body.get("album")
-        title = asked.get("title") if isinstance(asked, dict) else None
-        if not isinstance(title, str) or not title.strip() or len(title) > LONGEST_TITLE:
-            raise invalid(f"Album title must have 1 to {LONGEST_TITLE} characters.")
+        title = _title(call.body.get("album", {}))
         album = self._library.add_album(title, client_id=call.client_id)
         return self._resources.album(call, album)
 
     def patch(self, call: Call) -> dict[str, Any]:
         """Change title or cover of an album that the app created."""
-        album = self._writeable(call, call.path["albumId"])
-        mask = {name for name in call.query.get("updateMask", "").split(",") if name}
-        if not mask or not mask <= {"title", "coverPhotoMediaItemId", "cover_photo_media_item_id"}:
+        album = self._writeable(call, call.path["id"])
+        mask = {camel_case(name) for name in call.query.get("updateMask", "").split(",") if name}
+        if not mask or not mask <= {"title", "coverPhotoMediaItemId"}:
             raise invalid("Update mask must name title or cover_photo_media_item_id.")
-        if "title" in mask:
-            title = call.body.get("title")
-            if not isinstance(title, str) or not title or len(title) > LONGEST_TITLE:
-                raise invalid(f"Album title must have 1 to {LONGEST_TITLE} characters.")
-            album.title = title
+        title = _title(call.body) if "title" in mask else album.title
+        if "coverPhotoMediaItemId" in mask:
+            item = self._library.items.get(call.item_id(call.body.get("coverPhotoMediaItemId")))
+            if item not in album.items:
+                raise invalid("The cover must be a media item of the album.")
+            album.cover = item
+        album.title = title
         return self._resources.album(call, album)
+
+    def enrich(self, call: Call) -> dict[str, Any]:
+        """Add a text, a place or a map to an album that the app created."""
+        album = self._writeable(call, call.path["albumId"])
+        content = call.body.get("newEnrichmentItem", {})
+        if not _is_complete(content):
+            raise invalid("Request must have one new enrichment item: a text, a location or a map.")
+        enrichment = Enrichment(opaque_id("enrichment", secrets.token_hex(8)), content)
+        positions.enrich(album, enrichment, call.body.get("albumPosition", {}))
+        return {"enrichmentItem": {"id": enrichment.enrichment_id}}
 
     def add(self, call: Call) -> dict[str, Any]:
         """Add items to an album, all or none; those already there stay where they are."""
@@ -146,8 +166,8 @@ class Albums:
         return album
 
     def _app_items(self, call: Call) -> Sequence[Item]:
-        ids = call.body.get("mediaItemIds")
-        if not isinstance(ids, list) or not 1 <= len(ids) <= BATCH:
+        ids = call.body.get("mediaItemIds", [])
+        if not 1 <= len(ids) <= BATCH:
             raise invalid(f"Request must have 1 to {BATCH} media item ids.")
         items = [self._library.items.get(call.item_id(item_id)) for item_id in ids]
         own = [item for item in items if item is not None and item.client_id == call.client_id]
@@ -155,7 +175,26 @@ class Albums:
             raise invalid("Request contains an invalid media item id.")
         return own
 
-    @staticmethod
-    def _batch(name: str, verb: str, handler: MethodHandler) -> Method:
-        path = f"/v1/albums/{{albumId}}:{verb}"
-        return Method(name, "POST", path, CHANGE, handler, fields.EMPTY, body=_IDS)
+
+def _batch(identity: str, name: str, handler: MethodHandler) -> Method:
+    path = f"/v1/albums/{{albumId}}:{identity.removeprefix('albums.')}"
+    return Method(identity, name, "POST", path, CHANGE, handler, f"{name}Response", f"{name}Request")
+
+
+def _title(album: Mapping[str, Any]) -> str:
+    title = str(album.get("title", ""))
+    if not title.strip() or len(title) > LONGEST_TITLE:
+        raise invalid(f"Album title must have 1 to {LONGEST_TITLE} characters.")
+    return title
+
+
+def _is_complete(content: Mapping[str, Any]) -> bool:
+    """Return whether an enrichment is one text, one place, or one map between two places."""
+    match list(content.items()):
+        case [("textEnrichment", {"text": str(text)})]:
+            return bool(text)
+        case [("locationEnrichment", {"location": place})]:
+            return bool(place)
+        case [("mapEnrichment", {"origin": origin, "destination": destination})]:
+            return bool(origin and destination)
+    return False

@@ -19,9 +19,10 @@ from multidict import MultiDict, MultiMapping
 from picsync.emulators.google import errors
 from picsync.emulators.google.account import SCOPE_PREFIX, Account
 from picsync.emulators.google.errors import ApiError, invalid, json_answer
-from picsync.emulators.google.fields import Tree, select
+from picsync.emulators.google.fields import select
 from picsync.emulators.google.options import Era, GoogleOptions
 from picsync.emulators.google.pages import not_found
+from picsync.emulators.google.schemas import camel_case, read, tree
 
 ID = re.compile(r"[A-Za-z0-9_-]{40,200}")
 APP_DATA = "photoslibrary.readonly.appcreateddata"
@@ -31,10 +32,12 @@ CHANGE = ("photoslibrary.edit.appcreateddata", "photoslibrary.appendonly", "phot
 EDIT = ("photoslibrary.edit.appcreateddata",)
 _REMOVED = frozenset({"photoslibrary", "photoslibrary.readonly", "photoslibrary.sharing"})
 _WHOLE_LIBRARY = frozenset({"photoslibrary", "photoslibrary.readonly"})
-_COMMON_PARAMETERS = frozenset(
-    {"alt", "fields", "key", "prettyPrint", "quotaUser", "access_token", "oauth_token", "callback", "userIp"}
-    | {"uploadType", "upload_protocol", "$.xgafv", "xgafv", "$alt", "$fields", "$prettyPrint"}
+COMMON_PARAMETERS = frozenset(
+    {"alt", "fields", "key", "prettyPrint", "quotaUser", "access_token", "oauth_token", "callback"}
+    | {"uploadType", "upload_protocol", "$.xgafv"}
 )
+"""Those of every method that Google's discovery documents name."""
+_ACCEPTED_PARAMETERS = COMMON_PARAMETERS | {"userIp", "xgafv", "$alt", "$fields", "$prettyPrint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Call:
     query: MultiMapping[str]
     """Names in camelCase."""
     body: Mapping[str, Any]
-    """Names of the outermost level in camelCase."""
+    """In camelCase, without nulls, with nothing that the method's request does not have."""
 
     def item_id(self, value: object) -> str:
         """Return an id of the right form; raises ApiError for anything else."""
@@ -74,16 +77,21 @@ RawHandler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 class Method:
     """One method of the API."""
 
+    identity: str
+    """How clients call it, e.g. `albums.list`."""
     name: str
+    """How refusals call it, e.g. `ListAlbums`."""
     verb: str
     path: str
     """With `{parameters}`, each one path segment."""
     scopes: Sequence[str]
     """Any one of them is enough; none at all: the method has been removed."""
     handler: MethodHandler
-    schema: Tree
+    response: str
+    """The message that answers."""
+    request: str = ""
+    """The message in the body; empty if there is none."""
     query: frozenset[str] = frozenset()
-    body: frozenset[str] = frozenset()
     pattern: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +132,7 @@ class Api:
             status, body = answer if isinstance(answer, tuple) else (200, answer)
             selector = call.query.get("fields") or call.query.get("$fields")
             if selector:
-                body = select(body, selector, method.schema)
+                body = select(body, selector, tree(method.response))
         except ApiError as error:
             return error.response()
         pretty = call.query.get("prettyPrint") or call.query.get("$prettyPrint")
@@ -179,18 +187,15 @@ class Api:
     ) -> Call:
         client_id, held = caller
         self.check_scopes(method.name, method.scopes, held)
-        query = MultiDict((camel_case(name), value) for name, value in request.query.items())
+        query = MultiDict((_parameter(name), value) for name, value in request.query.items())
         if form:
-            query.extend((camel_case(name), str(value)) for name, value in (await request.post()).items())
-        body = {} if form or method.verb == "GET" else await _json_body(request)
+            query.extend((_parameter(name), str(value)) for name, value in (await request.post()).items())
+        body = {} if form or not method.request else read(method.request, await _json_body(request))
         for name in query:
-            if name not in _COMMON_PARAMETERS | method.query:
+            if name not in _ACCEPTED_PARAMETERS | method.query:
                 raise invalid(
                     f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter.'
                 )
-        for name in body:
-            if name not in method.body:
-                raise invalid(f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
         sees_all = self._options.era is Era.LEGACY and bool(held & _WHOLE_LIBRARY)
         return Call(request, client_id, sees_all, path, query, body)
 
@@ -205,18 +210,8 @@ async def _json_body(request: web.Request) -> Mapping[str, Any]:
         raise invalid(f"Invalid JSON payload received. {error}") from None
     if not isinstance(value, dict):
         raise invalid("Invalid JSON payload received. The root must be an object.")
-    return {camel_case(name): each for name, each in value.items()}
+    return value
 
 
-def camel_case(name: str) -> str:
-    """Return a proto field name as JSON spells it; Google takes both in requests."""
-    if name in _COMMON_PARAMETERS:
-        return name
-    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
-
-
-def snake_tolerant(value: object) -> Any:
-    """Return a JSON value with all names in camelCase."""
-    if isinstance(value, Mapping):
-        return {camel_case(str(name)): snake_tolerant(each) for name, each in value.items()}
-    return [snake_tolerant(each) for each in value] if isinstance(value, list) else value
+def _parameter(name: str) -> str:
+    return name if name in _ACCEPTED_PARAMETERS else camel_case(name)

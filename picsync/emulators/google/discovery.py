@@ -1,77 +1,96 @@
-"""The discovery document of the Library API, made from the methods that the emulator has."""
+"""Discovery documents, made from the methods that the emulator has and the messages that they exchange."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from picsync.emulators.google.account import SCOPE_PREFIX
-from picsync.emulators.google.api import Method
+from aiohttp import web
 
-_VERBS = re.compile(
-    r"BatchAdd|BatchRemove|BatchGet|BatchCreate|List|Create|Get|Update|Search|Share|Unshare|Join|Leave"
-)
-_NAMES = {
-    "BatchAdd": "batchAddMediaItems",
-    "BatchRemove": "batchRemoveMediaItems",
-    "Update": "patch",
+from picsync.emulators.google import schemas
+from picsync.emulators.google.account import SCOPE_PREFIX
+from picsync.emulators.google.api import COMMON_PARAMETERS, Method
+from picsync.emulators.google.errors import json_answer
+from picsync.emulators.google.pages import not_found
+from picsync.emulators.google.schemas import Message
+from picsync.emulators.service import origin
+
+_QUERY: Mapping[str, Mapping[str, Any]] = {
+    "pageSize": {"type": "integer", "format": "int32"},
+    "excludeNonAppCreatedData": {"type": "boolean"},
+    "prettyPrint": {"type": "boolean", "default": "true"},
+    "alt": {"type": "string", "enum": ["json"], "default": "json"},
+    "updateMask": {"type": "string", "format": "google-fieldmask"},
+    "mediaItemIds": {"type": "string", "repeated": True},
 }
 
 
-def document(methods: Iterable[Method], root: str) -> Mapping[str, Any]:
-    """Return the document for a client that reaches the API at `root` (no trailing slash)."""
-    resources: dict[str, dict[str, dict[str, Any]]] = {}
-    scopes: set[str] = set()
-    for method in methods:
-        resource = re.split(r"[/:]", method.path.removeprefix("/v1/"))[0]
-        verb = _VERBS.match(method.name)
-        name = "" if verb is None else _NAMES.get(verb[0], verb[0][0].lower() + verb[0][1:])
-        described = resources.setdefault(resource, {"methods": {}})["methods"]
-        described[name] = _method(method, f"photoslibrary.{resource}.{name}")
-        scopes.update(method.scopes)
-    return {
-        "kind": "discovery#restDescription",
-        "discoveryVersion": "v1",
-        "id": "photoslibrary:v1",
-        "name": "photoslibrary",
-        "version": "v1",
-        "title": "Photos Library API",
-        "protocol": "rest",
-        "rootUrl": f"{root}/",
-        "servicePath": "",
-        "baseUrl": f"{root}/",
-        "batchPath": "batch",
-        "auth": {
-            "oauth2": {"scopes": {SCOPE_PREFIX + scope: {"description": scope} for scope in sorted(scopes)}}
-        },
-        "parameters": {"fields": {"location": "query", "type": "string"}},
-        "schemas": {"Any": {"id": "Any", "type": "object", "additionalProperties": {"type": "any"}}},
-        "resources": resources,
-    }
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Answers for the discovery document of one API."""
+
+    name: str
+    title: str
+    host: str
+    messages: Mapping[str, Message]
+    methods: Sequence[Method]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Return the document for a client that reaches the API the way this request came."""
+        if request.query.get("version", "v1") != "v1":
+            return await not_found(request)
+        return json_answer(self._document(origin(request, self.host)))
+
+    def _document(self, root: str) -> Mapping[str, Any]:
+        resources: dict[str, dict[str, dict[str, Any]]] = {}
+        scopes: set[str] = set()
+        for method in self.methods:
+            resource, _, verb = method.identity.partition(".")
+            resources.setdefault(resource, {"methods": {}})["methods"][verb] = _method(self.name, method)
+            scopes.update(SCOPE_PREFIX + scope for scope in method.scopes)
+        return {
+            "kind": "discovery#restDescription",
+            "discoveryVersion": "v1",
+            "id": f"{self.name}:v1",
+            "name": self.name,
+            "version": "v1",
+            "title": self.title,
+            "protocol": "rest",
+            "rootUrl": f"{root}/",
+            "servicePath": "",
+            "basePath": "",
+            "baseUrl": f"{root}/",
+            "batchPath": "batch",
+            "auth": {"oauth2": {"scopes": {scope: {"description": scope} for scope in sorted(scopes)}}},
+            "parameters": {each: _in_query(each) for each in sorted(COMMON_PARAMETERS)},
+            "schemas": schemas.described(self.messages),
+            "resources": resources,
+        }
 
 
-def _method(method: Method, identity: str) -> dict[str, Any]:
+def _method(api: str, method: Method) -> dict[str, Any]:
     in_path = re.findall(r"\{(\w+)\}", method.path)
     parameters: dict[str, dict[str, Any]] = {
         name: {"location": "path", "required": True, "type": "string", "pattern": "^[^/]+$"}
         for name in in_path
     }
-    for name in sorted(method.query):
-        kind = {"pageSize": "integer", "excludeNonAppCreatedData": "boolean"}.get(name, "string")
-        parameters[name] = {"location": "query", "type": kind}
-        if name == "mediaItemIds":
-            parameters[name]["repeated"] = True
+    parameters |= {name: _in_query(name) for name in sorted(method.query)}
     described: dict[str, Any] = {
-        "id": identity,
+        "id": f"{api}.{method.identity}",
         "path": re.sub(r"\{(\w+)\}", r"{+\1}", method.path.removeprefix("/")),
         "flatPath": method.path.removeprefix("/"),
         "httpMethod": method.verb,
         "parameters": parameters,
         "parameterOrder": in_path,
-        "response": {"$ref": "Any"},
+        "response": {"$ref": method.response},
         "scopes": [SCOPE_PREFIX + scope for scope in method.scopes],
     }
-    if method.verb != "GET":
-        described["request"] = {"$ref": "Any"}
+    if method.request:
+        described["request"] = {"$ref": method.request}
     return described
+
+
+def _in_query(name: str) -> dict[str, Any]:
+    return {"location": "query", **_QUERY.get(name, {"type": "string"})}

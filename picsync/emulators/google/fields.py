@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from picsync.emulators.google.errors import invalid
-
-Tree = dict[str, "Tree"]
-"""Field name -> what is wanted of it; empty: all."""
+from picsync.emulators.google.schemas import Tree
 
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[*(),/]")
 
@@ -79,24 +77,3 @@ def _pick(value: Any, tree: Tree) -> Any:
         return value
     wanted = dict.fromkeys(value, tree["*"]) if "*" in tree else tree
     return {name: _pick(each, wanted[name]) for name, each in value.items() if name in wanted}
-
-
-MEDIA_ITEM_FIELDS = (
-    "id,description,productUrl,baseUrl,mimeType,filename,contributorInfo(profilePictureBaseUrl,displayName),"
-    "mediaMetadata(creationTime,width,height,"
-    "photo(cameraMake,cameraModel,focalLength,apertureFNumber,isoEquivalent,exposureTime),"
-    "video(cameraMake,cameraModel,fps,status))"
-)
-ALBUM_FIELDS = (
-    "id,title,productUrl,isWriteable,shareInfo,mediaItemsCount,coverPhotoBaseUrl,coverPhotoMediaItemId"
-)
-_STATUS = "status(code,message,details)"
-
-MEDIA_ITEM = parse(MEDIA_ITEM_FIELDS)
-ALBUM = parse(ALBUM_FIELDS)
-ALBUM_LIST = parse(f"nextPageToken,albums({ALBUM_FIELDS})")
-SHARED_ALBUM_LIST = parse(f"nextPageToken,sharedAlbums({ALBUM_FIELDS})")
-MEDIA_ITEM_LIST = parse(f"nextPageToken,mediaItems({MEDIA_ITEM_FIELDS})")
-BATCH_GET = parse(f"mediaItemResults({_STATUS},mediaItem({MEDIA_ITEM_FIELDS}))")
-BATCH_CREATE = parse(f"newMediaItemResults(uploadToken,{_STATUS},mediaItem({MEDIA_ITEM_FIELDS}))")
-EMPTY: Tree = {}

@@ -49,6 +49,17 @@ class Item:
 
 
 @dataclass(slots=True, eq=False)
+class Enrichment:
+    """A text, a place or a map between the items of an album."""
+
+    enrichment_id: str
+    content: Mapping[str, Any]
+    """The `newEnrichmentItem` that it was made of."""
+    after: Item | None = None
+    """The item before it; None at the beginning of the album."""
+
+
+@dataclass(slots=True, eq=False)
 class Album:
     """An album."""
 
@@ -58,6 +69,10 @@ class Album:
     """The OAuth client that created it; None for the user's own."""
     items: list[Item] = field(default_factory=list)
     """In the user's order."""
+    enrichments: list[Enrichment] = field(default_factory=list)
+    """In the album's order."""
+    cover: Item | None = None
+    """The item that was made the cover, as long as it is in the album."""
     shared: bool = False
     directory: Directory | None = None
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from picsync.emulators.google import errors, fields
+from picsync.emulators.google import errors
 from picsync.emulators.google.albums import BATCH
-from picsync.emulators.google.api import EDIT, ID, READ, Call, Method, snake_tolerant
+from picsync.emulators.google.api import EDIT, ID, READ, Call, Method
 from picsync.emulators.google.errors import invalid
 from picsync.emulators.google.filters import compile_filters
 from picsync.emulators.google.library import Item, Library
 from picsync.emulators.google.paging import Pager, PageRequest, listing_key
 from picsync.emulators.google.resources import Resources, sees
 
-_ITEM = "/v1/mediaItems/{mediaItemId}"
 _PAGE = frozenset({"pageSize", "pageToken"})
 _ORDERS = ("MediaMetadata.creation_time", "MediaMetadata.creation_time desc")
 _NOT_FOUND = {"status": {"code": 5, "message": "Media item not found."}}
@@ -31,21 +30,26 @@ class MediaItems:
 
     def methods(self) -> Sequence[Method]:
         """Return the methods."""
-        many, one = fields.MEDIA_ITEM_LIST, fields.MEDIA_ITEM
         return (
-            Method("ListMediaItems", "GET", "/v1/mediaItems", READ, self.list, many, _PAGE),
             Method(
-                "SearchMediaItems", "POST", "/v1/mediaItems:search", READ, self.search, many,
-                body=_PAGE | {"albumId", "filters", "orderBy"},
+                "mediaItems.list", "ListMediaItems", "GET", "/v1/mediaItems", READ, self.list,
+                "ListMediaItemsResponse", query=_PAGE,
             ),
             Method(
-                "BatchGetMediaItems", "GET", "/v1/mediaItems:batchGet", READ, self.batch_get,
-                fields.BATCH_GET, frozenset({"mediaItemIds"}),
+                "mediaItems.search", "SearchMediaItems", "POST", "/v1/mediaItems:search", READ, self.search,
+                "SearchMediaItemsResponse", "SearchMediaItemsRequest",
             ),
-            Method("GetMediaItem", "GET", _ITEM, READ, self.get, one),
             Method(
-                "UpdateMediaItem", "PATCH", _ITEM, EDIT, self.patch, one, frozenset({"updateMask"}),
-                frozenset({"id", "description"}),
+                "mediaItems.batchGet", "BatchGetMediaItems", "GET", "/v1/mediaItems:batchGet", READ,
+                self.batch_get, "BatchGetMediaItemsResponse", query=frozenset({"mediaItemIds"}),
+            ),
+            Method(
+                "mediaItems.get", "GetMediaItem", "GET", "/v1/mediaItems/{mediaItemId}", READ, self.get,
+                "MediaItem",
+            ),
+            Method(
+                "mediaItems.patch", "UpdateMediaItem", "PATCH", "/v1/mediaItems/{id}", EDIT, self.patch,
+                "MediaItem", "MediaItem", frozenset({"updateMask"}),
             ),
         )  # fmt: skip
 
@@ -58,11 +62,11 @@ class MediaItems:
 
     def search(self, call: Call) -> dict[str, Any]:
         """List the items of an album in its order, or those that pass filters, newest first."""
-        album_id, filters = call.body.get("albumId"), snake_tolerant(call.body.get("filters"))
+        album_id, filters = call.body.get("albumId"), call.body.get("filters", {})
         order = call.body.get("orderBy")
         if album_id and filters:
             raise invalid("Only one of album_id and filters can be set.")
-        if order and (order not in _ORDERS or not (filters or {}).get("dateFilter")):
+        if order and (order not in _ORDERS or not filters.get("dateFilter")):
             raise invalid("Invalid order_by: it goes with a date filter only.")
         self._library.refresh()
         if album_id:
@@ -71,7 +75,7 @@ class MediaItems:
                 raise errors.not_found()
             items: Sequence[Item] = self._resources.visible_items(call, album)
         else:
-            passes = compile_filters(filters if isinstance(filters, dict) else {}, call.client_id)
+            passes = compile_filters(filters, call.client_id)
             items = [item for item in self._newest_first(call) if passes(item)]
             items = items[::-1] if order == _ORDERS[0] else items
         listing = listing_key(
@@ -99,13 +103,12 @@ class MediaItems:
 
     def patch(self, call: Call) -> dict[str, Any]:
         """Change the description of an item that the app created."""
-        item = self._library.items.get(call.item_id(call.path["mediaItemId"]))
+        item = self._library.items.get(call.item_id(call.path["id"]))
         if item is None or item.client_id != call.client_id:
             raise errors.not_found()
-        description = call.body.get("description", "")
-        if call.query.get("updateMask") != "description" or not isinstance(description, str):
+        if call.query.get("updateMask") != "description":
             raise invalid("Update mask must name description.")
-        item.description = description
+        item.description = call.body.get("description", "")
         return self._resources.item(call, item)
 
     def _result(self, call: Call, item_id: str) -> dict[str, Any]:

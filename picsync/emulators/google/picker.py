@@ -18,6 +18,7 @@ from aiohttp import web
 from picsync.emulators.google import errors
 from picsync.emulators.google.api import Api, Call, Method
 from picsync.emulators.google.baseurls import BaseUrls
+from picsync.emulators.google.discovery import Discovery
 from picsync.emulators.google.errors import ApiError, invalid
 from picsync.emulators.google.library import Item, Library
 from picsync.emulators.google.media import Media
@@ -25,6 +26,7 @@ from picsync.emulators.google.options import GoogleOptions
 from picsync.emulators.google.pages import error_page
 from picsync.emulators.google.paging import Pager, PageRequest, listing_key
 from picsync.emulators.google.resources import MEDIA_HOST, video_status
+from picsync.emulators.google.schemas import PICKER
 from picsync.emulators.service import origin, params
 
 API_HOST = "photospicker.googleapis.com"
@@ -65,14 +67,21 @@ class Picker:
         self._pager = Pager(options)
         self._api = api
         self.sessions: dict[str, Session] = {}
-        once, config = frozenset({"requestId"}), frozenset({"pickingConfig"})
         page = frozenset({"sessionId", "pageSize", "pageToken"})
         api.add(
-            Method("CreateSession", "POST", "/v1/sessions", _SCOPES, self.create, {}, once, config),
-            Method("GetSession", "GET", _SESSION, _SCOPES, self.get, {}),
-            Method("DeleteSession", "DELETE", _SESSION, _SCOPES, self.delete, {}),
-            Method("ListMediaItems", "GET", "/v1/mediaItems", _SCOPES, self.list, {}, page),
-        )
+            Method(
+                "sessions.create", "CreateSession", "POST", "/v1/sessions", _SCOPES, self.create,
+                "PickingSession", "PickingSession", frozenset({"requestId"}),
+            ),
+            Method("sessions.get", "GetSession", "GET", _SESSION, _SCOPES, self.get, "PickingSession"),
+            Method("sessions.delete", "DeleteSession", "DELETE", _SESSION, _SCOPES, self.delete, "Empty"),
+            Method(
+                "mediaItems.list", "ListMediaItems", "GET", "/v1/mediaItems", _SCOPES, self.list,
+                "ListPickedMediaItemsResponse", query=page,
+            ),
+        )  # fmt: skip
+        title = "Google Photos Picker API"
+        self._discovery = Discovery("photospicker", title, API_HOST, PICKER, api.methods)
 
     @property
     def methods(self) -> Sequence[Method]:
@@ -81,7 +90,10 @@ class Picker:
 
     def api_routes(self) -> Sequence[web.RouteDef]:
         """Return the routes of the API's host."""
-        return [web.route("*", "/{path:.*}", self._handle)]
+        return [
+            web.get("/$discovery/rest", self._discovery.handle),
+            web.route("*", "/{path:.*}", self._handle),
+        ]
 
     def page_routes(self) -> Sequence[web.RouteDef]:
         """Return the routes of the page on which the user picks."""
@@ -115,7 +127,7 @@ class Picker:
             secrets.token_urlsafe(24),
             call.client_id,
             self._now() + self._options.session_s,
-            _most(call.body.get("pickingConfig")),
+            _most(call.body.get("pickingConfig", {})),
             request_id,
         )
         self.sessions[session.session_id] = session
@@ -173,7 +185,8 @@ class Picker:
 
     def _item(self, call: Call, item: Item) -> dict[str, Any]:
         url = f"{origin(call.request, MEDIA_HOST)}/pk/{self._urls.issue(item.number, self._now())}"
-        metadata: dict[str, Any] = {"width": item.width, "height": item.height}
+        size = {"width": item.width, "height": item.height}
+        metadata: dict[str, Any] = {name: value for name, value in size.items() if value}
         if item.is_video:
             metadata["videoMetadata"] = {"fps": 30, "processingStatus": video_status(item, self._now())}
         else:
@@ -232,13 +245,11 @@ class Picker:
         return web.Response(text="Done. You may close this window.\n")
 
 
-def _most(config: object) -> int:
-    if not isinstance(config, Mapping):
-        return _MOST_ITEMS
-    asked = config.get("maxItemCount", str(_MOST_ITEMS))
-    if not isinstance(asked, str) or not asked.isdecimal() or not 0 < int(asked) <= _MOST_ITEMS:
+def _most(config: Mapping[str, Any]) -> int:
+    most = int(config.get("maxItemCount", _MOST_ITEMS))
+    if not 0 < most <= _MOST_ITEMS:
         raise invalid("Invalid max_item_count.")
-    return int(asked)
+    return most
 
 
 def _rfc3339(at: float) -> str:

@@ -61,8 +61,9 @@ class Resources:
             "mediaItemsCount": str(count) if count else "",
         }
         if items:
-            resource["coverPhotoBaseUrl"] = self.base_url(call, items[0])
-            resource["coverPhotoMediaItemId"] = items[0].item_id
+            cover = album.cover if album.cover in items else items[0]
+            resource["coverPhotoBaseUrl"] = self.base_url(call, cover)
+            resource["coverPhotoMediaItemId"] = cover.item_id
         return {name: value for name, value in resource.items() if value}
 
     def _metadata(self, item: Item) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from picsync.emulators.google.albums import Albums
 from picsync.emulators.google.api import APP_DATA, Api, Method
 from picsync.emulators.google.baseurls import BaseUrls
 from picsync.emulators.google.content import Content
-from picsync.emulators.google.discovery import document
+from picsync.emulators.google.discovery import Discovery
 from picsync.emulators.google.library import Album, Item, Library
 from picsync.emulators.google.media import Media
 from picsync.emulators.google.mediaitems import MediaItems
@@ -27,10 +27,11 @@ from picsync.emulators.google.paging import Pager
 from picsync.emulators.google.picker import API_HOST as PICKER_HOST
 from picsync.emulators.google.picker import PAGE_HOST, Picker
 from picsync.emulators.google.resources import MEDIA_HOST, Resources
+from picsync.emulators.google.schemas import LIBRARY
 from picsync.emulators.google.sharing.albums import SharedAlbum
 from picsync.emulators.google.sharing.service import Sharing
 from picsync.emulators.google.uploads import Uploads
-from picsync.emulators.service import Handler, origin
+from picsync.emulators.service import Handler
 
 API_HOST = "photoslibrary.googleapis.com"
 _AMBIENT_HOST = "photosambient.googleapis.com"
@@ -53,12 +54,11 @@ class GooglePhotos:
         resources = Resources(self.library, self.options, urls)
         api = Api(self.account, self.options)
         uploads = Uploads(self.library, self.options, resources, api)
-        self._methods = (
+        api.add(
             *Albums(self.library, self.options, resources, pager).methods(),
             *MediaItems(self.library, resources, pager).methods(),
             *uploads.methods(),
         )
-        api.add(*self._methods)
         self._api, self._uploads = api, uploads
         self._media = Media(self.library, self.options, resources, urls)
         self._oauth = OAuth(self.account, self.options)
@@ -69,6 +69,7 @@ class GooglePhotos:
     def routes(self) -> Mapping[str, Sequence[web.RouteDef]]:
         """Return the routes of all hosts."""
         media, sharing = self._media.routes(), self.sharing.routes()
+        discovery = Discovery("photoslibrary", "Photos Library API", API_HOST, LIBRARY, self._api.methods)
         return {
             **self._oauth.routes(),
             **media,
@@ -77,7 +78,7 @@ class GooglePhotos:
             PICKER_HOST: self.picker.api_routes(),
             PAGE_HOST: [*self.picker.page_routes(), *sharing[PAGE_HOST]],
             API_HOST: [
-                web.get("/$discovery/rest", self._discovery),
+                web.get("/$discovery/rest", discovery.handle),
                 web.post("/v1/uploads", self._uploads.upload),
                 web.put("/v1/uploads", self._uploads.upload),
                 web.route("*", "/{path:.*}", self._api.handle),
@@ -193,11 +194,6 @@ class GooglePhotos:
 
     def _grants(self) -> Iterable[Grant]:
         return self.account.grants.values()
-
-    async def _discovery(self, request: web.Request) -> web.StreamResponse:
-        if request.query.get("version", "v1") != "v1":
-            return await not_found(request)
-        return errors.json_answer(document(self._methods, origin(request, API_HOST)))
 
 
 def _not_enabled(host: str) -> Handler:

@@ -13,9 +13,9 @@ from typing import Any
 
 from aiohttp import web
 
-from picsync.emulators.google import errors, fields
+from picsync.emulators.google import errors, positions
 from picsync.emulators.google.albums import BATCH, LARGEST_ALBUM
-from picsync.emulators.google.api import WRITE, Answer, Api, Call, Method, snake_tolerant
+from picsync.emulators.google.api import WRITE, Answer, Api, Call, Method
 from picsync.emulators.google.content import BytesContent, Content, FileContent, sniff
 from picsync.emulators.google.errors import ApiError, invalid
 from picsync.emulators.google.library import Album, Item, Library
@@ -26,7 +26,6 @@ from picsync.emulators.service import origin
 TOKEN_LIFE_S = 86400
 GRANULARITY = 256 * 1024
 _HOST = "photoslibrary.googleapis.com"
-_CREATE = frozenset({"albumId", "newMediaItems", "albumPosition"})
 
 
 @dataclass(slots=True)
@@ -70,9 +69,12 @@ class Uploads:
 
     def methods(self) -> Sequence[Method]:
         """Return the methods that speak JSON."""
-        path, schema = "/v1/mediaItems:batchCreate", fields.BATCH_CREATE
-        create = self.batch_create
-        return (Method("BatchCreateMediaItems", "POST", path, WRITE, create, schema, body=_CREATE),)
+        return (
+            Method(
+                "mediaItems.batchCreate", "BatchCreateMediaItems", "POST", "/v1/mediaItems:batchCreate",
+                WRITE, self.batch_create, "BatchCreateMediaItemsResponse", "BatchCreateMediaItemsRequest",
+            ),
+        )  # fmt: skip
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Take bytes, raw or a part of a resumable upload; the answer's body is the upload token."""
@@ -95,14 +97,14 @@ class Uploads:
 
     def batch_create(self, call: Call) -> Answer:
         """Make items; each succeeds or fails on its own, 207 if some failed."""
-        wanted = snake_tolerant(call.body.get("newMediaItems"))
-        if not isinstance(wanted, list) or not 1 <= len(wanted) <= BATCH:
+        wanted = call.body.get("newMediaItems", [])
+        if not 1 <= len(wanted) <= BATCH:
             raise invalid(f"Request must have 1 to {BATCH} new media items.")
         album = self._album(call, len(wanted))
         results = [self._create(call, each) for each in wanted]
         created = [item for item, _ in results if item is not None]
         if album is not None:
-            self._place(album, created, snake_tolerant(call.body.get("albumPosition") or {}))
+            positions.place(album, created, call.body.get("albumPosition", {}))
         status = 200 if len(created) == len(results) else 207
         return status, {"newMediaItemResults": [result for _, result in results]}
 
@@ -169,11 +171,11 @@ class Uploads:
             raise invalid(f"An album can hold at most {LARGEST_ALBUM} media items.")
         return album
 
-    def _create(self, call: Call, wanted: object) -> tuple[Item | None, Mapping[str, Any]]:
-        simple = wanted.get("simpleMediaItem") if isinstance(wanted, dict) else None
-        if not isinstance(wanted, dict) or not isinstance(simple, dict):
+    def _create(self, call: Call, wanted: Mapping[str, Any]) -> tuple[Item | None, Mapping[str, Any]]:
+        simple = wanted.get("simpleMediaItem")
+        if simple is None:
             raise invalid("Each new media item must have a simpleMediaItem.")
-        token = str(simple.get("uploadToken", ""))
+        token = simple.get("uploadToken", "")
         upload = self._finished.get(token)
         now = self._options.now()
         known = upload is not None and upload.client_id == call.client_id
@@ -184,29 +186,15 @@ class Uploads:
         if not mime_type:
             return None, _failure(token, 3, "NOT_IMAGE: There was an error while creating this media item.")
         item = self._library.find_equal(content, call.client_id) or self._library.add_item(
-            str(simple.get("fileName") or upload.filename or f"{secrets.token_hex(8)}.bin"),
+            simple.get("fileName") or upload.filename or f"{secrets.token_hex(8)}.bin",
             content,
             mime_type=mime_type,
             client_id=call.client_id,
-            description=str(wanted.get("description", "")),
+            description=wanted.get("description", ""),
             ready_at=now + self._options.video_processing_s,
         )
         resource = self._resources.item(call, item, with_url=False)
         return item, {"uploadToken": token, "status": {"message": "Success"}, "mediaItem": resource}
-
-    @staticmethod
-    def _place(album: Album, created: Sequence[Item], position: Mapping[str, Any]) -> None:
-        new = list(dict.fromkeys(item for item in created if item not in album.items))
-        match position.get("position", "LAST_IN_ALBUM"):
-            case "FIRST_IN_ALBUM":
-                index = 0
-            case "AFTER_MEDIA_ITEM":
-                ids = [item.item_id for item in album.items]
-                relative = position.get("relativeMediaItemId")
-                index = ids.index(relative) + 1 if relative in ids else len(ids)
-            case _:
-                index = len(album.items)
-        album.items[index:index] = new
 
 
 def _failure(token: str, code: int, message: str) -> Mapping[str, Any]:
