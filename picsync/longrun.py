@@ -115,7 +115,12 @@ class Surroundings:
         """
         emit = noting_progress(self.emit)
         async with open_tools(
-            settings.config, settings.credentials, cache=self.cache, emit=emit, notify=self.notify
+            settings.config,
+            settings.credentials,
+            cache=self.cache,
+            emit=emit,
+            notify=self.notify,
+            dry_run=self.dry_run,
         ) as tools:
             requests = Requests.beside(self.cache)
 

@@ -242,16 +242,19 @@ async def open_tools(
     emit: Emit,
     notify: Callable[[str], None],
     sleep: Sleep = asyncio.sleep,
+    dry_run: bool = False,
 ) -> AsyncIterator[Tools]:
     """Open what the rules of `config` need, and close it at the end of the context.
 
     `cache` is a path or a database URL; what happens to it that a person should know goes to `notify`.
-    `sleep` is what all waiting for services is done with. Raises ConfigError and CacheError; until then
+    `sleep` is what all waiting for services is done with. With `dry_run`, the cache is not written to while
+    another process has it. Raises ConfigError and CacheError; until then
     nothing but a login is sent.
     """
     async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frame):
         frame.prepare()
-        store = await (await asyncio.to_thread(_cache)).open(cache, notify=notify)
+        kind = await asyncio.to_thread(_cache)
+        store = await (kind.open_to_plan if dry_run else kind.open)(cache, notify=notify)
         try:
             yield Tools(sources, frame, store, Spool(), emit, sleep=sleep)
         finally:

@@ -37,7 +37,8 @@ class CacheLock:
                 raise CacheError(
                     f"The cache {cache} is in use by {holder}.",
                     hint="`picsync sync-now` has it begin a cycle at once; `picsync allow-deletes` releases"
-                    " held deletes. To use the cache here, stop that process.",
+                    " held deletes; `picsync sync --dry-run` works while it runs. To use the cache here,"
+                    " stop that process.",
                 ) from None
             except BaseException:
                 os.close(descriptor)

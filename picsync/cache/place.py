@@ -32,7 +32,11 @@ class File:
     ) -> tuple[sa.Engine, CacheLock]:
         """Lock the file, set it aside if need be, and migrate it."""
         sqlite.check_place(self.path)
-        lock = CacheLock.acquire(self.path, now)
+        return self._open(CacheLock.acquire(self.path, now), now, busy_timeout_s, notify)
+
+    def _open(
+        self, lock: CacheLock, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
+    ) -> tuple[sa.Engine, CacheLock]:
         try:
             if not lock.kept:
                 notify(
@@ -49,6 +53,38 @@ class File:
             lock.release()
             raise
         return engine, lock
+
+    def open_to_read(self, busy_timeout_s: float) -> sa.Engine | sqlite.State:
+        """Return an engine that only reads or, of a file that is no cache yet, its state: FRESH or GO."""
+        sqlite.check_place(self.path)
+        finding = sqlite.examine(self.path, mode="ro", busy_timeout_s=busy_timeout_s)
+        match finding.state:
+            case sqlite.State.FRESH | sqlite.State.GO:
+                return finding.state
+            case sqlite.State.FOREIGN:
+                raise sqlite.foreign(self.path, finding)
+            case sqlite.State.DAMAGED | sqlite.State.NEWER:
+                raise CacheError(
+                    f"The cache {self} {finding.detail}.",
+                    hint="The next picsync that uses it sets it aside and starts a new one.",
+                )
+            case sqlite.State.OURS:
+                return sqlite.engine(self.path, read_only=True, busy_timeout_s=busy_timeout_s)
+
+    def open_to_plan(
+        self, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
+    ) -> tuple[sa.Engine, CacheLock | None]:
+        """Open the file as `open` does if that is possible, or else to read it beside whoever has it.
+
+        An engine without a lock only reads.
+        """
+        sqlite.check_place(self.path)
+        try:
+            lock = CacheLock.acquire(self.path, now)
+        except CacheError as error:
+            notify(f"{error.message} The dry run reads the cache and writes nothing to it.")
+            return _to_plan(self, self.open_to_read(busy_timeout_s), notify), None
+        return self._open(lock, now, busy_timeout_s, notify)
 
     def size_bytes(self) -> int:
         """Return what the cache takes on disk."""
@@ -73,6 +109,18 @@ class Server:
         engine = self.engine()
         _migrate(self, engine)
         return engine, None
+
+    def open_to_read(self, busy_timeout_s: float) -> sa.Engine:
+        """Return an engine that only reads."""
+        del busy_timeout_s
+        return self.engine().execution_options(postgresql_readonly=True)
+
+    def open_to_plan(
+        self, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
+    ) -> tuple[sa.Engine, None]:
+        """Open the database to read it: others may be using it, and nothing says whether they are."""
+        del now
+        return _to_plan(self, self.open_to_read(busy_timeout_s), notify), None
 
     def engine(self) -> sa.Engine:
         """Return an engine that has not connected yet."""
@@ -130,6 +178,29 @@ def require_known(place: Place, revision: str | None) -> None:
             f"The cache {place} was written by a newer picsync (schema revision {revision}).",
             hint="Update picsync, or give this one another cache.",
         )
+
+
+def _to_plan(place: Place, found: sa.Engine | sqlite.State, notify: Callable[[str], None]) -> sa.Engine:
+    """Return the engine, or that of an empty cache in memory if there are no tables that can be read."""
+    fresh = found is sqlite.State.FRESH
+    if isinstance(found, sa.Engine):
+        try:
+            with explained(place):
+                revision = revision_of(found)
+                require_known(place, revision)
+        except BaseException:
+            found.dispose()
+            raise
+        if revision == schema.HEAD:
+            return found
+        found.dispose()
+        fresh = revision is None
+    if not fresh:
+        notify(
+            f"The cache {place} is not migrated yet, so the dry run cannot use it: it downloads what the next"
+            " sync would find there."
+        )
+    return sqlite.empty_engine()
 
 
 def _migrate(place: Place, engine: sa.Engine) -> None:

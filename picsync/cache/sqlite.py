@@ -112,6 +112,19 @@ def engine(path: Path, *, read_only: bool = False, busy_timeout_s: float) -> sa.
     return made
 
 
+def empty_engine() -> sa.Engine:
+    """Return an engine for an empty cache in memory, whose only connection is never used twice at once."""
+    made = sa.create_engine(
+        "sqlite://",
+        poolclass=sa.QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False},
+    )
+    schema.metadata.create_all(made)
+    return made
+
+
 def prepare(path: Path, *, now: datetime, busy_timeout_s: float) -> str | None:
     """Make sure that `path` can be opened and migrated, setting aside a damaged or newer file.
 

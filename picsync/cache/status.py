@@ -8,8 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from picsync.cache import schema, sqlite
-from picsync.cache.place import File, Place, explained, require_known, revision_of
-from picsync.errors import CacheError
+from picsync.cache.place import Place, explained, require_known, revision_of
 
 _c = schema.mapping.c
 _ENTRIES = (
@@ -67,24 +66,10 @@ def read_status(place: Place, engine: sa.Engine) -> CacheStatus:
 
 def inspect(place: Place, busy_timeout_s: float) -> CacheStatus:
     """Return the status of a cache that another process may have open, changing nothing."""
-    if not isinstance(place, File):
-        engine = place.engine()
-    else:
-        sqlite.check_place(place.path)
-        finding = sqlite.examine(place.path, mode="ro", busy_timeout_s=busy_timeout_s)
-        match finding.state:
-            case sqlite.State.FRESH | sqlite.State.GO:
-                revision = "0" if finding.state is sqlite.State.GO else None
-                return CacheStatus(str(place), revision, size_bytes=place.size_bytes())
-            case sqlite.State.FOREIGN:
-                raise sqlite.foreign(place.path, finding)
-            case sqlite.State.DAMAGED | sqlite.State.NEWER:
-                raise CacheError(
-                    f"The cache {place} {finding.detail}.",
-                    hint="The next picsync that uses it sets it aside and starts a new one.",
-                )
-            case sqlite.State.OURS:
-                engine = sqlite.engine(place.path, read_only=True, busy_timeout_s=busy_timeout_s)
+    engine = place.open_to_read(busy_timeout_s)
+    if isinstance(engine, sqlite.State):
+        revision = "0" if engine is sqlite.State.GO else None
+        return CacheStatus(str(place), revision, size_bytes=place.size_bytes())
     try:
         return read_status(place, engine)
     finally:

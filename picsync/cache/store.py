@@ -76,6 +76,29 @@ class Cache:
         return cls(where, engine, lock)
 
     @classmethod
+    async def open_to_plan(
+        cls,
+        location: str | Path,
+        *,
+        notify: Callable[[str], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        busy_timeout_s: float = _BUSY_TIMEOUT_S,
+    ) -> Cache:
+        """Open the cache for a dry run.
+
+        As `open` does if no other process has the file. Otherwise, and if the cache is a database server,
+        nothing is written there: what is recorded is known until the cache is closed. Raises CacheError.
+        """
+        where = place.parse(location)
+        messages: list[str] = []
+        try:
+            engine, lock = await asyncio.to_thread(where.open_to_plan, now(), busy_timeout_s, messages.append)
+        finally:
+            for message in messages:
+                notify(message)
+        return _Overlay(where, engine, None) if lock is None else cls(where, engine, lock)
+
+    @classmethod
     async def inspect(cls, location: str | Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> CacheStatus:
         """Return the status of a cache that may be in use by another process, changing nothing.
 
@@ -103,10 +126,7 @@ class Cache:
         does not take its mapping back. Raises CacheError, to all callers of a transaction that failed.
         """
         self._require_open()
-        if mapping.digest is None and mapping.unusable is None:
-            raise ValueError("a mapping needs a digest or the reason why its item is unusable")
-        if mapping.recorded_at is not None and mapping.recorded_at.tzinfo is None:
-            raise ValueError("recorded_at must be aware")
+        _check(mapping)
         self._pending.append(mapping)
         if self._next_commit is None:
             self._next_commit = asyncio.create_task(self._commit())
@@ -179,6 +199,38 @@ class Cache:
                         if item and (mapping := _mapping(item, recipe, algorithm, *content)):
                             found[item] = mapping
         return found
+
+
+class _Overlay(Cache):
+    """A cache whose engine only reads, under what is recorded: that stays in memory."""
+
+    def __init__(self, where: place.Place, engine: sa.Engine, lock: CacheLock | None) -> None:
+        super().__init__(where, engine, lock)
+        self._recorded: dict[tuple[str, ...], Mapping] = {}
+
+    async def record(self, mapping: Mapping) -> None:
+        """Keep a mapping in place of an older one."""
+        self._require_open()
+        _check(mapping)
+        self._recorded[tuple(getattr(mapping, name) for name in _KEY)] = mapping
+
+    async def lookup(
+        self, items: Sequence[MediaItem], *, recipe: Callable[[MediaItem], str], algorithm: str
+    ) -> dict[MediaItem, Mapping]:
+        """Return what the cache knows, and what was recorded here in place of it."""
+        found = await super().lookup(items, recipe=recipe, algorithm=algorithm)
+        for item in items:
+            mapping = self._recorded.get((item.source, item.item_id, item.version, recipe(item)))
+            if mapping and (mapping.digest is None or mapping.digest.algorithm == algorithm):
+                found[item] = mapping
+        return found
+
+
+def _check(mapping: Mapping) -> None:
+    if mapping.digest is None and mapping.unusable is None:
+        raise ValueError("a mapping needs a digest or the reason why its item is unusable")
+    if mapping.recorded_at is not None and mapping.recorded_at.tzinfo is None:
+        raise ValueError("recorded_at must be aware")
 
 
 def _row(mapping: Mapping) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class SyncOptions:
 @config_argument
 @cache_option
 @click.option("--once", is_flag=True, help="Do one cycle and exit, even if `every` is set.")
-@click.option("--dry-run", is_flag=True, help="Print the plan; write nothing anywhere but the cache.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing, also while a picsync runs.")
 @click.option(
     "--allow-deletes",
     is_flag=True,

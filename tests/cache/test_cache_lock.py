@@ -7,16 +7,19 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from picsync.cache.locking import CacheLock
 from picsync.cache.store import Cache
 from picsync.errors import CacheError
-from tests.cache.cases import item, known, mapping, opened
+from tests.cache.cases import NOW, item, known, mapping, opened
 
 _HOLDER = """
 import asyncio, sys
@@ -60,6 +63,62 @@ async def test_a_second_process_is_told_who_has_it(holder: subprocess.Popen[str]
 
 async def test_looking_needs_no_lock(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     assert (await Cache.inspect(tmp_path / "picsync.db")).revision == "0001"
+
+
+async def test_planning_reads_what_another_process_has(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    path = tmp_path / "picsync.db"
+    with closing(sqlite3.connect(path)) as writer:
+        insert = "INSERT INTO mapping VALUES ('googlephotos', 'item-1', '', 'original', 'md5', ?, NULL, NULL)"
+        writer.execute(insert, ["1" * 32])
+        writer.commit()
+        said: list[str] = []
+        cache = await Cache.open_to_plan(path, notify=said.append)
+        assert len(said) == 1
+        assert f"in use by process {holder.pid}" in said[0]
+        # A writer in the middle of a transaction is neither waited for nor kept from ending it.
+        writer.execute(
+            "INSERT INTO mapping SELECT source, 'item-2', version, recipe, algorithm,"
+            " digest, unusable, recorded_at FROM mapping"
+        )
+        found = await known(cache, [item(1), item(2)])
+        assert {each.item_id for each in found} == {"item-1"}
+        writer.commit()
+        found = await known(cache, [item(1), item(2)])
+        assert {each.item_id for each in found} == {"item-1", "item-2"}
+        await cache.record(mapping(2))
+        await cache.record(mapping(3))
+        assert {mapping(2), mapping(3)} < await known(cache, [item(1), item(2), item(3)])
+        assert (await cache.status()).entries == {"googlephotos": 2}
+        await cache.aclose()
+        assert len(writer.execute("SELECT * FROM mapping").fetchall()) == 2
+
+
+async def test_planning_migrates_nothing_that_another_process_has(tmp_path: Path) -> None:
+    path = tmp_path / "picsync.db"
+    lock = CacheLock.acquire(path, NOW)
+    try:
+        for statements in ((), ("CREATE TABLE googlephotos (Id, GooglephotosId, Md5, LastUpdated)",)):
+            with closing(sqlite3.connect(path)) as database:
+                for statement in statements:
+                    database.execute(statement)
+            content = path.read_bytes()
+            said: list[str] = []
+            cache = await Cache.open_to_plan(path, notify=said.append)
+            await cache.record(mapping(1))
+            assert await known(cache, [item(1), item(2)]) == {mapping(1)}
+            await cache.aclose()
+            assert ("not migrated" in "".join(said)) is bool(statements)
+            assert path.read_bytes() == content
+    finally:
+        lock.release()
+
+
+async def test_planning_keeps_what_it_learns_if_nobody_has_the_cache(tmp_path: Path) -> None:
+    cache = await Cache.open_to_plan(tmp_path / "picsync.db", notify=pytest.fail)
+    await cache.record(mapping(1))
+    await cache.aclose()
+    async with opened(tmp_path / "picsync.db") as cache:
+        assert await known(cache, [item(1)]) == {mapping(1)}
 
 
 async def test_the_lock_ends_with_its_process(holder: subprocess.Popen[str], tmp_path: Path) -> None:

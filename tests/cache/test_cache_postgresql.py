@@ -8,6 +8,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -108,6 +109,20 @@ async def test_several_processes_share_it(url: str) -> None:
         for number in range(30):
             await asyncio.gather(one.record(mapping(number)), two.record(mapping(number)))
         assert len(await known(one, [item(number) for number in range(30)])) == 30
+
+
+async def test_planning_writes_nothing(url: str) -> None:
+    for expected in (None, "0001"):
+        async with aclosing(await Cache.open_to_plan(url, notify=pytest.fail)) as plan:
+            await plan.record(mapping(2))
+            assert mapping(2) in await known(plan, [item(1), item(2)])
+            assert (mapping(1) in await known(plan, [item(1)])) is (expected is not None)
+            with pytest.raises(CacheError, match="read-only") if expected else nullcontext():
+                plan._write([mapping(3)])
+        assert (await Cache.inspect(url)).revision == expected
+        async with opened(url) as cache:
+            await cache.record(mapping(1))
+            assert await known(cache, [item(2), item(3)]) == set()
 
 
 async def test_its_schema_equals_the_tables_in_the_code(url: str) -> None:

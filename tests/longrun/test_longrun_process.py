@@ -12,6 +12,7 @@ from pathlib import Path
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay.hosts import MONITOR, UPLOADS
+from tests.cache.cases import query
 from tests.cli.stage import UNHURRIED, Stage
 from tests.longrun.running import PAGE, Running
 from tests.road.road import ALBUM
@@ -212,6 +213,24 @@ def test_a_second_process_says_who_has_the_cache(stage: Stage) -> None:
         second = stage.start("sync").end()
         second.assert_message(4, "is in use by process", str(picsync.process.popen.pid), "picsync sync-now")
         assert picsync.ask("/readyz").status_code == 200
+
+
+def test_a_dry_run_reads_the_cache_of_a_service_that_runs(stage: Stage) -> None:
+    stage.add(2)
+    stage.write_config(head=["every: 1h", PAGE])
+    with Running(stage) as picsync:
+        picsync.served()
+        picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
+        stage.add(1)
+        before = query(stage.cache, "SELECT * FROM mapping")
+        dry = stage.run("sync", "--dry-run")
+        dry.assert_message(0, "in use by process", str(picsync.process.popen.pid), "writes nothing to it")
+        assert dry.out.count("  upload IMG_") == dry.out.count("  upload IMG_3.jpg") == 1, dry.out
+        assert stage.downloads() == 3  # Two by the service: the dry run knows them from its cache.
+        assert query(stage.cache, "SELECT * FROM mapping") == before
+        stage.run("sync-now").assert_message(0)
+        picsync.said("3 photos on the frame")
+    assert len(query(stage.cache, "SELECT * FROM mapping")) == len(before) + 1
 
 
 def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
