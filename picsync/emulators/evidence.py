@@ -20,8 +20,9 @@ _OAUTH, _LIBRARY, _BYTES, _PICKER, _SHARED, _REMOVED, _CLIENT = (
         "google-api-python-client and these APIs",
     )
 )
-_RCLONE = "rclone 1.60"
+_RCLONE, _BIN = "rclone 1.60 and 1.75", "rclone 1.75"
 _GOOGLE = "google-api-python-client 2.202"
+_ASSISTANT = "google-photos-library-api 0.12.1"
 _SDK = "@immich/sdk 2.7, 3.0, 3.2"
 _TABLE = f"""\
 accounts.google.com|GET /o/oauth2/v2/auth|{_OAUTH}|
@@ -36,7 +37,7 @@ oauth2.googleapis.com|* /tokeninfo|{_OAUTH}|
 www.googleapis.com|POST /oauth2/v4/token||
 www.googleapis.com|POST /oauth2/v3/token||
 www.googleapis.com|* /oauth2/v3/tokeninfo||
-www.googleapis.com|GET /oauth2/v1/userinfo||
+www.googleapis.com|GET /oauth2/v1/userinfo||{_ASSISTANT}
 www.googleapis.com|GET /oauth2/v2/userinfo||
 www.googleapis.com|GET /oauth2/v3/userinfo||
 openidconnect.googleapis.com|GET /v1/userinfo||
@@ -58,14 +59,14 @@ photospicker.googleapis.com|DELETE /v1/sessions/{{sessionId}}|{_PICKER}|{_GOOGLE
 photospicker.googleapis.com|GET /v1/mediaItems|{_PICKER}|{_GOOGLE}
 photospicker.googleapis.com|GET /$discovery/rest|{_CLIENT}|{_GOOGLE}
 photoslibrary.googleapis.com|GET /$discovery/rest|{_CLIENT}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/uploads|{_LIBRARY}|{_RCLONE}
+photoslibrary.googleapis.com|POST /v1/uploads|{_LIBRARY}|{_RCLONE}, {_ASSISTANT}
 photoslibrary.googleapis.com|PUT /v1/uploads||
-photoslibrary.googleapis.com|GET /v1/albums|{_LIBRARY}|{_RCLONE}, {_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/albums|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|GET /v1/albums/{{albumId}}|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/albums|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
+photoslibrary.googleapis.com|POST /v1/albums|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
+photoslibrary.googleapis.com|GET /v1/albums/{{albumId}}|{_LIBRARY}|{_GOOGLE}, {_ASSISTANT}
 photoslibrary.googleapis.com|PATCH /v1/albums/{{id}}|{_LIBRARY}|{_GOOGLE}
 photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchAddMediaItems|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchRemoveMediaItems|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchRemoveMediaItems|{_LIBRARY}|{_BIN}, {_GOOGLE}
 photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:addEnrichment|{_REMOVED}|{_GOOGLE}
 photoslibrary.googleapis.com|GET /v1/sharedAlbums/{{shareToken}}|{_REMOVED}|{_GOOGLE}
 photoslibrary.googleapis.com|GET /v1/sharedAlbums|{_LIBRARY}|{_GOOGLE}
@@ -74,11 +75,11 @@ photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:unshare|{_REMOVED}|{_GO
 photoslibrary.googleapis.com|POST /v1/sharedAlbums:join|{_REMOVED}|{_GOOGLE}
 photoslibrary.googleapis.com|POST /v1/sharedAlbums:leave|{_REMOVED}|{_GOOGLE}
 photoslibrary.googleapis.com|GET /v1/mediaItems|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/mediaItems:search|{_LIBRARY}|{_RCLONE}, {_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/mediaItems:search|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
 photoslibrary.googleapis.com|GET /v1/mediaItems:batchGet|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|{_LIBRARY}|{_GOOGLE}, {_ASSISTANT}
 photoslibrary.googleapis.com|PATCH /v1/mediaItems/{{id}}|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|{_LIBRARY}|{_RCLONE}, {_GOOGLE}
+photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
 immich.example|GET /api/server/ping|immich.md, 1|{_SDK}
 immich.example|GET /api/server/version|immich.md, 1|{_SDK}
 immich.example|GET /api/api-keys/me|immich.md, 1|{_SDK}

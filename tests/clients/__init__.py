@@ -12,6 +12,7 @@ fail.
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -31,6 +32,15 @@ def need_npm(*packages: str) -> None:
     for package in packages:
         if not (MODULES / package / "package.json").is_file():
             _lacking(f"{package} is not installed: run `npm ci --prefix tests/clients`")
+
+
+def need_distribution(*names: str) -> None:
+    """Skip the test unless these packages of PyPI are installed, whatever they bring."""
+    for name in names:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            _lacking(f"{name} is not installed: run `pip install --editable '.[clients]'`")
 
 
 def need_python(*modules: str) -> None:
