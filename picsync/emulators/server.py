@@ -28,17 +28,16 @@ from picsync.emulators.requestlog import Record, RequestLog
 from picsync.emulators.service import BY_NAME, PARAMS, PASSAGE, Service
 from picsync.emulators.wire import Sleep, WireWriter, reset
 from picsync.emulators.wireprofile import Wire
+from picsync.serving.server import HttpServer, Limits
 
 MAX_BODY_BYTES = 512 * 2**20
 """Largest request body; above any photo or video that the tests send."""
+LIMITS = Limits(stall_s=300.0, connections=1_000)
+"""Of its clients: tests hold many connections, and let some of them stand still."""
 LOGGED_BODY_BYTES = 64 * 2**10
 LOGGED_TYPES = ("application/json", "application/x-www-form-urlencoded")
 _CLIENT_POLL_S = 0.05
-_SHUTDOWN_S = 0.5
 _LOOK_AGAIN_S = 0.001
-_PASSES_TO_CONNECT = 5
-"""Passes of the event loop, and some, until a connection that it has taken is known to aiohttp: before that
-nobody would close it."""
 _DRIPPING = {
     FaultKind.DRIP: b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n",
     FaultKind.DRIP_HEAD: b"HTTP/1.1 200 OK\r\nServer:",
@@ -71,12 +70,14 @@ class EmulatorServer:
         log: RequestLog | None = None,
         sleep: Sleep = asyncio.sleep,
         wire: Wire | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.wire = wire or Wire()
         """May be replaced between requests."""
         self.faults = faults or Faults()
         self.log = log or RequestLog()
         self._ssl_context = ssl_context
+        self._limits = limits or LIMITS
         self._sleep = sleep
         self._hosts: dict[str, web.UrlDispatcher] = {}
         for service in services:
@@ -84,7 +85,7 @@ class EmulatorServer:
                 self._hosts.setdefault(host, web.UrlDispatcher()).add_routes(routes)
         self._own = web.UrlDispatcher()
         self._own.add_routes([*control_routes(self.log, self.faults), *pages])
-        self._runner: web.ServerRunner | None = None
+        self._server: HttpServer | None = None
         self._closing = asyncio.Event()
         self._late: list[_Late] = []
         self.hanging = asyncio.Event()
@@ -105,48 +106,42 @@ class EmulatorServer:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes a free one. Raises OSError if the address cannot be had."""
         self._closing.clear()
-        server = web.Server(self._handle, request_factory=_make_request, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, ssl_context=self._ssl_context).start()
-        self._address = (host, self._runner.addresses[0][1])
+        server = HttpServer("emulator", limits=self._limits, ssl_context=self._ssl_context)
+        handler = web.Server(self._handle, request_factory=_make_request, access_log=None)
+        await server.start(handler, host, port)
+        self._server = server
+        self._address = (host, server.port)
 
     async def close(self) -> None:
         """Stop listening and end every connection, the hanging ones too."""
         self._closing.set()
-        if self._runner is not None:
-            await self.refuse()
-            for _ in range(_PASSES_TO_CONNECT):
-                await asyncio.sleep(0)
-            await self._runner.cleanup()
-            self._runner = None
+        if self._server is not None:
+            await self._server.close()
+            self._server = None
 
     async def refuse(self) -> None:
         """Refuse new connections, until `listen_again`; those there are stay."""
-        assert self._runner is not None  # noqa: S101 - only called while it serves
-        for site in list(self._runner.sites):
-            await site.stop()
+        assert self._server is not None  # noqa: S101 - only called while it serves
+        await self._server.refuse()
 
     async def listen_again(self) -> None:
         """Take connections at the same address again."""
-        assert self._runner is not None  # noqa: S101 - only called while it serves
-        host, port = self._address
-        await web.TCPSite(self._runner, host, port, ssl_context=self._ssl_context).start()
+        assert self._server is not None  # noqa: S101 - only called while it serves
+        await self._server.listen_again()
 
     async def drained(self) -> None:
         """Wait until all that clients had sent before they died is in the log, and over.
 
         Nobody else may be connected.
         """
-        assert self._runner is not None  # noqa: S101 - only called while it serves
+        assert self._server is not None  # noqa: S101 - only called while it serves
         # Connections are taken in order: those that the dead had begun come before this one.
         reader, writer = await asyncio.open_connection(*self._address)
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         await reader.read()
         writer.close()
         await writer.wait_closed()
-        server = self._runner.server
-        while server is not None and server.connections:  # noqa: ASYNC110 - aiohttp tells nobody
+        while self._server.connections:  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(_LOOK_AGAIN_S)
         await self.log.wait_for(lambda log: all(record.done for record in log.records))
 
@@ -159,7 +154,7 @@ class EmulatorServer:
         await _dispatch(self._hosts[late.host], late.request)
 
     async def __aenter__(self) -> Self:
-        if self._runner is None:
+        if self._server is None:
             await self.start()
         return self
 

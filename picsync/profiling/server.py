@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,10 +20,14 @@ from picsync.errors import ListenError
 from picsync.profiling.pprof import Profile, encode
 from picsync.profiling.sampling import HEAP_DEPTH, HeapProfiler, sample_cpu
 from picsync.profiling.stacks import describe_all
+from picsync.serving.server import HttpServer, Limits
 
 DEFAULT_SECONDS = 30.0
 """Length of a CPU profile; as Go's."""
 MAX_SECONDS = 300.0
+
+MAX_CONNECTIONS = 20
+"""One profile is taken at a time."""
 
 _SHUTDOWN_S = 0.1
 
@@ -49,11 +52,13 @@ lines have now.
 class ProfilingServer:
     """Serves /debug/pprof/ for the loop that starts it, from a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits(connections=MAX_CONNECTIONS)
         self._port = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stop = asyncio.Event()
+        self._started: Future[int] = Future()
         self._ended: Future[None] = Future()
 
     @property
@@ -66,14 +71,20 @@ class ProfilingServer:
 
         Raises ListenError if the address cannot be had; then nothing is left running.
         """
-        listener = _listen(host, port)
-        self._port = listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         pages = _Pages(asyncio.get_running_loop())
         self._thread = threading.Thread(
-            target=self._run, args=(self._loop, listener, pages), name="profiling", daemon=True
+            target=self._run, args=(self._loop, host, port, pages), name="profiling", daemon=True
         )
         self._thread.start()
+        try:
+            self._port = await asyncio.shield(asyncio.wrap_future(self._started))
+        except OSError as error:
+            await self.close()
+            raise _unavailable(host, port, error) from error
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """End at once, without the answers under way; heap accounting ends too. Safe to repeat."""
@@ -84,16 +95,20 @@ class ProfilingServer:
         await asyncio.shield(asyncio.wrap_future(self._ended))
         self._thread.join()
 
-    def _run(self, loop: asyncio.AbstractEventLoop, listener: socket.socket, pages: _Pages) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, host: str, port: int, pages: _Pages) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(self._serve(listener, pages))
-        except BaseException as error:  # noqa: BLE001 - not lost: `close` raises it in picsync's own thread
-            self._ended.set_exception(error)
+                runner.run(self._serve(host, port, pages))
+        except BaseException as error:  # noqa: BLE001 - not lost: picsync's own thread raises it
+            if self._started.done():
+                self._ended.set_exception(error)
+            else:
+                self._ended.set_result(None)
+                self._started.set_exception(error)
         else:
             self._ended.set_result(None)
 
-    async def _serve(self, listener: socket.socket, pages: _Pages) -> None:
+    async def _serve(self, host: str, port: int, pages: _Pages) -> None:
         application = web.Application()
         application.add_routes(
             [
@@ -103,15 +118,13 @@ class ProfilingServer:
                 web.get("/debug/pprof/tasks", pages.tasks, allow_head=False),
             ]
         )
-        runner = web.AppRunner(
-            application, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
-        )
-        await runner.setup()
+        server = HttpServer("profiling server", limits=self._limits, shutdown_s=_SHUTDOWN_S)
         try:
-            await web.SockSite(runner, listener).start()
+            await server.start(application, host, port, handler_cancellation=True)
+            self._started.set_result(server.port)
             await self._stop.wait()
         finally:
-            await runner.cleanup()
+            await server.close()
             pages.close()
 
 
@@ -176,16 +189,11 @@ def _file(name: str, profile: Profile) -> web.Response:
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    every_address = not host and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if every_address or ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, dualstack_ipv6=every_address)
-    except OSError as error:
-        place = f"{f'[{host}]' if ':' in host else host or '*'}:{port}"
-        # What `create_server` says repeats the address; numbers of name resolution are negative.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise ListenError(
-            f"Profiling cannot listen on {place}: {reason}.",
-            hint="Choose another address or port for `pprof.listen`, or end what uses this one.",
-        ) from error
+def _unavailable(host: str, port: int, error: OSError) -> ListenError:
+    place = f"{f'[{host}]' if ':' in host else host or '*'}:{port}"
+    # Numbers of name resolution are negative.
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return ListenError(
+        f"Profiling cannot listen on {place}: {reason}.",
+        hint="Choose another address or port for `pprof.listen`, or end what uses this one.",
+    )

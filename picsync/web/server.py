@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
-import logging
+import os
 import socket
 from collections.abc import Callable
-from weakref import WeakSet
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from picsync.errors import ListenError
+from picsync.serving.server import HttpServer, Limits
 from picsync.status import Status
 from picsync.web.pages import POLICY, status_page
 from picsync.web.statusjson import as_json
@@ -22,9 +20,6 @@ from picsync.words import printable
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' text format. The newer 1.0.0, which differs only for names outside of [a-zA-Z0-9_:], is for
 those who ask for it."""
-
-_SHUTDOWN_S = 0.5
-"""Seconds for answers under way when the server closes."""
 
 _FIELD = "prometheus.listen"
 _HEADERS = {
@@ -38,35 +33,26 @@ _HEADERS = {
 _NOT_HERE = "Nothing is here. There are /, /status.json, /metrics, /healthz and /readyz.\n"
 
 
-def _not_garbage(record: logging.LogRecord) -> bool:
-    """Whether a record is about a mistake of ours: what a port scanner sends is refused, and no news."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-_log = logging.getLogger("picsync.web")
-_log.addFilter(_not_garbage)
-
-
 class WebServer:
     """Serves status page, JSON, health and metrics; what they tell is asked for anew with each request."""
 
     def __init__(
-        self, status: Callable[[], Status], metrics: Callable[[], bytes], alive: Callable[[], bool]
+        self,
+        status: Callable[[], Status],
+        metrics: Callable[[], bytes],
+        alive: Callable[[], bool],
+        limits: Limits | None = None,
     ) -> None:
         """`metrics` gives Prometheus' text format; `alive` whether the service makes progress."""
         self._status = status
         self._metrics = metrics
         self._alive = alive
-        self._runner: web.AppRunner | None = None
-        self._connections: WeakSet[asyncio.Transport] = WeakSet()
+        self._server = HttpServer("status page", limits=limits)
 
     @property
     def port(self) -> int:
         """The port it listens on, after `start`."""
-        if self._runner is None:
-            raise RuntimeError("the server has not been started")
-        port: int = self._runner.addresses[0][1]
-        return port
+        return self._server.port
 
     async def start(self, host: str, port: int) -> None:
         """Listen; no host means all addresses, port 0 a free one. Raises ListenError if it cannot be had."""
@@ -83,30 +69,16 @@ class WebServer:
                 web.get("/{path:.*}", self._nothing),
             ]
         )
-        runner = web.AppRunner(
-            app, handle_signals=False, access_log=None, logger=_log, shutdown_timeout=_SHUTDOWN_S
-        )
-        await runner.setup()
         try:
-            await _site(runner, host, port).start()
+            await self._server.start(app, host, port)
         except OSError as error:
-            await runner.cleanup()
             raise _unavailable(host, port, error) from error
-        self._runner = runner
 
     async def close(self) -> None:
         """Stop listening and end every connection, whether or not its client reads; safe to call twice."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-        for transport in self._connections:
-            # A closed transport still waits for a client that does not read.
-            transport.abort()
-        self._connections.clear()
+        await self._server.close()
 
-    async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
-        if request.transport is not None:
-            self._connections.add(request.transport)
+    async def _prepare(self, _request: web.Request, response: web.StreamResponse) -> None:
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
 
@@ -140,14 +112,6 @@ class WebServer:
         return web.Response(status=503, text="".join(f"{printable(reason)}\n" for reason in obstacles))
 
 
-def _site(runner: web.AppRunner, host: str, port: int) -> web.BaseSite:
-    if not host and not port and socket.has_dualstack_ipv6():
-        # Left to itself, asyncio would choose one free port for IPv4 and another for IPv6.
-        both = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
-        return web.SockSite(runner, both)
-    return web.TCPSite(runner, host or None, port)
-
-
 def _unavailable(host: str, port: int, error: OSError) -> ListenError:
     place = f"{host or 'all addresses'}, port {port}"
     number = error.errno
@@ -161,6 +125,6 @@ def _unavailable(host: str, port: int, error: OSError) -> ListenError:
         what = f"cannot listen on {place}: the system does not allow it."
         hint = "Choose a port above 1023."
     else:
-        what = f"cannot listen on {place}: {error.strerror or error}."
+        what = f"cannot listen on {place}: {os.strerror(number) if number else error}."
         hint = "Choose another address or port, or remove `prometheus:`; then there is no status page."
     return ListenError(f"picsync.yaml: {_FIELD}: {what}", hint=hint)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +19,7 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.errors import LoginNeeded, PicsyncError, ProtocolError, TransientError
+from picsync.sources.googlephotos import login as login_module
 from picsync.sources.googlephotos.login import SCOPES, login, read_answer
 from picsync.sources.googlephotos.tokens import GoogleLogin
 from tests.sources.google_account import TOKENS, GoogleAccount, google_account
@@ -243,3 +246,13 @@ async def test_what_is_granted_beyond_is_fine(account: GoogleAccount) -> None:
 )
 def test_addresses(address: str, answer: dict[str, str] | None) -> None:
     assert read_answer(address, "s") == answer
+
+
+def test_a_browser_that_sends_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login_module, "_SILENCE_S", 0.05)
+    with login_module._listening("state", SimpleQueue()) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as silent:
+            assert silent.recv(1) == b""
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as half:
+            half.sendall(b"GET /")
+            assert half.recv(1) == b""

@@ -38,6 +38,8 @@ CONSENT_HOST = "accounts.google.com"
 _AUTH_URL = f"https://{CONSENT_HOST}/o/oauth2/v2/auth"
 _TOKEN_URL = f"https://{TOKEN_HOST}/token"
 _TIMEOUT_S = 60.0
+_SILENCE_S = 10.0
+"""For a browser that connects and sends nothing; each such connection has a thread."""
 
 # Asked to be talkative, it repeats the code and the client secret.
 logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
@@ -136,6 +138,8 @@ def _listening(state: str, answers: SimpleQueue[Answer]) -> Iterator[int]:
     """Wait on a free loopback port for the browser to come back; yields the port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        timeout = _SILENCE_S
+
         def do_GET(self) -> None:
             answer = read_answer(self.path, state)
             body = _OTHER_PAGE if answer is None else _DONE_PAGE

@@ -1,0 +1,413 @@
+"""Clients that send nothing, too little or too slowly, and too many of them; over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import trustme
+from aiohttp import web
+
+from picsync.serving.server import HttpServer, Limits, bind
+from tests.serving.clock import clock, run
+
+GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
+LIMITS = Limits(head_s=10, idle_s=75, stall_s=30, rate=1000, connections=4)
+LARGE = b"x" * 8_000_000
+"""More than a kernel takes."""
+
+
+@dataclass
+class Client:
+    """A connection of which a test sends and reads every byte."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def answer(self) -> bytes:
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        size = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+        return head.split(b" ")[1] + b" " + await self.reader.readexactly(int(size))
+
+    async def get(self, path: bytes) -> bytes:
+        self.send(GET % path)
+        return await self.answer()
+
+    async def end(self) -> bytes:
+        """Return what still comes until the server closes the connection."""
+        rest = b""
+        try:
+            while block := await self.reader.read(65536):
+                rest += block
+        except ConnectionError:
+            pass
+        return rest
+
+    @property
+    def open(self) -> bool:
+        return not self.reader.at_eof() and self.reader.exception() is None
+
+
+def serving(context: ssl.SSLContext | None = None) -> HttpServer:
+    return HttpServer("test server", limits=LIMITS, ssl_context=context, shutdown_s=0.05)
+
+
+@dataclass
+class Rig:
+    server: HttpServer = field(
+        default_factory=lambda: HttpServer("test server", limits=LIMITS, shutdown_s=0.05)
+    )
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    entered: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/ok", self.ok),
+                web.get("/wait", self.wait),
+                web.get("/large", self.large),
+                web.post("/body", self.body),
+            ]
+        )
+        await self.server.start(app, host, port)
+
+    async def ok(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async def wait(self, _request: web.Request) -> web.Response:
+        self.entered.put_nowait(None)
+        await self.release.wait()
+        return web.Response(text="waited")
+
+    async def large(self, _request: web.Request) -> web.Response:
+        self.entered.put_nowait(None)
+        return web.Response(body=LARGE)
+
+    async def body(self, request: web.Request) -> web.Response:
+        self.entered.put_nowait(None)
+        return web.Response(text=str(len(await request.read())))
+
+    async def client(self, sent: bytes = b"") -> Client:
+        # So little room on this side that a response does not disappear in it.
+        mine = socket.socket()
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        mine.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(mine, ("127.0.0.1", self.server.port))
+        reader, writer = await asyncio.open_connection(sock=mine, limit=1024)
+        self.stack.callback(writer.close)
+        writer.write(sent)
+        return Client(reader, writer)
+
+
+@asynccontextmanager
+async def rigged() -> AsyncIterator[Rig]:
+    rig = Rig(serving())
+    await rig.start()
+    try:
+        yield rig
+    finally:
+        await rig.stack.aclose()
+        await rig.server.close()
+        assert rig.server.connections == 0
+
+
+async def settled(rig: Rig, connections: int) -> None:
+    async with asyncio.timeout(10):
+        while rig.server.connections != connections:
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /ok HTTP/1.1\r\nHost: x\r\nX: y"], ids=["silent", "half"])
+def test_a_connection_without_a_request_is_closed_in_time(sent: bytes) -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            client = await rig.client(sent)
+            await settled(rig, 1)
+            await clock().forward(9)
+            assert await (await rig.client()).get(b"ok") == b"200 ok"
+            assert client.open
+            await clock().forward(1.1)
+            assert await client.end() == b""
+
+    run(work())
+
+
+def test_headers_that_trickle_are_cut_off() -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            client, other = await rig.client(b"GET /ok HTTP/1.1\r\nX: "), await rig.client()
+            began = clock().time()
+            while client.open:
+                client.send(b"y")
+                # Its answer comes after that byte has been read.
+                assert await other.get(b"ok") == b"200 ok"
+                await clock().forward(1)
+            assert 10 <= clock().time() - began < 13
+
+    run(work())
+
+
+def test_an_answered_connection_may_rest_longer_but_not_its_next_request() -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            resting, halfway, used = [await rig.client() for _ in range(3)]
+            for each in (resting, halfway, used):
+                assert await each.get(b"ok") == b"200 ok"
+            await clock().forward(70)
+            assert await used.get(b"ok") == b"200 ok"
+            halfway.send(b"GET /ok HTTP/1.1\r\n")
+            assert await used.get(b"ok") == b"200 ok"
+            await clock().forward(6)
+            assert (await resting.end(), halfway.open, used.open) == (b"", True, True)
+            await clock().forward(5)
+            assert await halfway.end() == b""
+            assert await used.get(b"ok") == b"200 ok"
+
+    run(work())
+
+
+def test_a_request_may_be_handled_for_as_long_as_it_takes() -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            client = await rig.client(GET % b"wait")
+            await rig.entered.get()
+            for _ in range(10):
+                await clock().forward(1000)
+            rig.release.set()
+            assert await client.answer() == b"200 waited"
+
+    run(work())
+
+
+def test_who_does_not_read_is_cut_off_and_who_reads_slowly_is_not() -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            mute, slow = await rig.client(GET % b"large"), await rig.client(GET % b"large")
+            for _ in range(2):
+                await rig.entered.get()
+            await slow.reader.readuntil(b"\r\n\r\n")
+            for _ in range(5):
+                # 40 kB in 29 s are more than the least rate.
+                await slow.reader.readexactly(40_000)
+                await clock().forward(29)
+            await settled(rig, 1)
+            # What the system's buffers had taken before still arrives.
+            assert len(await mute.end()) < len(LARGE)
+            await slow.reader.readexactly(500_000)
+
+    run(work())
+
+
+def test_a_body_that_does_not_arrive_is_cut_off() -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            head = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+            mute, slow, other = await rig.client(head), await rig.client(head), await rig.client()
+            for _ in range(2):
+                await rig.entered.get()
+            for _ in range(20):
+                slow.send(b"y" * 50_000)
+                await slow.writer.drain()
+                assert await other.get(b"ok") == b"200 ok"
+                await clock().forward(20)
+            assert await slow.answer() == b"200 1000000"
+            assert await mute.end() == b""
+
+    run(work())
+
+
+def test_at_the_cap_the_one_that_waited_longest_makes_room(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            busy = await rig.client(GET % b"wait")
+            await rig.entered.get()
+            answered = await rig.client()
+            assert await answered.get(b"ok") == b"200 ok"
+            silent = await rig.client()
+            await settled(rig, 3)
+            assert await answered.get(b"ok") == b"200 ok"
+            for _ in range(50):
+                assert await (await rig.client()).get(b"ok") == b"200 ok"
+            assert rig.server.connections == LIMITS.connections
+            assert (await silent.end(), await answered.end()) == (b"", b"")
+            rig.release.set()
+            assert await busy.answer() == b"200 waited"
+            await clock().forward(61)
+            assert await (await rig.client()).get(b"ok") == b"200 ok"
+
+    run(work())
+    assert [record.getMessage()[:32] for record in caplog.records] == ["The test server has 4 connection"] * 2
+
+
+def test_who_reads_nothing_makes_room_too() -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            for _ in range(2 * LIMITS.connections):
+                await rig.client(GET % b"large")
+                await rig.entered.get()
+            assert await (await rig.client()).get(b"ok") == b"200 ok"
+
+    run(work())
+
+
+def test_while_all_are_served_the_next_one_waits() -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            busy = [await rig.client(GET % b"wait") for _ in range(LIMITS.connections)]
+            for _ in busy:
+                await rig.entered.get()
+            late = await rig.client(GET % b"ok")
+            await clock().forward(100)
+            assert rig.server.connections == LIMITS.connections
+            rig.release.set()
+            assert [await each.answer() for each in busy] == [b"200 waited"] * LIMITS.connections
+            assert await late.answer() == b"200 ok"
+
+    run(work())
+
+
+def test_a_tls_handshake_that_does_not_come_is_cut_off() -> None:
+    authority, mine, theirs = (
+        trustme.CA(),
+        ssl.create_default_context(),
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+    )
+    authority.configure_trust(mine)
+    authority.issue_cert("localhost").configure_cert(theirs)
+
+    async def work() -> None:
+        server = serving(theirs)
+        rig = Rig(server)
+        await rig.start()
+        mute = [await rig.client() for _ in range(3 * LIMITS.connections)]
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, ssl=mine, server_hostname="localhost"
+        )
+        writer.write(GET % b"ok")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        await clock().forward(11)
+        for each in mute:
+            assert await each.end() == b""
+        # Closed while one of them is at its handshake.
+        await rig.client()
+        await server.close()
+        assert server.connections == 0
+        writer.close()
+        await rig.stack.aclose()
+
+    run(work())
+
+
+def test_garbage_is_refused_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        async with rigged() as rig:
+            client = await rig.client(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+            assert b" 400 " in await client.end()
+
+    run(work())
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+def test_closing_waits_for_nobody() -> None:
+    async def work() -> None:
+        rig = Rig(serving())
+        await rig.start()
+        for sent in (b"", b"GET", GET % b"large", GET % b"wait"):
+            await rig.client(sent)
+        for _ in range(2):
+            await rig.entered.get()
+        began = clock().time()
+        await rig.server.close()
+        assert clock().time() - began < 5
+        await rig.server.close()
+        await rig.start(port=0)
+        assert await (await rig.client()).get(b"ok") == b"200 ok"
+        await rig.server.refuse()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", rig.server.port)
+        await rig.server.listen_again()
+        assert await (await rig.client()).get(b"ok") == b"200 ok"
+        await rig.stack.aclose()
+        await rig.server.close()
+
+    run(work())
+
+
+async def test_all_addresses_of_a_name_have_one_port() -> None:
+    sockets = await bind("localhost", 0)
+    try:
+        assert len({each.getsockname()[1] for each in sockets}) == 1
+        with pytest.raises(OSError, match="in use"):
+            await bind("localhost", sockets[0].getsockname()[1])
+    finally:
+        for each in sockets:
+            each.close()
+
+
+SERVED = """
+import asyncio, logging, os, resource, sys, time
+from picsync.web.server import WebServer
+
+FILES = 256
+
+async def main():
+    loop = asyncio.get_running_loop()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+    server = WebServer(lambda: None, lambda: b"figures", lambda: True)
+    await server.start("127.0.0.1", 0)
+    print(server.port, flush=True)
+    for _ in range(2):
+        began = time.process_time()
+        await loop.run_in_executor(None, sys.stdin.readline)
+        print(time.process_time() - began, flush=True)
+        while server._server.connections:
+            await asyncio.sleep(0.01)
+        taken = os.open(os.devnull, os.O_RDONLY)
+        while taken < FILES - 10:
+            taken = os.dup(taken)
+    os._exit(0)
+
+logging.basicConfig()
+asyncio.run(main())
+"""
+
+
+def test_three_hundred_silent_connections() -> None:
+    """Of a process that may open 256 files, and then of one that has no more than ten left."""
+    command = [sys.executable, "-c", SERVED]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        port = int(process.stdout.readline())
+        for _ in range(2):
+            with ExitStack() as silent:
+                for _ in range(300):
+                    silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+                for path in (b"/healthz", b"/metrics"):
+                    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                        client.sendall(GET % path[1:])
+                        assert client.recv(12) == b"HTTP/1.1 200"
+            process.stdin.write("\n")
+            process.stdin.flush()
+            # Without limits it was 2.7 s, and 36,000 lines, in five seconds without an answer.
+            assert float(process.stdout.readline()) < 2
+        said = process.stderr.read()
+    assert [line[:50] for line in said.splitlines()] == [
+        "WARNING:picsync.serving:The status page has 64 con",
+        "WARNING:picsync.serving:The status page cannot tak",
+    ], said
