@@ -39,7 +39,7 @@ SHUTDOWN_S = 0.5
 _ACCEPT_PAUSE_S = 1.0
 _SAID_EVERY_S = 60.0
 _BACKLOG = 1_024
-"""Connections not yet accepted. With more, the kernel drops one, and its client tries again a second later."""
+"""Connections not yet accepted. Beyond, the kernel drops them, and the client tries again after a second."""
 _SHARE_OF_FILES = 4
 """A server takes at most one in so many of the files that the process may have open."""
 
