@@ -23,7 +23,8 @@ _OAUTH, _LIBRARY, _BYTES, _PICKER, _SHARED, _REMOVED, _CLIENT = (
 _RCLONE, _BIN = "rclone 1.60 and 1.75", "rclone 1.75"
 _GOOGLE = "google-api-python-client 2.202"
 _ASSISTANT = "google-photos-library-api 0.12.1"
-_SDK = "@immich/sdk 2.7, 3.0, 3.2"
+_SDK, _AIO, _PY = "@immich/sdk 2.7, 3.0, 3.2", "aioimmich 0.18", "immichpy 9.2 (3.3)"
+_SDK_PY, _IMMICH = f"{_SDK}, {_PY}", f"{_SDK}, {_AIO}, {_PY}"
 _TABLE = f"""\
 accounts.google.com|GET /o/oauth2/v2/auth|{_OAUTH}|
 accounts.google.com|GET /o/oauth2/auth|{_OAUTH}|
@@ -80,29 +81,42 @@ photoslibrary.googleapis.com|GET /v1/mediaItems:batchGet|{_LIBRARY}|{_GOOGLE}
 photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|{_LIBRARY}|{_GOOGLE}, {_ASSISTANT}
 photoslibrary.googleapis.com|PATCH /v1/mediaItems/{{id}}|{_LIBRARY}|{_GOOGLE}
 photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
-immich.example|GET /api/server/ping|immich.md, 1|{_SDK}
-immich.example|GET /api/server/version|immich.md, 1|{_SDK}
-immich.example|GET /api/api-keys/me|immich.md, 1|{_SDK}
-immich.example|GET /api/albums|immich.md, 3|{_SDK}
-immich.example|GET /api/albums/statistics|immich.md, Appendix|{_SDK}
-immich.example|GET /api/albums/{{id}}|immich.md, 3|{_SDK}
-immich.example|POST /api/search/metadata|immich.md, 4|{_SDK}
-immich.example|POST /api/search/statistics|immich.md, 4|{_SDK}
-immich.example|POST /api/search/random|immich.md, 4.3|{_SDK}
-immich.example|GET /api/search/person|immich.md, Appendix|{_SDK}
-immich.example|GET /api/people|immich.md, 4.3|{_SDK}
-immich.example|GET /api/people/{{id}}||{_SDK}
-immich.example|GET /api/people/{{id}}/statistics|immich.md, Appendix|{_SDK}
-immich.example|GET /api/tags|immich.md, 4.3|{_SDK}
-immich.example|GET /api/tags/{{id}}||{_SDK}
-immich.example|GET /api/shared-links|immich.md, Appendix|{_SDK}
-immich.example|GET /api/shared-links/me|immich.md, 7|{_SDK}
-immich.example|POST /api/shared-links/login|immich.md, 7|
-immich.example|GET /api/assets/statistics|immich.md, Appendix|{_SDK}
-immich.example|GET /api/assets/{{id}}||{_SDK}
-immich.example|GET /api/assets/{{id}}/original|immich.md, 6|{_SDK}
-immich.example|GET /api/assets/{{id}}/thumbnail|immich.md, 6|{_SDK}
-immich.example|GET /api/assets/{{id}}/video/playback|immich.md, 6|
+immich.example|GET /api/server/ping|immich.md, 1|{_SDK_PY}
+immich.example|GET /api/server/version|immich.md, 1|{_IMMICH}
+immich.example|GET /api/server/version-check||{_IMMICH}
+immich.example|GET /api/server/about|immich.md, Appendix|{_IMMICH}
+immich.example|GET /api/server/config|immich.md, Appendix|{_SDK_PY}
+immich.example|GET /api/server/features|immich.md, Appendix|{_SDK_PY}
+immich.example|GET /api/server/media-types|immich.md, Appendix|{_SDK_PY}
+immich.example|GET /api/server/storage|immich.md, Appendix|{_IMMICH}
+immich.example|GET /api/server/statistics|immich.md, Appendix|{_IMMICH}
+immich.example|GET /api/users/me|immich.md, Appendix|{_IMMICH}
+immich.example|GET /api/api-keys/me|immich.md, 1|{_SDK_PY}
+immich.example|GET /api/albums|immich.md, 3|{_IMMICH}
+immich.example|GET /api/albums/statistics|immich.md, Appendix|{_SDK_PY}
+immich.example|GET /api/albums/{{id}}|immich.md, 3|{_IMMICH}
+immich.example|POST /api/search/metadata|immich.md, 4|{_IMMICH}
+immich.example|POST /api/search/statistics|immich.md, 4|{_SDK_PY}
+immich.example|POST /api/search/random|immich.md, 4.3|{_SDK_PY}
+immich.example|GET /api/search/person|immich.md, Appendix|{_IMMICH}
+immich.example|GET /api/search/suggestions|immich.md, Appendix|{_SDK_PY}
+immich.example|GET /api/people|immich.md, 4.3|{_IMMICH}
+immich.example|GET /api/people/{{id}}||{_IMMICH}
+immich.example|GET /api/people/{{id}}/statistics|immich.md, Appendix|{_SDK_PY}
+immich.example|GET /api/people/{{id}}/thumbnail|immich.md, Appendix|{_IMMICH}
+immich.example|GET /api/tags|immich.md, 4.3|{_IMMICH}
+immich.example|GET /api/tags/{{id}}||{_IMMICH}
+immich.example|GET /api/timeline/buckets|immich.md, 4.3|{_SDK_PY}
+immich.example|GET /api/memories|immich.md, 4.3|{_SDK_PY}
+immich.example|GET /api/shared-links|immich.md, Appendix|{_SDK_PY}
+immich.example|GET /api/shared-links/me|immich.md, 7|{_SDK_PY}
+immich.example|POST /api/shared-links/login|immich.md, 7|{_PY}
+immich.example|GET /api/assets/statistics|immich.md, Appendix|{_SDK_PY}
+immich.example|GET /api/assets/{{id}}||{_SDK_PY}
+immich.example|GET /api/assets/{{id}}/original|immich.md, 6|{_SDK_PY}
+immich.example|GET /api/assets/{{id}}/thumbnail|immich.md, 6|{_IMMICH}
+immich.example|GET /api/assets/{{id}}/video/playback|immich.md, 6|{_AIO}, {_PY}
+immich.example|GET /.well-known/immich|immich.md, Appendix|
 api.nixplay.com|POST /www-login/|nixplay.md, Login, cookies, CSRF|
 api.nixplay.com|POST /v2/www-login-redirect/|nixplay.md, Login, cookies, CSRF|
 api.nixplay.com|GET /sign_out/||

@@ -15,12 +15,23 @@ VERSIONS = pytest.mark.parametrize("version", SDKS, ids=lambda version: ".".join
 
 
 @VERSIONS
-async def test_what_everyone_may_ask_has_the_types_of_the_sdk(
+async def test_what_the_server_says_about_itself_has_the_types_of_the_sdk(
     version: tuple[int, int, int], tmp_path: Path
 ) -> None:
     package = SDKS[version]
     async with kit(version=version) as running:
-        calls = [Call("pingServer"), Call("getServerVersion")]
+        calls = [
+            Call("pingServer"),
+            Call("getServerVersion"),
+            Call("getVersionCheck"),
+            Call("getAboutInfo"),
+            Call("getServerConfig"),
+            Call("getServerFeatures"),
+            Call("getSupportedMediaTypes"),
+            Call("getStorage"),
+            Call("getServerStatistics"),
+            Call("getMyUser"),
+        ]
         url = f"{running.http.base_url}/{HOST}/api"
         answers = await call(package, url, running.headers["x-api-key"], calls)
     assert answers[0] == {"res": "pong"}
@@ -39,6 +50,8 @@ async def test_what_is_listed_searched_and_fetched_has_the_types_of_the_sdk(
         assets[0].people.add(person.person_id)
         assets[0].tags.add(tag.tag_id)
         immich.add_asset(album, "clip.mp4", b"a film", mime_type="video/mp4")
+        then = {"taken_at": running.clock.now - 365 * 86_400, "country": "Italy", "visibility": "timeline"}
+        immich.add_asset(None, "then.jpg", b"\xff\xd8\xff\xe0", **then)
         link = immich.share(album, slug="family")
         single = immich.share(assets)
         by_id = {"id": assets[0].asset_id}
@@ -55,6 +68,9 @@ async def test_what_is_listed_searched_and_fetched_has_the_types_of_the_sdk(
             Call("searchAssetStatistics", {"statisticsSearchDto": {"albumIds": [album.album_id]}}),
             Call("searchRandom", {"randomSearchDto": {"size": 2}}),
             Call("searchPerson", {"name": "ann"}),
+            Call("getSearchSuggestions", {"$type": "country"}),
+            Call("searchMemories", {}),
+            Call("getTimeBuckets", {"albumId": album.album_id}),
             Call("getAllPeople", {}),
             Call("getPerson", {"id": person.person_id}),
             Call("getPersonStatistics", {"id": person.person_id}),
@@ -71,7 +87,11 @@ async def test_what_is_listed_searched_and_fetched_has_the_types_of_the_sdk(
                 "withExif": True,
             }
             calls.append(Call("searchAssets", {"metadataSearchDto": wanted}))
-        fetched = [Call("downloadAsset", by_id), Call("viewAsset", {**by_id, "size": "preview"})]
+        fetched = [
+            Call("getPersonThumbnail", {"id": person.person_id}),
+            Call("downloadAsset", by_id),
+            Call("viewAsset", {**by_id, "size": "preview"}),
+        ]
         url = f"{running.http.base_url}/{HOST}/api"
         answers = await call(package, url, running.headers["x-api-key"], calls + fetched)
     found = {each.name: got for each, got in zip(calls, answers, strict=False)}
@@ -80,6 +100,9 @@ async def test_what_is_listed_searched_and_fetched_has_the_types_of_the_sdk(
     assert names == ["one.jpg", "two.jpg", "clip.mp4"]
     assert found["searchAssetStatistics"]["total"] == 3
     assert found["getPersonStatistics"] == {"assets": 1}
+    assert found["getSearchSuggestions"] == ["Italy"]
+    assert [each["data"]["year"] for each in found["searchMemories"]] == [2022]
+    assert answers[-3]["type"] == "image/jpeg"
     assert answers[-2]["bytes"] == assets[0].size_bytes
     assert answers[-1]["type"] == "image/jpeg"
     await check(package, [(each.name, got) for each, got in zip(calls, answers, strict=False)], tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from picsync.emulators.immich import HOST, Album, Asset, Immich, ImmichOptions
+from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
 
 JPEG = b"\xff\xd8\xff\xe0 a picture "
@@ -28,11 +29,16 @@ class Kit:
     immich: Immich
     http: httpx.AsyncClient
     clock: Clock
+    server: EmulatorServer
     headers: dict[str, str] = field(default_factory=dict)
 
     def use_key(self, *permissions: str) -> None:
         """Ask with a new key of these permissions from now on."""
         self.headers = {"x-api-key": self.immich.add_key(permissions or ("all",)).secret}
+
+    def log(self, path: str) -> Sequence[Record]:
+        """Return what was asked at a path."""
+        return self.server.log.matching(path=path, host=HOST)
 
     async def get(self, path: str, **query: Any) -> httpx.Response:
         return await self.http.get(f"/{HOST}/api{path}", params=query, headers=self.headers)
@@ -76,6 +82,6 @@ async def kit(options: ImmichOptions | None = None, **fields: Any) -> AsyncItera
         EmulatorServer([immich]) as server,
         httpx.AsyncClient(base_url=server.url) as http,
     ):
-        made = Kit(immich, http, clock)
+        made = Kit(immich, http, clock, server)
         made.use_key()
         yield made

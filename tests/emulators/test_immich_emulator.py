@@ -104,6 +104,29 @@ async def test_a_filter_has_operators() -> None:
         assert len(await immich.found({"filter": {"visibility": {"ne": "archive"}}})) == 7
 
 
+async def test_both_forms_ask_for_what_is_there_and_what_is_not() -> None:
+    async with kit(version=V3_3) as immich:
+        _, assets = immich.album(NAMES[:2])
+        assets[0].city, assets[1].tags = "Rome", {immich.immich.add_tag("Family").tag_id}
+        immich.immich.add_asset(None, "alone.jpg", JPEG, people={immich.immich.add_person("Anna").person_id})
+        live = immich.immich.add_asset(None, "live.heic", b"a still", motion_id=STRANGER)
+        for flat, filtered, names in (
+            ({"city": "Rome"}, {"city": {"eq": "Rome"}}, ["0.jpg"]),
+            (
+                {"city": None, "isNotInAlbum": True},
+                {"city": {"eq": None}, "hasAlbums": {"eq": False}},
+                ["alone.jpg", "live.heic"],
+            ),
+            ({"tagIds": None}, {"hasTags": {"eq": False}}, ["0.jpg", "alone.jpg", "live.heic"]),
+            ({"isMotion": True}, {"isMotion": {"eq": True}}, [live.filename]),
+            ({"isEncoded": True}, {"isEncoded": {"eq": True}}, []),
+        ):
+            assert sorted(await immich.found(flat)) == names
+            assert sorted(await immich.found({"filter": filtered})) == names
+        assert await immich.found({"filter": {"hasPeople": {"eq": True}}}) == ["alone.jpg"]
+        assert (await immich.post("/search/metadata", {"filter": {"hasTags": {}}})).status_code == 400
+
+
 @GENERATIONS
 async def test_what_is_archived_shows_by_default_since_3(version: Any) -> None:
     async with kit(version=version) as immich:
@@ -325,14 +348,34 @@ async def test_ranges_are_served_and_videos_transcoded() -> None:
         assert (await immich.get(f"/assets/{asset.asset_id}/video/playback")).status_code == 400
 
 
-async def test_what_is_trashed_or_a_stranger_s_gives_no_bytes() -> None:
+async def test_what_is_in_the_trash_has_only_its_owner() -> None:
+    async with kit() as immich:
+        eve = immich.immich.add_user("Eve")
+        shared = immich.immich.add_album("Eve's", owner=eve, members=[immich.immich.owner])
+        own, eves = (
+            immich.immich.add_asset(shared, f"{name}.jpg", JPEG, owner=owner)
+            for name, owner in (("own", immich.immich.owner), ("eves", eve))
+        )
+        link = immich.immich.share(shared)
+        for path in ("", "/original", "/thumbnail"):
+            for asset in (own, eves):
+                asset.trashed = False
+                assert (await immich.get(f"/assets/{asset.asset_id}{path}")).status_code == 200
+                asset.trashed = True
+                answer = await immich.get(f"/assets/{asset.asset_id}{path}")
+                assert answer.status_code == (200 if asset is own else 400)
+                through = await immich.http.get(
+                    f"/{HOST}/api/assets/{asset.asset_id}{path}", params={"key": link.key}
+                )
+                assert through.status_code == 400
+        assert (await immich.get(f"/assets/{own.asset_id}")).json()["isTrashed"] is True
+
+
+async def test_what_is_a_stranger_s_gives_no_bytes_nor_what_the_disk_lacks() -> None:
     async with kit() as immich:
         _, assets = immich.album(NAMES)
-        assets[0].trashed = True
         foreign = immich.immich.add_asset(None, "e.jpg", JPEG, owner=immich.immich.add_user("Eve"))
-        for asset in (assets[0], foreign):
-            answer = await immich.get(f"/assets/{asset.asset_id}/original")
-            assert answer.status_code == 400
+        assert (await immich.get(f"/assets/{foreign.asset_id}/original")).status_code == 400
         assets[1].offline = True
         assert (await immich.get(f"/assets/{assets[1].asset_id}/original")).status_code == 404
 
@@ -376,6 +419,155 @@ async def test_a_shared_link_may_expire_want_a_password_and_hold_things_back() -
         assert shown.status_code == 200
         link.expires_at = immich.clock.now
         assert (await immich.get("/shared-links/me", slug="trip")).status_code == 401
+
+
+async def test_an_answer_that_is_known_is_not_sent_again() -> None:
+    async with kit() as immich:
+        album, assets = immich.album(NAMES)
+        path = f"/{HOST}/api/albums/{album.album_id}"
+        first = await immich.get(f"/albums/{album.album_id}")
+        known = {**immich.headers, "If-None-Match": first.headers["etag"]}
+        again = await immich.http.get(path, headers=known)
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+        listed = {**known, "If-None-Match": f'"other", {first.headers["etag"]}'}
+        assert (await immich.http.get(path, headers=listed)).status_code == 304
+        assert (await immich.http.get(path, headers={**known, "If-None-Match": "*"})).status_code == 304
+        assets[0].trashed = True
+        changed = await immich.http.get(path, headers=known)
+        assert changed.status_code == 200
+        assert changed.json()["assetCount"] == len(NAMES) - 1
+        assert changed.headers["etag"] != first.headers["etag"]
+        refused = await immich.http.get(path, headers={"If-None-Match": "*"})
+        assert (refused.status_code, "etag" in refused.headers) == (401, False)
+        found = await immich.post("/search/metadata", {"albumIds": [album.album_id]})
+        searched = await immich.http.post(
+            f"/{HOST}/api/search/metadata",
+            json={"albumIds": [album.album_id]},
+            headers={**immich.headers, "If-None-Match": found.headers["etag"]},
+        )
+        assert searched.status_code == 200
+
+
+@GENERATIONS
+async def test_albums_are_narrowed_by_an_asset_and_by_being_shared(version: Any) -> None:
+    async with kit(version=version) as immich:
+        one, assets = immich.album(["one.jpg"], "One")
+        two, _ = immich.album(["two.jpg"], "Two")
+        eve = immich.immich.add_user("Eve")
+        three = immich.immich.add_album("Three", owner=eve, members=[immich.immich.owner])
+        hers = immich.immich.add_album("Hers", owner=eve)
+        for album in (three, hers):
+            immich.immich.put(album, assets[0])
+        immich.immich.share(two)
+
+        async def titles(**query: str) -> list[str]:
+            return [each["albumName"] for each in (await immich.get("/albums", **query)).json()]
+
+        assert await titles(assetId=assets[0].asset_id) == ["One", "Three"]
+        assert await titles(assetId=one.album_id) == []
+        shared = "shared" if version is V2_7 else "isShared"
+        assert await titles(**{shared: "true"}) == ["Two", "Three"]
+        assert await titles(**{shared: "false"}) == ["One"]
+        told = {each["albumName"]: each for each in (await immich.get("/albums", **{shared: "true"})).json()}
+        assert (told["Two"]["shared"], told["Two"]["hasSharedLink"]) == (True, True)
+        assert (told["Three"]["shared"], told["Three"]["hasSharedLink"]) == (True, False)
+
+
+async def test_the_timeline_counts_by_month_and_through_a_link_an_album_s_trash() -> None:
+    async with kit() as immich:
+        album, assets = immich.album(NAMES[:3])
+        other, _ = immich.album(["elsewhere.jpg"], "Other")
+        link = immich.immich.share(album)
+        assets[0].trashed, assets[1].visibility = True, "hidden"
+        assert (await immich.get("/timeline/buckets")).json() == [{"timeBucket": "2023-11-01", "count": 2}]
+        immich.headers = {}
+
+        async def through(**query: str) -> Any:
+            answer = await immich.get("/timeline/buckets", key=link.key, **query)
+            return answer.json() if answer.status_code == 200 else answer.status_code
+
+        assert await through(albumId=album.album_id) == [{"timeBucket": "2023-11-01", "count": 1}]
+        trash = {"albumId": album.album_id, "isTrashed": "true"}
+        assert await through(**trash) == [{"timeBucket": "2023-11-01", "count": 1}]
+        assets[0].trashed = False
+        assert await through(**trash) == []
+        assert await through(albumId=other.album_id) == 400
+        assert await through() == 403
+
+
+async def test_memories_are_of_the_same_day_in_earlier_years() -> None:
+    async with kit() as immich:
+        now = immich.clock.now
+        days = {"today.jpg": 0, "a year ago.jpg": 365, "two.jpg": 730, "two, too.jpg": 730, "other.jpg": 100}
+        for name, before in days.items():
+            immich.immich.add_asset(None, name, JPEG, taken_at=now - before * 86_400)
+        memories = (await immich.get("/memories")).json()
+        assert [each["data"]["year"] for each in memories] == [2022, 2021]
+        shown = [[asset["originalFileName"] for asset in each["assets"]] for each in memories]
+        assert shown == [["a year ago.jpg"], ["two.jpg", "two, too.jpg"]]
+        assert memories[0]["showAt"] == "2023-11-14T00:00:00.000Z"
+        for day in ("2023-11-14", "2023-11-14T10:00:00.000Z"):
+            named = {"for": day, "type": "on_this_day"}
+            assert [each["id"] for each in (await immich.get("/memories", **named)).json()] == [
+                each["id"] for each in memories
+            ]
+        assert (await immich.get("/memories", **{"for": "2023-11-15"})).json() == []
+        assert (await immich.get("/memories", **{"for": "soon"})).status_code == 400
+
+
+async def test_suggestions_are_of_what_there_is() -> None:
+    async with kit() as immich:
+        _, assets = immich.album(NAMES[:4])
+        for asset, country, city in zip(
+            assets, ("Italy", "Italy", "Norway", "Spain"), ("Rome", "", "Oslo", "Madrid"), strict=True
+        ):
+            asset.country, asset.city = country, city
+        assets[3].trashed = True
+        assert (await immich.get("/search/suggestions", type="country")).json() == ["Italy", "Norway"]
+        assert (await immich.get("/search/suggestions", type="city", country="Italy")).json() == ["Rome"]
+        both = await immich.get("/search/suggestions", type="camera-make", includeNull="true")
+        assert both.json() == [None]
+        assert (await immich.get("/search/suggestions", type="colour")).status_code == 400
+
+
+async def test_a_person_has_a_picture_if_there_is_one() -> None:
+    async with kit(preview_delay_s=60) as immich:
+        anna = immich.immich.add_person("Anna")
+        assert (await immich.get(f"/people/{anna.person_id}/thumbnail")).status_code == 404
+        asset = immich.immich.add_asset(None, "anna.png", picture())
+        asset.people.add(anna.person_id)
+        assert (await immich.get(f"/people/{anna.person_id}/thumbnail")).status_code == 404
+        immich.clock.now += 60
+        answer = await immich.get(f"/people/{anna.person_id}/thumbnail")
+        assert answer.headers["content-type"] == "image/jpeg"
+        with Image.open(io.BytesIO(answer.content)) as shown:
+            assert shown.size == (40, 40)
+
+
+async def test_what_the_server_says_about_itself() -> None:
+    async with kit() as immich:
+        immich.immich.add_asset(None, "a.jpg", JPEG)
+        eve = immich.immich.add_user("Eve")
+        immich.immich.add_asset(None, "b.mov", b"12345", mime_type="video/quicktime", owner=eve)
+        about = (await immich.get("/server/about")).json()
+        assert about["version"] == "v3.3.5"
+        told = (await immich.get("/server/statistics")).json()
+        assert (told["photos"], told["videos"], told["usageVideos"]) == (1, 1, 5)
+        assert [each["userName"] for each in told["usageByUser"]] == ["Anna", "Eve"]
+        assert (await immich.get("/server/storage")).json()["diskUseRaw"] == len(JPEG) + 5
+        assert ".heic" in (await immich.get("/server/media-types")).json()["image"]
+        me = (await immich.get("/users/me")).json()
+        assert (me["name"], me["isAdmin"], me["quotaUsageInBytes"]) == ("Anna", True, len(JPEG))
+        known = await immich.http.get(f"/{HOST}/.well-known/immich")
+        assert known.json() == {"api": {"endpoint": "/api"}}
+        immich.headers = {}
+        for path in ("config", "features", "media-types", "ping", "version"):
+            assert (await immich.get(f"/server/{path}")).status_code == 200
+        for path in ("about", "storage", "statistics", "version-check"):
+            assert (await immich.get(f"/server/{path}")).status_code == 401
+        immich.headers = {"x-api-key": immich.immich.add_key(user=eve).secret}
+        assert (await immich.get("/server/statistics")).status_code == 403
 
 
 async def test_what_stands_before_it_and_what_is_not_there() -> None:

@@ -115,16 +115,28 @@ async def test_a_preview_that_is_not_made_yet_waits_for_the_next_cycle() -> None
         assert await got(server, "preview:Trip")
 
 
-async def test_what_was_trashed_meanwhile_fails_alone() -> None:
+async def test_what_has_gone_meanwhile_fails_alone() -> None:
     async with immich_server() as server:
         asset = server.add(server.immich.add_album("Trip"), "a.jpg")
         source = server.source()
         (item,) = (await source.list("Trip")).items
-        asset.trashed = True
+        asset.offline = True
+        with pytest.raises(ItemError, match="not its bytes"):
+            await downloaded(source, item)
+        server.immich.library.remove_asset(asset)
         with pytest.raises(ItemError, match="no longer in Immich"):
             await downloaded(source, item)
-        asset.trashed, asset.offline = False, True
-        with pytest.raises(ItemError, match="not its bytes"):
+
+
+async def test_another_s_picture_that_he_has_thrown_away_meanwhile_fails_alone() -> None:
+    async with immich_server() as server:
+        eve = server.immich.add_user("Eve")
+        album = server.immich.add_album("Trip", owner=eve, members=[server.immich.owner])
+        asset = server.add(album, "a.jpg")
+        source = server.source()
+        (item,) = (await source.list("Trip")).items
+        asset.trashed = True
+        with pytest.raises(ItemError, match="no longer in Immich"):
             await downloaded(source, item)
 
 

@@ -1,9 +1,9 @@
 """Immich, emulated: a self-hosted photo server in the generations 2.7, 3.0, 3.2 and 3.3, and one yet to come.
 
-Emulated are albums, people, tags, favourites, shared links, the metadata search in both of its forms, the
-original, the edited picture, previews and videos. Not emulated: users' own logins, uploads, smart search,
-the timeline's and the mobile app's calls, and the decoding of HEIC, RAW and videos (pictures of them are
-grey).
+Emulated are albums, people, tags, favourites, memories, shared links, the metadata search in both of its
+forms, the original, the edited picture, previews and videos, and what the server says about itself. Not
+emulated: users' own logins, uploads, smart search, the timeline's assets and the mobile app's calls, and the
+decoding of HEIC, RAW and videos (pictures of them are grey).
 """
 
 from picsync.emulators.immich.errors import ImmichError

@@ -85,15 +85,17 @@ class Access:
     def asset(self, visitor: Visitor, asset_id: str, permission: str) -> Asset:
         """Return an asset that the visitor may have; raises ImmichError."""
         asset = self._library.assets.get(asset_id)
-        if asset is None or asset.trashed or not self._may_have(visitor, asset):
+        if asset is None or not self._may_have(visitor, asset):
             raise no_access(permission)
         return asset
 
     def _may_have(self, visitor: Visitor, asset: Asset) -> bool:
+        """Whether the visitor may have the asset: what is in the trash has only its owner."""
         if asset.visibility == "locked":
             return False
         if visitor.link is not None:
-            return asset in visitor.link.shows()
-        return asset.owner == visitor.user or any(
-            asset in album.assets for album in self._library.albums.values() if self.may_see(visitor, album)
-        )
+            return not asset.trashed and asset in visitor.link.shows()
+        if asset.owner == visitor.user:
+            return True
+        albums = (album for album in self._library.albums.values() if self.may_see(visitor, album))
+        return not asset.trashed and any(asset in album.assets for album in albums)

@@ -24,7 +24,7 @@ class ImmichError(Exception):
         """What is wrong with a body: code, path and message of each."""
 
     def response(self, options: ImmichOptions) -> web.Response:
-        """Return the answer; before 3.0 the problems of a body are the message itself."""
+        """Return the answer; before 3.0 it repeats the status, and the problems of a body are its message."""
         body: dict[str, Any] = {"message": self.message}
         if self.errors and options.strict:
             body["errors"] = list(self.errors)
@@ -32,11 +32,9 @@ class ImmichError(Exception):
             body["message"] = [
                 f"{'.'.join(map(str, each['path']))} {each['message']}" for each in self.errors
             ]
-        body |= {
-            "error": HTTPStatus(self.status).phrase,
-            "statusCode": self.status,
-            "correlationId": secrets.token_hex(4),
-        }
+        if not options.strict:
+            body |= {"error": HTTPStatus(self.status).phrase, "statusCode": self.status}
+        body["correlationId"] = secrets.token_hex(4)
         return json_answer(body, status=self.status)
 
 

@@ -33,10 +33,15 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "lte": operator.le,
 }
 _PATTERNS = frozenset({"originalFileName", "originalPath", "description"})
-_NULLABLE = frozenset({"rating", "trashedAt", "libraryId", "description", "originalFileName", "originalPath"})
+_EXIF = ("country", "state", "city", "make", "model", "lensModel")
+_NULLABLE = frozenset(
+    {"rating", "trashedAt", "libraryId", "description", "originalFileName", "originalPath", *_EXIF}
+)
+_FLAT_NULLABLE = frozenset({"rating", *_EXIF})
 _FLAT = frozenset(
     {*_ID_LISTS, *_OPTIONS, "type", "visibility", "rating", "checksum", "originalFileName"}
-    | {"isFavorite", "isOffline", "id", "libraryId", "description", "originalPath"}
+    | {"isFavorite", "isOffline", "isMotion", "isEncoded", "isNotInAlbum", "id", "libraryId", *_EXIF}
+    | {"description", "originalPath"}
     | {"order", "size", "page"}
     | {f"{what}{when}" for what in _MOMENTS for when in ("After", "Before")}
 )
@@ -51,26 +56,39 @@ class Compiler:
 
     def flat(self, body: Mapping[str, Any]) -> Predicate:
         """Return what the flat form asks for; raises ImmichError for a body that is refused."""
-        if self._options.strict:
-            for name in body:
-                if name not in _FLAT and not self._options.is_future(self._options.future.UNFILTERED):
-                    raise invalid([name], "Unrecognized key", "unrecognized_keys")
+        self._refuse_unknown(body)
         parts = [
             self._holds(kind, ids(body[name], (name,)), all)
             for name, kind in _ID_LISTS.items()
-            if name in body
+            if body.get(name) is not None
         ]
+        parts += self._lacking(body)
         for name, (attribute, read) in _SCALARS.items():
             if name in _PATTERNS and body.get(name) is not None:
                 parts.append(_matches(attribute, "like", read(body[name], (name,)).lower()))
             elif name != "visibility" and body.get(name) is not None:
                 parts.append(_equals(attribute, read(self._coerced(body[name]), (name,))))
+            elif name in body and name in _FLAT_NULLABLE:
+                parts.append(_equals(attribute, None))
         parts += self._moments(body)
         parts.append(self._flat_visibility(body))
         # Who asks for what is offline gets what is in the trash for that reason.
         if not body.get("withDeleted") and not body.get("isOffline") and "trashedAfter" not in body:
             parts.append(_present)
         return _all(parts)
+
+    def _refuse_unknown(self, body: Mapping[str, Any]) -> None:
+        if self._options.strict:
+            for name in body:
+                if name not in _FLAT and not self._options.is_future(self._options.future.UNFILTERED):
+                    raise invalid([name], "Unrecognized key", "unrecognized_keys")
+
+    def _lacking(self, body: Mapping[str, Any]) -> Iterable[Predicate]:
+        """Return what is asked for by having none: no tag, no album."""
+        if "tagIds" in body and body["tagIds"] is None:
+            yield lambda asset: not asset.tags
+        if body.get("isNotInAlbum") and not body.get("albumIds"):
+            yield _not(self._is_in_an_album)
 
     def _coerced(self, value: object) -> object:
         """Return the value as it is read: before 3.0 `"true"` is true."""
@@ -103,6 +121,10 @@ class Compiler:
                 if not isinstance(condition, list) or path != ("filter",):
                     raise invalid(here, "Invalid input")
                 parts.append(_any([self.filter(each, (*here, at)) for at, each in enumerate(condition)]))
+            elif name in _HOLDERS:
+                wanted = boolean(_object(condition, here).get("eq"), (*here, "eq"))
+                holds = self._is_in_an_album if name == "hasAlbums" else _HOLDERS[name]
+                parts.append(holds if wanted else _not(holds))
             elif name in _ID_LISTS:
                 parts += self._lists(_ID_LISTS[name], _object(condition, here), here)
             else:
@@ -146,6 +168,9 @@ class Compiler:
                     yield _matches(attribute, how, text(value, here).lower())
                 case _:
                     raise invalid(here, "Unrecognized key", "unrecognized_keys")
+
+    def _is_in_an_album(self, asset: Asset) -> bool:
+        return any(asset in album.assets for album in self._library.albums.values())
 
     def _holds(self, kind: str, wanted: list[str], combine: Callable[[Iterable[bool]], bool]) -> Predicate:
         if kind == "person":
@@ -275,6 +300,14 @@ _SCALARS: Mapping[str, tuple[str, Callable[[object, Path], Any]]] = {
     "visibility": ("visibility", lambda value, at: choice(value, VISIBILITIES, at)),
     "isFavorite": ("favorite", boolean),
     "isOffline": ("offline", boolean),
+    "isMotion": ("is_motion", boolean),
+    "isEncoded": ("is_encoded", boolean),
+    "country": ("country", text),
+    "state": ("state", text),
+    "city": ("city", text),
+    "make": ("make", text),
+    "model": ("model", text),
+    "lensModel": ("lens_model", text),
     "rating": ("rating", integer),
     "checksum": ("checksum", text),
     "originalFileName": ("filename", text),
@@ -289,3 +322,10 @@ _SCALARS: Mapping[str, tuple[str, Callable[[object, Path], Any]]] = {
     "updatedAt": ("updated_at", moment),
 }
 """Field of a body -> attribute of an asset, and what reads a value."""
+
+_HOLDERS: Mapping[str, Predicate] = {
+    "hasAlbums": lambda _: True,
+    "hasPeople": lambda asset: bool(asset.people),
+    "hasTags": lambda asset: bool(asset.tags),
+}
+"""What a filter asks for with `eq` only; albums know their assets themselves."""

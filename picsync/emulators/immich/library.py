@@ -75,6 +75,12 @@ class Asset:
     tags: set[str] = field(default_factory=set)
     description: str = ""
     rating: int | None = None
+    country: str | None = None
+    state: str | None = None
+    city: str | None = None
+    make: str | None = None
+    model: str | None = None
+    lens_model: str | None = None
     updated_at: float = 0.0
     previews: int = 0
     """Counts how often what it looks like has changed."""
@@ -100,6 +106,16 @@ class Asset:
         if self.library_id:
             return f"/external/{self.filename}"
         return f"/data/library/{self.owner.user_id}/{self.filename}"
+
+    @property
+    def is_motion(self) -> bool:
+        """Whether it is a live photo."""
+        return self.motion_id is not None
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether there is a video that browsers can play."""
+        return self.type == "VIDEO"
 
     @property
     def type(self) -> str:
@@ -221,6 +237,10 @@ class Library:
         ):
             if asset in assets:
                 assets.remove(asset)
+
+    def shown_tags(self, asset: Asset) -> list[Tag]:
+        """Return the tags of an asset."""
+        return [tag for tag in self.tags.values() if tag.tag_id in asset.tags]
 
     def shown_people(self, asset: Asset) -> list[Person]:
         """Return the people in an asset."""

@@ -69,6 +69,12 @@ async def preview(
     return File(BytesContent(data), f"image/{kind.lower()}", f"{_stem(asset)}_{size}.{kind.lower()}")
 
 
+async def face(asset: Asset) -> File:
+    """Return a square from the middle of a picture: no face is looked for here."""
+    data = await asyncio.to_thread(_convert, asset, asset.content, _THUMBNAIL_EDGE, "JPEG", square=True)
+    return File(BytesContent(data), "image/jpeg", f"{asset.asset_id}.jpeg")
+
+
 def playback(asset: Asset, options: ImmichOptions) -> File:
     """Return a video as browsers play it; raises ImmichError."""
     if asset.type != "VIDEO":
@@ -129,13 +135,15 @@ def _stem(asset: Asset) -> str:
     return asset.filename.rpartition(".")[0] or asset.filename
 
 
-def _convert(asset: Asset, content: Content, edge: int | None, kind: str) -> bytes:
+def _convert(asset: Asset, content: Content, edge: int | None, kind: str, *, square: bool = False) -> bytes:
     """Return an upright picture; a grey one of what Pillow cannot read, such as a video."""
     try:
         with Image.open(io.BytesIO(b"" if asset.type == "VIDEO" else read_all(content))) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError):
         image = Image.new("RGB", _STILL_SIZE, (128, 128, 128))
+    if square:
+        image = ImageOps.fit(image, (min(image.size),) * 2)
     if edge is not None:
         image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
     out = io.BytesIO()

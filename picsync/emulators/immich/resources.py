@@ -6,8 +6,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from picsync.emulators.immich.library import Album, ApiKey, Asset, Person, SharedLink, Tag, User
-from picsync.emulators.immich.options import ImmichOptions
+from picsync.emulators.immich.library import (
+    Album,
+    ApiKey,
+    Asset,
+    Library,
+    Person,
+    SharedLink,
+    Tag,
+    User,
+)
+from picsync.emulators.immich.options import V3_3, ImmichOptions
 
 _FILM_MS = 12_340
 
@@ -43,13 +52,14 @@ def asset_json(
         "isEdited": asset.edited is not None,
         "visibility": asset.visibility,
         "hasMetadata": True,
+        "resized": True,
         "width": asset.width or None,
         "height": asset.height or None,
         "duration": duration(asset, options),
         "thumbhash": asset.thumbhash if options.now() >= asset.ready_at else None,
         "livePhotoVideoId": asset.motion_id,
         "duplicateId": None,
-        "people": [person_json(person) | _faces(options) for person in people],
+        "people": [person_json(person, options) | _faces(options) for person in people],
     }
     if not options.strict:
         body |= {"deviceAssetId": f"{asset.filename}-1", "deviceId": "phone"}
@@ -61,8 +71,23 @@ def asset_json(
             "dateTimeOriginal": taken,
             "exifImageWidth": asset.width or None,
             "exifImageHeight": asset.height or None,
+            "country": asset.country,
+            "state": asset.state,
+            "city": asset.city,
+            "make": asset.make,
+            "model": asset.model,
+            "lensModel": asset.lens_model,
+            "timeZone": "UTC",
         }
     return body
+
+
+def whole_asset_json(asset: Asset, options: ImmichOptions, library: Library) -> dict[str, Any]:
+    """Return an asset as its own call gives it: with all that belongs to it."""
+    body = asset_json(asset, options, exif=True, people=library.shown_people(asset))
+    tags = [tag_json(tag) for tag in library.shown_tags(asset)]
+    faces: dict[str, Any] = {} if options.strict else {"unassignedFaces": []}
+    return body | {"owner": user_json(asset.owner), "tags": tags, "stack": None} | faces
 
 
 def stripped_json(asset: Asset, options: ImmichOptions) -> dict[str, Any]:
@@ -145,9 +170,10 @@ def album_json(album: Album, options: ImmichOptions, links: Iterable[SharedLink]
     return body
 
 
-def person_json(person: Person) -> dict[str, Any]:
-    """Return a person."""
-    return {
+def person_json(person: Person, options: ImmichOptions) -> dict[str, Any]:
+    """Return a person; since 3.3 with whom he is shared."""
+    sharing = ("otherPeople", "sharedBy", "sharedWith") if options.version >= V3_3 else ()
+    return {name: [] for name in sharing} | {
         "id": person.person_id,
         "name": person.name,
         "birthDate": None,
@@ -185,6 +211,8 @@ def link_json(link: SharedLink, options: ImmichOptions, links: Iterable[SharedLi
     return body | ({"album": album_json(link.album, options, links)} if link.album else {})
 
 
-def link_asset_json(asset: Asset, link: SharedLink, options: ImmichOptions) -> dict[str, Any]:
+def link_asset_json(
+    asset: Asset, link: SharedLink, options: ImmichOptions, *, exif: bool = False
+) -> dict[str, Any]:
     """Return an asset as far as the link shows it."""
-    return asset_json(asset, options) if link.show_metadata else stripped_json(asset, options)
+    return asset_json(asset, options, exif=exif) if link.show_metadata else stripped_json(asset, options)

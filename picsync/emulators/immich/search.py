@@ -20,6 +20,21 @@ DEFAULT_SIZE = 250
 LARGEST_SIZE = 1000
 _FILTER_FORM = frozenset({"filter", "orderBy", "size", "cursor", "withExif", "withPeople", "withStacked"})
 _ONLY_FILTER_FORM = frozenset({"filter", "orderBy", "cursor"})
+_SUGGESTED = {
+    "country": "country",
+    "state": "state",
+    "city": "city",
+    "camera-make": "make",
+    "camera-model": "model",
+    "camera-lens-model": "lens_model",
+}
+_NARROWED = {
+    "country": "country",
+    "state": "state",
+    "make": "make",
+    "model": "model",
+    "lensModel": "lens_model",
+}
 _ORDER_FIELDS = ("fileCreatedAt", "localDateTime", "fileSizeInBytes", "rating")
 
 
@@ -70,6 +85,20 @@ class Search:
         chosen = random.sample(found, min(self._size(body), len(found)))
         return [self._item(asset, visitor, body) for asset in chosen]
 
+    def suggestions(self, visitor: Visitor, query: Mapping[str, str]) -> list[str | None]:
+        """Return what there is of one kind of place or camera; raises ImmichError for another kind."""
+        attribute = _SUGGESTED[choice(query.get("type"), tuple(_SUGGESTED), ("type",))]
+        narrowed = {_NARROWED[name]: query[name] for name in _NARROWED if name in query}
+        found = {
+            getattr(asset, attribute)
+            for asset in self._library.visible(visitor.user)
+            if not asset.trashed
+            and asset.visibility == "timeline"
+            and all(getattr(asset, name) == value for name, value in narrowed.items() if name != attribute)
+        }
+        known: list[str | None] = sorted(found - {None, ""})
+        return [*known, None] if query.get("includeNull") == "true" else known
+
     def _pages_on(self, number: int) -> bool:
         return not self._options.early_end or number < self._options.early_end
 
@@ -101,7 +130,7 @@ class Search:
 
     def _item(self, asset: Asset, visitor: Visitor, body: Mapping[str, Any]) -> dict[str, Any]:
         if visitor.link is not None:
-            return link_asset_json(asset, visitor.link, self._options)
+            return link_asset_json(asset, visitor.link, self._options, exif=bool(body.get("withExif")))
         people = self._library.shown_people(asset) if body.get("withPeople") else ()
         return asset_json(asset, self._options, exif=bool(body.get("withExif")), people=people)
 

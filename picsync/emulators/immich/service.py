@@ -14,8 +14,10 @@ from aiohttp import web
 from picsync.emulators.google.content import Content, as_content
 from picsync.emulators.google.directory import Directory
 from picsync.emulators.immich import media
+from picsync.emulators.immich.about import About
 from picsync.emulators.immich.access import COOKIE, Access, Visitor
-from picsync.emulators.immich.errors import ImmichError, invalid, json_answer, no_access
+from picsync.emulators.immich.errors import ImmichError, invalid, json_answer
+from picsync.emulators.immich.labels import Labels
 from picsync.emulators.immich.library import Album, ApiKey, Asset, Library, Person, SharedLink, Tag, User
 from picsync.emulators.immich.options import ImmichOptions
 from picsync.emulators.immich.resources import (
@@ -24,14 +26,13 @@ from picsync.emulators.immich.resources import (
     key_json,
     link_asset_json,
     link_json,
-    person_json,
-    tag_json,
+    whole_asset_json,
 )
 from picsync.emulators.immich.search import Search
+from picsync.emulators.immich.timeline import Timeline
 from picsync.emulators.service import params
 
 HOST = "immich.example"
-_LARGEST_PEOPLE_PAGE = 1000
 _COMPRESSED_BYTES = 1024
 _PAGE = "<!DOCTYPE html><html><head><title>{}</title></head><body></body></html>"
 
@@ -52,6 +53,9 @@ class Immich:
         self.owner = self.add_user("Anna")
         self._access = Access(self.library, self.options)
         self._search = Search(self.library, self.options, self._access)
+        self._about = About(self.library, self.options, self._access)
+        self._labels = Labels(self.library, self.options, self._access)
+        self._timeline = Timeline(self.library, self.options, self._access)
         self._minute = (0, 0)
 
     # --- What is in it ----------------------------------------------------------------------------------
@@ -141,8 +145,9 @@ class Immich:
         """Return the routes of its host; what is not below `/api` is its web page."""
         api = f"{self.base_path}/api"
         calls: Sequence[tuple[str, str, Call]] = (
-            ("GET", "/server/ping", self._ping),
-            ("GET", "/server/version", self._version),
+            *self._about.calls(),
+            *self._labels.calls(),
+            *self._timeline.calls(),
             ("GET", "/api-keys/me", self._key),
             ("GET", "/albums", self._albums),
             ("GET", "/albums/statistics", self._album_statistics),
@@ -150,12 +155,7 @@ class Immich:
             ("POST", "/search/metadata", self._metadata),
             ("POST", "/search/statistics", self._statistics),
             ("POST", "/search/random", self._search_random),
-            ("GET", "/search/person", self._search_person),
-            ("GET", "/people", self._people),
-            ("GET", "/people/{id}", self._person),
-            ("GET", "/people/{id}/statistics", self._person_statistics),
-            ("GET", "/tags", self._tags),
-            ("GET", "/tags/{id}", self._tag),
+            ("GET", "/search/suggestions", self._suggestions),
             ("GET", "/shared-links", self._links),
             ("GET", "/shared-links/me", self._link),
             ("POST", "/shared-links/login", self._link_login),
@@ -169,6 +169,7 @@ class Immich:
             self.host: [
                 *(web.route(method, f"{api}{path}", self._answer(call)) for method, path, call in calls),
                 web.route("*", f"{api}/{{path:.*}}", self._answer(self._unknown)),
+                web.get(f"{self.base_path}/.well-known/immich", self._answer(self._well_known)),
                 web.route("*", "/{path:.*}", self._answer(self._page)),
             ]
         }
@@ -184,7 +185,7 @@ class Immich:
                 response = await call(request)
             except ImmichError as error:
                 return error.response(self.options)
-            if isinstance(response, web.Response) and request.method == "GET" and response.status == 200:
+            if isinstance(response, web.Response) and response.status == 200:
                 response = _unless_known(request, response)
             if isinstance(response, web.Response) and (response.content_length or 0) > _COMPRESSED_BYTES:
                 response.enable_compression()
@@ -201,18 +202,11 @@ class Immich:
     async def _unknown(self, request: web.Request) -> web.StreamResponse:
         raise ImmichError(404, f"Cannot {request.method} {request.path}")
 
+    async def _well_known(self, _request: web.Request) -> web.StreamResponse:
+        return json_answer({"api": {"endpoint": "/api"}})
+
     async def _page(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(text=_PAGE.format("Immich"), content_type="text/html")
-
-    async def _ping(self, _request: web.Request) -> web.StreamResponse:
-        return json_answer({"res": "pong"})
-
-    async def _version(self, _request: web.Request) -> web.StreamResponse:
-        major, minor, patch = self.options.version
-        body: dict[str, Any] = {"major": major, "minor": minor, "patch": patch}
-        if self.options.strict:
-            body["prerelease"] = self.options.prerelease
-        return json_answer(body)
 
     async def _key(self, request: web.Request) -> web.StreamResponse:
         self._access.visitor(request, "all") if "x-api-key" not in request.headers else None
@@ -291,24 +285,13 @@ class Immich:
             [link_json(link, self.options, links) for link in links if link.owner == visitor.user]
         )
 
-    async def _person_statistics(self, request: web.Request) -> web.StreamResponse:
-        visitor = self._access.visitor(request, "person.statistics")
-        person_id = self._named_person(request).person_id
-        seen = self.library.visible(visitor.user)
-        shown = [each for each in seen if person_id in each.people and not each.trashed]
-        return json_answer({"assets": len([each for each in shown if each.visibility == "timeline"])})
-
-    async def _search_person(self, request: web.Request) -> web.StreamResponse:
-        self._access.visitor(request, "person.read")
-        name = request.query.get("name", "").lower()
-        hidden = media.flag(request, "withHidden")
-        people = self.library.people.values()
-        found = [each for each in people if name in each.name.lower() and (hidden or not each.hidden)]
-        return json_answer([person_json(each) for each in found])
-
     async def _search_random(self, request: web.Request) -> web.StreamResponse:
         visitor = self._access.visitor(request, "asset.read")
         return json_answer(self._search.random(visitor, await _body(request)))
+
+    async def _suggestions(self, request: web.Request) -> web.StreamResponse:
+        visitor = self._access.visitor(request, "asset.read")
+        return json_answer(self._search.suggestions(visitor, request.query))
 
     async def _album(self, request: web.Request) -> web.StreamResponse:
         visitor = self._access.visitor(request, "album.read", shared=True)
@@ -331,45 +314,6 @@ class Immich:
         visitor = self._access.visitor(request, "asset.statistics")
         return json_answer(self._search.statistics(visitor, await _body(request)))
 
-    async def _people(self, request: web.Request) -> web.StreamResponse:
-        self._access.visitor(request, "person.read")
-        size, page = int(request.query.get("size", "500")), int(request.query.get("page", "1"))
-        if not 1 <= size <= _LARGEST_PEOPLE_PAGE:
-            raise invalid(["size"], f"Too big: expected number to be <={_LARGEST_PEOPLE_PAGE}", "too_big")
-        size = min(size, self.options.page_cap or size)
-        hidden = media.flag(request, "withHidden")
-        people = [person for person in self.library.people.values() if hidden or not person.hidden]
-        shown = people[(page - 1) * size : page * size]
-        return json_answer(
-            {
-                "people": [person_json(person) for person in shown],
-                "total": len(self.library.people),
-                "hidden": sum(person.hidden for person in self.library.people.values()),
-                "hasNextPage": page * size < len(people),
-            }
-        )
-
-    async def _person(self, request: web.Request) -> web.StreamResponse:
-        self._access.visitor(request, "person.read")
-        return json_answer(person_json(self._named_person(request)))
-
-    def _named_person(self, request: web.Request) -> Person:
-        person = self.library.people.get(params(request)["id"])
-        if person is None:
-            raise no_access("person.read")
-        return person
-
-    async def _tags(self, request: web.Request) -> web.StreamResponse:
-        self._access.visitor(request, "tag.read")
-        return json_answer([tag_json(tag) for tag in self.library.tags.values()])
-
-    async def _tag(self, request: web.Request) -> web.StreamResponse:
-        self._access.visitor(request, "tag.read")
-        tag = self.library.tags.get(params(request)["id"])
-        if tag is None:
-            raise no_access("tag.read")
-        return json_answer(tag_json(tag))
-
     async def _link(self, request: web.Request) -> web.StreamResponse:
         link = self._access.visitor(request, "sharedLink.read", shared=True).link
         if link is None:
@@ -389,8 +333,9 @@ class Immich:
     async def _asset(self, request: web.Request) -> web.StreamResponse:
         visitor = self._access.visitor(request, "asset.read", shared=True)
         asset = self._access.asset(visitor, params(request)["id"], "asset.read")
-        people = () if visitor.link else self.library.shown_people(asset)
-        return json_answer(asset_json(asset, self.options, exif=True, people=people))
+        if visitor.link is None:
+            return json_answer(whole_asset_json(asset, self.options, self.library))
+        return json_answer(link_asset_json(asset, visitor.link, self.options, exif=True))
 
     async def _original(self, request: web.Request) -> web.StreamResponse:
         visitor = self._access.visitor(request, "asset.download", shared=True)
@@ -419,12 +364,12 @@ def _with_asset(albums: Iterable[Album], asset_id: str) -> list[Album]:
 
 
 def _unless_known(request: web.Request, response: web.Response) -> web.Response:
-    """Return the answer with its ETag, or 304 where the client has it already."""
+    """Return the answer with its ETag, or 304 where a client that only reads has it already."""
     body = response.body if isinstance(response.body, bytes) else b""
     tag = hashlib.sha1(body, usedforsecurity=False).hexdigest()
     response.headers["ETag"] = f'W/"{tag}"'
     known = request.if_none_match or ()
-    if any(each.value in ("*", tag) for each in known):
+    if request.method in ("GET", "HEAD") and any(each.value in ("*", tag) for each in known):
         return web.Response(status=304, headers={"ETag": response.headers["ETag"]})
     return response
 
