@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from picsync.emulators.world import World
 
 IMMICH_VERSIONS = {"2.7": (2, 7, 5), "3.0": (3, 0, 3), "3.2": (3, 2, 2), "3.3": (3, 3, 5), "4.0": (4, 0, 0)}
+
+SHARED_PAGES = ("consent", "consent-always", "scripts", "scripts-always")
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,6 +55,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Immich's version; 4.0 is one that nobody knows yet.",
 )
 @click.option(
+    "--shared-page",
+    "variants",
+    type=click.Choice(SHARED_PAGES),
+    multiple=True,
+    help="What comes in place of the page of an album shared by link: Google's consent page (for visitors "
+    "without its cookie, or always), or a page of scripts (for visitors other than browsers, or always). "
+    "Can be given twice.",
+)
+@click.option(
     "--wire",
     type=click.Choice(["lan", "home"]),
     default="lan",
@@ -69,6 +81,7 @@ def emulator(
     photos: Path | None,
     era: str,
     immich_version: str,
+    variants: tuple[str, ...],
     wire: str,
 ) -> None:
     """Serve Google Photos, Immich and Nixplay, emulated, on one port.
@@ -85,19 +98,25 @@ def emulator(
             context.load_cert_chain(tls_cert, tls_key)
         except (ssl.SSLError, OSError) as error:
             raise click.UsageError(f"--tls-cert and --tls-key cannot be used together: {error}") from error
-    world = _world(context, era, IMMICH_VERSIONS[immich_version], wire)
+    world = _world(context, era, IMMICH_VERSIONS[immich_version], variants, wire)
     asyncio.run(_serve(world, listen, photos, era))
     ctx.exit(Exit.DONE)
 
 
-def _world(context: ssl.SSLContext | None, era: str, immich: tuple[int, int, int], wire: str) -> World:
-    from picsync.emulators.google import Era, GoogleOptions
+def _world(
+    context: ssl.SSLContext | None,
+    era: str,
+    immich: tuple[int, int, int],
+    shared_page: Sequence[str],
+    wire: str,
+) -> World:
+    from picsync.emulators.google import Era, GoogleOptions, SharingOptions
     from picsync.emulators.immich import ImmichOptions
     from picsync.emulators.wireprofile import PROFILES
     from picsync.emulators.world import World
 
     return World(
-        google=GoogleOptions(era=Era(era)),
+        google=GoogleOptions(era=Era(era), sharing=SharingOptions.of(shared_page)),
         immich=ImmichOptions(immich),
         ssl_context=context,
         profile=PROFILES[wire],

@@ -22,6 +22,7 @@ _OAUTH, _LIBRARY, _BYTES, _PICKER, _SHARED, _REMOVED, _CLIENT = (
 )
 _RCLONE, _BIN = "rclone 1.60 and 1.75", "rclone 1.75"
 _GOOGLE = "google-api-python-client 2.202"
+_ALBUM_FETCH = "google-photos-album-image-url-fetch 3.2"
 _ASSISTANT = "google-photos-library-api 0.12.1"
 _SDK, _AIO, _PY = "@immich/sdk 2.7, 3.0, 3.2", "aioimmich 0.18", "immichpy 9.2 (3.3)"
 _SDK_PY, _IMMICH = f"{_SDK}, {_PY}", f"{_SDK}, {_AIO}, {_PY}"
@@ -46,14 +47,14 @@ lh3.googleusercontent.com|GET /pk/{{name}}|{_PICKER}|
 lh3.googleusercontent.com|GET /lr/{{name}}|{_BYTES}|{_RCLONE}
 lh3.googleusercontent.com|GET /pw/{{name}}|{_SHARED}|
 video-downloads.googleusercontent.com|GET /{{token}}|{_BYTES}|{_RCLONE}
-photos.app.goo.gl|GET /{{code}}|{_SHARED}|
+photos.app.goo.gl|GET /{{code}}|{_SHARED}|{_ALBUM_FETCH}
 photos.google.com|GET /picker/{{page}}||
 photos.google.com|POST /picker/{{page}}||
-photos.google.com|GET /share/{{album}}|{_SHARED}|
+photos.google.com|GET /share/{{album}}|{_SHARED}|{_ALBUM_FETCH}
 photos.google.com|GET /u/{{user}}/share/{{album}}|{_SHARED}|
 photos.google.com|POST /_/PhotosUi/data/batchexecute|{_SHARED}|
 photos.google.com|POST /u/{{user}}/_/PhotosUi/data/batchexecute|{_SHARED}|
-consent.google.com|GET /ml||
+consent.google.com|GET /ml|{_SHARED}|{_ALBUM_FETCH}
 photospicker.googleapis.com|POST /v1/sessions|{_PICKER}|{_GOOGLE}
 photospicker.googleapis.com|GET /v1/sessions/{{sessionId}}|{_PICKER}|{_GOOGLE}
 photospicker.googleapis.com|DELETE /v1/sessions/{{sessionId}}|{_PICKER}|{_GOOGLE}

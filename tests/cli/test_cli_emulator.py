@@ -11,7 +11,9 @@ import httpx
 import pytest
 import trustme
 
+from picsync.cli.emulator import SHARED_PAGES
 from picsync.emulators.google import generated_jpeg
+from picsync.emulators.google.sharing.options import VARIANTS
 from tests.cli.stage import STRICT, Process, Stage
 
 LISTEN = ("emulator", "--listen", "127.0.0.1:0")
@@ -91,4 +93,27 @@ def test_a_sync_with_its_own_words(stage: Stage, tmp_path: Path, era: str) -> No
     synced = stage.start("sync", env={"PICSYNC_EMULATOR": ""}).end()
     synced.assert_message(0, "1 photo uploaded")
     process.signal(signal.SIGTERM)
+    assert process.end().code == 0
+
+
+def test_the_page_of_a_shared_album_has_variants(stage: Stage, tmp_path: Path) -> None:
+    assert tuple(VARIANTS) == SHARED_PAGES
+    (tmp_path / "photos").mkdir()
+    process = stage.start(
+        *LISTEN, "--photos", "photos", "--shared-page", "consent", "--shared-page", "scripts"
+    )
+    lines: list[str] = []
+    while not lines or not lines[-1].startswith("Ctrl-C"):
+        lines.append(process.line())
+    text = "".join(lines)
+    url, code = re.findall(r"Serving at (\S+)|photos\.app\.goo\.gl/(\S+)", text)
+    with httpx.Client(base_url=url[0], headers={"User-Agent": "curl/8"}) as visitor:
+        page = visitor.get(f"/photos.app.goo.gl/{code[1]}").headers["Location"]
+        assert "consent.google.com" in visitor.get(page).headers["Location"]
+        cookie = {"Cookie": "SOCS=CAI"}
+        assert "AF_initDataCallback" not in visitor.get(page, headers=cookie).text
+        assert (
+            "AF_initDataCallback" in visitor.get(page, headers={**cookie, "User-Agent": "Mozilla/5.0"}).text
+        )
+    process.signal(signal.SIGINT)
     assert process.end().code == 0

@@ -16,6 +16,7 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -50,9 +51,12 @@ def need_python(*modules: str) -> None:
             _lacking(f"{module} is not installed: run `pip install --editable '.[clients]'`")
 
 
-async def run(*command: str | Path, stdin: str = "", cwd: Path = HERE) -> str:
+async def run(
+    *command: str | Path, stdin: str = "", cwd: Path = HERE, variables: Mapping[str, str] | None = None
+) -> str:
     """Run a program to its end and return what it prints; fail with what it complains about."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment |= variables or {}
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,

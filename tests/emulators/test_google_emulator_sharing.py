@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from picsync.emulators.google import Consent, SharedAlbum, SharingOptions, Unshared
+from picsync.emulators.google import SharedAlbum, SharingOptions, Unshared
 from tests.emulators.googlekit import MP4, Kit, jpeg, running
 
 SHORT, PAGE, MEDIA = "/photos.app.goo.gl", "/photos.google.com", "lh3.googleusercontent.com"
@@ -209,25 +209,35 @@ async def test_a_link_that_is_switched_off_opens_nothing(unshared: Unshared, sta
         assert (await page(kit, album)).status_code == 200
 
 
-async def test_a_visitor_without_cookies_is_asked_for_consent() -> None:
+async def test_by_default_every_visitor_sees_the_album() -> None:
     async with running() as kit:
         album = shared(kit, 1)
+        answer = await page(kit, album, **{"Cookie": "", "User-Agent": "python-httpx/0.28"})
+        assert len(data_of(answer.text)[1]) == 1
+
+
+async def test_a_visitor_may_be_asked_for_consent() -> None:
+    async with running(sharing=SharingOptions.of(["consent"])) as kit:
+        album = shared(kit, 1)
+        assert (await page(kit, album)).status_code == 200
         answer = await page(kit, album, Cookie="")
         assert answer.status_code == 302
         consent = await kit.http.get(answer.headers["Location"])
         assert consent.status_code == 200
         assert "AF_initDataCallback" not in consent.text
-        kit.google.options.sharing.consent = Consent.NEVER
-        assert (await page(kit, album, Cookie="")).status_code == 200
-        kit.google.options.sharing.consent = Consent.ALWAYS
-        assert (await page(kit, album)).status_code == 302
+    async with running(sharing=SharingOptions.of(["consent-always"])) as kit:
+        assert (await page(kit, shared(kit, 1))).status_code == 302
 
 
-async def test_a_script_gets_a_page_without_data() -> None:
-    async with running() as kit:
-        answer = await page(kit, shared(kit, 1), **{"User-Agent": "python-httpx/0.28"})
+async def test_a_visitor_may_get_a_page_of_scripts() -> None:
+    async with running(sharing=SharingOptions.of(["scripts"])) as kit:
+        album = shared(kit, 1)
+        assert "AF_initDataCallback" in (await page(kit, album)).text
+        answer = await page(kit, album, **{"User-Agent": "python-httpx/0.28"})
         assert answer.status_code == 200
         assert "AF_initDataCallback" not in answer.text
+    async with running(sharing=SharingOptions.of(["scripts-always"])) as kit:
+        assert "AF_initDataCallback" not in (await page(kit, shared(kit, 1))).text
 
 
 async def test_the_page_speaks_the_visitor_s_language() -> None:

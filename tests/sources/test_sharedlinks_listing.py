@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.emulators.google import Consent, SharedAlbum, Unshared
+from picsync.emulators.google import GoogleOptions, SharedAlbum, SharingOptions, Unshared
+from picsync.emulators.google.sharing.options import VARIANTS
 from picsync.emulators.google.sharing.payload import VIDEO
 from picsync.events import ListingProgress
 from picsync.model import Certainty, Listing, MediaKind
@@ -239,11 +240,19 @@ async def test_an_album_that_was_deleted_is_not_an_empty_one(world: SharedAlbums
     assert partial(await world.listing(shared), "not open to everyone")
 
 
-async def test_the_consent_page_is_named(world: SharedAlbums) -> None:
-    world.options.consent = Consent.ALWAYS
-    shared, _ = world.album(3)
-    assert partial(await world.listing(shared), "consent to cookies")
-    assert world.requests("consent.google.com") == []
+@pytest.mark.parametrize("variant", VARIANTS)
+async def test_each_variant_of_the_page_lists_the_album_or_says_why_not(variant: str) -> None:
+    said = {"consent-always": "consent to cookies", "scripts-always": "no data blocks"}.get(variant)
+    async with shared_albums(GoogleOptions(sharing=SharingOptions.of([variant]))) as world:
+        shared, items = world.album(3)
+        listing = await world.listing(shared)
+        assert world.requests("consent.google.com") == []
+    if said is None:
+        assert listing.complete, listing.problem
+        assert len(listing.items) == len(items)
+    else:
+        assert partial(listing, said)
+        assert listing.items == ()
 
 
 async def test_a_page_without_data_is_named(world: SharedAlbums) -> None:

@@ -1,8 +1,8 @@
 """Google Photos, emulated: OAuth, the Library API, albums shared by link and the hosts of the bytes.
 
-Not emulated: sharing through the API, enrichments, the Picker and Ambient APIs (they answer that they are
-not enabled), the removal of the location from downloads, Google's recompression, and the decoding of HEIC
-and videos (scaled pictures of them are grey). The day of a quota is the clock's, in UTC.
+Not emulated: sharing through the API, the Ambient API (it answers that it is not enabled), the removal of the
+location from downloads, Google's recompression, and the decoding of HEIC and videos (scaled pictures of them
+are grey). The day of a quota is the clock's, in UTC.
 """
 
 from picsync.emulators.google.content import generated_jpeg
@@ -10,7 +10,7 @@ from picsync.emulators.google.library import Album, Item
 from picsync.emulators.google.options import Era, GoogleOptions
 from picsync.emulators.google.service import GooglePhotos
 from picsync.emulators.google.sharing.albums import SharedAlbum
-from picsync.emulators.google.sharing.options import Consent, SharingOptions, Unshared
+from picsync.emulators.google.sharing.options import Consent, Scripts, SharingOptions, Unshared
 
 __all__ = [
     "Album",
@@ -19,6 +19,7 @@ __all__ = [
     "GoogleOptions",
     "GooglePhotos",
     "Item",
+    "Scripts",
     "SharedAlbum",
     "SharingOptions",
     "Unshared",

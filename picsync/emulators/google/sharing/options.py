@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,15 @@ class Consent(StrEnum):
     COOKIELESS = "cookieless"
     """Unless the request carries the cookie SOCS."""
     ALWAYS = "always"
+
+
+class Scripts(StrEnum):
+    """Who gets a page of scripts, without data, in place of an album's page."""
+
+    NOBODY = "nobody"
+    OTHERS = "others"
+    """Visitors whose User-Agent is not a browser's (observed)."""
+    EVERYBODY = "everybody"
 
 
 class Unshared(StrEnum):
@@ -30,10 +39,9 @@ class SharingOptions:
     """Settings; all may be changed while the server runs."""
 
     # Who gets in
-    consent: Consent = Consent.COOKIELESS
+    consent: Consent = Consent.NEVER
+    scripts: Scripts = Scripts.NOBODY
     unshared: Unshared = Unshared.NOT_FOUND
-    pages_for_browsers_only: bool = True
-    """A visitor whose User-Agent is no browser's gets a page of scripts without data (observed)."""
     interstitial_for_browsers: bool = True
     """A short link answers a browser with a page that opens the app, others with a redirect (observed)."""
     requests_per_minute: int | None = None
@@ -71,3 +79,24 @@ class SharingOptions:
     """Whether the URL of a picture is another one each time; over months it is (observed)."""
     url_s: float | None = None
     """How long a URL works; for years (observed)."""
+
+    @classmethod
+    def of(cls, variants: Iterable[str]) -> SharingOptions:
+        """Return the options for variants of the page, by their names in `VARIANTS`."""
+        options = cls()
+        for name in variants:
+            match VARIANTS[name]:
+                case Consent() as consent:
+                    options.consent = consent
+                case Scripts() as scripts:
+                    options.scripts = scripts
+        return options
+
+
+VARIANTS: Mapping[str, Consent | Scripts] = {
+    "consent": Consent.COOKIELESS,
+    "consent-always": Consent.ALWAYS,
+    "scripts": Scripts.OTHERS,
+    "scripts-always": Scripts.EVERYBODY,
+}
+"""What may come in place of an album's page, by its name on the command line."""

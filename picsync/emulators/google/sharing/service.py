@@ -15,7 +15,7 @@ from picsync.emulators.google.pages import error_page, not_found
 from picsync.emulators.google.resources import MEDIA_HOST
 from picsync.emulators.google.sharing import page
 from picsync.emulators.google.sharing.albums import PAGE_HOST, SHORT_HOST, SharedAlbum, Shares
-from picsync.emulators.google.sharing.options import Consent, Unshared
+from picsync.emulators.google.sharing.options import Consent, Scripts, Unshared
 from picsync.emulators.google.sharing.payload import Payload
 from picsync.emulators.service import Handler, origin, params
 
@@ -95,7 +95,9 @@ class Sharing:
                 login = f"{origin(request, 'accounts.google.com')}/v3/signin/identifier?continue=https://{PAGE_HOST}/"
                 return web.Response(status=302, headers={"Location": login})
             return error_page(404, _MISSING)
-        if options.pages_for_browsers_only and not _is_browser(request):
+        if options.scripts is Scripts.EVERYBODY or (
+            options.scripts is Scripts.OTHERS and not _is_browser(request)
+        ):
             return _html(page.scripts_page())
         data = self._payload.page(shared, None, origin(request, MEDIA_HOST))
         language = page.language_of(request.headers.get("Accept-Language", ""), request.query.get("hl", ""))
