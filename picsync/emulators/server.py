@@ -21,13 +21,13 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 from yarl import URL
 
-from picsync.emulators import crosssite
 from picsync.emulators.control import control_routes
 from picsync.emulators.faults import Fault, FaultKind, Faults
 from picsync.emulators.requestlog import Record, RequestLog
 from picsync.emulators.service import BY_NAME, PARAMS, PASSAGE, Service
 from picsync.emulators.wire import Sleep, WireWriter, reset
 from picsync.emulators.wireprofile import Wire
+from picsync.serving import crosssite
 from picsync.serving.server import HttpServer, Limits
 
 MAX_BODY_BYTES = 512 * 2**20

@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
@@ -20,7 +20,10 @@ from picsync.errors import ListenError
 from picsync.profiling.pprof import Profile, encode
 from picsync.profiling.sampling import HEAP_DEPTH, HeapProfiler, sample_cpu
 from picsync.profiling.stacks import describe_all
+from picsync.serving import crosssite
 from picsync.serving.server import HttpServer, Limits
+
+Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 DEFAULT_SECONDS = 30.0
 """Length of a CPU profile; as Go's."""
@@ -112,10 +115,10 @@ class ProfilingServer:
         application = web.Application()
         application.add_routes(
             [
-                web.get("/debug/pprof/", pages.index, allow_head=False),
-                web.get("/debug/pprof/profile", pages.profile, allow_head=False),
-                web.get("/debug/pprof/heap", pages.heap, allow_head=False),
-                web.get("/debug/pprof/tasks", pages.tasks, allow_head=False),
+                web.get("/debug/pprof/", _guarded(pages.index), allow_head=False),
+                web.get("/debug/pprof/profile", _guarded(pages.profile, acts=True), allow_head=False),
+                web.get("/debug/pprof/heap", _guarded(pages.heap, acts=True), allow_head=False),
+                web.get("/debug/pprof/tasks", _guarded(pages.tasks), allow_head=False),
             ]
         )
         server = HttpServer("profiling server", limits=self._limits, shutdown_s=_SHUTDOWN_S)
@@ -126,6 +129,18 @@ class ProfilingServer:
         finally:
             await server.close()
             pages.close()
+
+
+def _guarded(page: Page, *, acts: bool = False) -> Page:
+    """Return a page that pages of other sites cannot ask for; `acts`: not even without reading the answer."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        refused = crosssite.refusal(request, get_acts=acts)
+        if refused:
+            raise web.HTTPForbidden(text=f"{refused}\n")
+        return await page(request)
+
+    return guarded
 
 
 class _Pages:

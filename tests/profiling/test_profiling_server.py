@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
+import httpx
 import pytest
 
 from picsync.errors import ListenError, Scope
@@ -224,3 +225,42 @@ async def test_go_reads_it(client: aiohttp.ClientSession, tmp_path: Path, path: 
     assert f".{shows}" in done.stdout
     assert SECRET not in done.stdout
     assert kept
+
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("headers", "acts", "reads"),
+    [
+        ({}, True, True),
+        ({"User-Agent": "Go-http-client/1.1"}, True, True),
+        ({"User-Agent": "Prometheus/3.0.0", "Host": "localhost"}, True, True),
+        ({"User-Agent": BROWSER, "Sec-Fetch-Site": "none"}, True, True),
+        ({"User-Agent": BROWSER, "Sec-Fetch-Site": "same-origin"}, True, True),
+        ({"User-Agent": BROWSER, "Referer": "http://nas.lan:2/debug/", "Host": "nas.lan:2"}, True, True),
+        ({"User-Agent": BROWSER, "Sec-Fetch-Site": "cross-site"}, False, True),
+        ({"User-Agent": BROWSER, "Sec-Fetch-Site": "same-site"}, False, True),
+        # An image of another site, where the server is not at a loopback address: no more than this.
+        ({"User-Agent": BROWSER}, False, True),
+        ({"User-Agent": BROWSER, "Referer": "https://evil.example/"}, False, True),
+        ({"User-Agent": BROWSER, "Referer": "http://[evil"}, False, True),
+        ({"Origin": "https://evil.example"}, False, False),
+        ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, False, False),
+        # A name of theirs that leads to this machine.
+        ({"Host": "evil.example"}, False, False),
+        ({"User-Agent": BROWSER, "Host": "evil.example", "Sec-Fetch-Site": "same-origin"}, False, False),
+        ({"User-Agent": BROWSER, "Host": "a:b:c"}, False, False),
+    ],
+)  # fmt: skip
+async def test_a_page_of_another_site_starts_nothing(
+    server: ProfilingServer, headers: dict[str, str], acts: bool, reads: bool
+) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}/debug/pprof/") as client:
+        for path, allowed in (("", reads), ("tasks", reads), ("profile?seconds=0", acts), ("heap", acts)):
+            answer = await client.get(path, headers=headers)
+            expected = 400 if "seconds" in path else 200
+            assert answer.status_code == (expected if allowed else 403), (path, answer.text)
+            if not allowed:
+                assert "Refused" in answer.text or "not valid" in answer.text
+    assert tracemalloc.is_tracing() is acts
