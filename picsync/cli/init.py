@@ -35,6 +35,7 @@ from picsync.cli.setupfiles import (
 from picsync.cli.sync import DEFAULT_CACHE, DEFAULT_CONFIG, SyncOptions, run_sync
 from picsync.config.environment import in_container
 from picsync.errors import ConfigError, LoginNeeded, PicsyncError
+from picsync.text import pasted
 from picsync.words import advice, counted, printable
 
 if TYPE_CHECKING:
@@ -253,12 +254,13 @@ def _ask_for_sources(answers: _Answers) -> None:
 
 
 def _add_source(answers: _Answers, text: str) -> None:
-    if _GOOGLE.match(text):
-        _try_entries(answers, "sharedlinks", [text])
-    elif _IMMICH_LINK.match(text):
-        _try_entries(answers, "immich", [text])
-    elif _ADDRESS.match(text):
-        _add_immich(answers, text)
+    address = pasted(text)
+    if _GOOGLE.match(address):
+        _try_entries(answers, "sharedlinks", [address])
+    elif _IMMICH_LINK.match(address):
+        _try_entries(answers, "immich", [address])
+    elif _ADDRESS.match(address):
+        _add_immich(answers, address)
     elif text.startswith(("/", "~")):
         _add_folder(answers, text)
     else:

@@ -47,11 +47,13 @@ def answer(stage: Stage, *lines: str) -> Result:
 
 def test_a_shared_link_is_on_the_frame_by_what_init_has_written(empty: Stage) -> None:
     link = shared_link(empty, 3)
-    result = answer(empty, *LOGIN, link, "", "Oma", "15m", "y", "none")
+    pasted = f"\ufeff“{link.replace('https', 'HTTPS')}”\u200b"
+    result = answer(empty, *LOGIN, pasted, "", "Oma", "15m", "y", "none")
     result.assert_message(0)
     assert "3 items found" in result.out
     assert "upload" in result.out
     assert empty.writes() == []
+    assert "\u200b" not in empty.config.read_text("utf-8")
     for path in (empty.config, empty.credentials):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     config = load_config(empty.config, environ={}, source_kinds=ENTRIES)

@@ -237,6 +237,8 @@ async def test_what_is_granted_beyond_is_fine(account: GoogleAccount) -> None:
         ("http://127.0.0.1:1/?state=s&code=c", {"state": "s", "code": "c"}),
         ("/?code=c&state=s&scope=x", {"state": "s", "code": "c", "scope": "x"}),
         ("?state=s&error=access_denied", {"state": "s", "error": "access_denied"}),
+        ("\ufeff<http://127.0.0.1:1/?state=s&code=c\u200b>\n", {"state": "s", "code": "c"}),
+        ("“HTTP://127.0.0.1:1/?state=s&code=c%2Fd”", {"state": "s", "code": "c/d"}),
         ("/?state=s", None),
         ("/?code=c", None),
         ("/?state=ü&code=c", None),

@@ -40,20 +40,20 @@ def test_addresses_are_taken_as_people_paste_them(text: str, expected: str) -> N
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        "",
-        "nas:2283",
-        "ftp://nas",
-        "http://",
-        "http://a b",
-        "http://u:p@nas",
-        "http://nas?x",
-        "http://nas:99999",
+        ("", "must begin with"),
+        ("nas:2283", "must begin with"),
+        ("ftp://nas", "must begin with"),
+        ("http://", "must be an address"),
+        ("http://a b", "must be an address"),
+        ("http://u:p@nas", "must not have a user name or password"),
+        ("http://nas?x", "must be the server's address alone"),
+        ("http://nas:99999", "must be an address"),
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="must be the server's address"):
+def test_what_is_no_address_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         ServerAddress.parse(text)
 
 
@@ -68,12 +68,31 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         ("HTTP://nas:2283/s/été%202024", "http://nas:2283", "slug", "été 2024"),
         ("http://nas:2283/s/a%2Fb%2520c", "http://nas:2283", "slug", "a/b%20c"),
         ("https://example.org/photos/share/x#y", "https://example.org/photos", "key", "x"),
+        (f"\ufeff“{LINK}”\n", "https://photos.example.org", "key", KEY),
+        (f"<{LINK}\u200b>", "https://photos.example.org", "key", KEY),
     ],
 )
 def test_shared_links_are_taken_as_people_paste_them(text: str, server: str, query: str, value: str) -> None:
-    link = SharedLinkAddress.parse(text)
+    link = ImmichEntry.model_validate(text).address
+    assert link is not None
+    assert link == SharedLinkAddress.parse(text)
     assert (str(link.server), link.query, link.value) == (server, query, value)
     assert KEY not in f"{link} {link!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"https://me:{KEY}@photos.example.org/share/x", "must not have a user name or password"),
+        (f"http://xn--0/share/{KEY}", "must be an address"),
+        (f"http://nas:99999/share/{KEY}", "must be an address"),
+        (f"http://nas/s/%ff{KEY}", "percent-encoding"),
+    ],
+)
+def test_a_shared_link_that_cannot_be_requested_is_refused_by_name(text: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why) as caught:
+        ImmichEntry.model_validate(text)
+    assert KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["https://photos.example.org", f"https://photos.example.org/albums/{KEY}"])

@@ -31,6 +31,7 @@ from picsync.http.client import Hosts
 from picsync.http.network import current
 from picsync.sources.googlephotos.refusals import LOGIN_COMMAND, token_refusal
 from picsync.sources.googlephotos.tokens import READ_SCOPE, TOKEN_HOST, GoogleLogin
+from picsync.text import pasted
 
 SCOPES = (READ_SCOPE,)
 
@@ -173,7 +174,7 @@ def _ask(
             line = ask(prompt)
         except EOFError:
             return
-        answer = read_answer(line.strip(), state)
+        answer = read_answer(line, state)
         if answer is not None:
             answers.put(answer)
             return
@@ -183,7 +184,7 @@ def _ask(
 def read_answer(address: str, state: str) -> Answer | None:
     """Return what Google says in an address, or None if that is not the answer to this `state`."""
     try:
-        query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+        query = {name: values[0] for name, values in parse_qs(urlsplit(pasted(address)).query).items()}
     except ValueError:
         return None
     mine = secrets.compare_digest(query.get("state", "").encode(), state.encode())

@@ -6,7 +6,10 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from picsync.http.addresses import decoded, web_address
+from picsync.text import pasted
 
 _SHARED = re.compile(r"(?P<base>.*?)/(?P<form>share|s)/(?P<value>[^/]+)(?:/photos/[^/]+)?/?")
 _QUERY = {"share": "key", "s": "slug"}
@@ -24,18 +27,11 @@ class ServerAddress:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an address with or without `/api` or a slash at its end; raises ValueError."""
-        url = text.strip()
-        try:
-            split = urlsplit(url)
-            usable = split.scheme in ("http", "https") and split.hostname and split.port != 0
-        except ValueError:
-            usable = False
-        if not usable or re.search(r"[\s\x00-\x1f\\]", url):
-            raise ValueError("must be the server's address, such as `http://nas:2283`")
-        if split.username is not None or split.query or split.fragment:
-            raise ValueError("must be the server's address alone, without a user name or anything after `?`")
-        path = re.sub(r"(^|/)api/*$", "", split.path.rstrip("/")).rstrip("/")
-        return cls(f"{split.scheme}://{split.netloc.lower()}", path)
+        url = web_address(text, "http://nas:2283")
+        if url.query or url.fragment:
+            raise ValueError("must be the server's address alone, without anything after `?` or `#`")
+        path = re.sub(r"(^|/)api/*$", "", url.raw_path.decode("ascii").rstrip("/")).rstrip("/")
+        return cls(f"{url.scheme}://{url.netloc.decode('ascii')}", path)
 
     @property
     def host(self) -> str:
@@ -61,17 +57,14 @@ class SharedLinkAddress:
 
         Browsers show a slug percent-encoded; it is decoded once.
         """
-        bare = re.split(r"[?#]", text.strip(), maxsplit=1)[0]
+        bare = re.split(r"[?#]", pasted(text), maxsplit=1)[0]
         scheme, mark, rest = bare.partition("://")
         host, slash, path = rest.partition("/")
         found = _SHARED.fullmatch(f"{slash}{path}")
         if not mark or found is None:
             raise ValueError("must be a shared link of Immich, such as `https://<server>/share/<key>`")
         server = ServerAddress.parse(f"{scheme}://{host}{found['base']}")
-        try:
-            value = unquote(found["value"], errors="strict")
-        except UnicodeDecodeError:
-            raise ValueError("must be a shared link as the browser shows it; its end is garbled") from None
+        value = decoded(found["value"])
         return cls(server, _QUERY[found["form"]], value)
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from picsync.sources.immich.address import SharedLinkAddress
+from picsync.text import pasted
 
 _TEXT = re.compile(
     r"(?:(?P<rendition>original|edited|preview):)?(?:(?P<kind>album|person|tag):)?(?P<name>.*)", re.DOTALL
@@ -118,4 +119,7 @@ def _read(text: str) -> dict[str, object]:
         return {found["kind"]: name, **rendition}
     if name == _FAVORITES:
         return {_FAVORITES: True, **rendition}
-    return {"link" if re.match(r"https?://", name, re.IGNORECASE) else "album": name, **rendition}
+    address = pasted(name)
+    if re.match(r"https?://", address, re.IGNORECASE):
+        return {"link": address, **rendition}
+    return {"album": name, **rendition}

@@ -37,7 +37,7 @@ def leads_to(hosts: Hosts, response: httpx.Response) -> tuple[str, httpx.URL]:
 def album_address(hosts: Hosts, operation: Operation, response: httpx.Response) -> AlbumAddress:
     """Return the album that a redirect leads to; raises what `elsewhere` returns if it is none."""
     host, url = leads_to(hosts, response)
-    address = AlbumAddress.parse(url.path, url.query.decode("ascii")) if host == PAGE_HOST else None
+    address = AlbumAddress.parse(url) if host == PAGE_HOST else None
     if address is None:
         raise elsewhere(operation, host, response.status_code)
     return address

@@ -127,7 +127,7 @@ class SharedAlbums:
     def _read_page(self, address: AlbumAddress, response: httpx.Response) -> AlbumPage:
         if response.is_redirect:
             host, url = addresses.leads_to(self._hosts, response)
-            if host == PAGE_HOST and AlbumAddress.parse(url.path, url.query.decode("ascii")):
+            if host == PAGE_HOST and AlbumAddress.parse(url):
                 raise ProtocolError(f"{READ_ALBUM_PAGE}: it leads on to another album's page.")
             raise addresses.elsewhere(READ_ALBUM_PAGE, host, response.status_code)
         try:

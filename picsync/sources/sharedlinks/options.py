@@ -9,13 +9,20 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import Annotated, TypeAlias
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+from urllib.parse import parse_qs
 
 from pydantic import PlainValidator
 
+from picsync.http.addresses import decoded, web_address
+
+if TYPE_CHECKING:
+    import httpx
+
 SHORT_HOST = "photos.app.goo.gl"
 PAGE_HOST = "photos.google.com"
+
+CODE_EXAMPLE = f"https://{SHORT_HOST}/<code>"
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Observed: 17 characters."""
@@ -38,11 +45,14 @@ class AlbumAddress:
     auth_key: str = field(repr=False)
 
     @classmethod
-    def parse(cls, path: str, query: str) -> AlbumAddress | None:
-        """Return the address in the path and query of a page at `PAGE_HOST`; None if it is no album's."""
-        share, _, rest = _USER.sub("", path).strip("/").partition("/")
-        album_key = rest.partition("/")[0]  # What follows is a single photo of the album.
-        auth_key = parse_qs(query).get("key", [""])[0]
+    def parse(cls, url: httpx.URL) -> AlbumAddress | None:
+        """Return the keys in the address of a page at `PAGE_HOST`; None if it is not an album's."""
+        share, _, rest = _USER.sub("", _path(url)).strip("/").partition("/")
+        try:
+            album_key = decoded(rest.partition("/")[0])  # What follows is a single photo of the album.
+        except ValueError:
+            return None
+        auth_key = parse_qs(url.query.decode("ascii")).get("key", [""])[0]
         fits = share == "share" and _ALBUM_KEY.fullmatch(album_key) and _AUTH_KEY.fullmatch(auth_key)
         return cls(album_key, auth_key) if fits else None
 
@@ -61,23 +71,27 @@ class SharedLink:
         if isinstance(text, cls):
             return text
         if not isinstance(text, str):
-            raise ValueError(f"must be a link such as https://{SHORT_HOST}/<code>")  # noqa: TRY004 - pydantic's
-        try:
-            url = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
-            host = (url.hostname or "").lower()
-        except ValueError:
-            host = ""
-        if host == SHORT_HOST and _CODE.fullmatch(url.path.strip("/")):
-            return cls(code=url.path.strip("/"))
-        if host == PAGE_HOST and (address := AlbumAddress.parse(url.path, url.query)):
+            raise ValueError(f"must be a link such as `{CODE_EXAMPLE}`")  # noqa: TRY004 - pydantic's
+        url = web_address(text, CODE_EXAMPLE, scheme="https")
+        path = _path(url)
+        # Not `url.host`, which decodes international names.
+        host = url.raw_host.decode("ascii") if url.port is None else ""
+        if host == SHORT_HOST and _CODE.fullmatch(code := decoded(path.strip("/"))):
+            return cls(code=code)
+        if host == PAGE_HOST and (address := AlbumAddress.parse(url)):
             return cls(address=address)
-        raise ValueError(_problem(host, url.path if host else ""))
+        raise ValueError(_problem(host, path))
 
     def __str__(self) -> str:
         if self.address is None:
             return f"{SHORT_HOST}/{_shortened(self.code)}"
         key = self.address.album_key.removeprefix("AF1Qip")
         return f"{PAGE_HOST}/share/AF1Qip{_shortened(key, self.address.auth_key)}"
+
+
+def _path(url: httpx.URL) -> str:
+    """Return the path as it is sent: what is encoded in it does not separate its elements."""
+    return url.raw_path.decode("ascii").partition("?")[0]
 
 
 def _shortened(begin: str, rest: str = "") -> str:
@@ -90,7 +104,7 @@ def _problem(host: str, path: str) -> str:
         return f"lacks the key that opens it to others, `?key=...` at its end. {ADVICE}"
     if host == PAGE_HOST:
         return f"is the address of a page that only its owner can open. {ADVICE}"
-    return f"must be a link to a shared album: https://{SHORT_HOST}/<code> or https://{PAGE_HOST}/share/<album>?key=<key>"
+    return f"must be a link to a shared album: {CODE_EXAMPLE} or https://{PAGE_HOST}/share/<album>?key=<key>"
 
 
 Link: TypeAlias = Annotated[SharedLink, PlainValidator(SharedLink.parse)]
