@@ -453,6 +453,7 @@ class _Cycle:
             if self.listings
             else Certainty.PARTIAL,
             skipped=Counter(candidate.skip for candidate in self.candidates if candidate.skip is not None),
+            formats=Counter(c.item.mime_type for c in self.candidates if c.skip is Skip.FORMAT),
             downloaded=done.downloaded_count,
             downloaded_bytes=done.downloaded_bytes,
             uploaded=done.uploaded_count,

@@ -324,6 +324,8 @@ class CycleReport:
     certainty: Certainty = Certainty.COMPLETE
     """Of the least certain listing; PARTIAL if nothing could be listed."""
     skipped: Mapping[Skip, int] = field(default_factory=dict)
+    formats: Mapping[str, int] = field(default_factory=dict)
+    """MIME types that the frame does not take -> items skipped for it."""
     downloaded: int = 0
     downloaded_bytes: int = 0
     uploaded: int = 0

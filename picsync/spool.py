@@ -16,10 +16,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from picsync.dimensions import pixel_count
 from picsync.errors import ItemError, NoRoomError, ProtocolError, SpoolError
 from picsync.files import reason, remedy
-from picsync.formats import HEAD_BYTES, sniff
+from picsync.media.dimensions import pixel_count
+from picsync.media.ends import is_cut_off
+from picsync.media.formats import identify
 from picsync.model import Digest
 from picsync.tasks import progressed
 from picsync.words import size
@@ -40,6 +41,7 @@ the container's manifests have room for it."""
 MAX_PIXELS = 250_000_000
 """Of a picture. The largest cameras in use and Google Photos stop at 200 megapixels; a frame shows two."""
 
+_HEAD_BYTES = 32
 _TEXT_STARTS = (b"<", b"{", b"[", b")]}'")
 """How an error page or message begins that came in place of a picture."""
 
@@ -119,8 +121,8 @@ class SpoolFile:
         if missing > 0:
             self._reserved += await self._spool.grow(self, missing)
         progressed()
-        if len(self._head) < HEAD_BYTES:
-            self._head += chunk[: HEAD_BYTES - len(self._head)]
+        if len(self._head) < _HEAD_BYTES:
+            self._head += chunk[: _HEAD_BYTES - len(self._head)]
             if self._head.lstrip().startswith(_TEXT_STARTS):
                 raise ProtocolError("A text came where the bytes of a picture were due.")
         self._block += chunk
@@ -128,36 +130,51 @@ class SpoolFile:
         if len(self._block) >= BLOCK_BYTES:
             await self._store()
 
-    async def finish(self) -> tuple[Digest, str]:
-        """Return the digest and the MIME type of what came.
+    async def finish(self) -> Digest:
+        """Return the digest of what came: it tells whether the frame has it, whatever it is.
 
-        Raises ItemError, unusable, if it is neither a picture nor a video, or a picture that claims more
-        pixels than anyone could show; NoRoomError if the disk is full.
+        Raises ItemError if nothing came, NoRoomError if the disk is full.
         """
-        mime_type = sniff(self._head)
-        if mime_type is None:
-            what = "nothing" if self.size_bytes == 0 else "neither a picture nor a video"
-            raise ItemError(f"its content is {what}.", unusable=self.size_bytes > 0)
+        if self.size_bytes == 0:
+            raise ItemError("its content is nothing.")
         await self._store()
         if self._reserved > self.size_bytes:
             self._spool.release(self._reserved - self.size_bytes)
             self._reserved = self.size_bytes
-        await asyncio.to_thread(self._check_pixels, mime_type)
-        return Digest(self._algorithm, self._hash.hexdigest()), mime_type
+        return Digest(self._algorithm, self._hash.hexdigest())
 
-    def _check_pixels(self, mime_type: str) -> None:
+    async def examine(self) -> str:
+        """Return the MIME type of what came, once `finish` has returned.
+
+        Raises ItemError, unusable, if it is neither a picture nor a video, has lost its end, or claims more
+        pixels than anyone could show.
+        """
+        return await asyncio.to_thread(self._examine)
+
+    def _examine(self) -> str:
         try:
             with self._using:
                 if self._closed:
-                    return
+                    return ""
+                mime_type = identify(self.file) or ""
                 pixels = pixel_count(self.file, mime_type)
+                cut_off = is_cut_off(self.file, mime_type)
                 self.file.seek(0, os.SEEK_END)
         except OSError as error:
             raise self._spool.error(error, self.size_bytes, self._announced) from error
+        if not mime_type:
+            raise ItemError("its content is neither a picture nor a video.", unusable=True)
         if pixels is not None and not 0 < pixels <= MAX_PIXELS:
             claimed = f"{pixels / 1e6:,.0f} megapixels" if pixels else "no pixels at all"
             most = f"{MAX_PIXELS // 1_000_000} megapixels"
             raise ItemError(f"it claims to have {claimed}; at most {most} are taken.", unusable=True)
+        if cut_off:
+            raise ItemError(
+                "it is cut off: the end of the file is missing.",
+                unusable=True,
+                hint="Put the whole file into the album again.",
+            )
+        return mime_type
 
     def release(self) -> None:
         """Give back the room set aside."""

@@ -32,6 +32,7 @@ from picsync.errors import (
 )
 from picsync.events import CacheWritten, Emit, Failure, ItemDownloaded, ItemFailed, ItemUploaded
 from picsync.frames.base import AlreadyThere, Frame, Rendition
+from picsync.media.formats import called
 from picsync.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.model import Mapping as DigestMapping
 from picsync.plan import Transfer
@@ -238,16 +239,18 @@ class Transferrer:
             if self._halted or self._in_vain(transfer):
                 return
             await self._tools.sources[item.source].download(item, spooled)
-        digest, mime_type = await spooled.finish()
+        digest = await spooled.finish()
         self._result.downloaded_count += 1
         self._result.downloaded_bytes += spooled.size_bytes
         self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
         self._result.digests[item] = digest
         self._sizes[item] = spooled.size_bytes
         await self._record(item, digest, None)
+        # What the frame holds stays there, even if it would not be sent today.
+        mime_type = "" if digest in self._there else await spooled.examine()
         if not self._frame.capabilities.accepts(mime_type):
             title = self._frame.capabilities.title
-            raise ItemError(f"its content is {mime_type}, which {title} does not take.", unusable=True)
+            raise ItemError(f"its format is {called(mime_type)}, which {title} does not take.", unusable=True)
         rendition = Rendition(spooled.file, spooled.size_bytes, digest, mime_type, item.filename)
         await self._upload(album, item, rendition)
 
@@ -355,7 +358,9 @@ async def learn(
             try:
                 async with spool.file(algorithm) as spooled:
                     await source.download(item, spooled)
-                    result.digests[item], _ = await spooled.finish()
+                    digest = await spooled.finish()
+                    await spooled.examine()
+                    result.digests[item] = digest
                 await cache.record(_mapping(item, result.digests[item], None, datetime.now(UTC)))
             except PicsyncError as error:
                 if error.scope in (Scope.PROCESS, Scope.SERVICE):

@@ -29,11 +29,14 @@ from picsync.events import (
     Stopping,
     TransfersPlanned,
 )
+from picsync.media.formats import called
 from picsync.model import Listing
 from picsync.plan import Plan, Skip
 from picsync.text import harmless
 
 REPORT_TO = "https://github.com/andrewjjenkins/picsync/issues"
+
+_FORMATS_SHOWN = 5
 
 FEW = 25
 """Up to so many, photos are named one by one."""
@@ -177,7 +180,14 @@ def skip_remarks(report: CycleReport) -> Iterator[str]:
     """Yield which items are not meant to be on the frame, and why."""
     for skip, count in report.skipped.items():
         one, many, why = _SKIPPED[skip]
-        yield f"{counted(count, one, many)} {why}."
+        formats = f" ({_formats(report)})" if skip is Skip.FORMAT and report.formats else ""
+        yield f"{counted(count, one, many)} {why}{formats}."
+
+
+def _formats(report: CycleReport) -> str:
+    often = sorted(report.formats.items(), key=lambda each: (-each[1], each[0]))
+    shown = [f"{count:,} {printable(called(mime_type))}" for mime_type, count in often[:_FORMATS_SHOWN]]
+    return ", ".join([*shown, "and others"] if len(often) > _FORMATS_SHOWN else shown)
 
 
 def report_remarks(report: CycleReport) -> Iterator[str]:

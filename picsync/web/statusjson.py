@@ -83,6 +83,7 @@ def _report(report: CycleReport) -> dict[str, Any]:
         "unassigned": list(report.unassigned),
         "overflow": report.overflow,
         "skipped": {skip.name.lower(): count for skip, count in report.skipped.items()},
+        "formats": dict(report.formats),
         "downloaded": report.downloaded,
         "downloaded_bytes": report.downloaded_bytes,
         "uploaded": report.uploaded,

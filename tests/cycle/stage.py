@@ -16,16 +16,12 @@ from picsync.model import Digest
 from picsync.plan import Rule
 from picsync.spool import Spool
 from picsync.transfer import Tools
+from tests.pictures import jpeg
 from tests.ports.memory_frame import MemoryFrame
 from tests.ports.memory_source import MemorySource
 
 ALBUM = "Family"
 PLAYLIST = "ss_Family"
-
-
-def jpeg(name: str) -> bytes:
-    """Return bytes that pass for a JPEG and differ from those of any other name."""
-    return b"\xff\xd8\xff\xe0" + name.encode() * 5
 
 
 def digest(data: bytes) -> Digest:

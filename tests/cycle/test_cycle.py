@@ -12,7 +12,10 @@ from picsync.errors import ItemError, LoginNeeded, ProtocolError, QuotaError, Re
 from picsync.events import CycleOutcome, Event, Listed, PlaylistCreated
 from picsync.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, PlaylistItem
 from picsync.plan import DeleteLimit, HoldReason, Skip
-from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest, jpeg
+from picsync.words import report_remarks
+from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest
+from tests.media.files import movie, tiff
+from tests.pictures import jpeg
 from tests.ports.memory_source import MemorySource
 
 MANY = tuple(f"p{n:02}" for n in range(30))
@@ -160,14 +163,14 @@ async def test_a_rule_without_sources_is_refused_and_touches_nothing(stage: Stag
 
 async def test_videos_are_skipped_and_counted_unless_wanted(stage: Stage) -> None:
     stage.put("one")
-    movie = b"\x00\x00\x00\x18ftypmp42" + b"m" * 40
-    stage.source.put("a", "movie", movie, filename="m.mp4", mime_type="video/mp4", kind=MediaKind.VIDEO)
+    clip = movie()
+    stage.source.put("a", "movie", clip, filename="m.mp4", mime_type="video/mp4", kind=MediaKind.VIDEO)
     report = await stage.cycle()
     assert report.skipped == {Skip.VIDEO: 1}
     stage.assert_synced("one")
     stage.with_rule(videos=True)
     await stage.cycle()
-    assert stage.frame.digests(ALBUM) == {digest(jpeg("one")), digest(movie)}
+    assert stage.frame.digests(ALBUM) == {digest(jpeg("one")), digest(clip)}
     await stage.assert_idle()
 
 
@@ -175,7 +178,51 @@ async def test_a_format_that_the_frame_does_not_take_is_not_even_downloaded(stag
     stage.source.put("a", "web", b"RIFF1234WEBP", filename="w.webp", mime_type="image/webp")
     report = await stage.cycle()
     assert report.skipped == {Skip.FORMAT: 1}
+    assert "skipped, since the frame does not take the format (1 WEBP)." in " ".join(report_remarks(report))
     assert stage.source.downloads == []
+
+
+RAW = tiff({254: 1, 271: b"NIKON CORPORATION"}, inner={262: 32803})
+
+
+async def test_a_raw_picture_is_not_sent_as_the_tiff_file_that_contains_it(stage: Stage) -> None:
+    stage.put("one")
+    stage.source.put("a", "raw", RAW, filename="IMG_1.jpg")
+    report = await stage.cycle()
+    assert [str(failure.error) for failure in report.failures] == [
+        "its format is NEF, which Memory does not take."
+    ]
+    stage.assert_synced("one")
+    await stage.assert_idle()
+
+
+async def test_a_picture_that_was_cut_off_is_reported_once_and_blocks_nothing(stage: Stage) -> None:
+    whole = jpeg("two")
+    stage.put("one")
+    stage.source.put("a", "two", whole[:-2], filename="two.jpg")
+    report = await stage.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert "it is cut off: the end of the file is missing." in str(report.failures[0].error)
+    stage.assert_synced("one")
+    report = await stage.cycle()
+    assert (report.outcome, report.skipped) == (CycleOutcome.DONE, {Skip.UNUSABLE: 1})
+    stage.source.remove("a", "two")
+    stage.source.put("a", "two again", whole, filename="two.jpg")
+    await stage.cycle()
+    assert stage.frame.digests(ALBUM) == {digest(jpeg("one")), digest(whole)}
+
+
+@pytest.mark.parametrize("content", [RAW, jpeg("cut")[:-2]])
+async def test_what_would_not_be_sent_today_stays_on_the_frame(stage: Stage, content: bytes) -> None:
+    """Earlier versions sent it; neither an update nor a lost cache takes it away."""
+    stage.put("one")
+    stage.frame.put(ALBUM, content)
+    stage.source.put("a", "odd", content, filename="odd.jpg", mime_type="image/jpeg")
+    for _ in range(2):
+        report = await stage.cycle()
+        assert (report.outcome, report.deleted) == (CycleOutcome.DONE, 0)
+        assert stage.frame.digests(ALBUM) == {digest(jpeg("one")), digest(content)}
+    await stage.assert_idle()
 
 
 # --- convergence -------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from picsync.plan import HoldReason, Overflow
 from picsync.spool import Spool
 from picsync.transfer import SMALL_BYTES
 from picsync.words import plan_lines
-from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest, jpeg
+from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest
+from tests.pictures import jpeg
 
 MANY = tuple(f"p{n:02}" for n in range(30))
 SPLIT = (PLAYLIST, f"{PLAYLIST}_2", f"{PLAYLIST}_3")

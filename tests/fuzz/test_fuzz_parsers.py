@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from picsync.config import Config, Credentials, load_config, load_credentials
 from picsync.errors import ConfigError, ItemError, PicsyncError, ProtocolError
-from picsync.formats import sniff
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, TYPES, safe_name
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import HttpClient
 from picsync.http.retry import Operation, Retrier, RetryPolicy, parse_retry_after
+from picsync.media.formats import sniff
 from picsync.spool import Spool
 from picsync.words import printable
 from tests.config.support import KINDS
@@ -87,7 +87,7 @@ def test_an_original_in_any_pieces(content: bytes, cuts: Sequence[int]) -> None:
                 await file.begin(None, "")
                 for part in parts:
                     await file.write(part)
-                return await file.finish()
+                return await file.finish(), await file.examine()
             except (ProtocolError, ItemError) as error:
                 return type(error)
 

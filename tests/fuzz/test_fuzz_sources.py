@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import TypeAdapter
 
-from picsync.dimensions import _MAX_STEPS, _READERS, pixel_count
 from picsync.errors import PicsyncError
 from picsync.http.retry import Operation
+from picsync.media.dimensions import _MAX_STEPS, _READERS, pixel_count
 from picsync.sources.folder.exif import taken_at_s
 from picsync.sources.googlephotos import picker
 from picsync.sources.googlephotos.wire import parse as parse_google

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from picsync.errors import AmbiguousError, LimitError
 from picsync.events import CycleOutcome, CycleReport
 from picsync.plan import DeleteLimit, Overflow, Rule
+from tests.pictures import jpeg
 from tests.property.truth import ALBUM, PLAYLIST, Piece, Seen, Sources, Watch, assert_settled
 from tests.property.worlds import METHODS, Fate, How, Interruption, Limit, World
 
@@ -451,4 +452,4 @@ SOURCE_HANDS = frozenset(
 
 def content(number: int) -> bytes:
     """Return bytes that pass for a JPEG and differ from those of any other number."""
-    return b"\xff\xd8\xff\xe0" + f"c{number}".encode() * 5
+    return jpeg(f"c{number}" * 5)

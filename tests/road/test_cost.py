@@ -9,6 +9,7 @@ import tracemalloc
 
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.content import read_all
+from tests.pictures import jpeg
 from tests.road.road import ALBUM, MEDIA_HOST, Road
 
 LISTED = r"mediaItems:search|/pictures/json/|/slides$"
@@ -30,7 +31,7 @@ def in_step(road: Road, count: int) -> None:
     album = road.nixplay.add_album(ALBUM)
     photos = []
     for number in range(count):
-        content = b"\xff\xd8\xff" + str(number).encode()
+        content = jpeg(str(number))
         photos.append(road.nixplay.add_photo(album, f"{number}.jpg", content))
         road.google.add_item(road.album, f"{number}.jpg", content, mime_type="image/jpeg", width=4, height=3)
     road.nixplay.add_playlist(f"ss_{ALBUM}", photos)
@@ -68,7 +69,7 @@ async def test_a_steady_cycle_needs_little_memory_for_each_item(road: Road) -> N
     await road.cycle()
     few = await _peak_bytes(road)
     for number in range(10, 800):
-        content = b"\xff\xd8\xff" + str(number).encode()
+        content = jpeg(str(number))
         photo = road.nixplay.add_photo(road.nixplay.album_named(ALBUM), f"{number}.jpg", content)
         road.nixplay.state.append_items(road.nixplay.playlist_named(f"ss_{ALBUM}"), [photo])
         road.google.add_item(road.album, f"{number}.jpg", content, mime_type="image/jpeg", width=4, height=3)

@@ -11,6 +11,7 @@ from picsync.emulators.google.content import read_all
 from picsync.emulators.immich import HOST, V2_7, V3_0, V3_2, V3_3, Asset
 from picsync.events import CycleOutcome
 from picsync.model import Certainty
+from tests.pictures import jpeg
 from tests.road.road import PHOTO_BYTES, Road
 
 GENERATIONS = pytest.mark.parametrize("version", [V2_7, V3_0, V3_2, V3_3], ids=["2.7", "3.0", "3.2", "3.3"])
@@ -135,7 +136,7 @@ async def test_a_cycle_in_step_costs_a_few_requests_and_no_photo(road: Road) -> 
     on_frame = road.nixplay.add_album("Family")
     photos = []
     for number in range(120):
-        content = b"\xff\xd8\xff" + str(number).encode()
+        content = jpeg(str(number))
         immich.add_asset(album, f"{number}.jpg", content, mime_type="image/jpeg", width=4, height=3)
         photos.append(road.nixplay.add_photo(on_frame, f"{number}.jpg", content))
     road.nixplay.add_playlist("ss_Family", photos)

@@ -15,6 +15,7 @@ from picsync.events import CycleOutcome
 from picsync.frames.nixplay import frame as nixplay_frame
 from picsync.model import Certainty
 from picsync.plan import Skip
+from tests.pictures import jpeg
 from tests.road.road import ALBUM, MEDIA_HOST, PLAYLIST, Road, write_credentials
 
 SEARCH = r"mediaItems:search"
@@ -192,7 +193,7 @@ async def test_more_photos_than_a_playlist_holds(road: Road, monkeypatch: pytest
     road.nixplay.options.playlist_limit = 200
     album = road.nixplay.add_album(ALBUM)
     for number in range(205):
-        content = b"\xff\xd8\xff" + str(number).encode()
+        content = jpeg(str(number))
         road.nixplay.add_photo(album, f"{number}.jpg", content)
         road.google.add_item(road.album, f"{number}.jpg", content, mime_type="image/jpeg", width=4, height=3)
     road.rule_lines = ["delete: false"]

@@ -10,6 +10,7 @@ from picsync.emulators.google import Album, SharedAlbum
 from picsync.emulators.google.content import read_all
 from picsync.events import CycleOutcome, CycleReport
 from picsync.model import Certainty
+from tests.pictures import jpeg
 from tests.road.road import Road
 from tests.road.test_cost import in_step
 
@@ -45,7 +46,7 @@ async def test_first_sync_steady_and_one_in_one_out(road: Road, shared: SharedAl
 async def test_an_edited_photo_takes_the_place_of_the_old_one(road: Road, shared: SharedAlbum) -> None:
     items = road.add(3)
     await road.cycle()
-    road.google.replace_bytes(items[0], b"\xff\xd8\xff edited")
+    road.google.replace_bytes(items[0], jpeg("edited"))
     assert (await road.cycle()).outcome is CycleOutcome.DONE
     road.assert_synced()
     await road.assert_idle()

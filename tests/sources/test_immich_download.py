@@ -11,7 +11,7 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import Asset
 from picsync.emulators.immich.media import FILM
 from picsync.errors import ItemError, LoginNeeded, ProtocolError
-from picsync.formats import sniff
+from picsync.media.formats import sniff
 from picsync.model import MediaItem, MediaKind
 from tests.contract.source_contract import MemorySink, downloaded
 from tests.security.servers import http, serving

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from typing import TypeAlias
 
-from picsync.formats import sniff
+from picsync.media.formats import sniff
 from picsync.sources.folder.exif import taken_at_s
 from picsync.sources.folder.memory import Look
 

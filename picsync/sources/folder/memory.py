@@ -18,6 +18,8 @@ from picsync.sources.folder.volumes import Volume
 
 FILE_NAME = "picsync-folders.db"
 _VERSION = 1
+_LOOKS_REVISION = 2
+"""Raised when a look tells formats apart that it did not; kept where earlier versions do not read."""
 BUSY_TIMEOUT_S = 10.0
 """How long to wait for another process, such as a preview beside the service."""
 _TABLES = """
@@ -40,6 +42,13 @@ CREATE TABLE volume (
     PRIMARY KEY (album, path)
 ) WITHOUT ROWID;
 PRAGMA user_version = 1;
+COMMIT;
+"""
+_FORGET = """
+BEGIN;
+-- Containers of which only the beginning was looked at, and what no format was known for.
+DELETE FROM look WHERE mime_type IN ('image/tiff', 'image/heic', 'video/mp4', '');
+PRAGMA application_id = 2;
 COMMIT;
 """
 
@@ -126,6 +135,9 @@ class Memory:
                     connection.executescript(_TABLES)
                 elif version != _VERSION:
                     raise sqlite3.DatabaseError("it was written by a newer picsync")  # noqa: TRY301
+                (revision,) = connection.execute("PRAGMA application_id").fetchone()
+                if revision < _LOOKS_REVISION:
+                    connection.executescript(_FORGET)
                 yield connection
         except (sqlite3.OperationalError, OSError) as error:
             raise MemoryLost(

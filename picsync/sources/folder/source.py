@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from picsync.errors import ItemError, TransientError
-from picsync.formats import HEAD_BYTES, sniff
 from picsync.http.retry import Operation
+from picsync.media.formats import HEAD_BYTES, sniff
 from picsync.model import Finding, Listing, Mark, MediaItem, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.folder.aside import PATIENCE_S, NoProgress, aside

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from picsync.formats import media_kind, promised
+from picsync.media.formats import media_kind, promised
 from picsync.model import MediaItem
 from picsync.sources.folder.looks import Read, look_into
 from picsync.sources.folder.memory import Look, Memory, MemoryLost, Remembered

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from picsync.formats import promised
+from picsync.media.formats import promised
 from picsync.sources.folder.names import skipped_file, skipped_folder
 
 if TYPE_CHECKING:

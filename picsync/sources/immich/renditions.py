@@ -8,7 +8,7 @@ the picture looks like, crop and rotation in Immich included.
 
 from __future__ import annotations
 
-from picsync.formats import HEAD_BYTES, promised, sniff
+from picsync.media.formats import HEAD_BYTES, promised, sniff
 from picsync.model import MediaItem, MediaKind
 from picsync.sources.base import Sink
 from picsync.sources.immich.options import Wanted

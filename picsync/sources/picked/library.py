@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picsync.errors import ItemError, ProtocolError, SpoolError
 from picsync.files import PRIVATE_FOLDER, create_anew, make_private, open_regular, reason, remedy
-from picsync.formats import HEAD_BYTES, media_kind, sniff
+from picsync.media.formats import HEAD_BYTES, media_kind, sniff
 from picsync.model import MediaItem
 
 FOLDER = "picsync-library"

@@ -7,11 +7,15 @@ nothing in a file can make it read more than `_MAX_STEPS` pieces of it, or raise
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import BinaryIO
 
+from picsync.media import tiff
+from picsync.media.boxes import MAX_BOXES, boxes
+
 _MAX_STEPS = 2_000
-"""Segments, boxes or entries looked at; a picture from a camera has some dozens."""
+"""Segments looked at; a picture from a camera has some dozens."""
 
 _SOF = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -19,8 +23,6 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
 """HEIF boxes on the way to the sizes, with the bytes before their first inner box."""
-
-_TIFF_TYPES = {3: "H", 4: "I"}
 
 
 def pixel_count(file: BinaryIO, mime_type: str) -> int | None:
@@ -95,46 +97,24 @@ def _jpeg(file: BinaryIO) -> int | None:
 
 
 def _tiff(file: BinaryIO) -> int | None:
-    file.seek(0)
-    order = "<" if file.read(2) == b"II" else ">"
-    (directory,) = _at(file, 4, f"{order}I")
-    (entries,) = _at(file, directory, f"{order}H")
-    size = {}
-    for number in range(min(entries, _MAX_STEPS)):
-        entry = directory + 2 + 12 * number
-        tag, kind, _ = _at(file, entry, f"{order}HHI")
-        if tag in (256, 257) and kind in _TIFF_TYPES:
-            (size[tag],) = _at(file, entry + 8, f"{order}{_TIFF_TYPES[kind]}")
-    return size[256] * size[257] if len(size) == 2 else None
+    size = tiff.size(file)
+    return size[0] * size[1] if size else None
 
 
 def _heif(file: BinaryIO) -> int | None:
-    end = file.seek(0, 2)
+    pending = [iter(boxes(file, 0, file.seek(0, io.SEEK_END)))]
     largest: int | None = None
-    pending = [(0, end)]
-    for _ in range(_MAX_STEPS):
-        while pending and pending[-1][0] + 8 > pending[-1][1]:
+    for _ in range(MAX_BOXES):
+        while pending and (box := next(pending[-1], None)) is None:
             pending.pop()
-        if not pending:
+        if not pending or box is None:
             break
-        offset, stop = pending.pop()
-        length, kind = _box(file, offset)
-        inner = offset + 8
-        if length == 1:
-            (length,), inner = _at(file, inner, ">Q"), inner + 8
-        after = stop if length == 0 else offset + max(length, inner - offset)
-        pending.append((after, stop))
-        if kind in _CONTAINERS:
-            pending.append((inner + _CONTAINERS[kind], min(after, stop)))
-        elif kind == b"ispe":
-            width, height = _at(file, inner + 4, ">II")
+        if box.kind in _CONTAINERS:
+            pending.append(boxes(file, box.body + _CONTAINERS[box.kind], box.end))
+        elif box.kind == b"ispe":
+            width, height = _at(file, box.body + 4, ">II")
             largest = max(largest or 0, width * height)
     return largest
-
-
-def _box(file: BinaryIO, offset: int) -> tuple[int, bytes]:
-    (length,) = _at(file, offset, ">I")
-    return length, file.read(4)
 
 
 _READERS = {
@@ -145,5 +125,6 @@ _READERS = {
     "image/jpeg": _jpeg,
     "image/tiff": _tiff,
     "image/heic": _heif,
+    "image/heif": _heif,
     "image/avif": _heif,
 }

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from picsync.dimensions import _MAX_STEPS, _READERS, pixel_count
 from picsync.errors import ItemError
-from picsync.formats import sniff
+from picsync.media.dimensions import _MAX_STEPS, _READERS, pixel_count
+from picsync.media.formats import sniff
 from picsync.spool import MAX_ORIGINAL_BYTES, MAX_PIXELS, Spool
 
 SIZES = [(1, 1), (37, 53), (640, 2), (3000, 10)]
@@ -78,6 +78,7 @@ async def spooled(folder: Path, data: bytes) -> bytes:
         await file.begin(len(data), "image/jpeg")
         await file.write(data)
         await file.finish()
+        await file.examine()
         assert file.file.tell() == len(data), "what is written next must not land in the middle"
         file.file.seek(0)
         return file.file.read()

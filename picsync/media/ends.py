@@ -1,0 +1,114 @@
+"""Whether a picture or video has its end, as far as its structure tells: nothing is decoded.
+
+A file that was cut off on its way shows as a picture with a grey lower half, or not at all. What a structure
+does not tell counts as whole: frames show many files that are not quite as they should be.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO
+
+from picsync.media import tiff
+from picsync.media.boxes import MAX_BOXES, boxes
+
+_MAX_SEGMENTS = 2_000
+_BLOCK_BYTES = 256 * 1024
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""JPEG markers that no length follows."""
+_PNG_END = b"IEND\xaeB`\x82"
+"""The type of the last chunk, and its checksum."""
+_FILLED = frozenset({b"mdat", b"moov", b"moof", b"meta"})
+"""Boxes that are needed as a whole; others, such as padding, may promise more than there is."""
+
+
+def is_cut_off(file: BinaryIO, mime_type: str) -> bool:
+    """Whether a file surely ends before what it holds does; moves its position. Raises OSError."""
+    check = _CHECKS.get(mime_type)
+    return check is not None and check(file, file.seek(0, io.SEEK_END))
+
+
+def _jpeg(file: BinaryIO, size: int) -> bool:
+    """Whether no end of image follows the first scan; thumbnails have ends of their own before it."""
+    offset = 2
+    for _ in range(_MAX_SEGMENTS):
+        file.seek(offset)
+        head = file.read(4)
+        if len(head) < 4 or head[1] == 0xD9:
+            return True
+        if head[0] != 0xFF:
+            # Decoders skip what stands between segments, up to the next marker.
+            offset = _find(file, b"\xff", offset, size)
+            if offset < 0:
+                return True
+        elif head[1] == 0xFF:  # Fill bytes may stand before a marker.
+            offset += 1
+        elif head[1] in _ALONE:
+            offset += 2
+        else:
+            after = offset + 2 + max(int.from_bytes(head[2:]), 2)
+            if head[1] == 0xDA:
+                return _find(file, b"\xff\xd9", after, size) < 0
+            offset = after
+    return False
+
+
+def _png(file: BinaryIO, size: int) -> bool:
+    # Almost always it is the last thing; then one block is read.
+    tail = max(0, size - _BLOCK_BYTES)
+    return _find(file, _PNG_END, tail, size) < 0 and _find(file, _PNG_END, 0, size) < 0
+
+
+def _webp(file: BinaryIO, size: int) -> bool:
+    file.seek(4)
+    return 8 + int.from_bytes(file.read(4), "little") > size
+
+
+def _tiff(file: BinaryIO, size: int) -> bool:
+    end = tiff.ends_at(file)
+    return end is None or end > size
+
+
+def _heif(file: BinaryIO, size: int) -> bool:
+    return _is_short(file, size, {b"meta", b"mdat"})
+
+
+def _movie(file: BinaryIO, size: int) -> bool:
+    """Whether the index is missing, which most cameras write last, or some of the data."""
+    return _is_short(file, size, {b"moov", b"mdat"})
+
+
+def _is_short(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
+    found = list(boxes(file, 0, size))
+    if any(box.kind in _FILLED and box.end > size for box in found):
+        return True
+    # Of a file with more boxes than are looked at there is no telling.
+    return not needed <= {box.kind for box in found} and len(found) < MAX_BOXES
+
+
+def _find(file: BinaryIO, what: bytes, start: int, stop: int) -> int:
+    """Return where `what` begins between two offsets, -1 if nowhere."""
+    kept = b""
+    while start < stop:
+        file.seek(start)
+        block = file.read(_BLOCK_BYTES)
+        if not block:
+            break
+        place = (kept + block).find(what)
+        if place >= 0:
+            return start - len(kept) + place
+        start += len(block)
+        kept = block[1 - len(what) :] if len(what) > 1 else b""
+    return -1
+
+
+_CHECKS = {
+    "image/jpeg": _jpeg,
+    "image/png": _png,
+    "image/webp": _webp,
+    "image/tiff": _tiff,
+    "image/heic": _heif,
+    "image/avif": _heif,
+    "video/mp4": _movie,
+    "video/quicktime": _movie,
+}

@@ -1,0 +1,154 @@
+"""The directories of TIFF 6.0 files, and which of them are a camera's raw pictures.
+
+Most raw formats are TIFF files with the sensor's data in them: to a program that only knows TIFF they show a
+thumbnail, or nothing. The tags that tell are those of TIFF/EP (ISO 12234-2) and Adobe's DNG specification,
+the compressions those that camera makers gave themselves, as LibRaw and ExifTool list them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import BinaryIO
+
+_BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_MAX_DIRECTORIES = 16
+_MAX_ENTRIES = 1_000
+_MAX_VALUES = 100_000
+_ENTRY_BYTES = 12
+
+_NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _MAKE = 254, 259, 262, 271
+_SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
+_OFFSETS = ((273, 279), (324, 325))
+"""Tags of where the strips and the tiles are, each with that of their sizes."""
+
+_INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I"}
+_REDUCED = 1
+_SENSOR_DATA = frozenset({32803, 34892})
+"""Photometric interpretations: one colour per pixel, and linear raw."""
+_RAW_COMPRESSIONS = frozenset({32767, 32769, 32770, 32772, 34713, 34892, 65000, 65535})
+"""Of Sony, of packed sensor data, of Samsung (twice), Nikon, lossy DNG, Kodak and Pentax."""
+_BY_MAKE = (
+    ("NIKON", "image/x-nikon-nef"),
+    ("SONY", "image/x-sony-arw"),
+    ("SAMSUNG", "image/x-samsung-srw"),
+    ("PENTAX", "image/x-pentax-pef"),
+    ("RICOH", "image/x-pentax-pef"),
+)
+OTHER_RAW = "image/x-dcraw"
+
+
+class Directory:
+    """One directory; a value that it does not have or that lies outside of the file is empty."""
+
+    def __init__(self, file: BinaryIO, order: str, offset: int) -> None:
+        """Read the entries; raises struct.error if there is no directory."""
+        self._file = file
+        self._order = order
+        file.seek(offset)
+        (count,) = struct.unpack(f"{order}H", file.read(2))
+        count = min(count, _MAX_ENTRIES)
+        table = file.read(count * _ENTRY_BYTES)
+        form = f"{order}HHI4s"
+        self._entries = {
+            tag: (kind, length, value)
+            for tag, kind, length, value in struct.iter_unpack(
+                form, table[: len(table) - len(table) % _ENTRY_BYTES]
+            )
+        }
+        self.whole = len(table) == count * _ENTRY_BYTES
+        after = file.read(4)
+        self.next = struct.unpack(f"{order}I", after)[0] if len(after) == 4 else 0
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._entries
+
+    def integers(self, tag: int, most: int = _MAX_VALUES) -> tuple[int, ...]:
+        """Return a tag's whole numbers, `most` at most."""
+        kind, length, value = self._entries.get(tag, (0, 0, b""))
+        if kind not in _INTEGERS:
+            return ()
+        form = _INTEGERS[kind]
+        data = self._bytes(struct.calcsize(form) * min(length, most), value)
+        count = len(data) // struct.calcsize(form)
+        return struct.unpack(f"{self._order}{count}{form}", data[: count * struct.calcsize(form)])
+
+    def text(self, tag: int) -> str:
+        """Return a tag's text, of 40 characters at most."""
+        kind, length, value = self._entries.get(tag, (0, 0, b""))
+        return "" if kind != 2 else self._bytes(min(length, 40), value).split(b"\0")[0].decode("latin-1")
+
+    def _bytes(self, size: int, value: bytes) -> bytes:
+        if size <= len(value):
+            return value[:size]
+        self._file.seek(struct.unpack(f"{self._order}I", value)[0])
+        return self._file.read(size)
+
+
+def directories(file: BinaryIO) -> Iterator[Directory]:
+    """Yield the directories of a TIFF file, each followed by those inside it; ends where one is broken."""
+    file.seek(0)
+    head = file.read(8)
+    order = _BYTE_ORDERS.get(head[:4])
+    if order is None or len(head) < 8:
+        return
+    pending = [struct.unpack(f"{order}I", head[4:])[0]]
+    seen = set[int]()
+    while pending and len(seen) < _MAX_DIRECTORIES:
+        offset = pending.pop(0)
+        if not offset or offset in seen:
+            continue
+        seen.add(offset)
+        try:
+            directory = Directory(file, order, offset)
+        except struct.error:
+            continue
+        yield directory
+        pending = [*directory.integers(_SUB_DIRECTORIES, _MAX_DIRECTORIES), *pending, directory.next]
+
+
+def raw_type(file: BinaryIO) -> str | None:
+    """Return the MIME type of a raw picture that is a TIFF file, None for any other; raises OSError."""
+    file.seek(8)
+    signature = file.read(4)
+    if signature[:2] == b"CR":
+        return "image/x-canon-cr2"
+    if signature == b"IIII":
+        return "image/x-phaseone-iiq"
+    make, raw = "", False
+    for number, directory in enumerate(directories(file)):
+        if number == 0:
+            make = directory.text(_MAKE).strip().upper()
+            if _DNG_VERSION in directory:
+                return "image/x-adobe-dng"
+            # The main picture is a thumbnail, and the real one lies inside: so TIFF/EP wants it.
+            reduced = any(kind & _REDUCED for kind in directory.integers(_NEW_SUBFILE_TYPE, 1))
+            raw = reduced and _SUB_DIRECTORIES in directory
+        raw = raw or not _SENSOR_DATA.isdisjoint(directory.integers(_PHOTOMETRIC, 1))
+        raw = raw or not _RAW_COMPRESSIONS.isdisjoint(directory.integers(_COMPRESSION, 1))
+        if raw:
+            return next((mime_type for name, mime_type in _BY_MAKE if make.startswith(name)), OTHER_RAW)
+    return None
+
+
+def size(file: BinaryIO) -> tuple[int, int] | None:
+    """Return width and height of the first picture, None if it does not tell; raises OSError."""
+    for directory in directories(file):
+        width, height = directory.integers(256, 1), directory.integers(257, 1)
+        return (width[0], height[0]) if width and height else None
+    return None
+
+
+def ends_at(file: BinaryIO) -> int | None:
+    """Return the offset behind the first picture's data, 0 if it does not say where that is.
+
+    None if there is no directory at all. Raises OSError.
+    """
+    for directory in directories(file):
+        for places, sizes in _OFFSETS:
+            offsets, lengths = directory.integers(places), directory.integers(sizes)
+            if offsets:
+                return max(map(sum, zip_longest(offsets, lengths, fillvalue=0)))
+        return 0
+    return None
