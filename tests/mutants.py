@@ -159,8 +159,8 @@ MUTANTS = (
     Mutant(
         "records a digest only after the upload",
         "picsync/transfer.py",
-        "        await self._record(item, digest, None)\n        if not self",
-        "        if not self",
+        "        await self._record(item, digest, None)\n        # What",
+        "        # What",
         ("tests/cycle", "tests/crash/test_kills.py"),
     ),
     Mutant(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import tracemalloc
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,12 +20,16 @@ from picsync.frames.nixplay.upload import MAX_NAME_BYTES, TYPES, safe_name
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import HttpClient
 from picsync.http.retry import Operation, Retrier, RetryPolicy, parse_retry_after
-from picsync.media.formats import sniff
+from picsync.media.dimensions import pixel_count
+from picsync.media.ends import is_cut_off
+from picsync.media.formats import identify, sniff
 from picsync.spool import Spool
 from picsync.words import printable
 from tests.config.support import KINDS
 from tests.fuzz.mutations import HEADER_VALUES, inputs, torn
 from tests.fuzz.wireserver import Loop, Reply, bounded
+from tests.media.files import ftyp, heif, movie, tiff
+from tests.pictures import jpeg
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEADS = st.sampled_from(
@@ -67,6 +72,36 @@ googlephotos:
 def test_a_head_of_a_file(head: bytes) -> None:
     mime_type = sniff(head)
     assert mime_type is None or mime_type.startswith(("image/", "video/"))
+
+
+WHOLE = [
+    jpeg("a picture"),
+    movie(),
+    heif((b"mif1", b"heic"), (b"hvc1",)),
+    tiff({254: 1, 271: b"SONY"}, inner={262: 32803}),
+    tiff({256: 9, 257: 9, 273: 8, 279: 50}, order=">"),
+    ftyp(b"mif1", b"avif"),
+]
+
+
+@inputs(400)
+@given(st.sampled_from(WHOLE).flatmap(torn).flatmap(torn) | st.binary(max_size=300))
+def test_a_file_of_any_structure(content: bytes) -> None:
+    """It is of one format and whole or not, which is found without a surprise in a bounded number of reads."""
+    file = CountedFile(content)
+    mime_type = identify(file) or ""
+    assert is_cut_off(file, mime_type) in (True, False)
+    pixels = pixel_count(file, mime_type)
+    assert pixels is None or pixels >= 0
+    assert file.reads < 10_000
+
+
+class CountedFile(io.BytesIO):
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
 
 
 @inputs(60)

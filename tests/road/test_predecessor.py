@@ -15,6 +15,7 @@ from picsync.events import CycleOutcome
 from picsync.frames.nixplay import frame as nixplay_frame
 from picsync.model import Certainty
 from picsync.plan import Skip
+from tests.media.files import heif, movie
 from tests.pictures import jpeg
 from tests.road.road import ALBUM, MEDIA_HOST, PLAYLIST, Road, write_credentials
 
@@ -285,10 +286,9 @@ async def test_the_era_before_2025_shows_albums_that_the_app_did_not_make(road: 
 
 async def test_videos_and_heic(road: Road) -> None:
     road.add(1)
-    heic = b"\x00\x00\x00\x18ftypheic" + b"h" * 50
-    movie = b"\x00\x00\x00\x18ftypmp42" + b"m" * 50
+    heic = heif((b"heic", b"mif1"), (b"hvc1",))
     road.google.add_item(road.album, "IMG.HEIC", heic, mime_type="image/heif", width=4, height=3)
-    road.google.add_item(road.album, "M.MP4", movie, mime_type="video/mp4", width=4, height=3)
+    road.google.add_item(road.album, "M.MP4", movie(), mime_type="video/mp4", width=4, height=3)
     report = await road.cycle()
     assert report.skipped == {Skip.VIDEO: 1}
     assert len(road.on_frame()) == 2

@@ -23,6 +23,7 @@ from picsync.sources.folder.names import Choice
 from picsync.sources.folder.survey import Knowledge, Seen, Survey
 from picsync.sources.folder.volumes import Volume, doubts
 from tests.contract.source_contract import JPEG
+from tests.media.files import tiff
 from tests.sources.folder_album import FolderAlbum, content, names, unreadable
 
 
@@ -168,6 +169,24 @@ async def test_memory_that_cannot_be_kept_is_told(album: FolderAlbum, first: boo
     listing = await album.list()
     assert_partial(listing, FILE_NAME)
     assert names(listing) == ["a.jpg"]
+
+
+async def test_looks_of_versions_that_knew_fewer_formats_are_taken_again(album: FolderAlbum) -> None:
+    for name, data in {"a.tif": tiff({262: 32803}), "b.jpg": b"", "c.x": b"FUJIFILMCCD-RAW 0201"}.items():
+        album.put(name, data)
+    await album.list()
+    with closing(sqlite3.connect(album.own / FILE_NAME)) as memory, memory:
+        memory.execute("UPDATE look SET mime_type = 'image/tiff' WHERE path = ?", (b"a.tif",))
+        memory.execute("UPDATE look SET mime_type = 'image/png' WHERE path = ?", (b"b.jpg",))
+        memory.execute("UPDATE look SET mime_type = '' WHERE path = ?", (b"c.x",))
+        memory.execute("PRAGMA application_id = 0")
+    for _ in range(2):
+        listing = await album.list()
+        assert [item.mime_type for item in listing.items] == [
+            "image/x-dcraw",
+            "image/png",
+            "image/x-fuji-raf",
+        ]
 
 
 async def test_memory_that_is_damaged_is_set_aside_and_said_once(album: FolderAlbum) -> None:
