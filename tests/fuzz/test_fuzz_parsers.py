@@ -87,7 +87,7 @@ WHOLE = [
 @inputs(400)
 @given(st.sampled_from(WHOLE).flatmap(torn).flatmap(torn) | st.binary(max_size=300))
 def test_a_file_of_any_structure(content: bytes) -> None:
-    """It is of one format and whole or not, which is found without a surprise in a bounded number of reads."""
+    """Its format, and whether it is whole, are found without a surprise in a bounded number of reads."""
     file = CountedFile(content)
     mime_type = identify(file) or ""
     assert is_cut_off(file, mime_type) in (True, False)

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from picsync.errors import AmbiguousError, LimitError
 from picsync.events import CycleOutcome, CycleReport
 from picsync.plan import DeleteLimit, Overflow, Rule
+from tests.media.files import movie
 from tests.pictures import jpeg
 from tests.property.truth import ALBUM, PLAYLIST, Piece, Seen, Sources, Watch, assert_settled
 from tests.property.worlds import METHODS, Fate, How, Interruption, Limit, World
@@ -166,7 +167,7 @@ class Cycles(RuleBasedStateMachine):
         if item == UNUSABLE:
             return Piece(b"RIFF1234WEBP" + data, usable=False, taken=self.taken)
         if item == VIDEO:
-            return Piece(b"\0\0\0\x18ftypmp42" + data, "video/mp4", taken=self.taken)
+            return Piece(movie() + data, "video/mp4", taken=self.taken)
         return Piece(data, taken=self.taken)
 
     def remove(self, album: str, item: str) -> None:
