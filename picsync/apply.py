@@ -27,7 +27,8 @@ class PublishResult:
     count: int | None
     """Entries it now holds, read back; None if that failed."""
     failure: Failure | None = None
-    created: bool = False
+    created: str = ""
+    """If the playlist was made: what it is called at the frame's service."""
 
 
 class Playlists:
@@ -76,7 +77,7 @@ async def publish(
     entries alone may leave, or None for any.
     """
     content, name = edit.content, edit.content.name
-    playlist, created, moved = edit.playlist, False, Counter[str]()
+    playlist, created, moved = edit.playlist, "", Counter[str]()
     error: PicsyncError | None = None
     repeated = False
     for _ in range(PUBLISH_ATTEMPTS):
@@ -84,8 +85,8 @@ async def publish(
             if playlist is None:
                 playlist = await create(name)
                 edit = plan_edit(playlist, content, seen=seen)
-                created = True
-                emit(PlaylistCreated(rule, name))
+                created = playlist.shown_name
+                emit(PlaylistCreated(rule, created))
             await _take_steps(frame, playlist, edit, moved)
             error = None
         except (TransientError, ProtocolError) as lost:

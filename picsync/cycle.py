@@ -69,10 +69,12 @@ class AlbumRule:
         return self.rule.name
 
 
-def new_playlist(name: str, title: str) -> str:
-    """Return the notice of a playlist that was made."""
+def new_playlist(name: str, title: str, asked: str = "") -> str:
+    """Return the notice of a playlist that was made; `asked` is the name that it was to have."""
+    why = "" if asked in ("", name) else f" ({title} does not keep the name {asked})"
     return (
-        f"The playlist {name} is new. Assign it to a frame once by hand; {title} shows it there from then on."
+        f"The playlist {name} is new{why}. Assign it to a frame once by hand; {title} shows it there from"
+        " then on."
     )
 
 
@@ -378,8 +380,8 @@ class _Cycle:
                 sleep=self.tools.sleep,
             )
             if result.created and not self.album_rule.dry_run:
-                self.assigned[name] = False
-                self.notices.append(new_playlist(name, self.frame.capabilities.title))
+                self.assigned[result.created] = False
+                self.notices.append(new_playlist(result.created, self.frame.capabilities.title, name))
             if result.count is not None:
                 counts[name] = result.count
             if result.failure is not None:
@@ -389,13 +391,13 @@ class _Cycle:
         return published
 
     def _remark(self, content: Content, playlists: Sequence[Playlist]) -> None:
-        name = content.name
+        name = " and ".join(dict.fromkeys(playlist.shown_name for playlist in playlists))
         if len(playlists) > 1:
             self.notices.append(
                 f"{len(playlists)} playlists are named {name}; all are kept in step."
                 " Remove by hand the ones that no frame shows."
             )
-        if content.photos or name == self.album_rule.rule.playlist_name:
+        if content.photos or content.name == self.album_rule.rule.playlist_name:
             said = [playlist.assigned for playlist in playlists]
             if playlists and content.photos:
                 self.assigned[name] = True if any(said) else None if None in said else False

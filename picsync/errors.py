@@ -110,11 +110,16 @@ class TransientError(PicsyncError):
     transient = True
 
     def __init__(
-        self, message: str, *, hint: str = "", retry_after_s: float | None = None, answered: bool = False
+        self, message: str, *, hint: str = "", retry_after_s: float | None = None, status: int | None = None
     ) -> None:
         super().__init__(message, hint=hint, retry_after_s=retry_after_s)
-        self.answered = answered
-        """Whether an answer came, such as a 503. Without one, the request may still be carried out later."""
+        self.status = status
+        """Of the answer, such as 503; None if none came: then the request may still be carried out."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer came."""
+        return self.status is not None
 
 
 class ProtocolError(PicsyncError):

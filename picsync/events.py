@@ -260,6 +260,19 @@ class PlaylistCreated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NameReplaced(Event):
+    """The frame's service does not keep a name, so an album or a playlist was made under a plain one."""
+
+    action = "name_replaced"
+    service: str
+    kind: str
+    """`album` or `playlist`."""
+    name: str
+    """The name of the rule's."""
+    listed_as: str
+
+
+@dataclass(frozen=True, slots=True)
 class Published(Event):
     """The playlist was changed and read back."""
 

@@ -138,8 +138,16 @@ class FrameAlbum:
 
     album_id: str
     name: str
+    """The name that was asked for."""
     photo_count: int | None = field(default=None, compare=False)
     """As the service claims; may lag behind the listing. None if it does not say."""
+    listed_as: str = field(default="", compare=False)
+    """Its name at the service, where that does not keep `name`; otherwise empty."""
+
+    @property
+    def shown_name(self) -> str:
+        """Its name for people who look for it in the service's app."""
+        return self.listed_as or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +204,17 @@ class Playlist:
 
     playlist_id: str
     name: str
+    """The name that was asked for."""
     items: tuple[PlaylistItem, ...] = ()
     assigned: bool | None = None
     """Whether some frame shows it; None where the service does not say."""
+    listed_as: str = field(default="", compare=False)
+    """Its name at the service, where that does not keep `name`; otherwise empty."""
+
+    @property
+    def shown_name(self) -> str:
+        """Its name for people who look for it in the service's app."""
+        return self.listed_as or self.name
 
 
 class Mark(StrEnum):

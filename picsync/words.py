@@ -22,6 +22,7 @@ from picsync.events import (
     Listed,
     LoggedIn,
     LoginRefused,
+    NameReplaced,
     PhotoDeleted,
     PlaylistCreated,
     Published,
@@ -251,6 +252,11 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
             return f"Album {printable(rule)}: {counted(len(plan.deletes), 'photo')} to delete."
         case PlaylistCreated(_, playlist):
             return f"Created playlist {printable(playlist)}. Assign it to a frame once by hand."
+        case NameReplaced(service, kind, name, listed_as):
+            return (
+                f"{service} does not keep the {kind} name {printable(name)}: the {kind} is called"
+                f" {printable(listed_as)} there, and picsync finds it by that name."
+            )
         case Published(_, playlist, added, removed, count):
             done = f"{added:,} added, {removed:,} removed; it now holds {count:,}"
             return f"Published {printable(playlist)}: {done}."

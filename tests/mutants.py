@@ -179,9 +179,10 @@ MUTANTS = (
     ),
     Mutant(
         "creates without looking first",
-        "picsync/frames/nixplay/frame.py",
-        "        for _ in range(denials, 2):\n            if found := await find():\n"
-        "                return found\n",
+        "picsync/frames/nixplay/catalog.py",
+        "            for _ in range(denials, 2):\n"
+        "                if found := await self._find(name, form, blamed):\n"
+        "                    return found\n",
         "",
         ("tests/frames", "tests/property/test_wire_machine.py", "tests/faults/test_fault_matrix.py"),
     ),

@@ -160,8 +160,9 @@ def _rule_name(value: str, info: ValidationInfo) -> str:
     if not value.strip():
         raise ValueError("must not be empty: it is the name of the album on the frame's side")
     if isinstance(info.context, Checks):
-        # The frame's side finds an album however the characters of its name are composed.
-        composed = unicodedata.normalize("NFC", value)
+        # The frame's side finds an album whatever the spaces around its name, and however its characters are
+        # composed.
+        composed = unicodedata.normalize("NFC", value.strip())
         if composed in info.context.names:
             raise ValueError(
                 f"is {value[:60]!r} in an earlier album rule already; each rule needs an album of its own"

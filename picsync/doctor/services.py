@@ -10,7 +10,7 @@ from picsync.errors import ConfigError, PicsyncError
 from picsync.events import Emit
 from picsync.frames.base import Frame
 from picsync.http.client import Hosts
-from picsync.model import Finding, Listing, Mark
+from picsync.model import Finding, FrameAlbum, Listing, Mark, Playlist
 from picsync.plan import Overflow
 from picsync.sources.base import Source
 from picsync.wiring import Settings, album_rules, open_services, open_source
@@ -117,7 +117,8 @@ async def _album(rule: AlbumRule, frame: Frame) -> list[Finding]:
     if album is None:
         return [Finding(Mark.OK, subject, "the frame's album is not there yet; the first cycle makes it.")]
     photos = "" if album.photo_count is None else f" with {counted(album.photo_count, 'photo')}"
-    return [Finding(Mark.OK, subject, f"the frame's album is there{photos}.")]
+    other = _other_name(album, frame)
+    return [Finding(Mark.OK, subject, f"the frame's album is there{photos}{other}.")]
 
 
 async def _playlist(rule: AlbumRule, frame: Frame) -> list[Finding]:
@@ -128,6 +129,15 @@ async def _playlist(rule: AlbumRule, frame: Frame) -> list[Finding]:
         return [Finding(Mark.NOTE, subject, text, "Assign it to a frame once by hand after that.")]
     if all(playlist.assigned is False for playlist in playlists):
         fix = f"Assign it once by hand, in the app of {frame.capabilities.title} or on the frame."
-        return [Finding(Mark.PROBLEM, subject, f"no frame shows the playlist {name}.", fix)]
+        text = f"no frame shows the playlist {playlists[0].shown_name}."
+        return [Finding(Mark.PROBLEM, subject, text, fix)]
     shown = counted(sum(len(playlist.items) for playlist in playlists), "photo")
-    return [Finding(Mark.OK, subject, f"the playlist {name} is there with {shown}.")]
+    other = _other_name(playlists[0], frame)
+    return [Finding(Mark.OK, subject, f"the playlist {name} is there with {shown}{other}.")]
+
+
+def _other_name(there: FrameAlbum | Playlist, frame: Frame) -> str:
+    """Return what to look for in the service's app, where that does not keep the name."""
+    if not there.listed_as:
+        return ""
+    return f"; it is called {there.listed_as}, since {frame.capabilities.title} does not keep its name"

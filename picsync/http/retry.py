@@ -112,7 +112,7 @@ def judge(operation: Operation, result: Answer | NoAnswer) -> Again | PicsyncErr
     if status in RETRIED_STATUSES or status >= 500:
         again_in_s = result.retry_after_s
         passing = TransientError(
-            f"{operation}: the service answered {status}.", retry_after_s=again_in_s, answered=True
+            f"{operation}: the service answered {status}.", retry_after_s=again_in_s, status=status
         )
         retriable = status in RETRIED_STATUSES and (operation.repeatable or status == 429)
         return Again(passing, result.retry_after_s) if retriable else passing

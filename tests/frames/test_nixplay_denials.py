@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from picsync.frames.nixplay.frame import DENIED_FOR_S, Denials
+from picsync.frames.nixplay.catalog import DENIED_FOR_S, Denials
 from tests.frames.nixplay_account import NixplayAccount, nixplay_account
 
 
@@ -28,9 +28,9 @@ class Clock:
 def test_denials_count_once_while_they_are_fresh() -> None:
     clock = Clock()
     denials = Denials(clock)
-    denials.note("a", 1, clock.now)
+    denials.note("a", clock.now)
     clock.now += 1
-    denials.note("a", 1, clock.now)
+    denials.note("a", clock.now)
     assert denials.take("b") == 0
     assert denials.take("a") == 2
     assert denials.take("a") == 0
@@ -39,9 +39,9 @@ def test_denials_count_once_while_they_are_fresh() -> None:
 def test_old_denials_do_not_count() -> None:
     clock = Clock()
     denials = Denials(clock)
-    denials.note("a", 1, clock.now)
+    denials.note("a", clock.now)
     clock.now += DENIED_FOR_S
-    denials.note("a", 1, clock.now)
+    denials.note("a", clock.now)
     assert denials.take("a") == 1
 
 
@@ -51,7 +51,7 @@ def test_a_look_that_began_before_something_was_made_does_not_count() -> None:
     since = clock.now
     clock.now += 1
     denials.outdate("a")
-    denials.note("a", 2, since)
+    denials.note("a", since)
     assert denials.take("a") == 0
 
 

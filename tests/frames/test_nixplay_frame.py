@@ -16,7 +16,7 @@ from picsync.emulators.nixplay import Emoji, Foreign, OverLimit, Photo
 from picsync.errors import AmbiguousError, PicsyncError, ProtocolError, RefusedError, TransientError
 from picsync.events import ListingProgress, LoggedIn
 from picsync.frames.nixplay import CAPABILITIES, OPERATIONS, NixplayFrame
-from picsync.frames.nixplay.frame import LOOK_AGAIN_AFTER_S
+from picsync.frames.nixplay.catalog import LOOK_AGAIN_AFTER_S
 from picsync.model import Digest, FrameAlbum, FramePhoto, PlaylistItem
 from tests.contract.frame_contract import JPEG, only_playlist, rendition, shown
 from tests.frames.nixplay_account import NixplayAccount
@@ -261,20 +261,6 @@ async def test_several_albums_of_the_name_are_left_to_a_person(
             in raised.value.hint
         )
     assert not account.requests(method="POST", path="/album/")
-
-
-@pytest.mark.parametrize("emoji", [Emoji.STRIP, Emoji.QUESTION_MARK])
-async def test_a_name_that_the_service_changes_leaves_nothing_behind(
-    account: NixplayAccount, frame: NixplayFrame, emoji: Emoji
-) -> None:
-    account.service.options.emoji = emoji
-    before = len(account.service.account().albums)
-    made = "Trip " if emoji is Emoji.STRIP else "Trip ?"
-    for request in (frame.create_album("Trip 😀"), frame.create_playlist("Trip 😀")):
-        with pytest.raises(RefusedError, match=re.escape(f"it makes {made!r} of it. Write {made!r}")):
-            await request
-    assert len(account.service.account().albums) == before
-    assert not account.service.playlists_named(made)
 
 
 async def test_a_name_that_only_the_listing_changes_is_noticed(

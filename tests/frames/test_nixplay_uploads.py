@@ -346,7 +346,7 @@ async def test_a_session_that_ends_during_uploads(
         ("..", "image/jpeg", "photo.jpg"),
         ("../../etc/passwd", "image/jpeg", "_.._etc_passwd.jpg"),
         ("a\\b\r\n\0c\ud800.jpg", "image/jpeg", "a_b___c_.jpg"),
-        ("Größe 北京 😀.jpg", "image/jpeg", "Größe 北京 😀.jpg"),
+        ("Größe 北京 😀.jpg", "image/jpeg", "Größe 北京 _.jpg"),
         ("anything", "", "anything"),
     ],
 )
@@ -354,7 +354,7 @@ def test_safe_names(given: str, mime_type: str, sent: str) -> None:
     assert safe_name(given, mime_type) == sent
 
 
-@pytest.mark.parametrize("letter", ["x", "北", "😀"])
+@pytest.mark.parametrize("letter", ["x", "北"])
 @pytest.mark.parametrize("mime_type", ["image/jpeg", ""])
 def test_long_names_keep_their_extension_and_whole_letters(letter: str, mime_type: str) -> None:
     name = safe_name(letter * 300 + ".jpg", mime_type)

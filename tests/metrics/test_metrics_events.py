@@ -93,8 +93,8 @@ SAMPLES: list[Event] = [
     ConfigApplied((RULE,)),
 ]
 
-NOT_COUNTED = {"Crashed", "Event", "ListingProgress", "ChangesPlanned", "Stopping"}
-"""What they say is counted when it has happened, or ends the process."""
+NOT_COUNTED = {"Crashed", "Event", "ListingProgress", "ChangesPlanned", "Stopping", "NameReplaced"}
+"""What they say is counted when it has happened, ends the process, or is no quantity."""
 
 
 def test_every_event_that_can_be_measured_moves_something() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ class Road:
     folder: Path
     world: World
     album: Album
+    name: str = ALBUM
+    """The rule's."""
     rule_lines: list[str] = field(default_factory=list)
     more_albums: list[str] = field(default_factory=list)
     source_lines: list[str] | None = None
@@ -97,7 +100,7 @@ class Road:
             *([f"every: {every}"] if every else []),
             *(["concurrency: {downloads: 1, photos: 1}"] if self.one_at_a_time else []),
             "albums:",
-            f"- name: {ALBUM}",
+            f"- name: {json.dumps(self.name, ensure_ascii=False)}",
             "  sources:",
             *(f"    {line}" for line in self.source_lines or [self._google_line()]),
             *(f"  {line}" for line in self.rule_lines),

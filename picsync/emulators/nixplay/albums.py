@@ -97,7 +97,10 @@ class OldBackend:
         if not name:
             return Answer.html(400, "Bad Request").response()
         album = self._parts.state.create_album(account, name)
-        return web.json_response([album_json(album, 0, self._parts.urls(request))])
+        answer = album_json(album, 0, self._parts.urls(request))
+        if self._parts.options.echo_names:
+            answer["title"] = name
+        return web.json_response([answer])
 
     async def _delete_album(self, request: web.Request, account: Account) -> web.StreamResponse:
         album = self._album(request, account)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
 from aiohttp import web
 
@@ -93,6 +94,9 @@ class Emoji(Enum):
     STRIP = "removed"
     QUESTION_MARK = "replaced by ?"
     ESCAPE = "written as \\U and their number"
+    CUT = "removed, with everything that follows"
+    REFUSE = "the request is answered 400"
+    FAIL = "the request is answered 500"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,10 @@ _UNKNOWN_ID = Answer.html(404, "Not Found")
 _UNKNOWN_ID_V3 = Answer.json(404, "not found", "NotFoundError")
 _GONE_PHOTO_ANSWER = Answer.json(400, "pictureId does not exist", "AssertionError")
 _SPENT_TOKEN = Answer.json(400, "uploadToken is not valid", "AssertionError")
+BAD_NAME = Answer.html(400, "Bad Request")
+BAD_NAME_V3 = Answer.json(400, "name is not valid", "AssertionError")
+NAME_TROUBLE = Answer.html(500, "Server Error")
+NAME_TROUBLE_V3 = Answer.json(500, "Internal Server Error", "DatabaseError")
 _BROKEN_IMAGE = Answer.text(400, "Error: image-invalid")
 _MONITOR_GIVES_UP = Answer.text(504, "Error: timeout")
 _UNKNOWN_UPLOAD = Answer.text(404, "Error: not-found")
@@ -151,10 +159,16 @@ class NixplayOptions:
     photo_count_lag: int = 0
     """By how many listings of the albums `photo_count` is behind."""
     emoji: Emoji = Emoji.QUESTION_MARK
-    compose_names: bool = False
-    """Whether names are normalised to composed characters (Unicode's NFC)."""
+    only_ascii: bool = False
+    """Whether `emoji` says what becomes of all characters beyond ASCII."""
+    normal_form: Literal["NFC", "NFD"] | None = None
+    """Unicode's form to which names are normalised; None: they are not."""
+    trim_names: bool = False
+    """Whether white space around names is removed."""
     name_characters: int | None = None
     """So many characters of a name are kept; None: all."""
+    echo_names: bool = False
+    """Whether the answer to the creation of an album has the name that was asked for, whatever was kept."""
 
     accepted_types: frozenset[str] = field(default_factory=_default_types)
     """Values of `fileType` that an upload may have; others are 400."""

@@ -12,10 +12,19 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from picsync.emulators.nixplay.options import Emoji, NixplayOptions
+from picsync.emulators.nixplay.options import (
+    BAD_NAME,
+    BAD_NAME_V3,
+    NAME_TROUBLE,
+    NAME_TROUBLE_V3,
+    Emoji,
+    NixplayOptions,
+    Refused,
+)
 from picsync.emulators.nixplay.spool import Blob
 
 _BEYOND_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -152,21 +161,28 @@ class State:
         self._frame_pks = itertools.count(180001)
         self._item_ids = itertools.count(0x5F3A9C0000)
 
-    def name(self, text: str) -> str:
-        """Return what the service makes of a name."""
-        composed = unicodedata.normalize("NFC", text) if self.options.compose_names else text
-        return self._basic(composed)[: self.options.name_characters]
+    def name(self, text: str, *, v3: bool = False) -> str:
+        """Return what the service makes of a name; raises Refused, as below `/v3/` or elsewhere."""
+        form = self.options.normal_form
+        basic = self._basic(unicodedata.normalize(form, text) if form else text, v3=v3)
+        return (basic.strip() if self.options.trim_names else basic)[: self.options.name_characters]
 
-    def _basic(self, text: str) -> str:
+    def _basic(self, text: str, *, v3: bool) -> str:
+        lost = _BEYOND_ASCII if self.options.only_ascii else _BEYOND_BASIC_PLANE
         match self.options.emoji:
-            case Emoji.KEEP:
-                return text
             case Emoji.STRIP:
-                return _BEYOND_BASIC_PLANE.sub("", text)
+                return lost.sub("", text)
             case Emoji.QUESTION_MARK:
-                return _BEYOND_BASIC_PLANE.sub("?", text)
+                return lost.sub("?", text)
             case Emoji.ESCAPE:
-                return _BEYOND_BASIC_PLANE.sub(lambda found: f"\\U{ord(found[0]):08x}", text)
+                return lost.sub(lambda found: f"\\U{ord(found[0]):08x}", text)
+            case Emoji.CUT:
+                return lost.split(text)[0]
+            case Emoji.REFUSE if lost.search(text):
+                raise Refused(BAD_NAME_V3 if v3 else BAD_NAME)
+            case Emoji.FAIL if lost.search(text):
+                raise Refused(NAME_TROUBLE_V3 if v3 else NAME_TROUBLE)
+        return text
 
     def add_account(self, name: str, password: str) -> Account:
         """Create a user with what a new account has."""
@@ -237,13 +253,13 @@ class State:
 
     def set_caption(self, photo: Photo, caption: str) -> None:
         """Set a photo's caption."""
-        photo.caption = self.name(caption)
+        photo.caption = self.name(caption, v3=True)
         self._changed("set_caption")
 
     def create_playlist(self, account: Account, name: str) -> Playlist:
         """Create a playlist; names need not be unique."""
         now = self._clock()
-        playlist = Playlist(next(self._playlist_ids), self.name(name), now, now)
+        playlist = Playlist(next(self._playlist_ids), self.name(name, v3=True), now, now)
         account.playlists[playlist.playlist_id] = playlist
         self._changed("create_playlist")
         return playlist

@@ -76,6 +76,7 @@ class UploadBackend:
         receiver = self._parts.uploads.receiver(account, fields["uploadToken"])
         if receiver is None or not _is_for(receiver, fields):
             raise assertion("uploadToken is not valid")
+        self._parts.state.name(fields["fileName"], v3=True)
         size = number(fields["fileSize"])
         if not size:
             raise assertion("fileSize (number) is required")

@@ -222,12 +222,12 @@ class NixplayClient:
         path, query = f"/v3/playlists/{playlist_id}/slides", {"size": size, "offset": offset}
         return (await self._session.request(LIST_SLIDES, "GET", path, read, params=query)).slides
 
-    async def create_playlist(self, name: str) -> str:
-        """Make a playlist, one more if the name is taken, and return its id."""
+    async def create_playlist(self, name: str) -> wire.PlaylistRecord:
+        """Make a playlist, one more if the name is taken; the answer has nothing but its id."""
         read = _reader(CREATE_PLAYLIST, wire.PlaylistCreated)
         body = {"name": name}
         created = await self._session.request(CREATE_PLAYLIST, "POST", "/v3/playlists", read, json=body)
-        return created.playlist_id
+        return wire.PlaylistRecord(id=created.playlist_id, name=name)
 
     async def delete_playlist(self, playlist_id: str) -> None:
         """Delete a playlist; its photos stay in their albums."""

@@ -55,6 +55,10 @@ class Recent(Generic[T]):
         """Say that something of the name was or may have been made or deleted."""
         self._outdated[name] = self._clock()
 
+    def now(self) -> float:
+        """Return the present time on its clock."""
+        return self._clock()
+
     def _is_recent(self, name: str) -> bool:
         changed = self._outdated.get(name, -math.inf)
         return self._began > changed and self._clock() - self._began < RECENT_S

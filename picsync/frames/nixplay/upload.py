@@ -43,7 +43,8 @@ _FULL_STATUSES = (402, 507)
 _FILE = re.compile(r"image|photo|picture|video|file|type|format", re.IGNORECASE)
 _TYPE = re.compile(r"type", re.IGNORECASE)
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\\\]")
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\U00010000-\U0010ffff/\\\\]")
+"""Controls, line ends and separators of paths; and what some services reject in names, such as emoji."""
 _EXTENSIONS = {
     "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "image/png": (".png",),

@@ -57,8 +57,8 @@ class AlbumRecord(_Wire):
     """An album of a listing."""
 
     id: Number
-    title: str
-    photo_count: int | None = None
+    name: str = Field(alias="title")
+    count: int | None = Field(default=None, alias="photo_count")
     album_type: str | None = None
     """`Web` or `Email`."""
 
@@ -123,7 +123,7 @@ class PlaylistRecord(_Wire):
 
     id: Number
     name: str
-    picture_count: int | None = None
+    count: int | None = Field(default=None, alias="picture_count")
     on_frames: list[Any] | None = None
     on_scheduled_frames: list[Any] | None = None
 
