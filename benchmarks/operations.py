@@ -27,6 +27,7 @@ _NAMES = [
     ("GET", IMMICH, r"/api/server/version$", "read_version"),
     ("GET", IMMICH, r"/api/albums$", "list_albums"),
     ("POST", IMMICH, r"/api/search/metadata$", "search"),
+    ("POST", IMMICH, r"/api/search/statistics$", "count"),
     ("GET", IMMICH, r"/api/assets/[^/]+/original$", "download"),
     ("GET", MEDIA, r"", "download"),
     ("GET", "video-downloads.googleusercontent.com", r"", "download"),

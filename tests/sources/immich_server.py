@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +40,8 @@ class ImmichServer:
     events: list[Event] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     sources: list[ImmichSource] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
+    """Called before a request that failed is repeated."""
 
     @property
     def options(self) -> ImmichOptions:
@@ -79,6 +81,7 @@ class ImmichServer:
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.meanwhile()
 
     def fail(self, *faults: Fault) -> None:
         self.server.faults.add(*faults)

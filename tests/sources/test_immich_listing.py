@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -272,7 +273,7 @@ async def test_a_limit_of_a_proxy_is_waited_for(server: ImmichServer) -> None:
 async def test_what_came_before_a_page_failed_is_kept(server: ImmichServer) -> None:
     server.options.page_cap = 3
     server.album(10)
-    server.fail(Fault(kind=FaultKind.STATUS, status=500, path="/search", skip=2, count=None))
+    server.fail(Fault(kind=FaultKind.STATUS, status=500, path="/search", skip=3, count=None))
     listing = await server.listed("Trip")
     assert len(listing.items) == 6
     assert "500" in str(listing.problem)
@@ -412,7 +413,7 @@ async def test_many_more_than_the_album_holds_are_not_even_read() -> None:
         server.album(5000, "Everything else")
         listing = await server.listed("Trip")
         assert listing.items == ()
-        assert len(server.requests("/search/metadata")) == 2
+        assert len(server.requests("/search/metadata")) == 3
 
 
 @pytest.mark.parametrize(
@@ -485,17 +486,74 @@ async def test_pictures_of_a_disk_that_is_not_mounted_stay(server: ImmichServer,
     assert len((await server.listed(entry)).items) == 6
 
 
-async def test_pictures_of_a_shared_album_s_missing_disk_stay(server: ImmichServer) -> None:
-    album, assets = server.album(4)
-    entry = server.link(server.immich.share(album))
+@pytest.mark.parametrize("show_metadata", [True, False], ids=["all", "no metadata"])
+async def test_pictures_of_a_shared_album_s_missing_disk_stay(
+    server: ImmichServer, *, show_metadata: bool
+) -> None:
+    album, assets = server.album(5)
+    entry = server.link(server.immich.share(album, show_metadata=show_metadata))
+    before = await server.listed(entry, key="")
     server.immich.unmount(assets[:2])
+    assets[2].trashed = True
+    listing = await server.listed(entry, key="")
+    if server.options.version >= V3_0:
+        assert listing.complete, listing.problem
+        ids = {item.item_id for item in listing.items}
+        assert ids == {item.item_id for item in before.items} - {assets[2].asset_id}
+        return
+    # It cannot be searched through a link; nothing is deleted until the trash is empty.
+    assert not listing.complete
+    assert "3 pictures of the shared album are in Immich's trash" in str(listing.problem)
+    for asset in assets[:3]:
+        server.immich.library.remove_asset(asset)
     listing = await server.listed(entry, key="")
     assert listing.complete, listing.problem
-    assert sorted(names(listing)) == [f"IMG_{number}.jpg" for number in range(4)]
+    assert len(listing.items) == 2
+
+
+async def test_what_is_taken_out_of_a_shared_album_goes(server: ImmichServer) -> None:
+    album, assets = server.album(4)
+    entry = server.link(server.immich.share(album))
+    source = server.source(ImmichEntry.model_validate(entry), key="")
+    assert len((await source.list(entry)).items) == 4
+    album.assets.remove(assets[0])
+    server.immich.library.remove_asset(assets[1])
+    listing = await source.list(entry)
+    assert listing.complete, listing.problem
+    assert {item.item_id for item in listing.items} == {assets[2].asset_id, assets[3].asset_id}
+
+
+async def test_a_link_that_may_ask_neither_for_missing_files_nor_for_the_trash_deletes_nothing() -> None:
+    async with immich_server(version=V2_7) as server:
+        album, _ = server.album(2)
+        server.fail(Fault(kind=FaultKind.STATUS, path="/timeline", status=403, body="{}", count=None))
+        listing = await server.listed(server.link(server.immich.share(album)), key="")
+    assert len(listing.items) == 2
+    assert not listing.complete
+    assert "cannot be told" in str(listing.problem)
+
+
+async def test_a_link_to_single_pictures_remembers_which_disks_it_has_shown(server: ImmichServer) -> None:
+    library = "5d1c0d5e-1111-4222-8333-944455556666"
+    _, uploaded = server.album(2)
+    external = [server.add(None, f"{name}.jpg", library_id=library) for name in "ab"]
+    entry = server.link(server.immich.share([*uploaded, *external]))
+    source = server.source(ImmichEntry.model_validate(entry), key="")
+    assert (await source.list(entry)).complete
+    external[0].trashed = uploaded[0].trashed = True
+    listing = await source.list(entry)
+    assert listing.complete, listing.problem
+    assert len(listing.items) == 2
+    server.immich.unmount(external)
+    listing = await source.list(entry)
+    assert not listing.complete
+    assert "external library" in str(listing.problem)
+    server.immich.mount(external)
+    assert (await source.list(entry)).complete
 
 
 async def test_a_server_that_cannot_be_asked_for_missing_files_is_not_believed_to_be_complete() -> None:
-    refused = Fault(kind=FaultKind.STATUS, path="/search/metadata", status=400, body="{}", skip=1, count=2)
+    refused = Fault(kind=FaultKind.STATUS, path="/search/metadata", status=400, body="{}", count=2)
     async with immich_server(version=V3_0) as server:
         server.album(2)
         server.fail(refused)
@@ -503,6 +561,46 @@ async def test_a_server_that_cannot_be_asked_for_missing_files_is_not_believed_t
     assert len(listing.items) == 2
     assert not listing.complete
     assert "whose disk is not mounted" in str(listing.problem)
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+@pytest.mark.parametrize("entry", ["Trip", "favorites", "link"])
+async def test_a_disk_that_comes_back_or_goes_meanwhile_deletes_nothing(
+    server: ImmichServer, entry: str, failing: int
+) -> None:
+    album, assets = server.album(4, library_id="5d1c0d5e-1111-4222-8333-944455556666")
+    for asset in assets:
+        asset.favorite = True
+    if entry == "link":
+        entry = server.link(server.immich.share(album))
+    for first, then in (
+        (server.immich.unmount, server.immich.mount),
+        (server.immich.mount, server.immich.unmount),
+    ):
+        first(assets[:2])
+        server.meanwhile = partial(then, assets[:2])
+        server.fail(Fault(kind=FaultKind.STATUS, path="/search/metadata", status=503, skip=failing))
+        listing = await server.listed(entry)
+        assert len(listing.items) == 4 or not listing.complete
+        server.server.faults.clear()
+        server.immich.mount(assets)
+
+
+async def test_what_goes_while_pages_are_read_hides_none_of_the_rest(server: ImmichServer) -> None:
+    server.options.page_cap = 3
+    _, assets = server.album(10)
+    for asset in assets:
+        asset.favorite = True
+    server.meanwhile = partial(server.immich.library.remove_asset, assets[0])
+    # The first asks for missing files, the second is the first page.
+    server.fail(Fault(kind=FaultKind.STATUS, path="/search/metadata", status=503, skip=2))
+    listing = await server.listed("favorites")
+    assert len(listing.items) == 9
+    assert not listing.complete
+    assert "counted 10 pictures, but listed 9" in str(listing.problem)
+    again = await server.listed("favorites")
+    assert again.complete, again.problem
+    assert len(again.items) == 9
 
 
 @pytest.mark.parametrize("version", [V3_2, V3_3, (3, 9, 0), (4, 0, 0)])

@@ -111,6 +111,12 @@ class Immich:
             asset.offline = asset.trashed = True
             asset.updated_at = self.options.now()
 
+    def mount(self, assets: Iterable[Asset]) -> None:
+        """Let the server find those files again."""
+        for asset in assets:
+            asset.offline = asset.trashed = False
+            asset.updated_at = self.options.now()
+
     def edit(self, asset: Asset, content: bytes | Path | Content) -> None:
         """Let the owner crop or rotate a picture: the original and its checksum stay."""
         asset.edited = as_content(content)
@@ -307,7 +313,8 @@ class Immich:
         return json_answer(body)
 
     async def _metadata(self, request: web.Request) -> web.StreamResponse:
-        visitor = self._access.visitor(request, "asset.read", shared=True)
+        # Before 3.0 a link opens no search; an album has its assets then.
+        visitor = self._access.visitor(request, "asset.read", shared=self.options.strict)
         return json_answer(self._search.metadata(visitor, await _body(request)))
 
     async def _statistics(self, request: web.Request) -> web.StreamResponse:

@@ -34,6 +34,7 @@ OPEN_LINK = Operation(TITLE, "open_shared_link")
 LOG_IN_TO_LINK = Operation(TITLE, "log_in_to_shared_link")
 SEARCH = Operation(TITLE, "search")
 COUNT = Operation(TITLE, "count")
+LOOK_AT_TRASH = Operation(TITLE, "look_at_trash")
 DOWNLOAD = Operation(TITLE, "download")
 DOWNLOAD_CONVERSION = Operation(TITLE, "download_conversion")
 OPERATIONS = (
@@ -49,6 +50,7 @@ OPERATIONS = (
     LOG_IN_TO_LINK,
     SEARCH,
     COUNT,
+    LOOK_AT_TRASH,
     DOWNLOAD,
     DOWNLOAD_CONVERSION,
 )
@@ -156,6 +158,12 @@ class ImmichApi:
         """Return how many assets a search would find."""
         answer = await self._call(COUNT, "POST", "/search/statistics", wire.COUNT, {}, json=body)
         return answer.total
+
+    async def trashed(self, album_id: str) -> int:
+        """Return how many assets of an album are in the trash; shared links may ask this, too."""
+        query = {"albumId": album_id, "isTrashed": "true"}
+        buckets = await self._get(LOOK_AT_TRASH, "/timeline/buckets", wire.BUCKETS, query)
+        return sum(bucket.count for bucket in buckets)
 
     async def download(self, path: str, sink: Sink) -> None:
         """Bring the bytes at a path below the API into `sink`."""

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from picsync.errors import ProtocolError, RefusedError
+from picsync.errors import ProtocolError, RefusedError, TransientError
 from picsync.model import MediaItem
 from picsync.sources.immich import names
 from picsync.sources.immich.api import SEARCH, ImmichApi
@@ -20,7 +20,7 @@ from picsync.sources.immich.names import Resolved
 from picsync.sources.immich.options import ImmichEntry, Wanted
 from picsync.sources.immich.renditions import KINDS, media_item
 from picsync.sources.immich.selection import LARGEST_PAGE, TIMELINE, Selection
-from picsync.sources.immich.wire import AssetPage, AssetWire, SharedLinkWire, Version
+from picsync.sources.immich.wire import AlbumWire, AssetPage, AssetWire, SharedLinkWire, Version
 
 MAX_PAGES = 1_000
 """A million assets; more than anyone's album."""
@@ -41,7 +41,7 @@ class Gathered:
     """Told title, count and how many there should be, after each page."""
     title: str = ""
     offline_only: bool = False
-    """Take only assets whose files are missing, whatever else an answer has."""
+    """What is asked for are assets whose files are missing."""
     seen: set[str] = field(default_factory=set)
     items: dict[str, MediaItem] = field(default_factory=dict)
     motions: set[str] = field(default_factory=set)
@@ -56,11 +56,9 @@ class Gathered:
             self.seen.add(asset.id)
             if asset.live_photo_video_id:
                 self.motions.add(asset.live_photo_video_id)
-            if self.offline_only and not asset.is_offline:
-                continue
             # A file that is missing on the server's disk is no wish to see it gone, although Immich puts it
             # into the trash.
-            trashed = asset.is_trashed and not asset.is_offline
+            trashed = asset.is_trashed and not (asset.is_offline or self.offline_only)
             put_away = trashed or asset.is_archived or asset.visibility != TIMELINE
             if asset.type in KINDS and not put_away:
                 self.items[asset.id] = media_item(self.kind, asset, self.wanted, through=self.through)
@@ -92,24 +90,35 @@ async def list_entry(api: ImmichApi, entry: ImmichEntry, gathered: Gathered) -> 
     version = await known_version(api)
     resolved = await names.resolve(api, entry, version)
     gathered.title = resolved.title
+    selection, prefers_filter = resolved.selection, version.takes_filter
+    # What is counted first is not lost if its disk goes meanwhile; what is looked for among the missing
+    # before all others, not if its disk comes back.
+    counted = await _counted(api, resolved, by_filter=prefers_filter)
+    missing = gathered.apart(offline_only=True)
+    problem = await _gather_missing(api, missing, selection, by_filter=prefers_filter)
     search = Search(api, gathered, resolved.claimed)
-    by_filter = await search.gather(resolved.selection, version)
+    by_filter = await search.either(selection, by_filter=prefers_filter)
     if resolved.claimed is not None and len(gathered.seen) > resolved.claimed:
         # Somebody may have put some in meanwhile.
         resolved = await names.resolve(api, entry, version)
         _refuse_too_many(gathered, resolved.claimed)
-    missing = gathered.apart(offline_only=True)
-    problem = await _gather_missing(api, missing, resolved.selection, by_filter=by_filter)
+    if len(gathered.seen) not in (resolved.claimed, counted):
+        again = gathered.apart(offline_only=True)
+        problem = problem or await _gather_missing(api, again, selection, by_filter=by_filter)
+        missing.add(again)
     if not version.known and (resolved.claimed is None or missing.items):
-        await _refuse_if_not_understood(api, gathered, resolved.selection, by_filter=by_filter)
+        await _refuse_if_not_understood(api, gathered, selection, by_filter=by_filter)
     gathered.add(missing)
-    return problem or await _doubts(api, gathered, resolved, by_filter=by_filter and not version.known)
+    return problem or await _doubts(
+        api, gathered, resolved, counted, paged=search.pages > 1, by_filter=by_filter and not version.known
+    )
 
 
-async def list_link(api: ImmichApi, gathered: Gathered, password: str) -> str | None:
+async def list_link(api: ImmichApi, gathered: Gathered, password: str, libraries: set[str]) -> str | None:
     """Gather what a shared link shows; return why that may not be all, None if it is.
 
-    Raises what the calls raise, and ProtocolError.
+    `libraries` are the external ones that it has shown before; those of now are added. Raises what the calls
+    raise, and ProtocolError.
     """
     version = await known_version(api)
     link = await _open(api, password)
@@ -125,33 +134,40 @@ async def list_link(api: ImmichApi, gathered: Gathered, password: str) -> str | 
         gathered.title = "shared pictures"
         gathered.take(link.assets)
         gathered.progress(gathered.title, len(gathered.seen), None)
-        return None if link.assets else "The shared link shows nothing any more."
+        if not link.assets:
+            return "The shared link shows nothing any more."
+        return _lost_libraries(link.assets, libraries)
     if link.type != _ALBUM or link.album is None:
         raise ProtocolError(f"{SEARCH}: the shared link shows something that picsync does not know.")
-    album, gathered.title = link.album, link.album.album_name
-    claimed = album.asset_count
+    gathered.title = link.album.album_name
+    return await _list_shared_album(api, gathered, link.album, version, password)
+
+
+async def _list_shared_album(
+    api: ImmichApi, gathered: Gathered, album: AlbumWire, version: Version, password: str
+) -> str | None:
+    claimed, selection = album.asset_count, Selection("album", album.id)
+    missing = gathered.apart(offline_only=True)
+    problem = await _gather_missing_of_link(api, missing, selection)
     if version.major < 3:
         gathered.take((await api.album_with_assets(album.id)).assets)
         gathered.progress(gathered.title, len(gathered.seen), claimed)
     else:
-        # Through a link Immich searches only where the album stands at the top of the body.
-        await Search(api, gathered, claimed).flat(Selection("album", album.id))
+        # Through a link Immich searches only where the album stands at the top of the body or of the filter.
+        await Search(api, gathered, claimed).either(selection, by_filter=False)
     if len(gathered.seen) > claimed:
         again = await _open(api, password)
         claimed = again.album.asset_count if again.album else 0
         _refuse_too_many(gathered, claimed)
-    # A server that does not answer this through a link cannot be asked in any other way.
-    missing = gathered.apart(offline_only=True)
-    await _gather_missing(api, missing, Selection("album", album.id), by_filter=False)
     gathered.add(missing)
     found = len(gathered.seen)
     if found == claimed:
-        return None
+        return problem
     if found and version.major >= 3:
         archived = gathered.apart()
-        await Search(api, archived, claimed).flat(Selection("album", album.id).archived())
+        await Search(api, archived, claimed).either(selection.archived(), by_filter=False)
         if found + len(archived.seen) == claimed:
-            return None
+            return problem
     return f"The shared album is said to hold {claimed} pictures, but shows only {found}."
 
 
@@ -172,10 +188,8 @@ class Search:
         self._api = api
         self._gathered = gathered
         self._claimed = claimed
-
-    async def gather(self, selection: Selection, version: Version) -> bool:
-        """Gather in the form that suits the version; return whether that was the filter form."""
-        return await self.either(selection, by_filter=version.takes_filter)
+        self.pages = 0
+        """How many have been read."""
 
     async def either(self, selection: Selection, *, by_filter: bool) -> bool:
         """Gather in one form, and once in the other if the server rejects it; return whether by filter.
@@ -224,6 +238,9 @@ class Search:
             raise ProtocolError(f"{SEARCH}: the answer does not say whether there is another page.")
         if page.count is not None and page.count != len(page.items):
             raise ProtocolError(f"{SEARCH}: {page.count} are said to come, but {len(page.items)} came.")
+        self.pages += 1
+        if self._gathered.offline_only and any(asset.is_offline is False for asset in page.items):
+            raise ProtocolError(f"{SEARCH}: Immich also lists pictures whose files are there.")
         new = self._gathered.take(page.items)
         more = getattr(page, following) is not None
         if more and not new:
@@ -240,9 +257,49 @@ async def _gather_missing(
     search = Search(api, missing, None)
     try:
         await search.either(selection.missing(), by_filter=by_filter)
-    except RefusedError as error:
+    except (RefusedError, TransientError, ProtocolError) as error:
         return f"Whether Immich leaves out pictures whose disk is not mounted cannot be told. {error}"
     return None
+
+
+async def _gather_missing_of_link(api: ImmichApi, missing: Gathered, selection: Selection) -> str | None:
+    """Gather the assets of a shared album whose files are missing; return why there may be more.
+
+    Before 3.0 Immich does not search through a link. It counts the album's trash, and where there is nothing
+    in it, nothing is missing.
+    """
+    if await _gather_missing(api, missing, selection, by_filter=False) is None:
+        return None
+    try:
+        trashed = await api.trashed(selection.chosen_id)
+    except (RefusedError, TransientError, ProtocolError) as error:
+        return (
+            f"Whether the shared album leaves out pictures whose disk is not mounted cannot be told. {error}"
+        )
+    if not trashed:
+        return None
+    return (
+        f"{trashed} pictures of the shared album are in Immich's trash. Whether somebody put them there, or "
+        "their disk is not mounted, an API key can tell, but this link cannot. Nothing is deleted until the "
+        "trash is empty."
+    )
+
+
+def _lost_libraries(assets: Iterable[AssetWire], libraries: set[str]) -> str | None:
+    """Return why a link to single pictures may not show all, None if it does.
+
+    It can be asked for nothing but what it shows. If it showed something of a library and now shows nothing
+    of it, the disk is rather not mounted.
+    """
+    now = {asset.library_id for asset in assets if asset.library_id}
+    lost = libraries - now
+    libraries |= now
+    if not lost:
+        return None
+    return (
+        "The shared link has shown pictures of an external library and shows none of them any more. Look "
+        "whether its disk is mounted at the server; if they were removed on purpose, restart picsync."
+    )
 
 
 async def _open(api: ImmichApi, password: str) -> SharedLinkWire:
@@ -291,7 +348,29 @@ async def _refuse_if_not_understood(
         )
 
 
-async def _doubts(api: ImmichApi, gathered: Gathered, resolved: Resolved, *, by_filter: bool) -> str | None:
+async def _counted(api: ImmichApi, resolved: Resolved, *, by_filter: bool) -> int | RefusedError | None:
+    """Return how many assets there are before they are listed; None where the album says enough.
+
+    Pages are counted from the beginning: what goes while they are read shifts the rest, and one is never
+    seen. Only a count from before tells.
+    """
+    if resolved.claimed is not None and resolved.claimed <= LARGEST_PAGE:
+        return None
+    try:
+        return await _count(api, resolved.selection, by_filter=by_filter)
+    except RefusedError as error:
+        return error
+
+
+async def _doubts(
+    api: ImmichApi,
+    gathered: Gathered,
+    resolved: Resolved,
+    counted: int | RefusedError | None,
+    *,
+    paged: bool,
+    by_filter: bool,
+) -> str | None:
     """Return why there may be more than was found; None if a second source agrees."""
     found, claimed = len(gathered.seen), resolved.claimed
     if found == claimed:
@@ -301,9 +380,14 @@ async def _doubts(api: ImmichApi, gathered: Gathered, resolved: Resolved, *, by_
             f"Immich says that the album holds {claimed} pictures, but lists none. If all of them are "
             "archived or in the trash, remove them from the album."
         )
-    selection = resolved.selection
+    if found == counted:
+        return None
     try:
-        total = await _count(api, selection, by_filter=by_filter)
+        if isinstance(counted, RefusedError):
+            raise counted
+        if paged and counted is not None:
+            return f"Immich counted {counted} pictures, but listed {found}. This usually passes by itself."
+        total = await _count(api, resolved.selection, by_filter=by_filter)
     except RefusedError as error:
         return f"Whether Immich lists everything cannot be told. {error}"
     if total == found:

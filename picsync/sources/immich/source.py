@@ -68,6 +68,8 @@ class ImmichSource:
         self._emit = emit
         self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None)
         self._apis: dict[str, ImmichApi] = {}
+        self._libraries: dict[str, set[str]] = {}
+        """External libraries of which each link to single pictures has shown something."""
         self._misnamed: set[tuple[str, str]] = set()
         """Id and version of items whose originals no frame shows, whatever their names say."""
         self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
@@ -95,7 +97,10 @@ class ImmichSource:
             if address is None:
                 problem = await list_entry(self._by_key(), entry, gathered)
             else:
-                problem = await list_link(self._by_link(address), gathered, self._login.link_password)
+                libraries = self._libraries.setdefault(album_id, set())
+                problem = await list_link(
+                    self._by_link(address), gathered, self._login.link_password, libraries
+                )
         except LoginNeeded as error:
             self._emit(LoginRefused(TITLE, error.message))
             raise

@@ -71,10 +71,13 @@ class AssetWire(_Wire):
     visibility: Text = "timeline"
     is_archived: bool = False
     is_trashed: bool = False
-    is_offline: bool = False
+    is_offline: bool | None = None
+    """None where Immich does not say, as through a link without metadata."""
     is_favorite: bool = False
     is_edited: bool = False
     live_photo_video_id: Text | None = None
+    library_id: Text | None = None
+    """The external library that it belongs to; None of what was uploaded, and where Immich does not say."""
 
 
 class AssetPage(_Wire):
@@ -96,6 +99,12 @@ class Count(_Wire):
     """The answer of a search's statistics."""
 
     total: int = Field(ge=0)
+
+
+class TimeBucket(_Wire):
+    """How many assets there are of one month."""
+
+    count: int = Field(ge=0)
 
 
 class AlbumWire(_Wire):
@@ -147,6 +156,7 @@ VERSION = TypeAdapter(Version)
 KEY = TypeAdapter(KeyWire)
 SEARCH = TypeAdapter(SearchAnswer)
 COUNT = TypeAdapter(Count)
+BUCKETS = TypeAdapter(list[TimeBucket])
 ALBUM = TypeAdapter(AlbumWire)
 ALBUM_WITH_ASSETS = TypeAdapter(AlbumWithAssets)
 ALBUMS = TypeAdapter(list[AlbumWire])
