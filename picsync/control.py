@@ -8,6 +8,7 @@ process to be there. `<cache>.requests/` holds, all written atomically and reada
   cycle has carried it out: a cycle that is killed loses nothing, and since a permission names the content of
   photos, one that is used twice deletes nothing more.
 - `sync-*.json`: the wish for a cycle at once; removed as it begins, since a restart runs every rule anyway.
+- `operator-token`: the secret that lets somebody press the buttons of the status page.
 - `wake`: a FIFO that the service reads. Opening it for writing tells whether a service is there, and a byte
   wakes it. Where the file system has none, permissions wait for the next cycle.
 
@@ -20,6 +21,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import stat
 import tempfile
 import uuid
@@ -33,12 +35,20 @@ from picsync.errors import CacheError
 from picsync.events import CycleReport
 from picsync.files import open_regular
 from picsync.model import Digest
+from picsync.plan import Hold
 
 ALLOWED_FOR = timedelta(days=7)
 """A permission ends after this, which is long enough for a timer that runs once a week."""
 
 MAX_FILE_BYTES = 4_000_000
 """Of one file: the digests of an album of 50,000 photos fit."""
+
+
+TOKEN_BYTES = 24
+"""Random bytes of an operator's token, 32 characters."""
+_LEAST_TOKEN = 20
+"""Characters of a token; a shorter one that somebody has written by hand is none."""
+_TOKEN_FILE = "operator-token"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,12 @@ class Held:
     """Content of the photos."""
     on_frame: int = 0
     """Photos in the frame album then."""
+
+    @classmethod
+    def by(cls, report: CycleReport, hold: Hold) -> Held:
+        """Return what a cycle held back."""
+        digests = frozenset(photo.digest for photo in hold.photos)
+        return cls(report.rule, digests, report.on_frame or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +106,7 @@ class Requests:
         before = dict(held)
         hold = report.hold
         if hold is not None and hold.needs_person:
-            digests = frozenset(photo.digest for photo in hold.photos)
-            held[report.rule] = Held(report.rule, digests, report.on_frame or 0)
+            held[report.rule] = Held.by(report, hold)
         elif hold is None:
             held.pop(report.rule, None)
         if held != before:
@@ -99,7 +114,7 @@ class Requests:
                 name: {"photos": _texts(each.digests), "on_frame": each.on_frame}
                 for name, each in sorted(held.items())
             }
-            self._write("held.json", {"format": 1, "rules": rules})
+            self._write_json("held.json", {"format": 1, "rules": rules})
         if hold is None and report.outcome.good:
             for path in self._allowances(report.rule):
                 path.unlink(missing_ok=True)
@@ -110,7 +125,7 @@ class Requests:
         """Permit the deletes that are held now; raises CacheError."""
         until = (self.now() + ALLOWED_FOR).isoformat()
         content = {"format": 1, "rule": held.rule, "until": until, "photos": _texts(held.digests)}
-        self._write(f"allow-{uuid.uuid4().hex}.json", content)
+        self._write_json(f"allow-{uuid.uuid4().hex}.json", content)
 
     def allowed(self, rule: str) -> frozenset[Digest]:
         """Return the content of the photos that a rule may delete whatever the brake says."""
@@ -138,7 +153,7 @@ class Requests:
 
     def ask_for_cycle(self, rule: str | None) -> None:
         """Ask for a cycle of a rule, or of all of them; raises CacheError."""
-        self._write(f"sync-{uuid.uuid4().hex}.json", {"format": 1, "rule": rule})
+        self._write_json(f"sync-{uuid.uuid4().hex}.json", {"format": 1, "rule": rule})
 
     def take_asked(self, known: Iterable[str]) -> set[str]:
         """Return the rules that are to run at once, and remove the requests for it."""
@@ -152,6 +167,23 @@ class Requests:
                 rule = content.get("rule")
                 asked |= rules if rule is None else rules & {rule}
         return asked
+
+    # --- the operator's token ---------------------------------------------------------------------------
+
+    def token(self) -> str | None:
+        """Return the operator's token, None if there is none."""
+        try:
+            with os.fdopen(open_regular(self.folder / _TOKEN_FILE, os.O_RDONLY), "rb") as file:
+                found = file.read(1000).decode("ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return found if len(found) >= _LEAST_TOKEN else None
+
+    def new_token(self) -> str:
+        """Make a token in place of the one that there is, and return it; raises CacheError."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._write(_TOKEN_FILE, token + "\n")
+        return token
 
     # --- waking ---------------------------------------------------------------------------------------
 
@@ -236,14 +268,17 @@ class Requests:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+    def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        self._write(name, json.dumps(content))
+
+    def _write(self, name: str, text: str) -> None:
         try:
             self._make_folder()
             # Made for the owner only, and by a name that nobody knows.
             descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
             try:
                 with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    json.dump(content, file)
+                    file.write(text)
                     file.flush()
                     os.fsync(file.fileno())
                 self._give(Path(temporary))

@@ -150,6 +150,23 @@ class CycleScheduled(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CycleRequested(Event):
+    """The operator has asked for a cycle at once."""
+
+    action = "cycle_requested"
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletesAllowed(Event):
+    """The operator has allowed the deletes that a rule holds back."""
+
+    action = "deletes_allowed"
+    rule: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Crashed(Event):
     """A bug was met: the part in which it appeared has failed, and everything else goes on."""
 

@@ -17,7 +17,15 @@ from picsync.control import Requests
 from picsync.crash import crashed
 from picsync.cycle import AlbumRule, run_cycle
 from picsync.errors import CacheError, ListenError
-from picsync.events import CacheMeasured, Emit, Event, RequestFinished, RequestOutcome, RetryScheduled
+from picsync.events import (
+    CacheMeasured,
+    CycleRequested,
+    Emit,
+    Event,
+    RequestFinished,
+    RequestOutcome,
+    RetryScheduled,
+)
 from picsync.http.pace import on_behalf_of
 from picsync.service import HEARTBEAT_S, Job, RunCycle, Service, Setup, SourcesChanged, Stop
 from picsync.sources.base import sources_changed
@@ -244,8 +252,8 @@ class LongRun:
             names = [rule.name for rule in rules]
 
             def asked() -> None:
-                if wanted := requests.take_asked(names):
-                    self._service.wake(sorted(wanted))
+                for name in self._service.wake(sorted(requests.take_asked(names))):
+                    self._emit(CycleRequested(name))
 
             stack.enter_context(requests.listening(asked))
             jobs = [Job(rule, intervals[rule.name]) for rule in rules]
@@ -281,10 +289,15 @@ class LongRun:
     def _pages(self) -> Server:
         from prometheus_client import generate_latest
 
+        from picsync.web.operator import Operator
         from picsync.web.server import WebServer
 
         registry = self._figures().registry
-        return WebServer(self._board.status, lambda: generate_latest(registry), self._service.alive)
+        requests = Requests.beside(self._surroundings.cache)
+        operator = Operator(requests, self._board.status, self._service.wake, self._emit)
+        return WebServer(
+            self._board.status, lambda: generate_latest(registry), self._service.alive, operator=operator
+        )
 
     def _figures(self) -> _Figures:
         """Return the metrics, which are counted from the first time that somebody may ask for them."""

@@ -12,8 +12,10 @@ from picsync.events import (
     Crashed,
     CycleFinished,
     CycleReport,
+    CycleRequested,
     CycleScheduled,
     CycleStarted,
+    DeletesAllowed,
     Event,
     Failure,
     ItemDownloaded,
@@ -272,6 +274,10 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
                 f"Album {printable(rule)}: a service asked to wait for {rough(asked_s)}, longer than the"
                 f" rule's interval. The next cycle is in {rough(wait_s)}."
             )
+        case CycleRequested(rule):
+            return f"Album {printable(rule)}: the operator asked for a cycle."
+        case DeletesAllowed(rule, count):
+            return f"Album {printable(rule)}: the operator allowed {counted(count, 'held delete')}."
         case Crashed(what=what, error=error):
             bug = f"Unexpected error: {error}. This is a bug; please report it at {REPORT_TO}."
             return f"{printable(what)} {bug}"

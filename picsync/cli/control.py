@@ -1,4 +1,4 @@
-"""`picsync allow-deletes` and `picsync sync-now`: asking the picsync that runs."""
+"""`picsync allow-deletes`, `sync-now` and `operator-token`: how an operator reaches a picsync that runs."""
 
 from __future__ import annotations
 
@@ -67,6 +67,22 @@ def sync_now(ctx: click.Context, /, rule: str | None, cache: str) -> None:
     click.echo(f"picsync: No picsync that goes on (`every`) uses the cache {cache}.", err=True)
     click.echo("Start one, or run `picsync sync --once`.", err=True)
     ctx.exit(Exit.FAILED)
+
+
+@click.command(name="operator-token")
+@click.option("--new", is_flag=True, help="Make another token; every browser has to be given it again.")
+@cache_option
+def operator_token(*, new: bool, cache: str) -> None:
+    """Print the token for the buttons of the status page.
+
+    Makes one if there is none. Whoever enters it there may release held deletes and start cycles.
+    """
+    from picsync.control import Requests
+
+    requests = Requests.beside(cache)
+    token = None if new else requests.token()
+    click.echo(token or requests.new_token())
+    click.echo("Enter it on the status page, under Operator. Keep it to yourself.", err=True)
 
 
 def _begin(requests: Requests, rules: list[str] | list[str | None]) -> bool:

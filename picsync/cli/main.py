@@ -23,6 +23,10 @@ COMMANDS = {
     "list": ("sources:list_source", "Show what a source would give, before anything is written."),
     "nixplay": ("nixplay", "Look at the albums of the Nixplay account, and delete them."),
     "notify": ("notify", "Try the notifications that CONFIG names."),
+    "operator-token": (
+        "control:operator_token",
+        "Print the token for the buttons of the status page.",
+    ),
     "picked": ("picking:picked", "Look at the photos that were picked, and remove some."),
     "sources": ("sources", "List the kinds of sources, with an example of each."),
     "sync-now": ("control:sync_now", "Have the picsync that runs begin a cycle."),
@@ -41,7 +45,11 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
     """Keep wifi photo frames in step with photo albums."""
     if cache is not None:
         given = {"cache": cache}
-        ctx.default_map = {"sync": given, "cache": {"status": given}, "googlephotos": {"list": given}}
+        ctx.default_map = {
+            **dict.fromkeys(("allow-deletes", "operator-token", "sync", "sync-now"), given),
+            "cache": {"status": given},
+            "googlephotos": {"list": given},
+        }
 
 
 def main() -> None:

@@ -21,11 +21,12 @@ from picsync.events import CycleReport
 from picsync.plan import Rule
 from picsync.status import RuleStatus, Status
 from picsync.web.moments import absolute, relative, rfc3339, rough
+from picsync.web.operator import Operating, held_key, rule_key
 from picsync.web.verdict import Level, rule_verdict, verdict
 from picsync.words import FEW, advice, counted, printable, report_result, skip_remarks
 
 REFRESH_S = {True: 3, False: 15}
-"""Seconds until the page renews itself: while a rule is running, and at rest."""
+"""Seconds until the page renews itself: while a rule is running, and at rest. 0: it does not."""
 
 _ICONS = {
     Level.GOOD: "#2f7d4f",
@@ -48,7 +49,7 @@ _STYLE, _SCRIPT = _text("status.css"), _text("status.js")
 
 POLICY = (
     f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """Nothing from elsewhere and nothing but the page's own script, whatever a photo's name tries."""
 
@@ -109,24 +110,30 @@ _JINJA.filters |= {
     "advice": advice,
     "code": _code,
     "counted": counted,
+    "held_key": held_key,
     "playlist": _playlist,
     "release": _release,
     "result": report_result,
     "rfc3339": rfc3339,
     "rough": rough,
+    "rule_key": rule_key,
     "skips": skip_remarks,
     "verdict": rule_verdict,
 }
 _TEMPLATE = _JINJA.get_template("status.html")
 
 
-def status_page(status: Status) -> str:
-    """Return the page."""
+def status_page(status: Status, operator: Operating | None = None) -> str:
+    """Return the page; without `operator`, it has no part for one."""
     overall = verdict(status)
+    refresh_s = REFRESH_S[any(rule.phase == "running" for rule in status.rules)]
+    if operator is not None and operator.entering:
+        refresh_s = 0
     return _TEMPLATE.render(
         status=status,
         verdict=overall,
         icon=_icon(overall.level),
-        refresh_s=REFRESH_S[any(rule.phase == "running" for rule in status.rules)],
+        refresh_s=refresh_s,
+        operator=operator,
         relative=lambda instant: relative(instant, status.now),
     )

@@ -13,6 +13,7 @@ from aiohttp import web
 from picsync.errors import ListenError
 from picsync.serving.server import HttpServer, Limits
 from picsync.status import Status
+from picsync.web.operator import Operator
 from picsync.web.pages import POLICY, status_page
 from picsync.web.statusjson import as_json
 from picsync.words import printable
@@ -42,11 +43,17 @@ class WebServer:
         metrics: Callable[[], bytes],
         alive: Callable[[], bool],
         limits: Limits | None = None,
+        *,
+        operator: Operator | None = None,
     ) -> None:
-        """`metrics` gives Prometheus' text format; `alive` whether the service makes progress."""
+        """`metrics` gives Prometheus' text format; `alive` whether the service makes progress.
+
+        Without an `operator` the page has no buttons.
+        """
         self._status = status
         self._metrics = metrics
         self._alive = alive
+        self._operator = operator
         self._server = HttpServer("status page", limits=limits)
 
     @property
@@ -69,6 +76,8 @@ class WebServer:
                 web.get("/{path:.*}", self._nothing),
             ]
         )
+        if self._operator is not None:
+            app.add_routes([web.post("/operator", self._operator.post)])
         try:
             await self._server.start(app, host, port)
         except OSError as error:
@@ -85,9 +94,12 @@ class WebServer:
     async def _nothing(self, _request: web.Request) -> web.Response:
         return web.Response(status=404, text=_NOT_HERE)
 
-    async def _page(self, _request: web.Request) -> web.Response:
-        headers = {"Content-Security-Policy": POLICY}
-        return web.Response(text=status_page(self._status()), content_type="text/html", headers=headers)
+    async def _page(self, request: web.Request) -> web.Response:
+        # With no-referrer, browsers would not say in Origin that it is this page which sends a form.
+        headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+        operating = await self._operator.look(request) if self._operator is not None else None
+        page = status_page(self._status(), operating)
+        return web.Response(text=page, content_type="text/html", headers=headers)
 
     async def _json(self, _request: web.Request) -> web.Response:
         text = json.dumps(as_json(self._status()), indent=2)

@@ -132,6 +132,19 @@ def test_a_permission_releases_what_is_held_and_nothing_later(stage: Stage) -> N
     stage.run("sync-now").assert_message(1, "No picsync that goes on")
 
 
+def test_the_operators_token_stays_until_another_is_asked_for(stage: Stage) -> None:
+    first = stage.run("operator-token")
+    assert (first.code, "status page" in first.err) == (0, True)
+    assert stage.run("operator-token").out == first.out
+    assert stage.run("--cache", stage.cache.name, "operator-token", "--new").out != first.out
+    elsewhere = stage.run("--cache", "another.db", "operator-token").out
+    assert (stage.folder / "another.db.requests" / "operator-token").read_text("utf-8") == elsewhere
+    (stage.folder / "third.db.requests").write_text("")
+    refused = stage.run("operator-token", "--cache", "third.db")
+    refused.assert_message(4, "third.db.requests cannot be written to")
+    assert refused.out == ""
+
+
 def test_the_rule_may_allow_deletes(stage: Stage) -> None:
     [item] = stage.add(1)
     stage.run("sync")

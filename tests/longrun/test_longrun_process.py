@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -247,6 +248,37 @@ def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
         stage.run("allow-deletes").assert_message(0)
         picsync.said("3 deleted; 0 photos on the frame")
         assert stage.on_frame() == 0
+
+
+def test_the_operator_releases_held_deletes_on_the_page(stage: Stage) -> None:
+    items = stage.add(3)
+    stage.write_config(head=["every: 1h", PAGE])
+    assert stage.run("sync", "--once").code == 0
+    for item in items:
+        stage.google.remove_item(item, stage.album)
+    with Running(stage) as picsync:
+        picsync.served()
+        picsync.said("3 photos of 3 not deleted")
+        picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
+        token = stage.run("operator-token").out.strip()
+
+        def press(**fields: str) -> str:
+            sent = picsync.client.post(
+                f"{picsync.url}/operator", data=fields, headers={"Origin": picsync.url}, follow_redirects=True
+            )
+            assert sent.status_code == 200, sent.text
+            return sent.text
+
+        assert "Signed in as the operator." in press(do="enter", token=token)
+        page = press(do="sync")
+        picsync.said("the operator asked for a cycle")
+        picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
+        form = dict(re.findall(r'name="(rule|held)" value="(\w+)"', page))
+        assert "The held deletes of Family are allowed" in press(do="allow", **form)
+        picsync.said("the operator allowed 3 held deletes")
+        picsync.said("3 deleted; 0 photos on the frame")
+        assert stage.on_frame() == 0
+        assert token not in picsync.text
 
 
 def test_scrapes_in_quick_succession_do_not_disturb_a_bulk_sync(stage: Stage) -> None:

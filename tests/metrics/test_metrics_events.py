@@ -93,7 +93,16 @@ SAMPLES: list[Event] = [
     ConfigApplied((RULE,)),
 ]
 
-NOT_COUNTED = {"Crashed", "Event", "ListingProgress", "ChangesPlanned", "Stopping", "NameReplaced"}
+NOT_COUNTED = {
+    "Crashed",
+    "CycleRequested",
+    "DeletesAllowed",
+    "Event",
+    "ListingProgress",
+    "NameReplaced",
+    "ChangesPlanned",
+    "Stopping",
+}
 """What they say is counted when it has happened, ends the process, or is no quantity."""
 
 

@@ -62,9 +62,22 @@ def test_a_damaged_file_permits_nothing(requests: Requests, text: str) -> None:
     assert (requests.allowed("A"), requests.held()) == (frozenset(), {})
 
 
+def test_a_token_is_made_once_and_again(requests: Requests) -> None:
+    assert requests.token() is None
+    token = requests.new_token()
+    assert requests.token() == token
+    assert len(token) == 32
+    again = requests.new_token()
+    assert requests.token() == again != token
+    for text in ("", "short", "\xff" * 40):
+        (requests.folder / "operator-token").write_text(text, "utf-8")
+        assert requests.token() is None
+
+
 def test_only_the_owner_reads_them(requests: Requests) -> None:
     requests.note(held(1))
     requests.ask_for_cycle(None)
+    requests.new_token()
     assert stat.S_IMODE(requests.folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in requests.folder.iterdir()} == {0o600}
 

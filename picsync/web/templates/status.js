@@ -3,6 +3,8 @@
 // reloads. If picsync does not answer, the page says so rather than show an old answer as if it were new.
 let since = null;
 async function renew() {
+  // Not while a token is typed.
+  if (document.documentElement.dataset.refresh === "0") return;
   if (document.hidden || !getSelection().isCollapsed) return;
   try {
     const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
@@ -27,7 +29,8 @@ async function renew() {
   document.getElementById("lost").hidden = since === null;
 }
 function later() {
-  setTimeout(() => renew().finally(later), Number(document.documentElement.dataset.refresh) * 1000);
+  const seconds = Number(document.documentElement.dataset.refresh);
+  if (seconds) setTimeout(() => renew().finally(later), seconds * 1000);
 }
 document.addEventListener("visibilitychange", renew);
 later();

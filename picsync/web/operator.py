@@ -1,0 +1,283 @@
+"""The buttons of the status page, and who may press them.
+
+Whoever reaches the port may look; only the operator may change something: whoever has entered the token of
+`picsync operator-token` on the page. The browser then keeps a cookie, which is derived from the token and
+expires after `SIGNED_IN_FOR`. A new token invalidates all cookies.
+
+A request changes something only if it is a POST of the page's own form. Browsers say in `Origin` and
+`Sec-Fetch-Site` which page sent a form; `Origin` must name the host that was requested. A page whose name was
+made to lead here (DNS rebinding) passes that check, but has no cookie. The response redirects to the page,
+which shows the result for `_SAID_S` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from urllib.parse import parse_qsl, urlsplit
+
+from aiohttp import web
+
+from picsync.control import Held, Requests
+from picsync.errors import CacheError
+from picsync.events import CycleRequested, DeletesAllowed, Emit
+from picsync.plan import Hold
+from picsync.status import RuleStatus, Status
+from picsync.words import counted
+
+SIGNED_IN_FOR = timedelta(days=30)
+"""How long a browser need not be given the token again."""
+
+WRONG_TOKENS = 5
+"""Limit of wrong tokens within `WRONG_TOKENS_S` seconds, after which none is accepted. It is for all clients
+together: behind a proxy, they have one address. Tokens are random, so guessing is hopeless anyway."""
+WRONG_TOKENS_S = 60.0
+
+MAX_FORM_BYTES = 4096
+"""Of a form: its fields are a token, or keys of 16 characters."""
+
+_SAID_COOKIE = "picsync-said"
+_SAID_S = 30
+"""Seconds for which the page shows what was done."""
+
+_SAID = {
+    "entered": "Signed in as the operator.",
+    "left": "Signed out.",
+    "wrong": "This is not the operator's token. `picsync operator-token` prints it.",
+    "none": "There is no operator's token yet. `picsync operator-token` makes one and prints it.",
+    "many": "Too many wrong tokens. Wait a minute, then try again.",
+    "unknown": "Enter the operator's token first.",
+    "sync": "Asked for a cycle of {}.",
+    "allow": "The held deletes of {} are allowed, and a cycle is asked for.",
+    "changed": "Nothing was allowed: what is held back in {} has changed. Look at it again.",
+    "gone": "This album rule is no longer in force.",
+    "failed": "The permission could not be stored. The log says why.",
+}
+_log = logging.getLogger("picsync.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Operating:
+    """What the page shows of the operator's part."""
+
+    signed_in: bool = False
+    entering: bool = False
+    """Whether the page is to have the form for the token; it then does not renew itself."""
+    said: str = ""
+    """What was just done, or why not."""
+
+
+class Operator:
+    """Answers the forms of the status page."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        status: Callable[[], Status],
+        wake: Callable[[Iterable[str] | None], Iterable[str]],
+        emit: Emit,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`wake` has the next cycle of these rules, or of all, begin now, and returns which there are.
+
+        `now` gives seconds since 1970.
+        """
+        self._requests = requests
+        self._status = status
+        self._wake = wake
+        self._emit = emit
+        self._now = now
+        self._wrong: deque[float] = deque(maxlen=WRONG_TOKENS)
+
+    async def look(self, request: web.Request) -> Operating:
+        """Return what a browser that asks for the page is shown."""
+        signed_in = _has_cookie(request) and self._signed_in(
+            request, await asyncio.to_thread(self._requests.token)
+        )
+        return Operating(
+            signed_in,
+            entering="operator" in request.query and not signed_in,
+            said=self._said(request.cookies.get(_SAID_COOKIE, "")),
+        )
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Do what a form of the page asks for, and lead back to the page."""
+        if refusal := cross_site(request.headers):
+            return web.Response(status=403, text=refusal)
+        if request.content_type != "application/x-www-form-urlencoded":
+            return web.Response(status=415, text="Send the form of the status page.\n")
+        if (request.content_length or 0) > MAX_FORM_BYTES:
+            return web.Response(status=413, text="The form is too large.\n")
+        body = await request.content.read(MAX_FORM_BYTES + 1)
+        while not request.content.at_eof() and len(body) <= MAX_FORM_BYTES:
+            body += await request.content.read(MAX_FORM_BYTES + 1)
+        if len(body) > MAX_FORM_BYTES:
+            return web.Response(status=413, text="The form is too large.\n")
+        try:
+            form = dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=8))
+        except ValueError:
+            return web.Response(status=400, text="This is no form of the status page.\n")
+        return await self._answer(request, form)
+
+    async def _answer(self, request: web.Request, form: Mapping[str, str]) -> web.Response:
+        token = await asyncio.to_thread(self._requests.token)
+        if form.get("do") == "enter":
+            return self._enter(request, token, form.get("token", "").strip())
+        if not self._signed_in(request, token):
+            return _back("unknown", "./?operator")
+        match form.get("do"):
+            case "leave":
+                response = _back("left")
+                response.del_cookie(_cookie_name(token or ""), httponly=True, samesite="Strict")
+                return response
+            case "sync" if form.get("rule"):
+                rule = self._rule(form["rule"])
+                return self._sync([rule.name]) if rule else _back("gone")
+            case "sync":
+                return self._sync(None)
+            case "allow":
+                return await self._allow(self._rule(form.get("rule", "")), form.get("held", ""))
+        return web.Response(status=400, text="This is no form of the status page.\n")
+
+    # --- who ------------------------------------------------------------------------------------------
+
+    def _enter(self, request: web.Request, token: str | None, entered: str) -> web.Response:
+        now = self._now()
+        if len(self._wrong) == WRONG_TOKENS and 0 <= now - self._wrong[0] < WRONG_TOKENS_S:
+            return _back("many", "./?operator")
+        if token is None:
+            return _back("none", "./?operator")
+        if not hmac.compare_digest(entered.encode(), token.encode()):
+            self._wrong.append(now)
+            if len(self._wrong) == WRONG_TOKENS and now - self._wrong[0] < WRONG_TOKENS_S:
+                _log.warning(
+                    "%d wrong operator's tokens were entered on the status page within a minute. For the rest"
+                    " of it, none is accepted.",
+                    WRONG_TOKENS,
+                    extra={"action": "token_refused"},
+                )
+            return _back("wrong", "./?operator")
+        response = _back("entered")
+        until = int(now + SIGNED_IN_FOR.total_seconds())
+        response.set_cookie(
+            _cookie_name(token),
+            f"{until}.{_seal(token, str(until))}",
+            max_age=int(SIGNED_IN_FOR.total_seconds()),
+            httponly=True,
+            samesite="Strict",
+            # What the browser says it was shown: picsync itself speaks plain HTTP, perhaps behind a proxy.
+            secure=request.headers.get("Origin", "").startswith("https:"),
+        )
+        return response
+
+    def _signed_in(self, request: web.Request, token: str | None) -> bool:
+        if token is None:
+            return False
+        until, _, seal = request.cookies.get(_cookie_name(token), "").partition(".")
+        if not hmac.compare_digest(seal.encode("utf-8", "replace"), _seal(token, until).encode()):
+            return False
+        # Only what was sealed is a number for sure.
+        return int(until) > self._now()
+
+    # --- what -----------------------------------------------------------------------------------------
+
+    def _rule(self, key: str) -> RuleStatus | None:
+        return next((rule for rule in self._status().rules if rule_key(rule.name) == key), None)
+
+    def _sync(self, names: list[str] | None) -> web.Response:
+        woken = list(self._wake(names))
+        for name in woken:
+            self._emit(CycleRequested(name))
+        if not woken:
+            return _back("gone")
+        return _back("sync", rule=woken[0] if names else "")
+
+    async def _allow(self, rule: RuleStatus | None, shown: str) -> web.Response:
+        """Allow the deletes that the operator was shown, and no others."""
+        if rule is None:
+            return _back("gone")
+        hold = rule.last.hold if rule.last is not None else None
+        if rule.last is None or hold is None or not hold.needs_person or held_key(hold) != shown:
+            return _back("changed", rule=rule.name)
+        held = Held.by(rule.last, hold)
+        try:
+            await asyncio.to_thread(self._requests.allow, held)
+        except CacheError as error:
+            _log.error(str(error), extra={"action": "request_failed"})
+            return _back("failed")
+        self._emit(DeletesAllowed(rule.name, len(held.digests)))
+        self._wake([rule.name])
+        return _back("allow", rule=rule.name)
+
+    def _said(self, cookie: str) -> str:
+        code, _, key = cookie.partition(".")
+        text = _SAID.get(code, "")
+        if "{}" not in text:
+            return text
+        rule = self._rule(key)
+        rules = self._status().rules
+        return text.format(rule.name if rule else counted(len(rules), "album rule"))
+
+
+def rule_key(name: str) -> str:
+    """Return what stands for a rule in a form: names may hold what the page shows differently."""
+    return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def held_key(hold: Hold) -> str:
+    """Return what stands for the photos that are held back, so that nobody allows what was not shown."""
+    digests = sorted(f"{photo.digest.algorithm}:{photo.digest.hex}" for photo in hold.photos)
+    return sha256(" ".join(digests).encode()).hexdigest()[:16]
+
+
+def cross_site(headers: Mapping[str, str]) -> str:
+    """Return why a form is refused that another site may have sent; empty if it is the page's own."""
+    site, origin, host = headers.get("Sec-Fetch-Site"), headers.get("Origin"), headers.get("Host", "")
+    if site not in (None, "same-origin"):
+        return "Refused: the form was sent by a page of another site.\n"
+    if origin is None:
+        return "" if site else "Refused: the request does not say which page sent it (no Origin header).\n"
+    try:
+        url, asked = urlsplit(origin), urlsplit(f"//{host}")
+        default = {"http": 80, "https": 443}[url.scheme]
+        own = (url.hostname, url.port or default) == (asked.hostname, asked.port or default)
+    except (KeyError, ValueError):
+        own = False
+    if own and host:
+        return ""
+    return (
+        "Refused: the form was sent by a page of another address. If a proxy is in front of picsync, let it"
+        " pass on the Host header.\n"
+    )
+
+
+def _has_cookie(request: web.Request) -> bool:
+    return any(name.startswith(_COOKIE) for name in request.cookies)
+
+
+_COOKIE = "picsync-operator-"
+
+
+def _cookie_name(token: str) -> str:
+    """Return the name, which each token has of its own: all ports of a host share the browser's cookies."""
+    return _COOKIE + _seal(token, "name")[:8]
+
+
+def _seal(token: str, text: str) -> str:
+    return hmac.digest(token.encode(), f"picsync operator: {text}".encode("utf-8", "replace"), "sha256").hex()
+
+
+def _back(code: str, where: str = "./", *, rule: str = "") -> web.Response:
+    """Lead back to the page, which says for a while what was done."""
+    response = web.Response(status=303, headers={"Location": where})
+    value = f"{code}.{rule_key(rule)}" if rule else code
+    response.set_cookie(_SAID_COOKIE, value, max_age=_SAID_S, httponly=True, samesite="Strict")
+    return response
