@@ -178,6 +178,8 @@ class _Cycle:
                 listing, error = Listing(kind, album_id, problem=needed.message), needed
             self.tools.emit(Listed(self.album_rule.name, listing))
             listings[place] = listing
+            if listing.note:
+                self.notices.append(listing.note)
             # Several albums may fail for one reason; it is said once.
             said = {failure.error.message for failure in self.failures}
             if listing.problem is not None and listing.problem not in said:

@@ -87,7 +87,8 @@ def printable(text: str) -> str:
 def listing_words(listing: Listing) -> str:
     """Return what a source album was seen to hold, and how far that can be trusted."""
     where = f"{listing.source} {printable(listing.album_id)}"
-    return f"{where}: {counted(len(listing.items), 'item')}, {listing.certainty}"
+    seen = f"{where}: {counted(len(listing.items), 'item')}, {listing.certainty}"
+    return f"{seen}. {listing.note.rstrip('.')}" if listing.note else seen
 
 
 def plan_lines(

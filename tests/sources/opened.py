@@ -18,6 +18,9 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
         for folder, opened in _watched.items():
             if path.startswith(f"{folder}/"):
                 opened.append(path)
+            elif "/" not in path:
+                # Opened in another folder's descriptor, of which nobody tells here.
+                opened += [str(file) for file in Path(folder).rglob(path) if file.is_file()]
 
 
 sys.addaudithook(_audit)

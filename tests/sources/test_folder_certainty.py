@@ -99,7 +99,7 @@ async def test_a_subfolder_that_cannot_be_read(public_album: FolderAlbum) -> Non
     assert names(await album.list(source)) == ["a.jpg", "b.jpg"]
 
 
-async def test_a_subfolder_too_deep_to_be_reached(album: FolderAlbum) -> None:
+async def test_a_subfolder_deeper_than_any_path_may_be_long(album: FolderAlbum) -> None:
     album.put("a.jpg")
     place = os.open(album.root, os.O_RDONLY)
     for _ in range(20):
@@ -107,10 +107,11 @@ async def test_a_subfolder_too_deep_to_be_reached(album: FolderAlbum) -> None:
         below = os.open("d" * 250, os.O_RDONLY, dir_fd=place)
         os.close(place)
         place = below
+    os.close(os.open("b.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=place))
     os.close(place)
     listing = await album.list()
-    assert_partial(listing, "File name too long")
-    assert names(listing) == ["a.jpg"]
+    assert listing.complete
+    assert names(listing) == ["a.jpg", "b.jpg"]
 
 
 async def test_a_folder_that_vanishes_while_it_is_listed(album: FolderAlbum) -> None:
@@ -125,8 +126,7 @@ async def test_a_folder_that_vanishes_while_it_is_listed(album: FolderAlbum) -> 
             album.root.mkdir()
 
     seen = await listed_while(album, vanish)
-    assert "went away while it was listed" in seen.problems[0]
-    assert 0 < len(seen.items) < 50
+    assert "was replaced or unmounted while it was listed" in seen.problems[0]
 
 
 async def test_a_folder_that_is_replaced_after_it_was_read(album: FolderAlbum) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from picsync.errors import ItemError, TransientError
 from picsync.model import MediaItem
+from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.source import CHUNK_BYTES
 from tests.contract.source_contract import JPEG, MemorySink
-from tests.sources.folder_album import FolderAlbum, content, unreadable
+from tests.sources.folder_album import NOBODY, FolderAlbum, content, unreadable
+from tests.sources.test_folder_certainty import listed_while
 
 
 async def only(album: FolderAlbum) -> MediaItem:
@@ -94,6 +97,65 @@ async def test_a_file_replaced_by_a_link_is_not_followed(album: FolderAlbum) -> 
         await content(album.source(), item)
 
 
+@pytest.mark.parametrize("while_listed", [False, True])
+async def test_a_folder_replaced_by_a_link_shows_nothing_of_elsewhere(
+    album: FolderAlbum, while_listed: bool
+) -> None:
+    album.put("own.jpg")
+    album.put("sub/deeper/a.jpg")
+    elsewhere = album.root.with_name("elsewhere")
+    (elsewhere / "deeper").mkdir(parents=True)
+    (elsewhere / "deeper/a.jpg").write_bytes(JPEG + b"secret")
+
+    def put_a_link() -> None:
+        (album.root / "sub").rename(album.root.with_name("moved"))
+        (album.root / "sub").symlink_to(elsewhere)
+
+    if while_listed:
+        # The walk has seen a folder, and comes to read it.
+        entered: list[str] = []
+
+        def enter(folder: str) -> None:
+            entered.append(folder)
+            if folder.endswith("/sub"):
+                put_a_link()
+
+        seen = await listed_while(album, enter)
+        assert [item.filename for item in seen.items] == ["own.jpg"]
+        assert f"{album.root}/sub went away while it was listed." in seen.problems
+        return
+    source = album.source()
+    _, item = (await album.list(source)).items
+    put_a_link()
+    # As the attacker would have it, the file looks the same from outside.
+    times = (album.root.with_name("moved") / "deeper/a.jpg").stat()
+    os.utime(elsewhere / "deeper/a.jpg", ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(ItemError, match="no longer in its folder"):
+        await content(source, item)
+
+
+@pytest.mark.parametrize("path", ["../elsewhere.jpg", "sub/../../elsewhere.jpg"])
+async def test_no_path_leads_out_of_the_folder(album: FolderAlbum, path: str) -> None:
+    album.put("sub/a.jpg")
+    album.root.with_name("elsewhere.jpg").write_bytes(JPEG)
+    source = album.source()
+    [item] = (await album.list(source)).items
+    with pytest.raises(ItemError, match="no longer in its folder"):
+        await content(source, replace(item, item_id=f"{album.root}/{path}"))
+
+
+async def test_a_folder_that_is_a_link_itself_is_downloaded_from(album: FolderAlbum) -> None:
+    album.put("2024/a.jpg")
+    link = album.root.with_name("link")
+    link.symlink_to(album.root)
+    inner = FolderEntry(path=f"{link}/2024")
+    source = album.source(FolderEntry(path=str(link)), inner)
+    for entry in (FolderEntry(path=str(link)), inner):
+        [item] = (await source.list(str(entry))).items
+        assert item.item_id == f"{link}/2024/a.jpg"
+        assert (await content(source, item)).startswith(JPEG)
+
+
 async def test_a_file_replaced_by_a_pipe_is_not_waited_for(album: FolderAlbum) -> None:
     file = album.put("a.jpg")
     item = await only(album)
@@ -107,11 +169,13 @@ async def test_a_file_that_may_not_be_read(public_album: FolderAlbum) -> None:
     album = public_album
     file = album.put("a.jpg")
     item = await only(album)
+    user = os.geteuid() or NOBODY
     with unreadable(file), pytest.raises(ItemError) as caught:
         await content(album.source(), item)
     assert not caught.value.unusable
     assert str(caught.value) == (
-        f"it cannot be read: Permission denied. Let the user that picsync runs as read {file}."
+        "it cannot be read: Permission denied."
+        f" Let the user that picsync runs as (number {user}) read {file}."
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from picsync.model import MediaKind
+from picsync.words import listing_words
 from tests.contract.source_contract import JPEG, MP4
 from tests.sources.folder_album import FolderAlbum, content, names, unreadable
 
@@ -190,3 +191,39 @@ def exif_jpeg(taken: str, offset: str) -> bytes:
     with BytesIO() as file:
         Image.new("RGB", (8, 8)).save(file, "JPEG", exif=exif)
         return file.getvalue()
+
+
+ONLY = "{{root}} has only what {} leaves out: correct the patterns in picsync.yaml."
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "why"),
+    [
+        ([], {}, "There is no file in {root}."),
+        (["a.jpg", "b/c.jpg"], {"include": ["*.jpgg"]}, ONLY.format("`include`")),
+        (["a.jpg"], {"exclude": ["**"]}, ONLY.format("`exclude`")),
+        (["a.txt", "b/c.md"], {}, "None of the 2 files in {root} is a picture or a video."),
+    ],
+)
+async def test_why_there_is_nothing_is_said(
+    album: FolderAlbum, files: list[str], options: dict[str, object], why: str
+) -> None:
+    for name in files:
+        album.put(name, b"words" if name.endswith(("txt", "md")) else b"")
+    album.options = options
+    listing = await album.list()
+    assert (listing.items, listing.complete) == ((), True)
+    assert listing.note == why.format(root=album.root)
+    assert listing_words(listing).endswith(f": 0 items, complete. {listing.note.rstrip('.')}")
+
+
+async def test_a_folder_full_of_links_says_that_they_are_not_followed(album: FolderAlbum) -> None:
+    album.root.with_name("elsewhere.jpg").write_bytes(JPEG)
+    for number in range(3):
+        (album.root / f"{number}.jpg").symlink_to(album.root.with_name("elsewhere.jpg"))
+    assert (await album.list()).note == (
+        f"{album.root} has only links in it (3), which are not followed: name the folder that they lead to,"
+        " or mount it there."
+    )
+    album.put("a.jpg")
+    assert (await album.list()).note == ""

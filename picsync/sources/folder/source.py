@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from picsync.errors import ItemError, TransientError
+from picsync.files import reason
 from picsync.http.retry import Operation
 from picsync.media.formats import HEAD_BYTES, sniff
 from picsync.model import Finding, Listing, Mark, MediaItem, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.folder.aside import PATIENCE_S, NoProgress, aside
-from picsync.sources.folder.looks import Read, open_file
+from picsync.sources.folder.beneath import cure, is_gone, open_file, open_root
+from picsync.sources.folder.looks import Read
 from picsync.sources.folder.memory import BUSY_TIMEOUT_S, Memory
 from picsync.sources.folder.mounts import Mount, Mounts
 from picsync.sources.folder.names import Choice
@@ -120,7 +122,7 @@ class FolderSource:
                 return Listing(KIND, album_id, problem=problem)
             if seen.unsettled:
                 self._touch(album_id)
-        return Listing(KIND, album_id, seen.items, _problem(seen))
+        return Listing(KIND, album_id, seen.items, _problem(seen), note=seen.note)
 
     async def _look(self, album_id: str, album: _Album) -> Seen:
         if album.stuck is not None and not album.stuck.is_set():
@@ -190,7 +192,8 @@ class FolderSource:
                 return
 
     async def _bring(self, item: MediaItem, sink: Sink) -> None:
-        number, seen = await self._aside(lambda: open_file(item.item_id))
+        root, path = self._place(item)
+        number, seen = await self._aside(lambda: _open(root, path))
         try:
             _require_unchanged(item, seen)
             chunk = await self._aside(lambda: self._read(number, CHUNK_BYTES))
@@ -207,6 +210,16 @@ class FolderSource:
         finally:
             # Closing may wait for a server as well.
             await self._aside(lambda: os.close(number))
+
+    def _place(self, item: MediaItem) -> tuple[str, str]:
+        """Return the folder that an item was found in, and its path below it."""
+        # A folder inside another one may be a link, and only its own entry leads through that.
+        roots = [album.entry.path.rstrip("/") for album in self._albums.values()]
+        inside = [root for root in roots if item.item_id.startswith(f"{root}/")]
+        if not inside:
+            raise ItemError("its folder is not in picsync.yaml any more.")
+        root = max(inside, key=len)
+        return root or "/", item.item_id[len(root) + 1 :]
 
     async def _aside(self, work: Callable[[], T]) -> T:
         return await aside(work, patience_s=self._patience_s)
@@ -233,6 +246,14 @@ class FolderSource:
         """Stop watching; safe to call twice."""
         if self._watcher is not None:
             self._watcher.close()
+
+
+def _open(root: str, path: str) -> tuple[int, os.stat_result]:
+    folder = open_root(root)
+    try:
+        return open_file(folder, path)
+    finally:
+        os.close(folder)
 
 
 def _mount_of(path: str) -> Mount:
@@ -263,10 +284,9 @@ def _require_unchanged(item: MediaItem, seen: os.stat_result, count: int | None 
 
 
 def _refusal(item: MediaItem, error: OSError) -> ItemError | TransientError:
-    what = error.strerror or str(error)
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+    if is_gone(error):
         return ItemError("it is no longer in its folder.")
+    message, hint = f"it cannot be read: {reason(error)}.", cure(error, shown(item.item_id))
     if error.errno in (errno.EACCES, errno.EPERM):
-        hint = f"Let the user that picsync runs as read {shown(item.item_id)}."
-        return ItemError(f"it cannot be read: {what}.", hint=hint)
-    return TransientError(f"it cannot be read: {what}.")
+        return ItemError(message, hint=hint)
+    return TransientError(message, hint=hint)

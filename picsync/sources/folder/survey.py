@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 
 from picsync.media.formats import media_kind, promised
 from picsync.model import MediaItem
+from picsync.sources.folder.beneath import is_gone
 from picsync.sources.folder.looks import Read, look_into
 from picsync.sources.folder.memory import Look, Memory, MemoryLost, Remembered
 from picsync.sources.folder.mounts import Mount, Mounts
 from picsync.sources.folder.names import Choice
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.volumes import Volume, doubts
-from picsync.sources.folder.walk import FoundFile, Walk
+from picsync.sources.folder.walk import FoundFile, Walk, shown
+from picsync.words import counted
 
 KIND = "folder"
 
@@ -48,6 +50,8 @@ class Seen:
     """Files that have changed and may still be written; they count as what they were before."""
     unsettled_new: int = 0
     """Those of them that were never taken, and so are left out."""
+    note: str = ""
+    """Why there are no items, in words for a person, where nothing went wrong."""
     first: bool = False
     """Whether the folder was never listed completely before."""
 
@@ -82,6 +86,7 @@ class Survey:
         self._read = read
         self._root = ""
         self._walk: Walk | None = None
+        self._files_seen = 0
         self._seen = Seen()
         self._unsettled: dict[str, tuple[FoundFile, float]] = {}
         self._learnt: dict[str, Look] = {}
@@ -104,7 +109,12 @@ class Survey:
         self._root = os.path.realpath(self._entry.path)
         self._all_mounts = Mounts.now()
         self._walk = walk = Walk(self._root, self._choice, enter=self._enter)
-        looks, held = self._files(walk)
+        try:
+            looks, held = self._files(walk)
+        finally:
+            walk.close()
+        if not seen.items and not problems and not walk.problems:
+            seen.note = self._why_nothing(walk)
         knowledge.unsettled = self._unsettled
         problems += walk.problems
         volumes = {path: Volume(str(self._mount(path)), held.get(path, 0)) for path in walk.volumes}
@@ -117,6 +127,22 @@ class Survey:
             knowledge.kept = False
             problems.append(str(lost))
         return seen
+
+    def _why_nothing(self, walk: Walk) -> str:
+        where, entry = shown(self._entry.path), self._entry
+        if self._files_seen:
+            return f"None of the {counted(self._files_seen, 'file')} in {where} is a picture or a video."
+        if walk.not_chosen:
+            used = {"`include`": entry.include, "`exclude`": entry.exclude}
+            patterns = [name for name, values in used.items() if values]
+            leave = f"{' and '.join(patterns)} leave{'s' if len(patterns) == 1 else ''} out"
+            return f"{where} has only what {leave}: correct the patterns in picsync.yaml."
+        if walk.links:
+            return (
+                f"{where} has only links in it ({walk.links:,}), which are not followed: name the folder that"
+                " they lead to, or mount it there."
+            )
+        return f"There is no file in {where}."
 
     def _recall(self) -> None:
         if not self._knowledge.recalled:
@@ -132,8 +158,9 @@ class Survey:
         looks: set[str] = set()
         held: dict[str, int] = {}
         for file in walk:
+            self._files_seen += 1
             name = file.path.rpartition("/")[2]
-            look = self._look(file, name, known.get(file.path))
+            look = self._look(walk, file, name, known.get(file.path))
             if look is None:
                 continue
             looks.add(file.path)
@@ -147,7 +174,7 @@ class Survey:
         self._seen.items = tuple(items)
         return looks, held
 
-    def _look(self, file: FoundFile, name: str, known: Look | None) -> Look | None:
+    def _look(self, walk: Walk, file: FoundFile, name: str, known: Look | None) -> Look | None:
         """Return what a file is by its content, None if it is not to be listed."""
         version = self._version(file)
         if known is not None and known.version == version:
@@ -159,10 +186,10 @@ class Survey:
                 self._seen.unsettled_new += known is None
             return known
         try:
-            look = look_into(f"{self._prefix}/{file.path}", version, self._read)
-        except FileNotFoundError:
-            return None
-        except OSError:
+            look = look_into(walk.open(file.path), version, self._read)
+        except OSError as error:
+            if is_gone(error):
+                return None
             # It is told when somebody wants its content; its name or its past say whether it is a picture.
             mime_type = promised(name) or (known.mime_type if known else "")
             return Look(version, mime_type) if mime_type else None

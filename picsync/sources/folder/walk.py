@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from picsync.files import reason
+from picsync.sources.folder.beneath import cure, is_gone, open_file, open_folder, open_root
 from picsync.sources.folder.names import Choice, skipped_file, skipped_folder
 
 _MOST_PROBLEMS = 100
@@ -47,10 +50,16 @@ class Walk:
         """Paths from which on the file system is another one than above; the first is the folder's own."""
         self.steps = 0
         """Grows as long as the walk gets on."""
+        self.links = 0
+        """Links that were passed over."""
+        self.not_chosen = 0
+        """Files and folders that the person's patterns leave out."""
+        self._number = -1
 
     def __iter__(self) -> Iterator[FoundFile]:
         try:
-            began = os.stat(self._root)  # noqa: PTH116 - texts all the way, for names in no encoding
+            self._number = open_root(self._root)
+            began = os.fstat(self._number)
         except OSError as error:
             self._unread("", error)
             return
@@ -64,17 +73,28 @@ class Walk:
                 self._unread(path, error)
         self._check_still_there(began)
 
+    def open(self, path: str) -> int:
+        """Open a file that was found; raises OSError."""
+        number, _ = open_file(self._number, path)
+        return number
+
+    def close(self) -> None:
+        """Give up the folder; safe to call twice."""
+        number, self._number = self._number, -1
+        if number >= 0:
+            os.close(number)
+
     def _folder(
         self, path: str, volume: str, device: int, pending: list[tuple[str, str, int]]
     ) -> Iterator[FoundFile]:
         folder = f"{self._root}/{path}" if path else self._root
         self._enter(folder)
-        with os.scandir(folder) as entries:
+        with self._entries(path) as entries:
             for entry in entries:
                 self.steps += 1
                 below = f"{path}/{entry.name}" if path else entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if skipped_folder(entry.name) or not self._choice.folder(below):
+                    if not self._wants_folder(entry.name, below):
                         continue
                     its_device = self._device(entry, below)
                     if its_device is None:
@@ -83,10 +103,36 @@ class Walk:
                     if other:
                         self.volumes.append(below)
                     pending.append((below, below if other else volume, its_device))
-                elif not skipped_file(entry.name) and self._choice.file(below):
+                elif self._wants_file(entry, below):
                     found = self._file(entry, below, volume)
                     if found is not None:
                         yield found
+
+    def _wants_folder(self, name: str, path: str) -> bool:
+        if skipped_folder(name):
+            return False
+        chosen = self._choice.folder(path)
+        self.not_chosen += not chosen
+        return chosen
+
+    def _wants_file(self, entry: os.DirEntry[str], path: str) -> bool:
+        if skipped_file(entry.name):
+            return False
+        if entry.is_symlink():
+            self.links += 1
+            return False
+        chosen = self._choice.file(path)
+        self.not_chosen += not chosen
+        return chosen
+
+    @contextmanager
+    def _entries(self, path: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+        number = open_folder(self._number, path)
+        try:
+            with os.scandir(number) as entries:
+                yield entries
+        finally:
+            os.close(number)
 
     def _device(self, entry: os.DirEntry[str], path: str) -> int | None:
         try:
@@ -110,7 +156,7 @@ class Walk:
     def _check_still_there(self, began: os.stat_result) -> None:
         """Notice a share that went away meanwhile and left an empty folder in its place."""
         try:
-            now = os.stat(self._root)  # noqa: PTH116
+            now = os.stat(self._root)  # noqa: PTH116 - texts all the way, for names in no encoding
         except OSError as error:
             self._unread("", error)
             return
@@ -123,12 +169,13 @@ class Walk:
         if len(self.problems) >= _MOST_PROBLEMS:
             return
         what = shown(f"{self._root}/{path}" if path else self._root)
-        if isinstance(error, FileNotFoundError):
+        if is_gone(error) if path else isinstance(error, FileNotFoundError):
             gone = f"{what} went away while it was listed."
             missing = f"There is no folder {what}. Mount it, or correct its path in picsync.yaml."
             self.problems.append(gone if path else missing)
         else:
-            self.problems.append(f"{what} cannot be read: {error.strerror or error}.")
+            fix = cure(error, what)
+            self.problems.append(f"{what} cannot be read: {reason(error)}. {fix}".rstrip())
 
 
 def shown(path: str) -> str:
