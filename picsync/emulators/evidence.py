@@ -1,11 +1,13 @@
 """What each emulated call rests on: one row for every route that the emulators register.
 
 A row names the section of the collected facts on the service, and the independent client that calls the
-route in the tests, if there is one. What neither describes is a guess, and the row says so.
+route in the tests, if there is one. What neither describes is a guess, and the row says so. Guesses within a
+call that is known otherwise have a table of their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _OAUTH, _LIBRARY, _BYTES, _PICKER, _SHARED, _REMOVED, _CLIENT = (
@@ -21,32 +23,33 @@ _OAUTH, _LIBRARY, _BYTES, _PICKER, _SHARED, _REMOVED, _CLIENT = (
     )
 )
 _RCLONE, _BIN = "rclone 1.60 and 1.75", "rclone 1.75"
-_GOOGLE = "google-api-python-client 2.202"
+_GOOGLE, _SUITE = "google-api-python-client 2.202", "gphotos-suite 1.0"
+_BOTH = f"{_GOOGLE}, {_SUITE}"
 _ALBUM_FETCH = "google-photos-album-image-url-fetch 3.2"
 _ASSISTANT = "google-photos-library-api 0.12.1"
 _SDK, _AIO, _PY = "@immich/sdk 2.7, 3.0, 3.2", "aioimmich 0.18", "immichpy 9.2 (3.3)"
 _SDK_PY, _IMMICH = f"{_SDK}, {_PY}", f"{_SDK}, {_AIO}, {_PY}"
 _TABLE = f"""\
 accounts.google.com|GET /o/oauth2/v2/auth|{_OAUTH}|
-accounts.google.com|GET /o/oauth2/auth|{_OAUTH}|
+accounts.google.com|GET /o/oauth2/auth|{_OAUTH}|{_SUITE}
 accounts.google.com|POST /o/oauth2/token||
 accounts.google.com|* /o/oauth2/revoke||
-accounts.google.com|GET /.well-known/openid-configuration||
-oauth2.googleapis.com|POST /token|{_OAUTH}|google-auth 2.63, {_RCLONE}
+accounts.google.com|GET /.well-known/openid-configuration||{_BIN}
+oauth2.googleapis.com|POST /token|{_OAUTH}|google-auth 2.63, {_RCLONE}, {_SUITE}
 oauth2.googleapis.com|POST /device/code|{_OAUTH}|
-oauth2.googleapis.com|* /revoke|{_OAUTH}|
+oauth2.googleapis.com|* /revoke|{_OAUTH}|{_BIN}
 oauth2.googleapis.com|* /tokeninfo|{_OAUTH}|
 www.googleapis.com|POST /oauth2/v4/token||
 www.googleapis.com|POST /oauth2/v3/token||
 www.googleapis.com|* /oauth2/v3/tokeninfo||
 www.googleapis.com|GET /oauth2/v1/userinfo||{_ASSISTANT}
-www.googleapis.com|GET /oauth2/v2/userinfo||
+www.googleapis.com|GET /oauth2/v2/userinfo||{_GOOGLE}
 www.googleapis.com|GET /oauth2/v3/userinfo||
-openidconnect.googleapis.com|GET /v1/userinfo||
+openidconnect.googleapis.com|GET /v1/userinfo||{_BIN}
 lh3.googleusercontent.com|GET /pk/{{name}}|{_PICKER}|
-lh3.googleusercontent.com|GET /lr/{{name}}|{_BYTES}|{_RCLONE}
+lh3.googleusercontent.com|GET /lr/{{name}}|{_BYTES}|{_RCLONE}, {_SUITE}
 lh3.googleusercontent.com|GET /pw/{{name}}|{_SHARED}|
-video-downloads.googleusercontent.com|GET /{{token}}|{_BYTES}|{_RCLONE}
+video-downloads.googleusercontent.com|GET /{{token}}|{_BYTES}|{_RCLONE}, {_SUITE}
 photos.app.goo.gl|GET /{{code}}|{_SHARED}|{_ALBUM_FETCH}
 photos.google.com|GET /picker/{{page}}||
 photos.google.com|POST /picker/{{page}}||
@@ -60,28 +63,28 @@ photospicker.googleapis.com|GET /v1/sessions/{{sessionId}}|{_PICKER}|{_GOOGLE}
 photospicker.googleapis.com|DELETE /v1/sessions/{{sessionId}}|{_PICKER}|{_GOOGLE}
 photospicker.googleapis.com|GET /v1/mediaItems|{_PICKER}|{_GOOGLE}
 photospicker.googleapis.com|GET /$discovery/rest|{_CLIENT}|{_GOOGLE}
-photoslibrary.googleapis.com|GET /$discovery/rest|{_CLIENT}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/uploads|{_LIBRARY}|{_RCLONE}, {_ASSISTANT}
+photoslibrary.googleapis.com|GET /$discovery/rest|{_CLIENT}|{_BOTH}
+photoslibrary.googleapis.com|POST /v1/uploads|{_LIBRARY}|{_RCLONE}, {_ASSISTANT}, {_SUITE}
 photoslibrary.googleapis.com|PUT /v1/uploads||
-photoslibrary.googleapis.com|GET /v1/albums|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
-photoslibrary.googleapis.com|POST /v1/albums|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
-photoslibrary.googleapis.com|GET /v1/albums/{{albumId}}|{_LIBRARY}|{_GOOGLE}, {_ASSISTANT}
-photoslibrary.googleapis.com|PATCH /v1/albums/{{id}}|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchAddMediaItems|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchRemoveMediaItems|{_LIBRARY}|{_BIN}, {_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/albums|{_LIBRARY}|{_RCLONE}, {_BOTH}, {_ASSISTANT}
+photoslibrary.googleapis.com|POST /v1/albums|{_LIBRARY}|{_RCLONE}, {_BOTH}, {_ASSISTANT}
+photoslibrary.googleapis.com|GET /v1/albums/{{albumId}}|{_LIBRARY}|{_BOTH}, {_ASSISTANT}
+photoslibrary.googleapis.com|PATCH /v1/albums/{{id}}|{_LIBRARY}|{_BOTH}
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchAddMediaItems|{_LIBRARY}|{_BOTH}
+photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:batchRemoveMediaItems|{_LIBRARY}|{_BIN}, {_BOTH}
 photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:addEnrichment|{_REMOVED}|{_GOOGLE}
 photoslibrary.googleapis.com|GET /v1/sharedAlbums/{{shareToken}}|{_REMOVED}|{_GOOGLE}
-photoslibrary.googleapis.com|GET /v1/sharedAlbums|{_LIBRARY}|{_GOOGLE}
+photoslibrary.googleapis.com|GET /v1/sharedAlbums|{_LIBRARY}|{_BOTH}
 photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:share|{_REMOVED}|{_GOOGLE}
 photoslibrary.googleapis.com|POST /v1/albums/{{albumId}}:unshare|{_REMOVED}|{_GOOGLE}
 photoslibrary.googleapis.com|POST /v1/sharedAlbums:join|{_REMOVED}|{_GOOGLE}
 photoslibrary.googleapis.com|POST /v1/sharedAlbums:leave|{_REMOVED}|{_GOOGLE}
-photoslibrary.googleapis.com|GET /v1/mediaItems|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/mediaItems:search|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
-photoslibrary.googleapis.com|GET /v1/mediaItems:batchGet|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|{_LIBRARY}|{_GOOGLE}, {_ASSISTANT}
-photoslibrary.googleapis.com|PATCH /v1/mediaItems/{{id}}|{_LIBRARY}|{_GOOGLE}
-photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|{_LIBRARY}|{_RCLONE}, {_GOOGLE}, {_ASSISTANT}
+photoslibrary.googleapis.com|GET /v1/mediaItems|{_LIBRARY}|{_BOTH}
+photoslibrary.googleapis.com|POST /v1/mediaItems:search|{_LIBRARY}|{_RCLONE}, {_BOTH}, {_ASSISTANT}
+photoslibrary.googleapis.com|GET /v1/mediaItems:batchGet|{_LIBRARY}|{_BOTH}
+photoslibrary.googleapis.com|GET /v1/mediaItems/{{mediaItemId}}|{_LIBRARY}|{_BOTH}, {_ASSISTANT}
+photoslibrary.googleapis.com|PATCH /v1/mediaItems/{{id}}|{_LIBRARY}|{_BOTH}
+photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|{_LIBRARY}|{_RCLONE}, {_BOTH}, {_ASSISTANT}
 immich.example|GET /api/server/ping|immich.md, 1|{_SDK_PY}
 immich.example|GET /api/server/version|immich.md, 1|{_IMMICH}
 immich.example|GET /api/server/version-check||{_IMMICH}
@@ -151,6 +154,27 @@ nixplay-prod-original.s3.us-west-2.amazonaws.com|* /*|nixplay.md, Photos of an a
 """
 
 
+_GUESSES = """\
+accounts.google.com|GET /o/oauth2/v2/auth|the texts of the pages that refuse
+openidconnect.googleapis.com|GET /v1/userinfo|what is told without the scopes for e-mail and profile
+www.googleapis.com|GET /oauth2/v2/userinfo|what is told without the scopes for e-mail and profile
+lh3.googleusercontent.com|GET /lr/{name}|no ranges for images; that `=d` gives the same bytes each time
+lh3.googleusercontent.com|GET /pk/{name}|how it refuses a request without a token
+photos.google.com|GET /share/{album}|whether an item has one key in all albums; the form of an empty album
+photos.google.com|POST /_/PhotosUi/data/batchexecute|the largest page; how it refuses a wrong token
+consent.google.com|GET /ml|the page's path and text
+photospicker.googleapis.com|POST /v1/sessions|the largest number of sessions; a repeated `requestId`
+photospicker.googleapis.com|GET /v1/sessions/{sessionId}|how long a session lives; seven days were seen
+photoslibrary.googleapis.com|GET /$discovery/rest|the descriptions; which scopes a method names
+photoslibrary.googleapis.com|GET /v1/albums|the text of the daily quota's 429, and that it has no Retry-After
+photoslibrary.googleapis.com|PATCH /v1/albums/{id}|that a cover from outside the album is a 400
+photoslibrary.googleapis.com|POST /v1/albums/{albumId}:addEnrichment|what is refused, and how
+photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|that a position which the album lacks is a 400
+photoslibrary.googleapis.com|POST /v1/mediaItems:search|a page size above 100: refused, or lowered to 100
+"""
+"""Details of calls that neither the facts nor a client tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one emulated call rests on."""
@@ -169,13 +193,33 @@ class Evidence:
         return not self.facts and not self.client
 
 
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A detail of an emulated call that nobody knows."""
+
+    host: str
+    call: str
+    detail: str
+
+
 EVIDENCE = tuple(Evidence(*line.split("|")) for line in _TABLE.splitlines())
+GUESSES = tuple(Guess(*line.split("|")) for line in _GUESSES.splitlines())
 
 
 def as_markdown() -> str:
-    """Return the table as the documentation has it."""
-    lines = ["| host | call | facts | client in the tests |", "| --- | --- | --- | --- |"]
-    for row in EVIDENCE:
-        facts = "**a guess**" if row.is_guess else row.facts
-        lines.append(f"| `{row.host}` | `{row.call}` | {facts} | {row.client or 'none'} |")
-    return "\n".join(lines) + "\n"
+    """Return the tables as the documentation has them."""
+    calls = [
+        (f"`{row.host}`", f"`{row.call}`", "**a guess**" if row.is_guess else row.facts, row.client or "none")
+        for row in EVIDENCE
+    ]
+    guesses = [(f"`{row.host}`", f"`{row.call}`", row.detail) for row in GUESSES]
+    return (
+        _table(("host", "call", "facts", "client in the tests"), calls)
+        + "\n## What is guessed within a call\n\n"
+        + _table(("host", "call", "guessed"), guesses)
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import httplib2
 import httpx
 import pytest
+from google.oauth2.credentials import Credentials
+from google_auth_httplib2 import AuthorizedHttp
+from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
+from picsync.emulators.google import GooglePhotos
 from picsync.emulators.google.picker import API_HOST as PICKER
 from picsync.emulators.google.picker import SCOPE
 from picsync.emulators.google.service import API_HOST as LIBRARY
-from tests.clients.discovered import Client
+from tests.clients import need_python
+from tests.clients.discovered import Client, conforms
+from tests.emulators.byname import ByName, by_name
 from tests.emulators.googlekit import MP4, Kit, jpeg, running
 
 FILES = {"a.jpg": jpeg(), "b.mp4": MP4, "c.jpg": jpeg(colour="blue")}
@@ -121,3 +130,23 @@ async def test_each_method_of_the_picker_answers_with_its_schema() -> None:
         assert client("sessions.delete", sessionId=session["id"]) == {}
 
     await run(use, PICKER, SCOPE)
+
+
+async def test_who_has_logged_in_by_a_document_that_the_client_ships(tmp_path: Path) -> None:
+    need_python("socks")
+    google = GooglePhotos()
+    issued = google.issue_credentials(["userinfo.email", "userinfo.profile"])
+
+    def ask(reached: ByName) -> dict[str, Any]:
+        proxy = httplib2.proxy_info_from_url(reached.environment["HTTPS_PROXY"], "https")
+        http = httplib2.Http(ca_certs=str(reached.authority), proxy_info=proxy)
+        credentials = Credentials(issued["access_token"])  # type: ignore[no-untyped-call]
+        with build("oauth2", "v2", http=AuthorizedHttp(credentials, http=http)) as service:
+            told: dict[str, Any] = service.userinfo().get().execute()
+            conforms(service._rootDesc, {"$ref": "Userinfo"}, told, "userinfo")
+        return told
+
+    async with by_name(google, tmp_path) as reached:
+        told = await asyncio.to_thread(ask, reached)
+    assert told["email"] == google.account.email
+    assert told["id"]

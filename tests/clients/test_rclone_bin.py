@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sysconfig
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -47,6 +48,15 @@ async def test_rclone_refreshes_an_expired_token(rclone: Rclone) -> None:
     assert (await rclone("lsf", "remote:album")).split() == ["Garden/"]
     assert rclone.server.log.count(method="POST", path="token", status=200) == 1
     assert rclone.server.log.count(status=401) == 0
+
+
+async def test_rclone_asks_who_has_logged_in_and_logs_out(rclone: Rclone) -> None:
+    told = json.loads(await rclone("config", "userinfo", "remote:", "--json"))
+    assert told["sub"] == "100000000000000000001"
+    await rclone("config", "disconnect", "remote:")
+    assert rclone.server.log.count(path="^/revoke$", status=200) == 1
+    with pytest.raises(AssertionError, match="UNAUTHENTICATED"):
+        await rclone("lsf", "remote:album")
 
 
 async def test_the_scopes_of_old_are_refused(rclone: Rclone) -> None:

