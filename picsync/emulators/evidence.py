@@ -54,7 +54,7 @@ photos.app.goo.gl|GET /{{code}}|{_SHARED}|{_ALBUM_FETCH}
 photos.google.com|GET /picker/{{page}}||
 photos.google.com|POST /picker/{{page}}||
 photos.google.com|GET /share/{{album}}|{_SHARED}|{_ALBUM_FETCH}
-photos.google.com|GET /u/{{user}}/share/{{album}}|{_SHARED}|
+photos.google.com|GET /u/{{user}}/share/{{album}}|{_SHARED}|{_ALBUM_FETCH}
 photos.google.com|POST /_/PhotosUi/data/batchexecute|{_SHARED}|
 photos.google.com|POST /u/{{user}}/_/PhotosUi/data/batchexecute|{_SHARED}|
 consent.google.com|GET /ml|{_SHARED}|{_ALBUM_FETCH}

@@ -35,12 +35,16 @@ async def test_it_lists_an_album_by_both_forms_of_its_link(tmp_path: Path) -> No
         google.add_item(album, name, data, created_at=NOON - 3600)
     shared = google.share(album)
     async with by_name(google, tmp_path) as reached:
-        short, long, wrong = await listed(reached, shared.short_link, shared.link, f"{shared.link}x")
+        copied = shared.link.replace("/share/", "/u/0/share/")
+        short, long, of_user, wrong = await listed(
+            reached, shared.short_link, shared.link, copied, f"{shared.link}x"
+        )
         assert [set(image) for image in short] == [
             {"uid", "url", "width", "height", "imageUpdateDate", "albumAddDate"}
         ] * len(files)
         assert wrong == 404
-        assert [image["uid"] for image in short] == [image["uid"] for image in long]
+        uids = [[image["uid"] for image in found] for found in (short, long, of_user)]
+        assert uids == [uids[0]] * 3
         assert [(image["width"], image["height"]) for image in short] == [(w, 48) for w in range(60, 72)]
         assert {image["imageUpdateDate"] for image in short} == {(NOON - 3600) * 1000}
         first = httpx.URL(f"{short[0]['url']}=d")
