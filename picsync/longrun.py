@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
+from picsync.config import LEAST_EVERY
 from picsync.config.environment import in_container
 from picsync.control import Requests
 from picsync.crash import crashed
@@ -46,11 +47,6 @@ log = logging.getLogger("picsync")
 
 LISTEN_AGAIN_S = 60.0
 """Between two tries to serve on an address that somebody else has."""
-
-
-LEAST_EVERY = timedelta(seconds=10)
-"""Least interval of a rule. A cycle takes some ten requests, to services that serve the household for free;
-that a file was edited is noticed without any interval."""
 
 
 def send_to(readers: Sequence[Emit]) -> Emit:

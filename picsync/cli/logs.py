@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -31,6 +31,7 @@ from picsync.events import (
     RequestFinished,
     RequestOutcome,
     RetryScheduled,
+    TransfersPlanned,
     Written,
 )
 from picsync.words import event_sentence, report_remarks, report_sentence
@@ -72,7 +73,9 @@ def logging_to(log_format: str, *, verbose: bool) -> Iterator[Emit]:
         if terminal and log_format != "json":
             from picsync.cli.progress import ProgressBars
 
-            show = stack.enter_context(ProgressBars()).show
+            bars = stack.enter_context(ProgressBars())
+            stack.enter_context(_alone(bars.away))
+            show = bars.show
         view = LogView(each_photo=show is None)
 
         def emit(event: Event) -> None:
@@ -81,6 +84,28 @@ def logging_to(log_format: str, *, verbose: bool) -> Iterator[Emit]:
                 show(event)
 
         yield emit
+
+
+_making_room: list[Callable[[], AbstractContextManager[None]]] = []
+"""What takes things off the screen that a result must not be printed into."""
+
+
+@contextmanager
+def _alone(make_room: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    _making_room.append(make_room)
+    try:
+        yield
+    finally:
+        _making_room.remove(make_room)
+
+
+def print_result(lines: Iterable[str]) -> None:
+    """Print lines to stdout, with no progress bars among them."""
+    with ExitStack() as stack:
+        for make_room in _making_room:
+            stack.enter_context(make_room())
+        for line in lines:
+            click.echo(line)
 
 
 class _Stderr(logging.Handler):
@@ -130,6 +155,10 @@ class LogView:
         self._dry: set[str] = set()
         self._reported: set[str] = set()
         """Tracebacks that were logged."""
+        self._announced: dict[str, int] = {}
+        """Items of a rule that were to be transferred, as it was said last; none once some have arrived."""
+        self._open: set[str] = set()
+        """Rules whose cycle has said something that asks for an end."""
         self._waiting: set[str] = set()
         """Rules that a service has asked to wait for longer than their interval; logged once."""
         self._in_trouble: set[str] = set()
@@ -153,7 +182,7 @@ class LogView:
             ):
                 self._in_trouble.discard(service)
                 _write(logging.INFO, event, f"{service} answers again.")
-        if isinstance(event, Written) and event.rule in self._dry:
+        if isinstance(event, Written | TransfersPlanned) and event.rule in self._dry:
             return  # Its plan says so instead.
         message = event_sentence(event)
         if message is not None:
@@ -175,6 +204,8 @@ class LogView:
             return logging.DEBUG
         if isinstance(event, ItemUploaded | PhotoDeleted):
             return self._photo_level
+        if isinstance(event, TransfersPlanned):
+            return self._transfers_level(event)
         if isinstance(event, CycleScheduled):
             known = event.rule in self._waiting
             self._waiting.add(event.rule)
@@ -184,13 +215,25 @@ class LogView:
             return logging.DEBUG
         return logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
 
+    def _transfers_level(self, event: TransfersPlanned) -> int:
+        """Return a low level for what the cycle before has tried in vain already."""
+        if self._announced.get(event.rule) == len(event.transfers):
+            return logging.DEBUG
+        self._announced[event.rule] = len(event.transfers)
+        self._open.add(event.rule)
+        return logging.INFO
+
     def _finished(self, event: Event, report: CycleReport) -> None:
         remarks = list(report_remarks(report))
         verdict = [report.outcome, str(report.on_frame), str(report.in_playlist), *remarks]
         fine = report.outcome in (CycleOutcome.DONE, CycleOutcome.STOPPED)
         level = logging.INFO if fine else logging.WARNING
-        if verdict == self._last.get(report.rule) and not report.changed:
+        said = report.rule in self._open
+        if verdict == self._last.get(report.rule) and not report.changed and not said:
             level = logging.DEBUG
+        self._open.discard(report.rule)
+        if report.changed:
+            self._announced.pop(report.rule, None)
         self._last[report.rule] = verdict
         for message in (report_sentence(report), *remarks):
             _write(level, event, message, report.rule)

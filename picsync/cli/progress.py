@@ -1,17 +1,23 @@
-"""Progress bars on a terminal, fed by the event stream."""
+"""Progress bars on a terminal, fed by the event stream; between cycles, when the next one is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from picsync.events import (
     ChangesPlanned,
+    ConfigApplied,
     CycleFinished,
+    CycleScheduled,
     CycleStarted,
     Event,
     ItemDownloaded,
@@ -21,7 +27,7 @@ from picsync.events import (
     PhotoDeleted,
     TransfersPlanned,
 )
-from picsync.words import size
+from picsync.words import printable, size
 
 STEPS = {"listing": "Listing", "downloading": "Downloading", "uploading": "Uploading", "deleting": "Deleting"}
 
@@ -33,11 +39,30 @@ class _Count:
     size_bytes: int = 0
 
 
-class ProgressBars:
-    """Shows counts, bytes and the time left, added up over the rules that are running; else nothing."""
+class _Bars(Progress):
+    """The bars, and a line instead of them."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._progress = Progress(
+    line = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        if self.line:
+            yield Text(self.line, no_wrap=True, overflow="ellipsis")
+        yield from super().get_renderables()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ProgressBars:
+    """Shows counts, bytes and the time left, added up over the rules that are running.
+
+    While none is running, it shows when the next cycle is, if there is to be one.
+    """
+
+    def __init__(self, console: Console | None = None, now: Callable[[], datetime] = _now) -> None:
+        self._now = now
+        self._progress = _Bars(
             TextColumn("{task.description:>12}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -45,11 +70,15 @@ class ProgressBars:
             TimeRemainingColumn(),
             console=console or Console(stderr=True),
             transient=True,
+            # What is printed there is a result: it may go into a file, and must not land among the bars.
+            redirect_stdout=False,
         )
         self._tasks: dict[str, TaskID] = {}
         self._counts: dict[str, dict[str, _Count]] = {step: {} for step in STEPS}
         """By step, then by rule; listings by album, since rules may share one."""
         self._running: set[str] = set()
+        self._dry: set[str] = set()
+        self._due: dict[str, datetime] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -60,14 +89,51 @@ class ProgressBars:
     ) -> None:
         self._progress.stop()
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Take the bars off the screen, so that something else can be printed there."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
     def show(self, event: Event) -> None:
         """Bring the bars up to date with an event."""
+        self._count(event)
         match event:
-            case CycleStarted(rule):
+            case CycleStarted(rule, dry_run):
                 self._running.add(rule)
+                (self._dry.add if dry_run else self._dry.discard)(rule)
+            case CycleFinished(report):
+                self._end(report.rule)
+            case CycleScheduled(rule, at):
+                self._due[rule] = at
+            case ConfigApplied(rules):
+                self._due = {rule: at for rule, at in self._due.items() if rule in rules}
+            case _:
+                return
+        self._progress.line = "" if self._running or not self._due else self._waiting()
+
+    def _waiting(self) -> str:
+        rule, due = min(self._due.items(), key=lambda each: each[1])
+        at, now = due.astimezone(), self._now().astimezone()
+        when = f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+        return (
+            f"The next cycle is at {when} (album {printable(rule)})."
+            " An edited picsync.yaml is noticed at once. Ctrl+C ends picsync."
+        )
+
+    def _count(self, event: Event) -> None:
+        match event:
             case ListingProgress(service, album, count, total):
                 whole = None if total is None else max(count, total)
                 self._set("listing", f"{service} {album}", _Count(whole, count))
+            case TransfersPlanned(rule, transfers) if rule in self._dry:
+                # Nothing goes up; what is not known is fetched, to know it.
+                unknown = sum(1 for each in transfers if each.digest is None)
+                if unknown:
+                    self._set("downloading", rule, _Count(unknown))
             case TransfersPlanned(rule, transfers) if transfers:
                 self._set("downloading", rule, _Count(len(transfers)))
                 self._set("uploading", rule, _Count(len(transfers)))
@@ -77,12 +143,10 @@ class ProgressBars:
                 self._advance("uploading", rule, size_bytes)
             case ItemFailed(rule):
                 self._advance("uploading", rule, 0)
-            case ChangesPlanned(rule, plan) if plan.deletes:
+            case ChangesPlanned(rule, plan) if plan.deletes and rule not in self._dry:
                 self._set("deleting", rule, _Count(len(plan.deletes)))
             case PhotoDeleted(rule):
                 self._advance("deleting", rule, 0)
-            case CycleFinished(report):
-                self._end(report.rule)
 
     def _set(self, step: str, key: str, count: _Count) -> None:
         self._counts[step][key] = count

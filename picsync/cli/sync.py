@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from picsync.cli.exits import Exit, exit_for, worst
-from picsync.cli.logs import log_options, logging_to, note
+from picsync.cli.logs import log_options, logging_to, note, print_result
 from picsync.loading import loading
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
 
     Raises ConfigError and CacheError for what is wrong before the first cycle.
     """
-    from picsync.longrun import LEAST_EVERY, LongRun, Surroundings
+    from picsync.config import LEAST_EVERY
+    from picsync.longrun import LongRun, Surroundings
     from picsync.service import Stop
 
     settings = files.load()
@@ -169,8 +170,7 @@ class PlanView:
                 # Content that had to be fetched to be known; what turns out to be there has no size.
                 self._uploads.append((filename, source))
             case ChangesPlanned(rule, plan):
-                for line in plan_lines(rule, self._listings, self._uploads, plan):
-                    click.echo(line)
+                print_result(plan_lines(rule, self._listings, self._uploads, plan))
 
 
 def report_exit(report: CycleReport) -> Exit:

@@ -12,6 +12,7 @@ from picsync.config.credentials import (
 from picsync.config.loading import load_config, load_credentials, read_entries
 from picsync.config.loginfile import merge_google_login
 from picsync.config.settings import (
+    LEAST_EVERY,
     AlbumRule,
     Config,
     Listen,
@@ -25,6 +26,7 @@ from picsync.durations import parse_duration
 
 __all__ = [
     "CREDENTIALS_PATHS",
+    "LEAST_EVERY",
     "AlbumRule",
     "Config",
     "Credentials",

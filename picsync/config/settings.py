@@ -38,6 +38,10 @@ from picsync.text import pasted
 SourceKinds: TypeAlias = Mapping[str, Any]
 """For each kind under `sources:` the type of one entry of its list."""
 
+LEAST_EVERY = timedelta(seconds=10)
+"""Least interval of a rule. A cycle takes some ten requests, to services that serve the household for free;
+that a file was edited is noticed without any interval."""
+
 MOST_AT_A_TIME = 64
 """More requests at a time to one service than this would be an attack on it."""
 
@@ -369,7 +373,7 @@ class Config(_Group):
         default=None,
         description="How often each rule has a cycle, from one's beginning to the next one's: numbers with "
         "the units `h`, `m`, `s`, `ms`, `us` or `ns`. Without it picsync does one cycle and exits, which "
-        "suits a cron job.",
+        "suits a cron job. Less than 10 s counts as 10 s.",
         examples=["1h", "90s", "1h30m"],
     )
     prometheus: StatusListener | None = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Sequence
 
+from picsync.config import LEAST_EVERY
 from picsync.errors import ConfigError
 from picsync.model import Finding, Mark
 from picsync.wiring import Settings, SettingsFiles
@@ -34,6 +35,12 @@ def _config(files: SettingsFiles, settings: Settings) -> list[Finding]:
         if rule.dry_run:
             fix = "Take `dryRun` out when its plan looks right."
             found.append(Finding(Mark.NOTE, f"rule {rule.name}", "it only says what it would do.", fix))
+    short = [rule for rule, every in settings.intervals.items() if every < LEAST_EVERY]
+    if short:
+        least = f"{LEAST_EVERY.total_seconds():.0f} s"
+        message = f"the interval of {', '.join(short)} is below {least}, which is used instead."
+        fix = "Write `every: 10m` or more: edited files are noticed anyway."
+        found.append(Finding(Mark.NOTE, name, message, fix))
     if config.emulator is not None:
         fix = "Take `emulator` out to reach the real ones."
         found.append(Finding(Mark.NOTE, name, f"every service is looked for at {config.emulator}.", fix))

@@ -48,6 +48,15 @@ def test_all_is_well(stage: Stage) -> None:
         assert line in result.out
 
 
+def test_an_interval_below_the_floor_is_told(stage: Stage) -> None:
+    stage.add(1)
+    stage.run("sync")
+    stage.write_config(head=["every: 2s"])
+    said = stage.run("doctor").out
+    assert f"the interval of {ALBUM} is below 10 s, which is used instead." in said
+    assert "Write `every: 10m` or more" in said
+
+
 def test_it_writes_nothing_before_the_first_cycle(stage: Stage) -> None:
     stage.add(3)
     before = set(stage.folder.iterdir())

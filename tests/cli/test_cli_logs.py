@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from picsync.cli.logs import LogView, set_up
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.errors import TransientError
+from picsync.events import (
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    CycleStarted,
+    Event,
+    Failure,
+    TransfersPlanned,
+)
+from picsync.model import MediaItem
+from picsync.plan import Transfer
 from tests.cli.stage import Stage
 
 
@@ -53,3 +67,40 @@ def test_trouble_is_said_once_and_so_is_its_end(stage: Stage) -> None:
     err = stage.run("sync").err
     assert err.count("Trying again in") == 1
     assert err.count("Google Photos answers again.") == 1
+
+
+def test_what_is_announced_has_an_end_and_a_repetition_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    view = LogView(each_photo=False)
+    set_up()
+    planned = TransfersPlanned("Family", (Transfer(MediaItem("folder", "a.jpg"), None),))
+    failed = CycleReport(
+        "Family",
+        CycleOutcome.FAILED,
+        on_frame=3,
+        failures=(Failure("a.jpg", TransientError("It broke off.")),),
+    )
+
+    def said(*events: Event) -> list[str]:
+        for event in events:
+            view(event)
+        return capsys.readouterr().err.splitlines()
+
+    announced = "Album Family: 1 item to transfer."
+    first = said(planned, CycleFinished(failed))
+    assert first[0] == announced
+    assert first[-1].startswith("a.jpg: It broke.")
+    assert said(planned, CycleFinished(failed)) == []
+    # One more item is news, and so is how that ends, even if it ends in the same way.
+    two = replace(planned, transfers=planned.transfers * 2)
+    assert said(two, CycleFinished(failed)) == ["Album Family: 2 items to transfer.", *first[1:]]
+    done = CycleReport("Family", CycleOutcome.DONE, uploaded=2, on_frame=5)
+    assert len(said(two, CycleFinished(done))) == 1
+    assert said(planned, CycleFinished(failed))[0] == announced
+
+
+def test_a_dry_run_announces_nothing_but_its_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    view = LogView()
+    set_up()
+    view(CycleStarted("Family", dry_run=True))
+    view(TransfersPlanned("Family", (Transfer(MediaItem("folder", "a.jpg"), None),)))
+    assert capsys.readouterr().err == ""

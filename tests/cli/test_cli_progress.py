@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
@@ -10,9 +11,11 @@ from rich.console import Console
 from picsync.cli.progress import ProgressBars
 from picsync.errors import TransientError
 from picsync.events import (
+    ConfigApplied,
     CycleFinished,
     CycleOutcome,
     CycleReport,
+    CycleScheduled,
     CycleStarted,
     Event,
     ItemDownloaded,
@@ -21,7 +24,7 @@ from picsync.events import (
     ListingProgress,
     TransfersPlanned,
 )
-from picsync.model import MediaItem
+from picsync.model import Digest, MediaItem
 from picsync.plan import Transfer
 
 
@@ -30,19 +33,23 @@ class Terminal:
 
     def __init__(self) -> None:
         self.console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100)
-        self.bars = ProgressBars(self.console)
+        self.now = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+        self.bars = ProgressBars(self.console, lambda: self.now)
 
     def show(self, *events: Event) -> None:
         for event in events:
             self.bars.show(event)
 
-    def read(self) -> dict[str, str]:
-        """Return the counts by step, and after them the amount if there is one."""
+    def text(self) -> str:
         with self.console.capture() as captured:
             self.console.print(self.bars._progress.get_renderable())
+        return captured.get()
+
+    def read(self) -> dict[str, str]:
+        """Return the counts by step, and after them the amount if there is one."""
         lines = [
             line.replace("━", " ").replace("╸", " ").replace("╺", " ").split()
-            for line in captured.get().splitlines()
+            for line in self.text().splitlines()
         ]
         return {line[0]: " ".join(word for word in line[1:] if ":" not in word) for line in lines if line}
 
@@ -95,3 +102,28 @@ def test_listings_of_all_albums_add_up(terminal: Terminal) -> None:
 def test_an_album_whose_size_is_not_known_leaves_the_total_open(terminal: Terminal) -> None:
     terminal.show(ListingProgress("Google Photos", "a", 100, None))
     assert terminal.read() == {"Listing": "100/?"}
+
+
+def test_a_dry_run_shows_what_is_fetched_and_no_upload(terminal: Terminal) -> None:
+    item = MediaItem("googlephotos", "id", "a.jpg")
+    known = Transfer(item, Digest.md5("0" * 32))
+    terminal.show(CycleStarted("A", dry_run=True))
+    terminal.show(TransfersPlanned("A", (known, known, Transfer(item, None))))
+    terminal.show(ItemDownloaded("A", "1.jpg", 1000), ItemUploaded("A", "1.jpg", 1000))
+    assert terminal.read() == {"Downloading": "1/1 1.0 kB"}
+    terminal.show(finished("A"))
+    terminal.show(CycleStarted("A", dry_run=True), TransfersPlanned("A", (known, known)))
+    assert terminal.read() == {}
+
+
+def test_between_cycles_it_says_when_the_next_one_is(terminal: Terminal) -> None:
+    terminal.show(CycleStarted("A", dry_run=False), CycleStarted("B", dry_run=False), finished("A"))
+    soon, later = (terminal.now + timedelta(minutes=minutes) for minutes in (7, 60))
+    terminal.show(CycleScheduled("A", later), finished("B"), CycleScheduled("B", soon))
+    assert terminal.text().startswith(f"The next cycle is at {soon.astimezone():%H:%M} (album B). An edited")
+    terminal.show(ConfigApplied(("A",)))
+    assert terminal.text().startswith(f"The next cycle is at {later.astimezone():%H:%M} (album A).")
+    terminal.show(CycleStarted("A", dry_run=False))
+    assert terminal.text().strip() == ""
+    terminal.show(finished("A"), CycleScheduled("A", terminal.now + timedelta(days=2)))
+    assert f"at {(terminal.now + timedelta(days=2)).astimezone():%Y-%m-%d %H:%M} (" in terminal.text()

@@ -9,6 +9,7 @@ import signal
 import socket
 import statistics
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from picsync.emulators.faults import Fault, FaultKind
@@ -99,6 +100,31 @@ def test_nonsense_is_refused_and_mending_it_applied(stage: Stage) -> None:
         assert (status["config_problems"], status["ready"]) == ([], True)
         assert (picsync.metric(CONFIG_OK), picsync.metric(PROBLEMS)) == (1, 0)
         assert picsync.metric('picsync_photos_on_frame{album="New"}') == 1
+
+
+def test_a_hangup_applies_the_files_at_once(stage: Stage) -> None:
+    """Without it a process looks at its files from time to time; systemd and Docker need not wait."""
+    stage.add(1)
+    stage.write_config(head=["every: 1h", PAGE])
+    with Running(stage) as picsync:
+        picsync.served().said("The configuration is in force")
+        picsync.until(lambda status: all(rule["last"] for rule in status["rules"]))
+        picsync.process.signal(signal.SIGHUP)
+        # Even what is unchanged is applied again, and so a secret that a variable's file holds.
+        picsync.served().said("The configuration is in force")
+        assert picsync.ask("/healthz").status_code == 200
+        assert picsync.process.popen.poll() is None
+
+
+def test_intervals_have_a_floor_which_is_said_once(stage: Stage) -> None:
+    stage.add(1)
+    stage.write_config(head=["every: 10ms", PAGE])
+    with Running(stage, command=UNHURRIED) as picsync:
+        assert f"now used for {ALBUM}" in picsync.said("the shortest interval is 10 s")
+        [rule] = picsync.served().until(lambda status: status["rules"][0]["next_at"])["rules"]
+        last, due = (datetime.fromisoformat(rule[key]) for key in ("last_at", "next_at"))
+        # From one's beginning to the next one's: the cycle itself took its share.
+        assert timedelta(seconds=1) < due - last <= timedelta(seconds=10), rule
 
 
 def album(stage: Stage) -> str:
