@@ -240,18 +240,25 @@ def _stamp(path: str) -> tuple[int, int] | None:
 
 
 def _file_problem(path: str) -> str:
-    probe = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         if not Path(path).is_file():
             return f"{path} is not there, or is no file. Correct the path or leave the setting out."
-        probe.load_verify_locations(path)
+        count = _certificates(path, _stamp(path))
     except ssl.SSLError:
         return f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)."
     except (OSError, ValueError) as error:
         return f"{path} cannot be read: {error}."
-    if not probe.cert_store_stats()["x509"]:
+    if not count:
         return f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)."
     return ""
+
+
+@functools.lru_cache(maxsize=4)
+def _certificates(path: str, _stamp: tuple[int, int] | None) -> int:
+    """Return how many certificates a file has; a bundle of public ones takes 50 ms, so it is read once."""
+    probe = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    probe.load_verify_locations(path)
+    return probe.cert_store_stats()["x509"]
 
 
 @functools.lru_cache(maxsize=2)

@@ -35,7 +35,7 @@ class TestNixplayFrameOnABadDay(FrameContract):
     async def frame(self) -> AsyncIterator[Frame]:
         options = NixplayOptions(
             session_requests=13,  # One more than the suite ever has under way at once.
-            photo_count_lag=1,
+            photo_count_seconds=3600.0,
             over_limit=OverLimit.REFUSE,
             pictures_limit=100,
         )

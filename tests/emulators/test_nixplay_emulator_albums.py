@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from picsync.emulators.nixplay import API, Answer, Emoji, Nixplay, OverLimit
+from picsync.emulators.nixplay import API, Answer, Emoji, ListingOrder, Nixplay, OverLimit
 from tests.emulators.nixplay_rig import PASSWORD, USER, FakeTime, Rig, md5, running
 
 PRINTABLE = "!\"#$%&'()*+,-./\\:;<=>?@[\\]^_`{|}~"
@@ -149,12 +149,81 @@ async def test_a_caption_can_be_set(rig: Rig) -> None:
 
 
 async def test_photo_count_can_lag(rig: Rig) -> None:
-    rig.nixplay.options.photo_count_lag = 1
+    options, time = rig.nixplay.options, FakeTime()
+    options.photo_count_seconds = options.picture_count_seconds = 10
+    rig.nixplay.clock = time
     album = rig.nixplay.add_album("a")
-    counts = [(await albums(rig))[-1]["photo_count"]]
-    rig.nixplay.add_photo(album, "1.jpg", b"1")
-    counts += [(await albums(rig))[-1]["photo_count"] for _ in range(2)]
-    assert counts == [0, 0, 1]
+    photo = rig.nixplay.add_photo(album, "1.jpg", b"1")
+    rig.nixplay.add_playlist("p", [photo])
+    for seconds, count in ((0, 0), (9, 0), (1, 1)):
+        time.now += seconds
+        assert (await albums(rig))[-1]["photo_count"] == count
+        assert (await rig.json("GET", "/v3/playlists"))[-1]["picture_count"] == count
+
+
+async def test_what_was_created_can_be_listed_late(rig: Rig) -> None:
+    time = FakeTime()
+    rig.nixplay.options.created_seconds, rig.nixplay.clock = 10, time
+    await rig.create_album("a")
+    await rig.create_playlist("p")
+    for seconds, listed in ((9, 0), (1, 1)):
+        time.now += seconds
+        assert len([each for each in await albums(rig) if each["title"] == "a"]) == listed
+        assert len([each for each in await rig.json("GET", "/v3/playlists") if each["name"] == "p"]) == listed
+
+
+@pytest.mark.parametrize("order", ListingOrder)
+async def test_the_order_of_a_listing_can_be_set(rig: Rig, order: ListingOrder) -> None:
+    rig.nixplay.options.order = order
+    album = rig.nixplay.add_album("a")
+    made = [rig.nixplay.add_photo(album, f"{n}.jpg", b"%d" % n).photo_id for n in range(9)]
+    pages = [[each["id"] for each in await rig.pictures(album.album_id, page, 4)] for page in (1, 2, 3)]
+    listed = [each for page in pages for each in page]
+    assert sorted(listed) == made
+    assert {"NEWEST_FIRST": made[::-1], "OLDEST_FIRST": made}.get(order.name) in (listed, None)
+    assert (listed in (made, made[::-1])) is (order is not ListingOrder.SCATTERED)
+
+
+@pytest.mark.parametrize("echo", [False, True])
+async def test_the_answer_to_a_creation_can_echo_the_name(rig: Rig, echo: bool) -> None:
+    rig.nixplay.options.echo_names = echo
+    (album,) = await rig.json("POST", "/album/create/json/", data={"name": "a\U0001f60a"})
+    assert album["title"] == ("a\U0001f60a" if echo else "a?")
+    assert (await albums(rig))[-1]["title"] == "a?"
+
+
+@pytest.mark.parametrize(("emoji", "status"), [(Emoji.REFUSE, 400), (Emoji.FAIL, 500)])
+async def test_names_can_be_refused(rig: Rig, emoji: Emoji, status: int) -> None:
+    rig.nixplay.options.emoji = emoji
+    name = "a\U0001f60a"
+    answers = [
+        await rig.call("POST", "/album/create/json/", data={"name": name}),
+        await rig.call("POST", "/v3/playlists", json={"name": name}),
+        await rig.permission({"albumId": rig.nixplay.add_album("a").album_id}, name, 1),
+    ]
+    assert [answer.status_code for answer in answers] == [status] * 3
+    assert [answer.headers["content-type"].partition(";")[0] for answer in answers] == [
+        "text/html",
+        "application/json",
+        "application/json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({"emoji": Emoji.CUT}, " \xe9a"),
+        ({"emoji": Emoji.STRIP, "only_ascii": True}, " a b "),
+        ({"normal_form": "NFD", "emoji": Emoji.KEEP}, " e\u0301a\U0001f60a b "),
+        ({"trim_names": True}, "\xe9a? b"),
+        ({"name_characters": 2}, " \xe9"),
+    ],
+)
+async def test_names_are_kept_as_set(rig: Rig, options: dict[str, object], kept: str) -> None:
+    for option, value in options.items():
+        setattr(rig.nixplay.options, option, value)
+    (album,) = await rig.json("POST", "/album/create/json/", data={"name": " \xe9a\U0001f60a b "})
+    assert album["title"] == kept
 
 
 async def test_a_photo_s_url_serves_the_bytes_and_their_size(rig: Rig) -> None:

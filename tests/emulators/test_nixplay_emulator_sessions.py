@@ -121,6 +121,7 @@ async def test_reading_needs_no_csrf(rig: Rig) -> None:
         (ExpiredSession.HTML_401, 401, "text/html"),
         (ExpiredSession.JSON_403, 403, "application/json"),
         (ExpiredSession.HTML_403, 403, "text/html"),
+        (ExpiredSession.PAGE, 200, "text/html"),
     ],
 )
 async def test_an_expired_session_is_answered_as_set(

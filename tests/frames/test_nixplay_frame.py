@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -386,11 +387,19 @@ async def test_a_service_that_repeats_one_page_for_ever(account: NixplayAccount,
 
 async def test_a_count_that_lags_behind_is_read_again(account: NixplayAccount, frame: NixplayFrame) -> None:
     photos = fill(account, 3)
-    account.service.options.photo_count_lag = 1
-    await frame.albums()
+    now = time.time()
+    account.service.clock = lambda: now
+    account.service.options.photo_count_seconds = 10
+    now += 20
     for photo in photos[:2]:
         account.service.delete_photo(photo)
-    listed = await frame.photos(await found(frame))
+    album = await found(frame)
+    assert album.photo_count == 3
+    listed = await frame.photos(album)
+    assert listed.problem == "Nixplay says the album holds 3 photos but lists 1."
+    album = await found(frame)
+    now += 10
+    listed = await frame.photos(album)
     assert listed.complete
     assert len(listed.items) == 1
 

@@ -212,7 +212,7 @@ class WireWorld:
                 self._arm(google.LIST_MEDIA_ITEMS, broken)
                 return False  # Whether it is in time for a cycle's first listing is not known.
             case Limit.PHOTOS:
-                options.photo_count_lag = amount
+                options.photo_count_seconds = 3600.0 * amount
                 return False
             case Limit.UNLISTED:
                 rewrite = Rewrite(nixplay.LIST_PHOTOS, lambda body: _without(body, 1 + amount), 1 + pick)
@@ -231,7 +231,7 @@ class WireWorld:
     def heal(self) -> None:
         self._stage.heal()
         options, google_options = self._stage.nixplay.options, self._stage.google.options
-        options.photo_count_lag, options.listing_seconds, options.storage_limit_bytes = 0, 0.0, None
+        options.photo_count_seconds, options.listing_seconds, options.storage_limit_bytes = 0.0, 0.0, None
         google_options.media_requests_per_day = None
         # What the day has left is remembered by the process.
         self._run(self._end())

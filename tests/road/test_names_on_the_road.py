@@ -83,12 +83,9 @@ async def test_any_name_works_and_is_found_again(road: Road, what: str) -> None:
     assert road.writes() == []
     assert_one_of_each(road)
     assert len([event for event in road.events if isinstance(event, NameReplaced)]) == len(said)
-    road.add(1)
-    assert (await road.cycle()).outcome is CycleOutcome.DONE
-    assert_one_of_each(road)
 
 
-@pytest.mark.parametrize("what", SERVICES)
+@pytest.mark.parametrize("what", ["keeps", "drops", "replaces and echoes", "cuts", "truncates", "trims"])
 async def test_killed_between_creation_and_upload(road: Road, what: str) -> None:
     set_up(road, what)
     road.add(2)
@@ -136,7 +133,7 @@ async def kill_at(road: Road, operation: str, nth: int) -> None:
     road.nixplay.observers.remove(watch)
 
 
-@pytest.mark.parametrize("what", ["drops", "replaces", "rejects", "fails"])
+@pytest.mark.parametrize("what", ["drops", "rejects"])
 async def test_two_rules_whose_names_are_changed_alike_stay_apart(road: Road, what: str) -> None:
     set_up(road, what)
     other = road.google.add_album("Other")

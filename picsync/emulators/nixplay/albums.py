@@ -11,6 +11,7 @@ from picsync.emulators.nixplay.options import Answer, Refused
 from picsync.emulators.nixplay.parts import Parts, form, number, path_id
 from picsync.emulators.nixplay.render import album_json, photo_json
 from picsync.emulators.nixplay.sessions import (
+    LOGIN_PAGE,
     SESSION_COOKIE,
     Session,
     login_errors,
@@ -21,7 +22,6 @@ from picsync.emulators.nixplay.state import Account, Album
 from picsync.emulators.service import origin
 
 _UNAVAILABLE = Answer.html(503, "Service Temporarily Unavailable")
-_LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Nixplay</title></head><body>Log in</body></html>"
 
 
 class OldBackend:
@@ -83,14 +83,9 @@ class OldBackend:
 
     def _albums(self, request: web.Request, account: Account, kind: str) -> web.StreamResponse:
         self._parts.uploads.settle()
-        albums = [album for album in account.albums.values() if album.kind == kind]
-        url = self._parts.urls(request)
-        return web.json_response([album_json(album, self._count(album), url) for album in albums])
-
-    def _count(self, album: Album) -> int:
-        album.counts.append(len(album.photos))
-        del album.counts[: -1 - self._parts.options.photo_count_lag]
-        return album.counts[0]
+        state, url = self._parts.state, self._parts.urls(request)
+        albums = [album for album in state.albums_listed(account) if album.kind == kind]
+        return web.json_response([album_json(album, state.photo_count(album), url) for album in albums])
 
     async def _create_album(self, request: web.Request, account: Account) -> web.StreamResponse:
         name = (await form(request)).get("name", "")
@@ -144,7 +139,7 @@ def web_app_routes() -> Sequence[web.RouteDef]:
 
 
 async def _web_app(_: web.Request) -> web.StreamResponse:
-    return web.Response(text=_LOGIN_PAGE, content_type="text/html")
+    return web.Response(text=LOGIN_PAGE, content_type="text/html")
 
 
 async def _unavailable(_: web.Request, __: Account) -> web.StreamResponse:

@@ -64,6 +64,7 @@ class ExpiredSession(Enum):
     JSON_403 = "403 json"
     HTML_403 = "403 html"
     REDIRECT = "302 to the login page"
+    PAGE = "200 with the login page"
 
 
 class StorageRefusal(Enum):
@@ -97,6 +98,14 @@ class Emoji(Enum):
     CUT = "removed, with everything that follows"
     REFUSE = "the request is answered 400"
     FAIL = "the request is answered 500"
+
+
+class ListingOrder(Enum):
+    """In which order an album's pictures are listed; only the first one was observed."""
+
+    NEWEST_FIRST = "newest first"
+    OLDEST_FIRST = "oldest first"
+    SCATTERED = "in no order, that of albums and playlists too; a new one may be anywhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +165,13 @@ class NixplayOptions:
     over_limit: OverLimit = OverLimit.CAP
     playlist_limit: int = 2000
     """Items that a playlist holds; what is posted beyond vanishes though the answer is 200."""
-    photo_count_lag: int = 0
-    """By how many listings of the albums `photo_count` is behind."""
+    photo_count_seconds: float = 0.0
+    """By how much an album's `photo_count` is behind."""
+    picture_count_seconds: float = 0.0
+    """By how much a playlist's `picture_count` is behind."""
+    created_seconds: float = 0.0
+    """How long listings leave out an album or a playlist that was created."""
+    order: ListingOrder = ListingOrder.NEWEST_FIRST
     emoji: Emoji = Emoji.QUESTION_MARK
     only_ascii: bool = False
     """Whether `emoji` says what becomes of all characters beyond ASCII."""

@@ -44,8 +44,9 @@ class PlaylistBackend:
 
     async def _list(self, request: web.Request, account: Account) -> web.StreamResponse:
         self._parts.uploads.settle()
-        url = self._parts.urls(request)
-        return web.json_response([playlist_json(playlist, url) for playlist in account.playlists.values()])
+        state, url = self._parts.state, self._parts.urls(request)
+        playlists = state.playlists_listed(account)
+        return web.json_response([playlist_json(each, state.picture_count(each), url) for each in playlists])
 
     async def _create(self, request: web.Request, account: Account) -> web.StreamResponse:
         missing = "name (string) is required"

@@ -61,14 +61,14 @@ def photo_json(photo: Photo, url: Url) -> dict[str, Any]:
     }
 
 
-def playlist_json(playlist: Playlist, url: Url) -> dict[str, Any]:
+def playlist_json(playlist: Playlist, picture_count: int, url: Url) -> dict[str, Any]:
     """Return a playlist as the listing shows it; `cover_urls` is a string that holds JSON."""
     updated = _iso(playlist.updated_at)
     return {
         "id": playlist.playlist_id,
         "name": playlist.name,
         "playlist_name": playlist.name,
-        "picture_count": len(playlist.items),
+        "picture_count": picture_count,
         "version": playlist.version,
         "cover_urls": json.dumps([url(photo) for photo in playlist.photos()[:1]]),
         "duration": -1,

@@ -17,6 +17,7 @@ from picsync.emulators.service import Handler, by_name, origin
 
 AccountHandler = Callable[[web.Request, Account], Awaitable[web.StreamResponse]]
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Nixplay</title></head><body>Log in</body></html>"
 SESSION_COOKIE = "prod.session.id"
 CSRF_COOKIE = "prod.csrftoken"
 TOKEN_COOKIE = "prod.token.id"  # noqa: S105 - a cookie's name
@@ -116,6 +117,8 @@ class Sessions:
                 return Answer.json(403, "Forbidden", "ForbiddenError").response()
             case ExpiredSession.HTML_403:
                 return Answer.html(403, "Forbidden").response()
+            case ExpiredSession.PAGE:
+                return web.Response(text=LOGIN_PAGE, content_type="text/html")
             case ExpiredSession.REDIRECT:
                 return redirect(f"{origin(request, APP)}/login")
 

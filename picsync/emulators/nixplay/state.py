@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from picsync.emulators.nixplay.options import (
     BAD_NAME,
@@ -18,6 +19,7 @@ from picsync.emulators.nixplay.options import (
     NAME_TROUBLE,
     NAME_TROUBLE_V3,
     Emoji,
+    ListingOrder,
     NixplayOptions,
     Refused,
 )
@@ -25,6 +27,7 @@ from picsync.emulators.nixplay.spool import Blob
 
 _BEYOND_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+_DAY_S = 24 * 3600.0
 _EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -32,6 +35,7 @@ _EXTENSIONS = {
     "image/heic": "heic",
     "video/mp4": "mp4",
 }
+_T = TypeVar("_T")
 MY_UPLOADS = "My Uploads"
 
 
@@ -66,8 +70,8 @@ class Album:
     deletable: bool = True
     photos: dict[int, Photo] = field(default_factory=dict)
     by_md5: dict[str, Photo] = field(default_factory=dict)
-    counts: list[int] = field(default_factory=list)
-    """Number of photos at each of the latest listings of the albums."""
+    counts: list[tuple[float, int]] = field(default_factory=list)
+    """Number of photos after each change, and when."""
 
     def newest_first(self) -> list[Photo]:
         """Return the photos in the order of the service's listing."""
@@ -111,6 +115,8 @@ class Playlist:
     created_at: float
     updated_at: float
     items: list[PlaylistItem] = field(default_factory=list)
+    counts: list[tuple[float, int]] = field(default_factory=list)
+    """Number of items after each change, and when."""
     version: int = 1
     frames: list[Frame] = field(default_factory=list)
 
@@ -188,10 +194,13 @@ class State:
         """Create a user with what a new account has."""
         account = Account(name, password, next(self._account_numbers))
         self.accounts[name] = account
-        self.create_album(account, MY_UPLOADS, deletable=False)
-        self.create_album(account, account.address, kind="Email", deletable=False)
-        self.create_playlist(account, account.address)
-        self.create_playlist(account, "Favorites")
+        for made in (
+            self.create_album(account, MY_UPLOADS, deletable=False),
+            self.create_album(account, account.address, kind="Email", deletable=False),
+            self.create_playlist(account, account.address),
+            self.create_playlist(account, "Favorites"),
+        ):
+            made.created_at -= _DAY_S
         self.add_frame(account, "Living Room")
         return account
 
@@ -236,6 +245,7 @@ class State:
         )
         album.photos[photo.photo_id] = photo
         album.by_md5[photo.md5] = photo
+        album.counts.append((photo.added_at, len(album.photos)))
         account.photos[photo.photo_id] = photo
         account.stored_bytes += photo.size_bytes
         self.by_key.setdefault(photo.key, {})[photo.photo_id] = photo
@@ -247,6 +257,7 @@ class State:
         album = account.albums[photo.album_id]
         del album.photos[photo.photo_id]
         del album.by_md5[photo.md5]
+        album.counts.append((self._clock(), len(album.photos)))
         self._forget(account, photo)
         self._unlist(account, {photo.photo_id})
         self._changed("delete_photo")
@@ -287,6 +298,42 @@ class State:
         self._touch(playlist)
         self._changed("remove_items" if gone else "clear_items")
 
+    def albums_listed(self, account: Account) -> list[Album]:
+        """Return the albums that a listing shows by now."""
+        latest = self._clock() - self.options.created_seconds
+        listed = [album for album in account.albums.values() if album.created_at <= latest]
+        return self._ordered(listed, lambda album: album.album_id)
+
+    def playlists_listed(self, account: Account) -> list[Playlist]:
+        """Return the playlists that a listing shows by now."""
+        latest = self._clock() - self.options.created_seconds
+        listed = [playlist for playlist in account.playlists.values() if playlist.created_at <= latest]
+        return self._ordered(listed, lambda playlist: playlist.playlist_id)
+
+    def pictures_listed(self, album: Album) -> list[Photo]:
+        """Return all photos of an album in the order of a listing."""
+        if self.options.order is ListingOrder.OLDEST_FIRST:
+            return list(album.photos.values())
+        return self._ordered(album.newest_first(), lambda photo: photo.photo_id)
+
+    def photo_count(self, album: Album) -> int:
+        """Return how many photos a listing says that an album holds."""
+        return self._count(album.counts, self.options.photo_count_seconds)
+
+    def picture_count(self, playlist: Playlist) -> int:
+        """Return how many items a listing says that a playlist holds."""
+        return self._count(playlist.counts, self.options.picture_count_seconds)
+
+    def _count(self, counts: Sequence[tuple[float, int]], behind_s: float) -> int:
+        latest = self._clock() - behind_s
+        return next((count for at, count in reversed(counts) if at <= latest), 0)
+
+    def _ordered(self, listed: list[_T], number: Callable[[_T], int]) -> list[_T]:
+        if self.options.order is not ListingOrder.SCATTERED:
+            return listed
+        # A multiplicative hash: neighbours end up far from each other.
+        return sorted(listed, key=lambda each: number(each) * 2654435761 % 2**32)
+
     def assign(self, frame: Frame, playlist: Playlist) -> None:
         """Let a frame show a playlist; fine if it does."""
         if frame not in playlist.frames:
@@ -296,6 +343,7 @@ class State:
     def _touch(self, playlist: Playlist) -> None:
         playlist.version += 1
         playlist.updated_at = self._clock()
+        playlist.counts.append((playlist.updated_at, len(playlist.items)))
 
     def _forget(self, account: Account, photo: Photo) -> None:
         del account.photos[photo.photo_id]

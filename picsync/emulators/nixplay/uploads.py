@@ -124,10 +124,10 @@ class Uploads:
                 self._process(upload)
 
     def listed(self, album: Album) -> list[Photo]:
-        """Return what a listing of an album shows by now, newest first."""
+        """Return what a listing of an album shows by now, in its order."""
         self.settle()
         latest = self._clock() - self._options.listing_seconds
-        return [photo for photo in album.newest_first() if photo.added_at <= latest]
+        return [photo for photo in self._state.pictures_listed(album) if photo.added_at <= latest]
 
     async def status(self, upload_id: str) -> Answer:
         """Return the monitor's answer, once the upload is processed."""

@@ -44,6 +44,8 @@ CAPABILITIES = FrameCapabilities(
 
 MAX_REMOVALS = 3
 """Requests at a time."""
+COUNT_WAITS_S = (1.0, 2.0, 4.0, 8.0)
+"""Waits between looks at a playlist that lists fewer items than it counts."""
 MONITOR_TIMEOUT_S = 120.0
 """The monitor blocks until a photo is processed; for how long at most is not known."""
 
@@ -63,6 +65,7 @@ class NixplayFrame:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._emit = emit
+        self._pause = retrier.pause
         session = Session(login, hosts=hosts, retrier=retrier, emit=emit, timeout=timeout)
         self._client = NixplayClient(
             session, hosts=hosts, retrier=retrier, timeout=timeout, monitor_timeout_s=monitor_timeout_s
@@ -256,14 +259,21 @@ class NixplayFrame:
 
     async def _with_items(self, record: wire.PlaylistRecord, name: str) -> Playlist:
         slides = await self._slides(record.id, record.count)
-        if len(slides) < (record.count or 0):
-            # What is only not listed must not be added again; the count may have changed meanwhile.
+        for wait_s in (*COUNT_WAITS_S, None):
+            if len(slides) >= (record.count or 0):
+                break
+            # What is only not listed must not be added again; the count may have changed meanwhile, or lag.
             latest = [each for each in await self._client.playlists() if each.id == record.id]
-            count = latest[0].count if latest else None
-            if len(slides) < (count or 0):
+            if not latest or len(slides) >= (latest[0].count or 0):
+                break
+            if wait_s is None:
                 raise ProtocolError(
-                    f"Nixplay says the playlist {record.name!r} holds {count} items but lists {len(slides)}."
+                    f"Nixplay says the playlist {record.name!r} holds {latest[0].count} items but lists"
+                    f" {len(slides)}."
                 )
+            await self._pause(wait_s)
+            record = latest[0]
+            slides = await self._slides(record.id, record.count)
         return _as_playlist(record, name, slides)
 
     async def _slides(self, playlist_id: str, announced: int | None) -> Sequence[wire.Slide]:

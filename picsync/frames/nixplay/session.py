@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -112,13 +113,16 @@ class Session:
             raise ProtocolError(f"{operation}: JSON was due, but a page of HTML or a redirect came.")
         for left in reversed(range(RENEWALS)):
             generation = await self._logged_in(after=generation)
+            again = partial(self._may_have_ended, generation) if left and operation.repeatable else _never
             try:
-                return await self._send(operation, method, path, _no_html(operation, read), options)
+                return await self._send(operation, method, path, _no_html(operation, read, again), options)
+            except _SessionEnded:
+                continue
             except RefusedError as error:
                 # A session that has answered others was good, and may have ended once more.
                 if not _is_end(error):
                     raise
-                if not left or self._answered < generation:
+                if not left or not self._may_have_ended(generation):
                     raise _good_for_nothing(operation, error) from error
         raise AssertionError("unreachable")
 
@@ -148,6 +152,10 @@ class Session:
         )
         self._answered = max(self._answered, generation)
         return answer
+
+    def _may_have_ended(self, generation: int) -> bool:
+        """Whether the session of a login has answered others, so that it was good."""
+        return self._answered >= generation
 
     async def _first_login(self) -> int:
         if self._prepared is None:
@@ -220,6 +228,10 @@ def _is_end(error: RefusedError) -> bool:
     return (error.status in (401, 403) and not wire.is_full(error.excerpt)) or 300 <= error.status < 400
 
 
+def _never() -> bool:
+    return False
+
+
 def _unless_html(read: Callable[[httpx.Response], T]) -> Callable[[httpx.Response], T]:
     def checked(response: httpx.Response) -> T:
         if wire.is_html(response):
@@ -229,9 +241,13 @@ def _unless_html(read: Callable[[httpx.Response], T]) -> Callable[[httpx.Respons
     return checked
 
 
-def _no_html(operation: Operation, read: Callable[[httpx.Response], T]) -> Callable[[httpx.Response], T]:
+def _no_html(
+    operation: Operation, read: Callable[[httpx.Response], T], has_ended: Callable[[], bool]
+) -> Callable[[httpx.Response], T]:
     def checked(response: httpx.Response) -> T:
         if wire.is_html(response):
+            if has_ended():
+                raise _SessionEnded
             raise ProtocolError(f"{operation}: JSON was due, but a page of HTML came.")
         return read(response)
 
