@@ -22,13 +22,15 @@ TABLE = Table(
         immich.LOG_IN_TO_LINK: Place("POST", HOST, "/api/shared-links/login"),
         immich.SEARCH: Place("POST", HOST, "/api/search/metadata"),
         immich.COUNT: Place("POST", HOST, "/api/search/statistics"),
+        immich.LOOK_AT_TRASH: Place("GET", HOST, "/api/timeline/buckets"),
         immich.DOWNLOAD: Place("GET", HOST, f"{ASSET}/original"),
         immich.DOWNLOAD_CONVERSION: Place("GET", HOST, f"{ASSET}/(thumbnail|video/playback)"),
     },
     downloads=frozenset({immich.DOWNLOAD, immich.DOWNLOAD_CONVERSION}),
     unread=frozenset({immich.DOWNLOAD}),
-    # A conversion takes the same way as an original, from another address.
-    unplayed=frozenset({immich.READ_KEY, immich.DOWNLOAD_CONVERSION}),
+    # A conversion takes the same way as an original, from another address; the trash is asked for only where
+    # a link's search is refused.
+    unplayed=frozenset({immich.READ_KEY, immich.LOOK_AT_TRASH, immich.DOWNLOAD_CONVERSION}),
     swaps={
         immich.READ_VERSION: (immich.COUNT,),
         immich.LIST_ALBUMS: (immich.LIST_TAGS,),
