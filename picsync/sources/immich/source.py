@@ -18,7 +18,9 @@ from picsync.sources.immich import names
 from picsync.sources.immich.address import ServerAddress, SharedLinkAddress
 from picsync.sources.immich.api import OPERATIONS, TITLE, ImmichApi, Pass
 from picsync.sources.immich.examination import examined
-from picsync.sources.immich.listing import Gathered, known_version, list_entry, list_link
+from picsync.sources.immich.gathering import Gathered
+from picsync.sources.immich.links import list_link
+from picsync.sources.immich.listing import known_version, list_entry
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.renditions import WatchedSink
 

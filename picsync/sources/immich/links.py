@@ -1,0 +1,125 @@
+"""Collects what a shared link shows, and asks whether that is all.
+
+A link is no key: it cannot be counted, and before 3.0 it cannot be searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from picsync.errors import ProtocolError, RefusedError, TransientError
+from picsync.sources.immich.api import SEARCH, ImmichApi
+from picsync.sources.immich.gathering import Gathered, Search, gather_missing, refuse_too_many
+from picsync.sources.immich.listing import known_version
+from picsync.sources.immich.options import Wanted
+from picsync.sources.immich.selection import Selection
+from picsync.sources.immich.wire import AlbumWire, AssetWire, SharedLinkWire, Version
+
+_ALBUM, _INDIVIDUAL = "ALBUM", "INDIVIDUAL"
+
+
+async def list_link(api: ImmichApi, gathered: Gathered, password: str, libraries: set[str]) -> str | None:
+    """Gather what a shared link shows; return why that may not be all, None if it is.
+
+    `libraries` are the external ones that it has shown before; those of now are added. Raises what the calls
+    raise, and ProtocolError.
+    """
+    version = await known_version(api)
+    link = await _open(api, password)
+    if not link.allow_download:
+        if gathered.wanted in (Wanted.ORIGINAL, Wanted.EDITED):
+            raise RefusedError(
+                "The shared link does not allow downloads of originals.",
+                status=403,
+                hint="Ask its owner to allow them, or write `rendition: preview` into the entry.",
+            )
+        gathered.wanted = Wanted.PREVIEW
+    if link.type == _INDIVIDUAL:
+        gathered.title = "shared pictures"
+        gathered.take(link.assets)
+        gathered.progress(gathered.title, len(gathered.seen), None)
+        if not link.assets:
+            return "The shared link shows nothing any more."
+        return _lost_libraries(link.assets, libraries)
+    if link.type != _ALBUM or link.album is None:
+        raise ProtocolError(f"{SEARCH}: the shared link shows something that picsync does not know.")
+    gathered.title = link.album.album_name
+    return await _list_shared_album(api, gathered, link.album, version, password)
+
+
+async def _list_shared_album(
+    api: ImmichApi, gathered: Gathered, album: AlbumWire, version: Version, password: str
+) -> str | None:
+    claimed, selection = album.asset_count, Selection("album", album.id)
+    missing = gathered.apart(offline_only=True)
+    problem = await _gather_missing_of_link(api, missing, selection)
+    if version.major < 3:
+        gathered.take((await api.album_with_assets(album.id)).assets)
+        gathered.progress(gathered.title, len(gathered.seen), claimed)
+    else:
+        # Through a link Immich searches only where the album stands at the top of the body or of the filter.
+        await Search(api, gathered, claimed).either(selection, by_filter=False)
+    if len(gathered.seen) > claimed:
+        again = await _open(api, password)
+        claimed = again.album.asset_count if again.album else 0
+        refuse_too_many(gathered, claimed)
+    gathered.add(missing)
+    found = len(gathered.seen)
+    if found == claimed:
+        return problem
+    if found and version.major >= 3:
+        archived = gathered.apart()
+        await Search(api, archived, claimed).either(selection.archived(), by_filter=False)
+        if found + len(archived.seen) == claimed:
+            return problem
+    return f"The shared album is said to hold {claimed} pictures, but shows only {found}."
+
+
+async def _gather_missing_of_link(api: ImmichApi, missing: Gathered, selection: Selection) -> str | None:
+    """Gather the assets of a shared album whose files are missing; return why there may be more.
+
+    Before 3.0 Immich does not search through a link. It counts the album's trash, and where there is nothing
+    in it, nothing is missing.
+    """
+    if await gather_missing(api, missing, selection, by_filter=False) is None:
+        return None
+    try:
+        trashed = await api.trashed(selection.chosen_id)
+    except (RefusedError, TransientError, ProtocolError) as error:
+        return (
+            f"Whether the shared album leaves out pictures whose disk is not mounted cannot be told. {error}"
+        )
+    if not trashed:
+        return None
+    return (
+        f"{trashed} pictures of the shared album are in Immich's trash. Whether somebody put them there, or "
+        "their disk is not mounted, an API key can tell, but this link cannot. Nothing is deleted until the "
+        "trash is empty."
+    )
+
+
+def _lost_libraries(assets: Iterable[AssetWire], libraries: set[str]) -> str | None:
+    """Return why a link to single pictures may not show all, None if it does.
+
+    It can be asked for nothing but what it shows. If it showed something of a library and now shows nothing
+    of it, the disk is rather not mounted.
+    """
+    now = {asset.library_id for asset in assets if asset.library_id}
+    lost = libraries - now
+    libraries |= now
+    if not lost:
+        return None
+    return (
+        "The shared link has shown pictures of an external library and shows none of them any more. Look "
+        "whether its disk is mounted at the server; if they were removed on purpose, restart picsync."
+    )
+
+
+async def _open(api: ImmichApi, password: str) -> SharedLinkWire:
+    try:
+        return await api.shared_link()
+    except RefusedError as error:
+        if error.status != 401 or not password:
+            raise
+    await api.log_in_to_link(password)
+    return await api.shared_link()
