@@ -45,6 +45,7 @@ from picsync.plan import (
 )
 from picsync.tasks import together, ungrouped
 from picsync.transfer import Tools, Transferrer, TransferResult, recipe_of
+from picsync.words import counted
 
 UNUSABLE_FOR = timedelta(days=1)
 """An item that could not be used is tried again after this, in case a service has learnt something."""
@@ -339,9 +340,16 @@ class _Cycle:
     async def _observe_again(self, seen: _Seen) -> None:
         for wait_s in (*CONFIRM_WAITS_S, None):
             await self._see_photos(seen)
-            if wait_s is None or self.transferred.uploaded <= {photo.digest for photo in seen.photos.items}:
+            unlisted = self.transferred.uploaded - {photo.digest for photo in seen.photos.items}
+            if not unlisted:
                 return
-            await self.tools.sleep(wait_s)
+            if wait_s is not None:
+                await self.tools.sleep(wait_s)
+        it = "it" if len(unlisted) == 1 else "them"
+        self.notices.append(
+            f"{counted(len(unlisted), 'photo')} uploaded, but not yet listed by"
+            f" {self.frame.capabilities.title}; the next cycle publishes {it}."
+        )
 
     async def _see_photos(self, seen: _Seen) -> None:
         if seen.album is not None:

@@ -138,8 +138,8 @@ MUTANTS = (
     Mutant(
         "publishes from what it uploaded, not from what the frame lists",
         "picsync/cycle.py",
-        "            await self._see_photos(seen)\n            if wait_s",
-        "            if wait_s",
+        "            await self._see_photos(seen)\n            unlisted =",
+        "            unlisted =",
         MACHINE,
     ),
     Mutant(

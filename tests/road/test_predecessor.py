@@ -187,6 +187,32 @@ async def test_photos_that_nixplay_lists_late_are_published(road: Road, seconds:
     await road.assert_idle()
 
 
+@pytest.mark.parametrize("new", [1, 2])
+async def test_photos_that_are_listed_too_late_are_left_to_the_next_cycle(road: Road, new: int) -> None:
+    road.nixplay.clock = lambda: time.time() + sum(road.waits)
+    road.add(2)
+    await road.cycle()
+    before = road.wanted()
+    road.nixplay.options.listing_seconds = 60.0
+    road.waits.append(60.0)
+    road.add(new)
+    report = await road.cycle()
+    assert (report.outcome, report.failures) == (CycleOutcome.DONE, ())
+    which = "1 photo" if new == 1 else "2 photos"
+    it = "it" if new == 1 else "them"
+    notice = f"{which} uploaded, but not yet listed by Nixplay; the next cycle publishes {it}."
+    assert notice in report.notices
+    assert report.wanted == 2 + new
+    assert report.in_playlist == 2
+    assert set(road.in_playlist()) == before
+    road.waits.append(60.0)
+    report = await road.cycle()
+    assert report.uploaded == 0
+    assert "not yet listed" not in " ".join(report.notices)
+    road.assert_synced()
+    await road.assert_idle()
+
+
 async def test_more_photos_than_a_playlist_holds(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     assert nixplay_frame.CAPABILITIES.playlist_limit == 2000
     smaller = replace(nixplay_frame.CAPABILITIES, playlist_limit=200)

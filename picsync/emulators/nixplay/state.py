@@ -318,13 +318,15 @@ class State:
 
     def photo_count(self, album: Album) -> int:
         """Return how many photos a listing says that an album holds."""
-        return self._count(album.counts, self.options.photo_count_seconds)
+        return self._count(len(album.photos), album.counts, self.options.photo_count_seconds)
 
     def picture_count(self, playlist: Playlist) -> int:
         """Return how many items a listing says that a playlist holds."""
-        return self._count(playlist.counts, self.options.picture_count_seconds)
+        return self._count(len(playlist.items), playlist.counts, self.options.picture_count_seconds)
 
-    def _count(self, counts: Sequence[tuple[float, int]], behind_s: float) -> int:
+    def _count(self, present: int, counts: Sequence[tuple[float, int]], behind_s: float) -> int:
+        if not behind_s:
+            return present
         latest = self._clock() - behind_s
         return next((count for at, count in reversed(counts) if at <= latest), 0)
 
