@@ -259,9 +259,27 @@ class HttpServer:
             with contextlib.suppress(ConnectionError):
                 await response.prepare(request)
                 await response.write_eof()
-            return response
+            return _Sent(response) if isinstance(response, web.FileResponse) else response
         finally:
             connection.end()
+
+
+class _Sent(web.StreamResponse):
+    """Stands for a file that has been sent: aiohttp would open it again, and fail at its end."""
+
+    def __init__(self, sent: web.StreamResponse) -> None:
+        super().__init__(status=sent.status, headers=sent.headers)
+        self._sent = sent
+
+    @property
+    def keep_alive(self) -> bool | None:
+        return self._sent.keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Do nothing."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing."""
 
 
 class _Connection(asyncio.Protocol):

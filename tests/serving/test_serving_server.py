@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import trustme
@@ -143,6 +144,26 @@ def test_a_connection_without_a_request_is_closed_in_time(sent: bytes) -> None:
             assert await client.end() == b""
 
     run(work())
+
+
+def test_files_are_sent_one_after_the_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 5_000)
+
+    async def send(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.FileResponse(path)
+
+    async def work() -> None:
+        rig = Rig(serving())
+        await rig.server.start(web.Server(send), "127.0.0.1", 0)
+        client = await rig.client()
+        for _ in range(3):
+            assert await client.get(b"file") == b"200 " + b"x" * 5_000
+        await rig.stack.aclose()
+        await rig.server.close()
+
+    run(work())
+    assert caplog.records == []
 
 
 def test_headers_that_trickle_are_cut_off() -> None:
