@@ -20,6 +20,10 @@ MAX_PAGES = 1_000
 """A million assets; more than anyone's album."""
 
 
+class _ConditionIgnoredError(ProtocolError):
+    """The search was answered, but for something else than it asked for."""
+
+
 @dataclass
 class Gathered:
     """What has been found so far; worth something also if an error ends it."""
@@ -132,7 +136,7 @@ class Search:
             raise ProtocolError(f"{SEARCH}: {page.count} are said to come, but {len(page.items)} came.")
         self.pages += 1
         if self._gathered.offline_only and any(asset.is_offline is False for asset in page.items):
-            raise ProtocolError(f"{SEARCH}: Immich also lists pictures whose files are there.")
+            raise _ConditionIgnoredError(f"{SEARCH}: Immich also lists pictures whose files are there.")
         new = self._gathered.take(page.items)
         more = getattr(page, following) is not None
         if more and not new:
@@ -149,7 +153,7 @@ async def gather_missing(
     search = Search(api, missing, None)
     try:
         await search.either(selection.missing(), by_filter=by_filter)
-    except (RefusedError, TransientError, ProtocolError) as error:
+    except (RefusedError, TransientError, _ConditionIgnoredError) as error:
         return f"Whether Immich leaves out pictures whose disk is not mounted cannot be told. {error}"
     return None
 

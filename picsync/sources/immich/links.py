@@ -85,7 +85,7 @@ async def _gather_missing_of_link(api: ImmichApi, missing: Gathered, selection: 
         return None
     try:
         trashed = await api.trashed(selection.chosen_id)
-    except (RefusedError, TransientError, ProtocolError) as error:
+    except (RefusedError, TransientError) as error:
         return (
             f"Whether the shared album leaves out pictures whose disk is not mounted cannot be told. {error}"
         )
