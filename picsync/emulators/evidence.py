@@ -121,36 +121,36 @@ immich.example|GET /api/assets/{{id}}/original|immich.md, 6|{_SDK_PY}
 immich.example|GET /api/assets/{{id}}/thumbnail|immich.md, 6|{_IMMICH}
 immich.example|GET /api/assets/{{id}}/video/playback|immich.md, 6|{_AIO}, {_PY}
 immich.example|GET /.well-known/immich|immich.md, Appendix|
-api.nixplay.com|POST /www-login/|nixplay.md, Login, cookies, CSRF|
-api.nixplay.com|POST /v2/www-login-redirect/|nixplay.md, Login, cookies, CSRF|
+api.nixplay.com|POST /www-login/|nixplay.md, Login, cookies, CSRF [T]|
+api.nixplay.com|POST /v2/www-login-redirect/|nixplay.md, Login, cookies, CSRF [C]|
 api.nixplay.com|GET /sign_out/||
-api.nixplay.com|GET /user/profile/edit/|nixplay.md, Login, cookies, CSRF|
-api.nixplay.com|GET /albums/web/json/|nixplay.md, Albums|
+api.nixplay.com|GET /user/profile/edit/|nixplay.md, Login, cookies, CSRF [T]|
+api.nixplay.com|GET /albums/web/json/|nixplay.md, Albums [T, C]|
 api.nixplay.com|GET /albums/email/json/||
-api.nixplay.com|GET /v2/albums/web/json/|nixplay.md, Albums|
-api.nixplay.com|GET /v2/albums/email/json/|nixplay.md, Albums|
-api.nixplay.com|POST /album/create/json/|nixplay.md, Albums|
-api.nixplay.com|POST /album/{{album_id}}/delete/json/|nixplay.md, Albums|
-api.nixplay.com|GET /album/{{album_id}}/pictures/json/|nixplay.md, Photos of an album|
-api.nixplay.com|GET /album/{{album_id}}/pictures/json||
-api.nixplay.com|GET /picture/{{picture_id}}/|nixplay.md, Photos of an album|
-api.nixplay.com|POST /picture/{{picture_id}}/delete/json/|nixplay.md, Photos of an album|
-api.nixplay.com|GET /v3/playlists|nixplay.md, Playlists|
-api.nixplay.com|POST /v3/playlists|nixplay.md, Playlists|
-api.nixplay.com|DELETE /v3/playlists/{{playlist_id}}|nixplay.md, Playlists|
-api.nixplay.com|GET /v3/playlists/{{playlist_id}}/slides|nixplay.md, Playlists|
-api.nixplay.com|POST /v3/playlists/{{playlist_id}}/items|nixplay.md, Playlists|
-api.nixplay.com|DELETE /v3/playlists/{{playlist_id}}/items|nixplay.md, Playlists|
-api.nixplay.com|PATCH /v3/pictures/{{picture_id}}/attrs|nixplay.md, Photos of an album|
-api.nixplay.com|GET /v3/frames|nixplay.md, Frames|
-api.nixplay.com|GET /v3/frame/online-status|nixplay.md, Frames|
-api.nixplay.com|POST /v3/shared-frames/{{frame_pk}}/playlists|nixplay.md, Frames|
-api.nixplay.com|POST /v3/upload/receivers|nixplay.md, Upload: four requests|
-api.nixplay.com|POST /v3/photo/upload|nixplay.md, Upload: four requests|
+api.nixplay.com|GET /v2/albums/web/json/|nixplay.md, Albums [T, C]|
+api.nixplay.com|GET /v2/albums/email/json/|nixplay.md, Albums [T]|
+api.nixplay.com|POST /album/create/json/|nixplay.md, Albums [T]|
+api.nixplay.com|POST /album/{{album_id}}/delete/json/|nixplay.md, Albums [T, C]|
+api.nixplay.com|GET /album/{{album_id}}/pictures/json/|nixplay.md, Photos of an album [T, C]|
+api.nixplay.com|GET /album/{{album_id}}/pictures/json|nixplay.md, Albums [I]|
+api.nixplay.com|GET /picture/{{picture_id}}/|nixplay.md, Photos of an album [T]|
+api.nixplay.com|POST /picture/{{picture_id}}/delete/json/|nixplay.md, Photos of an album [T]|
+api.nixplay.com|GET /v3/playlists|nixplay.md, Playlists [T]|
+api.nixplay.com|POST /v3/playlists|nixplay.md, Playlists [T, I]|
+api.nixplay.com|DELETE /v3/playlists/{{playlist_id}}|nixplay.md, Playlists [T]|
+api.nixplay.com|GET /v3/playlists/{{playlist_id}}/slides|nixplay.md, Playlists [T]|
+api.nixplay.com|POST /v3/playlists/{{playlist_id}}/items|nixplay.md, Playlists [C, I]|
+api.nixplay.com|DELETE /v3/playlists/{{playlist_id}}/items|nixplay.md, Playlists [T, C]|
+api.nixplay.com|PATCH /v3/pictures/{{picture_id}}/attrs|nixplay.md, Photos of an album [C]|
+api.nixplay.com|GET /v3/frames|nixplay.md, Frames [C]|
+api.nixplay.com|GET /v3/frame/online-status|nixplay.md, Frames [C]|
+api.nixplay.com|POST /v3/shared-frames/{{frame_pk}}/playlists|nixplay.md, Frames [C]|
+api.nixplay.com|POST /v3/upload/receivers|nixplay.md, Upload: four requests [C]|
+api.nixplay.com|POST /v3/photo/upload|nixplay.md, Upload: four requests [C]|
 app.nixplay.com|GET /*||
-upload-monitor.nixplay.com|GET /status|nixplay.md, Upload: four requests|
-nixplay-prod-upload.s3.us-west-2.amazonaws.com|POST /|nixplay.md, Upload: four requests|
-nixplay-prod-original.s3.us-west-2.amazonaws.com|* /*|nixplay.md, Photos of an album|
+upload-monitor.nixplay.com|GET /status|nixplay.md, Upload: four requests [T, C]|
+nixplay-prod-upload.s3.us-west-2.amazonaws.com|POST /|nixplay.md, Upload: four requests [T, C]|
+nixplay-prod-original.s3.us-west-2.amazonaws.com|* /*|nixplay.md, Photos of an album [T, C]|
 """
 
 
@@ -171,6 +171,21 @@ photoslibrary.googleapis.com|PATCH /v1/albums/{id}|that a cover from outside the
 photoslibrary.googleapis.com|POST /v1/albums/{albumId}:addEnrichment|what is refused, and how
 photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|that a position which the album lacks is a 400
 photoslibrary.googleapis.com|POST /v1/mediaItems:search|a page size above 100: refused, or lowered to 100
+api.nixplay.com|POST /www-login/|how long a session lives; what an expired one is answered
+api.nixplay.com|GET /v2/albums/web/json/|the order; whether new albums and `photo_count` lag behind; 429
+api.nixplay.com|POST /album/create/json/|emoji and long names: kept or not; which name is answered
+api.nixplay.com|GET /album/{album_id}/pictures/json/|the largest `limit`; a larger one; other orders
+api.nixplay.com|GET /picture/{picture_id}/|the answer for an unknown id, here and elsewhere
+api.nixplay.com|GET /v3/playlists|whether new playlists and `picture_count` lag behind
+api.nixplay.com|POST /v3/playlists|emoji and long names: kept or not
+api.nixplay.com|GET /v3/playlists/{playlist_id}/slides|the largest `size`; a larger one
+api.nixplay.com|POST /v3/playlists/{playlist_id}/items|whether the order is kept; an id that is gone
+api.nixplay.com|DELETE /v3/playlists/{playlist_id}/items|what `delPhoto` does
+api.nixplay.com|POST /v3/upload/receivers|whether `total` is enforced; the largest one
+api.nixplay.com|POST /v3/photo/upload|how full storage is told; a wrong `fileSize`; names with emoji
+upload-monitor.nixplay.com|GET /status|all answers but two; how long it blocks; whether listings lag
+nixplay-prod-upload.s3.us-west-2.amazonaws.com|POST /|for how long a permission is good
+nixplay-prod-original.s3.us-west-2.amazonaws.com|* /*|for how long a URL is good
 """
 """Details of calls that neither the facts nor a client tell."""
 

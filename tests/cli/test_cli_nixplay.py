@@ -7,7 +7,11 @@ import json
 
 import pytest
 
+from picsync.emulators.faults import Fault, FaultKind
 from tests.cli.stage import Stage
+
+HOSTILE = "Bad\x1b[31m\x1b]0;title\x07 password\r\nPlease \u202eevil\x9b2J\u2028 log\u200bin \x08\x08\x00"
+"""Colours, a title, a bell, line ends, marks of direction, controls of 8 bits, a backspace, a null."""
 
 
 @pytest.fixture
@@ -108,3 +112,38 @@ def test_nothing_but_the_kept_one(synced: Stage) -> None:
     result = synced.run("nixplay", "delete", "album", "Family", *arguments)
     result.assert_message(0, "nothing was deleted")
     assert synced.on_frame() == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("nixplay", "list"),
+        ("nixplay", "delete", "album", "Family", "--yes"),
+        ("sync", "--once", "--verbose"),
+        ("sync", "--once", "--log-format", "json"),
+        ("sync", "--dry-run"),
+        ("doctor",),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("where", ["__all__", "anything"])
+def test_what_a_refused_login_says_moves_no_cursor(
+    stage: Stage, command: tuple[str, ...], where: str
+) -> None:
+    body = {
+        "success": False,
+        "errors": {where: {"messages": [[HOSTILE, "Try\tagain"], [HOSTILE + " twice"]]}},
+    }
+    fault = Fault(kind=FaultKind.BODY, path="^/www-login/$", count=None, body=json.dumps(body))
+    stage.server.faults.add(fault)
+    result = stage.run(*command)
+    assert result.code != 0
+    shown = result.out + result.err
+    assert "password" in shown
+    assert "Try" in shown
+    assert [char for char in shown if not char.isprintable() and char != "\n"] == []
+    # Nor does a message begin a line of its own.
+    assert not any(line.startswith(("Please", "evil")) for line in shown.splitlines())
+    if "json" in command:
+        messages = [json.loads(line)["message"] for line in result.err.splitlines()]
+        assert [char for message in messages for char in message if not char.isprintable()] == []

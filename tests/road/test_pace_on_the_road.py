@@ -126,4 +126,4 @@ def _is_of_a_cycle(task: asyncio.Task[object]) -> bool:
     code = getattr(coroutine, "cr_code", None)
     name = code.co_filename if code else ""
     ours = Path(picsync.__file__).parent
-    return name.startswith(str(ours)) and Path(name).parent.name not in ("emulators", "cache")
+    return name.startswith(str(ours)) and Path(name).parent.name not in ("emulators", "serving", "cache")
