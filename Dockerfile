@@ -52,6 +52,7 @@ RUN tar --create --directory /usr/local \
  && while read -r package; do \
         dpkg-query --status "$package" > "/rootfs/var/lib/dpkg/status.d/$package"; \
     done < /tmp/packages \
+ # For TZ; the base image has them from Debian's package tzdata.
  && cp --recursive --dereference /usr/share/zoneinfo /rootfs/usr/share/ \
  && cp --dereference /etc/os-release /etc/ld.so.conf /etc/nsswitch.conf /rootfs/etc/ \
  && cp --recursive /etc/ld.so.conf.d /rootfs/etc/ \

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,10 @@ from hypothesis import Phase, settings
 # Python 3.11 makes a loop for whoever asks for the current one before there is any, as pytest-asyncio does
 # between two tests; nobody would close it. Saying that there is none keeps it from being made.
 asyncio.set_event_loop(None)
+
+# What is shown is in the zone of the machine.
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 # The suite draws the same inputs each time; `python -m tests.campaign` draws others, by its seed.
 settings.register_profile("suite", derandomize=True, database=None, deadline=None, print_blob=True)

@@ -12,6 +12,7 @@ from typing import Self
 from picsync.cache.sqlite import explain_os_error
 from picsync.errors import CacheError
 from picsync.files import open_regular
+from picsync.localtime import absolute
 
 
 class CacheLock:
@@ -58,9 +59,8 @@ def _sign(descriptor: int, now: datetime) -> None:
     """Say who holds the lock."""
     if os.fstat(descriptor).st_nlink > 1:
         return  # It is another file as well: of a backup that links instead of copying, or a stranger's.
-    since = f"{now:%Y-%m-%d %H:%M:%S} UTC"
     os.ftruncate(descriptor, 0)
-    holder = f"process {os.getpid()} on host {socket.gethostname()} (since {since})"
+    holder = f"process {os.getpid()} on host {socket.gethostname()} (since {absolute(now)})"
     os.pwrite(descriptor, os.fsencode(holder), 0)
 
 

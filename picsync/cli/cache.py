@@ -8,6 +8,7 @@ import click
 
 from picsync.cli.output import json_option, print_json
 from picsync.cli.sync import cache_option
+from picsync.localtime import absolute, to_minute
 from picsync.words import counted, size
 
 
@@ -42,4 +43,4 @@ def status(cache: str, *, as_json: bool) -> None:
         click.echo(f"{counted(found.unusable, 'media item')} could not be used.")
     if found.oldest_recorded_at and found.newest_recorded_at:
         oldest, newest = found.oldest_recorded_at, found.newest_recorded_at
-        click.echo(f"Recorded between {oldest:%Y-%m-%d %H:%M} and {newest:%Y-%m-%d %H:%M} UTC.")
+        click.echo(f"Recorded between {to_minute(oldest)} and {absolute(newest)}.")

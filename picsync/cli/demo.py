@@ -9,7 +9,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from picsync.cli.scenes import ALBUM, SCENES, SINGULAR
 from picsync.cli.sync import SyncOptions, run_sync
 from picsync.cycle import new_playlist
 from picsync.events import CycleFinished, Event, ItemUploaded, PlaylistCreated
+from picsync.localtime import clock
 from picsync.words import printable, report_remarks, report_sentence
 
 if TYPE_CHECKING:
@@ -83,9 +84,8 @@ class Caption:
     def read(self, event: Event) -> None:
         """Take note of a cycle's end."""
         if isinstance(event, CycleFinished):
-            at = datetime.now().astimezone()
             self._lines = (
-                f"{at:%H:%M:%S}  {report_sentence(event.report)}",
+                f"{clock(datetime.now(UTC))}  {report_sentence(event.report)}",
                 *report_remarks(event.report),
             )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from picsync.cli.output import print_json, print_table
+from picsync.localtime import day, to_minute
 from picsync.words import counted, printable, size
 
 if TYPE_CHECKING:
@@ -41,11 +42,8 @@ def items_json(items: Sequence[MediaItem]) -> list[dict[str, Any]]:
 
 def print_items(items: Sequence[MediaItem]) -> None:
     """Print media items, one a line."""
-    rows = [
-        (f"{item.taken_at:%Y-%m-%d %H:%M}" if item.taken_at else "", item.kind, item.filename, item.item_id)
-        for item in items
-    ]
-    print_table(["TAKEN (UTC)", "KIND", "FILE NAME", "ID"], rows)
+    rows = [(to_minute(item.taken_at), item.kind, item.filename, item.item_id) for item in items]
+    print_table(["TAKEN", "KIND", "FILE NAME", "ID"], rows)
 
 
 def summary_lines(listing: Listing) -> Iterator[str]:
@@ -59,7 +57,7 @@ def summary_lines(listing: Listing) -> Iterator[str]:
     dates = sorted(item.taken_at for item in items if item.taken_at is not None)
     if dates:
         rest = f"; {len(items) - len(dates):,} without a date" if len(dates) < len(items) else ""
-        yield f"  taken from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}{rest}"
+        yield f"  taken from {day(dates[0])} to {day(dates[-1])}{rest}"
     sizes = [item.size_bytes for item in items if item.size_bytes is not None]
     if sizes:
         rest = f", and {len(items) - len(sizes):,} of unknown size" if len(sizes) < len(items) else ""

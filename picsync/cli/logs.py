@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -34,6 +35,7 @@ from picsync.events import (
     TransfersPlanned,
     Written,
 )
+from picsync.localtime import exact
 from picsync.words import event_sentence, report_remarks, report_sentence
 
 if TYPE_CHECKING:
@@ -131,7 +133,16 @@ def set_up(*, verbose: bool = False, as_json: bool = False) -> None:
 def _json_formatter() -> logging.Formatter:
     from pythonjsonlogger.json import JsonFormatter
 
-    return JsonFormatter(
+    class LocalFormatter(JsonFormatter):
+        """Writes the time in the zone in which everything else is shown."""
+
+        def add_fields(
+            self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+        ) -> None:
+            super().add_fields(log_data, record, message_dict)
+            log_data["time"] = exact(datetime.fromtimestamp(record.created, UTC))
+
+    return LocalFormatter(
         "{levelname}{action}{message}",
         style="{",
         rename_fields={"levelname": "level"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -10,6 +11,7 @@ from picsync.cli.commands import LazyGroup
 from picsync.cli.exits import Exit, exit_for, show_error
 from picsync.cli.streams import FULL, lasting_streams
 from picsync.errors import PicsyncError
+from picsync.localtime import use_known_zone
 
 COMMANDS = {
     "allow-deletes": ("control:allow_deletes", "Permit the deletes that are held back now."),
@@ -64,6 +66,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; return the exit code. Whatever is raised is a bug."""
+    use_known_zone(os.environ)
     try:
         code = cli.main(arguments, prog_name="picsync", standalone_mode=False)
         return code if isinstance(code, int) else Exit.DONE

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from picsync.cli.streams import takes_all
+from picsync.localtime import exact
 from picsync.words import printable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
@@ -18,11 +19,11 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; instants as RFC 3339."""
+    """Print a value as JSON; instants as RFC 3339 with the local offset."""
 
     def default(found: object) -> str:
         if isinstance(found, datetime):
-            return found.isoformat()
+            return exact(found)
         raise TypeError(f"no JSON for {type(found).__name__}")
 
     click.echo(json.dumps(value, default=default, indent=2, ensure_ascii=not takes_all(sys.stdout)))

@@ -15,6 +15,7 @@ from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table, yes_option
 from picsync.cli.sync import cache_option
 from picsync.errors import LoginNeeded
+from picsync.localtime import to_minute
 from picsync.words import advice, counted, printable, size
 
 if TYPE_CHECKING:
@@ -168,11 +169,8 @@ def list_picked(ctx: click.Context, /, album: str | None, *, cache: str, as_json
             ]
         )
     else:
-        rows = [
-            (f"{r.taken_at:%Y-%m-%d %H:%M}" if r.taken_at else "", size(r.size_bytes), r.filename, r.item_id)
-            for r in records
-        ]
-        print_table(["TAKEN (UTC)", "SIZE", "FILE NAME", "ID"], rows)
+        rows = [(to_minute(r.taken_at), size(r.size_bytes), r.filename, r.item_id) for r in records]
+        print_table(["TAKEN", "SIZE", "FILE NAME", "ID"], rows)
     if problem is not None:
         click.echo(f"The album is incomplete: {problem}", err=True)
         ctx.exit(Exit.FAILED)

@@ -27,6 +27,7 @@ from picsync.events import (
     PhotoDeleted,
     TransfersPlanned,
 )
+from picsync.localtime import upcoming
 from picsync.words import printable, size
 
 STEPS = {"listing": "Listing", "downloading": "Downloading", "uploading": "Uploading", "deleting": "Deleting"}
@@ -117,8 +118,7 @@ class ProgressBars:
 
     def _waiting(self) -> str:
         rule, due = min(self._due.items(), key=lambda each: each[1])
-        at, now = due.astimezone(), self._now().astimezone()
-        when = f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+        when = upcoming(due, self._now())
         return (
             f"The next cycle is at {when} (album {printable(rule)})."
             " An edited picsync.yaml is noticed at once. Ctrl+C ends picsync."

@@ -18,6 +18,7 @@ from picsync.cli.sync import DEFAULT_CONFIG
 from picsync.config.environment import in_container
 from picsync.errors import ConfigError, Problem
 from picsync.files import create_anew, reason, remedy
+from picsync.localtime import zone_name
 
 COMPOSE = "compose.yaml"
 UNIT = "picsync.service"
@@ -157,7 +158,7 @@ services:
     # Longer than the 25 seconds in which picsync finishes what is in flight.
     stop_grace_period: 30s
     environment:
-      TZ: {_quoted(_time_zone())}
+      TZ: {_quoted(zone_name())}
     volumes:
     # The whole folder, so that changed files are noticed while picsync runs.
     - {{type: bind, source: ., target: /etc/picsync, read_only: true}}
@@ -195,17 +196,6 @@ def _folder_mount(folder: str) -> str:
 
 def _image() -> str:
     return f"picsync:{version('picsync')}"
-
-
-def _time_zone() -> str:
-    """Return the name of this machine's time zone, UTC if it cannot be told."""
-    if zone := os.environ.get("TZ", "").lstrip(":"):
-        return zone
-    with suppress(OSError):
-        found = str(Path("/etc/localtime").resolve()).partition("/zoneinfo/")[2]
-        if found:
-            return found
-    return "Etc/UTC"
 
 
 def unit_file(set_up: SetUp) -> str:

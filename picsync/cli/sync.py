@@ -14,6 +14,7 @@ import click
 from picsync.cli.exits import Exit, exit_for, worst
 from picsync.cli.logs import log_options, logging_to, note, print_result
 from picsync.loading import loading
+from picsync.localtime import zone_problem
 
 if TYPE_CHECKING:
     from picsync.events import CycleReport, Emit, Event
@@ -99,6 +100,8 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
         note(str(warning))
     if settings.config.emulator is not None:
         note(f"emulator: every service is looked for at {settings.config.emulator}.")
+    if problem := zone_problem():
+        note(" ".join(problem))
     once = options.once or options.dry_run or not settings.intervals
     stop = Stop(acknowledge=_stopping)
     surroundings = Surroundings(

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from picsync.errors import CacheError, PicsyncError
+from picsync.localtime import zone_name, zone_problem
 from picsync.model import Finding, Mark
 from picsync.spool import DEFAULT_BUDGET_BYTES
 from picsync.wiring import Settings, clock_offset, inspect_cache, own_folder
@@ -28,6 +29,7 @@ async def look_at_machine(cache: str, settings: Settings | None) -> AsyncIterato
     if "://" not in cache:
         yield _folder("cache folder", own_folder(cache), LEAST_FREE_BYTES)
     yield _folder("temporary files", Path(tempfile.gettempdir()), DEFAULT_BUDGET_BYTES)
+    yield _zone()
     if settings is not None:
         yield await _clock(settings)
 
@@ -58,6 +60,15 @@ def _folder(subject: str, folder: Path, least_bytes: int) -> Finding:
         fix = f"Free some: {size(least_bytes)} are of use."
         return Finding(Mark.PROBLEM, subject, f"{folder} has only {size(free)} left.", fix)
     return Finding(Mark.OK, subject, f"{folder} can be written to; {size(free)} are free.")
+
+
+def _zone() -> Finding:
+    if problem := zone_problem():
+        return Finding(Mark.PROBLEM, "time zone", *problem)
+    name = zone_name()
+    if "TZ" not in os.environ and name == "Etc/UTC":
+        return Finding(Mark.OK, "time zone", "times are shown in UTC; set TZ to change that.")
+    return Finding(Mark.OK, "time zone", f"times are shown in that of {name}.")
 
 
 async def _clock(settings: Settings) -> Finding:

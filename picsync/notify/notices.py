@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from picsync.errors import LoginNeeded, QuotaError
 from picsync.events import CycleOutcome, CycleReport
+from picsync.localtime import absolute
 from picsync.status import RuleStatus, Status
 from picsync.words import counted, printable, unassigned_sentence
 
@@ -161,7 +162,7 @@ def _explained(report: CycleReport) -> bool:
 
 
 def _stale_text(rule: RuleStatus) -> str:
-    since = f"since {rule.last_good_at:%Y-%m-%d %H:%M} UTC" if rule.last_good_at else "yet"
+    since = f"since {absolute(rule.last_good_at)}" if rule.last_good_at else "yet"
     failures = rule.last.failures if rule.last is not None else ()
     why = f" The last one: {failures[0].error}" if failures else ""
     return f"Album {rule.name}: no good cycle {since}.{why}"

@@ -7,8 +7,10 @@ import threading
 import time
 import tracemalloc
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TypeAlias
 
+from picsync.localtime import absolute
 from picsync.profiling.pprof import Frame, Measure, Profile, Stack
 from picsync.profiling.stacks import name_lines, thread_frames, thread_stack
 
@@ -151,7 +153,7 @@ class HeapProfiler:
         samples = {tuple(frames[place] for place in lines): pieces.pop(lines) for lines in largest}
         if pieces:
             samples[_OTHERS,] = (sum(n for n, _ in pieces.values()), sum(size for _, size in pieces.values()))
-        began_at = time.strftime("at %Y-%m-%d %H:%M:%S UTC", time.gmtime(self._began_ns / 1e9))
+        began_at = f"at {absolute(datetime.fromtimestamp(self._began_ns / 1e9, UTC))}"
         since = began_at if self._own else "by PYTHONTRACEMALLOC or other code"
         return Profile(
             measures=_HEAP,

@@ -1,20 +1,10 @@
-"""Instants and durations for people."""
+"""Durations for people."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from picsync import words
-
-
-def rfc3339(instant: datetime) -> str:
-    """Return an aware instant as RFC 3339 in UTC, to the second."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def absolute(instant: datetime) -> str:
-    """Return an aware instant as "2026-03-04 05:06:07 UTC"."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def rough(span: timedelta) -> str:

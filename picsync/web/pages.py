@@ -18,9 +18,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from picsync.events import CycleReport
+from picsync.localtime import absolute, rfc3339, to_second
 from picsync.plan import Rule
 from picsync.status import RuleStatus, Status
-from picsync.web.moments import absolute, relative, rfc3339, rough
+from picsync.web.moments import relative, rough
 from picsync.web.operator import Operating, held_key, rule_key
 from picsync.web.verdict import Level, rule_verdict, verdict
 from picsync.words import FEW, advice, counted, printable, report_result, skip_remarks
@@ -118,6 +119,7 @@ _JINJA.filters |= {
     "rough": rough,
     "rule_key": rule_key,
     "skips": skip_remarks,
+    "to_second": to_second,
     "verdict": rule_verdict,
 }
 _TEMPLATE = _JINJA.get_template("status.html")

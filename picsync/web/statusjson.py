@@ -1,4 +1,6 @@
-"""A Status as JSON for machines: keys that stay, instants as RFC 3339, no ids of photos, no secrets.
+"""A Status as JSON for machines: keys that stay, no ids of photos, no secrets.
+
+Instants are RFC 3339 with the local offset.
 
 `format` is raised if a key goes or changes its meaning; new keys may come at any time.
 """
@@ -9,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from picsync.events import CycleReport
+from picsync.localtime import rfc3339
 from picsync.model import Certainty
 from picsync.plan import Rule
 from picsync.status import Entry, RuleStatus, Status
-from picsync.web.moments import rfc3339
 from picsync.web.verdict import rule_verdict, verdict
 from picsync.words import advice, report_sentence
 

@@ -40,9 +40,11 @@ MOUNTS = """
 ABSENT = ("bin/sh", "bin/bash", "usr/bin", "usr/local/bin/pip", "usr/local/lib/python3.11/ensurepip")
 ABSENT_PACKAGES = ("pip", "setuptools", "hatchling", "PIL", "googleapiclient/discovery_cache/documents")
 IMPORT_ALL = """
-import ctypes, importlib, pkgutil, sqlite3, ssl, zoneinfo
+import ctypes, importlib, os, pkgutil, sqlite3, ssl, time
 import picsync
-zoneinfo.ZoneInfo("Europe/Berlin")
+os.environ["TZ"] = "Europe/Berlin"
+time.tzset()
+assert time.tzname == ("CET", "CEST"), time.tzname
 for module in pkgutil.walk_packages(picsync.__path__, "picsync."):
     if not module.name.startswith(("picsync.emulators", "picsync.cache.migrations.")):
         importlib.import_module(module.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -258,6 +259,38 @@ def test_a_dry_run_reads_the_cache_of_a_service_that_runs(stage: Stage) -> None:
         stage.run("sync-now").assert_message(0)
         picsync.said("3 photos on the frame")
     assert len(query(stage.cache, "SELECT * FROM mapping")) == len(before) + 1
+
+
+def test_all_times_are_those_of_the_zone(stage: Stage) -> None:
+    stage.add(1)
+    stage.write_config(head=["every: 1h", PAGE])
+    with Running(stage, "--log-format", "json", env={"TZ": "Asia/Kolkata"}) as picsync:
+        said = json.loads(picsync.said("Status page"))
+        assert said["time"].endswith("+05:30")
+        picsync.url = re.findall(r"http://[^/]+", said["message"])[0]
+        status = picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
+        times = [status["now"], status["started_at"], status["rules"][0]["last_at"]]
+        times += [event["at"] for event in status["events"]]
+        assert {time[-6:] for time in times} == {"+05:30"}
+        page = picsync.ask("/").text
+        assert len(re.findall(r"\d\d:\d\d:\d\d IST", page)) == 3  # now, the last cycle, the next one
+        other = {"env": {"TZ": "Asia/Kolkata"}}
+        assert " IST)" in stage.start("sync", **other).end().err
+        assert stage.start("cache", "status", **other).end().out.rstrip().endswith(" IST.")
+        assert "UTC" not in page + picsync.text
+
+
+def test_an_unknown_zone_is_said_once(stage: Stage) -> None:
+    stage.write_config(head=["every: 300ms", PAGE])
+    with Running(stage, env={"TZ": "Europe/Berlinn"}) as picsync:
+        assert "Did you mean TZ=Europe/Berlin?" in picsync.said("'Europe/Berlinn', which is no time zone")
+        picsync.served()
+        picsync.until(lambda status: status["rules"][0]["last"])
+        assert " UTC)" in picsync.ask("/").text
+        found = stage.start("doctor", env={"TZ": "Europe/Berlinn"}).end()
+        assert re.search(r"time zone.*Europe/Berlinn", found.out), found.out
+        assert "Did you mean TZ=Europe/Berlin?" in found.out
+    assert picsync.text.count("Berlinn") == 1
 
 
 def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:

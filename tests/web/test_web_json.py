@@ -61,6 +61,7 @@ REPORT = {
     "unassigned": list,
     "overflow": int,
     "skipped": dict,
+    "formats": dict,
     "downloaded": int,
     "downloaded_bytes": int,
     "uploaded": int,

@@ -8,7 +8,7 @@ The layout is that of TIFF 6.0; the tags are those of Exif 2.32 (CIPA DC-008).
 from __future__ import annotations
 
 import struct
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 _HEADER = b"Exif\0\0"
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -22,7 +22,7 @@ _LONGEST_TEXT = 40
 def taken_at_s(head: bytes) -> float | None:
     """Return seconds since 1970 from a file's first bytes; None if they do not say.
 
-    Without a time zone it counts as UTC, which is near enough to tell new pictures from old ones.
+    Without an offset it is in the time zone of the machine, which is near enough to tell new from old.
     """
     # A TIFF begins with the block itself; in JPEG, HEIC, PNG and WebP it stands behind this word.
     block = head if head[:4] in _BYTE_ORDERS else head.partition(_HEADER)[2]
@@ -35,9 +35,9 @@ def taken_at_s(head: bytes) -> float | None:
         found = _entries(block, order, exif)
         time, offset = next(pair for pair in _TIMES if pair[0] in found)
         taken = datetime.strptime(_text(block, order, found[time]), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
-        zone = _zone(_text(block, order, found[offset])) if offset in found else UTC
+        zone = _zone(_text(block, order, found[offset])) if offset in found else None
         return taken.replace(tzinfo=zone).timestamp()
-    except (struct.error, KeyError, StopIteration, ValueError, OverflowError):
+    except (struct.error, KeyError, StopIteration, ValueError, OverflowError, OSError):
         return None
 
 
@@ -56,10 +56,10 @@ def _text(block: bytes, order: str, entry: int) -> str:
     return block[at : at + length].split(b"\0")[0].decode("ascii").strip()
 
 
-def _zone(offset: str) -> timezone:
-    """Return the zone of an offset such as `+02:00`; UTC for what is none."""
+def _zone(offset: str) -> timezone | None:
+    """Return the zone of an offset such as `+02:00`; None for what is none."""
     sign, hours, minutes = offset[:1], offset[1:3], offset[4:6]
     if sign not in ("+", "-") or not (hours.isdecimal() and minutes.isdecimal()):
-        return UTC
+        return None
     away = timedelta(hours=int(hours), minutes=int(minutes))
     return timezone(-away if sign == "-" else away)

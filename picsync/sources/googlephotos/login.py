@@ -29,6 +29,7 @@ from picsync.errors import LoginNeeded, ProtocolError, TransientError
 from picsync.http.certificates import refused_certificate
 from picsync.http.client import Hosts
 from picsync.http.network import current
+from picsync.localtime import day
 from picsync.sources.googlephotos.refusals import LOGIN_COMMAND, token_refusal
 from picsync.sources.googlephotos.tokens import READ_SCOPE, TOKEN_HOST, GoogleLogin
 from picsync.text import pasted
@@ -256,7 +257,7 @@ def _granted(
     if isinstance(ends_in_s, int) and 0 <= ends_in_s < _CENTURY_S:
         ends_at = datetime.now(UTC) + timedelta(seconds=ends_in_s)
         say(
-            f"This login ends on {ends_at:%Y-%m-%d}. Google does this while the Cloud project's publishing "
+            f"This login ends on {day(ends_at)}. Google does this while the Cloud project's publishing "
             "status is Testing: press `Publish app` on its OAuth consent screen and log in again."
         )
     expires_at = token.get("expires_at")

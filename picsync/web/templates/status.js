@@ -22,9 +22,11 @@ async function renew() {
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     since = null;
   } catch {
-    since ??= new Date();
+    since ??= Date.now();
     document.title = "No answer · picsync";
-    document.getElementById("lost-at").textContent = since.toLocaleTimeString();
+    // How long, and not since when: this clock and time zone may be others than those of the page.
+    const minutes = Math.floor((Date.now() - since) / 60000);
+    document.getElementById("lost-for").textContent = minutes < 1 ? "less than a minute" : `${minutes} min`;
   }
   document.getElementById("lost").hidden = since === null;
 }
