@@ -310,7 +310,7 @@ class _Connection(asyncio.Protocol):
         self._received = 0
         self._paused = False
         self._looked = _Look()
-        self._timer = self._loop.call_later(limits.head_s, self._check)
+        self._timer = self._loop.call_at(self._since + limits.head_s, self._check)
 
     def open(self, accepted: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
         """Take the socket, and begin to encrypt if there is a context."""
@@ -401,7 +401,7 @@ class _Connection(asyncio.Protocol):
     def _schedule(self, after_s: float) -> None:
         self._timer.cancel()
         if self._transport is not None:
-            self._timer = self._loop.call_later(after_s, self._check)
+            self._timer = self._loop.call_at(self._loop.time() + after_s, self._check)
 
     def _check(self) -> None:
         if self._is_slow():
