@@ -160,18 +160,24 @@ def _emulator(value: str) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
+def _equal_name(name: str) -> str:
+    """Return the form in which two names are the same to the frame's side.
+
+    It finds an album whatever the spaces around its name, and however its characters are composed.
+    """
+    return unicodedata.normalize("NFC", name.strip())
+
+
 def _rule_name(value: str, info: ValidationInfo) -> str:
     if not value.strip():
         raise ValueError("must not be empty: it is the name of the album on the frame's side")
     if isinstance(info.context, Checks):
-        # The frame's side finds an album whatever the spaces around its name, and however its characters are
-        # composed.
-        composed = unicodedata.normalize("NFC", value.strip())
-        if composed in info.context.names:
+        name = _equal_name(value)
+        if name in info.context.names:
             raise ValueError(
                 f"is {value[:60]!r} in an earlier album rule already; each rule needs an album of its own"
             )
-        info.context.names.add(composed)
+        info.context.names.add(name)
     return value
 
 
@@ -208,7 +214,8 @@ def _rules_together(value: tuple[AlbumRule, ...]) -> tuple[AlbumRule, ...]:
         raise ValueError("must have at least one album rule, such as `- name: AllMyStuff` with its sources")
     for rule in value:
         for other in value:
-            if rule.overflow == "split" and re.fullmatch(re.escape(rule.name) + "_[1-9][0-9]*", other.name):
+            parts = re.escape(_equal_name(rule.name)) + "_[1-9][0-9]*"
+            if rule.overflow == "split" and re.fullmatch(parts, _equal_name(other.name)):
                 raise ValueError(
                     f"{other.name!r} cannot be the name of a rule, since {rule.name!r} has `overflow: split`"
                     " and may need its playlist"

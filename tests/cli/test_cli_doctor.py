@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.frames.nixplay import names
 from picsync.http.allowed import AllowedHosts
 from picsync.http.clock import offset_of
 from tests.cli.stage import Stage
@@ -46,6 +47,31 @@ def test_all_is_well(stage: Stage) -> None:
         "this machine's agrees",
     ):
         assert line in result.out
+
+
+def test_names_that_nixplay_does_not_keep_are_told(stage: Stage) -> None:
+    """Once when they are made, and by `doctor` whenever it is asked."""
+    name = "Fun \N{GRINNING FACE}"
+    album, playlist = names.plain(name), names.plain(f"ss_{name}")
+    stage.add(2)
+    stage.config.write_text(stage.config.read_text("utf-8").replace(ALBUM, name), "utf-8")
+    first = stage.run("sync", "--once", "--log-format", "human")
+    made = stage.nixplay.playlist_named(playlist or "")
+    made.frames.clear()
+    second = stage.run("sync", "--once", "--log-format", "human")
+    assert f"Nixplay does not keep the album name {name}: the album is called {album} there" in first.err
+    assert (
+        f"Nixplay does not keep the playlist name ss_{name}: the playlist is called {playlist}" in first.err
+    )
+    assert f"The playlist {playlist} is new (Nixplay does not keep the name ss_{name})." in first.err
+    assert "does not keep" not in second.err
+    assert f"No frame shows the playlist {playlist} yet." in second.err
+    said = stage.run("doctor").out
+    assert f"no frame shows the playlist {playlist}." in said
+    stage.nixplay.state.assign(stage.nixplay.add_frame("Sideboard"), made)
+    said = stage.run("doctor").out
+    for called in (album, playlist):
+        assert f"; it is called {called}, since Nixplay does not keep its name." in said
 
 
 def test_an_interval_below_the_floor_is_told(stage: Stage) -> None:

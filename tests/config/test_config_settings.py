@@ -227,8 +227,20 @@ def test_problems_of_a_rule(tmp_path: Path, line: str, problem: str | None) -> N
             "picsync.yaml:4: albums[2].name: is 'X' in an earlier album rule already",
         ),
         (
+            "- name: X\n- name: ' X '",
+            "picsync.yaml:3: albums[1].name: is ' X ' in an earlier album rule already",
+        ),
+        (
+            "- name: \N{LATIN SMALL LETTER E WITH ACUTE}\n- name: e\N{COMBINING ACUTE ACCENT}",
+            "picsync.yaml:3: albums[1].name: is 'e\N{COMBINING ACUTE ACCENT}' in an earlier",
+        ),
+        (
             "- name: X\n  overflow: split\n- name: X_3",
             "picsync.yaml:1: albums: 'X_3' cannot be the name of a rule, since 'X' has `overflow: split`",
+        ),
+        (
+            "- name: X\n  overflow: split\n- name: ' X_3 '",
+            "picsync.yaml:1: albums: ' X_3 ' cannot be the name of a rule, since 'X' has `overflow: split`",
         ),
         ("- name: X\n  overflow: most", "picsync.yaml:3: albums[0].overflow: "),
         (

@@ -19,8 +19,10 @@ from picsync.emulators.nixplay.options import Emoji, NixplayOptions, Refused
 from picsync.emulators.nixplay.state import State
 from picsync.errors import LoginNeeded, RefusedError, TransientError
 from picsync.events import NameReplaced
+from picsync.frames.base import Uploaded
 from picsync.frames.nixplay import NixplayFrame, names
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, safe_name
+from picsync.http.retry import RetryPolicy
 from picsync.model import FrameAlbum
 from tests.contract.frame_contract import JPEG, rendition
 from tests.frames.nixplay_account import NixplayAccount
@@ -74,6 +76,27 @@ async def test_any_name_arrives_and_is_kept(
 @pytest.mark.parametrize("name", [*HARD, unicodedata.normalize("NFD", "Café.jpg"), "😀.jpg"])
 async def test_a_hard_name_arrives_and_is_kept(frame: NixplayFrame, album: FrameAlbum, name: str) -> None:
     await arrives(frame, album, name)
+
+
+@pytest.mark.parametrize("emoji", [Emoji.REFUSE, Emoji.FAIL])
+async def test_file_names_that_are_refused_are_sent_in_ascii(
+    account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum, emoji: Emoji
+) -> None:
+    account.service.options.emoji = emoji
+    account.service.options.only_ascii = True
+    for number, name in enumerate(("Größe.jpg", "plain.jpg", "北.jpg", "😀.jpg")):
+        sent = replace(rendition(JPEG + bytes([number])), filename=name)
+        assert await frame.upload(album, sent, upcoming=4 - number) == Uploaded()
+    assert {photo.filename for photo in (await frame.photos(album)).items} == {
+        "Gr__e.jpg",
+        "plain.jpg",
+        "_.jpg",
+    }
+    # That such names are refused is learnt once.
+    refused = [record for record in account.requests("/v3/photo/upload/") if (record.status or 0) >= 400]
+    assert len({record.status for record in refused}) == 1
+    assert len(account.requests("/v3/photo/upload/")) == 4 + len(refused)
+    assert len(refused) == (1 if emoji is Emoji.REFUSE else RetryPolicy().attempts)
 
 
 async def arrives(frame: NixplayFrame, album: FrameAlbum, name: str) -> None:

@@ -91,6 +91,8 @@ class Uploader:
         self._tokens: dict[str, _Token] = {}
         """By album id; one may have no uses left."""
         self._opening = asyncio.Lock()
+        self._ascii_names = False
+        """Whether the service has refused a file name until it was ASCII."""
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, upcoming: int) -> UploadResult:
         """Send one file and wait until the service has processed it; raises ItemError and QuotaError too.
@@ -130,16 +132,30 @@ class Uploader:
     async def _permission(
         self, album: FrameAlbum, rendition: Rendition, name: str, upcoming: int
     ) -> wire.Ticket:
+        only_ascii, tried_another = _ascii(name), False
+        if self._ascii_names:
+            name = only_ascii
         while True:
             token, fresh = await self._token(album.album_id, upcoming)
             try:
-                return await self._ask(token.text, album, rendition, name)
+                ticket = await self._ask(token.text, album, rendition, name)
             except (ItemError, LoginNeeded):
                 # A used token may be spent or expired. The answer to a fresh one counts.
                 if self._tokens.get(album.album_id) is token:
                     del self._tokens[album.album_id]
-                if fresh:
+                if not fresh:
+                    continue
+                if name == only_ascii:
                     raise
+            except TransientError as error:
+                # As databases answer that lack some characters.
+                if error.status != 500 or name == only_ascii:
+                    raise
+            else:
+                self._ascii_names = self._ascii_names or tried_another
+                return ticket
+            # Nothing depends on the names of photos.
+            name, tried_another = only_ascii, True
 
     async def _token(self, album_id: str, upcoming: int) -> tuple[_Token, bool]:
         """Return a token with one use of it taken, and whether that is its first."""
@@ -173,6 +189,10 @@ class Uploader:
             blames_type = not wire.is_page(error.excerpt) and bool(_TYPE.search(error.excerpt))
             about_type = error.status == 400 and (kind not in TYPES or blames_type)
             raise _item_error(error, rendition, unusable=about_type) from error
+
+
+def _ascii(name: str) -> str:
+    return "".join(char if char.isascii() else "_" for char in name)
 
 
 def _item_error(error: RefusedError, rendition: Rendition, *, unusable: bool) -> ItemError:
