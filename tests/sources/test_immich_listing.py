@@ -105,7 +105,7 @@ async def test_what_was_put_away_is_not_shown_and_that_is_proven(server: ImmichS
     listing = await server.listed("Trip")
     assert listing.complete, listing.problem
     assert names(listing) == ["IMG_3.jpg", "IMG_4.jpg", "IMG_5.jpg"]
-    assert len(server.requests("/search/statistics")) == 1
+    assert len(server.requests("/search/statistics")) == 0
 
 
 async def test_a_live_photo_is_its_still(server: ImmichServer) -> None:
@@ -211,16 +211,36 @@ async def test_a_key_without_permission_is_told_which_and_where(
     assert server.waits == []
 
 
-async def test_without_statistics_what_is_hidden_cannot_be_told_from_what_is_missing(
-    server: ImmichServer,
-) -> None:
+async def test_an_album_needs_no_statistics_and_people_do(server: ImmichServer) -> None:
     _, assets = server.album(3)
-    permissions = ("asset.read", "album.read")
-    assert (await server.listed("Trip", permissions=permissions)).complete
+    anna = server.immich.add_person("Anna")
+    for asset in assets:
+        asset.people.add(anna.person_id)
+    permissions = ("asset.read", "album.read", "person.read")
     assets[0].visibility = "archive"
     listing = await server.listed("Trip", permissions=permissions)
+    assert listing.complete, listing.problem
+    assert len(listing.items) == 2
+    listing = await server.listed("person:Anna", permissions=permissions)
     assert len(listing.items) == 2
     assert "lacks the permission `asset.statistics`" in str(listing.problem)
+
+
+async def test_what_others_put_into_an_album_is_part_of_it_though_statistics_leave_it_out(
+    server: ImmichServer,
+) -> None:
+    eve = server.immich.add_user("Eve")
+    album, _ = server.album(2)
+    album.members.append(eve)
+    hers = [server.add(album, f"hers {number}.jpg", owner=eve) for number in range(3)]
+    hers[0].visibility = "archive"
+    listing = await server.listed("Trip")
+    assert listing.complete, listing.problem
+    assert len(listing.items) == 4
+    server.immich.library.remove_asset(hers[1])
+    listing = await server.listed("Trip")
+    assert listing.complete, listing.problem
+    assert len(listing.items) == 3
 
 
 async def test_a_wrong_key_needs_a_person(server: ImmichServer) -> None:
@@ -312,7 +332,12 @@ async def test_a_shared_album_that_shows_less_than_it_holds(server: ImmichServer
     album, _ = server.album(5)
     entry = server.link(server.immich.share(album))
     if server.options.version is V2_7:
-        album.assets[0].visibility = "locked"
+        items = [asset_json(asset, server.options) for asset in album.assets[1:]]
+        held = {"id": album.album_id, "albumName": album.name, "assetCount": 5, "assets": items}
+        kind = "application/json"
+        server.fail(
+            Fault(kind=FaultKind.BODY, body=json.dumps(held), content_type=kind, path="/albums/", count=None)
+        )
     else:
         server.options.empty_search = True
     listing = await server.listed(entry, key="")
@@ -461,11 +486,12 @@ async def test_a_page_that_contradicts_itself_is_not_believed_though_it_shows_ev
     assert said in str(listing.problem)
 
 
-async def test_what_is_hidden_is_not_shown_though_the_server_gives_it() -> None:
+async def test_what_is_archived_is_not_shown_though_the_server_gives_it() -> None:
     async with immich_server(version=V2_7) as server:
         album, assets = server.album(3)
-        assets[0].visibility = "hidden"
+        assets[0].visibility = "archive"
         listing = await server.listed(server.link(server.immich.share(album)), key="")
+        assert listing.complete, listing.problem
         assert names(listing) == ["IMG_1.jpg", "IMG_2.jpg"]
 
 

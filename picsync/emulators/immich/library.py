@@ -142,6 +142,11 @@ class Album:
     updated_at: float = 0.0
     directory: Directory | None = None
 
+    def shown(self) -> list[Asset]:
+        """Return its assets without what is in the trash, hidden or locked."""
+        seen = ("timeline", "archive")
+        return [asset for asset in self.assets if not asset.trashed and asset.visibility in seen]
+
 
 @dataclass(slots=True, eq=False)
 class Person:

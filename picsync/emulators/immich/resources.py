@@ -134,8 +134,8 @@ def key_json(key: ApiKey) -> dict[str, Any]:
 
 
 def album_json(album: Album, options: ImmichOptions, links: Iterable[SharedLink]) -> dict[str, Any]:
-    """Return an album; its count leaves out the trash only, whatever else a search hides of it."""
-    shown = [asset for asset in album.assets if not asset.trashed]
+    """Return an album; its count leaves out what is in the trash, hidden or locked."""
+    shown = album.shown()
     taken = [asset.taken_at for asset in shown]
     linked = any(link.album is album for link in links)
     body: dict[str, Any] = {

@@ -13,7 +13,7 @@ from picsync.emulators.immich.access import Access, Visitor
 from picsync.emulators.immich.errors import ImmichError, invalid, no_access
 from picsync.emulators.immich.filters import Compiler, Path, Predicate, album_ids, choice, integer
 from picsync.emulators.immich.library import Asset, Library
-from picsync.emulators.immich.options import Future, ImmichOptions
+from picsync.emulators.immich.options import V3_3, Future, ImmichOptions
 from picsync.emulators.immich.resources import asset_json, link_asset_json
 
 DEFAULT_SIZE = 250
@@ -74,8 +74,11 @@ class Search:
 
     def statistics(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:
         """Return how many there are; raises ImmichError for a body that is refused."""
-        fits, _ = self._wanted(body)
+        fits, by_filter = self._wanted(body)
         found = [] if self._options.empty_statistics else self._found(visitor, body, fits)
+        if not (by_filter and self._options.version >= V3_3):
+            # In whatever album: only the user's own.
+            found = [asset for asset in found if asset.owner == visitor.user]
         return {"total": len(found)}
 
     def random(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:

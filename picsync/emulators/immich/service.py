@@ -304,8 +304,7 @@ class Immich:
         album = self._access.album(visitor, params(request)["id"])
         body = album_json(album, self.options, self.library.links)
         if not self.options.strict and not media.flag(request, "withoutAssets"):
-            shown = [asset for asset in album.assets if not asset.trashed and asset.visibility != "locked"]
-            link = visitor.link
+            shown, link = album.shown(), visitor.link
             body["assets"] = [
                 link_asset_json(asset, link, self.options) if link else asset_json(asset, self.options)
                 for asset in shown

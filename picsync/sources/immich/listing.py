@@ -16,7 +16,7 @@ from picsync.sources.immich.api import SEARCH, ImmichApi
 from picsync.sources.immich.gathering import Gathered, Search, gather_missing, refuse_too_many
 from picsync.sources.immich.names import Resolved
 from picsync.sources.immich.options import ImmichEntry
-from picsync.sources.immich.selection import LARGEST_PAGE, Selection
+from picsync.sources.immich.selection import Selection
 from picsync.sources.immich.wire import Version
 
 OLDEST_MAJOR = 2
@@ -50,7 +50,7 @@ async def list_entry(api: ImmichApi, entry: ImmichEntry, gathered: Gathered) -> 
         await _refuse_if_not_understood(api, gathered, selection, by_filter=by_filter)
     gathered.add(missing)
     return problem or await _doubts(
-        api, gathered, resolved, counted, paged=search.pages > 1, by_filter=by_filter and not version.known
+        api, gathered, resolved, counted, paged=search.pages > 1, by_filter=by_filter
     )
 
 
@@ -91,12 +91,12 @@ async def _refuse_if_not_understood(
 
 
 async def _counted(api: ImmichApi, resolved: Resolved, *, by_filter: bool) -> int | RefusedError | None:
-    """Return how many assets there are before they are listed; None where the album says enough.
+    """Return how many assets there are before they are listed; None of an album, which says so itself.
 
     Pages are counted from the beginning: what goes while they are read shifts the rest, and one is never
     seen. Only a count from before tells.
     """
-    if resolved.claimed is not None and resolved.claimed <= LARGEST_PAGE:
+    if resolved.claimed is not None:
         return None
     try:
         return await _count(api, resolved.selection, by_filter=by_filter)
@@ -122,13 +122,21 @@ async def _doubts(
             f"Immich says that the album holds {claimed} pictures, but lists none. If all of them are "
             "archived or in the trash, remove them from the album."
         )
-    if found == counted:
+    if claimed is not None:
+        # An album counts what is archived, too. The statistics would not help: they leave out what others
+        # have put into it.
+        archived = gathered.apart()
+        await Search(api, archived, None).either(resolved.selection.archived(), by_filter=by_filter)
+        if found + len(archived.seen) == claimed:
+            return None
+    elif found == counted:
         return None
     try:
         if isinstance(counted, RefusedError):
             raise counted
-        if paged and counted is not None:
-            return f"Immich counted {counted} pictures, but listed {found}. This usually passes by itself."
+        if paged:
+            there = counted if claimed is None else claimed
+            return f"Immich counted {there} pictures, but listed {found}. This usually passes by itself."
         total = await _count(api, resolved.selection, by_filter=by_filter)
     except RefusedError as error:
         return f"Whether Immich lists everything cannot be told. {error}"
