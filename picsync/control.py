@@ -11,6 +11,7 @@ process to be there. `<cache>.requests/` holds, all written atomically and reada
 - `operator-token`: the secret that lets somebody press the buttons of the status page.
 - `wake`: a FIFO that the service reads. Opening it for writing tells whether a service is there, and a byte
   wakes it. Where the file system has none, permissions wait for the next cycle.
+- `rules.json`: the rules of the service that reads it.
 
 A damaged file is removed: whoever asked asks again. The functions block for as long as a local disk does.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -33,7 +35,7 @@ from typing import Any
 
 from picsync.errors import CacheError
 from picsync.events import CycleReport
-from picsync.files import open_regular
+from picsync.files import open_regular, reason, remedy
 from picsync.model import Digest
 from picsync.plan import Hold
 
@@ -151,9 +153,14 @@ class Requests:
                 found[path] = content
         return found
 
-    def ask_for_cycle(self, rule: str | None) -> None:
-        """Ask for a cycle of a rule, or of all of them; raises CacheError."""
-        self._write_json(f"sync-{uuid.uuid4().hex}.json", {"format": 1, "rule": rule})
+    def ask_for_cycle(self, rule: str | None) -> Path:
+        """Ask for a cycle of a rule, or of all; return the file that is gone once the service has read it.
+
+        Raises CacheError.
+        """
+        name = f"sync-{uuid.uuid4().hex}.json"
+        self._write_json(name, {"format": 1, "rule": rule})
+        return self.folder / name
 
     def take_asked(self, known: Iterable[str]) -> set[str]:
         """Return the rules that are to run at once, and remove the requests for it."""
@@ -187,10 +194,24 @@ class Requests:
 
     # --- waking ---------------------------------------------------------------------------------------
 
+    def rules(self) -> list[str]:
+        """Return the rules of the service that was last here, empty if that is not known."""
+        found = self._read(self.folder / "rules.json").get("rules")
+        return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
     def wake(self) -> bool:
-        """Wake the service; return whether there is one. False also where it cannot be told."""
+        """Wake the service; return whether there is one. False also where it cannot be told.
+
+        Raises CacheError if there may be one that this user must not wake.
+        """
+        path = self.folder / "wake"
         try:
-            descriptor = os.open(self.folder / "wake", os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except PermissionError as error:
+            raise CacheError(
+                f"The picsync that runs cannot be woken: {path}: {reason(error)}.",
+                hint="Run this as the user that picsync runs as.",
+            ) from error
         except OSError:
             return False
         try:
@@ -203,13 +224,22 @@ class Requests:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def listening(self, woken: Callable[[], None]) -> Iterator[None]:
-        """Call `woken` in the running loop whenever somebody wakes the service, until the context ends."""
+    def listening(
+        self, rules: Iterable[str], woken: Callable[[], None], refused: Callable[[CacheError], None]
+    ) -> Iterator[None]:
+        """Call `woken` in the running loop whenever somebody wakes the service, until the context ends.
+
+        If nobody can, `refused` is given the reason. `rules` are those of the service.
+        """
         loop = asyncio.get_running_loop()
-        descriptor = self._open_fifo()
-        if descriptor is None:
+        try:
+            descriptor = self._open_fifo()
+        except OSError as error:
+            refused(self._unwakeable(error))
             yield
             return
+        with contextlib.suppress(CacheError):  # Only for better messages.
+            self._write_json("rules.json", {"format": 1, "rules": list(rules)})
 
         def read() -> None:
             with contextlib.suppress(BlockingIOError):
@@ -223,20 +253,33 @@ class Requests:
             loop.remove_reader(descriptor)
             os.close(descriptor)
 
-    def _open_fifo(self) -> int | None:
+    def _open_fifo(self) -> int:
         path = self.folder / "wake"
-        try:
-            self._make_folder()
-            with contextlib.suppress(FileExistsError):
-                os.mkfifo(path, 0o600)
-            # For writing too, so that the end of one writer is no end of file.
-            descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return None
+        self._make_folder()
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path, 0o600)
+        # For writing too, so that the end of one writer is no end of file.
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            return None
+            raise OSError(errno.EEXIST, "It is there already, and no FIFO", str(path))
         return descriptor
+
+    def _unwakeable(self, error: OSError) -> CacheError:
+        return CacheError(
+            "`picsync sync-now` and `picsync allow-deletes` cannot wake this picsync:"
+            f" {error.filename or self.folder}: {reason(error)}.",
+            hint=self._mend(error),
+        )
+
+    def _mend(self, error: OSError) -> str:
+        match error.errno:
+            case errno.EACCES | errno.EPERM:
+                # Of the command or of the service: the one that may not.
+                return "Run this as the user that picsync runs as, and let that user write there."
+            case errno.EEXIST | errno.ENOTDIR:
+                return f"Remove {error.filename or self.folder}."
+        return remedy(error, self.folder) or "Without it, a permission waits for the next cycle."
 
     # --- files ----------------------------------------------------------------------------------------
 
@@ -288,8 +331,8 @@ class Requests:
                 raise
         except OSError as error:
             raise CacheError(
-                f"The folder of requests {self.folder} cannot be written to: {error.strerror}.",
-                hint="Run this as the user that picsync runs as, and let that user write there.",
+                f"The folder of requests {self.folder} cannot be written to: {reason(error)}.",
+                hint=self._mend(error),
             ) from error
 
 

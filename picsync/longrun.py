@@ -106,10 +106,18 @@ class Surroundings:
     """Whether all rules only say what they would do."""
     allowed: set[str] = field(default_factory=set)
     """Rules whose next cycle may delete whatever it finds due; each is taken out by that cycle."""
+    told: set[str] = field(default_factory=set)
+    """What is wrong with the folder of requests and was said: no cycle and no reload says it again."""
     show_plan: Callable[[], Emit] | None = None
     """Makes a reader for each cycle that only plans."""
     leaving: Callable[[], bool] | None = None
     """Whether a cycle should take up nothing new; `stop` unless given."""
+
+    def tell_once(self, error: CacheError) -> None:
+        """Say what is wrong with the folder of requests, the first time."""
+        if error.message not in self.told:
+            self.told.add(error.message)
+            self.notify(str(error))
 
     @asynccontextmanager
     async def open_cycles(self, settings: Settings) -> AsyncIterator[Cycles]:
@@ -143,7 +151,7 @@ class Surroundings:
                     await asyncio.to_thread(requests.note, report)
                 except CacheError as error:
                     # The cycle is done; only the command that releases held deletes does not know of them.
-                    self.notify(str(error))
+                    self.tell_once(error)
                 # A cache that cannot be read is in the report already.
                 with suppress(CacheError):
                     status = await tools.cache.status()
@@ -251,7 +259,7 @@ class LongRun:
                 for name in self._service.wake(sorted(requests.take_asked(names))):
                     self._emit(CycleRequested(name))
 
-            stack.enter_context(requests.listening(asked))
+            stack.enter_context(requests.listening(names, asked, self._surroundings.tell_once))
             jobs = [Job(rule, intervals[rule.name]) for rule in rules]
             yield Setup(jobs, cycles.run, cycles.sources_changed)
 

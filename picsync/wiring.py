@@ -344,6 +344,15 @@ async def update_cache(
         await store.aclose()
 
 
+def cache_holder(cache: str) -> str:
+    """Return which process has the cache, empty if none or if that cannot be told. Raises CacheError."""
+    from picsync.cache.locking import CacheLock
+    from picsync.cache.place import File, parse
+
+    place = parse(cache)
+    return CacheLock.holder(place.path) if isinstance(place, File) else ""
+
+
 async def inspect_cache(cache: str) -> CacheStatus:
     """Return what a cache holds, without disturbing a process that uses it; raises CacheError."""
     from picsync.cache.store import Cache

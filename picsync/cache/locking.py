@@ -48,6 +48,23 @@ class CacheLock:
             raise explain_os_error(error, path) from error
         return cls(descriptor, kept=not _taken_again(path))
 
+    @staticmethod
+    def holder(cache: Path) -> str:
+        """Return who has the lock, empty if nobody has it or it cannot be told."""
+        try:
+            descriptor = open_regular(cache.with_name(cache.name + ".lock"), os.O_RDONLY)
+        except OSError:
+            return ""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.fsdecode(os.pread(descriptor, 500, 0)) or "another process"
+        except OSError:
+            return ""
+        finally:
+            os.close(descriptor)
+        return ""
+
     def release(self) -> None:
         """Let the next process in; safe to call twice."""
         if self._descriptor is not None:

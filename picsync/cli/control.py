@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from picsync.cli.commands import suggestion
 from picsync.cli.exits import Exit
 from picsync.cli.sync import cache_option
 from picsync.words import counted, printable
 
 if TYPE_CHECKING:
     from picsync.control import Requests
+
+
+ANSWER_WITHIN_S = 5.0
+"""How long to wait until the service has read a request; it does so at once unless its machine is busy."""
 
 
 @click.command(name="allow-deletes")
@@ -24,6 +31,7 @@ def allow_deletes(ctx: click.Context, /, rule: str | None, cache: str) -> None:
     Only the photos that are held now; a picsync that runs deletes them at once, otherwise the next one does.
     """
     from picsync.control import ALLOWED_FOR, Requests
+    from picsync.wiring import cache_holder
 
     requests = Requests.beside(cache)
     held = requests.held()
@@ -46,7 +54,9 @@ def allow_deletes(ctx: click.Context, /, rule: str | None, cache: str) -> None:
         count = counted(len(each.digests), "photo")
         click.echo(f"{printable(each.rule)}: {count} of {each.on_frame:,} may be deleted.")
     if _begin(requests, [each.rule for each in chosen]):
-        click.echo("picsync begins a cycle now; `picsync sync-now` and the log show how it ends.")
+        click.echo("Its log and the status page say how it ends.")
+    elif holder := cache_holder(cache):
+        click.echo(f"The picsync that runs ({holder}) cannot be woken: its next cycle uses this permission.")
     else:
         days = ALLOWED_FOR.days
         click.echo(f"No running picsync was found: the next cycle within {days} days uses this permission.")
@@ -61,11 +71,23 @@ def sync_now(ctx: click.Context, /, rule: str | None, cache: str) -> None:
     from picsync.control import Requests
 
     requests = Requests.beside(cache)
+    if rule is not None and requests.wake() and (rules := requests.rules()) and rule not in rules:
+        click.echo(f"picsync: The picsync that runs has no album rule {printable(rule)}.", err=True)
+        click.echo(f"It has: {', '.join(map(printable, rules))}.{suggestion(rule, rules)}", err=True)
+        ctx.exit(Exit.FAILED)
     if _begin(requests, [rule]):
-        click.echo(f"picsync begins a cycle of {printable(rule) if rule else 'all album rules'} now.")
         return
-    click.echo(f"picsync: No picsync that goes on (`every`) uses the cache {cache}.", err=True)
-    click.echo("Start one, or run `picsync sync --once`.", err=True)
+    from picsync.wiring import cache_holder
+
+    if holder := cache_holder(cache):
+        click.echo(f"picsync: The cache {cache} is in use by {holder}, which cannot be woken.", err=True)
+        click.echo(
+            "It does a single cycle (no `every`, or `--once`), or its log says what is wrong.",
+            err=True,
+        )
+    else:
+        click.echo(f"picsync: No picsync that goes on (`every`) uses the cache {cache}.", err=True)
+        click.echo("Start one, or run `picsync sync --once`.", err=True)
     ctx.exit(Exit.FAILED)
 
 
@@ -86,9 +108,18 @@ def operator_token(*, new: bool, cache: str) -> None:
 
 
 def _begin(requests: Requests, rules: list[str] | list[str | None]) -> bool:
-    """Ask for cycles if somebody is there; return whether."""
+    """Ask for cycles if somebody is there, and say whether the request was taken up; return whether."""
     if not requests.wake():
         return False
-    for rule in rules:
-        requests.ask_for_cycle(rule)
-    return requests.wake()
+    asked = [requests.ask_for_cycle(rule) for rule in rules]
+    if not requests.wake():
+        return False
+    deadline = time.monotonic() + ANSWER_WITHIN_S
+    while any(map(Path.exists, asked)):
+        if time.monotonic() > deadline:
+            click.echo("picsync is asked for a cycle, but is busy: it has not answered yet.")
+            return True
+        time.sleep(0.02)
+    whole = ", ".join("all album rules" if rule is None else printable(rule) for rule in rules)
+    click.echo(f"picsync begins a cycle of {whole} now.")
+    return True

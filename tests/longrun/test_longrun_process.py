@@ -309,6 +309,44 @@ def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
         assert stage.on_frame() == 0
 
 
+def test_requests_are_answered(stage: Stage) -> None:
+    stage.add(1)
+    stage.write_config(head=["every: 1h", PAGE])
+    with Running(stage) as picsync:
+        picsync.served()
+        picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
+        stage.run("sync-now", "Famly").assert_message(
+            1, "has no album rule Famly", "It has: Family. Did you mean `Family`?"
+        )
+        asked = stage.run("sync-now", ALBUM)
+        assert (asked.code, asked.out) == (0, "picsync begins a cycle of Family now.\n")
+        picsync.said("the operator asked for a cycle")
+
+
+def test_a_folder_of_requests_that_cannot_be_used_is_said_once(stage: Stage) -> None:
+    items = stage.add(3)
+    stage.write_config()
+    assert stage.run("sync").code == 0
+    for item in items:
+        stage.google.remove_item(item, stage.album)
+    folder = stage.cache.with_name(stage.cache.name + ".requests")
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.write_text("")
+    stage.write_config(head=["every: 300ms", PAGE])
+    with Running(stage) as picsync:
+        picsync.said("cannot wake this picsync")
+        picsync.served()
+        picsync.said("cannot be written to")
+        cycles = f'picsync_cycles_total{{album="{ALBUM}",outcome="held"}}'
+        picsync.until_any(lambda: picsync.metric(cycles), lambda count: count > 3)
+        stage.run("sync-now").assert_message(
+            1, "in use by process", "cannot be woken", "log says what is wrong"
+        )
+    assert picsync.text.count("cannot be written to") == 1
+    assert picsync.text.count("cannot wake this picsync") == 1
+
+
 def test_the_operator_releases_held_deletes_on_the_page(stage: Stage) -> None:
     items = stage.add(3)
     stage.write_config(head=["every: 1h", PAGE])

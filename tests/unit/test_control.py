@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from picsync.control import ALLOWED_FOR, Requests
+from picsync.errors import CacheError
 from picsync.events import CycleOutcome, CycleReport
 from picsync.model import Digest, FramePhoto, MediaItem, Photos
 from picsync.plan import Candidate, Hold, HoldReason, Rule, Situation, plan_changes
@@ -25,6 +27,10 @@ def photos(count: int, first: int = 0) -> tuple[FramePhoto, ...]:
 def held(count: int) -> CycleReport:
     hold = Hold(HoldReason.BRAKE, photos(count), "")
     return CycleReport("A", CycleOutcome.HELD, on_frame=count, in_playlist=count, hold=hold)
+
+
+def refuse(error: CacheError) -> None:
+    pytest.fail(str(error))
 
 
 DONE = CycleReport("A", CycleOutcome.DONE, on_frame=0, in_playlist=0)
@@ -100,11 +106,42 @@ def test_what_goes_beyond_a_permission_must_pass_the_brake(more: int, kept: int,
 async def test_a_service_is_woken_and_takes_each_request_once(requests: Requests) -> None:
     assert not requests.wake()
     woken = asyncio.Event()
-    with requests.listening(woken.set):
+    with requests.listening(["A", "B"], woken.set, refuse):
         requests.ask_for_cycle("A")
         requests.ask_for_cycle("gone")
         assert requests.wake()
+        assert requests.rules() == ["A", "B"]
         await woken.wait()
         assert requests.take_asked(["A", "B"]) == {"A"}
         assert requests.take_asked(["A", "B"]) == set()
     assert not requests.wake()
+
+
+@pytest.mark.parametrize("what", ["a file for the folder", "a file for the FIFO", "a link for the FIFO"])
+async def test_a_service_that_cannot_be_woken_says_why(requests: Requests, what: str) -> None:
+    fifo = requests.folder / "wake"
+    if what == "a file for the folder":
+        requests.folder.write_text("")
+    else:
+        requests.folder.mkdir()
+        fifo.write_text("") if "file" in what else fifo.symlink_to("elsewhere")
+    said: list[str] = []
+    with requests.listening(["A"], lambda: None, lambda error: said.append(str(error))):
+        assert not requests.wake()
+    assert len(said) == 1
+    assert "cannot wake this picsync" in said[0]
+    assert str(requests.folder) in said[0]
+
+
+async def test_another_user_is_told_that_it_may_not_wake_the_service(requests: Requests) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may become another user")
+    with requests.listening(["A"], lambda: None, refuse):
+        requests.folder.parent.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(CacheError, match="cannot be woken") as caught:
+                requests.wake()
+        finally:
+            os.seteuid(0)
+        assert "as the user that picsync runs as" in caught.value.hint
