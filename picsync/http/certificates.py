@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 
 from picsync.http.retry import NoAnswer
 
@@ -18,10 +19,22 @@ def refused_certificate(error: BaseException) -> NoAnswer | None:
 
     The libraries hide the reason at different depths of the exceptions' causes.
     """
-    at: BaseException | None = error
-    while at is not None and not isinstance(at, ssl.SSLCertVerificationError):
-        at = at.__cause__ or at.__context__
-    if at is None:
-        return None
-    reason = at.verify_message.rstrip(".")
-    return NoAnswer(f"the certificate of the server is refused ({reason})", sent=False, hint=CLOCK_HINT)
+    for at in _behind(error):
+        if isinstance(at, ssl.SSLCertVerificationError):
+            reason = at.verify_message.rstrip(".")
+            return NoAnswer(
+                f"the certificate of the server is refused ({reason})", sent=False, hint=CLOCK_HINT
+            )
+    return None
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that it came from, each once: raised again, one can be its own cause."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        at = waiting.pop(0)
+        if at is not None and id(at) not in seen:
+            seen.add(id(at))
+            yield at
+            waiting += [at.__cause__, at.__context__]

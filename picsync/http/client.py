@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import httpx
@@ -78,15 +76,6 @@ def no_answer(error: httpx.TransportError) -> NoAnswer:
             return NoAnswer(f"the connection broke off ({type(error).__name__})", sent=True)
 
 
-class _SendableCookies(DefaultCookiePolicy):
-    """Takes only cookies that can be sent back: others would make every later request fail."""
-
-    def set_ok(self, cookie: Cookie, request: urllib.request.Request) -> bool:
-        """Return whether a cookie is kept."""
-        text = f"{cookie.name}{cookie.value}"
-        return text.isascii() and text.isprintable() and super().set_ok(cookie, request)
-
-
 class HttpClient:
     """An httpx client whose every request is an Operation under the retry policy, to allowed hosts only."""
 
@@ -106,7 +95,6 @@ class HttpClient:
             timeout=timeout,
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
         )
-        self._client.cookies.jar.set_policy(_SendableCookies())
 
     @property
     def cookies(self) -> httpx.Cookies:

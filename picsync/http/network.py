@@ -24,6 +24,7 @@ import certifi
 import httpx
 
 from picsync.errors import ConfigError, Problem
+from picsync.http.cookies import cookie_jar
 
 _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -189,8 +190,9 @@ class Network:
         ):
             if path and (wrong := _file_problem(path)):
                 problems.append(Problem(place, None, name, wrong))
-        if self.public_folder and not Path(self.public_folder).is_dir():
-            wrong = f"{self.public_folder} is not a folder. Correct the variable or unset it."
+        # Unlike those of `Path` this is not raised at a name that is too long.
+        if self.public_folder and not os.path.isdir(self.public_folder):  # noqa: PTH112
+            wrong = f"{self.public_folder[:300]} is not a folder. Correct the variable or unset it."
             problems.append(Problem("the environment", None, "SSL_CERT_DIR", wrong))
         return problems
 
@@ -332,4 +334,4 @@ class _Routed(httpx.AsyncBaseTransport):
 def async_client(*, limits: httpx.Limits | None = None, **options: object) -> httpx.AsyncClient:
     """Return an httpx client that leaves by the network of this process, whatever the environment says."""
     transport = _Routed(current(), limits or httpx.Limits(max_connections=10))
-    return httpx.AsyncClient(transport=transport, trust_env=False, **options)  # type: ignore[arg-type] # httpx's own
+    return httpx.AsyncClient(transport=transport, trust_env=False, cookies=cookie_jar(), **options)  # type: ignore[arg-type] # httpx's own

@@ -97,7 +97,7 @@ async def no_wait(_seconds: float) -> None:
     """Let time pass at once."""
 
 
-async def tour(url: str) -> None:
+async def tour(url: str, timeout_s: float = 4) -> None:
     """Make every call of the port; the access token has expired, and one link is too old."""
     retrier = Retrier(RetryPolicy(attempts=2), emit=lambda _event: None, sleep=no_wait)
     expired = datetime.now(UTC) - timedelta(hours=1)
@@ -106,7 +106,7 @@ async def tour(url: str) -> None:
         hosts=Hosts(url),
         retrier_for=lambda _policy: retrier,
         emit=lambda _event: None,
-        timeout_s=4,
+        timeout_s=timeout_s,
     )
     items = [MediaItem("googlephotos", "m1"), MediaItem("googlephotos", "m2")]
     try:

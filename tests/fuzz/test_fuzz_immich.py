@@ -92,7 +92,7 @@ async def no_wait(_seconds: float) -> None:
     """Let time pass at once."""
 
 
-async def tour(url: str) -> list[Listing]:
+async def tour(url: str, timeout_s: float = 4) -> list[Listing]:
     """Make every call of the port."""
     retrier = Retrier(RetryPolicy(attempts=2), emit=lambda _event: None, sleep=no_wait)
     source = ImmichSource(
@@ -101,7 +101,7 @@ async def tour(url: str) -> list[Listing]:
         hosts=Hosts(url),
         retrier_for=lambda _policy: retrier,
         emit=lambda _event: None,
-        timeout_s=4,
+        timeout_s=timeout_s,
     )
     listings: list[Listing] = []
     items: list[MediaItem] = []

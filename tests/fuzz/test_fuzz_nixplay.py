@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from picsync.errors import PicsyncError
 from picsync.frames.base import Rendition
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin, wire
-from picsync.http.client import Hosts
+from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier, RetryPolicy
 from picsync.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 from tests.fuzz.mutations import STATUSES, Json, headers, inputs, monsters, mutated, sweep
@@ -115,7 +116,7 @@ async def no_wait(_seconds: float) -> None:
     """Let time pass at once."""
 
 
-async def tour(url: str) -> None:
+async def tour(url: str, timeout: httpx.Timeout = TIMEOUT, monitor_timeout_s: float = 5) -> None:
     """Make every call of the port, with what the calls before it returned."""
     retrier = Retrier(RetryPolicy(attempts=2), emit=lambda _event: None, sleep=no_wait)
     frame = NixplayFrame(
@@ -123,7 +124,8 @@ async def tour(url: str) -> None:
         hosts=Hosts(url),
         retrier=retrier,
         emit=lambda _event: None,
-        monitor_timeout_s=5,
+        timeout=timeout,
+        monitor_timeout_s=monitor_timeout_s,
     )
     digest = Digest("md5", hashlib.md5(BYTES, usedforsecurity=False).hexdigest())
     rendition = Rendition(io.BytesIO(BYTES), len(BYTES), digest, "image/jpeg", "a.jpg")

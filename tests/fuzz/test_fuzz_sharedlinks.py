@@ -84,7 +84,7 @@ async def no_wait(_seconds: float) -> None:
     """Let time pass at once."""
 
 
-async def tour(url: str) -> Listing:
+async def tour(url: str, timeout_s: float = 4) -> Listing:
     """List the album and download what it shows."""
     retrier = Retrier(RetryPolicy(attempts=2), emit=lambda _event: None, sleep=no_wait)
     link = SharedLink(code=CODE)
@@ -93,7 +93,7 @@ async def tour(url: str) -> Listing:
         hosts=Hosts(url),
         retrier_for=lambda _policy: retrier,
         emit=lambda _event: None,
-        timeout_s=4,
+        timeout_s=timeout_s,
     )
     try:
         listing = await source.list(str(link))

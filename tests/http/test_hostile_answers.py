@@ -76,3 +76,11 @@ def test_no_retry_after_is_longer_than_a_day(value: str) -> None:
     for zone in (UTC, timezone(timedelta(hours=14))):
         seconds = parse_retry_after(value, datetime(2026, 1, 1, tzinfo=zone))
         assert seconds is None or seconds <= MAX_RETRY_AFTER_S
+
+
+@pytest.mark.parametrize(
+    "attribute", ["Max-Age=" + "9" * 400, "Version=\xb2", "Port=x", "Expires=" + "9" * 400]
+)
+async def test_a_cookie_that_cannot_be_read_is_left_out(client: HttpClient, attribute: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b; {attribute}\r\n\r\n{{}}"
+    assert await _asked(client, head.encode("latin-1")) == b"{}"

@@ -121,9 +121,11 @@ def test_a_file_without_certificates_is_refused_by_name(tmp_path: Path, name: st
     assert str(path) in problem.message
 
 
-def test_a_folder_of_certificates_that_is_missing_is_refused() -> None:
-    with pytest.raises(ConfigError, match="SSL_CERT_DIR"):
-        read(SSL_CERT_DIR="/nowhere")
+@pytest.mark.parametrize("folder", ["/nowhere", "x/" * 3_000, "a" * 5_000, "\udcff"])
+def test_a_folder_of_certificates_that_is_missing_is_refused(folder: str) -> None:
+    with pytest.raises(ConfigError, match="SSL_CERT_DIR") as caught:
+        read(SSL_CERT_DIR=folder)
+    assert len(str(caught.value)) < 1_000
 
 
 def test_a_refused_environment_leaves_the_network_as_it_was() -> None:

@@ -194,8 +194,26 @@ async def test_a_consent_that_was_used_before(account: GoogleAccount) -> None:
         (Fault(kind=FaultKind.BODY, body="<html>", host=TOKENS), ProtocolError),
         (Fault(kind=FaultKind.BODY, body="{}", content_type="application/json", host=TOKENS), ProtocolError),
         (Fault(kind=FaultKind.TRUNCATE, host=TOKENS), TransientError),
+        (
+            Fault(kind=FaultKind.BODY, body="{}", content_type="text/x; charset=idna", host=TOKENS),
+            ProtocolError,
+        ),
+        (Fault(kind=FaultKind.BODY, body='{"access_token": "a", "scope": 5}', host=TOKENS), PicsyncError),
+        (Fault(kind=FaultKind.BODY, body='{"access_token": "a", "scope": [[]]}', host=TOKENS), PicsyncError),
+        (Fault(kind=FaultKind.BODY, body="[" * 100_000, host=TOKENS), ProtocolError),
+        (
+            Fault(
+                kind=FaultKind.BODY,
+                body="{}",
+                headers={"Set-Cookie": f"a=b; Max-Age={'9' * 400}"},
+                host=TOKENS,
+            ),
+            ProtocolError,
+        ),
     ],
-    ids=["reset", "503", "HTML", "empty", "truncated"],
+    ids=[
+        *("reset", "503", "HTML", "empty", "truncated", "no charset", "scope", "scopes", "deep", "cookie"),
+    ],
 )
 async def test_trouble_at_the_exchange(
     account: GoogleAccount, fault: Fault, kind: type[PicsyncError]

@@ -32,6 +32,14 @@ class _BoundedResponse(http.client.HTTPResponse):
     def read(self, amt: int | None = None) -> bytes:
         if amt is not None:
             return super().read(amt)
+        try:
+            return self._whole()
+        except BaseException:
+            # A connection that was to be closed after this answer belongs to nobody else any more.
+            self.close()
+            raise
+
+    def _whole(self) -> bytes:
         content = super().read(MAX_ANSWER_BYTES + 1)
         # Only a read without a size notices by itself that the announced length has not come.
         left = self.length
@@ -41,11 +49,9 @@ class _BoundedResponse(http.client.HTTPResponse):
             content, whole = unpacked(content, MAX_ANSWER_BYTES + 1)
             left = left or (None if whole else 1)
         if len(content) > MAX_ANSWER_BYTES:
-            self.close()
             limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
             raise ProtocolError(f"Google Photos: the answer is larger than {limit}, which cannot be right.")
         if left:
-            self.close()
             raise http.client.IncompleteRead(content, left)
         return content
 
@@ -77,9 +83,10 @@ class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
         super().__init__(host, port, **options)
         network = current()
         self._context = network.context
-        self._through = network.proxy(httpx.URL(scheme="https", host=host, port=port))
+        # Of `name:port` the base class has made two.
+        self._through = network.proxy(httpx.URL(scheme="https", host=self.host, port=self.port))
         if self._through is not None:
-            self.set_tunnel(host, port or http.client.HTTPS_PORT, _authorization(self._through))
+            self.set_tunnel(self.host, self.port, _authorization(self._through))
             self.host, self.port = self._through.host, self._through.port
 
     def connect(self) -> None:

@@ -28,6 +28,7 @@ from requests.adapters import HTTPAdapter
 from picsync.errors import LoginNeeded, ProtocolError, TransientError
 from picsync.http.certificates import refused_certificate
 from picsync.http.client import Hosts
+from picsync.http.cookies import unwarned
 from picsync.http.network import current
 from picsync.localtime import day
 from picsync.sources.googlephotos.refusals import LOGIN_COMMAND, token_refusal
@@ -196,7 +197,8 @@ def _exchange(flow: Any, answer: Answer, scopes: Sequence[str], say: Callable[[s
     if "error" in answer:
         raise _denied(answer["error"])
     try:
-        token = flow.fetch_token(code=answer["code"], include_client_id=True, timeout=_TIMEOUT_S)
+        with unwarned():
+            token = flow.fetch_token(code=answer["code"], include_client_id=True, timeout=_TIMEOUT_S)
     except requests.RequestException as error:
         refused = refused_certificate(error)
         reason = refused.reason if refused else type(error).__name__
@@ -210,6 +212,9 @@ def _exchange(flow: Any, answer: Answer, scopes: Sequence[str], say: Callable[[s
     except Warning as error:
         # oauthlib raises a plain Warning where other permissions were granted than asked for.
         token = getattr(error, "token", {})
+    except Exception as error:
+        # Of what these libraries stumble over in an answer, such as a charset that is none for text.
+        raise _not_understood() from error
     return _granted(flow.client_config, token, scopes, say)
 
 
@@ -222,11 +227,15 @@ def _denied(reason: str) -> LoginNeeded:
     )
 
 
+def _not_understood() -> ProtocolError:
+    return ProtocolError(
+        "Google's answer to the login cannot be understood.", hint=f"Try `{LOGIN_COMMAND}` again."
+    )
+
+
 def _refused(error: OAuth2Error) -> LoginNeeded | ProtocolError:
     if error.error == "missing_token":
-        return ProtocolError(
-            "Google's answer to the login cannot be understood.", hint=f"Try `{LOGIN_COMMAND}` again."
-        )
+        return _not_understood()
     if error.error == "invalid_grant":
         return LoginNeeded(
             "Google no longer accepts this consent: it is good for some minutes, and once.",
@@ -241,8 +250,9 @@ _CENTURY_S = 100 * 365 * 86400
 def _granted(
     client: Mapping[str, str], token: Mapping[str, Any], asked: Sequence[str], say: Callable[[str], None]
 ) -> GoogleLogin:
-    scopes = token.get("scope", ())
-    missing = set(asked) - set(scopes.split() if isinstance(scopes, str) else scopes)
+    scopes: object = token.get("scope")
+    granted = scopes.split() if isinstance(scopes, str) else scopes if isinstance(scopes, list) else []
+    missing = [scope for scope in asked if scope not in granted]
     if missing:
         raise LoginNeeded(
             "Google granted less than picsync needs: a permission that it asked for is missing.",

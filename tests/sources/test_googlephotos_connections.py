@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import pytest
+import trustme
+from aiohttp import web
+
+from picsync.http.network import using
+from picsync.serving.server import HttpServer
+from picsync.sources.googlephotos.connections import Http
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_server_over_tls_at_a_port_of_its_own(host: str) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    app = web.Application()
+    app.add_routes([web.get("/", _ok)])
+    server = HttpServer("test server", ssl_context=context)
+    await server.start(app, "127.0.0.1", 0)
+    client = Http(10.0)
+    try:
+        with authority.cert_pem.tempfile() as file, using(file):
+            response, body = await asyncio.to_thread(client.request, f"https://{host}:{server.port}/")
+    finally:
+        client.close()
+        await server.close()
+    assert (response.status, body) == (200, b"ok")
+
+
+async def _ok(_request: web.Request) -> web.Response:
+    return web.Response(text="ok")
