@@ -335,8 +335,8 @@ def test_a_folder_of_requests_that_cannot_be_used_is_said_once(stage: Stage) -> 
     folder.write_text("")
     stage.write_config(head=["every: 300ms", PAGE])
     with Running(stage) as picsync:
-        picsync.said("cannot wake this picsync")
         picsync.served()
+        assert f"Remove {folder}." in picsync.said("cannot wake this picsync")
         picsync.said("cannot be written to")
         cycles = f'picsync_cycles_total{{album="{ALBUM}",outcome="held"}}'
         picsync.until_any(lambda: picsync.metric(cycles), lambda count: count > 3)
