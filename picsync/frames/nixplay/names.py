@@ -77,9 +77,7 @@ def may_come_of(listed: str, name: str) -> bool:
     title = unicodedata.normalize("NFC", listed)
     if not {char for char in title if not char.isascii()} <= _foreign(name):
         return False
-    lefts = {_letters(title), _letters(_ESCAPES.sub("", title))}
-    wholes = [unicodedata.normalize(form, name) for form in _FORMS]
-    wholes += [_ESCAPES.sub("", whole) for whole in wholes]
+    lefts, wholes = set(map(_letters, _written(listed))), _written(name)
     # Some databases drop what follows the first character that they do not know.
     heads = [_before(last, whole) for whole in wholes for last in (_LAST_ASCII, _LAST_OF_THREE_BYTES)]
     if lefts & set(map(_letters, wholes + heads)):
@@ -95,6 +93,12 @@ def _key(name: str) -> str:
 
 def _ascii(text: str) -> str:
     return "".join(filter(str.isascii, text))
+
+
+def _written(text: str) -> list[str]:
+    """Return the ways to write a text: composed or not, with and without escapes."""
+    forms = [unicodedata.normalize(form, text) for form in _FORMS]
+    return forms + [_ESCAPES.sub("", form) for form in forms]
 
 
 def _before(last: str, text: str) -> str:
