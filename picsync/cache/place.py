@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from picsync.cache import schema, sqlite
 from picsync.cache.locking import CacheLock
 from picsync.errors import CacheError
+from picsync.text import pasted
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ Place: TypeAlias = File | Server
 
 def parse(location: str | Path) -> Place:
     """Tell a path from a URL (`://`); raises CacheError for URLs that picsync cannot use."""
-    text = str(location)
+    text = pasted(location) if isinstance(location, str) and "://" in location else str(location)
     if isinstance(location, Path) or "://" not in text:
         return File(Path(os.path.realpath(Path(location).expanduser())))
     try:

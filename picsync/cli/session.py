@@ -36,11 +36,18 @@ def hosts() -> Hosts:
     named by `PICSYNC_CA_CERTIFICATES`, or by `caCertificates` in the picsync.yaml of this folder. Raises
     ConfigError.
     """
+    from picsync.errors import ConfigError, Problem
     from picsync.http import network
+    from picsync.http.addresses import emulator_address
     from picsync.http.client import Hosts
 
+    emulator = os.environ.get("PICSYNC_EMULATOR", "").strip()
+    try:
+        emulator = emulator and emulator_address(emulator)
+    except ValueError as error:
+        raise ConfigError([Problem("the environment", None, "PICSYNC_EMULATOR", str(error))]) from None
     network.use(os.environ.get("PICSYNC_CA_CERTIFICATES") or _own_authorities())
-    return Hosts(os.environ.get("PICSYNC_EMULATOR", "").rstrip("/") or None)
+    return Hosts(emulator or None)
 
 
 def _own_authorities() -> str | None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import GenericAlias, MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -32,7 +31,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from picsync.durations import parse_duration
-from picsync.http.addresses import web_address
+from picsync.http.addresses import emulator_address, web_address
 from picsync.text import pasted
 
 SourceKinds: TypeAlias = Mapping[str, Any]
@@ -147,17 +146,6 @@ def _ping_url(value: SecretStr) -> SecretStr:
     except ValueError as error:
         # The default message would name an example that fits the status page.
         raise ValueError(str(error).replace("http://nas:1971/", "https://hc-ping.com/<id>")) from None
-
-
-def _emulator(value: str) -> str:
-    try:
-        url = urlsplit(value)
-        fits = url.scheme in {"http", "https"} and url.hostname and url.port is not None
-    except ValueError:
-        fits = None
-    if not fits or url.path.strip("/") or url.query or url.fragment or url.username is not None:
-        raise ValueError("must be a URL of the form `http://<host>:<port>`")
-    return f"{url.scheme}://{url.netloc}"
 
 
 def _equal_name(name: str) -> str:
@@ -425,7 +413,7 @@ class Config(_Group):
         "Immich server. They count in addition to the public ones, for every service. Absent by default.",
         examples=["/etc/picsync/ca.pem"],
     )
-    emulator: Annotated[str, AfterValidator(_emulator)] | None = Field(
+    emulator: Annotated[str, AfterValidator(emulator_address)] | None = Field(
         default=None,
         description="For tests and the demo: a URL below which all services are reached, host `H` as "
         "`<URL>/H`. Absent by default: the real services are used.",

@@ -51,6 +51,22 @@ def web_address(text: str, example: str, *, scheme: str = "") -> httpx.URL:
     return url
 
 
+def emulator_address(text: str) -> str:
+    """Return an emulator's address that a user wrote or pasted, without trailing slash.
+
+    Raises ValueError with a message for the user.
+    """
+    form = "must be a URL of the form `http://<host>:<port>`"
+    try:
+        url = web_address(text, "http://127.0.0.1:8080")
+        port = urlsplit(pasted(text)).port
+    except ValueError as error:
+        raise ValueError(str(error) if "user name" in str(error) else form) from None
+    if port is None or url.path.strip("/") or url.query or url.fragment:
+        raise ValueError(form)
+    return str(url.copy_with(path="/")).rstrip("/")
+
+
 def decoded(element: str) -> str:
     """Return one element of a pasted address's path with its percent-encoding undone, exactly once.
 

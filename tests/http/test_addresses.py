@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from picsync.http.addresses import decoded, web_address
+from picsync.http.addresses import decoded, emulator_address, web_address
 
 EXAMPLE = "http://nas:2283"
 
@@ -124,3 +124,26 @@ def test_percent_encoding_is_undone_once(element: str, expected: str) -> None:
 def test_an_encoding_that_is_no_text_is_refused() -> None:
     with pytest.raises(ValueError, match="not UTF-8"):
         decoded("%ff")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        (" HTTP://127.0.0.1:8080/\n", "http://127.0.0.1:8080"),
+        ("\u201chttp://[::1]:8080\u201d", "http://[::1]:8080"),
+        ("http://[::1", None),
+        ("http://127.0.0.1", None),
+        ("http://127.0.0.1:99999", None),
+        ("http://127.0.0.1:8080/x", None),
+        ("http://user:secret@127.0.0.1:8080", None),
+        ("127.0.0.1:8080", None),
+    ],
+)
+def test_the_address_of_an_emulator(text: str, address: str | None) -> None:
+    if address is not None:
+        assert emulator_address(text) == address
+        return
+    with pytest.raises(ValueError, match=r"must be a URL of the form|must not have a user name") as caught:
+        emulator_address(text)
+    assert "secret" not in str(caught.value)
