@@ -60,8 +60,8 @@ def emulator_address(text: str) -> str:
     try:
         url = web_address(text, "http://127.0.0.1:8080")
         port = urlsplit(pasted(text)).port
-    except ValueError as error:
-        raise ValueError(str(error) if "user name" in str(error) else form) from None
+    except ValueError:
+        raise ValueError(form) from None
     if port is None or url.path.strip("/") or url.query or url.fragment:
         raise ValueError(form)
     return str(url.copy_with(path="/")).rstrip("/")

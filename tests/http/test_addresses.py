@@ -144,6 +144,6 @@ def test_the_address_of_an_emulator(text: str, address: str | None) -> None:
     if address is not None:
         assert emulator_address(text) == address
         return
-    with pytest.raises(ValueError, match=r"must be a URL of the form|must not have a user name") as caught:
+    with pytest.raises(ValueError, match="must be a URL of the form") as caught:
         emulator_address(text)
     assert "secret" not in str(caught.value)
