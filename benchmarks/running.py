@@ -35,7 +35,7 @@ def caps() -> Caps:
     """Return the most requests at a time that picsync makes unless it is told otherwise."""
     from picsync.frames.nixplay.client import PHOTOS, PROCESSING, UPLOADS
     from picsync.http.pace import API
-    from picsync.sources.googlephotos.source import DOWNLOADS_AT_ONCE
+    from picsync.sources.google.library.source import DOWNLOADS_AT_ONCE
 
     return Caps(
         api=API.cap,

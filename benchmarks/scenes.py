@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.photos import md5, photo, video
 from picsync.cache.store import Cache
+from picsync.core.model import Digest, Mapping
 from picsync.emulators.google import Album, GoogleOptions, Item
 from picsync.emulators.google.content import GeneratedContent
 from picsync.emulators.immich import Asset
@@ -21,7 +22,6 @@ from picsync.emulators.nixplay import NixplayOptions
 from picsync.emulators.nixplay.spool import Blob
 from picsync.emulators.wireprofile import LAN, Wire, WireProfile
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
-from picsync.model import Digest, Mapping
 
 API, LINK, IMMICH = "googlephotos", "sharedlinks", "immich"
 API_PAGE, LINK_PAGE, IMMICH_PAGE = 100, 300, 1_000

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Self
 
 from picsync.cache.sqlite import explain_os_error
-from picsync.errors import CacheError
-from picsync.files import open_regular
-from picsync.localtime import absolute
+from picsync.core.errors import CacheError
+from picsync.system.files import open_regular
+from picsync.system.localtime import absolute
 
 
 class CacheLock:

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from picsync.cache import schema, sqlite
 from picsync.cache.locking import CacheLock
-from picsync.errors import CacheError
-from picsync.text import pasted
+from picsync.core.errors import CacheError
+from picsync.core.text import pasted
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from urllib.parse import quote_from_bytes
 import sqlalchemy as sa
 
 from picsync.cache import schema
-from picsync.errors import CacheError
-from picsync.files import reason, remedy
+from picsync.core.errors import CacheError
+from picsync.system.files import reason, remedy
 
 _GO_TABLES = {
     "googlephotos": {"Id", "GooglephotosId", "Md5", "LastUpdated"},

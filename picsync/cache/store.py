@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from picsync.cache import place, schema
 from picsync.cache.locking import CacheLock
 from picsync.cache.status import CacheStatus, inspect, read_status
-from picsync.model import Digest, Mapping, MediaItem
+from picsync.core.model import Digest, Mapping, MediaItem
 
 _IDS_PER_QUERY = 500
 """Below every database's limit on parameters (999 in old SQLite builds); more would not be faster."""

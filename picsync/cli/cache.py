@@ -8,8 +8,8 @@ import click
 
 from picsync.cli.output import json_option, print_json
 from picsync.cli.sync import cache_option
-from picsync.localtime import absolute, to_minute
-from picsync.words import counted, size
+from picsync.observe.words import counted, size
+from picsync.system.localtime import absolute, to_minute
 
 
 @click.group()
@@ -24,7 +24,7 @@ def status(cache: str, *, as_json: bool) -> None:
     """Show what the cache holds, without disturbing a picsync that uses it."""
     from dataclasses import asdict
 
-    from picsync.wiring import inspect_cache
+    from picsync.run.wiring import inspect_cache
 
     found = asyncio.run(inspect_cache(cache))
     if as_json:

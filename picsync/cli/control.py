@@ -11,10 +11,10 @@ import click
 from picsync.cli.commands import suggestion
 from picsync.cli.exits import Exit
 from picsync.cli.sync import cache_option
-from picsync.words import counted, printable
+from picsync.observe.words import counted, printable
 
 if TYPE_CHECKING:
-    from picsync.control import Requests
+    from picsync.system.control import Requests
 
 
 ANSWER_WITHIN_S = 5.0
@@ -30,8 +30,8 @@ def allow_deletes(ctx: click.Context, /, rule: str | None, cache: str) -> None:
 
     Only the photos that are held now; a picsync that runs deletes them at once, otherwise the next one does.
     """
-    from picsync.control import ALLOWED_FOR, Requests
-    from picsync.wiring import cache_holder
+    from picsync.run.wiring import cache_holder
+    from picsync.system.control import ALLOWED_FOR, Requests
 
     requests = Requests.beside(cache)
     held = requests.held()
@@ -68,7 +68,7 @@ def allow_deletes(ctx: click.Context, /, rule: str | None, cache: str) -> None:
 @click.pass_context
 def sync_now(ctx: click.Context, /, rule: str | None, cache: str) -> None:
     """Have the picsync that runs begin a cycle of RULE, or of all album rules, at once."""
-    from picsync.control import Requests
+    from picsync.system.control import Requests
 
     requests = Requests.beside(cache)
     if rule is not None and requests.wake() and (rules := requests.rules()) and rule not in rules:
@@ -77,7 +77,7 @@ def sync_now(ctx: click.Context, /, rule: str | None, cache: str) -> None:
         ctx.exit(Exit.FAILED)
     if _begin(requests, [rule]):
         return
-    from picsync.wiring import cache_holder
+    from picsync.run.wiring import cache_holder
 
     if holder := cache_holder(cache):
         click.echo(f"picsync: The cache {cache} is in use by {holder}, which cannot be woken.", err=True)
@@ -99,7 +99,7 @@ def operator_token(*, new: bool, cache: str) -> None:
 
     Makes one if there is none. Whoever enters it there may release held deletes and start cycles.
     """
-    from picsync.control import Requests
+    from picsync.system.control import Requests
 
     requests = Requests.beside(cache)
     token = None if new else requests.token()

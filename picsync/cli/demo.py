@@ -19,14 +19,14 @@ from picsync.cli.listen import LISTEN, need_extra
 from picsync.cli.logs import log_options, logging_to
 from picsync.cli.scenes import ALBUM, SCENES, SINGULAR
 from picsync.cli.sync import SyncOptions, run_sync
-from picsync.cycle import new_playlist
-from picsync.events import CycleFinished, Event, ItemUploaded, PlaylistCreated
-from picsync.localtime import clock
-from picsync.words import printable, report_remarks, report_sentence
+from picsync.core.events import CycleFinished, Event, ItemUploaded, PlaylistCreated
+from picsync.observe.words import printable, report_remarks, report_sentence
+from picsync.sync.cycle import new_playlist
+from picsync.system.localtime import clock
 
 if TYPE_CHECKING:
+    from picsync.core.events import Emit
     from picsync.emulators.world import World
-    from picsync.events import Emit
 
 EVERY = "2s"
 """Between cycles: a new picture is on the frame before one has walked over to it."""
@@ -154,8 +154,8 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
     from picsync.emulators.droppedphotos import DroppedPhotos
     from picsync.emulators.samples import write_samples
     from picsync.emulators.world import World
-    from picsync.longrun import send_to
-    from picsync.wiring import SettingsFiles
+    from picsync.run.process import send_to
+    from picsync.run.wiring import SettingsFiles
 
     caption = Caption()
     samples = photos is None

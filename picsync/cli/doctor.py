@@ -13,10 +13,10 @@ from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json
 from picsync.cli.sync import cache_option, config_argument
-from picsync.words import counted, printable
+from picsync.observe.words import counted, printable
 
 if TYPE_CHECKING:
-    from picsync.model import Finding
+    from picsync.core.model import Finding
 
 _COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
 
@@ -47,7 +47,7 @@ def _values(finding: Finding) -> dict[str, str]:
 
 async def _examine(config: Path, cache: str, *, show: bool) -> list[Finding]:
     from picsync.doctor import examine
-    from picsync.wiring import SettingsFiles
+    from picsync.run.wiring import SettingsFiles
 
     findings = []
     async for finding in examine(SettingsFiles(config, os.environ), cache, logs.LogView()):

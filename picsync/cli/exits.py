@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import click
 
-from picsync.errors import ConfigError, LoginNeeded, PicsyncError, Scope, SpoolError
+from picsync.core.errors import ConfigError, LoginNeeded, PicsyncError, Scope, SpoolError
 
 
 class Exit(IntEnum):
@@ -46,7 +46,7 @@ def worst(exits: Iterable[Exit]) -> Exit:
 
 def show_error(error: PicsyncError) -> None:
     """Print an error and its hint to stderr."""
-    from picsync.words import advice
+    from picsync.observe.words import advice
 
     click.echo(f"picsync: {error.message}", err=True)
     if hint := advice(error):

@@ -16,12 +16,12 @@ from picsync.cli.output import json_option, print_json
 from picsync.cli.picking import pick
 from picsync.cli.session import with_googlephotos
 from picsync.cli.sync import cache_option
-from picsync.errors import ConfigError, Problem
-from picsync.words import counted, printable
+from picsync.core.errors import ConfigError, Problem
+from picsync.observe.words import counted, printable
 
 if TYPE_CHECKING:
-    from picsync.model import Listing, SourceAlbum
-    from picsync.sources.googlephotos.source import GooglePhotosSource
+    from picsync.core.model import Listing, SourceAlbum
+    from picsync.sources.google.library.source import GooglePhotosSource
 
 
 @click.group()
@@ -83,7 +83,7 @@ async def _albums(source: GooglePhotosSource, *, shared: bool) -> list[SourceAlb
 
 async def _update(source: GooglePhotosSource, listing: Listing, cache: str) -> int:
     """Record the digests that are missing; return how many items failed."""
-    from picsync.wiring import update_cache
+    from picsync.run.wiring import update_cache
 
     learnt = await update_cache(source, listing.items, cache=cache, notify=logs.note)
     click.echo(f"The cache learnt {counted(len(learnt.digests), 'digest')}.", err=True)
@@ -108,7 +108,7 @@ def login(output: Path | None, *, no_browser: bool) -> None:
     """
     from picsync.cli.session import credentials, hosts
     from picsync.config import CREDENTIALS_PATHS, merge_google_login
-    from picsync.wiring import log_in_to_googlephotos
+    from picsync.run.wiring import log_in_to_googlephotos
 
     found = credentials()
     client = found.require_google_client()

@@ -34,13 +34,13 @@ from picsync.cli.setupfiles import (
 )
 from picsync.cli.sync import DEFAULT_CACHE, DEFAULT_CONFIG, SyncOptions, run_sync
 from picsync.config.environment import in_container
-from picsync.errors import ConfigError, LoginNeeded, PicsyncError
-from picsync.text import pasted
-from picsync.words import advice, counted, printable
+from picsync.core.errors import ConfigError, LoginNeeded, PicsyncError
+from picsync.core.text import pasted
+from picsync.observe.words import advice, counted, printable
 
 if TYPE_CHECKING:
     from picsync.config import Credentials
-    from picsync.model import Finding, Listing, SourceAlbum
+    from picsync.core.model import Finding, Listing, SourceAlbum
 
 FEW_ALBUMS = 30
 """Albums of an Immich server that are shown; more are named by hand."""
@@ -214,7 +214,7 @@ def _ask_for_frame(answers: _Answers) -> None:
 
 async def _examine_frame(answers: _Answers) -> Sequence[Finding]:
     from picsync.cli.session import hosts
-    from picsync.wiring import open_nixplay
+    from picsync.run.wiring import open_nixplay
 
     frame = open_nixplay(answers.credentials, hosts(), logs.LogView())
     try:
@@ -331,7 +331,7 @@ def _try_entries(answers: _Answers, kind: str, texts: Sequence[str]) -> None:
 
 async def _listings(answers: _Answers, kind: str, texts: Sequence[str]) -> list[tuple[str, Listing]]:
     from picsync.config import read_entries
-    from picsync.kinds import ENTRIES
+    from picsync.sources.kinds import ENTRIES
 
     # A look takes what is there now; a cycle waits until a file has been left alone for a while.
     looks = [json.dumps({"path": text, "quiet": "0s"}) if kind == "folder" else text for text in texts]
@@ -343,7 +343,7 @@ async def _listings(answers: _Answers, kind: str, texts: Sequence[str]) -> list[
 
 def _opened(answers: _Answers, kind: str, entries: Sequence[Any]) -> Any:
     from picsync.cli.session import hosts
-    from picsync.wiring import open_source
+    from picsync.run.wiring import open_source
 
     return open_source(kind, entries, answers.credentials, hosts(), logs.LogView(), cache=answers.cache)
 
@@ -366,7 +366,7 @@ def _offer_dry_run(set_up: SetUp, cache: str) -> Exit:
     """Do a dry run if it is wanted; return the exit code that it leads to."""
     if not click.confirm("\nShow what the first cycle would do? Nothing is changed", default=True):
         return Exit.DONE
-    from picsync.wiring import SettingsFiles
+    from picsync.run.wiring import SettingsFiles
 
     config, credentials = private_files(set_up.folder)
     files = SettingsFiles(config, os.environ, [credentials])

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from picsync.cli.output import print_json, print_table
-from picsync.localtime import day, to_minute
-from picsync.words import counted, printable, size
+from picsync.observe.words import counted, printable, size
+from picsync.system.localtime import day, to_minute
 
 if TYPE_CHECKING:
-    from picsync.model import Listing, MediaItem, SourceAlbum
+    from picsync.core.model import Listing, MediaItem, SourceAlbum
 
 FEW = 3
 """File names at either end that a summary shows."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from picsync.cli.streams import takes_all
-from picsync.events import (
+from picsync.core.events import (
     CacheMeasured,
     ConfigRefused,
     Crashed,
@@ -35,11 +35,11 @@ from picsync.events import (
     TransfersPlanned,
     Written,
 )
-from picsync.localtime import exact
-from picsync.words import event_sentence, report_remarks, report_sentence
+from picsync.observe.words import event_sentence, report_remarks, report_sentence
+from picsync.system.localtime import exact
 
 if TYPE_CHECKING:
-    from picsync.events import Emit
+    from picsync.core.events import Emit
 
 T = TypeVar("T", bound=Callable[..., Any])
 

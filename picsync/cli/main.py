@@ -10,8 +10,8 @@ import click
 from picsync.cli.commands import LazyGroup
 from picsync.cli.exits import Exit, exit_for, show_error
 from picsync.cli.streams import FULL, lasting_streams
-from picsync.errors import PicsyncError
-from picsync.localtime import use_known_zone
+from picsync.core.errors import PicsyncError
+from picsync.system.localtime import use_known_zone
 
 COMMANDS = {
     "allow-deletes": ("control:allow_deletes", "Permit the deletes that are held back now."),

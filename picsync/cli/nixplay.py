@@ -10,11 +10,11 @@ from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table, yes_option
 from picsync.cli.session import with_nixplay
-from picsync.words import counted, printable
+from picsync.observe.words import counted, printable
 
 if TYPE_CHECKING:
+    from picsync.core.model import FrameAlbum, Photos
     from picsync.frames.nixplay.frame import NixplayFrame
-    from picsync.model import FrameAlbum, Photos
 
 
 @click.group()

@@ -12,7 +12,7 @@ import click
 from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.sync import config_argument
-from picsync.errors import PicsyncError
+from picsync.core.errors import PicsyncError
 
 if TYPE_CHECKING:
     from picsync.config import Config
@@ -30,7 +30,7 @@ def notify() -> None:
 def test(ctx: click.Context, /, config: Path) -> None:
     """Send a test message to every receiver under `notify` in CONFIG, and ping the monitor under `ping`."""
     from picsync.http import network
-    from picsync.wiring import SettingsFiles
+    from picsync.run.wiring import SettingsFiles
 
     settings = SettingsFiles(config, os.environ).load()
     if not settings.config.notify and settings.config.ping is None:
@@ -44,8 +44,8 @@ def test(ctx: click.Context, /, config: Path) -> None:
 
 async def _try_all(config: Config) -> int:
     """Try every receiver and the monitor; return how many failed."""
-    from picsync.longrun import status_page
-    from picsync.notify import HttpPing, Level, Message, deliver, label, with_page
+    from picsync.observe.notify import HttpPing, Level, Message, deliver, label, with_page
+    from picsync.run.process import status_page
 
     message = Message(
         "picsync: a test",

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from picsync.cli.streams import takes_all
-from picsync.localtime import exact
-from picsync.words import printable
+from picsync.observe.words import printable
+from picsync.system.localtime import exact
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")

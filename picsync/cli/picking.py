@@ -14,15 +14,15 @@ from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table, yes_option
 from picsync.cli.sync import cache_option
-from picsync.errors import LoginNeeded
-from picsync.localtime import to_minute
-from picsync.words import advice, counted, printable, size
+from picsync.core.errors import LoginNeeded
+from picsync.observe.words import advice, counted, printable, size
+from picsync.system.localtime import to_minute
 
 if TYPE_CHECKING:
     from picsync.config import Credentials, GooglePhotosLogin
-    from picsync.sources.picked.library import PickedAlbum
-    from picsync.sources.picked.picking import Guide, Picked
-    from picsync.sources.picker import PickingSession
+    from picsync.sources.google.picked.library import PickedAlbum
+    from picsync.sources.google.picked.picking import Guide, Picked
+    from picsync.sources.google.picked.port import PickingSession
 
 
 @click.command()
@@ -36,7 +36,7 @@ def pick(ctx: click.Context, /, album: str, *, no_browser: bool, cache: str) -> 
     Shows a link and a QR code, waits until the person with the phone has pressed Done, and downloads what
     they picked into a folder beside the cache. Picking again adds; what was cut off goes on.
     """
-    from picsync.wiring import picked_library
+    from picsync.run.wiring import picked_library
 
     try:
         target = picked_library(cache).album(album)
@@ -79,7 +79,7 @@ def _log_in(found: Credentials, *, open_browser: bool) -> GooglePhotosLogin:
     from picsync.cli.googlephotos import ask_person, say
     from picsync.cli.session import hosts
     from picsync.config import CREDENTIALS_PATHS, merge_google_login
-    from picsync.wiring import log_in_to_googlephotos
+    from picsync.run.wiring import log_in_to_googlephotos
 
     login = log_in_to_googlephotos(
         found.require_google_client(),
@@ -95,15 +95,15 @@ def _log_in(found: Credentials, *, open_browser: bool) -> GooglePhotosLogin:
 
 async def _pick(login: GooglePhotosLogin, album: PickedAlbum, *, open_browser: bool) -> Picked:
     from picsync.cli.session import hosts
-    from picsync.sources.picked.picking import pick as run
-    from picsync.wiring import open_picker
+    from picsync.run.wiring import open_picker
+    from picsync.sources.google.picked.picking import pick as run
 
     async with open_picker(login, hosts(), logs.LogView()) as picker:
         return await run(picker, album, _guide(open_browser=open_browser))
 
 
 def _guide(*, open_browser: bool) -> Guide:
-    from picsync.sources.picked.picking import Guide
+    from picsync.sources.google.picked.picking import Guide
 
     return Guide(
         show=_shown(open_browser=open_browser), arrived=_arrived, sleep=asyncio.sleep, clock=time.monotonic
@@ -146,7 +146,7 @@ def picked() -> None:
 @click.pass_context
 def list_picked(ctx: click.Context, /, album: str | None, *, cache: str, as_json: bool) -> None:
     """List the albums or, with the name of one, its photos."""
-    from picsync.wiring import picked_library
+    from picsync.run.wiring import picked_library
 
     library = picked_library(cache)
     if album is None:
@@ -207,7 +207,7 @@ def remove(album: str, item_ids: tuple[str, ...], *, everything: bool, yes: bool
 
 
 def _existing(album: str, cache: str) -> PickedAlbum:
-    from picsync.wiring import picked_library
+    from picsync.run.wiring import picked_library
 
     try:
         found = picked_library(cache).album(album)

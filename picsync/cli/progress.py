@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from picsync.events import (
+from picsync.core.events import (
     ChangesPlanned,
     ConfigApplied,
     CycleFinished,
@@ -27,8 +27,8 @@ from picsync.events import (
     PhotoDeleted,
     TransfersPlanned,
 )
-from picsync.localtime import upcoming
-from picsync.words import printable, size
+from picsync.observe.words import printable, size
+from picsync.system.localtime import upcoming
 
 STEPS = {"listing": "Listing", "downloading": "Downloading", "uploading": "Uploading", "deleting": "Deleting"}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from picsync.config import Credentials
     from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.http.client import Hosts
-    from picsync.sources.googlephotos.source import GooglePhotosSource
+    from picsync.sources.google.library.source import GooglePhotosSource
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def hosts() -> Hosts:
     named by `PICSYNC_CA_CERTIFICATES`, or by `caCertificates` in the picsync.yaml of this folder. Raises
     ConfigError.
     """
-    from picsync.errors import ConfigError, Problem
+    from picsync.core.errors import ConfigError, Problem
     from picsync.http import network
     from picsync.http.addresses import emulator_address
     from picsync.http.client import Hosts
@@ -54,8 +54,8 @@ def _own_authorities() -> str | None:
     """Return the setting of the picsync.yaml in this folder; None if it has none, or cannot be read."""
     from picsync.cli.sync import DEFAULT_CONFIG
     from picsync.config import load_config
-    from picsync.errors import ConfigError
-    from picsync.kinds import ENTRIES
+    from picsync.core.errors import ConfigError
+    from picsync.sources.kinds import ENTRIES
 
     try:
         return load_config(Path(DEFAULT_CONFIG), environ=os.environ, source_kinds=ENTRIES).ca_certificates
@@ -66,7 +66,7 @@ def _own_authorities() -> str | None:
 
 def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]]) -> T:
     """Open the Nixplay account for one piece of work."""
-    from picsync.wiring import open_nixplay
+    from picsync.run.wiring import open_nixplay
 
     async def run() -> T:
         frame = open_nixplay(credentials(), hosts(), logs.LogView())
@@ -80,7 +80,7 @@ def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]]) -> T:
 
 def with_googlephotos(work: Callable[[GooglePhotosSource], Awaitable[T]]) -> T:
     """Open the Google Photos account for one piece of work."""
-    from picsync.kinds import Opening, open_googlephotos
+    from picsync.sources.kinds import Opening, open_googlephotos
 
     async def run() -> T:
         source = open_googlephotos(

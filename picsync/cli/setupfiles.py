@@ -16,9 +16,9 @@ from pathlib import Path
 
 from picsync.cli.sync import DEFAULT_CONFIG
 from picsync.config.environment import in_container
-from picsync.errors import ConfigError, Problem
-from picsync.files import create_anew, reason, remedy
-from picsync.localtime import zone_name
+from picsync.core.errors import ConfigError, Problem
+from picsync.system.files import create_anew, reason, remedy
+from picsync.system.localtime import zone_name
 
 COMPOSE = "compose.yaml"
 UNIT = "picsync.service"
@@ -87,7 +87,7 @@ def install(folder: Path, config: str, credentials: str) -> None:
     What is written is read back as `picsync sync` reads it, before the files get their names. Raises
     ConfigError; then neither file is there.
     """
-    from picsync.wiring import SettingsFiles
+    from picsync.run.wiring import SettingsFiles
 
     paths = private_files(folder)
     temporary = [path.with_name(f"{path.name}.{secrets.token_hex(6)}") for path in paths]

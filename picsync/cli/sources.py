@@ -14,10 +14,10 @@ from picsync.cli.exits import Exit
 from picsync.cli.listings import items_json, print_albums, print_items, summary_lines
 from picsync.cli.output import json_option, print_json
 from picsync.cli.sync import cache_option
-from picsync.errors import ConfigError
+from picsync.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from picsync.model import Listing, SourceAlbum
+    from picsync.core.model import Listing, SourceAlbum
 
 
 _NEED_ENTRY = {
@@ -31,7 +31,7 @@ _NEED_ENTRY = {
 @json_option
 def sources(*, as_json: bool) -> None:
     """List the kinds of sources, with an example of each for picsync.yaml."""
-    from picsync.kinds import SOURCES
+    from picsync.sources.kinds import SOURCES
 
     if as_json:
         print_json(
@@ -67,7 +67,7 @@ def list_source(
     with options such as '{path: /photos, include: ["*.jpg"]}'. Without any, the albums that can be named are
     listed.
     """
-    from picsync.kinds import SOURCES
+    from picsync.sources.kinds import SOURCES
 
     logs.set_up()
     if kind not in SOURCES:
@@ -99,7 +99,7 @@ def list_source(
 
 
 def _print(listing: Listing, *, items: bool) -> None:
-    from picsync.words import listing_words
+    from picsync.observe.words import listing_words
 
     click.echo(listing_words(listing))
     if items:
@@ -112,7 +112,7 @@ def _print(listing: Listing, *, items: bool) -> None:
 
 async def _albums(kind: str, cache: str) -> list[SourceAlbum]:
     from picsync.cli.session import credentials, hosts
-    from picsync.wiring import open_source
+    from picsync.run.wiring import open_source
 
     async with open_source(kind, [], credentials(), hosts(), logs.LogView(), cache=cache) as source:
         return [album async for album in source.albums()]
@@ -121,8 +121,8 @@ async def _albums(kind: str, cache: str) -> list[SourceAlbum]:
 async def _listings(kind: str, texts: tuple[str, ...], cache: str) -> list[Listing]:
     from picsync.cli.session import credentials, hosts
     from picsync.config import read_entries
-    from picsync.kinds import ENTRIES
-    from picsync.wiring import open_source
+    from picsync.run.wiring import open_source
+    from picsync.sources.kinds import ENTRIES
 
     try:
         entries = read_entries(kind, texts, ENTRIES)

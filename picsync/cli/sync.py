@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from picsync.aio.loading import loading
 from picsync.cli.exits import Exit, exit_for, worst
 from picsync.cli.logs import log_options, logging_to, note, print_result
-from picsync.loading import loading
-from picsync.localtime import zone_problem
+from picsync.system.localtime import zone_problem
 
 if TYPE_CHECKING:
-    from picsync.events import CycleReport, Emit, Event
-    from picsync.longrun import Surroundings
-    from picsync.model import Listing
-    from picsync.wiring import Settings, SettingsFiles
+    from picsync.core.events import CycleReport, Emit, Event
+    from picsync.core.model import Listing
+    from picsync.run.process import Surroundings
+    from picsync.run.wiring import Settings, SettingsFiles
 
 DEFAULT_CONFIG = "picsync.yaml"
 DEFAULT_CACHE = "picsync-metadata-cache.db"
@@ -71,7 +71,7 @@ def sync(ctx: click.Context, /, config: Path, *, verbose: bool, log_format: str,
     Without `every` in CONFIG this is one cycle; with it, it goes on until it is stopped.
     """
     load_libraries()
-    from picsync.wiring import SettingsFiles
+    from picsync.run.wiring import SettingsFiles
 
     with logging_to(log_format, verbose=verbose) as emit:
         ctx.exit(
@@ -83,7 +83,7 @@ def load_libraries() -> None:
     """Load what every sync needs before its first request."""
     with loading():
         import picsync.frames.nixplay.frame
-        import picsync.longrun  # noqa: F401
+        import picsync.run.process  # noqa: F401
 
 
 async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Exit:
@@ -92,8 +92,8 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
     Raises ConfigError and CacheError for what is wrong before the first cycle.
     """
     from picsync.config import LEAST_EVERY
-    from picsync.longrun import LongRun, Surroundings
-    from picsync.service import Stop
+    from picsync.run.process import LongRun, Surroundings
+    from picsync.run.scheduler import Stop
 
     settings = files.load()
     for warning in settings.credentials.warnings:
@@ -127,8 +127,8 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
 
 
 async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
-    from picsync.service import run_once
-    from picsync.wiring import album_rules
+    from picsync.run.scheduler import run_once
+    from picsync.run.wiring import album_rules
 
     rules = album_rules(settings.config, dry_run=surroundings.dry_run)
     async with surroundings.open_cycles(settings) as cycles:
@@ -137,7 +137,7 @@ async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
         return Exit.INTERRUPTED
     if settings.config.ping and not surroundings.dry_run and all(report.outcome.good for report in reports):
         from picsync.http import network
-        from picsync.notify import Pinger
+        from picsync.observe.notify import Pinger
 
         pinger = Pinger()
         pinger.expect(settings.config.ping, ())
@@ -160,8 +160,8 @@ class PlanView:
 
     def show(self, event: Event) -> None:
         """Take note of what would go up, and print it with all else that is planned."""
-        from picsync.events import ChangesPlanned, ItemUploaded, Listed, TransfersPlanned
-        from picsync.words import plan_lines
+        from picsync.core.events import ChangesPlanned, ItemUploaded, Listed, TransfersPlanned
+        from picsync.observe.words import plan_lines
 
         match event:
             case Listed(_, listing):

@@ -9,6 +9,7 @@ from picsync.config.credentials import (
     ImmichKey,
     NixplayLogin,
 )
+from picsync.config.durations import parse_duration
 from picsync.config.loading import load_config, load_credentials, read_entries
 from picsync.config.loginfile import merge_google_login
 from picsync.config.settings import (
@@ -22,7 +23,6 @@ from picsync.config.settings import (
     StatusListener,
 )
 from picsync.config.tree import read_regular
-from picsync.durations import parse_duration
 
 __all__ = [
     "CREDENTIALS_PATHS",

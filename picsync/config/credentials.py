@@ -15,9 +15,9 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from picsync.errors import ConfigError, Problem
+from picsync.core.errors import ConfigError, Problem
+from picsync.core.text import pasted
 from picsync.http.addresses import web_address
-from picsync.text import pasted
 
 FILE_NAME = ".picsync-credentials.yaml"
 CREDENTIALS_PATHS = (Path(FILE_NAME), Path("/etc/picsync-credentials") / FILE_NAME)

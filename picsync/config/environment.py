@@ -13,7 +13,7 @@ from pathlib import Path
 
 from picsync.config.shape import Shape, closest, fold
 from picsync.config.tree import FieldPath, Node, Place, parse_yaml
-from picsync.errors import ConfigError, Problem
+from picsync.core.errors import ConfigError, Problem
 
 PREFIX = "PICSYNC_"
 RESERVED = frozenset({"PICSYNC_CACHE", "PICSYNC_LOG_FORMAT"})

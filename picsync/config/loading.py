@@ -13,7 +13,7 @@ from picsync.config.settings import Checks, Config, SourceKinds
 from picsync.config.shape import Shape, shape_of
 from picsync.config.tree import FileText, Node, Place, parse_yaml, read_text
 from picsync.config.validation import validate
-from picsync.errors import ConfigError, Problem
+from picsync.core.errors import ConfigError, Problem
 
 
 def load_config(path: Path, *, environ: Mapping[str, str], source_kinds: SourceKinds) -> Config:

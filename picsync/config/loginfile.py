@@ -17,8 +17,8 @@ from pydantic import SecretStr
 
 from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
 from picsync.config.tree import Node, parse_yaml, read_text, yaml_errors
-from picsync.errors import ConfigError, Problem
-from picsync.files import create_anew, reason, remedy
+from picsync.core.errors import ConfigError, Problem
+from picsync.system.files import create_anew, reason, remedy
 
 _HEAD = re.compile(r"(?:(?:[#%].*|[ \t]*)\r?\n)*---[ \t]*(?:#.*)?\r?\n")
 """Comments, directives and the line that begins the document."""

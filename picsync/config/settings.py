@@ -30,9 +30,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from picsync.durations import parse_duration
+from picsync.config.durations import parse_duration
+from picsync.core.text import pasted
 from picsync.http.addresses import emulator_address, web_address
-from picsync.text import pasted
 
 SourceKinds: TypeAlias = Mapping[str, Any]
 """For each kind under `sources:` the type of one entry of its list."""

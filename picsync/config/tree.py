@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from picsync.errors import ConfigError, Problem
-from picsync.files import open_regular
-from picsync.text import harmless
+from picsync.core.errors import ConfigError, Problem
+from picsync.core.text import harmless
+from picsync.system.files import open_regular
 
 FieldPath: TypeAlias = tuple[str | int, ...]
 YamlNode: TypeAlias = Any

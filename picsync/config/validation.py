@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from picsync.config.shape import Shape, closest
 from picsync.config.tree import FieldPath, Node, field_name
-from picsync.errors import ConfigError, Problem
+from picsync.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

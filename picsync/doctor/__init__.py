@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from picsync.config import Credentials
+from picsync.core.events import Emit
+from picsync.core.model import Finding
 from picsync.doctor.files import look_at_files
 from picsync.doctor.machine import look_at_machine
 from picsync.doctor.services import look_at_services, look_at_sources
-from picsync.events import Emit
-from picsync.model import Finding
-from picsync.wiring import SettingsFiles
+from picsync.run.wiring import SettingsFiles
 
 
 async def examine(files: SettingsFiles, cache: str, emit: Emit) -> AsyncIterator[Finding]:

@@ -6,10 +6,10 @@ import stat
 from collections.abc import Sequence
 
 from picsync.config import LEAST_EVERY
-from picsync.errors import ConfigError
-from picsync.model import Finding, Mark
-from picsync.wiring import Settings, SettingsFiles
-from picsync.words import counted
+from picsync.core.errors import ConfigError
+from picsync.core.model import Finding, Mark
+from picsync.observe.words import counted
+from picsync.run.wiring import Settings, SettingsFiles
 
 
 def look_at_files(files: SettingsFiles) -> tuple[Settings | None, Sequence[Finding]]:

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-from picsync.errors import CacheError, PicsyncError
-from picsync.localtime import zone_name, zone_problem
-from picsync.model import Finding, Mark
-from picsync.spool import DEFAULT_BUDGET_BYTES
-from picsync.wiring import Settings, clock_offset, inspect_cache, own_folder
-from picsync.words import counted, size
+from picsync.core.errors import CacheError, PicsyncError
+from picsync.core.model import Finding, Mark
+from picsync.observe.words import counted, size
+from picsync.run.wiring import Settings, clock_offset, inspect_cache, own_folder
+from picsync.sync.tempfiles import DEFAULT_BUDGET_BYTES
+from picsync.system.localtime import zone_name, zone_problem
 
 LEAST_FREE_BYTES = 100_000_000
 """For the cache: some hundred thousand photos fit into a fraction of this."""

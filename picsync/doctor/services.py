@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 
 from picsync.config import Config, Credentials
-from picsync.cycle import AlbumRule
-from picsync.errors import ConfigError, PicsyncError
-from picsync.events import Emit
+from picsync.core.errors import ConfigError, PicsyncError
+from picsync.core.events import Emit
+from picsync.core.model import Finding, FrameAlbum, Listing, Mark, Playlist
+from picsync.core.plan import Overflow
 from picsync.frames.base import Frame
 from picsync.http.client import Hosts
-from picsync.model import Finding, FrameAlbum, Listing, Mark, Playlist
-from picsync.plan import Overflow
+from picsync.observe.words import counted, listing_words
+from picsync.run.wiring import Settings, album_rules, open_services, open_source
 from picsync.sources.base import Source
-from picsync.wiring import Settings, album_rules, open_services, open_source
-from picsync.words import counted, listing_words
+from picsync.sync.cycle import AlbumRule
 
 
 async def look_at_services(settings: Settings, cache: str, emit: Emit) -> AsyncIterator[Finding]:

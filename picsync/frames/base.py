@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeAlias
 
-from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, MediaKind, Photos, Playlist, PlaylistItem
+from picsync.core.model import (
+    Digest,
+    Finding,
+    FrameAlbum,
+    FramePhoto,
+    MediaKind,
+    Photos,
+    Playlist,
+    PlaylistItem,
+)
 
 
 @dataclass(frozen=True, slots=True)

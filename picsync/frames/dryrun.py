@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from picsync.core.model import Finding, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 from picsync.frames.base import AlreadyThere, Frame, FrameCapabilities, Rendition, Uploaded, UploadResult
-from picsync.model import Finding, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 
 _PREDICTED = "predicted-"
 

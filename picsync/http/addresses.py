@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from picsync.text import pasted
+from picsync.core.text import pasted
 
 if TYPE_CHECKING:
     import httpx

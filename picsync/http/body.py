@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import httpx
 
-from picsync.errors import ProtocolError
+from picsync.core.errors import ProtocolError
 from picsync.http.retry import Operation
 
 MAX_ANSWER_BYTES = 16 * 2**20

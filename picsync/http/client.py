@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from picsync.errors import ForeignAddressError, ProtocolError, RefusedError
+from picsync.core.errors import ForeignAddressError, ProtocolError, RefusedError
 from picsync.http import body, deadline
 from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.certificates import refused_certificate

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from picsync.errors import TransientError
+from picsync.core.errors import TransientError
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import no_answer
 from picsync.http.deadline import UnusableAnswer, send

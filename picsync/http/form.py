@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import httpx
 
-from picsync.tasks import progressed
+from picsync.aio.tasks import progressed
 
 BLOCK_BYTES = 256 * 1024
 

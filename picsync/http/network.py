@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 import certifi
 import httpx
 
-from picsync.errors import ConfigError, Problem
+from picsync.core.errors import ConfigError, Problem
 from picsync.http.cookies import cookie_jar
 
 _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from picsync.errors import (
+from picsync.core.errors import (
     ForeignAddressError,
     NotFoundError,
     PicsyncError,
@@ -28,7 +28,7 @@ from picsync.errors import (
     RefusedError,
     TransientError,
 )
-from picsync.events import Emit, RequestFinished, RequestOutcome, RetryScheduled
+from picsync.core.events import Emit, RequestFinished, RequestOutcome, RetryScheduled
 from picsync.http.pace import API, Pace, Stage, Turn
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
+from picsync.core.model import MediaKind
 from picsync.media import boxes, tiff
-from picsync.model import MediaKind
 
 HEAD_BYTES = 4096
 """So many of a file's first bytes tell most formats."""

@@ -10,9 +10,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from picsync.localtime import absolute
 from picsync.profiling.pprof import Frame, Measure, Profile, Stack
 from picsync.profiling.stacks import name_lines, thread_frames, thread_stack
+from picsync.system.localtime import absolute
 
 PERIOD_NS = 10_000_000
 """Between two samples; 100 per second as Go's."""

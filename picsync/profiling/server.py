@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from picsync.errors import ListenError
+from picsync.core.errors import ListenError
 from picsync.profiling.pprof import Profile, encode
 from picsync.profiling.sampling import HEAP_DEPTH, HeapProfiler, sample_cpu
 from picsync.profiling.stacks import describe_all

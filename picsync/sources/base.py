@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from picsync.model import Finding, Listing, MediaItem, SourceAlbum
+from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
 
 
 @dataclass(frozen=True, slots=True)

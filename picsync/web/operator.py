@@ -25,12 +25,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
-from picsync.control import Held, Requests
-from picsync.errors import CacheError
-from picsync.events import CycleRequested, DeletesAllowed, Emit
-from picsync.plan import Hold
-from picsync.status import RuleStatus, Status
-from picsync.words import counted
+from picsync.core.errors import CacheError
+from picsync.core.events import CycleRequested, DeletesAllowed, Emit
+from picsync.core.plan import Hold
+from picsync.observe.status import RuleStatus, Status
+from picsync.observe.words import counted
+from picsync.system.control import Held, Requests
 
 SIGNED_IN_FOR = timedelta(days=30)
 """How long a browser need not be given the token again."""

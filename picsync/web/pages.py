@@ -17,14 +17,14 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from picsync.events import CycleReport
-from picsync.localtime import absolute, rfc3339, to_second
-from picsync.plan import Rule
-from picsync.status import RuleStatus, Status
-from picsync.web.moments import relative, rough
+from picsync.core.events import CycleReport
+from picsync.core.plan import Rule
+from picsync.observe.moments import relative, rough
+from picsync.observe.status import RuleStatus, Status
+from picsync.observe.verdict import Level, rule_verdict, verdict
+from picsync.observe.words import FEW, advice, counted, printable, report_result, skip_remarks
+from picsync.system.localtime import absolute, rfc3339, to_second
 from picsync.web.operator import Operating, held_key, rule_key
-from picsync.web.verdict import Level, rule_verdict, verdict
-from picsync.words import FEW, advice, counted, printable, report_result, skip_remarks
 
 REFRESH_S = {True: 3, False: 15}
 """Seconds until the page renews itself: while a rule is running, and at rest. 0: it does not."""

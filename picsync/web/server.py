@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from picsync.errors import ListenError
+from picsync.core.errors import ListenError
+from picsync.observe.status import Status
+from picsync.observe.words import printable
 from picsync.serving.server import HttpServer, Limits
-from picsync.status import Status
 from picsync.web.operator import Operator
 from picsync.web.pages import POLICY, status_page
 from picsync.web.statusjson import as_json
-from picsync.words import printable
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' text format. The newer 1.0.0, which differs only for names outside of [a-zA-Z0-9_:], is for

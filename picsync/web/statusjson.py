@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from picsync.events import CycleReport
-from picsync.localtime import rfc3339
-from picsync.model import Certainty
-from picsync.plan import Rule
-from picsync.status import Entry, RuleStatus, Status
-from picsync.web.verdict import rule_verdict, verdict
-from picsync.words import advice, report_sentence
+from picsync.core.events import CycleReport
+from picsync.core.model import Certainty
+from picsync.core.plan import Rule
+from picsync.observe.status import Entry, RuleStatus, Status
+from picsync.observe.verdict import rule_verdict, verdict
+from picsync.observe.words import advice, report_sentence
+from picsync.system.localtime import rfc3339
 
 FORMAT = 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from picsync.cache.store import Cache
-from picsync.model import Digest, Mapping, MediaItem
+from picsync.core.model import Digest, Mapping, MediaItem
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 

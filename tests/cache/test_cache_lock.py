@@ -18,7 +18,7 @@ import pytest
 
 from picsync.cache.locking import CacheLock
 from picsync.cache.store import Cache
-from picsync.errors import CacheError
+from picsync.core.errors import CacheError
 from tests.cache.cases import NOW, item, known, mapping, opened
 
 _HOLDER = """

@@ -19,8 +19,8 @@ from alembic.migration import MigrationContext
 
 from picsync.cache import schema
 from picsync.cache.store import Cache
-from picsync.errors import CacheError
-from picsync.model import Digest, Mapping, MediaItem
+from picsync.core.errors import CacheError
+from picsync.core.model import Digest, Mapping, MediaItem
 from tests.cache.cases import NOW, item, known, mapping, opened
 
 _PASSWORD = "hunter2"

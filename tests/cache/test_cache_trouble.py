@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picsync.cache.store import Cache
-from picsync.errors import CacheError
+from picsync.core.errors import CacheError
 from tests.cache.cases import item, known, mapping, opened, query
 
 _COUNT = 300

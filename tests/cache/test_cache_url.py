@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from picsync.cache.store import Cache
-from picsync.errors import CacheError
+from picsync.core.errors import CacheError
 
 
 @pytest.mark.parametrize(

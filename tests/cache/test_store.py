@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picsync.cache.store import Cache
-from picsync.errors import CacheError
-from picsync.model import Digest, Mapping, MediaItem, MediaKind
+from picsync.core.errors import CacheError
+from picsync.core.model import Digest, Mapping, MediaItem, MediaKind
 from tests.cache.cases import NOW, item, known, mapping, opened, original, query
 
 

@@ -57,10 +57,9 @@ def test_the_help_loads_no_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
-    command_line = ["picsync.cli", "picsync.cli.commands", "picsync.cli.exits", "picsync.cli.main"]
-    assert loaded == str(
-        [*command_line, "picsync.cli.streams", "picsync.errors", "picsync.localtime", "picsync.text"]
-    )
+    command_line = [f"picsync.cli{part}" for part in ("", ".commands", ".exits", ".main", ".streams")]
+    core = ["picsync.core", "picsync.core.errors", "picsync.core.text"]
+    assert loaded == str([*command_line, *core, "picsync.system", "picsync.system.localtime"])
 
 
 def test_version(stage: Stage) -> None:

@@ -27,9 +27,9 @@ import asyncio, sys
 from pathlib import Path
 from picsync.cli.main import cli
 from picsync.cli import sync
-from picsync.longrun import LongRun, Surroundings
-from picsync.service import Stop
-from picsync.wiring import SettingsFiles
+from picsync.run.process import LongRun, Surroundings
+from picsync.run.scheduler import Stop
+from picsync.run.wiring import SettingsFiles
 
 async def main():
     sync.load_libraries()

@@ -12,10 +12,10 @@ from ruamel.yaml import YAML
 
 from picsync.cli.setupfiles import SetUp, compose_file, config_text, credentials_text, install, unit_file
 from picsync.config import load_config, load_credentials
+from picsync.core.errors import ConfigError
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
-from picsync.errors import ConfigError
-from picsync.kinds import ENTRIES
+from picsync.sources.kinds import ENTRIES
 from tests.cli.stage import Result, Stage
 
 LOGIN = (NIXPLAY_USER, NIXPLAY_PASSWORD)

@@ -9,9 +9,8 @@ from datetime import datetime
 import pytest
 
 from picsync.cli.logs import LogView, set_up
-from picsync.emulators.faults import Fault, FaultKind
-from picsync.errors import TransientError
-from picsync.events import (
+from picsync.core.errors import TransientError
+from picsync.core.events import (
     CycleFinished,
     CycleOutcome,
     CycleReport,
@@ -20,8 +19,9 @@ from picsync.events import (
     Failure,
     TransfersPlanned,
 )
-from picsync.model import MediaItem
-from picsync.plan import Transfer
+from picsync.core.model import MediaItem
+from picsync.core.plan import Transfer
+from picsync.emulators.faults import Fault, FaultKind
 from tests.cli.stage import Stage
 
 

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from picsync.cli.progress import ProgressBars
-from picsync.errors import TransientError
-from picsync.events import (
+from picsync.core.errors import TransientError
+from picsync.core.events import (
     ConfigApplied,
     CycleFinished,
     CycleOutcome,
@@ -24,8 +24,8 @@ from picsync.events import (
     ListingProgress,
     TransfersPlanned,
 )
-from picsync.model import Digest, MediaItem
-from picsync.plan import Transfer
+from picsync.core.model import Digest, MediaItem
+from picsync.core.plan import Transfer
 
 
 class Terminal:

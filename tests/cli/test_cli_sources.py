@@ -7,7 +7,7 @@ import json
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.kinds import SOURCES
+from picsync.sources.kinds import SOURCES
 from tests.cli.stage import Stage
 
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.service import GRACE_S
+from picsync.run.scheduler import GRACE_S
 from tests.cli.stage import STRICT, UNHURRIED, Stage
 from tests.road.road import MEDIA_HOST
 

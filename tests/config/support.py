@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from picsync.config import Config, Credentials, load_config, load_credentials
-from picsync.errors import ConfigError
-from picsync.kinds import ENTRIES
+from picsync.core.errors import ConfigError
+from picsync.sources.kinds import ENTRIES
 
 KINDS: dict[str, Any] = {"googlephotos": ENTRIES["googlephotos"], "localfolder": str}
 RULE = "- name: X\n  sources: {googlephotos: [id]}\n"

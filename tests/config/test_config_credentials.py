@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from picsync.config import Credentials, GoogleAccess, GooglePhotosLogin, NixplayLogin, load_credentials
-from picsync.errors import ConfigError
+from picsync.core.errors import ConfigError
 from tests.config.support import credentials, credentials_problems
 
 GO_FILE = """\

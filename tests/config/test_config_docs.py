@@ -8,7 +8,7 @@ from picsync.config.reference import insert_reference, reference
 from picsync.config.settings import Config
 from picsync.config.shape import shape_of
 from picsync.config.tree import field_name
-from picsync.kinds import ENTRIES
+from picsync.sources.kinds import ENTRIES
 from tests.config.support import config, credentials
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from picsync.config import (
     load_credentials,
     merge_google_login,
 )
-from picsync.errors import ConfigError
+from picsync.core.errors import ConfigError
 
 EXPIRY = datetime(2030, 1, 2, 3, 4, 5, 678, UTC)
 ACCESS = GoogleAccess(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from picsync.config import Config, Credentials, load_config, load_credentials, merge_google_login
-from picsync.errors import ConfigError
+from picsync.core.errors import ConfigError
 from tests.config.support import KINDS
 from tests.config.test_config_login_file import LOGIN
 

@@ -9,10 +9,10 @@ from annotated_types import MinLen
 from pydantic import BaseModel, ValidationError
 
 from picsync.config import AlbumRule, Config, Listen, Listener, MaxDelete, StatusListener, load_config
-from picsync.errors import ConfigError
+from picsync.core.errors import ConfigError
 from picsync.frames.nixplay.client import OPERATIONS as NIXPLAY
 from picsync.frames.nixplay.client import PHOTOS
-from picsync.sources.googlephotos.source import OPERATIONS as GOOGLEPHOTOS
+from picsync.sources.google.library.source import OPERATIONS as GOOGLEPHOTOS
 from tests.config.support import KINDS, RULE, config, config_problems
 
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
+from picsync.core.model import Digest, FrameAlbum, FramePhoto, Playlist
 from picsync.frames.base import AlreadyThere, Frame, Rendition, Uploaded
-from picsync.model import Digest, FrameAlbum, FramePhoto, Playlist
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from picsync.errors import ItemError
-from picsync.model import MediaItem, MediaKind
+from picsync.core.errors import ItemError
+from picsync.core.model import MediaItem, MediaKind
 from picsync.sources.base import Source
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"

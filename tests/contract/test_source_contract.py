@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from picsync.core.model import MediaItem
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import V2_7, V3_0, V3_2, V3_3
-from picsync.model import MediaItem
 from picsync.sources.folder.options import FolderEntry
-from picsync.sources.picked.source import PickedSource
-from picsync.sources.sharedlinks.options import SharedLink
+from picsync.sources.google.links.options import SharedLink
+from picsync.sources.google.picked.source import PickedSource
 from tests.contract.source_contract import ORIGINALS, SourceContract, SourceWorld
 from tests.ports.memory_source import MemorySource
 from tests.sources.folder_album import FolderAlbum

@@ -14,8 +14,8 @@ PRELOADED = (
     "picsync.cache.store",
     "picsync.cli.main",
     "picsync.frames.nixplay.frame",
-    "picsync.sources.googlephotos.source",
-    "picsync.wiring",
+    "picsync.sources.google.library.source",
+    "picsync.run.wiring",
 )
 
 

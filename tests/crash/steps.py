@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 from picsync.cache.store import Cache
+from picsync.core.events import CycleOutcome
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.requestlog import Record, RequestLog
 from picsync.emulators.world import READ_SCOPE
-from picsync.events import CycleOutcome
 from tests.road.road import Road, open_road, write_credentials
 
 PAGE = 5

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from picsync.cycle import run_cycle
-from picsync.events import CacheWritten, Event
-from picsync.model import Digest, Mapping
+from picsync.core.events import CacheWritten, Event
+from picsync.core.model import Digest, Mapping
+from picsync.sync.cycle import run_cycle
 from tests.cache.cases import item, known, opened
 from tests.cycle.stage import Stage, staged
 from tests.fuzz.mutations import SCALE

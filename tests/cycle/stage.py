@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from picsync.cache.store import Cache
-from picsync.cycle import AlbumRule, run_cycle
-from picsync.events import CycleReport, Event
-from picsync.model import Digest
-from picsync.plan import Rule
-from picsync.spool import Spool
-from picsync.transfer import Tools
+from picsync.core.events import CycleReport, Event
+from picsync.core.model import Digest
+from picsync.core.plan import Rule
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.tempfiles import Spool
+from picsync.sync.transfer import Tools
 from tests.pictures import jpeg
 from tests.ports.memory_frame import MemoryFrame
 from tests.ports.memory_source import MemorySource

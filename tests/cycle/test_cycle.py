@@ -7,12 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from picsync.cycle import AlbumRule
-from picsync.errors import ItemError, LoginNeeded, ProtocolError, QuotaError, RefusedError, TransientError
-from picsync.events import CycleOutcome, Event, Listed, PlaylistCreated
-from picsync.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, PlaylistItem
-from picsync.plan import DeleteLimit, HoldReason, Skip
-from picsync.words import report_remarks
+from picsync.core.errors import (
+    ItemError,
+    LoginNeeded,
+    ProtocolError,
+    QuotaError,
+    RefusedError,
+    TransientError,
+)
+from picsync.core.events import CycleOutcome, Event, Listed, PlaylistCreated
+from picsync.core.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, PlaylistItem
+from picsync.core.plan import DeleteLimit, HoldReason, Skip
+from picsync.observe.words import report_remarks
+from picsync.sync.cycle import AlbumRule
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest
 from tests.media.files import movie, tiff
 from tests.pictures import jpeg

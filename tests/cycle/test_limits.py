@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from picsync.errors import LimitError, NoRoomError, ProtocolError, QuotaError
-from picsync.events import ChangesPlanned, CycleOutcome, Failure
-from picsync.plan import HoldReason, Overflow
-from picsync.spool import Spool
-from picsync.transfer import SMALL_BYTES
-from picsync.words import plan_lines
+from picsync.core.errors import LimitError, NoRoomError, ProtocolError, QuotaError
+from picsync.core.events import ChangesPlanned, CycleOutcome, Failure
+from picsync.core.plan import HoldReason, Overflow
+from picsync.observe.words import plan_lines
+from picsync.sync.tempfiles import Spool
+from picsync.sync.transfer import SMALL_BYTES
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest
 from tests.pictures import jpeg
 

@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from picsync.healthcheck import DEFAULT_URL, TIMEOUT_S
-from picsync.service import GRACE_S
-from picsync.spool import DEFAULT_BUDGET_BYTES
+from picsync.run.scheduler import GRACE_S
+from picsync.sync.tempfiles import DEFAULT_BUDGET_BYTES
 from tests.deploy.manifests import ROOT, read
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")

@@ -10,8 +10,8 @@ import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from picsync.config import CREDENTIALS_PATHS
-from picsync.service import GRACE_S
-from picsync.spool import DEFAULT_BUDGET_BYTES
+from picsync.run.scheduler import GRACE_S
+from picsync.sync.tempfiles import DEFAULT_BUDGET_BYTES
 from tests.deploy.manifests import K8S, ROOT, Manifest, kustomized, parse, read
 
 OLDEST, NEWEST = "1.25", "1.34"

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from picsync.config.settings import Checks, Config
 from picsync.config.shape import shape_of
-from picsync.kinds import ENTRIES, SOURCES
+from picsync.sources.kinds import ENTRIES, SOURCES
 
 PAGE = (Path(__file__).parents[2] / "doc" / "sources.md").read_text(encoding="utf-8")
 SECTIONS = dict(zip(*[iter(re.split(r"(?m)^## `(\w+)`.*$", PAGE)[1:])] * 2, strict=True))

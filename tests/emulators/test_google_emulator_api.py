@@ -9,7 +9,7 @@ import pytest
 
 from picsync.emulators.google import Era, GooglePhotos, generated_jpeg
 from picsync.emulators.google.library import Album
-from picsync.sources import googlephotos
+from picsync.sources.google import library as googlephotos
 from tests.emulators.googlekit import API, LEGACY_SCOPES, MP4, error_of, ids, jpeg, running
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from picsync.core.events import CycleOutcome
 from picsync.emulators.faults import Fault
-from picsync.events import CycleOutcome
 from picsync.frames.nixplay.client import DELETE_PHOTO
 from picsync.http.retry import Operation
-from picsync.sources.googlephotos.source import OPERATIONS as GOOGLE
+from picsync.sources.google.library.source import OPERATIONS as GOOGLE
 from tests.faults.kinds import LARGER_FAMILIES, TROUBLES, Trouble
 from tests.faults.scenes import MAIN, Scene, answers, operations_of, scenes_of
 from tests.faults.sides import SIDES

@@ -10,10 +10,10 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from picsync.core.events import RequestFinished, RequestOutcome
 from picsync.emulators.nixplay import Nixplay
-from picsync.events import RequestFinished, RequestOutcome
 from picsync.http.retry import Operation
-from picsync.sources.googlephotos.source import DOWNLOAD
+from picsync.sources.google.library.source import DOWNLOAD
 from tests.faults.operations import FRAME, TABLES, operation_of
 from tests.faults.sides import ALBUM, SIDES, GoogleAlbum
 from tests.faults.stage import PLAYLIST, Stage, open_stage

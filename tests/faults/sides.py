@@ -12,12 +12,12 @@ from picsync.emulators.immich import HOST, Asset
 from picsync.emulators.world import READ_SCOPE, World
 from picsync.http.client import Hosts
 from picsync.sources.base import Source
-from picsync.sources.googlephotos.source import GooglePhotosSource
-from picsync.sources.googlephotos.tokens import GoogleLogin
+from picsync.sources.google.library.source import GooglePhotosSource
+from picsync.sources.google.links.options import SharedLink
+from picsync.sources.google.links.source import SharedLinksSource
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.source import ImmichLogin, ImmichSource
-from picsync.sources.sharedlinks.options import SharedLink
-from picsync.sources.sharedlinks.source import SharedLinksSource
+from picsync.vendors.google.tokens import GoogleLogin
 
 if TYPE_CHECKING:
     from tests.faults.stage import Stage

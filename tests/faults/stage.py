@@ -15,20 +15,20 @@ from pathlib import Path
 import httpx
 
 from picsync.cache.store import Cache
-from picsync.cycle import AlbumRule, run_cycle
+from picsync.core.events import CycleOutcome, CycleReport, Event
+from picsync.core.model import Digest, Mapping, MediaItem, MediaKind
+from picsync.core.plan import Rule
 from picsync.emulators.google import Album, GooglePhotos, generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
-from picsync.events import CycleOutcome, CycleReport, Event
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
-from picsync.model import Digest, Mapping, MediaItem, MediaKind
-from picsync.plan import Rule
-from picsync.spool import Spool
-from picsync.transfer import Tools, recipe_of
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.tempfiles import Spool
+from picsync.sync.transfer import Tools, recipe_of
 from tests.faults.operations import DOWNLOADS, WRITES, operation_of
 from tests.faults.sides import ALBUM, PAGE, SIDES, GoogleAlbum, Side
 from tests.faults.watch import Watch

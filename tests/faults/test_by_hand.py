@@ -10,7 +10,7 @@ import pytest
 from picsync.emulators.nixplay import Photo
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
-from picsync.sources.googlephotos.source import DOWNLOAD
+from picsync.sources.google.library.source import DOWNLOAD
 from tests.faults.scenes import Scene, reference
 from tests.faults.sides import ALBUM
 from tests.faults.stage import PLAYLIST, Stage, open_stage

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from picsync.core.events import CycleOutcome
 from picsync.emulators.nixplay import ExpiredSession
-from picsync.events import CycleOutcome
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
-from picsync.sources.googlephotos.api import LIST_MEDIA_ITEMS, LOOK_AT_ALBUM
+from picsync.sources.google.library.api import LIST_MEDIA_ITEMS, LOOK_AT_ALBUM
 from tests.faults.scenes import Scene
 from tests.faults.stage import Stage
 

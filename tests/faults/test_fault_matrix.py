@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from picsync.frames.nixplay import OPERATIONS
-from picsync.kinds import SOURCES
+from picsync.sources.kinds import SOURCES
 from tests.faults.matrix import Cell, chosen, every_cell, play
 from tests.faults.operations import FRAME, TABLES
 from tests.faults.scenes import Scene, reference, scenes_of

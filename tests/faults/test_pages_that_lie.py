@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from picsync.events import CycleOutcome
+from picsync.core.events import CycleOutcome
+from picsync.core.plan import HoldReason
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
-from picsync.plan import HoldReason
-from picsync.sources.googlephotos.api import LIST_MEDIA_ITEMS
+from picsync.sources.google.library.api import LIST_MEDIA_ITEMS
 from tests.faults.scenes import Scene
 from tests.faults.stage import PLAYLIST, Stage
 from tests.faults.wire import Rewrite
@@ -51,7 +51,7 @@ async def test_a_token_that_leads_to_itself(stage: Stage, begin: int) -> None:
 
 
 async def test_tokens_without_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("picsync.sources.googlephotos.source.MAX_PAGES", 20)
+    monkeypatch.setattr("picsync.sources.google.library.source.MAX_PAGES", 20)
     await Scene.CHANGED.set(stage)
     stage.google.options.empty_page_every = 1
     async with stage.picsync() as tools:

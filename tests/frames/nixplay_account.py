@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from picsync.core.events import Event, RequestFinished
 from picsync.emulators.faults import Fault
 from picsync.emulators.nixplay import API, Nixplay, NixplayOptions
 from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
-from picsync.events import Event, RequestFinished
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy

@@ -12,13 +12,13 @@ from dataclasses import replace
 
 import pytest
 
+from picsync.core.errors import AmbiguousError, PicsyncError, ProtocolError, RefusedError, TransientError
+from picsync.core.events import ListingProgress, LoggedIn
+from picsync.core.model import Digest, FrameAlbum, FramePhoto, PlaylistItem
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Emoji, Foreign, OverLimit, Photo
-from picsync.errors import AmbiguousError, PicsyncError, ProtocolError, RefusedError, TransientError
-from picsync.events import ListingProgress, LoggedIn
 from picsync.frames.nixplay import CAPABILITIES, OPERATIONS, NixplayFrame
 from picsync.frames.nixplay.catalog import LOOK_AGAIN_AFTER_S
-from picsync.model import Digest, FrameAlbum, FramePhoto, PlaylistItem
 from tests.contract.frame_contract import JPEG, only_playlist, rendition, shown
 from tests.frames.nixplay_account import NixplayAccount
 

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from picsync.core.errors import LoginNeeded, RefusedError, TransientError
+from picsync.core.events import NameReplaced
+from picsync.core.model import FrameAlbum
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay.options import Emoji, NixplayOptions, Refused
 from picsync.emulators.nixplay.state import State
-from picsync.errors import LoginNeeded, RefusedError, TransientError
-from picsync.events import NameReplaced
 from picsync.frames.base import Uploaded
 from picsync.frames.nixplay import NixplayFrame, names
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, safe_name
 from picsync.http.retry import RetryPolicy
-from picsync.model import FrameAlbum
 from tests.contract.frame_contract import JPEG, rendition
 from tests.frames.nixplay_account import NixplayAccount
 

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
+from picsync.core.errors import TransientError
+from picsync.core.model import FrameAlbum
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.errors import TransientError
 from picsync.frames.nixplay import NixplayFrame
 from picsync.frames.nixplay.recent import RECENT_S, Recent
-from picsync.model import FrameAlbum
 from tests.frames.nixplay_account import NixplayAccount
 
 

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
+from picsync.core.errors import LoginNeeded, ProtocolError, TransientError
+from picsync.core.events import LoggedIn, LoginRefused, RetryScheduled
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import ExpiredSession
-from picsync.errors import LoginNeeded, ProtocolError, TransientError
-from picsync.events import LoggedIn, LoginRefused, RetryScheduled
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin
 from tests.contract.frame_contract import JPEG, rendition, upload
 from tests.frames.nixplay_account import PASSWORD, USER, NixplayAccount

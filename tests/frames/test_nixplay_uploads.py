@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from picsync.core.errors import ItemError, LoginNeeded, PicsyncError, QuotaError, TransientError
+from picsync.core.model import Digest, FrameAlbum
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import API, MONITOR, UPLOADS, Answer, ExpiredSession, StorageRefusal
-from picsync.errors import ItemError, LoginNeeded, PicsyncError, QuotaError, TransientError
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded
 from picsync.frames.nixplay import NixplayFrame
 from picsync.frames.nixplay.upload import safe_name
-from picsync.model import Digest, FrameAlbum
 from tests.contract.frame_contract import JPEG, rendition
 from tests.frames.nixplay_account import NixplayAccount
 

@@ -38,15 +38,15 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import trustme
 
-from picsync.errors import PicsyncError, TransientError
+from picsync.core.errors import PicsyncError, TransientError
 from picsync.http import network
 from picsync.http.client import Hosts, HttpClient, read_json
 from picsync.http.clock import offset_of
 from picsync.http.form import FileForm
 from picsync.http.retry import MAX_RETRY_AFTER_S, Operation, Retrier, RetryPolicy
-from picsync.sources.googlephotos.login import login
-from picsync.sources.googlephotos.picker import GooglePicker
-from picsync.sources.googlephotos.tokens import GoogleLogin
+from picsync.sources.google.picked.api import GooglePicker
+from picsync.vendors.google.login import login
+from picsync.vendors.google.tokens import GoogleLogin
 from tests.contract.source_contract import MemorySink
 from tests.fuzz import test_fuzz_google, test_fuzz_immich, test_fuzz_nixplay, test_fuzz_sharedlinks
 from tests.fuzz.mutations import Json

@@ -589,7 +589,7 @@ def campaign(seed: int, count: int, seconds: float = 1e9) -> Played:
     # Loaded once, for all that are forked.
     import picsync.cli.sync
     import picsync.doctor
-    import picsync.longrun  # noqa: F401
+    import picsync.run.process  # noqa: F401
 
     with tempfile.TemporaryDirectory() as folder:
         for number in range(count):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picsync.cache.store import Cache
-from picsync.errors import CacheError
+from picsync.core.errors import CacheError
 from tests.cache.cases import item, mapping, original
 from tests.fuzz.mutations import inputs
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import PicsyncError
+from picsync.core.errors import PicsyncError
+from picsync.core.model import MediaItem
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.model import MediaItem
-from picsync.sources.googlephotos.source import GooglePhotosSource
-from picsync.sources.googlephotos.tokens import GoogleLogin
+from picsync.sources.google.library.source import GooglePhotosSource
+from picsync.vendors.google.tokens import GoogleLogin
 from tests.fuzz.mutations import DEEP, STATUSES, Json, headers, inputs, monsters, mutated, sweep
 from tests.fuzz.wireserver import MONSTER_PEAK_BYTES, Asked, Headers, Loop, Reply, find
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import PicsyncError
+from picsync.core.errors import PicsyncError
+from picsync.core.model import Listing, MediaItem
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.model import Listing, MediaItem
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.source import ImmichLogin, ImmichSource
 from tests.contract.source_contract import MemorySink

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import PicsyncError
+from picsync.core.errors import PicsyncError
+from picsync.core.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 from picsync.frames.base import Rendition
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin, wire
 from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 from tests.fuzz.mutations import STATUSES, Json, headers, inputs, monsters, mutated, sweep
 from tests.fuzz.wireserver import MONSTER_PEAK_BYTES, Asked, Headers, Loop, Reply, find
 

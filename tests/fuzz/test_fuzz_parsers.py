@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from picsync.config import Config, Credentials, load_config, load_credentials
-from picsync.errors import ConfigError, ItemError, PicsyncError, ProtocolError
+from picsync.core.errors import ConfigError, ItemError, PicsyncError, ProtocolError
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, TYPES, safe_name
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import HttpClient
@@ -23,8 +23,8 @@ from picsync.http.retry import Operation, Retrier, RetryPolicy, parse_retry_afte
 from picsync.media.dimensions import pixel_count
 from picsync.media.ends import is_cut_off
 from picsync.media.formats import identify, sniff
-from picsync.spool import Spool
-from picsync.words import printable
+from picsync.observe.words import printable
+from picsync.sync.tempfiles import Spool
 from tests.config.support import KINDS
 from tests.fuzz.mutations import HEADER_VALUES, inputs, torn
 from tests.fuzz.wireserver import Loop, Reply, bounded

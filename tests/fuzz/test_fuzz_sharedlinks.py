@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import PicsyncError
+from picsync.core.errors import PicsyncError
+from picsync.core.model import Listing
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.model import Listing
-from picsync.sources.sharedlinks.markup import NotUnderstood, call_result, data_blocks, decode
-from picsync.sources.sharedlinks.options import SharedLink
-from picsync.sources.sharedlinks.source import SharedLinksSource
+from picsync.sources.google.links.markup import NotUnderstood, call_result, data_blocks, decode
+from picsync.sources.google.links.options import SharedLink
+from picsync.sources.google.links.source import SharedLinksSource
 from tests.contract.source_contract import MemorySink
 from tests.fuzz.mutations import DEEP, STATUSES, Json, headers, inputs, monsters, mutated, sweep, torn
 from tests.fuzz.wireserver import MONSTER_PEAK_BYTES, Asked, Headers, Loop, Reply, bounded

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import TypeAdapter
 
-from picsync.errors import PicsyncError
+from picsync.core.errors import PicsyncError
 from picsync.http.retry import Operation
 from picsync.media.dimensions import _MAX_STEPS, _READERS, pixel_count
-from picsync.sources.folder.exif import taken_at_s
-from picsync.sources.googlephotos import picker
-from picsync.sources.googlephotos.wire import parse as parse_google
+from picsync.media.exif import taken_at_s
+from picsync.sources.google.links.markup import GUARD, NotUnderstood, call_result, data_blocks, decode
+from picsync.sources.google.links.options import AlbumAddress
+from picsync.sources.google.links.wire import album_data, album_page, require_empty
+from picsync.sources.google.picked import api as picker
 from picsync.sources.immich import wire as immich
-from picsync.sources.sharedlinks.markup import GUARD, NotUnderstood, call_result, data_blocks, decode
-from picsync.sources.sharedlinks.options import AlbumAddress
-from picsync.sources.sharedlinks.wire import album_data, album_page, require_empty
+from picsync.vendors.google.wire import parse as parse_google
 from tests.fuzz.mutations import Json, inputs, mutated, text_of, torn
 from tests.fuzz.wireserver import bounded
 

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from doc.grafana.dashboard import render
-from picsync.metrics import METRICS, Metrics
+from picsync.observe.metrics import METRICS, Metrics
 from tests.grafana.scene import DASHBOARD, targets
 
 BOARD = json.loads(DASHBOARD.read_text("utf-8"))

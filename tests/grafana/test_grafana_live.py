@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from picsync.events import RequestOutcome
+from picsync.core.events import RequestOutcome
 from tests.grafana import prometheus
 from tests.grafana.prometheus import Labels
 from tests.grafana.scene import FAMILY, ITALY, Scene, Target, open_scene, targets

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 import pytest
 
-from picsync.errors import PicsyncError, ProtocolError, RefusedError, TransientError
+from picsync.core.errors import PicsyncError, ProtocolError, RefusedError, TransientError
 from picsync.http.client import Hosts, HttpClient, no_answer, read_json, translated
 from picsync.http.pace import API
 from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import TransientError
+from picsync.core.errors import TransientError
 from picsync.http.client import HttpClient
 from picsync.http.deadline import LEAST_BYTES_PER_S, SILENCES, Allotment
 from picsync.http.retry import Operation, Retrier, RetryPolicy

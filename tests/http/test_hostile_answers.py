@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from picsync.errors import PicsyncError, ProtocolError
+from picsync.core.errors import PicsyncError, ProtocolError
 from picsync.http.client import HttpClient
 from picsync.http.retry import MAX_RETRY_AFTER_S, Operation, Retrier, RetryPolicy, parse_retry_after
 from tests.http.loopback import LoopbackHosts

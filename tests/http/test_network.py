@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from picsync.errors import ConfigError, PicsyncError
+from picsync.core.errors import ConfigError, PicsyncError
 from picsync.http import network
 from picsync.http.network import Exceptions, Network, Proxy
 from tests.security.stacks import AUTHORITY, STACKS, Stack

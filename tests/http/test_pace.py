@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import TransientError
+from picsync.core.errors import TransientError
 from picsync.http.pace import API, AdaptiveLimit, Gate, Pace, Stage, on_behalf_of
 from picsync.http.retry import Answer, NoAnswer, Operation, Retrier, RetryPolicy, WireError
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError, TransientError
-from picsync.events import Event, RetryScheduled
+from picsync.core.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError, TransientError
+from picsync.core.events import Event, RetryScheduled
 from picsync.http.retry import (
     Again,
     Answer,

@@ -31,7 +31,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from picsync.cli.logs import LogView, set_up
-from picsync.events import (
+from picsync.core.events import (
     ConfigApplied,
     ConfigRefused,
     CycleFinished,
@@ -39,10 +39,10 @@ from picsync.events import (
     Event,
     RequestOutcome,
 )
-from picsync.longrun import LongRun, Surroundings
-from picsync.service import Stop
-from picsync.sources.googlephotos import threads
-from picsync.wiring import SettingsFiles
+from picsync.run.process import LongRun, Surroundings
+from picsync.run.scheduler import Stop
+from picsync.run.wiring import SettingsFiles
+from picsync.vendors.google import threads
 from tests.grafana.prometheus import free_port
 from tests.longrun.fast import SPEED, FastLoop
 from tests.longrun.vitals import Vitals, assert_flat, take

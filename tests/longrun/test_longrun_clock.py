@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from picsync.errors import TransientError
-from picsync.events import (
+from picsync.core.errors import TransientError
+from picsync.core.events import (
     AccessToken,
     ConfigRefused,
     CycleFinished,
@@ -22,11 +22,11 @@ from picsync.events import (
     LoggedIn,
     LoginRefused,
 )
-from picsync.metrics import Metrics
-from picsync.status import RuleStatus, StatusBoard
+from picsync.observe.metrics import Metrics
+from picsync.observe.status import RuleStatus, StatusBoard
+from picsync.observe.words import event_sentence
 from picsync.web.pages import status_page
 from picsync.web.statusjson import as_json
-from picsync.words import event_sentence
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 JUMPS = {

@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from picsync.errors import ItemError
+from picsync.core.errors import ItemError
 from picsync.media.dimensions import _MAX_STEPS, _READERS, pixel_count
 from picsync.media.formats import sniff
-from picsync.spool import MAX_ORIGINAL_BYTES, MAX_PIXELS, Spool
+from picsync.sync.tempfiles import MAX_ORIGINAL_BYTES, MAX_PIXELS, Spool
 
 SIZES = [(1, 1), (37, 53), (640, 2), (3000, 10)]
 KINDS: dict[str, dict[str, object]] = {

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picsync.core.model import MediaKind
 from picsync.media.formats import (
     HEAD_BYTES,
     UNKNOWN_CODING,
@@ -19,7 +20,6 @@ from picsync.media.formats import (
     sniff,
 )
 from picsync.media.tiff import raw_type
-from picsync.model import MediaKind
 from tests.media.files import ftyp, heif, tiff
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from ruamel.yaml import YAML
 
-from picsync.events import Event
-from picsync.metrics import Metrics
+from picsync.core.events import Event
+from picsync.observe.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 START_S = 1_700_000_000.0

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import generate_latest
 
-from picsync import events
-from picsync.errors import ItemError, QuotaError, TransientError
-from picsync.events import (
+from picsync.core import events
+from picsync.core.errors import ItemError, QuotaError, TransientError
+from picsync.core.events import (
     AccessToken,
     CacheMeasured,
     CacheRead,
@@ -42,9 +42,9 @@ from picsync.events import (
     RetryScheduled,
     TransfersPlanned,
 )
-from picsync.metrics import METRICS
-from picsync.model import Certainty, Digest, FramePhoto, Listing, MediaItem
-from picsync.plan import Hold, HoldReason, Skip, Transfer
+from picsync.core.model import Certainty, Digest, FramePhoto, Listing, MediaItem
+from picsync.core.plan import Hold, HoldReason, Skip, Transfer
+from picsync.observe.metrics import METRICS
 from tests.metrics.support import START_S, Scraped
 
 RULE = "Family"

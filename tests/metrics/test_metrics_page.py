@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from picsync.metrics import METRICS, insert_table
+from picsync.observe.metrics import METRICS, insert_table
 from tests.metrics.support import ROOT, load
 
 PAGE = (ROOT / "doc" / "monitoring.md").read_text("utf-8")
@@ -12,7 +12,7 @@ RULES = [rule for group in load("k8s/prometheusrule.yaml")["spec"]["groups"] for
 
 
 def test_the_page_has_the_table_of_the_code() -> None:
-    assert insert_table(PAGE) == PAGE, "run: python -m picsync.metrics doc/monitoring.md"
+    assert insert_table(PAGE) == PAGE, "run: python -m picsync.observe.metrics doc/monitoring.md"
 
 
 def test_the_page_names_no_metric_that_does_not_exist() -> None:

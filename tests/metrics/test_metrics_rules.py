@@ -12,8 +12,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from picsync.frames.nixplay import OPERATIONS as NIXPLAY
-from picsync.metrics import METRICS
-from picsync.sources.googlephotos.source import OPERATIONS as GOOGLE
+from picsync.observe.metrics import METRICS
+from picsync.sources.google.library.source import OPERATIONS as GOOGLE
 from tests.metrics.support import Scraped, load
 
 RULE_FILE: dict[str, Any] = load("k8s/prometheusrule.yaml")

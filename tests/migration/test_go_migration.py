@@ -19,8 +19,8 @@ from alembic.script import ScriptDirectory
 
 from picsync.cache import schema
 from picsync.cache.store import Cache
-from picsync.errors import CacheError
-from picsync.model import Digest, Mapping, MediaItem
+from picsync.core.errors import CacheError
+from picsync.core.model import Digest, Mapping, MediaItem
 from tests.cache.cases import known, opened, query
 from tests.migration.go_cache import GO_TIME, Cell, GoRow, write_go_cache
 

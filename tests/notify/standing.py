@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from picsync.errors import LoginNeeded, PicsyncError, QuotaError, TransientError
-from picsync.events import CycleOutcome, CycleReport, Failure
-from picsync.model import Digest, FramePhoto
-from picsync.plan import Hold, HoldReason
-from picsync.status import RuleStatus, Status
+from picsync.core.errors import LoginNeeded, PicsyncError, QuotaError, TransientError
+from picsync.core.events import CycleOutcome, CycleReport, Failure
+from picsync.core.model import Digest, FramePhoto
+from picsync.core.plan import Hold, HoldReason
+from picsync.observe.status import RuleStatus, Status
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

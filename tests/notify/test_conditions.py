@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from picsync.events import CycleOutcome
-from picsync.notify.notices import Key, Kind, conditions
-from picsync.plan import HoldReason
-from picsync.status import RuleStatus, Status
+from picsync.core.events import CycleOutcome
+from picsync.core.plan import HoldReason
+from picsync.observe.notify.notices import Key, Kind, conditions
+from picsync.observe.status import RuleStatus, Status
 from tests.notify.standing import FULL, HOUR, INTERVALS, LOGIN, NETWORK, STILL_FULL, held, rule, standing
 
 ROOM = "Nixplay has no room for more photos"

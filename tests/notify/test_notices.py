@@ -6,7 +6,16 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.notify.notices import MOST_LINES, RETRY_AFTER, Condition, Key, Kind, Level, Message, Notices
+from picsync.observe.notify.notices import (
+    MOST_LINES,
+    RETRY_AFTER,
+    Condition,
+    Key,
+    Kind,
+    Level,
+    Message,
+    Notices,
+)
 from tests.notify.standing import START
 
 KEYS = [Key(Kind.LOGIN, "Nixplay"), Key(Kind.CONFIG), Key(Kind.HOLD, "A"), Key(Kind.STALE, "B")]

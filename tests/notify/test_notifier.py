@@ -17,10 +17,10 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from picsync.events import ConfigRefused, CycleOutcome, ItemFailed, LoginRefused
-from picsync.notify import Notifier, check_notify, deliver
-from picsync.notify.notices import Level, Message
-from picsync.status import Status
+from picsync.core.events import ConfigRefused, CycleOutcome, ItemFailed, LoginRefused
+from picsync.observe.notify import Notifier, check_notify, deliver
+from picsync.observe.notify.notices import Level, Message
+from picsync.observe.status import Status
 from tests.notify.standing import HOUR, INTERVALS, NETWORK, held, rule, standing
 
 SECRETS = ("hunter2", "somebody", "secretpath", "secretquery")
@@ -283,7 +283,7 @@ async def test_the_courier_inherits_no_secret(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     seen = tmp_path / "environ"
     program = f"import os; open({str(seen)!r}, 'w').write(repr(dict(os.environ)))"
-    monkeypatch.setattr("picsync.notify.delivery._COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr("picsync.observe.notify.delivery._COMMAND", (sys.executable, "-c", program))
     await deliver(SecretStr("json://x"), Message("t", "b", Level.INFO))
     environ = ast.literal_eval(seen.read_text())
     assert "hunter2" not in repr(environ)

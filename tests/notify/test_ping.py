@@ -14,8 +14,8 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from picsync.config import Listen
-from picsync.events import CycleFinished, CycleOutcome, CycleReport
-from picsync.notify import Level, Message, Pinger, page_address, with_page
+from picsync.core.events import CycleFinished, CycleOutcome, CycleReport
+from picsync.observe.notify import Level, Message, Pinger, page_address, with_page
 from tests.config.support import RULE, config, config_problems
 
 

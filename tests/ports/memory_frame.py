@@ -8,9 +8,9 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from picsync.errors import AmbiguousError, NotFoundError, PicsyncError, QuotaError, TransientError
+from picsync.core.errors import AmbiguousError, NotFoundError, PicsyncError, QuotaError, TransientError
+from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
-from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
 
 CAPABILITIES = FrameCapabilities(
     kind="memory",

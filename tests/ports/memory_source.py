@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from picsync.errors import ItemError, LimitError, LoginNeeded, PicsyncError, TransientError
-from picsync.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
+from picsync.core.errors import ItemError, LimitError, LoginNeeded, PicsyncError, TransientError
+from picsync.core.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 
 CHUNK_BYTES = 1024

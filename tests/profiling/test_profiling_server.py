@@ -16,7 +16,7 @@ import aiohttp
 import httpx
 import pytest
 
-from picsync.errors import ListenError, Scope
+from picsync.core.errors import ListenError, Scope
 from picsync.profiling.sampling import thread_cpu_ns
 from picsync.profiling.server import ProfilingServer
 from tests.profiling.decoding import Decoded

@@ -10,9 +10,9 @@ from typing import TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from picsync.errors import AmbiguousError, LimitError
-from picsync.events import CycleOutcome, CycleReport
-from picsync.plan import DeleteLimit, Overflow, Rule
+from picsync.core.errors import AmbiguousError, LimitError
+from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.plan import DeleteLimit, Overflow, Rule
 from tests.media.files import movie
 from tests.pictures import jpeg
 from tests.property.truth import ALBUM, PLAYLIST, Piece, Seen, Sources, Watch, assert_settled

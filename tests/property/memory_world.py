@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from picsync.cache.store import Cache
-from picsync.cycle import AlbumRule, run_cycle
-from picsync.errors import (
+from picsync.core.errors import (
     ItemError,
     LoginNeeded,
     NotFoundError,
@@ -25,12 +24,13 @@ from picsync.errors import (
     RefusedError,
     TransientError,
 )
-from picsync.events import CycleReport
+from picsync.core.events import CycleReport
+from picsync.core.model import FrameAlbum, MediaKind, PlaylistItem
+from picsync.core.plan import Rule
 from picsync.frames.base import Rendition, UploadResult
-from picsync.model import FrameAlbum, MediaKind, PlaylistItem
-from picsync.plan import Rule
-from picsync.spool import Spool
-from picsync.transfer import Tools
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.tempfiles import Spool
+from picsync.sync.transfer import Tools
 from tests.ports.memory_frame import CAPABILITIES, MemoryAlbum, MemoryFrame, MemoryPlaylist
 from tests.ports.memory_source import MemorySource
 from tests.property.truth import AlbumSeen, Piece, PlaylistSeen, Seen

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.model import Digest, FramePhoto, Listing, MediaItem, Photos, Playlist, PlaylistItem
-from picsync.plan import (
+from picsync.core.model import Digest, FramePhoto, Listing, MediaItem, Photos, Playlist, PlaylistItem
+from picsync.core.plan import (
     AddItems,
     Candidate,
     Content,

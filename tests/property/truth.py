@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from picsync.errors import AmbiguousError, LimitError
-from picsync.events import CycleOutcome, CycleReport
-from picsync.plan import DeleteLimit, HoldReason, Overflow, Rule
+from picsync.core.errors import AmbiguousError, LimitError
+from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.plan import DeleteLimit, HoldReason, Overflow, Rule
 
 ALBUM = "Family"
 PLAYLIST = "ss_Family"

@@ -12,19 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from picsync.cycle import AlbumRule, run_cycle
+from picsync.core.events import CycleReport
+from picsync.core.plan import Rule
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Album as GoogleAlbum
 from picsync.emulators.google import Item
 from picsync.emulators.nixplay.state import Album, Foreign, Photo, Playlist, PlaylistItem
-from picsync.events import CycleReport
 from picsync.frames.nixplay import client as nixplay
 from picsync.frames.nixplay import frame as nixplay_frame
 from picsync.http.retry import Operation
-from picsync.plan import Rule
-from picsync.sources.googlephotos import api as google
-from picsync.sources.googlephotos.source import DOWNLOAD
-from picsync.transfer import Tools
+from picsync.sources.google.library import api as google
+from picsync.sources.google.library.source import DOWNLOAD
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.transfer import Tools
 from tests.faults.operations import PLACES
 from tests.faults.stage import Stage, open_stage
 from tests.faults.wire import Rewrite

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from picsync.events import CycleReport
-from picsync.plan import Rule
+from picsync.core.events import CycleReport
+from picsync.core.plan import Rule
 from tests.property.truth import Piece, Seen
 
 METHODS = (

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from picsync.config import load_config, load_credentials
-from picsync.cycle import AlbumRule, run_cycle
+from picsync.core.events import CycleReport, Event
 from picsync.emulators.google import Album, GooglePhotos, Item, generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
-from picsync.events import CycleReport, Event
-from picsync.kinds import ENTRIES
-from picsync.wiring import album_rules, open_tools
+from picsync.run.wiring import album_rules, open_tools
+from picsync.sources.kinds import ENTRIES
+from picsync.sync.cycle import AlbumRule, run_cycle
 
 ALBUM = "Family"
 PLAYLIST = "ss_Family"

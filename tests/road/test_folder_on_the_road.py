@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from picsync.config import load_config, load_credentials
-from picsync.cycle import run_cycle
+from picsync.core.plan import HoldReason
 from picsync.emulators.google import generated_jpeg
-from picsync.kinds import ENTRIES
-from picsync.plan import HoldReason
+from picsync.run.wiring import album_rules, open_tools
 from picsync.sources.base import sources_changed
-from picsync.wiring import album_rules, open_tools
+from picsync.sources.kinds import ENTRIES
+from picsync.sync.cycle import run_cycle
 from tests.road.road import PHOTO_BYTES, Road
 from tests.sources.opened import opened_below
 

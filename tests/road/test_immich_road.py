@@ -6,11 +6,11 @@ import hashlib
 
 import pytest
 
+from picsync.core.events import CycleOutcome
+from picsync.core.model import Certainty
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.immich import HOST, V2_7, V3_0, V3_2, V3_3, Asset
-from picsync.events import CycleOutcome
-from picsync.model import Certainty
 from tests.pictures import jpeg
 from tests.road.road import PHOTO_BYTES, Road
 

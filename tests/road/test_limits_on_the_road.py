@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from picsync.core.errors import LimitError, QuotaError
+from picsync.core.events import CycleOutcome, ItemDownloaded
+from picsync.core.model import Certainty
+from picsync.core.plan import HoldReason
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.errors import LimitError, QuotaError
-from picsync.events import CycleOutcome, ItemDownloaded
 from picsync.frames.nixplay import frame as nixplay_frame
-from picsync.model import Certainty
-from picsync.plan import HoldReason
 from tests.road.road import ALBUM, PHOTO_BYTES, PLAYLIST, Road
 
 PLAYLISTS = r"^/v3/playlists$"

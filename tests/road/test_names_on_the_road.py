@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from picsync.core.events import CycleOutcome, NameReplaced
+from picsync.core.plan import Rule
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Emoji, Nixplay
-from picsync.events import CycleOutcome, NameReplaced
 from picsync.frames.nixplay import frame as nixplay_frame
 from picsync.frames.nixplay import names
-from picsync.plan import Rule
 from tests.road.road import Road
 
 FUN = "Fun \N{GRINNING FACE}"

@@ -12,13 +12,13 @@ import pytest
 
 import picsync
 from picsync.config import load_config, load_credentials
-from picsync.cycle import AlbumRule, run_cycle
+from picsync.core.events import CycleOutcome, CycleReport
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.events import CycleOutcome, CycleReport
 from picsync.http.pace import on_behalf_of
-from picsync.kinds import ENTRIES
-from picsync.transfer import Tools
-from picsync.wiring import album_rules, open_tools
+from picsync.run.wiring import album_rules, open_tools
+from picsync.sources.kinds import ENTRIES
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.transfer import Tools
 from tests.road.road import MEDIA_HOST, Road
 
 API = "api.nixplay.com"

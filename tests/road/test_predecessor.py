@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from picsync.core.events import CycleOutcome
+from picsync.core.model import Certainty
+from picsync.core.plan import Skip
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Era, generated_jpeg
 from picsync.emulators.nixplay import ExpiredSession
 from picsync.emulators.world import LEGACY_SCOPE
-from picsync.events import CycleOutcome
 from picsync.frames.nixplay import frame as nixplay_frame
-from picsync.model import Certainty
-from picsync.plan import Skip
 from tests.media.files import heif, movie
 from tests.pictures import jpeg
 from tests.road.road import ALBUM, MEDIA_HOST, PLAYLIST, Road, write_credentials

@@ -6,10 +6,10 @@ import hashlib
 
 import pytest
 
+from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.model import Certainty
 from picsync.emulators.google import Album, SharedAlbum
 from picsync.emulators.google.content import read_all
-from picsync.events import CycleOutcome, CycleReport
-from picsync.model import Certainty
 from tests.pictures import jpeg
 from tests.road.road import Road
 from tests.road.test_cost import in_step

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from picsync.core.events import CycleOutcome
 from picsync.emulators.nixplay import Emoji, ExpiredSession, ListingOrder, NixplayOptions
-from picsync.events import CycleOutcome
 from tests.road.road import Road
 
 Change = Callable[[NixplayOptions], None]

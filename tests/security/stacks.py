@@ -18,9 +18,9 @@ from picsync.frames.nixplay import NixplayFrame, NixplayLogin
 from picsync.http import network
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.sources.googlephotos.login import login
-from picsync.sources.googlephotos.source import GooglePhotosSource
-from picsync.sources.googlephotos.tokens import GoogleLogin
+from picsync.sources.google.library.source import GooglePhotosSource
+from picsync.vendors.google.login import login
+from picsync.vendors.google.tokens import GoogleLogin
 
 AUTHORITY = trustme.CA()
 CLIENT_SECRET = "marked-secret"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import ForeignAddressError, ProtocolError
+from picsync.core.errors import ForeignAddressError, ProtocolError
 from picsync.frames.nixplay.client import MONITOR, S3_HOSTS
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import Operation, RetryPolicy
-from picsync.sources.googlephotos.source import BYTES_HOSTS
+from picsync.sources.google.library.source import BYTES_HOSTS
 from tests.security.servers import http, named, serving
 from tests.security.stacks import certified, retrier, trusting
 

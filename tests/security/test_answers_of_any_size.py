@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from picsync.errors import PicsyncError, ProtocolError, RefusedError, TransientError
+from picsync.core.errors import PicsyncError, ProtocolError, RefusedError, TransientError
 from picsync.http.allowed import AllowedHosts
 from picsync.http.body import MAX_ANSWER_BYTES, MAX_ERROR_BYTES
 from picsync.http.client import HttpClient, read_json

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
 from picsync.config.loginfile import merge_google_login
 from picsync.config.tree import MAX_BYTES, parse_yaml, read_text
-from picsync.errors import ConfigError
-from picsync.wiring import SettingsFiles
+from picsync.core.errors import ConfigError
+from picsync.run.wiring import SettingsFiles
 
 LIMIT_S = 10.0
 """Of processor time: each takes half a second, and without bounds up to a minute."""

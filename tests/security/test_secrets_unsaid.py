@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 import picsync
-from picsync.errors import PicsyncError
+from picsync.core.errors import PicsyncError
 from tests.security.servers import http, named, serving
 from tests.security.stacks import Stack, certified
 

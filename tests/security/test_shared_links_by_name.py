@@ -12,8 +12,8 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import GooglePhotos
 from picsync.emulators.server import EmulatorServer
 from picsync.http.client import Hosts
-from picsync.sources.sharedlinks.options import SharedLink
-from picsync.sources.sharedlinks.source import SharedLinksSource
+from picsync.sources.google.links.options import SharedLink
+from picsync.sources.google.links.source import SharedLinksSource
 from tests.contract.source_contract import downloaded
 from tests.security.servers import named
 from tests.security.stacks import certified, retrier, trusting

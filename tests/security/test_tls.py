@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import trustme
 
-from picsync.errors import PicsyncError, TransientError
+from picsync.core.errors import PicsyncError, TransientError
 from tests.security.servers import http, named, serving
 from tests.security.stacks import Stack, certified
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import ItemError, LoginNeeded, PicsyncError, RefusedError, TransientError
-from picsync.events import CycleOutcome, CycleReport, Failure
-from picsync.schedule import FIRST_RETRY_S, MAX_LOGIN_RETRY_S, Due, next_due
+from picsync.core.errors import ItemError, LoginNeeded, PicsyncError, RefusedError, TransientError
+from picsync.core.events import CycleOutcome, CycleReport, Failure
+from picsync.run.schedule import FIRST_RETRY_S, MAX_LOGIN_RETRY_S, Due, next_due
 
 HOUR_S = 3600.0
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from picsync.cycle import AlbumRule
-from picsync.errors import (
+from picsync.aio.tasks import progressed
+from picsync.core.errors import (
     CacheError,
     ConfigError,
     ItemError,
@@ -21,7 +21,7 @@ from picsync.errors import (
     TransientError,
     UnexpectedError,
 )
-from picsync.events import (
+from picsync.core.events import (
     ConfigApplied,
     ConfigRefused,
     Crashed,
@@ -32,8 +32,9 @@ from picsync.events import (
     Event,
     Failure,
 )
-from picsync.plan import Rule
-from picsync.service import (
+from picsync.core.plan import Rule
+from picsync.observe.words import event_sentence
+from picsync.run.scheduler import (
     MAX_RULES_AT_ONCE,
     RELOAD_WAIT_S,
     STALLED_AFTER_S,
@@ -43,8 +44,7 @@ from picsync.service import (
     Stop,
     run_once,
 )
-from picsync.tasks import progressed
-from picsync.words import event_sentence
+from picsync.sync.cycle import AlbumRule
 
 pytestmark = pytest.mark.looptime
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from picsync.model import Listing, MediaItem
+from picsync.core.model import Listing, MediaItem
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.source import FolderSource
 from tests.contract.source_contract import JPEG, MemorySink

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from picsync.core.events import AccessToken, Event, RequestFinished
 from picsync.emulators.faults import Fault
 from picsync.emulators.google import Album, GoogleOptions, GooglePhotos, Item
 from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
-from picsync.events import AccessToken, Event, RequestFinished
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier
-from picsync.sources.googlephotos.source import GooglePhotosSource
-from picsync.sources.googlephotos.tokens import GoogleLogin
+from picsync.sources.google.library.source import GooglePhotosSource
+from picsync.vendors.google.tokens import GoogleLogin
 
 API = "photoslibrary.googleapis.com"
 BYTES = "lh3.googleusercontent.com"

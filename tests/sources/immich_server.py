@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from picsync.core.events import Event, RequestFinished
+from picsync.core.model import Listing
 from picsync.emulators.faults import Fault
 from picsync.emulators.immich import HOST, Album, Asset, Immich, ImmichOptions, SharedLink
 from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
-from picsync.events import Event, RequestFinished
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier
-from picsync.model import Listing
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.source import ImmichLogin, ImmichSource
 

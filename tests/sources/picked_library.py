@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from picsync.model import MediaItem
-from picsync.sources.picked.library import Library, PickedAlbum
+from picsync.core.model import MediaItem
+from picsync.sources.google.picked.library import Library, PickedAlbum
 
 FIRST_TAKEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

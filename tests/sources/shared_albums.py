@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from picsync.core.events import Event, ListingProgress, RequestFinished, RetryScheduled
+from picsync.core.model import Listing
 from picsync.emulators.faults import Fault
 from picsync.emulators.google import Album, GoogleOptions, GooglePhotos, Item, SharedAlbum, SharingOptions
 from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
-from picsync.events import Event, ListingProgress, RequestFinished, RetryScheduled
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier
-from picsync.model import Listing
-from picsync.sources.sharedlinks.options import SharedLink
-from picsync.sources.sharedlinks.source import SharedLinksSource
+from picsync.sources.google.links.options import SharedLink
+from picsync.sources.google.links.source import SharedLinksSource
 
 SHORT = "photos.app.goo.gl"
 PAGE = "photos.google.com"

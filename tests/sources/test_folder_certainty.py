@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from picsync.errors import TransientError
-from picsync.model import Listing
+from picsync.core.errors import TransientError
+from picsync.core.model import Listing
 from picsync.sources.folder.aside import THREAD_NAME
 from picsync.sources.folder.memory import FILE_NAME, Memory
 from picsync.sources.folder.mounts import Mount, Mounts

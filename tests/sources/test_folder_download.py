@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from picsync.errors import ItemError, TransientError
-from picsync.model import MediaItem
+from picsync.core.errors import ItemError, TransientError
+from picsync.core.model import MediaItem
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.source import CHUNK_BYTES
 from tests.contract.source_contract import JPEG, MemorySink

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.sources.folder.exif import taken_at_s
+from picsync.media.exif import taken_at_s
 from tests.sources.test_folder_listing import exif_jpeg
 
 TAKEN_S = 1_620_277_689.0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from picsync.model import MediaKind
-from picsync.words import listing_words
+from picsync.core.model import MediaKind
+from picsync.observe.words import listing_words
 from tests.contract.source_contract import JPEG, MP4
 from tests.sources.folder_album import FolderAlbum, content, names, unreadable
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from picsync.config import load_config
-from picsync.errors import ConfigError
-from picsync.kinds import ENTRIES
+from picsync.core.errors import ConfigError
 from picsync.sources.folder.options import FolderEntry
+from picsync.sources.kinds import ENTRIES
 
 
 def entries(tmp_path: Path, text: str, **environ: str) -> list[FolderEntry]:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from picsync.http.network import using
 from picsync.serving.server import HttpServer
-from picsync.sources.googlephotos.connections import Http
+from picsync.vendors.google.connections import Http
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from picsync.core.errors import ItemError, LoginNeeded, ProtocolError, TransientError
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import GoogleOptions
-from picsync.errors import ItemError, LoginNeeded, ProtocolError, TransientError
 from tests.contract.source_contract import MP4, MemorySink, downloaded
 from tests.sources.google_account import BYTES, GoogleAccount, google_account
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from picsync.model import MediaItem
-from picsync.sources.googlephotos.links import MAX_AGE_S, Link, Links
+from picsync.core.model import MediaItem
+from picsync.sources.google.library.links import MAX_AGE_S, Link, Links
 
 OLD, NEW = "https://example.com/old", "https://example.com/new"
 

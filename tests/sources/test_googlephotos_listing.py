@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from picsync.core.errors import LoginNeeded, PicsyncError, RefusedError
+from picsync.core.events import ListingProgress
+from picsync.core.model import Listing, MediaKind
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Era
-from picsync.errors import LoginNeeded, PicsyncError, RefusedError
-from picsync.events import ListingProgress
-from picsync.model import Listing, MediaKind
 from tests.sources.google_account import API, READ, GoogleAccount, google_account
 
 SEARCH = "mediaItems:search"
@@ -288,7 +288,7 @@ async def test_20_000_items_are_listed_with_201_requests(account: GoogleAccount)
 
 
 def test_the_scope_of_the_tests_is_that_of_the_login() -> None:
-    from picsync.sources.googlephotos.login import SCOPES
+    from picsync.vendors.google.login import SCOPES
 
     assert [scope.rpartition("/")[2] for scope in SCOPES] == [READ]
 

@@ -17,11 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from picsync.core.errors import LoginNeeded, PicsyncError, ProtocolError, TransientError
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.errors import LoginNeeded, PicsyncError, ProtocolError, TransientError
-from picsync.sources.googlephotos import login as login_module
-from picsync.sources.googlephotos.login import SCOPES, login, read_answer
-from picsync.sources.googlephotos.tokens import GoogleLogin
+from picsync.vendors.google import login as login_module
+from picsync.vendors.google.login import SCOPES, login, read_answer
+from picsync.vendors.google.tokens import GoogleLogin
 from tests.sources.google_account import TOKENS, GoogleAccount, google_account
 
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from picsync.core.errors import RefusedError
+from picsync.core.events import RetryScheduled
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.errors import RefusedError
-from picsync.events import RetryScheduled
 from picsync.http.retry import Operation
-from picsync.sources.googlephotos import api, source, tokens
+from picsync.sources.google.library import api, source
+from picsync.vendors.google import tokens
 from tests.contract.source_contract import downloaded
 from tests.sources.google_account import API, BYTES, TOKENS, GoogleAccount, google_account
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from picsync.core.errors import LoginNeeded, PicsyncError, TransientError
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Item
 from picsync.emulators.google.picker import API_HOST, SCOPE
-from picsync.errors import LoginNeeded, PicsyncError, TransientError
 from picsync.http.retry import Retrier
-from picsync.sources.googlephotos.picker import OPERATIONS, GooglePicker
-from picsync.sources.picked.library import PickedAlbum
-from picsync.sources.picked.picking import Guide, Picked, pick
-from picsync.sources.picker import PickingSession
+from picsync.sources.google.picked.api import OPERATIONS, GooglePicker
+from picsync.sources.google.picked.library import PickedAlbum
+from picsync.sources.google.picked.picking import Guide, Picked, pick
+from picsync.sources.google.picked.port import PickingSession
 from tests.contract.source_contract import JPEG, MP4
 from tests.sources.google_account import BYTES, GoogleAccount, google_account
 from tests.sources.picked_library import library

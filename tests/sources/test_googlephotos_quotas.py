@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from picsync.errors import LimitError, TransientError
+from picsync.core.errors import LimitError, TransientError
 from picsync.http.retry import Answer, NoAnswer, WireError
-from picsync.sources.googlephotos.quotas import REST_S, Quota
+from picsync.sources.google.library.quotas import REST_S, Quota
 
 
 def failing(result: Answer | NoAnswer) -> TransientError:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from picsync.core.errors import LoginNeeded
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.errors import LoginNeeded
 from tests.sources.google_account import API, GoogleAccount, google_account
 
 BODIES = [

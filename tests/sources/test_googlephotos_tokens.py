@@ -13,11 +13,11 @@ from typing import Any
 import httplib2
 import pytest
 
+from picsync.core.errors import LoginNeeded
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.errors import LoginNeeded
 from picsync.http.retry import NoAnswer
-from picsync.sources.googlephotos.connections import no_answer
-from picsync.sources.googlephotos.tokens import GoogleLogin
+from picsync.vendors.google.connections import no_answer
+from picsync.vendors.google.tokens import GoogleLogin
 from tests.sources.google_account import API, TOKENS, GoogleAccount, google_account
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from picsync.errors import ProtocolError
+from picsync.core.errors import ProtocolError
+from picsync.core.model import MediaItem, MediaKind
 from picsync.http.retry import Operation
-from picsync.model import MediaItem, MediaKind
-from picsync.sources.googlephotos.wire import Album, AlbumPage, BatchAnswer, MediaItemPage, parse
+from picsync.vendors.google.wire import Album, AlbumPage, BatchAnswer, MediaItemPage, parse
 
 OPERATION = Operation("Google Photos", "list_media_items")
 

@@ -7,12 +7,12 @@ import io
 import pytest
 from PIL import Image
 
+from picsync.core.errors import ItemError, LoginNeeded, ProtocolError
+from picsync.core.model import MediaItem, MediaKind
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import Asset
 from picsync.emulators.immich.media import FILM
-from picsync.errors import ItemError, LoginNeeded, ProtocolError
 from picsync.media.formats import sniff
-from picsync.model import MediaItem, MediaKind
 from tests.contract.source_contract import MemorySink, downloaded
 from tests.security.servers import http, serving
 from tests.sources.immich_server import ImmichServer, immich_server

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from picsync.config import Config, load_config
+from picsync.core.errors import ConfigError
 from picsync.emulators.immich import V2_7, V3_2
-from picsync.errors import ConfigError
-from picsync.kinds import ENTRIES, SOURCES
 from picsync.sources.immich.address import ServerAddress, SharedLinkAddress
 from picsync.sources.immich.options import ImmichEntry
+from picsync.sources.kinds import ENTRIES, SOURCES
 from tests.config.support import credentials, credentials_problems
 from tests.sources.immich_server import immich_server, names
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from picsync.core.errors import LoginNeeded
+from picsync.core.model import Mark
 from picsync.emulators.immich import FUTURE, HOST
-from picsync.errors import LoginNeeded
-from picsync.model import Mark
 from picsync.sources.immich.options import ImmichEntry
 from tests.sources.immich_server import ImmichServer, immich_server
 

@@ -9,12 +9,12 @@ from functools import partial
 
 import pytest
 
+from picsync.core.errors import LoginNeeded
+from picsync.core.events import ListingProgress, LoginRefused
+from picsync.core.model import Certainty
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, V3_3, Future
 from picsync.emulators.immich.resources import asset_json
-from picsync.errors import LoginNeeded
-from picsync.events import ListingProgress, LoginRefused
-from picsync.model import Certainty
 from picsync.sources.immich.options import ImmichEntry
 from tests.sources.immich_server import ImmichServer, immich_server, names
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import ItemError, ProtocolError, SpoolError
-from picsync.model import Certainty
-from picsync.sources.picked.library import FOLDER, Library, PickedAlbum, folder_name
-from picsync.sources.picked.source import PickedSource
+from picsync.core.errors import ItemError, ProtocolError, SpoolError
+from picsync.core.model import Certainty
+from picsync.sources.google.picked.library import FOLDER, Library, PickedAlbum, folder_name
+from picsync.sources.google.picked.source import PickedSource
 from tests.contract.source_contract import JPEG, MemorySink
 from tests.sources.picked_library import item, library, put
 

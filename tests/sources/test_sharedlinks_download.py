@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from picsync.core.errors import ItemError, ProtocolError, TransientError
+from picsync.core.model import MediaItem
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.errors import ItemError, ProtocolError, TransientError
-from picsync.model import MediaItem
-from picsync.sources.sharedlinks.options import SharedLink
-from picsync.sources.sharedlinks.source import SharedLinksSource
+from picsync.sources.google.links.options import SharedLink
+from picsync.sources.google.links.source import SharedLinksSource
 from tests.contract.source_contract import MemorySink, downloaded
 from tests.sources.shared_albums import BYTES, SharedAlbums, shared_albums
 

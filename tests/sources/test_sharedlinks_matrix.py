@@ -9,8 +9,8 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.http.retry import Operation
-from picsync.sources.sharedlinks import client, source
-from picsync.sources.sharedlinks.options import SharedLink
+from picsync.sources.google.links import client, source
+from picsync.sources.google.links.options import SharedLink
 from tests.contract.source_contract import downloaded
 from tests.sources.shared_albums import BATCH, BYTES, PAGE, SHORT, SharedAlbums, shared_albums
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from picsync.config import load_config, read_entries
-from picsync.errors import ConfigError
-from picsync.kinds import ENTRIES
-from picsync.sources.sharedlinks.options import AlbumAddress, Link, SharedLink
+from picsync.core.errors import ConfigError
+from picsync.sources.google.links.options import AlbumAddress, Link, SharedLink
+from picsync.sources.kinds import ENTRIES
 
 CODE = "Ab12Cd34Ef56Gh78I"
 ALBUM = "AF1QipMUVJgB2WzAdzUroYx_rTs9-0123456789abcdef"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from picsync.control import ALLOWED_FOR, Requests
-from picsync.errors import CacheError
-from picsync.events import CycleOutcome, CycleReport
-from picsync.model import Digest, FramePhoto, MediaItem, Photos
-from picsync.plan import Candidate, Hold, HoldReason, Rule, Situation, plan_changes
+from picsync.core.errors import CacheError
+from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.model import Digest, FramePhoto, MediaItem, Photos
+from picsync.core.plan import Candidate, Hold, HoldReason, Rule, Situation, plan_changes
+from picsync.system.control import ALLOWED_FOR, Requests
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

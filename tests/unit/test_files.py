@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from picsync.files import create_anew, make_private, open_regular, remedy
+from picsync.system.files import create_anew, make_private, open_regular, remedy
 
 
 def test_a_link_is_neither_followed_nor_created_through(tmp_path: Path) -> None:

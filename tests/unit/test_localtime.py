@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import picsync
-from picsync import localtime
-from picsync.localtime import absolute, day, rfc3339, to_minute, to_second, zone_name, zone_problem
+from picsync.system import localtime
+from picsync.system.localtime import absolute, day, rfc3339, to_minute, to_second, zone_name, zone_problem
 
 SUMMER = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
 In = Callable[[str], None]

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import ItemError, NoRoomError, SpoolError
-from picsync.spool import BLOCK_BYTES, Spool
+from picsync.core.errors import ItemError, NoRoomError, SpoolError
+from picsync.sync.tempfiles import BLOCK_BYTES, Spool
 
 JPEG = b"\xff\xd8\xff\xe0"
 

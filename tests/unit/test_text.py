@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.errors import ConfigError, ItemError, LoginNeeded, PicsyncError, Problem, RefusedError
-from picsync.text import harmless, pasted
+from picsync.core.errors import ConfigError, ItemError, LoginNeeded, PicsyncError, Problem, RefusedError
+from picsync.core.text import harmless, pasted
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202e\u2066\r\n\x85\u2028\x9b31m\x00\ud800\ufeffend"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from picsync.errors import ItemError, LoginNeeded, TransientError
-from picsync.events import (
+from picsync.core.errors import ItemError, LoginNeeded, TransientError
+from picsync.core.events import (
     AccessToken,
     ConfigApplied,
     ConfigRefused,
@@ -29,10 +29,10 @@ from picsync.events import (
     Stopping,
     TransfersPlanned,
 )
-from picsync.model import Certainty, Digest, FramePhoto, Listing, MediaItem, Photos
-from picsync.plan import Candidate, Rule, Situation, Skip, Transfer, plan_changes
-from picsync.status import RuleStatus, Status, StatusBoard
-from picsync.words import event_sentence
+from picsync.core.model import Certainty, Digest, FramePhoto, Listing, MediaItem, Photos
+from picsync.core.plan import Candidate, Rule, Situation, Skip, Transfer, plan_changes
+from picsync.observe.status import RuleStatus, Status, StatusBoard
+from picsync.observe.words import event_sentence
 
 START = datetime(2026, 3, 1, 6, 30, tzinfo=UTC)
 ALBUM_IDS = [f"AF1Qip{'xYz0Lk9' * 6}{number:02}" for number in range(3)]

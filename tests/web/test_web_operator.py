@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 import httpx
 import pytest
 
-from picsync.control import Requests
-from picsync.events import CycleRequested, DeletesAllowed, Event
+from picsync.core.events import CycleRequested, DeletesAllowed, Event
+from picsync.system.control import Requests
 from picsync.web.operator import SIGNED_IN_FOR, WRONG_TOKENS, WRONG_TOKENS_S, Operator
 from picsync.web.server import WebServer
 from tests.web.scenes import SCENES, Stage, held

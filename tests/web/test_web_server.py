@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from picsync.errors import ListenError
-from picsync.status import Status
+from picsync.core.errors import ListenError
+from picsync.observe.status import Status
 from picsync.web.server import METRICS_TYPE, WebServer
 from tests.web.scenes import HOSTILE, SCENES, status_of
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from picsync.errors import ItemError, PicsyncError, TransientError
-from picsync.events import (
+from picsync.core.errors import ItemError, PicsyncError, TransientError
+from picsync.core.events import (
     AccessToken,
     ConfigApplied,
     ConfigRefused,
@@ -20,11 +20,11 @@ from picsync.events import (
     LoginRefused,
     TransfersPlanned,
 )
-from picsync.model import Certainty
-from picsync.plan import Transfer
-from picsync.status import EVENTS_KEPT, Status
-from picsync.web.moments import relative, rough
-from picsync.web.verdict import Level, rule_verdict, verdict
+from picsync.core.model import Certainty
+from picsync.core.plan import Transfer
+from picsync.observe.moments import relative, rough
+from picsync.observe.status import EVENTS_KEPT, Status
+from picsync.observe.verdict import Level, rule_verdict, verdict
 from tests.web.scenes import START, Stage, item, report_of
 
 

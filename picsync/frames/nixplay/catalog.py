@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from picsync.errors import (
+from picsync.core.errors import (
     LoginNeeded,
     NotFoundError,
     PicsyncError,
@@ -24,7 +24,7 @@ from picsync.errors import (
     RefusedError,
     TransientError,
 )
-from picsync.events import Emit, NameReplaced
+from picsync.core.events import Emit, NameReplaced
 from picsync.frames.nixplay import names
 from picsync.frames.nixplay.recent import Recent
 from picsync.frames.nixplay.session import SERVICE

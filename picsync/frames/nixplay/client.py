@@ -12,7 +12,7 @@ from typing import TypeVar
 import httpx
 from pydantic import TypeAdapter
 
-from picsync.errors import ProtocolError
+from picsync.core.errors import ProtocolError
 from picsync.frames.base import Rendition
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.session import LOGIN, SERVICE, Session

@@ -16,8 +16,10 @@ from typing import TypeVar
 
 import httpx
 
-from picsync.errors import AmbiguousError, NotFoundError, ProtocolError
-from picsync.events import Emit, ListingProgress
+from picsync.aio.tasks import gathered, ungrouped
+from picsync.core.errors import AmbiguousError, NotFoundError, ProtocolError
+from picsync.core.events import Emit, ListingProgress
+from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
 from picsync.frames.nixplay import names, pages, wire
 from picsync.frames.nixplay.catalog import Calls, Catalog, Found
@@ -27,8 +29,6 @@ from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
 from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier
-from picsync.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
-from picsync.tasks import gathered, ungrouped
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from picsync.errors import ProtocolError, RefusedError
-from picsync.tasks import gathered
+from picsync.aio.tasks import gathered
+from picsync.core.errors import ProtocolError, RefusedError
 
 PHOTOS = (500, 100)
 """Page sizes of an album's photos: what the web app asks for (observed), and what other clients do."""

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from picsync.errors import PicsyncError
+from picsync.core.errors import PicsyncError
 
 T = TypeVar("T")
 

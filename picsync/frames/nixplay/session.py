@@ -19,12 +19,12 @@ from typing import Any, TypeVar
 
 import httpx
 
-from picsync.errors import LoginNeeded, ProtocolError, RefusedError
-from picsync.events import Emit, LoggedIn, LoginRefused
+from picsync.aio.tasks import call_off
+from picsync.core.errors import LoginNeeded, ProtocolError, RefusedError
+from picsync.core.events import Emit, LoggedIn, LoginRefused
 from picsync.frames.nixplay import wire
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import Operation, Retrier
-from picsync.tasks import call_off
 
 T = TypeVar("T")
 

@@ -19,13 +19,13 @@ import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from picsync.errors import ItemError, LoginNeeded, QuotaError, RefusedError, TransientError
+from picsync.core.errors import ItemError, LoginNeeded, QuotaError, RefusedError, TransientError
+from picsync.core.model import FrameAlbum
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded, UploadResult
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.client import NixplayClient
 from picsync.http.pace import Lane
 from picsync.http.retry import Answer, WireError
-from picsync.model import FrameAlbum
 
 MAX_NAME_BYTES = 255
 

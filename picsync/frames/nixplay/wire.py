@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from picsync.errors import ProtocolError
+from picsync.core.errors import ProtocolError
 from picsync.http.client import read_json
 from picsync.http.retry import Operation
 

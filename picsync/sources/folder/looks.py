@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from typing import TypeAlias
 
+from picsync.media.exif import taken_at_s
 from picsync.media.formats import sniff
-from picsync.sources.folder.exif import taken_at_s
 from picsync.sources.folder.memory import Look
 
 Read: TypeAlias = Callable[[int, int], bytes]

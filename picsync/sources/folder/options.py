@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from picsync.durations import parse_duration
+from picsync.config.durations import parse_duration
 
 QUIET = timedelta(seconds=10)
 LONGEST_QUIET = timedelta(hours=1)

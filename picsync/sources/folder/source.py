@@ -18,11 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from picsync.errors import ItemError, TransientError
-from picsync.files import reason
+from picsync.core.errors import ItemError, TransientError
+from picsync.core.model import Finding, Listing, Mark, MediaItem, SourceAlbum
 from picsync.http.retry import Operation
 from picsync.media.formats import HEAD_BYTES, sniff
-from picsync.model import Finding, Listing, Mark, MediaItem, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.folder.aside import PATIENCE_S, NoProgress, aside
 from picsync.sources.folder.beneath import cure, is_gone, open_file, open_root
@@ -34,6 +33,7 @@ from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.survey import KIND, Knowledge, Seen, Survey
 from picsync.sources.folder.walk import shown
 from picsync.sources.folder.watch import Watcher
+from picsync.system.files import reason
 
 T = TypeVar("T")
 

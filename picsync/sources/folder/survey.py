@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from picsync.core.model import MediaItem
 from picsync.media.formats import media_kind, promised
-from picsync.model import MediaItem
+from picsync.observe.words import counted
 from picsync.sources.folder.beneath import is_gone
 from picsync.sources.folder.looks import Read, look_into
 from picsync.sources.folder.memory import Look, Memory, MemoryLost, Remembered
@@ -21,7 +22,6 @@ from picsync.sources.folder.names import Choice
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.volumes import Volume, doubts
 from picsync.sources.folder.walk import FoundFile, Walk, shown
-from picsync.words import counted
 
 KIND = "folder"
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from picsync.files import reason
 from picsync.sources.folder.beneath import cure, is_gone, open_file, open_folder, open_root
 from picsync.sources.folder.names import Choice, skipped_file, skipped_folder
+from picsync.system.files import reason
 
 _MOST_PROBLEMS = 100
 """So many things that cannot be read say as much as all of them."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
+from picsync.core.text import pasted
 from picsync.http.addresses import decoded, web_address
-from picsync.text import pasted
 
 _SHARED = re.compile(r"(?P<base>.*?)/(?P<form>share|s)/(?P<value>[^/]+)(?:/photos/[^/]+)?/?")
 _QUERY = {"share": "key", "s": "slug"}

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 
 from pydantic import TypeAdapter
 
-from picsync.errors import PicsyncError, RefusedError
+from picsync.core.errors import PicsyncError, RefusedError
 from picsync.http.client import HttpClient
 from picsync.http.retry import Operation
 from picsync.sources.base import Sink
+from picsync.sources.download import receive
 from picsync.sources.immich import wire
 from picsync.sources.immich.refusals import refusal
-from picsync.sources.originals import receive
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from picsync.errors import RefusedError
-from picsync.model import Finding, Mark
+from picsync.core.errors import RefusedError
+from picsync.core.model import Finding, Mark
 from picsync.sources.immich.address import ServerAddress
 from picsync.sources.immich.api import TITLE, ImmichApi
 from picsync.sources.immich.listing import known_version

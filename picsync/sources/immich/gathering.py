@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from picsync.errors import ProtocolError, RefusedError, TransientError
-from picsync.model import MediaItem
+from picsync.core.errors import ProtocolError, RefusedError, TransientError
+from picsync.core.model import MediaItem
 from picsync.sources.immich.api import SEARCH, ImmichApi
 from picsync.sources.immich.options import Wanted
 from picsync.sources.immich.renditions import KINDS, media_item

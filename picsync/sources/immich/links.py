@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from picsync.errors import ProtocolError, RefusedError, TransientError
+from picsync.core.errors import ProtocolError, RefusedError, TransientError
 from picsync.sources.immich.api import SEARCH, ImmichApi
 from picsync.sources.immich.gathering import Gathered, Search, gather_missing, refuse_too_many
 from picsync.sources.immich.listing import known_version

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 
-from picsync.errors import ProtocolError, RefusedError
+from picsync.core.errors import ProtocolError, RefusedError
 from picsync.sources.immich import names
 from picsync.sources.immich.api import SEARCH, ImmichApi
 from picsync.sources.immich.gathering import Gathered, Search, gather_missing, refuse_too_many

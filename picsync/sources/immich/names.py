@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from picsync.errors import AmbiguousError, ProtocolError, RefusedError
+from picsync.core.errors import AmbiguousError, ProtocolError, RefusedError
 from picsync.sources.immich.api import LIST_PEOPLE, ImmichApi
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.selection import Selection

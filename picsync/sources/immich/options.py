@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from picsync.core.text import pasted
 from picsync.sources.immich.address import SharedLinkAddress
-from picsync.text import pasted
 
 _TEXT = re.compile(
     r"(?:(?P<rendition>original|edited|preview):)?(?:(?P<kind>album|person|tag):)?(?P<name>.*)", re.DOTALL

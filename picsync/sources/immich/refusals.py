@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from picsync.errors import LoginNeeded, PicsyncError, RefusedError
+from picsync.core.errors import LoginNeeded, PicsyncError, RefusedError
 from picsync.http.retry import Operation
 
 _MESSAGE = re.compile(r'"message": ?"([ -!#-\[\]-~]{1,120})"')

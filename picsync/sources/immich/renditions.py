@@ -8,12 +8,12 @@ the picture looks like, crop and rotation in Immich included.
 
 from __future__ import annotations
 
+from picsync.core.model import MediaItem, MediaKind
 from picsync.media.formats import HEAD_BYTES, promised, sniff
-from picsync.model import MediaItem, MediaKind
+from picsync.media.instants import instant
 from picsync.sources.base import Sink
 from picsync.sources.immich.options import Wanted
 from picsync.sources.immich.wire import AssetWire
-from picsync.sources.instants import instant
 
 KINDS = {"IMAGE": MediaKind.PHOTO, "VIDEO": MediaKind.VIDEO}
 """By the type of an asset; of other types nothing is wanted."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from picsync.errors import ItemError, LoginNeeded, PicsyncError, RefusedError
-from picsync.events import Emit, ListingProgress, LoginRefused
+from picsync.core.errors import ItemError, LoginNeeded, PicsyncError, RefusedError
+from picsync.core.events import Emit, ListingProgress, LoginRefused
+from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.model import Finding, Listing, MediaItem, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.immich import names
 from picsync.sources.immich.address import ServerAddress, SharedLinkAddress

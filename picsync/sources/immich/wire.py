@@ -13,7 +13,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from picsync.errors import ProtocolError
+from picsync.core.errors import ProtocolError
 from picsync.http.retry import Operation
 
 T = TypeVar("T")

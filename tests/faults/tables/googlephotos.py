@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from picsync.sources.googlephotos import api as google
-from picsync.sources.googlephotos.source import DOWNLOAD
-from picsync.sources.googlephotos.tokens import REFRESH_TOKEN
+from picsync.sources.google.library import api as google
+from picsync.sources.google.library.source import DOWNLOAD
+from picsync.vendors.google.tokens import REFRESH_TOKEN
 from tests.faults.tables.table import Place, Table
 
 LIBRARY = "photoslibrary.googleapis.com"

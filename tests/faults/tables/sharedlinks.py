@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from picsync.sources.sharedlinks import client
-from picsync.sources.sharedlinks.source import DOWNLOAD
+from picsync.sources.google.links import client
+from picsync.sources.google.links.source import DOWNLOAD
 from tests.faults.tables.table import Place, Table
 
 PAGES = "photos.google.com"

@@ -1,0 +1,1 @@
+"""Helpers for asyncio, and imports that wait until they are needed."""

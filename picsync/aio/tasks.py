@@ -1,0 +1,118 @@
+"""Several things at once: all of them, or the first failure as itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from picsync.core.errors import PicsyncError
+
+T = TypeVar("T")
+
+
+async def gathered(*works: Awaitable[T]) -> list[T]:
+    """Return what all return, in order; the first failure cancels the rest and is raised as itself."""
+
+    async def run(work: Awaitable[T]) -> T:
+        return await work
+
+    with ungrouped():
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run(work)) for work in works]
+    return [task.result() for task in tasks]
+
+
+async def together(*works: Awaitable[None]) -> None:
+    """Wait for all; the first failure cancels the rest and is raised as itself, not as a group."""
+
+    async def run(work: Awaitable[None]) -> None:
+        await work
+
+    with ungrouped():
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(run(work))
+
+
+async def call_off(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait until they have ended, however they end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+_RESCHEDULES = 50
+"""A limit moves at most this often within its own length: every block of bytes is progress."""
+
+
+class _Progress:
+    def __init__(self, limit_s: float, timeout: asyncio.Timeout) -> None:
+        self._limit_s = limit_s
+        self._timeout = timeout
+        self._moved_at_s = asyncio.get_running_loop().time()
+
+    def made(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._moved_at_s > self._limit_s / _RESCHEDULES and not self._timeout.expired():
+            self._moved_at_s = now_s
+            self._timeout.reschedule(now_s + self._limit_s)
+
+
+_progress: ContextVar[_Progress | None] = ContextVar("progress", default=None)
+
+
+class Stalled(Exception):  # noqa: N818 - reads as what it is
+    """Work made no progress for too long, and was cancelled."""
+
+
+@asynccontextmanager
+async def stalling_after(limit_s: float) -> AsyncIterator[None]:
+    """Cancel the body and raise Stalled once `progressed` was not called for about `limit_s` seconds.
+
+    Calls count from the body's task and from the tasks that it starts.
+    """
+    timeout = asyncio.timeout(limit_s)
+    try:
+        async with timeout:
+            token = _progress.set(_Progress(limit_s, timeout))
+            try:
+                yield
+            finally:
+                _progress.reset(token)
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        raise Stalled from error
+
+
+def progressed() -> None:
+    """Say that the work of this task moves on, such as when bytes were received."""
+    progress = _progress.get()
+    if progress is not None:
+        progress.made()
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Let what a task group raises come out as the one error that matters."""
+    try:
+        yield
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from errors
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Pick the error to raise: a bug before a known error, since nobody expects it."""
+    leaves = list(_leaves(group))
+    return next((error for error in leaves if not isinstance(error, PicsyncError)), leaves[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,206 @@
+"""Everything that can go wrong, as one tree.
+
+    PicsyncError
+    ├── ConfigError        picsync.yaml or the credentials file; carries every problem at once
+    ├── LoginNeeded        a service refuses who we are or what we may do; only a person can help
+    ├── TransientError     time may cure it: network trouble, 429, 5xx; already retried
+    ├── ProtocolError      a service answered something that picsync does not understand
+    │   └── ForeignAddressError   ... or led to a server that is none of its own
+    ├── QuotaError         a service's storage is used up
+    │   └── LimitError     ... or another of its limits: requests of the day, entries of a playlist
+    ├── RefusedError       a service understood the request and said no (a 4xx that is none of the above)
+    │   └── NotFoundError  ... because the thing is not there, or not visible to us
+    ├── AmbiguousError     several albums answer to one name; picsync will not guess
+    ├── ItemError          one media item or photo cannot be used; the others go on
+    ├── CacheError         the cache cannot be read or written
+    ├── SpoolError         a file on its way to the frame cannot be kept on the local disk
+    │   └── NoRoomError    ... because it is too large for the room there; smaller ones go on
+    ├── ListenError        an address that picsync was told to listen on cannot be had
+    └── UnexpectedError    a bug: it fails the rule in which it appeared, and nothing else
+
+The text of an error says what happened and to what; its `hint` says what to do next. Neither ever holds
+a secret: no URL query, header, token or body of a login. Both may quote what a service, a file or a user
+wrote, so every error makes its texts harmless itself (`core.text`): a message is one line without control
+characters; only a ConfigError has one line for each problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from picsync.core.text import harmless
+
+
+class Scope(StrEnum):
+    """How far an error reaches: what cannot go on because of it."""
+
+    ITEM = "item"
+    ALBUM = "album"
+    SERVICE = "service"
+    PROCESS = "process"
+
+
+class PicsyncError(Exception):
+    """Base of all errors that picsync raises on purpose; anything else that surfaces is a bug."""
+
+    scope: ClassVar[Scope] = Scope.ALBUM
+    transient: ClassVar[bool] = False
+    """Whether the same request may succeed later without a person doing anything."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        self.message = harmless(message)
+        self.hint = "\n".join(map(harmless, hint.split("\n")))
+        super().__init__(self.message)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file a person wrote."""
+
+    file: str
+    line: int | None
+    """1-based; None where the problem has no place, such as a missing key at the top."""
+    field: str
+    """Dotted path of the setting, e.g. `albums[0].sources`."""
+    message: str
+    """What is wrong and what to write instead."""
+
+    @property
+    def place(self) -> str:
+        """Return file and line."""
+        return harmless(self.file if self.line is None else f"{self.file}:{self.line}")
+
+    @property
+    def text(self) -> str:
+        """Return setting and message."""
+        return harmless(f"{self.field}: {self.message}" if self.field else self.message)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
+class ConfigError(PicsyncError):
+    """The configuration or the credentials cannot be used."""
+
+    scope = Scope.PROCESS
+
+    def __init__(self, problems: Sequence[Problem], *, hint: str = "") -> None:
+        self.problems = tuple(problems)
+        super().__init__("", hint=hint)
+        self.message = "\n".join(map(str, problems))
+        self.args = (self.message,)
+
+
+class LoginNeeded(PicsyncError):  # noqa: N818 - reads as what it is
+    """The service wants a person: wrong password, revoked token, missing scope. Not retried."""
+
+    scope = Scope.SERVICE
+
+
+class TransientError(PicsyncError):
+    """Network trouble or a service in trouble, after the retries that were due."""
+
+    transient = True
+
+    def __init__(
+        self, message: str, *, hint: str = "", retry_after_s: float | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, retry_after_s=retry_after_s)
+        self.status = status
+        """Of the answer, such as 503; None if none came: then the request may still be carried out."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer came."""
+        return self.status is not None
+
+
+class ProtocolError(PicsyncError):
+    """An answer of a kind that the service was never seen to give; nothing is concluded from it."""
+
+    transient = True
+
+
+class ForeignAddressError(ProtocolError):
+    """A service's answer names an address at a host that is not known as one of its own; nothing was sent."""
+
+
+class QuotaError(PicsyncError):
+    """A quota is used up: the storage, unless it is a LimitError."""
+
+    scope = Scope.SERVICE
+
+
+class LimitError(QuotaError):
+    """A limit of a service other than its storage is reached: requests of the day, entries of a playlist."""
+
+
+class RefusedError(PicsyncError):
+    """The service understood the request and refused it; repeating it would be refused again."""
+
+    def __init__(self, message: str, *, status: int, excerpt: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.excerpt = excerpt
+        """First characters of the answer, for the code that knows this service's refusals."""
+
+
+class NotFoundError(RefusedError):
+    """The thing asked for does not exist, or this account may not see it."""
+
+
+class AmbiguousError(PicsyncError):
+    """Several albums or playlists have the name of the rule's."""
+
+
+class ItemError(PicsyncError):
+    """One media item failed."""
+
+    scope = Scope.ITEM
+
+    def __init__(self, message: str, *, unusable: bool = False, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.unusable = unusable
+        """True if trying again soon is pointless: the bytes themselves are what is wrong."""
+
+
+class CacheError(PicsyncError):
+    """The cache file cannot be opened, read or written."""
+
+    scope = Scope.PROCESS
+
+
+class SpoolError(PicsyncError):
+    """A file on its way from source to frame cannot be written to the local disk; no other could be."""
+
+    scope = Scope.SERVICE
+
+
+class NoRoomError(SpoolError):
+    """A file on its way is larger than the room that the local disk has; smaller ones may fit."""
+
+    scope = Scope.ITEM
+
+    def __init__(self, message: str, *, size_bytes: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.size_bytes = size_bytes
+        """How large it is at least."""
+
+
+class ListenError(PicsyncError):
+    """An address and port to serve on are taken, forbidden or not of this machine."""
+
+    scope = Scope.PROCESS
+
+
+class UnexpectedError(PicsyncError):
+    """A bug made a cycle fail; the log has the traceback. Another attempt may meet other circumstances."""
+
+    transient = True

@@ -1,0 +1,457 @@
+"""Deciding what to do: pure functions from what is to what has to be done, in two strokes.
+
+The first stroke (`plan_transfers`) says which media items must travel. The second (`plan_changes`) is made
+after they have, from what the frame then reports: the playlist's content, and the photos to delete, or a
+Hold that says why none is deleted. Whatever the inputs, this holds:
+
+- *Knowledge*: nothing is deleted unless every listing is complete, every listed item's digest is known (or
+  the item is known to be unusable) and everything wanted is on the frame.
+- *Brake*: a plan that would empty an album, or delete more than a set share of it, is held.
+- *Never empty*: carried out in order, with any step failing, `steps` leaves a playlist that names photos
+  which exist, and never an empty one, unless nothing is to be shown.
+- *Never less*: while something wanted is not seen on the frame, or is not known, a listing of the frame may
+  have left it out; then no entry of a photo that was not listed leaves a playlist.
+- *Minimal*: what is right stays untouched; equal digests are one photo.
+- *Split*: where a rule asks for it, each photo is in one of as few playlists as hold all; one that has its
+  place in any of these keeps it, and only new ones, and those of a playlist given up, take free places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from picsync.core.model import (
+    Certainty,
+    Digest,
+    FramePhoto,
+    Listing,
+    MediaItem,
+    Photos,
+    Playlist,
+    PlaylistItem,
+)
+
+BRAKE_COUNT = 10
+BRAKE_SHARE = 0.10
+"""More deletes than both of these at once are held unless the rule says otherwise: a person tidying an album
+removes a few pictures; hundreds at once are more often a failure than a wish."""
+
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLimit:
+    """What `maxDelete` allows one cycle to delete: a number of photos or a share of the album."""
+
+    count: int | None = None
+    share: float | None = None
+    """0 to 1; 1 allows even emptying the album."""
+
+    def allows(self, deletes: int, photos: int) -> bool:
+        """Whether `deletes` of `photos` may go at once."""
+        if self.share is not None:
+            return deletes <= self.share * photos
+        return self.count is not None and deletes <= self.count and deletes < photos
+
+
+class Overflow(StrEnum):
+    """What becomes of the photos of an album that one playlist has no room for."""
+
+    NEWEST = "newest"
+    """The newest photos are shown."""
+    SPLIT = "split"
+    """Further playlists show the rest."""
+    ERROR = "error"
+    """What is shown stays, nothing takes its place, and the cycle counts as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an album rule asks for, as far as planning cares."""
+
+    name: str
+    """Name of the frame album."""
+    delete: bool = True
+    force_publish: bool = False
+    videos: bool = False
+    delete_limit: DeleteLimit | None = None
+    """None means the default brake."""
+    allow_deletes: bool = False
+    """Whether a person has said that this one cycle may delete whatever it finds due."""
+    allowed: frozenset[Digest] = frozenset()
+    """Content of photos whose delete a person has permitted; what goes beyond must pass the brake alone."""
+    overflow: Overflow = Overflow.NEWEST
+
+    @property
+    def playlist_name(self) -> str:
+        """Name of the playlist that shows the album, or the first part of it."""
+        return f"ss_{self.name}"
+
+    def part_name(self, number: int) -> str:
+        """Name of a playlist of a split album, counted from 1."""
+        return self.playlist_name if number == 1 else f"{self.playlist_name}_{number}"
+
+
+class Skip(StrEnum):
+    """Why a media item is not meant to be on the frame; the value reads after "skipped because"."""
+
+    VIDEO = "it is a video"
+    FORMAT = "the frame does not take this format"
+    UNUSABLE = "its content cannot be used"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A listed media item with what is known of its content."""
+
+    item: MediaItem
+    digest: Digest | None = None
+    skip: Skip | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A media item that must be downloaded, and uploaded unless the frame turns out to hold its content."""
+
+    item: MediaItem
+    digest: Digest | None
+    """None where only the download will tell."""
+
+
+class HoldReason(StrEnum):
+    """Why deletes are kept back."""
+
+    BRAKE = "brake"
+    """Too many at once; a person must allow it."""
+    LISTING = "listing"
+    """A listing is incomplete, so what is missing from it may still be wanted."""
+    SAMPLE = "sample"
+    """A source shows only some of its items by its nature, so deletes never follow from what it shows."""
+    UNKNOWN = "unknown"
+    """The content of some listed items is not known yet."""
+    UPLOADS = "uploads"
+    """Something wanted is not on the frame yet; showing less now would be worse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Deletes that are not carried out, and why."""
+
+    reason: HoldReason
+    photos: tuple[FramePhoto, ...]
+    message: str
+    """What is held and what lets it through, in words for a person."""
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether waiting cannot release it."""
+        return self.reason is HoldReason.BRAKE
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a playlist is to hold."""
+
+    name: str
+    photos: tuple[FramePhoto, ...] = ()
+    """In order of the sources."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistEdit:
+    """What turns one playlist (None: to be created) into the one wanted."""
+
+    content: Content
+    playlist: Playlist | None
+    add: tuple[FramePhoto, ...] = ()
+    remove: tuple[PlaylistItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The second stroke: everything that is left to do on the frame, in this order."""
+
+    edits: tuple[PlaylistEdit, ...] = ()
+    deletes: tuple[FramePhoto, ...] = ()
+    hold: Hold | None = None
+    contents: tuple[Content, ...] = ()
+    """By name of the playlist: one, or the parts of a split album and those that it no longer needs."""
+    overflow: int = 0
+    """Photos of the album that the playlist has no room for."""
+    seen: frozenset[str] | None = None
+    """Ids of the photos whose entries may leave playlists; None: any entry may."""
+
+    @property
+    def shown(self) -> tuple[FramePhoto, ...]:
+        """What all playlists of the rule together will hold."""
+        return tuple(photo for content in self.contents for photo in content.photos)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.edits and not self.deletes
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the second stroke is decided from."""
+
+    candidates: Sequence[Candidate]
+    listings: Sequence[Listing]
+    """Of all source albums; only their certainty counts, since `candidates` has what they hold."""
+    photos: Photos
+    playlists: Sequence[Playlist]
+    """Those that show the album, or parts of it, in order of the parts."""
+    playlist_limit: int | None = None
+    storage_full: bool = False
+    """The frame has no room: then what is due may go although uploads failed, since that makes room."""
+
+
+def plan_transfers(candidates: Sequence[Candidate], photos: Photos) -> tuple[Transfer, ...]:
+    """Return the items that must travel: content unknown, or not on the frame; each known content once."""
+    there = {photo.digest for photo in photos.items}
+    transfers = []
+    for candidate in candidates:
+        if candidate.skip is not None or candidate.digest in there:
+            continue
+        if candidate.digest is not None:
+            there.add(candidate.digest)
+        transfers.append(Transfer(candidate.item, candidate.digest))
+    return tuple(transfers)
+
+
+def plan_changes(rule: Rule, now: Situation) -> Plan:
+    """Return what makes the playlist right and removes what is no longer wanted, or holds it back."""
+    wanted: dict[Digest, MediaItem] = {}
+    for candidate in now.candidates:
+        if candidate.digest is not None and candidate.skip is None:
+            wanted.setdefault(candidate.digest, candidate.item)
+    by_digest: dict[Digest, FramePhoto] = {}
+    surplus = []
+    for photo in now.photos.items:
+        if photo.digest in wanted and photo.digest not in by_digest:
+            by_digest[photo.digest] = photo
+        else:
+            surplus.append(photo)
+
+    hold = _hold(rule, now, wanted.keys() - by_digest.keys(), surplus) if rule.delete and surplus else None
+    deletes = tuple(surplus) if rule.delete and hold is None else ()
+    kept = () if deletes else tuple(surplus)
+
+    everything = [by_digest[digest] for digest in wanted if digest in by_digest] + list(kept)
+    sure = _all_known(now) and not wanted.keys() - by_digest.keys()
+    seen = None if sure else frozenset(photo.photo_id for photo in now.photos.items)
+    contents = _contents(rule, now, everything, wanted, unseen_stay=not sure)
+    left_out = len(everything) - sum(len(content.photos) for content in contents)
+    return Plan(_edits(rule, now, contents, seen), deletes, hold, contents, left_out, seen)
+
+
+def _all_known(now: Situation) -> bool:
+    """Whether all listings are complete and all content is known."""
+    complete = now.photos.complete and all(listing.complete for listing in now.listings)
+    return complete and all(each.digest is not None or each.skip is not None for each in now.candidates)
+
+
+def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[FramePhoto]) -> Hold | None:
+    count, total = len(surplus), len(now.photos.items)
+    photos = tuple(surplus)
+
+    def hold(reason: HoldReason, why: str) -> Hold:
+        return Hold(reason, photos, f"{_photos(count)} of {total} not deleted: {why}")
+
+    certainty = Certainty.least(listing.certainty for listing in now.listings)
+    if certainty is Certainty.PARTIAL or now.photos.problem:
+        what = now.photos.problem or "a source album was not listed completely."
+        return hold(HoldReason.LISTING, f"{what} Nothing is deleted until the listing is complete again.")
+    if certainty is Certainty.SAMPLE:
+        return hold(
+            HoldReason.SAMPLE,
+            "a source album shows only some of what it holds, so what it does not show may be wanted.",
+        )
+    unknown = sum(1 for candidate in now.candidates if candidate.digest is None and candidate.skip is None)
+    if unknown:
+        return hold(HoldReason.UNKNOWN, f"the content of {unknown} listed could not be read yet.")
+    if missing and not now.storage_full:
+        return hold(
+            HoldReason.UPLOADS,
+            f"{_photos(len(missing))} could not be uploaded yet, and the frame keeps what it has.",
+        )
+    if rule.allow_deletes or _within_limit(rule.delete_limit, count, total):
+        return None
+    beyond = sum(1 for photo in surplus if photo.digest not in rule.allowed)
+    if not beyond or (beyond < count < total and _within_limit(rule.delete_limit, beyond, total)):
+        return None
+    if count == total:
+        why = (
+            "this would empty the album. If that is meant, run `picsync allow-deletes`,"
+            ' or set `maxDelete: "100%"` in the rule.'
+        )
+    else:
+        share = count / total
+        why = (
+            f"this is {share:.0%} of the album at once. If that is meant, run `picsync allow-deletes`,"
+            f" or set `maxDelete: {count}` in the rule."
+        )
+    return hold(HoldReason.BRAKE, why)
+
+
+def _within_limit(limit: DeleteLimit | None, deletes: int, photos: int) -> bool:
+    if limit is not None:
+        return limit.allows(deletes, photos)
+    return deletes < photos and (deletes <= BRAKE_COUNT or deletes <= BRAKE_SHARE * photos)
+
+
+def parts_needed(photos: int, limit: int | None) -> int:
+    """Return how many playlists hold so many photos, at least one."""
+    return 1 if limit is None else max(1, -(-photos // limit))
+
+
+def _contents(
+    rule: Rule,
+    now: Situation,
+    photos: Sequence[FramePhoto],
+    wanted: dict[Digest, MediaItem],
+    *,
+    unseen_stay: bool,
+) -> tuple[Content, ...]:
+    limit = now.playlist_limit
+    if limit is None or (rule.overflow is not Overflow.SPLIT and len(photos) <= limit):
+        return (Content(rule.playlist_name, tuple(photos)),)
+    if rule.overflow is Overflow.NEWEST:
+        return (Content(rule.playlist_name, _newest(photos, wanted, limit)),)
+    held: dict[str, set[str]] = {}
+    for playlist in now.playlists:
+        held.setdefault(playlist.name, set()).update(item.photo_id for item in playlist.items)
+    count = 1
+    if rule.overflow is Overflow.SPLIT:
+        # What may be there unseen keeps its place: no part is given up.
+        count = max(parts_needed(len(photos), limit), len(held) if unseen_stay else 0)
+    names = [rule.part_name(number) for number in range(1, count + 1)]
+    places = [held.get(name, set()) for name in names]
+    parts = _spread(photos, places, limit, unseen_stay=unseen_stay)
+    contents = [Content(name, part) for name, part in zip(names, parts, strict=True)]
+    return (*contents, *(Content(name) for name in held if name not in names))
+
+
+def _spread(
+    photos: Sequence[FramePhoto], places: Sequence[Collection[str]], limit: int, *, unseen_stay: bool
+) -> list[tuple[FramePhoto, ...]]:
+    """Give each photo a playlist: the first that holds it, or else the first with room; some may go without.
+
+    `places` are the ids of the photos in each playlist now.
+    """
+    homes: dict[str, int] = {}
+    seen = {photo.photo_id for photo in photos}
+    room = [limit - (len(set(held) - seen) if unseen_stay else 0) for held in places]
+    for settled in (True, False):
+        for photo in photos:
+            for number, held in enumerate(places):
+                fits = room[number] > 0 and (not settled or photo.photo_id in held)
+                if fits and photo.photo_id not in homes:
+                    homes[photo.photo_id] = number
+                    room[number] -= 1
+    return [
+        tuple(photo for photo in photos if homes.get(photo.photo_id) == number)
+        for number in range(len(places))
+    ]
+
+
+def _newest(
+    photos: Sequence[FramePhoto], wanted: dict[Digest, MediaItem], limit: int
+) -> tuple[FramePhoto, ...]:
+    def taken_at(photo: FramePhoto) -> datetime:
+        item = wanted.get(photo.digest)
+        return (item.taken_at if item else None) or _LONG_AGO
+
+    chosen = {photo.photo_id for photo in sorted(photos, key=taken_at, reverse=True)[:limit]}
+    return tuple(photo for photo in photos if photo.photo_id in chosen)
+
+
+def _edits(
+    rule: Rule, now: Situation, contents: Sequence[Content], seen: frozenset[str] | None
+) -> tuple[PlaylistEdit, ...]:
+    edits = []
+    for content in contents:
+        found = [playlist for playlist in now.playlists if playlist.name == content.name]
+        if not found and content.photos:
+            edits.append(PlaylistEdit(content, None, add=content.photos))
+        for playlist in found:
+            edit = plan_edit(playlist, content, rewrite=rule.force_publish, seen=seen)
+            if edit.add or edit.remove:
+                edits.append(edit)
+    return tuple(edits)
+
+
+def plan_edit(
+    playlist: Playlist, content: Content, *, rewrite: bool = False, seen: Collection[str] | None = None
+) -> PlaylistEdit:
+    """Return what makes `playlist` hold each of the photos exactly once and nothing else.
+
+    Where `seen` is given, entries of photos that are not among these ids stay. Otherwise, with `rewrite`,
+    every entry is replaced, which also restores the order.
+    """
+    if rewrite and seen is None:
+        return PlaylistEdit(content, playlist, content.photos, playlist.items)
+    wanted = {photo.photo_id for photo in content.photos}
+    present: set[str] = set()
+    remove = []
+    for item in playlist.items:
+        leaves = item.photo_id not in wanted and (seen is None or item.photo_id in seen)
+        if item.photo_id in present or leaves:
+            remove.append(item)
+        else:
+            present.add(item.photo_id)
+    add = tuple(photo for photo in content.photos if photo.photo_id not in present)
+    return PlaylistEdit(content, playlist, add, tuple(remove))
+
+
+@dataclass(frozen=True, slots=True)
+class AddItems:
+    """Append these photos, in order."""
+
+    photos: tuple[FramePhoto, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveItems:
+    """Remove these entries."""
+
+    items: tuple[PlaylistItem, ...]
+
+
+Step: TypeAlias = AddItems | RemoveItems
+
+
+def steps(edit: PlaylistEdit, limit: int | None) -> Iterator[Step]:
+    """Yield an edit's steps: adding first, removing after; where a full playlist forces it, by turns.
+
+    The playlist never exceeds `limit` entries on the way and is never empty between steps, unless it was
+    or is to be.
+    """
+    size = len(edit.playlist.items) if edit.playlist else 0
+    add, remove = list(edit.add), list(edit.remove)
+    while add:
+        room = len(add) if limit is None else limit - size
+        if room <= 0:
+            # Most entries stay, so that the frame has something to show meanwhile.
+            out = remove[: min(len(add), max(1, size // 4), size - 1)]
+            if not out:
+                break
+            yield RemoveItems(tuple(out))
+            del remove[: len(out)]
+            size -= len(out)
+            continue
+        batch = add[:room]
+        yield AddItems(tuple(batch))
+        del add[: len(batch)]
+        size += len(batch)
+    if remove and not add:
+        yield RemoveItems(tuple(remove))
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count} photos"

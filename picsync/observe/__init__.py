@@ -1,0 +1,1 @@
+"""How it stands: states, words, metrics and notifications."""

@@ -1,0 +1,498 @@
+"""Every metric: its name, labels and meaning, and which events move it. Nothing else writes to them.
+
+Labels are of bounded sets: album rules in force, kinds of sources, services, their operations, outcomes and
+reasons; never a photo. What an alert needs is there from the first scrape on; a gauge whose value is not
+known yet is absent, not zero. A dry run is counted as a cycle, but what it only predicts is not.
+
+`python -m picsync.observe.metrics doc/monitoring.md` puts the table of all metrics into the page anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import accumulate
+from pathlib import Path
+from typing import TypeAlias
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Exposed
+from prometheus_client.registry import Collector
+
+from picsync.core.errors import LimitError, QuotaError
+from picsync.core.events import (
+    AccessToken,
+    CacheMeasured,
+    CacheRead,
+    CacheWritten,
+    ConfigApplied,
+    ConfigRefused,
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    CycleScheduled,
+    CycleStarted,
+    Event,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    Listed,
+    LoggedIn,
+    LoginRefused,
+    PhotoDeleted,
+    PlaylistCreated,
+    Published,
+    RequestFinished,
+    RequestOutcome,
+    RetryScheduled,
+    TransfersPlanned,
+)
+from picsync.core.model import Certainty, Listing
+from picsync.core.plan import HoldReason, Skip
+
+CYCLE_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
+"""Seconds. A steady cycle takes seconds, a bulk sync hours."""
+REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+"""Seconds, up to the two minutes for which Nixplay's upload monitor is waited for."""
+
+BEGIN = "<!-- Made by `python -m picsync.observe.metrics doc/monitoring.md`; do not edit. -->"
+END = "<!-- End of what is made. -->"
+
+Labels: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric as it is documented and exposed."""
+
+    kind: type[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]
+    name: str
+    meaning: str
+    labels: Labels
+    buckets: tuple[float, ...] = ()
+    """Upper bounds; only of a histogram."""
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(CounterMetricFamily, name, meaning, labels)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(GaugeMetricFamily, name, meaning, labels)
+
+
+def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]) -> Metric:
+    return Metric(HistogramMetricFamily, name, meaning, labels, buckets)
+
+
+def _by(label: str, words: Iterable[str]) -> str:
+    return f"by {label}: {', '.join(f'`{word}`' for word in words)}."
+
+
+SKIPS = {skip: skip.name.lower() for skip in Skip}
+
+# --- when cycles run, and how they end ----------------------------------------------------------------
+CYCLES = _counter("picsync_cycles_total", "Cycles ended, " + _by("outcome", CycleOutcome), "album", "outcome")
+CYCLE_DURATION = _histogram(
+    "picsync_cycle_duration_seconds", "How long cycles took.", "album", buckets=CYCLE_BUCKETS
+)
+CYCLE_RUNNING = _gauge("picsync_cycle_running", "1 while a cycle of the rule is under way.", "album")
+CYCLE_TRANSFERS = _gauge(
+    "picsync_cycle_transfers", "Media items that the running or last cycle set out to transfer.", "album"
+)
+INTERVAL = _gauge(
+    "picsync_cycle_interval_seconds", "The rule's `every`; 0 if cycles are not repeated.", "album"
+)
+RULE_SINCE = _gauge("picsync_rule_since_timestamp_seconds", "When this process took up the rule.", "album")
+LAST_CYCLE = _gauge(
+    "picsync_last_cycle_timestamp_seconds", "When a cycle last ended; 0 before the first.", "album"
+)
+LAST_GOOD = _gauge(
+    "picsync_last_good_cycle_timestamp_seconds",
+    "When a cycle last ended as `done` or `held`; 0 before the first.",
+    "album",
+)
+NEXT_CYCLE = _gauge("picsync_next_cycle_timestamp_seconds", "When the next cycle is, or was, due.", "album")
+
+# --- what the last cycle found that got as far as comparing both sides --------------------------------
+COMPLETE = _gauge(
+    "picsync_listing_complete", "1 if the last cycle listed all source albums completely.", "album"
+)
+LISTED = _gauge("picsync_media_items_listed", "Media items in the source albums, each once.", "album")
+SKIPPED = _gauge(
+    "picsync_media_items_skipped",
+    "Media items not meant for the frame, " + _by("reason", SKIPS.values()),
+    *("album", "reason"),
+)
+WANTED = _gauge("picsync_photos_wanted", "Photos meant to be on the frame.", "album")
+ON_FRAME = _gauge("picsync_photos_on_frame", "Photos in the frame album.", "album")
+OBSERVED = _counter(
+    "picsync_photos_observed_total", "Photos in the frame album, added up over all cycles.", "album"
+)
+IN_PLAYLIST = _gauge("picsync_playlist_photos", "Entries of the playlist.", "album")
+ON_A_FRAME = _gauge(
+    "picsync_playlist_assigned",
+    "1 if frames show the playlists that hold photos, 0 if one of them is on no frame; absent if not known.",
+    "album",
+)
+OVERFLOW = _gauge("picsync_playlist_overflow_photos", "Photos that the playlist has no room for.", "album")
+HELD = _gauge("picsync_deletes_held", "Deletes kept back, " + _by("reason", HoldReason), "album", "reason")
+HELD_FOR_PERSON = _gauge(
+    "picsync_deletes_held_for_person", "Deletes kept back until a person allows them.", "album"
+)
+STORAGE_FULL = _gauge("picsync_storage_full", "1 if the frame's storage was found used up.", "album")
+
+# --- what was moved and changed, counted the moment it happens ----------------------------------------
+DOWNLOADED = _counter("picsync_media_items_downloaded_total", "Originals that have arrived.", "album")
+DOWNLOADED_BYTES = _counter("picsync_downloaded_bytes_total", "Size of these originals.", "album")
+UPLOADED = _counter(
+    "picsync_photos_uploaded_total", "Photos that the frame's service has confirmed.", "album"
+)
+UPLOADED_BYTES = _counter("picsync_uploaded_bytes_total", "Size of these photos.", "album")
+ALREADY_THERE = _counter(
+    "picsync_photos_already_there_total", "Media items whose content the frame turned out to hold.", "album"
+)
+DELETED = _counter("picsync_photos_deleted_total", "Photos that have left the frame album.", "album")
+FAILURES = _counter(
+    "picsync_item_failures_total", "Times that a media item or photo could not be dealt with.", "album"
+)
+CREATED = _counter(
+    "picsync_playlists_created_total", "New playlists; a person assigns each to a frame once.", "album"
+)
+PUBLISHED = _counter(
+    "picsync_playlists_published_total", "Times that a playlist was changed and read back.", "album"
+)
+
+# --- sources and cache --------------------------------------------------------------------------------
+CERTAINTIES = tuple(Certainty)
+READ_OUTCOMES = ("hit", "miss")
+WRITE_OUTCOMES = ("inserted", "updated")
+LISTINGS = _counter(
+    "picsync_listings_total",
+    "Source albums listed, " + _by("certainty", CERTAINTIES),
+    *("source", "certainty"),
+)
+LISTED_ITEMS = _counter(
+    "picsync_listed_media_items_total", "Media items listed, added up over all listings.", "source"
+)
+LAST_LISTING = _gauge(
+    "picsync_last_listing_media_items", "Media items in the source album listed last.", "source"
+)
+CACHE_READS = _counter(
+    "picsync_cache_reads_total",
+    "Media items looked up in the cache, " + _by("outcome", READ_OUTCOMES),
+    *("source", "outcome"),
+)
+CACHE_WRITES = _counter(
+    "picsync_cache_writes_total",
+    "Mappings recorded in the cache, " + _by("outcome", WRITE_OUTCOMES),
+    *("source", "outcome"),
+)
+CACHE_ENTRIES = _gauge("picsync_cache_entries", "Mappings in the cache.", "source")
+CACHE_SIZE = _gauge("picsync_cache_size_bytes", "Size of the cache on disk; absent for a database server.")
+
+# --- services -----------------------------------------------------------------------------------------
+REQUESTS = _counter(
+    "picsync_requests_total",
+    "Attempts of requests, " + _by("outcome", RequestOutcome),
+    *("service", "operation", "outcome"),
+)
+REQUEST_DURATION = _histogram(
+    "picsync_request_duration_seconds",
+    "How long attempts of requests took.",
+    *("service", "operation"),
+    buckets=REQUEST_BUCKETS,
+)
+RETRIES = _counter(
+    "picsync_request_retries_total",
+    "Requests asked again after a failure that may pass.",
+    *("service", "operation"),
+)
+LOGIN_OK = _gauge(
+    "picsync_login_ok", "1 if the service accepts our login, 0 if a person has to see to it.", "service"
+)
+TOKEN_EXPIRY = _gauge(
+    "picsync_access_token_expiry_timestamp_seconds", "When the access token in use expires.", "service"
+)
+TOKEN_REMAINING = _gauge(
+    "picsync_access_token_remaining_seconds",
+    "Seconds from the scrape until the access token in use expires; negative once it has.",
+    "service",
+)
+
+# --- configuration and process ------------------------------------------------------------------------
+CONFIG_OK = _gauge(
+    "picsync_config_last_reload_successful",
+    "0 while a changed configuration or credentials file is refused and the old one is in force.",
+)
+CONFIG_AT = _gauge(
+    "picsync_config_last_reload_success_timestamp_seconds", "When the configuration in force was taken up."
+)
+CONFIG_PROBLEMS = _gauge("picsync_config_problems", "Mistakes in the refused configuration; 0 if none is.")
+BUILD = _gauge("picsync_build_info", "Always 1; the label says which picsync runs.", "version")
+
+METRICS = tuple(each for each in list(vars().values()) if isinstance(each, Metric))
+"""All of picsync's own, in the order of the documentation."""
+
+
+class _Histogram:
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.sum += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        bounds = (*(f"{bound:g}" for bound in self._bounds), "+Inf")
+        return list(zip(bounds, accumulate(self._counts), strict=True))
+
+
+class Metrics(Collector):
+    """Keeps the metrics of a registry in step with the events that it reads."""
+
+    def __init__(self, registry: CollectorRegistry, *, now: Callable[[], float]) -> None:
+        """`now` gives seconds since 1970."""
+        self._now = now
+        self._values: dict[Metric, dict[Labels, float]] = {metric: {} for metric in METRICS}
+        self._histograms: dict[Metric, dict[Labels, _Histogram]] = {metric: {} for metric in METRICS}
+        self._rules: frozenset[str] = frozenset()
+        self._dry: set[str] = set()
+        self._set(BUILD, 1, version("picsync"))
+        self._config(())
+        registry.register(self)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+    def expect(self, rules: Sequence[str], *, every_s: Mapping[str, float] | None = None) -> None:
+        """Set the rules in force: series of new ones begin, those of rules that are gone end.
+
+        `every_s` are the seconds from cycle to cycle, by rule; a rule that it does not name is not repeated.
+        """
+        wanted = frozenset(rules)
+        for rule in self._rules - wanted:
+            self._end(rule)
+        for rule in wanted - self._rules:
+            self._begin(rule)
+        self._rules = wanted
+        for rule in wanted:
+            self._set(INTERVAL, (every_s or {}).get(rule, 0), rule)
+
+    def expect_requests(self, operations: Iterable[tuple[str, str]]) -> None:
+        """Begin the series of these (service, operation) at zero, so that no request goes uncounted.
+
+        A counter whose first value is not zero has, for Prometheus, not increased.
+        """
+        for service, operation in operations:
+            for outcome in RequestOutcome:
+                self._add(REQUESTS, 0, service, operation, outcome)
+            self._add(RETRIES, 0, service, operation)
+
+    def read(self, event: Event) -> None:
+        """Take note of an event; of a rule that is not in force, nothing goes under the rule's name."""
+        rule = event.report.rule if isinstance(event, CycleFinished) else getattr(event, "rule", None)
+        if rule is not None and rule in self._rules:
+            self._of_cycle(rule, event)
+            self._of_items(rule, event)
+        self._of_sources(event)
+        self._of_services(event)
+        match event:
+            case ConfigApplied():
+                self._config(())
+            case ConfigRefused(problems):
+                self._config(problems, refused=True)
+
+    def collect(self) -> Iterable[Exposed]:
+        """Yield all metrics as they are now, for the registry."""
+        self._values[TOKEN_REMAINING] = {
+            labels: expiry - self._now() for labels, expiry in self._values[TOKEN_EXPIRY].items()
+        }
+        for metric in METRICS:
+            family = metric.kind(metric.name, metric.meaning, labels=metric.labels)
+            # Copies, since a scrape may come from another thread.
+            if isinstance(family, HistogramMetricFamily):
+                for labels, histogram in list(self._histograms[metric].items()):
+                    family.add_metric(labels, histogram.buckets(), histogram.sum)
+            else:
+                for labels, value in list(self._values[metric].items()):
+                    family.add_metric(labels, value)
+            yield family
+
+    # --- events ---------------------------------------------------------------------------------------
+
+    def _of_cycle(self, rule: str, event: Event) -> None:
+        match event:
+            case CycleStarted(_, dry_run):
+                (self._dry.add if dry_run else self._dry.discard)(rule)
+                self._set(CYCLE_RUNNING, 1, rule)
+            case TransfersPlanned(_, transfers):
+                self._set(CYCLE_TRANSFERS, len(transfers), rule)
+            case CycleScheduled(_, at):
+                self._set(NEXT_CYCLE, at.timestamp(), rule)
+            case CycleFinished(report):
+                self._add(CYCLES, 1, rule, report.outcome)
+                self._observe(CYCLE_DURATION, report.duration_s, rule)
+                self._set(CYCLE_RUNNING, 0, rule)
+                self._set(LAST_CYCLE, self._now(), rule)
+                if report.outcome.good:
+                    self._set(LAST_GOOD, self._now(), rule)
+                self._set(COMPLETE, report.certainty is Certainty.COMPLETE, rule)
+                if report.on_frame is not None:
+                    self._compared(rule, report, report.on_frame)
+
+    def _compared(self, rule: str, report: CycleReport, on_frame: int) -> None:
+        for metric, value in ((LISTED, report.listed), (WANTED, report.wanted), (OVERFLOW, report.overflow)):
+            self._set(metric, value, rule)
+        for skip, word in SKIPS.items():
+            self._set(SKIPPED, report.skipped.get(skip, 0), rule, word)
+        hold = report.hold
+        for reason in HoldReason:
+            self._set(HELD, len(hold.photos) if hold and hold.reason is reason else 0, rule, reason)
+        self._set(HELD_FOR_PERSON, len(hold.photos) if hold and hold.needs_person else 0, rule)
+        errors = [failure.error for failure in report.failures]
+        full = any(isinstance(error, QuotaError) and not isinstance(error, LimitError) for error in errors)
+        self._set(STORAGE_FULL, full, rule)
+        if not report.dry_run:
+            self._set(ON_FRAME, on_frame, rule)
+            self._add(OBSERVED, on_frame, rule)
+            if report.in_playlist is not None:
+                self._set(IN_PLAYLIST, report.in_playlist, rule)
+                self._values[ON_A_FRAME].pop((rule,), None)
+                if report.assigned is not None:
+                    self._set(ON_A_FRAME, report.assigned, rule)
+
+    def _of_items(self, rule: str, event: Event) -> None:
+        match event:
+            case ItemDownloaded(_, _, size_bytes):
+                self._add(DOWNLOADED, 1, rule)
+                self._add(DOWNLOADED_BYTES, size_bytes, rule)
+            case ItemFailed():
+                self._add(FAILURES, 1, rule)
+            case _ if rule in self._dry:
+                return  # What follows is only predicted.
+            case ItemUploaded(_, _, 0):
+                self._add(ALREADY_THERE, 1, rule)
+            case ItemUploaded(_, _, size_bytes):
+                self._add(UPLOADED, 1, rule)
+                self._add(UPLOADED_BYTES, size_bytes, rule)
+            case PhotoDeleted():
+                self._add(DELETED, 1, rule)
+            case PlaylistCreated():
+                self._add(CREATED, 1, rule)
+            case Published():
+                self._add(PUBLISHED, 1, rule)
+
+    def _of_sources(self, event: Event) -> None:
+        match event:
+            case Listed(_, Listing(source, items=items, certainty=certainty)):
+                self._outcome(LISTINGS, CERTAINTIES, certainty, source)
+                self._add(LISTED_ITEMS, len(items), source)
+                self._set(LAST_LISTING, len(items), source)
+            case CacheRead(source, hits, misses):
+                for outcome, count in zip(READ_OUTCOMES, (hits, misses), strict=True):
+                    self._add(CACHE_READS, count, source, outcome)
+            case CacheWritten(source, updated):
+                self._outcome(CACHE_WRITES, WRITE_OUTCOMES, WRITE_OUTCOMES[updated], source)
+            case CacheMeasured(entries, size_bytes):
+                self._values[CACHE_ENTRIES] = {(source,): count for source, count in entries.items()}
+                self._values[CACHE_SIZE] = {} if size_bytes is None else {(): size_bytes}
+
+    def _of_services(self, event: Event) -> None:
+        match event:
+            case RequestFinished(service, operation, outcome, duration_s):
+                self._outcome(REQUESTS, RequestOutcome, outcome, service, operation)
+                self._observe(REQUEST_DURATION, duration_s, service, operation)
+                self._add(RETRIES, 0, service, operation)
+            case RetryScheduled(service, operation):
+                self._add(RETRIES, 1, service, operation)
+            case LoggedIn(service):
+                self._set(LOGIN_OK, 1, service)
+            case LoginRefused(service):
+                self._set(LOGIN_OK, 0, service)
+            case AccessToken(service, None):
+                self._values[TOKEN_EXPIRY].pop((service,), None)
+            case AccessToken(service, at) if at is not None:
+                self._set(TOKEN_EXPIRY, at.timestamp(), service)
+                if at.timestamp() > self._now():
+                    # It is only told of once the service has been asked with it and has not refused.
+                    self._set(LOGIN_OK, 1, service)
+
+    def _config(self, problems: Sequence[str], *, refused: bool = False) -> None:
+        self._set(CONFIG_OK, not refused)
+        self._set(CONFIG_PROBLEMS, len(problems))
+        if not refused:
+            self._set(CONFIG_AT, self._now())
+
+    # --- series ---------------------------------------------------------------------------------------
+
+    def _begin(self, rule: str) -> None:
+        for metric in METRICS:
+            if metric.kind is CounterMetricFamily and metric.labels == ("album",):
+                self._add(metric, 0, rule)
+        for metric in (CYCLE_RUNNING, LAST_CYCLE, LAST_GOOD, HELD_FOR_PERSON, STORAGE_FULL):
+            self._set(metric, 0, rule)
+        self._set(RULE_SINCE, self._now(), rule)
+        self._histograms[CYCLE_DURATION][rule,] = _Histogram(CYCLE_BUCKETS)
+        for outcome in CycleOutcome:
+            self._add(CYCLES, 0, rule, outcome)
+        for word in SKIPS.values():
+            self._set(SKIPPED, 0, rule, word)
+        for reason in HoldReason:
+            self._set(HELD, 0, rule, reason)
+
+    def _end(self, rule: str) -> None:
+        for metric in METRICS:
+            if metric.labels[:1] == ("album",):
+                for series in (self._values[metric], self._histograms[metric]):
+                    for labels in [labels for labels in series if labels[0] == rule]:
+                        del series[labels]
+
+    def _set(self, metric: Metric, value: float, *labels: str) -> None:
+        self._values[metric][labels] = value
+
+    def _add(self, metric: Metric, amount: float, *labels: str) -> None:
+        series = self._values[metric]
+        series[labels] = series.get(labels, 0) + amount
+
+    def _outcome(self, metric: Metric, outcomes: Iterable[str], outcome: str, *labels: str) -> None:
+        """Count one outcome; the others begin with it, so that the first of them shows as an increase."""
+        for each in outcomes:
+            self._add(metric, each == outcome, *labels, each)
+
+    def _observe(self, metric: Metric, value: float, *labels: str) -> None:
+        self._histograms[metric].setdefault(labels, _Histogram(metric.buckets)).observe(value)
+
+
+def table() -> str:
+    """Return all metrics as a Markdown table, ending in a line break."""
+    rows = (
+        (
+            f"`{metric.name}`",
+            metric.kind.__name__.removesuffix("MetricFamily").lower(),
+            ", ".join(f"`{label}`" for label in metric.labels),
+            metric.meaning,
+        )
+        for metric in METRICS
+    )
+    head = "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
+    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def insert_table(page: str) -> str:
+    """Return the page with the table between its markers; raises ValueError if it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.write_text(insert_table(target.read_text("utf-8")), "utf-8")

@@ -1,0 +1,29 @@
+"""Telling a person, once, that something needs them, and once that it is well again.
+
+`notices` decides what is said (pure), `notifier` when, `delivery` hands it to the Apprise library. That
+library runs in a process of its own for each message (`courier`): many of its services write addresses and
+tokens to logs, and none can be interrupted otherwise.
+"""
+
+from picsync.observe.notify.delivery import check_notify, deliver, label
+from picsync.observe.notify.notices import Condition, Key, Kind, Level, Message, Notices, conditions
+from picsync.observe.notify.notifier import Notifier, page_address, with_page
+from picsync.observe.notify.ping import HttpPing, Pinger
+
+__all__ = [
+    "Condition",
+    "HttpPing",
+    "Key",
+    "Kind",
+    "Level",
+    "Message",
+    "Notices",
+    "Notifier",
+    "Pinger",
+    "check_notify",
+    "conditions",
+    "deliver",
+    "label",
+    "page_address",
+    "with_page",
+]

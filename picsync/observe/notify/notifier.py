@@ -1,0 +1,160 @@
+"""The event reader that tells people: it looks at how things stand and delivers in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeAlias
+
+from pydantic import SecretStr
+
+from picsync.config import Listen
+from picsync.core.errors import TransientError
+from picsync.core.events import (
+    AccessToken,
+    ConfigApplied,
+    ConfigRefused,
+    CycleFinished,
+    Event,
+    LoggedIn,
+    LoginRefused,
+)
+from picsync.observe.notify.delivery import deliver, label
+from picsync.observe.notify.notices import Condition, Key, Message, Notices, conditions
+from picsync.observe.status import Status
+
+log = logging.getLogger("picsync.notify")
+
+SETTLE_S = 60.0
+"""Seconds between a change and its message: what comes about together is told together, and what passes by
+itself within them is not told at all."""
+CLOSE_S = 5.0
+"""Seconds for what is under way to be delivered when the process ends; inside the time of grace."""
+
+Deliver: TypeAlias = Callable[[SecretStr, Message], Awaitable[None]]
+
+_TELLING = CycleFinished | LoggedIn | AccessToken | LoginRefused | ConfigApplied | ConfigRefused
+
+
+@dataclass(slots=True)
+class _Receiver:
+    url: SecretStr
+    notices: Notices
+    failing: bool = False
+
+
+def page_address(listen: Listen, address: str | None, *, reachable: bool = True) -> str:
+    """Return where a person opens the status page, empty if that is not known.
+
+    `address` is what the settings say. Without it, that is the listener's address or this machine's name,
+    unless that name is not `reachable`, as in a container.
+    """
+    if address is not None:
+        return address
+    if not reachable or not listen.port:
+        return ""
+    host = listen.host or socket.gethostname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{listen.port}/"
+
+
+def with_page(message: Message, page: str) -> Message:
+    """Return the message with the address of the status page below it, if there is one."""
+    return replace(message, body=f"{message.body}\n\nStatus page: {page}") if page else message
+
+
+class Notifier:
+    """Tells each receiver what needs a person and what is well again; for use within an event loop.
+
+    Nothing is remembered on disk: after a restart, what is still wrong is told once more.
+    """
+
+    def __init__(
+        self, status: Callable[[], Status], *, deliver: Deliver = deliver, settle_s: float = SETTLE_S
+    ) -> None:
+        """`status` says how things stand after the event that is read; `deliver` raises TransientError."""
+        self._status = status
+        self._deliver = deliver
+        self._settle_s = settle_s
+        self._page = ""
+        self._intervals: Mapping[str, timedelta] = {}
+        self._receivers: list[_Receiver] = []
+        self._present: dict[Key, Condition] = {}
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def expect(
+        self, urls: Sequence[SecretStr], intervals: Mapping[str, timedelta], *, page: str = ""
+    ) -> None:
+        """Set what is in force: the receivers, the rules' intervals, and the address of the status page.
+
+        Receivers that stay are told nothing twice.
+        """
+        self._page = page
+        known = {receiver.url: receiver for receiver in self._receivers}
+        self._receivers = [known.get(url) or _Receiver(url, Notices()) for url in dict.fromkeys(urls)]
+        self._intervals = dict(intervals)
+
+    def read(self, event: Event) -> None:
+        """Take note of an event, and begin to tell people if it changed something for them."""
+        if not isinstance(event, _TELLING) or self._closing.is_set():
+            return
+        self._present = conditions(self._status(), self._intervals, self._present)
+        if self._due() and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self._tell_all())
+
+    async def aclose(self, wait_s: float = CLOSE_S) -> None:
+        """Read nothing any more; what is to be told gets `wait_s` seconds, and is given up then."""
+        self._closing.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=wait_s)
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def _due(self) -> bool:
+        now = self._status().now
+        return any(receiver.notices.due(self._present, now) for receiver in self._receivers)
+
+    async def _tell_all(self) -> None:
+        try:
+            while self._due():
+                await self._settle()
+                async with asyncio.TaskGroup() as group:
+                    for receiver in self._receivers:
+                        group.create_task(self._tell(receiver))
+        except Exception:
+            # The photos matter more than the word about them: even a bug here ends no cycle. The next
+            # change starts this task again.
+            log.exception("Notifications have stopped.", extra={"action": "notify_stopped"})
+
+    async def _settle(self) -> None:
+        try:
+            async with asyncio.timeout(self._settle_s):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
+    async def _tell(self, receiver: _Receiver) -> None:
+        message = receiver.notices.due(self._present, self._status().now)
+        if message is None:
+            return
+        try:
+            await self._deliver(receiver.url, with_page(message, self._page))
+        except TransientError as error:
+            receiver.notices = receiver.notices.undelivered(message, self._status().now)
+            if not receiver.failing:
+                text = f"Could not send a notification to {error.message} picsync goes on trying."
+                log.warning(text, extra={"action": "notify_failed"})
+            receiver.failing = True
+        else:
+            receiver.notices = receiver.notices.delivered(message)
+            receiver.failing = False
+            log.info(
+                "Sent a notification to %s: %s.",
+                label(receiver.url),
+                message.title,
+                extra={"action": "notify_sent"},
+            )

@@ -1,0 +1,241 @@
+"""What the service is doing and how it has fared, as values: built from events, read by the pages.
+
+The board keeps no photo's name longer than it is among the last events, and never a secret.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from picsync.core.events import (
+    AccessToken,
+    ConfigApplied,
+    ConfigRefused,
+    CycleFinished,
+    CycleReport,
+    CycleScheduled,
+    CycleStarted,
+    Event,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    Listed,
+    LoggedIn,
+    LoginRefused,
+    PhotoDeleted,
+    RetryScheduled,
+    Stopping,
+    TransfersPlanned,
+    Written,
+)
+from picsync.core.model import Certainty
+from picsync.observe.words import summed_sentence
+
+EVENTS_KEPT = 50
+
+_PASSING = CycleStarted | Listed | ItemDownloaded
+"""What the counters show better than a line among the last events."""
+_ALIKE = ItemUploaded | ItemFailed | PhotoDeleted | RetryScheduled
+"""Of these one following another is one entry, so that many photos do not push out all else."""
+
+
+class Phase(StrEnum):
+    """What a rule is doing."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class ListingSummary:
+    """What was seen of a source album."""
+
+    count: int
+    certainty: Certainty
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStatus:
+    """One album rule."""
+
+    name: str
+    sources: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Source kind -> album ids."""
+    listed: Mapping[tuple[str, str], ListingSummary] = field(default_factory=dict)
+    """Source kind and album id -> what was last seen there; those not listed yet are absent."""
+    dry_run: bool = False
+    phase: Phase = Phase.WAITING
+    planned: int = 0
+    """Items that the running cycle transfers; so far `downloaded`, `uploaded`, `failed` of them."""
+    downloaded: int = 0
+    uploaded: int = 0
+    failed: int = 0
+    last: CycleReport | None = None
+    """The last cycle's report; None before the first one has ended."""
+    last_at: datetime | None = None
+    last_good_at: datetime | None = None
+    """When a cycle last ended well; aware UTC."""
+    next_at: datetime | None = None
+    """When the next cycle is due; None while one is running, or if there is none to come."""
+    failures_in_a_row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of the last events, in words."""
+
+    at: datetime
+    action: str
+    rule: str
+    """Empty for what concerns the whole service."""
+    message: str
+    times: int = 1
+    """How often in a row; `at` and, where it varies, `message` are of the last time."""
+    summed: bool = False
+    """Whether `message` says how many they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole service at one moment."""
+
+    version: str
+    started_at: datetime
+    now: datetime
+    rules: tuple[RuleStatus, ...] = ()
+    logins: Mapping[str, bool] = field(default_factory=dict)
+    """Service title -> whether it accepts us; a service that was not asked yet is absent."""
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Service title -> what it said, for those that do not accept us."""
+    config_problems: tuple[str, ...] = ()
+    """Why a changed configuration is not in force; empty if the files are."""
+    stopping: bool = False
+    entries: tuple[Entry, ...] = ()
+    """The last events, newest first."""
+
+    @property
+    def ready(self) -> bool:
+        """Config valid, services logged in, and each rule has completed a cycle or is in its first."""
+        return not self.obstacles
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why the service is not ready, one sentence each."""
+        waiting = [rule.name for rule in self.rules if rule.last is None and rule.phase is Phase.WAITING]
+        return (
+            *(["picsync is stopping."] if self.stopping else []),
+            *(f"The configuration was refused: {problem}" for problem in self.config_problems),
+            *(f"Not logged in to {service}." for service, accepted in self.logins.items() if not accepted),
+            *(f"The rule {name} has not begun its first cycle." for name in waiting),
+        )
+
+
+class StatusBoard:
+    """Listens to events and answers with a Status."""
+
+    def __init__(
+        self, version: str, now: Callable[[], datetime], describe: Callable[[Event], str | None]
+    ) -> None:
+        """`now` gives aware UTC; `describe` puts an event worth keeping into words, or gives None."""
+        self._now = now
+        self._describe = describe
+        self._rules: dict[str, RuleStatus] = {}
+        self._entries: deque[Entry] = deque(maxlen=EVENTS_KEPT)
+        self._status = Status(version, now(), now())
+
+    def expect(self, rules: Mapping[str, RuleStatus]) -> None:
+        """Set the rules in force; what is known of those that stay is kept."""
+        self._rules = {
+            name: replace(self._rules[name], sources=rule.sources, dry_run=rule.dry_run)
+            if name in self._rules
+            else rule
+            for name, rule in rules.items()
+        }
+
+    def read(self, event: Event) -> None:
+        """Take note of an event."""
+        rule = self._rules.get(getattr(event, "rule", ""))
+        if rule is not None:
+            self._rules[rule.name] = self._moved(rule, event)
+        match event:
+            case CycleFinished(report) if report.rule in self._rules:
+                self._rules[report.rule] = self._ended(self._rules[report.rule], report)
+            case LoggedIn(service) | AccessToken(service):
+                self._login(service, None)
+            case LoginRefused(service, message):
+                self._login(service, message)
+            case ConfigApplied():
+                self._status = replace(self._status, config_problems=())
+            case ConfigRefused(problems):
+                self._status = replace(self._status, config_problems=problems)
+            case Stopping():
+                self._status = replace(self._status, stopping=True)
+        self._keep(event, dry_run=rule is not None and rule.dry_run)
+
+    def _keep(self, event: Event, *, dry_run: bool) -> None:
+        if isinstance(event, _PASSING) or (dry_run and isinstance(event, Written)):
+            return
+        message = self._describe(event)
+        if message is None:
+            return
+        name = event.report.rule if isinstance(event, CycleFinished) else getattr(event, "rule", "")
+        times = 1
+        before = next((entry for entry in self._entries if entry.rule == name), None)
+        alike = before is not None and (isinstance(event, _ALIKE) or before.message == message)
+        if before is not None and before.action == event.action and alike:
+            self._entries.remove(before)
+            times += before.times
+        summed = summed_sentence(event, times) if times > 1 else None
+        entry = Entry(self._now(), event.action, name, summed or message, times, summed=summed is not None)
+        self._entries.appendleft(entry)
+
+    def status(self) -> Status:
+        """Return how things stand."""
+        return replace(
+            self._status, now=self._now(), rules=tuple(self._rules.values()), entries=tuple(self._entries)
+        )
+
+    def _login(self, service: str, refusal: str | None) -> None:
+        refusals = {name: said for name, said in self._status.refusals.items() if name != service}
+        if refusal is not None:
+            refusals[service] = refusal
+        logins = {**self._status.logins, service: refusal is None}
+        self._status = replace(self._status, logins=logins, refusals=refusals)
+
+    @staticmethod
+    def _moved(rule: RuleStatus, event: Event) -> RuleStatus:
+        match event:
+            case CycleStarted():
+                return replace(
+                    rule, phase=Phase.RUNNING, planned=0, downloaded=0, uploaded=0, failed=0, next_at=None
+                )
+            case Listed(_, listing):
+                summary = ListingSummary(len(listing.items), listing.certainty)
+                return replace(rule, listed={**rule.listed, (listing.source, listing.album_id): summary})
+            case TransfersPlanned(_, transfers):
+                return replace(rule, planned=len(transfers))
+            case ItemDownloaded():
+                return replace(rule, downloaded=rule.downloaded + 1)
+            case ItemUploaded():
+                return replace(rule, uploaded=rule.uploaded + 1)
+            case ItemFailed():
+                return replace(rule, failed=rule.failed + 1)
+            case CycleScheduled(_, at):
+                return replace(rule, next_at=at)
+        return rule
+
+    def _ended(self, rule: RuleStatus, report: CycleReport) -> RuleStatus:
+        good = report.outcome.good
+        at = self._now()
+        return replace(
+            rule,
+            phase=Phase.WAITING,
+            last=report,
+            last_at=at,
+            last_good_at=at if good else rule.last_good_at,
+            failures_in_a_row=0 if good else rule.failures_in_a_row + 1,
+        )

@@ -1,0 +1,287 @@
+"""Plans and reports as sentences and lines for people; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from picsync.core.errors import PicsyncError
+from picsync.core.events import (
+    ChangesPlanned,
+    ConfigApplied,
+    ConfigRefused,
+    Crashed,
+    CycleFinished,
+    CycleReport,
+    CycleRequested,
+    CycleScheduled,
+    CycleStarted,
+    DeletesAllowed,
+    Event,
+    Failure,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    Listed,
+    LoggedIn,
+    LoginRefused,
+    NameReplaced,
+    PhotoDeleted,
+    PlaylistCreated,
+    Published,
+    RetryScheduled,
+    Stopping,
+    TransfersPlanned,
+)
+from picsync.core.model import Listing
+from picsync.core.plan import Plan, Skip
+from picsync.core.text import harmless
+from picsync.media.formats import called
+
+REPORT_TO = "https://github.com/andrewjjenkins/picsync/issues"
+
+_FORMATS_SHOWN = 5
+
+FEW = 25
+"""Up to so many, photos are named one by one."""
+
+_SKIPPED = {
+    Skip.VIDEO: ("video", "videos", "skipped (`videos: true` takes them)"),
+    Skip.FORMAT: ("item", "items", "skipped, since the frame does not take the format"),
+    Skip.UNUSABLE: ("item", "items", "skipped as unusable; each is tried again after a day"),
+}
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return "1 photo", "2 photos"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+_UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
+
+
+def rough(seconds: float) -> str:
+    """Return a duration in the unit that suits it: "45 seconds", "12 minutes", "3 days"."""
+    seconds = min(max(0.0, seconds), 1e12)
+    # Up to two of a unit, the next smaller one tells more: 90 minutes rather than 1 hour.
+    unit, length = next((each for each in _UNITS if seconds >= 2 * each[1]), ("second", 1.0))
+    return counted(round(seconds / length), unit)
+
+
+def size(size_bytes: int) -> str:
+    """Return a size in the unit that suits it: "3.2 MB"."""
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    value, unit = float(size_bytes), "B"
+    for unit in ("kB", "MB", "GB", "TB"):  # noqa: B007 - the last one is used below
+        value /= 1000
+        if value < 999.5:
+            break
+    return f"{value:.1f} {unit}"
+
+
+def printable(text: str) -> str:
+    """Return a foreign name, such as that of a file, as `harmless` shows it; "(no name)" for an empty one."""
+    return harmless(text) or "(no name)"
+
+
+def listing_words(listing: Listing) -> str:
+    """Return what a source album was seen to hold, and how far that can be trusted."""
+    where = f"{listing.source} {printable(listing.album_id)}"
+    seen = f"{where}: {counted(len(listing.items), 'item')}, {listing.certainty}"
+    return f"{seen}. {listing.note.rstrip('.')}" if listing.note else seen
+
+
+def plan_lines(
+    rule: str, listings: Sequence[Listing], uploads: Sequence[tuple[str, str]], plan: Plan
+) -> Iterator[str]:
+    """Yield a dry run's plan: photo by photo when few, summarised when many.
+
+    `uploads` are file names, each with the kind of the source that it comes from.
+    """
+    yield f"Album {printable(rule)}:"
+    for listing in listings:
+        yield f"  from {listing_words(listing)}"
+    by_source: dict[str, list[str]] = {}
+    for filename, source in uploads:
+        by_source.setdefault(source, []).append(printable(filename))
+    for source, names in by_source.items():
+        yield from _each("upload", names, f" from {source}")
+    by_id = {photo.photo_id: photo.filename for photo in (*plan.shown, *plan.deletes)}
+    for edit in plan.edits:
+        if edit.playlist is None:
+            yield f"  create playlist {printable(edit.content.name)}"
+        where = "the playlist" if len(plan.contents) < 2 else printable(edit.content.name)
+        yield from _each(f"add to {where}", [printable(photo.filename) for photo in edit.add])
+        removed = [by_id.get(item.photo_id, f"entry {item.item_id}") for item in edit.remove]
+        yield from _each(f"remove from {where}", [printable(name) for name in removed])
+    yield from _each("delete", [printable(photo.filename) for photo in plan.deletes])
+    if plan.hold is not None:
+        yield f"  held: {plan.hold.message}"
+    if plan.overflow:
+        yield f"  not shown, since the playlist is full: {counted(plan.overflow, 'photo')}"
+    if plan.empty and plan.hold is None and not uploads:
+        yield "  nothing to do"
+
+
+def _each(verb: str, names: Sequence[str], origin: str = "") -> Iterator[str]:
+    if len(names) > FEW:
+        yield f"  {verb} {counted(len(names), 'photo')}{origin}: {', '.join(names[:3])}, ... {names[-1]}"
+        return
+    for name in names:
+        yield f"  {verb} {name}{origin}"
+
+
+def advice(error: PicsyncError) -> str:
+    """Return what a person should do about an error; empty if nobody knows."""
+    return error.hint or ("This may pass by itself: try again later." if error.transient else "")
+
+
+def report_sentence(report: CycleReport) -> str:
+    """Return what one cycle did, in one sentence."""
+    return f"Album {printable(report.rule)}: {report_result(report)}"
+
+
+def report_result(report: CycleReport, *, timed: bool = True) -> str:
+    """Return what one cycle did, without the album's name; if `timed`, with how long it took."""
+    if report.on_frame is None:
+        return "nothing was changed."
+    done = list(_done(report))
+    state = counted(report.on_frame, "photo") + " on the frame"
+    if report.in_playlist is not None and report.in_playlist != report.on_frame:
+        state += f", {report.in_playlist:,} in the playlist"
+    if report.dry_run:
+        return f"dry run, nothing was changed; it would leave {state}."
+    if report.outcome == "stopped":
+        done.append("stopped on the way")
+    verdict = ", ".join(done) if done else "nothing to do" if report.outcome == "done" else "nothing changed"
+    took = f" ({report.duration_s:.1f} s)" if timed else ""
+    return f"{verdict}; {state}{took}."
+
+
+def _done(report: CycleReport) -> Iterator[str]:
+    if report.uploaded:
+        yield f"{counted(report.uploaded, 'photo')} uploaded ({size(report.uploaded_bytes)})"
+    if report.already_there:
+        yield f"{report.already_there:,} already there"
+    if report.deleted:
+        yield f"{report.deleted:,} deleted"
+
+
+def unassigned_sentence(report: CycleReport) -> str:
+    """Return which playlists no frame shows, and what to do; empty if there are none."""
+    names = [printable(name) for name in report.unassigned]
+    if not names:
+        return ""
+    which = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    it = "it" if len(names) == 1 else "them"
+    return (
+        f"No frame shows {which} yet: assign {it} to a frame once by hand."
+        " The next cycle notices; `picsync sync-now` starts it at once."
+    )
+
+
+def skip_remarks(report: CycleReport) -> Iterator[str]:
+    """Yield which items are not meant to be on the frame, and why."""
+    for skip, count in report.skipped.items():
+        one, many, why = _SKIPPED[skip]
+        formats = f" ({_formats(report)})" if skip is Skip.FORMAT and report.formats else ""
+        yield f"{counted(count, one, many)} {why}{formats}."
+
+
+def _formats(report: CycleReport) -> str:
+    often = sorted(report.formats.items(), key=lambda each: (-each[1], each[0]))
+    shown = [f"{count:,} {printable(called(mime_type))}" for mime_type, count in often[:_FORMATS_SHOWN]]
+    return ", ".join([*shown, "and others"] if len(often) > _FORMATS_SHOWN else shown)
+
+
+def report_remarks(report: CycleReport) -> Iterator[str]:
+    """Yield what a person should know besides: skipped items, notices, deletes held back, failures."""
+    yield from skip_remarks(report)
+    yield from report.notices
+    if report.hold is not None:
+        yield report.hold.message
+    for failure in report.failures[:FEW]:
+        yield f"{_failure(failure)} {advice(failure.error)}".rstrip()
+    if len(report.failures) > FEW:
+        yield f"... and {counted(len(report.failures) - FEW, 'more failure')}."
+
+
+def _failure(failure: Failure) -> str:
+    return f"{printable(failure.subject)}: {failure.error.message}"
+
+
+def summed_sentence(event: Event, times: int) -> str | None:
+    """Return several events in a row as one sentence; None where they do not add up."""
+    match event:
+        case ItemUploaded(_, filename):
+            return f"{counted(times, 'photo')} arrived on the frame; the last one was {printable(filename)}."
+        case ItemFailed(_, filename, error):
+            last = f"{printable(filename)}: {error.message} {advice(error)}".rstrip()
+            return f"{counted(times, 'photo')} failed. The last one was {last}"
+        case PhotoDeleted(_, filename):
+            return f"Deleted {counted(times, 'photo')}; the last one was {printable(filename)}."
+    return None
+
+
+def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
+    """Return an event in words, or None for those that only move counters and bars."""
+    match event:
+        case ConfigApplied(rules):
+            return f"The configuration is in force: {counted(len(rules), 'album rule')}."
+        case ConfigRefused(problems):
+            more = f" And {counted(len(problems) - 1, 'more problem')}." if len(problems) > 1 else ""
+            return f"The changed configuration is not used: {' '.join(problems[:1])}{more}"
+        case LoggedIn(service):
+            return f"Logged in to {service}."
+        case LoginRefused(service, message):
+            return harmless(message) or f"{service} refused the login."
+        case RetryScheduled(wait_s=wait_s, reason=reason):
+            return f"{reason} Trying again in {wait_s:.0f} s."
+        case CycleStarted(rule, dry_run):
+            return f"Album {printable(rule)}: started{' (dry run)' if dry_run else ''}."
+        case Listed(_, listing):
+            return f"Source album {listing_words(listing)}."
+        case TransfersPlanned(rule, transfers) if transfers:
+            return f"Album {printable(rule)}: {counted(len(transfers), 'item')} to transfer."
+        case ItemDownloaded(_, filename, size_bytes):
+            return f"Downloaded {printable(filename)} ({size(size_bytes)})."
+        case ItemUploaded(_, filename, 0):
+            return f"{printable(filename)} is on the frame already."
+        case ItemUploaded(_, filename, size_bytes):
+            return f"Uploaded {printable(filename)} ({size(size_bytes)})."
+        case ItemFailed(_, filename, error):
+            return f"{printable(filename)}: {error.message} {advice(error)}".rstrip()
+        case ChangesPlanned(rule, plan) if plan.deletes:
+            return f"Album {printable(rule)}: {counted(len(plan.deletes), 'photo')} to delete."
+        case PlaylistCreated(_, playlist):
+            return f"Created playlist {printable(playlist)}. Assign it to a frame once by hand."
+        case NameReplaced(service, kind, name, listed_as):
+            return (
+                f"{service} does not keep the {kind} name {printable(name)}: the {kind} is called"
+                f" {printable(listed_as)} there, and picsync finds it by that name."
+            )
+        case Published(_, playlist, added, removed, count):
+            done = f"{added:,} added, {removed:,} removed; it now holds {count:,}"
+            return f"Published {printable(playlist)}: {done}."
+        case PhotoDeleted(_, filename):
+            return f"Deleted {printable(filename)}."
+        case CycleFinished(report):
+            result = f"Album {printable(report.rule)}: {report_result(report, timed=False)}"
+            own = f"album {report.rule}"
+            why = (f.error.message if f.subject == own else _failure(f) for f in report.failures[:1])
+            return " ".join((result, *why))
+        case CycleScheduled(rule, refused_wait_s=asked_s, wait_s=wait_s) if asked_s is not None:
+            return (
+                f"Album {printable(rule)}: a service asked to wait for {rough(asked_s)}, longer than the"
+                f" rule's interval. The next cycle is in {rough(wait_s)}."
+            )
+        case CycleRequested(rule):
+            return f"Album {printable(rule)}: the operator asked for a cycle."
+        case DeletesAllowed(rule, count):
+            return f"Album {printable(rule)}: the operator allowed {counted(count, 'held delete')}."
+        case Crashed(what=what, error=error):
+            bug = f"Unexpected error: {error}. This is a bug; please report it at {REPORT_TO}."
+            return f"{printable(what)} {bug}"
+        case Stopping():
+            return "Stopping: nothing new is taken up."
+    return None

@@ -1,0 +1,382 @@
+"""The service as a process: cycles with their tools, files watched, pages served, figures counted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Protocol
+
+from picsync.aio.tasks import progressed
+from picsync.config import LEAST_EVERY
+from picsync.config.environment import in_container
+from picsync.core.errors import CacheError, ListenError
+from picsync.core.events import (
+    CacheMeasured,
+    CycleRequested,
+    Emit,
+    Event,
+    RequestFinished,
+    RequestOutcome,
+    RetryScheduled,
+)
+from picsync.http.pace import on_behalf_of
+from picsync.observe.status import RuleStatus, StatusBoard
+from picsync.observe.words import event_sentence
+from picsync.run.scheduler import HEARTBEAT_S, Job, RunCycle, Service, Setup, SourcesChanged, Stop
+from picsync.run.wiring import Settings, SettingsFiles, album_rules, open_services, open_tools, operations
+from picsync.sources.base import sources_changed
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.system.control import Requests
+from picsync.system.crash import crashed
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from picsync.config import Config, Listen
+    from picsync.core.events import CycleReport
+    from picsync.observe.metrics import Metrics
+    from picsync.observe.notify import Notifier, Pinger
+
+log = logging.getLogger("picsync")
+
+LISTEN_AGAIN_S = 60.0
+"""Between two tries to serve on an address that somebody else has."""
+
+
+def send_to(readers: Sequence[Emit]) -> Emit:
+    """Return an emitter that lets every reader see each event, in order.
+
+    A reader that fails misses that event, and nobody else does: what one view cannot show is no reason to
+    fail a cycle. Readers may be added to the sequence later.
+    """
+    told: set[str] = set()
+
+    def emit(event: Event) -> None:
+        for read in readers:
+            try:
+                read(event)
+            except Exception as error:  # noqa: BLE001 - not lost: logged, and the event reaches the others
+                crash = crashed(error, f"The event {event.action} is missing in a log, page or metric.")
+                if crash.report not in told:
+                    told.add(crash.report)
+                    log.error(  # noqa: TRY400 - with a traceback that has no values
+                        event_sentence(crash), extra={"action": crash.action, "report": crash.report}
+                    )
+
+    return emit
+
+
+def noting_progress(emit: Emit) -> Emit:
+    """Return an emitter for which each event is progress, save for requests that failed."""
+
+    def note(event: Event) -> None:
+        failed = isinstance(event, RequestFinished) and event.outcome is not RequestOutcome.SUCCESS
+        if not failed and not isinstance(event, RetryScheduled):
+            progressed()
+        emit(event)
+
+    return note
+
+
+@dataclass(frozen=True, slots=True)
+class Cycles:
+    """What can be done while the services are open."""
+
+    run: RunCycle
+    sources_changed: SourcesChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What cycles are run with, besides the settings."""
+
+    cache: str
+    """Path or database URL."""
+    emit: Emit
+    notify: Callable[[str], None]
+    """Told what is no event and a person should know."""
+    stop: Stop
+    dry_run: bool = False
+    """Whether all rules only say what they would do."""
+    allowed: set[str] = field(default_factory=set)
+    """Rules whose next cycle may delete whatever it finds due; each is taken out by that cycle."""
+    told: set[str] = field(default_factory=set)
+    """What is wrong with the folder of requests and was said: no cycle and no reload says it again."""
+    show_plan: Callable[[], Emit] | None = None
+    """Makes a reader for each cycle that only plans."""
+    leaving: Callable[[], bool] | None = None
+    """Whether a cycle should take up nothing new; `stop` unless given."""
+
+    def tell_once(self, error: CacheError) -> None:
+        """Say what is wrong with the folder of requests, the first time."""
+        if error.message not in self.told:
+            self.told.add(error.message)
+            self.notify(str(error))
+
+    @asynccontextmanager
+    async def open_cycles(self, settings: Settings) -> AsyncIterator[Cycles]:
+        """Open what the settings need; the cycles that can be run until the end of the context.
+
+        Raises ConfigError and CacheError.
+        """
+        emit = noting_progress(self.emit)
+        async with open_tools(
+            settings.config,
+            settings.credentials,
+            cache=self.cache,
+            emit=emit,
+            notify=self.notify,
+            dry_run=self.dry_run,
+        ) as tools:
+            requests = Requests.beside(self.cache)
+
+            async def cycle(album_rule: AlbumRule) -> CycleReport:
+                if album_rule.name in self.allowed:
+                    self.allowed.remove(album_rule.name)
+                    album_rule = replace(album_rule, rule=replace(album_rule.rule, allow_deletes=True))
+                permitted = await asyncio.to_thread(requests.allowed, album_rule.name)
+                album_rule = replace(album_rule, rule=replace(album_rule.rule, allowed=permitted))
+                used = tools
+                if album_rule.dry_run and self.show_plan:
+                    used = replace(tools, emit=send_to([emit, self.show_plan()]))
+                with on_behalf_of(album_rule.name):
+                    report = await run_cycle(album_rule, used, stopping=self.leaving or self.stop)
+                try:
+                    await asyncio.to_thread(requests.note, report)
+                except CacheError as error:
+                    # The cycle is done; only the command that releases held deletes does not know of them.
+                    self.tell_once(error)
+                # A cache that cannot be read is in the report already.
+                with suppress(CacheError):
+                    status = await tools.cache.status()
+                    self.emit(CacheMeasured(status.entries, status.size_bytes))
+                return report
+
+            async def changed(album_rule: AlbumRule) -> None:
+                await sources_changed(album_rule.sources, tools.sources)
+
+            yield Cycles(cycle, changed)
+
+
+class Server(Protocol):
+    """Something that listens."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, after `start`."""
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; raises ListenError or ConfigError if the address cannot be had."""
+
+    async def close(self) -> None:
+        """Stop listening."""
+
+
+class LongRun:
+    """Runs the rules again and again, and serves what the configuration asks for; made inside the loop."""
+
+    def __init__(
+        self,
+        files: SettingsFiles,
+        surroundings: Surroundings,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
+        least_every: timedelta = LEAST_EVERY,
+    ) -> None:
+        """`heartbeat_s` lies between two looks at the files; no rule has an interval below `least_every`."""
+        self._files = files
+        self._board = StatusBoard(version("picsync"), _now, event_sentence)
+        self._readers: list[Emit] = [surroundings.emit, self._board.read]
+        self._counted: _Figures | None = None
+        self._emit = send_to(self._readers)
+        self._least_every = least_every
+        self._raised: Mapping[str, timedelta] = {}
+        """Rules whose interval is below the least one, as the configuration has it; said once."""
+        self._notifier: Notifier | None = None
+        self._pinger: Pinger | None = None
+        self._addresses: dict[str, str] = {}
+        self._service = Service(self, surroundings.stop, self._emit, heartbeat_s=heartbeat_s)
+        self._surroundings = replace(surroundings, emit=self._emit, leaving=self._service.leaving)
+
+    async def run(self, settings: Settings) -> None:
+        """Serve until stopped; raises CancelledError if what was in flight did not finish in time."""
+        try:
+            with self._service.on_hangup():
+                await self._service.run(settings)
+        finally:
+            if self._notifier is not None:
+                await self._notifier.aclose()
+            if self._pinger is not None:
+                await self._pinger.aclose()
+
+    async def try_out(self, settings: Settings) -> None:
+        """Raise what opening the services would raise; sends nothing."""
+        cache = self._surroundings.cache
+        async with open_services(settings.config, settings.credentials, cache=cache, emit=self._emit):
+            pass
+
+    def load(self) -> Settings:
+        """Read the settings' files; raises ConfigError."""
+        return self._files.load()
+
+    def fingerprint(self) -> object:
+        """Return what differs when the files do."""
+        return self._files.fingerprint()
+
+    @asynccontextmanager
+    async def open(self, settings: Settings) -> AsyncIterator[Setup]:
+        """Bring settings to life: tools, pages, figures."""
+        rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
+        intervals = self._intervals(settings)
+        async with AsyncExitStack() as stack:
+            # Whoever reads events reads them from the first request on.
+            self._board.expect({rule.name: _expected(rule) for rule in rules})
+            self._tell(settings, intervals)
+            if settings.config.prometheus is not None:
+                every_s = {name: every.total_seconds() for name, every in intervals.items()}
+                metrics = self._figures().metrics
+                metrics.expect([rule.name for rule in rules], every_s=every_s)
+                metrics.expect_requests(operations(settings.config))
+            cycles = await stack.enter_async_context(self._surroundings.open_cycles(settings))
+            if settings.config.prometheus is not None:
+                await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
+            if settings.config.pprof is not None:
+                from picsync.profiling.server import ProfilingServer
+
+                await self._serve(
+                    stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
+                )
+            requests = Requests.beside(self._surroundings.cache)
+            names = [rule.name for rule in rules]
+
+            def asked() -> None:
+                for name in self._service.wake(sorted(requests.take_asked(names))):
+                    self._emit(CycleRequested(name))
+
+            stack.enter_context(requests.listening(names, asked, self._surroundings.tell_once))
+            jobs = [Job(rule, intervals[rule.name]) for rule in rules]
+            yield Setup(jobs, cycles.run, cycles.sources_changed)
+
+    def _tell(self, settings: Settings, intervals: Mapping[str, timedelta]) -> None:
+        if self._notifier is None and settings.config.notify:
+            from picsync.observe.notify import Notifier
+
+            self._notifier = Notifier(self._board.status)
+            self._readers.append(self._notifier.read)
+        if self._notifier is not None:
+            self._notifier.expect(settings.config.notify, intervals, page=status_page(settings.config))
+        if self._pinger is None and settings.config.ping is not None:
+            from picsync.observe.notify import Pinger
+
+            self._pinger = Pinger()
+            self._readers.append(self._pinger.read)
+        if self._pinger is not None:
+            self._pinger.expect(settings.config.ping, intervals)
+
+    def _intervals(self, settings: Settings) -> dict[str, timedelta]:
+        """Return the rules' intervals, none below the least one."""
+        raised = {name: every for name, every in settings.intervals.items() if every < self._least_every}
+        if raised and raised != self._raised:
+            self._surroundings.notify(
+                f"every: the shortest interval is {self._least_every.total_seconds():.0f} s, which is now"
+                f" used for {', '.join(raised)}. Write `10m` or more: edited files are noticed anyway."
+            )
+        self._raised = raised
+        return {name: max(every, self._least_every) for name, every in settings.intervals.items()}
+
+    def _pages(self) -> Server:
+        from prometheus_client import generate_latest
+
+        from picsync.web.operator import Operator
+        from picsync.web.server import WebServer
+
+        registry = self._figures().registry
+        requests = Requests.beside(self._surroundings.cache)
+        operator = Operator(requests, self._board.status, self._service.wake, self._emit)
+        return WebServer(
+            self._board.status, lambda: generate_latest(registry), self._service.alive, operator=operator
+        )
+
+    def _figures(self) -> _Figures:
+        """Return the metrics, which are counted from the first time that somebody may ask for them."""
+        if self._counted is None:
+            from prometheus_client import CollectorRegistry
+
+            from picsync.observe.metrics import Metrics
+
+            registry = CollectorRegistry()
+            self._counted = _Figures(registry, Metrics(registry, now=time.time))
+            self._readers.append(self._counted.metrics.read)
+        return self._counted
+
+    async def _serve(self, stack: AsyncExitStack, server: Server, listen: Listen, what: str) -> None:
+        """Serve until the stack is unwound; if somebody else has the address, go on and try again later.
+
+        `what` is said once it listens, with the URL for `{}`.
+        """
+        stack.push_async_callback(self._close, server)
+        try:
+            await self._listen(server, listen, what)
+        except Exception as error:  # noqa: BLE001 - not lost: said, and tried again; the photos matter more
+            if isinstance(error, ListenError):
+                self._surroundings.notify(str(error))
+            else:
+                self._emit(crashed(error, f"picsync cannot listen on port {listen.port}, and tries again."))
+            trying = asyncio.create_task(self._listen_later(server, listen, what))
+            stack.push_async_callback(_end, trying)
+
+    async def _listen_later(self, server: Server, listen: Listen, what: str) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_AGAIN_S)
+            with suppress(Exception):  # The first one was said.
+                await self._listen(server, listen, what)
+                return
+
+    async def _close(self, server: Server) -> None:
+        try:
+            await server.close()
+        except Exception as error:  # noqa: BLE001 - not lost: reported, and nothing needs it any more
+            self._emit(crashed(error, "A server was not closed properly. picsync goes on."))
+
+    async def _listen(self, server: Server, listen: Listen, what: str) -> None:
+        await server.start(listen.host, listen.port)
+        host = listen.host or "127.0.0.1"
+        address = f"http://{f'[{host}]' if ':' in host else host}:{server.port}/"
+        if self._addresses.get(what) != address:
+            self._addresses[what] = address
+            log.info(what.format(address), extra={"action": "listening"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    registry: CollectorRegistry
+    metrics: Metrics
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def status_page(config: Config) -> str:
+    """Return where a person opens the status page, empty if there is none or its address is not known."""
+    from picsync.observe.notify import page_address
+
+    pages = config.prometheus
+    if pages is None:
+        return ""
+    return page_address(pages.listen, pages.address, reachable=not in_container())
+
+
+def _expected(rule: AlbumRule) -> RuleStatus:
+    return RuleStatus(rule.name, sources=rule.sources, dry_run=rule.dry_run)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

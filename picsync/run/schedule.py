@@ -1,0 +1,65 @@
+"""When a rule's next cycle is due: pure arithmetic on how the last one went.
+
+A cycle that went well is followed by the next one an interval after it began. One that failed for a reason
+that may pass is tried again sooner, ever less so, and at most an interval apart, even if a service asks for
+more: no rule waits longer than its user allowed. One that needs a person is left alone for longer, since
+asking a service again and again with a wrong password helps nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from picsync.core.errors import LoginNeeded
+from picsync.core.events import CycleOutcome, CycleReport, Failure
+
+FIRST_RETRY_S = 30.0
+FIRST_LOGIN_RETRY_S = 60.0
+MAX_LOGIN_RETRY_S = 3600.0
+"""A person may have changed the password at the service's own site, so the wait has an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When the next cycle begins."""
+
+    at_s: float
+    """By the same clock as `began_s` and `ended_s`."""
+    failures_in_a_row: int
+    """Cycles that have failed one after another by now."""
+    not_before_s: float = 0.0
+    """When it may begin if a source says that something has changed."""
+    refused_wait_s: float | None = None
+    """Seconds that a service asked for, if that is more than the interval."""
+
+
+def next_due(
+    report: CycleReport, *, began_s: float, ended_s: float, every_s: float, failures_in_a_row: int
+) -> Due:
+    """Return when a rule is due again; `failures_in_a_row` counts those before this cycle.
+
+    Never earlier than `ended_s`: a cycle that took longer than the interval is followed by the next at once.
+    """
+    on_time_s = max(ended_s, began_s + every_s)
+    if report.outcome is CycleOutcome.LOGIN_NEEDED:
+        wait_s = min(MAX_LOGIN_RETRY_S, FIRST_LOGIN_RETRY_S * 2.0 ** min(failures_in_a_row, 30))
+        at_s = max(on_time_s, ended_s + wait_s)
+        return Due(at_s, failures_in_a_row + 1, not_before_s=at_s)
+    if report.outcome is not CycleOutcome.FAILED:
+        return Due(on_time_s, 0)
+    failures = [failure for failure in report.failures if not isinstance(failure.error, LoginNeeded)]
+    if not any(failure.error.transient for failure in failures):
+        return Due(on_time_s, failures_in_a_row + 1)
+    sooner_s = min(every_s, FIRST_RETRY_S * 2.0 ** min(failures_in_a_row, 30))
+    asked_s = _asked_for_s(failures)
+    return Due(
+        ended_s + max(sooner_s, min(asked_s, every_s)),
+        failures_in_a_row + 1,
+        not_before_s=ended_s + sooner_s,
+        refused_wait_s=asked_s if asked_s > every_s else None,
+    )
+
+
+def _asked_for_s(failures: Sequence[Failure]) -> float:
+    return max((failure.error.retry_after_s or 0.0 for failure in failures), default=0.0)

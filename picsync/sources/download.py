@@ -1,0 +1,31 @@
+"""How an original gets from an HTTP answer into a sink; the same for every source that speaks HTTP."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from picsync.core.errors import ProtocolError
+from picsync.http.retry import NoAnswer, Operation, WireError
+from picsync.sources.base import Sink
+
+_CHUNK_BYTES = 64 * 1024
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+async def receive(operation: Operation, sink: Sink, response: httpx.Response) -> None:
+    """Bring the body of a streamed answer into `sink`, from its beginning.
+
+    Raises ProtocolError if it is a text, such as an error page, WireError if it is shorter than announced.
+    """
+    mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if mime_type.startswith("text/") or mime_type in ("application/json", "application/xhtml+xml"):
+        raise ProtocolError(f"{operation}: {mime_type} came where the bytes of a photo or video were due.")
+    announced = response.headers.get("content-length", "")
+    size_bytes = int(announced) if _LENGTH.fullmatch(announced) else None
+    await sink.begin(size_bytes, mime_type)
+    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+        await sink.write(chunk)
+    if size_bytes not in (None, response.num_bytes_downloaded):
+        raise WireError(NoAnswer("the bytes ended too early", sent=True))

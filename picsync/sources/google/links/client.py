@@ -1,0 +1,171 @@
+"""The requests: what a short link stands for, an album's first page, and the pages that follow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+from picsync.core.errors import NotFoundError, ProtocolError, RefusedError
+from picsync.http.client import Hosts, HttpClient
+from picsync.http.retry import Operation, Retrier
+from picsync.sources.google.links import addresses
+from picsync.sources.google.links.addresses import NOT_SHARED, SHARE_IT
+from picsync.sources.google.links.markup import NotUnderstood, call_result, data_blocks, decode
+from picsync.sources.google.links.options import ADVICE, PAGE_HOST, SHORT_HOST, AlbumAddress
+from picsync.sources.google.links.wire import (
+    CHANGED_HINT,
+    AlbumPage,
+    Allowed,
+    album_data,
+    album_page,
+    require_empty,
+)
+
+TITLE = "Google Photos link"
+OPEN_SHORT_LINK = Operation(TITLE, "open_short_link")
+READ_ALBUM_PAGE = Operation(TITLE, "read_album_page")
+READ_FURTHER_PAGE = Operation(TITLE, "read_further_page")
+
+_PLAIN = "picsync/2"
+"""A short link answers a browser with a page that opens the app, and others with a redirect (observed)."""
+_BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) picsync/2"
+"""Clients that are not like a browser may get a page of scripts without data (observed)."""
+_HEADERS: Mapping[str, str] = {
+    "user-agent": _BROWSER,
+    # Nothing is read that is in a language; without one some clients get another page (observed).
+    "accept-language": "en",
+    # Says that cookies other than needed are refused; without it Europe gets a consent page (observed).
+    "cookie": "SOCS=CAI",
+}
+_CALL = "snAcKc"
+_CALL_PATH = "/_/PhotosUi/data/batchexecute"
+_RESULT, _ERROR = 2, 5
+"""Places in a call's result: JSON as text, or null and then a list with an error's number."""
+_MISSING = (404, 410)
+
+
+class SharedAlbums:
+    """The calls; each raises TransientError, RefusedError, NotFoundError or ProtocolError."""
+
+    def __init__(self, retrier: Retrier, hosts: Hosts, allowed: Allowed, timeout: httpx.Timeout) -> None:
+        """Take what says at which hosts an item's bytes may be, besides what all clients take."""
+        self._hosts = hosts
+        self._allowed = allowed
+        self._http = HttpClient(
+            retrier, allowed=hosts.allowed(SHORT_HOST, PAGE_HOST), max_connections=2, timeout=timeout
+        )
+        # No cookie that Google sets is needed, so none is kept.
+        self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+
+    async def resolve(self, code: str) -> AlbumAddress:
+        """Return where a short link leads; raises NotFoundError if there is no such link."""
+
+        def read(response: httpx.Response) -> AlbumAddress:
+            if not response.has_redirect_location:
+                raise ProtocolError(
+                    f"{OPEN_SHORT_LINK}: it leads nowhere, a page came in its place.",
+                    hint=f"Open the link in a browser, and write the address that it leads to, "
+                    f"https://{PAGE_HOST}/share/<album>?key=<key>, into picsync.yaml in its place.",
+                )
+            return addresses.album_address(self._hosts, OPEN_SHORT_LINK, response)
+
+        try:
+            return await self._http.request(
+                OPEN_SHORT_LINK,
+                "GET",
+                f"{self._hosts.url(SHORT_HOST)}/{code}",
+                read,
+                redirects=True,
+                headers={"user-agent": _PLAIN},
+            )
+        except NotFoundError as error:
+            if error.status not in _MISSING:
+                raise
+            raise NotFoundError(
+                "There is no such short link.", status=error.status, hint=f"{ADVICE} into picsync.yaml."
+            ) from error
+
+    async def first_page(self, address: AlbumAddress) -> AlbumPage:
+        """Return an album's first page; raises NotFoundError if it is not open to everyone."""
+        url = f"{self._hosts.url(PAGE_HOST)}/share/{address.album_key}"
+        read = partial(self._read_page, address)
+        try:
+            return await self._http.request(
+                READ_ALBUM_PAGE,
+                "GET",
+                url,
+                read,
+                redirects=True,
+                params={"key": address.auth_key},
+                headers=_HEADERS,
+            )
+        except NotFoundError as error:
+            raise NotFoundError(NOT_SHARED, status=error.status, hint=SHARE_IT) from error
+
+    async def further_page(self, address: AlbumAddress, token: str) -> AlbumPage:
+        """Return the page that a token stands for."""
+        asked = json.dumps([address.album_key, token, None, address.auth_key])
+        return await self._http.request(
+            READ_FURTHER_PAGE,
+            "POST",
+            self._hosts.url(PAGE_HOST) + _CALL_PATH,
+            partial(self._read_result, address),
+            params={"rpcids": _CALL, "rt": "c"},
+            data={"f.req": json.dumps([[[_CALL, asked, None, "generic"]]])},
+            headers=_HEADERS,
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections; safe to call twice."""
+        await self._http.aclose()
+
+    def _read_page(self, address: AlbumAddress, response: httpx.Response) -> AlbumPage:
+        if response.is_redirect:
+            host, url = addresses.leads_to(self._hosts, response)
+            if host == PAGE_HOST and AlbumAddress.parse(url):
+                raise ProtocolError(f"{READ_ALBUM_PAGE}: it leads on to another album's page.")
+            raise addresses.elsewhere(READ_ALBUM_PAGE, host, response.status_code)
+        try:
+            blocks = list(data_blocks(_text(response)))
+            data = album_data(blocks, address.album_key)
+            page = album_page(data, address, self._allowed)
+            if not (page.items or page.problem):
+                require_empty(data, address, blocks)
+        except NotUnderstood as error:
+            raise _changed(READ_ALBUM_PAGE, f"the album's page is not as it was: {error}.") from error
+        return page
+
+    def _read_result(self, address: AlbumAddress, response: httpx.Response) -> AlbumPage:
+        try:
+            result = call_result(_text(response), _CALL)
+            text = result[_RESULT] if len(result) > _RESULT else None
+            if not isinstance(text, str):
+                raise _refused(result)
+            return album_page(decode(text), address, self._allowed)
+        except NotUnderstood as error:
+            raise _changed(READ_FURTHER_PAGE, f"the answer is not as it was: {error}.") from error
+
+
+def _text(response: httpx.Response) -> str:
+    # Not by the charset that the answer names: some of Python's codecs are none for text.
+    return response.content.decode("utf-8", errors="replace")
+
+
+def _changed(operation: Operation, message: str) -> ProtocolError:
+    return ProtocolError(f"{operation}: {message}", hint=CHANGED_HINT)
+
+
+def _refused(result: list[Any]) -> RefusedError | ProtocolError:
+    """Return the error of a call that answers with a number instead of data."""
+    match result[_ERROR:]:
+        case [[5, *_], *_]:
+            return NotFoundError(NOT_SHARED, status=200, hint=SHARE_IT)
+        case [[int(number), *_], *_] if abs(number) < 10**9:
+            return RefusedError(f"{READ_FURTHER_PAGE}: Google refuses it (error {number}).", status=200)
+        case _:
+            return _changed(READ_FURTHER_PAGE, "the answer has neither data nor an error's number.")

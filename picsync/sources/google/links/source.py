@@ -1,0 +1,196 @@
+"""Google Photos albums shared by link, behind the source port.
+
+A listing is complete only if its last page came without error, every item was understood, no page token
+came twice, and there are exactly as many items as each page says that the album has. Everything else is
+partial, which deletes nothing. There is no cheaper question to ask first: the first page says nothing of a
+change on another one, and has no ETag (observed).
+
+An item is known by its key, which stays the same while its address changes. Its version is the key that
+Google gives to the content: an edit changes it (observed), so an edited photo is fetched anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import httpx
+
+from picsync.core.errors import ItemError, NotFoundError, PicsyncError, RefusedError
+from picsync.core.events import Emit, ListingProgress
+from picsync.core.model import Finding, Listing, MediaItem, MediaKind, SourceAlbum
+from picsync.http.client import Hosts, HttpClient
+from picsync.http.retry import Operation, Retrier, RetryPolicy
+from picsync.sources.base import Sink, SourceCapabilities
+from picsync.sources.download import receive
+from picsync.sources.google.links.client import (
+    OPEN_SHORT_LINK,
+    READ_ALBUM_PAGE,
+    READ_FURTHER_PAGE,
+    TITLE,
+    SharedAlbums,
+)
+from picsync.sources.google.links.options import AlbumAddress, SharedLink
+from picsync.sources.google.links.wire import CHANGED_HINT, KIND, AlbumPage
+
+DOWNLOAD = Operation(TITLE, "download")
+OPERATIONS = (OPEN_SHORT_LINK, READ_ALBUM_PAGE, READ_FURTHER_PAGE, DOWNLOAD)
+"""Every kind of request that this source sends."""
+
+PAGE_POLICY = RetryPolicy(attempts=4, first_wait_s=2.0, rate_limited_wait_s=30.0)
+"""These are pages for people, so fewer attempts and longer pauses than an API gets."""
+BYTES_POLICY = RetryPolicy(rate_limited_wait_s=30.0)
+
+MAX_PAGES = 200
+"""An album holds at most 20,000 items (documented), 67 pages of 300 (observed)."""
+
+BYTES_HOSTS = ("*.googleusercontent.com",)
+"""Where the bytes are: at `lh3` and its like, videos by a redirect to `video-downloads` (observed)."""
+
+TIMEOUT_S = 60.0
+_CONNECT_TIMEOUT_S = 15.0
+_SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
+"""Asks for the original of a photo, or for a video as such; without it a small preview comes."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read of one album so far."""
+
+    title: str = ""
+    counts: list[int | None] = field(default_factory=list)
+    """What each page says that the album has."""
+    items: dict[str, MediaItem] = field(default_factory=dict)
+    problem: str | None = None
+
+    def take(self, page: AlbumPage) -> None:
+        self.title = page.title
+        self.problem = self.problem or page.problem
+        self.counts.append(page.count)
+        for item in page.items:
+            self.items.setdefault(item.item_id, item)
+
+    def verdict(self) -> str | None:
+        """Return what keeps the listing from being complete, now that all pages are there."""
+        if self.problem is not None:
+            return self.problem
+        listed, (count, *further) = len(self.items), self.counts
+        if count is None and listed:
+            return f"The page has changed: it no longer says how many items the album has. {CHANGED_HINT}"
+        if any(each not in (None, count) for each in further):
+            return "The album changed while its pages were read. This usually passes by itself."
+        if listed != (count or 0):
+            return (
+                f"The album's page says that it has {count} items, but shows {listed}. "
+                "This usually passes by itself."
+            )
+        return None
+
+
+class SharedLinksSource:
+    """The albums of the links in picsync.yaml."""
+
+    def __init__(
+        self,
+        links: Mapping[str, SharedLink],
+        *,
+        hosts: Hosts,
+        retrier_for: Callable[[RetryPolicy], Retrier],
+        emit: Emit,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """`links` are the entries by their text; `timeout_s` is the longest silence of a service."""
+        allowed = hosts.allowed(*BYTES_HOSTS)
+        timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None)
+        self._links = links
+        self._emit = emit
+        self._albums = SharedAlbums(
+            retrier_for(PAGE_POLICY), hosts, lambda url: allowed.allow(httpx.URL(url)), timeout
+        )
+        self._http = HttpClient(retrier_for(BYTES_POLICY), allowed=allowed, timeout=timeout)
+        self._resolved: dict[str, AlbumAddress] = {}
+        self._one_album_at_a_time = asyncio.Lock()
+        self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """What this source can do; constant."""
+        return self._capabilities
+
+    async def albums(self) -> AsyncIterator[SourceAlbum]:
+        """Yield the albums of all links; see the port."""
+        for album_id, link in self._links.items():
+            try:
+                async with self._one_album_at_a_time:
+                    _, page = await self._open(link)
+            except NotFoundError:
+                continue  # What is no longer shared cannot be seen.
+            yield SourceAlbum(album_id, page.title, page.count or 0)
+
+    async def list(self, album_id: str) -> Listing:
+        """List an album; see the port."""
+        reading = _Reading()
+        link = self._links.get(album_id)
+        if link is None:
+            return Listing(KIND, album_id, problem=f"{album_id} is not among the links of picsync.yaml.")
+        try:
+            async with self._one_album_at_a_time:
+                await self._read(link, album_id, reading)
+            problem = reading.verdict()
+        except NotFoundError as error:
+            problem = f"{album_id}: {error}"
+        except PicsyncError as error:
+            problem = str(error)
+        return Listing(KIND, album_id, tuple(reading.items.values()), problem)
+
+    async def download(self, item: MediaItem, sink: Sink) -> None:
+        """Bring an original into `sink`; see the port."""
+        try:
+            await self._http.download(
+                DOWNLOAD, item.url + _SUFFIX[item.kind], partial(receive, DOWNLOAD, sink)
+            )
+        except RefusedError as error:
+            waits = " A video may still be in processing." if item.kind is MediaKind.VIDEO else ""
+            raise ItemError(
+                f"Google refuses its download ({error.status}).{waits}", hint="The next cycle tries again."
+            ) from error
+
+    async def examine(self) -> Sequence[Finding]:
+        """Return nothing: there is no login, and a listing says the rest; see the port."""
+        return []
+
+    async def aclose(self) -> None:
+        """Release connections; safe to call twice."""
+        await self._albums.aclose()
+        await self._http.aclose()
+
+    async def _read(self, link: SharedLink, album_id: str, reading: _Reading) -> None:
+        address, page = await self._open(link)
+        seen: set[str] = set()
+        while True:
+            reading.take(page)
+            self._emit(ListingProgress(TITLE, page.title or album_id, len(reading.items), page.count))
+            if not page.next_token:
+                return
+            if page.next_token in seen or len(seen) == MAX_PAGES:
+                reading.problem = reading.problem or "The album's pages do not end."
+                return
+            seen.add(page.next_token)
+            page = await self._albums.further_page(address, page.next_token)
+
+    async def _open(self, link: SharedLink) -> tuple[AlbumAddress, AlbumPage]:
+        """Return an album's address and first page; where a short link leads is remembered."""
+        if link.address is not None:
+            return link.address, await self._albums.first_page(link.address)
+        known = self._resolved.get(link.code)
+        if known is not None:
+            try:
+                return known, await self._albums.first_page(known)
+            except NotFoundError:
+                del self._resolved[link.code]
+        address = await self._albums.resolve(link.code)
+        page = await self._albums.first_page(address)
+        self._resolved[link.code] = address
+        return address, page

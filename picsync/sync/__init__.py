@@ -1,0 +1,1 @@
+"""One cycle of one album rule: look, decide, transfer, publish, delete, report."""

@@ -1,0 +1,500 @@
+"""One cycle of one album rule: look at both sides, decide, act, report. Read `run_cycle` top to bottom.
+
+It remembers nothing but digests: whatever an earlier cycle meant to do, this one goes by what the services
+report now. Killed at any instant, the next cycle ends in the same place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+
+from picsync.aio.tasks import together, ungrouped
+from picsync.core.errors import LimitError, LoginNeeded, PicsyncError, RefusedError, TransientError
+from picsync.core.events import (
+    CacheRead,
+    ChangesPlanned,
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    CycleStarted,
+    Failure,
+    Listed,
+    TransfersPlanned,
+)
+from picsync.core.model import Certainty, Digest, FrameAlbum, Listing, MediaItem, MediaKind, Photos, Playlist
+from picsync.core.model import Mapping as DigestMapping
+from picsync.core.plan import (
+    Candidate,
+    Content,
+    Overflow,
+    Plan,
+    Rule,
+    Situation,
+    Skip,
+    parts_needed,
+    plan_changes,
+    plan_transfers,
+)
+from picsync.frames.base import Frame
+from picsync.frames.dryrun import DryRunFrame
+from picsync.observe.words import counted
+from picsync.sync.publish import Playlists, delete, publish
+from picsync.sync.transfer import Tools, Transferrer, TransferResult, recipe_of
+
+UNUSABLE_FOR = timedelta(days=1)
+"""An item that could not be used is tried again after this, in case a service has learnt something."""
+
+CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
+"""Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
+5 s that a known client gives Nixplay. Only a listing that lags behind makes a cycle wait at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumRule:
+    """One entry of `albums:`: what to plan by, and where the photos come from."""
+
+    rule: Rule
+    sources: Mapping[str, Sequence[str]]
+    """Source kind -> album ids."""
+    dry_run: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the frame album."""
+        return self.rule.name
+
+
+def new_playlist(name: str, title: str, asked: str = "") -> str:
+    """Return the notice of a playlist that was made; `asked` is the name that it was to have."""
+    why = "" if asked in ("", name) else f" ({title} does not keep the name {asked})"
+    return (
+        f"The playlist {name} is new{why}. Assign it to a frame once by hand; {title} shows it there from"
+        " then on."
+    )
+
+
+def _never() -> bool:
+    return False
+
+
+async def run_cycle(
+    album_rule: AlbumRule, tools: Tools, *, stopping: Callable[[], bool] = _never
+) -> CycleReport:
+    """Bring one frame album and its playlist in step with the rule's sources, and report.
+
+    Errors of the services, the cache and the disk end up in the report; anything raised is a bug. Once
+    `stopping` returns True no new item is taken up, and nothing is deleted.
+    """
+    began = tools.clock()
+    tools.emit(CycleStarted(album_rule.name, album_rule.dry_run))
+    cycle = _Cycle(album_rule, tools, stopping)
+    try:
+        await cycle.run()
+    except PicsyncError as error:
+        cycle.failures.append(Failure(f"album {album_rule.name}", error))
+    report = cycle.report(tools.clock() - began)
+    tools.emit(CycleFinished(report))
+    return report
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The frame's side."""
+
+    album: FrameAlbum | None
+    """None until there is something to put into it."""
+    photos: Photos
+    playlists: Sequence[Playlist]
+
+
+@dataclass(slots=True)
+class _Cycle:
+    album_rule: AlbumRule
+    tools: Tools
+    stopping: Callable[[], bool]
+    frame: Frame = field(init=False)
+    listings: list[Listing] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    transferred: TransferResult = field(default_factory=TransferResult)
+    plan: Plan = field(default_factory=Plan)
+    deleted: int = 0
+    on_frame: int | None = None
+    in_playlist: int | None = None
+    assigned: dict[str, bool | None] = field(default_factory=dict)
+    """Name of a playlist that is to hold photos -> whether a frame shows it, as far as the service says."""
+    failures: list[Failure] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.frame = DryRunFrame(self.tools.frame) if self.album_rule.dry_run else self.tools.frame
+
+    async def run(self) -> None:
+        if not any(self.album_rule.sources.values()):
+            raise RefusedError(
+                f"The rule for album {self.album_rule.name!r} names no source, so nothing is touched.",
+                status=0,
+                hint="Add at least one album under `sources:` in picsync.yaml.",
+            )
+        async with aclosing(Playlists(self.frame, self.album_rule.rule.playlist_name)) as playlists:
+            await self._close_the_difference(playlists)
+
+    async def _close_the_difference(self, playlists: Playlists) -> None:
+        seen = await self._look()
+        self.candidates = await self._resolve(seen.photos)
+        await self._transfer(seen, playlists)
+        self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
+        if self.plan.deletes:
+            await self._look_again(seen)
+            self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
+        if seen.photos.problem is not None and self.plan.hold is None:
+            self.notices.append(f"{seen.photos.problem} Nothing counts as gone until all are listed.")
+        self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
+        if await self._publish(seen, playlists):
+            await self._delete(seen)
+
+    # --- look -----------------------------------------------------------------------------------------
+
+    async def _look(self) -> _Seen:
+        seen: list[_Seen] = []
+
+        async def observe() -> None:
+            seen.append(await self._observe())
+
+        await together(observe(), self._list())
+        return seen[0]
+
+    async def _list(self) -> None:
+        async def one(kind: str, album_id: str, place: int) -> None:
+            error: PicsyncError | None = None
+            try:
+                listing = await self.tools.sources[kind].list(album_id)
+            except LoginNeeded as needed:
+                # A person has to act at this source; what the others have goes on.
+                listing, error = Listing(kind, album_id, problem=needed.message), needed
+            self.tools.emit(Listed(self.album_rule.name, listing))
+            listings[place] = listing
+            if listing.note:
+                self.notices.append(listing.note)
+            # Several albums may fail for one reason; it is said once.
+            said = {failure.error.message for failure in self.failures}
+            if listing.problem is not None and listing.problem not in said:
+                error = error or TransientError(listing.problem)
+                self.failures.append(Failure(f"{kind} album {album_id}", error))
+
+        albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
+        listings = [Listing(kind, album_id, problem="It was not listed.") for kind, album_id in albums]
+        try:
+            await together(*(one(kind, album_id, place) for place, (kind, album_id) in enumerate(albums)))
+        finally:
+            self.listings = listings
+
+    async def _look_again(self, seen: _Seen) -> None:
+        """Look at both sides once more, before anything is deleted by what was seen once.
+
+        Pages are no snapshot: an item added while they are read moves another from one page to the one that
+        was read already, and with one removed besides even the number of items fits. And one wrong answer
+        of the frame's would have the wrong photos deleted.
+        """
+
+        async def photos() -> None:
+            # After uploads it was looked at twice already.
+            if not self.transferred.uploaded:
+                await self._see_photos(seen)
+
+        async def listings() -> None:
+            if not await self._listed_alike():
+                changed = (
+                    "A source album changed while it was listed; the next cycle looks at what has left it."
+                )
+                self.notices.append(changed)
+                self.listings = [replace(listing, problem=changed) for listing in self.listings]
+
+        await together(listings(), photos())
+
+    async def _listed_alike(self) -> bool:
+        """Whether the sources list the same once more."""
+        alike: list[bool] = []
+
+        async def look(seen: Listing) -> None:
+            try:
+                now = await self.tools.sources[seen.source].list(seen.album_id)
+            except LoginNeeded:
+                alike.append(False)
+            else:
+                alike.append(now.complete and set(now.items) == set(seen.items))
+
+        await together(*(look(listing) for listing in self.listings))
+        return all(alike)
+
+    async def _observe(self) -> _Seen:
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                album = group.create_task(self._album())
+                first = group.create_task(self._part(1))
+        found, photos = album.result()
+        return _Seen(found, photos, await self._playlists(photos, first.result()))
+
+    async def _album(self) -> tuple[FrameAlbum | None, Photos]:
+        album = await self.frame.find_album(self.album_rule.name)
+        return album, Photos() if album is None else await self.frame.photos(album)
+
+    async def _part(self, number: int) -> Sequence[Playlist]:
+        return await self.frame.playlists(self.album_rule.rule.part_name(number))
+
+    async def _playlists(self, photos: Photos, first: Sequence[Playlist]) -> list[Playlist]:
+        rule, limit = self.album_rule.rule, self.frame.capabilities.playlist_limit
+        found: list[Playlist] = []
+        for number in count(1):
+            part = first if number == 1 else await self._part(number)
+            found += part
+            if rule.overflow is not Overflow.SPLIT or limit is None:
+                break
+            # Where a part is missing, what is beyond is looked for as far as the photos may need it.
+            if not part and number >= parts_needed(len(photos.items), limit):
+                break
+        return found
+
+    async def _resolve(self, photos: Photos) -> list[Candidate]:
+        items = list(dict.fromkeys(item for listing in self.listings for item in listing.items))
+        algorithm = self.frame.capabilities.digest_algorithm
+        known = await self.tools.cache.lookup(items, recipe=recipe_of, algorithm=algorithm)
+        for source in self.album_rule.sources:
+            asked = [item in known for item in items if item.source == source]
+            self.tools.emit(CacheRead(source, sum(asked), len(asked) - sum(asked)))
+        there = {photo.digest for photo in photos.items}
+        return [self._candidate(item, known.get(item), there) for item in items]
+
+    def _candidate(self, item: MediaItem, known: DigestMapping | None, there: set[Digest]) -> Candidate:
+        capabilities = self.frame.capabilities
+        if item.kind is MediaKind.VIDEO and not (
+            self.album_rule.rule.videos
+            and self.tools.sources[item.source].capabilities.videos
+            and capabilities.accepts_kind(MediaKind.VIDEO)
+        ):
+            return Candidate(item, skip=Skip.VIDEO)
+        digest = item.digest or (known.digest if known else None)
+        if digest in there:
+            return Candidate(item, digest)
+        if item.kind is MediaKind.PHOTO and not capabilities.accepts(item.mime_type):
+            return Candidate(item, digest, Skip.FORMAT)
+        if known is not None and known.unusable is not None and self._recent(known.recorded_at):
+            return Candidate(item, digest, Skip.UNUSABLE)
+        return Candidate(item, digest)
+
+    def _recent(self, recorded_at: datetime | None) -> bool:
+        return recorded_at is not None and self.tools.now() - recorded_at < UNUSABLE_FOR
+
+    # --- transfer -------------------------------------------------------------------------------------
+
+    async def _transfer(self, seen: _Seen, playlists: Playlists) -> None:
+        transfers = plan_transfers(self.candidates, seen.photos)
+        self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))
+        if not transfers:
+            return
+        transferrer = Transferrer(
+            self.album_rule.name,
+            self.tools,
+            frame=self.frame,
+            stopping=self.stopping,
+            dry_run=self.album_rule.dry_run,
+            closing=(lambda: None) if self._has_playlist(seen) else playlists.begin,
+        )
+        there = [photo.digest for photo in seen.photos.items]
+        learn = self._deletes_wait_for_content(seen.photos)
+
+        async def album() -> FrameAlbum:
+            if seen.album is None:
+                seen.album = await self.frame.create_album(self.album_rule.name)
+            return seen.album
+
+        self.transferred = done = await transferrer.run(album, transfers, there, learn=learn)
+        self.failures += done.failures
+        if done.no_album is not None:
+            raise done.no_album
+        self.candidates = [self._learnt(candidate) for candidate in self.candidates]
+        if done.uploaded:
+            await self._observe_again(seen)
+
+    def _has_playlist(self, seen: _Seen) -> bool:
+        return any(playlist.name == self.album_rule.rule.playlist_name for playlist in seen.playlists)
+
+    def _deletes_wait_for_content(self, photos: Photos) -> bool:
+        """Whether something on the frame may be due to go, were it known that no listed item equals it."""
+        if not self.album_rule.rule.delete or not all(listing.complete for listing in self.listings):
+            return False
+        known = {candidate.digest for candidate in self.candidates}
+        return any(photo.digest not in known for photo in photos.items)
+
+    def _learnt(self, candidate: Candidate) -> Candidate:
+        if candidate.item in self.transferred.unusable:
+            return replace(candidate, skip=Skip.UNUSABLE)
+        digest = self.transferred.digests.get(candidate.item)
+        return candidate if digest is None else replace(candidate, digest=digest)
+
+    async def _observe_again(self, seen: _Seen) -> None:
+        for wait_s in (*CONFIRM_WAITS_S, None):
+            await self._see_photos(seen)
+            unlisted = self.transferred.uploaded - {photo.digest for photo in seen.photos.items}
+            if not unlisted:
+                return
+            if wait_s is not None:
+                await self.tools.sleep(wait_s)
+        it = "it" if len(unlisted) == 1 else "them"
+        self.notices.append(
+            f"{counted(len(unlisted), 'photo')} uploaded, but not yet listed by"
+            f" {self.frame.capabilities.title}; the next cycle publishes {it}."
+        )
+
+    async def _see_photos(self, seen: _Seen) -> None:
+        if seen.album is not None:
+            seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)
+
+    # --- change ---------------------------------------------------------------------------------------
+
+    def _situation(self, seen: _Seen) -> Situation:
+        self.on_frame = len(seen.photos.items)
+        return Situation(
+            candidates=self.candidates,
+            listings=self.listings,
+            photos=seen.photos,
+            playlists=seen.playlists,
+            playlist_limit=self.frame.capabilities.playlist_limit,
+            storage_full=self.transferred.storage_full,
+        )
+
+    async def _publish(self, seen: _Seen, playlists: Playlists) -> bool:
+        """Make the playlists right; return whether deleting may follow."""
+        for content in self.plan.contents:
+            self._remark(content, [playlist for playlist in seen.playlists if playlist.name == content.name])
+        if self.plan.overflow:
+            self._overflowing()
+        counts = {playlist.name: len(playlist.items) for playlist in reversed(seen.playlists)}
+        published = True
+        for edit in self.plan.edits:
+            name = edit.content.name
+            if not published and (edit.playlist is None or not edit.content.photos):
+                break  # Parts are made in order, and given up once the others have taken over.
+            result = await publish(
+                self.frame,
+                self.album_rule.name,
+                edit,
+                create=playlists.create,
+                seen=self.plan.seen,
+                emit=self.tools.emit,
+                sleep=self.tools.sleep,
+            )
+            if result.created and not self.album_rule.dry_run:
+                self.assigned[result.created] = False
+                self.notices.append(new_playlist(result.created, self.frame.capabilities.title, name))
+            if result.count is not None:
+                counts[name] = result.count
+            if result.failure is not None:
+                self.failures.append(result.failure)
+                published = False
+        self.in_playlist = sum(counts.values())
+        return published
+
+    def _remark(self, content: Content, playlists: Sequence[Playlist]) -> None:
+        name = " and ".join(dict.fromkeys(playlist.shown_name for playlist in playlists))
+        if len(playlists) > 1:
+            self.notices.append(
+                f"{len(playlists)} playlists are named {name}; all are kept in step."
+                " Remove by hand the ones that no frame shows."
+            )
+        if content.photos or content.name == self.album_rule.rule.playlist_name:
+            said = [playlist.assigned for playlist in playlists]
+            if playlists and content.photos:
+                self.assigned[name] = True if any(said) else None if None in said else False
+            if playlists and not any(said) and None not in said:
+                self.notices.append(f"No frame shows the playlist {name} yet. Assign it to one once by hand.")
+        elif any(playlist.items for playlist in playlists):
+            self.notices.append(
+                f"The playlist {name} is no longer needed and is emptied. It is not deleted, since a frame"
+                " may be set to show it; delete it by hand if none is."
+            )
+
+    def _overflowing(self) -> None:
+        name, room = self.album_rule.rule.playlist_name, len(self.plan.shown)
+        left_out = self.plan.overflow
+        if self.album_rule.rule.overflow is Overflow.ERROR:
+            error = LimitError(
+                f"The playlist {name} has room for {room} photos, but {room + left_out} are to be shown:"
+                f" {left_out} are left out.",
+                hint="Take photos out of the source albums, or set `overflow: split` or `overflow: newest` in"
+                " the rule.",
+            )
+            self.failures.append(Failure(f"playlist {name}", error))
+            return
+        newest = self.album_rule.rule.overflow is Overflow.NEWEST
+        rest = f"the {left_out} oldest are not shown." if newest else f"{left_out} have no place yet."
+        self.notices.append(f"The playlist {name} has room for {room} photos; {rest}")
+
+    async def _delete(self, seen: _Seen) -> None:
+        if not self.plan.deletes or seen.album is None:
+            return
+        result = await delete(
+            self.frame,
+            self.album_rule.name,
+            seen.album,
+            self.plan.deletes,
+            emit=self.tools.emit,
+            stopping=self.stopping,
+        )
+        self.deleted = result.deleted
+        self.on_frame = len(seen.photos.items) - result.deleted
+        self.failures += result.failures
+
+    # --- report ---------------------------------------------------------------------------------------
+
+    def report(self, duration_s: float) -> CycleReport:
+        done = self.transferred
+        return CycleReport(
+            rule=self.album_rule.name,
+            outcome=self._outcome(),
+            dry_run=self.album_rule.dry_run,
+            duration_s=duration_s,
+            listed=len(self.candidates),
+            wanted=len({c.digest for c in self.candidates if c.digest is not None and c.skip is None}),
+            certainty=Certainty.least(listing.certainty for listing in self.listings)
+            if self.listings
+            else Certainty.PARTIAL,
+            skipped=Counter(candidate.skip for candidate in self.candidates if candidate.skip is not None),
+            formats=Counter(c.item.mime_type for c in self.candidates if c.skip is Skip.FORMAT),
+            downloaded=done.downloaded_count,
+            downloaded_bytes=done.downloaded_bytes,
+            uploaded=done.uploaded_count,
+            uploaded_bytes=done.uploaded_bytes,
+            already_there=done.already_there,
+            deleted=self.deleted,
+            on_frame=self.on_frame,
+            in_playlist=self.in_playlist,
+            assigned=self._assigned(),
+            unassigned=tuple(name for name, shown in self.assigned.items() if shown is False),
+            overflow=self.plan.overflow,
+            hold=self.plan.hold,
+            failures=tuple(self.failures),
+            notices=tuple(self.notices),
+        )
+
+    def _assigned(self) -> bool | None:
+        said = self.assigned.values()
+        if False in said:
+            return False
+        return None if None in said or not said else True
+
+    def _outcome(self) -> CycleOutcome:
+        errors = [failure.error for failure in self.failures]
+        if any(isinstance(error, LoginNeeded) for error in errors):
+            return CycleOutcome.LOGIN_NEEDED
+        # An unusable item is reported once as a failure and then counted as skipped.
+        if errors:
+            return CycleOutcome.FAILED
+        if self.plan.hold is not None and self.plan.hold.needs_person:
+            return CycleOutcome.HELD
+        return CycleOutcome.STOPPED if self.stopping() else CycleOutcome.DONE

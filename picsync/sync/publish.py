@@ -1,0 +1,194 @@
+"""Carries out what is planned for the frame: playlists and deletes. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from picsync.aio.tasks import call_off, together
+from picsync.core.errors import LoginNeeded, PicsyncError, ProtocolError, TransientError
+from picsync.core.events import Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
+from picsync.core.model import FrameAlbum, FramePhoto, Playlist
+from picsync.core.plan import AddItems, PlaylistEdit, plan_edit, steps
+from picsync.frames.base import Frame
+
+PUBLISH_ATTEMPTS = 3
+LOOK_AGAIN_AFTER_S = 5.0
+"""Pause before an addition that was answered with an error is looked for once more, and then repeated."""
+MAX_DELETES_AT_ONCE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PublishResult:
+    """What came of one playlist's edit."""
+
+    count: int | None
+    """Entries it now holds, read back; None if that failed."""
+    failure: Failure | None = None
+    created: str = ""
+    """If the playlist was made: what it is called at the frame's service."""
+
+
+class Playlists:
+    """Makes a cycle's playlists; the first one already while the last photos go up."""
+
+    def __init__(self, frame: Frame, first: str) -> None:
+        self._frame = frame
+        self._first = first
+        self._making: asyncio.Task[Playlist] | None = None
+
+    def begin(self) -> None:
+        """Begin to make the first one; to be called once it is known to have something to show."""
+        if self._making is None:
+            self._making = asyncio.create_task(self._frame.create_playlist(self._first))
+
+    async def create(self, name: str) -> Playlist:
+        """Do as the frame's `create_playlist`; what was begun is waited for, once."""
+        if name != self._first or self._making is None:
+            return await self._frame.create_playlist(name)
+        making, self._making = self._making, None
+        return await making
+
+    async def aclose(self) -> None:
+        """Break off what was begun and nobody has waited for."""
+        if self._making is not None:
+            await call_off(self._making)
+
+
+async def publish(
+    frame: Frame,
+    rule: str,
+    edit: PlaylistEdit,
+    *,
+    create: Callable[[str], Awaitable[Playlist]],
+    seen: Collection[str] | None,
+    emit: Emit,
+    sleep: Callable[[float], Awaitable[None]],
+) -> PublishResult:
+    """Carry out a playlist's edit and read it back, deciding anew where an answer made no sense.
+
+    Where no answer came, what was asked for may yet be done at any time. So nothing is created or added once
+    more: unless it shows at once, the next cycle looks again. An addition that was answered with an error,
+    such as a 503, is repeated once, if two looks with a pause between them do not find it.
+
+    `create` stands for the frame's `create_playlist`. `seen` is what `plan_edit` takes: the photos whose
+    entries alone may leave, or None for any.
+    """
+    content, name = edit.content, edit.content.name
+    playlist, created, moved = edit.playlist, "", Counter[str]()
+    error: PicsyncError | None = None
+    repeated = False
+    for _ in range(PUBLISH_ATTEMPTS):
+        try:
+            if playlist is None:
+                playlist = await create(name)
+                edit = plan_edit(playlist, content, seen=seen)
+                created = playlist.shown_name
+                emit(PlaylistCreated(rule, created))
+            await _take_steps(frame, playlist, edit, moved)
+            error = None
+        except (TransientError, ProtocolError) as lost:
+            # It may have been done all the same: what the service says next decides.
+            error = lost
+        except PicsyncError as final:
+            return PublishResult(None, Failure(f"playlist {name}", final), created)
+        adding = playlist is not None
+        try:
+            playlist = await _read_back(frame, edit, playlist)
+            answered = adding and not repeated and _was_answered(error)
+            if answered and playlist is not None:
+                playlist = await _look_again(frame, plan_edit(playlist, content, seen=seen), playlist, sleep)
+        except PicsyncError as unread:
+            return PublishResult(None, Failure(f"playlist {name}", error or unread), created)
+        if playlist is not None:
+            edit = plan_edit(playlist, content, seen=seen)
+            if not edit.add and not edit.remove:
+                emit(Published(rule, name, moved["added"], moved["removed"], len(playlist.items)))
+                return PublishResult(len(playlist.items), None, created)
+        # A playlist whose creation was not confirmed, but that is there, is still to be filled.
+        if not answered and isinstance(error, TransientError) and _must_wait(playlist, edit, adding=adding):
+            break
+        repeated = repeated or answered
+    held = len(playlist.items) if playlist else 0
+    due = len(content.photos)
+    error = error or ProtocolError(f"playlist {name} holds {held} entries where {due} were published.")
+    return PublishResult(held if playlist else None, Failure(f"playlist {name}", error), created)
+
+
+def _must_wait(playlist: Playlist | None, edit: PlaylistEdit, *, adding: bool) -> bool:
+    """Return whether what is missing may still be under way after a request without an answer."""
+    return playlist is None or (adding and bool(edit.add))
+
+
+def _was_answered(error: PicsyncError | None) -> bool:
+    return isinstance(error, TransientError) and error.answered
+
+
+async def _look_again(
+    frame: Frame, edit: PlaylistEdit, playlist: Playlist, sleep: Callable[[float], Awaitable[None]]
+) -> Playlist | None:
+    """Return the playlist after a pause, if something is still to be added to it."""
+    if not edit.add:
+        return playlist
+    await sleep(LOOK_AGAIN_AFTER_S)
+    return await _read_back(frame, edit, playlist)
+
+
+async def _take_steps(frame: Frame, playlist: Playlist, edit: PlaylistEdit, moved: Counter[str]) -> None:
+    """Carry out an edit's steps in order, counting the entries that were added and removed."""
+    for step in steps(edit, frame.capabilities.playlist_limit):
+        if isinstance(step, AddItems):
+            await frame.add_items(playlist, step.photos)
+            moved["added"] += len(step.photos)
+        else:
+            await frame.remove_items(playlist, step.items)
+            moved["removed"] += len(step.items)
+
+
+async def _read_back(frame: Frame, edit: PlaylistEdit, playlist: Playlist | None) -> Playlist | None:
+    if playlist is None:
+        return next(iter(await frame.playlists(edit.content.name)), None)
+    expected = len(playlist.items) + len(edit.add) - len(edit.remove)
+    return await frame.playlist(playlist, expected=expected)
+
+
+@dataclass(slots=True)
+class DeleteResult:
+    """What came of the deletes."""
+
+    deleted: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+
+async def delete(
+    frame: Frame,
+    rule: str,
+    album: FrameAlbum,
+    photos: Sequence[FramePhoto],
+    *,
+    emit: Emit,
+    stopping: Callable[[], bool],
+) -> DeleteResult:
+    """Delete photos, a few at a time; each fails alone. Raises LoginNeeded."""
+    result = DeleteResult()
+    queue = iter(photos)
+
+    async def work() -> None:
+        for photo in queue:
+            if stopping():
+                return
+            try:
+                await frame.delete(album, photo)
+            except LoginNeeded:
+                raise
+            except PicsyncError as error:
+                emit(ItemFailed(rule, photo.filename, error))
+                result.failures.append(Failure(photo.filename or photo.photo_id, error))
+            else:
+                result.deleted += 1
+                emit(PhotoDeleted(rule, photo.filename))
+
+    await together(*(work() for _ in range(min(MAX_DELETES_AT_ONCE, len(photos)))))
+    return result

@@ -1,0 +1,345 @@
+"""Files on their way from a source to a frame: on disk, within a budget, hashed as they arrive.
+
+A spool file has no name in the file system, so that nothing is left behind however the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from picsync.aio.tasks import progressed
+from picsync.core.errors import ItemError, NoRoomError, ProtocolError, SpoolError
+from picsync.core.model import Digest
+from picsync.media.dimensions import pixel_count
+from picsync.media.ends import is_cut_off
+from picsync.media.formats import identify
+from picsync.observe.words import size
+from picsync.system.files import reason, remedy
+
+DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
+"""Room for the originals in flight: some hundred photos, or one long video (a larger one travels alone)."""
+
+UNANNOUNCED_BYTES = 64 * 1024 * 1024
+"""Room set aside for an original whose size the source does not announce."""
+
+BLOCK_BYTES = 256 * 1024
+"""What is written and hashed at a time; most photos are a few of these."""
+
+MAX_ORIGINAL_BYTES = 1024**3
+"""Largest original that is taken up, announced or not: frames play clips of some minutes, and the volumes of
+the container's manifests have room for it."""
+
+MAX_PIXELS = 250_000_000
+"""Of a picture. The largest cameras in use and Google Photos stop at 200 megapixels; a frame shows two."""
+
+_HEAD_BYTES = 32
+_TEXT_STARTS = (b"<", b"{", b"[", b")]}'")
+"""How an error page or message begins that came in place of a picture."""
+
+
+def _free_bytes(folder: Path) -> int | None:
+    """Return the bytes that are free in a folder, None where the file system does not say."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize if found.f_blocks else None
+
+
+class SpoolFile:
+    """One original on its way; the Sink that a source writes to.
+
+    Disk and hash are the work of threads, a block at a time: neither a slow disk nor a large file keeps the
+    event loop from its other requests.
+    """
+
+    def __init__(self, folder: Path | None, spool: Spool, algorithm: str) -> None:
+        self.size_bytes = 0
+        self._folder = folder
+        self._spool = spool
+        self._algorithm = algorithm
+        self._hash = hashlib.new(algorithm, usedforsecurity=False)
+        self._head = b""
+        self._block = bytearray()
+        self._reserved = 0
+        self._announced = 0
+        self._anew = False
+        self._file: BinaryIO | None = None
+        self._begun = False
+        self._closed = False
+        # A thread may still be writing when its caller is cancelled.
+        self._using = threading.Lock()
+
+    @property
+    def holds(self) -> bool:
+        """Whether room is set aside for it."""
+        return self._reserved > 0
+
+    @property
+    def file(self) -> BinaryIO:
+        """The bytes on disk, once `finish` has returned."""
+        if self._file is None:
+            raise ValueError("nothing has been spooled")
+        return self._file
+
+    async def begin(self, size_bytes: int | None, mime_type: str) -> None:  # noqa: ARG002 - bytes tell better
+        """Forget what came so far and set room aside; waits until there is some.
+
+        Raises ItemError, unusable, for a size that no frame takes.
+        """
+        self.release()
+        _check_size(size_bytes or 0)
+        wanted = UNANNOUNCED_BYTES if size_bytes is None else size_bytes
+        self.size_bytes = 0
+        self._announced = size_bytes or 0
+        if size_bytes is not None:
+            self._spool.require_possible(size_bytes)
+        self._reserved = await self._spool.reserve(wanted)
+        self._anew = True
+        self.size_bytes = 0
+        self._hash = hashlib.new(self._algorithm, usedforsecurity=False)
+        self._head = b""
+        self._block = bytearray()
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes.
+
+        Waits for room for those that were not announced. Raises ProtocolError if they are the beginning of a
+        text, ItemError if they are too many, NoRoomError if the disk is full.
+        """
+        _check_size(self.size_bytes + len(chunk))
+        missing = self.size_bytes + len(chunk) - self._reserved
+        if missing > 0:
+            self._reserved += await self._spool.grow(self, missing)
+        progressed()
+        if len(self._head) < _HEAD_BYTES:
+            self._head += chunk[: _HEAD_BYTES - len(self._head)]
+            if self._head.lstrip().startswith(_TEXT_STARTS):
+                raise ProtocolError("A text came where the bytes of a picture were due.")
+        self._block += chunk
+        self.size_bytes += len(chunk)
+        if len(self._block) >= BLOCK_BYTES:
+            await self._store()
+
+    async def finish(self) -> Digest:
+        """Return the digest of what came: it tells whether the frame has it, whatever it is.
+
+        Raises ItemError if nothing came, NoRoomError if the disk is full.
+        """
+        if self.size_bytes == 0:
+            raise ItemError("its content is nothing.")
+        await self._store()
+        if self._reserved > self.size_bytes:
+            self._spool.release(self._reserved - self.size_bytes)
+            self._reserved = self.size_bytes
+        return Digest(self._algorithm, self._hash.hexdigest())
+
+    async def examine(self) -> str:
+        """Return the MIME type of what came, once `finish` has returned.
+
+        Raises ItemError, unusable, if it is neither a picture nor a video, has lost its end, or claims more
+        pixels than anyone could show.
+        """
+        return await asyncio.to_thread(self._examine)
+
+    def _examine(self) -> str:
+        try:
+            with self._using:
+                if self._closed:
+                    return ""
+                mime_type = identify(self.file) or ""
+                pixels = pixel_count(self.file, mime_type)
+                cut_off = is_cut_off(self.file, mime_type)
+                self.file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise self._spool.error(error, self.size_bytes, self._announced) from error
+        if not mime_type:
+            raise ItemError("its content is neither a picture nor a video.", unusable=True)
+        if pixels is not None and not 0 < pixels <= MAX_PIXELS:
+            claimed = f"{pixels / 1e6:,.0f} megapixels" if pixels else "no pixels at all"
+            most = f"{MAX_PIXELS // 1_000_000} megapixels"
+            raise ItemError(f"it claims to have {claimed}; at most {most} are taken.", unusable=True)
+        if cut_off:
+            raise ItemError(
+                "it is cut off: the end of the file is missing.",
+                unusable=True,
+                hint="Put the whole file into the album again.",
+            )
+        return mime_type
+
+    def release(self) -> None:
+        """Give back the room set aside."""
+        self._spool.release(self._reserved, self)
+        self._reserved = 0
+
+    async def aclose(self) -> None:
+        """Give up the file, once no thread uses it any more."""
+        self.release()
+        if not self._begun:
+            return
+        closing = asyncio.get_running_loop().run_in_executor(None, self._close)
+        await asyncio.shield(closing)
+
+    async def _store(self) -> None:
+        block, self._block = self._block, bytearray()
+        anew, self._anew, self._begun = self._anew, False, True
+        try:
+            await asyncio.to_thread(self._append, block, self._hash, anew)
+        except OSError as error:
+            raise self._spool.error(error, self.size_bytes, self._announced) from error
+
+    def _append(self, block: bytearray, digest: hashlib._Hash, anew: bool) -> None:
+        with self._using:
+            if self._closed:
+                return
+            if self._file is None:
+                # Unbuffered: a full disk shows at the write that hits it, and no copy waits in memory.
+                self._file = tempfile.TemporaryFile(dir=self._folder, prefix="picsync-", buffering=0)  # noqa: SIM115
+            elif anew:
+                self._file.seek(0)
+                self._file.truncate()
+            rest = memoryview(block)
+            while rest:  # A disk that is nearly full takes a part, and refuses only the next write.
+                rest = rest[self._file.write(rest) :]
+            digest.update(block)
+
+    def _close(self) -> None:
+        with self._using:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+
+
+class Spool:
+    """The room for files in flight.
+
+    Room is reserved before bytes come. Some files turn out to be larger than announced: they get more room as
+    they grow, before any new file gets some. Where all files in flight wait for each other's room, one of
+    them goes on beyond the budget, so that there is always one that comes to an end.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        free_bytes: Callable[[Path], int | None] = _free_bytes,
+    ) -> None:
+        """Use `folder` (default: the system's place for temporary files) up to `budget_bytes`.
+
+        A folder with less room is used as far as it goes.
+        """
+        self._folder = folder
+        self._budget_bytes = budget_bytes
+        self._free_bytes = free_bytes
+        self._used_bytes = 0
+        self._freed = asyncio.Event()
+        self._line = asyncio.Lock()
+        self._open: set[SpoolFile] = set()
+        self._growing: set[SpoolFile] = set()
+        self._beyond: SpoolFile | None = None
+        """The file that may go beyond the budget."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._folder or Path(tempfile.gettempdir())
+
+    @asynccontextmanager
+    async def file(self, algorithm: str) -> AsyncIterator[SpoolFile]:
+        """Open a spool file that is gone, and its room free again, at the end of the context."""
+        spooled = SpoolFile(self._folder, self, algorithm)
+        self._open.add(spooled)
+        try:
+            yield spooled
+        finally:
+            try:
+                await spooled.aclose()
+            finally:
+                self._open.discard(spooled)
+                self._freed.set()
+
+    async def reserve(self, size_bytes: int) -> int:
+        """Wait until `size_bytes` fit, or nothing else is in flight; return what to release later.
+
+        In order of arrival, so that a video gets its room however many photos come after it.
+        """
+        async with self._line:
+            while self._used_bytes and (self._growing or not self._fits(size_bytes)):
+                self._freed.clear()
+                await self._freed.wait()
+            self._used_bytes += size_bytes
+        return size_bytes
+
+    async def grow(self, file: SpoolFile, size_bytes: int) -> int:
+        """Wait until a file in flight can have `size_bytes` more; return what to release later."""
+        self._growing.add(file)
+        try:
+            while self._beyond is not file and not self._fits(size_bytes):
+                if self._beyond is None and self._growing >= {each for each in self._open if each.holds}:
+                    self._beyond = file
+                    break
+                self._freed.clear()
+                await self._freed.wait()
+            self._used_bytes += size_bytes
+        finally:
+            self._growing.discard(file)
+            self._freed.set()
+        return size_bytes
+
+    def release(self, size_bytes: int, file: SpoolFile | None = None) -> None:
+        """Give back what `reserve` and `grow` returned; with `file`, all that it has."""
+        self._used_bytes -= size_bytes
+        if file is not None and self._beyond is file:
+            self._beyond = None
+        self._freed.set()
+
+    def require_possible(self, size_bytes: int) -> None:
+        """Raise NoRoomError for a file that does not fit even when nothing else is in flight."""
+        room = self._room_bytes()
+        if room is not None and size_bytes > room:
+            raise self._no_room(size_bytes, f"{size(room)} are free there")
+
+    def error(self, error: OSError, size_bytes: int, announced: int = 0) -> SpoolError:
+        """Return what an error means that came when `size_bytes` were to be there."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return self._no_room(max(size_bytes, announced), f"{reason(error)} after {size(size_bytes)}")
+        return SpoolError(
+            f"A photo on its way cannot be kept in the folder for temporary files {self.folder}:"
+            f" {reason(error)}.",
+            hint=f"{remedy(error, self.folder)} Or point TMPDIR to another folder.".lstrip(),
+        )
+
+    def _no_room(self, size_bytes: int, detail: str) -> NoRoomError:
+        return NoRoomError(
+            f"it does not fit into the folder for temporary files {self.folder}: it has {size(size_bytes)}"
+            f" or more, {detail}.",
+            size_bytes=size_bytes,
+            hint="Free some space there, or point TMPDIR to a disk with more room (in a container: a larger"
+            " `tmpfs` or volume).",
+        )
+
+    def _fits(self, size_bytes: int) -> bool:
+        wanted = self._used_bytes + size_bytes
+        if wanted > self._budget_bytes:
+            return False
+        room = self._room_bytes()
+        return room is None or wanted <= room
+
+    def _room_bytes(self) -> int | None:
+        """Return what the disk has for spool files, those included that are on it; None if unknown."""
+        free = self._free_bytes(self.folder)
+        return None if free is None else free + sum(file.size_bytes for file in self._open)
+
+
+def _check_size(size_bytes: int) -> None:
+    if size_bytes > MAX_ORIGINAL_BYTES:
+        raise ItemError(f"it is larger than {MAX_ORIGINAL_BYTES >> 30} GiB.", unusable=True)

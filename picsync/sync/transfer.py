@@ -1,0 +1,384 @@
+"""Takes media items to a frame album: bounded stages, an outcome for each item. Decides nothing.
+
+Downloads and uploads overlap: every worker takes one media item all the way, but only so many may be
+downloading, and so many uploading, at a time. How many of each stage's requests are under way is besides for
+`http.pace` to say. What was learnt is recorded the moment it is known.
+
+Content that is known and not on the frame has been fetched before, in vain if the frame's storage was full.
+So such items go first, and one by one until one of them has gone up: while the storage stays full, a cycle
+fetches one original, and after its refusal only what no cycle has fetched yet and deletes wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from picsync.aio.tasks import together
+from picsync.core.errors import (
+    ItemError,
+    LimitError,
+    LoginNeeded,
+    NoRoomError,
+    PicsyncError,
+    QuotaError,
+    Scope,
+    SpoolError,
+)
+from picsync.core.events import CacheWritten, Emit, Failure, ItemDownloaded, ItemFailed, ItemUploaded
+from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
+from picsync.core.model import Mapping as DigestMapping
+from picsync.core.plan import Transfer
+from picsync.frames.base import AlreadyThere, Frame, Rendition
+from picsync.media.formats import called
+from picsync.observe.words import counted, size
+from picsync.sources.base import Source
+from picsync.sync.tempfiles import Spool, SpoolFile
+
+if TYPE_CHECKING:
+    from picsync.cache.store import Cache
+
+OpenAlbum: TypeAlias = Callable[[], Awaitable[FrameAlbum]]
+"""Returns the frame's album, creating it if there is none."""
+
+MAX_TRANSIENT_FAILURES = 8
+"""So many items in a row failing for passing reasons mean that the service is in trouble, not the items."""
+
+SMALL_BYTES = 16 * 1024 * 1024
+"""A disk without room for a file of this size, most photos, is full: no further original is fetched."""
+
+
+def recipe_of(item: MediaItem) -> str:
+    """Return how the item's bytes are obtained; digests are only good for one recipe."""
+    return "video" if item.kind is MediaKind.VIDEO else "original"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much goes on at a time."""
+
+    downloads: int = 8
+    uploads: int | None = None
+    """None: as many as the frame's service is known to bear."""
+
+
+async def _sleep(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What cycles work with; all of it outlives a cycle."""
+
+    sources: Mapping[str, Source]
+    """Source kind -> source."""
+    frame: Frame
+    cache: Cache
+    spool: Spool
+    emit: Emit
+    limits: Limits = field(default_factory=Limits)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, for durations."""
+    sleep: Callable[[float], Awaitable[None]] = _sleep
+
+
+@dataclass(slots=True)
+class TransferResult:
+    """What came of the transfers."""
+
+    digests: dict[MediaItem, Digest] = field(default_factory=dict)
+    """Content that was not known before."""
+    unusable: dict[MediaItem, str] = field(default_factory=dict)
+    """Items that can never be shown, with the reason."""
+    failures: list[Failure] = field(default_factory=list)
+    uploaded: set[Digest] = field(default_factory=set)
+    """What the frame has confirmed to hold now, whether it came now or was there."""
+    downloaded_count: int = 0
+    downloaded_bytes: int = 0
+    uploaded_count: int = 0
+    uploaded_bytes: int = 0
+    already_there: int = 0
+    storage_full: bool = False
+    no_album: PicsyncError | None = None
+    """Why there is no album to upload to."""
+
+
+class Transferrer:
+    """Takes media items to a frame album."""
+
+    def __init__(
+        self,
+        rule: str,
+        tools: Tools,
+        *,
+        frame: Frame,
+        stopping: Callable[[], bool],
+        dry_run: bool,
+        closing: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Work for one rule on `frame`, which in a dry run stands before the one in `tools`.
+
+        `closing` is called, perhaps more than once, when the last item has been taken up and the frame has
+        confirmed to hold one.
+        """
+        self._rule = rule
+        self._tools = tools
+        self._emit = tools.emit
+        self._frame = frame
+        self._stopping = stopping
+        self._closing = closing
+        self._dry_run = dry_run
+        downloads, uploads = tools.limits.downloads, tools.limits.uploads or frame.capabilities.max_uploads
+        self._downloading = asyncio.Semaphore(downloads)
+        self._uploading = asyncio.Semaphore(uploads)
+        self._workers = downloads + uploads
+        self._there: set[Digest] = set()
+        self._failed_uploads: set[Digest] = set()
+        self._known: set[MediaItem] = set()
+        self._sizes: dict[MediaItem, int] = {}
+        self._learning = False
+        self._outsized_failure: int | None = None
+        """Place among the failures of the one for all files that the disk has no room for."""
+        self._outsized_more = 0
+        self._full: QuotaError | None = None
+        self._halted: PicsyncError | None = None
+        self._transient_failures = 0
+        self._result = TransferResult()
+        self._left = 0
+        """Items that nobody has taken up."""
+        self._unfinished = 0
+        """Those, and the ones in transfer."""
+        self._opening = asyncio.Lock()
+
+    async def run(
+        self, album: OpenAlbum, transfers: Sequence[Transfer], there: Iterable[Digest], *, learn: bool
+    ) -> TransferResult:
+        """Transfer each item, skipping content in `there`; one item's failure leaves the others alone.
+
+        `album` is called once there is something to put into the album. If it fails, that is in the result,
+        and it is not called again.
+
+        Once the storage is full nothing more goes up; with `learn`, what items of unknown content hold is
+        found out all the same. Raises CacheError, which concerns every item, and LoginNeeded; nothing
+        else.
+        """
+        self._there = set(there)
+        self._known = {transfer.item for transfer in transfers if transfer.digest is not None}
+        self._learning = learn
+        self._left = self._unfinished = len(transfers)
+        queue = iter(sorted(transfers, key=lambda transfer: transfer.digest is None))
+        for _ in range(len(self._known)):
+            await self._work(album, islice(queue, 1))
+            if self._result.uploaded_count or self._full or self._halted:
+                break
+        count = min(self._workers, len(transfers))
+        await together(*(self._work(album, queue) for _ in range(count)))
+        if isinstance(self._halted, LoginNeeded):
+            raise self._halted
+        if self._full is not None:
+            self._result.storage_full = True
+            self._result.failures.append(Failure(self._rule, self._no_room(self._full, transfers)))
+        return self._result
+
+    def _no_room(self, error: QuotaError, transfers: Sequence[Transfer]) -> QuotaError:
+        """Return the error with what it would take to go on."""
+        known = {t.item: t.digest or self._result.digests.get(t.item) for t in transfers}
+        waiting = [
+            item
+            for item, digest in known.items()
+            if digest not in self._there and item not in self._result.unusable
+        ]
+        sizes = [self._sizes.get(item) or item.size_bytes or 0 for item in waiting]
+        least = "" if all(sizes) else "at least "
+        needed = f" ({least}{size(sum(sizes))})" if any(sizes) else ""
+        wait = "waits" if len(waiting) == 1 else "wait"
+        hint = f"{counted(len(waiting), 'photo')}{needed} {wait} for room. {error.hint}"
+        return QuotaError(error.message, hint=hint.rstrip())
+
+    async def _work(self, album: OpenAlbum, queue: Iterator[Transfer]) -> None:
+        for transfer in queue:
+            if self._halted or self._stopping():
+                return
+            self._left -= 1
+            self._tell_if_closing()
+            if self._in_vain(transfer):
+                self._unfinished -= 1
+                continue
+            async with self._tools.spool.file(self._frame.capabilities.digest_algorithm) as spooled:
+                # What fails is taken note of before the file is given up: meanwhile others would go on.
+                try:
+                    await self._transfer(album, transfer, spooled)
+                    self._transient_failures = 0
+                except PicsyncError as error:
+                    if error.scope is Scope.PROCESS:
+                        raise
+                    await self._failed(transfer.item, error)
+                finally:
+                    self._unfinished -= 1
+
+    def _tell_if_closing(self) -> None:
+        if not self._left and self._result.uploaded:
+            self._closing()
+
+    def _in_vain(self, transfer: Transfer) -> bool:
+        return self._full is not None and not (self._learning and transfer.digest is None)
+
+    async def _transfer(self, album: OpenAlbum, transfer: Transfer, spooled: SpoolFile) -> None:
+        item = transfer.item
+        if self._dry_run and transfer.digest is not None:
+            await self._upload(album, item, _announcement(item, transfer.digest))
+            return
+        async with self._downloading:
+            if self._halted or self._in_vain(transfer):
+                return
+            await self._tools.sources[item.source].download(item, spooled)
+        digest = await spooled.finish()
+        self._result.downloaded_count += 1
+        self._result.downloaded_bytes += spooled.size_bytes
+        self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
+        self._result.digests[item] = digest
+        self._sizes[item] = spooled.size_bytes
+        await self._record(item, digest, None)
+        # What the frame holds stays there, even if it would not be sent today.
+        mime_type = "" if digest in self._there else await spooled.examine()
+        if not self._frame.capabilities.accepts(mime_type):
+            title = self._frame.capabilities.title
+            raise ItemError(f"its format is {called(mime_type)}, which {title} does not take.", unusable=True)
+        rendition = Rendition(spooled.file, spooled.size_bytes, digest, mime_type, item.filename)
+        await self._upload(album, item, rendition)
+
+    async def _upload(self, album: OpenAlbum, item: MediaItem, rendition: Rendition) -> None:
+        if rendition.digest in self._there:
+            self._result.already_there += 1
+            self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
+            return
+        if rendition.digest in self._failed_uploads:
+            # It may have arrived all the same: the next cycle looks before it is sent again.
+            return
+        # Claimed before the wait, so that equal content in flight goes up once.
+        self._there.add(rendition.digest)
+        try:
+            async with self._uploading:
+                # What a source's last download of the day has brought is not thrown away.
+                halted = self._halted and not isinstance(self._halted, LimitError | SpoolError)
+                if halted or self._full:
+                    self._there.discard(rendition.digest)
+                    return
+                opened = await self._opened(album)
+                if opened is None:
+                    self._there.discard(rendition.digest)
+                    return
+                outcome = await self._frame.upload(opened, rendition, upcoming=self._unfinished)
+        except BaseException as error:
+            self._there.discard(rendition.digest)
+            self._failed_uploads.add(rendition.digest)
+            if not isinstance(error, QuotaError):
+                raise
+            self._full = error
+            return
+        self._result.uploaded.add(rendition.digest)
+        self._tell_if_closing()
+        if isinstance(outcome, AlreadyThere):
+            self._result.already_there += 1
+            self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
+        else:
+            self._result.uploaded_count += 1
+            self._result.uploaded_bytes += rendition.size_bytes
+            self._emit(ItemUploaded(self._rule, item.filename, rendition.size_bytes, item.source))
+
+    async def _opened(self, album: OpenAlbum) -> FrameAlbum | None:
+        """Return the album, or None if it cannot be had; then no further item is taken up."""
+        async with self._opening:
+            if self._result.no_album is None:
+                try:
+                    return await album()
+                except PicsyncError as error:
+                    self._result.no_album = error
+                    self._halted = error
+            return None
+
+    async def _record(self, item: MediaItem, digest: Digest | None, unusable: str | None) -> None:
+        await self._tools.cache.record(_mapping(item, digest, unusable, self._tools.now()))
+        self._emit(CacheWritten(item.source, updated=item in self._known))
+        self._known.add(item)
+
+    async def _failed(self, item: MediaItem, error: PicsyncError) -> None:
+        if error.scope is Scope.SERVICE:
+            # It says nothing of the item: one message, and no further item is taken up.
+            if self._halted is None:
+                self._result.failures.append(Failure(self._rule, error))
+                self._halted = error
+            return
+        if isinstance(error, NoRoomError):
+            self._outsized(item, error)
+            return
+        self._emit(ItemFailed(self._rule, item.filename, error))
+        self._result.failures.append(Failure(item.filename or item.item_id, error))
+        if isinstance(error, ItemError) and error.unusable:
+            self._result.unusable[item] = error.message
+            await self._record(item, self._result.digests.get(item), error.message)
+        if error.transient:
+            self._transient_failures += 1
+            if self._transient_failures >= MAX_TRANSIENT_FAILURES:
+                self._halted = error
+
+    def _outsized(self, item: MediaItem, error: NoRoomError) -> None:
+        """Note a file that the disk has no room for; if it has none for a small one, stop."""
+        name = item.filename or item.item_id
+        if self._outsized_failure is None:
+            self._emit(ItemFailed(self._rule, item.filename, error))
+            self._outsized_failure = len(self._result.failures)
+            self._result.failures.append(Failure(name, error))
+        else:
+            self._outsized_more += 1
+            self._result.failures[self._outsized_failure] = Failure(
+                f"{name} and {counted(self._outsized_more, 'other file')}", error
+            )
+        if error.size_bytes <= SMALL_BYTES:
+            self._halted = self._halted or error
+
+
+async def learn(
+    source: Source, cache: Cache, spool: Spool, items: Sequence[MediaItem], algorithm: str
+) -> TransferResult:
+    """Download the items whose digest the cache does not know, and record it; touches no frame."""
+    known = await cache.lookup(items, recipe=recipe_of, algorithm=algorithm)
+    queue = iter([item for item in items if item not in known])
+    result = TransferResult()
+
+    async def work() -> None:
+        for item in queue:
+            try:
+                async with spool.file(algorithm) as spooled:
+                    await source.download(item, spooled)
+                    digest = await spooled.finish()
+                    await spooled.examine()
+                    result.digests[item] = digest
+                await cache.record(_mapping(item, result.digests[item], None, datetime.now(UTC)))
+            except PicsyncError as error:
+                if error.scope in (Scope.PROCESS, Scope.SERVICE):
+                    raise
+                result.failures.append(Failure(item.filename or item.item_id, error))
+
+    await together(*(work() for _ in range(Limits().downloads)))
+    return result
+
+
+def _mapping(
+    item: MediaItem, digest: Digest | None, unusable: str | None, recorded_at: datetime
+) -> DigestMapping:
+    return DigestMapping(
+        item.source, item.item_id, item.version, recipe_of(item), digest, unusable, recorded_at
+    )
+
+
+def _announcement(item: MediaItem, digest: Digest) -> Rendition:
+    """Stand for content that a dry run need not fetch, since its digest is known."""
+    return Rendition(io.BytesIO(), 0, digest, item.mime_type, item.filename)

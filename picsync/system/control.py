@@ -1,0 +1,344 @@
+"""What an operator asks of a picsync that is running: requests as small files beside the cache.
+
+Files, not a socket: they survive a kill of either side, work from a shell in the same container, and need no
+process to be there. `<cache>.requests/` holds, all written atomically and readable by their owner only:
+
+- `held.json`: which deletes the last cycle of each rule held back, so that a permission can name them.
+- `allow-*.json`: the permission to delete these photos and no others, for a limited time. It stays until a
+  cycle has carried it out: a cycle that is killed loses nothing, and since a permission names the content of
+  photos, one that is used twice deletes nothing more.
+- `sync-*.json`: the wish for a cycle at once; removed as it begins, since a restart runs every rule anyway.
+- `operator-token`: the secret that lets somebody press the buttons of the status page.
+- `wake`: a FIFO that the service reads. Opening it for writing tells whether a service is there, and a byte
+  wakes it. Where the file system has none, permissions wait for the next cycle.
+- `rules.json`: the rules of the service that reads it.
+
+A damaged file is removed: whoever asked asks again. The functions block for as long as a local disk does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import secrets
+import stat
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from picsync.core.errors import CacheError
+from picsync.core.events import CycleReport
+from picsync.core.model import Digest
+from picsync.core.plan import Hold
+from picsync.system.files import open_regular, reason, remedy
+
+ALLOWED_FOR = timedelta(days=7)
+"""A permission ends after this, which is long enough for a timer that runs once a week."""
+
+MAX_FILE_BYTES = 4_000_000
+"""Of one file: the digests of an album of 50,000 photos fit."""
+
+
+TOKEN_BYTES = 24
+"""Random bytes of an operator's token, 32 characters."""
+_LEAST_TOKEN = 20
+"""Characters of a token; a shorter one that somebody has written by hand is none."""
+_TOKEN_FILE = "operator-token"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Deletes that a rule's last cycle held back for a person."""
+
+    rule: str
+    digests: frozenset[Digest]
+    """Content of the photos."""
+    on_frame: int = 0
+    """Photos in the frame album then."""
+
+    @classmethod
+    def by(cls, report: CycleReport, hold: Hold) -> Held:
+        """Return what a cycle held back."""
+        digests = frozenset(photo.digest for photo in hold.photos)
+        return cls(report.rule, digests, report.on_frame or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The folder of requests that belongs to a cache."""
+
+    folder: Path
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @classmethod
+    def beside(cls, cache: str) -> Requests:
+        """Return the requests of a cache: a path or, for a database, the folder that picsync runs in."""
+        if "://" in cache:
+            return cls(Path("picsync.requests"))
+        path = Path(os.path.realpath(Path(cache).expanduser()))
+        return cls(path.with_name(path.name + ".requests"))
+
+    # --- what is held ---------------------------------------------------------------------------------
+
+    def held(self) -> dict[str, Held]:
+        """Return what is held back, by rule; empty where no cycle has said."""
+        found = self._read(self.folder / "held.json")
+        rules = found.get("rules") if isinstance(found, dict) else None
+        held: dict[str, Held] = {}
+        for name, each in (rules if isinstance(rules, dict) else {}).items():
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                held[name] = Held(name, _digests(each["photos"]), int(each["on_frame"]))
+        return held
+
+    def note(self, report: CycleReport) -> None:
+        """Keep what a cycle held back, and forget the permissions that it has carried out.
+
+        A cycle that ended before it had decided says nothing either way. Raises CacheError.
+        """
+        if report.dry_run or report.in_playlist is None:
+            return
+        held = self.held()
+        before = dict(held)
+        hold = report.hold
+        if hold is not None and hold.needs_person:
+            held[report.rule] = Held.by(report, hold)
+        elif hold is None:
+            held.pop(report.rule, None)
+        if held != before:
+            rules = {
+                name: {"photos": _texts(each.digests), "on_frame": each.on_frame}
+                for name, each in sorted(held.items())
+            }
+            self._write_json("held.json", {"format": 1, "rules": rules})
+        if hold is None and report.outcome.good:
+            for path in self._allowances(report.rule):
+                path.unlink(missing_ok=True)
+
+    # --- requests -------------------------------------------------------------------------------------
+
+    def allow(self, held: Held) -> None:
+        """Permit the deletes that are held now; raises CacheError."""
+        until = (self.now() + ALLOWED_FOR).isoformat()
+        content = {"format": 1, "rule": held.rule, "until": until, "photos": _texts(held.digests)}
+        self._write_json(f"allow-{uuid.uuid4().hex}.json", content)
+
+    def allowed(self, rule: str) -> frozenset[Digest]:
+        """Return the content of the photos that a rule may delete whatever the brake says."""
+        found: set[Digest] = set()
+        for content in self._allowances(rule).values():
+            found |= _digests(content["photos"])
+        return frozenset(found)
+
+    def _allowances(self, rule: str) -> dict[Path, Mapping[str, Any]]:
+        found: dict[Path, Mapping[str, Any]] = {}
+        for path in self._files("allow-"):
+            content = self._read(path)
+            try:
+                sound = datetime.fromisoformat(content["until"]) > self.now() and bool(
+                    _digests(content["photos"])
+                )
+            except (KeyError, TypeError, ValueError):
+                sound = False
+            if not sound:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            elif content.get("rule") == rule:
+                found[path] = content
+        return found
+
+    def ask_for_cycle(self, rule: str | None) -> Path:
+        """Ask for a cycle of a rule, or of all; return the file that is gone once the service has read it.
+
+        Raises CacheError.
+        """
+        name = f"sync-{uuid.uuid4().hex}.json"
+        self._write_json(name, {"format": 1, "rule": rule})
+        return self.folder / name
+
+    def take_asked(self, known: Iterable[str]) -> set[str]:
+        """Return the rules that are to run at once, and remove the requests for it."""
+        rules = set(known)
+        asked: set[str] = set()
+        for path in self._files("sync-"):
+            content = self._read(path)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            if isinstance(content, dict) and content.get("format") == 1:
+                rule = content.get("rule")
+                asked |= rules if rule is None else rules & {rule}
+        return asked
+
+    # --- the operator's token ---------------------------------------------------------------------------
+
+    def token(self) -> str | None:
+        """Return the operator's token, None if there is none."""
+        try:
+            with os.fdopen(open_regular(self.folder / _TOKEN_FILE, os.O_RDONLY), "rb") as file:
+                found = file.read(1000).decode("ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return found if len(found) >= _LEAST_TOKEN else None
+
+    def new_token(self) -> str:
+        """Make a token in place of the one that there is, and return it; raises CacheError."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._write(_TOKEN_FILE, token + "\n")
+        return token
+
+    # --- waking ---------------------------------------------------------------------------------------
+
+    def rules(self) -> list[str]:
+        """Return the rules of the service that was last here, empty if that is not known."""
+        found = self._read(self.folder / "rules.json").get("rules")
+        return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
+    def wake(self) -> bool:
+        """Wake the service; return whether there is one. False also where it cannot be told.
+
+        Raises CacheError if there may be one that this user must not wake.
+        """
+        path = self.folder / "wake"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except PermissionError as error:
+            raise CacheError(
+                f"The picsync that runs cannot be woken: {path}: {reason(error)}.",
+                hint="Run this as the user that picsync runs as.",
+            ) from error
+        except OSError:
+            return False
+        try:
+            if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+                return False
+            with contextlib.suppress(BlockingIOError):
+                os.write(descriptor, b"!")
+            return True
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def listening(
+        self, rules: Iterable[str], woken: Callable[[], None], refused: Callable[[CacheError], None]
+    ) -> Iterator[None]:
+        """Call `woken` in the running loop whenever somebody wakes the service, until the context ends.
+
+        If nobody can, `refused` is given the reason. `rules` are those of the service.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            descriptor = self._open_fifo()
+        except OSError as error:
+            refused(self._unwakeable(error))
+            yield
+            return
+        with contextlib.suppress(CacheError):  # Only for better messages.
+            self._write_json("rules.json", {"format": 1, "rules": list(rules)})
+
+        def read() -> None:
+            with contextlib.suppress(BlockingIOError):
+                os.read(descriptor, 4096)
+            woken()
+
+        loop.add_reader(descriptor, read)
+        try:
+            yield
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+
+    def _open_fifo(self) -> int:
+        path = self.folder / "wake"
+        self._make_folder()
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path, 0o600)
+        # For writing too, so that the end of one writer is no end of file.
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EEXIST, "It is there already, and no FIFO", str(path))
+        return descriptor
+
+    def _unwakeable(self, error: OSError) -> CacheError:
+        return CacheError(
+            "`picsync sync-now` and `picsync allow-deletes` cannot wake this picsync:"
+            f" {error.filename or self.folder}: {reason(error)}.",
+            hint=self._mend(error),
+        )
+
+    def _mend(self, error: OSError) -> str:
+        match error.errno:
+            case errno.EACCES | errno.EPERM:
+                # Of the command or of the service: the one that may not.
+                return "Run this as the user that picsync runs as, and let that user write there."
+            case errno.EEXIST | errno.ENOTDIR:
+                return f"Remove {error.filename or self.folder}."
+        return remedy(error, self.folder) or "Without it, a permission waits for the next cycle."
+
+    # --- files ----------------------------------------------------------------------------------------
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._give(self.folder)
+
+    def _give(self, path: Path) -> None:
+        """Give what root has written to whom the folder around belongs, who has to read it."""
+        if os.geteuid() == 0:
+            owner = self.folder.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+    def _files(self, prefix: str) -> list[Path]:
+        try:
+            return sorted(
+                p for p in self.folder.iterdir() if p.name.startswith(prefix) and p.suffix == ".json"
+            )
+        except OSError:
+            return []
+
+    @staticmethod
+    def _read(path: Path) -> Any:
+        """Return a file's JSON, an empty object if there is none that can be read."""
+        try:
+            with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+                found = json.loads(file.read(MAX_FILE_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        self._write(name, json.dumps(content))
+
+    def _write(self, name: str, text: str) -> None:
+        try:
+            self._make_folder()
+            # Made for the owner only, and by a name that nobody knows.
+            descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._give(Path(temporary))
+                Path(temporary).replace(self.folder / name)
+            except BaseException:
+                Path(temporary).unlink()
+                raise
+        except OSError as error:
+            raise CacheError(
+                f"The folder of requests {self.folder} cannot be written to: {reason(error)}.",
+                hint=self._mend(error),
+            ) from error
+
+
+def _digests(texts: Iterable[str]) -> frozenset[Digest]:
+    return frozenset(Digest(*text.split(":", 1)) for text in texts)
+
+
+def _texts(digests: Iterable[Digest]) -> list[str]:
+    return sorted(f"{digest.algorithm}:{digest.hex}" for digest in digests)

@@ -1,0 +1,1 @@
+"""Services that more than one source or frame uses: login, tokens, calls."""

@@ -1,0 +1,136 @@
+"""The connections that the threads speak through, made of httplib2's; loaded when the first is needed."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import socket
+from typing import Any
+
+import google.auth.exceptions
+import httplib2
+import httpx
+
+from picsync.core.errors import ProtocolError
+from picsync.http.body import MAX_ANSWER_BYTES, PACKED, unpacked
+from picsync.http.certificates import refused_certificate
+from picsync.http.network import Proxy, current
+from picsync.http.retry import NoAnswer
+
+BROKEN = (
+    OSError,
+    EOFError,
+    http.client.HTTPException,
+    httplib2.HttpLib2Error,
+    ValueError,
+    google.auth.exceptions.TransportError,
+)
+"""What is raised where the wire failed."""
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    def read(self, amt: int | None = None) -> bytes:
+        if amt is not None:
+            return super().read(amt)
+        try:
+            return self._whole()
+        except BaseException:
+            # A connection that was to be closed after this answer belongs to nobody else any more.
+            self.close()
+            raise
+
+    def _whole(self) -> bytes:
+        content = super().read(MAX_ANSWER_BYTES + 1)
+        # Only a read without a size notices by itself that the announced length has not come.
+        left = self.length
+        coding = self.headers["content-encoding"] or ""
+        if coding.lower() in PACKED:
+            del self.headers["content-encoding"]
+            content, whole = unpacked(content, MAX_ANSWER_BYTES + 1)
+            left = left or (None if whole else 1)
+        if len(content) > MAX_ANSWER_BYTES:
+            limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
+            raise ProtocolError(f"Google Photos: the answer is larger than {limit}, which cannot be right.")
+        if left:
+            raise http.client.IncompleteRead(content, left)
+        return content
+
+
+class _Wired:
+    """A connection whose socket stays known: http.client forgets it while a last answer is still read."""
+
+    sock: socket.socket | None
+    wire: socket.socket | None = None
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc] # httplib2's classes, which have no types
+        self.wire = self.sock
+
+
+class _Connection(_Wired, httplib2.HTTPConnectionWithTimeout):
+    response_class = _BoundedResponse
+
+
+class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
+    """An encrypted connection, verified as all others are, through the process's proxy if there is one.
+
+    httplib2's own support for proxies needs another package, and reads the environment by other rules.
+    """
+
+    response_class = _BoundedResponse
+
+    def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
+        super().__init__(host, port, **options)
+        network = current()
+        self._context = network.context
+        # Of `name:port` the base class has made two.
+        self._through = network.proxy(httpx.URL(scheme="https", host=self.host, port=self.port))
+        if self._through is not None:
+            self.set_tunnel(self.host, self.port, _authorization(self._through))
+            self.host, self.port = self._through.host, self._through.port
+
+    def connect(self) -> None:
+        if self._through is None:
+            super().connect()
+            return
+        if self._through.scheme != "http":
+            raise OSError("Google's API cannot be reached through a proxy whose own address is https")
+        http.client.HTTPSConnection.connect(self)
+        self.wire = self.sock
+
+
+def _authorization(proxy: Proxy) -> dict[str, str]:
+    if not proxy.username:
+        return {}
+    login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+    return {"Proxy-Authorization": f"Basic {login}"}
+
+
+class Http(httplib2.Http):
+    """A client that keeps its connections, reads no more than an answer may hold, and follows nothing."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(timeout=timeout_s, proxy_info=None)
+        self.follow_redirects = False
+
+    def request(self, uri: str, *args: Any, **options: Any) -> Any:
+        """Send a request, as httplib2 does, over a connection of ours."""
+        kind = _SecureConnection if uri.startswith("https:") else _Connection
+        return super().request(uri, *args, **{"connection_type": kind, **options})
+
+
+def no_answer(error: Exception) -> NoAnswer:
+    """Translate what httplib2, http.client and sockets raise."""
+    if refused := refused_certificate(error):
+        return refused
+    match error:
+        case google.auth.exceptions.TransportError():
+            return NoAnswer("the connection broke off", sent=True)
+        case httplib2.ServerNotFoundError():
+            return NoAnswer("the service's name cannot be resolved", sent=False)
+        case ConnectionRefusedError():
+            return NoAnswer("no connection to the service", sent=False)
+        case TimeoutError():
+            return NoAnswer("no answer in time", sent=True)
+        case _:
+            return NoAnswer(f"the connection broke off ({type(error).__name__})", sent=True)

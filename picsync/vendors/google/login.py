@@ -1,0 +1,289 @@
+"""How a person lets picsync read from Google Photos: OAuth's flow for installed apps.
+
+Google sends the browser back to a port on the loopback address. Where the browser runs on this machine,
+picsync hears of it there. Where it does not (a container, a NAS), the browser ends on a page that it cannot
+load, and the person pastes that page's address instead. Both are waited for; the first good one counts.
+"""
+
+from __future__ import annotations
+
+import http.server
+import logging
+import secrets
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import httpx
+import requests
+from google_auth_oauthlib.flow import InstalledAppFlow
+from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped] # it ships no types
+from requests.adapters import HTTPAdapter
+
+from picsync.core.errors import LoginNeeded, ProtocolError, TransientError
+from picsync.core.text import pasted
+from picsync.http.certificates import refused_certificate
+from picsync.http.client import Hosts
+from picsync.http.cookies import unwarned
+from picsync.http.network import current
+from picsync.system.localtime import day
+from picsync.vendors.google.refusals import LOGIN_COMMAND, token_refusal
+from picsync.vendors.google.tokens import READ_SCOPE, TOKEN_HOST, GoogleLogin
+
+SCOPES = (READ_SCOPE,)
+
+CONSENT_HOST = "accounts.google.com"
+_AUTH_URL = f"https://{CONSENT_HOST}/o/oauth2/v2/auth"
+_TOKEN_URL = f"https://{TOKEN_HOST}/token"
+_TIMEOUT_S = 60.0
+_SILENCE_S = 10.0
+"""For a browser that connects and sends nothing; each such connection has a thread."""
+
+# Asked to be talkative, it repeats the code and the client secret.
+logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
+
+_DONE_PAGE = b"picsync has what it needs. You may close this window."
+_OTHER_PAGE = b"This page only waits for Google's answer to picsync."
+
+Answer = Mapping[str, str]
+"""The query of the address to which Google sent the browser."""
+
+
+def login(
+    client_id: str,
+    client_secret: str,
+    *,
+    hosts: Hosts,
+    open_browser: bool,
+    ask: Callable[[str], str],
+    say: Callable[[str], None],
+    scopes: Sequence[str] = SCOPES,
+) -> GoogleLogin:
+    """Lead a person through Google's consent to `scopes` and return the login; waits until they are done.
+
+    `ask` shows a prompt and returns a line, raising EOFError if there is nobody to type; it runs in a
+    thread of its own and is left behind where the browser is quicker. Raises LoginNeeded if consent is
+    denied or not enough, or Google refuses the client; TransientError, ProtocolError.
+    """
+    flow = _flow(client_id, client_secret, hosts, scopes)
+    # The code verifier is of PKCE: the code is of no use to whoever else sees it.
+    state = secrets.token_urlsafe(24)
+    answers: SimpleQueue[Answer] = SimpleQueue()
+    with _listening(state, answers) as port:
+        flow.redirect_uri = f"http://127.0.0.1:{port}/"
+        url, _ = flow.authorization_url(state=state, access_type="offline", prompt="consent")
+        url = hosts.url(CONSENT_HOST) + url.removeprefix(f"https://{CONSENT_HOST}")
+        say(f"Open this page in a browser and allow picsync to read from Google Photos:\n\n{url}\n")
+        if open_browser:
+            webbrowser.open(url)
+        threading.Thread(target=_ask, args=(state, answers, ask, say), daemon=True).start()
+        answer = answers.get()
+    return _exchange(flow, answer, scopes, say)
+
+
+def _flow(client_id: str, client_secret: str, hosts: Hosts, scopes: Sequence[str]) -> Any:
+    client = {
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "auth_uri": _AUTH_URL,
+        "token_uri": _TOKEN_URL,
+    }
+    flow = InstalledAppFlow.from_client_config({"installed": client}, scopes=list(scopes))
+    # A redirect of the exchange would take the code and the client secret along.
+    flow.oauth2session.max_redirects = 0
+    # It would look for proxies, authorities and passwords (.netrc) by rules of its own.
+    flow.oauth2session.trust_env = False
+    proxy = current().proxy(httpx.URL(_TOKEN_URL))
+    if proxy is not None:
+        login = (
+            f"{quote(proxy.username, safe='')}:{quote(proxy.password, safe='')}@" if proxy.username else ""
+        )
+        flow.oauth2session.proxies = {"https": proxy.url.replace("://", f"://{login}", 1)}
+    flow.oauth2session.mount("https://", _Verified())
+    if hosts.emulator:
+        # oauthlib insists on https, rightly; so it keeps Google's address, and only the wire leads elsewhere.
+        flow.oauth2session.mount(f"https://{TOKEN_HOST}", _Elsewhere(hosts.url(TOKEN_HOST)))
+    return flow
+
+
+class _Verified(HTTPAdapter):
+    """Verifies as all other clients of this process do, whatever file requests would read."""
+
+    def build_connection_pool_key_attributes(self, request: requests.PreparedRequest, *_args: Any) -> Any:
+        """Return what a connection is made with; not only the key, as the name has it."""
+        host, made_with = super().build_connection_pool_key_attributes(request, verify=True)
+        return host, {**made_with, "ssl_context": current().context}
+
+    def cert_verify(self, conn: Any, *_args: Any) -> None:
+        """Leave out the authorities of requests: the context has them all."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+class _Elsewhere(HTTPAdapter):
+    """Sends the requests for one host to an emulator."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        request.url = self._prefix + (request.url or "").removeprefix(f"https://{TOKEN_HOST}")
+        return super().send(request, *args, **options)
+
+
+@contextmanager
+def _listening(state: str, answers: SimpleQueue[Answer]) -> Iterator[int]:
+    """Wait on a free loopback port for the browser to come back; yields the port."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        timeout = _SILENCE_S
+
+        def do_GET(self) -> None:
+            answer = read_answer(self.path, state)
+            body = _OTHER_PAGE if answer is None else _DONE_PAGE
+            self.send_response(404 if answer is None else 200)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            if answer is not None:
+                answers.put(answer)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+            """Say nothing: the address holds the code."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _ask(
+    state: str, answers: SimpleQueue[Answer], ask: Callable[[str], str], say: Callable[[str], None]
+) -> None:
+    prompt = "If the browser cannot load the page it ends on, paste that page's address here: "
+    while True:
+        try:
+            line = ask(prompt)
+        except EOFError:
+            return
+        answer = read_answer(line, state)
+        if answer is not None:
+            answers.put(answer)
+            return
+        say("This is not the address that Google sent the browser to. It begins with http://127.0.0.1:")
+
+
+def read_answer(address: str, state: str) -> Answer | None:
+    """Return what Google says in an address, or None if that is not the answer to this `state`."""
+    try:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(pasted(address)).query).items()}
+    except ValueError:
+        return None
+    mine = secrets.compare_digest(query.get("state", "").encode(), state.encode())
+    return query if mine and ("code" in query or "error" in query) else None
+
+
+def _exchange(flow: Any, answer: Answer, scopes: Sequence[str], say: Callable[[str], None]) -> GoogleLogin:
+    if "error" in answer:
+        raise _denied(answer["error"])
+    try:
+        with unwarned():
+            token = flow.fetch_token(code=answer["code"], include_client_id=True, timeout=_TIMEOUT_S)
+    except requests.RequestException as error:
+        refused = refused_certificate(error)
+        reason = refused.reason if refused else type(error).__name__
+        advice = f"{refused.hint} Then try" if refused else "Try"
+        raise TransientError(
+            f"Google did not answer ({reason}), so there is no login yet.",
+            hint=f"{advice} `{LOGIN_COMMAND}` again.",
+        ) from error
+    except OAuth2Error as error:
+        raise _refused(error) from error
+    except Warning as error:
+        # oauthlib raises a plain Warning where other permissions were granted than asked for.
+        token = getattr(error, "token", {})
+    except Exception as error:
+        # Of what these libraries stumble over in an answer, such as a charset that is none for text.
+        raise _not_understood() from error
+    return _granted(flow.client_config, token, scopes, say)
+
+
+def _denied(reason: str) -> LoginNeeded:
+    what = (
+        "Google says that access was denied." if reason == "access_denied" else f"Google says: {reason[:80]}."
+    )
+    return LoginNeeded(
+        f"There is no login: {what}", hint=f"Run `{LOGIN_COMMAND}` again and allow what is asked for."
+    )
+
+
+def _not_understood() -> ProtocolError:
+    return ProtocolError(
+        "Google's answer to the login cannot be understood.", hint=f"Try `{LOGIN_COMMAND}` again."
+    )
+
+
+def _refused(error: OAuth2Error) -> LoginNeeded | ProtocolError:
+    if error.error == "missing_token":
+        return _not_understood()
+    if error.error == "invalid_grant":
+        return LoginNeeded(
+            "Google no longer accepts this consent: it is good for some minutes, and once.",
+            hint=f"Run `{LOGIN_COMMAND}` again.",
+        )
+    return token_refusal(error.error)
+
+
+_CENTURY_S = 100 * 365 * 86400
+
+
+def _granted(
+    client: Mapping[str, str], token: Mapping[str, Any], asked: Sequence[str], say: Callable[[str], None]
+) -> GoogleLogin:
+    scopes: object = token.get("scope")
+    granted = scopes.split() if isinstance(scopes, str) else scopes if isinstance(scopes, list) else []
+    missing = [scope for scope in asked if scope not in granted]
+    if missing:
+        raise LoginNeeded(
+            "Google granted less than picsync needs: a permission that it asked for is missing.",
+            hint=f"Run `{LOGIN_COMMAND}` again and tick every box on Google's page.",
+        )
+    if not token.get("access_token") or not token.get("refresh_token"):
+        raise LoginNeeded(
+            "Google gave no lasting login (no refresh token).",
+            hint="Remove picsync at https://myaccount.google.com/connections, then log in again.",
+        )
+    ends_in_s = token.get("refresh_token_expires_in")
+    if isinstance(ends_in_s, int) and 0 <= ends_in_s < _CENTURY_S:
+        ends_at = datetime.now(UTC) + timedelta(seconds=ends_in_s)
+        say(
+            f"This login ends on {day(ends_at)}. Google does this while the Cloud project's publishing "
+            "status is Testing: press `Publish app` on its OAuth consent screen and log in again."
+        )
+    expires_at = token.get("expires_at")
+    return GoogleLogin(
+        client["client_id"],
+        client["client_secret"],
+        refresh_token=str(token["refresh_token"]),
+        access_token=str(token["access_token"]),
+        expiry=_moment(expires_at),
+    )
+
+
+def _moment(seconds: object) -> datetime | None:
+    if not isinstance(seconds, (int, float)):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,163 @@
+"""The Library API's JSON, as far as picsync reads it.
+
+It is proto3 JSON: a field that has its default value is absent, 64-bit integers are strings. Unknown
+fields are ignored; anything of another shape than here makes the whole answer a ProtocolError.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from picsync.core.errors import ProtocolError
+from picsync.core.model import MediaItem, MediaKind
+from picsync.http.retry import Operation
+from picsync.media.instants import instant
+
+M = TypeVar("M", bound=BaseModel)
+
+Sendable = Annotated[str, Field(max_length=10_000)]
+"""Text that goes back to Google; the limit also refuses what is no valid Unicode."""
+
+MEDIA_ITEM_FIELDS = "id,baseUrl,mimeType,filename,mediaMetadata(creationTime,video(status))"
+"""The partial response that `MediaItemWire` needs; half of the bytes of the whole."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, defer_build=True)
+
+
+class Album(_Wire):
+    """An album's description."""
+
+    id: str = Field(min_length=1)
+    title: str = ""
+    media_items_count: int = 0
+
+
+class AlbumPage(_Wire):
+    """A page of `albums.list`."""
+
+    albums: list[Album] = []
+    next_page_token: Sendable = ""
+
+
+class SharedAlbumPage(_Wire):
+    """A page of `sharedAlbums.list`."""
+
+    albums: list[Album] = Field(default=[], alias="sharedAlbums")
+    next_page_token: Sendable = ""
+
+
+class Video(_Wire):
+    """What only videos have."""
+
+    status: str = ""
+
+
+class MediaMetadata(_Wire):
+    """What Google knows of the picture; `creation_time` may be of any form."""
+
+    creation_time: object = None
+    video: Video | None = None
+
+
+class MediaItemWire(_Wire):
+    """A media item."""
+
+    id: str = Field(min_length=1)
+    base_url: Sendable = Field(default="", repr=False)
+    mime_type: str = ""
+    filename: str = ""
+    media_metadata: MediaMetadata = MediaMetadata()
+
+    def media_item(self, source: str) -> MediaItem:
+        """Return it as the rest of picsync speaks of it."""
+        mime_type = self.mime_type.partition(";")[0].strip().lower()
+        video = self.media_metadata.video is not None or mime_type.startswith("video/")
+        return MediaItem(
+            source,
+            self.id,
+            kind=MediaKind.VIDEO if video else MediaKind.PHOTO,
+            mime_type=mime_type,
+            filename=self.filename,
+            taken_at=instant(self.media_metadata.creation_time),
+            url=self.base_url,
+        )
+
+
+class MediaItemPage(_Wire):
+    """A page of `mediaItems:search`."""
+
+    media_items: list[MediaItemWire] = []
+    next_page_token: Sendable = ""
+
+
+class Status(_Wire):
+    """A google.rpc.Status; code 0 means that all is well."""
+
+    code: int = 0
+
+
+class MediaItemResult(_Wire):
+    """What became of one id of a `mediaItems:batchGet`."""
+
+    media_item: MediaItemWire | None = None
+    status: Status = Status()
+
+
+class BatchAnswer(_Wire):
+    """The answer of `mediaItems:batchGet`, in the order of the ids asked for."""
+
+    media_item_results: list[MediaItemResult] = []
+
+
+class ErrorDetail(_Wire):
+    """A google.rpc.ErrorInfo, or another detail without a reason."""
+
+    reason: str = ""
+
+
+class ApiError(_Wire):
+    """What the APIs say of a request that failed."""
+
+    status: str = ""
+    details: list[ErrorDetail] = []
+
+    @property
+    def reasons(self) -> frozenset[str]:
+        """The machine-readable reasons, e.g. `SERVICE_DISABLED`."""
+        return frozenset(detail.reason for detail in self.details if detail.reason)
+
+
+class ErrorAnswer(_Wire):
+    """The body of a refusal."""
+
+    error: ApiError
+
+
+class TokenAnswer(BaseModel):
+    """What a granted token request answers, as far as it is checked before it is used."""
+
+    # Printable ASCII (RFC 6750), since it becomes part of a header.
+    access_token: str = Field(pattern=r"^[!-~]+$", repr=False)
+    refresh_token: str = Field(default="unchanged", min_length=1, repr=False)
+    scope: str = ""
+    """What was granted, separated by spaces; may be less than what was asked for."""
+    refresh_token_expires_in: int | None = Field(default=None, ge=0, le=10**10)
+    """Seconds; only of logins that end by themselves, such as those of an app in Testing (documented)."""
+    expires_in: int | None = Field(default=None, ge=0, le=10**9)
+
+
+def parse(operation: Operation, model: type[M], body: object) -> M:
+    """Return the answer's JSON as `model`; raises ProtocolError, naming what was wrong but no content."""
+    if not isinstance(body, dict):
+        raise ProtocolError(f"{operation}: the answer is not the JSON object that was due.")
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        # The exception itself quotes values, such as URLs that open a photo to anyone.
+        where = ".".join(map(str, error.errors(include_input=False, include_context=False)[0]["loc"]))
+        raise ProtocolError(f"{operation}: the answer cannot be understood at {where}.") from None
