@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.listings import items_json, print_albums, print_items
 from picsync.cli.output import json_option, print_json
+from picsync.cli.person import ask_person, say
 from picsync.cli.picking import pick
 from picsync.cli.session import with_googlephotos
 from picsync.cli.sync import cache_option
@@ -120,20 +120,6 @@ def login(output: Path | None, *, no_browser: bool) -> None:
     section = log_in_to_googlephotos(client, hosts(), open_browser=not no_browser, ask=ask_person, say=say)
     merge_google_login(path, section)
     click.echo(f"Logged in; {path} holds the login now.")
-
-
-def ask_person(prompt: str) -> str:
-    """Return a line from stdin; raises EOFError if nobody is there to type."""
-    click.echo(prompt, err=True, nl=False)
-    line = sys.stdin.readline()
-    if not line:
-        raise EOFError
-    return line.strip()
-
-
-def say(message: str) -> None:
-    """Tell a person something on stderr."""
-    click.echo(message, err=True)
 
 
 googlephotos.add_command(pick)

@@ -76,7 +76,7 @@ def _picked(album: PickedAlbum, *, open_browser: bool) -> Picked:
 
 
 def _log_in(found: Credentials, *, open_browser: bool) -> GooglePhotosLogin:
-    from picsync.cli.googlephotos import ask_person, say
+    from picsync.cli.person import ask_person, say
     from picsync.cli.session import hosts
     from picsync.config import CREDENTIALS_PATHS, merge_google_login
     from picsync.run.wiring import log_in_to_googlephotos

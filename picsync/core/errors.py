@@ -33,6 +33,9 @@ from typing import ClassVar
 
 from picsync.core.text import harmless
 
+REPORT_TO = "https://github.com/andrewjjenkins/picsync/issues"
+"""Where bugs are reported."""
+
 
 class Scope(StrEnum):
     """How far an error reaches: what cannot go on because of it."""

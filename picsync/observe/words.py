@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from picsync.core.errors import PicsyncError
+from picsync.core.errors import REPORT_TO, PicsyncError
 from picsync.core.events import (
     ChangesPlanned,
     ConfigApplied,
@@ -36,8 +36,6 @@ from picsync.core.model import Listing
 from picsync.core.plan import Plan, Skip
 from picsync.core.text import harmless
 from picsync.media.formats import called
-
-REPORT_TO = "https://github.com/andrewjjenkins/picsync/issues"
 
 _FORMATS_SHOWN = 5
 

@@ -10,9 +10,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from picsync.core.errors import UnexpectedError
+from picsync.core.errors import REPORT_TO, UnexpectedError
 from picsync.core.events import Crashed
-from picsync.observe.words import REPORT_TO
 
 FRAMES_KEPT = 30
 """Innermost calls of a traceback; an endless recursion has thousands."""

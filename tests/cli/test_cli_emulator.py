@@ -13,7 +13,7 @@ import trustme
 
 from picsync.cli.emulator import SHARED_PAGES
 from picsync.emulators.google import generated_jpeg
-from picsync.emulators.google.sharing.options import VARIANTS
+from picsync.emulators.google.sharingoptions import VARIANTS
 from tests.cli.stage import STRICT, Process, Stage
 
 LISTEN = ("emulator", "--listen", "127.0.0.1:0")

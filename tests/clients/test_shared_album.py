@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from picsync.emulators.google import GoogleOptions, GooglePhotos, SharingOptions
-from picsync.emulators.google.sharing.options import VARIANTS
+from picsync.emulators.google.sharingoptions import VARIANTS
 from tests.clients import HERE, need_npm, run
 from tests.emulators.byname import ByName, by_name
 from tests.emulators.googlekit import jpeg

@@ -12,7 +12,7 @@ from picsync.core.events import RetryScheduled
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.http.retry import Operation
 from picsync.sources.google.library import api, source
-from picsync.vendors.google import tokens
+from picsync.vendors.google.refusals import REFRESH_TOKEN
 from tests.contract.source_contract import downloaded
 from tests.sources.google_account import API, BYTES, TOKENS, GoogleAccount, google_account
 
@@ -27,7 +27,7 @@ FAULTS = [
 ]
 
 WHERE: dict[Operation, tuple[str, str]] = {
-    tokens.REFRESH_TOKEN: (TOKENS, "token"),
+    REFRESH_TOKEN: (TOKENS, "token"),
     api.LIST_ALBUMS: (API, "albums$"),
     api.LIST_SHARED_ALBUMS: (API, "sharedAlbums$"),
     api.LOOK_AT_ALBUM: (API, "albums/."),

@@ -12,8 +12,8 @@ from picsync.core.events import ListingProgress
 from picsync.core.model import Certainty, Listing, MediaKind
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import GoogleOptions, SharedAlbum, SharingOptions, Unshared
-from picsync.emulators.google.sharing.options import VARIANTS
 from picsync.emulators.google.sharing.payload import VIDEO
+from picsync.emulators.google.sharingoptions import VARIANTS
 from picsync.sources.google.links.options import SharedLink
 from tests.sources.shared_albums import BATCH, BYTES, PAGE, SHORT, SharedAlbums, shared_albums
 

@@ -10,7 +10,7 @@ from picsync.emulators.google.library import Album, Item
 from picsync.emulators.google.options import Era, GoogleOptions
 from picsync.emulators.google.service import GooglePhotos
 from picsync.emulators.google.sharing.albums import SharedAlbum
-from picsync.emulators.google.sharing.options import Consent, Scripts, SharingOptions, Unshared
+from picsync.emulators.google.sharingoptions import Consent, Scripts, SharingOptions, Unshared
 
 __all__ = [
     "Album",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from picsync.emulators.google.sharing.options import SharingOptions
+from picsync.emulators.google.sharingoptions import SharingOptions
 
 
 class Era(StrEnum):

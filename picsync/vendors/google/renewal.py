@@ -16,8 +16,7 @@ from google.oauth2.credentials import Credentials
 
 from picsync.core.errors import LoginNeeded, ProtocolError, TransientError
 from picsync.http.retry import RETRIED_STATUSES, Answer, WireError, parse_retry_after
-from picsync.vendors.google.refusals import LOGIN_AGAIN, token_refusal
-from picsync.vendors.google.tokens import REFRESH_TOKEN
+from picsync.vendors.google.refusals import LOGIN_AGAIN, REFRESH_TOKEN, token_refusal
 from picsync.vendors.google.wire import TokenAnswer, parse
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from picsync.http.client import Hosts
-from picsync.http.retry import Operation, Retrier
+from picsync.http.retry import Retrier
+from picsync.vendors.google.refusals import REFRESH_TOKEN
 from picsync.vendors.google.threads import HttpThreads
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 TOKEN_HOST = "oauth2.googleapis.com"  # noqa: S105 - a host name
 READ_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"
 """The only permission to read albums unattended that Google has left since 2025-03-31."""
-
-REFRESH_TOKEN = Operation("Google Photos", "refresh_token")
 
 RENEW_BEFORE = timedelta(minutes=3, seconds=45)
 """Before a token expires: google-auth's own measure."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from picsync.sources.google.library import api as google
 from picsync.sources.google.library.source import DOWNLOAD
-from picsync.vendors.google.tokens import REFRESH_TOKEN
+from picsync.vendors.google.refusals import REFRESH_TOKEN
 from tests.faults.tables.table import Place, Table
 
 LIBRARY = "photoslibrary.googleapis.com"

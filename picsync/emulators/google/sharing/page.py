@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from picsync.emulators.google.sharing.albums import SharedAlbum
-from picsync.emulators.google.sharing.options import SharingOptions
+from picsync.emulators.google.sharingoptions import SharingOptions
 
 _NAMES = {"en": "Google Photos", "de": "Google Fotos", "fr": "Google\xa0Photos", "ja": "Google フォト"}
 _SHARED = {"en": "Shared album", "de": "Geteiltes Album", "fr": "Album partagé", "ja": "共有アルバム"}

@@ -15,8 +15,8 @@ from picsync.emulators.google.pages import error_page, not_found
 from picsync.emulators.google.resources import MEDIA_HOST
 from picsync.emulators.google.sharing import page
 from picsync.emulators.google.sharing.albums import PAGE_HOST, SHORT_HOST, SharedAlbum, Shares
-from picsync.emulators.google.sharing.options import Consent, Scripts, Unshared
 from picsync.emulators.google.sharing.payload import Payload
+from picsync.emulators.google.sharingoptions import Consent, Scripts, Unshared
 from picsync.emulators.service import Handler, origin, params
 
 CONSENT_HOST = "consent.google.com"

@@ -33,9 +33,9 @@ from picsync.sources.google.library.api import (
 )
 from picsync.sources.google.library.links import Link, Links
 from picsync.sources.google.library.quotas import DOWNLOADS, REQUESTS, Quota
-from picsync.vendors.google.refusals import LOGIN_AGAIN
+from picsync.vendors.google.refusals import LOGIN_AGAIN, REFRESH_TOKEN
 from picsync.vendors.google.threads import HttpThreads
-from picsync.vendors.google.tokens import READ_SCOPE, REFRESH_TOKEN, GoogleLogin, Tokens
+from picsync.vendors.google.tokens import READ_SCOPE, GoogleLogin, Tokens
 from picsync.vendors.google.wire import Album, AlbumPage, MediaItemResult, SharedAlbumPage
 
 KIND = "googlephotos"
