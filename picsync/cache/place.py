@@ -85,6 +85,14 @@ class File:
         except CacheError as error:
             notify(f"{error.message} The dry run reads the cache and writes nothing to it.")
             return _to_plan(self, self.open_to_read(busy_timeout_s), notify), None
+        finding = sqlite.examine(self.path, mode="ro", busy_timeout_s=busy_timeout_s)
+        if finding.state in (sqlite.State.DAMAGED, sqlite.State.NEWER):
+            lock.release()
+            notify(
+                f"The cache {self} {finding.detail}. The dry run leaves it alone, and downloads what the next"
+                " sync will download, too."
+            )
+            return sqlite.empty_engine(), None
         return self._open(lock, now, busy_timeout_s, notify)
 
     def size_bytes(self) -> int:

@@ -62,6 +62,10 @@ class State(Enum):
     FOREIGN = auto()
 
 
+_HEADER = b"SQLite format 3\0"
+_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a file is, and for people why so."""
@@ -157,6 +161,8 @@ def examine(path: Path, *, mode: str, busy_timeout_s: float) -> Finding:
         return Finding(State.FRESH)
     except OSError as error:
         raise explain_os_error(error, path) from error
+    if not _may_have_been_a_database(path):
+        return Finding(State.FOREIGN)
     if size < _SMALLEST_BYTES:
         # SQLite itself would take a file of one byte for an empty one.
         return Finding(State.DAMAGED, "is no database") if size else Finding(State.FRESH)
@@ -174,6 +180,21 @@ def examine(path: Path, *, mode: str, busy_timeout_s: float) -> Finding:
         return Finding(State.DAMAGED, f"is damaged or no database ({error})")
     except UnicodeDecodeError:  # of SQLite's message, which quotes the file
         return Finding(State.DAMAGED, "is damaged")
+
+
+def _may_have_been_a_database(path: Path) -> bool:
+    """Whether a damaged file can be set aside: it is not somebody's picture, text or configuration.
+
+    A power cut can leave zeros, or anything, at the beginning; then only the name is left to tell.
+    """
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_HEADER))
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    return head == _HEADER[: len(head)] or not head.strip(b"\0")
 
 
 def _examine(connection: sqlite3.Connection) -> Finding:
@@ -234,8 +255,13 @@ def _set_aside(path: Path, why: str, now: datetime) -> Path:
 
 def foreign(path: Path, finding: Finding) -> CacheError:
     """Return the error for a file that belongs to another program."""
+    what = (
+        f"is another program's database (it has the tables {finding.detail})"
+        if finding.detail
+        else "is no database"
+    )
     return CacheError(
-        f"{path} is another program's database (it has the tables {finding.detail}); it was not touched.",
+        f"{path} {what}; it was not touched.",
         hint="Give the cache a file of its own.",
     )
 

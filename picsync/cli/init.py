@@ -271,12 +271,17 @@ def _add_source(answers: _Answers, text: str) -> None:
 
 
 def _add_folder(answers: _Answers, text: str) -> None:
-    path = Path(os.path.expanduser(text))  # noqa: PTH111 - Path would raise for an unknown `~user`
-    if in_container() and not path.is_dir():
-        click.echo(f"  This container cannot see {text}, so it is not tested. {COMPOSE} will mount it.")
-        answers.add("folder", [text])
-        return
-    _try_entries(answers, "folder", [text])
+    if not in_container():
+        # `~` means something else to the container or the service that reads the file later.
+        _try_entries(answers, "folder", [os.path.expanduser(text)])  # noqa: PTH111 - Path would raise for `~user`
+    elif text.startswith("~"):
+        _problem("Give the whole path, as the machine has it: `~` is another folder in this container.")
+    elif Path(text).is_dir():
+        _try_entries(answers, "folder", [text])
+    else:
+        click.echo(f"  This container cannot see {text}, so it cannot be tested. {COMPOSE} can mount it.")
+        if click.confirm("Use it all the same?", default=False):
+            answers.add("folder", [text])
 
 
 def _add_immich(answers: _Answers, server: str) -> None:

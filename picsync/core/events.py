@@ -368,6 +368,8 @@ class CycleReport:
     in_playlist: int | None = None
     assigned: bool | None = None
     """Whether frames show the playlists that hold photos; None where the service does not say."""
+    playlist: str = ""
+    """Name of the rule's playlist, or of its first part, at the service; empty where none was seen."""
     unassigned: tuple[str, ...] = ()
     """The playlists with photos that no frame shows, by name."""
     overflow: int = 0

@@ -107,6 +107,8 @@ def _after(rule: RuleStatus, report: CycleReport) -> RuleVerdict:
     if missing > 0:
         later = f"{counted(missing, 'photo')} will follow with the next cycle."
         return RuleVerdict(Level.BUSY, "almost", later)
+    if not report.listed and not report.in_playlist:
+        return RuleVerdict(Level.ATTENTION, "no photos", "Its source albums hold no photo.")
     if not_shown := unassigned_sentence(report):
         return RuleVerdict(Level.ATTENTION, "not shown", not_shown)
     return RuleVerdict(Level.GOOD, "right", f"{counted(report.in_playlist or 0, 'photo')} in place.")

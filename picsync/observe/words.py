@@ -270,8 +270,8 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
             return " ".join((result, *why))
         case CycleScheduled(rule, refused_wait_s=asked_s, wait_s=wait_s) if asked_s is not None:
             return (
-                f"Album {printable(rule)}: a service asked to wait for {rough(asked_s)}, longer than the"
-                f" rule's interval. The next cycle is in {rough(wait_s)}."
+                f"Album {printable(rule)}: a service asked to wait for {rough(asked_s)} or more, longer than"
+                f" the rule's interval. picsync tries again in {rough(wait_s)}."
             )
         case CycleRequested(rule):
             return f"Album {printable(rule)}: the operator asked for a cycle."

@@ -475,6 +475,7 @@ class _Cycle:
             on_frame=self.on_frame,
             in_playlist=self.in_playlist,
             assigned=self._assigned(),
+            playlist=next(iter(self.assigned), ""),
             unassigned=tuple(name for name, shown in self.assigned.items() if shown is False),
             overflow=self.plan.overflow,
             hold=self.plan.hold,

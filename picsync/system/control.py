@@ -172,7 +172,7 @@ class Requests:
                 path.unlink()
             if isinstance(content, dict) and content.get("format") == 1:
                 rule = content.get("rule")
-                asked |= rules if rule is None else rules & {rule}
+                asked |= rules if rule is None else {known for known in rules if known == rule}
         return asked
 
     # --- the operator's token ---------------------------------------------------------------------------

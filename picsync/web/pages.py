@@ -90,7 +90,8 @@ def _release(report: CycleReport) -> str:
 
 
 def _playlist(rule: RuleStatus) -> str:
-    return Rule(rule.name).playlist_name
+    seen = rule.last.playlist if rule.last is not None else ""
+    return seen or Rule(rule.name).playlist_name
 
 
 _JINJA = Environment(

@@ -107,6 +107,40 @@ def test_a_damaged_cache_is_set_aside(synced: Stage) -> None:
     synced.run("cache", "status").assert_message(4, "damaged or no database", "sets it aside")
 
 
+@pytest.mark.parametrize("name", ["photo.jpg", "link.db", "settings.yaml"])
+@pytest.mark.parametrize("dry", [False, True])
+def test_what_was_never_a_cache_is_left_alone(synced: Stage, name: str, dry: bool) -> None:
+    """A mistyped --cache must not cost anybody a file, least of all in a dry run."""
+    content = b"\xff\xd8\xff\xe0 a picture of more than a page" * 200
+    place = synced.folder / name
+    if name.startswith("link"):
+        (synced.folder / "photo.jpg").write_bytes(content)
+        place.symlink_to(synced.folder / "photo.jpg")
+    else:
+        place.write_bytes(content)
+    before = sorted(synced.folder.iterdir())
+    result = synced.run("sync", *(["--dry-run"] if dry else []), "--cache", str(place))
+    result.assert_message(4, "is no database; it was not touched", "Give the cache a file of its own")
+    assert place.read_bytes() == content
+    left = [path for path in synced.folder.iterdir() if path not in before]
+    assert [path.suffix for path in left] in ([], [".lock"])
+
+
+@pytest.mark.parametrize("what", ["garbage", "newer"])
+def test_a_dry_run_leaves_a_cache_alone_that_a_sync_would_set_aside(synced: Stage, what: str) -> None:
+    if what == "garbage":
+        synced.cache.write_bytes(b"garbage " * 1000)
+    else:
+        synced.run("sync").assert_message(0)
+        with closing(sqlite3.connect(synced.cache)) as connection, connection:
+            connection.execute("UPDATE picsync_schema SET version_num = '9999'")
+    before = synced.cache.read_bytes()
+    result = synced.run("sync", "--dry-run")
+    result.assert_message(0, "The dry run leaves it alone")
+    assert synced.cache.read_bytes() == before
+    assert not list(synced.folder.glob("*.damaged-*")) + list(synced.folder.glob("*.newer-*"))
+
+
 def test_the_database_of_another_program_is_left_alone(synced: Stage) -> None:
     with closing(sqlite3.connect(synced.cache)) as connection, connection:
         connection.execute("CREATE TABLE recipes (name TEXT)")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from picsync.core.events import CycleOutcome, NameReplaced
+from picsync.core.events import CycleOutcome, NameReplaced, Published
 from picsync.core.plan import Rule
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Emoji, Nixplay
@@ -75,6 +75,9 @@ async def test_any_name_works_and_is_found_again(road: Road, what: str) -> None:
     plain = names.plain(Rule(road.name).playlist_name)
     assert any(f"The playlist {plain} is new" in notice for notice in report.notices) is not kept
     assert report.unassigned == (f"ss_{road.name}" if kept else plain,)
+    assert report.playlist == report.unassigned[0], "people look for it by the name that the service shows"
+    published = [event.playlist for event in road.events if isinstance(event, Published)]
+    assert published == [report.playlist]
     # Found again, with the cache and without it; nothing is said or made any more.
     await road.assert_idle()
     road.cache.unlink()

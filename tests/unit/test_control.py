@@ -109,6 +109,7 @@ async def test_a_service_is_woken_and_takes_each_request_once(requests: Requests
     with requests.listening(["A", "B"], woken.set, refuse):
         requests.ask_for_cycle("A")
         requests.ask_for_cycle("gone")
+        (requests.folder / "sync-odd.json").write_text('{"format": 1, "rule": {"a": [1]}}', "utf-8")
         assert requests.wake()
         assert requests.rules() == ["A", "B"]
         await woken.wait()

@@ -51,7 +51,8 @@ FINAL = PicsyncError("It is over.")
     [
         ([], Level.UNKNOWN, "not begun"),
         ([GOOD], Level.GOOD, "right"),
-        ([report_of("Grandma", 0)], Level.GOOD, "right"),
+        ([report_of("Grandma", 0)], Level.ATTENTION, "no photos"),
+        ([replace(report_of("Grandma", 0), listed=3)], Level.GOOD, "right"),
         ([replace(GOOD, wanted=2000, overflow=1995)], Level.GOOD, "right"),
         ([replace(GOOD, wanted=6)], Level.BUSY, "almost"),
         ([replace(GOOD, outcome=CycleOutcome.STOPPED)], Level.UNKNOWN, "stopped"),
