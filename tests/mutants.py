@@ -131,8 +131,8 @@ MUTANTS = (
     Mutant(
         "does not read a playlist back",
         "picsync/sync/publish.py",
-        "            if not edit.add and not edit.remove:\n                emit(Published",
-        "            if True:\n                emit(Published",
+        "            if not edit.add and not edit.remove:\n                count, shown",
+        "            if True:\n                count, shown",
         MACHINE,
     ),
     Mutant(

@@ -332,8 +332,9 @@ class _Connection(asyncio.Protocol):
             # Ended before it began.
             self._socket.close()
         if task.cancelled() or task.exception() is not None:
-            # Such as a handshake that fails; the client knows.
-            self._end()
+            # Such as a handshake that fails; the client knows. asyncio closes the socket in its next pass,
+            # and whoever waits for the end may end the loop right after.
+            self._loop.call_soon(self._end)
 
     @property
     def waits(self) -> bool:

@@ -105,12 +105,9 @@ async def publish(
         if playlist is not None:
             edit = plan_edit(playlist, content, seen=seen)
             if not edit.add and not edit.remove:
-                emit(
-                    Published(
-                        rule, playlist.shown_name, moved["added"], moved["removed"], len(playlist.items)
-                    )
-                )
-                return PublishResult(len(playlist.items), None, created)
+                count, shown = len(playlist.items), playlist.shown_name
+                emit(Published(rule, shown, moved["added"], moved["removed"], count))
+                return PublishResult(count, None, created)
         # A playlist whose creation was not confirmed, but that is there, is still to be filled.
         if not answered and isinstance(error, TransientError) and _must_wait(playlist, edit, adding=adding):
             break

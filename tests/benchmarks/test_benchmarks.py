@@ -31,12 +31,9 @@ WIDE = Caps(api=100, downloads=100, uploads=100, processing=100, photos=100)
     [
         ("first", {"download": 40, "permit_upload": 40, "store_bytes": 40, "await_processing": 40}),
         ("steady", {}),
-        ("link-steady", {}),
-        ("immich-steady", {}),
         ("news", {"download": 5, "store_bytes": 5, "delete_photo": 5}),
         ("lost-cache", {"download": 40}),
         ("small-albums", {"download": 40, "store_bytes": 40}),
-        ("small-albums-steady", {}),
     ],
 )
 async def test_each_scenario_runs_and_moves_each_photo_once(name: str, moved: dict[str, int]) -> None:
@@ -52,7 +49,7 @@ async def test_each_scenario_runs_and_moves_each_photo_once(name: str, moved: di
     assert not [each for each in result.requests if " " in each]
     assert result.ideal_s == 0
     assert report.table([result]).count("\n") == 2
-    if name in ("steady", "link-steady", "immich-steady"):
+    if name == "steady":
         pages = sum(result.requests.get(each, 0) for each in PAGES)
         assert result.request_count <= pages + 5
 

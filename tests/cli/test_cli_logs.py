@@ -88,7 +88,7 @@ def test_what_is_announced_has_an_end_and_a_repetition_is_silent(capsys: pytest.
     announced = "Album Family: 1 item to transfer."
     first = said(planned, CycleFinished(failed))
     assert first[0] == announced
-    assert first[-1].startswith("a.jpg: It broke.")
+    assert first[-1].startswith("a.jpg: It broke off.")
     assert said(planned, CycleFinished(failed)) == []
     # One more item is news, and so is how that ends, even if it ends in the same way.
     two = replace(planned, transfers=planned.transfers * 2)

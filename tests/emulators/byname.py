@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ class ConnectProxy:
     def __init__(self, port: int) -> None:
         self._target = port
         self._server: asyncio.Server | None = None
+        self._serving: dict[asyncio.Task[None], set[asyncio.StreamWriter]] = {}
         self.port = 0
 
     async def start(self) -> None:
@@ -32,11 +34,23 @@ class ConnectProxy:
         assert self._server is not None
         self._server.close()
         await self._server.wait_closed()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        for writers in self._serving.values():
+            for writer in writers:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        writers = self._serving[task] = {writer}
         request = await reader.readuntil(b"\r\n\r\n")
         assert request.startswith(b"CONNECT ")
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        writers.add(there_writer)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))
 
@@ -76,5 +90,7 @@ async def by_name(service: Service, directory: Path) -> AsyncIterator[ByName]:
         await proxy.start()
         address = f"http://127.0.0.1:{proxy.port}"
         environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "HTTPS_PROXY": address}
-        yield ByName(server, certificate, environment)
-        await proxy.close()
+        try:
+            yield ByName(server, certificate, environment)
+        finally:
+            await proxy.close()

@@ -120,7 +120,8 @@ async def _killed(cell: Cell, stage: Stage) -> int:
 def chosen(cells: Sequence[Cell]) -> list[Cell]:
     """Return the short run: each kind of request with every other family of troubles, once or lasting.
 
-    Which families those are changes from request to request. All sources are read alike, so but for the main
+    Which families those are changes from request to request. An outage takes up to a minute, so only the
+    whole matrix has them. All sources are read alike, so but for the main
     one the families are larger. `python -m tests.faults` plays all cells.
     """
     found: dict[tuple[Operation, str], list[Cell]] = {}
@@ -135,5 +136,5 @@ def chosen(cells: Sequence[Cell]) -> list[Cell]:
         # Primes, so that scenes, statuses and how often change along both axes.
         alike[(place * 7 + len(alike) // 2) % len(alike)]
         for place, ((operation, family), alike) in enumerate(found.items())
-        if (operations.index(operation) + families.index(family)) % 2 == 0
+        if (operations.index(operation) + families.index(family)) % 2 == 0 and not alike[0].trouble.outage
     ]

@@ -499,11 +499,17 @@ def _watched(failed: list[Failed]) -> Iterator[Callable[[Any, Mapping[str, Any]]
         lines = traceback.format_exception(error) if isinstance(error, BaseException) else []
         note(f"{context.get('message')}\n{''.join(lines[-8:])}")
 
+    def unraisable(args: Any) -> None:
+        # A connection that is given up while it is made leaves its socket to the garbage collector; that
+        # none of them stays open is for the tests of the long run.
+        if not isinstance(args.exc_value, ResourceWarning):
+            note(f"{args.err_msg} {args.exc_value!r}")
+
     # It speaks of each write to a client that has gone.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     before = threading.excepthook, sys.unraisablehook
     threading.excepthook = lambda args: note("".join(traceback.format_exception(args.exc_value)))
-    sys.unraisablehook = lambda args: note(f"{args.err_msg} {args.exc_value!r}")
+    sys.unraisablehook = unraisable
     try:
         yield in_loop
     finally:

@@ -99,11 +99,11 @@ def test_the_ends_of_the_calendar_are_shown(zone: In, name: str, end: datetime) 
 
 
 WRITTEN_FOR_MACHINES = {
-    "localtime.py",
+    "system/localtime.py",
     "cache/sqlite.py",  # names of files
     "config/loginfile.py",  # the credentials file
-    "control.py",  # the folder of requests
-    "sources/sharedlinks/wire.py",  # a name by the picture's own offset
+    "system/control.py",  # the folder of requests
+    "sources/google/links/wire.py",  # a name by the picture's own offset
 }
 
 
