@@ -366,7 +366,7 @@ async def test_a_wait_that_a_service_asks_for_ends_with_the_interval() -> None:
     assert [at for _, at in play.began] == [0, 3600]
     scheduled = [event for event in play.events if isinstance(event, CycleScheduled)]
     assert [event.refused_wait_s for event in scheduled] == [999_999_999, None]
-    assert "longer than the rule's interval. The next cycle is in 60 minutes" in str(
+    assert "longer than the rule's interval. picsync tries again in 60 minutes" in str(
         event_sentence(scheduled[0])
     )
 
