@@ -33,27 +33,32 @@ class File:
     ) -> tuple[sa.Engine, CacheLock]:
         """Lock the file, set it aside if need be, and migrate it."""
         sqlite.check_place(self.path)
-        return self._open(CacheLock.acquire(self.path, now), now, busy_timeout_s, notify)
+        lock = CacheLock.acquire(self.path, now)
+        with _released_if_it_fails(lock):
+            finding = sqlite.examine(self.path, mode="rw", busy_timeout_s=busy_timeout_s)
+            return self._take(finding, lock, now, busy_timeout_s, notify), lock
 
-    def _open(
-        self, lock: CacheLock, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
-    ) -> tuple[sa.Engine, CacheLock]:
-        try:
-            if not lock.kept:
-                notify(
-                    f"The file system of the cache {self.path} does not keep locks: nothing keeps a second"
-                    " picsync off it. Put the cache on a disk of this machine, or make sure that only one"
-                    " picsync runs."
-                )
-            message = sqlite.prepare(self.path, now=now, busy_timeout_s=busy_timeout_s)
-            if message is not None:
-                notify(message)
-            engine = sqlite.engine(self.path, busy_timeout_s=busy_timeout_s)
-            _migrate(self, engine)
-        except BaseException:
-            lock.release()
-            raise
-        return engine, lock
+    def _take(
+        self,
+        finding: sqlite.Finding,
+        lock: CacheLock,
+        now: datetime,
+        busy_timeout_s: float,
+        notify: Callable[[str], None],
+    ) -> sa.Engine:
+        """Set the file aside if need be, and migrate it."""
+        if not lock.kept:
+            notify(
+                f"The file system of the cache {self.path} does not keep locks: nothing keeps a second"
+                " picsync off it. Put the cache on a disk of this machine, or make sure that only one"
+                " picsync runs."
+            )
+        message = sqlite.prepare(self.path, finding, now=now)
+        if message is not None:
+            notify(message)
+        engine = sqlite.engine(self.path, busy_timeout_s=busy_timeout_s)
+        _migrate(self, engine)
+        return engine
 
     def open_to_read(self, busy_timeout_s: float) -> sa.Engine | sqlite.State:
         """Return an engine that only reads or, of a file that is no cache yet, its state: FRESH or GO."""
@@ -85,15 +90,16 @@ class File:
         except CacheError as error:
             notify(f"{error.message} The dry run reads the cache and writes nothing to it.")
             return _to_plan(self, self.open_to_read(busy_timeout_s), notify), None
-        finding = sqlite.examine(self.path, mode="ro", busy_timeout_s=busy_timeout_s)
-        if finding.state in (sqlite.State.DAMAGED, sqlite.State.NEWER):
-            lock.release()
-            notify(
-                f"The cache {self} {finding.detail}. The dry run leaves it alone, and downloads what the next"
-                " sync will download, too."
-            )
-            return sqlite.empty_engine(), None
-        return self._open(lock, now, busy_timeout_s, notify)
+        with _released_if_it_fails(lock):
+            finding = sqlite.examine(self.path, mode="rw", busy_timeout_s=busy_timeout_s)
+            if finding.state not in sqlite.SET_ASIDE:
+                return self._take(finding, lock, now, busy_timeout_s, notify), lock
+        lock.release()
+        notify(
+            f"The cache {self} {finding.detail}. The dry run leaves it alone, and downloads what the next"
+            " sync will download, too."
+        )
+        return sqlite.empty_engine(), None
 
     def size_bytes(self) -> int:
         """Return what the cache takes on disk."""
@@ -187,6 +193,15 @@ def require_known(place: Place, revision: str | None) -> None:
             f"The cache {place} was written by a newer picsync (schema revision {revision}).",
             hint="Update picsync, or give this one another cache.",
         )
+
+
+@contextlib.contextmanager
+def _released_if_it_fails(lock: CacheLock) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _to_plan(place: Place, found: sa.Engine | sqlite.State, notify: Callable[[str], None]) -> sa.Engine:

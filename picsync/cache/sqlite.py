@@ -62,6 +62,9 @@ class State(Enum):
     FOREIGN = auto()
 
 
+SET_ASIDE = frozenset({State.DAMAGED, State.NEWER})
+"""What is renamed, so that a new cache can take its place."""
+
 _HEADER = b"SQLite format 3\0"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3")
 
@@ -129,16 +132,15 @@ def empty_engine() -> sa.Engine:
     return made
 
 
-def prepare(path: Path, *, now: datetime, busy_timeout_s: float) -> str | None:
-    """Make sure that `path` can be opened and migrated, setting aside a damaged or newer file.
+def prepare(path: Path, finding: Finding, *, now: datetime) -> str | None:
+    """Make sure that `path`, as it was examined, can be opened and migrated; sets aside what cannot.
 
     Call it holding the cache's lock. Returns what to tell people if a file was set aside; raises CacheError
     if the file belongs to another program or its surroundings do not allow to use it.
     """
-    finding = examine(path, mode="rw", busy_timeout_s=busy_timeout_s)
     if finding.state is State.FOREIGN:
         raise foreign(path, finding)
-    if finding.state not in (State.DAMAGED, State.NEWER):
+    if finding.state not in SET_ASIDE:
         return None
     try:
         moved = _set_aside(path, finding.state.name.lower(), now)

@@ -10,7 +10,6 @@ from typing import BinaryIO
 MAX_BOXES = 2_000
 """Boxes looked at in one file; a picture from a camera has some dozens."""
 
-_MAX_ITEMS = 4_096
 _FULL_BOX_BYTES = 4
 """Version and flags, which some boxes begin with."""
 
@@ -81,6 +80,4 @@ def _entries(file: BinaryIO, box: Box, stop: int) -> frozenset[bytes]:
         except struct.error:
             continue
         found.add(kind)
-        if len(found) > _MAX_ITEMS:
-            break
     return frozenset(found)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import zip_longest
 from typing import BinaryIO
 
-_BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _MAX_DIRECTORIES = 16
 _MAX_ENTRIES = 1_000
 _MAX_VALUES = 100_000
 _ENTRY_BYTES = 12
+_LONGEST_TEXT = 40
 
 _NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _MAKE = 254, 259, 262, 271
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
@@ -57,7 +59,6 @@ class Directory:
                 form, table[: len(table) - len(table) % _ENTRY_BYTES]
             )
         }
-        self.whole = len(table) == count * _ENTRY_BYTES
         after = file.read(4)
         self.next = struct.unpack(f"{order}I", after)[0] if len(after) == 4 else 0
 
@@ -75,9 +76,18 @@ class Directory:
         return struct.unpack(f"{self._order}{count}{form}", data[: count * struct.calcsize(form)])
 
     def text(self, tag: int) -> str:
-        """Return a tag's text, of 40 characters at most."""
-        kind, length, value = self._entries.get(tag, (0, 0, b""))
-        return "" if kind != 2 else self._bytes(min(length, 40), value).split(b"\0")[0].decode("latin-1")
+        """Return a tag's text without the spaces around it, of 40 characters at most."""
+        _, length, value = self._entries.get(tag, (0, 0, bytes(4)))
+        return (
+            self._bytes(min(length, _LONGEST_TEXT), value).split(b"\0")[0].decode("ascii", "replace").strip()
+        )
+
+    def inner(self, tag: int) -> Directory | None:
+        """Return the directory that a tag points to, None if there is none."""
+        for offset in self.integers(tag, 1):
+            with suppress(struct.error):
+                return Directory(self._file, self._order, offset)
+        return None
 
     def _bytes(self, size: int, value: bytes) -> bytes:
         if size <= len(value):
@@ -90,7 +100,7 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
     """Yield the directories of a TIFF file, each followed by those inside it; ends where one is broken."""
     file.seek(0)
     head = file.read(8)
-    order = _BYTE_ORDERS.get(head[:4])
+    order = BYTE_ORDERS.get(head[:4])
     if order is None or len(head) < 8:
         return
     pending = [struct.unpack(f"{order}I", head[4:])[0]]
@@ -119,7 +129,7 @@ def raw_type(file: BinaryIO) -> str | None:
     make, raw = "", False
     for number, directory in enumerate(directories(file)):
         if number == 0:
-            make = directory.text(_MAKE).strip().upper()
+            make = directory.text(_MAKE).upper()
             if _DNG_VERSION in directory:
                 return "image/x-adobe-dng"
             # The main picture is a thumbnail, and the real one lies inside: so TIFF/EP wants it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import socket
 import statistics
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -293,7 +295,9 @@ def test_an_unknown_zone_is_said_once(stage: Stage) -> None:
     assert picsync.text.count("Berlinn") == 1
 
 
-def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
+@contextlib.contextmanager
+def holding_deletes(stage: Stage) -> Iterator[Running]:
+    """Run picsync with the deletes of three photos, all that there are, held back after its first cycle."""
     items = stage.add(3)
     stage.write_config(head=["every: 1h", PAGE])
     assert stage.run("sync", "--once").code == 0
@@ -303,6 +307,11 @@ def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
         picsync.served()
         picsync.said("3 photos of 3 not deleted")
         picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
+        yield picsync
+
+
+def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
+    with holding_deletes(stage) as picsync:
         assert stage.on_frame() == 3
         stage.run("allow-deletes").assert_message(0)
         picsync.said("3 deleted; 0 photos on the frame")
@@ -348,15 +357,7 @@ def test_a_folder_of_requests_that_cannot_be_used_is_said_once(stage: Stage) -> 
 
 
 def test_the_operator_releases_held_deletes_on_the_page(stage: Stage) -> None:
-    items = stage.add(3)
-    stage.write_config(head=["every: 1h", PAGE])
-    assert stage.run("sync", "--once").code == 0
-    for item in items:
-        stage.google.remove_item(item, stage.album)
-    with Running(stage) as picsync:
-        picsync.served()
-        picsync.said("3 photos of 3 not deleted")
-        picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
+    with holding_deletes(stage) as picsync:
         token = stage.run("operator-token").out.strip()
 
         def press(**fields: str) -> str:
