@@ -66,8 +66,8 @@ from tests.http.loopback import LoopbackHosts
 
 SILENCE_S = 0.3
 """The longest silence that the clients bear here."""
-CASE_S = 120.0
-"""A case that takes longer hangs."""
+CASE_S = 600.0
+"""A case that takes longer hangs. One of 5 s took 73 s beside 14 busy processes on two cores."""
 AT_A_TIME = 8
 SAY_LESS_THAN = 1_500
 """Characters of an error message."""
