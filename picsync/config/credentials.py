@@ -6,14 +6,21 @@ Every field may be absent from the file: which ones are needed depends on what i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.text import pasted
@@ -24,30 +31,17 @@ CREDENTIALS_PATHS = (Path(FILE_NAME), Path("/etc/picsync-credentials") / FILE_NA
 """Where the credentials are looked for; the first file that exists is read."""
 
 _EMPTY = SecretStr("")
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.(\d{0,9}))?"
-    r"[ \t]*(?:[Zz]|([-+])(\d\d?)(?::?(\d\d))?)?)?",
-    re.ASCII,
-)
 
 
-def _expiry(value: object) -> object:
-    """Read RFC 3339 or a YAML timestamp; without an offset it is UTC, in the year 1 (Go's zero time) None."""
-    if not isinstance(value, str):
-        return value
-    found = _TIMESTAMP.fullmatch(value.strip())
-    wrong = ValueError('must be a time such as "2022-09-21T10:11:12.123456789-04:00"')
-    if not found:
-        raise wrong
-    year, month, day, hour, minute, second = (int(found[group] or 0) for group in range(1, 7))
-    offset = timedelta(hours=int(found[9] or 0), minutes=int(found[10] or 0)) * (-1 if found[8] == "-" else 1)
-    microsecond = int((found[7] or "").ljust(6, "0")[:6])
-    if year <= 1:
-        return None
+def _expiry(value: object, read: ValidatorFunctionWrapHandler) -> datetime | None:
+    """Read a time, which is in UTC where it has no offset; the year 1 (Go's zero time) is None."""
     try:
-        return datetime(year, month, day, hour, minute, second, microsecond, timezone(offset)).astimezone(UTC)
+        expires_at: datetime | None = read(value.strip() if isinstance(value, str) else value)
+        if expires_at is None or expires_at.year == 1:
+            return None
+        return expires_at.replace(tzinfo=expires_at.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise wrong from None
+        raise ValueError('must be a time such as "2022-09-21T10:11:12.123456789-04:00"') from None
 
 
 def _server(value: str) -> str:
@@ -122,7 +116,7 @@ class GoogleAccess(_Section):
     refresh_token: SecretKey = Field(
         default=_EMPTY, description="Fetches new access tokens.", examples=['"<refresh-token>"']
     )
-    expiry: Annotated[datetime | None, BeforeValidator(_expiry)] = Field(
+    expiry: Annotated[datetime | None, WrapValidator(_expiry)] = Field(
         default=None,
         description="When the access token expires, RFC 3339. Absent, or in the year 1, where that is "
         "unknown.",
