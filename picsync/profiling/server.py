@@ -132,10 +132,10 @@ class ProfilingServer:
 
 
 def _guarded(page: Page, *, acts: bool = False) -> Page:
-    """Return a page that pages of other sites cannot ask for; `acts`: not even without reading the answer."""
+    """Return a page that other sites cannot read through a browser; if it `acts`, nor request at all."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        refused = crosssite.refusal(request, get_acts=acts)
+        refused = crosssite.refusal(request, get_acts=acts, local_only=True)
         if refused:
             raise web.HTTPForbidden(text=f"{refused}\n")
         return await page(request)

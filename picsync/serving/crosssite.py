@@ -27,18 +27,22 @@ _UNKNOWN = (
 )
 
 
-def refusal(request: web.BaseRequest, hosts: Collection[str] = (), *, get_acts: bool = False) -> str:
+def refusal(
+    request: web.BaseRequest, hosts: Collection[str] = (), *, get_acts: bool = False, local_only: bool = False
+) -> str:
     """Return why a request is refused; empty if it is not.
 
-    `hosts` are names that are served besides local ones, `get_acts` whether a GET does more than read.
+    `hosts` are names that are served in addition to local ones. `get_acts` says that a GET does more than
+    read, `local_only` that a browser may only use a local name; `get_acts` includes that.
     """
-    browser = get_acts and _BROWSER in request.headers.get("User-Agent", "")
+    browser = _BROWSER in request.headers.get("User-Agent", "")
+    local_only = _listens_on_loopback(request) or (browser and (get_acts or local_only))
     try:
         own = (request.url.host or "").lower()
     except ValueError:
         return "The Host header is not valid."
     # On other addresses than loopback, programs call a server by any name.
-    if (browser or _listens_on_loopback(request)) and not _is_local(own, hosts, request):
+    if local_only and not _is_local(own, hosts, request):
         return _HOST
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     if origin is not None:
@@ -47,7 +51,7 @@ def refusal(request: web.BaseRequest, hosts: Collection[str] = (), *, get_acts: 
         return ""
     if site is not None:
         return "" if site in _SAME else _SITE
-    if browser and not _is_own(request.headers.get("Referer", ""), request, ()):
+    if get_acts and browser and not _is_own(request.headers.get("Referer", ""), request, ()):
         return _UNKNOWN
     return ""
 

@@ -182,11 +182,22 @@ def test_a_tag_is_released_as_image_wheel_and_checksums() -> None:
 
 
 def test_the_commands_of_the_pages_name_this_version() -> None:
-    tag = f"picsync:{PROJECT['project']['version']}"
-    for page in ("README.md", "doc/container.md", "doc/nas.md", "compose.yaml", "k8s/deployment.yaml"):
-        text = (ROOT / page).read_text("utf-8")
-        assert tag in text
-        assert set(re.findall(r"picsync:\d+\.\d+\.\d+", text)) == {tag}, page
+    own = PROJECT["project"]["version"]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("doc/*.md"), *ROOT.glob("*.yaml"), *ROOT.glob("k8s/*.yaml")]
+    named = {
+        page.name: set(re.findall(r"(?:picsync:|newTag: )(\d+\.\d+\.\d+)", page.read_text("utf-8")))
+        for page in pages
+    }
+    named = {page: versions for page, versions in named.items() if versions}
+    assert set(named) >= {"README.md", "container.md", "nas.md", "compose.yaml", "deployment.yaml"}
+    assert {page: versions for page, versions in named.items() if versions != {own}} == {}
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    latest, *earlier = re.findall(r"^## (\S+)(?: \((.+)\))?$", changelog, re.MULTILINE)
+    assert latest[0] == PROJECT["project"]["version"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for _, date in earlier), earlier
 
 
 def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from pathlib import Path
 import aiohttp
 import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from picsync.core.errors import ListenError, Scope
 from picsync.profiling.sampling import thread_cpu_ns
-from picsync.profiling.server import ProfilingServer
+from picsync.profiling.server import ProfilingServer, _guarded
 from tests.profiling.decoding import Decoded
 
 SECRET = "hunter2-do-not-show"
@@ -228,6 +230,34 @@ async def test_go_reads_it(client: aiohttp.ClientSession, tmp_path: Path, path: 
 
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0"
+
+
+@pytest.mark.parametrize("path", ["", "profile", "heap", "tasks"])
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({"User-Agent": BROWSER, "Host": "evil.example:20077"}, True),
+        ({"User-Agent": "curl/8.5.0", "Host": "evil.example:20077"}, False),
+    ],
+)
+async def test_a_browser_on_the_network_uses_local_names(
+    path: str, headers: dict[str, str], refused: bool
+) -> None:
+    here = asyncio.Transport(extra={"sockname": ("192.0.2.7", 20077)})
+    request = make_mocked_request("GET", f"/debug/pprof/{path}", headers=headers, transport=here)
+    pages: list[web.BaseRequest] = []
+
+    async def page(given: web.Request) -> web.Response:
+        pages.append(given)
+        return web.Response()
+
+    guarded = _guarded(page, acts=path in {"profile", "heap"})
+    if refused:
+        with pytest.raises(web.HTTPForbidden):
+            await guarded(request)
+    else:
+        await guarded(request)
+    assert bool(pages) is not refused
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.now = START
-        self.board = StatusBoard("2.0.0", lambda: self.now, event_sentence)
+        self.board = StatusBoard("3.0.0", lambda: self.now, event_sentence)
 
     def expect(self, *names: str, dry_run: bool = False) -> None:
         """Have rules in force, the first of them with two source albums."""
