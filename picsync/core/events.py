@@ -366,6 +366,7 @@ class CycleReport:
     on_frame: int | None = None
     """Photos in the frame album at the end; None if it could not be read."""
     in_playlist: int | None = None
+    """Photos that the frame shows; `on_frame` where a frame shows albums rather than playlists."""
     assigned: bool | None = None
     """Whether frames show the playlists that hold photos; None where the service does not say."""
     playlist: str = ""

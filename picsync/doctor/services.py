@@ -9,7 +9,7 @@ from picsync.core.errors import ConfigError, PicsyncError
 from picsync.core.events import Emit
 from picsync.core.model import Finding, FrameAlbum, Listing, Mark, Playlist
 from picsync.core.plan import Overflow
-from picsync.frames.base import Frame
+from picsync.frames.base import Frame, PlaylistFrame
 from picsync.http.client import Hosts
 from picsync.observe.words import counted, listing_words
 from picsync.run.wiring import Settings, album_rules, open_services, open_source
@@ -122,6 +122,8 @@ async def _album(rule: AlbumRule, frame: Frame) -> list[Finding]:
 
 
 async def _playlist(rule: AlbumRule, frame: Frame) -> list[Finding]:
+    if not isinstance(frame, PlaylistFrame):
+        return []
     name, subject = rule.rule.playlist_name, f"rule {rule.name}"
     playlists = await frame.playlists(name)
     if not playlists:

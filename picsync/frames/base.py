@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias, runtime_checkable
 
 from picsync.core.model import (
     Digest,
@@ -30,7 +30,7 @@ class FrameCapabilities:
     mime_types: frozenset[str]
     """Types it takes; anything else is not even downloaded."""
     playlist_limit: int | None
-    """Most items a playlist can hold; None for no known limit."""
+    """Maximum number of items in a playlist; None if there is no known limit, or no playlist."""
     max_uploads: int
     """Uploads at a time that the service is known to bear."""
 
@@ -70,10 +70,11 @@ UploadResult: TypeAlias = Uploaded | AlreadyThere
 
 
 class Frame(Protocol):
-    """A photo frame's service. All methods may run concurrently, save two writes to one playlist.
+    """A photo frame, or the service behind it. All methods may run concurrently.
 
-    Every method raises LoginNeeded where a person has to act, TransientError after retries were in vain,
-    and ProtocolError for an answer that makes no sense. None concludes absence from a failure.
+    A frame shows all photos of an album, unless it is a `PlaylistFrame`. Every method raises LoginNeeded
+    where the user has to act, TransientError when retries have failed, and ProtocolError for a response that
+    makes no sense. None concludes absence from a failure.
     """
 
     @property
@@ -116,6 +117,24 @@ class Frame(Protocol):
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Remove a photo from its album and so from all playlists; fine if it is already gone."""
 
+    async def examine(self) -> Sequence[Finding]:
+        """Look at what only this frame knows of itself.
+
+        That is whether it can be reached, who we are there and how much room is left. Changes nothing.
+        Raises as every method does where a look is cut short.
+        """
+
+    async def aclose(self) -> None:
+        """Release connections; safe to call twice."""
+
+
+@runtime_checkable
+class PlaylistFrame(Frame, Protocol):
+    """A frame that shows playlists rather than albums.
+
+    All methods may run concurrently, except two writes to one playlist.
+    """
+
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of that name with their items; usually one or none."""
 
@@ -140,13 +159,3 @@ class Frame(Protocol):
 
         An empty `items` does nothing. Entries not named stay, whatever fails on the way.
         """
-
-    async def examine(self) -> Sequence[Finding]:
-        """Look at what only this frame knows of itself.
-
-        That is whether it can be reached, who we are there and how much room is left. Changes nothing.
-        Raises as every method does where a look is cut short.
-        """
-
-    async def aclose(self) -> None:
-        """Release connections; safe to call twice."""

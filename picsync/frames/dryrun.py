@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from picsync.core.model import Finding, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
-from picsync.frames.base import AlreadyThere, Frame, FrameCapabilities, Rendition, Uploaded, UploadResult
+from picsync.frames.base import (
+    AlreadyThere,
+    Frame,
+    FrameCapabilities,
+    PlaylistFrame,
+    Rendition,
+    Uploaded,
+    UploadResult,
+)
 
 _PREDICTED = "predicted-"
 
@@ -21,7 +29,6 @@ class DryRunFrame:
         self._frame = frame
         self._added: list[FramePhoto] = []
         self._deleted: set[str] = set()
-        self._playlists: dict[str, Playlist] = {}
 
     @property
     def capabilities(self) -> FrameCapabilities:
@@ -68,9 +75,25 @@ class DryRunFrame:
         """Predict that the photo is gone."""
         self._deleted.add(photo.photo_id)
 
+    async def examine(self) -> Sequence[Finding]:
+        """Return what the real frame finds."""
+        return await self._frame.examine()
+
+    async def aclose(self) -> None:
+        """Leave the real frame to its owner."""
+
+
+class DryRunPlaylistFrame(DryRunFrame):
+    """The same for a frame that shows playlists."""
+
+    def __init__(self, frame: PlaylistFrame) -> None:
+        super().__init__(frame)
+        self._shown = frame
+        self._playlists: dict[str, Playlist] = {}
+
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the real playlists as they would be by now."""
-        real = await self._frame.playlists(name)
+        real = await self._shown.playlists(name)
         found = [self._playlists.get(playlist.playlist_id, playlist) for playlist in real]
         predicted = self._playlists.get(_PREDICTED + name)
         return [*found, predicted] if predicted else found
@@ -79,7 +102,7 @@ class DryRunFrame:
         """Return the real playlist as it would be by now."""
         if known.playlist_id in self._playlists:
             return self._playlists[known.playlist_id]
-        return await self._frame.playlist(known, expected=expected)
+        return await self._shown.playlist(known, expected=expected)
 
     async def create_playlist(self, name: str) -> Playlist:
         """Predict an empty playlist."""
@@ -101,9 +124,7 @@ class DryRunFrame:
         left = tuple(item for item in now.items if item.item_id not in gone)
         self._playlists[playlist.playlist_id] = replace(now, items=left)
 
-    async def examine(self) -> Sequence[Finding]:
-        """Return what the real frame finds."""
-        return await self._frame.examine()
 
-    async def aclose(self) -> None:
-        """Leave the real frame to its owner."""
+def unchanged(frame: Frame) -> DryRunFrame:
+    """Return a frame that reads from `frame` and keeps all writes to itself."""
+    return DryRunPlaylistFrame(frame) if isinstance(frame, PlaylistFrame) else DryRunFrame(frame)

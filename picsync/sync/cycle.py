@@ -41,8 +41,8 @@ from picsync.core.plan import (
     plan_changes,
     plan_transfers,
 )
-from picsync.frames.base import Frame
-from picsync.frames.dryrun import DryRunFrame
+from picsync.frames.base import Frame, PlaylistFrame
+from picsync.frames.dryrun import unchanged
 from picsync.observe.words import counted
 from picsync.sync.publish import Playlists, delete, publish
 from picsync.sync.transfer import Tools, Transferrer, TransferResult, recipe_of
@@ -132,7 +132,7 @@ class _Cycle:
     notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.frame = DryRunFrame(self.tools.frame) if self.album_rule.dry_run else self.tools.frame
+        self.frame = unchanged(self.tools.frame) if self.album_rule.dry_run else self.tools.frame
 
     async def run(self) -> None:
         if not any(self.album_rule.sources.values()):
@@ -141,10 +141,13 @@ class _Cycle:
                 status=0,
                 hint="Add at least one album under `sources:` in picsync.yaml.",
             )
+        if not isinstance(self.frame, PlaylistFrame):
+            await self._close_the_difference(None)
+            return
         async with aclosing(Playlists(self.frame, self.album_rule.rule.playlist_name)) as playlists:
             await self._close_the_difference(playlists)
 
-    async def _close_the_difference(self, playlists: Playlists) -> None:
+    async def _close_the_difference(self, playlists: Playlists | None) -> None:
         seen = await self._look()
         self.candidates = await self._resolve(seen.photos)
         await self._transfer(seen, playlists)
@@ -245,6 +248,8 @@ class _Cycle:
         return album, Photos() if album is None else await self.frame.photos(album)
 
     async def _part(self, number: int) -> Sequence[Playlist]:
+        if not isinstance(self.frame, PlaylistFrame):
+            return ()
         return await self.frame.playlists(self.album_rule.rule.part_name(number))
 
     async def _playlists(self, photos: Photos, first: Sequence[Playlist]) -> list[Playlist]:
@@ -292,7 +297,7 @@ class _Cycle:
 
     # --- transfer -------------------------------------------------------------------------------------
 
-    async def _transfer(self, seen: _Seen, playlists: Playlists) -> None:
+    async def _transfer(self, seen: _Seen, playlists: Playlists | None) -> None:
         transfers = plan_transfers(self.candidates, seen.photos)
         self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))
         if not transfers:
@@ -303,7 +308,7 @@ class _Cycle:
             frame=self.frame,
             stopping=self.stopping,
             dry_run=self.album_rule.dry_run,
-            closing=(lambda: None) if self._has_playlist(seen) else playlists.begin,
+            closing=(lambda: None) if playlists is None or self._has_playlist(seen) else playlists.begin,
         )
         there = [photo.digest for photo in seen.photos.items]
         learn = self._deletes_wait_for_content(seen.photos)
@@ -368,8 +373,11 @@ class _Cycle:
             storage_full=self.transferred.storage_full,
         )
 
-    async def _publish(self, seen: _Seen, playlists: Playlists) -> bool:
-        """Make the playlists right; return whether deleting may follow."""
+    async def _publish(self, seen: _Seen, playlists: Playlists | None) -> bool:
+        """Bring the playlists up to date; return whether deleting may follow."""
+        if playlists is None or not isinstance(self.frame, PlaylistFrame):
+            self.in_playlist = self.on_frame
+            return True
         for content in self.plan.contents:
             self._remark(content, [playlist for playlist in seen.playlists if playlist.name == content.name])
         if self.plan.overflow:
@@ -448,6 +456,8 @@ class _Cycle:
         )
         self.deleted = result.deleted
         self.on_frame = len(seen.photos.items) - result.deleted
+        if not isinstance(self.frame, PlaylistFrame):
+            self.in_playlist = self.on_frame
         self.failures += result.failures
 
     # --- report ---------------------------------------------------------------------------------------

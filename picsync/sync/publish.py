@@ -12,7 +12,7 @@ from picsync.core.errors import LoginNeeded, PicsyncError, ProtocolError, Transi
 from picsync.core.events import Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
 from picsync.core.model import FrameAlbum, FramePhoto, Playlist
 from picsync.core.plan import AddItems, PlaylistEdit, plan_edit, steps
-from picsync.frames.base import Frame
+from picsync.frames.base import Frame, PlaylistFrame
 
 PUBLISH_ATTEMPTS = 3
 LOOK_AGAIN_AFTER_S = 5.0
@@ -32,9 +32,9 @@ class PublishResult:
 
 
 class Playlists:
-    """Makes a cycle's playlists; the first one already while the last photos go up."""
+    """Creates a cycle's playlists; the first one already while the last photos are uploaded."""
 
-    def __init__(self, frame: Frame, first: str) -> None:
+    def __init__(self, frame: PlaylistFrame, first: str) -> None:
         self._frame = frame
         self._first = first
         self._making: asyncio.Task[Playlist] | None = None
@@ -58,7 +58,7 @@ class Playlists:
 
 
 async def publish(
-    frame: Frame,
+    frame: PlaylistFrame,
     rule: str,
     edit: PlaylistEdit,
     *,
@@ -128,7 +128,7 @@ def _was_answered(error: PicsyncError | None) -> bool:
 
 
 async def _look_again(
-    frame: Frame, edit: PlaylistEdit, playlist: Playlist, sleep: Callable[[float], Awaitable[None]]
+    frame: PlaylistFrame, edit: PlaylistEdit, playlist: Playlist, sleep: Callable[[float], Awaitable[None]]
 ) -> Playlist | None:
     """Return the playlist after a pause, if something is still to be added to it."""
     if not edit.add:
@@ -137,7 +137,9 @@ async def _look_again(
     return await _read_back(frame, edit, playlist)
 
 
-async def _take_steps(frame: Frame, playlist: Playlist, edit: PlaylistEdit, moved: Counter[str]) -> None:
+async def _take_steps(
+    frame: PlaylistFrame, playlist: Playlist, edit: PlaylistEdit, moved: Counter[str]
+) -> None:
     """Carry out an edit's steps in order, counting the entries that were added and removed."""
     for step in steps(edit, frame.capabilities.playlist_limit):
         if isinstance(step, AddItems):
@@ -148,7 +150,7 @@ async def _take_steps(frame: Frame, playlist: Playlist, edit: PlaylistEdit, move
             moved["removed"] += len(step.items)
 
 
-async def _read_back(frame: Frame, edit: PlaylistEdit, playlist: Playlist | None) -> Playlist | None:
+async def _read_back(frame: PlaylistFrame, edit: PlaylistEdit, playlist: Playlist | None) -> Playlist | None:
     if playlist is None:
         return next(iter(await frame.playlists(edit.content.name)), None)
     expected = len(playlist.items) + len(edit.add) - len(edit.remove)

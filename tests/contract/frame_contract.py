@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from picsync.core.model import Digest, FrameAlbum, FramePhoto, Playlist
-from picsync.frames.base import AlreadyThere, Frame, Rendition, Uploaded
+from picsync.frames.base import AlreadyThere, Frame, PlaylistFrame, Rendition, Uploaded
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
 
@@ -48,7 +48,7 @@ async def upload(frame: Frame, album: FrameAlbum, *contents: bytes) -> list[Fram
     return [by_digest[rendition(content).digest] for content in contents]
 
 
-async def only_playlist(frame: Frame, name: str) -> Playlist:
+async def only_playlist(frame: PlaylistFrame, name: str) -> Playlist:
     """Return the playlist of that name as the service has it now."""
     [playlist] = await frame.playlists(name)
     return playlist
@@ -127,7 +127,16 @@ class FrameContract:
         await frame.delete(album, gone)
         assert (await frame.photos(album)).items == (kept,)
 
-    async def test_a_deleted_photo_leaves_the_playlists(self, frame: Frame) -> None:
+    async def test_it_may_be_closed_twice(self, frame: Frame) -> None:
+        await ensure_album(frame, "Trip")
+        await frame.aclose()
+        await frame.aclose()
+
+
+class PlaylistFrameContract(FrameContract):
+    """Tests of the port of a frame that shows playlists."""
+
+    async def test_a_deleted_photo_leaves_the_playlists(self, frame: PlaylistFrame) -> None:
         album = await ensure_album(frame, "Trip")
         gone, kept = await upload(frame, album, JPEG + b"1", JPEG + b"2")
         playlist = await frame.create_playlist("ss_Trip")
@@ -136,7 +145,7 @@ class FrameContract:
         assert shown(await only_playlist(frame, "ss_Trip")) == [kept.photo_id]
 
     @pytest.mark.parametrize("name", NAMES)
-    async def test_a_playlist_is_made_once(self, frame: Frame, name: str) -> None:
+    async def test_a_playlist_is_made_once(self, frame: PlaylistFrame, name: str) -> None:
         assert not await frame.playlists(name)
         first = await frame.create_playlist(name)
         again = await frame.create_playlist(name)
@@ -144,7 +153,9 @@ class FrameContract:
         assert (first.name, first.items) == (name, ())
 
     @pytest.mark.parametrize("expected", [0, 1, 3, 250])
-    async def test_a_playlist_is_read_again_whatever_was_expected(self, frame: Frame, expected: int) -> None:
+    async def test_a_playlist_is_read_again_whatever_was_expected(
+        self, frame: PlaylistFrame, expected: int
+    ) -> None:
         album = await ensure_album(frame, "Trip")
         photos = await upload(frame, album, JPEG + b"1", JPEG + b"2", JPEG + b"3")
         made = await frame.create_playlist("ss_Trip")
@@ -153,15 +164,15 @@ class FrameContract:
         assert now == await only_playlist(frame, "ss_Trip")
         assert shown(now) == [photo.photo_id for photo in photos]
 
-    async def test_a_playlist_that_is_gone_is_none(self, frame: Frame) -> None:
+    async def test_a_playlist_that_is_gone_is_none(self, frame: PlaylistFrame) -> None:
         made = await frame.create_playlist("ss_Trip")
         assert await frame.playlist(replace(made, playlist_id="999999"), expected=3) is None
 
-    async def test_concurrent_callers_make_one_playlist(self, frame: Frame) -> None:
+    async def test_concurrent_callers_make_one_playlist(self, frame: PlaylistFrame) -> None:
         playlists = await asyncio.gather(*(frame.create_playlist("ss_Trip") for _ in range(4)))
         assert len({playlist.playlist_id for playlist in playlists}) == 1
 
-    async def test_items_are_appended_in_order_even_twice(self, frame: Frame) -> None:
+    async def test_items_are_appended_in_order_even_twice(self, frame: PlaylistFrame) -> None:
         album = await ensure_album(frame, "Trip")
         one, two, three = await upload(frame, album, JPEG + b"1", JPEG + b"2", JPEG + b"3")
         playlist = await frame.create_playlist("ss_Trip")
@@ -172,7 +183,7 @@ class FrameContract:
         assert shown(now) == [two.photo_id, one.photo_id, three.photo_id, two.photo_id]
         assert len({item.item_id for item in now.items}) == 4
 
-    async def test_only_the_named_items_are_removed(self, frame: Frame) -> None:
+    async def test_only_the_named_items_are_removed(self, frame: PlaylistFrame) -> None:
         album = await ensure_album(frame, "Trip")
         one, two, three = await upload(frame, album, JPEG + b"1", JPEG + b"2", JPEG + b"3")
         await frame.add_items(await frame.create_playlist("ss_Trip"), [one, two, one, three])
@@ -184,8 +195,3 @@ class FrameContract:
         await frame.remove_items(playlist, gone)
         assert (await only_playlist(frame, "ss_Trip")).items == (playlist.items[0], playlist.items[3])
         assert len((await frame.photos(album)).items) == 3
-
-    async def test_it_may_be_closed_twice(self, frame: Frame) -> None:
-        await ensure_album(frame, "Trip")
-        await frame.aclose()
-        await frame.aclose()

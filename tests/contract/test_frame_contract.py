@@ -7,32 +7,32 @@ from collections.abc import AsyncIterator
 import pytest
 
 from picsync.emulators.nixplay import NixplayOptions, OverLimit
-from picsync.frames.base import Frame
-from tests.contract.frame_contract import FrameContract
+from picsync.frames.base import PlaylistFrame
+from tests.contract.frame_contract import PlaylistFrameContract
 from tests.frames.nixplay_account import nixplay_account
 from tests.ports.memory_frame import MemoryFrame
 
 
-class TestMemoryFrame(FrameContract):
+class TestMemoryFrame(PlaylistFrameContract):
     @pytest.fixture
-    def frame(self) -> Frame:
+    def frame(self) -> PlaylistFrame:
         return MemoryFrame()
 
 
-class TestNixplayFrame(FrameContract):
+class TestNixplayFrame(PlaylistFrameContract):
     @pytest.fixture
-    async def frame(self) -> AsyncIterator[Frame]:
+    async def frame(self) -> AsyncIterator[PlaylistFrame]:
         async with nixplay_account() as account:
             frame = account.frame()
             yield frame
             await frame.aclose()
 
 
-class TestNixplayFrameOnABadDay(FrameContract):
+class TestNixplayFrameOnABadDay(PlaylistFrameContract):
     """Short sessions, counts that lag behind, large pages refused."""
 
     @pytest.fixture
-    async def frame(self) -> AsyncIterator[Frame]:
+    async def frame(self) -> AsyncIterator[PlaylistFrame]:
         options = NixplayOptions(
             session_requests=13,  # One more than the suite ever has under way at once.
             photo_count_seconds=3600.0,
