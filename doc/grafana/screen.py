@@ -45,7 +45,6 @@ OUTCOMES = {
     "done": GREEN,
     "held": YELLOW,
     "failed": ORANGE,
-    "refused": RED,
     "login_needed": "purple",
     "stopped": GREY,
 }
@@ -203,8 +202,8 @@ def add_cycles(board: Dashboard) -> None:
     panel = course(
         About(
             "Cycles by outcome",
-            "Cycles that ended, by Grafana's rate interval. `done` and `held` are good; `failed` and"
-            " `refused` say why in the log; `login_needed` waits for a person.",
+            "Cycles that ended, by Grafana's rate interval. `done` and `held` are good; `failed` says"
+            " why in the log; `login_needed` waits for a person.",
             (3, 10, 7, 5),
             "short",
             decimals=0,

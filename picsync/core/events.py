@@ -321,7 +321,6 @@ class CycleOutcome(StrEnum):
     DONE = "done"
     HELD = "held"
     FAILED = "failed"
-    REFUSED = "refused"
     LOGIN_NEEDED = "login_needed"
     STOPPED = "stopped"
 
@@ -363,6 +362,11 @@ class CycleReport:
     already_there: int = 0
     """Items whose content the frame turned out to hold once it was known."""
     deleted: int = 0
+    playlists_edited: int = 0
+    """Playlists that were created or whose entries were changed."""
+    entries_added: int = 0
+    """Playlist entries added, as far as the service confirmed it."""
+    entries_removed: int = 0
     on_frame: int | None = None
     """Photos in the frame album at the end; None if it could not be read."""
     in_playlist: int | None = None
@@ -381,7 +385,12 @@ class CycleReport:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was written to the frame."""
+        """Whether anything was written to the frame: photos, or the playlists that show them."""
+        return self.photos_changed or bool(self.playlists_edited)
+
+    @property
+    def photos_changed(self) -> bool:
+        """Whether photos were added to the frame album or deleted from it."""
         return bool(self.uploaded or self.deleted)
 
 

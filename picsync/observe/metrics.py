@@ -96,7 +96,14 @@ def _by(label: str, words: Iterable[str]) -> str:
 SKIPS = {skip: skip.name.lower() for skip in Skip}
 
 # --- when cycles run, and how they end ----------------------------------------------------------------
-CYCLES = _counter("picsync_cycles_total", "Cycles ended, " + _by("outcome", CycleOutcome), "album", "outcome")
+OUTCOMES = (*CycleOutcome, "refused")
+"""Values of the label `outcome` of cycles. No cycle ends as `refused`, but dashboards and alerts made for
+version 2 may read that series, so it exists and stays at 0."""
+CYCLES = _counter(
+    "picsync_cycles_total",
+    f"Cycles ended, {_by('outcome', CycleOutcome)} `refused` is always 0 (kept for older dashboards).",
+    *("album", "outcome"),
+)
 CYCLE_DURATION = _histogram(
     "picsync_cycle_duration_seconds", "How long cycles took.", "album", buckets=CYCLE_BUCKETS
 )
@@ -114,6 +121,11 @@ LAST_CYCLE = _gauge(
 LAST_GOOD = _gauge(
     "picsync_last_good_cycle_timestamp_seconds",
     "When a cycle last ended as `done` or `held`; 0 before the first.",
+    "album",
+)
+LAST_CHANGE = _gauge(
+    "picsync_last_change_timestamp_seconds",
+    "When a cycle last changed photos or playlists on the frame; 0 before the first change.",
     "album",
 )
 NEXT_CYCLE = _gauge("picsync_next_cycle_timestamp_seconds", "When the next cycle is, or was, due.", "album")
@@ -342,6 +354,8 @@ class Metrics(Collector):
                 self._set(LAST_CYCLE, self._now(), rule)
                 if report.outcome.good:
                     self._set(LAST_GOOD, self._now(), rule)
+                if report.changed and not report.dry_run:
+                    self._set(LAST_CHANGE, self._now(), rule)
                 self._set(COMPLETE, report.certainty is Certainty.COMPLETE, rule)
                 if report.on_frame is not None:
                     self._compared(rule, report, report.on_frame)
@@ -435,11 +449,11 @@ class Metrics(Collector):
         for metric in METRICS:
             if metric.kind is CounterMetricFamily and metric.labels == ("album",):
                 self._add(metric, 0, rule)
-        for metric in (CYCLE_RUNNING, LAST_CYCLE, LAST_GOOD, HELD_FOR_PERSON, STORAGE_FULL):
+        for metric in (CYCLE_RUNNING, LAST_CYCLE, LAST_GOOD, LAST_CHANGE, HELD_FOR_PERSON, STORAGE_FULL):
             self._set(metric, 0, rule)
         self._set(RULE_SINCE, self._now(), rule)
         self._histograms[CYCLE_DURATION][rule,] = _Histogram(CYCLE_BUCKETS)
-        for outcome in CycleOutcome:
+        for outcome in OUTCOMES:
             self._add(CYCLES, 0, rule, outcome)
         for word in SKIPS.values():
             self._set(SKIPPED, 0, rule, word)

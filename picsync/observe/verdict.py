@@ -97,8 +97,6 @@ def _after(rule: RuleStatus, report: CycleReport) -> RuleVerdict:
     match report.outcome:
         case CycleOutcome.LOGIN_NEEDED:
             return RuleVerdict(Level.BAD, "login needed", "A service does not let picsync in.")
-        case CycleOutcome.REFUSED:
-            return RuleVerdict(Level.BAD, "refused", "The rule cannot be carried out.")
         case CycleOutcome.STOPPED:
             return RuleVerdict(Level.UNKNOWN, "stopped", "The last cycle was stopped on the way.")
         case CycleOutcome.FAILED:

@@ -163,6 +163,9 @@ def _done(report: CycleReport) -> Iterator[str]:
         yield f"{report.already_there:,} already there"
     if report.deleted:
         yield f"{report.deleted:,} deleted"
+    if report.playlists_edited and not report.photos_changed:
+        what = "playlist" if report.playlists_edited == 1 else f"{report.playlists_edited:,} playlists"
+        yield f"{what} updated ({report.entries_added:,} added, {report.entries_removed:,} removed)"
 
 
 def unassigned_sentence(report: CycleReport) -> str:

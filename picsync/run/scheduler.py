@@ -397,7 +397,7 @@ class Service(Generic[S]):
             wait_s = max(0.0, due.at_s - clock())
             at = self._now() + timedelta(seconds=wait_s)
             self._emit(CycleScheduled(name, at, due.refused_wait_s, wait_s))
-            in_vain = woken and not report.changed
+            in_vain = woken and not report.photos_changed
             rest_s = min(2 * rest_s, job.every.total_seconds()) if in_vain else MIN_REST_S
             woken = await self._rest(job, setup, leave, due, rest_s)
 

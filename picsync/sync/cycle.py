@@ -44,7 +44,7 @@ from picsync.core.plan import (
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.frames.dryrun import unchanged
 from picsync.observe.words import counted
-from picsync.sync.publish import Playlists, delete, publish
+from picsync.sync.publish import Playlists, PublishResult, delete, publish
 from picsync.sync.transfer import Tools, Transferrer, TransferResult, recipe_of
 
 UNUSABLE_FOR = timedelta(days=1)
@@ -123,6 +123,7 @@ class _Cycle:
     candidates: list[Candidate] = field(default_factory=list)
     transferred: TransferResult = field(default_factory=TransferResult)
     plan: Plan = field(default_factory=Plan)
+    published: list[PublishResult] = field(default_factory=list)
     deleted: int = 0
     on_frame: int | None = None
     in_playlist: int | None = None
@@ -397,6 +398,7 @@ class _Cycle:
                 emit=self.tools.emit,
                 sleep=self.tools.sleep,
             )
+            self.published.append(result)
             if result.created and not self.album_rule.dry_run:
                 self.assigned[result.created] = False
                 self.notices.append(new_playlist(result.created, self.frame.capabilities.title, name))
@@ -482,6 +484,9 @@ class _Cycle:
             uploaded_bytes=done.uploaded_bytes,
             already_there=done.already_there,
             deleted=self.deleted,
+            playlists_edited=sum(result.edited for result in self.published),
+            entries_added=sum(result.added for result in self.published),
+            entries_removed=sum(result.removed for result in self.published),
             on_frame=self.on_frame,
             in_playlist=self.in_playlist,
             assigned=self._assigned(),

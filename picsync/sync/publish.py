@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +28,29 @@ class PublishResult:
     failure: Failure | None = None
     created: str = ""
     """If the playlist was made: what it is called at the frame's service."""
+    added: int = 0
+    """Entries added, as far as the service confirmed it, also if a later step failed."""
+    removed: int = 0
+    """The same of entries removed."""
+
+    @property
+    def edited(self) -> bool:
+        """Whether anything was written. An edit that is in place at the end was, whatever was confirmed."""
+        return bool(self.failure is None or self.created or self.added or self.removed)
+
+
+@dataclass(slots=True)
+class _Written:
+    """What has been written to a playlist so far."""
+
+    name: str
+    created: str = ""
+    added: int = 0
+    removed: int = 0
+
+    def result(self, count: int | None, error: PicsyncError | None = None) -> PublishResult:
+        failure = None if error is None else Failure(f"playlist {self.name}", error)
+        return PublishResult(count, failure, self.created, self.added, self.removed)
 
 
 class Playlists:
@@ -77,23 +99,24 @@ async def publish(
     entries alone may leave, or None for any.
     """
     content, name = edit.content, edit.content.name
-    playlist, created, moved = edit.playlist, "", Counter[str]()
+    playlist, written = edit.playlist, _Written(name)
     error: PicsyncError | None = None
     repeated = False
+
     for _ in range(PUBLISH_ATTEMPTS):
         try:
             if playlist is None:
                 playlist = await create(name)
                 edit = plan_edit(playlist, content, seen=seen)
-                created = playlist.shown_name
-                emit(PlaylistCreated(rule, created))
-            await _take_steps(frame, playlist, edit, moved)
+                written.created = playlist.shown_name
+                emit(PlaylistCreated(rule, written.created))
+            await _take_steps(frame, playlist, edit, written)
             error = None
         except (TransientError, ProtocolError) as lost:
             # It may have been done all the same: what the service says next decides.
             error = lost
         except PicsyncError as final:
-            return PublishResult(None, Failure(f"playlist {name}", final), created)
+            return written.result(None, final)
         adding = playlist is not None
         try:
             playlist = await _read_back(frame, edit, playlist)
@@ -101,13 +124,13 @@ async def publish(
             if answered and playlist is not None:
                 playlist = await _look_again(frame, plan_edit(playlist, content, seen=seen), playlist, sleep)
         except PicsyncError as unread:
-            return PublishResult(None, Failure(f"playlist {name}", error or unread), created)
+            return written.result(None, error or unread)
         if playlist is not None:
             edit = plan_edit(playlist, content, seen=seen)
             if not edit.add and not edit.remove:
                 count, shown = len(playlist.items), playlist.shown_name
-                emit(Published(rule, shown, moved["added"], moved["removed"], count))
-                return PublishResult(count, None, created)
+                emit(Published(rule, shown, written.added, written.removed, count))
+                return written.result(count)
         # A playlist whose creation was not confirmed, but that is there, is still to be filled.
         if not answered and isinstance(error, TransientError) and _must_wait(playlist, edit, adding=adding):
             break
@@ -115,7 +138,7 @@ async def publish(
     held = len(playlist.items) if playlist else 0
     due = len(content.photos)
     error = error or ProtocolError(f"playlist {name} holds {held} entries where {due} were published.")
-    return PublishResult(held if playlist else None, Failure(f"playlist {name}", error), created)
+    return written.result(held if playlist else None, error)
 
 
 def _must_wait(playlist: Playlist | None, edit: PlaylistEdit, *, adding: bool) -> bool:
@@ -138,16 +161,16 @@ async def _look_again(
 
 
 async def _take_steps(
-    frame: PlaylistFrame, playlist: Playlist, edit: PlaylistEdit, moved: Counter[str]
+    frame: PlaylistFrame, playlist: Playlist, edit: PlaylistEdit, written: _Written
 ) -> None:
     """Carry out an edit's steps in order, counting the entries that were added and removed."""
     for step in steps(edit, frame.capabilities.playlist_limit):
         if isinstance(step, AddItems):
             await frame.add_items(playlist, step.photos)
-            moved["added"] += len(step.photos)
+            written.added += len(step.photos)
         else:
             await frame.remove_items(playlist, step.items)
-            moved["removed"] += len(step.items)
+            written.removed += len(step.items)
 
 
 async def _read_back(frame: PlaylistFrame, edit: PlaylistEdit, playlist: Playlist | None) -> Playlist | None:

@@ -92,6 +92,10 @@ def _report(report: CycleReport) -> dict[str, Any]:
         "uploaded_bytes": report.uploaded_bytes,
         "already_there": report.already_there,
         "deleted": report.deleted,
+        "playlists_edited": report.playlists_edited,
+        "entries_added": report.entries_added,
+        "entries_removed": report.entries_removed,
+        "changed": report.changed,
         "hold": None
         if hold is None
         else {

@@ -8,7 +8,9 @@ from datetime import datetime
 
 import pytest
 
+from picsync.cli.exits import Exit
 from picsync.cli.logs import LogView, set_up
+from picsync.cli.sync import report_exit
 from picsync.core.errors import TransientError
 from picsync.core.events import (
     CycleFinished,
@@ -96,6 +98,18 @@ def test_what_is_announced_has_an_end_and_a_repetition_is_silent(capsys: pytest.
     done = CycleReport("Family", CycleOutcome.DONE, uploaded=2, on_frame=5)
     assert len(said(two, CycleFinished(done))) == 1
     assert said(planned, CycleFinished(failed))[0] == announced
+
+
+def test_a_repaired_playlist_is_said_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    view = LogView(each_photo=False)
+    set_up()
+    same = CycleReport("Family", CycleOutcome.DONE, on_frame=3, in_playlist=3)
+    repaired = replace(same, playlists_edited=1, entries_added=1)
+    for report in (same, same, repaired, repaired, same):
+        view(CycleFinished(report))
+    lines = capsys.readouterr().err.splitlines()
+    assert [("updated" in line) for line in lines] == [False, True, True]
+    assert report_exit(repaired) is Exit.DONE
 
 
 def test_a_dry_run_announces_nothing_but_its_plan(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from picsync.core.errors import (
 from picsync.core.events import CycleOutcome, Event, Listed, PlaylistCreated
 from picsync.core.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, PlaylistItem
 from picsync.core.plan import DeleteLimit, HoldReason, Skip
-from picsync.observe.words import report_remarks
+from picsync.observe.words import report_remarks, report_sentence
 from picsync.sync.cycle import AlbumRule
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest
 from tests.media.files import movie, tiff
@@ -248,7 +248,8 @@ async def test_photos_that_are_not_in_the_playlist_are_published(stage: Stage) -
     stage.frame.put(ALBUM, jpeg("one"))
     stage.frame.put(ALBUM, jpeg("two"))
     report = await stage.cycle()
-    assert report.uploaded == 0
+    assert (report.uploaded, report.playlists_edited, report.entries_added) == (0, 1, 2)
+    assert report.changed
     stage.assert_synced("one", "two")
     await stage.assert_idle()
 
@@ -257,16 +258,33 @@ async def test_an_emptied_playlist_and_one_with_duplicates_and_strangers_are_rep
     stage.put("one", "two")
     await stage.cycle()
     stage.frame.playlist_named(PLAYLIST).items.clear()
-    await stage.cycle()
+    assert (await stage.cycle()).changed
     stage.assert_synced("one", "two")
     playlist = stage.frame.playlist_named(PLAYLIST)
     playlist.items += [
         PlaylistItem("again", playlist.items[0].photo_id),
         PlaylistItem("strange", "nobody"),
     ]
-    await stage.cycle()
+    report = await stage.cycle()
+    assert (report.playlists_edited, report.entries_added, report.entries_removed) == (1, 0, 2)
+    assert report.changed
+    assert not report.photos_changed
+    assert "playlist updated (0 added, 2 removed); 2 photos on the frame" in report_sentence(report)
     stage.assert_synced("one", "two")
     await stage.assert_idle()
+
+
+async def test_a_repair_that_fails_halfway_counts_as_a_change(stage: Stage) -> None:
+    stage.put("one", "two")
+    await stage.cycle()
+    playlist = stage.frame.playlist_named(PLAYLIST)
+    del playlist.items[0]
+    playlist.items.append(PlaylistItem("strange", "nobody"))
+    stage.frame.fail["remove_items"] = [RefusedError("Nixplay remove items: refused.", status=403)]
+    report = await stage.cycle()
+    assert report.outcome == "failed"
+    assert report.changed
+    assert (report.entries_added, report.entries_removed) == (1, 0)
 
 
 async def test_photos_put_there_by_hand_leave_like_any_other_that_is_in_no_source(stage: Stage) -> None:

@@ -154,6 +154,27 @@ def test_a_cycle() -> None:
     assert scraped.value("photos_observed_total", album=RULE) == 18
 
 
+def test_a_repaired_playlist_is_a_change() -> None:
+    scraped = Scraped(RULE)
+    assert scraped.value("last_change_timestamp_seconds", album=RULE) == 0
+    for report, changed_s in (
+        (REPORT, 0),
+        (replace(REPORT, playlists_edited=1, dry_run=True), 0),
+        (replace(REPORT, playlists_edited=1), START_S + 3),
+        (REPORT, START_S + 3),
+    ):
+        scraped.now_s += 1
+        scraped.read(CycleFinished(report))
+        assert scraped.value("last_change_timestamp_seconds", album=RULE) == changed_s
+
+
+def test_the_outcome_that_older_dashboards_read_stays_at_zero() -> None:
+    scraped = Scraped(RULE)
+    scraped.read(*SAMPLES)
+    assert scraped.value("cycles_total", album=RULE, outcome="refused") == 0
+    assert "refused" not in set(CycleOutcome)
+
+
 def test_the_duration_falls_into_its_bucket_and_all_above() -> None:
     scraped = Scraped(RULE)
     assert scraped.value("cycle_duration_seconds_count", album=RULE) == 0

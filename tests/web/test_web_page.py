@@ -12,7 +12,7 @@ import html5lib
 import pytest
 
 from picsync.web.pages import POLICY, status_page
-from tests.web.scenes import ALBUM_IDS, HOSTILE, SCENES, status_of
+from tests.web.scenes import ALBUM_IDS, HOSTILE, SCENES, at_rest, report_of, status_of
 
 EVERY_SCENE = pytest.mark.parametrize("scene", SCENES)
 HTML = "{http://www.w3.org/1999/xhtml}"
@@ -141,6 +141,13 @@ def test_each_scene_says_what_matters(scene: str, level: str, expected: list[str
     for part in expected:
         assert part in text
     assert f'<div class="picture {level}">' in status_page(status_of(scene))
+
+
+def test_a_repaired_playlist_is_shown() -> None:
+    stage = at_rest()
+    stage.cycle(report_of("Grandma", 1204, playlists_edited=1, entries_added=3))
+    page = status_page(stage.board.status())
+    assert "playlist updated (3 added, 0 removed); 1,204 photos on the frame" in page
 
 
 def test_album_ids_are_there_in_full() -> None:
