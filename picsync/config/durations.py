@@ -32,7 +32,7 @@ def parse_duration(text: str) -> timedelta:
     *parts, _ = _PART.findall(rest[: _MAX_LENGTH + 1])  # The last match is the empty one at the end.
     if not parts or len(rest) > _MAX_LENGTH:
         raise ValueError(f"must be a duration such as `10m`, `1h30m` or `90s`, not {text[:40]!r}")
-    total_ns = sum(_part_ns(*part, text[:40]) for part in parts)
+    total_ns = sum(_part_ns(whole, fraction, unit, text[:40]) for whole, fraction, unit in parts)
     if not -_LIMIT_NS <= sign * total_ns < _LIMIT_NS:
         raise ValueError(f"must be less than 292 years, not {text[:40]!r}")
     return sign * timedelta(microseconds=total_ns // 1000)

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
-from picsync.config.tree import Node, parse_yaml, read_text, yaml_errors
+from picsync.config.tree import Node, parse_yaml, read_text
 from picsync.core.errors import ConfigError, Problem
 from picsync.system.files import create_anew, reason, remedy
 
@@ -39,12 +39,13 @@ def merge_google_login(path: Path, section: GooglePhotosLogin) -> None:
     if before is not None and not isinstance(before.value, dict | None):
         message = "must consist of `key: value` lines; nothing was written to it."
         raise ConfigError([Problem(str(path), None, "", message)])
-    too_odd: tuple[type[Exception], ...] = (ConfigError, *yaml_errors())
+    from ruamel.yaml.error import YAMLError
+
     empty = before is None or before.value is None
     try:
         text = _merged(file.text if file else "", section, empty=empty)
         same = _rest(parse_yaml(text, str(path), problems)) == _rest(before)
-    except too_odd:
+    except (ConfigError, YAMLError, ValueError, OverflowError):
         same = False
     if not same or problems:
         message = "is written in a way that picsync cannot add to; write `googlephotos` into it by hand."

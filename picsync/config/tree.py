@@ -12,7 +12,6 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,20 +23,12 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 YamlNode: TypeAlias = Any
 """A composed node of the YAML library, whose classes share no typed base that has all that is read here."""
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 256 * 1024
 """Largest file that is read; a real one has a few hundred bytes."""
-_MAX_WORD = 10_000
-"""Characters of a tag, anchor or alias. The library's scanner takes time with the square of them: 21 s for a
-megabyte."""
-_WORD = re.compile(rf"\S{{{_MAX_WORD + 1},}}")
 _MAX_NODES = 10_000
 """Values and keys, each time that an alias brings them; some hundred album rules have as many."""
 _MAX_DEPTH = 40
-_MAX_OPEN = 200
-"""Brackets open at a time. The library's scanner takes time with the square of them, before it makes a single
-node; so they are counted in the bare text, where quotes and comments may have some of their own."""
 _TOO_MUCH = "is nested too deeply or has too many values, perhaps through its aliases (`*name`)."
-_BRACKET = re.compile(r"[\[\]{}]")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -145,7 +136,7 @@ def read_text(path: Path) -> FileText | None:
     except ValueError:
         raise ConfigError([Problem(name, None, "", "is not a possible name of a file.")]) from None
     if len(content) > MAX_BYTES:
-        raise ConfigError([Problem(name, None, "", "is larger than 1 MiB, so it is not the right file.")])
+        raise ConfigError([Problem(name, None, "", "is larger than 256 KiB, so it is not the right file.")])
     try:
         return FileText(path, content.decode("utf-8-sig"), mode)
     except UnicodeDecodeError as error:
@@ -159,76 +150,19 @@ def parse_yaml(text: str, file: str, problems: list[Problem], *, lines: bool = T
     Adds what is wrong with single settings, such as one that is there twice, to `problems`; raises
     ConfigError if there is no tree to speak of. With `lines` false places are `file` as a whole.
     """
+    import yaml
+
     root = Place(file)
     try:
-        document = _compose(text)
-    except (_TooMuchError, RecursionError):
+        # The loader in C limits the depth as well, and takes time with the size of the text, not its square.
+        document = yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except RecursionError:
         raise ConfigError([root.problem((), _TOO_MUCH)]) from None
-    except yaml_errors() as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError([_syntax_problem(error, text, root, lines=lines)]) from None
     if document is None:
         return Node(None, root)
     return Node(_Builder(file, lines, problems).value(document, ()), root)
-
-
-class _TooMuchError(Exception):
-    """The text holds more than settings can need."""
-
-
-def _compose(text: str) -> YamlNode:
-    from ruamel.yaml import YAML
-
-    _require_few_brackets(text)
-    _require_short_words(text)
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = _bounded_composer()
-    yaml.composer.warn_double_anchors = False
-    return yaml.compose(text)
-
-
-def _require_short_words(text: str) -> None:
-    if any(mark in word[0] for word in _WORD.finditer(text) for mark in "!&*"):
-        raise _TooMuchError
-
-
-def _require_few_brackets(text: str) -> None:
-    opened = 0
-    for bracket in _BRACKET.findall(text):
-        opened = opened + 1 if bracket in "[{" else max(opened - 1, 0)
-        if opened > _MAX_OPEN:
-            raise _TooMuchError
-
-
-@cache
-def _bounded_composer() -> type[Any]:
-    from ruamel.yaml.composer import Composer
-
-    class BoundedComposer(Composer):
-        """Gives up while it composes: a whole megabyte would take it a minute."""
-
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            self.nodes_made = self.levels = 0
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            self.nodes_made += 1
-            self.levels += 1
-            if self.nodes_made > _MAX_NODES or self.levels > _MAX_DEPTH:
-                raise _TooMuchError
-            try:
-                return super().compose_node(parent, index)
-            finally:
-                self.levels -= 1
-
-    return BoundedComposer
-
-
-def yaml_errors() -> tuple[type[Exception], ...]:
-    """Return what the YAML library raises for a text that it cannot make sense of."""
-    from ruamel.yaml.error import YAMLError
-
-    # The scanner lets the last two escape for escapes such as "\UFFFFFFFF" and for odd %YAML directives.
-    return (YAMLError, ValueError, OverflowError)
 
 
 def _syntax_problem(error: Exception, text: str, root: Place, *, lines: bool) -> Problem:
@@ -238,8 +172,10 @@ def _syntax_problem(error: Exception, text: str, root: Place, *, lines: bool) ->
     if lines and mark is not None:
         line = mark.line + 1
     elif lines and isinstance(position, int):
-        line = text.count("\n", 0, position) + 1
+        line = text.encode(errors="replace").count(b"\n", 0, position) + 1
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    if what == "second occurrence":
+        what = "two anchors (`&name`) have the same name"
     # What is quoted may be a piece of a password, save for single characters and `<stream end>`.
     what = _QUOTED.sub(lambda one: one[0] if len(one[0]) == 3 or one[0][1] == "<" else "...", str(what))
     message = (

@@ -88,7 +88,7 @@ def test_it_goes_before_the_file(
             "[{name: Y, delte: no}]",
             "albums[0].delte: is not a setting that picsync knows; did you m",
         ),
-        ("ALBUMS", "[{name: Y", "is not valid YAML: expected ',' or '}'"),
+        ("ALBUMS", "[{name: Y", "is not valid YAML: did not find expected ',' or '}'"),
         ("PPROF", "{listen: ':1', listen: ':2'}", "listen: is there twice; remove one of them."),
         ("EVERY", "\udcff", "every: must be UTF-8 text."),
     ],
