@@ -15,9 +15,8 @@ from enum import StrEnum
 from picsync.core.errors import LoginNeeded, Scope
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.model import Certainty
-from picsync.observe.moments import relative
 from picsync.observe.status import Phase, RuleStatus, Status
-from picsync.observe.words import counted, unassigned_sentence
+from picsync.observe.words import counted, relative, unassigned_sentence
 
 MANY_FAILURES = 3
 """So many cycles in a row that fail are no hiccup any more, though each could have passed by itself."""

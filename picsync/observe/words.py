@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from picsync.core.errors import REPORT_TO, PicsyncError
 from picsync.core.events import (
@@ -63,6 +64,14 @@ def rough(seconds: float) -> str:
     # Up to two of a unit, the next smaller one tells more: 90 minutes rather than 1 hour.
     unit, length = next((each for each in _UNITS if seconds >= 2 * each[1]), ("second", 1.0))
     return counted(round(seconds / length), unit)
+
+
+def relative(instant: datetime, now: datetime) -> str:
+    """Return how long ago or ahead an instant is: "12 minutes ago", "in 3 hours", "now"."""
+    seconds = (instant - now).total_seconds()
+    if abs(seconds) < 2:
+        return "now"
+    return f"in {rough(seconds)}" if seconds > 0 else f"{rough(-seconds)} ago"
 
 
 def size(size_bytes: int) -> str:

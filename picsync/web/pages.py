@@ -19,10 +19,18 @@ from markupsafe import Markup, escape
 
 from picsync.core.events import CycleReport
 from picsync.core.plan import Rule
-from picsync.observe.moments import relative, rough
 from picsync.observe.status import RuleStatus, Status
 from picsync.observe.verdict import Level, rule_verdict, verdict
-from picsync.observe.words import FEW, advice, counted, printable, report_result, skip_remarks
+from picsync.observe.words import (
+    FEW,
+    advice,
+    counted,
+    printable,
+    relative,
+    report_result,
+    rough,
+    skip_remarks,
+)
 from picsync.system.localtime import absolute, rfc3339, to_second
 from picsync.web.operator import Operating, held_key, rule_key
 

@@ -22,9 +22,9 @@ from picsync.core.events import (
 )
 from picsync.core.model import Certainty
 from picsync.core.plan import Transfer
-from picsync.observe.moments import relative, rough
 from picsync.observe.status import EVENTS_KEPT, Status
 from picsync.observe.verdict import Level, rule_verdict, verdict
+from picsync.observe.words import relative, rough
 from tests.web.scenes import START, Stage, item, report_of
 
 
@@ -181,4 +181,4 @@ def test_relative_times(seconds: float, expected: str) -> None:
 
 
 def test_a_clock_that_was_set_back_does_no_harm() -> None:
-    assert rough(timedelta(seconds=-5)) == "0 seconds"
+    assert rough(-5) == "0 seconds"
