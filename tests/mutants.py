@@ -225,10 +225,24 @@ MUTANTS = (
     ),
     Mutant(
         "shows the oldest where there is no room",
-        "picsync/core/plan.py",
+        "picsync/core/select.py",
         "key=taken_at, reverse=True)",
         "key=taken_at)",
         (*PLAN, "tests/road/test_limits_on_the_road.py"),
+    ),
+    Mutant(
+        "skips what is on the frame for its format",
+        "picsync/core/select.py",
+        "    if digest in there:\n        return Candidate(item, digest)\n",
+        "",
+        ("tests/property/test_select_properties.py",),
+    ),
+    Mutant(
+        "never tries again what could not be used",
+        "picsync/core/select.py",
+        "now - recorded_at < UNUSABLE_FOR",
+        "now - recorded_at < 1000 * UNUSABLE_FOR",
+        ("tests/property/test_select_properties.py",),
     ),
     Mutant(
         "works on in spite of a stop",

@@ -13,7 +13,12 @@ from typing import ClassVar, TypeAlias
 
 from picsync.core.errors import PicsyncError
 from picsync.core.model import Certainty, Listing
-from picsync.core.plan import Hold, Plan, Skip, Transfer
+from picsync.core.plan import (
+    Hold,
+    Plan,
+    Transfer,
+)
+from picsync.core.select import Skip
 
 
 @dataclass(frozen=True, slots=True)

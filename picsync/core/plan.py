@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -34,13 +33,12 @@ from picsync.core.model import (
     Playlist,
     PlaylistItem,
 )
+from picsync.core.select import Candidate, Overflow, newest, wanted
 
 BRAKE_COUNT = 10
 BRAKE_SHARE = 0.10
 """More deletes than both of these at once are held unless the rule says otherwise: a person tidying an album
 removes a few pictures; hundreds at once are more often a failure than a wish."""
-
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +54,6 @@ class DeleteLimit:
         if self.share is not None:
             return deletes <= self.share * photos
         return self.count is not None and deletes <= self.count and deletes < photos
-
-
-class Overflow(StrEnum):
-    """What becomes of the photos of an album that one playlist has no room for."""
-
-    NEWEST = "newest"
-    """The newest photos are shown."""
-    SPLIT = "split"
-    """Further playlists show the rest."""
-    ERROR = "error"
-    """What is shown stays, nothing takes its place, and the cycle counts as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +81,6 @@ class Rule:
     def part_name(self, number: int) -> str:
         """Name of a playlist of a split album, counted from 1."""
         return self.playlist_name if number == 1 else f"{self.playlist_name}_{number}"
-
-
-class Skip(StrEnum):
-    """Why a media item is not meant to be on the frame; the value reads after "skipped because"."""
-
-    VIDEO = "it is a video"
-    FORMAT = "the frame does not take this format"
-    UNUSABLE = "its content cannot be used"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A listed media item with what is known of its content."""
-
-    item: MediaItem
-    digest: Digest | None = None
-    skip: Skip | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,28 +194,35 @@ def plan_transfers(candidates: Sequence[Candidate], photos: Photos) -> tuple[Tra
     return tuple(transfers)
 
 
+def deletes_wait_for_content(
+    rule: Rule, found: Sequence[Candidate], listings: Sequence[Listing], photos: Photos
+) -> bool:
+    """Return whether a photo may have to be deleted once the content of all listed items is known."""
+    if not rule.delete or not all(listing.complete for listing in listings):
+        return False
+    known = {candidate.digest for candidate in found}
+    return any(photo.digest not in known for photo in photos.items)
+
+
 def plan_changes(rule: Rule, now: Situation) -> Plan:
     """Return what makes the playlist right and removes what is no longer wanted, or holds it back."""
-    wanted: dict[Digest, MediaItem] = {}
-    for candidate in now.candidates:
-        if candidate.digest is not None and candidate.skip is None:
-            wanted.setdefault(candidate.digest, candidate.item)
+    items = wanted(now.candidates)
     by_digest: dict[Digest, FramePhoto] = {}
     surplus = []
     for photo in now.photos.items:
-        if photo.digest in wanted and photo.digest not in by_digest:
+        if photo.digest in items and photo.digest not in by_digest:
             by_digest[photo.digest] = photo
         else:
             surplus.append(photo)
 
-    hold = _hold(rule, now, wanted.keys() - by_digest.keys(), surplus) if rule.delete and surplus else None
+    hold = _hold(rule, now, items.keys() - by_digest.keys(), surplus) if rule.delete and surplus else None
     deletes = tuple(surplus) if rule.delete and hold is None else ()
     kept = () if deletes else tuple(surplus)
 
-    everything = [by_digest[digest] for digest in wanted if digest in by_digest] + list(kept)
-    sure = _all_known(now) and not wanted.keys() - by_digest.keys()
+    everything = [by_digest[digest] for digest in items if digest in by_digest] + list(kept)
+    sure = _all_known(now) and not items.keys() - by_digest.keys()
     seen = None if sure else frozenset(photo.photo_id for photo in now.photos.items)
-    contents = _contents(rule, now, everything, wanted, unseen_stay=not sure)
+    contents = _contents(rule, now, everything, items, unseen_stay=not sure)
     left_out = len(everything) - sum(len(content.photos) for content in contents)
     return Plan(_edits(rule, now, contents, seen), deletes, hold, contents, left_out, seen)
 
@@ -314,7 +291,7 @@ def _contents(
     rule: Rule,
     now: Situation,
     photos: Sequence[FramePhoto],
-    wanted: dict[Digest, MediaItem],
+    items: dict[Digest, MediaItem],
     *,
     unseen_stay: bool,
 ) -> tuple[Content, ...]:
@@ -322,7 +299,7 @@ def _contents(
     if limit is None or (rule.overflow is not Overflow.SPLIT and len(photos) <= limit):
         return (Content(rule.playlist_name, tuple(photos)),)
     if rule.overflow is Overflow.NEWEST:
-        return (Content(rule.playlist_name, _newest(photos, wanted, limit)),)
+        return (Content(rule.playlist_name, newest(photos, items, limit)),)
     held: dict[str, set[str]] = {}
     for playlist in now.playlists:
         held.setdefault(playlist.name, set()).update(item.photo_id for item in playlist.items)
@@ -358,17 +335,6 @@ def _spread(
         tuple(photo for photo in photos if homes.get(photo.photo_id) == number)
         for number in range(len(places))
     ]
-
-
-def _newest(
-    photos: Sequence[FramePhoto], wanted: dict[Digest, MediaItem], limit: int
-) -> tuple[FramePhoto, ...]:
-    def taken_at(photo: FramePhoto) -> datetime:
-        item = wanted.get(photo.digest)
-        return (item.taken_at if item else None) or _LONG_AGO
-
-    chosen = {photo.photo_id for photo in sorted(photos, key=taken_at, reverse=True)[:limit]}
-    return tuple(photo for photo in photos if photo.photo_id in chosen)
 
 
 def _edits(

@@ -8,7 +8,7 @@ from picsync.config import Config, Credentials
 from picsync.core.errors import ConfigError, PicsyncError
 from picsync.core.events import Emit
 from picsync.core.model import Finding, FrameAlbum, Listing, Mark, Playlist
-from picsync.core.plan import Overflow
+from picsync.core.select import Overflow
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.http.client import Hosts
 from picsync.observe.words import counted, listing_words

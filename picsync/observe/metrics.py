@@ -52,7 +52,10 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.model import Certainty, Listing
-from picsync.core.plan import HoldReason, Skip
+from picsync.core.plan import (
+    HoldReason,
+)
+from picsync.core.select import Skip
 
 CYCLE_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds. A steady cycle takes seconds, a bulk sync hours."""
@@ -92,8 +95,6 @@ def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]
 def _by(label: str, words: Iterable[str]) -> str:
     return f"by {label}: {', '.join(f'`{word}`' for word in words)}."
 
-
-SKIPS = {skip: skip.name.lower() for skip in Skip}
 
 # --- when cycles run, and how they end ----------------------------------------------------------------
 OUTCOMES = (*CycleOutcome, "refused")
@@ -137,7 +138,7 @@ COMPLETE = _gauge(
 LISTED = _gauge("picsync_media_items_listed", "Media items in the source albums, each once.", "album")
 SKIPPED = _gauge(
     "picsync_media_items_skipped",
-    "Media items not meant for the frame, " + _by("reason", SKIPS.values()),
+    "Media items not meant for the frame, " + _by("reason", Skip),
     *("album", "reason"),
 )
 WANTED = _gauge("picsync_photos_wanted", "Photos meant to be on the frame.", "album")
@@ -363,8 +364,8 @@ class Metrics(Collector):
     def _compared(self, rule: str, report: CycleReport, on_frame: int) -> None:
         for metric, value in ((LISTED, report.listed), (WANTED, report.wanted), (OVERFLOW, report.overflow)):
             self._set(metric, value, rule)
-        for skip, word in SKIPS.items():
-            self._set(SKIPPED, report.skipped.get(skip, 0), rule, word)
+        for skip in Skip:
+            self._set(SKIPPED, report.skipped.get(skip, 0), rule, skip)
         hold = report.hold
         for reason in HoldReason:
             self._set(HELD, len(hold.photos) if hold and hold.reason is reason else 0, rule, reason)
@@ -455,8 +456,8 @@ class Metrics(Collector):
         self._histograms[CYCLE_DURATION][rule,] = _Histogram(CYCLE_BUCKETS)
         for outcome in OUTCOMES:
             self._add(CYCLES, 0, rule, outcome)
-        for word in SKIPS.values():
-            self._set(SKIPPED, 0, rule, word)
+        for skip in Skip:
+            self._set(SKIPPED, 0, rule, skip)
         for reason in HoldReason:
             self._set(HELD, 0, rule, reason)
 

@@ -34,7 +34,10 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.model import Listing
-from picsync.core.plan import Plan, Skip
+from picsync.core.plan import (
+    Plan,
+)
+from picsync.core.select import Skip
 from picsync.core.text import harmless
 from picsync.media.formats import called
 

@@ -28,7 +28,11 @@ from picsync.config import (
 )
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.events import Emit
-from picsync.core.plan import DeleteLimit, Overflow, Rule
+from picsync.core.plan import (
+    DeleteLimit,
+    Rule,
+)
+from picsync.core.select import Overflow
 from picsync.frames.base import Frame
 from picsync.http import network
 from picsync.http.client import Hosts

@@ -7,11 +7,9 @@ report now. Killed at any instant, the next cycle ends in the same place.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from itertools import count
 
 from picsync.aio.tasks import together, ungrouped
@@ -27,28 +25,23 @@ from picsync.core.events import (
     Listed,
     TransfersPlanned,
 )
-from picsync.core.model import Certainty, Digest, FrameAlbum, Listing, MediaItem, MediaKind, Photos, Playlist
-from picsync.core.model import Mapping as DigestMapping
+from picsync.core.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, Playlist
 from picsync.core.plan import (
-    Candidate,
     Content,
-    Overflow,
     Plan,
     Rule,
     Situation,
-    Skip,
+    deletes_wait_for_content,
     parts_needed,
     plan_changes,
     plan_transfers,
 )
+from picsync.core.select import Accepted, Candidate, Overflow, candidates, count_skipped, learned, wanted
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.frames.dryrun import unchanged
 from picsync.observe.words import counted
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
 from picsync.sync.transfer import Tools, Transferrer, TransferResult, recipe_of
-
-UNUSABLE_FOR = timedelta(days=1)
-"""An item that could not be used is tried again after this, in case a service has learnt something."""
 
 CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
@@ -274,27 +267,13 @@ class _Cycle:
             asked = [item in known for item in items if item.source == source]
             self.tools.emit(CacheRead(source, sum(asked), len(asked) - sum(asked)))
         there = {photo.digest for photo in photos.items}
-        return [self._candidate(item, known.get(item), there) for item in items]
+        return candidates(items, known, there, self._accepted(), self.tools.now())
 
-    def _candidate(self, item: MediaItem, known: DigestMapping | None, there: set[Digest]) -> Candidate:
+    def _accepted(self) -> Accepted:
         capabilities = self.frame.capabilities
-        if item.kind is MediaKind.VIDEO and not (
-            self.album_rule.rule.videos
-            and self.tools.sources[item.source].capabilities.videos
-            and capabilities.accepts_kind(MediaKind.VIDEO)
-        ):
-            return Candidate(item, skip=Skip.VIDEO)
-        digest = item.digest or (known.digest if known else None)
-        if digest in there:
-            return Candidate(item, digest)
-        if item.kind is MediaKind.PHOTO and not capabilities.accepts(item.mime_type):
-            return Candidate(item, digest, Skip.FORMAT)
-        if known is not None and known.unusable is not None and self._recent(known.recorded_at):
-            return Candidate(item, digest, Skip.UNUSABLE)
-        return Candidate(item, digest)
-
-    def _recent(self, recorded_at: datetime | None) -> bool:
-        return recorded_at is not None and self.tools.now() - recorded_at < UNUSABLE_FOR
+        videos = self.album_rule.rule.videos and capabilities.accepts_kind(MediaKind.VIDEO)
+        able = {name for name in self.album_rule.sources if self.tools.sources[name].capabilities.videos}
+        return Accepted(capabilities.mime_types, frozenset(able if videos else ()))
 
     # --- transfer -------------------------------------------------------------------------------------
 
@@ -312,7 +291,7 @@ class _Cycle:
             closing=(lambda: None) if playlists is None or self._has_playlist(seen) else playlists.begin,
         )
         there = [photo.digest for photo in seen.photos.items]
-        learn = self._deletes_wait_for_content(seen.photos)
+        learn = deletes_wait_for_content(self.album_rule.rule, self.candidates, self.listings, seen.photos)
 
         async def album() -> FrameAlbum:
             if seen.album is None:
@@ -323,25 +302,12 @@ class _Cycle:
         self.failures += done.failures
         if done.no_album is not None:
             raise done.no_album
-        self.candidates = [self._learnt(candidate) for candidate in self.candidates]
+        self.candidates = learned(self.candidates, done.digests, done.unusable)
         if done.uploaded:
             await self._observe_again(seen)
 
     def _has_playlist(self, seen: _Seen) -> bool:
         return any(playlist.name == self.album_rule.rule.playlist_name for playlist in seen.playlists)
-
-    def _deletes_wait_for_content(self, photos: Photos) -> bool:
-        """Whether something on the frame may be due to go, were it known that no listed item equals it."""
-        if not self.album_rule.rule.delete or not all(listing.complete for listing in self.listings):
-            return False
-        known = {candidate.digest for candidate in self.candidates}
-        return any(photo.digest not in known for photo in photos.items)
-
-    def _learnt(self, candidate: Candidate) -> Candidate:
-        if candidate.item in self.transferred.unusable:
-            return replace(candidate, skip=Skip.UNUSABLE)
-        digest = self.transferred.digests.get(candidate.item)
-        return candidate if digest is None else replace(candidate, digest=digest)
 
     async def _observe_again(self, seen: _Seen) -> None:
         for wait_s in (*CONFIRM_WAITS_S, None):
@@ -466,18 +432,19 @@ class _Cycle:
 
     def report(self, duration_s: float) -> CycleReport:
         done = self.transferred
+        skipped = count_skipped(self.candidates)
         return CycleReport(
             rule=self.album_rule.name,
             outcome=self._outcome(),
             dry_run=self.album_rule.dry_run,
             duration_s=duration_s,
             listed=len(self.candidates),
-            wanted=len({c.digest for c in self.candidates if c.digest is not None and c.skip is None}),
+            wanted=len(wanted(self.candidates)),
             certainty=Certainty.least(listing.certainty for listing in self.listings)
             if self.listings
             else Certainty.PARTIAL,
-            skipped=Counter(candidate.skip for candidate in self.candidates if candidate.skip is not None),
-            formats=Counter(c.item.mime_type for c in self.candidates if c.skip is Skip.FORMAT),
+            skipped=skipped.reasons,
+            formats=skipped.formats,
             downloaded=done.downloaded_count,
             downloaded_bytes=done.downloaded_bytes,
             uploaded=done.uploaded_count,

@@ -84,7 +84,7 @@ def _report(report: CycleReport) -> dict[str, Any]:
         "assigned": report.assigned,
         "unassigned": list(report.unassigned),
         "overflow": report.overflow,
-        "skipped": {skip.name.lower(): count for skip, count in report.skipped.items()},
+        "skipped": {skip.value: count for skip, count in report.skipped.items()},
         "formats": dict(report.formats),
         "downloaded": report.downloaded,
         "downloaded_bytes": report.downloaded_bytes,

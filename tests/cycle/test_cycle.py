@@ -17,7 +17,11 @@ from picsync.core.errors import (
 )
 from picsync.core.events import CycleOutcome, Event, Listed, PlaylistCreated
 from picsync.core.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, PlaylistItem
-from picsync.core.plan import DeleteLimit, HoldReason, Skip
+from picsync.core.plan import (
+    DeleteLimit,
+    HoldReason,
+)
+from picsync.core.select import Skip
 from picsync.observe.words import report_remarks, report_sentence
 from picsync.sync.cycle import AlbumRule
 from tests.cycle.stage import ALBUM, PLAYLIST, Stage, digest

@@ -9,7 +9,10 @@ import pytest
 
 from picsync.core.errors import LimitError, NoRoomError, ProtocolError, QuotaError
 from picsync.core.events import ChangesPlanned, CycleOutcome, Failure
-from picsync.core.plan import HoldReason, Overflow
+from picsync.core.plan import (
+    HoldReason,
+)
+from picsync.core.select import Overflow
 from picsync.observe.words import plan_lines
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import SMALL_BYTES

@@ -43,7 +43,12 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.model import Certainty, Digest, FramePhoto, Listing, MediaItem
-from picsync.core.plan import Hold, HoldReason, Skip, Transfer
+from picsync.core.plan import (
+    Hold,
+    HoldReason,
+    Transfer,
+)
+from picsync.core.select import Skip
 from picsync.observe.metrics import METRICS
 from tests.metrics.support import START_S, Scraped
 

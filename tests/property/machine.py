@@ -12,7 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from picsync.core.errors import AmbiguousError, LimitError
 from picsync.core.events import CycleOutcome, CycleReport
-from picsync.core.plan import DeleteLimit, Overflow, Rule
+from picsync.core.plan import (
+    DeleteLimit,
+    Rule,
+)
+from picsync.core.select import Overflow
 from tests.media.files import movie
 from tests.pictures import jpeg
 from tests.property.truth import ALBUM, PLAYLIST, Piece, Seen, Sources, Watch, assert_settled

@@ -11,22 +11,20 @@ from hypothesis import strategies as st
 from picsync.core.model import Digest, FramePhoto, Listing, MediaItem, Photos, Playlist, PlaylistItem
 from picsync.core.plan import (
     AddItems,
-    Candidate,
     Content,
     DeleteLimit,
     HoldReason,
-    Overflow,
     Plan,
     PlaylistEdit,
     Rule,
     Situation,
-    Skip,
     parts_needed,
     plan_changes,
     plan_edit,
     plan_transfers,
     steps,
 )
+from picsync.core.select import Candidate, Overflow, Skip
 
 DIGESTS = [Digest("md5", f"{n:032x}") for n in range(14)]
 PHOTOS = [FramePhoto(f"p{n}", digest, f"{n}.jpg") for n, digest in enumerate(DIGESTS)]

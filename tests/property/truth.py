@@ -15,7 +15,12 @@ from dataclasses import dataclass, field
 
 from picsync.core.errors import AmbiguousError, LimitError
 from picsync.core.events import CycleOutcome, CycleReport
-from picsync.core.plan import DeleteLimit, HoldReason, Overflow, Rule
+from picsync.core.plan import (
+    DeleteLimit,
+    HoldReason,
+    Rule,
+)
+from picsync.core.select import Overflow
 
 ALBUM = "Family"
 PLAYLIST = "ss_Family"

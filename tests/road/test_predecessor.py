@@ -9,7 +9,7 @@ import pytest
 
 from picsync.core.events import CycleOutcome
 from picsync.core.model import Certainty
-from picsync.core.plan import Skip
+from picsync.core.select import Skip
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Era, generated_jpeg
 from picsync.emulators.nixplay import ExpiredSession

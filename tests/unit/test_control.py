@@ -14,7 +14,14 @@ import pytest
 from picsync.core.errors import CacheError
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.model import Digest, FramePhoto, MediaItem, Photos
-from picsync.core.plan import Candidate, Hold, HoldReason, Rule, Situation, plan_changes
+from picsync.core.plan import (
+    Hold,
+    HoldReason,
+    Rule,
+    Situation,
+    plan_changes,
+)
+from picsync.core.select import Candidate
 from picsync.system.control import ALLOWED_FOR, Requests
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -30,7 +30,13 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.model import Certainty, Digest, FramePhoto, Listing, MediaItem, Photos
-from picsync.core.plan import Candidate, Rule, Situation, Skip, Transfer, plan_changes
+from picsync.core.plan import (
+    Rule,
+    Situation,
+    Transfer,
+    plan_changes,
+)
+from picsync.core.select import Candidate, Skip
 from picsync.observe.status import RuleStatus, Status, StatusBoard
 from picsync.observe.words import event_sentence
 

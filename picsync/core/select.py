@@ -1,0 +1,167 @@
+"""Selection: which media items are meant for a frame, and which of them fit; pure functions.
+
+`candidates` decides for each listed item whether it is meant for the frame or skipped, and why; `learned`
+decides it again once transfers have shown what the items contain. Whatever the inputs, this holds:
+
+- Each item has one candidate, in the order of the listing.
+- Content that is on the frame stays wanted: its format and a failed attempt to use it skip nothing.
+- A video is skipped unless the rule asks for videos, and its source and the frame can handle them.
+- An item that could not be used is tried again after `UNUSABLE_FOR`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind
+from picsync.core.model import Mapping as DigestMapping
+
+UNUSABLE_FOR = timedelta(days=1)
+"""Time after which an item that could not be used is tried again, in case a service has been fixed."""
+
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Skip(StrEnum):
+    """Why a media item is not meant to be on the frame."""
+
+    VIDEO = "video"
+    """It is a video, and the rule, the source or the frame does not take videos."""
+    FORMAT = "format"
+    """The frame does not accept its format."""
+    UNUSABLE = "unusable"
+    """Its content could not be used when it was last tried."""
+
+
+class Overflow(StrEnum):
+    """What to do with photos that do not fit into the playlist of an album."""
+
+    NEWEST = "newest"
+    """Show the newest photos."""
+    SPLIT = "split"
+    """Show the rest in further playlists."""
+    ERROR = "error"
+    """Keep the photos that are shown, add none in excess of the limit, and report a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a rule, its sources and its frame accept."""
+
+    mime_types: frozenset[str]
+    """Formats that the frame accepts."""
+    videos_from: frozenset[str] = frozenset()
+    """Sources whose videos are wanted and can be shown; empty if the rule or the frame takes no videos."""
+
+    def accepts(self, mime_type: str) -> bool:
+        """Whether to try a file of that type. An unknown (empty) type may be tried."""
+        return not mime_type or mime_type in self.mime_types
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A listed media item with what is known of its content."""
+
+    item: MediaItem
+    digest: Digest | None = None
+    """None while the content is unknown."""
+    skip: Skip | None = None
+    """Why the item is not meant to be on the frame; None if it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """How many listed items are not meant for the frame."""
+
+    reasons: Mapping[Skip, int] = field(default_factory=dict)
+    formats: Mapping[str, int] = field(default_factory=dict)
+    """The number of items skipped for their format, by MIME type."""
+
+
+def candidates(
+    items: Iterable[MediaItem],
+    known: Mapping[MediaItem, DigestMapping],
+    there: Collection[Digest],
+    accepted: Accepted,
+    now: datetime,
+) -> list[Candidate]:
+    """Return a candidate for each item: wanted or skipped, with its digest where that is known.
+
+    `known` is what the cache holds, `there` the content on the frame.
+    """
+    return [_candidate(item, known.get(item), there, accepted, now) for item in items]
+
+
+def _candidate(
+    item: MediaItem,
+    known: DigestMapping | None,
+    there: Collection[Digest],
+    accepted: Accepted,
+    now: datetime,
+) -> Candidate:
+    if item.kind is MediaKind.VIDEO and item.source not in accepted.videos_from:
+        return Candidate(item, skip=Skip.VIDEO)
+    digest = item.digest or (known.digest if known else None)
+    if digest in there:
+        return Candidate(item, digest)
+    if item.kind is MediaKind.PHOTO and not accepted.accepts(item.mime_type):
+        return Candidate(item, digest, Skip.FORMAT)
+    if known is not None and known.unusable is not None and _recent(known.recorded_at, now):
+        return Candidate(item, digest, Skip.UNUSABLE)
+    return Candidate(item, digest)
+
+
+def _recent(recorded_at: datetime | None, now: datetime) -> bool:
+    return recorded_at is not None and now - recorded_at < UNUSABLE_FOR
+
+
+def learned(
+    found: Iterable[Candidate], digests: Mapping[MediaItem, Digest], unusable: Collection[MediaItem]
+) -> list[Candidate]:
+    """Return the candidates with what the transfers have shown of their content."""
+
+    def one(candidate: Candidate) -> Candidate:
+        if candidate.item in unusable:
+            return replace(candidate, skip=Skip.UNUSABLE)
+        digest = digests.get(candidate.item)
+        return candidate if digest is None else replace(candidate, digest=digest)
+
+    return [one(candidate) for candidate in found]
+
+
+def count_skipped(found: Iterable[Candidate]) -> Skipped:
+    """Return how many candidates are skipped, and why."""
+    skipped = [candidate for candidate in found if candidate.skip is not None]
+    return Skipped(
+        Counter(candidate.skip for candidate in skipped if candidate.skip is not None),
+        Counter(candidate.item.mime_type for candidate in skipped if candidate.skip is Skip.FORMAT),
+    )
+
+
+def wanted(found: Iterable[Candidate]) -> dict[Digest, MediaItem]:
+    """Return the content that is meant to be on the frame and known, each with the first item that has it."""
+    first: dict[Digest, MediaItem] = {}
+    for candidate in found:
+        if candidate.digest is not None and candidate.skip is None:
+            first.setdefault(candidate.digest, candidate.item)
+    return first
+
+
+def newest(
+    photos: Sequence[FramePhoto], items: Mapping[Digest, MediaItem], limit: int
+) -> tuple[FramePhoto, ...]:
+    """Return the `limit` photos that were taken last, in the order of `photos`; undated ones go first.
+
+    `items` tell when the photos were taken.
+    """
+
+    def taken_at(photo: FramePhoto) -> datetime:
+        item = items.get(photo.digest)
+        return (item.taken_at if item else None) or _LONG_AGO
+
+    chosen = {photo.photo_id for photo in sorted(photos, key=taken_at, reverse=True)[:limit]}
+    return tuple(photo for photo in photos if photo.photo_id in chosen)
