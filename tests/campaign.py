@@ -25,15 +25,15 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.crash.kill_points import Start, reference
 from tests.crash.random_kills import Tally, torture
-from tests.crash.steps import Start, reference
 from tests.faults.campaign import campaign
 from tests.fuzz.campaign import run as run_fuzz
-from tests.longrun.soak import run as run_soak
-from tests.longrun.vitals import assert_flat
 from tests.property.machine import Cycles
 from tests.property.test_cycle_machine import MemoryCycles
 from tests.property.test_wire_machine import WireCycles
+from tests.run.resources import assert_flat
+from tests.run.soak import run as run_soak
 
 EXAMPLES = 10
 """Of the machine, between two looks at the clock."""

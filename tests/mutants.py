@@ -23,9 +23,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("picsync", "tests", "doc", "pyproject.toml", "README.md", "CHANGELOG.md", "picsync.yaml.example")
-PLAN = ("tests/property/test_plan_properties.py", "tests/property/test_cycle_machine.py", "tests/cycle")
-MACHINE = ("tests/property/test_cycle_machine.py", "tests/cycle")
-ROAD = ("tests/property/test_wire_machine.py", "tests/frames", "tests/road", "tests/faults")
+PLAN = ("tests/property/test_plan_properties.py", "tests/property/test_cycle_machine.py", "tests/sync")
+MACHINE = ("tests/property/test_cycle_machine.py", "tests/sync")
+ROAD = ("tests/property/test_wire_machine.py", "tests/frames", "tests/e2e", "tests/faults")
 LIMIT_S = 600
 
 
@@ -61,7 +61,7 @@ MUTANTS = (
         "picsync/sync/cycle.py",
         "if not await self._listed_alike():",
         "if False:",
-        ("tests/cycle", "tests/faults/test_pages_that_lie.py"),
+        ("tests/sync", "tests/faults/test_pages_that_lie.py"),
     ),
     Mutant(
         "takes an incomplete listing for a complete one",
@@ -147,21 +147,21 @@ MUTANTS = (
         "picsync/sync/cycle.py",
         "if not self.transferred.uploaded:",
         "if False:",
-        ("tests/cycle",),
+        ("tests/sync",),
     ),
     Mutant(
         "believes whichever listing of the frame comes last",
         "picsync/core/model.py",
         "        if not odd or self.problem is not None:\n",
         "        if True:\n",
-        ("tests/cycle",),
+        ("tests/sync",),
     ),
     Mutant(
         "records a digest only after the upload",
         "picsync/sync/transfer.py",
         "        await self._record(item, digest, None)\n        # What",
         "        # What",
-        ("tests/cycle", "tests/crash/test_kills.py"),
+        ("tests/sync", "tests/crash/test_kills.py"),
     ),
     Mutant(
         "forgets a failure of one item",
@@ -207,7 +207,7 @@ MUTANTS = (
         "picsync/sync/tempfiles.py",
         "            if self._head.lstrip().startswith(_TEXT_STARTS):\n",
         "            if False:\n",
-        ("tests/cycle", "tests/fuzz/test_fuzz_parsers.py", "tests/faults/test_fault_matrix.py"),
+        ("tests/sync", "tests/fuzz/test_fuzz_parsers.py", "tests/faults/test_fault_matrix.py"),
     ),
     Mutant(
         "goes on where a half of a download was",
@@ -228,7 +228,7 @@ MUTANTS = (
         "picsync/core/select.py",
         "key=taken_at, reverse=True)",
         "key=taken_at)",
-        (*PLAN, "tests/road/test_limits_on_the_road.py"),
+        (*PLAN, "tests/e2e/test_service_limits.py"),
     ),
     Mutant(
         "skips what is on the frame for its format",
@@ -249,7 +249,7 @@ MUTANTS = (
         "picsync/sync/transfer.py",
         "            if self._halted or self._stopping():\n                return\n",
         "            if self._halted:\n                return\n",
-        ("tests/cycle", "tests/crash/test_signals.py"),
+        ("tests/sync", "tests/crash/test_signals.py"),
     ),
 )
 

@@ -19,7 +19,7 @@ import pytest
 from picsync.cache.locking import CacheLock
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
-from tests.cache.cases import NOW, item, known, mapping, opened
+from tests.cache.builders import NOW, item, known, mapping, opened
 
 _HOLDER = """
 import asyncio, sys

@@ -21,7 +21,7 @@ from picsync.cache import schema
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
 from picsync.core.model import Digest, Mapping, MediaItem
-from tests.cache.cases import NOW, item, known, mapping, opened
+from tests.cache.builders import NOW, item, known, mapping, opened
 
 _PASSWORD = "hunter2"
 

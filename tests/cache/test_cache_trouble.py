@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
-from tests.cache.cases import item, known, mapping, opened, query
+from tests.cache.builders import item, known, mapping, opened, query
 
 _COUNT = 300
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
 from picsync.core.model import Digest, Mapping, MediaItem, MediaKind
-from tests.cache.cases import NOW, item, known, mapping, opened, original, query
+from tests.cache.builders import NOW, item, known, mapping, opened, original, query
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.hurry import in_a_hurry
-from tests.cli.stage import Stage, served
+from tests.cli.command_line import Stage, served
+from tests.cli.short_waits import in_a_hurry
 
 LOGGERS = ("picsync", "httpx", "httpcore", "googleapiclient", "google", "oauthlib", "requests_oauthlib")
 

@@ -12,8 +12,8 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.world import LEGACY_SCOPE
-from tests.cli.stage import Stage
-from tests.road.road import ALBUM, MEDIA_HOST
+from tests.cli.command_line import Stage
+from tests.e2e.household import ALBUM, MEDIA_HOST
 
 LISTING = r"mediaItems:search"
 HTML = "<html><body>Sorry</body></html>"

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from picsync.cli.main import COMMANDS, cli, run
-from tests.cli.stage import COMMAND, ROOT, Stage
+from tests.cli.command_line import COMMAND, ROOT, Stage
 
 HEAVY = ("httpx", "googleapiclient", "google", "sqlalchemy", "alembic", "rich", "pydantic", "aiohttp", "PIL")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.stage import Stage
-from tests.migration.go_cache import GoRow, write_go_cache
+from tests.cache.go_cache import GoRow, write_go_cache
+from tests.cli.command_line import Stage
 
 
 def test_no_cache_yet(stage: Stage) -> None:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from picsync.emulators.google import generated_jpeg
-from tests.cli.stage import UNHURRIED, Process, Stage
+from tests.cli.command_line import UNHURRIED, Process, Stage
 
 CYCLES_S = 30.0
 

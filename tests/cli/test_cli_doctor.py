@@ -13,8 +13,8 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.frames.nixplay import names
 from picsync.http.allowed import AllowedHosts
 from picsync.http.clock import offset_of
-from tests.cli.stage import Stage
-from tests.road.road import ALBUM, PLAYLIST, write_credentials
+from tests.cli.command_line import Stage
+from tests.e2e.household import ALBUM, PLAYLIST, write_credentials
 
 
 def findings(stage: Stage, code: int) -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ import trustme
 from picsync.cli.emulator import SHARED_PAGES
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.sharingoptions import VARIANTS
-from tests.cli.stage import STRICT, Process, Stage
+from tests.cli.command_line import STRICT, Process, Stage
 
 LISTEN = ("emulator", "--listen", "127.0.0.1:0")
 

@@ -12,8 +12,8 @@ import pytest
 
 from picsync.config import load_credentials
 from picsync.emulators.faults import Fault, FaultKind
-from tests.cli.stage import Process, Result, Stage
-from tests.road.road import MEDIA_HOST
+from tests.cli.command_line import Process, Result, Stage
+from tests.e2e.household import MEDIA_HOST
 
 LOGIN = ("googlephotos", "login", "--no-browser")
 READ = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"

@@ -10,8 +10,8 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.immich import HOST
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
-from tests.cli.stage import Stage
-from tests.road.road import ALBUM
+from tests.cli.command_line import Stage
+from tests.e2e.household import ALBUM
 
 PASSWORD = "marked-link-password-9d4c"
 FAULTS = {

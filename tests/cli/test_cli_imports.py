@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.stage import ROOT
+from tests.cli.command_line import ROOT
 
 AT_THE_FIRST_CALL = ("httplib2", "google.auth", "google.oauth2", "googleapiclient", "cryptography")
 """Google's client library, which is loaded in a thread while Nixplay is logged in to."""

@@ -16,7 +16,7 @@ from picsync.core.errors import ConfigError
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 from picsync.sources.kinds import ENTRIES
-from tests.cli.stage import Result, Stage
+from tests.cli.command_line import Result, Stage
 
 LOGIN = (NIXPLAY_USER, NIXPLAY_PASSWORD)
 

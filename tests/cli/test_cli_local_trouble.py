@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from picsync.emulators.google import generated_jpeg
-from tests.cli.stage import ROOT, Stage
+from tests.cli.command_line import ROOT, Stage
 
 PR_CAPBSET_DROP = 24
 CAP_DAC_OVERRIDE = 1

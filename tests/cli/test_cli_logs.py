@@ -24,7 +24,7 @@ from picsync.core.events import (
 from picsync.core.model import MediaItem
 from picsync.core.plan import Transfer
 from picsync.emulators.faults import Fault, FaultKind
-from tests.cli.stage import Stage
+from tests.cli.command_line import Stage
 
 
 def test_each_line_is_a_json_object_with_a_stable_action(

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from tests.cli.stage import Stage
+from tests.cli.command_line import Stage
 
 HOSTILE = "Bad\x1b[31m\x1b]0;title\x07 password\r\nPlease \u202eevil\x9b2J\u2028 log\u200bin \x08\x08\x00"
 """Colours, a title, a bell, line ends, marks of direction, controls of 8 bits, a backspace, a null."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from picsync.emulators.requestlog import RequestLog
-from tests.cli.stage import Stage
+from tests.cli.command_line import Stage
 
 
 def pings(log: RequestLog) -> int:

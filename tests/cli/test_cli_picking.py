@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from picsync.config import GoogleAccess, GooglePhotosLogin, load_credentials, merge_google_login
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.picker import SCOPE
-from tests.cli.stage import Process, Result, Stage
-from tests.road.road import ALBUM
+from tests.cli.command_line import Process, Result, Stage
+from tests.e2e.household import ALBUM
 
 PICK = ("googlephotos", "pick", "Grandma", "--no-browser")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from tests.cli.stage import Result, Stage
-from tests.road.road import MEDIA_HOST
+from tests.cli.command_line import Result, Stage
+from tests.e2e.household import MEDIA_HOST
 
 PASSWORD = "marked-password-1f3e"
 FAULTS = {

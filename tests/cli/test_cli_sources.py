@@ -8,7 +8,7 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.sources.kinds import SOURCES
-from tests.cli.stage import Stage
+from tests.cli.command_line import Stage
 
 
 def test_every_kind_with_its_example(stage: Stage) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.run.scheduler import GRACE_S
-from tests.cli.stage import STRICT, UNHURRIED, Stage
-from tests.road.road import MEDIA_HOST
+from tests.cli.command_line import STRICT, UNHURRIED, Stage
+from tests.e2e.household import MEDIA_HOST
 
 LISTING = r"mediaItems:search"
 HANGING = Fault(kind=FaultKind.HANG, host=MEDIA_HOST, count=None)

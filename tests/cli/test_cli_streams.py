@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from picsync.emulators.google import generated_jpeg
-from tests.cli.stage import Stage
+from tests.cli.command_line import Stage
 
 EMOJI = "Ömas Fest 🎂.jpg"
 ENCODINGS = ["ascii:strict", "latin-1:strict", "ascii", "cp1252:strict"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.stage import Stage
-from tests.migration.go_cache import GoRow, write_go_cache
-from tests.road.road import ALBUM
+from tests.cache.go_cache import GoRow, write_go_cache
+from tests.cli.command_line import Stage
+from tests.e2e.household import ALBUM
 
 
 def test_the_first_sync_and_the_next(stage: Stage) -> None:

@@ -11,7 +11,7 @@ from yarl import URL
 
 from picsync.emulators.immich import HOST, V2_7, V3_0, V3_2, V3_3
 from tests.clients import need_python
-from tests.emulators.immichkit import Kit, kit
+from tests.emulators.immich_client import Kit, kit
 
 if TYPE_CHECKING:
     from aioimmich import Immich

@@ -21,8 +21,8 @@ from picsync.emulators.google.picker import SCOPE
 from picsync.emulators.google.service import API_HOST as LIBRARY
 from tests.clients import need_python
 from tests.clients.discovered import Client, conforms
-from tests.emulators.byname import ByName, by_name
-from tests.emulators.googlekit import MP4, Kit, jpeg, running
+from tests.emulators.google_client import MP4, Kit, jpeg, running
+from tests.emulators.tls_proxy import ByName, by_name
 
 FILES = {"a.jpg": jpeg(), "b.mp4": MP4, "c.jpg": jpeg(colour="blue")}
 

@@ -14,8 +14,8 @@ import pytest
 from picsync.emulators.google import GooglePhotos
 from picsync.emulators.google.content import read_all
 from tests.clients import need_python
-from tests.emulators.byname import by_name
-from tests.emulators.googlekit import API, MP4, Kit, jpeg, running
+from tests.emulators.google_client import API, MP4, Kit, jpeg, running
+from tests.emulators.tls_proxy import by_name
 
 if TYPE_CHECKING:
     from google_photos_library_api.api import GooglePhotosLibraryApi

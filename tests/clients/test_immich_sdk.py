@@ -9,7 +9,7 @@ import pytest
 
 from picsync.emulators.immich import HOST
 from tests.clients.immichsdk import SDKS, Call, call, check
-from tests.emulators.immichkit import kit
+from tests.emulators.immich_client import kit
 
 VERSIONS = pytest.mark.parametrize("version", SDKS, ids=lambda version: ".".join(map(str, version)))
 

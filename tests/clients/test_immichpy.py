@@ -15,7 +15,7 @@ import pytest
 
 from picsync.emulators.immich import HOST, V3_3
 from tests.clients import need_python
-from tests.emulators.immichkit import Kit, kit
+from tests.emulators.immich_client import Kit, kit
 
 _GENERATED = "immichpy.client.generated"
 

@@ -13,8 +13,8 @@ from picsync.emulators.google import Era
 from picsync.emulators.google.content import read_all
 from picsync.emulators.google.service import DEFAULT_SCOPES
 from tests.clients import need_distribution
-from tests.emulators.googlekit import LEGACY_SCOPES, MP4, jpeg
-from tests.emulators.rclonekit import Rclone, rclone_at
+from tests.emulators.google_client import LEGACY_SCOPES, MP4, jpeg
+from tests.emulators.rclone import Rclone, rclone_at
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from picsync.emulators.google import GoogleOptions, GooglePhotos, SharingOptions
 from picsync.emulators.google.sharingoptions import VARIANTS
 from tests.clients import HERE, need_npm, run
-from tests.emulators.byname import ByName, by_name
-from tests.emulators.googlekit import jpeg
+from tests.emulators.google_client import jpeg
+from tests.emulators.tls_proxy import ByName, by_name
 
 PACKAGE = "google-photos-album-image-url-fetch"
 NOON = 1_700_000_000

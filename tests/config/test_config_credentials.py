@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from picsync.config import Credentials, GoogleAccess, GooglePhotosLogin, NixplayLogin, load_credentials
 from picsync.core.errors import ConfigError
-from tests.config.support import credentials, credentials_problems
+from tests.config.builders import credentials, credentials_problems
 
 GO_FILE = """\
 nixplay:

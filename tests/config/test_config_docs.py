@@ -9,7 +9,7 @@ from picsync.config.settings import Config
 from picsync.config.shape import shape_of
 from picsync.config.tree import field_name
 from picsync.sources.kinds import ENTRIES
-from tests.config.support import config, credentials
+from tests.config.builders import config, credentials
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "doc" / "configuration.md").read_text(encoding="utf-8")

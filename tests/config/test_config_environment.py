@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from picsync.config import AlbumRule, Listen, MaxDelete
-from tests.config.support import RULE, config, config_problems, credentials, credentials_problems
+from tests.config.builders import RULE, config, config_problems, credentials, credentials_problems
 
 ALBUMS = "[{name: X, sources: {googlephotos: [id]}}]"
 X = AlbumRule(name="X", sources={"googlephotos": ("id",)})

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from tests.config.support import RULE, config, config_problems
+from tests.config.builders import RULE, config, config_problems
 
 ONE = SecretStr("mailto://user:geheim@example.com")
 TWO = SecretStr("tgram://123:geheim/45?a=b,c#d")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from picsync.config import Config, Credentials, load_config, load_credentials, merge_google_login
 from picsync.core.errors import ConfigError
-from tests.config.support import KINDS
+from tests.config.builders import KINDS
 from tests.config.test_config_login_file import LOGIN
 
 WORDS = st.sampled_from(

@@ -13,7 +13,7 @@ from picsync.core.errors import ConfigError
 from picsync.frames.nixplay.client import OPERATIONS as NIXPLAY
 from picsync.frames.nixplay.client import PHOTOS
 from picsync.sources.google.library.source import OPERATIONS as GOOGLEPHOTOS
-from tests.config.support import KINDS, RULE, config, config_problems
+from tests.config.builders import KINDS, RULE, config, config_problems
 
 
 def test_reads_the_example_of_the_go_picsync(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from picsync.emulators.nixplay import NixplayOptions, OverLimit
 from picsync.frames.base import PlaylistFrame
 from tests.contract.frame_contract import PlaylistFrameContract
-from tests.frames.nixplay_account import nixplay_account
-from tests.ports.memory_frame import MemoryFrame
+from tests.contract.memory_frame import MemoryFrame
+from tests.frames.nixplay.nixplay_account import nixplay_account
 
 
 class TestMemoryFrame(PlaylistFrameContract):

@@ -13,13 +13,13 @@ from picsync.emulators.immich import V2_7, V3_0, V3_2, V3_3
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.google.links.options import SharedLink
 from picsync.sources.google.picked.source import PickedSource
+from tests.contract.memory_source import MemorySource
 from tests.contract.source_contract import ORIGINALS, SourceContract, SourceWorld
-from tests.ports.memory_source import MemorySource
-from tests.sources.folder_album import FolderAlbum
-from tests.sources.google_account import BYTES, google_account
-from tests.sources.immich_server import immich_server
-from tests.sources.picked_library import Openings, item, library, put
-from tests.sources.shared_albums import shared_albums
+from tests.sources.folder.folder_album import FolderAlbum
+from tests.sources.google.links.shared_albums import shared_albums
+from tests.sources.google.picked.picked_library import Openings, item, library, put
+from tests.sources.immich.immich_server import immich_server
+from tests.vendors.google.google_account import BYTES, google_account
 
 
 class TestMemorySource(SourceContract):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.process import Nursery
-from tests.road.road import Road, open_road
+from tests.e2e.household import Road, open_road
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from picsync.emulators.requestlog import RequestLog
-from tests.road.road import Road
+from tests.e2e.household import Road
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30
@@ -25,11 +25,11 @@ LIMIT_S = 30
 
 
 class Nursery:
-    """The other end of `nursery.py`."""
+    """The other end of `fork_server.py`."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.nursery"],
+            [sys.executable, "-m", "tests.crash.fork_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

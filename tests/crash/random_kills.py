@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from picsync.emulators.faults import Fault, FaultKind
+from tests.crash.kill_points import UPLOAD_PERMISSION, Start, prepare, reference
 from tests.crash.process import Nursery, Sync, running
-from tests.crash.steps import UPLOAD_PERMISSION, Start, prepare, reference
-from tests.road.road import ALBUM, MEDIA_HOST, Road, open_road
+from tests.e2e.household import ALBUM, MEDIA_HOST, Road, open_road
 
 LONGEST_LIFE_S = 0.5
 MOST_KILLS_IN_A_ROW = 4

@@ -9,9 +9,9 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Nixplay
+from tests.crash.kill_points import Request, Start, places, prepare, reference
 from tests.crash.process import Nursery, running
-from tests.crash.steps import Request, Start, places, prepare, reference
-from tests.road.road import Road
+from tests.e2e.household import Road
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

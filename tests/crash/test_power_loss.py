@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from picsync.core.events import CacheWritten, Event
 from picsync.core.model import Digest, Mapping
 from picsync.sync.cycle import run_cycle
-from tests.cache.cases import item, known, opened
-from tests.cycle.stage import Stage, staged
+from tests.cache.builders import item, known, opened
 from tests.fuzz.mutations import SCALE
+from tests.sync.harness import Stage, staged
 
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24

@@ -7,7 +7,7 @@ import signal
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Nixplay
 from tests.crash.process import Nursery, Sync, running
-from tests.road.road import Road
+from tests.e2e.household import Road
 
 INTERRUPTED = 130
 MONITOR = "upload-monitor.nixplay.com"

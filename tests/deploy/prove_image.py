@@ -17,7 +17,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.road.road import Road, open_road
+from tests.e2e.household import Road, open_road
 
 USER = 65532
 PICSYNC = "/usr/local/bin/picsync"

@@ -10,7 +10,7 @@ import pytest
 from picsync.emulators.google import Era, GooglePhotos, generated_jpeg
 from picsync.emulators.google.library import Album
 from picsync.sources.google import library as googlephotos
-from tests.emulators.googlekit import API, LEGACY_SCOPES, MP4, error_of, ids, jpeg, running
+from tests.emulators.google_client import API, LEGACY_SCOPES, MP4, error_of, ids, jpeg, running
 
 
 def fill(google: GooglePhotos, count: int, *, app_created: bool = True) -> Album:

@@ -14,7 +14,7 @@ from PIL import Image
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Era, Item, generated_jpeg
 from picsync.emulators.google.content import read_all
-from tests.emulators.googlekit import API, MP4, Kit, error_of, ids, jpeg, running
+from tests.emulators.google_client import API, MP4, Kit, error_of, ids, jpeg, running
 
 LH3 = "lh3.googleusercontent.com"
 

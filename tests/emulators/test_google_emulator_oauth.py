@@ -16,7 +16,7 @@ from google.oauth2.credentials import Credentials
 
 from picsync.emulators.google.account import SCOPE_PREFIX
 from picsync.emulators.google.service import DEFAULT_SCOPES
-from tests.emulators.googlekit import Kit, running
+from tests.emulators.google_client import Kit, running
 
 READ = SCOPE_PREFIX + "photoslibrary.readonly.appcreateddata"
 APPEND = SCOPE_PREFIX + "photoslibrary.appendonly"

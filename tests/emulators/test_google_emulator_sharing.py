@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from picsync.emulators.google import SharedAlbum, SharingOptions, Unshared
-from tests.emulators.googlekit import MP4, Kit, jpeg, running
+from tests.emulators.google_client import MP4, Kit, jpeg, running
 
 SHORT, PAGE, MEDIA = "/photos.app.goo.gl", "/photos.google.com", "lh3.googleusercontent.com"
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Cookie": "SOCS=CAI"}

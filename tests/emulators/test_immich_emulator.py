@@ -13,7 +13,7 @@ from PIL import Image
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, V3_3, Future
-from tests.emulators.immichkit import JPEG, kit
+from tests.emulators.immich_client import JPEG, kit
 
 GENERATIONS = pytest.mark.parametrize("version", [V2_7, V3_0, V3_2, V3_3], ids=["2.7", "3.0", "3.2", "3.3"])
 STRANGER = "6f1c0d5e-1111-4222-8333-944455556666"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from picsync.emulators.nixplay import API, Answer, Emoji, ListingOrder, Nixplay, OverLimit
-from tests.emulators.nixplay_rig import PASSWORD, USER, FakeTime, Rig, md5, running
+from tests.emulators.nixplay_client import PASSWORD, USER, FakeTime, Rig, md5, running
 
 PRINTABLE = "!\"#$%&'()*+,-./\\:;<=>?@[\\]^_`{|}~"
 NAMES = ["1234", '"', "\\", ".", "..", PRINTABLE, " space ", "test%46.txt", "漢字"]

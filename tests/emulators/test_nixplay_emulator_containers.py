@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from picsync.emulators.nixplay import Nixplay
-from tests.emulators.nixplay_rig import Rig, md5, running
+from tests.emulators.nixplay_client import Rig, md5, running
 
 PATH = re.compile(r"^/\d+/\d+_([A-Fa-f0-9]{32})")
 CONTENTS = {f"{number}.jpg": b"photo %d" % number * 100 for number in range(7)}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from picsync.emulators.nixplay import GonePhoto, Nixplay, OverLimit, Photo
-from tests.emulators.nixplay_rig import FakeTime, Rig, md5, running
+from tests.emulators.nixplay_client import FakeTime, Rig, md5, running
 
 
 @pytest.fixture

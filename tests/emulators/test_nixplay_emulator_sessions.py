@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from picsync.emulators.nixplay import API, HOSTS, ORIGINALS, UPLOADS, ExpiredSession, Nixplay, RateLimit
-from tests.emulators.nixplay_rig import PASSWORD, USER, FakeTime, Rig, running
+from tests.emulators.nixplay_client import PASSWORD, USER, FakeTime, Rig, running
 
 
 @pytest.fixture

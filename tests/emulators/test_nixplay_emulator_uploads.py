@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from picsync.emulators.nixplay import UPLOADS, Answer, Nixplay, StorageRefusal
-from tests.emulators.nixplay_rig import FakeTime, Rig, md5, running, s3_fields
+from tests.emulators.nixplay_client import FakeTime, Rig, md5, running, s3_fields
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Era, generated_jpeg
 from picsync.emulators.google.content import read_all
-from tests.emulators.googlekit import LEGACY_SCOPES, MP4, jpeg
-from tests.emulators.rclonekit import Rclone, rclone_at
+from tests.emulators.google_client import LEGACY_SCOPES, MP4, jpeg
+from tests.emulators.rclone import Rclone, rclone_at
 
 # An activated environment has the one of PyPI, which tests/clients uses.
 _PATH = [each for each in os.get_exec_path() if each != sysconfig.get_path("scripts")]

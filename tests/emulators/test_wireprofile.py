@@ -11,8 +11,8 @@ import pytest
 from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.wireprofile import FORGIVEN_S, HOME, LAN, Distance, PacedBody, Wire, WireProfile
 from picsync.emulators.world import World
-from tests.emulators.nixplay_rig import running
-from tests.road.road import MEDIA_HOST
+from tests.e2e.household import MEDIA_HOST
+from tests.emulators.nixplay_client import running
 
 KB = 1000
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.stage import Stage, open_stage
+from tests.faults.harness import Stage, open_stage
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from picsync.emulators.faults import Fault
 from picsync.frames.nixplay.client import DELETE_PHOTO
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import OPERATIONS as GOOGLE
-from tests.faults.kinds import LARGER_FAMILIES, TROUBLES, Trouble
-from tests.faults.scenes import MAIN, Scene, answers, operations_of, scenes_of
-from tests.faults.sides import SIDES
-from tests.faults.stage import FEW_ATTEMPTS, SHORT_S, Stage, open_stage
+from tests.faults.fault_kinds import LARGER_FAMILIES, TROUBLES, Trouble
+from tests.faults.harness import FEW_ATTEMPTS, SHORT_S, Stage, open_stage
+from tests.faults.scenarios import MAIN, Scene, answers, operations_of, scenes_of
+from tests.faults.source_albums import SIDES
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from picsync.emulators.nixplay import Photo
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import DOWNLOAD
-from tests.faults.scenes import Scene, reference
-from tests.faults.sides import ALBUM
-from tests.faults.stage import PLAYLIST, Stage, open_stage
+from tests.faults.harness import PLAYLIST, Stage, open_stage
+from tests.faults.scenarios import Scene, reference
+from tests.faults.source_albums import ALBUM
 
 Deed = Callable[[Stage], object]
 

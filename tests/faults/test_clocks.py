@@ -11,8 +11,8 @@ from picsync.emulators.nixplay import ExpiredSession
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
 from picsync.sources.google.library.api import LIST_MEDIA_ITEMS, LOOK_AT_ALBUM
-from tests.faults.scenes import Scene
-from tests.faults.stage import Stage
+from tests.faults.harness import Stage
+from tests.faults.scenarios import Scene
 
 ASKED = (
     nixplay.LIST_WEB_ALBUMS,

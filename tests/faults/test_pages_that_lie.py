@@ -14,9 +14,9 @@ from picsync.core.plan import HoldReason
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
 from picsync.sources.google.library.api import LIST_MEDIA_ITEMS
-from tests.faults.scenes import Scene
-from tests.faults.stage import PLAYLIST, Stage
-from tests.faults.wire import Rewrite
+from tests.faults.harness import PLAYLIST, Stage
+from tests.faults.interception import Rewrite
+from tests.faults.scenarios import Scene
 
 
 def rewrite(stage: Stage, operation: Operation, change: Callable[[Any], object]) -> None:

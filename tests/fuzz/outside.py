@@ -512,7 +512,7 @@ def _furnish(folder: Path) -> None:
 
 
 def _interpreted(case: Case, folder: Path, out: int) -> int:
-    command = [sys.executable, "-c", "from tests.cli.hurry import main; main()", *case.command]
+    command = [sys.executable, "-c", "from tests.cli.short_waits import main; main()", *case.command]
     root = str(Path(__file__).parents[2])
     environ = {**case.environ, "PYTHONPATH": root}
     process = subprocess.Popen(
@@ -547,7 +547,7 @@ def _child(case: Case, folder: Path, out: int) -> NoReturn:
         tempfile.tempdir = None
         time.tzset()
         sys.argv = ["picsync", *case.command]
-        from tests.cli.hurry import main
+        from tests.cli.short_waits import main
 
         main()
     except SystemExit as left:

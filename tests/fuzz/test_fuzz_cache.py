@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
-from tests.cache.cases import item, mapping, original
+from tests.cache.builders import item, mapping, original
 from tests.fuzz.mutations import inputs
 
 ITEMS = [item(number) for number in range(30)]

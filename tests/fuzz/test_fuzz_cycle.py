@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from picsync.emulators import server as emulator
 from picsync.emulators.faults import Fault, FaultKind
+from tests.e2e.household import MEDIA_HOST, Road, open_road
 from tests.fuzz.mutations import Json, inputs, mutated
-from tests.road.road import MEDIA_HOST, Road, open_road
 
 MOST_REQUESTS = 26
 """Of the cycle below, a few more or less."""

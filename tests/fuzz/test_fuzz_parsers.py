@@ -25,7 +25,7 @@ from picsync.media.ends import is_cut_off
 from picsync.media.formats import identify, sniff
 from picsync.observe.words import printable
 from picsync.sync.tempfiles import Spool
-from tests.config.support import KINDS
+from tests.config.builders import KINDS
 from tests.fuzz.mutations import HEADER_VALUES, inputs, torn
 from tests.fuzz.wireserver import Loop, Reply, bounded
 from tests.media.files import ftyp, heif, movie, tiff

@@ -22,8 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from tests.grafana.monitored_sync import DASHBOARD, FAMILY, ITALY, Scene, open_scene, targets
 from tests.grafana.prometheus import Series
-from tests.grafana.scene import DASHBOARD, FAMILY, ITALY, Scene, open_scene, targets
 
 TARGET = DASHBOARD.parent.parent / "prometheus-grafana.png"
 LABEL = "drawn from a real Prometheus' data; not a Grafana screenshot"

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from doc.grafana.dashboard import render
 from picsync.observe.metrics import METRICS, Metrics
-from tests.grafana.scene import DASHBOARD, targets
+from tests.grafana.monitored_sync import DASHBOARD, targets
 
 BOARD = json.loads(DASHBOARD.read_text("utf-8"))
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]

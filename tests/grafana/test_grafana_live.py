@@ -12,8 +12,8 @@ import pytest
 
 from picsync.core.events import RequestOutcome
 from tests.grafana import prometheus
+from tests.grafana.monitored_sync import FAMILY, ITALY, Scene, Target, open_scene, targets
 from tests.grafana.prometheus import Labels
-from tests.grafana.scene import FAMILY, ITALY, Scene, Target, open_scene, targets
 
 pytestmark = pytest.mark.skipif(
     prometheus.BINARY is None, reason="needs Prometheus: apt-get install prometheus"

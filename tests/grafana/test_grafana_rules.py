@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.grafana.scene import targets
+from tests.grafana.monitored_sync import targets
 
 PROMTOOL = shutil.which("promtool")
 

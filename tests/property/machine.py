@@ -19,7 +19,7 @@ from picsync.core.plan import (
 from picsync.core.select import Overflow
 from tests.media.files import movie
 from tests.pictures import jpeg
-from tests.property.truth import ALBUM, PLAYLIST, Piece, Seen, Sources, Watch, assert_settled
+from tests.property.oracle import ALBUM, PLAYLIST, Piece, Seen, Sources, Watch, assert_settled
 from tests.property.worlds import METHODS, Fate, How, Interruption, Limit, World
 
 T = TypeVar("T")

@@ -31,9 +31,9 @@ from picsync.frames.base import Rendition, UploadResult
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools
-from tests.ports.memory_frame import CAPABILITIES, MemoryAlbum, MemoryFrame, MemoryPlaylist
-from tests.ports.memory_source import MemorySource
-from tests.property.truth import AlbumSeen, Piece, PlaylistSeen, Seen
+from tests.contract.memory_frame import CAPABILITIES, MemoryAlbum, MemoryFrame, MemoryPlaylist
+from tests.contract.memory_source import MemorySource
+from tests.property.oracle import AlbumSeen, Piece, PlaylistSeen, Seen
 from tests.property.worlds import Fate, How, Interruption, Killed, Limit
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - files that are gone in a moment need no disk

@@ -25,10 +25,10 @@ from picsync.sources.google.library import api as google
 from picsync.sources.google.library.source import DOWNLOAD
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.transfer import Tools
+from tests.faults.harness import Stage, open_stage
+from tests.faults.interception import Rewrite
 from tests.faults.operations import PLACES
-from tests.faults.stage import Stage, open_stage
-from tests.faults.wire import Rewrite
-from tests.property.truth import AlbumSeen, Piece, PlaylistSeen, Seen
+from tests.property.oracle import AlbumSeen, Piece, PlaylistSeen, Seen
 from tests.property.worlds import Fate, How, Interruption, Limit
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from picsync.core.events import CycleReport
 from picsync.core.plan import Rule
-from tests.property.truth import Piece, Seen
+from tests.property.oracle import Piece, Seen
 
 METHODS = (
     "list",

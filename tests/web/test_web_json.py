@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from picsync.web.statusjson import as_json
-from tests.web.scenes import SCENES, status_of
+from tests.observe.statuses import SCENES, status_of
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 MAYBE_INT, MAYBE_TEXT = (int, type(None)), (str, type(None))

@@ -16,7 +16,7 @@ from picsync.core.events import CycleRequested, DeletesAllowed, Event
 from picsync.system.control import Requests
 from picsync.web.operator import SIGNED_IN_FOR, WRONG_TOKENS, WRONG_TOKENS_S, Operator
 from picsync.web.server import WebServer
-from tests.web.scenes import SCENES, Stage, held
+from tests.observe.statuses import SCENES, Stage, held
 from tests.web.test_web_page import all_of, parse, text_of
 
 RULES = ["Grandma", "Uncle Rafał & family"]

@@ -12,7 +12,7 @@ import html5lib
 import pytest
 
 from picsync.web.pages import POLICY, status_page
-from tests.web.scenes import ALBUM_IDS, HOSTILE, SCENES, at_rest, report_of, status_of
+from tests.observe.statuses import ALBUM_IDS, HOSTILE, SCENES, at_rest, report_of, status_of
 
 EVERY_SCENE = pytest.mark.parametrize("scene", SCENES)
 HTML = "{http://www.w3.org/1999/xhtml}"

@@ -17,7 +17,7 @@ import pytest
 from picsync.core.errors import ListenError
 from picsync.observe.status import Status
 from picsync.web.server import METRICS_TYPE, WebServer
-from tests.web.scenes import HOSTILE, SCENES, status_of
+from tests.observe.statuses import HOSTILE, SCENES, status_of
 
 METRICS = b"# HELP picsync_photos Photos.\n" * 40
 

@@ -1,0 +1,238 @@
+"""The command line on a stage: emulated services in a thread of their own, one folder, one household.
+
+In a thread, so that a command may run as it does in life, in the main thread with its own event loop and
+signals. `Stage.run` does so inside this process, `Stage.start` as a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from picsync.cli.main import run
+from picsync.emulators.google import Album, GooglePhotos, Item, generated_jpeg
+from picsync.emulators.nixplay import Nixplay
+from picsync.emulators.requestlog import RequestLog
+from picsync.emulators.server import EmulatorServer
+from picsync.emulators.world import World
+from tests.e2e.household import ALBUM, MEDIA_HOST, PLAYLIST, write_credentials
+
+T = TypeVar("T")
+
+PATIENCE_S = 30.0
+"""Longest wait for a process; only a failing test ever waits so long."""
+
+COMMAND = (sys.executable, "-W", "error", "-c", "from tests.cli.short_waits import main; main()")
+"""picsync, in a hurry, with everything that Python warns of as an error."""
+
+STRICT = (sys.executable, "-X", "dev", *COMMAND[1:])
+"""The same in Python's development mode, which finds more and takes its time."""
+
+UNHURRIED = (*COMMAND[:-1], "from tests.cli.short_waits import main; main(1.0)")
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a person gets to see of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    def assert_message(self, code: int, *words: str) -> None:
+        """One message of these words, in their order, with this exit code, and no traceback."""
+        assert self.code == code, self
+        for trouble in ("Traceback", "Exception ignored", "Warning: "):
+            assert trouble not in self.out + self.err, self.err
+        rest = " ".join(self.err.split())
+        for word in words:
+            assert word in rest, f"{word!r} is missing in: {' '.join(self.err.split())}"
+            rest = rest[rest.index(word) + len(word) :]
+
+
+class Process:
+    """A picsync in a process of its own."""
+
+    def __init__(self, popen: subprocess.Popen[str]) -> None:
+        self.popen = popen
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def line(self) -> str:
+        """Return the next line of stdout."""
+        assert self.popen.stdout is not None
+        return self.popen.stdout.readline()
+
+    def error_line(self, word: str) -> str:
+        """Return the next line of stderr that has the word in it."""
+        assert self.popen.stderr is not None
+        return next(line for line in self.popen.stderr if word in line)
+
+    def type(self, line: str) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(line + "\n")
+        self.popen.stdin.flush()
+
+    def end(self, within_s: float = PATIENCE_S) -> Result:
+        """Wait for its end; what `line` and `error_line` have read is not in the result."""
+        out, err = self.popen.communicate(timeout=within_s)
+        return Result(self.popen.returncode, out, err)
+
+
+@dataclass
+class Stage:
+    """A Google album, a Nixplay account, and the folder in which picsync is started."""
+
+    folder: Path
+    world: World
+    loop: asyncio.AbstractEventLoop
+    album: Album
+    capsys: pytest.CaptureFixture[str]
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    made: int = 0
+
+    @property
+    def google(self) -> GooglePhotos:
+        return self.world.google
+
+    @property
+    def nixplay(self) -> Nixplay:
+        return self.world.nixplay
+
+    @property
+    def server(self) -> EmulatorServer:
+        return self.world.server
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "picsync.yaml"
+
+    @property
+    def credentials(self) -> Path:
+        return self.folder / ".picsync-credentials.yaml"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "picsync-metadata-cache.db"
+
+    def write_config(
+        self,
+        *,
+        head: Sequence[str] = (),
+        rule: Sequence[str] = (),
+        album: str = "",
+        more_sources: str = "",
+    ) -> None:
+        lines = [
+            f"emulator: {self.server.url}",
+            *head,
+            "albums:",
+            f"- name: {ALBUM}",
+            f"  sources: {{googlephotos: [{album or self.album.album_id}]{more_sources}}}",
+            *(f"  {line}" for line in rule),
+        ]
+        self.config.write_text("\n".join(lines) + "\n", "utf-8")
+
+    def write_credentials(self, **login: str) -> None:
+        write_credentials(self.credentials, self.world, **login)
+
+    def add(self, count: int) -> list[Item]:
+        """Put new photos into the Google album."""
+        items = []
+        for _ in range(count):
+            self.made += 1
+            content = generated_jpeg(self.made, 5000)
+            items.append(self.google.add_item(self.album, f"IMG_{self.made}.jpg", content))
+        return items
+
+    def run(self, *arguments: str) -> Result:
+        """Run a command to its end in this process."""
+        self.capsys.readouterr()
+        code = run(list(arguments))
+        out, err = self.capsys.readouterr()
+        return Result(int(code), out, err)
+
+    def start(self, *arguments: str, **options: Any) -> Process:
+        """Start a command as a process; `options` are Popen's."""
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
+        popen = subprocess.Popen(
+            [*options.pop("command", COMMAND), *arguments],
+            cwd=self.folder,
+            env=environ,
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            stdout=options.pop("stdout", subprocess.PIPE),
+            stderr=options.pop("stderr", subprocess.PIPE),
+            text=True,
+            **options,
+        )
+        self.processes.append(popen)
+        return Process(popen)
+
+    def on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in the services' event loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
+
+    def wait_for(self, predicate: Callable[[RequestLog], bool]) -> None:
+        """Wait until the services have been asked something."""
+        self.on_loop(self.server.log.wait_for(predicate))
+
+    def listed(self, count: int) -> str:
+        """Return the line of a plan that says what the source album was seen to hold."""
+        return f"  from googlephotos {self.album.album_id}: {count} item{'s'[: count - 1]}, complete"
+
+    def on_frame(self) -> int:
+        albums = self.nixplay.albums_named(ALBUM)
+        return sum(len(self.nixplay.album_photos(album)) for album in albums)
+
+    def in_playlist(self) -> int:
+        return len(self.nixplay.playlist_photos(self.nixplay.playlist_named(PLAYLIST)))
+
+    def downloads(self) -> int:
+        return self.server.log.count(host=MEDIA_HOST)
+
+    def writes(self) -> list[str]:
+        """What was asked of Nixplay that may change something, login apart."""
+        return [
+            f"{record.method} {record.path}"
+            for record in self.server.log.records
+            if "nixplay" in record.host and record.method != "GET" and "login" not in record.path
+        ]
+
+
+@contextmanager
+def served() -> Iterator[tuple[World, asyncio.AbstractEventLoop]]:
+    """Emulated services that run in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def on_loop(work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(PATIENCE_S)
+
+    async def opened() -> World:
+        return await World().__aenter__()
+
+    try:
+        world = on_loop(opened())
+        try:
+            yield world, loop
+        finally:
+            on_loop(world.__aexit__(None, None, None))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

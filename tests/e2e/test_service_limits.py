@@ -1,0 +1,183 @@
+"""The services' limits over real HTTP: entries of a playlist, storage, Google's daily quotas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from picsync.core.errors import LimitError, QuotaError
+from picsync.core.events import CycleOutcome, ItemDownloaded
+from picsync.core.model import Certainty
+from picsync.core.plan import HoldReason
+from picsync.emulators.faults import Fault, FaultKind
+from picsync.frames.nixplay import frame as nixplay_frame
+from tests.e2e.household import ALBUM, PHOTO_BYTES, PLAYLIST, Road
+
+PLAYLISTS = r"^/v3/playlists$"
+SPLIT = (PLAYLIST, f"{PLAYLIST}_2", f"{PLAYLIST}_3")
+
+
+@pytest.fixture
+def small(road: Road, monkeypatch: pytest.MonkeyPatch) -> Road:
+    """A road on which a playlist holds eight entries, and picsync knows."""
+    smaller = replace(nixplay_frame.CAPABILITIES, playlist_limit=8)
+    monkeypatch.setattr(nixplay_frame, "CAPABILITIES", smaller)
+    road.nixplay.options.playlist_limit = 8
+    return road
+
+
+def shown(road: Road, name: str) -> list[str]:
+    return [photo.md5 for photo in road.nixplay.playlist_photos(road.nixplay.playlist_named(name))]
+
+
+def sizes(road: Road) -> list[int]:
+    return [len(shown(road, name)) for name in SPLIT if road.nixplay.playlists_named(name)]
+
+
+async def test_a_split_album(small: Road) -> None:
+    small.rule_lines = ["overflow: split"]
+    small.add(18)
+    report = await small.cycle()
+    assert report.outcome is CycleOutcome.DONE
+    assert sizes(small) == [8, 8, 2]
+    assert sorted(md5 for name in SPLIT for md5 in shown(small, name)) == sorted(small.wanted())
+    await small.assert_idle()
+    before = shown(small, SPLIT[0])
+    for item in list(small.album.items)[:2]:
+        small.google.remove_item(item, small.album)
+    report = await small.cycle()
+    assert report.deleted == 2
+    assert sizes(small) == [8, 8, 0]
+    assert len(set(before) & set(shown(small, SPLIT[0]))) >= 6
+    assert "ss_Family_3 is no longer needed" in " ".join(report.notices)
+    assert sorted(md5 for name in SPLIT for md5 in shown(small, name)) == sorted(small.wanted())
+    await small.assert_idle()
+
+
+async def test_a_split_album_whose_list_of_playlists_comes_empty_once_gets_no_further_one(
+    small: Road,
+) -> None:
+    small.rule_lines = ["overflow: split"]
+    small.add(18)
+    await small.cycle()
+    small.add(1)
+    empty = Fault(
+        kind=FaultKind.BODY, path=PLAYLISTS, method="GET", body="[]", content_type="application/json"
+    )
+    small.server.faults.add(empty)
+    await small.cycle()
+    await small.cycle()
+    assert [len(small.nixplay.playlists_named(name)) for name in SPLIT] == [1, 1, 1]
+    assert sizes(small) == [8, 8, 3]
+    await small.assert_idle()
+
+
+async def test_overflow_as_an_error(small: Road) -> None:
+    small.rule_lines = ["overflow: error"]
+    small.add(8)
+    assert (await small.cycle()).outcome is CycleOutcome.DONE
+    before = shown(small, PLAYLIST)
+    small.add(2)
+    report = await small.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    assert "room for 8 photos, but 10 are to be shown" in str(report.failures[0].error)
+    assert shown(small, PLAYLIST) == before
+    small.server.log.clear()
+    await small.cycle()
+    assert small.writes() == []
+
+
+async def test_a_playlist_that_holds_less_than_is_known_is_one_failure_per_cycle(road: Road) -> None:
+    road.nixplay.options.playlist_limit = 5
+    road.add(8)
+    for _ in range(2):
+        road.server.log.clear()
+        report = await road.cycle()
+        assert len(report.failures) == 1
+        assert "holds 5 entries where 8 were published" in str(report.failures[0].error)
+        assert report.in_playlist == 5
+        assert road.server.log.count(path="/items$") <= 3
+
+
+async def test_a_full_storage_costs_one_download_per_cycle(road: Road) -> None:
+    road.nixplay.options.storage_limit_bytes = 10 * PHOTO_BYTES
+    road.add(80)
+    await road.cycle()
+    held = len(road.on_frame())
+    assert 0 < held < 80
+    for _ in range(3):
+        before = len(road.events)
+        report = await road.cycle()
+        assert sum(isinstance(event, ItemDownloaded) for event in road.events[before:]) <= 1
+    # Those that no cycle has come to yet are fetched once, if they do not go up.
+    (failure,) = report.failures
+    assert isinstance(failure.error, QuotaError)
+    assert f"{80 - held} photos (at least 20.0 kB) wait for room" in str(failure.error)
+    road.nixplay.options.storage_limit_bytes = None
+    await road.cycle()
+    road.assert_synced()
+    await road.assert_idle()
+
+
+async def test_deletes_make_room_where_the_storage_is_full(road: Road) -> None:
+    road.add(10)
+    await road.cycle()
+    road.nixplay.options.storage_limit_bytes = sum(
+        photo.size_bytes for photo in road.nixplay.album_photos(road.nixplay.album_named(ALBUM))
+    )
+    for item in list(road.album.items)[:5]:
+        road.google.remove_item(item, road.album)
+    road.add(5)
+    report = await road.cycle()
+    assert report.deleted == 5
+    report = await road.cycle()
+    assert report.outcome is CycleOutcome.DONE
+    road.assert_synced()
+
+
+async def test_requests_of_the_day_that_are_used_up_are_one_message_and_delete_nothing(road: Road) -> None:
+    other = road.google.add_album("Other")
+    road.more_albums = [other.album_id]
+    road.add(3)
+    road.add(2, other)
+    wanted = road.wanted() | await _synced(road)
+    for item in list(road.album.items)[:1]:
+        road.google.remove_item(item, road.album)
+    road.google.options.requests_per_day = 0
+    road.waits.clear()
+    report = await road.cycle()
+    assert report.certainty is Certainty.PARTIAL
+    assert report.deleted == 0
+    assert len(report.failures) == 1, report.failures
+    said = str(report.failures[0].error)
+    assert "daily quota of 10,000 requests" in said
+    assert "midnight Pacific" in said
+    assert "`every`" in said
+    assert sum(road.waits) <= 2 * 120 + 1
+    assert report.hold is None or report.hold.reason is HoldReason.LISTING
+    assert road.on_frame() == wanted
+    road.google.options.requests_per_day = None
+    assert (await road.cycle()).deleted == 1
+
+
+async def _synced(road: Road) -> set[str]:
+    await road.cycle()
+    return road.on_frame()
+
+
+async def test_downloads_of_the_day_that_are_used_up_end_the_transfers_at_once(road: Road) -> None:
+    road.google.options.media_requests_per_day = 4
+    road.add(40)
+    report = await road.cycle()
+    assert report.outcome is CycleOutcome.FAILED
+    (failure,) = report.failures
+    assert isinstance(failure.error, LimitError)
+    assert "daily quota of 75,000 downloads" in str(failure.error)
+    assert report.uploaded == 4
+    assert report.in_playlist == 4
+    # Those that were under way at the same time, each with its retries; no other.
+    assert road.media_requests() <= 4 + 8 * 5
+    road.google.options.media_requests_per_day = None
+    await road.cycle()
+    road.assert_synced()

@@ -1,0 +1,181 @@
+"""The ways in which a request goes wrong, each once or for as long as the cycle lasts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from picsync.emulators.faults import Fault, FaultKind
+from picsync.frames.nixplay.client import STORE_BYTES
+from picsync.http.retry import Operation
+from tests.faults.harness import Stage
+from tests.faults.interception import Rewrite
+from tests.faults.operations import PLACES, SWAPS, UNREAD, WRITES
+
+PAGE = "<!DOCTYPE html><html><head><title>Sorry</title></head><body>Something went wrong</body></html>"
+
+SLOW = frozenset({FaultKind.HANG, FaultKind.DRIP, FaultKind.DRIP_HEAD})
+"""What only a time limit ends."""
+
+LARGER_FAMILIES: Mapping[str, str] = {
+    "reset before": "broken off",
+    "truncated": "broken off",
+    "outage": "broken off",
+    "killed": "broken off",
+    "hang before": "slow",
+    "trickle": "slow",
+    "drip": "slow",
+    "429": "refused",
+    "4xx": "refused",
+    "page": "swap",
+    "JSON": "swap",
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A way to go wrong; of one kind of request it makes a fault."""
+
+    name: str
+    fault: Mapping[str, Any] | None = None
+    """Of `Fault`; None for a rewritten answer."""
+    family: str = ""
+    """Of the troubles that are much alike one stands for all in the short run."""
+    of: Operation | None = None
+    """The request whose answer comes instead."""
+    kills: bool = False
+    """Whether the process ends at that moment, too."""
+    outage: bool = False
+    """Whether nobody listens from that moment on."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether only a time limit ends it."""
+        return self.fault is not None and self.fault["kind"] in SLOW
+
+    def concerns(self, operation: Operation) -> bool:
+        """Whether it can happen to this kind, and means something there."""
+        kind = None if self.fault is None else self.fault["kind"]
+        if kind is FaultKind.LATE:
+            # A body that is streamed to its handler cannot be kept for later.
+            return operation in WRITES and operation is not STORE_BYTES
+        if self.fault is not None and (self.fault.get("after") or kind is FaultKind.RESET_AFTER):
+            return operation in WRITES
+        if self.of is not None:
+            return self.of in SWAPS.get(operation, ())
+        if self.name == "numbers as text":
+            return operation not in UNREAD
+        return True
+
+    def place(self, stage: Stage, operation: Operation, *, lasting: bool) -> Fault | Rewrite:
+        """Arm it for one kind of request."""
+        count = None if lasting else 1
+        if self.fault is None and self.of is None:
+            rewrite = Rewrite(operation, _as_text, count)
+            stage.wire.rewrites.append(rewrite)
+            return rewrite
+        if self.outage:
+            outage = Fault(kind=FaultKind.RESET_BEFORE, count=None)
+            stage.log.observers.append(_Outage(stage, operation, outage))
+            return outage
+        where = PLACES[operation]
+        place: dict[str, Any] = {
+            "method": where.method,
+            "host": where.host,
+            "path": f"^{where.path}$",
+            "count": count,
+        }
+        fault = Fault(**self._fault(stage, operation), **place)
+        stage.server.faults.add(fault)
+        return fault
+
+    def _fault(self, stage: Stage, operation: Operation) -> Mapping[str, Any]:
+        if self.of is not None:
+            body = stage.elsewhere[self.of]
+            return {**_json_fault(body), "after": operation in WRITES}
+        fault = self.fault or {}
+        location = f"{stage.server.url}/app.nixplay.com/login"
+        return {**fault, "location": location} if fault["kind"] is FaultKind.REDIRECT else fault
+
+
+class _Outage:
+    """Ends the service's life at the first request of a kind."""
+
+    def __init__(self, stage: Stage, operation: Operation, outage: Fault) -> None:
+        self._stage = stage
+        self._operation = operation
+        self._outage = outage
+        self._begun = False
+
+    def __call__(self, operation: Operation) -> None:
+        if operation == self._operation and not self._begun:
+            self._begun = True
+            self._stage.server.faults.add(self._outage)
+            self._stage.refuse()
+
+
+def _as_text(body: bytes) -> bytes:
+    return json.dumps(_stringly(json.loads(body))).encode()
+
+
+def _json_fault(body: bytes) -> dict[str, Any]:
+    return {"kind": FaultKind.BODY, "body": body, "content_type": "application/json"}
+
+
+def _stringly(value: Any) -> Any:
+    match value:
+        case bool():
+            return value
+        case int() | float():
+            return str(value)
+        case list():
+            return [_stringly(each) for each in value]
+        case dict():
+            return {name: _stringly(each) for name, each in value.items()}
+        case _:
+            return value
+
+
+def _status(status: int, *, after: bool = False, retry_after: str = "") -> Trouble:
+    name = f"{status}{' after' if after else ''}{' with a time' if retry_after else ''}"
+    headers = {"Retry-After": retry_after} if retry_after else {}
+    fault = {"kind": FaultKind.STATUS, "status": status, "after": after, "headers": headers, "body": PAGE}
+    family = "garbled" if after else "429" if status == 429 else f"{status // 100}xx"
+    return Trouble(name, fault, family)
+
+
+def _json(body: str) -> Trouble:
+    return Trouble(f"JSON {body}", _json_fault(body.encode()), "JSON")
+
+
+TROUBLES: tuple[Trouble, ...] = (
+    Trouble("reset before", {"kind": FaultKind.RESET_BEFORE}),
+    Trouble("reset after", {"kind": FaultKind.RESET_AFTER}, "lost"),
+    Trouble("late", {"kind": FaultKind.LATE, "requests": 1_000}),
+    Trouble("soon", {"kind": FaultKind.LATE, "requests": 2}),
+    Trouble("hang before", {"kind": FaultKind.HANG}),
+    Trouble("hang after", {"kind": FaultKind.HANG, "after": True}, "hang after"),
+    Trouble("killed before", {"kind": FaultKind.HANG}, "killed", kills=True),
+    Trouble("killed after", {"kind": FaultKind.HANG, "after": True}, "killed after", kills=True),
+    Trouble("outage", {"kind": FaultKind.RESET_BEFORE}, outage=True),
+    Trouble("drip", {"kind": FaultKind.DRIP}, "drip"),
+    Trouble("drip after", {"kind": FaultKind.DRIP, "after": True}, "drip after"),
+    Trouble("drip in the head", {"kind": FaultKind.DRIP_HEAD}, "drip"),
+    Trouble("trickle", {"kind": FaultKind.TRICKLE, "chunk_bytes": 64}),
+    Trouble("truncated", {"kind": FaultKind.TRUNCATE}),
+    *(_status(status) for status in (400, 401, 403, 404, 409, 429, 500, 502, 503)),
+    *(_status(status, retry_after="7") for status in (429, 503)),
+    *(_status(status, after=True) for status in (500, 502, 503)),
+    Trouble("HTML", {"kind": FaultKind.BODY, "body": PAGE}, "page"),
+    Trouble("HTML after", {"kind": FaultKind.BODY, "body": PAGE, "after": True}, "garbled"),
+    Trouble("login page", {"kind": FaultKind.REDIRECT}, "page"),
+    Trouble("login page after", {"kind": FaultKind.REDIRECT, "after": True}, "garbled"),
+    *(_json(body) for body in ("{}", "[]", "null", "7", '"ok"')),
+    Trouble("numbers as text", family="swap"),
+    *(
+        Trouble(f"the answer to {other.name}", family="swap", of=other)
+        for other in sorted({each for found in SWAPS.values() for each in found}, key=lambda each: each.name)
+    ),
+)

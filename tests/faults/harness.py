@@ -1,0 +1,267 @@
+"""A road with hands on its wire: small photos, short limits, watched at every instant."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from picsync.cache.store import Cache
+from picsync.core.events import CycleOutcome, CycleReport, Event
+from picsync.core.model import Digest, Mapping, MediaItem, MediaKind
+from picsync.core.plan import Rule
+from picsync.emulators.google import Album, GooglePhotos, generated_jpeg
+from picsync.emulators.google.content import read_all
+from picsync.emulators.nixplay import Nixplay
+from picsync.emulators.server import EmulatorServer
+from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
+from picsync.frames.nixplay import NixplayFrame, NixplayLogin
+from picsync.http.client import Hosts
+from picsync.http.retry import Operation, Retrier, RetryPolicy
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.tempfiles import Spool
+from picsync.sync.transfer import Tools, recipe_of
+from tests.faults.interception import WatchedLog, Wire, Wired
+from tests.faults.invariants import Watch
+from tests.faults.operations import DOWNLOADS, WRITES, operation_of
+from tests.faults.source_albums import ALBUM, PAGE, SIDES, GoogleAlbum, Side
+
+PLAYLIST = "ss_Family"
+PHOTO_BYTES = 2_000
+PATIENCE_S = 60.0
+SHORT_S = 0.2
+"""For services that hang; far more than an answer takes."""
+ATTEMPTS = RetryPolicy().attempts
+FEW_ATTEMPTS = 2
+"""Of a request that takes that long."""
+
+
+@dataclass
+class Stage:
+    """The services, what picsync has of them, and what it did."""
+
+    folder: Path
+    world: World
+    server: EmulatorServer
+    log: WatchedLog
+    wire: Wire
+    side: Side
+    timeout_s: float = PATIENCE_S
+    attempts: int = ATTEMPTS
+    """Most, for any request."""
+    events: list[Event] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    reports: list[CycleReport] = field(default_factory=list)
+    elsewhere: dict[Operation, bytes] = field(default_factory=dict)
+    """Answers that may come by mistake."""
+    made: int = 0
+    slept_s: float = 0.0
+    """What picsync has waited; Nixplay's clock goes on by it."""
+    service_ahead_s: float = 0.0
+    """By how much Google's clock is before ours."""
+    own_ahead: timedelta = timedelta()
+    """By how much the cycle's clock is before the true one."""
+    watch: Watch = field(init=False)
+    _refusing: asyncio.Future[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.nixplay, self.wanted)
+        self.log.observers.append(self.watch.asked)
+        self.google.options.now = lambda: time.time() + self.service_ahead_s
+        self.nixplay.clock = lambda: time.time() + self.slept_s
+        self.nixplay.options.pictures_limit = PAGE
+        self.nixplay.options.slides_size = PAGE
+        self.nixplay.options.enforce_token_total = True
+
+    @property
+    def google(self) -> GooglePhotos:
+        return self.world.google
+
+    @property
+    def nixplay(self) -> Nixplay:
+        return self.world.nixplay
+
+    @property
+    def album(self) -> Album:
+        """The album at Google Photos."""
+        assert isinstance(self.side, GoogleAlbum)
+        return self.side.album
+
+    def add(self, count: int) -> list[object]:
+        """Put new photos into the source's album."""
+        photos = []
+        for _ in range(count):
+            self.made += 1
+            content = read_all(generated_jpeg(self.made, PHOTO_BYTES))
+            photos.append(self.side.add(f"IMG_{self.made}.jpg", content))
+        return photos
+
+    async def bring_to_the_frame(self) -> None:
+        """Be where a good cycle ends, without one where the source's items are known."""
+        if self.side.kind != "googlephotos":
+            async with self.picsync() as tools:
+                assert (await self.cycle(tools)).outcome is CycleOutcome.DONE, self.failures()
+            self.forget()
+            return
+        cache = await Cache.open(self.folder / "cache.db", notify=_ignore)
+        album = self.nixplay.add_album(ALBUM)
+        photos = []
+        for item in self.album.items:
+            content = read_all(item.content)
+            photos.append(self.nixplay.add_photo(album, item.filename, content))
+            media = MediaItem("googlephotos", item.item_id, kind=MediaKind.PHOTO)
+            digest = Digest.md5(photos[-1].md5)
+            now = datetime.now(UTC)
+            await cache.record(
+                Mapping(media.source, media.item_id, media.version, recipe_of(media), digest, None, now)
+            )
+        await cache.aclose()
+        self.nixplay.add_playlist(PLAYLIST, photos)
+
+    @asynccontextmanager
+    async def picsync(self, *, token_expired: bool = True) -> AsyncIterator[Tools]:
+        """Open what a process works with, for as many cycles as it lives."""
+        hosts = Hosts(self.server.url)
+        async with AsyncExitStack() as stack:
+            frame = NixplayFrame(
+                NixplayLogin(NIXPLAY_USER, NIXPLAY_PASSWORD),
+                hosts=hosts,
+                retrier=self.retrier(RetryPolicy()),
+                emit=self.events.append,
+                timeout=httpx.Timeout(self.timeout_s, pool=None),
+                monitor_timeout_s=self.timeout_s,
+            )
+            stack.push_async_callback(frame.aclose)
+            source = self.side.open(self, token_expired=token_expired)
+            stack.push_async_callback(source.aclose)
+            cache = await Cache.open(self.folder / "cache.db", notify=_ignore)
+            stack.push_async_callback(cache.aclose)
+            yield Tools(
+                {self.side.kind: source},
+                frame,
+                cache,
+                Spool(),
+                self.events.append,
+                now=lambda: datetime.now(UTC) + self.own_ahead,
+                sleep=self._sleep,
+            )
+
+    def retrier(self, policy: RetryPolicy) -> Retrier:
+        """Return what repeats requests, without waiting."""
+        policy = replace(policy, attempts=min(policy.attempts, self.attempts))
+        return Retrier(policy, emit=self.events.append, sleep=self._sleep, jitter=lambda: 1.0)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.slept_s += seconds
+
+    async def cycle(self, tools: Tools) -> CycleReport:
+        """Run a cycle; one that says that all is done has to be right."""
+        rule = AlbumRule(Rule(ALBUM), {self.side.kind: self.side.entries})
+        report = await run_cycle(rule, tools)
+        self.reports.append(report)
+        return report
+
+    # --- what is ---------------------------------------------------------------------------------------
+
+    def wanted(self) -> set[str]:
+        return {hashlib.md5(content, usedforsecurity=False).hexdigest() for content in self.side.contents()}
+
+    def synced(self) -> bool:
+        """Whether there is one album and one playlist of the name, and both hold what is wanted, once."""
+        albums = self.nixplay.albums_named(ALBUM)
+        playlists = self.nixplay.playlists_named(PLAYLIST)
+        if len(albums) != 1 or len(playlists) != 1:
+            return False
+        on_frame = sorted(photo.md5 for photo in self.nixplay.album_photos(albums[0]))
+        shown = sorted(photo.md5 for photo in self.nixplay.playlist_photos(playlists[0]))
+        return on_frame == shown == sorted(self.wanted())
+
+    def state(self) -> str:
+        """Say what there is, for messages of tests."""
+        account = self.nixplay.account()
+        albums = {f"{each.name} {each.album_id}": len(each.photos) for each in account.albums.values()}
+        lists = {f"{each.name} {each.playlist_id}": len(each.items) for each in account.playlists.values()}
+        return json.dumps({"wanted": len(self.wanted()), "albums": albums, "playlists": lists})
+
+    def failures(self) -> str:
+        return "\n".join(
+            f"{report.outcome} hold={report.hold and report.hold.message}"
+            + "".join(f"\n  {failure.subject}: {failure.error}" for failure in report.failures)
+            for report in self.reports
+        )
+
+    def refuse(self) -> None:
+        """Let nobody listen any more."""
+        self._refusing = asyncio.ensure_future(self.server.refuse())
+
+    def heal(self) -> None:
+        """End every fault."""
+        self.server.faults.clear()
+        self.wire.rewrites.clear()
+
+    async def recover(self) -> None:
+        """End every fault; what was late is done, who was away listens again."""
+        self.heal()
+        self.timeout_s, self.attempts = PATIENCE_S, ATTEMPTS
+        await self.server.settle()
+        if self._refusing is not None:
+            await self._refusing
+            self._refusing = None
+            await self.server.listen_again()
+
+    def forget(self) -> None:
+        """Begin anew with what is told of cycles and requests."""
+        self.log.records.clear()
+        self.events.clear()
+        self.waits.clear()
+        self.reports.clear()
+
+    async def converge(self, tools: Tools, most: int) -> int:
+        """Run cycles until everything is right, and return how many it took; then prove that all is quiet."""
+        for number in range(1, most + 1):
+            report = await self.cycle(tools)
+            if report.outcome is CycleOutcome.DONE and self.synced():
+                await self.assert_idle(tools)
+                return number
+        raise AssertionError(f"not in step after {most} cycles\n{self.failures()}\n{self.state()}")
+
+    async def assert_idle(self, tools: Tools) -> None:
+        """The next cycle moves no photo and writes nothing."""
+        self.log.records.clear()
+        changes = self.nixplay.counters.total()
+        report = await self.cycle(tools)
+        assert report.outcome is CycleOutcome.DONE, self.failures()
+        assert self.nixplay.counters.total() == changes
+        asked = [operation_of(each.method, each.host, each.path) for each in self.log.records]
+        assert [each.name for each in asked if each in WRITES | DOWNLOADS] == []
+        assert self.synced(), self.state()
+        assert self.watch.violations == []
+
+
+def _ignore(_: str) -> None:
+    return
+
+
+async def _at_once(_: float) -> None:
+    return
+
+
+@asynccontextmanager
+async def open_stage(folder: Path, kind: str = GoogleAlbum.kind) -> AsyncIterator[Stage]:
+    """Open a stage with an album at a source of some kind."""
+    wire, log = Wire(), WatchedLog()
+    world = World()
+    world.server = EmulatorServer(
+        [Wired(each, wire) for each in (world.google, world.immich, world.nixplay)], log=log, sleep=_at_once
+    )
+    async with world:
+        yield Stage(folder, world, world.server, log, wire, SIDES[kind](world))

@@ -1,0 +1,173 @@
+"""The sources' side of the stage: an album at each kind of source, and the source as picsync opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from picsync.emulators.google import Album, Item
+from picsync.emulators.google.content import read_all
+from picsync.emulators.immich import HOST, Asset
+from picsync.emulators.world import READ_SCOPE, World
+from picsync.http.client import Hosts
+from picsync.sources.base import Source
+from picsync.sources.google.library.source import GooglePhotosSource
+from picsync.sources.google.links.options import SharedLink
+from picsync.sources.google.links.source import SharedLinksSource
+from picsync.sources.immich.options import ImmichEntry
+from picsync.sources.immich.source import ImmichLogin, ImmichSource
+from picsync.vendors.google.tokens import GoogleLogin
+
+if TYPE_CHECKING:
+    from tests.faults.harness import Stage
+
+ALBUM = "Family"
+PAGE = 2
+"""Entries in a page of any listing."""
+
+
+class Side(Protocol):
+    """An album of photos at a service."""
+
+    kind: str
+    """The source's name in picsync.yaml."""
+
+    @property
+    def entries(self) -> Sequence[str]:
+        """What stands in the rule for the album, by each way that leads to it."""
+
+    def add(self, filename: str, content: bytes) -> object:
+        """Put a new photo into the album and return it."""
+
+    def remove(self, photo: object) -> None:
+        """Take a photo out of the album."""
+
+    def contents(self) -> Sequence[bytes]:
+        """Return what the album holds."""
+
+    def open(self, stage: Stage, *, token_expired: bool) -> Source:
+        """Make the source, its time limits the stage's."""
+
+
+class GoogleAlbum:
+    """An album at Google Photos."""
+
+    kind = "googlephotos"
+
+    def __init__(self, world: World, *, app_created: bool = True) -> None:
+        self._google = world.google
+        self._google.options.page_cap = PAGE
+        self.album: Album = self._google.add_album(ALBUM, app_created=app_created)
+
+    @property
+    def entries(self) -> Sequence[str]:
+        return [self.album.album_id]
+
+    def add(self, filename: str, content: bytes) -> Item:
+        return self._google.add_item(self.album, filename, content)
+
+    def remove(self, photo: object) -> None:
+        assert isinstance(photo, Item)
+        self._google.remove_item(photo, self.album)
+
+    def contents(self) -> Sequence[bytes]:
+        return [read_all(item.content) for item in self.album.items]
+
+    def open(self, stage: Stage, *, token_expired: bool) -> Source:
+        left = self._google.issue_credentials([READ_SCOPE], expired=token_expired)
+        return GooglePhotosSource(
+            GoogleLogin(
+                left["client_id"],
+                left["client_secret"],
+                refresh_token=left["refresh_token"],
+                access_token=left["access_token"],
+                expiry=datetime.fromisoformat(left["expiry"]),
+            ),
+            hosts=Hosts(stage.server.url),
+            retrier_for=stage.retrier,
+            emit=stage.events.append,
+            timeout_s=stage.timeout_s,
+        )
+
+
+class SharedAlbum(GoogleAlbum):
+    """The same, seen through a link."""
+
+    kind = "sharedlinks"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, app_created=False)
+        world.google.options.sharing.page_items = PAGE
+        self._link = SharedLink.parse(world.google.share(self.album).short_link)
+
+    @property
+    def entries(self) -> Sequence[str]:
+        return [str(self._link)]
+
+    def open(self, stage: Stage, *, token_expired: bool) -> Source:
+        del token_expired  # There is none.
+        return SharedLinksSource(
+            {str(self._link): self._link},
+            hosts=Hosts(stage.server.url),
+            retrier_for=stage.retrier,
+            emit=stage.events.append,
+            timeout_s=stage.timeout_s,
+        )
+
+
+class ImmichAlbum:
+    """An album of an Immich server, all photos of which show one person and carry one tag."""
+
+    kind = "immich"
+    password = "sesame"
+
+    def __init__(self, world: World) -> None:
+        self._immich = world.immich
+        self._immich.options.page_cap = PAGE
+        self._album = self._immich.add_album(ALBUM)
+        self._person, self._tag = self._immich.add_person("Anna"), self._immich.add_tag("Trips")
+        link = self._immich.share(self._album, password=self.password)
+        ways: list[str] = [ALBUM, self._album.album_id]
+        ways += [f"person:{each}" for each in ("Anna", self._person.person_id)]
+        ways += [f"tag:{each}" for each in ("Trips", self._tag.tag_id)]
+        self._ways = [ImmichEntry.model_validate(way) for way in (*ways, f"https://{HOST}/share/{link.key}")]
+
+    @property
+    def entries(self) -> Sequence[str]:
+        return list(map(str, self._ways))
+
+    def add(self, filename: str, content: bytes) -> Asset:
+        return self._immich.add_asset(
+            self._album,
+            filename,
+            content,
+            mime_type="image/jpeg",
+            people={self._person.person_id},
+            tags={self._tag.tag_id},
+        )
+
+    def remove(self, photo: object) -> None:
+        assert isinstance(photo, Asset)
+        self._immich.library.remove_asset(photo)
+
+    def contents(self) -> Sequence[bytes]:
+        return [read_all(asset.content) for asset in self._album.assets]
+
+    def open(self, stage: Stage, *, token_expired: bool) -> Source:
+        del token_expired  # There is none.
+        key = self._immich.add_key().secret
+        return ImmichSource(
+            ImmichLogin(f"http://{HOST}:2283", key, self.password),
+            entries={str(way): way for way in self._ways},
+            hosts=Hosts(stage.server.url),
+            retrier_for=stage.retrier,
+            emit=stage.events.append,
+            timeout_s=stage.timeout_s,
+        )
+
+
+SIDES: Mapping[str, Callable[[World], Side]] = {
+    side.kind: side for side in (GoogleAlbum, SharedAlbum, ImmichAlbum)
+}
+"""By the kind's name in picsync.yaml."""

@@ -1,0 +1,65 @@
+"""When a picture was taken, from bytes that anybody may have written."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picsync.media.exif import taken_at_s
+from tests.sources.folder.test_listing import exif_jpeg
+
+TAKEN_S = 1_620_277_689.0
+TIMES = {0x9003: b"2021:05:06 07:08:09\0", 0x9011: b"+02:00\0"}
+
+
+def block(order: str, texts: dict[int, bytes]) -> bytes:
+    """Return an Exif block with these texts."""
+    where = 8 + 2 + 12 + 4
+    found, data = b"", b""
+    for tag, text in texts.items():
+        at = where + 2 + 12 * len(texts) + 4 + len(data)
+        value = text.ljust(4, b"\0") if len(text) <= 4 else struct.pack(f"{order}I", at)
+        found += struct.pack(f"{order}HHI", tag, 2, len(text)) + value
+        data += text
+    return (
+        {"<": b"II*\0", ">": b"MM\0*"}[order]
+        + struct.pack(f"{order}IHHHIII", 8, 1, 0x8769, 4, 1, where, 0)
+        + struct.pack(f"{order}H", len(texts))
+        + found
+        + bytes(4)
+        + data
+    )
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("before", [b"", b"\xff\xd8\xff\xe1\0\0Exif\0\0", b"\0\0\0\x18ftypheic\0\0Exif\0\0"])
+def test_in_every_format(order: str, before: bytes) -> None:
+    data = before + block(order, TIMES) + b"the picture"
+    assert taken_at_s(data) == TAKEN_S
+
+
+def test_as_another_program_writes_it() -> None:
+    assert taken_at_s(exif_jpeg("2021:05:06 07:08:09", "+02:00")) == TAKEN_S
+
+
+def test_the_moment_of_storing_where_that_of_taking_is_missing() -> None:
+    assert taken_at_s(block("<", {0x9004: b"2021:05:06 05:08:09\0"})) == TAKEN_S
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes(data: bytes) -> None:
+    for head in (data, b"II*\0" + data, b"Exif\0\0MM\0*" + data):
+        taken = taken_at_s(head)
+        assert taken is None or isinstance(taken, float)
+
+
+@given(st.sampled_from("<>"), st.lists(st.tuples(st.integers(0, 99), st.integers(0, 255)), max_size=8))
+def test_a_damaged_block(order: str, damage: list[tuple[int, int]]) -> None:
+    data = bytearray(block(order, TIMES))
+    for at, byte in damage:
+        data[at % len(data)] = byte
+    taken = taken_at_s(bytes(data) + bytes(100_000))
+    assert taken is None or isinstance(taken, float)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from picsync.core.events import CycleOutcome
+from picsync.core.plan import HoldReason
+from picsync.observe.notify.notices import Key, Kind, conditions
+from picsync.observe.status import RuleStatus, Status
+from tests.observe.notify.builders import (
+    FULL,
+    HOUR,
+    INTERVALS,
+    LOGIN,
+    NETWORK,
+    STILL_FULL,
+    held,
+    rule,
+    standing,
+)
+
+ROOM = "Nixplay has no room for more photos"
+
+
+def texts(status: Status) -> list[str]:
+    return [condition.text for condition in conditions(status, INTERVALS).values()]
+
+
+def keys(status: Status, *known: Status) -> set[Key]:
+    found = conditions(status, INTERVALS) if not known else {}
+    for each in (*known, status) if known else ():
+        found = conditions(each, INTERVALS, found)
+    return set(found)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        standing(),
+        standing(RuleStatus("A")),
+        standing(rule("A"), logins={"Nixplay": True}),
+        standing(rule("A", CycleOutcome.FAILED, NETWORK, failures=1)),
+        standing(rule("A", CycleOutcome.DONE, hold=held(HoldReason.LISTING))),
+        standing(rule("A", CycleOutcome.HELD, hold=held(), dry_run=True)),
+    ],
+)
+def test_what_needs_nobody(status: Status) -> None:
+    assert keys(status) == set()
+
+
+def test_a_login_names_the_service_and_what_to_do() -> None:
+    status = standing(
+        rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=1),
+        logins={"Google Photos": False, "Nixplay": True},
+    )
+    assert texts(status) == [
+        "Google Photos wants you to log in. Google refuses this login. Run `picsync googlephotos login`."
+    ]
+
+
+def test_a_login_does_not_borrow_the_words_of_another_service() -> None:
+    status = standing(
+        rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=1),
+        logins={"Google Photos": False, "Nixplay": False},
+    )
+    assert texts(status)[1] == "Nixplay wants you to log in."
+
+
+def test_held_deletes_name_the_album_the_number_and_the_way_out() -> None:
+    status = standing(rule("A", CycleOutcome.HELD, hold=held()))
+    assert texts(status) == ["Album A: 20 photos of 40 not deleted: allow it with `maxDelete: 20`."]
+
+
+def test_a_playlist_on_no_frame_is_a_problem_until_a_cycle_sees_it_on_one() -> None:
+    def seen(in_playlist: int | None, *unassigned: str) -> Status:
+        found = rule("A")
+        assert found.last is not None
+        return standing(
+            replace(found, last=replace(found.last, in_playlist=in_playlist, unassigned=unassigned))
+        )
+
+    assert keys(seen(5, "ss_A")) == {Key(Kind.UNSHOWN, "A")}
+    assert "assign it to a frame once by hand" in texts(seen(5, "ss_A"))[0]
+    assert keys(seen(None), seen(5, "ss_A")) == {Key(Kind.UNSHOWN, "A")}
+    assert keys(seen(5), seen(5, "ss_A")) == set()
+
+
+def test_a_quota_is_one_problem_for_all_albums_and_whatever_its_figures() -> None:
+    failed = CycleOutcome.FAILED
+    status = standing(rule("A", failed, FULL, STILL_FULL, failures=1), rule("B", failed, FULL, failures=1))
+    assert keys(status) == {Key(Kind.QUOTA, ROOM)}
+    assert texts(status) == ["Nixplay has no room for more photos: 10.1 of 10 GB. Delete photos."]
+
+
+def test_a_refused_configuration() -> None:
+    status = standing(problems=["picsync.yaml:3: every: needs a unit", "b", "c"])
+    assert texts(status) == [
+        "The changed configuration is not used: picsync.yaml:3: every: needs a unit And 2 more problems."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "failures", "stale"),
+    [
+        (3 * HOUR, 3, True),
+        (3 * HOUR - timedelta(seconds=1), 3, False),
+        (9 * HOUR, 2, False),  # A suspended machine: hours have passed, but there is no run of failures.
+        (9 * HOUR, 0, False),
+    ],
+)
+def test_no_good_cycle_for_three_intervals_and_failures(after: timedelta, failures: int, stale: bool) -> None:
+    status = standing(rule("A", CycleOutcome.FAILED, NETWORK, failures=failures), after=after)
+    assert keys(status) == ({Key(Kind.STALE, "A")} if stale else set())
+
+
+def test_a_rule_that_never_had_a_good_cycle() -> None:
+    status = standing(rule("A", CycleOutcome.FAILED, NETWORK, failures=5, good_at=None), after=3 * HOUR)
+    assert texts(status) == ["Album A: no good cycle yet. The last one: Nixplay cannot be reached."]
+
+
+def test_a_rule_without_an_interval_is_never_overdue() -> None:
+    status = standing(rule("C", CycleOutcome.FAILED, NETWORK, failures=5), after=9 * HOUR)
+    assert keys(status) == set()
+
+
+def test_failures_that_another_problem_explains_are_not_told_twice() -> None:
+    status = standing(
+        rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=9),
+        rule("B", CycleOutcome.FAILED, FULL, failures=9),
+        logins={"Google Photos": False},
+        after=9 * HOUR,
+    )
+    assert {key.kind for key in keys(status)} == {Kind.LOGIN, Kind.QUOTA}
+
+
+def test_rules_that_are_about_to_be_overdue_go_into_the_same_message() -> None:
+    late = rule("B", CycleOutcome.FAILED, NETWORK, failures=3, good_at=standing(after=HOUR).now)
+    first = rule("A", CycleOutcome.FAILED, NETWORK, failures=3)
+    assert keys(standing(first, late, after=3 * HOUR)) == {Key(Kind.STALE, "A"), Key(Kind.STALE, "B")}
+    assert keys(standing(late, after=3 * HOUR)) == set()
+
+
+NOTHING_SEEN = rule("A", CycleOutcome.FAILED, NETWORK, failures=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "key"),
+    [
+        (rule("A", CycleOutcome.FAILED, FULL, failures=1), Key(Kind.QUOTA, ROOM)),
+        (rule("A", CycleOutcome.HELD, hold=held()), Key(Kind.HOLD, "A")),
+    ],
+)
+def test_a_cycle_that_shows_nothing_either_way_ends_no_problem(before: RuleStatus, key: Key) -> None:
+    seen = standing(before)
+    assert keys(standing(NOTHING_SEEN), seen) == {key}
+    assert keys(standing(NOTHING_SEEN), seen, standing(NOTHING_SEEN)) == {key}
+    assert keys(standing(rule("A")), seen, standing(NOTHING_SEEN)) == set()
+
+
+def test_deletes_that_went_through_end_a_hold_although_something_else_failed() -> None:
+    seen = standing(rule("A", CycleOutcome.HELD, hold=held()))
+    released = rule("A", CycleOutcome.FAILED, NETWORK, deleted=20, failures=1)
+    assert keys(standing(released), seen) == set()
+
+
+def test_a_good_cycle_of_one_album_does_not_say_that_another_has_room() -> None:
+    seen = standing(rule("A", CycleOutcome.FAILED, FULL, failures=1), rule("B"))
+    assert keys(standing(NOTHING_SEEN, rule("B")), seen) == {Key(Kind.QUOTA, ROOM)}
+    assert keys(standing(rule("A"), rule("B", CycleOutcome.FAILED, NETWORK, failures=1)), seen) == set()
+
+
+def test_what_was_wrong_with_a_removed_rule_is_over() -> None:
+    seen = standing(rule("A", CycleOutcome.HELD, hold=held()))
+    assert keys(standing(rule("B")), seen) == set()
+
+
+def test_overdue_ends_with_a_good_cycle_only() -> None:
+    seen = standing(rule("A", CycleOutcome.FAILED, NETWORK, failures=3), after=4 * HOUR)
+    needs_login = standing(rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=4), after=5 * HOUR)
+    assert keys(needs_login, seen) == {Key(Kind.STALE, "A")}
+    assert keys(standing(rule("A"), after=6 * HOUR), seen, needs_login) == set()

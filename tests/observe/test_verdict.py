@@ -1,0 +1,184 @@
+"""The answer to "is the frame right?" case by case, and how times and events read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from picsync.core.errors import ItemError, PicsyncError, TransientError
+from picsync.core.events import (
+    AccessToken,
+    ConfigApplied,
+    ConfigRefused,
+    CycleOutcome,
+    CycleReport,
+    CycleStarted,
+    Failure,
+    ItemUploaded,
+    LoginRefused,
+    TransfersPlanned,
+)
+from picsync.core.model import Certainty
+from picsync.core.plan import Transfer
+from picsync.observe.status import EVENTS_KEPT, Status
+from picsync.observe.verdict import Level, rule_verdict, verdict
+from picsync.observe.words import relative, rough
+from tests.observe.statuses import START, Stage, item, report_of
+
+
+def after(*reports: CycleReport) -> Status:
+    stage = Stage()
+    stage.expect("Grandma")
+    for report in reports:
+        stage.cycle(report)
+    return stage.board.status()
+
+
+def failed(*errors: PicsyncError, on_frame: int | None = 5) -> CycleReport:
+    failures = tuple(Failure("something", error) for error in errors)
+    return report_of("Grandma", 5, outcome=CycleOutcome.FAILED, failures=failures, on_frame=on_frame)
+
+
+GOOD = report_of("Grandma", 5)
+AWAY, BROKEN = TransientError("It is away."), ItemError("It is broken.")
+FINAL = PicsyncError("It is over.")
+
+
+@pytest.mark.parametrize(
+    ("reports", "level", "word"),
+    [
+        ([], Level.UNKNOWN, "not begun"),
+        ([GOOD], Level.GOOD, "right"),
+        ([report_of("Grandma", 0)], Level.ATTENTION, "no photos"),
+        ([replace(report_of("Grandma", 0), listed=3)], Level.GOOD, "right"),
+        ([replace(GOOD, wanted=2000, overflow=1995)], Level.GOOD, "right"),
+        ([replace(GOOD, playlists_edited=1, entries_removed=2)], Level.GOOD, "right"),
+        ([replace(GOOD, wanted=6)], Level.BUSY, "almost"),
+        ([replace(GOOD, outcome=CycleOutcome.STOPPED)], Level.UNKNOWN, "stopped"),
+        ([replace(GOOD, outcome=CycleOutcome.LOGIN_NEEDED)], Level.BAD, "login needed"),
+        ([GOOD, failed(AWAY)], Level.ATTENTION, "trying again"),
+        ([GOOD, failed(AWAY, on_frame=None)], Level.ATTENTION, "trying again"),
+        ([failed(AWAY)], Level.BAD, "failing"),
+        ([GOOD, failed(AWAY), failed(AWAY), failed(AWAY)], Level.BAD, "failing"),
+        ([GOOD, failed(AWAY), failed(AWAY), GOOD, failed(AWAY)], Level.ATTENTION, "trying again"),
+        ([GOOD, failed(BROKEN)], Level.ATTENTION, "incomplete"),
+        ([GOOD, failed(BROKEN, AWAY, FINAL)], Level.BAD, "failing"),
+        ([replace(GOOD, dry_run=True)], Level.GOOD, "right"),
+    ],
+)
+def test_a_rule(reports: list[CycleReport], level: Level, word: str) -> None:
+    status = after(*reports)
+    found = rule_verdict(status.rules[0])
+    assert (found.level, found.word) == (level, word)
+    assert verdict(status).level is level
+
+
+def test_the_worst_rule_decides_and_is_named() -> None:
+    stage = Stage()
+    stage.expect("Grandma", "Cabin", "Office", "Hall", "Attic", "Barn")
+    for name in ("Grandma", "Cabin"):
+        stage.cycle(report_of(name, 5))
+    found = verdict(stage.board.status())
+    assert found.level is Level.UNKNOWN
+    assert found.details == (
+        "Office: The first cycle has not begun.",
+        "Hall: The first cycle has not begun.",
+        "Attic: The first cycle has not begun.",
+        "And 1 more album.",
+    )
+
+
+def test_a_rule_that_sends_is_almost_right_even_after_a_failure() -> None:
+    stage = Stage()
+    stage.expect("Grandma")
+    stage.cycle(failed(FINAL))
+    stage.tell(CycleStarted("Grandma", dry_run=False))
+    assert verdict(stage.board.status()).level is Level.BAD
+    stage.tell(TransfersPlanned("Grandma", (Transfer(item(1), None),)))
+    assert verdict(stage.board.status()).details == ("0 of 1 new photo has arrived.",)
+
+
+def test_a_login_or_a_configuration_that_recovers_is_forgotten() -> None:
+    stage = Stage()
+    stage.expect("Grandma")
+    stage.cycle(GOOD)
+    stage.tell(LoginRefused("Google Photos", "The token was revoked."), ConfigRefused(("picsync.yaml: no",)))
+    refused = stage.board.status()
+    assert (verdict(refused).level, refused.ready) == (Level.BAD, False)
+    assert refused.refusals == {"Google Photos": "The token was revoked."}
+    stage.tell(AccessToken("Google Photos", None), ConfigApplied(("Grandma",)))
+    again = stage.board.status()
+    assert (verdict(again).level, again.ready, again.refusals) == (Level.GOOD, True, {})
+
+
+def test_a_dry_run_leaves_the_answer_to_the_others() -> None:
+    stage = Stage()
+    stage.expect("Grandma", "Cabin")
+    rules = {rule.name: replace(rule, dry_run=rule.name == "Cabin") for rule in stage.board.status().rules}
+    stage.board.expect(rules)
+    stage.cycle(report_of("Grandma", 5))
+    stage.cycle(report_of("Cabin", 9, dry_run=True))
+    found = verdict(stage.board.status())
+    assert (found.level, found.details[0]) == (Level.GOOD, "All 5 photos are in place.")
+
+
+def test_a_playlist_that_no_frame_shows_is_no_yes() -> None:
+    found = verdict(after(replace(GOOD, assigned=False, unassigned=("ss_Grandma",))))
+    assert found.level is Level.ATTENTION
+    assert found.details[0].startswith("No frame shows ss_Grandma yet: assign it to a frame once by hand.")
+    assert verdict(after(replace(GOOD, assigned=True))).level is Level.GOOD
+    assert verdict(after(replace(GOOD, assigned=None))).level is Level.GOOD
+
+
+def test_what_could_not_be_listed_is_not_zero() -> None:
+    nothing = replace(failed(AWAY), certainty=Certainty.PARTIAL, wanted=0)
+    assert "Nothing could be listed; the frame keeps its 5 photos." in verdict(after(nothing)).details[0]
+
+
+def test_no_rule_is_no_yes() -> None:
+    assert verdict(Stage().board.status()).level is Level.UNKNOWN
+
+
+def test_many_photos_do_not_push_out_what_matters() -> None:
+    stage = Stage()
+    stage.expect("Grandma")
+    for number in range(10 * EVENTS_KEPT):
+        stage.tell(ItemUploaded("Grandma", f"{number}.jpg", 1000))
+    first, second = stage.board.status().entries
+    assert (first.message, first.times) == (
+        "500 photos arrived on the frame; the last one was 499.jpg.",
+        500,
+    )
+    assert second.action == "config_applied"
+
+
+def test_a_dry_run_does_not_claim_uploads() -> None:
+    stage = Stage()
+    stage.expect("Grandma", dry_run=True)
+    stage.tell(ItemUploaded("Grandma", "1.jpg", 1000))
+    assert [entry.action for entry in stage.board.status().entries] == ["config_applied"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "now"),
+        (-1.5, "now"),
+        (-2, "2 seconds ago"),
+        (-119, "119 seconds ago"),
+        (-120, "2 minutes ago"),
+        (-7199, "120 minutes ago"),
+        (-7200, "2 hours ago"),
+        (-172_800, "2 days ago"),
+        (90, "in 90 seconds"),
+        (3600, "in 60 minutes"),
+    ],
+)
+def test_relative_times(seconds: float, expected: str) -> None:
+    assert relative(START + timedelta(seconds=seconds), START) == expected
+
+
+def test_a_clock_that_was_set_back_does_no_harm() -> None:
+    assert rough(-5) == "0 seconds"

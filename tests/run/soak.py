@@ -1,0 +1,310 @@
+"""A long run in fast motion with trouble in every third cycle; `python -m tests.run.soak --cycles 10000`.
+
+Picsync's loop runs fast; the services have a process and a clock of their own (`soak_services`). Now and then
+it gets calm: then the frame has to be right, and what this process holds is looked at. At the end the
+counters that picsync shows are compared with the services' own log of requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import math
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from picsync.cli.logs import LogView, set_up
+from picsync.core.events import (
+    ConfigApplied,
+    ConfigRefused,
+    CycleFinished,
+    CycleOutcome,
+    Event,
+    RequestOutcome,
+)
+from picsync.run.process import LongRun, Surroundings
+from picsync.run.scheduler import Stop
+from picsync.run.wiring import SettingsFiles
+from picsync.vendors.google import threads
+from tests.grafana.prometheus import free_port
+from tests.run.fast_clock import SPEED, FastLoop
+from tests.run.resources import Vitals, assert_flat, take
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 300.0
+"""By the clock on the wall, for a frame to be right once it is calm; much more than a busy machine takes."""
+PAGES = ("/metrics", "/", "/status.json", "/healthz", "/readyz")
+STALE = "Google Photos"
+"""Its client library sends a request once more, unseen, where a kept connection turns out to be dead."""
+
+
+class Services:
+    """The process of the services, told what to do."""
+
+    def __init__(self, folder: Path, port: int, seed: int) -> None:
+        command = [sys.executable, "-m", "tests.run.soak_services", str(folder), str(port), str(seed)]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._unread = 0
+        self._answer()
+
+    def tell(self, what: str) -> None:
+        """Have something done; it is done before anything that is said later."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": what}) + "\n")
+        self._process.stdin.flush()
+        self._unread += 1
+
+    def ask(self, what: str) -> dict[str, Any]:
+        """Have something done and return what came of it; blocks."""
+        self.tell(what)
+        while self._unread > 1:
+            self._answer()
+            self._unread -= 1
+        self._unread = 0
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the services have ended"
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@dataclass
+class Soak:
+    """One long run, and what became of it."""
+
+    services: Services
+    url: str
+    noisy: bool = False
+    until: float = math.inf
+    """When it ends at the latest, by the monotonic clock."""
+    taken: list[Vitals] = field(default_factory=list)
+    others_kib: list[int] = field(default_factory=list)
+    """What the services' process held at the same moments."""
+    memory: list[tracemalloc.Snapshot] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    applied: int = 0
+    refused: int = 0
+    scrapes: int = 0
+    judged: dict[str, Any] = field(default_factory=dict)
+    """What the services said last."""
+    metrics: str = ""
+    """As picsync's page shows them, at the end."""
+    _calm: bool = False
+    _due: int = 0
+    _idle: int | None = None
+
+    def __post_init__(self) -> None:
+        self._view = LogView()
+        self._still = asyncio.Event()
+        self.scraped = asyncio.Event()
+
+    @property
+    def cycles(self) -> int:
+        return self.outcomes.total()
+
+    def read(self, event: Event) -> None:
+        self._view(event)
+        match event:
+            case ConfigApplied():
+                self.applied += 1
+                self._idle = 0 if self._calm else None
+            case ConfigRefused():
+                self.refused += 1
+            case CycleFinished(report):
+                self.outcomes[report.outcome] += 1
+                fine = report.outcome is CycleOutcome.DONE and not report.changed and not report.downloaded
+                if self._idle is not None:
+                    self._idle = self._idle + 1 if fine else 0
+            case _ if event.action == "cycle_scheduled":
+                self._between()
+
+    def _between(self) -> None:
+        if not self._calm:
+            if self.cycles >= self._due or time.monotonic() > self.until:
+                self._still.set()
+            else:
+                self.services.tell("strike")
+        elif self._idle is not None and self._idle >= 3:
+            self._still.set()
+
+    async def _until_still(self, patience_s: float) -> None:
+        async with asyncio.timeout(patience_s * SPEED):
+            await self._still.wait()
+        self._still.clear()
+
+    async def weather(self, cycles: int, looks: int) -> None:
+        """Let it storm and be calm in turns, and look each time that it is calm."""
+        each = max(1, cycles // looks)
+        while self.cycles < cycles and time.monotonic() < self.until:
+            self._calm, self._due = False, self.cycles + each
+            await self._until_still(PATIENCE_S + each)
+            self._calm, self._idle = True, None
+            await asyncio.to_thread(self.services.ask, "calm")
+            await self._until_still(PATIENCE_S)
+            self._look(await asyncio.to_thread(self.services.ask, "judge"))
+
+    def _look(self, judged: dict[str, Any]) -> None:
+        assert not judged["wrong"], judged["wrong"]
+        self.judged = judged
+        self.taken.append(take(self.cycles))
+        self.others_kib.append(judged["rss_kib"])
+        if tracemalloc.is_tracing():
+            self.memory.append(tracemalloc.take_snapshot())
+        if self.noisy:
+            print(f"{self.taken[-1]}  services' rss_kib {self.others_kib[-1]}", flush=True)
+
+    async def scrape(self) -> None:
+        """Ask for every page again and again, whether it is there or not."""
+        async with httpx.AsyncClient(timeout=PATIENCE_S * SPEED) as client:
+            while True:
+                for path in PAGES:
+                    with contextlib.suppress(httpx.TransportError):
+                        answer = await client.get(self.url + path)
+                        assert answer.status_code in (200, 503), answer
+                        self.scrapes += 1
+                        self.scraped.set()
+                await asyncio.sleep(0.5 * SPEED)
+
+    def finish(self, registry: CollectorRegistry) -> None:
+        """Keep both sides' figures, when picsync has ended."""
+        self.judged = self.services.ask("judge")
+        self.metrics = generate_latest(registry).decode()
+
+    def miscounted(self) -> list[str]:
+        """Return where the figures and the services' log of requests disagree."""
+        counted: Counter[str] = Counter()
+        cancelled: Counter[str] = Counter()
+        for labels, value in re.findall(
+            r"^picsync_requests_total\{(.*)\} (\S+)$", self.metrics, re.MULTILINE
+        ):
+            label = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            kind = f"{label['service']} {label['operation'].replace('_', ' ')}"
+            if label["outcome"] == RequestOutcome.CANCELLED:
+                cancelled[kind] += round(float(value))
+            elif label["outcome"] != RequestOutcome.UNSENT:
+                counted[kind] += round(float(value))
+        asked, reset = Counter(self.judged["asked"]), Counter(self.judged["reset"])
+        return [
+            f"{kind}: counted {counted[kind]}, asked {asked[kind]}, {reset[kind]} of them reset"
+            for kind in sorted(counted.keys() | asked.keys())
+            # What picsync itself broke off may have been on the wire already.
+            if not counted[kind] <= asked[kind]
+            or not asked[kind] <= counted[kind] + cancelled[kind] + (reset[kind] if STALE in kind else 0)
+        ]
+
+
+async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
+    """Weather `cycles`, with about so many looks."""
+    files = SettingsFiles(folder / "picsync.yaml", {}, [folder / ".picsync-credentials.yaml"])
+    stop = Stop()
+    surroundings = Surroundings(str(folder / "cache.db"), soak.read, lambda _message: None, stop)
+    async with asyncio.TaskGroup() as group:
+        long_run = LongRun(files, surroundings)
+        running = group.create_task(long_run.run(files.load()))
+        scraping = group.create_task(soak.scrape())
+        await soak.weather(cycles, looks)
+        await soak.scraped.wait()
+        scraping.cancel()
+        stop.ask()
+        await running
+    soak.finish(long_run._figures().registry)
+
+
+def run(
+    folder: Path, *, cycles: int, looks: int, seed: int = 0, noisy: bool = False, until: float = math.inf
+) -> Soak:
+    """Weather so many cycles, looking about so many times, but not beyond `until`; return what was seen."""
+    with contextlib.ExitStack() as stack:
+        port = free_port()
+        services = Services(folder, port, seed)
+        stack.callback(services.close)
+        stack.enter_context(_threads_in_a_hurry())
+        sink = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        with contextlib.redirect_stderr(sink), _logging(), asyncio.Runner(loop_factory=FastLoop) as runner:
+
+            async def main() -> Soak:
+                soak = Soak(services, f"http://127.0.0.1:{port}", noisy, until)
+                await _soak(soak, folder, cycles, looks)
+                return soak
+
+            return runner.run(main())
+
+
+@contextlib.contextmanager
+def _threads_in_a_hurry() -> Iterator[None]:
+    """Shorten the waits of what does not go by the loop's clock: httplib2, in its threads."""
+    before = threads.HttpThreads.__init__
+
+    def shorter(self: threads.HttpThreads, timeout_s: float) -> None:
+        before(self, timeout_s / SPEED)
+
+    with pytest.MonkeyPatch.context() as waits:
+        waits.setattr(threads.HttpThreads, "__init__", shorter)
+        yield
+
+
+@contextlib.contextmanager
+def _logging() -> Iterator[None]:
+    log = logging.getLogger("picsync")
+    before = log.handlers, log.propagate, log.level
+    set_up(verbose=True, as_json=True)
+    try:
+        yield
+    finally:
+        log.handlers, log.propagate = before[:2]
+        log.setLevel(before[2])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cycles", type=int, default=10_000)
+    parser.add_argument("--looks", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--trace", action="store_true", help="say which lines hold more memory at the end")
+    options = parser.parse_args()
+    began = time.monotonic()
+    if options.trace:
+        tracemalloc.start()
+    with tempfile.TemporaryDirectory() as folder:
+        soak = run(Path(folder), cycles=options.cycles, looks=options.looks, seed=options.seed, noisy=True)
+        size = (Path(folder) / "cache.db").stat().st_size
+    print(f"The cache has {size / 1024:.0f} KiB after {soak.judged['made']} photos.")
+    print(f"{soak.cycles} cycles in {time.monotonic() - began:.0f} s: {dict(soak.outcomes)}")
+    print(f"{soak.applied} times configured, {soak.refused} refused, {soak.scrapes} pages asked for")
+    print("\n".join(f"{count:>6}  {fault}" for fault, count in sorted(soak.judged["struck"].items())))
+    if soak.memory:
+        growth = soak.memory[-1].compare_to(soak.memory[len(soak.memory) // 3], "lineno")
+        print("\n".join(str(each) for each in growth[:20]))
+    asked = Counter(soak.judged["asked"]).total()
+    print("\n".join(soak.miscounted()) or f"All {asked} requests are counted as they were made.")
+    assert_flat(soak.taken)
+    assert not soak.miscounted()
+
+
+if __name__ == "__main__":
+    main()

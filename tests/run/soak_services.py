@@ -1,0 +1,168 @@
+"""The soak's services, in a process of their own, so that what they hold is not taken for picsync's.
+
+    python -m tests.run.soak_services FOLDER PORT SEED
+
+Reads one JSON object a line (`do` and its arguments) and answers each with one. What goes on between two
+cycles is decided here: which requests go wrong, what happens to the albums and to the configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from picsync.emulators.faults import Fault, FaultKind
+from picsync.emulators.google import Album
+from picsync.emulators.nixplay.hosts import HOSTS
+from tests.e2e.household import ALBUM, MEDIA_HOST, Road, open_road
+from tests.faults.interception import FOLLOWED
+from tests.faults.operations import LIBRARY, operation_of
+from tests.run.resources import rss_kib
+
+OTHER = "Holiday"
+GOOGLE_HOSTS = (MEDIA_HOST, LIBRARY, "oauth2.googleapis.com")
+STATUSES = (400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504)
+BODIES = ("", "{}", "[]", "null", "[{}]", '{"error":', "<html>Sorry</html>", "\xff" * 3000)
+PLACES = ("http://127.0.0.1:1/x?t=1", "https://app.nixplay.com/login", "/", "")
+SLOW = frozenset({FaultKind.HANG, FaultKind.DRIP, FaultKind.DRIP_HEAD})
+"""What costs a whole timeout or several, so there is little of it."""
+KINDS = [kind for kind in FaultKind for _ in range(1 if kind in SLOW else 20)]
+EVERY = 3
+"""One cycle in so many is disturbed."""
+FEWEST, MOST = 4, 9
+
+
+class Services:
+    """The emulated services, the files, and the weather."""
+
+    def __init__(self, road: Road, port: int, seed: int) -> None:
+        self.road = road
+        self.other = road.google.add_album(OTHER)
+        self._port = port
+        self._rng = random.Random(seed)
+        self._rules = 1
+        self._strikes = 0
+        self._struck: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
+        self._reset: Counter[str] = Counter()
+        """Requests whose connection was reset, which a client may have sent again unseen."""
+
+    def strike(self) -> None:
+        """Change something; disturb every third cycle."""
+        self._count()
+        self.road.server.faults.clear()
+        self._strikes += 1
+        if self._strikes % EVERY == 0:
+            for _ in range(self._rng.choice((1, 1, 2, 3))):
+                self.road.server.faults.add(self._fault())
+        for album in (self.road.album, self.other):
+            self._change(album)
+        match self._rng.randrange(60):
+            case 0:
+                self.road.nixplay.expire_sessions()
+            case 1:
+                self.road.google.expire_access_tokens()
+            case 2:
+                self._configure(rules=self._rng.choice((1, 2)))
+            case 3:
+                self._configure(trouble="albumz: {")
+            case 4:
+                self._configure(rules=self._rules)
+
+    def _count(self) -> None:
+        """Take over what the log has, which is then empty."""
+        for record in self.road.server.log.records:
+            if record.fault:
+                self._struck[f"{record.fault} at {record.host}"] += 1
+            if record.host not in FOLLOWED:
+                kind = operation_of(record.method, record.host, record.path)
+                self._asked[str(kind)] += 1
+                self._reset[str(kind)] += record.fault.startswith("reset")
+        self.road.server.log.clear()
+
+    def _fault(self) -> Fault:
+        kind = self._rng.choice(KINDS)
+        pick = self._rng.choice
+        return Fault(
+            kind=kind,
+            host=pick((*HOSTS, *GOOGLE_HOSTS)),
+            skip=self._rng.randrange(4),
+            count=1 if kind in SLOW else pick((1, 1, 1, 2, 6, None)),
+            after=kind in (FaultKind.STATUS, FaultKind.BODY, FaultKind.REDIRECT) and pick((True, False)),
+            status=pick(STATUSES),
+            headers=pick(({}, {}, {"Retry-After": pick(("3", "20", "soon"))})),
+            body=pick(BODIES),
+            content_type=pick(("text/html", "application/json")),
+            location=pick(PLACES),
+            chunk_bytes=4000,
+            delay_s=0.001,
+        )
+
+    def _change(self, album: Album) -> None:
+        if len(album.items) < FEWEST or (self._rng.random() < 0.25 and len(album.items) < MOST):
+            self.road.add(self._rng.choice((1, 2)), album)
+        elif len(album.items) > FEWEST and self._rng.random() < 0.25:
+            self.road.google.remove_item(self._rng.choice(album.items))
+
+    def _configure(self, *, rules: int = 1, trouble: str = "") -> None:
+        """Replace the configuration by one that differs, if only in a comment."""
+        self._rules = rules
+        self.road.rule_lines = ['maxDelete: "100%"']
+        path = self.road.write_config(every="1s")
+        text = path.read_text("utf-8") + f"prometheus: {{listen: '127.0.0.1:{self._port}'}}\n"
+        if rules == 2:
+            second = f"albums:\n- {{name: {OTHER}, sources: {{googlephotos: [{self.other.album_id}]}}, "
+            text = text.replace("albums:\n", second + "maxDelete: '100%'}\n")
+        new = path.with_suffix(".new")
+        new.write_text(f"{text}{trouble}\n# {self._rng.random()}\n", "utf-8")
+        new.replace(path)
+
+    def calm(self) -> None:
+        """Let nothing go wrong any more, with a number of photos that is always the same."""
+        self._count()
+        self.road.server.faults.clear()
+        for album in (self.road.album, self.other):
+            while len(album.items) > FEWEST:
+                self.road.google.remove_item(album.items[0])
+            self.road.add(FEWEST - len(album.items), album)
+        self._configure(rules=1)
+
+    def judge(self) -> dict[str, Any]:
+        """Say whether the frame is right and has always been, and what was asked and done so far."""
+        self._count()
+        try:
+            self.road.assert_synced()
+            wrong = ""
+        except AssertionError as error:
+            wrong = f"{error} {self.road.violations}"
+        return {
+            "wrong": wrong,
+            "asked": self._asked,
+            "reset": self._reset,
+            "struck": self._struck,
+            "changes": self.road.nixplay.counters,
+            "photos": len(self.road.on_frame()),
+            "made": self.road.made,
+            "rss_kib": rss_kib(),
+        }
+
+
+async def serve(folder: Path, port: int, seed: int) -> None:
+    """Do what standard input says until it ends."""
+    async with open_road(folder) as road:
+        road.google.options.requests_per_day = road.google.options.media_requests_per_day = None
+        services = Services(road, port, seed)
+        services.calm()
+        print(json.dumps({"config": str(folder / "picsync.yaml"), "album": ALBUM}), flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            answer = getattr(services, json.loads(line)["do"])()
+            print(json.dumps(answer or {}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
