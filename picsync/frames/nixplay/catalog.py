@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import math
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Generic
 
 from picsync.core.errors import (
     LoginNeeded,
@@ -26,8 +24,8 @@ from picsync.core.errors import (
 )
 from picsync.core.events import Emit, NameReplaced
 from picsync.frames.nixplay import names
-from picsync.frames.nixplay.recent import Recent
 from picsync.frames.nixplay.session import SERVICE
+from picsync.frames.nixplay.view import Found, Listed, R, find
 
 CREATE_ATTEMPTS = 3
 LOOK_AGAIN_AFTER_S = 5.0
@@ -37,53 +35,6 @@ MAX_RETRY_AFTER_S = 60.0
 """Longest `Retry-After` that a creation is repeated after; the next cycle is soon enough for a longer one."""
 LISTED_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between looks for what was made in the listing; only a listing that lags behind needs them."""
-DENIED_FOR_S = 60.0
-"""How long an answer that does not have a name counts among the two that it takes to make one."""
-
-
-class Record(Protocol):
-    """An album or a playlist as the service lists it."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-
-    @property
-    def name(self) -> str:
-        """Its name at the service."""
-
-    @property
-    def count(self) -> int | None:
-        """Number of photos in it, as far as the service says."""
-
-
-R = TypeVar("R", bound=Record)
-
-
-@dataclass(frozen=True, slots=True)
-class Calls(Generic[R]):
-    """What the service does for one kind."""
-
-    fetch: Callable[[], Awaitable[Sequence[R]]]
-    """Lists all."""
-    create: Callable[[str], Awaitable[R]]
-    """Makes one, also if the name is taken, and returns it as far as the answer tells."""
-    delete: Callable[[str], Awaitable[None]]
-    """Deletes the one with this id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found(Generic[R]):
-    """What a listing has under a name."""
-
-    exact: Sequence[R] = ()
-    plain: Sequence[R] = ()
-    """What has the plain name that stands for it."""
-
-    @property
-    def all(self) -> Sequence[R]:
-        """Everything, the exact name first."""
-        return [*self.exact, *self.plain]
 
 
 class NameNotKept(RefusedError):  # noqa: N818 - what the service does
@@ -96,36 +47,35 @@ class Catalog(Generic[R]):
     def __init__(
         self,
         kind: str,
-        calls: Calls[R],
+        seen: Listed[R],
         choose: Callable[[Found[R]], R | None],
         *,
+        create: Callable[[str], Awaitable[R]],
+        delete: Callable[[str], Awaitable[None]],
         pause: Callable[[float], Awaitable[None]],
         emit: Emit,
-        clock: Callable[[], float],
     ) -> None:
-        """`kind` is its word in messages; `choose` returns the one to use of what was found, or raises."""
+        """`kind` is its word in messages; `choose` returns the one to use of what was found, or raises.
+
+        `create` creates one of a name, also if the name is taken, and returns it as far as the answer tells;
+        `delete` deletes the one with an id.
+        """
         self._kind = kind
-        self._calls = calls
+        self._seen = seen
+        self._create_one = create
+        self._delete_one = delete
         self._choose = choose
         self._pause = pause
         self._emit = emit
-        self._recent = Recent(self._fetch, clock)
-        self._denials = Denials(clock)
         self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._ids: set[str] = set()
-        """Everything that was ever listed."""
-        self.empty: set[str] = set()
-        """Ids of those that were made just now and are listed as empty; the frame removes what it uses."""
 
-    async def look_up(self, name: str) -> Found[R]:
-        """Return what has a name, by a listing that another look may have asked for a moment ago."""
-        records, since = await self._recent.get(name)
-        return self._noted(name, records, since)
-
-    async def look_again(self, name: str) -> Found[R]:
-        """Return what has a name, by a listing of its own."""
-        since = self._recent.now()
-        return self._noted(name, await self._fetch(), since)
+    async def find(self, name: str) -> R | None:
+        """Return what has a name, or None if the service has denied twice that it exists."""
+        found = self._choose(await self._seen.look_up(name))
+        found = found or self._choose(await self._seen.look_again(name))
+        if found is not None:
+            self._seen.keep_content(found)
+        return found
 
     async def ensure(self, name: str) -> R:
         """Return what has a name, or else make it.
@@ -133,7 +83,7 @@ class Catalog(Generic[R]):
         Raises what `choose` raises, and NameNotKept if the service keeps neither the name nor a plain one.
         """
         async with self._making[name]:
-            plain, denials = names.plain(name), self._denials.take(name)
+            plain, denials = names.plain(name), self._seen.take_denials(name)
             blamed: list[PicsyncError] = []
             if plain is None:
                 return await self._find_or_create(name, name, denials, blamed)
@@ -150,32 +100,15 @@ class Catalog(Generic[R]):
                 # It was not the name, or nothing can be done about it.
                 raise (refusal if error in blamed and _may_be_the_name(error) else error) from None
 
-    def outdate(self, name: str) -> None:
-        """Say that something of the name was or may have been made or deleted."""
-        self._denials.outdate(name)
-        self._recent.outdate(name)
-
-    async def _fetch(self) -> Sequence[R]:
-        records = await self._calls.fetch()
-        self._ids.update(record.id for record in records)
-        return records
-
-    def _noted(self, name: str, records: Sequence[R], since: float) -> Found[R]:
-        found = _find(name, records)
-        if found.all:
-            self._denials.take(name)
-        else:
-            self._denials.note(name, since)
-        return found
-
     async def _find(self, name: str, form: str, blamed: list[PicsyncError]) -> R | None:
         """Return what has the name, or None.
 
         Raises NameNotKept if it was to be made as it is, but seems to have been made in another form before:
         otherwise each cycle that is broken off between that and its removal would leave one more.
         """
-        records = await self._fetch()
-        if chosen := self._choose(_find(name, records)):
+        records = await self._seen.fetch()
+        if chosen := self._choose(find(name, records)):
+            self._seen.keep_content(chosen)
             return chosen
         if form == name:
             for record in records:
@@ -221,32 +154,31 @@ class Catalog(Generic[R]):
 
     async def _create(self, name: str, form: str, blamed: list[PicsyncError]) -> R:
         try:
-            created = await self._calls.create(form)
+            created = await self._create_one(form)
         except PicsyncError as error:
             blamed.append(error)
             raise
         finally:
-            self.outdate(name)
-        is_new = created.id not in self._ids
+            self._seen.changed(name)
+        is_new = self._seen.is_new(created.id)
         made = await self._listed(created)
         if not names.same(made.name, form):
             # What was there before, or has photos in it, was made by somebody else, whatever the answer says.
             if is_new and made.count == 0:
                 with contextlib.suppress(NotFoundError):
-                    await self._calls.delete(made.id)
+                    await self._delete_one(made.id)
             changed = self._not_kept(form, made.name)
             blamed.append(changed)
             raise changed
         if form != name:
             self._emit(NameReplaced(SERVICE, self._kind, name, form))
-        if made.count == 0:
-            self.empty.add(made.id)
+        self._seen.keep_content(made, made=True)
         return made
 
     async def _listed(self, created: R) -> R:
         """Return what was made as the listing has it, which is what later cycles look it up in."""
         for wait_s in (*LISTED_WAITS_S, None):
-            for record in await self._fetch():
+            for record in await self._seen.fetch():
                 if record.id == created.id:
                     return record
             if wait_s is not None:
@@ -262,36 +194,6 @@ class Catalog(Generic[R]):
             status=200,
             hint=f"Write {made!r}, or another name that {SERVICE} keeps, in picsync.yaml.",
         )
-
-
-class Denials:
-    """Names that the service has said lately not to have, as long as nothing of the name was made since."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._made_at: dict[str, float] = {}
-        self._noted: dict[str, list[float]] = {}
-
-    def note(self, name: str, since: float) -> None:
-        """Keep that a look which began at `since` has not found a name."""
-        self._noted.setdefault(name, []).append(since)
-
-    def take(self, name: str) -> int:
-        """Return how many times it was denied; good for one use."""
-        since = max(self._made_at.get(name, -math.inf), self._clock() - DENIED_FOR_S)
-        return sum(at > since for at in self._noted.pop(name, ()))
-
-    def outdate(self, name: str) -> None:
-        """Say that it was or may have been made: no look that began before tells of it."""
-        self._made_at[name] = self._clock()
-
-
-def _find(name: str, records: Sequence[R]) -> Found[R]:
-    plain = names.plain(name)
-    return Found(
-        names.matching(name, records, lambda record: record.name),
-        [] if plain is None else names.matching(plain, records, lambda record: record.name),
-    )
 
 
 def _may_be_the_name(error: PicsyncError) -> bool:

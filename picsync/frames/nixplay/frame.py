@@ -22,11 +22,12 @@ from picsync.core.events import Emit, ListingProgress
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
 from picsync.frames.nixplay import names, pages, wire
-from picsync.frames.nixplay.catalog import Calls, Catalog, Found
+from picsync.frames.nixplay.catalog import Catalog
 from picsync.frames.nixplay.client import PHOTOS, PROCESSING, NixplayClient
 from picsync.frames.nixplay.pages import Page, Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
+from picsync.frames.nixplay.view import AccountView, Found
 from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier
 
@@ -72,24 +73,25 @@ class NixplayFrame:
         )
         self._uploader = Uploader(self._client, retrier.pace.lane(SERVICE, PHOTOS))
         client = self._client
+        self._view = AccountView(client, clock)
         self._albums = Catalog(
             "album",
-            Calls(client.web_albums, client.create_album, client.delete_album),
+            self._view.albums,
             _choose_album,
+            create=client.create_album,
+            delete=client.delete_album,
             pause=retrier.pause,
             emit=emit,
-            clock=clock,
         )
         self._playlists = Catalog(
             "playlist",
-            Calls(client.playlists, client.create_playlist, client.delete_playlist),
+            self._view.playlists,
             lambda found: next(iter(found.all), None),
+            create=client.create_playlist,
+            delete=client.delete_playlist,
             pause=retrier.pause,
             emit=emit,
-            clock=clock,
         )
-        self._counts: dict[str, int | None] = {}
-        """Album id -> its photo count in the listing that found it, until used or outdated."""
         self._photo_pages = Pager(pages.PHOTOS)
         self._slide_pages = Pager(pages.SLIDES)
 
@@ -109,9 +111,8 @@ class NixplayFrame:
 
     async def find_album(self, name: str) -> FrameAlbum | None:
         """Return the album of that name, or None if the service has denied twice that it exists."""
-        record = _choose_album(await self._albums.look_up(name))
-        record = record or _choose_album(await self._albums.look_again(name))
-        return None if record is None else self._remembered(record, name)
+        record = await self._albums.find(name)
+        return None if record is None else _as_album(record, name)
 
     async def create_album(self, name: str) -> FrameAlbum:
         """Create an album unless the service lists one of that name, or has just denied it to `find_album`.
@@ -119,12 +120,12 @@ class NixplayFrame:
         Raises AmbiguousError for several, and RefusedError if the service keeps neither the name nor the
         plain one that takes its place.
         """
-        return self._remembered(await self._albums.ensure(name), name)
+        return _as_album(await self._albums.ensure(name), name)
 
     async def delete_album(self, album: FrameAlbum) -> None:
         """Delete an album with its photos; fine if it is already gone."""
-        self._counts.pop(album.album_id, None)
-        self._albums.outdate(album.name)
+        self._view.albums.filled(album.album_id)
+        self._view.albums.changed(album.name)
         await _unless_gone(self._client.delete_album(album.album_id))
 
     async def photos(self, album: FrameAlbum) -> Photos:
@@ -133,10 +134,10 @@ class NixplayFrame:
         Directly after `find_album` that count is known already; otherwise it costs one request more, made
         side by side with the first page's.
         """
-        count = self._counts.pop(album.album_id, None)
-        if album.album_id in self._albums.empty:
-            self._albums.empty.remove(album.album_id)
+        known = self._view.albums.take_content(album.album_id)
+        if known.made:
             return Photos()
+        count = known.count
         first: Sequence[wire.PhotoRecord] | None = None
         if count is None:
             with ungrouped():
@@ -154,18 +155,17 @@ class NixplayFrame:
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
         """Send the bytes and wait for the upload monitor's answer."""
-        self._counts.pop(album.album_id, None)
-        self._albums.empty.discard(album.album_id)
+        self._view.albums.filled(album.album_id)
         return await self._uploader.upload(album, rendition, upcoming)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Delete a photo; Nixplay takes it out of all playlists itself."""
-        self._counts.pop(album.album_id, None)
+        self._view.albums.filled(album.album_id)
         await _unless_gone(self._client.delete_photo(photo.photo_id))
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of that name with their items."""
-        found = await self._playlists.look_up(name)
+        found = await self._view.playlists.look_up(name)
         return await gathered(*(self._with_items(record, name) for record in found.all))
 
     async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
@@ -196,8 +196,7 @@ class NixplayFrame:
         Raises RefusedError if the service keeps neither the name nor the plain one that takes its place.
         """
         record = await self._playlists.ensure(name)
-        if record.id in self._playlists.empty:
-            self._playlists.empty.remove(record.id)
+        if self._view.playlists.take_content(record.id).made:
             return _as_playlist(record, name, ())
         return await self._with_items(record, name)
 
@@ -232,10 +231,6 @@ class NixplayFrame:
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
         await self._client.aclose()
-
-    def _remembered(self, record: wire.AlbumRecord, name: str) -> FrameAlbum:
-        self._counts[record.id] = record.count
-        return _as_album(record, name)
 
     async def _photo_count(self, album: FrameAlbum) -> int | None:
         for listing in (self._client.web_albums, self._client.email_albums):
