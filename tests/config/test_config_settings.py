@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
+import yaml
 from annotated_types import MinLen
 from pydantic import BaseModel, ValidationError
 
 from picsync.config import AlbumRule, Config, Listen, Listener, MaxDelete, StatusListener, load_config
+from picsync.config.tree import parse_yaml
 from picsync.core.errors import ConfigError
 from picsync.frames.nixplay.client import OPERATIONS as NIXPLAY
 from picsync.frames.nixplay.client import PHOTOS
@@ -387,8 +389,18 @@ def test_the_models_of_sources_speak_plain_english_too(tmp_path: Path) -> None:
 
 
 def test_importing_it_reads_no_yaml_library() -> None:
-    code = "import sys, picsync.config; sys.exit('ruamel.yaml' in sys.modules)"
+    code = "import sys, picsync.config; sys.exit(not {'yaml', 'ruamel.yaml'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_where_libyaml_is_missing_the_same_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[2] / "picsync.yaml.example").read_text("utf-8")
+    trees = [parse_yaml(text, "picsync.yaml", [])]
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    trees.append(parse_yaml(text, "picsync.yaml", []))
+    assert trees[0] == trees[1]
+    with pytest.raises(ConfigError, match="is nested too deeply"):
+        parse_yaml("[" * 999 + "]" * 999, "picsync.yaml", [])
 
 
 def test_what_goes_on_at_a_time(tmp_path: Path) -> None:
