@@ -61,7 +61,7 @@ def faults(number: int, until: float) -> Outcome:
 
 
 def kills(number: int, until: float) -> Outcome:
-    """Kill processes; each seed in a row gives its own scenes."""
+    """Kill processes; each seed in a row gives its own scenarios."""
     for start in Start:
         reference(start)
     tally = Tally()
@@ -72,7 +72,9 @@ def kills(number: int, until: float) -> Outcome:
         failures = 1
         traceback.print_exc()
     return Outcome(
-        tally.kills.total(), f"kills in {tally.scenes} scenes, {tally.power_losses} losses of power", failures
+        tally.kills.total(),
+        f"kills in {tally.scenarios} scenarios, {tally.power_losses} losses of power",
+        failures,
     )
 
 

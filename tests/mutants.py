@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 COPIED = ("picsync", "tests", "doc", "pyproject.toml", "README.md", "CHANGELOG.md", "picsync.yaml.example")
 PLAN = ("tests/property/test_plan_properties.py", "tests/property/test_cycle_machine.py", "tests/sync")
 MACHINE = ("tests/property/test_cycle_machine.py", "tests/sync")
-ROAD = ("tests/property/test_wire_machine.py", "tests/frames", "tests/e2e", "tests/faults")
+OVER_HTTP = ("tests/property/test_wire_machine.py", "tests/frames", "tests/e2e", "tests/faults")
 LIMIT_S = 600
 
 

@@ -1,7 +1,7 @@
-"""The command line on a stage: emulated services in a thread of their own, one folder, one household.
+"""A command line: emulated services that run in a thread, and a folder with the files of one picsync.
 
-In a thread, so that a command may run as it does in life, in the main thread with its own event loop and
-signals. `Stage.run` does so inside this process, `Stage.start` as a process of its own.
+The services have a thread of their own, so that a command runs in the main thread, with its own event loop
+and signals. `CommandLine.run` runs it in this process, `CommandLine.start` in a new one.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ PATIENCE_S = 30.0
 """Longest wait for a process; only a failing test ever waits so long."""
 
 COMMAND = (sys.executable, "-W", "error", "-c", "from tests.cli.short_waits import main; main()")
-"""picsync, in a hurry, with everything that Python warns of as an error."""
+"""picsync with short waits; Python warnings are errors."""
 
 STRICT = (sys.executable, "-X", "dev", *COMMAND[1:])
-"""The same in Python's development mode, which finds more and takes its time."""
+"""The same in Python's development mode, which finds more but is slow."""
 
-UNHURRIED = (*COMMAND[:-1], "from tests.cli.short_waits import main; main(1.0)")
+REAL_TIME = (*COMMAND[:-1], "from tests.cli.short_waits import main; main(1.0)")
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,7 +94,7 @@ class Process:
 
 
 @dataclass
-class Stage:
+class CommandLine:
     """A Google album, a Nixplay account, and the folder in which picsync is started."""
 
     folder: Path

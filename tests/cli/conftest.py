@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command_line import Stage, served
-from tests.cli.short_waits import in_a_hurry
+from tests.cli.command_line import CommandLine, served
+from tests.cli.short_waits import short_waits
 
 LOGGERS = ("picsync", "httpx", "httpcore", "googleapiclient", "google", "oauthlib", "requests_oauthlib")
 
@@ -23,15 +23,15 @@ def loggers_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def stage(
+def cli(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     loggers_as_before: None,
-) -> Iterator[Stage]:
+) -> Iterator[CommandLine]:
     monkeypatch.chdir(tmp_path)
-    with served() as (world, loop), in_a_hurry():
-        opened = Stage(tmp_path, world, loop, world.google.add_album("Family"), capsys)
+    with served() as (world, loop), short_waits():
+        opened = CommandLine(tmp_path, world, loop, world.google.add_album("Family"), capsys)
         monkeypatch.setenv("PICSYNC_EMULATOR", opened.server.url)
         # Tests read sentences; test_cli_logs.py looks at the JSON.
         monkeypatch.setenv("PICSYNC_LOG_FORMAT", "human")

@@ -1,4 +1,7 @@
-"""picsync in a hurry: its waits, as between attempts, take a hundredth of their time. Timeouts stay."""
+"""picsync with short waits: pauses, for example between attempts, take a hundredth of their time.
+
+Timeouts are unchanged.
+"""
 
 from __future__ import annotations
 
@@ -9,47 +12,47 @@ from typing import Any
 
 from picsync.cli import main as command
 
-HASTE = 0.01
+FACTOR = 0.01
 
 
-class HurriedLoop(asyncio.SelectorEventLoop):
+class ShortWaitsLoop(asyncio.SelectorEventLoop):
     """An event loop in which `asyncio.sleep` is short."""
 
-    def __init__(self, haste: float) -> None:
+    def __init__(self, factor: float) -> None:
         super().__init__()
-        self._haste = haste
-        # Python's development mode would tell of what takes long on a busy machine.
+        self._factor = factor
+        # Python's development mode would report callbacks that are slow only because the machine is busy.
         self.slow_callback_duration = 60.0
 
     def call_later(  # type: ignore[override] # the arguments need no more precise types here
         self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
-        return self.call_at(self.time() + delay * self._haste, callback, *args, context=context)
+        return self.call_at(self.time() + delay * self._factor, callback, *args, context=context)
 
 
-class HurriedPolicy(asyncio.DefaultEventLoopPolicy):
-    """Makes hurried loops."""
+class ShortWaitsPolicy(asyncio.DefaultEventLoopPolicy):
+    """Creates event loops with short waits."""
 
-    def __init__(self, haste: float = HASTE) -> None:
+    def __init__(self, factor: float = FACTOR) -> None:
         super().__init__()
-        self._haste = haste
+        self._factor = factor
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return HurriedLoop(self._haste)
+        return ShortWaitsLoop(self._factor)
 
 
 @contextlib.contextmanager
-def in_a_hurry() -> Iterator[None]:
-    """Let the commands of this process hurry."""
+def short_waits() -> Iterator[None]:
+    """Shorten the waits of commands that run in this process."""
     before = asyncio.get_event_loop_policy()
-    asyncio.set_event_loop_policy(HurriedPolicy())
+    asyncio.set_event_loop_policy(ShortWaitsPolicy())
     try:
         yield
     finally:
         asyncio.set_event_loop_policy(before)
 
 
-def main(haste: float = HASTE) -> None:
-    """Be the `picsync` command; waits take `haste` times their time."""
-    asyncio.set_event_loop_policy(HurriedPolicy(haste))
+def main(factor: float = FACTOR) -> None:
+    """Run as the `picsync` command; waits take `factor` times their time."""
+    asyncio.set_event_loop_policy(ShortWaitsPolicy(factor))
     command.main()

@@ -12,7 +12,7 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.world import LEGACY_SCOPE
-from tests.cli.command_line import Stage
+from tests.cli.command_line import CommandLine
 from tests.e2e.household import ALBUM, MEDIA_HOST
 
 LISTING = r"mediaItems:search"
@@ -24,22 +24,22 @@ EXPIRED = "2020-01-01T00:00:00Z"
 
 
 @pytest.fixture
-def synced(stage: Stage) -> Iterator[Stage]:
-    """A stage whose frame shows three photos, of which two are no longer wanted: still there at the end."""
-    items = stage.add(3)
-    assert stage.run("sync").code == 0
+def synced(cli: CommandLine) -> Iterator[CommandLine]:
+    """The frame shows three photos, of which two are no longer wanted: all are still there at the end."""
+    items = cli.add(3)
+    assert cli.run("sync").code == 0
     for item in items[:2]:
-        stage.google.remove_item(item, stage.album)
-    yield stage
-    assert stage.on_frame() >= 3
-    assert stage.in_playlist() >= 3
+        cli.google.remove_item(item, cli.album)
+    yield cli
+    assert cli.on_frame() >= 3
+    assert cli.in_playlist() >= 3
 
 
 @pytest.fixture
-def unasked(stage: Stage) -> Iterator[Stage]:
-    """A stage whose services are asked nothing at all."""
-    yield stage
-    assert stage.server.log.records == []
+def unasked(cli: CommandLine) -> Iterator[CommandLine]:
+    """No service receives a request."""
+    yield cli
+    assert cli.server.log.records == []
 
 
 # --- the files that a person writes ------------------------------------------------------------------------
@@ -74,13 +74,13 @@ def unasked(stage: Stage) -> Iterator[Stage]:
         ("nixplay: {username: x}\nalbums: [{name: x}]\n", ["nixplay", ".picsync-credentials.yaml"]),
     ],
 )
-def test_a_wrong_configuration(unasked: Stage, text: str, words: list[str]) -> None:
+def test_a_wrong_configuration(unasked: CommandLine, text: str, words: list[str]) -> None:
     unasked.config.write_text(text, "utf-8")
     unasked.run("sync").assert_message(2, *words)
     assert unasked.server.log.records == [], "nothing was asked of any service"
 
 
-def test_every_problem_is_named_at_once(unasked: Stage) -> None:
+def test_every_problem_is_named_at_once(unasked: CommandLine) -> None:
     unasked.config.write_text("evry: 1h\nalbums:\n- nam: x\n", "utf-8")
     unasked.run("sync").assert_message(2, "evry", "nam", "did you mean `name`?")
 
@@ -93,35 +93,35 @@ def test_every_problem_is_named_at_once(unasked: Stage) -> None:
     ],
 )
 def test_a_wrong_configuration_with_nothing_in_the_environment(
-    unasked: Stage, text: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+    unasked: CommandLine, text: str, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PICSYNC_EMULATOR")
     unasked.config.write_text(text, "utf-8")
     unasked.run("sync").assert_message(2, *words)
 
 
-def test_a_missing_configuration(unasked: Stage) -> None:
+def test_a_missing_configuration(unasked: CommandLine) -> None:
     unasked.run("sync", "absent.yaml").assert_message(
         2, "absent.yaml", "no such file", "picsync.yaml.example"
     )
 
 
-def test_a_directory_as_configuration(unasked: Stage) -> None:
+def test_a_directory_as_configuration(unasked: CommandLine) -> None:
     unasked.run("sync", ".").assert_message(2, "is a directory, but a file is needed here")
 
 
-def test_a_wrong_environment_variable(unasked: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_environment_variable(unasked: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PICSYNC_EVRY", "1h")
     unasked.run("sync").assert_message(2, "PICSYNC_EVRY", "did you mean `PICSYNC_EVERY`?")
 
 
-def test_a_rule_without_sources(synced: Stage) -> None:
+def test_a_rule_without_sources(synced: CommandLine) -> None:
     synced.config.write_text(f"emulator: {synced.server.url}\nalbums: [{{name: {ALBUM}}}]\n", "utf-8")
     result = synced.run("sync")
     result.assert_message(1, "'Family' names no source, so nothing is touched", "under `sources:`")
 
 
-def test_no_credentials_at_all(unasked: Stage) -> None:
+def test_no_credentials_at_all(unasked: CommandLine) -> None:
     unasked.credentials.unlink()
     unasked.run("sync").assert_message(
         2,
@@ -145,7 +145,7 @@ def test_no_credentials_at_all(unasked: Stage) -> None:
         ("nixplay: {username: x, password: [}\n", ["is not valid YAML"]),
     ],
 )
-def test_wrong_credentials(unasked: Stage, text: str, words: list[str]) -> None:
+def test_wrong_credentials(unasked: CommandLine, text: str, words: list[str]) -> None:
     unasked.credentials.write_text(text, "utf-8")
     unasked.run("sync").assert_message(2, *words)
 
@@ -159,7 +159,7 @@ def test_wrong_credentials(unasked: Stage, text: str, words: list[str]) -> None:
     ],
 )
 def test_no_credentials_for_the_small_commands(
-    unasked: Stage, arguments: list[str], words: list[str]
+    unasked: CommandLine, arguments: list[str], words: list[str]
 ) -> None:
     unasked.credentials.unlink()
     unasked.run(*arguments).assert_message(2, *words)
@@ -182,7 +182,7 @@ SCOPES = ("the permission it was given no longer suffices", "2025-03-31", "`pics
 
 
 @pytest.mark.parametrize("command", [["sync"], ["nixplay", "list"], ["nixplay", "delete", "album", "Family"]])
-def test_a_wrong_nixplay_password(synced: Stage, command: list[str]) -> None:
+def test_a_wrong_nixplay_password(synced: CommandLine, command: list[str]) -> None:
     text = synced.credentials.read_text("utf-8").replace("emulated-password", "not-it")
     synced.credentials.write_text(text, "utf-8")
     synced.server.log.clear()
@@ -191,24 +191,24 @@ def test_a_wrong_nixplay_password(synced: Stage, command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [["sync"], ["googlephotos", "list"]])
-def test_a_revoked_google_login(synced: Stage, command: list[str]) -> None:
+def test_a_revoked_google_login(synced: CommandLine, command: list[str]) -> None:
     synced.write_credentials(expiry=EXPIRED)
     synced.google.revoke_all()
     synced.run(*command).assert_message(3, *REVOKED)
 
 
 @pytest.mark.parametrize("command", [["sync"], ["googlephotos", "list"]])
-def test_the_permissions_that_google_removed(synced: Stage, command: list[str]) -> None:
+def test_the_permissions_that_google_removed(synced: CommandLine, command: list[str]) -> None:
     synced.write_credentials(**synced.google.issue_credentials([LEGACY_SCOPE]))
     synced.run(*command).assert_message(3, *SCOPES)
 
 
-def test_a_wrong_client_secret(synced: Stage) -> None:
+def test_a_wrong_client_secret(synced: CommandLine) -> None:
     synced.write_credentials(client_secret="not-it", expiry=EXPIRED)
     synced.run("sync").assert_message(3, "does not know this client id and client secret", "Compare them")
 
 
-def test_an_api_that_is_not_enabled(synced: Stage) -> None:
+def test_an_api_that_is_not_enabled(synced: CommandLine) -> None:
     synced.google.options.service_enabled = False
     synced.run("sync").assert_message(3, "Photos Library API is not enabled", "Google Cloud console")
 
@@ -219,7 +219,7 @@ def test_an_api_that_is_not_enabled(synced: Stage) -> None:
 NO_ALBUM = ("Google Photos has no album with the id nope", "`picsync googlephotos list`", "same client id")
 
 
-def test_a_google_album_that_does_not_exist(synced: Stage) -> None:
+def test_a_google_album_that_does_not_exist(synced: CommandLine) -> None:
     synced.write_config(album="nope")
     result = synced.run("sync")
     result.assert_message(1, "3 photos of 3 not deleted", *NO_ALBUM)
@@ -229,7 +229,7 @@ def test_a_google_album_that_does_not_exist(synced: Stage) -> None:
     assert listed.out == ""
 
 
-def test_one_of_two_google_albums_does_not_exist(synced: Stage) -> None:
+def test_one_of_two_google_albums_does_not_exist(synced: CommandLine) -> None:
     synced.add(1)
     synced.write_config(album=f"{synced.album.album_id}, nope")
     synced.run("sync").assert_message(1, "1 photo uploaded", "not deleted", *NO_ALBUM)
@@ -246,7 +246,7 @@ def test_one_of_two_google_albums_does_not_exist(synced: Stage) -> None:
         ("/www-login/", ["Nixplay login: JSON was due, but text/html came"]),
     ],
 )
-def test_html_in_place_of_json(synced: Stage, path: str, words: list[str]) -> None:
+def test_html_in_place_of_json(synced: CommandLine, path: str, words: list[str]) -> None:
     synced.server.faults.add(Fault(kind=FaultKind.BODY, body=HTML, path=path, count=None))
     synced.server.log.clear()
     result = synced.run("sync")
@@ -258,12 +258,12 @@ def test_html_in_place_of_json(synced: Stage, path: str, words: list[str]) -> No
     assert synced.run("sync").code == 0
 
 
-def test_a_service_in_trouble(synced: Stage) -> None:
+def test_a_service_in_trouble(synced: CommandLine) -> None:
     synced.server.faults.add(Fault(kind=FaultKind.STATUS, status=503, path=LISTING, count=None))
     synced.run("sync").assert_message(1, "answered 503", "not deleted", "answered 503", "try again later")
 
 
-def test_a_photo_that_cannot_be_downloaded(synced: Stage) -> None:
+def test_a_photo_that_cannot_be_downloaded(synced: CommandLine) -> None:
     synced.server.faults.add(Fault(kind=FaultKind.STATUS, status=404, host=MEDIA_HOST, count=2))
     synced.add(1)
     synced.run("sync").assert_message(
@@ -273,7 +273,7 @@ def test_a_photo_that_cannot_be_downloaded(synced: Stage) -> None:
     )
 
 
-def test_a_file_that_is_no_picture(synced: Stage) -> None:
+def test_a_file_that_is_no_picture(synced: CommandLine) -> None:
     synced.write_config(rule=["delete: false"])
     synced.google.add_item(
         synced.album, "odd.jpg", b"no picture" * 9, mime_type="image/jpeg", width=4, height=3
@@ -288,7 +288,7 @@ def test_a_file_that_is_no_picture(synced: Stage) -> None:
     assert synced.downloads() == 0
 
 
-def test_a_name_that_would_upset_a_terminal(synced: Stage) -> None:
+def test_a_name_that_would_upset_a_terminal(synced: CommandLine) -> None:
     synced.write_config(rule=["delete: false"])
     evil = "\x1b[2J\x1b]0;owned\x07\r.jpg"
     synced.google.add_item(synced.album, evil, b"no picture" * 9, **CLAIMS)
@@ -301,7 +301,7 @@ def test_a_name_that_would_upset_a_terminal(synced: Stage) -> None:
         assert not {"\x1b", "\x07", "\r"} & set(result.out + result.err)
 
 
-def test_several_frame_albums_of_the_name(synced: Stage) -> None:
+def test_several_frame_albums_of_the_name(synced: CommandLine) -> None:
     synced.nixplay.add_album(ALBUM)
     synced.run("sync").assert_message(
         1,
@@ -310,7 +310,7 @@ def test_several_frame_albums_of_the_name(synced: Stage) -> None:
     )
 
 
-def test_a_full_nixplay_storage(synced: Stage) -> None:
+def test_a_full_nixplay_storage(synced: CommandLine) -> None:
     synced.write_config(rule=["delete: false"])
     synced.nixplay.options.storage_limit_bytes = 15_000
     synced.add(3)
@@ -329,7 +329,7 @@ def test_a_full_nixplay_storage(synced: Stage) -> None:
         (["googlephotos", "list"], "Google Photos list albums: no connection to the service."),
     ],
 )
-def test_nothing_answers_at_all(synced: Stage, command: list[str], words: str) -> None:
+def test_nothing_answers_at_all(synced: CommandLine, command: list[str], words: str) -> None:
     port = synced.server.port
     synced.on_loop(synced.server.close())
     synced.run(*command).assert_message(1, "Trying again in", words, "Check this machine's network")
@@ -366,12 +366,12 @@ def test_nothing_answers_at_all(synced: Stage, command: list[str], words: str) -
         ),
     ],
 )
-def test_a_wrong_command_line(unasked: Stage, arguments: list[str], words: list[str]) -> None:
+def test_a_wrong_command_line(unasked: CommandLine, arguments: list[str], words: list[str]) -> None:
     unasked.run(*arguments).assert_message(2, *words)
 
 
 @pytest.mark.parametrize("command", ["emulator", "demo"])
-def test_a_port_that_is_taken(unasked: Stage, command: str) -> None:
+def test_a_port_that_is_taken(unasked: CommandLine, command: str) -> None:
     taken = f"127.0.0.1:{unasked.server.port}"
     photos = ["--photos", str(unasked.folder)]
     unasked.run(command, "--listen", taken, *photos).assert_message(

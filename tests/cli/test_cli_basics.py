@@ -11,8 +11,9 @@ from importlib.metadata import version
 import click
 import pytest
 
-from picsync.cli.main import COMMANDS, cli, run
-from tests.cli.command_line import COMMAND, ROOT, Stage
+from picsync.cli.main import COMMANDS, run
+from picsync.cli.main import cli as root_command
+from tests.cli.command_line import COMMAND, ROOT, CommandLine
 
 HEAVY = ("httpx", "googleapiclient", "google", "sqlalchemy", "alembic", "rich", "pydantic", "aiohttp", "PIL")
 
@@ -28,7 +29,7 @@ def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tup
             yield from commands(sub, (*path, name))
 
 
-@pytest.mark.parametrize("path", list(commands(cli)), ids=" ".join)
+@pytest.mark.parametrize("path", list(commands(root_command)), ids=" ".join)
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_every_command_has_help(
     capsys: pytest.CaptureFixture[str], path: tuple[str, ...], option: str
@@ -41,9 +42,9 @@ def test_every_command_has_help(
 
 
 def test_the_help_tells_of_each_command_what_it_tells_itself() -> None:
-    context = click.Context(cli)
+    context = click.Context(root_command)
     for name, (_, summary) in COMMANDS.items():
-        command = cli.get_command(context, name)
+        command = root_command.get_command(context, name)
         assert command is not None
         assert command.help is not None
         whole = " ".join(command.help.replace("(default: picsync.yaml) ", "").split())
@@ -62,12 +63,12 @@ def test_the_help_loads_no_command() -> None:
     assert loaded == str([*command_line, *core, "picsync.system", "picsync.system.localtime"])
 
 
-def test_version(stage: Stage) -> None:
-    assert stage.run("--version").out == f"picsync {version('picsync')}\n"
+def test_version(cli: CommandLine) -> None:
+    assert cli.run("--version").out == f"picsync {version('picsync')}\n"
 
 
-def test_no_command_shows_the_help(stage: Stage) -> None:
-    result = stage.run()
+def test_no_command_shows_the_help(cli: CommandLine) -> None:
+    result = cli.run()
     assert result.code == 2
     assert "Commands:" in result.out + result.err
 
@@ -91,8 +92,8 @@ def test_what_needs_no_service_loads_no_heavy_library(arguments: list[str]) -> N
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_completion_for_bash(stage: Stage) -> None:
-    script = stage.run("completion", "bash").out
+def test_completion_for_bash(cli: CommandLine) -> None:
+    script = cli.run("completion", "bash").out
     source = (
         f"{script}\ncomplete -p picsync\nCOMP_WORDS=(picsync ni); COMP_CWORD=1\n_picsync_completion picsync\n"
     )
@@ -111,8 +112,8 @@ def test_completion_for_bash(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("shell", "words"), [("zsh", "#compdef picsync"), ("fish", "complete --no-files --command picsync")]
 )
-def test_completion_for_other_shells(stage: Stage, shell: str, words: str) -> None:
-    script = stage.run("completion", shell)
+def test_completion_for_other_shells(cli: CommandLine, shell: str, words: str) -> None:
+    script = cli.run("completion", shell)
     assert script.code == 0
     assert words in script.out
     program = shutil.which(shell)
@@ -121,12 +122,12 @@ def test_completion_for_other_shells(stage: Stage, shell: str, words: str) -> No
 
 
 def test_options_may_come_from_nowhere_but_where_it_is_documented(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PICSYNC_CACHE", str(stage.folder / "named.db"))
-    assert "named.db: there is no cache yet" in stage.run("cache", "status").out
+    monkeypatch.setenv("PICSYNC_CACHE", str(cli.folder / "named.db"))
+    assert "named.db: there is no cache yet" in cli.run("cache", "status").out
 
 
-def test_a_mistyped_command_gets_a_suggestion(stage: Stage) -> None:
-    stage.run("sycn").assert_message(2, "No such command 'sycn'. Did you mean `sync`?")
-    stage.run("sync", "--dry-rnu").assert_message(2, "--dry-run")
+def test_a_mistyped_command_gets_a_suggestion(cli: CommandLine) -> None:
+    cli.run("sycn").assert_message(2, "No such command 'sycn'. Did you mean `sync`?")
+    cli.run("sync", "--dry-rnu").assert_message(2, "--dry-run")

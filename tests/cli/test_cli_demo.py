@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from picsync.emulators.google import generated_jpeg
-from tests.cli.command_line import UNHURRIED, Process, Stage
+from tests.cli.command_line import REAL_TIME, CommandLine, Process
 
 CYCLES_S = 30.0
 
@@ -44,10 +44,10 @@ def picture(number: int) -> bytes:
     return b"".join(generated_jpeg(number, 5000).chunks())
 
 
-def start(stage: Stage, *more: str) -> tuple[Process, str]:
-    temporary = stage.folder / "tmp"
+def start(cli: CommandLine, *more: str) -> tuple[Process, str]:
+    temporary = cli.folder / "tmp"
     temporary.mkdir()
-    process = stage.start("demo", *more, command=UNHURRIED, env={"TMPDIR": str(temporary)})
+    process = cli.start("demo", *more, command=REAL_TIME, env={"TMPDIR": str(temporary)})
     found = re.search(r"http\S+", process.line())
     assert found
     return process, found[0]
@@ -59,8 +59,8 @@ def drop(url: str, content: bytes) -> int:
 
 
 @pytest.mark.parametrize("source", ["googlephotos", "immich"])
-def test_the_frame_follows_the_folder(stage: Stage, photos: Path, source: str) -> None:
-    process, url = start(stage, "--source", source, "--photos", str(photos))
+def test_the_frame_follows_the_folder(cli: CommandLine, photos: Path, source: str) -> None:
+    process, url = start(cli, "--source", source, "--photos", str(photos))
     assert str(photos) in process.line()
     assert "picsync.yaml" in process.line()
     assert process.line() == "Ctrl-C ends the demo.\n"
@@ -79,12 +79,12 @@ def test_the_frame_follows_the_folder(stage: Stage, photos: Path, source: str) -
     process.signal(signal.SIGINT)
     result = process.end()
     result.assert_message(0, "3 photos uploaded", "Uploaded photo4.jpg", "Deleted photo4.jpg", "has ended")
-    assert list((stage.folder / "tmp").iterdir()) == []
+    assert list((cli.folder / "tmp").iterdir()) == []
     assert len(list(photos.iterdir())) == 3
 
 
-def test_a_directory_plays_an_album_shared_by_link(stage: Stage, photos: Path) -> None:
-    process, url = start(stage, "--source", "sharedlink", "--photos", str(photos))
+def test_a_directory_plays_an_album_shared_by_link(cli: CommandLine, photos: Path) -> None:
+    process, url = start(cli, "--source", "sharedlink", "--photos", str(photos))
     with states(url) as seen:
         next(state for state in seen if len(state["photos"]) == 3)
         (photos / "photo1.jpg").unlink()
@@ -93,8 +93,8 @@ def test_a_directory_plays_an_album_shared_by_link(stage: Stage, photos: Path) -
     process.end().assert_message(0, "3 photos uploaded", "has ended")
 
 
-def test_a_directory_is_the_source_itself(stage: Stage, photos: Path) -> None:
-    process, url = start(stage, "--source", "folder", "--photos", str(photos))
+def test_a_directory_is_the_source_itself(cli: CommandLine, photos: Path) -> None:
+    process, url = start(cli, "--source", "folder", "--photos", str(photos))
     with states(url) as seen:
         next(state for state in seen if len(state["photos"]) == 3)
         (photos / "photo4.jpg").write_bytes(picture(4))
@@ -105,17 +105,19 @@ def test_a_directory_is_the_source_itself(stage: Stage, photos: Path) -> None:
     process.end().assert_message(0, "3 photos uploaded", "has ended")
 
 
-def test_sample_photos(stage: Stage) -> None:
-    process, url = start(stage)
+def test_sample_photos(cli: CommandLine) -> None:
+    process, url = start(cli)
     with states(url) as seen:
         next(state for state in seen if len(state["photos"]) == 21)
     process.signal(signal.SIGTERM)
     process.end().assert_message(0, "Painting sample photos", "The demo has ended.")
-    assert list((stage.folder / "tmp").iterdir()) == []
+    assert list((cli.folder / "tmp").iterdir()) == []
 
 
-def test_the_page_takes_pictures_and_nobody_is_asked_to_assign_anything(stage: Stage, photos: Path) -> None:
-    process, url = start(stage, "--photos", str(photos))
+def test_the_page_takes_pictures_and_nobody_is_asked_to_assign_anything(
+    cli: CommandLine, photos: Path
+) -> None:
+    process, url = start(cli, "--photos", str(photos))
     page = httpx.get(url).text
     assert str(photos) in page
     with states(url) as seen:
@@ -133,8 +135,8 @@ def test_the_page_takes_pictures_and_nobody_is_asked_to_assign_anything(stage: S
     assert "shortest interval" not in result.err
 
 
-def test_the_address_for_other_machines_is_printed(stage: Stage, photos: Path) -> None:
-    process, url = start(stage, "--photos", str(photos), "--listen", "0.0.0.0:0")
+def test_the_address_for_other_machines_is_printed(cli: CommandLine, photos: Path) -> None:
+    process, url = start(cli, "--photos", str(photos), "--listen", "0.0.0.0:0")
     assert url.startswith("http://127.0.0.1:")
     assert "(from other machines)" in process.line()
     assert "drop one" not in httpx.get(url).text

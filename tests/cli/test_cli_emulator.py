@@ -14,7 +14,7 @@ import trustme
 from picsync.cli.emulator import SHARED_PAGES
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.sharingoptions import VARIANTS
-from tests.cli.command_line import STRICT, Process, Stage
+from tests.cli.command_line import STRICT, CommandLine, Process
 
 LISTEN = ("emulator", "--listen", "127.0.0.1:0")
 
@@ -31,8 +31,8 @@ def introduction(process: Process) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_stopped(stage: Stage, number: signal.Signals) -> None:
-    process = stage.start(*LISTEN, command=STRICT)
+def test_it_serves_until_it_is_stopped(cli: CommandLine, number: signal.Signals) -> None:
+    process = cli.start(*LISTEN, command=STRICT)
     said = introduction(process)
     url = said["Serving at"]
     login = {"email": said["user"], "password": said["password"]}
@@ -47,12 +47,12 @@ def test_it_serves_until_it_is_stopped(stage: Stage, number: signal.Signals) -> 
     assert (result.code, result.err) == (0, "")
 
 
-def test_it_serves_over_tls(stage: Stage, tmp_path: Path) -> None:
+def test_it_serves_over_tls(cli: CommandLine, tmp_path: Path) -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
-    process = stage.start(*LISTEN, "--tls-cert", "cert.pem", "--tls-key", "key.pem")
+    process = cli.start(*LISTEN, "--tls-cert", "cert.pem", "--tls-key", "key.pem")
     url = introduction(process)["Serving at"]
     assert url.startswith("https://")
     context = ssl.create_default_context()
@@ -64,11 +64,11 @@ def test_it_serves_over_tls(stage: Stage, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("era", ["2025", "legacy"])
-def test_a_sync_with_its_own_words(stage: Stage, tmp_path: Path, era: str) -> None:
+def test_a_sync_with_its_own_words(cli: CommandLine, tmp_path: Path, era: str) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "one.jpg").write_bytes(b"".join(generated_jpeg(1, 5000).chunks()))
-    process = stage.start(*LISTEN, "--photos", "photos", "--era", era)
+    process = cli.start(*LISTEN, "--photos", "photos", "--era", era)
     lines: list[str] = []
     while not lines or not lines[-1].startswith("Ctrl-C"):
         lines.append(process.line())
@@ -79,29 +79,27 @@ def test_a_sync_with_its_own_words(stage: Stage, tmp_path: Path, era: str) -> No
         assert found, text
         return found[1]
 
-    stage.config.write_text(
+    cli.config.write_text(
         f"emulator: {said('Serving at')}\n"
         f"albums: [{{name: X, sources: {{googlephotos: [{said('album')}]}}}}]\n",
         "utf-8",
     )
-    stage.credentials.write_text(
+    cli.credentials.write_text(
         f"nixplay: {{username: {said('user')}, password: {said('password')}}}\n"
         f"googlephotos: {{api: {{key: {said('client ID')}, secret: {said('client secret')}}},"
         f" access: {{refresh_token: {said('refresh token')}}}}}\n",
         "utf-8",
     )
-    synced = stage.start("sync", env={"PICSYNC_EMULATOR": ""}).end()
+    synced = cli.start("sync", env={"PICSYNC_EMULATOR": ""}).end()
     synced.assert_message(0, "1 photo uploaded")
     process.signal(signal.SIGTERM)
     assert process.end().code == 0
 
 
-def test_the_page_of_a_shared_album_has_variants(stage: Stage, tmp_path: Path) -> None:
+def test_the_page_of_a_shared_album_has_variants(cli: CommandLine, tmp_path: Path) -> None:
     assert tuple(VARIANTS) == SHARED_PAGES
     (tmp_path / "photos").mkdir()
-    process = stage.start(
-        *LISTEN, "--photos", "photos", "--shared-page", "consent", "--shared-page", "scripts"
-    )
+    process = cli.start(*LISTEN, "--photos", "photos", "--shared-page", "consent", "--shared-page", "scripts")
     lines: list[str] = []
     while not lines or not lines[-1].startswith("Ctrl-C"):
         lines.append(process.line())

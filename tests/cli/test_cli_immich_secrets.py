@@ -10,7 +10,7 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.immich import HOST
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
-from tests.cli.command_line import Stage
+from tests.cli.command_line import CommandLine
 from tests.e2e.household import ALBUM
 
 PASSWORD = "marked-link-password-9d4c"
@@ -31,27 +31,27 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_no_secret_gets_out(stage: Stage, name: str) -> None:
-    immich = stage.world.immich
+def test_no_secret_gets_out(cli: CommandLine, name: str) -> None:
+    immich = cli.world.immich
     album = immich.add_album("Grandma")
     immich.add_asset(album, "a.jpg", generated_jpeg(1, 5000))
     key, link = immich.add_key(), immich.share(album, password=PASSWORD)
     entries = ["Grandma", f"https://{HOST}/share/{link.key}"]
     rule = {"name": ALBUM, "sources": {"immich": entries}}
-    stage.config.write_text(json.dumps({"emulator": stage.server.url, "albums": [rule]}), "utf-8")
+    cli.config.write_text(json.dumps({"emulator": cli.server.url, "albums": [rule]}), "utf-8")
     login = {
         "nixplay": {"username": NIXPLAY_USER, "password": NIXPLAY_PASSWORD},
         "immich": {"server": f"http://{HOST}", "api_key": key.secret, "link_password": PASSWORD},
     }
-    stage.credentials.write_text(json.dumps(login), "utf-8")
-    stage.credentials.chmod(0o600)
-    stage.server.faults.add(*FAULTS[name])
-    results = [stage.run("sync", "--once", "-v"), stage.run("doctor"), stage.run("list", "immich", *entries)]
+    cli.credentials.write_text(json.dumps(login), "utf-8")
+    cli.credentials.chmod(0o600)
+    cli.server.faults.add(*FAULTS[name])
+    results = [cli.run("sync", "--once", "-v"), cli.run("doctor"), cli.run("list", "immich", *entries)]
     assert (results[0].code == 0) == (name == "none"), results[0]
     secrets = {key.secret, link.key, link.token, PASSWORD}
     told = "".join(result.out + result.err for result in results)
     assert [secret for secret in secrets if secret in told] == []
-    for path in stage.folder.iterdir():
-        if path.is_file() and path not in (stage.credentials, stage.config):
+    for path in cli.folder.iterdir():
+        if path.is_file() and path not in (cli.credentials, cli.config):
             content = path.read_bytes()
             assert [secret for secret in secrets if secret.encode() in content] == [], path

@@ -16,36 +16,36 @@ from picsync.core.errors import ConfigError
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 from picsync.sources.kinds import ENTRIES
-from tests.cli.command_line import Result, Stage
+from tests.cli.command_line import CommandLine, Result
 
 LOGIN = (NIXPLAY_USER, NIXPLAY_PASSWORD)
 
 
 @pytest.fixture
-def empty(stage: Stage) -> Stage:
+def empty(cli: CommandLine) -> CommandLine:
     """A household that has no files yet."""
-    stage.config.unlink()
-    stage.credentials.unlink()
-    return stage
+    cli.config.unlink()
+    cli.credentials.unlink()
+    return cli
 
 
-def shared_link(stage: Stage, count: int) -> str:
-    album = stage.google.add_album("Holidays", app_created=False)
+def shared_link(cli: CommandLine, count: int) -> str:
+    album = cli.google.add_album("Holidays", app_created=False)
     for number in range(count):
-        stage.google.add_item(album, f"IMG_{number}.jpg", generated_jpeg(number, 5000), app_created=False)
-    return stage.google.share(album).short_link
+        cli.google.add_item(album, f"IMG_{number}.jpg", generated_jpeg(number, 5000), app_created=False)
+    return cli.google.share(album).short_link
 
 
-def answer(stage: Stage, *lines: str) -> Result:
+def answer(cli: CommandLine, *lines: str) -> Result:
     """Run `picsync init` in the empty folder with these lines as what the user types."""
     typed = "".join(f"{line}\n" for line in lines)
-    with (stage.folder.parent / "typed").open("w+", encoding="utf-8") as file:
+    with (cli.folder.parent / "typed").open("w+", encoding="utf-8") as file:
         file.write(typed)
         file.seek(0)
-        return stage.start("init", stdin=file).end()
+        return cli.start("init", stdin=file).end()
 
 
-def test_a_shared_link_is_on_the_frame_by_what_init_has_written(empty: Stage) -> None:
+def test_a_shared_link_is_on_the_frame_by_what_init_has_written(empty: CommandLine) -> None:
     link = shared_link(empty, 3)
     pasted = f"\ufeff“{link.replace('https', 'HTTPS')}”\u200b"
     result = answer(empty, *LOGIN, pasted, "", "Oma", "15m", "y", "none")
@@ -62,7 +62,7 @@ def test_a_shared_link_is_on_the_frame_by_what_init_has_written(empty: Stage) ->
     assert len(empty.nixplay.album_photos(empty.nixplay.album_named("Oma"))) == 3
 
 
-def test_wrong_answers_are_asked_for_again(empty: Stage) -> None:
+def test_wrong_answers_are_asked_for_again(empty: CommandLine) -> None:
     link = shared_link(empty, 1)
     gone = link[:-3] + "xyz"
     result = answer(
@@ -74,7 +74,7 @@ def test_wrong_answers_are_asked_for_again(empty: Stage) -> None:
     assert len(config.albums[0].sources["sharedlinks"]) == 1
 
 
-def test_albums_of_an_immich_server_are_chosen_by_number(empty: Stage, tmp_path: Path) -> None:
+def test_albums_of_an_immich_server_are_chosen_by_number(empty: CommandLine, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "a.jpg").write_bytes(b"".join(generated_jpeg(1, 5000).chunks()))
@@ -91,25 +91,27 @@ def test_albums_of_an_immich_server_are_chosen_by_number(empty: Stage, tmp_path:
     assert [str(entry) for entry in config.albums[0].sources["immich"]] == ["Grandma"]
 
 
-def test_a_cache_that_is_not_there_yet_hinders_nothing(empty: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_is_not_there_yet_hinders_nothing(
+    empty: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PICSYNC_CACHE", "/nowhere/cache.db")
     result = answer(empty, *LOGIN, shared_link(empty, 1), "", "", "", "y", "none")
     result.assert_message(0)
     assert "1 item found" in result.out
 
 
-def test_init_replaces_no_file(stage: Stage) -> None:
-    before = stage.config.read_bytes()
-    stage.run("init").assert_message(2, "picsync.yaml exists already", "picsync doctor")
-    assert stage.config.read_bytes() == before
+def test_init_replaces_no_file(cli: CommandLine) -> None:
+    before = cli.config.read_bytes()
+    cli.run("init").assert_message(2, "picsync.yaml exists already", "picsync doctor")
+    assert cli.config.read_bytes() == before
 
 
-def test_who_stops_half_way_finds_nothing_written(empty: Stage) -> None:
+def test_who_stops_half_way_finds_nothing_written(empty: CommandLine) -> None:
     answer(empty, *LOGIN).assert_message(130, "Stopped.")
     assert [path.name for path in empty.folder.iterdir()] == []
 
 
-def test_compose_gets_the_owner_and_the_folders(empty: Stage, tmp_path: Path) -> None:
+def test_compose_gets_the_owner_and_the_folders(empty: CommandLine, tmp_path: Path) -> None:
     photos = tmp_path / "my $photos"
     photos.mkdir()
     (photos / "a.jpg").write_bytes(b"".join(generated_jpeg(1, 5000).chunks()))

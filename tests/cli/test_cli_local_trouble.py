@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from picsync.emulators.google import generated_jpeg
-from tests.cli.command_line import ROOT, Stage
+from tests.cli.command_line import ROOT, CommandLine
 
 PR_CAPBSET_DROP = 24
 CAP_DAC_OVERRIDE = 1
@@ -21,19 +21,19 @@ LIMIT_BYTES = 300_000
 
 
 @pytest.fixture
-def synced(stage: Stage) -> Stage:
-    stage.add(2)
-    assert stage.run("sync", "--cache", "first.db").code == 0
-    stage.server.log.clear()
-    return stage
+def synced(cli: CommandLine) -> CommandLine:
+    cli.add(2)
+    assert cli.run("sync", "--cache", "first.db").code == 0
+    cli.server.log.clear()
+    return cli
 
 
-def assert_only_logged_in(stage: Stage) -> None:
+def assert_only_logged_in(cli: CommandLine) -> None:
     """Nothing of the account was asked or changed without a cache."""
-    assert {record.path for record in stage.server.log.records} <= {"/www-login/"}
+    assert {record.path for record in cli.server.log.records} <= {"/www-login/"}
 
 
-def test_a_folder_as_cache(synced: Stage) -> None:
+def test_a_folder_as_cache(synced: CommandLine) -> None:
     synced.run("sync", "--cache", str(synced.folder)).assert_message(
         4, f"The cache's path {synced.folder} is a folder", "Name a file in it"
     )
@@ -41,7 +41,7 @@ def test_a_folder_as_cache(synced: Stage) -> None:
     assert_only_logged_in(synced)
 
 
-def test_no_folder_for_the_cache(synced: Stage) -> None:
+def test_no_folder_for_the_cache(synced: CommandLine) -> None:
     synced.run("sync", "--cache", "absent/cache.db").assert_message(
         4, "The folder", "absent for the cache does not exist", "mount the volume"
     )
@@ -53,7 +53,7 @@ def mortal() -> None:
 
 
 @pytest.mark.parametrize("file", ["new.db", "first.db"])
-def test_an_unwritable_folder_for_the_cache(synced: Stage, file: str) -> None:
+def test_an_unwritable_folder_for_the_cache(synced: CommandLine, file: str) -> None:
     (synced.folder / "first.db.lock").unlink()
     synced.folder.chmod(0o555)
     result = synced.start("sync", "--cache", file, preexec_fn=mortal).end()
@@ -62,14 +62,14 @@ def test_an_unwritable_folder_for_the_cache(synced: Stage, file: str) -> None:
     assert_only_logged_in(synced)
 
 
-def test_a_cache_file_that_may_not_be_written(synced: Stage) -> None:
+def test_a_cache_file_that_may_not_be_written(synced: CommandLine) -> None:
     (synced.folder / "first.db").chmod(0o444)
     result = synced.start("sync", "--cache", "first.db", preexec_fn=mortal).end()
     result.assert_message(4, "first.db is read-only", "Let the user that picsync runs as write")
     assert_only_logged_in(synced)
 
 
-def test_two_processes_where_the_file_system_lies_about_locks(synced: Stage) -> None:
+def test_two_processes_where_the_file_system_lies_about_locks(synced: CommandLine) -> None:
     (synced.folder / "sitecustomize.py").write_text("import fcntl\nfcntl.flock = lambda *_: None\n")
     synced.add(3)
     env = {"PYTHONPATH": os.pathsep.join((str(synced.folder), str(ROOT)))}
@@ -82,7 +82,7 @@ def test_two_processes_where_the_file_system_lies_about_locks(synced: Stage) -> 
     assert (synced.on_frame(), synced.in_playlist()) == (5, 5)
 
 
-def test_a_cache_that_another_process_uses(synced: Stage) -> None:
+def test_a_cache_that_another_process_uses(synced: CommandLine) -> None:
     synced.write_config(head=["every: 1h"])
     process = synced.start("sync")
     synced.wait_for(lambda log: log.count(path="mediaItems:search") == 1)
@@ -95,7 +95,7 @@ def test_a_cache_that_another_process_uses(synced: Stage) -> None:
     assert synced.run("sync").code == 0
 
 
-def test_a_damaged_cache_is_set_aside(synced: Stage) -> None:
+def test_a_damaged_cache_is_set_aside(synced: CommandLine) -> None:
     synced.cache.write_bytes(b"garbage " * 1000)
     result = synced.run("sync")
     result.assert_message(0, "damaged or no database", "set aside as", "hashed again", "2 already there")
@@ -109,7 +109,7 @@ def test_a_damaged_cache_is_set_aside(synced: Stage) -> None:
 
 @pytest.mark.parametrize("name", ["photo.jpg", "link.db", "settings.yaml"])
 @pytest.mark.parametrize("dry", [False, True])
-def test_what_was_never_a_cache_is_left_alone(synced: Stage, name: str, dry: bool) -> None:
+def test_what_was_never_a_cache_is_left_alone(synced: CommandLine, name: str, dry: bool) -> None:
     """A mistyped --cache must not cost anybody a file, least of all in a dry run."""
     content = b"\xff\xd8\xff\xe0 a picture of more than a page" * 200
     place = synced.folder / name
@@ -127,7 +127,7 @@ def test_what_was_never_a_cache_is_left_alone(synced: Stage, name: str, dry: boo
 
 
 @pytest.mark.parametrize("what", ["garbage", "newer"])
-def test_a_dry_run_leaves_a_cache_alone_that_a_sync_would_set_aside(synced: Stage, what: str) -> None:
+def test_a_dry_run_leaves_a_cache_alone_that_a_sync_would_set_aside(synced: CommandLine, what: str) -> None:
     if what == "garbage":
         synced.cache.write_bytes(b"garbage " * 1000)
     else:
@@ -141,7 +141,7 @@ def test_a_dry_run_leaves_a_cache_alone_that_a_sync_would_set_aside(synced: Stag
     assert not list(synced.folder.glob("*.damaged-*")) + list(synced.folder.glob("*.newer-*"))
 
 
-def test_the_database_of_another_program_is_left_alone(synced: Stage) -> None:
+def test_the_database_of_another_program_is_left_alone(synced: CommandLine) -> None:
     with closing(sqlite3.connect(synced.cache)) as connection, connection:
         connection.execute("CREATE TABLE recipes (name TEXT)")
     before = synced.cache.read_bytes()
@@ -153,7 +153,7 @@ def test_the_database_of_another_program_is_left_alone(synced: Stage) -> None:
     assert synced.cache.read_bytes() == before
 
 
-def test_a_cache_url_that_makes_no_sense(synced: Stage) -> None:
+def test_a_cache_url_that_makes_no_sense(synced: CommandLine) -> None:
     result = synced.run("sync", "--cache", "nosuch://user:secret-in-url@host/db")
     assert result.code == 4, result
     assert "Traceback" not in result.err
@@ -166,7 +166,7 @@ def full_disk() -> None:
 
 
 @pytest.mark.parametrize("size_bytes", [LIMIT_BYTES + 1, LIMIT_BYTES + 900_000])
-def test_a_full_disk_for_the_photos_on_their_way(synced: Stage, size_bytes: int) -> None:
+def test_a_full_disk_for_the_photos_on_their_way(synced: CommandLine, size_bytes: int) -> None:
     synced.google.add_item(synced.album, "large.jpg", generated_jpeg(77, size_bytes))
     result = synced.start("sync", preexec_fn=full_disk).end()
     result.assert_message(
@@ -177,12 +177,12 @@ def test_a_full_disk_for_the_photos_on_their_way(synced: Stage, size_bytes: int)
     assert synced.on_frame() == 3
 
 
-def test_no_folder_for_temporary_files(synced: Stage) -> None:
+def test_no_folder_for_temporary_files(synced: CommandLine) -> None:
     process = synced.start("sync", env={"TMPDIR": str(synced.folder / "absent")})
     assert process.end().code == 0, "Python falls back to another folder"
 
 
-def test_output_that_nobody_reads(synced: Stage) -> None:
+def test_output_that_nobody_reads(synced: CommandLine) -> None:
     synced.add(1)
     process = synced.start("sync", "--dry-run")
     assert process.popen.stdout is not None
@@ -194,7 +194,7 @@ def test_output_that_nobody_reads(synced: Stage) -> None:
     assert "Exception ignored" not in err
 
 
-def test_an_output_disk_that_is_full(synced: Stage) -> None:
+def test_an_output_disk_that_is_full(synced: CommandLine) -> None:
     with Path("/dev/full").open("w") as full:
         process = synced.start("--help", stdout=full)
         _, err = process.popen.communicate()

@@ -24,15 +24,15 @@ from picsync.core.events import (
 from picsync.core.model import MediaItem
 from picsync.core.plan import Transfer
 from picsync.emulators.faults import Fault, FaultKind
-from tests.cli.command_line import Stage
+from tests.cli.command_line import CommandLine
 
 
 def test_each_line_is_a_json_object_with_a_stable_action(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PICSYNC_LOG_FORMAT")
-    stage.add(2)
-    lines = [json.loads(line) for line in stage.run("sync").err.splitlines()]
+    cli.add(2)
+    lines = [json.loads(line) for line in cli.run("sync").err.splitlines()]
     actions = [line["action"] for line in lines]
     assert actions.count("item_uploaded") == 2
     assert {"note", "transfers_planned", "playlist_created", "published", "cycle_finished"} <= set(actions)
@@ -43,30 +43,28 @@ def test_each_line_is_a_json_object_with_a_stable_action(
     assert {line.get("album") for line in lines if line["action"] != "note"} == {"Family"}
 
 
-def test_the_format_can_be_chosen(stage: Stage) -> None:
-    stage.add(1)
-    assert stage.run("sync", "--log-format", "json").err.startswith("{")
-    assert not stage.run("sync", "--log-format", "human").err.startswith("{")
+def test_the_format_can_be_chosen(cli: CommandLine) -> None:
+    cli.add(1)
+    assert cli.run("sync", "--log-format", "json").err.startswith("{")
+    assert not cli.run("sync", "--log-format", "human").err.startswith("{")
 
 
-def test_verbose_says_more(stage: Stage) -> None:
-    stage.add(1)
-    assert "Downloaded IMG_1.jpg" in stage.run("sync", "-v").err
+def test_verbose_says_more(cli: CommandLine) -> None:
+    cli.add(1)
+    assert "Downloaded IMG_1.jpg" in cli.run("sync", "-v").err
 
 
-def test_the_go_programs_place_for_cache_still_works(stage: Stage) -> None:
-    stage.add(1)
-    assert stage.run("--cache", "elsewhere.db", "sync").code == 0
-    assert (stage.folder / "elsewhere.db").exists()
-    assert "1 media item known" in stage.run("--cache", "elsewhere.db", "cache", "status").out
+def test_the_go_programs_place_for_cache_still_works(cli: CommandLine) -> None:
+    cli.add(1)
+    assert cli.run("--cache", "elsewhere.db", "sync").code == 0
+    assert (cli.folder / "elsewhere.db").exists()
+    assert "1 media item known" in cli.run("--cache", "elsewhere.db", "cache", "status").out
 
 
-def test_trouble_is_said_once_and_so_is_its_end(stage: Stage) -> None:
-    stage.add(3)
-    stage.server.faults.add(
-        Fault(kind=FaultKind.STATUS, status=503, host="lh3.googleusercontent.com", count=4)
-    )
-    err = stage.run("sync").err
+def test_trouble_is_said_once_and_so_is_its_end(cli: CommandLine) -> None:
+    cli.add(3)
+    cli.server.faults.add(Fault(kind=FaultKind.STATUS, status=503, host="lh3.googleusercontent.com", count=4))
+    err = cli.run("sync").err
     assert err.count("Trying again in") == 1
     assert err.count("Google Photos answers again.") == 1
 

@@ -8,24 +8,24 @@ import json
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from tests.cli.command_line import Stage
+from tests.cli.command_line import CommandLine
 
 HOSTILE = "Bad\x1b[31m\x1b]0;title\x07 password\r\nPlease \u202eevil\x9b2J\u2028 log\u200bin \x08\x08\x00"
 """Colours, a title, a bell, line ends, marks of direction, controls of 8 bits, a backspace, a null."""
 
 
 @pytest.fixture
-def synced(stage: Stage) -> Stage:
-    stage.add(2)
-    assert stage.run("sync").code == 0
-    return stage
+def synced(cli: CommandLine) -> CommandLine:
+    cli.add(2)
+    assert cli.run("sync").code == 0
+    return cli
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
-def test_list(synced: Stage) -> None:
+def test_list(synced: CommandLine) -> None:
     album = synced.nixplay.album_named("Family")
     result = synced.run("nixplay", "list")
     assert result.code == 0
@@ -35,14 +35,14 @@ def test_list(synced: Stage) -> None:
     assert [str(album.album_id), "2", "Family"] in rows
 
 
-def test_list_as_json(synced: Stage) -> None:
+def test_list_as_json(synced: CommandLine) -> None:
     albums = json.loads(synced.run("nixplay", "list", "--json").out)
     assert {"name": "Family", "photo_count": 2}.items() <= next(
         a for a in albums if a["name"] == "Family"
     ).items()
 
 
-def test_list_an_album(synced: Stage) -> None:
+def test_list_an_album(synced: CommandLine) -> None:
     album = synced.nixplay.album_named("Family")
     out = synced.run("nixplay", "list", "Family").out
     assert f"Album {album.album_id}, 2 photos:" in out
@@ -54,12 +54,12 @@ def test_list_an_album(synced: Stage) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["list", "Famly"], ["delete", "album", "Famly"]])
-def test_an_unknown_album(synced: Stage, arguments: list[str]) -> None:
+def test_an_unknown_album(synced: CommandLine, arguments: list[str]) -> None:
     synced.run("nixplay", *arguments).assert_message(1, "Nixplay has no album named 'Famly'")
 
 
 @pytest.mark.parametrize(("said", "code"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("", 130)])
-def test_delete_asks(synced: Stage, monkeypatch: pytest.MonkeyPatch, said: str, code: int) -> None:
+def test_delete_asks(synced: CommandLine, monkeypatch: pytest.MonkeyPatch, said: str, code: int) -> None:
     answer(monkeypatch, said)
     result = synced.run("nixplay", "delete", "album", "Family")
     assert result.code == code
@@ -70,7 +70,7 @@ def test_delete_asks(synced: Stage, monkeypatch: pytest.MonkeyPatch, said: str, 
     assert len(synced.nixplay.albums_named("Family")) == (code != 0)
 
 
-def test_delete_without_asking(synced: Stage) -> None:
+def test_delete_without_asking(synced: CommandLine) -> None:
     result = synced.run("nixplay", "delete", "album", "Family", "--yes")
     assert result.code == 0
     assert "Deleted album" in result.out
@@ -78,7 +78,7 @@ def test_delete_without_asking(synced: Stage) -> None:
     assert synced.in_playlist() == 0
 
 
-def test_several_of_one_name_are_not_guessed_at(synced: Stage) -> None:
+def test_several_of_one_name_are_not_guessed_at(synced: CommandLine) -> None:
     other = synced.nixplay.add_album("Family")
     result = synced.run("nixplay", "delete", "album", "Family", "--yes")
     result.assert_message(
@@ -87,13 +87,13 @@ def test_several_of_one_name_are_not_guessed_at(synced: Stage) -> None:
     assert len(synced.nixplay.albums_named("Family")) == 2
 
 
-def test_delete_several(synced: Stage) -> None:
+def test_delete_several(synced: CommandLine) -> None:
     synced.nixplay.add_album("Family")
     assert synced.run("nixplay", "delete", "album", "Family", "--delete-multiple", "--yes").code == 0
     assert synced.nixplay.albums_named("Family") == []
 
 
-def test_delete_several_but_one(synced: Stage) -> None:
+def test_delete_several_but_one(synced: CommandLine) -> None:
     kept = synced.nixplay.album_named("Family")
     for _ in range(2):
         synced.nixplay.add_album("Family")
@@ -106,7 +106,7 @@ def test_delete_several_but_one(synced: Stage) -> None:
     assert synced.run("sync").code == 0
 
 
-def test_nothing_but_the_kept_one(synced: Stage) -> None:
+def test_nothing_but_the_kept_one(synced: CommandLine) -> None:
     kept = synced.nixplay.album_named("Family")
     arguments = ["--delete-multiple", "--keep", str(kept.album_id), "--yes"]
     result = synced.run("nixplay", "delete", "album", "Family", *arguments)
@@ -128,15 +128,15 @@ def test_nothing_but_the_kept_one(synced: Stage) -> None:
 )
 @pytest.mark.parametrize("where", ["__all__", "anything"])
 def test_what_a_refused_login_says_moves_no_cursor(
-    stage: Stage, command: tuple[str, ...], where: str
+    cli: CommandLine, command: tuple[str, ...], where: str
 ) -> None:
     body = {
         "success": False,
         "errors": {where: {"messages": [[HOSTILE, "Try\tagain"], [HOSTILE + " twice"]]}},
     }
     fault = Fault(kind=FaultKind.BODY, path="^/www-login/$", count=None, body=json.dumps(body))
-    stage.server.faults.add(fault)
-    result = stage.run(*command)
+    cli.server.faults.add(fault)
+    result = cli.run(*command)
     assert result.code != 0
     shown = result.out + result.err
     assert "password" in shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
-from tests.cli.command_line import Result, Stage
+from tests.cli.command_line import CommandLine, Result
 from tests.e2e.household import MEDIA_HOST
 
 PASSWORD = "marked-password-1f3e"
@@ -24,43 +24,43 @@ FAULTS = {
 }
 
 
-def secrets_of(stage: Stage) -> set[str]:
+def secrets_of(cli: CommandLine) -> set[str]:
     """Return everything that opens something: what is in the credentials, and what was handed out since."""
-    client = next(iter(stage.google.account.clients.values()))
-    account = stage.google.account
+    client = next(iter(cli.google.account.clients.values()))
+    account = cli.google.account
     handed_out = {
         cookie.split("=", 1)[1].split(";")[0]
-        for record in stage.server.log.records
+        for record in cli.server.log.records
         for cookie in record.headers.get("Cookie", "").split("; ")
         if "=" in cookie
     }
     base_urls = {
         record.path.rpartition("/")[2].partition("=")[0]
-        for record in stage.server.log.matching(host=MEDIA_HOST)
+        for record in cli.server.log.matching(host=MEDIA_HOST)
     }
     return {PASSWORD, client.client_secret, *account.access_tokens, *account.grants, *handed_out, *base_urls}
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_no_secret_gets_out(stage: Stage, name: str) -> None:
-    stage.nixplay.state.accounts.clear()
-    stage.nixplay.add_user("grandma", PASSWORD)
-    stage.write_credentials(expiry="2020-01-01T00:00:00Z")  # so that a token is asked for, too
-    text = stage.credentials.read_text("utf-8").replace("emulated-password", PASSWORD)
-    stage.credentials.write_text(text, "utf-8")
-    stage.add(2)
-    stage.server.faults.add(*FAULTS[name])
+def test_no_secret_gets_out(cli: CommandLine, name: str) -> None:
+    cli.nixplay.state.accounts.clear()
+    cli.nixplay.add_user("grandma", PASSWORD)
+    cli.write_credentials(expiry="2020-01-01T00:00:00Z")  # so that a token is asked for, too
+    text = cli.credentials.read_text("utf-8").replace("emulated-password", PASSWORD)
+    cli.credentials.write_text(text, "utf-8")
+    cli.add(2)
+    cli.server.faults.add(*FAULTS[name])
     results = [
-        stage.run("sync", "-v"),
-        stage.run("sync", "--dry-run", "-v"),
-        stage.run("nixplay", "list"),
-        stage.run("googlephotos", "list", stage.album.album_id, "--json"),
+        cli.run("sync", "-v"),
+        cli.run("sync", "--dry-run", "-v"),
+        cli.run("nixplay", "list"),
+        cli.run("googlephotos", "list", cli.album.album_id, "--json"),
     ]
     assert (results[0].code == 0) == (name == "none"), results[0]
-    secrets = secrets_of(stage)
+    secrets = secrets_of(cli)
     assert len(secrets) >= 3
     assert leaks(secrets, results) == []
-    files = [path for path in stage.folder.iterdir() if path.is_file() and path != stage.credentials]
+    files = [path for path in cli.folder.iterdir() if path.is_file() and path != cli.credentials]
     assert any(path.name.startswith("picsync-metadata-cache") for path in files)
     for path in files:
         content = path.read_bytes()

@@ -8,69 +8,69 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.sources.kinds import SOURCES
-from tests.cli.command_line import Stage
+from tests.cli.command_line import CommandLine
 
 
-def test_every_kind_with_its_example(stage: Stage) -> None:
-    result = stage.run("sources")
+def test_every_kind_with_its_example(cli: CommandLine) -> None:
+    result = cli.run("sources")
     assert result.code == 0
-    kinds = json.loads(stage.run("sources", "--json").out)
+    kinds = json.loads(cli.run("sources", "--json").out)
     assert [each["kind"] for each in kinds] == list(SOURCES)
     for each in kinds:
         assert f"{each['kind']}: {each['title']}" in result.out.splitlines()
         assert each["example"].splitlines()[0] in result.out
 
 
-def test_an_album_in_a_few_lines(stage: Stage) -> None:
-    stage.add(9)
-    result = stage.run("list", "googlephotos", stage.album.album_id)
+def test_an_album_in_a_few_lines(cli: CommandLine) -> None:
+    cli.add(9)
+    result = cli.run("list", "googlephotos", cli.album.album_id)
     lines = result.out.splitlines()
     assert result.code == 0
-    assert lines[0] == f"googlephotos {stage.album.album_id}: 9 items, complete"
+    assert lines[0] == f"googlephotos {cli.album.album_id}: 9 items, complete"
     assert lines[1] == "  9 photos"
     assert lines[2].startswith("  taken from 20")
     assert lines[3] == "  sizes are not told before the download"
     assert lines[4] == "  IMG_1.jpg, IMG_2.jpg, IMG_3.jpg, ..., IMG_7.jpg, IMG_8.jpg, IMG_9.jpg"
-    assert stage.downloads() == 0
-    assert stage.writes() == []
+    assert cli.downloads() == 0
+    assert cli.writes() == []
 
 
-def test_every_item_of_it(stage: Stage) -> None:
-    items = stage.add(9)
-    result = stage.run("list", "googlephotos", stage.album.album_id, "--items")
+def test_every_item_of_it(cli: CommandLine) -> None:
+    items = cli.add(9)
+    result = cli.run("list", "googlephotos", cli.album.album_id, "--items")
     assert all(any(line.endswith(item.item_id) for line in result.out.splitlines()) for item in items)
-    [found] = json.loads(stage.run("list", "googlephotos", stage.album.album_id, "--json").out)
+    [found] = json.loads(cli.run("list", "googlephotos", cli.album.album_id, "--json").out)
     assert (found["certainty"], found["problem"]) == ("complete", None)
     assert [each["id"] for each in found["items"]] == [item.item_id for item in items]
 
 
-def test_the_albums_that_can_be_named(stage: Stage) -> None:
-    stage.add(2)
-    result = stage.run("list", "googlephotos")
-    assert result.out.splitlines()[1].split() == ["2", stage.album.album_id, "Family"]
+def test_the_albums_that_can_be_named(cli: CommandLine) -> None:
+    cli.add(2)
+    result = cli.run("list", "googlephotos")
+    assert result.out.splitlines()[1].split() == ["2", cli.album.album_id, "Family"]
 
 
-def test_a_listing_that_broke_off_says_so(stage: Stage) -> None:
-    stage.add(12)
-    stage.google.options.page_cap = 5
-    stage.server.faults.add(
+def test_a_listing_that_broke_off_says_so(cli: CommandLine) -> None:
+    cli.add(12)
+    cli.google.options.page_cap = 5
+    cli.server.faults.add(
         Fault(kind=FaultKind.STATUS, status=400, path="mediaItems:search", skip=1, count=None)
     )
-    result = stage.run("list", "googlephotos", stage.album.album_id)
+    result = cli.run("list", "googlephotos", cli.album.album_id)
     result.assert_message(1, "The listing is incomplete")
     assert ": 5 items, partial" in result.out
 
 
-def test_no_such_kind(stage: Stage) -> None:
-    stage.run("list", "googlefotos", "x").assert_message(
+def test_no_such_kind(cli: CommandLine) -> None:
+    cli.run("list", "googlefotos", "x").assert_message(
         2, "'googlefotos' is not a kind of source. Did you mean `googlephotos`?", "googlephotos"
     )
 
 
-def test_an_entry_that_cannot_be(stage: Stage) -> None:
-    stage.run("list", "googlephotos", "a", " ").assert_message(2, "argument 2", "must name an album")
+def test_an_entry_that_cannot_be(cli: CommandLine) -> None:
+    cli.run("list", "googlephotos", "a", " ").assert_message(2, "argument 2", "must name an album")
 
 
 @pytest.mark.parametrize("kind", ["folder", "sharedlinks"])
-def test_a_kind_that_needs_an_entry_says_what_to_write(stage: Stage, kind: str) -> None:
-    stage.run("list", kind).assert_message(2, f"{kind} needs an entry", f"picsync list {kind} ")
+def test_a_kind_that_needs_an_entry_says_what_to_write(cli: CommandLine, kind: str) -> None:
+    cli.run("list", kind).assert_message(2, f"{kind} needs an entry", f"picsync list {kind} ")

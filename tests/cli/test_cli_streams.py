@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from picsync.emulators.google import generated_jpeg
-from tests.cli.command_line import Stage
+from tests.cli.command_line import CommandLine
 
 EMOJI = "Ömas Fest 🎂.jpg"
 ENCODINGS = ["ascii:strict", "latin-1:strict", "ascii", "cp1252:strict"]
@@ -33,74 +33,74 @@ def without_reader() -> int:
 
 @pytest.mark.parametrize("log_format", ["human", "json"])
 @pytest.mark.parametrize("trouble", ["closed", "no reader", "full"])
-def test_a_log_that_goes_nowhere(stage: Stage, trouble: str, log_format: str) -> None:
-    stage.add(2)
-    stage.write_config(head=["every: 200ms"])
+def test_a_log_that_goes_nowhere(cli: CommandLine, trouble: str, log_format: str) -> None:
+    cli.add(2)
+    cli.write_config(head=["every: 200ms"])
     if trouble == "closed":
-        process = stage.start("sync", "-v", "--log-format", log_format, **closed(2))
+        process = cli.start("sync", "-v", "--log-format", log_format, **closed(2))
     else:
         number = without_reader() if trouble == "no reader" else os.open("/dev/full", os.O_WRONLY)
-        process = stage.start("sync", "-v", "--log-format", log_format, stderr=number)
+        process = cli.start("sync", "-v", "--log-format", log_format, stderr=number)
         os.close(number)
-    stage.wait_for(lambda log: log.count(path="mediaItems:search") >= 3)
+    cli.wait_for(lambda log: log.count(path="mediaItems:search") >= 3)
     process.signal(signal.SIGTERM)
     assert process.end().code == 0
-    assert (stage.on_frame(), stage.in_playlist()) == (2, 2)
-    with closing(sqlite3.connect(stage.cache)) as connection:
+    assert (cli.on_frame(), cli.in_playlist()) == (2, 2)
+    with closing(sqlite3.connect(cli.cache)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",), "the log is not in it"
 
 
-def test_a_log_whose_reader_goes_later(stage: Stage) -> None:
-    stage.write_config(head=["every: 200ms"])
-    process = stage.start("sync", "-v")
+def test_a_log_whose_reader_goes_later(cli: CommandLine) -> None:
+    cli.write_config(head=["every: 200ms"])
+    process = cli.start("sync", "-v")
     process.error_line("nothing to do")
     assert process.popen.stderr is not None
     process.popen.stderr.close()
     process.popen.stderr = None
-    stage.add(1)
-    before = stage.on_loop(count(stage))
-    stage.wait_for(lambda log: log.count(path="mediaItems:search") >= before + 3)
+    cli.add(1)
+    before = cli.on_loop(count(cli))
+    cli.wait_for(lambda log: log.count(path="mediaItems:search") >= before + 3)
     process.signal(signal.SIGTERM)
     assert process.end().code == 0
-    assert stage.on_frame() == 1
+    assert cli.on_frame() == 1
 
 
-async def count(stage: Stage) -> int:
-    return stage.server.log.count(path="mediaItems:search")
+async def count(cli: CommandLine) -> int:
+    return cli.server.log.count(path="mediaItems:search")
 
 
 @pytest.mark.parametrize("log_format", ["human", "json"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_names_that_the_encoding_lacks(stage: Stage, encoding: str, log_format: str) -> None:
-    stage.google.add_item(stage.album, EMOJI, generated_jpeg(1, 5000))
+def test_names_that_the_encoding_lacks(cli: CommandLine, encoding: str, log_format: str) -> None:
+    cli.google.add_item(cli.album, EMOJI, generated_jpeg(1, 5000))
     env = {"PYTHONIOENCODING": encoding, "LANG": "C", "LC_ALL": "C"}
-    plan = stage.start("sync", "--dry-run", env=env, errors="replace").end()
+    plan = cli.start("sync", "--dry-run", env=env, errors="replace").end()
     plan.assert_message(0)
     assert "mas Fest" in plan.out
-    result = stage.start("sync", "-v", "--log-format", log_format, env=env, errors="replace").end()
+    result = cli.start("sync", "-v", "--log-format", log_format, env=env, errors="replace").end()
     result.assert_message(0, "mas Fest", "1 photo uploaded")
     if log_format == "json":
         said = [json.loads(line)["message"] for line in result.err.splitlines()]
         assert any(EMOJI in message for message in said), "JSON keeps every character"
-    assert stage.on_frame() == 1
+    assert cli.on_frame() == 1
 
 
-def test_json_keeps_every_character_in_any_encoding(stage: Stage) -> None:
-    stage.google.add_item(stage.album, EMOJI, generated_jpeg(1, 5000))
+def test_json_keeps_every_character_in_any_encoding(cli: CommandLine) -> None:
+    cli.google.add_item(cli.album, EMOJI, generated_jpeg(1, 5000))
     for encoding in ENCODINGS:
-        result = stage.start(
-            "list", "googlephotos", stage.album.album_id, "--json", env={"PYTHONIOENCODING": encoding}
+        result = cli.start(
+            "list", "googlephotos", cli.album.album_id, "--json", env={"PYTHONIOENCODING": encoding}
         ).end()
         assert result.code == 0, result
         assert EMOJI in json.dumps(json.loads(result.out), ensure_ascii=False)
 
 
 @pytest.mark.parametrize("encoding", ["ascii:strict", "utf-8"])
-def test_progress_bars_on_a_terminal_without_the_characters(stage: Stage, encoding: str) -> None:
-    stage.google.add_item(stage.album, EMOJI, generated_jpeg(1, 5000))
+def test_progress_bars_on_a_terminal_without_the_characters(cli: CommandLine, encoding: str) -> None:
+    cli.google.add_item(cli.album, EMOJI, generated_jpeg(1, 5000))
     ours, theirs = pty.openpty()
     env = {"PYTHONIOENCODING": encoding, "TERM": "xterm", "LANG": "C"}
-    process = stage.start("sync", "-v", env=env, stderr=theirs)
+    process = cli.start("sync", "-v", env=env, stderr=theirs)
     os.close(theirs)
     said = b""
     with suppress(OSError):  # EIO: the other end was closed.
@@ -110,44 +110,44 @@ def test_progress_bars_on_a_terminal_without_the_characters(stage: Stage, encodi
     assert process.end().code == 0, said
     assert b"mas Fest" in said
     assert b"Traceback" not in said
-    assert stage.on_frame() == 1
+    assert cli.on_frame() == 1
 
 
-def test_a_terminal_that_goes_away(stage: Stage) -> None:
-    stage.write_config(head=["every: 200ms"])
+def test_a_terminal_that_goes_away(cli: CommandLine) -> None:
+    cli.write_config(head=["every: 200ms"])
     ours, theirs = pty.openpty()
-    process = stage.start("sync", "-v", env={"TERM": "xterm"}, stderr=theirs, start_new_session=True)
+    process = cli.start("sync", "-v", env={"TERM": "xterm"}, stderr=theirs, start_new_session=True)
     os.close(theirs)
-    stage.wait_for(lambda log: log.count(path="mediaItems:search") >= 1)
+    cli.wait_for(lambda log: log.count(path="mediaItems:search") >= 1)
     os.close(ours)
-    stage.add(1)
-    before = stage.on_loop(count(stage))
-    stage.wait_for(lambda log: log.count(path="mediaItems:search") >= before + 3)
+    cli.add(1)
+    before = cli.on_loop(count(cli))
+    cli.wait_for(lambda log: log.count(path="mediaItems:search") >= before + 3)
     process.signal(signal.SIGTERM)
     assert process.end().code == 0
-    assert stage.on_frame() == 1
+    assert cli.on_frame() == 1
 
 
-def test_a_plan_that_nobody_can_be_given(stage: Stage) -> None:
-    stage.add(2)
+def test_a_plan_that_nobody_can_be_given(cli: CommandLine) -> None:
+    cli.add(2)
     with Path("/dev/full").open("w") as full:
-        result = stage.start("sync", "--dry-run", stdout=full).end()
+        result = cli.start("sync", "--dry-run", stdout=full).end()
     result_err = " ".join((result.err or "").split())
     assert result.code == 4
     assert "What is written here does not fit: No space left on device. Free some space." in result_err
     assert "bug" not in result_err
     writer = without_reader()
-    result = stage.start("sync", "--dry-run", stdout=writer).end()
+    result = cli.start("sync", "--dry-run", stdout=writer).end()
     os.close(writer)
     assert result.code == 1
     assert "bug" not in result.err
     assert "Exception ignored" not in result.err
-    assert stage.start("sync", "--dry-run", **closed(1)).end().code == 0
+    assert cli.start("sync", "--dry-run", **closed(1)).end().code == 0
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("arguments", [["--version"], ["sources"], ["init"]], ids=" ".join)
-def test_commands_without_a_standard_stream(stage: Stage, arguments: list[str], number: int) -> None:
-    result = stage.start(*arguments, **closed(number)).end()
+def test_commands_without_a_standard_stream(cli: CommandLine, arguments: list[str], number: int) -> None:
+    result = cli.start(*arguments, **closed(number)).end()
     assert "Traceback" not in result.out + result.err
     assert result.code in {0, 1, 2, 130}

@@ -11,7 +11,7 @@ from yarl import URL
 
 from picsync.emulators.immich import HOST, V2_7, V3_0, V3_2, V3_3
 from tests.clients import need_python
-from tests.emulators.immich_client import Kit, kit
+from tests.emulators.immich_emulator import ImmichEmulator, immich_emulator
 
 if TYPE_CHECKING:
     from aioimmich import Immich
@@ -20,17 +20,17 @@ VERSIONS = pytest.mark.parametrize("version", [V2_7, V3_0, V3_2, V3_3], ids=["2.
 
 
 @asynccontextmanager
-async def client(running: Kit, *, key: str = "") -> AsyncIterator[Immich]:
+async def client(emulator: ImmichEmulator, *, key: str = "") -> AsyncIterator[Immich]:
     """Set up the client with a key that may do everything, or with another one."""
     need_python("aioimmich")
     import aiohttp
     from aioimmich import Immich
 
     # It takes no path, so the Host header has to lead to the service.
-    url = URL(str(running.http.base_url))
+    url = URL(str(emulator.http.base_url))
     assert url.host is not None
     assert url.port is not None
-    secret = key or running.headers["x-api-key"]
+    secret = key or emulator.headers["x-api-key"]
     async with aiohttp.ClientSession(headers={"Host": HOST}) as session:
         immich = Immich(session, secret, url.host, url.port, use_ssl=False)
         await immich.async_setup()
@@ -39,8 +39,8 @@ async def client(running: Kit, *, key: str = "") -> AsyncIterator[Immich]:
 
 @VERSIONS
 async def test_the_server_tells_about_itself_and_about_whoever_asks(version: Any) -> None:
-    async with kit(version=version) as running, client(running) as immich:
-        running.album(["one.jpg", "two.jpg"])
+    async with immich_emulator(version=version) as emulator, client(emulator) as immich:
+        emulator.album(["one.jpg", "two.jpg"])
         told = immich.api.version
         assert (told.major, told.minor, told.patch) == version
         assert (await immich.server.async_get_version()) == told
@@ -58,12 +58,12 @@ async def test_the_server_tells_about_itself_and_about_whoever_asks(version: Any
 
 @VERSIONS
 async def test_everything_that_can_be_listed_and_searched(version: Any) -> None:
-    async with kit(version=version) as running, client(running) as immich:
-        album, assets = running.album(["one.jpg", "two.jpg", "three.jpg"])
-        running.immich.share(running.album(["four.jpg"], "Another")[0])
-        video = running.immich.add_asset(album, "clip.mp4", b"a film", mime_type="video/mp4")
-        anna, hidden = running.immich.add_person("Anna"), running.immich.add_person("Eve", hidden=True)
-        tag = running.immich.add_tag("Family/Anna")
+    async with immich_emulator(version=version) as emulator, client(emulator) as immich:
+        album, assets = emulator.album(["one.jpg", "two.jpg", "three.jpg"])
+        emulator.immich.share(emulator.album(["four.jpg"], "Another")[0])
+        video = emulator.immich.add_asset(album, "clip.mp4", b"a film", mime_type="video/mp4")
+        anna, hidden = emulator.immich.add_person("Anna"), emulator.immich.add_person("Eve", hidden=True)
+        tag = emulator.immich.add_tag("Family/Anna")
         assets[0].people, assets[1].tags, assets[2].favorite = {anna.person_id}, {tag.tag_id}, True
 
         albums = await immich.albums.async_get_all_albums()
@@ -114,20 +114,20 @@ async def test_everything_that_can_be_listed_and_searched(version: Any) -> None:
 
 
 async def test_what_it_knows_already_is_not_sent_again() -> None:
-    async with kit() as running, client(running) as immich:
-        running.album(["one.jpg"])
+    async with immich_emulator() as emulator, client(emulator) as immich:
+        emulator.album(["one.jpg"])
         first = await immich.albums.async_get_all_albums()
         assert immich.api.cache["GET_albums_None"].etag
         assert await immich.albums.async_get_all_albums() == first
-        running.album(["two.jpg"], "Another")
+        emulator.album(["two.jpg"], "Another")
         assert len(await immich.albums.async_get_all_albums()) == 2
-        statuses = [record.status for record in running.log("/api/albums")]
+        statuses = [record.status for record in emulator.log("/api/albums")]
         assert statuses == [200, 304, 200]
 
 
 @VERSIONS
 async def test_refusals_are_errors_of_its_own(version: Any) -> None:
-    async with kit(version=version) as running:
+    async with immich_emulator(version=version) as emulator:
         need_python("aioimmich")
         from aioimmich.exceptions import (
             ImmichError,
@@ -136,14 +136,14 @@ async def test_refusals_are_errors_of_its_own(version: Any) -> None:
             ImmichUnauthorizedError,
         )
 
-        limited = running.immich.add_key(["asset.read"]).secret
-        async with client(running, key="wrong") as immich:
+        limited = emulator.immich.add_key(["asset.read"]).secret
+        async with client(emulator, key="wrong") as immich:
             with pytest.raises(ImmichUnauthorizedError, match="Invalid API key"):
                 await immich.users.async_get_my_user()
-        async with client(running, key=limited) as immich:
+        async with client(emulator, key=limited) as immich:
             with pytest.raises(ImmichForbiddenError, match=r"user\.read"):
                 await immich.users.async_get_my_user()
-        async with client(running) as immich:
+        async with client(emulator) as immich:
             with pytest.raises(ImmichError, match="Not found or no album"):
                 await immich.albums.async_get_album_info("6f1c0d5e-1111-4222-8333-944455556666")
             with pytest.raises(ImmichError, match="size"):

@@ -21,37 +21,37 @@ from picsync.emulators.google.picker import SCOPE
 from picsync.emulators.google.service import API_HOST as LIBRARY
 from tests.clients import need_python
 from tests.clients.discovered import Client, conforms
-from tests.emulators.google_client import MP4, Kit, jpeg, running
+from tests.emulators.google_emulator import MP4, GoogleEmulator, google_emulator, jpeg
 from tests.emulators.tls_proxy import ByName, by_name
 
 FILES = {"a.jpg": jpeg(), "b.mp4": MP4, "c.jpg": jpeg(colour="blue")}
 
 
-async def run(use: Callable[[Kit, Client], None], host: str, *scopes: str) -> None:
+async def run(use: Callable[[GoogleEmulator, Client], None], host: str, *scopes: str) -> None:
     """Run it in a thread, and see that it has called each method of the document and of the emulator."""
-    async with running() as kit:
-        client = Client(kit.server, kit.google, host, *scopes)
+    async with google_emulator() as emulator:
+        client = Client(emulator.server, emulator.google, host, *scopes)
 
         def work() -> None:
             with client:
-                use(kit, client)
+                use(emulator, client)
 
         await asyncio.to_thread(work)
-        assert client.called == client.methods == {each.identity for each in kit.google.methods()[host]}
+        assert client.called == client.methods == {each.identity for each in emulator.google.methods()[host]}
 
 
-def upload(kit: Kit, data: bytes, name: str) -> str:
+def upload(emulator: GoogleEmulator, data: bytes, name: str) -> str:
     """Send bytes as the documentation says, since no discovery document has this call."""
-    headers = {**kit.headers, "X-Goog-Upload-Protocol": "raw", "X-Goog-Upload-File-Name": name}
-    answer = httpx.post(f"{kit.server.url}/{LIBRARY}/v1/uploads", content=data, headers=headers)
+    headers = {**emulator.headers, "X-Goog-Upload-Protocol": "raw", "X-Goog-Upload-File-Name": name}
+    answer = httpx.post(f"{emulator.server.url}/{LIBRARY}/v1/uploads", content=data, headers=headers)
     return answer.raise_for_status().text
 
 
-def fill(kit: Kit, client: Client) -> tuple[str, list[str]]:
+def fill(emulator: GoogleEmulator, client: Client) -> tuple[str, list[str]]:
     """Create an album with two pictures and a film; return its id and theirs."""
     album = client("albums.create", body={"album": {"title": "Trip"}})
     new = [
-        {"description": name, "simpleMediaItem": {"uploadToken": upload(kit, data, name)}}
+        {"description": name, "simpleMediaItem": {"uploadToken": upload(emulator, data, name)}}
         for name, data in FILES.items()
     ]
     made = client("mediaItems.batchCreate", body={"albumId": album["id"], "newMediaItems": new})
@@ -106,10 +106,10 @@ def ask_for_what_is_gone(client: Client, album: str) -> None:
 
 
 async def test_each_method_of_the_library_answers_with_its_schema() -> None:
-    def use(kit: Kit, client: Client) -> None:
-        album, ids = fill(kit, client)
+    def use(emulator: GoogleEmulator, client: Client) -> None:
+        album, ids = fill(emulator, client)
         read(client, album, ids)
-        assert kit.server.log.count(method="POST", path="mediaItems:batchGet") == 1
+        assert emulator.server.log.count(method="POST", path="mediaItems:batchGet") == 1
         change(client, album, ids)
         ask_for_what_is_gone(client, album)
 
@@ -117,13 +117,15 @@ async def test_each_method_of_the_library_answers_with_its_schema() -> None:
 
 
 async def test_each_method_of_the_picker_answers_with_its_schema() -> None:
-    def use(kit: Kit, client: Client) -> None:
+    def use(emulator: GoogleEmulator, client: Client) -> None:
         session = client("sessions.create", body={"pickingConfig": {"maxItemCount": "2"}})
         with pytest.raises(HttpError, match="not finished") as raised:
             client("mediaItems.list", sessionId=session["id"])
         assert raised.value.resp.status == 400
         assert client("sessions.get", sessionId=session["id"])["pollingConfig"]["pollInterval"] == "5s"
-        kit.google.picker.pick([kit.google.add_item(None, name, data) for name, data in FILES.items()])
+        emulator.google.picker.pick(
+            [emulator.google.add_item(None, name, data) for name, data in FILES.items()]
+        )
         assert client("sessions.get", sessionId=session["id"])["mediaItemsSet"]
         picked = client("mediaItems.list", sessionId=session["id"], pageSize=10)["mediaItems"]
         assert [item["mediaFile"]["filename"] for item in picked] == ["a.jpg", "b.mp4"]

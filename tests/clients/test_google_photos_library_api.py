@@ -14,7 +14,7 @@ import pytest
 from picsync.emulators.google import GooglePhotos
 from picsync.emulators.google.content import read_all
 from tests.clients import need_python
-from tests.emulators.google_client import API, MP4, Kit, jpeg, running
+from tests.emulators.google_emulator import API, MP4, GoogleEmulator, google_emulator, jpeg
 from tests.emulators.tls_proxy import by_name
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ def client(session: aiohttp.ClientSession, token: str, host: str | None = None) 
 
 
 @asynccontextmanager
-async def library(kit: Kit) -> AsyncIterator[GooglePhotosLibraryApi]:
+async def library(emulator: GoogleEmulator) -> AsyncIterator[GooglePhotosLibraryApi]:
     async with aiohttp.ClientSession() as session:
-        token = kit.headers["Authorization"].removeprefix("Bearer ")
-        yield client(session, token, f"{kit.server.url}/{API}")
+        token = emulator.headers["Authorization"].removeprefix("Bearer ")
+        yield client(session, token, f"{emulator.server.url}/{API}")
 
 
 async def test_uploads_albums_and_listings() -> None:
-    async with running() as kit, library(kit) as api:
+    async with google_emulator() as emulator, library(emulator) as api:
         from google_photos_library_api.model import NewAlbum, NewMediaItem, SimpleMediaItem
 
         album = await api.create_album(NewAlbum(title="Trip"))
@@ -72,16 +72,16 @@ async def test_uploads_albums_and_listings() -> None:
         assert (await api.get_album(album.id, fields="id,title,mediaItemsCount")).media_items_count == 2
         async with aiohttp.ClientSession() as session, session.get(f"{listed[0].base_url}=d") as answer:
             assert await answer.read() == files["a.jpg"][1]
-        assert {read_all(item.content) for item in kit.google.library.items.values()} == {
+        assert {read_all(item.content) for item in emulator.google.library.items.values()} == {
             data for _, data in files.values()
         }
 
 
 async def test_pages_go_on_by_their_tokens() -> None:
-    async with running() as kit, library(kit) as api:
+    async with google_emulator() as emulator, library(emulator) as api:
         for number in range(3):
-            kit.google.add_album(f"Album {number}")
-        kit.google.add_album("Family", app_created=False)
+            emulator.google.add_album(f"Album {number}")
+        emulator.google.add_album("Family", app_created=False)
         albums = [page.albums async for page in await api.list_albums(page_size=2)]
         assert [[album.title for album in page] for page in albums] == [["Album 0", "Album 1"], ["Album 2"]]
 
@@ -96,14 +96,14 @@ async def test_pages_go_on_by_their_tokens() -> None:
     ],
 )
 async def test_refusals_are_those_that_the_library_tells_apart(spoil: str, error: str, said: str) -> None:
-    async with running() as kit:
+    async with google_emulator() as emulator:
         if spoil == "scopes":
-            kit.login("photoslibrary.appendonly")
+            emulator.login("photoslibrary.appendonly")
         if spoil == "token":
-            kit.google.expire_access_tokens()
+            emulator.google.expire_access_tokens()
         if spoil == "quota":
-            kit.google.options.requests_per_day = 0
-        async with library(kit) as api:
+            emulator.google.options.requests_per_day = 0
+        async with library(emulator) as api:
             from google_photos_library_api import exceptions
 
             kind: type[Exception] = getattr(exceptions, error)

@@ -10,7 +10,7 @@ from typing import Any
 
 from picsync.emulators.google import GooglePhotos
 from tests.clients import HERE, need_python, run
-from tests.emulators.google_client import MP4, jpeg
+from tests.emulators.google_emulator import MP4, jpeg
 from tests.emulators.tls_proxy import by_name
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from picsync.emulators.immich import HOST
 from tests.clients.immichsdk import SDKS, Call, call, check
-from tests.emulators.immich_client import kit
+from tests.emulators.immich_emulator import immich_emulator
 
 VERSIONS = pytest.mark.parametrize("version", SDKS, ids=lambda version: ".".join(map(str, version)))
 
@@ -19,7 +19,7 @@ async def test_what_the_server_says_about_itself_has_the_types_of_the_sdk(
     version: tuple[int, int, int], tmp_path: Path
 ) -> None:
     package = SDKS[version]
-    async with kit(version=version) as running:
+    async with immich_emulator(version=version) as emulator:
         calls = [
             Call("pingServer"),
             Call("getServerVersion"),
@@ -32,8 +32,8 @@ async def test_what_the_server_says_about_itself_has_the_types_of_the_sdk(
             Call("getServerStatistics"),
             Call("getMyUser"),
         ]
-        url = f"{running.http.base_url}/{HOST}/api"
-        answers = await call(package, url, running.headers["x-api-key"], calls)
+        url = f"{emulator.http.base_url}/{HOST}/api"
+        answers = await call(package, url, emulator.headers["x-api-key"], calls)
     assert answers[0] == {"res": "pong"}
     await check(package, [(each.name, got) for each, got in zip(calls, answers, strict=True)], tmp_path)
 
@@ -43,14 +43,14 @@ async def test_what_is_listed_searched_and_fetched_has_the_types_of_the_sdk(
     version: tuple[int, int, int], tmp_path: Path
 ) -> None:
     package = SDKS[version]
-    async with kit(version=version) as running:
-        immich = running.immich
-        album, assets = running.album(["one.jpg", "two.jpg"])
+    async with immich_emulator(version=version) as emulator:
+        immich = emulator.immich
+        album, assets = emulator.album(["one.jpg", "two.jpg"])
         person, tag = immich.add_person("Anna"), immich.add_tag("Family/Anna")
         assets[0].people.add(person.person_id)
         assets[0].tags.add(tag.tag_id)
         immich.add_asset(album, "clip.mp4", b"a film", mime_type="video/mp4")
-        then = {"taken_at": running.clock.now - 365 * 86_400, "country": "Italy", "visibility": "timeline"}
+        then = {"taken_at": emulator.clock.now - 365 * 86_400, "country": "Italy", "visibility": "timeline"}
         immich.add_asset(None, "then.jpg", b"\xff\xd8\xff\xe0", **then)
         link = immich.share(album, slug="family")
         single = immich.share(assets)
@@ -92,8 +92,8 @@ async def test_what_is_listed_searched_and_fetched_has_the_types_of_the_sdk(
             Call("downloadAsset", by_id),
             Call("viewAsset", {**by_id, "size": "preview"}),
         ]
-        url = f"{running.http.base_url}/{HOST}/api"
-        answers = await call(package, url, running.headers["x-api-key"], calls + fetched)
+        url = f"{emulator.http.base_url}/{HOST}/api"
+        answers = await call(package, url, emulator.headers["x-api-key"], calls + fetched)
     found = {each.name: got for each, got in zip(calls, answers, strict=False)}
     assert [each["id"] for each in found["getAllAlbums"]] == [album.album_id]
     names = [each["originalFileName"] for each in found["searchAssets"]["assets"]["items"]]

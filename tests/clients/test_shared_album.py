@@ -12,7 +12,7 @@ import pytest
 from picsync.emulators.google import GoogleOptions, GooglePhotos, SharingOptions
 from picsync.emulators.google.sharingoptions import VARIANTS
 from tests.clients import HERE, need_npm, run
-from tests.emulators.google_client import jpeg
+from tests.emulators.google_emulator import jpeg
 from tests.emulators.tls_proxy import ByName, by_name
 
 PACKAGE = "google-photos-album-image-url-fetch"

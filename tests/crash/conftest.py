@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.process import Nursery
-from tests.e2e.household import Road, open_road
+from tests.crash.process import ForkServer
+from tests.e2e.household import Household, open_household
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as started:
+def fork_server() -> Iterator[ForkServer]:
+    with ForkServer() as started:
         yield started
 
 
 @pytest.fixture
-async def road(tmp_path: Path) -> AsyncIterator[Road]:
-    async with open_road(tmp_path) as opened:
+async def household(tmp_path: Path) -> AsyncIterator[Household]:
+    async with open_household(tmp_path) as opened:
         yield opened

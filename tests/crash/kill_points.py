@@ -17,7 +17,7 @@ from picsync.core.events import CycleOutcome
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.requestlog import Record, RequestLog
 from picsync.emulators.world import READ_SCOPE
-from tests.e2e.household import Road, open_road, write_credentials
+from tests.e2e.household import Household, open_household, write_credentials
 
 PAGE = 5
 UPLOAD_PERMISSION = r"^/v3/photo/upload/?$"
@@ -32,28 +32,30 @@ class Start(StrEnum):
     """Twelve photos are in step; since then two came and one went."""
 
 
-async def prepare(road: Road, start: Start) -> Scene:
-    """Set the scene; a sync begins with a token that must be refreshed, and listings take several pages."""
-    road.google.options.page_cap = PAGE
+async def prepare(household: Household, start: Start) -> Scenario:
+    """Set up a scenario: the token must be refreshed first, and listings have several pages."""
+    household.google.options.page_cap = PAGE
     if start is Start.EMPTY:
-        new = road.add(6)
+        new = household.add(6)
     else:
-        _, second, *_ = road.add(12)
-        await road.cycle()
-        road.google.remove_item(second, road.album)
-        new = road.add(2)
-    expired = road.google.issue_credentials([READ_SCOPE], expired=True)
-    write_credentials(road.credentials, road.world, **{key: str(value) for key, value in expired.items()})
-    road.server.log.clear()
-    road.nixplay.counters.clear()
-    return Scene(road, len(new), await recorded(road))
+        _, second, *_ = household.add(12)
+        await household.cycle()
+        household.google.remove_item(second, household.album)
+        new = household.add(2)
+    expired = household.google.issue_credentials([READ_SCOPE], expired=True)
+    write_credentials(
+        household.credentials, household.world, **{key: str(value) for key, value in expired.items()}
+    )
+    household.server.log.clear()
+    household.nixplay.counters.clear()
+    return Scenario(household, len(new), await recorded(household))
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A road at the start of the sync that is to be killed."""
+class Scenario:
+    """A household just before the sync that is killed."""
 
-    road: Road
+    household: Household
     new: int
     """Photos that the sync has to bring to the frame."""
     known: int
@@ -61,19 +63,19 @@ class Scene:
 
     async def assert_recovers(self) -> None:
         """The next sync ends where an undisturbed one would have, and does nothing twice."""
-        road = self.road
-        await road.server.drained()
-        learnt = await recorded(road) - self.known
-        assert road.server.log.count(path=UPLOAD_PERMISSION) <= learnt, "uploaded before it was recorded"
-        road.server.log.clear()
-        report = await road.cycle()
+        household = self.household
+        await household.server.drained()
+        learnt = await recorded(household) - self.known
+        assert household.server.log.count(path=UPLOAD_PERMISSION) <= learnt, "uploaded before it was recorded"
+        household.server.log.clear()
+        report = await household.cycle()
         assert report.outcome is CycleOutcome.DONE, report
         # The bytes of a known photo are fetched again only if they have to be sent.
-        assert road.media_requests() == report.downloaded == report.uploaded
+        assert household.media_requests() == report.downloaded == report.uploaded
         assert report.already_there == 0
-        assert road.nixplay.counters["add_photo"] == self.new
-        road.assert_synced()
-        await road.assert_idle()
+        assert household.nixplay.counters["add_photo"] == self.new
+        household.assert_synced()
+        await household.assert_idle()
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,12 @@ def reference(start: Start) -> Reference:
 
     async def run() -> Reference:
         with tempfile.TemporaryDirectory() as folder:
-            async with open_road(Path(folder)) as road:
-                await prepare(road, start)
-                await road.cycle()
-                road.assert_synced()
-                requests = Counter(map(Request.of, road.server.log.records))
-                return Reference(requests, Counter(road.nixplay.counters))
+            async with open_household(Path(folder)) as household:
+                await prepare(household, start)
+                await household.cycle()
+                household.assert_synced()
+                requests = Counter(map(Request.of, household.server.log.records))
+                return Reference(requests, Counter(household.nixplay.counters))
 
     return asyncio.run(run())
 
@@ -143,8 +145,8 @@ def places(count: int, *, middle: bool) -> Sequence[int]:
     return sorted({0, count - 1, *([count // 2] if middle else [])})
 
 
-async def recorded(road: Road) -> int:
+async def recorded(household: Household) -> int:
     """How many digests the cache holds; a sync makes the file before its first request."""
-    if not road.cache.exists():
+    if not household.cache.exists():
         return 0
-    return sum((await Cache.inspect(road.cache)).entries.values())
+    return sum((await Cache.inspect(household.cache)).entries.values())

@@ -17,14 +17,14 @@ from types import TracebackType
 from typing import Self
 
 from picsync.emulators.requestlog import RequestLog
-from tests.e2e.household import Road
+from tests.e2e.household import Household
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30
 """Far more than anything here takes; what hangs fails by its own name."""
 
 
-class Nursery:
+class ForkServer:
     """The other end of `fork_server.py`."""
 
     def __enter__(self) -> Self:
@@ -62,9 +62,9 @@ class Nursery:
 class Sync:
     """One running process."""
 
-    def __init__(self, road: Road, pid: int, nursery: Nursery) -> None:
-        self._road = road
-        self._nursery = nursery
+    def __init__(self, household: Household, pid: int, fork_server: ForkServer) -> None:
+        self._household = household
+        self._fork_server = fork_server
         self._fd = os.pidfd_open(pid)
         self._ended = asyncio.Event()
         self._code: int | None = None
@@ -89,7 +89,7 @@ class Sync:
 
     async def asked(self, predicate: Callable[[RequestLog], bool]) -> None:
         """Wait for what it asks the services; fails if it ends before."""
-        asking = asyncio.create_task(self._road.server.log.wait_for(predicate))
+        asking = asyncio.create_task(self._household.server.log.wait_for(predicate))
         ending = asyncio.create_task(self._ended.wait())
         try:
             async with asyncio.timeout(LIMIT_S):
@@ -101,7 +101,7 @@ class Sync:
 
     def output(self) -> str:
         """What this and earlier processes of the test have printed."""
-        return log_of(self._road).read_text("utf-8")
+        return log_of(self._household).read_text("utf-8")
 
     def close(self) -> None:
         """Make sure that there is no process any more."""
@@ -112,19 +112,19 @@ class Sync:
     def _reap(self) -> None:
         if self._code is None:
             asyncio.get_running_loop().remove_reader(self._fd)
-            self._code = self._nursery.reap()
+            self._code = self._fork_server.reap()
             self._ended.set()
 
 
-def log_of(road: Road) -> Path:
-    return road.folder / "output.txt"
+def log_of(household: Household) -> Path:
+    return household.folder / "output.txt"
 
 
 @asynccontextmanager
-async def running(nursery: Nursery, road: Road) -> AsyncIterator[Sync]:
-    """Run `picsync sync --once` on the road's files; at the end it is dead, whatever the test did."""
-    arguments = ["sync", str(road.write_config()), "--cache", str(road.cache), "--once"]
-    sync = Sync(road, nursery.fork(arguments, road.folder, log_of(road)), nursery)
+async def running(fork_server: ForkServer, household: Household) -> AsyncIterator[Sync]:
+    """Run `picsync sync --once` on the household's files; it is dead at the end, whatever the test did."""
+    arguments = ["sync", str(household.write_config()), "--cache", str(household.cache), "--once"]
+    sync = Sync(household, fork_server.fork(arguments, household.folder, log_of(household)), fork_server)
     try:
         yield sync
     finally:

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from picsync.emulators.faults import Fault, FaultKind
 from tests.crash.kill_points import UPLOAD_PERMISSION, Start, prepare, reference
-from tests.crash.process import Nursery, Sync, running
-from tests.e2e.household import ALBUM, MEDIA_HOST, Road, open_road
+from tests.crash.process import ForkServer, Sync, running
+from tests.e2e.household import ALBUM, MEDIA_HOST, Household, open_household
 
 LONGEST_LIFE_S = 0.5
 MOST_KILLS_IN_A_ROW = 4
@@ -39,7 +39,7 @@ class Tally:
     """What has been done so far."""
 
     kills: Counter[str] = field(default_factory=Counter)
-    scenes: int = 0
+    scenarios: int = 0
     survived: int = 0
     """Syncs that were done before their time had come."""
     power_losses: int = 0
@@ -48,47 +48,47 @@ class Tally:
 
 @dataclass
 class Trial:
-    """One scene, killed a few times and then left alone."""
+    """One scenario: syncs that are killed a few times, then one that is not."""
 
-    road: Road
-    nursery: Nursery
+    household: Household
+    fork_server: ForkServer
     start: Start
     rng: random.Random
     tally: Tally
 
     async def run(self, kills: int) -> None:
-        """Set the scene, kill, and see that a last sync mends it."""
-        road = self.road
-        new = (await prepare(road, self.start)).new
+        """Prepare, kill, and verify that a last sync repairs everything."""
+        household = self.household
+        new = (await prepare(household, self.start)).new
         for _ in range(kills):
             # What is there and wanted must never go, whatever the source album did since.
-            held = on_frame(road)
-            done = held & recorded_digests(road)
-            sent = road.nixplay.counters["add_photo"]
+            held = on_frame(household)
+            done = held & recorded_digests(household)
+            sent = household.nixplay.counters["add_photo"]
             await self._kill_one()
-            await road.server.drained()
-            assert held & road.wanted() <= on_frame(road), "a wanted photo was deleted"
-            assert road.violations == [], road.violations
-            assert road.nixplay.counters["add_photo"] - sent <= new
-            assert "Traceback" not in (road.folder / "output.txt").read_text("utf-8")
-            permitted = road.server.log.count(path=UPLOAD_PERMISSION)
-            learnt = recorded_digests(road) - held
+            await household.server.drained()
+            assert held & household.wanted() <= on_frame(household), "a wanted photo was deleted"
+            assert household.violations == [], household.violations
+            assert household.nixplay.counters["add_photo"] - sent <= new
+            assert "Traceback" not in (household.folder / "output.txt").read_text("utf-8")
+            permitted = household.server.log.count(path=UPLOAD_PERMISSION)
+            learnt = recorded_digests(household) - held
             assert permitted <= len(learnt), "a photo was sent before its digest was recorded"
-            fetched, due = road.server.log.count(host=MEDIA_HOST), len(road.wanted() - done)
-            files = sorted(path.name for path in road.folder.iterdir())
+            fetched, due = household.server.log.count(host=MEDIA_HOST), len(household.wanted() - done)
+            files = sorted(path.name for path in household.folder.iterdir())
             # A log that lost what the file was already built on makes the cache a damaged one.
             begun_anew = any("damaged" in name for name in files)
             assert fetched <= due or begun_anew, f"fetched again: {fetched} for {due}; {files}"
-            road.server.log.clear()
+            household.server.log.clear()
             if self.rng.random() < POWER_LOSS:
                 self._lose_power()
             if self.rng.random() < 0.3:
-                new += len(road.add(self.rng.randint(1, 3)))
+                new += len(household.add(self.rng.randint(1, 3)))
         await self._mend(new)
 
     def _lose_power(self) -> None:
         """Take the cache's last writes away, from anywhere on in its log, and what only memory held."""
-        cache = self.road.cache
+        cache = self.household.cache
         cache.with_name(f"{cache.name}-shm").unlink(missing_ok=True)
         wal = cache.with_name(f"{cache.name}-wal")
         if wal.exists() and (content := wal.read_bytes()):
@@ -96,13 +96,13 @@ class Trial:
             self.tally.power_losses += 1
 
     async def _kill_one(self) -> None:
-        road, rng = self.road, self.rng
+        household, rng = self.household, self.rng
         by_request = rng.random() < 0.5
         passing = rng.randrange(reference(self.start).requests.total())
         if by_request:
-            road.server.faults.add(Fault(kind=FaultKind.HANG, skip=passing, count=None))
+            household.server.faults.add(Fault(kind=FaultKind.HANG, skip=passing, count=None))
         try:
-            async with running(self.nursery, road) as sync:
+            async with running(self.fork_server, household) as sync:
                 if by_request:
                     await self._until_request(sync, passing)
                 else:
@@ -110,7 +110,7 @@ class Trial:
                 sync.kill()
                 code = await sync.ended()
         finally:
-            road.server.faults.clear()
+            household.server.faults.clear()
         if code == KILLED:
             self.tally.kills["at a request" if by_request else "at a moment"] += 1
         else:
@@ -119,56 +119,58 @@ class Trial:
 
     async def _until_request(self, sync: Sync, passing: int) -> None:
         """Return once the request that is not answered has been made, or there are not that many."""
-        asking = asyncio.create_task(self.road.server.log.wait_for(lambda log: len(log.records) > passing))
+        asking = asyncio.create_task(
+            self.household.server.log.wait_for(lambda log: len(log.records) > passing)
+        )
         ending = asyncio.create_task(sync.ended())
         await asyncio.wait([asking, ending], return_when=asyncio.FIRST_COMPLETED)
         asking.cancel()
         ending.cancel()
 
     async def _mend(self, new: int) -> None:
-        road = self.road
-        async with running(self.nursery, road) as sync:
+        household = self.household
+        async with running(self.fork_server, household) as sync:
             assert await sync.ended() == 0, sync.output()
-        road.assert_synced()
-        assert road.nixplay.counters["add_photo"] == new, "a photo was uploaded twice"
-        await road.assert_idle()
+        household.assert_synced()
+        assert household.nixplay.counters["add_photo"] == new, "a photo was uploaded twice"
+        await household.assert_idle()
 
 
-def on_frame(road: Road) -> set[str]:
+def on_frame(household: Household) -> set[str]:
     """Return the digests that the frame's album holds; none while there is no album."""
-    albums = road.nixplay.albums_named(ALBUM)
-    return road.on_frame() if albums else set()
+    albums = household.nixplay.albums_named(ALBUM)
+    return household.on_frame() if albums else set()
 
 
-def recorded_digests(road: Road) -> set[str]:
+def recorded_digests(household: Household) -> set[str]:
     """Return the digests in the cache, leaving its files as a dead process has left them."""
-    if not road.cache.exists():
+    if not household.cache.exists():
         return set()
-    with closing(sqlite3.connect(f"file:{road.cache}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"file:{household.cache}?mode=ro", uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'mapping'").fetchall()
         found = connection.execute("SELECT digest FROM mapping").fetchall() if tables else []
     return {digest for (digest,) in found if digest is not None}
 
 
 async def torture(count: int, seed: int, *, until: float = math.inf, tally: Tally | None = None) -> Tally:
-    """Kill `count` syncs and more, until a scene ends; raises AssertionError with the scene's number.
+    """Kill `count` syncs and more, until a scenario ends; raises AssertionError with the scenario's number.
 
-    No scene is begun after `until`, by the monotonic clock. `tally` is what is counted in.
+    No scenario is started after `until`, by the monotonic clock. `tally` is what is counted in.
     """
     tally = tally or Tally()
-    with Nursery() as nursery:
+    with ForkServer() as fork_server:
         while tally.kills.total() < count and time.monotonic() < until:
-            rng = random.Random(f"{seed} {tally.scenes}")
+            rng = random.Random(f"{seed} {tally.scenarios}")
             start = rng.choice(list(Start))
             with tempfile.TemporaryDirectory() as folder:
-                async with open_road(Path(folder)) as road:
-                    trial = Trial(road, nursery, start, rng, tally)
+                async with open_household(Path(folder)) as household:
+                    trial = Trial(household, fork_server, start, rng, tally)
                     try:
                         await trial.run(rng.randint(1, MOST_KILLS_IN_A_ROW))
                     except AssertionError as error:
-                        error.add_note(f"seed {seed}, scene {tally.scenes}, {start}")
+                        error.add_note(f"seed {seed}, scenario {tally.scenarios}, {start}")
                         raise
-            tally.scenes += 1
+            tally.scenarios += 1
     return tally
 
 
@@ -188,7 +190,7 @@ def main() -> None:
     kills = ", ".join(f"{number} {how}" for how, number in sorted(tally.kills.items()))
     print(
         f"{tally.kills.total()} kills ({kills}), {tally.power_losses} of them with a loss of power,"
-        f" in {tally.scenes} scenes; {tally.survived} were done before."
+        f" in {tally.scenarios} scenarios; {tally.survived} were done before."
     )
     print(f"All recovered. {time.monotonic() - began:.0f} s.")
 

@@ -10,8 +10,8 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Nixplay
 from tests.crash.kill_points import Request, Start, places, prepare, reference
-from tests.crash.process import Nursery, running
-from tests.e2e.household import Road
+from tests.crash.process import ForkServer, running
+from tests.e2e.household import Household
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -31,46 +31,48 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 async def test_killed_while_it_waits_for_an_answer(
-    road: Road, nursery: Nursery, start: Start, request_kind: Request, passing: int
+    household: Household, fork_server: ForkServer, start: Start, request_kind: Request, passing: int
 ) -> None:
-    scene = await prepare(road, start)
-    road.server.faults.add(request_kind.hang(passing))
-    async with running(nursery, road) as sync:
+    scenario = await prepare(household, start)
+    household.server.faults.add(request_kind.hang(passing))
+    async with running(fork_server, household) as sync:
         await sync.asked(lambda log: request_kind.count(log) > passing)
         sync.kill()
-    road.server.faults.clear()
-    await scene.assert_recovers()
+    household.server.faults.clear()
+    await scenario.assert_recovers()
 
 
 async def test_killed_when_a_change_has_been_made_but_not_answered(
-    road: Road, nursery: Nursery, start: Start, change: str, passing: int
+    household: Household, fork_server: ForkServer, start: Start, change: str, passing: int
 ) -> None:
-    scene = await prepare(road, start)
-    async with running(nursery, road) as sync:
+    scenario = await prepare(household, start)
+    async with running(fork_server, household) as sync:
 
         def kill_it(nixplay: Nixplay, operation: str) -> None:
             if operation == change and nixplay.counters[change] == passing + 1:
                 sync.kill()
 
-        road.nixplay.observers.append(kill_it)
+        household.nixplay.observers.append(kill_it)
         assert await sync.ended() == -9
-    await scene.assert_recovers()
+    await scenario.assert_recovers()
 
 
 @pytest.mark.parametrize("start", Start)
 @pytest.mark.parametrize("seed", range(2))
-async def test_killed_again_and_again(road: Road, nursery: Nursery, start: Start, seed: int) -> None:
+async def test_killed_again_and_again(
+    household: Household, fork_server: ForkServer, start: Start, seed: int
+) -> None:
     rng = random.Random(seed)
-    await prepare(road, start)
+    await prepare(household, start)
     for _ in range(4):
         passing = rng.randrange(reference(start).requests.total() // 2)
-        road.server.log.clear()
-        road.server.faults.add(Fault(kind=FaultKind.HANG, skip=passing, count=None))
-        async with running(nursery, road) as sync:
+        household.server.log.clear()
+        household.server.faults.add(Fault(kind=FaultKind.HANG, skip=passing, count=None))
+        async with running(fork_server, household) as sync:
             await sync.asked(lambda log: len(log.records) > passing)  # noqa: B023
             sync.kill()
-        road.server.faults.clear()
-    async with running(nursery, road) as sync:
+        household.server.faults.clear()
+    async with running(fork_server, household) as sync:
         assert await sync.ended() == 0, sync.output()
-    road.assert_synced()
-    await road.assert_idle()
+    household.assert_synced()
+    await household.assert_idle()

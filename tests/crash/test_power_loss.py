@@ -19,7 +19,7 @@ from picsync.core.model import Digest, Mapping
 from picsync.sync.cycle import run_cycle
 from tests.cache.builders import item, known, opened
 from tests.fuzz.mutations import SCALE
-from tests.sync.harness import Stage, staged
+from tests.sync.harness import Harness, open_harness
 
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
@@ -112,32 +112,32 @@ async def test_the_next_cycle_ends_in_step(tmp_path: Path, moment: int, cut: int
     for folder in (before, after, kept):
         folder.mkdir()
     history = History(kept)
-    async with staged(before) as stage:
-        stage.put(*"abcdef")
+    async with open_harness(before) as harness:
+        harness.put(*"abcdef")
 
         def keep(event: Event) -> None:
-            stage.events.append(event)
+            harness.events.append(event)
             if isinstance(event, CacheWritten):
                 history.take(before / "cache.db")
 
-        stage.tools = replace(stage.tools, emit=keep)
-        await stage.cycle()
-        stage.assert_synced(*"abcdef")
-        await _after_power_loss(stage, history, range(history.moments)[moment], cut, after)
+        harness.tools = replace(harness.tools, emit=keep)
+        await harness.cycle()
+        harness.assert_synced(*"abcdef")
+        await _after_power_loss(harness, history, range(history.moments)[moment], cut, after)
 
 
 async def _after_power_loss(
-    stage: Stage, history: History, moment: int, cut: int | float | None, folder: Path
+    harness: Harness, history: History, moment: int, cut: int | float | None, folder: Path
 ) -> None:
-    uploads = sum(call[0] == "upload" for call in stage.frame.calls)
+    uploads = sum(call[0] == "upload" for call in harness.frame.calls)
     history.restore(moment, cut, folder / "cache.db")
-    stage.remove("a")
-    stage.put("g")
-    async with staged(folder) as later:
-        tools = replace(stage.tools, cache=later.tools.cache, emit=later.events.append)
-        report = await run_cycle(stage.rule, tools)
+    harness.remove("a")
+    harness.put("g")
+    async with open_harness(folder) as later:
+        tools = replace(harness.tools, cache=later.tools.cache, emit=later.events.append)
+        report = await run_cycle(harness.rule, tools)
         assert report.outcome == "done", report
-        stage.assert_synced(*"bcdefg")
-        assert sum(call[0] == "upload" for call in stage.frame.calls) == uploads + 1
-        stage.tools = tools
-        await stage.assert_idle()
+        harness.assert_synced(*"bcdefg")
+        assert sum(call[0] == "upload" for call in harness.frame.calls) == uploads + 1
+        harness.tools = tools
+        await harness.assert_idle()

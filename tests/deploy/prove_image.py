@@ -17,7 +17,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.e2e.household import Road, open_road
+from tests.e2e.household import Household, open_household
 
 USER = 65532
 PICSYNC = "/usr/local/bin/picsync"
@@ -82,22 +82,22 @@ async def run(root: Path, data: Path, *command: str, code: int = 0) -> str:
     return said
 
 
-async def sync_twice(root: Path, data: Path, road: Road) -> None:
+async def sync_twice(root: Path, data: Path, household: Household) -> None:
     """The first cycle brings everything, the next one does nothing."""
-    road.add(30)
-    road.write_config()
+    household.add(30)
+    household.write_config()
     for path in (data, *data.iterdir()):
         os.chown(path, USER, USER)
     print(await run(root, data, PICSYNC, "sync", "--once", "picsync.yaml"))
-    road.assert_synced()
-    road.server.log.clear()
+    household.assert_synced()
+    household.server.log.clear()
     await run(root, data, PICSYNC, "sync", "--once", "picsync.yaml")
-    if road.media_requests() or road.writes():
-        sys.exit(f"The second cycle was not idle: {road.writes()}")
+    if household.media_requests() or household.writes():
+        sys.exit(f"The second cycle was not idle: {household.writes()}")
 
 
-async def stop_by_sigterm(root: Path, data: Path, road: Road) -> None:
-    road.write_config(every="1h")
+async def stop_by_sigterm(root: Path, data: Path, household: Household) -> None:
+    household.write_config(every="1h")
     process = await start(root, data, [PICSYNC, "sync", "picsync.yaml"])
     assert process.stderr is not None
     said = b""
@@ -120,7 +120,7 @@ async def prove(root: Path) -> None:
         subprocess.run(["du", "--summarize", "--human-readable", root / path], check=True)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        async with open_road(data) as road:
+        async with open_household(data) as household:
             os.chown(data, USER, USER)
             print(await run(root, data, PICSYNC, "--version"))
             await run(root, data, PICSYNC, "--help")
@@ -128,8 +128,8 @@ async def prove(root: Path) -> None:
             imported = await run(root, data, PYTHON, "-c", IMPORT_ALL)
             print(f"{len(imported.splitlines())} modules import")
             print(await run(root, data, PYTHON, "-m", "picsync.healthcheck", "http://127.0.0.1:9/", code=1))
-            await sync_twice(root, data, road)
-            await stop_by_sigterm(root, data, road)
+            await sync_twice(root, data, household)
+            await stop_by_sigterm(root, data, household)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.household import Road, open_road
+from tests.e2e.household import Household, open_household
 
 
 @pytest.fixture
-async def road(tmp_path: Path) -> AsyncIterator[Road]:
-    async with open_road(tmp_path) as opened:
+async def household(tmp_path: Path) -> AsyncIterator[Household]:
+    async with open_household(tmp_path) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""The whole road over real HTTP: emulated services, real source, frame, cache and cycle."""
+"""A household over real HTTP: emulated services, and the real source, frame, cache and cycle."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_credentials(path: Path, world: World, **login: str) -> None:
 
 
 @dataclass
-class Road:
+class Household:
     """A Google album `album`, a Nixplay account, and the files of one picsync."""
 
     folder: Path
@@ -173,10 +173,10 @@ class Road:
 
 
 @asynccontextmanager
-async def open_road(folder: Path) -> AsyncIterator[Road]:
+async def open_household(folder: Path) -> AsyncIterator[Household]:
     async with World() as world:
-        road = Road(folder, world, world.google.add_album("Family"))
-        write_credentials(road.credentials, world)
+        household = Household(folder, world, world.google.add_album("Family"))
+        write_credentials(household.credentials, world)
         has_shown: set[int] = set()
 
         def watch(nixplay: Nixplay, operation: str) -> None:
@@ -186,8 +186,13 @@ async def open_road(folder: Path) -> AsyncIterator[Road]:
                     has_shown.add(playlist.playlist_id)
                 albums = [a for a in nixplay.account().albums.values() if f"ss_{a.name}" == playlist.name]
                 holds = any(nixplay.album_photos(album) for album in albums)
-                if holds and playlist.playlist_id in has_shown and not playlist.items and not road.may_empty:
-                    road.violations.append(f"{playlist.name} was empty after {operation}")
+                if (
+                    holds
+                    and playlist.playlist_id in has_shown
+                    and not playlist.items
+                    and not household.may_empty
+                ):
+                    household.violations.append(f"{playlist.name} was empty after {operation}")
 
         world.nixplay.observers.append(watch)
-        yield road
+        yield household

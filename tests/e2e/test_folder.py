@@ -17,13 +17,13 @@ from picsync.run.wiring import album_rules, open_tools
 from picsync.sources.base import sources_changed
 from picsync.sources.kinds import ENTRIES
 from picsync.sync.cycle import run_cycle
-from tests.e2e.household import PHOTO_BYTES, Road
+from tests.e2e.household import PHOTO_BYTES, Household
 from tests.sources.folder.opened_files import opened_below
 
 
 @dataclass
 class Album:
-    """A folder of pictures at the beginning of the road."""
+    """A folder of pictures that is the rule's source."""
 
     root: Path
     made: int = 0
@@ -41,107 +41,111 @@ class Album:
 
 
 @pytest.fixture
-async def album(road: Road, tmp_path: Path) -> Album:
+async def album(household: Household, tmp_path: Path) -> Album:
     album = Album(tmp_path / "photos")
     for number in range(5):
         album.put(f"{number % 2}/{number}.jpg")
-    road.source_lines = [f"folder: [{{path: {album.root}, quiet: 0s}}]"]
+    household.source_lines = [f"folder: [{{path: {album.root}, quiet: 0s}}]"]
     return album
 
 
-async def test_pictures_come_change_and_go(road: Road, album: Album) -> None:
-    report = await road.cycle()
+async def test_pictures_come_change_and_go(household: Household, album: Album) -> None:
+    report = await household.cycle()
     assert report.uploaded == 5
-    road.assert_synced(album.wanted())
+    household.assert_synced(album.wanted())
     album.put("0/0.jpg")
     (album.root / "1/1.jpg").unlink()
     (album.root / "0/2.jpg").rename(album.root / "elsewhere.jpg")
     album.put("2024/new.jpg")
-    report = await road.cycle()
+    report = await household.cycle()
     assert (report.outcome, report.uploaded, report.deleted) == ("done", 2, 2)
-    road.assert_synced(album.wanted())
+    household.assert_synced(album.wanted())
 
 
-async def test_a_steady_cycle_opens_no_file(road: Road, album: Album) -> None:
-    await road.cycle()
+async def test_a_steady_cycle_opens_no_file(household: Household, album: Album) -> None:
+    await household.cycle()
     with opened_below(album.root) as opened:
-        await road.assert_idle()
+        await household.assert_idle()
     assert opened == []
 
 
 @pytest.mark.parametrize("left_behind", ["nothing", "an empty folder", "an unreadable name"])
 async def test_a_folder_that_goes_away_takes_nothing_from_the_frame(
-    road: Road, album: Album, left_behind: str
+    household: Household, album: Album, left_behind: str
 ) -> None:
-    await road.cycle()
+    await household.cycle()
     wanted, away = album.wanted(), album.root.with_name("away")
     album.root.rename(away)
     if left_behind == "an empty folder":
         album.root.mkdir()
     elif left_behind == "an unreadable name":
         album.root.write_bytes(b"")
-    road.rule_lines = ['maxDelete: "100%"']
+    household.rule_lines = ['maxDelete: "100%"']
     for _ in range(2):
-        report = await road.cycle(allow_deletes=True)
+        report = await household.cycle(allow_deletes=True)
         assert report.outcome == "failed"
         assert report.hold is not None
         assert report.hold.reason is HoldReason.LISTING
         [failure] = report.failures
         assert str(album.root) in failure.error.message
-        road.assert_synced(wanted)
+        household.assert_synced(wanted)
     album.root.rmdir() if album.root.is_dir() else album.root.unlink(missing_ok=True)
     away.rename(album.root)
-    await road.assert_idle()
-    road.assert_synced(wanted)
+    await household.assert_idle()
+    household.assert_synced(wanted)
 
 
-async def test_an_emptied_folder_is_believed_when_a_person_says_so(road: Road, album: Album) -> None:
-    await road.cycle()
+async def test_an_emptied_folder_is_believed_when_a_person_says_so(
+    household: Household, album: Album
+) -> None:
+    await household.cycle()
     for file in album.root.rglob("*.jpg"):
         file.unlink()
-    road.source_lines = [f"folder: [{{path: {album.root}, quiet: 0s, mayBeEmpty: true}}]"]
-    road.may_empty = True
-    report = await road.cycle(allow_deletes=True)
+    household.source_lines = [f"folder: [{{path: {album.root}, quiet: 0s, mayBeEmpty: true}}]"]
+    household.may_empty = True
+    report = await household.cycle(allow_deletes=True)
     assert (report.outcome, report.deleted) == ("done", 5)
-    road.assert_synced(set())
+    household.assert_synced(set())
 
 
-async def test_files_that_are_no_pictures_are_said_once_and_block_nothing(road: Road, album: Album) -> None:
-    await road.cycle()
+async def test_files_that_are_no_pictures_are_said_once_and_block_nothing(
+    household: Household, album: Album
+) -> None:
+    await household.cycle()
     wanted = album.wanted()
     gone = hashlib.md5((album.root / "0/0.jpg").read_bytes(), usedforsecurity=False).hexdigest()
     (album.root / "letter.jpg").write_bytes(b"<p>Dear grandma</p>")
     (album.root / "nothing.jpg").write_bytes(b"")
     (album.root / "notes.txt").write_bytes(b"words")
     (album.root / "0/0.jpg").unlink()
-    report = await road.cycle()
+    report = await household.cycle()
     assert sorted(failure.subject for failure in report.failures) == ["letter.jpg", "nothing.jpg"]
     assert report.deleted == 1
-    road.assert_synced(wanted - {gone})
-    await road.assert_idle()
+    household.assert_synced(wanted - {gone})
+    await household.assert_idle()
 
 
-async def test_mixed_with_an_album_equal_content_is_one_photo(road: Road, album: Album) -> None:
-    (item,) = road.add(1)
+async def test_mixed_with_an_album_equal_content_is_one_photo(household: Household, album: Album) -> None:
+    (item,) = household.add(1)
     (album.root / "the same.jpg").write_bytes(b"".join(generated_jpeg(1, PHOTO_BYTES).chunks()))
-    road.source_lines = [*(road.source_lines or []), f"googlephotos: [{road.album.album_id}]"]
-    report = await road.cycle()
+    household.source_lines = [*(household.source_lines or []), f"googlephotos: [{household.album.album_id}]"]
+    report = await household.cycle()
     assert report.uploaded == 5
     assert item.filename
-    road.assert_synced(album.wanted() | road.wanted())
+    household.assert_synced(album.wanted() | household.wanted())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="changes are only noticed on Linux")
 async def test_a_new_picture_is_noticed_and_on_the_frame_with_the_cycle_that_it_leads_to(
-    road: Road, album: Album
+    household: Household, album: Album
 ) -> None:
-    config = load_config(road.write_config(every="1h"), environ={}, source_kinds=ENTRIES)
-    credentials = load_credentials([road.credentials], {})
+    config = load_config(household.write_config(every="1h"), environ={}, source_kinds=ENTRIES)
+    credentials = load_credentials([household.credentials], {})
     async with open_tools(
         config,
         credentials,
-        cache=str(road.cache),
-        emit=road.events.append,
+        cache=str(household.cache),
+        emit=household.events.append,
         notify=lambda _message: None,
     ) as tools:
         (rule,) = album_rules(config)
@@ -153,4 +157,4 @@ async def test_a_new_picture_is_noticed_and_on_the_frame_with_the_cycle_that_it_
             await noticing
         report = await run_cycle(rule, tools)
     assert report.uploaded == 1
-    road.assert_synced(album.wanted())
+    household.assert_synced(album.wanted())

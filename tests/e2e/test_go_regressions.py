@@ -15,7 +15,7 @@ from picsync.emulators.google import Era, generated_jpeg
 from picsync.emulators.nixplay import ExpiredSession
 from picsync.emulators.world import LEGACY_SCOPE
 from picsync.frames.nixplay import frame as nixplay_frame
-from tests.e2e.household import ALBUM, MEDIA_HOST, PLAYLIST, Road, write_credentials
+from tests.e2e.household import ALBUM, MEDIA_HOST, PLAYLIST, Household, write_credentials
 from tests.media.files import heif, movie
 from tests.pictures import jpeg
 
@@ -24,39 +24,39 @@ PLAYLISTS = r"^/v3/playlists$"
 PICTURES = r"/pictures/json/"
 
 
-async def test_delete_false_is_obeyed(road: Road) -> None:
-    first, *_ = road.add(3)
-    await road.cycle()
-    before = road.wanted()
-    road.google.remove_item(first, road.album)
-    road.rule_lines = ["delete: false"]
-    assert (await road.cycle()).outcome is CycleOutcome.DONE
-    road.assert_synced(before)
+async def test_delete_false_is_obeyed(household: Household) -> None:
+    first, *_ = household.add(3)
+    await household.cycle()
+    before = household.wanted()
+    household.google.remove_item(first, household.album)
+    household.rule_lines = ["delete: false"]
+    assert (await household.cycle()).outcome is CycleOutcome.DONE
+    household.assert_synced(before)
 
 
-async def test_the_same_photo_in_two_albums_settles(road: Road) -> None:
-    other = road.google.add_album("Other")
-    road.more_albums = [other.album_id]
-    same, twin = road.add(2)
-    road.google.put_item(other, same)
-    road.google.add_item(other, "copy.jpg", twin.content)
-    await road.cycle()
-    road.assert_synced()
-    await road.assert_idle()
+async def test_the_same_photo_in_two_albums_settles(household: Household) -> None:
+    other = household.google.add_album("Other")
+    household.more_albums = [other.album_id]
+    same, twin = household.add(2)
+    household.google.put_item(other, same)
+    household.google.add_item(other, "copy.jpg", twin.content)
+    await household.cycle()
+    household.assert_synced()
+    await household.assert_idle()
 
 
-async def test_a_source_album_that_turns_empty_keeps_the_frame(road: Road) -> None:
-    items = road.add(3)
-    await road.cycle()
-    before = road.wanted()
+async def test_a_source_album_that_turns_empty_keeps_the_frame(household: Household) -> None:
+    items = household.add(3)
+    await household.cycle()
+    before = household.wanted()
     for item in items:
-        road.google.remove_item(item, road.album)
-    report = await road.cycle()
+        household.google.remove_item(item, household.album)
+    report = await household.cycle()
     assert report.outcome is CycleOutcome.HELD
-    road.assert_synced(before)
-    road.may_empty = True
-    await road.cycle(allow_deletes=True)
-    road.assert_synced(set())
+    household.assert_synced(before)
+    household.may_empty = True
+    await household.cycle(allow_deletes=True)
+    household.assert_synced(set())
 
 
 @pytest.mark.parametrize(
@@ -74,129 +74,133 @@ async def test_a_source_album_that_turns_empty_keeps_the_frame(road: Road) -> No
 )
 @pytest.mark.parametrize("times", [1, None])
 async def test_a_broken_second_page_deletes_nothing(
-    road: Road, fault: dict[str, object], times: int | None
+    household: Household, fault: dict[str, object], times: int | None
 ) -> None:
-    road.google.options.page_cap = 5
-    road.add(12)
-    await road.cycle()
-    new = road.add(1)
-    road.server.log.clear()
-    road.server.faults.add(Fault(path=SEARCH, skip=1, count=times, **fault))  # type: ignore[arg-type]  # fields by name
-    report = await road.cycle()
+    household.google.options.page_cap = 5
+    household.add(12)
+    await household.cycle()
+    new = household.add(1)
+    household.server.log.clear()
+    household.server.faults.add(Fault(path=SEARCH, skip=1, count=times, **fault))  # type: ignore[arg-type]  # fields by name
+    report = await household.cycle()
     if times == 1:
         assert report.outcome is CycleOutcome.DONE
-        road.assert_synced()
+        household.assert_synced()
         assert any(
             wait >= (30 if fault.get("status") == 429 and "headers" not in fault else 0.5)
-            for wait in road.waits
+            for wait in household.waits
         )
         return
     assert report.outcome is CycleOutcome.FAILED
     assert report.certainty is Certainty.PARTIAL
     assert report.deleted == 0
-    road.server.faults.clear()
-    await road.cycle()
-    road.assert_synced()
-    assert new[0] in road.album.items
-    await road.assert_idle()
+    household.server.faults.clear()
+    await household.cycle()
+    household.assert_synced()
+    assert new[0] in household.album.items
+    await household.assert_idle()
 
 
-async def test_a_second_page_that_is_empty_is_not_the_end(road: Road) -> None:
-    road.google.options.page_cap = 25
-    road.add(60)
-    await road.cycle()
-    before = road.wanted()
+async def test_a_second_page_that_is_empty_is_not_the_end(household: Household) -> None:
+    household.google.options.page_cap = 25
+    household.add(60)
+    await household.cycle()
+    before = household.wanted()
     body = Fault(
         kind=FaultKind.BODY, path=SEARCH, skip=1, count=None, body="{}", content_type="application/json"
     )
-    road.server.faults.add(body)
-    report = await road.cycle()
+    household.server.faults.add(body)
+    report = await household.cycle()
     assert report.certainty is Certainty.PARTIAL
     assert "60" in str(report.failures[0].error)
-    road.assert_synced(before)
+    household.assert_synced(before)
     assert report.deleted == 0
 
 
-async def test_nixplays_listing_that_is_empty_once_moves_nothing(road: Road) -> None:
-    road.add(5)
-    await road.cycle()
-    road.server.log.clear()
+async def test_nixplays_listing_that_is_empty_once_moves_nothing(household: Household) -> None:
+    household.add(5)
+    await household.cycle()
+    household.server.log.clear()
     empty = Fault(kind=FaultKind.BODY, path=PICTURES, body='{"photos":[]}', content_type="application/json")
-    road.server.faults.add(empty)
-    report = await road.cycle()
+    household.server.faults.add(empty)
+    report = await household.cycle()
     assert report.outcome is CycleOutcome.DONE
-    assert road.media_requests() == 0
-    assert road.writes() == []
-    road.assert_synced()
+    assert household.media_requests() == 0
+    assert household.writes() == []
+    household.assert_synced()
 
 
-async def test_nixplays_listing_that_stays_empty_takes_nothing_from_the_playlist(road: Road) -> None:
-    road.add(5)
-    await road.cycle()
+async def test_nixplays_listing_that_stays_empty_takes_nothing_from_the_playlist(
+    household: Household,
+) -> None:
+    household.add(5)
+    await household.cycle()
     empty = Fault(
         kind=FaultKind.BODY, path=PICTURES, count=None, body='{"photos":[]}', content_type="application/json"
     )
-    road.server.faults.add(empty)
-    await road.cycle()
-    road.assert_synced()
+    household.server.faults.add(empty)
+    await household.cycle()
+    household.assert_synced()
 
 
-async def test_a_playlist_that_was_emptied_is_repaired(road: Road) -> None:
-    road.add(3)
-    await road.cycle()
-    road.nixplay.playlist_named(PLAYLIST).items.clear()
-    report = await road.cycle()
+async def test_a_playlist_that_was_emptied_is_repaired(household: Household) -> None:
+    household.add(3)
+    await household.cycle()
+    household.nixplay.playlist_named(PLAYLIST).items.clear()
+    report = await household.cycle()
     assert report.uploaded == 0
-    road.assert_synced()
-    await road.assert_idle()
+    household.assert_synced()
+    await household.assert_idle()
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("path", ["/album/create/json/$", "^/v3/playlists$", r"^/v3/playlists/\d+/items$"])
 async def test_one_cycle_fills_the_frame_although_a_write_is_answered_with_an_error(
-    road: Road, path: str, status: int
+    household: Household, path: str, status: int
 ) -> None:
-    road.add(3)
-    road.server.faults.add(Fault(kind=FaultKind.STATUS, status=status, method="POST", path=path))
-    report = await road.cycle()
+    household.add(3)
+    household.server.faults.add(Fault(kind=FaultKind.STATUS, status=status, method="POST", path=path))
+    report = await household.cycle()
     assert report.outcome == "done"
-    road.assert_synced()
-    await road.assert_idle()
+    household.assert_synced()
+    await household.assert_idle()
 
 
 @pytest.mark.parametrize("kind", [FaultKind.STATUS, FaultKind.RESET_AFTER, FaultKind.RESET_BEFORE])
-async def test_publishing_that_fails_is_made_good(road: Road, kind: FaultKind) -> None:
-    road.add(3)
-    await road.cycle()
-    road.add(2)
-    road.server.faults.add(Fault(kind=kind, status=503, method="POST", path=r"/items$"))
-    await road.cycle()
-    await road.cycle()
-    road.assert_synced()
-    await road.assert_idle()
+async def test_publishing_that_fails_is_made_good(household: Household, kind: FaultKind) -> None:
+    household.add(3)
+    await household.cycle()
+    household.add(2)
+    household.server.faults.add(Fault(kind=kind, status=503, method="POST", path=r"/items$"))
+    await household.cycle()
+    await household.cycle()
+    household.assert_synced()
+    await household.assert_idle()
 
 
 @pytest.mark.parametrize("seconds", [0.5, 5.0, 12.0])
-async def test_photos_that_nixplay_lists_late_are_published(road: Road, seconds: float) -> None:
-    road.nixplay.options.listing_seconds = seconds
-    road.nixplay.clock = lambda: time.time() + sum(road.waits)
-    road.add(3)
-    await road.cycle()
-    assert sum(road.waits) >= seconds
-    road.assert_synced()
-    await road.assert_idle()
+async def test_photos_that_nixplay_lists_late_are_published(household: Household, seconds: float) -> None:
+    household.nixplay.options.listing_seconds = seconds
+    household.nixplay.clock = lambda: time.time() + sum(household.waits)
+    household.add(3)
+    await household.cycle()
+    assert sum(household.waits) >= seconds
+    household.assert_synced()
+    await household.assert_idle()
 
 
 @pytest.mark.parametrize("new", [1, 2])
-async def test_photos_that_are_listed_too_late_are_left_to_the_next_cycle(road: Road, new: int) -> None:
-    road.nixplay.clock = lambda: time.time() + sum(road.waits)
-    road.add(2)
-    await road.cycle()
-    before = road.wanted()
-    road.nixplay.options.listing_seconds = 60.0
-    road.waits.append(60.0)
-    road.add(new)
-    report = await road.cycle()
+async def test_photos_that_are_listed_too_late_are_left_to_the_next_cycle(
+    household: Household, new: int
+) -> None:
+    household.nixplay.clock = lambda: time.time() + sum(household.waits)
+    household.add(2)
+    await household.cycle()
+    before = household.wanted()
+    household.nixplay.options.listing_seconds = 60.0
+    household.waits.append(60.0)
+    household.add(new)
+    report = await household.cycle()
     assert (report.outcome, report.failures) == (CycleOutcome.DONE, ())
     which = "1 photo" if new == 1 else "2 photos"
     it = "it" if new == 1 else "them"
@@ -204,41 +208,45 @@ async def test_photos_that_are_listed_too_late_are_left_to_the_next_cycle(road: 
     assert notice in report.notices
     assert report.wanted == 2 + new
     assert report.in_playlist == 2
-    assert set(road.in_playlist()) == before
-    road.waits.append(60.0)
-    report = await road.cycle()
+    assert set(household.in_playlist()) == before
+    household.waits.append(60.0)
+    report = await household.cycle()
     assert report.uploaded == 0
     assert "not yet listed" not in " ".join(report.notices)
-    road.assert_synced()
-    await road.assert_idle()
+    household.assert_synced()
+    await household.assert_idle()
 
 
-async def test_more_photos_than_a_playlist_holds(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_photos_than_a_playlist_holds(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert nixplay_frame.CAPABILITIES.playlist_limit == 2000
     smaller = replace(nixplay_frame.CAPABILITIES, playlist_limit=200)
     monkeypatch.setattr(nixplay_frame, "CAPABILITIES", smaller)
-    road.nixplay.options.playlist_limit = 200
-    album = road.nixplay.add_album(ALBUM)
+    household.nixplay.options.playlist_limit = 200
+    album = household.nixplay.add_album(ALBUM)
     for number in range(205):
         content = jpeg(str(number))
-        road.nixplay.add_photo(album, f"{number}.jpg", content)
-        road.google.add_item(road.album, f"{number}.jpg", content, mime_type="image/jpeg", width=4, height=3)
-    road.rule_lines = ["delete: false"]
-    report = await road.cycle()
+        household.nixplay.add_photo(album, f"{number}.jpg", content)
+        household.google.add_item(
+            household.album, f"{number}.jpg", content, mime_type="image/jpeg", width=4, height=3
+        )
+    household.rule_lines = ["delete: false"]
+    report = await household.cycle()
     assert report.in_playlist == 200
     assert report.overflow == 5
     assert "room for 200 photos" in " ".join(report.notices)
-    assert len(road.in_playlist()) == 200
-    await road.assert_idle()
+    assert len(household.in_playlist()) == 200
+    await household.assert_idle()
 
 
-async def test_urls_that_expire_during_the_first_sync(road: Road) -> None:
+async def test_urls_that_expire_during_the_first_sync(household: Household) -> None:
     now = [1_800_000_000.0]
-    road.google.options.now = lambda: now[0]
-    write_credentials(road.credentials, road.world)
-    road.add(160)
+    household.google.options.now = lambda: now[0]
+    write_credentials(household.credentials, household.world)
+    household.add(160)
     fetched = 0
-    original = road.google.options.base_url_s
+    original = household.google.options.base_url_s
 
     def later(_nixplay: object, operation: str) -> None:
         nonlocal fetched
@@ -247,92 +255,92 @@ async def test_urls_that_expire_during_the_first_sync(road: Road) -> None:
             # So little that what is renewed is used in time, with half of the photos in flight.
             now[0] += original / 64
 
-    road.nixplay.observers.append(later)
-    report = await road.cycle()
+    household.nixplay.observers.append(later)
+    report = await household.cycle()
     assert fetched == 160
     assert report.outcome is CycleOutcome.DONE
-    road.assert_synced()
-    assert road.server.log.count(path="batchGet") >= 1
+    household.assert_synced()
+    assert household.server.log.count(path="batchGet") >= 1
 
 
 @pytest.mark.parametrize("kind", [FaultKind.STATUS, FaultKind.TRUNCATE, FaultKind.RESET_BEFORE])
-async def test_one_broken_download_does_not_end_the_run(road: Road, kind: FaultKind) -> None:
-    road.add(5)
-    road.server.faults.add(Fault(kind=kind, status=503, host=MEDIA_HOST, skip=2))
-    report = await road.cycle()
+async def test_one_broken_download_does_not_end_the_run(household: Household, kind: FaultKind) -> None:
+    household.add(5)
+    household.server.faults.add(Fault(kind=kind, status=503, host=MEDIA_HOST, skip=2))
+    report = await household.cycle()
     assert report.outcome is CycleOutcome.DONE
-    road.assert_synced()
+    household.assert_synced()
 
 
-async def test_an_html_page_in_place_of_a_photo_is_never_remembered(road: Road) -> None:
-    road.add(3)
+async def test_an_html_page_in_place_of_a_photo_is_never_remembered(household: Household) -> None:
+    household.add(3)
     page = Fault(kind=FaultKind.BODY, host=MEDIA_HOST, count=None, body="<html>Sorry</html>")
-    road.server.faults.add(page)
-    report = await road.cycle()
+    household.server.faults.add(page)
+    report = await household.cycle()
     assert report.outcome is CycleOutcome.FAILED
     assert report.uploaded == 0
-    road.server.faults.clear()
-    await road.cycle()
-    road.assert_synced()
-    await road.assert_idle()
+    household.server.faults.clear()
+    await household.cycle()
+    household.assert_synced()
+    await household.assert_idle()
 
 
-async def test_an_upload_that_s3_refuses_once_goes_up(road: Road) -> None:
-    road.add(3)
-    road.server.faults.add(
+async def test_an_upload_that_s3_refuses_once_goes_up(household: Household) -> None:
+    household.add(3)
+    household.server.faults.add(
         Fault(kind=FaultKind.STATUS, status=503, host="nixplay-prod-upload.s3.us-west-2.amazonaws.com")
     )
-    assert (await road.cycle()).outcome is CycleOutcome.DONE
-    road.assert_synced()
+    assert (await household.cycle()).outcome is CycleOutcome.DONE
+    household.assert_synced()
 
 
-async def test_scopes_that_google_removed_get_a_hint(road: Road) -> None:
-    road.add(2)
-    await road.cycle()
-    before = road.wanted()
-    login = road.google.issue_credentials([LEGACY_SCOPE])
-    write_credentials(road.credentials, road.world, **login)
-    report = await road.cycle()
+async def test_scopes_that_google_removed_get_a_hint(household: Household) -> None:
+    household.add(2)
+    await household.cycle()
+    before = household.wanted()
+    login = household.google.issue_credentials([LEGACY_SCOPE])
+    write_credentials(household.credentials, household.world, **login)
+    report = await household.cycle()
     assert report.outcome is CycleOutcome.LOGIN_NEEDED
     message = str(report.failures[0].error)
     assert "picsync googlephotos login" in message
     assert "2025" in message
-    road.assert_synced(before)
+    household.assert_synced(before)
 
 
-async def test_the_era_before_2025_shows_albums_that_the_app_did_not_make(road: Road) -> None:
-    road.google.options.era = Era.LEGACY
-    road.album.client_id = None
-    road.add(2)
-    login = road.google.issue_credentials([LEGACY_SCOPE])
-    write_credentials(road.credentials, road.world, **login)
-    await road.cycle()
-    road.assert_synced()
+async def test_the_era_before_2025_shows_albums_that_the_app_did_not_make(household: Household) -> None:
+    household.google.options.era = Era.LEGACY
+    household.album.client_id = None
+    household.add(2)
+    login = household.google.issue_credentials([LEGACY_SCOPE])
+    write_credentials(household.credentials, household.world, **login)
+    await household.cycle()
+    household.assert_synced()
 
 
-async def test_videos_and_heic(road: Road) -> None:
-    road.add(1)
+async def test_videos_and_heic(household: Household) -> None:
+    household.add(1)
     heic = heif((b"heic", b"mif1"), (b"hvc1",))
-    road.google.add_item(road.album, "IMG.HEIC", heic, mime_type="image/heif", width=4, height=3)
-    road.google.add_item(road.album, "M.MP4", movie(), mime_type="video/mp4", width=4, height=3)
-    report = await road.cycle()
+    household.google.add_item(household.album, "IMG.HEIC", heic, mime_type="image/heif", width=4, height=3)
+    household.google.add_item(household.album, "M.MP4", movie(), mime_type="video/mp4", width=4, height=3)
+    report = await household.cycle()
     assert report.skipped == {Skip.VIDEO: 1}
-    assert len(road.on_frame()) == 2
-    road.rule_lines = ["videos: true"]
-    report = await road.cycle()
+    assert len(household.on_frame()) == 2
+    household.rule_lines = ["videos: true"]
+    report = await household.cycle()
     assert report.uploaded == 1
-    assert len(road.on_frame()) == 3
-    await road.assert_idle()
+    assert len(household.on_frame()) == 3
+    await household.assert_idle()
 
 
-async def test_two_albums_of_the_name_stop_the_rule_before_any_download(road: Road) -> None:
-    road.add(2)
-    road.nixplay.add_album(ALBUM)
-    road.nixplay.add_album(ALBUM)
-    report = await road.cycle()
+async def test_two_albums_of_the_name_stop_the_rule_before_any_download(household: Household) -> None:
+    household.add(2)
+    household.nixplay.add_album(ALBUM)
+    household.nixplay.add_album(ALBUM)
+    report = await household.cycle()
     assert report.outcome is CycleOutcome.FAILED
     assert "picsync nixplay delete album Family --delete-multiple" in str(report.failures[0].error)
-    assert road.media_requests() == 0
+    assert household.media_requests() == 0
 
 
 @pytest.mark.parametrize(
@@ -346,38 +354,40 @@ async def test_two_albums_of_the_name_stop_the_rule_before_any_download(road: Ro
     ],
     ids=["503", "html", "cut", "reset", "empty-once"],
 )
-async def test_a_failing_list_of_playlists_makes_no_second_one(road: Road, fault: Fault) -> None:
-    road.add(2)
-    await road.cycle()
-    road.server.faults.add(fault)
-    await road.cycle()
-    road.server.faults.clear()
-    assert len(road.nixplay.playlists_named(PLAYLIST)) == 1
-    await road.cycle()
-    road.assert_synced()
+async def test_a_failing_list_of_playlists_makes_no_second_one(household: Household, fault: Fault) -> None:
+    household.add(2)
+    await household.cycle()
+    household.server.faults.add(fault)
+    await household.cycle()
+    household.server.faults.clear()
+    assert len(household.nixplay.playlists_named(PLAYLIST)) == 1
+    await household.cycle()
+    household.assert_synced()
 
 
-async def test_a_photo_that_hangs_is_given_up_and_its_place_taken_up_again(road: Road) -> None:
-    road.add(3)
-    road.server.faults.add(Fault(kind=FaultKind.TRICKLE, host=MEDIA_HOST, chunk_bytes=5000, delay_s=0))
-    assert (await road.cycle()).outcome is CycleOutcome.DONE
-    road.assert_synced()
+async def test_a_photo_that_hangs_is_given_up_and_its_place_taken_up_again(household: Household) -> None:
+    household.add(3)
+    household.server.faults.add(Fault(kind=FaultKind.TRICKLE, host=MEDIA_HOST, chunk_bytes=5000, delay_s=0))
+    assert (await household.cycle()).outcome is CycleOutcome.DONE
+    household.assert_synced()
 
 
 @pytest.mark.parametrize("answer", list(ExpiredSession))
-async def test_a_session_that_ends_on_the_way_is_renewed(road: Road, answer: ExpiredSession) -> None:
-    road.nixplay.options.expired_session = answer
-    road.nixplay.options.session_requests = 6
-    road.add(4)
-    assert (await road.cycle()).outcome is CycleOutcome.DONE
-    road.assert_synced()
+async def test_a_session_that_ends_on_the_way_is_renewed(
+    household: Household, answer: ExpiredSession
+) -> None:
+    household.nixplay.options.expired_session = answer
+    household.nixplay.options.session_requests = 6
+    household.add(4)
+    assert (await household.cycle()).outcome is CycleOutcome.DONE
+    household.assert_synced()
 
 
-async def test_photos_put_there_by_hand_stay_where_delete_is_false(road: Road) -> None:
-    road.add(1)
-    album = road.nixplay.add_album(ALBUM)
-    road.nixplay.add_photo(album, "by hand.jpg", bytes(generated_jpeg(99, 5000).chunks().__next__()))
-    road.rule_lines = ["delete: false"]
-    await road.cycle()
-    assert len(road.on_frame()) == 2
-    assert sorted(road.in_playlist()) == sorted(road.on_frame())
+async def test_photos_put_there_by_hand_stay_where_delete_is_false(household: Household) -> None:
+    household.add(1)
+    album = household.nixplay.add_album(ALBUM)
+    household.nixplay.add_photo(album, "by hand.jpg", bytes(generated_jpeg(99, 5000).chunks().__next__()))
+    household.rule_lines = ["delete: false"]
+    await household.cycle()
+    assert len(household.on_frame()) == 2
+    assert sorted(household.in_playlist()) == sorted(household.on_frame())

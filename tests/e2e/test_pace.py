@@ -1,4 +1,4 @@
-"""How much goes on at a time over the whole road, and whose turn it is."""
+"""Concurrency limits over real HTTP, and round-robin between rules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from picsync.run.wiring import album_rules, open_tools
 from picsync.sources.kinds import ENTRIES
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.transfer import Tools
-from tests.e2e.household import MEDIA_HOST, Road
+from tests.e2e.household import MEDIA_HOST, Household
 
 API = "api.nixplay.com"
 BUCKET = "nixplay-prod-upload.s3.us-west-2.amazonaws.com"
@@ -28,20 +28,20 @@ MONITOR = "upload-monitor.nixplay.com"
 
 @asynccontextmanager
 async def opened(
-    road: Road, concurrency: str = "{}", *more_rules: str
+    household: Household, concurrency: str = "{}", *more_rules: str
 ) -> AsyncIterator[tuple[Tools, list[AlbumRule]]]:
     """Open what a process works with, under that `concurrency:` and with further lines for the rules."""
-    path = road.write_config()
+    path = household.write_config()
     lines = [f"concurrency: {concurrency}", path.read_text("utf-8"), *more_rules]
     path.write_text("\n".join(lines), "utf-8")
     config = load_config(path, environ={}, source_kinds=ENTRIES)
     async with open_tools(
         config,
-        load_credentials([road.credentials], {}),
-        cache=str(road.cache),
-        emit=road.events.append,
+        load_credentials([household.credentials], {}),
+        cache=str(household.cache),
+        emit=household.events.append,
         notify=lambda _message: None,
-        sleep=road._sleep,
+        sleep=household._sleep,
     ) as tools:
         yield tools, album_rules(config)
 
@@ -51,73 +51,73 @@ async def cycle(rule: AlbumRule, tools: Tools) -> CycleReport:
         return await run_cycle(rule, tools)
 
 
-async def test_no_host_is_asked_more_at_a_time_than_its_cap(road: Road) -> None:
-    road.add(60)
-    async with opened(road) as (tools, [rule]):
+async def test_no_host_is_asked_more_at_a_time_than_its_cap(household: Household) -> None:
+    household.add(60)
+    async with opened(household) as (tools, [rule]):
         assert (await cycle(rule, tools)).outcome is CycleOutcome.DONE
-    road.assert_synced()
-    most = road.server.log.max_in_flight
+    household.assert_synced()
+    most = household.server.log.max_in_flight
     assert most[API] <= 10
     assert most[BUCKET] <= 16
     assert most[MONITOR] <= 12
     assert most[MEDIA_HOST] <= 8
 
 
-async def test_what_the_configuration_says_is_kept_to(road: Road) -> None:
-    road.add(20)
+async def test_what_the_configuration_says_is_kept_to(household: Household) -> None:
+    household.add(20)
     concurrency = "{api: 2, downloads: 1, uploads: 1, processing: 2, photos: 2}"
-    async with opened(road, concurrency) as (tools, [rule]):
+    async with opened(household, concurrency) as (tools, [rule]):
         assert (await cycle(rule, tools)).outcome is CycleOutcome.DONE
-    road.assert_synced()
-    most = road.server.log.max_in_flight
+    household.assert_synced()
+    most = household.server.log.max_in_flight
     assert most[API] <= 2
     assert (most[BUCKET], most[MEDIA_HOST]) == (1, 1)
     assert most[MONITOR] <= 2
 
 
-async def test_a_huge_album_leaves_every_other_turn_to_a_small_one(road: Road) -> None:
-    small = road.google.add_album("Small")
-    road.add(60)
-    road.add(6, small)
+async def test_a_huge_album_leaves_every_other_turn_to_a_small_one(household: Household) -> None:
+    small = household.google.add_album("Small")
+    household.add(60)
+    household.add(6, small)
     rule = f"- {{name: Small, sources: {{googlephotos: [{small.album_id}]}}}}"
     concurrency = "{api: 1, downloads: 1, uploads: 1, processing: 1, photos: 1}"
-    async with opened(road, concurrency, rule) as (tools, rules):
+    async with opened(household, concurrency, rule) as (tools, rules):
         reports = await asyncio.gather(*(cycle(rule, tools) for rule in rules))
     assert [report.uploaded for report in reports] == [60, 6]
-    small_id = str(road.nixplay.album_named("Small").album_id)
-    asked = road.server.log.matching(method="POST", path="/v3/photo/upload/")
+    small_id = str(household.nixplay.album_named("Small").album_id)
+    asked = household.server.log.matching(method="POST", path="/v3/photo/upload/")
     albums = [parse_qs(record.body.decode())["albumId"][0] for record in asked]
     last = max(place for place, album in enumerate(albums) if album == small_id)
     # The huge one may have begun first: some were in line before the small one came.
     assert last < 30
-    road.assert_synced()
+    household.assert_synced()
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_frame_that_has_too_much_to_do_is_asked_less(road: Road, status: int) -> None:
-    road.add(40)
-    road.server.faults.add(Fault(kind=FaultKind.STATUS, status=status, host=BUCKET, skip=10, count=3))
-    async with opened(road) as (tools, [rule]):
+async def test_a_frame_that_has_too_much_to_do_is_asked_less(household: Household, status: int) -> None:
+    household.add(40)
+    household.server.faults.add(Fault(kind=FaultKind.STATUS, status=status, host=BUCKET, skip=10, count=3))
+    async with opened(household) as (tools, [rule]):
         assert (await cycle(rule, tools)).outcome is CycleOutcome.DONE
         retrier = tools.frame._client._bucket._retrier  # type: ignore[attr-defined]
         lanes = retrier.pace._lanes
         assert lanes["Nixplay", "uploads"]._limit.cuts >= 1
-    road.assert_synced()
+    household.assert_synced()
 
 
-async def test_nothing_is_left_running_when_a_first_sync_is_broken_off(road: Road) -> None:
-    road.add(40)
-    road.server.faults.add(Fault(kind=FaultKind.HANG, host=MONITOR, count=None, skip=2))
-    async with opened(road) as (tools, [rule]):
+async def test_nothing_is_left_running_when_a_first_sync_is_broken_off(household: Household) -> None:
+    household.add(40)
+    household.server.faults.add(Fault(kind=FaultKind.HANG, host=MONITOR, count=None, skip=2))
+    async with opened(household) as (tools, [rule]):
         running = asyncio.create_task(cycle(rule, tools))
-        await road.server.log.wait_for(lambda log: log.count(host=MONITOR) >= 3)
+        await household.server.log.wait_for(lambda log: log.count(host=MONITOR) >= 3)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
         assert [task for task in asyncio.all_tasks() if _is_of_a_cycle(task)] == []
-    road.server.faults.clear()
-    assert (await road.cycle()).outcome is CycleOutcome.DONE
-    road.assert_synced()
+    household.server.faults.clear()
+    assert (await household.cycle()).outcome is CycleOutcome.DONE
+    household.assert_synced()
 
 
 def _is_of_a_cycle(task: asyncio.Task[object]) -> bool:

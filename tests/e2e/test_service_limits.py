@@ -12,30 +12,30 @@ from picsync.core.model import Certainty
 from picsync.core.plan import HoldReason
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.frames.nixplay import frame as nixplay_frame
-from tests.e2e.household import ALBUM, PHOTO_BYTES, PLAYLIST, Road
+from tests.e2e.household import ALBUM, PHOTO_BYTES, PLAYLIST, Household
 
 PLAYLISTS = r"^/v3/playlists$"
 SPLIT = (PLAYLIST, f"{PLAYLIST}_2", f"{PLAYLIST}_3")
 
 
 @pytest.fixture
-def small(road: Road, monkeypatch: pytest.MonkeyPatch) -> Road:
-    """A road on which a playlist holds eight entries, and picsync knows."""
+def small(household: Household, monkeypatch: pytest.MonkeyPatch) -> Household:
+    """A household whose playlists hold eight entries, which picsync knows."""
     smaller = replace(nixplay_frame.CAPABILITIES, playlist_limit=8)
     monkeypatch.setattr(nixplay_frame, "CAPABILITIES", smaller)
-    road.nixplay.options.playlist_limit = 8
-    return road
+    household.nixplay.options.playlist_limit = 8
+    return household
 
 
-def shown(road: Road, name: str) -> list[str]:
-    return [photo.md5 for photo in road.nixplay.playlist_photos(road.nixplay.playlist_named(name))]
+def shown(household: Household, name: str) -> list[str]:
+    return [photo.md5 for photo in household.nixplay.playlist_photos(household.nixplay.playlist_named(name))]
 
 
-def sizes(road: Road) -> list[int]:
-    return [len(shown(road, name)) for name in SPLIT if road.nixplay.playlists_named(name)]
+def sizes(household: Household) -> list[int]:
+    return [len(shown(household, name)) for name in SPLIT if household.nixplay.playlists_named(name)]
 
 
-async def test_a_split_album(small: Road) -> None:
+async def test_a_split_album(small: Household) -> None:
     small.rule_lines = ["overflow: split"]
     small.add(18)
     report = await small.cycle()
@@ -56,7 +56,7 @@ async def test_a_split_album(small: Road) -> None:
 
 
 async def test_a_split_album_whose_list_of_playlists_comes_empty_once_gets_no_further_one(
-    small: Road,
+    small: Household,
 ) -> None:
     small.rule_lines = ["overflow: split"]
     small.add(18)
@@ -73,7 +73,7 @@ async def test_a_split_album_whose_list_of_playlists_comes_empty_once_gets_no_fu
     await small.assert_idle()
 
 
-async def test_overflow_as_an_error(small: Road) -> None:
+async def test_overflow_as_an_error(small: Household) -> None:
     small.rule_lines = ["overflow: error"]
     small.add(8)
     assert (await small.cycle()).outcome is CycleOutcome.DONE
@@ -88,65 +88,69 @@ async def test_overflow_as_an_error(small: Road) -> None:
     assert small.writes() == []
 
 
-async def test_a_playlist_that_holds_less_than_is_known_is_one_failure_per_cycle(road: Road) -> None:
-    road.nixplay.options.playlist_limit = 5
-    road.add(8)
+async def test_a_playlist_that_holds_less_than_is_known_is_one_failure_per_cycle(
+    household: Household,
+) -> None:
+    household.nixplay.options.playlist_limit = 5
+    household.add(8)
     for _ in range(2):
-        road.server.log.clear()
-        report = await road.cycle()
+        household.server.log.clear()
+        report = await household.cycle()
         assert len(report.failures) == 1
         assert "holds 5 entries where 8 were published" in str(report.failures[0].error)
         assert report.in_playlist == 5
-        assert road.server.log.count(path="/items$") <= 3
+        assert household.server.log.count(path="/items$") <= 3
 
 
-async def test_a_full_storage_costs_one_download_per_cycle(road: Road) -> None:
-    road.nixplay.options.storage_limit_bytes = 10 * PHOTO_BYTES
-    road.add(80)
-    await road.cycle()
-    held = len(road.on_frame())
+async def test_a_full_storage_costs_one_download_per_cycle(household: Household) -> None:
+    household.nixplay.options.storage_limit_bytes = 10 * PHOTO_BYTES
+    household.add(80)
+    await household.cycle()
+    held = len(household.on_frame())
     assert 0 < held < 80
     for _ in range(3):
-        before = len(road.events)
-        report = await road.cycle()
-        assert sum(isinstance(event, ItemDownloaded) for event in road.events[before:]) <= 1
+        before = len(household.events)
+        report = await household.cycle()
+        assert sum(isinstance(event, ItemDownloaded) for event in household.events[before:]) <= 1
     # Those that no cycle has come to yet are fetched once, if they do not go up.
     (failure,) = report.failures
     assert isinstance(failure.error, QuotaError)
     assert f"{80 - held} photos (at least 20.0 kB) wait for room" in str(failure.error)
-    road.nixplay.options.storage_limit_bytes = None
-    await road.cycle()
-    road.assert_synced()
-    await road.assert_idle()
+    household.nixplay.options.storage_limit_bytes = None
+    await household.cycle()
+    household.assert_synced()
+    await household.assert_idle()
 
 
-async def test_deletes_make_room_where_the_storage_is_full(road: Road) -> None:
-    road.add(10)
-    await road.cycle()
-    road.nixplay.options.storage_limit_bytes = sum(
-        photo.size_bytes for photo in road.nixplay.album_photos(road.nixplay.album_named(ALBUM))
+async def test_deletes_make_room_where_the_storage_is_full(household: Household) -> None:
+    household.add(10)
+    await household.cycle()
+    household.nixplay.options.storage_limit_bytes = sum(
+        photo.size_bytes for photo in household.nixplay.album_photos(household.nixplay.album_named(ALBUM))
     )
-    for item in list(road.album.items)[:5]:
-        road.google.remove_item(item, road.album)
-    road.add(5)
-    report = await road.cycle()
+    for item in list(household.album.items)[:5]:
+        household.google.remove_item(item, household.album)
+    household.add(5)
+    report = await household.cycle()
     assert report.deleted == 5
-    report = await road.cycle()
+    report = await household.cycle()
     assert report.outcome is CycleOutcome.DONE
-    road.assert_synced()
+    household.assert_synced()
 
 
-async def test_requests_of_the_day_that_are_used_up_are_one_message_and_delete_nothing(road: Road) -> None:
-    other = road.google.add_album("Other")
-    road.more_albums = [other.album_id]
-    road.add(3)
-    road.add(2, other)
-    wanted = road.wanted() | await _synced(road)
-    for item in list(road.album.items)[:1]:
-        road.google.remove_item(item, road.album)
-    road.google.options.requests_per_day = 0
-    road.waits.clear()
-    report = await road.cycle()
+async def test_requests_of_the_day_that_are_used_up_are_one_message_and_delete_nothing(
+    household: Household,
+) -> None:
+    other = household.google.add_album("Other")
+    household.more_albums = [other.album_id]
+    household.add(3)
+    household.add(2, other)
+    wanted = household.wanted() | await _synced(household)
+    for item in list(household.album.items)[:1]:
+        household.google.remove_item(item, household.album)
+    household.google.options.requests_per_day = 0
+    household.waits.clear()
+    report = await household.cycle()
     assert report.certainty is Certainty.PARTIAL
     assert report.deleted == 0
     assert len(report.failures) == 1, report.failures
@@ -154,22 +158,22 @@ async def test_requests_of_the_day_that_are_used_up_are_one_message_and_delete_n
     assert "daily quota of 10,000 requests" in said
     assert "midnight Pacific" in said
     assert "`every`" in said
-    assert sum(road.waits) <= 2 * 120 + 1
+    assert sum(household.waits) <= 2 * 120 + 1
     assert report.hold is None or report.hold.reason is HoldReason.LISTING
-    assert road.on_frame() == wanted
-    road.google.options.requests_per_day = None
-    assert (await road.cycle()).deleted == 1
+    assert household.on_frame() == wanted
+    household.google.options.requests_per_day = None
+    assert (await household.cycle()).deleted == 1
 
 
-async def _synced(road: Road) -> set[str]:
-    await road.cycle()
-    return road.on_frame()
+async def _synced(household: Household) -> set[str]:
+    await household.cycle()
+    return household.on_frame()
 
 
-async def test_downloads_of_the_day_that_are_used_up_end_the_transfers_at_once(road: Road) -> None:
-    road.google.options.media_requests_per_day = 4
-    road.add(40)
-    report = await road.cycle()
+async def test_downloads_of_the_day_that_are_used_up_end_the_transfers_at_once(household: Household) -> None:
+    household.google.options.media_requests_per_day = 4
+    household.add(40)
+    report = await household.cycle()
     assert report.outcome is CycleOutcome.FAILED
     (failure,) = report.failures
     assert isinstance(failure.error, LimitError)
@@ -177,7 +181,7 @@ async def test_downloads_of_the_day_that_are_used_up_end_the_transfers_at_once(r
     assert report.uploaded == 4
     assert report.in_playlist == 4
     # Those that were under way at the same time, each with its retries; no other.
-    assert road.media_requests() <= 4 + 8 * 5
-    road.google.options.media_requests_per_day = None
-    await road.cycle()
-    road.assert_synced()
+    assert household.media_requests() <= 4 + 8 * 5
+    household.google.options.media_requests_per_day = None
+    await household.cycle()
+    household.assert_synced()

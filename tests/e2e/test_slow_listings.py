@@ -9,47 +9,47 @@ import pytest
 
 from picsync.core.events import CycleOutcome
 from picsync.emulators.nixplay import Emoji, ExpiredSession, ListingOrder, NixplayOptions
-from tests.e2e.household import Road
+from tests.e2e.household import Household
 
 Change = Callable[[NixplayOptions], None]
 
 
 @pytest.fixture
-def slow(road: Road) -> Road:
-    """A road on which what picsync waits passes at Nixplay, too."""
-    road.nixplay.clock = lambda: time.time() + sum(road.waits)
-    return road
+def slow(household: Household) -> Household:
+    """A household in which Nixplay's clock advances by what picsync waits."""
+    household.nixplay.clock = lambda: time.time() + sum(household.waits)
+    return household
 
 
-async def whole_life(road: Road, *, patient: bool = False) -> None:
+async def whole_life(household: Household, *, patient: bool = False) -> None:
     """Fill, add, take away, with one cycle after each that is enough, and one in the end that does nothing.
 
     With `patient`, a minute passes between two cycles.
     """
 
     async def cycle() -> None:
-        road.waits.append(60.0 if patient else 0.0)
-        assert (await road.cycle()).outcome is CycleOutcome.DONE
-        road.assert_synced()
+        household.waits.append(60.0 if patient else 0.0)
+        assert (await household.cycle()).outcome is CycleOutcome.DONE
+        household.assert_synced()
 
-    items = road.add(4)
+    items = household.add(4)
     await cycle()
-    road.add(2)
+    household.add(2)
     await cycle()
-    road.google.remove_item(items[0], road.album)
+    household.google.remove_item(items[0], household.album)
     await cycle()
-    road.waits.append(60.0 if patient else 0.0)
-    await road.assert_idle()
-    assert len(road.nixplay.account().albums) == len(road.nixplay.account().playlists) == 3
+    household.waits.append(60.0 if patient else 0.0)
+    await household.assert_idle()
+    assert len(household.nixplay.account().albums) == len(household.nixplay.account().playlists) == 3
 
 
 @pytest.mark.parametrize("seconds", [0.5, 12.0])
-async def test_albums_and_playlists_that_are_listed_late(slow: Road, seconds: float) -> None:
+async def test_albums_and_playlists_that_are_listed_late(slow: Household, seconds: float) -> None:
     slow.nixplay.options.created_seconds = seconds
     await whole_life(slow)
 
 
-async def test_an_album_that_is_listed_too_late_is_found_by_the_next_cycle(slow: Road) -> None:
+async def test_an_album_that_is_listed_too_late_is_found_by_the_next_cycle(slow: Household) -> None:
     slow.nixplay.options.created_seconds = 30.0
     slow.add(2)
     report = await slow.cycle()
@@ -63,7 +63,7 @@ async def test_an_album_that_is_listed_too_late_is_found_by_the_next_cycle(slow:
     assert len(slow.nixplay.account().albums) == len(slow.nixplay.account().playlists) == 3
 
 
-async def test_a_creation_that_echoes_the_name_and_is_listed_late(slow: Road) -> None:
+async def test_a_creation_that_echoes_the_name_and_is_listed_late(slow: Household) -> None:
     slow.name = "Fun \N{GRINNING FACE}"
     options = slow.nixplay.options
     options.created_seconds, options.echo_names, options.emoji = 30.0, True, Emoji.QUESTION_MARK
@@ -79,25 +79,25 @@ async def test_a_creation_that_echoes_the_name_and_is_listed_late(slow: Road) ->
 
 
 @pytest.mark.parametrize("order", ListingOrder)
-async def test_listings_in_any_order(road: Road, order: ListingOrder) -> None:
-    road.nixplay.options.order = order
-    road.nixplay.options.pictures_limit = road.nixplay.options.slides_size = 2
-    await whole_life(road)
+async def test_listings_in_any_order(household: Household, order: ListingOrder) -> None:
+    household.nixplay.options.order = order
+    household.nixplay.options.pictures_limit = household.nixplay.options.slides_size = 2
+    await whole_life(household)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 12.0])
-async def test_a_playlists_count_that_lags_behind(slow: Road, seconds: float) -> None:
+async def test_a_playlists_count_that_lags_behind(slow: Household, seconds: float) -> None:
     slow.nixplay.options.picture_count_seconds = seconds
     await whole_life(slow)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 50.0])
-async def test_an_albums_count_that_lags_behind(slow: Road, seconds: float) -> None:
+async def test_an_albums_count_that_lags_behind(slow: Household, seconds: float) -> None:
     slow.nixplay.options.photo_count_seconds = seconds
     await whole_life(slow, patient=True)
 
 
-async def test_an_albums_count_that_lags_for_longer_holds_only_what_leaves(slow: Road) -> None:
+async def test_an_albums_count_that_lags_for_longer_holds_only_what_leaves(slow: Household) -> None:
     slow.nixplay.options.photo_count_seconds = 3600.0
     items = slow.add(3)
     await slow.cycle()
@@ -113,10 +113,10 @@ async def test_an_albums_count_that_lags_for_longer_holds_only_what_leaves(slow:
 
 
 @pytest.mark.parametrize("ended", ExpiredSession)
-async def test_sessions_that_end_after_three_requests(road: Road, ended: ExpiredSession) -> None:
-    road.nixplay.options.expired_session = ended
-    road.nixplay.options.session_requests = 3
-    road.add(3)
-    assert (await road.cycle()).outcome is CycleOutcome.DONE
-    road.assert_synced()
-    assert len(road.nixplay.account().albums) == len(road.nixplay.account().playlists) == 3
+async def test_sessions_that_end_after_three_requests(household: Household, ended: ExpiredSession) -> None:
+    household.nixplay.options.expired_session = ended
+    household.nixplay.options.session_requests = 3
+    household.add(3)
+    assert (await household.cycle()).outcome is CycleOutcome.DONE
+    household.assert_synced()
+    assert len(household.nixplay.account().albums) == len(household.nixplay.account().playlists) == 3

@@ -13,7 +13,7 @@ from PIL import Image
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, V3_3, Future
-from tests.emulators.immich_client import JPEG, kit
+from tests.emulators.immich_emulator import JPEG, immich_emulator
 
 GENERATIONS = pytest.mark.parametrize("version", [V2_7, V3_0, V3_2, V3_3], ids=["2.7", "3.0", "3.2", "3.3"])
 STRANGER = "6f1c0d5e-1111-4222-8333-944455556666"
@@ -28,7 +28,7 @@ def picture(width: int = 60, height: int = 40, colour: str = "red") -> bytes:
 
 @GENERATIONS
 async def test_the_version_is_told_to_everyone(version: Any) -> None:
-    async with kit(version=version) as immich:
+    async with immich_emulator(version=version) as immich:
         immich.headers = {}
         assert (await immich.get("/server/ping")).json() == {"res": "pong"}
         told = (await immich.get("/server/version")).json()
@@ -37,7 +37,7 @@ async def test_the_version_is_told_to_everyone(version: Any) -> None:
 
 @GENERATIONS
 async def test_an_album_has_its_assets_only_before_3(version: Any) -> None:
-    async with kit(version=version) as immich:
+    async with immich_emulator(version=version) as immich:
         album, _ = immich.album(NAMES)
         body = (await immich.get(f"/albums/{album.album_id}")).json()
         assert body["assetCount"] == 7
@@ -49,7 +49,7 @@ async def test_an_album_has_its_assets_only_before_3(version: Any) -> None:
 
 @GENERATIONS
 async def test_a_flat_search_gives_every_asset_once_over_its_pages(version: Any) -> None:
-    async with kit(version=version) as immich:
+    async with immich_emulator(version=version) as immich:
         album, _ = immich.album(NAMES)
         body = {"albumIds": [album.album_id], "visibility": "timeline", "order": "asc", "size": 3}
         assert await immich.found(body) == NAMES
@@ -60,7 +60,7 @@ async def test_a_flat_search_gives_every_asset_once_over_its_pages(version: Any)
 
 
 async def test_a_filter_search_goes_on_by_cursor() -> None:
-    async with kit(version=V3_2) as immich:
+    async with immich_emulator(version=V3_2) as immich:
         album, assets = immich.album(NAMES)
         order = {"field": "fileCreatedAt", "direction": "asc"}
         body = {"filter": {"albumIds": {"any": [album.album_id]}}, "orderBy": order, "size": 3}
@@ -76,7 +76,7 @@ async def test_a_filter_search_goes_on_by_cursor() -> None:
 
 
 async def test_a_filter_search_leaves_out_nothing_by_itself_but_the_locked() -> None:
-    async with kit(version=V3_2) as immich:
+    async with immich_emulator(version=V3_2) as immich:
         _, assets = immich.album(NAMES[:4])
         assets[0].trashed, assets[1].visibility, assets[2].visibility = True, "archive", "locked"
         everything = {"orderBy": {"field": "fileCreatedAt", "direction": "asc"}}
@@ -88,7 +88,7 @@ async def test_a_filter_search_leaves_out_nothing_by_itself_but_the_locked() -> 
 
 
 async def test_a_filter_has_operators() -> None:
-    async with kit(version=V3_2) as immich:
+    async with immich_emulator(version=V3_2) as immich:
         album, assets = immich.album(NAMES)
         assets[0].favorite = assets[1].favorite = True
         assets[2].rating = 4
@@ -105,7 +105,7 @@ async def test_a_filter_has_operators() -> None:
 
 
 async def test_both_forms_ask_for_what_is_there_and_what_is_not() -> None:
-    async with kit(version=V3_3) as immich:
+    async with immich_emulator(version=V3_3) as immich:
         _, assets = immich.album(NAMES[:2])
         assets[0].city, assets[1].tags = "Rome", {immich.immich.add_tag("Family").tag_id}
         immich.immich.add_asset(None, "alone.jpg", JPEG, people={immich.immich.add_person("Anna").person_id})
@@ -129,7 +129,7 @@ async def test_both_forms_ask_for_what_is_there_and_what_is_not() -> None:
 
 @GENERATIONS
 async def test_what_is_archived_shows_by_default_since_3(version: Any) -> None:
-    async with kit(version=version) as immich:
+    async with immich_emulator(version=version) as immich:
         album, assets = immich.album(NAMES)
         assets[0].visibility, assets[1].visibility, assets[2].trashed = "archive", "locked", True
         found = await immich.found({"albumIds": [album.album_id]})
@@ -165,7 +165,7 @@ async def test_what_is_archived_shows_by_default_since_3(version: Any) -> None:
     ids=str,
 )
 async def test_bodies_are_validated_strictly_since_3(body: dict[str, Any]) -> None:
-    async with kit(version=V3_2) as immich:
+    async with immich_emulator(version=V3_2) as immich:
         answer = await immich.post("/search/metadata", body)
         assert answer.status_code == 400
         told = answer.json()
@@ -174,7 +174,7 @@ async def test_bodies_are_validated_strictly_since_3(body: dict[str, Any]) -> No
 
 
 async def test_before_3_bodies_are_taken_kindly_and_refusals_are_texts() -> None:
-    async with kit(version=V2_7) as immich:
+    async with immich_emulator(version=V2_7) as immich:
         immich.album(NAMES)
         kindly = await immich.post("/search/metadata", {"page": "2", "size": "3", "nonsense": 1})
         assert [item["originalFileName"] for item in kindly.json()["assets"]["items"]] == NAMES[1:4][::-1]
@@ -185,7 +185,7 @@ async def test_before_3_bodies_are_taken_kindly_and_refusals_are_texts() -> None
 
 
 async def test_a_body_that_is_not_declared_as_json_counts_as_empty() -> None:
-    async with kit(version=V3_0) as immich:
+    async with immich_emulator(version=V3_0) as immich:
         immich.album(NAMES)
         url = f"/{HOST}/api/search/metadata"
         answer = await immich.http.post(url, content=b'{"page": 9}', headers=immich.headers)
@@ -194,7 +194,7 @@ async def test_a_body_that_is_not_declared_as_json_counts_as_empty() -> None:
 
 @GENERATIONS
 async def test_a_missing_album_and_a_stranger_s_are_refused_alike(version: Any) -> None:
-    async with kit(version=version) as immich:
+    async with immich_emulator(version=version) as immich:
         hidden = immich.immich.add_album("Secret", owner=immich.immich.add_user("Eve"))
         for album_id in (STRANGER, hidden.album_id):
             answers = [
@@ -207,7 +207,7 @@ async def test_a_missing_album_and_a_stranger_s_are_refused_alike(version: Any) 
 
 
 async def test_albums_shared_with_the_user_need_a_second_look_before_3() -> None:
-    async with kit(version=V2_7) as immich:
+    async with immich_emulator(version=V2_7) as immich:
         eve = immich.immich.add_user("Eve")
         immich.immich.add_album("Mine")
         immich.immich.add_album("Hers", owner=eve, members=[immich.immich.owner])
@@ -235,7 +235,7 @@ async def test_albums_shared_with_the_user_need_a_second_look_before_3() -> None
     ],
 )
 async def test_a_key_without_permission_is_told_which(path: str, permission: str) -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         _, assets = immich.album(NAMES)
         immich.use_key("memory.read")
         answer = await immich.get(path.format(assets[0].asset_id))
@@ -246,7 +246,7 @@ async def test_a_key_without_permission_is_told_which(path: str, permission: str
 
 
 async def test_a_wrong_key_and_none_at_all() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         immich.headers = {"x-api-key": "wrong"}
         wrong = await immich.get("/albums")
         assert (wrong.status_code, wrong.json()["message"]) == (401, "Invalid API key")
@@ -257,7 +257,7 @@ async def test_a_wrong_key_and_none_at_all() -> None:
 
 
 async def test_people_tags_and_favourites_are_searched() -> None:
-    async with kit(page_cap=2) as immich:
+    async with immich_emulator(page_cap=2) as immich:
         _, assets = immich.album(NAMES)
         service = immich.immich
         anna, _, bert = (
@@ -279,7 +279,7 @@ async def test_people_tags_and_favourites_are_searched() -> None:
 
 
 async def test_the_checksum_is_of_the_bytes_or_in_an_external_library_of_the_path() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         asset = immich.immich.add_asset(None, "a.jpg", JPEG)
         there = immich.immich.add_asset(None, "b.jpg", JPEG, library_id=STRANGER)
         told = (await immich.get(f"/assets/{asset.asset_id}")).json()
@@ -288,7 +288,7 @@ async def test_the_checksum_is_of_the_bytes_or_in_an_external_library_of_the_pat
 
 
 async def test_durations_and_device_fields_changed_with_3() -> None:
-    async with kit(version=V2_7) as immich:
+    async with immich_emulator(version=V2_7) as immich:
         immich.album(NAMES[:1])
         (old,) = (await immich.post("/search/metadata", {})).json()["assets"]["items"]
         assert (old["duration"], old["deviceId"]) == ("0:00:00.00000", "phone")
@@ -299,7 +299,7 @@ async def test_durations_and_device_fields_changed_with_3() -> None:
 
 
 async def test_originals_edits_and_previews() -> None:
-    async with kit(preview_edge=30) as immich:
+    async with immich_emulator(preview_edge=30) as immich:
         asset = immich.immich.add_asset(None, "a.jpg", picture())
         path = f"/assets/{asset.asset_id}"
         before = (await immich.get(path)).json()
@@ -325,7 +325,7 @@ async def test_originals_edits_and_previews() -> None:
 
 
 async def test_there_is_no_preview_at_once() -> None:
-    async with kit(preview_delay_s=60) as immich:
+    async with immich_emulator(preview_delay_s=60) as immich:
         asset = immich.immich.add_asset(None, "a.jpg", picture())
         path = f"/assets/{asset.asset_id}/thumbnail"
         assert (await immich.get(path, size="preview")).status_code == 404
@@ -334,7 +334,7 @@ async def test_there_is_no_preview_at_once() -> None:
 
 
 async def test_ranges_are_served_and_videos_transcoded() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         content = generated_jpeg(1, 20_000)
         asset = immich.immich.add_asset(None, "a.jpg", content)
         headers = {**immich.headers, "Range": "bytes=100-199"}
@@ -349,7 +349,7 @@ async def test_ranges_are_served_and_videos_transcoded() -> None:
 
 
 async def test_what_is_in_the_trash_has_only_its_owner() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         eve = immich.immich.add_user("Eve")
         shared = immich.immich.add_album("Eve's", owner=eve, members=[immich.immich.owner])
         own, eves = (
@@ -372,7 +372,7 @@ async def test_what_is_in_the_trash_has_only_its_owner() -> None:
 
 
 async def test_what_is_a_stranger_s_gives_no_bytes_nor_what_the_disk_lacks() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         _, assets = immich.album(NAMES)
         foreign = immich.immich.add_asset(None, "e.jpg", JPEG, owner=immich.immich.add_user("Eve"))
         assert (await immich.get(f"/assets/{foreign.asset_id}/original")).status_code == 400
@@ -381,7 +381,7 @@ async def test_what_is_a_stranger_s_gives_no_bytes_nor_what_the_disk_lacks() -> 
 
 
 async def test_a_shared_link_opens_its_album_and_nothing_else() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         album, assets = immich.album(NAMES)
         other, _ = immich.album(["other.jpg"], "Other")
         link = immich.immich.share(album)
@@ -401,7 +401,7 @@ async def test_a_shared_link_opens_its_album_and_nothing_else() -> None:
 
 
 async def test_a_shared_link_may_expire_want_a_password_and_hold_things_back() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         _, assets = immich.album(NAMES)
         link = immich.immich.share(
             assets[:2], slug="trip", password="sesame", allow_download=False, show_metadata=False
@@ -422,7 +422,7 @@ async def test_a_shared_link_may_expire_want_a_password_and_hold_things_back() -
 
 
 async def test_an_answer_that_is_known_is_not_sent_again() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         album, assets = immich.album(NAMES)
         path = f"/{HOST}/api/albums/{album.album_id}"
         first = await immich.get(f"/albums/{album.album_id}")
@@ -451,7 +451,7 @@ async def test_an_answer_that_is_known_is_not_sent_again() -> None:
 
 @GENERATIONS
 async def test_albums_are_narrowed_by_an_asset_and_by_being_shared(version: Any) -> None:
-    async with kit(version=version) as immich:
+    async with immich_emulator(version=version) as immich:
         one, assets = immich.album(["one.jpg"], "One")
         two, _ = immich.album(["two.jpg"], "Two")
         eve = immich.immich.add_user("Eve")
@@ -475,7 +475,7 @@ async def test_albums_are_narrowed_by_an_asset_and_by_being_shared(version: Any)
 
 
 async def test_the_timeline_counts_by_month_and_through_a_link_an_album_s_trash() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         album, assets = immich.album(NAMES[:3])
         other, _ = immich.album(["elsewhere.jpg"], "Other")
         link = immich.immich.share(album)
@@ -497,7 +497,7 @@ async def test_the_timeline_counts_by_month_and_through_a_link_an_album_s_trash(
 
 
 async def test_memories_are_of_the_same_day_in_earlier_years() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         now = immich.clock.now
         days = {"today.jpg": 0, "a year ago.jpg": 365, "two.jpg": 730, "two, too.jpg": 730, "other.jpg": 100}
         for name, before in days.items():
@@ -517,7 +517,7 @@ async def test_memories_are_of_the_same_day_in_earlier_years() -> None:
 
 
 async def test_suggestions_are_of_what_there_is() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         _, assets = immich.album(NAMES[:4])
         for asset, country, city in zip(
             assets, ("Italy", "Italy", "Norway", "Spain"), ("Rome", "", "Oslo", "Madrid"), strict=True
@@ -532,7 +532,7 @@ async def test_suggestions_are_of_what_there_is() -> None:
 
 
 async def test_a_person_has_a_picture_if_there_is_one() -> None:
-    async with kit(preview_delay_s=60) as immich:
+    async with immich_emulator(preview_delay_s=60) as immich:
         anna = immich.immich.add_person("Anna")
         assert (await immich.get(f"/people/{anna.person_id}/thumbnail")).status_code == 404
         asset = immich.immich.add_asset(None, "anna.png", picture())
@@ -546,7 +546,7 @@ async def test_a_person_has_a_picture_if_there_is_one() -> None:
 
 
 async def test_what_the_server_says_about_itself() -> None:
-    async with kit() as immich:
+    async with immich_emulator() as immich:
         immich.immich.add_asset(None, "a.jpg", JPEG)
         eve = immich.immich.add_user("Eve")
         immich.immich.add_asset(None, "b.mov", b"12345", mime_type="video/quicktime", owner=eve)
@@ -571,7 +571,7 @@ async def test_what_the_server_says_about_itself() -> None:
 
 
 async def test_what_stands_before_it_and_what_is_not_there() -> None:
-    async with kit(requests_per_minute=4) as immich:
+    async with immich_emulator(requests_per_minute=4) as immich:
         assert (await immich.get("/nothing")).status_code == 404
         home = await immich.http.get(f"/{HOST}/share/x")
         assert (home.status_code, home.headers["content-type"][:9]) == (200, "text/html")
@@ -585,7 +585,7 @@ async def test_what_stands_before_it_and_what_is_not_there() -> None:
 
 @pytest.mark.parametrize("future", Future)
 async def test_versions_to_come_may_do_anything(future: Future) -> None:
-    async with kit(version=FUTURE, future=future) as immich:
+    async with immich_emulator(version=FUTURE, future=future) as immich:
         album, _ = immich.album(NAMES)
         immich.album(["other.jpg"], "Other")
         flat = await immich.post("/search/metadata", {"albumIds": [album.album_id]})
@@ -605,7 +605,7 @@ async def test_versions_to_come_may_do_anything(future: Future) -> None:
 
 
 async def test_listings_can_go_wrong_without_a_word() -> None:
-    async with kit(version=V3_0) as immich:
+    async with immich_emulator(version=V3_0) as immich:
         album, _ = immich.album(NAMES)
         body = {"albumIds": [album.album_id], "size": 3, "order": "asc"}
         options = immich.immich.options

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from picsync.emulators.nixplay import Nixplay
-from tests.emulators.nixplay_client import Rig, md5, running
+from tests.emulators.nixplay_emulator import NixplayEmulator, md5, nixplay_emulator
 
 PATH = re.compile(r"^/\d+/\d+_([A-Fa-f0-9]{32})")
 CONTENTS = {f"{number}.jpg": b"photo %d" % number * 100 for number in range(7)}
@@ -31,7 +31,7 @@ class Shown:
 class Containers:
     """Albums or playlists through one set of calls."""
 
-    rig: Rig
+    emulator: NixplayEmulator
     kind: str
 
     @property
@@ -39,54 +39,56 @@ class Containers:
         return f"{self.kind}Id"
 
     async def create(self, name: str) -> int:
-        return await (self.rig.create_album if self.kind == "album" else self.rig.create_playlist)(name)
+        return await (self.emulator.create_album if self.kind == "album" else self.emulator.create_playlist)(
+            name
+        )
 
     async def delete(self, container_id: int) -> None:
         if self.kind == "album":
-            await self.rig.json("POST", f"/album/{container_id}/delete/json/")
+            await self.emulator.json("POST", f"/album/{container_id}/delete/json/")
         else:
-            await self.rig.json("DELETE", f"/v3/playlists/{container_id}")
+            await self.emulator.json("DELETE", f"/v3/playlists/{container_id}")
 
     async def named(self, name: str) -> list[int]:
         if self.kind == "album":
-            listed = await self.rig.json("GET", "/v2/albums/web/json/")
-            listed += await self.rig.json("GET", "/v2/albums/email/json/")
+            listed = await self.emulator.json("GET", "/v2/albums/web/json/")
+            listed += await self.emulator.json("GET", "/v2/albums/email/json/")
             return [each["id"] for each in listed if each["title"] == name]
-        listed = await self.rig.json("GET", "/v3/playlists")
+        listed = await self.emulator.json("GET", "/v3/playlists")
         return [each["id"] for each in listed if each["name"] == name]
 
     async def upload(self, container_id: int, name: str, content: bytes) -> None:
-        answer = await self.rig.upload({self.target: container_id}, name, content)
+        answer = await self.emulator.upload({self.target: container_id}, name, content)
         duplicate = (answer.status_code, answer.text) == (400, "Error: image-exists")
         assert answer.status_code == 200 or (duplicate and self.kind == "playlist")
 
     async def photos(self, container_id: int) -> list[Shown]:
         if self.kind == "album":
-            listed = await self.rig.pictures(container_id)
+            listed = await self.emulator.pictures(container_id)
             return [Shown(e["id"], "", e["filename"], e["md5"], e["url"]) for e in listed]
         found = []
-        for slide in await self.rig.slides(container_id):
+        for slide in await self.emulator.slides(container_id):
             url = slide["originalUrl"]
             digest = PATH.search(httpx.URL(url).path)
             assert digest is not None
-            name = (await self.rig.json("GET", f"/picture/{slide['dbId']}/"))["filename"]
+            name = (await self.emulator.json("GET", f"/picture/{slide['dbId']}/"))["filename"]
             found.append(Shown(slide["dbId"], slide["playlistItemId"], name, digest[1], url))
         return found
 
     async def remove(self, container_id: int, photo: Shown) -> None:
         if self.kind == "album":
-            answer = await self.rig.call("POST", f"/picture/{photo.photo_id}/delete/json/")
+            answer = await self.emulator.call("POST", f"/picture/{photo.photo_id}/delete/json/")
         else:
             path = f"/v3/playlists/{container_id}/items?id={photo.item_id}"
-            answer = await self.rig.call("DELETE", path)
+            answer = await self.emulator.call("DELETE", path)
         assert answer.status_code == 200
 
 
 @pytest.fixture(params=["album", "playlist"])
 async def containers(request: pytest.FixtureRequest) -> AsyncIterator[Containers]:
-    async with running(Nixplay()) as rig:
-        await rig.login()
-        yield Containers(rig, request.param)
+    async with nixplay_emulator(Nixplay()) as emulator:
+        await emulator.login()
+        yield Containers(emulator, request.param)
 
 
 async def test_two_of_one_name_live_side_by_side(containers: Containers) -> None:
@@ -110,8 +112,8 @@ async def test_photos_are_added_listed_fetched_and_removed(containers: Container
     assert await containers.photos(container_id) == listed
     for each in listed:
         content = CONTENTS[each.name]
-        assert (await containers.rig.http.get(each.url)).content == content
-        first = await containers.rig.http.get(each.url, headers={"Range": "bytes=0-0"})
+        assert (await containers.emulator.http.get(each.url)).content == content
+        first = await containers.emulator.http.get(each.url, headers={"Range": "bytes=0-0"})
         assert first.headers["Content-Range"] == f"bytes 0-0/{len(content)}"
     while listed:
         await containers.remove(container_id, listed[0])
@@ -125,7 +127,7 @@ async def test_the_same_photo_lives_in_two_independently(containers: Containers)
         await containers.upload(container_id, "x.jpg", b"same")
     (first,), (second,) = await containers.photos(one), await containers.photos(two)
     for photo in (first, second):
-        assert (await containers.rig.http.get(photo.url)).content == b"same"
+        assert (await containers.emulator.http.get(photo.url)).content == b"same"
     await containers.remove(one, first)
     assert await containers.photos(one) == []
     assert await containers.photos(two) == [second]

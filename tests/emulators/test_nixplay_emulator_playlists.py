@@ -9,28 +9,28 @@ import httpx
 import pytest
 
 from picsync.emulators.nixplay import GonePhoto, Nixplay, OverLimit, Photo
-from tests.emulators.nixplay_client import FakeTime, Rig, md5, running
+from tests.emulators.nixplay_emulator import FakeTime, NixplayEmulator, md5, nixplay_emulator
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
+async def emulator() -> AsyncIterator[NixplayEmulator]:
     clock = FakeTime()
-    async with running(Nixplay(clock=clock, sleep=clock.sleep)) as rig:
-        await rig.login()
-        yield rig
+    async with nixplay_emulator(Nixplay(clock=clock, sleep=clock.sleep)) as emulator:
+        await emulator.login()
+        yield emulator
 
 
-def photos(rig: Rig, count: int) -> list[Photo]:
-    album = rig.nixplay.add_album("a")
-    return [rig.nixplay.add_photo(album, f"{number}.jpg", b"%d" % number) for number in range(count)]
+def photos(emulator: NixplayEmulator, count: int) -> list[Photo]:
+    album = emulator.nixplay.add_album("a")
+    return [emulator.nixplay.add_photo(album, f"{number}.jpg", b"%d" % number) for number in range(count)]
 
 
 def items(*of: Photo) -> dict[str, Any]:
     return {"items": [{"pictureId": photo.photo_id} for photo in of]}
 
 
-async def test_a_new_account_has_two_playlists(rig: Rig) -> None:
-    listed = await rig.json("GET", "/v3/playlists")
+async def test_a_new_account_has_two_playlists(emulator: NixplayEmulator) -> None:
+    listed = await emulator.json("GET", "/v3/playlists")
     assert [each["name"] for each in listed] == ["jane@mynixplay.com", "Favorites"]
     first = listed[0]
     assert (first["playlist_name"], first["picture_count"]) == (first["name"], 0)
@@ -39,12 +39,12 @@ async def test_a_new_account_has_two_playlists(rig: Rig) -> None:
     assert (first["on_frames"], first["sharing"], first["duration"]) == ([], {}, -1)
 
 
-async def test_playlists_are_created_and_deleted_names_need_not_be_unique(rig: Rig) -> None:
-    first, second = await rig.create_playlist("p"), await rig.create_playlist("p")
+async def test_playlists_are_created_and_deleted_names_need_not_be_unique(emulator: NixplayEmulator) -> None:
+    first, second = await emulator.create_playlist("p"), await emulator.create_playlist("p")
     assert first != second
-    assert (await rig.call("DELETE", f"/v3/playlists/{first}")).status_code == 200
-    assert [each["id"] for each in await rig.json("GET", "/v3/playlists/")][2:] == [second]
-    assert (await rig.call("DELETE", f"/v3/playlists/{first}")).status_code == 404
+    assert (await emulator.call("DELETE", f"/v3/playlists/{first}")).status_code == 200
+    assert [each["id"] for each in await emulator.json("GET", "/v3/playlists/")][2:] == [second]
+    assert (await emulator.call("DELETE", f"/v3/playlists/{first}")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -58,54 +58,54 @@ async def test_playlists_are_created_and_deleted_names_need_not_be_unique(rig: R
     ],
 )
 async def test_creating_needs_a_name_in_json_that_is_said_to_be_json(
-    rig: Rig, content: str, kind: str
+    emulator: NixplayEmulator, content: str, kind: str
 ) -> None:
-    answer = await rig.call("POST", "/v3/playlists", content=content, headers={"Content-Type": kind})
+    answer = await emulator.call("POST", "/v3/playlists", content=content, headers={"Content-Type": kind})
     assert answer.status_code == 400
     assert answer.json() == {"code": 400, "message": "name (string) is required", "name": "AssertionError"}
 
 
-async def test_items_are_appended_in_order_and_may_repeat(rig: Rig) -> None:
-    one, two = photos(rig, 2)
-    playlist_id = await rig.create_playlist("p")
+async def test_items_are_appended_in_order_and_may_repeat(emulator: NixplayEmulator) -> None:
+    one, two = photos(emulator, 2)
+    playlist_id = await emulator.create_playlist("p")
     path = f"/v3/playlists/{playlist_id}/items"
-    await rig.json("POST", path, json=items(two, one))
-    await rig.json("POST", path, json=items(two, one))
-    slides = await rig.slides(playlist_id)
+    await emulator.json("POST", path, json=items(two, one))
+    await emulator.json("POST", path, json=items(two, one))
+    slides = await emulator.slides(playlist_id)
     assert [each["dbId"] for each in slides] == [two.photo_id, one.photo_id] * 2
     assert len({each["playlistItemId"] for each in slides}) == 4
     assert all(isinstance(each["playlistItemId"], str) for each in slides)
     assert f"_{two.md5}." in httpx.URL(slides[0]["originalUrl"]).path
     assert not {"md5", "filename"} & set(slides[0])
-    assert (await rig.http.get(slides[0]["originalUrl"])).content == b"1"
-    assert (await rig.json("GET", "/v3/playlists"))[-1]["picture_count"] == 4
+    assert (await emulator.http.get(slides[0]["originalUrl"])).content == b"1"
+    assert (await emulator.json("GET", "/v3/playlists"))[-1]["picture_count"] == 4
 
 
-async def test_slides_are_counted_in_items(rig: Rig) -> None:
-    playlist = rig.nixplay.add_playlist("p", photos(rig, 5))
-    pages = [await rig.slides(playlist.playlist_id, offset, 2) for offset in (0, 2, 4, 5, 99)]
+async def test_slides_are_counted_in_items(emulator: NixplayEmulator) -> None:
+    playlist = emulator.nixplay.add_playlist("p", photos(emulator, 5))
+    pages = [await emulator.slides(playlist.playlist_id, offset, 2) for offset in (0, 2, 4, 5, 99)]
     assert [len(page) for page in pages] == [2, 2, 1, 0, 0]
     ids = [each["dbId"] for page in pages for each in page]
-    assert ids == [photo.photo_id for photo in rig.nixplay.playlist_photos(playlist)]
-    body = await rig.json("GET", f"/v3/playlists/{playlist.playlist_id}/slides")
+    assert ids == [photo.photo_id for photo in emulator.nixplay.playlist_photos(playlist)]
+    body = await emulator.json("GET", f"/v3/playlists/{playlist.playlist_id}/slides")
     assert (len(body["slides"]), body["slideshowItemsVersion"]) == (5, playlist.version)
 
 
-async def test_a_size_above_the_largest_is_cut_or_refused(rig: Rig) -> None:
-    rig.nixplay.options.slides_size = 2
-    playlist = rig.nixplay.add_playlist("p", photos(rig, 3))
-    assert len(await rig.slides(playlist.playlist_id, 0, 100)) == 2
-    rig.nixplay.options.over_limit = OverLimit.REFUSE
+async def test_a_size_above_the_largest_is_cut_or_refused(emulator: NixplayEmulator) -> None:
+    emulator.nixplay.options.slides_size = 2
+    playlist = emulator.nixplay.add_playlist("p", photos(emulator, 3))
+    assert len(await emulator.slides(playlist.playlist_id, 0, 100)) == 2
+    emulator.nixplay.options.over_limit = OverLimit.REFUSE
     path = f"/v3/playlists/{playlist.playlist_id}/slides?size=100&offset=0"
-    assert (await rig.call("GET", path)).status_code == 400
+    assert (await emulator.call("GET", path)).status_code == 400
 
 
 @pytest.mark.parametrize("body", [{"items": None}, {}, {"items": [7]}, {"items": [{}]}])
-async def test_items_must_be_a_list_of_objects(rig: Rig, body: object) -> None:
-    playlist_id = await rig.create_playlist("p")
-    answer = await rig.call("POST", f"/v3/playlists/{playlist_id}/items", json=body)
+async def test_items_must_be_a_list_of_objects(emulator: NixplayEmulator, body: object) -> None:
+    playlist_id = await emulator.create_playlist("p")
+    answer = await emulator.call("POST", f"/v3/playlists/{playlist_id}/items", json=body)
     assert (answer.status_code, answer.json()["name"]) == (400, "AssertionError")
-    broken = await rig.call(
+    broken = await emulator.call(
         "POST",
         f"/v3/playlists/{playlist_id}/items",
         content="{",
@@ -114,121 +114,121 @@ async def test_items_must_be_a_list_of_objects(rig: Rig, body: object) -> None:
     assert broken.status_code == 400
 
 
-async def test_no_items_are_fine(rig: Rig) -> None:
-    playlist_id = await rig.create_playlist("p")
-    await rig.json("POST", f"/v3/playlists/{playlist_id}/items", json={"items": []})
-    assert await rig.slides(playlist_id) == []
+async def test_no_items_are_fine(emulator: NixplayEmulator) -> None:
+    playlist_id = await emulator.create_playlist("p")
+    await emulator.json("POST", f"/v3/playlists/{playlist_id}/items", json={"items": []})
+    assert await emulator.slides(playlist_id) == []
 
 
-async def test_items_may_be_foreign(rig: Rig) -> None:
-    playlist_id = await rig.create_playlist("p")
+async def test_items_may_be_foreign(emulator: NixplayEmulator) -> None:
+    playlist_id = await emulator.create_playlist("p")
     foreign = {"photoUrl": "https://x/y.jpg", "thumbnailUrl": "https://x/t.jpg", "orientation": 1}
-    await rig.json("POST", f"/v3/playlists/{playlist_id}/items", json={"items": [foreign]})
-    (slide,) = await rig.slides(playlist_id)
+    await emulator.json("POST", f"/v3/playlists/{playlist_id}/items", json={"items": [foreign]})
+    (slide,) = await emulator.slides(playlist_id)
     assert (slide["originalUrl"], slide["dbId"]) == ("https://x/y.jpg", None)
-    assert rig.nixplay.playlist_photos(rig.nixplay.playlist_named("p")) == []
+    assert emulator.nixplay.playlist_photos(emulator.nixplay.playlist_named("p")) == []
 
 
-async def test_a_deleted_photo_among_the_items_does_what_is_set(rig: Rig) -> None:
-    kept, gone = photos(rig, 2)
-    playlist = rig.nixplay.add_playlist("p")
-    rig.nixplay.delete_photo(gone)
+async def test_a_deleted_photo_among_the_items_does_what_is_set(emulator: NixplayEmulator) -> None:
+    kept, gone = photos(emulator, 2)
+    playlist = emulator.nixplay.add_playlist("p")
+    emulator.nixplay.delete_photo(gone)
     path = f"/v3/playlists/{playlist.playlist_id}/items"
-    assert (await rig.call("POST", path, json=items(kept, gone))).status_code == 400
+    assert (await emulator.call("POST", path, json=items(kept, gone))).status_code == 400
     assert playlist.items == []
-    rig.nixplay.options.gone_photo = GonePhoto.SKIP
-    await rig.json("POST", path, json=items(kept, gone))
-    assert rig.nixplay.playlist_photos(playlist) == [kept]
+    emulator.nixplay.options.gone_photo = GonePhoto.SKIP
+    await emulator.json("POST", path, json=items(kept, gone))
+    assert emulator.nixplay.playlist_photos(playlist) == [kept]
 
 
-async def test_what_a_playlist_cannot_hold_vanishes_without_a_word(rig: Rig) -> None:
-    one, two = photos(rig, 2)
-    playlist = rig.nixplay.add_playlist("p", [one] * 1999)
-    await rig.json("POST", f"/v3/playlists/{playlist.playlist_id}/items", json=items(two, two, two))
+async def test_what_a_playlist_cannot_hold_vanishes_without_a_word(emulator: NixplayEmulator) -> None:
+    one, two = photos(emulator, 2)
+    playlist = emulator.nixplay.add_playlist("p", [one] * 1999)
+    await emulator.json("POST", f"/v3/playlists/{playlist.playlist_id}/items", json=items(two, two, two))
     assert len(playlist.items) == 2000
-    assert (await rig.json("GET", "/v3/playlists"))[-1]["picture_count"] == 2000
-    await rig.json("POST", f"/v3/playlists/{playlist.playlist_id}/items", json=items(*[one] * 3428))
+    assert (await emulator.json("GET", "/v3/playlists"))[-1]["picture_count"] == 2000
+    await emulator.json("POST", f"/v3/playlists/{playlist.playlist_id}/items", json=items(*[one] * 3428))
     assert len(playlist.items) == 2000
 
 
-async def test_items_are_removed_one_by_one_and_their_photos_stay(rig: Rig) -> None:
-    one, two, three = photos(rig, 3)
-    playlist = rig.nixplay.add_playlist("p", [one, two, one, three])
+async def test_items_are_removed_one_by_one_and_their_photos_stay(emulator: NixplayEmulator) -> None:
+    one, two, three = photos(emulator, 3)
+    playlist = emulator.nixplay.add_playlist("p", [one, two, one, three])
     first, second, third, fourth = playlist.items
     path = f"/v3/playlists/{playlist.playlist_id}/items"
     for _ in range(2):
-        answer = await rig.call("DELETE", path, params={"id": first.item_id, "delPhoto": ""})
+        answer = await emulator.call("DELETE", path, params={"id": first.item_id, "delPhoto": ""})
         assert answer.status_code == 200
     assert playlist.items == [second, third, fourth]
-    await rig.json("DELETE", path, params={"id": [second.item_id, fourth.item_id]})
+    await emulator.json("DELETE", path, params={"id": [second.item_id, fourth.item_id]})
     assert playlist.items == [third]
-    assert len(rig.nixplay.album_named("a").photos) == 3
+    assert len(emulator.nixplay.album_named("a").photos) == 3
 
 
 @pytest.mark.parametrize("query", ["", "?id=", "?delPhoto="])
-async def test_removing_without_an_id_clears_the_playlist(rig: Rig, query: str) -> None:
-    playlist = rig.nixplay.add_playlist("p", photos(rig, 3))
-    await rig.json("DELETE", f"/v3/playlists/{playlist.playlist_id}/items{query}")
+async def test_removing_without_an_id_clears_the_playlist(emulator: NixplayEmulator, query: str) -> None:
+    playlist = emulator.nixplay.add_playlist("p", photos(emulator, 3))
+    await emulator.json("DELETE", f"/v3/playlists/{playlist.playlist_id}/items{query}")
     assert playlist.items == []
-    assert len(rig.nixplay.album_named("a").photos) == 3
-    assert rig.nixplay.counters["clear_items"] == 1
+    assert len(emulator.nixplay.album_named("a").photos) == 3
+    assert emulator.nixplay.counters["clear_items"] == 1
 
 
-async def test_removing_with_del_photo_deletes_the_photos(rig: Rig) -> None:
-    one, two = photos(rig, 2)
-    playlist = rig.nixplay.add_playlist("p", [one, two])
+async def test_removing_with_del_photo_deletes_the_photos(emulator: NixplayEmulator) -> None:
+    one, two = photos(emulator, 2)
+    playlist = emulator.nixplay.add_playlist("p", [one, two])
     query = {"id": playlist.items[0].item_id, "delPhoto": "true"}
-    await rig.json("DELETE", f"/v3/playlists/{playlist.playlist_id}/items", params=query)
-    assert rig.nixplay.album_photos(rig.nixplay.album_named("a")) == [two]
+    await emulator.json("DELETE", f"/v3/playlists/{playlist.playlist_id}/items", params=query)
+    assert emulator.nixplay.album_photos(emulator.nixplay.album_named("a")) == [two]
 
 
-async def test_unknown_playlists_are_404(rig: Rig) -> None:
+async def test_unknown_playlists_are_404(emulator: NixplayEmulator) -> None:
     for method, path in (
         ("DELETE", "/v3/playlists/1"),
         ("GET", "/v3/playlists/1/slides"),
         ("DELETE", "/v3/playlists/1/items"),
     ):
-        assert (await rig.call(method, path)).status_code == 404
-    assert (await rig.call("POST", "/v3/playlists/1/items", json={"items": []})).status_code == 404
+        assert (await emulator.call(method, path)).status_code == 404
+    assert (await emulator.call("POST", "/v3/playlists/1/items", json={"items": []})).status_code == 404
 
 
-async def test_a_playlist_put_on_a_frame_says_so(rig: Rig) -> None:
-    (frame,) = await rig.json("GET", "/v3/frames")
-    status = await rig.json("GET", "/v3/frame/online-status/")
+async def test_a_playlist_put_on_a_frame_says_so(emulator: NixplayEmulator) -> None:
+    (frame,) = await emulator.json("GET", "/v3/frames")
+    status = await emulator.json("GET", "/v3/frame/online-status/")
     assert [each["framePk"] for each in status["frames"]] == [frame["framePk"]]
-    playlist_id = await rig.create_playlist("p")
+    playlist_id = await emulator.create_playlist("p")
     path = f"/v3/shared-frames/{frame['framePk']}/playlists"
     for _ in range(2):
-        await rig.json("POST", path, json={"add": [{"playlistId": playlist_id}]})
-    listed = (await rig.json("GET", "/v3/playlists"))[-1]
+        await emulator.json("POST", path, json={"add": [{"playlistId": playlist_id}]})
+    listed = (await emulator.json("GET", "/v3/playlists"))[-1]
     assert [each["name"] for each in listed["on_frames"]] == [frame["name"]]
-    assert (await rig.call("POST", path, json={"add": [{"playlistId": 1}]})).status_code == 404
-    assert (await rig.call("POST", path, json={})).status_code == 400
-    unknown = await rig.call("POST", "/v3/shared-frames/1/playlists", json={"add": []})
+    assert (await emulator.call("POST", path, json={"add": [{"playlistId": 1}]})).status_code == 404
+    assert (await emulator.call("POST", path, json={})).status_code == 400
+    unknown = await emulator.call("POST", "/v3/shared-frames/1/playlists", json={"add": []})
     assert unknown.status_code == 404
 
 
 @pytest.mark.parametrize("kind", ["albumId", "playlistId"])
-async def test_many_uploads_at_once_all_arrive(rig: Rig, kind: str) -> None:
-    create = rig.create_album if kind == "albumId" else rig.create_playlist
+async def test_many_uploads_at_once_all_arrive(emulator: NixplayEmulator, kind: str) -> None:
+    create = emulator.create_album if kind == "albumId" else emulator.create_playlist
     target = await create("many")
     contents = {f"{number}.png": b"photo %d" % number for number in range(120)}
     at_once = asyncio.Semaphore(20)
 
     async def upload(name: str, content: bytes) -> None:
         async with at_once:
-            assert (await rig.upload({kind: target}, name, content)).status_code == 200
+            assert (await emulator.upload({kind: target}, name, content)).status_code == 200
 
     async with asyncio.TaskGroup() as group:
         for name, content in contents.items():
             group.create_task(upload(name, content))
     if kind == "albumId":
-        pages = [await rig.pictures(target, page) for page in (1, 2, 3)]
+        pages = [await emulator.pictures(target, page) for page in (1, 2, 3)]
         listed = {each["filename"]: each["md5"] for page in pages for each in page}
     else:
-        pages = [await rig.slides(target, offset) for offset in (0, 100, 200)]
+        pages = [await emulator.slides(target, offset) for offset in (0, 100, 200)]
         ids = [each["dbId"] for page in pages for each in page]
-        found = [await rig.json("GET", f"/picture/{photo_id}/") for photo_id in ids]
+        found = [await emulator.json("GET", f"/picture/{photo_id}/") for photo_id in ids]
         listed = {each["filename"]: each["md5"] for each in found}
     assert [len(page) for page in pages] == [100, 20, 0]
     assert listed == {name: md5(content) for name, content in contents.items()}

@@ -13,7 +13,7 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Era, generated_jpeg
 from picsync.emulators.google.content import read_all
-from tests.emulators.google_client import LEGACY_SCOPES, MP4, jpeg
+from tests.emulators.google_emulator import LEGACY_SCOPES, MP4, jpeg
 from tests.emulators.rclone import Rclone, rclone_at
 
 # An activated environment has the one of PyPI, which tests/clients uses.

@@ -12,7 +12,7 @@ from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.wireprofile import FORGIVEN_S, HOME, LAN, Distance, PacedBody, Wire, WireProfile
 from picsync.emulators.world import World
 from tests.e2e.household import MEDIA_HOST
-from tests.emulators.nixplay_client import running
+from tests.emulators.nixplay_emulator import nixplay_emulator
 
 KB = 1000
 
@@ -173,12 +173,12 @@ async def test_the_emulators_answer_as_far_away_as_the_profile_says() -> None:
 
 async def test_an_upload_passes_the_upload_pipe() -> None:
     clock = Clock()
-    async with running(Nixplay()) as rig:
-        await rig.login()
-        album = {"albumId": await rig.create_album("Family")}
-        data = (await rig.permission(album, "a.jpg", 2_000_000)).json()["data"]
-        rig.server.wire = Wire(HOME, clock=clock, sleep=clock.sleep)
-        stored = await rig.store(data, b"x" * 2_000_000)
+    async with nixplay_emulator(Nixplay()) as emulator:
+        await emulator.login()
+        album = {"albumId": await emulator.create_album("Family")}
+        data = (await emulator.permission(album, "a.jpg", 2_000_000)).json()["data"]
+        emulator.server.wire = Wire(HOME, clock=clock, sleep=clock.sleep)
+        stored = await emulator.store(data, b"x" * 2_000_000)
         assert stored.status_code == 201
         # 2 MB and the form's other fields, at 10 MB/s.
         assert clock.now == pytest.approx(0.15 + 0.2, abs=2 * FORGIVEN_S)

@@ -1,4 +1,4 @@
-"""`python -m tests.faults` plays the matrix: every kind of request, with every trouble, in every scene."""
+"""`python -m tests.faults` runs the matrix: every kind of request, with every fault, in every scenario."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def campaign(
     """Play cells, all unless told which, until the budget is spent; `told` hears of each, None if it failed.
 
     Seed 0 keeps their order. With `pairs` each cell has the trouble of another one besides, drawn by the seed
-    from those of the same scene. Not to be called from within an event loop.
+    from those of the same scenario. Not to be called from within an event loop.
     """
     began = time.monotonic()
     due = list(every_cell() if cells is None else cells)
@@ -79,7 +79,7 @@ def campaign(
 
 
 def _goes_with(other: Cell, cell: Cell) -> bool:
-    same = (other.kind, other.scene) == (cell.kind, cell.scene)
+    same = (other.kind, other.scenario) == (cell.kind, cell.scenario)
     return same and other.operation != cell.operation and not other.trouble.kills and not other.trouble.outage
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import Stage, open_stage
+from tests.faults.harness import Harness, open_harness
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path) as opened:
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path) as opened:
         yield opened

@@ -10,7 +10,7 @@ from typing import Any
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.frames.nixplay.client import STORE_BYTES
 from picsync.http.retry import Operation
-from tests.faults.harness import Stage
+from tests.faults.harness import Harness
 from tests.faults.interception import Rewrite
 from tests.faults.operations import PLACES, SWAPS, UNREAD, WRITES
 
@@ -69,16 +69,16 @@ class Trouble:
             return operation not in UNREAD
         return True
 
-    def place(self, stage: Stage, operation: Operation, *, lasting: bool) -> Fault | Rewrite:
+    def place(self, harness: Harness, operation: Operation, *, lasting: bool) -> Fault | Rewrite:
         """Arm it for one kind of request."""
         count = None if lasting else 1
         if self.fault is None and self.of is None:
             rewrite = Rewrite(operation, _as_text, count)
-            stage.wire.rewrites.append(rewrite)
+            harness.wire.rewrites.append(rewrite)
             return rewrite
         if self.outage:
             outage = Fault(kind=FaultKind.RESET_BEFORE, count=None)
-            stage.log.observers.append(_Outage(stage, operation, outage))
+            harness.log.observers.append(_Outage(harness, operation, outage))
             return outage
         where = PLACES[operation]
         place: dict[str, Any] = {
@@ -87,24 +87,24 @@ class Trouble:
             "path": f"^{where.path}$",
             "count": count,
         }
-        fault = Fault(**self._fault(stage, operation), **place)
-        stage.server.faults.add(fault)
+        fault = Fault(**self._fault(harness, operation), **place)
+        harness.server.faults.add(fault)
         return fault
 
-    def _fault(self, stage: Stage, operation: Operation) -> Mapping[str, Any]:
+    def _fault(self, harness: Harness, operation: Operation) -> Mapping[str, Any]:
         if self.of is not None:
-            body = stage.elsewhere[self.of]
+            body = harness.elsewhere[self.of]
             return {**_json_fault(body), "after": operation in WRITES}
         fault = self.fault or {}
-        location = f"{stage.server.url}/app.nixplay.com/login"
+        location = f"{harness.server.url}/app.nixplay.com/login"
         return {**fault, "location": location} if fault["kind"] is FaultKind.REDIRECT else fault
 
 
 class _Outage:
     """Ends the service's life at the first request of a kind."""
 
-    def __init__(self, stage: Stage, operation: Operation, outage: Fault) -> None:
-        self._stage = stage
+    def __init__(self, harness: Harness, operation: Operation, outage: Fault) -> None:
+        self._harness = harness
         self._operation = operation
         self._outage = outage
         self._begun = False
@@ -112,8 +112,8 @@ class _Outage:
     def __call__(self, operation: Operation) -> None:
         if operation == self._operation and not self._begun:
             self._begun = True
-            self._stage.server.faults.add(self._outage)
-            self._stage.refuse()
+            self._harness.server.faults.add(self._outage)
+            self._harness.refuse()
 
 
 def _as_text(body: bytes) -> bytes:

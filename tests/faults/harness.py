@@ -1,4 +1,4 @@
-"""A road with hands on its wire: small photos, short limits, watched at every instant."""
+"""A cycle over real HTTP with faults at the wire: small photos, short limits, invariants checked always."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools, recipe_of
 from tests.faults.interception import WatchedLog, Wire, Wired
-from tests.faults.invariants import Watch
+from tests.faults.invariants import InvariantChecker
 from tests.faults.operations import DOWNLOADS, WRITES, operation_of
-from tests.faults.source_albums import ALBUM, PAGE, SIDES, GoogleAlbum, Side
+from tests.faults.source_albums import ALBUM, PAGE, SOURCE_ALBUMS, GoogleAlbum, SourceAlbum
 
 PLAYLIST = "ss_Family"
 PHOTO_BYTES = 2_000
@@ -45,7 +45,7 @@ FEW_ATTEMPTS = 2
 
 
 @dataclass
-class Stage:
+class Harness:
     """The services, what picsync has of them, and what it did."""
 
     folder: Path
@@ -53,7 +53,7 @@ class Stage:
     server: EmulatorServer
     log: WatchedLog
     wire: Wire
-    side: Side
+    source_album: SourceAlbum
     timeout_s: float = PATIENCE_S
     attempts: int = ATTEMPTS
     """Most, for any request."""
@@ -69,12 +69,12 @@ class Stage:
     """By how much Google's clock is before ours."""
     own_ahead: timedelta = timedelta()
     """By how much the cycle's clock is before the true one."""
-    watch: Watch = field(init=False)
+    invariants: InvariantChecker = field(init=False)
     _refusing: asyncio.Future[None] | None = None
 
     def __post_init__(self) -> None:
-        self.watch = Watch(self.nixplay, self.wanted)
-        self.log.observers.append(self.watch.asked)
+        self.invariants = InvariantChecker(self.nixplay, self.wanted)
+        self.log.observers.append(self.invariants.asked)
         self.google.options.now = lambda: time.time() + self.service_ahead_s
         self.nixplay.clock = lambda: time.time() + self.slept_s
         self.nixplay.options.pictures_limit = PAGE
@@ -92,8 +92,8 @@ class Stage:
     @property
     def album(self) -> Album:
         """The album at Google Photos."""
-        assert isinstance(self.side, GoogleAlbum)
-        return self.side.album
+        assert isinstance(self.source_album, GoogleAlbum)
+        return self.source_album.album
 
     def add(self, count: int) -> list[object]:
         """Put new photos into the source's album."""
@@ -101,12 +101,12 @@ class Stage:
         for _ in range(count):
             self.made += 1
             content = read_all(generated_jpeg(self.made, PHOTO_BYTES))
-            photos.append(self.side.add(f"IMG_{self.made}.jpg", content))
+            photos.append(self.source_album.add(f"IMG_{self.made}.jpg", content))
         return photos
 
     async def bring_to_the_frame(self) -> None:
         """Be where a good cycle ends, without one where the source's items are known."""
-        if self.side.kind != "googlephotos":
+        if self.source_album.kind != "googlephotos":
             async with self.picsync() as tools:
                 assert (await self.cycle(tools)).outcome is CycleOutcome.DONE, self.failures()
             self.forget()
@@ -140,12 +140,12 @@ class Stage:
                 monitor_timeout_s=self.timeout_s,
             )
             stack.push_async_callback(frame.aclose)
-            source = self.side.open(self, token_expired=token_expired)
+            source = self.source_album.open(self, token_expired=token_expired)
             stack.push_async_callback(source.aclose)
             cache = await Cache.open(self.folder / "cache.db", notify=_ignore)
             stack.push_async_callback(cache.aclose)
             yield Tools(
-                {self.side.kind: source},
+                {self.source_album.kind: source},
                 frame,
                 cache,
                 Spool(),
@@ -165,7 +165,7 @@ class Stage:
 
     async def cycle(self, tools: Tools) -> CycleReport:
         """Run a cycle; one that says that all is done has to be right."""
-        rule = AlbumRule(Rule(ALBUM), {self.side.kind: self.side.entries})
+        rule = AlbumRule(Rule(ALBUM), {self.source_album.kind: self.source_album.entries})
         report = await run_cycle(rule, tools)
         self.reports.append(report)
         return report
@@ -173,7 +173,10 @@ class Stage:
     # --- what is ---------------------------------------------------------------------------------------
 
     def wanted(self) -> set[str]:
-        return {hashlib.md5(content, usedforsecurity=False).hexdigest() for content in self.side.contents()}
+        return {
+            hashlib.md5(content, usedforsecurity=False).hexdigest()
+            for content in self.source_album.contents()
+        }
 
     def synced(self) -> bool:
         """Whether there is one album and one playlist of the name, and both hold what is wanted, once."""
@@ -244,7 +247,7 @@ class Stage:
         asked = [operation_of(each.method, each.host, each.path) for each in self.log.records]
         assert [each.name for each in asked if each in WRITES | DOWNLOADS] == []
         assert self.synced(), self.state()
-        assert self.watch.violations == []
+        assert self.invariants.violations == []
 
 
 def _ignore(_: str) -> None:
@@ -256,12 +259,12 @@ async def _at_once(_: float) -> None:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, kind: str = GoogleAlbum.kind) -> AsyncIterator[Stage]:
-    """Open a stage with an album at a source of some kind."""
+async def open_harness(folder: Path, kind: str = GoogleAlbum.kind) -> AsyncIterator[Harness]:
+    """Open a harness with an album at a source of the given kind."""
     wire, log = Wire(), WatchedLog()
     world = World()
     world.server = EmulatorServer(
         [Wired(each, wire) for each in (world.google, world.immich, world.nixplay)], log=log, sleep=_at_once
     )
     async with world:
-        yield Stage(folder, world, world.server, log, wire, SIDES[kind](world))
+        yield Harness(folder, world, world.server, log, wire, SOURCE_ALBUMS[kind](world))

@@ -12,7 +12,7 @@ ALBUM = "Family"
 PREFIX = "ss_"
 
 
-class Watch:
+class InvariantChecker:
     """Collects violations; what people do by hand is announced by `by_hand` first."""
 
     def __init__(self, nixplay: Nixplay, wanted: Callable[[], set[str]]) -> None:

@@ -1,4 +1,4 @@
-"""The matrix: every kind of request of every scene, with every trouble, once and lasting."""
+"""The matrix: every kind of request of every scenario, with every fault, once and lasting."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from picsync.frames.nixplay.client import DELETE_PHOTO
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import OPERATIONS as GOOGLE
 from tests.faults.fault_kinds import LARGER_FAMILIES, TROUBLES, Trouble
-from tests.faults.harness import FEW_ATTEMPTS, SHORT_S, Stage, open_stage
-from tests.faults.scenarios import MAIN, Scene, answers, operations_of, scenes_of
-from tests.faults.source_albums import SIDES
+from tests.faults.harness import FEW_ATTEMPTS, SHORT_S, Harness, open_harness
+from tests.faults.scenarios import MAIN, Scenario, answers, operations_of, scenarios_of
+from tests.faults.source_albums import SOURCE_ALBUMS
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One trouble of one kind of request in one scene."""
+    """One fault of one kind of request in one scenario."""
 
     kind: str
     """Of the source."""
-    scene: Scene
+    scenario: Scenario
     operation: Operation
     trouble: Trouble
     lasting: bool
@@ -36,17 +36,17 @@ class Cell:
 
     def __str__(self) -> str:
         how = "lasting" if self.lasting else "once"
-        return f"{self.kind}: {self.scene}: {self.operation.name}: {self.trouble.name} {how}"
+        return f"{self.kind}: {self.scenario}: {self.operation.name}: {self.trouble.name} {how}"
 
 
 def every_cell() -> list[Cell]:
     """Return the whole matrix, in a fixed order."""
     answers()  # Made before there is an event loop.
     return [
-        Cell(kind, scene, operation, trouble, lasting)
-        for kind in SIDES
-        for scene in scenes_of(kind)
-        for operation in operations_of(scene, kind)
+        Cell(kind, scenario, operation, trouble, lasting)
+        for kind in SOURCE_ALBUMS
+        for scenario in scenarios_of(kind)
+        for operation in operations_of(scenario, kind)
         for trouble in TROUBLES
         if trouble.concerns(operation)
         for lasting in ((True,) if trouble.outage else (False, True))
@@ -69,52 +69,52 @@ async def play(cell: Cell, folder: Path, *, restart: bool, also: Cell | None = N
     With `restart` the trouble's end finds a new process. The trouble of `also` comes on top, if the first one
     lets the cycle get that far.
     """
-    async with open_stage(folder, cell.kind) as stage:
-        await cell.scene.set(stage)
-        stage.elsewhere = answers()
+    async with open_harness(folder, cell.kind) as harness:
+        await cell.scenario.set(harness)
+        harness.elsewhere = answers()
         if also is not None:
-            also.trouble.place(stage, also.operation, lasting=also.lasting)
+            also.trouble.place(harness, also.operation, lasting=also.lasting)
         if cell.trouble.kills:
-            return Result(await _killed(cell, stage), None)
+            return Result(await _killed(cell, harness), None)
         slow = any(each is not None and each.trouble.slow for each in (cell, also))
         if slow:
-            stage.timeout_s, stage.attempts = SHORT_S, FEW_ATTEMPTS
-        armed = cell.trouble.place(stage, cell.operation, lasting=cell.lasting)
-        async with stage.picsync() as tools:
-            report = await stage.cycle(tools)
-            hits = stage.server.faults.hits(armed) if isinstance(armed, Fault) else armed.hits
+            harness.timeout_s, harness.attempts = SHORT_S, FEW_ATTEMPTS
+        armed = cell.trouble.place(harness, cell.operation, lasting=cell.lasting)
+        async with harness.picsync() as tools:
+            report = await harness.cycle(tools)
+            hits = harness.server.faults.hits(armed) if isinstance(armed, Fault) else armed.hits
             assert hits or also is not None, "the trouble never came"
-            assert stage.watch.violations == [], stage.failures()
+            assert harness.invariants.violations == [], harness.failures()
             troubled = {each.operation for each in (cell, also) if each is not None}
             if report.outcome is CycleOutcome.DONE and DELETE_PHOTO not in troubled:
                 # That a photo was deleted is believed of the answer; the next cycle sees for itself.
-                assert stage.synced(), f"said to be done, but is not: {stage.state()}"
-            await stage.recover()
+                assert harness.synced(), f"said to be done, but is not: {harness.state()}"
+            await harness.recover()
             used_up = any(each is not None and each.uses_up for each in (cell, also))
             # Then nothing more is asked of Google on this day, by this process.
             if not (restart or slow or used_up):
-                return Result(await stage.converge(tools, 2), report.outcome)
-        async with stage.picsync() as tools:
-            return Result(await stage.converge(tools, 2), report.outcome)
+                return Result(await harness.converge(tools, 2), report.outcome)
+        async with harness.picsync() as tools:
+            return Result(await harness.converge(tools, 2), report.outcome)
 
 
-async def _killed(cell: Cell, stage: Stage) -> int:
+async def _killed(cell: Cell, harness: Harness) -> int:
     """End the process at the request, once or in two cycles running, and return how many more it took."""
     for _ in range(2 if cell.lasting else 1):
-        stage.server.hanging.clear()
-        armed = cell.trouble.place(stage, cell.operation, lasting=False)
+        harness.server.hanging.clear()
+        armed = cell.trouble.place(harness, cell.operation, lasting=False)
         assert isinstance(armed, Fault)
-        async with stage.picsync() as tools:
-            cycle = asyncio.ensure_future(stage.cycle(tools))
-            reached = asyncio.ensure_future(stage.server.hanging.wait())
+        async with harness.picsync() as tools:
+            cycle = asyncio.ensure_future(harness.cycle(tools))
+            reached = asyncio.ensure_future(harness.server.hanging.wait())
             await asyncio.wait((cycle, reached), return_when=asyncio.FIRST_COMPLETED)
             for each in (cycle, reached):
                 each.cancel()
             await asyncio.gather(cycle, reached, return_exceptions=True)
-        stage.heal()
-        assert stage.watch.violations == [], stage.failures()
-    async with stage.picsync() as tools:
-        return await stage.converge(tools, 2)
+        harness.heal()
+        assert harness.invariants.violations == [], harness.failures()
+    async with harness.picsync() as tools:
+        return await harness.converge(tools, 2)
 
 
 def chosen(cells: Sequence[Cell]) -> list[Cell]:
@@ -133,7 +133,7 @@ def chosen(cells: Sequence[Cell]) -> list[Cell]:
     operations = list(dict.fromkeys(operation for operation, _ in found))
     families = list(dict.fromkeys(family for _, family in found))
     return [
-        # Primes, so that scenes, statuses and how often change along both axes.
+        # Primes, so that scenarios, statuses and how often change along both axes.
         alike[(place * 7 + len(alike) // 2) % len(alike)]
         for place, ((operation, family), alike) in enumerate(found.items())
         if (operations.index(operation) + families.index(family)) % 2 == 0 and not alike[0].trouble.outage

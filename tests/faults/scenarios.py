@@ -14,16 +14,16 @@ from picsync.core.events import RequestFinished, RequestOutcome
 from picsync.emulators.nixplay import Nixplay
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import DOWNLOAD
-from tests.faults.harness import PLAYLIST, Stage, open_stage
+from tests.faults.harness import PLAYLIST, Harness, open_harness
 from tests.faults.operations import FRAME, TABLES, operation_of
-from tests.faults.source_albums import ALBUM, SIDES, GoogleAlbum
+from tests.faults.source_albums import ALBUM, SOURCE_ALBUMS, GoogleAlbum
 
 HOURS_S = 3 * 3600.0
 UNSURE = (RequestOutcome.UNSENT, RequestOutcome.CANCELLED)
 """Of requests that may or may not have reached the wire: what a cycle calls off depends on how far it got."""
 
 
-class Scene(StrEnum):
+class Scenario(StrEnum):
     """The start of a cycle; from EXPIRING on something befalls it besides."""
 
     EMPTY = "empty account"
@@ -38,46 +38,46 @@ class Scene(StrEnum):
     """As EMPTY, and the service keeps another name of the album than it was given."""
     RENAMED_PLAYLIST = "playlist renamed on the way"
 
-    async def set(self, stage: Stage) -> None:
+    async def set(self, harness: Harness) -> None:
         """Make it so, up to the cycle's first request."""
-        if self in (Scene.CHANGED, Scene.EXPIRING, Scene.VANISHING):
-            first, *_ = stage.add(4)
-            await stage.bring_to_the_frame()
-            stage.side.remove(first)
-            playlist = stage.nixplay.playlist_named(PLAYLIST)
+        if self in (Scenario.CHANGED, Scenario.EXPIRING, Scenario.VANISHING):
+            first, *_ = harness.add(4)
+            await harness.bring_to_the_frame()
+            harness.source_album.remove(first)
+            playlist = harness.nixplay.playlist_named(PLAYLIST)
             twice = playlist.photos()[1]
-            stage.watch.by_hand(lambda: stage.nixplay.state.append_items(playlist, [twice]))
-            stage.add(1)
+            harness.invariants.by_hand(lambda: harness.nixplay.state.append_items(playlist, [twice]))
+            harness.add(1)
         else:
-            stage.add(3)
+            harness.add(3)
         match self:
-            case Scene.EXPIRING:
-                stage.log.observers.append(lambda operation: _expire(stage, operation))
-            case Scene.VANISHING:
-                stage.nixplay.observers.append(_Vanishing(stage))
-            case Scene.RENAMED_ALBUM | Scene.RENAMED_PLAYLIST:
-                stage.nixplay.observers.append(_Renaming(playlists=self is Scene.RENAMED_PLAYLIST))
+            case Scenario.EXPIRING:
+                harness.log.observers.append(lambda operation: _expire(harness, operation))
+            case Scenario.VANISHING:
+                harness.nixplay.observers.append(_Vanishing(harness))
+            case Scenario.RENAMED_ALBUM | Scenario.RENAMED_PLAYLIST:
+                harness.nixplay.observers.append(_Renaming(playlists=self is Scenario.RENAMED_PLAYLIST))
             case _:
                 pass
 
 
-def _expire(stage: Stage, operation: Operation) -> None:
-    if operation == DOWNLOAD and not stage.service_ahead_s:
-        stage.service_ahead_s = HOURS_S
+def _expire(harness: Harness, operation: Operation) -> None:
+    if operation == DOWNLOAD and not harness.service_ahead_s:
+        harness.service_ahead_s = HOURS_S
 
 
 class _Vanishing:
     """Deletes the album once, as soon as it holds something new."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
         self._done = False
 
     def __call__(self, service: Nixplay, change: str) -> None:
         if change == "add_photo" and not self._done:
             self._done = True
             album = service.album_named(ALBUM)
-            self._stage.watch.by_hand(lambda: service.state.delete_album(service.account(), album))
+            self._harness.invariants.by_hand(lambda: service.state.delete_album(service.account(), album))
 
 
 class _Renaming:
@@ -100,7 +100,7 @@ class _Renaming:
 
 @dataclass(frozen=True)
 class Reference:
-    """A cycle of a scene without any further trouble."""
+    """A cycle of a scenario without further faults."""
 
     asked: Counter[Operation]
     """By the log."""
@@ -109,56 +109,56 @@ class Reference:
 
 
 MAIN = GoogleAlbum.kind
-"""The kind of source that plays every scene; the others play those that are there for the source."""
+"""The kind of source that runs every scenario; the others run those that concern the source."""
 
 
-def scenes_of(kind: str) -> list[Scene]:
-    """Return the scenes that are played with a kind of source."""
-    return list(Scene) if kind == MAIN else [Scene.EMPTY, Scene.CHANGED]
+def scenarios_of(kind: str) -> list[Scenario]:
+    """Return the scenarios that run with a kind of source."""
+    return list(Scenario) if kind == MAIN else [Scenario.EMPTY, Scenario.CHANGED]
 
 
 @cache
-def reference(scene: Scene, kind: str = MAIN) -> Reference:
+def reference(scenario: Scenario, kind: str = MAIN) -> Reference:
     """Run it; not to be called first from within an event loop."""
-    return asyncio.run(_reference(scene, kind))
+    return asyncio.run(_reference(scenario, kind))
 
 
 @cache
 def answers() -> dict[Operation, bytes]:
-    """Return an answer to each kind of request, from an account like the stage's."""
+    """Return an answer to each kind of request, from an account like the harness's."""
     found: dict[Operation, bytes] = {}
-    for kind in SIDES:
-        for scene in reversed(scenes_of(kind)):
-            found |= reference(scene, kind).answers
+    for kind in SOURCE_ALBUMS:
+        for scenario in reversed(scenarios_of(kind)):
+            found |= reference(scenario, kind).answers
     return found
 
 
 @cache
-def operations_of(scene: Scene, kind: str) -> list[Operation]:
-    """Return the kinds of requests that a scene is there for.
+def operations_of(scenario: Scenario, kind: str) -> list[Operation]:
+    """Return the kinds of requests that a scenario covers.
 
-    With the main kind of source that is all of EMPTY and CHANGED, and what each other scene adds; with the
+    With the main kind of source that is all of EMPTY and CHANGED, and what each other scenario adds; with the
     others it is those to the source.
     """
     earlier: set[Operation] = set()
-    if scene is not Scene.CHANGED:
-        for each in list(Scene)[: list(Scene).index(scene)]:
+    if scenario is not Scenario.CHANGED:
+        for each in list(Scenario)[: list(Scenario).index(scenario)]:
             earlier |= reference(each, kind).asked.keys()
     tables = (FRAME, kind) if kind == MAIN else (kind,)
     known = [operation for name in tables for operation in TABLES[name].places]
-    return [each for each in known if each in reference(scene, kind).asked.keys() - earlier]
+    return [each for each in known if each in reference(scenario, kind).asked.keys() - earlier]
 
 
-async def _reference(scene: Scene, kind: str) -> Reference:
+async def _reference(scenario: Scenario, kind: str) -> Reference:
     with tempfile.TemporaryDirectory() as folder:
-        async with open_stage(Path(folder), kind) as stage:
-            await scene.set(stage)
-            async with stage.picsync() as tools:
-                await stage.cycle(tools)
-            asked = Counter(operation_of(each.method, each.host, each.path) for each in stage.log.records)
-            finished = [event for event in stage.events if isinstance(event, RequestFinished)]
+        async with open_harness(Path(folder), kind) as harness:
+            await scenario.set(harness)
+            async with harness.picsync() as tools:
+                await harness.cycle(tools)
+            asked = Counter(operation_of(each.method, each.host, each.path) for each in harness.log.records)
+            finished = [event for event in harness.events if isinstance(event, RequestFinished)]
             told = {(event.service, event.operation) for event in finished}
             sent = {(event.service, event.operation) for event in finished if event.outcome not in UNSURE}
             named = {(operation.service, operation.name) for operation in asked}
             assert sent <= named <= told, f"the table of places and the operations disagree: {named ^ sent}"
-            return Reference(asked, {each: bodies[-1] for each, bodies in stage.wire.answers.items()})
+            return Reference(asked, {each: bodies[-1] for each, bodies in harness.wire.answers.items()})

@@ -1,4 +1,4 @@
-"""The sources' side of the stage: an album at each kind of source, and the source as picsync opens it."""
+"""An album at each kind of source, and the source as picsync opens it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from picsync.sources.immich.source import ImmichLogin, ImmichSource
 from picsync.vendors.google.tokens import GoogleLogin
 
 if TYPE_CHECKING:
-    from tests.faults.harness import Stage
+    from tests.faults.harness import Harness
 
 ALBUM = "Family"
 PAGE = 2
 """Entries in a page of any listing."""
 
 
-class Side(Protocol):
+class SourceAlbum(Protocol):
     """An album of photos at a service."""
 
     kind: str
@@ -46,8 +46,8 @@ class Side(Protocol):
     def contents(self) -> Sequence[bytes]:
         """Return what the album holds."""
 
-    def open(self, stage: Stage, *, token_expired: bool) -> Source:
-        """Make the source, its time limits the stage's."""
+    def open(self, harness: Harness, *, token_expired: bool) -> Source:
+        """Open the source with the harness's time limits."""
 
 
 class GoogleAlbum:
@@ -74,7 +74,7 @@ class GoogleAlbum:
     def contents(self) -> Sequence[bytes]:
         return [read_all(item.content) for item in self.album.items]
 
-    def open(self, stage: Stage, *, token_expired: bool) -> Source:
+    def open(self, harness: Harness, *, token_expired: bool) -> Source:
         left = self._google.issue_credentials([READ_SCOPE], expired=token_expired)
         return GooglePhotosSource(
             GoogleLogin(
@@ -84,10 +84,10 @@ class GoogleAlbum:
                 access_token=left["access_token"],
                 expiry=datetime.fromisoformat(left["expiry"]),
             ),
-            hosts=Hosts(stage.server.url),
-            retrier_for=stage.retrier,
-            emit=stage.events.append,
-            timeout_s=stage.timeout_s,
+            hosts=Hosts(harness.server.url),
+            retrier_for=harness.retrier,
+            emit=harness.events.append,
+            timeout_s=harness.timeout_s,
         )
 
 
@@ -105,14 +105,14 @@ class SharedAlbum(GoogleAlbum):
     def entries(self) -> Sequence[str]:
         return [str(self._link)]
 
-    def open(self, stage: Stage, *, token_expired: bool) -> Source:
+    def open(self, harness: Harness, *, token_expired: bool) -> Source:
         del token_expired  # There is none.
         return SharedLinksSource(
             {str(self._link): self._link},
-            hosts=Hosts(stage.server.url),
-            retrier_for=stage.retrier,
-            emit=stage.events.append,
-            timeout_s=stage.timeout_s,
+            hosts=Hosts(harness.server.url),
+            retrier_for=harness.retrier,
+            emit=harness.events.append,
+            timeout_s=harness.timeout_s,
         )
 
 
@@ -154,20 +154,20 @@ class ImmichAlbum:
     def contents(self) -> Sequence[bytes]:
         return [read_all(asset.content) for asset in self._album.assets]
 
-    def open(self, stage: Stage, *, token_expired: bool) -> Source:
+    def open(self, harness: Harness, *, token_expired: bool) -> Source:
         del token_expired  # There is none.
         key = self._immich.add_key().secret
         return ImmichSource(
             ImmichLogin(f"http://{HOST}:2283", key, self.password),
             entries={str(way): way for way in self._ways},
-            hosts=Hosts(stage.server.url),
-            retrier_for=stage.retrier,
-            emit=stage.events.append,
-            timeout_s=stage.timeout_s,
+            hosts=Hosts(harness.server.url),
+            retrier_for=harness.retrier,
+            emit=harness.events.append,
+            timeout_s=harness.timeout_s,
         )
 
 
-SIDES: Mapping[str, Callable[[World], Side]] = {
-    side.kind: side for side in (GoogleAlbum, SharedAlbum, ImmichAlbum)
+SOURCE_ALBUMS: Mapping[str, Callable[[World], SourceAlbum]] = {
+    source_album.kind: source_album for source_album in (GoogleAlbum, SharedAlbum, ImmichAlbum)
 }
 """By the kind's name in picsync.yaml."""

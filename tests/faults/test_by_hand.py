@@ -11,50 +11,50 @@ from picsync.emulators.nixplay import Photo
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import DOWNLOAD
-from tests.faults.harness import PLAYLIST, Stage, open_stage
-from tests.faults.scenarios import Scene, reference
+from tests.faults.harness import PLAYLIST, Harness, open_harness
+from tests.faults.scenarios import Scenario, reference
 from tests.faults.source_albums import ALBUM
 
-Deed = Callable[[Stage], object]
+Deed = Callable[[Harness], object]
 
 
-def delete_album(stage: Stage) -> None:
-    account = stage.nixplay.account()
-    for album in stage.nixplay.albums_named(ALBUM):
-        stage.nixplay.state.delete_album(account, album)
+def delete_album(harness: Harness) -> None:
+    account = harness.nixplay.account()
+    for album in harness.nixplay.albums_named(ALBUM):
+        harness.nixplay.state.delete_album(account, album)
 
 
-def rename_album(stage: Stage) -> None:
-    for album in stage.nixplay.albums_named(ALBUM):
+def rename_album(harness: Harness) -> None:
+    for album in harness.nixplay.albums_named(ALBUM):
         album.name = "Others"
 
 
-def delete_playlist(stage: Stage) -> None:
-    account = stage.nixplay.account()
-    for playlist in stage.nixplay.playlists_named(PLAYLIST):
-        stage.nixplay.state.delete_playlist(account, playlist)
+def delete_playlist(harness: Harness) -> None:
+    account = harness.nixplay.account()
+    for playlist in harness.nixplay.playlists_named(PLAYLIST):
+        harness.nixplay.state.delete_playlist(account, playlist)
 
 
-def rename_playlist(stage: Stage) -> None:
-    for playlist in stage.nixplay.playlists_named(PLAYLIST):
+def rename_playlist(harness: Harness) -> None:
+    for playlist in harness.nixplay.playlists_named(PLAYLIST):
         playlist.name = "others"
 
 
-def clear_playlist(stage: Stage) -> None:
-    for playlist in stage.nixplay.playlists_named(PLAYLIST):
-        stage.nixplay.state.remove_items(playlist, [])
+def clear_playlist(harness: Harness) -> None:
+    for playlist in harness.nixplay.playlists_named(PLAYLIST):
+        harness.nixplay.state.remove_items(playlist, [])
 
 
-def double_everything(stage: Stage) -> None:
-    for playlist in stage.nixplay.playlists_named(PLAYLIST):
+def double_everything(harness: Harness) -> None:
+    for playlist in harness.nixplay.playlists_named(PLAYLIST):
         contents: list[Photo] = playlist.photos()
-        stage.nixplay.state.append_items(playlist, contents)
+        harness.nixplay.state.append_items(playlist, contents)
 
 
-def delete_photo(stage: Stage) -> None:
-    for album in stage.nixplay.albums_named(ALBUM):
+def delete_photo(harness: Harness) -> None:
+    for album in harness.nixplay.albums_named(ALBUM):
         for photo in album.newest_first()[:1]:
-            stage.nixplay.delete_photo(photo)
+            harness.nixplay.delete_photo(photo)
 
 
 DEEDS: dict[str, Deed] = {
@@ -77,48 +77,48 @@ PLACES = (
 
 @pytest.mark.parametrize("operation", PLACES, ids=lambda operation: operation.name)
 @pytest.mark.parametrize("deed", DEEDS)
-async def test_a_person_is_faster(stage: Stage, deed: str, operation: Operation) -> None:
-    await Scene.CHANGED.set(stage)
+async def test_a_person_is_faster(harness: Harness, deed: str, operation: Operation) -> None:
+    await Scenario.CHANGED.set(harness)
     done: list[Operation] = []
 
     def meanwhile(asked: Operation) -> None:
         if asked == operation and not done:
             done.append(asked)
-            stage.watch.by_hand(lambda: DEEDS[deed](stage))
+            harness.invariants.by_hand(lambda: DEEDS[deed](harness))
 
-    stage.log.observers.append(meanwhile)
-    async with stage.picsync() as tools:
-        await stage.cycle(tools)
+    harness.log.observers.append(meanwhile)
+    async with harness.picsync() as tools:
+        await harness.cycle(tools)
         assert done, "the cycle sends no such request"
-        assert stage.watch.violations == [], stage.failures()
-        assert await stage.converge(tools, 1) == 1
+        assert harness.invariants.violations == [], harness.failures()
+        assert await harness.converge(tools, 1) == 1
 
 
-async def test_a_photo_is_deleted_between_listing_and_download(stage: Stage) -> None:
-    await Scene.EMPTY.set(stage)
+async def test_a_photo_is_deleted_between_listing_and_download(harness: Harness) -> None:
+    await Scenario.EMPTY.set(harness)
 
     def meanwhile(asked: Operation) -> None:
-        if asked == DOWNLOAD and len(stage.album.items) == 3:
-            stage.google.remove_item(stage.album.items[-1])
+        if asked == DOWNLOAD and len(harness.album.items) == 3:
+            harness.google.remove_item(harness.album.items[-1])
 
-    stage.log.observers.append(meanwhile)
-    async with stage.picsync() as tools:
-        await stage.cycle(tools)
-        assert stage.watch.violations == []
-        assert await stage.converge(tools, 1) == 1
+    harness.log.observers.append(meanwhile)
+    async with harness.picsync() as tools:
+        await harness.cycle(tools)
+        assert harness.invariants.violations == []
+        assert await harness.converge(tools, 1) == 1
 
 
 async def test_nobody_answers_for_a_while(tmp_path: Path) -> None:
-    async with open_stage(tmp_path) as stage:
-        await Scene.CHANGED.set(stage)
-        port = stage.server.port
-        await stage.server.close()
-        async with stage.picsync() as tools:
-            report = await stage.cycle(tools)
+    async with open_harness(tmp_path) as harness:
+        await Scenario.CHANGED.set(harness)
+        port = harness.server.port
+        await harness.server.close()
+        async with harness.picsync() as tools:
+            report = await harness.cycle(tools)
             assert report.outcome == "failed"
-            await stage.server.start(port=port)
-            assert await stage.converge(tools, 1) == 1
+            await harness.server.start(port=port)
+            assert await harness.converge(tools, 1) == 1
 
 
 def test_the_places_are_requests_of_the_cycle() -> None:
-    assert set(PLACES) <= reference(Scene.CHANGED).asked.keys()
+    assert set(PLACES) <= reference(Scenario.CHANGED).asked.keys()

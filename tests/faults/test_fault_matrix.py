@@ -10,8 +10,8 @@ from picsync.frames.nixplay import OPERATIONS
 from picsync.sources.kinds import SOURCES
 from tests.faults.matrix import Cell, chosen, every_cell, play
 from tests.faults.operations import FRAME, TABLES
-from tests.faults.scenarios import Scene, reference, scenes_of
-from tests.faults.source_albums import SIDES
+from tests.faults.scenarios import Scenario, reference, scenarios_of
+from tests.faults.source_albums import SOURCE_ALBUMS
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -27,15 +27,15 @@ def test_a_kind_of_source_is_in_the_matrix_with_every_request_that_it_sends(kind
     if not operations:
         return  # It reads a disk.
     assert kind in TABLES, f"tests/faults/tables has no table of the requests of {kind}"
-    assert kind in SIDES, f"tests/faults/source_albums has no album of {kind}"
+    assert kind in SOURCE_ALBUMS, f"tests/faults/source_albums has no album of {kind}"
     table = TABLES[kind]
     assert set(table.places) == operations
-    asked = {operation for scene in scenes_of(kind) for operation in reference(scene, kind).asked}
+    asked = {operation for scenario in scenarios_of(kind) for operation in reference(scenario, kind).asked}
     assert operations - asked == table.unplayed
 
 
 def test_the_frame_is_in_the_matrix_with_every_request_that_it_is_sent() -> None:
-    asked = {operation for scene in Scene for operation in reference(scene).asked}
+    asked = {operation for scenario in Scenario for operation in reference(scenario).asked}
     assert set(TABLES[FRAME].places) == set(OPERATIONS)
     assert set(OPERATIONS) <= asked
 

@@ -7,41 +7,41 @@ from collections.abc import Callable
 import pytest
 
 from picsync.frames.nixplay.client import LIST_WEB_ALBUMS
-from tests.faults.harness import PLAYLIST, Stage
-from tests.faults.scenarios import Scene
+from tests.faults.harness import PLAYLIST, Harness
+from tests.faults.scenarios import Scenario
 from tests.faults.source_albums import ALBUM
 
 
-def empty_the_playlist(stage: Stage) -> None:
-    stage.nixplay.state.remove_items(stage.nixplay.playlist_named(PLAYLIST), [])
+def empty_the_playlist(harness: Harness) -> None:
+    harness.nixplay.state.remove_items(harness.nixplay.playlist_named(PLAYLIST), [])
 
 
-def delete_a_wanted_photo(stage: Stage) -> None:
-    wanted = stage.wanted()
-    photos = stage.nixplay.album_photos(stage.nixplay.album_named(ALBUM))
-    stage.nixplay.delete_photo(next(photo for photo in photos if photo.md5 in wanted))
+def delete_a_wanted_photo(harness: Harness) -> None:
+    wanted = harness.wanted()
+    photos = harness.nixplay.album_photos(harness.nixplay.album_named(ALBUM))
+    harness.nixplay.delete_photo(next(photo for photo in photos if photo.md5 in wanted))
 
 
-def make_a_second_album(stage: Stage) -> None:
-    stage.nixplay.state.create_album(stage.nixplay.account(), ALBUM)
+def make_a_second_album(harness: Harness) -> None:
+    harness.nixplay.state.create_album(harness.nixplay.account(), ALBUM)
 
 
-def make_a_second_playlist(stage: Stage) -> None:
-    stage.nixplay.state.create_playlist(stage.nixplay.account(), PLAYLIST)
+def make_a_second_playlist(harness: Harness) -> None:
+    harness.nixplay.state.create_playlist(harness.nixplay.account(), PLAYLIST)
 
 
-def show_a_photo_twice(stage: Stage) -> None:
-    playlist = stage.nixplay.playlist_named(PLAYLIST)
-    stage.nixplay.state.append_items(playlist, [stage.nixplay.playlist_photos(playlist)[0]])
+def show_a_photo_twice(harness: Harness) -> None:
+    playlist = harness.nixplay.playlist_named(PLAYLIST)
+    harness.nixplay.state.append_items(playlist, [harness.nixplay.playlist_photos(playlist)[0]])
 
 
-def hold_content_twice(stage: Stage) -> None:
-    second = stage.nixplay.state.create_album(stage.nixplay.account(), "ss")
+def hold_content_twice(harness: Harness) -> None:
+    second = harness.nixplay.state.create_album(harness.nixplay.account(), "ss")
     second.name = ALBUM
-    stage.nixplay.add_photo(second, "again.jpg", stage.side.contents()[0])
+    harness.nixplay.add_photo(second, "again.jpg", harness.source_album.contents()[0])
 
 
-BROKEN: dict[str, tuple[Callable[[Stage], None], str]] = {
+BROKEN: dict[str, tuple[Callable[[Harness], None], str]] = {
     "an empty playlist": (empty_the_playlist, f"{PLAYLIST} was empty after"),
     "a wanted photo that is gone": (delete_a_wanted_photo, "a wanted photo was gone after"),
     "a second album": (make_a_second_album, f"2 things were named album {ALBUM}"),
@@ -52,32 +52,32 @@ BROKEN: dict[str, tuple[Callable[[Stage], None], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-async def test_what_must_not_be_is_seen(stage: Stage, name: str) -> None:
+async def test_what_must_not_be_is_seen(harness: Harness, name: str) -> None:
     deed, said = BROKEN[name]
-    await Scene.CHANGED.set(stage)
-    assert stage.watch.violations == []
-    deed(stage)
-    assert said in " ".join(stage.watch.violations)
+    await Scenario.CHANGED.set(harness)
+    assert harness.invariants.violations == []
+    deed(harness)
+    assert said in " ".join(harness.invariants.violations)
 
 
 @pytest.mark.parametrize("name", BROKEN)
-async def test_what_a_person_does_is_no_violation(stage: Stage, name: str) -> None:
+async def test_what_a_person_does_is_no_violation(harness: Harness, name: str) -> None:
     deed, _ = BROKEN[name]
-    await Scene.CHANGED.set(stage)
-    stage.watch.by_hand(lambda: deed(stage))
-    stage.watch.asked(LIST_WEB_ALBUMS)
-    stage.watch.asked(LIST_WEB_ALBUMS)
-    twice_there = [each for each in stage.watch.violations if "content was there" not in each]
+    await Scenario.CHANGED.set(harness)
+    harness.invariants.by_hand(lambda: deed(harness))
+    harness.invariants.asked(LIST_WEB_ALBUMS)
+    harness.invariants.asked(LIST_WEB_ALBUMS)
+    twice_there = [each for each in harness.invariants.violations if "content was there" not in each]
     assert twice_there == []
 
 
-async def test_a_deleted_photo_may_be_named_for_one_request_and_no_longer(stage: Stage) -> None:
-    await Scene.CHANGED.set(stage)
-    album = stage.nixplay.album_named(ALBUM)
-    unwanted = next(each for each in album.photos.values() if each.md5 not in stage.wanted())
+async def test_a_deleted_photo_may_be_named_for_one_request_and_no_longer(harness: Harness) -> None:
+    await Scenario.CHANGED.set(harness)
+    album = harness.nixplay.album_named(ALBUM)
+    unwanted = next(each for each in album.photos.values() if each.md5 not in harness.wanted())
     # The service takes what it deletes out of its playlists; this one forgets to.
-    del album.photos[unwanted.photo_id], stage.nixplay.account().photos[unwanted.photo_id]
-    stage.watch.asked(LIST_WEB_ALBUMS)
-    assert stage.watch.violations == []
-    stage.watch.asked(LIST_WEB_ALBUMS)
-    assert "was still named before" in " ".join(stage.watch.violations)
+    del album.photos[unwanted.photo_id], harness.nixplay.account().photos[unwanted.photo_id]
+    harness.invariants.asked(LIST_WEB_ALBUMS)
+    assert harness.invariants.violations == []
+    harness.invariants.asked(LIST_WEB_ALBUMS)
+    assert "was still named before" in " ".join(harness.invariants.violations)

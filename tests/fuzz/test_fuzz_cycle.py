@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 
 from picsync.emulators import server as emulator
 from picsync.emulators.faults import Fault, FaultKind
-from tests.e2e.household import MEDIA_HOST, Road, open_road
+from tests.e2e.household import MEDIA_HOST, Household, open_household
 from tests.fuzz.mutations import Json, inputs, mutated
 
 MOST_REQUESTS = 26
 """Of the cycle below, a few more or less."""
 
 
-async def bodies(road: Road) -> list[tuple[str, str, str, bytes]]:
+async def bodies(household: Household) -> list[tuple[str, str, str, bytes]]:
     """Run the cycle once on a twin and return what each request was answered."""
     said: list[tuple[str, str, str, bytes]] = []
     dispatch = emulator._dispatch
 
     async def listening(router: web.UrlDispatcher, request: web.Request) -> web.StreamResponse:
         response = await dispatch(router, request)
-        record = road.server.log.records[-1]
+        record = household.server.log.records[-1]
         body = (
             response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b""
         )
@@ -36,30 +36,30 @@ async def bodies(road: Road) -> list[tuple[str, str, str, bytes]]:
 
     emulator._dispatch = listening
     try:
-        await road.cycle()
+        await household.cycle()
     finally:
         emulator._dispatch = dispatch
     return said
 
 
-async def prepare(road: Road) -> set[str]:
+async def prepare(household: Household) -> set[str]:
     """Two photos to come, one to go, four that stay; returns what must never go: the digests of the four."""
-    road.google.options.page_cap = 3
-    road.one_at_a_time = True  # What the twin was told is true of the other one, too.
-    items = road.add(5)
-    await road.cycle()
-    road.google.remove_item(items[0], road.album)
-    kept = road.wanted()
-    road.add(2)
-    road.server.log.clear()
+    household.google.options.page_cap = 3
+    household.one_at_a_time = True  # What the twin was told is true of the other one, too.
+    items = household.add(5)
+    await household.cycle()
+    household.google.remove_item(items[0], household.album)
+    kept = household.wanted()
+    household.add(2)
+    household.server.log.clear()
     return kept
 
 
 async def answers() -> list[tuple[str, str, str, bytes]]:
     with tempfile.TemporaryDirectory() as folder:
-        async with open_road(Path(folder)) as road:
-            await prepare(road)
-            return [each for each in await bodies(road) if each[1] != MEDIA_HOST]
+        async with open_household(Path(folder)) as household:
+            await prepare(household)
+            return [each for each in await bodies(household) if each[1] != MEDIA_HOST]
 
 
 ANSWERS = asyncio.run(answers())
@@ -83,8 +83,8 @@ def test_no_wanted_photo_goes(spoiling: tuple[int, bytes], after: bool) -> None:
 
     async def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            async with open_road(Path(folder)) as road:
-                kept = await prepare(road)
+            async with open_household(Path(folder)) as household:
+                kept = await prepare(household)
                 method, host, path, _ = ANSWERS[number]
                 skip = sum(each[:3] == ANSWERS[number][:3] for each in ANSWERS[:number])
                 wrong = Fault(
@@ -98,15 +98,15 @@ def test_no_wanted_photo_goes(spoiling: tuple[int, bytes], after: bool) -> None:
                     body=body,
                     after=after,
                 )
-                road.server.faults.add(wrong)
-                await road.cycle()
-                assert kept <= road.on_frame(), "a wanted photo was deleted"
-                assert road.in_playlist(), "the playlist is empty"
-                assert road.violations == []
-                road.server.faults.clear()
+                household.server.faults.add(wrong)
+                await household.cycle()
+                assert kept <= household.on_frame(), "a wanted photo was deleted"
+                assert household.in_playlist(), "the playlist is empty"
+                assert household.violations == []
+                household.server.faults.clear()
                 # Another cycle may be needed to let go of what the bad answer left.
-                await road.cycle()
-                assert kept <= road.on_frame()
-                assert road.violations == []
+                await household.cycle()
+                assert kept <= household.on_frame()
+                assert household.violations == []
 
     asyncio.run(run())

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from tests.grafana.monitored_sync import DASHBOARD, FAMILY, ITALY, Scene, open_scene, targets
+from tests.grafana.monitored_sync import DASHBOARD, FAMILY, ITALY, MonitoredSync, open_monitored_sync, targets
 from tests.grafana.prometheus import Series
 
 TARGET = DASHBOARD.parent.parent / "prometheus-grafana.png"
@@ -58,28 +58,28 @@ class Shown:
 Answers = dict[str, list[Shown]]
 
 
-async def play(scene: Scene) -> tuple[float, float]:
+async def play(monitored: MonitoredSync) -> tuple[float, float]:
     """Go through some minutes of a household; return when to begin and end drawing."""
     right = {FAMILY: 0, ITALY: 0}
-    await scene.settle("steady", right, cycles=6)
-    scene.trouble()
-    scene.add(FAMILY, 260)
-    await scene.settle("bulk", right, cycles=4)
-    await scene.fail()
-    scene.add(ITALY, 60)
-    await scene.settle("more", right, cycles=5)
-    del scene.albums[FAMILY].items[:90]
-    await scene.settle("held", {FAMILY: 5, ITALY: 0}, cycles=5)
-    return scene.began_at + 5, time.time()
+    await monitored.settle("steady", right, cycles=6)
+    monitored.trouble()
+    monitored.add(FAMILY, 260)
+    await monitored.settle("bulk", right, cycles=4)
+    await monitored.fail()
+    monitored.add(ITALY, 60)
+    await monitored.settle("more", right, cycles=5)
+    del monitored.albums[FAMILY].items[:90]
+    await monitored.settle("held", {FAMILY: 5, ITALY: 0}, cycles=5)
+    return monitored.began_at + 5, time.time()
 
 
-async def ask(scene: Scene, start: float, end: float) -> Answers:
+async def ask(monitored: MonitoredSync, start: float, end: float) -> Answers:
     """Return what every panel shows."""
     answers: Answers = {}
     for target in targets():
         # What Grafana asks for one moment is asked for the last one drawn.
         first = end if target.instant else start
-        for series in await scene.prometheus.query_range(target.expr, first, end):
+        for series in await monitored.prometheus.query_range(target.expr, first, end):
             name = target.legend
             for label, value in series.labels.items():
                 name = name.replace(f"{{{{{label}}}}}", value)
@@ -366,9 +366,9 @@ class Board:
 async def draw() -> None:
     """Play, ask and draw."""
     with tempfile.TemporaryDirectory() as folder:
-        async with open_scene(Path(folder), family=120, italy=40) as scene:
-            start, end = await play(scene)
-            answers = await ask(scene, start, end)
+        async with open_monitored_sync(Path(folder), family=120, italy=40) as monitored:
+            start, end = await play(monitored)
+            answers = await ask(monitored, start, end)
     Board(answers, start, end).figure.savefig(TARGET, facecolor=PAGE)
 
 

@@ -53,7 +53,7 @@ def targets(album: str = ".*", rate_interval: str = "5s") -> list[Target]:
 
 
 @dataclass
-class Scene:
+class MonitoredSync:
     """What is there, and when what has happened."""
 
     world: World
@@ -101,14 +101,14 @@ class Scene:
 
 
 @asynccontextmanager
-async def open_scene(folder: Path, *, family: int, italy: int) -> AsyncIterator[Scene]:
+async def open_monitored_sync(folder: Path, *, family: int, italy: int) -> AsyncIterator[MonitoredSync]:
     """Start emulators, Prometheus and, on an empty frame, picsync."""
     port = free_port()
     async with World() as world, open_prometheus(folder, f"127.0.0.1:{port}") as prometheus:
         albums = {name: world.google.add_album(name) for name in (FAMILY, ITALY)}
-        scene = Scene(world, prometheus, albums)
-        scene.add(FAMILY, family)
-        scene.add(ITALY, italy)
+        monitored = MonitoredSync(world, prometheus, albums)
+        monitored.add(FAMILY, family)
+        monitored.add(ITALY, italy)
         world.server.faults.add(Fault.from_json(SLOW))
         write_credentials(folder / ".picsync-credentials.yaml", world)
         rules = [
@@ -129,7 +129,7 @@ async def open_scene(folder: Path, *, family: int, italy: int) -> AsyncIterator[
                 sys.executable, "-c", PROGRAM, "sync", cwd=folder, stdout=log, stderr=log
             )
         try:
-            yield scene
+            yield monitored
         finally:
             assert process.returncode is None, (folder / "picsync.log").read_text("utf-8")
             process.terminate()

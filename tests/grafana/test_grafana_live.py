@@ -12,7 +12,7 @@ import pytest
 
 from picsync.core.events import RequestOutcome
 from tests.grafana import prometheus
-from tests.grafana.monitored_sync import FAMILY, ITALY, Scene, Target, open_scene, targets
+from tests.grafana.monitored_sync import FAMILY, ITALY, MonitoredSync, Target, open_monitored_sync, targets
 from tests.grafana.prometheus import Labels
 
 pytestmark = pytest.mark.skipif(
@@ -85,66 +85,66 @@ FLEETING: dict[tuple[str, str], set[Labels]] = {
 
 async def play(folder: Path) -> None:
     """Take a frame through a first sync, a bulk sync with trouble, a failed cycle and held deletes; look."""
-    async with open_scene(folder, family=60, italy=12) as scene:
+    async with open_monitored_sync(folder, family=60, italy=12) as monitored:
         all_right = {FAMILY: 0, ITALY: 0}
-        await scene.settle("steady", all_right)
-        scene.trouble()
-        scene.add(FAMILY, 80)
-        await scene.settle("grown", all_right, cycles=0)
-        await scene.fail()
-        del scene.albums[FAMILY].items[-60:]
-        await scene.settle("held", {FAMILY: 5, ITALY: 0}, cycles=1)
-        await check_series(scene)
-        await check_values(scene)
-        await check_one_album(scene)
+        await monitored.settle("steady", all_right)
+        monitored.trouble()
+        monitored.add(FAMILY, 80)
+        await monitored.settle("grown", all_right, cycles=0)
+        await monitored.fail()
+        del monitored.albums[FAMILY].items[-60:]
+        await monitored.settle("held", {FAMILY: 5, ITALY: 0}, cycles=1)
+        await check_series(monitored)
+        await check_values(monitored)
+        await check_one_album(monitored)
 
 
 def test_every_panel_shows_what_it_should(tmp_path: Path) -> None:
     asyncio.run(play(tmp_path))
 
 
-async def ever(scene: Scene, target: Target) -> set[Labels]:
-    found = await scene.prometheus.query_range(target.expr, scene.began_at, time.time())
+async def ever(monitored: MonitoredSync, target: Target) -> set[Labels]:
+    found = await monitored.prometheus.query_range(target.expr, monitored.began_at, time.time())
     return {each.key for each in found}
 
 
-async def values(scene: Scene, moment: str) -> dict[tuple[str, str, str], float]:
+async def values(monitored: MonitoredSync, moment: str) -> dict[tuple[str, str, str], float]:
     """Return what tiles, bars and tables show at a moment, by panel, query and its one label that matters."""
     shown = {}
     for target in targets():
-        for each in await scene.prometheus.query(target.expr, scene.moments[moment]):
+        for each in await monitored.prometheus.query(target.expr, monitored.moments[moment]):
             label = each.labels.get("album") or each.labels.get("service") or ""
             shown[target.panel, target.ref, label] = each.last
     return shown
 
 
-async def check_series(scene: Scene) -> None:
-    instance = scene.prometheus.instance
+async def check_series(monitored: MonitoredSync) -> None:
+    instance = monitored.prometheus.instance
     for target in targets():
         expected = EVER.get((target.panel, target.ref))
         if target.panel == ALBUMS:
             expected = keys("album", [FAMILY, ITALY], instance=instance)
         assert expected is not None, f"no expectation of {target.panel} {target.ref}"
-        found = await ever(scene, target)
+        found = await ever(monitored, target)
         besides = FLEETING.get((target.panel, target.ref), set())
         assert expected <= found <= expected | besides, target
 
     standing = next(each for each in targets() if each.panel == "Is the frame right?")
-    course = await scene.prometheus.query_range(standing.expr, scene.began_at, time.time())
+    course = await monitored.prometheus.query_range(standing.expr, monitored.began_at, time.time())
     family = {value for each in course if each.labels["album"] == FAMILY for _, value in each.points}
     assert {0, 3, 5} <= family <= {0, 2, 3, 5, 6}
     assert 6 in {value for each in course for _, value in each.points}
 
 
-async def check_values(scene: Scene) -> None:
-    steady = await values(scene, "steady")
+async def check_values(monitored: MonitoredSync) -> None:
+    steady = await values(monitored, "steady")
     assert [steady[ALBUMS, ref, FAMILY] for ref in "ABCDEF"] == [0, 60, 60, 60, 0, 0]
     assert [steady[ALBUMS, ref, ITALY] for ref in "ABCDEF"] == [0, 12, 12, 12, 0, 0]
     assert steady["Deletes held", "A", ""] == 0
     assert steady["Fullest playlists", "A", FAMILY] == 60 / 2000
     assert 0 <= steady["Last good cycle", "C", FAMILY] <= 3
 
-    held = await values(scene, "held")
+    held = await values(monitored, "held")
     assert [held[ALBUMS, ref, FAMILY] for ref in "ABCDEF"] == [5, 140, 140, 80, 0, 60]
     assert held["Deletes held", "A", ""] == 60
     assert held["picsync", "A", ""] == 1
@@ -155,13 +155,13 @@ async def check_values(scene: Scene) -> None:
     assert 30e6 < held["Memory", "A", ""] < 250e6
     assert 0 < held["Open files", "A", ""] < 0.5
     # What was counted before the first scrape is no increase to Prometheus; the 80 came later.
-    downloads = scene.world.server.log.count(host="lh3.googleusercontent.com")
+    downloads = monitored.world.server.log.count(host="lh3.googleusercontent.com")
     assert 80 < held["Google's quota, last 24 hours", "B", ""] * 75_000 < 1.1 * downloads
 
 
-async def check_one_album(scene: Scene) -> None:
+async def check_one_album(monitored: MonitoredSync) -> None:
     """Choose one album, as Grafana substitutes it."""
     for target in targets(album=re.escape(ITALY).replace(r"\ ", " ")):
         if target.panel in (ALBUMS, "Is the frame right?", "Last good cycle", "Fullest playlists"):
-            assert {dict(key)["album"] for key in await ever(scene, target)} <= {ITALY}, target
-            assert target.panel == "Last good cycle" or await ever(scene, target), target
+            assert {dict(key)["album"] for key in await ever(monitored, target)} <= {ITALY}, target
+            assert target.panel == "Last good cycle" or await ever(monitored, target), target

@@ -1,4 +1,4 @@
-"""What the service may look like to an operator, each scene told to a StatusBoard by real events."""
+"""Statuses that an operator may see, each made by telling real events to a StatusBoard."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ALBUM_IDS = [f"AF1Qip{'xYz0Lk9' * 6}{number:02}" for number in range(3)]
 HOSTILE = "<script>alert(1)</script>\"'&\u202egnp.exe\x1b[31m"
 
 
-class Stage:
+class StatusBuilder:
     """A board, and a clock that is moved by hand."""
 
     def __init__(self) -> None:
@@ -112,76 +112,76 @@ def held(rule: str, wanted: int, surplus: int) -> CycleReport:
     )
 
 
-def first_start() -> Stage:
+def first_start() -> StatusBuilder:
     """Three rules, of which one is being compared for the first time."""
-    stage = Stage()
-    stage.expect("Grandma", "Uncle Rafał & family", "Cabin")
-    stage.tell(CycleStarted("Grandma", dry_run=False), after_s=2)
-    stage.now += timedelta(seconds=1)
-    return stage
+    builder = StatusBuilder()
+    builder.expect("Grandma", "Uncle Rafał & family", "Cabin")
+    builder.tell(CycleStarted("Grandma", dry_run=False), after_s=2)
+    builder.now += timedelta(seconds=1)
+    return builder
 
 
-def at_rest(*names: str) -> Stage:
+def at_rest(*names: str) -> StatusBuilder:
     """All rules in place, for a day."""
-    stage = Stage()
-    stage.expect(*(names or ("Grandma", "Uncle Rafał & family")))
-    stage.tell(LoggedIn("Nixplay"), AccessToken("Google Photos", START + timedelta(hours=1)), after_s=2)
+    builder = StatusBuilder()
+    builder.expect(*(names or ("Grandma", "Uncle Rafał & family")))
+    builder.tell(LoggedIn("Nixplay"), AccessToken("Google Photos", START + timedelta(hours=1)), after_s=2)
     for hour in range(24):
-        for place, name in enumerate(stage.board.status().rules):
+        for place, name in enumerate(builder.board.status().rules):
             report = report_of(name.name, 1204 - 900 * place)
             if hour == 17 and not place:
-                stage.tell(CycleStarted(name.name, dry_run=False))
-                stage.tell(TransfersPlanned(name.name, tuple(Transfer(item(n), None) for n in range(3))))
+                builder.tell(CycleStarted(name.name, dry_run=False))
+                builder.tell(TransfersPlanned(name.name, tuple(Transfer(item(n), None) for n in range(3))))
                 for number in range(3):
-                    stage.tell(ItemDownloaded(name.name, f"IMG_{number}.HEIC", 3_100_000), after_s=2)
-                    stage.tell(ItemUploaded(name.name, f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=2)
-                stage.tell(Published(name.name, f"ss_{name.name}", 3, 0, 1204))
-                stage.finish(replace(report, uploaded=3, uploaded_bytes=9_300_000, duration_s=14.2))
+                    builder.tell(ItemDownloaded(name.name, f"IMG_{number}.HEIC", 3_100_000), after_s=2)
+                    builder.tell(ItemUploaded(name.name, f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=2)
+                builder.tell(Published(name.name, f"ss_{name.name}", 3, 0, 1204))
+                builder.finish(replace(report, uploaded=3, uploaded_bytes=9_300_000, duration_s=14.2))
             else:
                 skipped = {} if place else {Skip.VIDEO: 41}
-                stage.cycle(replace(report, skipped=skipped))
-        stage.now += timedelta(hours=1)
-    stage.now += timedelta(minutes=-56)
-    return stage
+                builder.cycle(replace(report, skipped=skipped))
+        builder.now += timedelta(hours=1)
+    builder.now += timedelta(minutes=-56)
+    return builder
 
 
-def mid_upload() -> Stage:
+def mid_upload() -> StatusBuilder:
     """The first rule sends many photos, one of which failed."""
-    stage = at_rest()
-    stage.tell(CycleStarted("Grandma", dry_run=False), after_s=3400)
-    stage.tell(TransfersPlanned("Grandma", tuple(Transfer(item(number), None) for number in range(120))))
+    builder = at_rest()
+    builder.tell(CycleStarted("Grandma", dry_run=False), after_s=3400)
+    builder.tell(TransfersPlanned("Grandma", tuple(Transfer(item(number), None) for number in range(120))))
     for number in range(46):
-        stage.tell(ItemDownloaded("Grandma", f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=1)
+        builder.tell(ItemDownloaded("Grandma", f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=1)
         if number < 44:
-            stage.tell(ItemUploaded("Grandma", f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=1)
+            builder.tell(ItemUploaded("Grandma", f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=1)
     error = ItemError("Google refuses its download (500).", hint="The next cycle tries again.")
-    stage.tell(ItemFailed("Grandma", "IMG_4077.HEIC", error), after_s=1)
-    stage.tell(RetryScheduled("Nixplay", "upload", 4.0, "Nixplay is busy (503)."), after_s=3)
-    stage.now += timedelta(seconds=2)
-    return stage
+    builder.tell(ItemFailed("Grandma", "IMG_4077.HEIC", error), after_s=1)
+    builder.tell(RetryScheduled("Nixplay", "upload", 4.0, "Nixplay is busy (503)."), after_s=3)
+    builder.now += timedelta(seconds=2)
+    return builder
 
 
-def held_deletes() -> Stage:
+def held_deletes() -> StatusBuilder:
     """A third of the first album would be deleted."""
-    stage = at_rest()
-    stage.cycle(held("Grandma", 400, 203), after_s=3400)
-    stage.now += timedelta(minutes=7)
-    return stage
+    builder = at_rest()
+    builder.cycle(held("Grandma", 400, 203), after_s=3400)
+    builder.now += timedelta(minutes=7)
+    return builder
 
 
-def login_needed() -> Stage:
+def login_needed() -> StatusBuilder:
     """The password of the frame's service has been changed."""
-    stage = at_rest()
+    builder = at_rest()
     error = LoginNeeded(
         "Nixplay refused the password for anna@example.com: status 401.",
         hint="Check `nixplay:` in .picsync-credentials.yaml; picsync takes up the changed file by itself.",
     )
     for _ in range(3):
         for name in ("Grandma", "Uncle Rafał & family"):
-            stage.tell(CycleStarted(name, dry_run=False), after_s=20)
-            stage.tell(LoginRefused("Nixplay", error.message))
+            builder.tell(CycleStarted(name, dry_run=False), after_s=20)
+            builder.tell(LoginRefused("Nixplay", error.message))
             failed = (Failure(f"album {name}", error),)
-            stage.finish(
+            builder.finish(
                 report_of(
                     name,
                     0,
@@ -191,14 +191,14 @@ def login_needed() -> Stage:
                     failures=failed,
                 )
             )
-    stage.now += timedelta(minutes=3)
-    return stage
+    builder.now += timedelta(minutes=3)
+    return builder
 
 
-def config_refused() -> Stage:
+def config_refused() -> StatusBuilder:
     """A changed picsync.yaml has mistakes; the rules go on by the old one."""
-    stage = at_rest()
-    stage.tell(
+    builder = at_rest()
+    builder.tell(
         ConfigRefused(
             (
                 "picsync.yaml:7: albums[1].maxDelet: is not a setting; did you mean `maxDelete`?",
@@ -207,26 +207,26 @@ def config_refused() -> Stage:
         ),
         after_s=30,
     )
-    stage.now += timedelta(minutes=2)
-    return stage
+    builder.now += timedelta(minutes=2)
+    return builder
 
 
-def failing() -> Stage:
+def failing() -> StatusBuilder:
     """A source is away for hours, the other rule has one unusable photo."""
-    stage = at_rest()
+    builder = at_rest()
     away = TransientError("Google Photos does not answer (503) for 2 minutes.")
     broken = ItemError(
         "It is neither a picture nor a video.", unusable=True, hint="Remove it from the album."
     )
     for _ in range(4):
         failures = (Failure(f"googlephotos album {ALBUM_IDS[0]}", away),)
-        stage.cycle(
+        builder.cycle(
             report_of(
                 "Grandma", 1204, outcome=CycleOutcome.FAILED, certainty=Certainty.PARTIAL, failures=failures
             ),
             after_s=600,
         )
-    stage.cycle(
+    builder.cycle(
         report_of(
             "Uncle Rafał & family",
             304,
@@ -235,45 +235,45 @@ def failing() -> Stage:
             notices=("2 playlists are named ss_Uncle; all are kept in step.",),
         )
     )
-    return stage
+    return builder
 
 
-def dry_run() -> Stage:
+def dry_run() -> StatusBuilder:
     """One rule that only says what it would do."""
-    stage = Stage()
-    stage.expect("Grandma", dry_run=True)
-    stage.tell(LoggedIn("Nixplay"))
-    stage.cycle(report_of("Grandma", 310, dry_run=True, uploaded=12, uploaded_bytes=36_000_000))
-    stage.now += timedelta(minutes=1)
-    return stage
+    builder = StatusBuilder()
+    builder.expect("Grandma", dry_run=True)
+    builder.tell(LoggedIn("Nixplay"))
+    builder.cycle(report_of("Grandma", 310, dry_run=True, uploaded=12, uploaded_bytes=36_000_000))
+    builder.now += timedelta(minutes=1)
+    return builder
 
 
-def stopping() -> Stage:
+def stopping() -> StatusBuilder:
     """Asked to end while sending."""
-    stage = mid_upload()
-    stage.tell(Stopping())
-    return stage
+    builder = mid_upload()
+    builder.tell(Stopping())
+    return builder
 
 
-def hostile() -> Stage:
+def hostile() -> StatusBuilder:
     """Every name and message that others choose tries to be more than text."""
-    stage = Stage()
-    stage.expect(HOSTILE)
-    stage.board.expect({HOSTILE: RuleStatus(HOSTILE, {HOSTILE: [HOSTILE]})})
+    builder = StatusBuilder()
+    builder.expect(HOSTILE)
+    builder.board.expect({HOSTILE: RuleStatus(HOSTILE, {HOSTILE: [HOSTILE]})})
     error = ItemError(HOSTILE, hint=f"{HOSTILE}\n`{HOSTILE}`")
-    stage.tell(LoginRefused(HOSTILE, HOSTILE), ConfigRefused((HOSTILE, HOSTILE)))
-    stage.tell(CycleStarted(HOSTILE, dry_run=False), ItemFailed(HOSTILE, HOSTILE, error))
+    builder.tell(LoginRefused(HOSTILE, HOSTILE), ConfigRefused((HOSTILE, HOSTILE)))
+    builder.tell(CycleStarted(HOSTILE, dry_run=False), ItemFailed(HOSTILE, HOSTILE, error))
     report = held(HOSTILE, 40, 20)
     assert report.hold is not None
     hold = replace(report.hold, photos=(photo(1, HOSTILE),), message=f"`{HOSTILE}`{HOSTILE}")
     failures = (Failure(HOSTILE, error),)
-    stage.cycle(replace(report, hold=hold, failures=failures, notices=(HOSTILE,)))
-    return stage
+    builder.cycle(replace(report, hold=hold, failures=failures, notices=(HOSTILE,)))
+    return builder
 
 
-SCENES: dict[str, Callable[[], Stage]] = {
-    scene.__name__: scene
-    for scene in (
+STATUSES: dict[str, Callable[[], StatusBuilder]] = {
+    situation.__name__: situation
+    for situation in (
         first_start,
         at_rest,
         mid_upload,
@@ -288,5 +288,5 @@ SCENES: dict[str, Callable[[], Stage]] = {
 }
 
 
-def status_of(scene: str) -> Status:
-    return SCENES[scene]().board.status()
+def status_of(situation: str) -> Status:
+    return STATUSES[situation]().board.status()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.household import ALBUM, Road, open_road
+from tests.e2e.household import ALBUM, Household, open_household
 from tests.observe.scraping import ROOT, Scraped
 
 BEGIN = "<!-- Measured by tests/observe/test_metrics_cycle.py, which fails if this differs. -->\n"
@@ -37,31 +37,31 @@ ROWS = (
 
 
 @pytest.fixture
-async def road(tmp_path: Path) -> AsyncIterator[Road]:
-    async with open_road(tmp_path) as opened:
+async def household(tmp_path: Path) -> AsyncIterator[Household]:
+    async with open_household(tmp_path) as opened:
         yield opened
 
 
-async def test_the_page_shows_what_cycles_do(road: Road) -> None:
+async def test_the_page_shows_what_cycles_do(household: Household) -> None:
     scraped = Scraped(ALBUM)
-    road.add(120)
-    columns = [await measured(road, scraped)]
-    road.add(30)
-    columns += [await measured(road, scraped), await measured(road, scraped)]
-    road.assert_synced()
+    household.add(120)
+    columns = [await measured(household, scraped)]
+    household.add(30)
+    columns += [await measured(household, scraped), await measured(household, scraped)]
+    household.assert_synced()
     head = "| `picsync_` | first start, 120 photos | 30 more | steady |\n| --- | ---: | ---: | ---: |\n"
     lines = [f"| `{row}` | {' | '.join(column[row] for column in columns)} |\n" for row in ROWS]
     page = (ROOT / "doc" / "monitoring.md").read_text("utf-8")
     assert page.partition(BEGIN)[2].partition(END)[0] == "\n" + head + "".join(lines) + "\n"
 
 
-async def measured(road: Road, scraped: Scraped) -> dict[str, str]:
+async def measured(household: Household, scraped: Scraped) -> dict[str, str]:
     """Run a cycle and return each row's value: how much a counter grew, what a gauge says."""
     before = {row: total(scraped, row) for row in ROWS}
-    road.events.clear()
-    report = await road.cycle()
+    household.events.clear()
+    report = await household.cycle()
     assert report.outcome == "done"
-    scraped.read(*road.events)
+    scraped.read(*household.events)
     after = {row: total(scraped, row) for row in ROWS}
     return {
         row: f"+{after[row] - before[row]:,.0f}" if "_total" in row else f"{after[row]:,.0f}" for row in ROWS

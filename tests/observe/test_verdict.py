@@ -25,15 +25,15 @@ from picsync.core.plan import Transfer
 from picsync.observe.status import EVENTS_KEPT, Status
 from picsync.observe.verdict import Level, rule_verdict, verdict
 from picsync.observe.words import relative, rough
-from tests.observe.statuses import START, Stage, item, report_of
+from tests.observe.statuses import START, StatusBuilder, item, report_of
 
 
 def after(*reports: CycleReport) -> Status:
-    stage = Stage()
-    stage.expect("Grandma")
+    builder = StatusBuilder()
+    builder.expect("Grandma")
     for report in reports:
-        stage.cycle(report)
-    return stage.board.status()
+        builder.cycle(report)
+    return builder.board.status()
 
 
 def failed(*errors: PicsyncError, on_frame: int | None = 5) -> CycleReport:
@@ -76,11 +76,11 @@ def test_a_rule(reports: list[CycleReport], level: Level, word: str) -> None:
 
 
 def test_the_worst_rule_decides_and_is_named() -> None:
-    stage = Stage()
-    stage.expect("Grandma", "Cabin", "Office", "Hall", "Attic", "Barn")
+    builder = StatusBuilder()
+    builder.expect("Grandma", "Cabin", "Office", "Hall", "Attic", "Barn")
     for name in ("Grandma", "Cabin"):
-        stage.cycle(report_of(name, 5))
-    found = verdict(stage.board.status())
+        builder.cycle(report_of(name, 5))
+    found = verdict(builder.board.status())
     assert found.level is Level.UNKNOWN
     assert found.details == (
         "Office: The first cycle has not begun.",
@@ -91,36 +91,38 @@ def test_the_worst_rule_decides_and_is_named() -> None:
 
 
 def test_a_rule_that_sends_is_almost_right_even_after_a_failure() -> None:
-    stage = Stage()
-    stage.expect("Grandma")
-    stage.cycle(failed(FINAL))
-    stage.tell(CycleStarted("Grandma", dry_run=False))
-    assert verdict(stage.board.status()).level is Level.BAD
-    stage.tell(TransfersPlanned("Grandma", (Transfer(item(1), None),)))
-    assert verdict(stage.board.status()).details == ("0 of 1 new photo has arrived.",)
+    builder = StatusBuilder()
+    builder.expect("Grandma")
+    builder.cycle(failed(FINAL))
+    builder.tell(CycleStarted("Grandma", dry_run=False))
+    assert verdict(builder.board.status()).level is Level.BAD
+    builder.tell(TransfersPlanned("Grandma", (Transfer(item(1), None),)))
+    assert verdict(builder.board.status()).details == ("0 of 1 new photo has arrived.",)
 
 
 def test_a_login_or_a_configuration_that_recovers_is_forgotten() -> None:
-    stage = Stage()
-    stage.expect("Grandma")
-    stage.cycle(GOOD)
-    stage.tell(LoginRefused("Google Photos", "The token was revoked."), ConfigRefused(("picsync.yaml: no",)))
-    refused = stage.board.status()
+    builder = StatusBuilder()
+    builder.expect("Grandma")
+    builder.cycle(GOOD)
+    builder.tell(
+        LoginRefused("Google Photos", "The token was revoked."), ConfigRefused(("picsync.yaml: no",))
+    )
+    refused = builder.board.status()
     assert (verdict(refused).level, refused.ready) == (Level.BAD, False)
     assert refused.refusals == {"Google Photos": "The token was revoked."}
-    stage.tell(AccessToken("Google Photos", None), ConfigApplied(("Grandma",)))
-    again = stage.board.status()
+    builder.tell(AccessToken("Google Photos", None), ConfigApplied(("Grandma",)))
+    again = builder.board.status()
     assert (verdict(again).level, again.ready, again.refusals) == (Level.GOOD, True, {})
 
 
 def test_a_dry_run_leaves_the_answer_to_the_others() -> None:
-    stage = Stage()
-    stage.expect("Grandma", "Cabin")
-    rules = {rule.name: replace(rule, dry_run=rule.name == "Cabin") for rule in stage.board.status().rules}
-    stage.board.expect(rules)
-    stage.cycle(report_of("Grandma", 5))
-    stage.cycle(report_of("Cabin", 9, dry_run=True))
-    found = verdict(stage.board.status())
+    builder = StatusBuilder()
+    builder.expect("Grandma", "Cabin")
+    rules = {rule.name: replace(rule, dry_run=rule.name == "Cabin") for rule in builder.board.status().rules}
+    builder.board.expect(rules)
+    builder.cycle(report_of("Grandma", 5))
+    builder.cycle(report_of("Cabin", 9, dry_run=True))
+    found = verdict(builder.board.status())
     assert (found.level, found.details[0]) == (Level.GOOD, "All 5 photos are in place.")
 
 
@@ -138,15 +140,15 @@ def test_what_could_not_be_listed_is_not_zero() -> None:
 
 
 def test_no_rule_is_no_yes() -> None:
-    assert verdict(Stage().board.status()).level is Level.UNKNOWN
+    assert verdict(StatusBuilder().board.status()).level is Level.UNKNOWN
 
 
 def test_many_photos_do_not_push_out_what_matters() -> None:
-    stage = Stage()
-    stage.expect("Grandma")
+    builder = StatusBuilder()
+    builder.expect("Grandma")
     for number in range(10 * EVENTS_KEPT):
-        stage.tell(ItemUploaded("Grandma", f"{number}.jpg", 1000))
-    first, second = stage.board.status().entries
+        builder.tell(ItemUploaded("Grandma", f"{number}.jpg", 1000))
+    first, second = builder.board.status().entries
     assert (first.message, first.times) == (
         "500 photos arrived on the frame; the last one was 499.jpg.",
         500,
@@ -155,10 +157,10 @@ def test_many_photos_do_not_push_out_what_matters() -> None:
 
 
 def test_a_dry_run_does_not_claim_uploads() -> None:
-    stage = Stage()
-    stage.expect("Grandma", dry_run=True)
-    stage.tell(ItemUploaded("Grandma", "1.jpg", 1000))
-    assert [entry.action for entry in stage.board.status().entries] == ["config_applied"]
+    builder = StatusBuilder()
+    builder.expect("Grandma", dry_run=True)
+    builder.tell(ItemUploaded("Grandma", "1.jpg", 1000))
+    assert [entry.action for entry in builder.board.status().entries] == ["config_applied"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from picsync.sources.google.library import api as google
 from picsync.sources.google.library.source import DOWNLOAD
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.transfer import Tools
-from tests.faults.harness import Stage, open_stage
+from tests.faults.harness import Harness, open_harness
 from tests.faults.interception import Rewrite
 from tests.faults.operations import PLACES
 from tests.property.oracle import AlbumSeen, Piece, PlaylistSeen, Seen
@@ -78,7 +78,7 @@ class WireWorld:
         self._folder = Path(tempfile.mkdtemp(prefix="wire-"))
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
-        self._stage: Stage = self._run(self._stack.enter_async_context(open_stage(self._folder)))
+        self._stage: Harness = self._run(self._stack.enter_async_context(open_harness(self._folder)))
         self._set_limit()
         self._albums: dict[str, GoogleAlbum] = {}
         self._items: dict[str, Item] = {}

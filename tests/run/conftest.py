@@ -1,3 +1,3 @@
-from tests.cli.conftest import loggers_as_before, stage
+from tests.cli.conftest import cli, loggers_as_before
 
-__all__ = ["loggers_as_before", "stage"]
+__all__ = ["cli", "loggers_as_before"]

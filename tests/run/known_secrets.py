@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
-from tests.cli.command_line import Stage
+from tests.cli.command_line import CommandLine
 from tests.e2e.household import MEDIA_HOST
 
 PASSWORD = "marked-password-1f3e"
@@ -18,13 +18,13 @@ NO_CONSENT = "CAI"
 
 @dataclass
 class Secrets:
-    """The secrets of a stage, told by what they are."""
+    """The secrets of a household, by what they are."""
 
-    stage: Stage
+    cli: CommandLine
     signed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        signer = self.stage.nixplay._parts.signer
+        signer = self.cli.nixplay._parts.signer
         sign = signer.sign
 
         def signing(text: str) -> str:
@@ -36,12 +36,12 @@ class Secrets:
 
     def all(self) -> dict[str, set[str]]:
         """Return all there are by now."""
-        account, parts = self.stage.google.account, self.stage.nixplay._parts
-        records = self.stage.server.log.records
+        account, parts = self.cli.google.account, self.cli.nixplay._parts
+        records = self.cli.server.log.records
         cookies = [record.headers.get("Cookie", "") for record in records]
         authorized = [record.headers.get("Authorization", "") for record in records]
         forms = [parse_qs(record.body.decode(errors="replace")) for record in records]
-        links = self.stage.google.sharing.shares.all()
+        links = self.cli.google.sharing.shares.all()
         found = {
             "password": {PASSWORD},
             "link": {secret for link in links for secret in (link.code, link.auth_key)},

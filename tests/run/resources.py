@@ -16,7 +16,7 @@ _LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class Resources:
     """One look at this process."""
 
     cycles: int
@@ -31,13 +31,13 @@ class Vitals:
         return "  ".join(f"{each.name} {getattr(self, each.name):>7}" for each in fields(self))
 
 
-def take(cycles: int) -> Vitals:
+def measure(cycles: int) -> Resources:
     """Look at this process and the running loop, after all garbage is gone."""
     while gc.collect():
         continue
     if hasattr(_LIBC, "malloc_trim"):
         _LIBC.malloc_trim(0)
-    return Vitals(
+    return Resources(
         cycles,
         rss_kib(),
         len(gc.get_objects()),
@@ -53,7 +53,7 @@ def rss_kib() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def assert_flat(taken: Sequence[Vitals]) -> None:
+def assert_flat(taken: Sequence[Resources]) -> None:
     """What was taken at the end is no more than what was taken after the first third, the warm-up."""
     third = len(taken) // 3
     assert third >= 1, "too short a run to tell"

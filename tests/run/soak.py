@@ -45,7 +45,7 @@ from picsync.run.wiring import SettingsFiles
 from picsync.vendors.google import threads
 from tests.grafana.prometheus import free_port
 from tests.run.fast_clock import SPEED, FastLoop
-from tests.run.resources import Vitals, assert_flat, take
+from tests.run.resources import Resources, assert_flat, measure
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300.0
@@ -102,7 +102,7 @@ class Soak:
     noisy: bool = False
     until: float = math.inf
     """When it ends at the latest, by the monotonic clock."""
-    taken: list[Vitals] = field(default_factory=list)
+    taken: list[Resources] = field(default_factory=list)
     others_kib: list[int] = field(default_factory=list)
     """What the services' process held at the same moments."""
     memory: list[tracemalloc.Snapshot] = field(default_factory=list)
@@ -171,7 +171,7 @@ class Soak:
     def _look(self, judged: dict[str, Any]) -> None:
         assert not judged["wrong"], judged["wrong"]
         self.judged = judged
-        self.taken.append(take(self.cycles))
+        self.taken.append(measure(self.cycles))
         self.others_kib.append(judged["rss_kib"])
         if tracemalloc.is_tracing():
             self.memory.append(tracemalloc.take_snapshot())

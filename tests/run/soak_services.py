@@ -19,7 +19,7 @@ from typing import Any
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Album
 from picsync.emulators.nixplay.hosts import HOSTS
-from tests.e2e.household import ALBUM, MEDIA_HOST, Road, open_road
+from tests.e2e.household import ALBUM, MEDIA_HOST, Household, open_household
 from tests.faults.interception import FOLLOWED
 from tests.faults.operations import LIBRARY, operation_of
 from tests.run.resources import rss_kib
@@ -40,9 +40,9 @@ FEWEST, MOST = 4, 9
 class Services:
     """The emulated services, the files, and the weather."""
 
-    def __init__(self, road: Road, port: int, seed: int) -> None:
-        self.road = road
-        self.other = road.google.add_album(OTHER)
+    def __init__(self, household: Household, port: int, seed: int) -> None:
+        self.household = household
+        self.other = household.google.add_album(OTHER)
         self._port = port
         self._rng = random.Random(seed)
         self._rules = 1
@@ -55,18 +55,18 @@ class Services:
     def strike(self) -> None:
         """Change something; disturb every third cycle."""
         self._count()
-        self.road.server.faults.clear()
+        self.household.server.faults.clear()
         self._strikes += 1
         if self._strikes % EVERY == 0:
             for _ in range(self._rng.choice((1, 1, 2, 3))):
-                self.road.server.faults.add(self._fault())
-        for album in (self.road.album, self.other):
+                self.household.server.faults.add(self._fault())
+        for album in (self.household.album, self.other):
             self._change(album)
         match self._rng.randrange(60):
             case 0:
-                self.road.nixplay.expire_sessions()
+                self.household.nixplay.expire_sessions()
             case 1:
-                self.road.google.expire_access_tokens()
+                self.household.google.expire_access_tokens()
             case 2:
                 self._configure(rules=self._rng.choice((1, 2)))
             case 3:
@@ -76,14 +76,14 @@ class Services:
 
     def _count(self) -> None:
         """Take over what the log has, which is then empty."""
-        for record in self.road.server.log.records:
+        for record in self.household.server.log.records:
             if record.fault:
                 self._struck[f"{record.fault} at {record.host}"] += 1
             if record.host not in FOLLOWED:
                 kind = operation_of(record.method, record.host, record.path)
                 self._asked[str(kind)] += 1
                 self._reset[str(kind)] += record.fault.startswith("reset")
-        self.road.server.log.clear()
+        self.household.server.log.clear()
 
     def _fault(self) -> Fault:
         kind = self._rng.choice(KINDS)
@@ -105,15 +105,15 @@ class Services:
 
     def _change(self, album: Album) -> None:
         if len(album.items) < FEWEST or (self._rng.random() < 0.25 and len(album.items) < MOST):
-            self.road.add(self._rng.choice((1, 2)), album)
+            self.household.add(self._rng.choice((1, 2)), album)
         elif len(album.items) > FEWEST and self._rng.random() < 0.25:
-            self.road.google.remove_item(self._rng.choice(album.items))
+            self.household.google.remove_item(self._rng.choice(album.items))
 
     def _configure(self, *, rules: int = 1, trouble: str = "") -> None:
         """Replace the configuration by one that differs, if only in a comment."""
         self._rules = rules
-        self.road.rule_lines = ['maxDelete: "100%"']
-        path = self.road.write_config(every="1s")
+        self.household.rule_lines = ['maxDelete: "100%"']
+        path = self.household.write_config(every="1s")
         text = path.read_text("utf-8") + f"prometheus: {{listen: '127.0.0.1:{self._port}'}}\n"
         if rules == 2:
             second = f"albums:\n- {{name: {OTHER}, sources: {{googlephotos: [{self.other.album_id}]}}, "
@@ -125,38 +125,38 @@ class Services:
     def calm(self) -> None:
         """Let nothing go wrong any more, with a number of photos that is always the same."""
         self._count()
-        self.road.server.faults.clear()
-        for album in (self.road.album, self.other):
+        self.household.server.faults.clear()
+        for album in (self.household.album, self.other):
             while len(album.items) > FEWEST:
-                self.road.google.remove_item(album.items[0])
-            self.road.add(FEWEST - len(album.items), album)
+                self.household.google.remove_item(album.items[0])
+            self.household.add(FEWEST - len(album.items), album)
         self._configure(rules=1)
 
     def judge(self) -> dict[str, Any]:
         """Say whether the frame is right and has always been, and what was asked and done so far."""
         self._count()
         try:
-            self.road.assert_synced()
+            self.household.assert_synced()
             wrong = ""
         except AssertionError as error:
-            wrong = f"{error} {self.road.violations}"
+            wrong = f"{error} {self.household.violations}"
         return {
             "wrong": wrong,
             "asked": self._asked,
             "reset": self._reset,
             "struck": self._struck,
-            "changes": self.road.nixplay.counters,
-            "photos": len(self.road.on_frame()),
-            "made": self.road.made,
+            "changes": self.household.nixplay.counters,
+            "photos": len(self.household.on_frame()),
+            "made": self.household.made,
             "rss_kib": rss_kib(),
         }
 
 
 async def serve(folder: Path, port: int, seed: int) -> None:
     """Do what standard input says until it ends."""
-    async with open_road(folder) as road:
-        road.google.options.requests_per_day = road.google.options.media_requests_per_day = None
-        services = Services(road, port, seed)
+    async with open_household(folder) as household:
+        household.google.options.requests_per_day = household.google.options.media_requests_per_day = None
+        services = Services(household, port, seed)
         services.calm()
         print(json.dumps({"config": str(folder / "picsync.yaml"), "album": ALBUM}), flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):

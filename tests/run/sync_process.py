@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from tests.cli.command_line import PATIENCE_S, Process, Stage
+from tests.cli.command_line import PATIENCE_S, CommandLine, Process
 
 T = TypeVar("T")
 
@@ -19,11 +19,11 @@ LOOK_AGAIN_S = 0.02
 PAGE = "prometheus: {listen: '127.0.0.1:0'}"
 
 
-class Running:
+class SyncProcess:
     """A process, read in a thread so that it never waits for its reader; killed at the end if it goes on."""
 
-    def __init__(self, stage: Stage, *arguments: str, **options: Any) -> None:
-        self.process: Process = stage.start("sync", *arguments, **options)
+    def __init__(self, cli: CommandLine, *arguments: str, **options: Any) -> None:
+        self.process: Process = cli.start("sync", *arguments, **options)
         self.lines: list[str] = []
         self.url = ""
         self._read = 0

@@ -18,9 +18,9 @@ from pathlib import Path
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay.hosts import MONITOR, UPLOADS
 from tests.cache.builders import query
-from tests.cli.command_line import UNHURRIED, Stage
+from tests.cli.command_line import REAL_TIME, CommandLine
 from tests.e2e.household import ALBUM
-from tests.run.sync_process import PAGE, Running
+from tests.run.sync_process import PAGE, SyncProcess
 
 CONFIG_OK = "picsync_config_last_reload_successful"
 PROBLEMS = "picsync_config_problems"
@@ -30,14 +30,14 @@ def rules(status: dict[str, list[dict[str, object]]]) -> set[object]:
     return {rule["name"] for rule in status["rules"]}
 
 
-def test_the_pages_before_and_after_the_first_cycle(stage: Stage) -> None:
-    stage.add(3)
-    more = "".join(f"\n- {{name: {n}, sources: {{googlephotos: [{stage.album.album_id}]}}}}" for n in "BCDE")
-    stage.write_config(head=["every: 1h", PAGE])
-    stage.config.write_text(stage.config.read_text("utf-8") + more, "utf-8")
+def test_the_pages_before_and_after_the_first_cycle(cli: CommandLine) -> None:
+    cli.add(3)
+    more = "".join(f"\n- {{name: {n}, sources: {{googlephotos: [{cli.album.album_id}]}}}}" for n in "BCDE")
+    cli.write_config(head=["every: 1h", PAGE])
+    cli.config.write_text(cli.config.read_text("utf-8") + more, "utf-8")
     slow = Fault(kind=FaultKind.TRICKLE, path="mediaItems:search", chunk_bytes=100, delay_s=0.05, count=None)
-    stage.server.faults.add(slow)
-    with Running(stage) as picsync:
+    cli.server.faults.add(slow)
+    with SyncProcess(cli) as picsync:
         picsync.served()
         picsync.until(lambda status: sum(rule["phase"] == "running" for rule in status["rules"]) == 4)
         early = picsync.ask("/readyz")
@@ -45,7 +45,7 @@ def test_the_pages_before_and_after_the_first_cycle(stage: Stage) -> None:
         assert (early.status_code, early.text) == (503, "The rule E has not begun its first cycle.\n")
         assert "picsync_cycles_total" in picsync.ask("/metrics").text
         assert picsync.ask("/").status_code == 200
-        stage.server.faults.clear()
+        cli.server.faults.clear()
         picsync.until(lambda status: all(rule["last"] for rule in status["rules"]))
         assert picsync.ask("/readyz").status_code == 200
         assert picsync.metric(f'picsync_cycles_total{{album="{ALBUM}",outcome="done"}}') == 1
@@ -57,12 +57,12 @@ def test_the_pages_before_and_after_the_first_cycle(stage: Stage) -> None:
         assert picsync.ask("/nonsense").status_code == 404
 
 
-def test_a_port_that_somebody_else_has(stage: Stage) -> None:
-    stage.add(1)
+def test_a_port_that_somebody_else_has(cli: CommandLine) -> None:
+    cli.add(1)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        stage.write_config(head=["every: 300ms", f"prometheus: {{listen: '127.0.0.1:{port}'}}"])
-        picsync = Running(stage)
+        cli.write_config(head=["every: 300ms", f"prometheus: {{listen: '127.0.0.1:{port}'}}"])
+        picsync = SyncProcess(cli)
         with picsync:
             assert f"port {port}: another process does so already" in picsync.said("cannot listen")
             picsync.said("1 photo uploaded")
@@ -74,16 +74,14 @@ def test_a_port_that_somebody_else_has(stage: Stage) -> None:
     assert picsync.text.count("cannot listen") == 1
 
 
-def test_nonsense_is_refused_and_mending_it_applied(stage: Stage) -> None:
+def test_nonsense_is_refused_and_mending_it_applied(cli: CommandLine) -> None:
     head = ["every: 300ms", PAGE]
-    stage.write_config(head=head)
-    with Running(stage) as picsync:
+    cli.write_config(head=head)
+    with SyncProcess(cli) as picsync:
         picsync.served()
-        good = stage.config.read_text("utf-8")
+        good = cli.config.read_text("utf-8")
         assert (picsync.metric(CONFIG_OK), picsync.metric(PROBLEMS)) == (1, 0)
-        stage.config.write_text(
-            good.replace("every:", "evry:").replace("- name: Family", "- nome: x"), "utf-8"
-        )
+        cli.config.write_text(good.replace("every:", "evry:").replace("- name: Family", "- nome: x"), "utf-8")
         assert "evry" in picsync.said("evry")
         status = picsync.until(lambda status: status["config_problems"])
         assert (picsync.metric(CONFIG_OK), picsync.metric(PROBLEMS)) == (0, len(status["config_problems"]))
@@ -91,13 +89,11 @@ def test_nonsense_is_refused_and_mending_it_applied(stage: Stage) -> None:
         assert "evry" in picsync.ask("/").text
         assert picsync.ask("/readyz").status_code == 503
         assert picsync.ask("/healthz").status_code == 200
-        stage.add(1)
+        cli.add(1)
         picsync.said("1 photo uploaded")
 
-        mended = good.replace(
-            "albums:", f"albums:\n- {{name: New, sources: {{googlephotos: {album(stage)}}}}}"
-        )
-        stage.config.write_text(mended, "utf-8")
+        mended = good.replace("albums:", f"albums:\n- {{name: New, sources: {{googlephotos: {album(cli)}}}}}")
+        cli.config.write_text(mended, "utf-8")
         picsync.served()
         status = picsync.until(lambda status: rules(status) == {"New", ALBUM} and status["rules"][0]["last"])
         assert (status["config_problems"], status["ready"]) == ([], True)
@@ -105,11 +101,11 @@ def test_nonsense_is_refused_and_mending_it_applied(stage: Stage) -> None:
         assert picsync.metric('picsync_photos_on_frame{album="New"}') == 1
 
 
-def test_a_hangup_applies_the_files_at_once(stage: Stage) -> None:
+def test_a_hangup_applies_the_files_at_once(cli: CommandLine) -> None:
     """Without it a process looks at its files from time to time; systemd and Docker need not wait."""
-    stage.add(1)
-    stage.write_config(head=["every: 1h", PAGE])
-    with Running(stage) as picsync:
+    cli.add(1)
+    cli.write_config(head=["every: 1h", PAGE])
+    with SyncProcess(cli) as picsync:
         picsync.served().said("The configuration is in force")
         picsync.until(lambda status: all(rule["last"] for rule in status["rules"]))
         picsync.process.signal(signal.SIGHUP)
@@ -119,10 +115,10 @@ def test_a_hangup_applies_the_files_at_once(stage: Stage) -> None:
         assert picsync.process.popen.poll() is None
 
 
-def test_intervals_have_a_floor_which_is_said_once(stage: Stage) -> None:
-    stage.add(1)
-    stage.write_config(head=["every: 10ms", PAGE])
-    with Running(stage, command=UNHURRIED) as picsync:
+def test_intervals_have_a_floor_which_is_said_once(cli: CommandLine) -> None:
+    cli.add(1)
+    cli.write_config(head=["every: 10ms", PAGE])
+    with SyncProcess(cli, command=REAL_TIME) as picsync:
         assert f"now used for {ALBUM}" in picsync.said("the shortest interval is 10 s")
         [rule] = picsync.served().until(lambda status: status["rules"][0]["next_at"])["rules"]
         last, due = (datetime.fromisoformat(rule[key]) for key in ("last_at", "next_at"))
@@ -130,18 +126,18 @@ def test_intervals_have_a_floor_which_is_said_once(stage: Stage) -> None:
         assert timedelta(seconds=1) < due - last <= timedelta(seconds=10), rule
 
 
-def album(stage: Stage) -> str:
-    return f"[{stage.album.album_id}]"
+def album(cli: CommandLine) -> str:
+    return f"[{cli.album.album_id}]"
 
 
-def test_kubernetes_swaps_the_directory_behind_the_file(stage: Stage) -> None:
-    mount = stage.folder / "mount"
+def test_kubernetes_swaps_the_directory_behind_the_file(cli: CommandLine) -> None:
+    mount = cli.folder / "mount"
     mount.mkdir()
-    stage.write_config(head=["every: 300ms", PAGE])
-    first = stage.config.read_text("utf-8")
+    cli.write_config(head=["every: 300ms", PAGE])
+    first = cli.config.read_text("utf-8")
     publish(mount, "..2026_1", first)
     (mount / "picsync.yaml").symlink_to("..data/picsync.yaml")
-    with Running(stage, str(mount / "picsync.yaml")) as picsync:
+    with SyncProcess(cli, str(mount / "picsync.yaml")) as picsync:
         picsync.served()
         assert rules(picsync.status()) == {ALBUM}
         publish(mount, "..2026_2", first.replace(f"name: {ALBUM}", "name: Swapped"))
@@ -161,33 +157,33 @@ def publish(mount: Path, name: str, text: str) -> None:
         shutil.rmtree(before)
 
 
-def test_a_changed_password_heals_when_the_file_has_it(stage: Stage) -> None:
-    stage.write_config(head=["every: 300ms", PAGE])
-    with Running(stage) as picsync:
+def test_a_changed_password_heals_when_the_file_has_it(cli: CommandLine) -> None:
+    cli.write_config(head=["every: 300ms", PAGE])
+    with SyncProcess(cli) as picsync:
         picsync.served()
         picsync.until(lambda status: status["ready"] and status["rules"][0]["last"])
 
         async def rotate() -> None:
-            stage.nixplay.state.accounts["grandma"].password = "rotated"
-            stage.nixplay._parts.sessions.expire_all()
+            cli.nixplay.state.accounts["grandma"].password = "rotated"
+            cli.nixplay._parts.sessions.expire_all()
 
-        stage.on_loop(rotate())
-        stage.add(1)
+        cli.on_loop(rotate())
+        cli.add(1)
         picsync.until(lambda status: not status["ready"])
         assert "Not logged in to Nixplay." in picsync.ask("/readyz").text
         assert picsync.metric('picsync_login_ok{service="Nixplay"}') == 0
-        text = stage.credentials.read_text("utf-8")
-        stage.credentials.write_text(text.replace("emulated-password", "rotated"), "utf-8")
+        text = cli.credentials.read_text("utf-8")
+        cli.credentials.write_text(text.replace("emulated-password", "rotated"), "utf-8")
         picsync.served().said("1 photo uploaded")
         picsync.until(lambda status: status["ready"])
         assert picsync.metric('picsync_login_ok{service="Nixplay"}') == 1
-    assert stage.on_frame() == 1
+    assert cli.on_frame() == 1
 
 
-def test_an_idle_service_ends_at_once(stage: Stage) -> None:
-    stage.add(1)
-    stage.write_config(head=["every: 1h", PAGE])
-    with Running(stage, command=UNHURRIED) as picsync, socket.socket() as silent:
+def test_an_idle_service_ends_at_once(cli: CommandLine) -> None:
+    cli.add(1)
+    cli.write_config(head=["every: 1h", PAGE])
+    with SyncProcess(cli, command=REAL_TIME) as picsync, socket.socket() as silent:
         picsync.served()
         picsync.until(lambda status: status["rules"][0]["last"])
         host, _, port = picsync.url.removeprefix("http://").partition(":")
@@ -201,30 +197,30 @@ def test_an_idle_service_ends_at_once(stage: Stage) -> None:
         assert took_s < 15.0, f"{took_s:.2f} s"
 
 
-def test_an_upload_on_its_way_is_finished_and_never_repeated(stage: Stage) -> None:
-    stage.add(2)
-    stage.nixplay.options.processing_seconds = 0.7
-    stage.nixplay.options.monitor_waits = True
-    stage.write_config(head=["every: 1h", PAGE])
-    with Running(stage, command=UNHURRIED) as picsync:
-        stage.wait_for(lambda log: log.count(host=MONITOR) >= 1)
+def test_an_upload_on_its_way_is_finished_and_never_repeated(cli: CommandLine) -> None:
+    cli.add(2)
+    cli.nixplay.options.processing_seconds = 0.7
+    cli.nixplay.options.monitor_waits = True
+    cli.write_config(head=["every: 1h", PAGE])
+    with SyncProcess(cli, command=REAL_TIME) as picsync:
+        cli.wait_for(lambda log: log.count(host=MONITOR) >= 1)
         picsync.process.signal(signal.SIGTERM)
         assert picsync.end() == 0
-        assert stage.on_frame() >= 1
-    stage.nixplay.options.monitor_waits = False
-    stage.add(1)
-    assert stage.run("sync", "--once").code == 0
-    assert (stage.on_frame(), stage.in_playlist()) == (3, 3)
-    assert stage.server.log.count(host=UPLOADS, method="POST") == 3
-    assert stage.downloads() == 3
+        assert cli.on_frame() >= 1
+    cli.nixplay.options.monitor_waits = False
+    cli.add(1)
+    assert cli.run("sync", "--once").code == 0
+    assert (cli.on_frame(), cli.in_playlist()) == (3, 3)
+    assert cli.server.log.count(host=UPLOADS, method="POST") == 3
+    assert cli.downloads() == 3
 
 
-def test_a_second_signal_breaks_an_upload_off(stage: Stage) -> None:
-    stage.add(1)
-    stage.write_config(head=["every: 1h", PAGE])
-    stage.server.faults.add(Fault(kind=FaultKind.HANG, host=UPLOADS))
-    with Running(stage, command=UNHURRIED) as picsync:
-        stage.wait_for(lambda log: log.count(host=UPLOADS) == 1)
+def test_a_second_signal_breaks_an_upload_off(cli: CommandLine) -> None:
+    cli.add(1)
+    cli.write_config(head=["every: 1h", PAGE])
+    cli.server.faults.add(Fault(kind=FaultKind.HANG, host=UPLOADS))
+    with SyncProcess(cli, command=REAL_TIME) as picsync:
+        cli.wait_for(lambda log: log.count(host=UPLOADS) == 1)
         picsync.process.signal(signal.SIGTERM)
         picsync.said("A second signal ends it at once")
         began = time.monotonic()
@@ -232,41 +228,41 @@ def test_a_second_signal_breaks_an_upload_off(stage: Stage) -> None:
         assert picsync.end() == 0
         assert time.monotonic() - began < 3.0
         assert "Traceback" not in picsync.text
-    assert stage.run("sync", "--once").code == 0
-    assert (stage.on_frame(), stage.in_playlist()) == (1, 1)
+    assert cli.run("sync", "--once").code == 0
+    assert (cli.on_frame(), cli.in_playlist()) == (1, 1)
 
 
-def test_a_second_process_says_who_has_the_cache(stage: Stage) -> None:
-    stage.write_config(head=["every: 300ms", PAGE])
-    with Running(stage) as picsync:
+def test_a_second_process_says_who_has_the_cache(cli: CommandLine) -> None:
+    cli.write_config(head=["every: 300ms", PAGE])
+    with SyncProcess(cli) as picsync:
         picsync.served()
-        second = stage.start("sync").end()
+        second = cli.start("sync").end()
         second.assert_message(4, "is in use by process", str(picsync.process.popen.pid), "picsync sync-now")
         assert picsync.ask("/readyz").status_code == 200
 
 
-def test_a_dry_run_reads_the_cache_of_a_service_that_runs(stage: Stage) -> None:
-    stage.add(2)
-    stage.write_config(head=["every: 1h", PAGE])
-    with Running(stage) as picsync:
+def test_a_dry_run_reads_the_cache_of_a_service_that_runs(cli: CommandLine) -> None:
+    cli.add(2)
+    cli.write_config(head=["every: 1h", PAGE])
+    with SyncProcess(cli) as picsync:
         picsync.served()
         picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
-        stage.add(1)
-        before = query(stage.cache, "SELECT * FROM mapping")
-        dry = stage.run("sync", "--dry-run")
+        cli.add(1)
+        before = query(cli.cache, "SELECT * FROM mapping")
+        dry = cli.run("sync", "--dry-run")
         dry.assert_message(0, "in use by process", str(picsync.process.popen.pid), "writes nothing to it")
         assert dry.out.count("  upload IMG_") == dry.out.count("  upload IMG_3.jpg") == 1, dry.out
-        assert stage.downloads() == 3  # Two by the service: the dry run knows them from its cache.
-        assert query(stage.cache, "SELECT * FROM mapping") == before
-        stage.run("sync-now").assert_message(0)
+        assert cli.downloads() == 3  # Two by the service: the dry run knows them from its cache.
+        assert query(cli.cache, "SELECT * FROM mapping") == before
+        cli.run("sync-now").assert_message(0)
         picsync.said("3 photos on the frame")
-    assert len(query(stage.cache, "SELECT * FROM mapping")) == len(before) + 1
+    assert len(query(cli.cache, "SELECT * FROM mapping")) == len(before) + 1
 
 
-def test_all_times_are_those_of_the_zone(stage: Stage) -> None:
-    stage.add(1)
-    stage.write_config(head=["every: 1h", PAGE])
-    with Running(stage, "--log-format", "json", env={"TZ": "Asia/Kolkata"}) as picsync:
+def test_all_times_are_those_of_the_zone(cli: CommandLine) -> None:
+    cli.add(1)
+    cli.write_config(head=["every: 1h", PAGE])
+    with SyncProcess(cli, "--log-format", "json", env={"TZ": "Asia/Kolkata"}) as picsync:
         said = json.loads(picsync.said("Status page"))
         assert said["time"].endswith("+05:30")
         picsync.url = re.findall(r"http://[^/]+", said["message"])[0]
@@ -277,88 +273,88 @@ def test_all_times_are_those_of_the_zone(stage: Stage) -> None:
         page = picsync.ask("/").text
         assert len(re.findall(r"\d\d:\d\d:\d\d IST", page)) == 3  # now, the last cycle, the next one
         other = {"env": {"TZ": "Asia/Kolkata"}}
-        assert " IST)" in stage.start("sync", **other).end().err
-        assert stage.start("cache", "status", **other).end().out.rstrip().endswith(" IST.")
+        assert " IST)" in cli.start("sync", **other).end().err
+        assert cli.start("cache", "status", **other).end().out.rstrip().endswith(" IST.")
         assert "UTC" not in page + picsync.text
 
 
-def test_an_unknown_zone_is_said_once(stage: Stage) -> None:
-    stage.write_config(head=["every: 300ms", PAGE])
-    with Running(stage, env={"TZ": "Europe/Berlinn"}) as picsync:
+def test_an_unknown_zone_is_said_once(cli: CommandLine) -> None:
+    cli.write_config(head=["every: 300ms", PAGE])
+    with SyncProcess(cli, env={"TZ": "Europe/Berlinn"}) as picsync:
         assert "Did you mean TZ=Europe/Berlin?" in picsync.said("'Europe/Berlinn', which is no time zone")
         picsync.served()
         picsync.until(lambda status: status["rules"][0]["last"])
         assert " UTC)" in picsync.ask("/").text
-        found = stage.start("doctor", env={"TZ": "Europe/Berlinn"}).end()
+        found = cli.start("doctor", env={"TZ": "Europe/Berlinn"}).end()
         assert re.search(r"time zone.*Europe/Berlinn", found.out), found.out
         assert "Did you mean TZ=Europe/Berlin?" in found.out
     assert picsync.text.count("Berlinn") == 1
 
 
 @contextlib.contextmanager
-def holding_deletes(stage: Stage) -> Iterator[Running]:
+def holding_deletes(cli: CommandLine) -> Iterator[SyncProcess]:
     """Run picsync with the deletes of three photos, all that there are, held back after its first cycle."""
-    items = stage.add(3)
-    stage.write_config(head=["every: 1h", PAGE])
-    assert stage.run("sync", "--once").code == 0
+    items = cli.add(3)
+    cli.write_config(head=["every: 1h", PAGE])
+    assert cli.run("sync", "--once").code == 0
     for item in items:
-        stage.google.remove_item(item, stage.album)
-    with Running(stage) as picsync:
+        cli.google.remove_item(item, cli.album)
+    with SyncProcess(cli) as picsync:
         picsync.served()
         picsync.said("3 photos of 3 not deleted")
         picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
         yield picsync
 
 
-def test_held_deletes_are_released_while_the_service_runs(stage: Stage) -> None:
-    with holding_deletes(stage) as picsync:
-        assert stage.on_frame() == 3
-        stage.run("allow-deletes").assert_message(0)
+def test_held_deletes_are_released_while_the_service_runs(cli: CommandLine) -> None:
+    with holding_deletes(cli) as picsync:
+        assert cli.on_frame() == 3
+        cli.run("allow-deletes").assert_message(0)
         picsync.said("3 deleted; 0 photos on the frame")
-        assert stage.on_frame() == 0
+        assert cli.on_frame() == 0
 
 
-def test_requests_are_answered(stage: Stage) -> None:
-    stage.add(1)
-    stage.write_config(head=["every: 1h", PAGE])
-    with Running(stage) as picsync:
+def test_requests_are_answered(cli: CommandLine) -> None:
+    cli.add(1)
+    cli.write_config(head=["every: 1h", PAGE])
+    with SyncProcess(cli) as picsync:
         picsync.served()
         picsync.until(lambda status: status["rules"][0]["next_at"] is not None)
-        stage.run("sync-now", "Famly").assert_message(
+        cli.run("sync-now", "Famly").assert_message(
             1, "has no album rule Famly", "It has: Family. Did you mean `Family`?"
         )
-        asked = stage.run("sync-now", ALBUM)
+        asked = cli.run("sync-now", ALBUM)
         assert (asked.code, asked.out) == (0, "picsync begins a cycle of Family now.\n")
         picsync.said("the operator asked for a cycle")
 
 
-def test_a_folder_of_requests_that_cannot_be_used_is_said_once(stage: Stage) -> None:
-    items = stage.add(3)
-    stage.write_config()
-    assert stage.run("sync").code == 0
+def test_a_folder_of_requests_that_cannot_be_used_is_said_once(cli: CommandLine) -> None:
+    items = cli.add(3)
+    cli.write_config()
+    assert cli.run("sync").code == 0
     for item in items:
-        stage.google.remove_item(item, stage.album)
-    folder = stage.cache.with_name(stage.cache.name + ".requests")
+        cli.google.remove_item(item, cli.album)
+    folder = cli.cache.with_name(cli.cache.name + ".requests")
     if folder.exists():
         shutil.rmtree(folder)
     folder.write_text("")
-    stage.write_config(head=["every: 300ms", PAGE])
-    with Running(stage) as picsync:
+    cli.write_config(head=["every: 300ms", PAGE])
+    with SyncProcess(cli) as picsync:
         picsync.served()
         assert f"Remove {folder}." in picsync.said("cannot wake this picsync")
         picsync.said("cannot be written to")
         cycles = f'picsync_cycles_total{{album="{ALBUM}",outcome="held"}}'
         picsync.until_any(lambda: picsync.metric(cycles), lambda count: count > 3)
-        stage.run("sync-now").assert_message(
+        cli.run("sync-now").assert_message(
             1, "in use by process", "cannot be woken", "log says what is wrong"
         )
     assert picsync.text.count("cannot be written to") == 1
     assert picsync.text.count("cannot wake this picsync") == 1
 
 
-def test_the_operator_releases_held_deletes_on_the_page(stage: Stage) -> None:
-    with holding_deletes(stage) as picsync:
-        token = stage.run("operator-token").out.strip()
+def test_the_operator_releases_held_deletes_on_the_page(cli: CommandLine) -> None:
+    with holding_deletes(cli) as picsync:
+        token = cli.run("operator-token").out.strip()
 
         def press(**fields: str) -> str:
             sent = picsync.client.post(
@@ -375,15 +371,15 @@ def test_the_operator_releases_held_deletes_on_the_page(stage: Stage) -> None:
         assert "The held deletes of Family are allowed" in press(do="allow", **form)
         picsync.said("the operator allowed 3 held deletes")
         picsync.said("3 deleted; 0 photos on the frame")
-        assert stage.on_frame() == 0
+        assert cli.on_frame() == 0
         assert token not in picsync.text
 
 
-def test_scrapes_in_quick_succession_do_not_disturb_a_bulk_sync(stage: Stage) -> None:
-    stage.add(150)
-    stage.write_config(head=["every: 1h", PAGE])
+def test_scrapes_in_quick_succession_do_not_disturb_a_bulk_sync(cli: CommandLine) -> None:
+    cli.add(150)
+    cli.write_config(head=["every: 1h", PAGE])
     took: list[float] = []
-    with Running(stage, command=UNHURRIED) as picsync:
+    with SyncProcess(cli, command=REAL_TIME) as picsync:
         picsync.served()
 
         def scrape() -> float:
@@ -398,6 +394,6 @@ def test_scrapes_in_quick_succession_do_not_disturb_a_bulk_sync(stage: Stage) ->
         picsync.process.signal(signal.SIGTERM)
         assert picsync.end() == 0
         assert "Trying again" not in picsync.text
-    assert (stage.on_frame(), stage.in_playlist(), stage.downloads()) == (150, 150, 150)
+    assert (cli.on_frame(), cli.in_playlist(), cli.downloads()) == (150, 150, 150)
     assert len(took) > 30
     assert statistics.median(took) < 0.25

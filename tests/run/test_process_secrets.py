@@ -13,10 +13,10 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay.hosts import API, MONITOR, UPLOADS
-from tests.cli.command_line import COMMAND, UNHURRIED, Stage
+from tests.cli.command_line import COMMAND, REAL_TIME, CommandLine
 from tests.e2e.household import MEDIA_HOST, write_credentials
 from tests.run.known_secrets import NOTIFY_PASSWORD, PASSWORD, Secrets, left_behind, unpacked
-from tests.run.sync_process import PAGE, Running
+from tests.run.sync_process import PAGE, SyncProcess
 
 LIBRARY, TOKENS = "photoslibrary.googleapis.com", "oauth2.googleapis.com"
 PAGES = ("/metrics", "/status.json", "/", "/readyz", "/healthz")
@@ -35,33 +35,33 @@ main()
 
 
 @pytest.fixture
-def secrets(stage: Stage) -> Secrets:
-    stage.nixplay.state.accounts.clear()
-    stage.nixplay.add_user("grandma", PASSWORD)
-    log_in(stage)
-    stage.google.share(stage.album)
-    spool = stage.folder / "spool"
+def secrets(cli: CommandLine) -> Secrets:
+    cli.nixplay.state.accounts.clear()
+    cli.nixplay.add_user("grandma", PASSWORD)
+    log_in(cli)
+    cli.google.share(cli.album)
+    spool = cli.folder / "spool"
     spool.mkdir()
-    return Secrets(stage)
+    return Secrets(cli)
 
 
-def log_in(stage: Stage) -> None:
+def log_in(cli: CommandLine) -> None:
     """Bring a credentials file into place that opens everything, at one stroke."""
-    new = stage.folder / "new"
-    write_credentials(new, stage.world, expiry="2020-01-01T00:00:00Z")  # so that a token is asked for, too
+    new = cli.folder / "new"
+    write_credentials(new, cli.world, expiry="2020-01-01T00:00:00Z")  # so that a token is asked for, too
     new.write_text(new.read_text("utf-8").replace("emulated-password", PASSWORD), "utf-8")
-    new.replace(stage.credentials)
+    new.replace(cli.credentials)
 
 
-def start(stage: Stage, *, command: tuple[str, ...] = COMMAND) -> Running:
+def start(cli: CommandLine, *, command: tuple[str, ...] = COMMAND) -> SyncProcess:
     notify = f"notify: 'json://me:{NOTIFY_PASSWORD}@127.0.0.1:1/x?token={NOTIFY_PASSWORD}'"
-    stage.write_config(
+    cli.write_config(
         head=["every: 200ms", PAGE, "pprof: {listen: '127.0.0.1:0'}", notify],
         rule=['maxDelete: "100%"'],
-        more_sources=f", sharedlinks: [{stage.google.share(stage.album).short_link}]",
+        more_sources=f", sharedlinks: [{cli.google.share(cli.album).short_link}]",
     )
-    env = {"TMPDIR": str(stage.folder / "spool"), "PICSYNC_LOG_FORMAT": "json"}
-    return Running(stage, "-v", command=command, env=env)
+    env = {"TMPDIR": str(cli.folder / "spool"), "PICSYNC_LOG_FORMAT": "json"}
+    return SyncProcess(cli, "-v", command=command, env=env)
 
 
 def troubles(secrets: Secrets) -> Iterator[list[Fault]]:
@@ -79,10 +79,10 @@ def troubles(secrets: Secrets) -> Iterator[list[Fault]]:
     yield [Fault(kind=FaultKind.RESET_AFTER, host=host, count=None) for host in HOSTS]
 
 
-def test_the_long_run_tells_no_secret(stage: Stage, secrets: Secrets) -> None:
+def test_the_long_run_tells_no_secret(cli: CommandLine, secrets: Secrets) -> None:
     told: dict[str, bytes] = {}
-    stage.add(2)
-    with start(stage) as picsync:
+    cli.add(2)
+    with start(cli) as picsync:
         picsync.served()
 
         def look(moment: str) -> None:
@@ -101,33 +101,33 @@ def test_the_long_run_tells_no_secret(stage: Stage, secrets: Secrets) -> None:
         arguments = Path(f"/proc/{picsync.process.popen.pid}/cmdline").read_bytes()
         told["arguments"] = arguments
         for number, faults in enumerate(troubles(secrets)):
-            stage.add(1)
-            stage.server.faults.add(*faults)
+            cli.add(1)
+            cli.server.faults.add(*faults)
             picsync.until(lambda status: status["rules"][0]["failures_in_a_row"] or not status["ready"])
             look(f"in trouble {number}")
             told[f"tasks in trouble {number}"] = picsync.client.get(f"{profiling(picsync)}tasks").content
-            stage.server.faults.clear()
-            log_in(stage)  # A login that was refused is taken up again at once.
+            cli.server.faults.clear()
+            log_in(cli)  # A login that was refused is taken up again at once.
             picsync.served()
             picsync.until(lambda status: last(status, "done"))
-        refuse(stage)
+        refuse(cli)
         picsync.until(lambda status: last(status, "login_needed"))
         look("when the login is refused")
         profile("when the login is refused")
-        stage.config.write_text(stage.config.read_text("utf-8") + f"nonsense: {PASSWORD}\n", "utf-8")
+        cli.config.write_text(cli.config.read_text("utf-8") + f"nonsense: {PASSWORD}\n", "utf-8")
         picsync.until(lambda status: status["config_problems"])
         look("with nonsense in the configuration")
         picsync.process.signal(signal.SIGTERM)
         assert picsync.end() == 0
         told["log"] = picsync.text.encode()
     assert b'"action": "retry_scheduled"' in told["log"]
-    told |= left_behind(stage.folder, known={stage.config, stage.credentials})
+    told |= left_behind(cli.folder, known={cli.config, cli.credentials})
     assert any(b"SQLite format 3" in content for content in told.values())
-    assert list((stage.folder / "spool").iterdir()) == []
+    assert list((cli.folder / "spool").iterdir()) == []
     secrets.assert_absent(told)
 
 
-def profiling(picsync: Running) -> str:
+def profiling(picsync: SyncProcess) -> str:
     found: list[str] = re.findall(r"Profiling: (http://\S+/debug/pprof/)", picsync.text)
     return found[-1]
 
@@ -137,19 +137,19 @@ def last(status: dict[str, list[dict[str, dict[str, str] | None]]], outcome: str
     return report is not None and report["outcome"] == outcome
 
 
-def refuse(stage: Stage) -> None:
+def refuse(cli: CommandLine) -> None:
     async def change() -> None:
-        stage.nixplay.state.accounts["grandma"].password = "another"
-        stage.nixplay._parts.sessions.expire_all()
-        stage.google.revoke_all()
-        stage.google.expire_access_tokens()
+        cli.nixplay.state.accounts["grandma"].password = "another"
+        cli.nixplay._parts.sessions.expire_all()
+        cli.google.revoke_all()
+        cli.google.expire_access_tokens()
 
-    stage.on_loop(change())
+    cli.on_loop(change())
 
 
-def test_a_notification_that_cannot_be_sent_tells_no_secret(stage: Stage, secrets: Secrets) -> None:
-    refuse(stage)
-    with start(stage, command=UNHURRIED) as picsync:
+def test_a_notification_that_cannot_be_sent_tells_no_secret(cli: CommandLine, secrets: Secrets) -> None:
+    refuse(cli)
+    with start(cli, command=REAL_TIME) as picsync:
         [courier] = picsync.until_any(lambda: couriers(picsync.process.popen.pid), lambda found: found)
         assert NOTIFY_PASSWORD.encode() not in courier
         picsync.served().until(lambda status: not status["ready"] and last(status, "login_needed"))
@@ -171,33 +171,33 @@ def couriers(pid: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("host", [API, UPLOADS, MEDIA_HOST, TOKENS])
-def test_a_bug_leaves_a_trace_without_secrets(stage: Stage, secrets: Secrets, host: str) -> None:
-    stage.add(2)
-    assert stage.run("sync", "--once").code == 0
-    stage.add(1)
-    log_in(stage)
+def test_a_bug_leaves_a_trace_without_secrets(cli: CommandLine, secrets: Secrets, host: str) -> None:
+    cli.add(2)
+    assert cli.run("sync", "--once").code == 0
+    cli.add(1)
+    log_in(cli)
     skip = 2 if host == API else 0
-    stage.server.faults.add(Fault(kind=FaultKind.STATUS, status=500, host=host, count=None, skip=skip))
-    with start(stage, command=(sys.executable, "-X", "dev", "-c", BUGGY)) as picsync:
+    cli.server.faults.add(Fault(kind=FaultKind.STATUS, status=500, host=host, count=None, skip=skip))
+    with start(cli, command=(sys.executable, "-X", "dev", "-c", BUGGY)) as picsync:
         report = picsync.said("Traceback (most recent call last)")
         assert "KeyError" in report
         assert "judge" in report
         picsync.process.signal(signal.SIGTERM)
         assert picsync.end() == 0
         assert "KeyError: 'a bug'" not in picsync.text
-        files = left_behind(stage.folder, known={stage.config, stage.credentials})
+        files = left_behind(cli.folder, known={cli.config, cli.credentials})
         secrets.assert_absent({"trace": picsync.text.encode(), **files})
 
 
-def test_a_dump_of_the_stacks_tells_no_secret(stage: Stage, secrets: Secrets) -> None:
-    stage.add(2)
-    assert stage.run("sync", "--once").code == 0
-    stage.add(1)
-    stage.server.faults.add(Fault(kind=FaultKind.HANG, host=UPLOADS, count=None))
-    with start(stage, command=(sys.executable, "-X", "dev", *COMMAND[1:])) as picsync:
-        stage.wait_for(lambda log: any(record.fault for record in log.records))
+def test_a_dump_of_the_stacks_tells_no_secret(cli: CommandLine, secrets: Secrets) -> None:
+    cli.add(2)
+    assert cli.run("sync", "--once").code == 0
+    cli.add(1)
+    cli.server.faults.add(Fault(kind=FaultKind.HANG, host=UPLOADS, count=None))
+    with start(cli, command=(sys.executable, "-X", "dev", *COMMAND[1:])) as picsync:
+        cli.wait_for(lambda log: any(record.fault for record in log.records))
         picsync.process.signal(signal.SIGABRT)
         assert picsync.end() == -signal.SIGABRT
         assert "Fatal Python error: Aborted" in picsync.text
-        files = left_behind(stage.folder, known={stage.config, stage.credentials})
+        files = left_behind(cli.folder, known={cli.config, cli.credentials})
         secrets.assert_absent({"dump": picsync.text.encode(), **files})

@@ -1,4 +1,4 @@
-"""Albums shared by link at the services' own names, over TLS: no emulator's address shortens the road."""
+"""Albums shared by link at the services' own names, over TLS: no `emulator` in the settings."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def serving(context: ssl.SSLContext | None = None) -> HttpServer:
 
 
 @dataclass
-class Rig:
+class RunningServer:
     server: HttpServer = field(
         default_factory=lambda: HttpServer("test server", limits=LIMITS, shutdown_s=0.05)
     )
@@ -114,31 +114,31 @@ class Rig:
 
 
 @asynccontextmanager
-async def rigged() -> AsyncIterator[Rig]:
-    rig = Rig(serving())
-    await rig.start()
+async def running_server() -> AsyncIterator[RunningServer]:
+    running = RunningServer(serving())
+    await running.start()
     try:
-        yield rig
+        yield running
     finally:
-        await rig.stack.aclose()
-        await rig.server.close()
-        assert rig.server.connections == 0
+        await running.stack.aclose()
+        await running.server.close()
+        assert running.server.connections == 0
 
 
-async def settled(rig: Rig, connections: int) -> None:
+async def settled(running: RunningServer, connections: int) -> None:
     async with asyncio.timeout(10):
-        while rig.server.connections != connections:
+        while running.server.connections != connections:
             await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /ok HTTP/1.1\r\nHost: x\r\nX: y"], ids=["silent", "half"])
 def test_a_connection_without_a_request_is_closed_in_time(sent: bytes) -> None:
     async def work() -> None:
-        async with rigged() as rig:
-            client = await rig.client(sent)
-            await settled(rig, 1)
+        async with running_server() as running:
+            client = await running.client(sent)
+            await settled(running, 1)
             await clock().forward(9)
-            assert await (await rig.client()).get(b"ok") == b"200 ok"
+            assert await (await running.client()).get(b"ok") == b"200 ok"
             assert client.open
             await clock().forward(1.1)
             assert await client.end() == b""
@@ -154,13 +154,13 @@ def test_files_are_sent_one_after_the_other(tmp_path: Path, caplog: pytest.LogCa
         return web.FileResponse(path)
 
     async def work() -> None:
-        rig = Rig(serving())
-        await rig.server.start(web.Server(send), "127.0.0.1", 0)
-        client = await rig.client()
+        running = RunningServer(serving())
+        await running.server.start(web.Server(send), "127.0.0.1", 0)
+        client = await running.client()
         for _ in range(3):
             assert await client.get(b"file") == b"200 " + b"x" * 5_000
-        await rig.stack.aclose()
-        await rig.server.close()
+        await running.stack.aclose()
+        await running.server.close()
 
     run(work())
     assert caplog.records == []
@@ -168,8 +168,8 @@ def test_files_are_sent_one_after_the_other(tmp_path: Path, caplog: pytest.LogCa
 
 def test_headers_that_trickle_are_cut_off() -> None:
     async def work() -> None:
-        async with rigged() as rig:
-            client, other = await rig.client(b"GET /ok HTTP/1.1\r\nX: "), await rig.client()
+        async with running_server() as running:
+            client, other = await running.client(b"GET /ok HTTP/1.1\r\nX: "), await running.client()
             began = clock().time()
             while client.open:
                 client.send(b"y")
@@ -183,8 +183,8 @@ def test_headers_that_trickle_are_cut_off() -> None:
 
 def test_an_answered_connection_may_rest_longer_but_not_its_next_request() -> None:
     async def work() -> None:
-        async with rigged() as rig:
-            resting, halfway, used = [await rig.client() for _ in range(3)]
+        async with running_server() as running:
+            resting, halfway, used = [await running.client() for _ in range(3)]
             for each in (resting, halfway, used):
                 assert await each.get(b"ok") == b"200 ok"
             await clock().forward(70)
@@ -202,12 +202,12 @@ def test_an_answered_connection_may_rest_longer_but_not_its_next_request() -> No
 
 def test_a_request_may_be_handled_for_as_long_as_it_takes() -> None:
     async def work() -> None:
-        async with rigged() as rig:
-            client = await rig.client(GET % b"wait")
-            await rig.entered.get()
+        async with running_server() as running:
+            client = await running.client(GET % b"wait")
+            await running.entered.get()
             for _ in range(10):
                 await clock().forward(1000)
-            rig.release.set()
+            running.release.set()
             assert await client.answer() == b"200 waited"
 
     run(work())
@@ -215,16 +215,16 @@ def test_a_request_may_be_handled_for_as_long_as_it_takes() -> None:
 
 def test_who_does_not_read_is_cut_off_and_who_reads_slowly_is_not() -> None:
     async def work() -> None:
-        async with rigged() as rig:
-            mute, slow = await rig.client(GET % b"large"), await rig.client(GET % b"large")
+        async with running_server() as running:
+            mute, slow = await running.client(GET % b"large"), await running.client(GET % b"large")
             for _ in range(2):
-                await rig.entered.get()
+                await running.entered.get()
             await slow.reader.readuntil(b"\r\n\r\n")
             for _ in range(5):
                 # 40 kB in 29 s are more than the least rate.
                 await slow.reader.readexactly(40_000)
                 await clock().forward(29)
-            await settled(rig, 1)
+            await settled(running, 1)
             # What the system's buffers had taken before still arrives.
             assert len(await mute.end()) < len(LARGE)
             await slow.reader.readexactly(500_000)
@@ -234,11 +234,11 @@ def test_who_does_not_read_is_cut_off_and_who_reads_slowly_is_not() -> None:
 
 def test_a_body_that_does_not_arrive_is_cut_off() -> None:
     async def work() -> None:
-        async with rigged() as rig:
+        async with running_server() as running:
             head = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
-            mute, slow, other = await rig.client(head), await rig.client(head), await rig.client()
+            mute, slow, other = await running.client(head), await running.client(head), await running.client()
             for _ in range(2):
-                await rig.entered.get()
+                await running.entered.get()
             for _ in range(20):
                 slow.send(b"y" * 50_000)
                 await slow.writer.drain()
@@ -252,22 +252,22 @@ def test_a_body_that_does_not_arrive_is_cut_off() -> None:
 
 def test_at_the_cap_the_one_that_waited_longest_makes_room(caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
-        async with rigged() as rig:
-            busy = await rig.client(GET % b"wait")
-            await rig.entered.get()
-            answered = await rig.client()
+        async with running_server() as running:
+            busy = await running.client(GET % b"wait")
+            await running.entered.get()
+            answered = await running.client()
             assert await answered.get(b"ok") == b"200 ok"
-            silent = await rig.client()
-            await settled(rig, 3)
+            silent = await running.client()
+            await settled(running, 3)
             assert await answered.get(b"ok") == b"200 ok"
             for _ in range(50):
-                assert await (await rig.client()).get(b"ok") == b"200 ok"
-            assert rig.server.connections == LIMITS.connections
+                assert await (await running.client()).get(b"ok") == b"200 ok"
+            assert running.server.connections == LIMITS.connections
             assert (await silent.end(), await answered.end()) == (b"", b"")
-            rig.release.set()
+            running.release.set()
             assert await busy.answer() == b"200 waited"
             await clock().forward(61)
-            assert await (await rig.client()).get(b"ok") == b"200 ok"
+            assert await (await running.client()).get(b"ok") == b"200 ok"
 
     run(work())
     assert [record.getMessage()[:32] for record in caplog.records] == ["The test server has 4 connection"] * 2
@@ -275,25 +275,25 @@ def test_at_the_cap_the_one_that_waited_longest_makes_room(caplog: pytest.LogCap
 
 def test_who_reads_nothing_makes_room_too() -> None:
     async def work() -> None:
-        async with rigged() as rig:
+        async with running_server() as running:
             for _ in range(2 * LIMITS.connections):
-                await rig.client(GET % b"large")
-                await rig.entered.get()
-            assert await (await rig.client()).get(b"ok") == b"200 ok"
+                await running.client(GET % b"large")
+                await running.entered.get()
+            assert await (await running.client()).get(b"ok") == b"200 ok"
 
     run(work())
 
 
 def test_while_all_are_served_the_next_one_waits() -> None:
     async def work() -> None:
-        async with rigged() as rig:
-            busy = [await rig.client(GET % b"wait") for _ in range(LIMITS.connections)]
+        async with running_server() as running:
+            busy = [await running.client(GET % b"wait") for _ in range(LIMITS.connections)]
             for _ in busy:
-                await rig.entered.get()
-            late = await rig.client(GET % b"ok")
+                await running.entered.get()
+            late = await running.client(GET % b"ok")
             await clock().forward(100)
-            assert rig.server.connections == LIMITS.connections
-            rig.release.set()
+            assert running.server.connections == LIMITS.connections
+            running.release.set()
             assert [await each.answer() for each in busy] == [b"200 waited"] * LIMITS.connections
             assert await late.answer() == b"200 ok"
 
@@ -311,9 +311,9 @@ def test_a_tls_handshake_that_does_not_come_is_cut_off() -> None:
 
     async def work() -> None:
         server = serving(theirs)
-        rig = Rig(server)
-        await rig.start()
-        mute = [await rig.client() for _ in range(3 * LIMITS.connections)]
+        running = RunningServer(server)
+        await running.start()
+        mute = [await running.client() for _ in range(3 * LIMITS.connections)]
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", server.port, ssl=mine, server_hostname="localhost"
         )
@@ -323,19 +323,19 @@ def test_a_tls_handshake_that_does_not_come_is_cut_off() -> None:
         for each in mute:
             assert await each.end() == b""
         # Closed while one of them is at its handshake.
-        await rig.client()
+        await running.client()
         await server.close()
         assert server.connections == 0
         writer.close()
-        await rig.stack.aclose()
+        await running.stack.aclose()
 
     run(work())
 
 
 def test_garbage_is_refused_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
-        async with rigged() as rig:
-            client = await rig.client(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+        async with running_server() as running:
+            client = await running.client(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
             assert b" 400 " in await client.end()
 
     run(work())
@@ -344,25 +344,25 @@ def test_garbage_is_refused_without_a_word(caplog: pytest.LogCaptureFixture) -> 
 
 def test_closing_waits_for_nobody() -> None:
     async def work() -> None:
-        rig = Rig(serving())
-        await rig.start()
+        running = RunningServer(serving())
+        await running.start()
         for sent in (b"", b"GET", GET % b"large", GET % b"wait"):
-            await rig.client(sent)
+            await running.client(sent)
         for _ in range(2):
-            await rig.entered.get()
+            await running.entered.get()
         began = clock().time()
-        await rig.server.close()
+        await running.server.close()
         assert clock().time() - began < 5
-        await rig.server.close()
-        await rig.start(port=0)
-        assert await (await rig.client()).get(b"ok") == b"200 ok"
-        await rig.server.refuse()
+        await running.server.close()
+        await running.start(port=0)
+        assert await (await running.client()).get(b"ok") == b"200 ok"
+        await running.server.refuse()
         with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", rig.server.port)
-        await rig.server.listen_again()
-        assert await (await rig.client()).get(b"ok") == b"200 ok"
-        await rig.stack.aclose()
-        await rig.server.close()
+            await asyncio.open_connection("127.0.0.1", running.server.port)
+        await running.server.listen_again()
+        assert await (await running.client()).get(b"ok") == b"200 ok"
+        await running.stack.aclose()
+        await running.server.close()
 
     run(work())
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sync.harness import Stage, staged
+from tests.sync.harness import Harness, open_harness
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with staged(tmp_path) as prepared:
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path) as prepared:
         yield prepared

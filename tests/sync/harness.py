@@ -1,4 +1,4 @@
-"""A stage for cycles: in-memory source and frame, a real cache and spool, time that does not pass."""
+"""Runs cycles between an in-memory source and frame, with a real cache and spool; waits take no time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def digest(data: bytes) -> Digest:
 
 
 @dataclass
-class Stage:
+class Harness:
     source: MemorySource
     frame: MemoryFrame
     tools: Tools
@@ -78,7 +78,7 @@ async def _no_wait(_seconds: float) -> None:
 
 
 @asynccontextmanager
-async def staged(folder: Path) -> AsyncIterator[Stage]:
+async def open_harness(folder: Path) -> AsyncIterator[Harness]:
     source, frame, events = MemorySource(), MemoryFrame(), list[Event]()
     source.put_album("a")
     cache = await Cache.open(folder / "cache.db", notify=lambda _message: None)
@@ -91,7 +91,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
         now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         sleep=_no_wait,
     )
-    stage = Stage(source, frame, tools, events)
+    harness = Harness(source, frame, tools, events)
     has_shown: set[str] = set()
 
     def never_empty() -> None:
@@ -99,12 +99,12 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
             if playlist.items:
                 has_shown.add(playlist.playlist_id)
             holds = any(a.photos for a in frame.album_list if f"ss_{a.album.name}" == playlist.name)
-            if holds and not stage.may_empty and playlist.playlist_id in has_shown:
+            if holds and not harness.may_empty and playlist.playlist_id in has_shown:
                 assert playlist.items, "the playlist was empty for a moment"
 
     frame.observers.append(never_empty)
     try:
-        yield stage
+        yield harness
     finally:
         await cache.aclose()
         assert not [path for path in folder.iterdir() if path.name.startswith("picsync-")]

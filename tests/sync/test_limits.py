@@ -17,40 +17,40 @@ from picsync.observe.words import plan_lines
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import SMALL_BYTES
 from tests.pictures import jpeg
-from tests.sync.harness import ALBUM, PLAYLIST, Stage, digest
+from tests.sync.harness import ALBUM, PLAYLIST, Harness, digest
 
 MANY = tuple(f"p{n:02}" for n in range(30))
 SPLIT = (PLAYLIST, f"{PLAYLIST}_2", f"{PLAYLIST}_3")
 
 
 @pytest.fixture
-def small(stage: Stage) -> Stage:
-    """A stage whose frame has playlists of ten entries at most."""
-    stage.frame.capabilities = replace(stage.frame.capabilities, playlist_limit=10)
-    return stage
+def small(harness: Harness) -> Harness:
+    """A frame whose playlists hold at most ten entries."""
+    harness.frame.capabilities = replace(harness.frame.capabilities, playlist_limit=10)
+    return harness
 
 
-def entries(stage: Stage, name: str) -> set[str]:
-    return {item.photo_id for item in stage.frame.playlist_named(name).items}
+def entries(harness: Harness, name: str) -> set[str]:
+    return {item.photo_id for item in harness.frame.playlist_named(name).items}
 
 
-def sizes(stage: Stage) -> dict[str, int]:
-    return {playlist.name: len(playlist.items) for playlist in stage.frame.playlist_list}
+def sizes(harness: Harness) -> dict[str, int]:
+    return {playlist.name: len(playlist.items) for playlist in harness.frame.playlist_list}
 
 
-def moved(stage: Stage, since: int) -> int:
+def moved(harness: Harness, since: int) -> int:
     """Count the entries that were added to playlists after the first so many calls."""
-    return sum(len(call) - 2 for call in stage.frame.calls[since:] if call[0] == "add_items")
+    return sum(len(call) - 2 for call in harness.frame.calls[since:] if call[0] == "add_items")
 
 
-def full(stage: Stage, times: int = 99) -> None:
-    stage.frame.fail["upload"] = [QuotaError("No room.", hint="Buy some.")] * times
+def full(harness: Harness, times: int = 99) -> None:
+    harness.frame.fail["upload"] = [QuotaError("No room.", hint="Buy some.")] * times
 
 
 # --- split -------------------------------------------------------------------------------------------
 
 
-async def test_a_split_album_fills_as_many_playlists_as_it_needs(small: Stage) -> None:
+async def test_a_split_album_fills_as_many_playlists_as_it_needs(small: Harness) -> None:
     small.with_rule(overflow=Overflow.SPLIT)
     small.put(*MANY[:25])
     report = await small.cycle()
@@ -62,7 +62,7 @@ async def test_a_split_album_fills_as_many_playlists_as_it_needs(small: Stage) -
     await small.assert_idle()
 
 
-async def test_photos_of_a_split_album_stay_where_they_are(small: Stage) -> None:
+async def test_photos_of_a_split_album_stay_where_they_are(small: Harness) -> None:
     small.with_rule(overflow=Overflow.SPLIT)
     small.put(*MANY[:25])
     await small.cycle()
@@ -75,7 +75,7 @@ async def test_photos_of_a_split_album_stay_where_they_are(small: Stage) -> None
     await small.assert_idle()
 
 
-async def test_a_playlist_that_a_split_needs_no_more_is_emptied_and_kept(small: Stage) -> None:
+async def test_a_playlist_that_a_split_needs_no_more_is_emptied_and_kept(small: Harness) -> None:
     small.with_rule(overflow=Overflow.SPLIT)
     small.put(*MANY[:21])
     await small.cycle()
@@ -93,7 +93,7 @@ async def test_a_playlist_that_a_split_needs_no_more_is_emptied_and_kept(small: 
     assert sizes(small) == dict(zip(SPLIT, (10, 10, 1), strict=True))
 
 
-async def test_a_part_is_not_given_up_before_another_has_taken_over(small: Stage) -> None:
+async def test_a_part_is_not_given_up_before_another_has_taken_over(small: Harness) -> None:
     small.with_rule(overflow=Overflow.SPLIT)
     small.put(*MANY[:21])
     await small.cycle()
@@ -107,7 +107,7 @@ async def test_a_part_is_not_given_up_before_another_has_taken_over(small: Stage
     assert sizes(small) == dict(zip(SPLIT, (10, 10, 0), strict=True))
 
 
-async def test_an_album_that_was_one_playlist_is_split_without_moving_any_photo(small: Stage) -> None:
+async def test_an_album_that_was_one_playlist_is_split_without_moving_any_photo(small: Harness) -> None:
     small.put(*MANY)
     await small.cycle()
     first = entries(small, PLAYLIST)
@@ -117,7 +117,7 @@ async def test_an_album_that_was_one_playlist_is_split_without_moving_any_photo(
     assert sizes(small) == dict.fromkeys(SPLIT, 10)
 
 
-async def test_a_split_part_that_a_person_emptied_or_deleted_is_made_good(small: Stage) -> None:
+async def test_a_split_part_that_a_person_emptied_or_deleted_is_made_good(small: Harness) -> None:
     small.with_rule(overflow=Overflow.SPLIT)
     small.put(*MANY)
     await small.cycle()
@@ -128,7 +128,7 @@ async def test_a_split_part_that_a_person_emptied_or_deleted_is_made_good(small:
     await small.assert_idle()
 
 
-async def test_a_dry_run_of_a_split_predicts_all_playlists(small: Stage) -> None:
+async def test_a_dry_run_of_a_split_predicts_all_playlists(small: Harness) -> None:
     small.with_rule(overflow=Overflow.SPLIT)
     small.rule = replace(small.rule, dry_run=True)
     small.put(*MANY)
@@ -144,7 +144,7 @@ async def test_a_dry_run_of_a_split_predicts_all_playlists(small: Stage) -> None
 # --- error -------------------------------------------------------------------------------------------
 
 
-async def test_overflow_as_an_error_keeps_what_is_shown_and_names_the_numbers(small: Stage) -> None:
+async def test_overflow_as_an_error_keeps_what_is_shown_and_names_the_numbers(small: Harness) -> None:
     small.with_rule(overflow=Overflow.ERROR)
     small.put(*MANY[:10])
     assert (await small.cycle()).outcome is CycleOutcome.DONE
@@ -166,16 +166,16 @@ async def test_overflow_as_an_error_keeps_what_is_shown_and_names_the_numbers(sm
 # --- a service with a smaller limit than is known ----------------------------------------------------
 
 
-async def test_entries_that_a_service_drops_without_a_word_are_one_failure(stage: Stage) -> None:
-    stage.put(*MANY[:8])
+async def test_entries_that_a_service_drops_without_a_word_are_one_failure(harness: Harness) -> None:
+    harness.put(*MANY[:8])
 
     def drop() -> None:
-        for playlist in stage.frame.playlist_list:
+        for playlist in harness.frame.playlist_list:
             del playlist.items[5:]
 
-    stage.frame.observers.append(drop)
+    harness.frame.observers.append(drop)
     for _ in range(2):
-        report = await stage.cycle()
+        report = await harness.cycle()
         assert len(report.failures) == 1
         assert "holds 5 entries where 8" in report.failures[0].error.message
         assert report.in_playlist == 5
@@ -184,58 +184,58 @@ async def test_entries_that_a_service_drops_without_a_word_are_one_failure(stage
 # --- storage -----------------------------------------------------------------------------------------
 
 
-async def test_a_full_storage_costs_one_download_per_cycle(stage: Stage) -> None:
-    stage.put(*MANY)
-    full(stage)
-    await stage.cycle()
-    stage.put("new")
-    await stage.cycle()
+async def test_a_full_storage_costs_one_download_per_cycle(harness: Harness) -> None:
+    harness.put(*MANY)
+    full(harness)
+    await harness.cycle()
+    harness.put("new")
+    await harness.cycle()
     for _ in range(3):
-        downloads = len(stage.source.downloads)
-        report = await stage.cycle()
-        assert len(stage.source.downloads) - downloads <= 1
+        downloads = len(harness.source.downloads)
+        report = await harness.cycle()
+        assert len(harness.source.downloads) - downloads <= 1
         assert report.outcome is CycleOutcome.FAILED
         assert len(report.failures) == 1
         assert "31 photos" in report.failures[0].error.hint
         assert "Buy some." in report.failures[0].error.hint
-    stage.frame.fail["upload"] = []
-    await stage.cycle()
-    stage.assert_synced(*MANY, "new")
-    await stage.assert_idle()
+    harness.frame.fail["upload"] = []
+    await harness.cycle()
+    harness.assert_synced(*MANY, "new")
+    await harness.assert_idle()
 
 
-async def test_what_is_missing_is_told_with_its_size(stage: Stage) -> None:
-    stage.put("one", "two")
-    full(stage)
-    report = await stage.cycle()
+async def test_what_is_missing_is_told_with_its_size(harness: Harness) -> None:
+    harness.put("one", "two")
+    full(harness)
+    report = await harness.cycle()
     size_bytes = len(jpeg("one")) + len(jpeg("two"))
     assert report.failures[0].error.hint == f"2 photos ({size_bytes} B) wait for room. Buy some."
 
 
-async def test_deletes_make_room_though_new_content_was_not_known(stage: Stage) -> None:
-    stage.put(*MANY)
-    await stage.cycle()
-    stage.remove("p00")
+async def test_deletes_make_room_though_new_content_was_not_known(harness: Harness) -> None:
+    harness.put(*MANY)
+    await harness.cycle()
+    harness.remove("p00")
     new = [f"new{n:02}" for n in range(25)]
-    stage.put(*new)
-    full(stage)
-    report = await stage.cycle()
+    harness.put(*new)
+    full(harness)
+    report = await harness.cycle()
     assert report.hold is None
     assert report.deleted == 1
-    assert digest(jpeg("p00")) not in stage.frame.digests(ALBUM)
-    downloads = len(stage.source.downloads)
-    report = await stage.cycle()
-    assert len(stage.source.downloads) == downloads + 1
+    assert digest(jpeg("p00")) not in harness.frame.digests(ALBUM)
+    downloads = len(harness.source.downloads)
+    report = await harness.cycle()
+    assert len(harness.source.downloads) == downloads + 1
 
 
-async def test_a_broken_item_does_not_make_a_full_storage_costly(stage: Stage) -> None:
-    stage.put(*MANY)
-    full(stage)
-    await stage.cycle()
-    stage.source.fail_downloads["p00"] = 9
-    downloads = len(stage.source.downloads)
-    report = await stage.cycle()
-    assert len(stage.source.downloads) - downloads <= 2
+async def test_a_broken_item_does_not_make_a_full_storage_costly(harness: Harness) -> None:
+    harness.put(*MANY)
+    full(harness)
+    await harness.cycle()
+    harness.source.fail_downloads["p00"] = 9
+    downloads = len(harness.source.downloads)
+    report = await harness.cycle()
+    assert len(harness.source.downloads) - downloads <= 2
     assert [failure.subject for failure in report.failures] == ["p00.jpg", ALBUM]
     assert report.hold is None or report.hold.reason is not HoldReason.BRAKE
 
@@ -243,20 +243,20 @@ async def test_a_broken_item_does_not_make_a_full_storage_costly(stage: Stage) -
 # --- the disk ----------------------------------------------------------------------------------------
 
 
-def with_room(stage: Stage, folder: Path, room_bytes: int) -> None:
-    stage.tools = replace(stage.tools, spool=Spool(folder, free_bytes=lambda _folder: room_bytes))
+def with_room(harness: Harness, folder: Path, room_bytes: int) -> None:
+    harness.tools = replace(harness.tools, spool=Spool(folder, free_bytes=lambda _folder: room_bytes))
 
 
 @pytest.mark.parametrize("names", [("large",), ("large", "larger", "largest")])
 async def test_files_larger_than_the_disk_fail_alone(
-    stage: Stage, tmp_path: Path, names: tuple[str, ...]
+    harness: Harness, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    with_room(stage, tmp_path, SMALL_BYTES)
+    with_room(harness, tmp_path, SMALL_BYTES)
     for name in names:
-        stage.source.put("a", name, jpeg(name) + bytes(SMALL_BYTES), filename=f"{name}.jpg")
-    stage.put(*MANY)
-    report = await stage.cycle()
-    stage.assert_synced(*MANY)
+        harness.source.put("a", name, jpeg(name) + bytes(SMALL_BYTES), filename=f"{name}.jpg")
+    harness.put(*MANY)
+    report = await harness.cycle()
+    harness.assert_synced(*MANY)
     assert report.outcome is CycleOutcome.FAILED
     (failure,) = report.failures
     assert isinstance(failure.error, NoRoomError)
@@ -265,27 +265,27 @@ async def test_files_larger_than_the_disk_fail_alone(
     assert ("2 other files" in failure.subject) == (len(names) == 3)
 
 
-async def one_failure_and_published(stage: Stage, spool: Spool) -> Failure:
+async def one_failure_and_published(harness: Harness, spool: Spool) -> Failure:
     """Run a cycle in which no file fits into the spool; what is there is published nonetheless."""
-    stage.put("first")
-    await stage.cycle()
-    stage.frame.playlist_named(PLAYLIST).items.clear()
-    stage.tools = replace(stage.tools, spool=spool)
-    stage.put(*MANY)
-    report = await stage.cycle()
+    harness.put("first")
+    await harness.cycle()
+    harness.frame.playlist_named(PLAYLIST).items.clear()
+    harness.tools = replace(harness.tools, spool=spool)
+    harness.put(*MANY)
+    report = await harness.cycle()
     (failure,) = report.failures
-    stage.assert_synced("first")
+    harness.assert_synced("first")
     return failure
 
 
 async def test_a_disk_that_is_full_is_one_failure_and_what_is_there_is_published(
-    stage: Stage, tmp_path: Path
+    harness: Harness, tmp_path: Path
 ) -> None:
-    await one_failure_and_published(stage, Spool(tmp_path, free_bytes=lambda _folder: 10))
+    await one_failure_and_published(harness, Spool(tmp_path, free_bytes=lambda _folder: 10))
 
 
 async def test_a_folder_that_is_gone_is_one_failure_and_what_is_there_is_published(
-    stage: Stage, tmp_path: Path
+    harness: Harness, tmp_path: Path
 ) -> None:
-    failure = await one_failure_and_published(stage, Spool(tmp_path / "absent"))
+    failure = await one_failure_and_published(harness, Spool(tmp_path / "absent"))
     assert "absent" in failure.error.message

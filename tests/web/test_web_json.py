@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from picsync.web.statusjson import as_json
-from tests.observe.statuses import SCENES, status_of
+from tests.observe.statuses import STATUSES, status_of
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 MAYBE_INT, MAYBE_TEXT = (int, type(None)), (str, type(None))
@@ -84,8 +84,8 @@ LOGIN = {"service": str, "accepted": bool, "message": MAYBE_TEXT}
 VERDICT = {"level": str, "answer": str, "details": list}
 
 
-def read(scene: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(as_json(status_of(scene))))
+def read(situation: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(as_json(status_of(situation))))
     return found
 
 
@@ -97,9 +97,9 @@ def check(found: dict[str, Any], schema: dict[str, Any]) -> None:
             assert found[key] is None or INSTANT.fullmatch(found[key]), key
 
 
-@pytest.mark.parametrize("scene", SCENES)
-def test_keys_and_types(scene: str) -> None:
-    found = read(scene)
+@pytest.mark.parametrize("situation", STATUSES)
+def test_keys_and_types(situation: str) -> None:
+    found = read(situation)
     assert found["format"] == 1
     check(found, TOP)
     check(found["verdict"], VERDICT)

@@ -1,4 +1,4 @@
-"""The page as a browser and a screen reader take it, in every scene."""
+"""The page as a browser and a screen reader read it, for every status."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import html5lib
 import pytest
 
 from picsync.web.pages import POLICY, status_page
-from tests.observe.statuses import ALBUM_IDS, HOSTILE, SCENES, at_rest, report_of, status_of
+from tests.observe.statuses import ALBUM_IDS, HOSTILE, STATUSES, at_rest, report_of, status_of
 
-EVERY_SCENE = pytest.mark.parametrize("scene", SCENES)
+EVERY_STATUS = pytest.mark.parametrize("situation", STATUSES)
 HTML = "{http://www.w3.org/1999/xhtml}"
 
 
@@ -33,15 +33,15 @@ def text_of(element: Element) -> str:
     return " ".join("".join(element.itertext()).split())
 
 
-def shown(scene: str) -> str:
+def shown(situation: str) -> str:
     """Return the text of the page's main part."""
-    (main,) = all_of(parse(status_page(status_of(scene))), "main")
+    (main,) = all_of(parse(status_page(status_of(situation))), "main")
     return text_of(main)
 
 
-@EVERY_SCENE
-def test_it_is_a_valid_accessible_document(scene: str) -> None:
-    document = parse(status_page(status_of(scene)))
+@EVERY_STATUS
+def test_it_is_a_valid_accessible_document(situation: str) -> None:
+    document = parse(status_page(status_of(situation)))
     assert document.get("lang") == "en"
     metas = {meta.get("name"): meta.get("content") for meta in all_of(document, "meta")}
     assert metas["viewport"] == "width=device-width, initial-scale=1"
@@ -57,9 +57,9 @@ def test_it_is_a_valid_accessible_document(scene: str) -> None:
     assert all(bar.get("aria-label") for bar in all_of(document, "progress"))
 
 
-@EVERY_SCENE
-def test_nothing_comes_from_elsewhere_and_the_policy_allows_what_is_there(scene: str) -> None:
-    document = parse(status_page(status_of(scene)))
+@EVERY_STATUS
+def test_nothing_comes_from_elsewhere_and_the_policy_allows_what_is_there(situation: str) -> None:
+    document = parse(status_page(status_of(situation)))
     for element in document.iter():
         assert element.get("style") is None
         assert not [name for name in element.keys() if name.startswith("on")]  # noqa: SIM118
@@ -72,9 +72,9 @@ def test_nothing_comes_from_elsewhere_and_the_policy_allows_what_is_there(scene:
         assert f"{tag}-src 'sha256-{digest}'" in POLICY
 
 
-@EVERY_SCENE
-def test_ids_of_photos_are_not_shown(scene: str) -> None:
-    assert "secret-id" not in status_page(status_of(scene))
+@EVERY_STATUS
+def test_ids_of_photos_are_not_shown(situation: str) -> None:
+    assert "secret-id" not in status_page(status_of(situation))
 
 
 def test_hostile_text_is_shown_as_text() -> None:
@@ -89,7 +89,7 @@ def test_hostile_text_is_shown_as_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scene", "level", "expected"),
+    ("situation", "level", "expected"),
     [
         ("at_rest", "good", ["Yes. All 1,508 photos of 2 albums are in place. Last checked 4 minutes ago."]),
         ("mid_upload", "busy", ["Almost. Grandma: 44 of 120 new photos have arrived.", "1 failed"]),
@@ -136,17 +136,17 @@ def test_hostile_text_is_shown_as_text() -> None:
         ("stopping", "busy", ["Almost. picsync is stopping."]),
     ],
 )
-def test_each_scene_says_what_matters(scene: str, level: str, expected: list[str]) -> None:
-    text = shown(scene)
+def test_each_scene_says_what_matters(situation: str, level: str, expected: list[str]) -> None:
+    text = shown(situation)
     for part in expected:
         assert part in text
-    assert f'<div class="picture {level}">' in status_page(status_of(scene))
+    assert f'<div class="picture {level}">' in status_page(status_of(situation))
 
 
 def test_a_repaired_playlist_is_shown() -> None:
-    stage = at_rest()
-    stage.cycle(report_of("Grandma", 1204, playlists_edited=1, entries_added=3))
-    page = status_page(stage.board.status())
+    builder = at_rest()
+    builder.cycle(report_of("Grandma", 1204, playlists_edited=1, entries_added=3))
+    page = status_page(builder.board.status())
     assert "playlist updated (3 added, 0 removed); 1,204 photos on the frame" in page
 
 
@@ -157,9 +157,9 @@ def test_album_ids_are_there_in_full() -> None:
 
 
 def test_the_page_renews_itself_faster_while_something_runs() -> None:
-    for scene, seconds in (("at_rest", "15"), ("mid_upload", "3")):
-        document = parse(status_page(status_of(scene)))
+    for situation, seconds in (("at_rest", "15"), ("mid_upload", "3")):
+        document = parse(status_page(status_of(situation)))
         assert document.get("data-refresh") == seconds
         (noscript,) = all_of(document, "noscript")
-        assert f'content="{seconds}"' in status_page(status_of(scene))
+        assert f'content="{seconds}"' in status_page(status_of(situation))
         assert noscript is not None

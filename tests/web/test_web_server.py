@@ -17,13 +17,13 @@ import pytest
 from picsync.core.errors import ListenError
 from picsync.observe.status import Status
 from picsync.web.server import METRICS_TYPE, WebServer
-from tests.observe.statuses import HOSTILE, SCENES, status_of
+from tests.observe.statuses import HOSTILE, STATUSES, status_of
 
 METRICS = b"# HELP picsync_photos Photos.\n" * 40
 
 
 @dataclass
-class Rig:
+class RunningPages:
     """A server whose answers a test chooses, and a client."""
 
     server: WebServer = field(init=False)
@@ -57,17 +57,17 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    rig = Rig()
-    await rig.server.start("127.0.0.1", 0)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{rig.server.port}") as rig.client:
-        yield rig
-    await rig.server.close()
+async def pages() -> AsyncIterator[RunningPages]:
+    pages = RunningPages()
+    await pages.server.start("127.0.0.1", 0)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{pages.server.port}") as pages.client:
+        yield pages
+    await pages.server.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/status.json", "/metrics", "/healthz", "/readyz", "/nowhere"])
-async def test_every_answer_is_protected_and_head_works(rig: Rig, path: str) -> None:
-    got, head = await rig.client.get(path), await rig.client.head(path)
+async def test_every_answer_is_protected_and_head_works(pages: RunningPages, path: str) -> None:
+    got, head = await pages.client.get(path), await pages.client.head(path)
     assert got.status_code == head.status_code == (404 if path == "/nowhere" else 200)
     assert head.content == b""
     assert head.headers["content-type"] == got.headers["content-type"]
@@ -79,25 +79,25 @@ async def test_every_answer_is_protected_and_head_works(rig: Rig, path: str) -> 
         assert "unsafe" not in answer.headers["content-security-policy"]
 
 
-async def test_metrics_are_the_bytes_given(rig: Rig) -> None:
-    plain = await rig.client.get("/metrics", headers={"Accept-Encoding": "identity"})
+async def test_metrics_are_the_bytes_given(pages: RunningPages) -> None:
+    plain = await pages.client.get("/metrics", headers={"Accept-Encoding": "identity"})
     assert (plain.content, plain.headers["content-type"]) == (METRICS, METRICS_TYPE)
     assert "content-encoding" not in plain.headers
-    async with rig.client.stream("GET", "/metrics", headers={"Accept-Encoding": "gzip"}) as packed:
+    async with pages.client.stream("GET", "/metrics", headers={"Accept-Encoding": "gzip"}) as packed:
         raw = b"".join([block async for block in packed.aiter_raw()])
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(raw) == METRICS
 
 
-async def test_health_is_what_alive_says(rig: Rig) -> None:
-    assert (await rig.client.get("/healthz")).text == "ok\n"
-    rig.alive = False
-    answer = await rig.client.get("/healthz")
+async def test_health_is_what_alive_says(pages: RunningPages) -> None:
+    assert (await pages.client.get("/healthz")).text == "ok\n"
+    pages.alive = False
+    answer = await pages.client.get("/healthz")
     assert (answer.status_code, answer.text) == (503, "picsync makes no progress any more. Restart it.\n")
 
 
 @pytest.mark.parametrize(
-    ("scene", "reasons"),
+    ("situation", "reasons"),
     [
         ("at_rest", []),
         ("mid_upload", []),
@@ -122,16 +122,16 @@ async def test_health_is_what_alive_says(rig: Rig) -> None:
         ),
     ],
 )
-async def test_readiness_gives_each_reason(rig: Rig, scene: str, reasons: list[str]) -> None:
-    rig.status = lambda: status_of(scene)
-    answer = await rig.client.get("/readyz")
+async def test_readiness_gives_each_reason(pages: RunningPages, situation: str, reasons: list[str]) -> None:
+    pages.status = lambda: status_of(situation)
+    answer = await pages.client.get("/readyz")
     assert answer.status_code == (503 if reasons else 200)
     assert answer.text.splitlines() == (reasons or ["ok"])
 
 
-async def test_reasons_bring_no_control_characters(rig: Rig) -> None:
-    rig.status = lambda: status_of("hostile")
-    answer = await rig.client.get("/readyz")
+async def test_reasons_bring_no_control_characters(pages: RunningPages) -> None:
+    pages.status = lambda: status_of("hostile")
+    answer = await pages.client.get("/readyz")
     assert "\x1b" not in answer.text
     assert answer.headers["content-type"].startswith("text/plain")
 
@@ -149,16 +149,16 @@ async def test_reasons_bring_no_control_characters(rig: Rig) -> None:
         "/x?" + "y" * 4000,
     ],
 )
-async def test_nonsense_paths_are_not_found(rig: Rig, path: str) -> None:
-    answer = await rig.client.get(f"http://127.0.0.1:{rig.server.port}{path}")
+async def test_nonsense_paths_are_not_found(pages: RunningPages, path: str) -> None:
+    answer = await pages.client.get(f"http://127.0.0.1:{pages.server.port}{path}")
     assert answer.status_code == 404
     assert answer.text == "Nothing is here. There are /, /status.json, /metrics, /healthz and /readyz.\n"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
 @pytest.mark.parametrize("path", ["/", "/metrics", "/status.json"])
-async def test_other_methods_are_not_allowed(rig: Rig, method: str, path: str) -> None:
-    answer = await rig.client.request(method, path, content=b"x" * 100_000)
+async def test_other_methods_are_not_allowed(pages: RunningPages, method: str, path: str) -> None:
+    answer = await pages.client.request(method, path, content=b"x" * 100_000)
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET,HEAD"
 
@@ -176,42 +176,42 @@ async def test_other_methods_are_not_allowed(rig: Rig, method: str, path: str) -
     ids=["long-header", "many-headers", "long-path", "tls", "nonsense", "version"],
 )
 async def test_garbage_is_refused_and_the_next_request_served(
-    rig: Rig, request_bytes: bytes, statuses: tuple[bytes, ...], caplog: pytest.LogCaptureFixture
+    pages: RunningPages, request_bytes: bytes, statuses: tuple[bytes, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await rig.send(request_bytes)
+    answer = await pages.send(request_bytes)
     assert answer.split(b" ")[1:2] in [[status] for status in statuses], answer[:200]
-    assert (await rig.client.get("/healthz")).status_code == 200
+    assert (await pages.client.get("/healthz")).status_code == 200
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_failing_page_is_one_500_that_tells_nothing(
-    rig: Rig, caplog: pytest.LogCaptureFixture
+    pages: RunningPages, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> Status:
         raise RuntimeError("secret")
 
-    rig.status = broken
-    answer = await rig.client.get("/", headers={"Accept": "text/html"})
+    pages.status = broken
+    answer = await pages.client.get("/", headers={"Accept": "text/html"})
     assert answer.status_code == 500
     assert "secret" not in answer.text
-    assert (await rig.client.get("/healthz")).status_code == 200
+    assert (await pages.client.get("/healthz")).status_code == 200
     assert "secret" in caplog.text
 
 
-async def test_scraped_by_many_while_things_change(rig: Rig) -> None:
-    stages = [scene() for scene in SCENES.values()]
+async def test_scraped_by_many_while_things_change(pages: RunningPages) -> None:
+    builders = [situation() for situation in STATUSES.values()]
     turn = 0
 
     def next_status() -> Status:
         nonlocal turn
         turn += 1
-        return stages[turn % len(stages)].board.status()
+        return builders[turn % len(builders)].board.status()
 
-    rig.status = next_status
+    pages.status = next_status
 
     async def scrape(path: str) -> None:
         for _ in range(25):
-            answer = await rig.client.get(path)
+            answer = await pages.client.get(path)
             assert answer.status_code in (200, 503)
             if path == "/status.json":
                 json.loads(answer.text)
@@ -221,32 +221,32 @@ async def test_scraped_by_many_while_things_change(rig: Rig) -> None:
             group.create_task(scrape(path))
 
 
-async def test_close_does_not_wait_for_those_who_do_not_read(rig: Rig) -> None:
-    rig.metrics = b"x" * 32_000_000
+async def test_close_does_not_wait_for_those_who_do_not_read(pages: RunningPages) -> None:
+    pages.metrics = b"x" * 32_000_000
     async with AsyncExitStack() as stack:
         for request in (b"", b"GET / HT", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"):
-            mute = stack.enter_context(socket.create_connection(("127.0.0.1", rig.server.port)))
+            mute = stack.enter_context(socket.create_connection(("127.0.0.1", pages.server.port)))
             mute.setblocking(False)
             mute.sendall(request)
         # Once this later request is answered, the earlier ones have been taken up.
-        await rig.client.get("/healthz")
+        await pages.client.get("/healthz")
         async with asyncio.timeout(3):
-            await rig.server.close()
-        await rig.server.close()
+            await pages.server.close()
+        await pages.server.close()
     with pytest.raises(httpx.ConnectError):
-        await rig.client.get("/healthz")
+        await pages.client.get("/healthz")
 
 
-async def test_it_may_be_started_again_on_its_port(rig: Rig) -> None:
-    port = rig.server.port
-    await rig.client.get("/healthz")
-    await rig.server.close()
-    await rig.server.start("127.0.0.1", port)
-    assert (await rig.client.get("/healthz")).text == "ok\n"
+async def test_it_may_be_started_again_on_its_port(pages: RunningPages) -> None:
+    port = pages.server.port
+    await pages.client.get("/healthz")
+    await pages.server.close()
+    await pages.server.start("127.0.0.1", port)
+    assert (await pages.client.get("/healthz")).text == "ok\n"
 
 
 async def test_no_host_means_every_address_on_one_port() -> None:
-    server = Rig().server
+    server = RunningPages().server
     await server.start("", 0)
     try:
         async with httpx.AsyncClient() as client:
@@ -266,11 +266,11 @@ def _has_ipv6() -> bool:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", ""])
-async def test_a_taken_port_is_said_with_what_to_do(rig: Rig, host: str) -> None:
-    second = Rig().server
+async def test_a_taken_port_is_said_with_what_to_do(pages: RunningPages, host: str) -> None:
+    second = RunningPages().server
     with pytest.raises(ListenError) as caught:
-        await second.start(host, rig.server.port)
-    place = f"{host or 'all addresses'}, port {rig.server.port}"
+        await second.start(host, pages.server.port)
+    place = f"{host or 'all addresses'}, port {pages.server.port}"
     assert caught.value.message == (
         f"picsync.yaml: prometheus.listen: cannot listen on {place}: another process does so already."
     )
@@ -283,13 +283,13 @@ async def test_a_taken_port_is_said_with_what_to_do(rig: Rig, host: str) -> None
 @pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid"])
 async def test_an_address_of_another_machine_is_said(host: str) -> None:
     with pytest.raises(ListenError, match="this machine has no address") as caught:
-        await Rig().server.start(host, 1971)
+        await RunningPages().server.start(host, 1971)
     assert 'listen: ":1971"' in caught.value.hint
 
 
-async def test_hostile_names_stay_text_on_the_wire(rig: Rig) -> None:
-    rig.status = lambda: status_of("hostile")
-    page = await rig.client.get("/")
+async def test_hostile_names_stay_text_on_the_wire(pages: RunningPages) -> None:
+    pages.status = lambda: status_of("hostile")
+    page = await pages.client.get("/")
     assert page.status_code == 200
     assert HOSTILE not in page.text
     assert page.text.count("<script") == 1

@@ -47,7 +47,7 @@ def rule(
     return RuleStatus(name, last=report, last_good_at=good_at, failures_in_a_row=failures)
 
 
-def standing(
+def status_of(
     *rules: RuleStatus,
     logins: dict[str, bool] | None = None,
     problems: Sequence[str] = (),

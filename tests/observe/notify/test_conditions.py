@@ -18,7 +18,7 @@ from tests.observe.notify.builders import (
     STILL_FULL,
     held,
     rule,
-    standing,
+    status_of,
 )
 
 ROOM = "Nixplay has no room for more photos"
@@ -38,12 +38,12 @@ def keys(status: Status, *known: Status) -> set[Key]:
 @pytest.mark.parametrize(
     "status",
     [
-        standing(),
-        standing(RuleStatus("A")),
-        standing(rule("A"), logins={"Nixplay": True}),
-        standing(rule("A", CycleOutcome.FAILED, NETWORK, failures=1)),
-        standing(rule("A", CycleOutcome.DONE, hold=held(HoldReason.LISTING))),
-        standing(rule("A", CycleOutcome.HELD, hold=held(), dry_run=True)),
+        status_of(),
+        status_of(RuleStatus("A")),
+        status_of(rule("A"), logins={"Nixplay": True}),
+        status_of(rule("A", CycleOutcome.FAILED, NETWORK, failures=1)),
+        status_of(rule("A", CycleOutcome.DONE, hold=held(HoldReason.LISTING))),
+        status_of(rule("A", CycleOutcome.HELD, hold=held(), dry_run=True)),
     ],
 )
 def test_what_needs_nobody(status: Status) -> None:
@@ -51,7 +51,7 @@ def test_what_needs_nobody(status: Status) -> None:
 
 
 def test_a_login_names_the_service_and_what_to_do() -> None:
-    status = standing(
+    status = status_of(
         rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=1),
         logins={"Google Photos": False, "Nixplay": True},
     )
@@ -61,7 +61,7 @@ def test_a_login_names_the_service_and_what_to_do() -> None:
 
 
 def test_a_login_does_not_borrow_the_words_of_another_service() -> None:
-    status = standing(
+    status = status_of(
         rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=1),
         logins={"Google Photos": False, "Nixplay": False},
     )
@@ -69,7 +69,7 @@ def test_a_login_does_not_borrow_the_words_of_another_service() -> None:
 
 
 def test_held_deletes_name_the_album_the_number_and_the_way_out() -> None:
-    status = standing(rule("A", CycleOutcome.HELD, hold=held()))
+    status = status_of(rule("A", CycleOutcome.HELD, hold=held()))
     assert texts(status) == ["Album A: 20 photos of 40 not deleted: allow it with `maxDelete: 20`."]
 
 
@@ -77,7 +77,7 @@ def test_a_playlist_on_no_frame_is_a_problem_until_a_cycle_sees_it_on_one() -> N
     def seen(in_playlist: int | None, *unassigned: str) -> Status:
         found = rule("A")
         assert found.last is not None
-        return standing(
+        return status_of(
             replace(found, last=replace(found.last, in_playlist=in_playlist, unassigned=unassigned))
         )
 
@@ -89,13 +89,13 @@ def test_a_playlist_on_no_frame_is_a_problem_until_a_cycle_sees_it_on_one() -> N
 
 def test_a_quota_is_one_problem_for_all_albums_and_whatever_its_figures() -> None:
     failed = CycleOutcome.FAILED
-    status = standing(rule("A", failed, FULL, STILL_FULL, failures=1), rule("B", failed, FULL, failures=1))
+    status = status_of(rule("A", failed, FULL, STILL_FULL, failures=1), rule("B", failed, FULL, failures=1))
     assert keys(status) == {Key(Kind.QUOTA, ROOM)}
     assert texts(status) == ["Nixplay has no room for more photos: 10.1 of 10 GB. Delete photos."]
 
 
 def test_a_refused_configuration() -> None:
-    status = standing(problems=["picsync.yaml:3: every: needs a unit", "b", "c"])
+    status = status_of(problems=["picsync.yaml:3: every: needs a unit", "b", "c"])
     assert texts(status) == [
         "The changed configuration is not used: picsync.yaml:3: every: needs a unit And 2 more problems."
     ]
@@ -111,22 +111,22 @@ def test_a_refused_configuration() -> None:
     ],
 )
 def test_no_good_cycle_for_three_intervals_and_failures(after: timedelta, failures: int, stale: bool) -> None:
-    status = standing(rule("A", CycleOutcome.FAILED, NETWORK, failures=failures), after=after)
+    status = status_of(rule("A", CycleOutcome.FAILED, NETWORK, failures=failures), after=after)
     assert keys(status) == ({Key(Kind.STALE, "A")} if stale else set())
 
 
 def test_a_rule_that_never_had_a_good_cycle() -> None:
-    status = standing(rule("A", CycleOutcome.FAILED, NETWORK, failures=5, good_at=None), after=3 * HOUR)
+    status = status_of(rule("A", CycleOutcome.FAILED, NETWORK, failures=5, good_at=None), after=3 * HOUR)
     assert texts(status) == ["Album A: no good cycle yet. The last one: Nixplay cannot be reached."]
 
 
 def test_a_rule_without_an_interval_is_never_overdue() -> None:
-    status = standing(rule("C", CycleOutcome.FAILED, NETWORK, failures=5), after=9 * HOUR)
+    status = status_of(rule("C", CycleOutcome.FAILED, NETWORK, failures=5), after=9 * HOUR)
     assert keys(status) == set()
 
 
 def test_failures_that_another_problem_explains_are_not_told_twice() -> None:
-    status = standing(
+    status = status_of(
         rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=9),
         rule("B", CycleOutcome.FAILED, FULL, failures=9),
         logins={"Google Photos": False},
@@ -136,10 +136,10 @@ def test_failures_that_another_problem_explains_are_not_told_twice() -> None:
 
 
 def test_rules_that_are_about_to_be_overdue_go_into_the_same_message() -> None:
-    late = rule("B", CycleOutcome.FAILED, NETWORK, failures=3, good_at=standing(after=HOUR).now)
+    late = rule("B", CycleOutcome.FAILED, NETWORK, failures=3, good_at=status_of(after=HOUR).now)
     first = rule("A", CycleOutcome.FAILED, NETWORK, failures=3)
-    assert keys(standing(first, late, after=3 * HOUR)) == {Key(Kind.STALE, "A"), Key(Kind.STALE, "B")}
-    assert keys(standing(late, after=3 * HOUR)) == set()
+    assert keys(status_of(first, late, after=3 * HOUR)) == {Key(Kind.STALE, "A"), Key(Kind.STALE, "B")}
+    assert keys(status_of(late, after=3 * HOUR)) == set()
 
 
 NOTHING_SEEN = rule("A", CycleOutcome.FAILED, NETWORK, failures=1)
@@ -153,31 +153,31 @@ NOTHING_SEEN = rule("A", CycleOutcome.FAILED, NETWORK, failures=1)
     ],
 )
 def test_a_cycle_that_shows_nothing_either_way_ends_no_problem(before: RuleStatus, key: Key) -> None:
-    seen = standing(before)
-    assert keys(standing(NOTHING_SEEN), seen) == {key}
-    assert keys(standing(NOTHING_SEEN), seen, standing(NOTHING_SEEN)) == {key}
-    assert keys(standing(rule("A")), seen, standing(NOTHING_SEEN)) == set()
+    seen = status_of(before)
+    assert keys(status_of(NOTHING_SEEN), seen) == {key}
+    assert keys(status_of(NOTHING_SEEN), seen, status_of(NOTHING_SEEN)) == {key}
+    assert keys(status_of(rule("A")), seen, status_of(NOTHING_SEEN)) == set()
 
 
 def test_deletes_that_went_through_end_a_hold_although_something_else_failed() -> None:
-    seen = standing(rule("A", CycleOutcome.HELD, hold=held()))
+    seen = status_of(rule("A", CycleOutcome.HELD, hold=held()))
     released = rule("A", CycleOutcome.FAILED, NETWORK, deleted=20, failures=1)
-    assert keys(standing(released), seen) == set()
+    assert keys(status_of(released), seen) == set()
 
 
 def test_a_good_cycle_of_one_album_does_not_say_that_another_has_room() -> None:
-    seen = standing(rule("A", CycleOutcome.FAILED, FULL, failures=1), rule("B"))
-    assert keys(standing(NOTHING_SEEN, rule("B")), seen) == {Key(Kind.QUOTA, ROOM)}
-    assert keys(standing(rule("A"), rule("B", CycleOutcome.FAILED, NETWORK, failures=1)), seen) == set()
+    seen = status_of(rule("A", CycleOutcome.FAILED, FULL, failures=1), rule("B"))
+    assert keys(status_of(NOTHING_SEEN, rule("B")), seen) == {Key(Kind.QUOTA, ROOM)}
+    assert keys(status_of(rule("A"), rule("B", CycleOutcome.FAILED, NETWORK, failures=1)), seen) == set()
 
 
 def test_what_was_wrong_with_a_removed_rule_is_over() -> None:
-    seen = standing(rule("A", CycleOutcome.HELD, hold=held()))
-    assert keys(standing(rule("B")), seen) == set()
+    seen = status_of(rule("A", CycleOutcome.HELD, hold=held()))
+    assert keys(status_of(rule("B")), seen) == set()
 
 
 def test_overdue_ends_with_a_good_cycle_only() -> None:
-    seen = standing(rule("A", CycleOutcome.FAILED, NETWORK, failures=3), after=4 * HOUR)
-    needs_login = standing(rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=4), after=5 * HOUR)
+    seen = status_of(rule("A", CycleOutcome.FAILED, NETWORK, failures=3), after=4 * HOUR)
+    needs_login = status_of(rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=4), after=5 * HOUR)
     assert keys(needs_login, seen) == {Key(Kind.STALE, "A")}
-    assert keys(standing(rule("A"), after=6 * HOUR), seen, needs_login) == set()
+    assert keys(status_of(rule("A"), after=6 * HOUR), seen, needs_login) == set()

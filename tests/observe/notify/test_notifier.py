@@ -21,7 +21,7 @@ from picsync.core.events import ConfigRefused, CycleOutcome, ItemFailed, LoginRe
 from picsync.observe.notify import Notifier, check_notify, deliver
 from picsync.observe.notify.notices import Level, Message
 from picsync.observe.status import Status
-from tests.observe.notify.builders import HOUR, INTERVALS, NETWORK, held, rule, standing
+from tests.observe.notify.builders import HOUR, INTERVALS, NETWORK, held, rule, status_of
 
 SECRETS = ("hunter2", "somebody", "secretpath", "secretquery")
 REFUSED = ConfigRefused(("x",))
@@ -69,7 +69,7 @@ async def serving() -> AsyncIterator[Receiver]:
 class Board:
     """How things stand, as the tests say."""
 
-    status: Status = field(default_factory=standing)
+    status: Status = field(default_factory=status_of)
 
     def __call__(self) -> Status:
         return self.status
@@ -104,14 +104,14 @@ async def test_problems_are_told_once_and_their_end_once(caplog: pytest.LogCaptu
     caplog.set_level(logging.DEBUG)
     board = Board()
     async with serving() as receiver, notifying(board, receiver) as notifier:
-        board.status = standing(rule("A", CycleOutcome.HELD, hold=held()), logins={"Nixplay": False})
+        board.status = status_of(rule("A", CycleOutcome.HELD, hold=held()), logins={"Nixplay": False})
         for _ in range(3):
             notifier.read(LoginRefused("Nixplay", "no"))
             notifier.read(ItemFailed("A", "x.jpg", NETWORK))
         await idle(notifier)
         notifier.read(LoginRefused("Nixplay", "no"))
         await idle(notifier)
-        board.status = standing(rule("A"), logins={"Nixplay": True})
+        board.status = status_of(rule("A"), logins={"Nixplay": True})
         notifier.read(REFUSED)
         await idle(notifier)
         problems, well = receiver.letters.get_nowait(), receiver.letters.get_nowait()
@@ -129,17 +129,17 @@ async def test_a_failing_receiver_is_logged_once_and_holds_up_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    board = Board(standing(problems=["x"]))
+    board = Board(status_of(problems=["x"]))
     async with serving() as bad, serving() as good, notifying(board, bad, good) as notifier:
         bad.status = 500
         for minutes in (0, 1, 16):
-            board.status = standing(problems=["x"], after=timedelta(minutes=minutes))
+            board.status = status_of(problems=["x"], after=timedelta(minutes=minutes))
             notifier.read(REFUSED)
             await idle(notifier)
         assert (bad.letters.qsize(), good.letters.qsize()) == (2, 1)
         assert caplog.text.count("Could not send a notification to json://...: it cannot be reached") == 1
         bad.status = 200
-        board.status = standing(after=2 * HOUR)
+        board.status = status_of(after=2 * HOUR)
         notifier.read(REFUSED)
         await idle(notifier)
         # The bad one never learnt of the problem, so it is not told of its end.
@@ -148,12 +148,12 @@ async def test_a_failing_receiver_is_logged_once_and_holds_up_nobody(
 
 
 async def test_what_changes_while_a_message_is_under_way_is_told_after_it() -> None:
-    board = Board(standing(problems=["x"]))
+    board = Board(status_of(problems=["x"]))
     async with serving() as receiver, notifying(board, receiver) as notifier:
         receiver.answers.clear()
         notifier.read(REFUSED)
         assert "1 problem" in (await receiver.letters.get())["title"]
-        board.status = standing()
+        board.status = status_of()
         notifier.read(REFUSED)
         receiver.answers.set()
         await idle(notifier)
@@ -161,28 +161,28 @@ async def test_what_changes_while_a_message_is_under_way_is_told_after_it() -> N
 
 
 async def test_what_passes_before_it_is_told_is_not_told() -> None:
-    board = Board(standing(problems=["x"]))
+    board = Board(status_of(problems=["x"]))
     async with serving() as receiver, notifying(board, receiver, settle_s=600) as notifier:
         notifier.read(REFUSED)
-        board.status = standing()
+        board.status = status_of()
         notifier.read(REFUSED)
         await notifier.aclose(30)
         assert receiver.letters.empty()
 
 
 async def test_closing_sends_what_is_waiting_and_nothing_after_it() -> None:
-    board = Board(standing(problems=["x"]))
+    board = Board(status_of(problems=["x"]))
     async with serving() as receiver, notifying(board, receiver, settle_s=600) as notifier:
         notifier.read(REFUSED)
         await notifier.aclose(30)
         assert receiver.letters.qsize() == 1
-        board.status = standing()
+        board.status = status_of()
         notifier.read(REFUSED)
         assert receiver.letters.qsize() == 1
 
 
 async def test_closing_gives_up_on_a_receiver_that_hangs() -> None:
-    board = Board(standing(problems=["x"]))
+    board = Board(status_of(problems=["x"]))
     async with serving() as receiver, notifying(board, receiver) as notifier:
         receiver.answers.clear()
         notifier.read(REFUSED)
@@ -192,7 +192,7 @@ async def test_closing_gives_up_on_a_receiver_that_hangs() -> None:
 
 
 async def test_receivers_that_stay_are_told_nothing_twice_and_new_ones_all() -> None:
-    board = Board(standing(problems=["x"]))
+    board = Board(status_of(problems=["x"]))
     async with serving() as one, serving() as two, notifying(board, one) as notifier:
         notifier.read(REFUSED)
         await idle(notifier)
@@ -206,7 +206,7 @@ async def test_a_bug_in_telling_ends_no_cycle(caplog: pytest.LogCaptureFixture) 
     async def broken(url: SecretStr, message: Message) -> None:
         raise ZeroDivisionError
 
-    board = Board(standing(problems=["x"]))
+    board = Board(status_of(problems=["x"]))
     async with serving() as receiver, notifying(board, receiver, deliver=broken) as notifier:
         notifier.read(REFUSED)
         await idle(notifier)
@@ -215,7 +215,7 @@ async def test_a_bug_in_telling_ends_no_cycle(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_without_receivers_nothing_is_started() -> None:
-    async with notifying(Board(standing(problems=["x"]))) as notifier:
+    async with notifying(Board(status_of(problems=["x"]))) as notifier:
         notifier.read(REFUSED)
         assert notifier._task is None
 

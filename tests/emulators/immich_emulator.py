@@ -25,7 +25,7 @@ class Clock:
 
 
 @dataclass
-class Kit:
+class ImmichEmulator:
     immich: Immich
     http: httpx.AsyncClient
     clock: Clock
@@ -74,7 +74,9 @@ class Kit:
 
 
 @asynccontextmanager
-async def kit(options: ImmichOptions | None = None, **fields: Any) -> AsyncIterator[Kit]:
+async def immich_emulator(
+    options: ImmichOptions | None = None, **fields: Any
+) -> AsyncIterator[ImmichEmulator]:
     """Run the service, with a key that may do everything."""
     clock = Clock()
     immich = Immich(options or ImmichOptions(now=clock, **fields))
@@ -82,6 +84,6 @@ async def kit(options: ImmichOptions | None = None, **fields: Any) -> AsyncItera
         EmulatorServer([immich]) as server,
         httpx.AsyncClient(base_url=server.url) as http,
     ):
-        made = Kit(immich, http, clock, server)
+        made = ImmichEmulator(immich, http, clock, server)
         made.use_key()
         yield made

@@ -49,7 +49,7 @@ class Loopback(httpx.AsyncHTTPTransport):
 
 
 @dataclass
-class Rig:
+class NixplayEmulator:
     """An emulator, and a client that reaches it by name."""
 
     nixplay: Nixplay
@@ -149,9 +149,9 @@ def md5(content: bytes) -> str:
 
 
 @asynccontextmanager
-async def running(
+async def nixplay_emulator(
     nixplay: Nixplay, server_tls: ssl.SSLContext | None = None, client_tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[NixplayEmulator]:
     """Serve `nixplay`, with one user, until the block ends."""
     nixplay.add_user(USER, PASSWORD)
     try:
@@ -159,6 +159,6 @@ async def running(
             EmulatorServer([nixplay], ssl_context=server_tls) as server,
             httpx.AsyncClient(transport=Loopback(server.port, client_tls), timeout=10) as http,
         ):
-            yield Rig(nixplay, server, http)
+            yield NixplayEmulator(nixplay, server, http)
     finally:
         nixplay.close()

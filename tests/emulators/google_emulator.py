@@ -27,7 +27,7 @@ class Clock:
 
 
 @dataclass
-class Kit:
+class GoogleEmulator:
     server: EmulatorServer
     google: GooglePhotos
     http: httpx.AsyncClient
@@ -92,10 +92,10 @@ MP4 = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"v" * 5000
 
 
 @asynccontextmanager
-async def running(**options: Any) -> AsyncIterator[Kit]:
+async def google_emulator(**options: Any) -> AsyncIterator[GoogleEmulator]:
     clock = Clock()
     google = GooglePhotos(GoogleOptions(now=clock, **options))
     async with EmulatorServer([google]) as server, httpx.AsyncClient(base_url=server.url, timeout=10) as http:
-        kit = Kit(server, google, http, clock)
-        kit.login()
-        yield kit
+        emulator = GoogleEmulator(server, google, http, clock)
+        emulator.login()
+        yield emulator
