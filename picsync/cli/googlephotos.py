@@ -14,14 +14,19 @@ from picsync.cli.listings import items_json, print_albums, print_items
 from picsync.cli.output import json_option, print_json
 from picsync.cli.person import ask_person, say
 from picsync.cli.picking import pick
-from picsync.cli.session import with_googlephotos
+from picsync.cli.session import account_of, account_option, with_source
 from picsync.cli.sync import cache_option
 from picsync.core.errors import ConfigError, Problem
 from picsync.observe.words import counted, printable
+from picsync.sources.accounts import AccountSource
 
 if TYPE_CHECKING:
     from picsync.core.model import Listing, SourceAlbum
+    from picsync.sources.base import Source
     from picsync.sources.google.library.source import GooglePhotosSource
+
+
+KIND = "googlephotos"
 
 
 @click.group()
@@ -36,6 +41,7 @@ def googlephotos() -> None:
 @click.option(
     "--update-cache", is_flag=True, help="Download what the cache does not know yet, and record its digest."
 )
+@account_option
 @cache_option
 @json_option
 @click.pass_context
@@ -44,6 +50,7 @@ def list_albums(
     /,
     album_id: str | None,
     *,
+    account: str | None,
     shared: bool,
     update_cache: bool,
     cache: str,
@@ -53,7 +60,7 @@ def list_albums(
     if album_id is None:
         if update_cache:
             raise click.UsageError("--update-cache needs an ALBUM_ID.")
-        albums = with_googlephotos(lambda source: _albums(source, shared=shared))
+        albums = with_source(KIND, lambda source: _albums(source, shared=shared), account)
         print_albums(albums, as_json=as_json)
         if not albums and not as_json:
             click.echo(
@@ -62,11 +69,11 @@ def list_albums(
             )
         return
 
-    async def look(source: GooglePhotosSource) -> tuple[Listing, int]:
+    async def look(source: Source) -> tuple[Listing, int]:
         listing = await source.list(album_id)
         return listing, await _update(source, listing, cache) if update_cache else 0
 
-    listing, failed = with_googlephotos(look)
+    listing, failed = with_source(KIND, look, account)
     if listing.items or listing.problem is None or as_json:
         if as_json:
             print_json(items_json(listing.items))
@@ -77,11 +84,19 @@ def list_albums(
     ctx.exit(Exit.FAILED if failed or listing.problem is not None else Exit.DONE)
 
 
-async def _albums(source: GooglePhotosSource, *, shared: bool) -> list[SourceAlbum]:
-    return [album async for album in (source.shared_albums() if shared else source.albums())]
+async def _albums(source: Source, *, shared: bool) -> list[SourceAlbum]:
+    return [album async for album in (_google(source).shared_albums() if shared else source.albums())]
 
 
-async def _update(source: GooglePhotosSource, listing: Listing, cache: str) -> int:
+def _google(source: Source) -> GooglePhotosSource:
+    from picsync.sources.google.library.source import GooglePhotosSource
+
+    own = source.source if isinstance(source, AccountSource) else source
+    assert isinstance(own, GooglePhotosSource)  # noqa: S101 - the kind was checked
+    return own
+
+
+async def _update(source: Source, listing: Listing, cache: str) -> int:
     """Record the digests that are missing; return how many items failed."""
     from picsync.run.wiring import update_cache
 
@@ -100,25 +115,28 @@ async def _update(source: GooglePhotosSource, listing: Listing, cache: str) -> i
     help="The credentials file to write to; its other sections stay. Default: the one in use.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the link; open it wherever you like.")
-def login(output: Path | None, *, no_browser: bool) -> None:
+@account_option
+def login(output: Path | None, *, no_browser: bool, account: str | None) -> None:
     """Log in to Google Photos, and keep the login in the credentials file.
 
     Works on a machine without a browser too: open the link anywhere, and paste the address of the page
     that you end up on, even if it says that it cannot be reached.
     """
     from picsync.cli.session import credentials, hosts
-    from picsync.config import CREDENTIALS_PATHS, merge_google_login
+    from picsync.config import CREDENTIALS_PATHS, merge_login
     from picsync.run.wiring import log_in_to_googlephotos
+    from picsync.vendors.google.credentials import login_fields, require_client
 
     found = credentials()
-    client = found.require_google_client()
+    used = account_of(found, account, KIND)
+    client = require_client(used)
     path = output or found.path or CREDENTIALS_PATHS[0]
     if not os.access(path.resolve().parent, os.W_OK):
         # Known before the person has gone through Google's pages for nothing.
         message = "cannot be written: its folder is absent or read-only. Name another place with -o FILE."
         raise ConfigError([Problem(str(path), None, "", message)])
     section = log_in_to_googlephotos(client, hosts(), open_browser=not no_browser, ask=ask_person, say=say)
-    merge_google_login(path, section)
+    merge_login(path, used.keys, login_fields(section))
     click.echo(f"Logged in; {path} holds the login now.")
 
 

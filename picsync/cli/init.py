@@ -74,13 +74,13 @@ class _Answers:
     def credentials(self) -> Credentials:
         from pydantic import SecretStr
 
-        from picsync.config import Credentials, ImmichKey, NixplayLogin
+        from picsync.config import Credentials
+        from picsync.frames.nixplay.credentials import NixplayAccount
+        from picsync.sources.immich.credentials import ImmichKey
 
+        nixplay = NixplayAccount(username=self.username, password=SecretStr(self.password))
         immich = ImmichKey(server=self.immich_server, api_key=SecretStr(self.immich_key))
-        return Credentials(
-            nixplay=NixplayLogin(username=self.username, password=SecretStr(self.password)),
-            immich=immich if self.immich_server else None,
-        )
+        return Credentials({"nixplay": nixplay, **({"immich": immich} if self.immich_server else {})})
 
 
 @click.command()
@@ -214,13 +214,10 @@ def _ask_for_frame(answers: _Answers) -> None:
 
 async def _examine_frame(answers: _Answers) -> Sequence[Finding]:
     from picsync.cli.session import hosts
-    from picsync.run.wiring import open_nixplay
+    from picsync.run.wiring import open_frame
 
-    frame = open_nixplay(answers.credentials, hosts(), logs.LogView())
-    try:
+    async with open_frame("nixplay", answers.credentials, hosts(), logs.LogView()) as frame:
         return await frame.examine()
-    finally:
-        await frame.aclose()
 
 
 def _shown(findings: Sequence[Finding]) -> bool:
@@ -336,11 +333,11 @@ def _try_entries(answers: _Answers, kind: str, texts: Sequence[str]) -> None:
 
 async def _listings(answers: _Answers, kind: str, texts: Sequence[str]) -> list[tuple[str, Listing]]:
     from picsync.config import read_entries
-    from picsync.sources.kinds import ENTRIES
+    from picsync.run.kinds import known
 
     # A look takes what is there now; a cycle waits until a file has been left alone for a while.
     looks = [json.dumps({"path": text, "quiet": "0s"}) if kind == "folder" else text for text in texts]
-    entries = read_entries(kind, looks, ENTRIES)
+    entries = read_entries(kind, looks, known())
     click.echo("Looking ...")
     async with _opened(answers, kind, entries) as source:
         return [(text, await source.list(str(entry))) for text, entry in zip(texts, entries, strict=True)]

@@ -9,7 +9,7 @@ import click
 from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table, yes_option
-from picsync.cli.session import with_nixplay
+from picsync.cli.session import account_option, with_nixplay
 from picsync.observe.words import counted, printable
 
 if TYPE_CHECKING:
@@ -25,16 +25,17 @@ def nixplay() -> None:
 
 @nixplay.command("list")
 @click.argument("album", required=False)
+@account_option
 @json_option
 @click.pass_context
-def list_albums(ctx: click.Context, /, album: str | None, *, as_json: bool) -> None:
+def list_albums(ctx: click.Context, /, album: str | None, *, account: str | None, as_json: bool) -> None:
     """List the albums or, with the name of one, its photos."""
 
     async def look(frame: NixplayFrame) -> list[tuple[FrameAlbum, Photos | None]]:
         albums = [found for found in await frame.albums() if album is None or found.name == album]
         return [(found, None if album is None else await frame.photos(found)) for found in albums]
 
-    found = with_nixplay(look)
+    found = with_nixplay(look, account)
     if album is not None and not found:
         click.echo(f"Nixplay has no album named {album!r}. `picsync nixplay list` shows them all.", err=True)
         ctx.exit(Exit.FAILED)
@@ -83,10 +84,18 @@ def delete() -> None:
     "--delete-multiple", is_flag=True, help="Delete every album of that name, not only a single one."
 )
 @click.option("--keep", metavar="ID", help="With --delete-multiple: the one album to keep.")
+@account_option
 @yes_option
 @click.pass_context
 def delete_album(
-    ctx: click.Context, /, name: str, *, delete_multiple: bool, keep: str | None, yes: bool
+    ctx: click.Context,
+    /,
+    name: str,
+    *,
+    delete_multiple: bool,
+    keep: str | None,
+    account: str | None,
+    yes: bool,
 ) -> None:
     """Delete the album called NAME with all its photos; they leave the playlists too."""
     if keep is not None and not delete_multiple:
@@ -95,7 +104,7 @@ def delete_album(
     async def find(frame: NixplayFrame) -> list[FrameAlbum]:
         return [album for album in await frame.albums() if album.name == name]
 
-    albums = with_nixplay(find)
+    albums = with_nixplay(find, account)
     if not albums:
         click.echo(f"Nixplay has no album named {name!r}; nothing was deleted.", err=True)
         ctx.exit(Exit.FAILED)
@@ -122,7 +131,7 @@ def delete_album(
             await frame.delete_album(album)
             click.echo(f"Deleted album {album.album_id}.")
 
-    with_nixplay(carry_out)
+    with_nixplay(carry_out, account)
 
 
 def _ask_unless(yes: bool, question: str) -> None:

@@ -13,24 +13,27 @@ import click
 from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table, yes_option
+from picsync.cli.session import account_option
 from picsync.cli.sync import cache_option
 from picsync.core.errors import LoginNeeded
 from picsync.observe.words import advice, counted, printable, size
 from picsync.system.localtime import to_minute
 
 if TYPE_CHECKING:
-    from picsync.config import Credentials, GooglePhotosLogin
+    from picsync.config import Account, Credentials
     from picsync.sources.google.picked.library import PickedAlbum
     from picsync.sources.google.picked.picking import Guide, Picked
     from picsync.sources.google.picked.port import PickingSession
+    from picsync.vendors.google.credentials import GooglePhotosLogin
 
 
 @click.command()
 @click.argument("album")
 @click.option("--no-browser", is_flag=True, help="Only print links; open them wherever you like.")
+@account_option
 @cache_option
 @click.pass_context
-def pick(ctx: click.Context, /, album: str, *, no_browser: bool, cache: str) -> None:
+def pick(ctx: click.Context, /, album: str, *, no_browser: bool, account: str | None, cache: str) -> None:
     """Pick photos in Google Photos and bring them into ALBUM, for `sources: {picked: [ALBUM]}`.
 
     Shows a link and a QR code, waits until the person with the phone has pressed Done, and downloads what
@@ -42,7 +45,7 @@ def pick(ctx: click.Context, /, album: str, *, no_browser: bool, cache: str) -> 
         target = picked_library(cache).album(album)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="ALBUM") from error
-    result = _picked(target, open_browser=not no_browser)
+    result = _picked(target, account, open_browser=not no_browser)
     click.echo(_sentence(target, result))
     for name, failure in result.failures:
         click.echo(f"{printable(name)}: {failure.message} {advice(failure)}".rstrip(), err=True)
@@ -59,37 +62,40 @@ def _sentence(album: PickedAlbum, result: Picked) -> str:
     )
 
 
-def _picked(album: PickedAlbum, *, open_browser: bool) -> Picked:
+def _picked(album: PickedAlbum, account: str | None, *, open_browser: bool) -> Picked:
     """Pick with the login at hand; with a new one where there is none, or it is refused."""
-    from picsync.cli.session import credentials
+    from picsync.cli.session import account_of, credentials
+    from picsync.vendors.google.credentials import KIND, GooglePhotosLogin, require_client
 
     found = credentials()
-    found.require_google_client()
-    login = found.googlephotos
-    assert login is not None  # noqa: S101 - just required
+    used = account_of(found, account, KIND)
+    require_client(used)
+    login = used.read(GooglePhotosLogin)
     if login.picker.refresh_token.get_secret_value():
         try:
             return asyncio.run(_pick(login, album, open_browser=open_browser))
         except LoginNeeded as error:
             click.echo(f"{error.message} A new login is asked for.", err=True)
-    return asyncio.run(_pick(_log_in(found, open_browser=open_browser), album, open_browser=open_browser))
+    fresh = _log_in(found, used, open_browser=open_browser)
+    return asyncio.run(_pick(fresh, album, open_browser=open_browser))
 
 
-def _log_in(found: Credentials, *, open_browser: bool) -> GooglePhotosLogin:
+def _log_in(found: Credentials, used: Account, *, open_browser: bool) -> GooglePhotosLogin:
     from picsync.cli.person import ask_person, say
     from picsync.cli.session import hosts
-    from picsync.config import CREDENTIALS_PATHS, merge_google_login
+    from picsync.config import CREDENTIALS_PATHS, merge_login
     from picsync.run.wiring import log_in_to_googlephotos
+    from picsync.vendors.google.credentials import login_fields, require_client
 
     login = log_in_to_googlephotos(
-        found.require_google_client(),
+        require_client(used),
         hosts(),
         open_browser=open_browser,
         ask=ask_person,
         say=say,
         picking=True,
     )
-    merge_google_login(found.path or CREDENTIALS_PATHS[0], login)
+    merge_login(found.path or CREDENTIALS_PATHS[0], used.keys, login_fields(login))
     return login
 
 

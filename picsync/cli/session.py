@@ -8,25 +8,46 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
 from picsync.cli import logs
 
 if TYPE_CHECKING:
-    from picsync.config import Credentials
+    from picsync.config import Account, Credentials
     from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.http.client import Hosts
-    from picsync.sources.google.library.source import GooglePhotosSource
+    from picsync.sources.base import Source
 
 T = TypeVar("T")
 
 
 def credentials() -> Credentials:
-    """Return the credentials from the usual places, saying aloud what is unsafe about them."""
-    from picsync.config import CREDENTIALS_PATHS, load_credentials
+    """Return the credentials from the usual places, with warnings about what is unsafe about them."""
+    from picsync.run.kinds import read_credentials
 
-    found = load_credentials(CREDENTIALS_PATHS, os.environ)
+    found = read_credentials(os.environ)
     for warning in found.warnings:
         logs.note(str(warning))
     return found
+
+
+account_option = click.option(
+    "--account",
+    metavar="NAME",
+    help="One of several accounts, by its name under `accounts:` in the credentials file.",
+)
+
+
+def account_of(found: Credentials, name: str | None, kind: str) -> Account:
+    """Return the account of a kind that a command is to use; raises UsageError if there is none."""
+    account = found.account(name or kind)
+    if account.kind != kind:
+        names = [one for one, its in found.kinds.items() if its == kind]
+        known = (
+            f"Accounts of this kind: {', '.join(names)}." if names else "There is no account of this kind."
+        )
+        raise click.UsageError(f"{name!r} is not an account of the kind {kind}. {known}")
+    return account
 
 
 def hosts() -> Hosts:
@@ -53,42 +74,39 @@ def hosts() -> Hosts:
 def _own_authorities() -> str | None:
     """Return the setting of the picsync.yaml in this folder; None if it has none, or cannot be read."""
     from picsync.cli.sync import DEFAULT_CONFIG
-    from picsync.config import load_config
     from picsync.core.errors import ConfigError
-    from picsync.sources.kinds import ENTRIES
+    from picsync.run.kinds import read_accounts, read_config
 
     try:
-        return load_config(Path(DEFAULT_CONFIG), environ=os.environ, source_kinds=ENTRIES).ca_certificates
+        return read_config(Path(DEFAULT_CONFIG), os.environ, read_accounts(os.environ)).ca_certificates
     except ConfigError:
         # The command needs nothing else of it.
         return None
 
 
-def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]]) -> T:
-    """Open the Nixplay account for one piece of work."""
-    from picsync.run.wiring import open_nixplay
+def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]], account: str | None) -> T:
+    """Open a Nixplay account for one piece of work."""
+    from picsync.frames.nixplay.frame import NixplayFrame
+    from picsync.run.wiring import open_frame
 
     async def run() -> T:
-        frame = open_nixplay(credentials(), hosts(), logs.LogView())
-        try:
+        found = credentials()
+        name = account_of(found, account, "nixplay").name
+        async with open_frame(name, found, hosts(), logs.LogView()) as frame:
+            assert isinstance(frame, NixplayFrame)  # noqa: S101 - the kind was checked
             return await work(frame)
-        finally:
-            await frame.aclose()
 
     return asyncio.run(run())
 
 
-def with_googlephotos(work: Callable[[GooglePhotosSource], Awaitable[T]]) -> T:
-    """Open the Google Photos account for one piece of work."""
-    from picsync.sources.kinds import Opening, open_googlephotos
+def with_source(kind: str, work: Callable[[Source], Awaitable[T]], account: str | None) -> T:
+    """Open a source without entries for one piece of work."""
+    from picsync.run.wiring import open_source
 
     async def run() -> T:
-        source = open_googlephotos(
-            Opening({}, credentials(), hosts(), logs.LogView(), sleep=asyncio.sleep, own_folder=Path())
-        )
-        try:
+        found = credentials()
+        name = account_of(found, account, kind).name
+        async with open_source(name, [], found, hosts(), logs.LogView(), cache="") as source:
             return await work(source)
-        finally:
-            await source.aclose()
 
     return asyncio.run(run())

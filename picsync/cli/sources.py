@@ -121,12 +121,13 @@ async def _albums(kind: str, cache: str) -> list[SourceAlbum]:
 async def _listings(kind: str, texts: tuple[str, ...], cache: str) -> list[Listing]:
     from picsync.cli.session import credentials, hosts
     from picsync.config import read_entries
+    from picsync.run.kinds import known
     from picsync.run.wiring import open_source
-    from picsync.sources.kinds import ENTRIES
 
+    found = credentials()
     try:
-        entries = read_entries(kind, texts, ENTRIES)
+        entries = read_entries(kind, texts, known(found.kinds))
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
-    async with open_source(kind, entries, credentials(), hosts(), logs.LogView(), cache=cache) as source:
+    async with open_source(kind, entries, found, hosts(), logs.LogView(), cache=cache) as source:
         return [await source.list(album_id) for album_id in dict.fromkeys(map(str, entries))]

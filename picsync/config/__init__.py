@@ -2,47 +2,46 @@
 
 from picsync.config.credentials import (
     CREDENTIALS_PATHS,
+    Account,
     Credentials,
-    GoogleAccess,
-    GoogleClient,
-    GooglePhotosLogin,
-    ImmichKey,
-    NixplayLogin,
+    Logins,
 )
 from picsync.config.durations import parse_duration
-from picsync.config.loading import load_config, load_credentials, read_entries
-from picsync.config.loginfile import merge_google_login
+from picsync.config.loading import account_kinds, load_config, load_credentials, read_entries
+from picsync.config.loginfile import merge_login
 from picsync.config.settings import (
+    DEFAULT_FRAME,
     LEAST_EVERY,
     AlbumRule,
     Config,
+    FrameSettings,
+    Known,
     Listen,
     Listener,
     MaxDelete,
-    SourceKinds,
     StatusListener,
 )
 from picsync.config.tree import read_regular
 
 __all__ = [
     "CREDENTIALS_PATHS",
+    "DEFAULT_FRAME",
     "LEAST_EVERY",
+    "Account",
     "AlbumRule",
     "Config",
     "Credentials",
-    "GoogleAccess",
-    "GoogleClient",
-    "GooglePhotosLogin",
-    "ImmichKey",
+    "FrameSettings",
+    "Known",
     "Listen",
     "Listener",
+    "Logins",
     "MaxDelete",
-    "NixplayLogin",
-    "SourceKinds",
     "StatusListener",
+    "account_kinds",
     "load_config",
     "load_credentials",
-    "merge_google_login",
+    "merge_login",
     "parse_duration",
     "read_entries",
     "read_regular",

@@ -1,56 +1,44 @@
-"""The models of .picsync-credentials.yaml; the keys are those of the Go picsync.
+"""The credentials file: the types of its values, the sections of all kinds, and accounts by name.
 
-Every field may be absent from the file: which ones are needed depends on what is done with them, so the
-`require_...` methods say what is missing when it is needed. Secrets are a type that does not print itself.
+Every field may be absent from the file: which ones are needed depends on what is done with them, so
+`Account.require` says what is missing when it is needed. Secrets are a type that does not print itself. The
+sections are declared by the kinds (`Kind.credentials`); the keys are those of the Go picsync.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
+    SkipValidation,
+    ValidationInfo,
+    create_model,
 )
 
+from picsync.config.named import Entry, read_entries_of_kinds
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.text import pasted
-from picsync.http.addresses import web_address
 
 FILE_NAME = ".picsync-credentials.yaml"
 CREDENTIALS_PATHS = (Path(FILE_NAME), Path("/etc/picsync-credentials") / FILE_NAME)
 """Where the credentials are looked for; the first file that exists is read."""
 
-_EMPTY = SecretStr("")
+EMPTY = SecretStr("")
 
-
-def _expiry(value: object, read: ValidatorFunctionWrapHandler) -> datetime | None:
-    """Read a time, which is in UTC where it has no offset; the year 1 (Go's zero time) is None."""
-    try:
-        expires_at: datetime | None = read(value.strip() if isinstance(value, str) else value)
-        if expires_at is None or expires_at.year == 1:
-            return None
-        return expires_at.replace(tzinfo=expires_at.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError('must be a time such as "2022-09-21T10:11:12.123456789-04:00"') from None
-
-
-def _server(value: str) -> str:
-    if not pasted(value):
-        return ""
-    url = web_address(value, "http://nas:2283")
-    if url.query or url.fragment:
-        raise ValueError("must be the server's address alone, without anything after `?` or `#`")
-    return str(url)
+Logins: TypeAlias = Mapping[str, type[BaseModel]]
+"""Kind -> the model of an account's section, of the kinds that need an account."""
+M = TypeVar("M", bound=BaseModel)
 
 
 def _key(value: str) -> str:
@@ -80,154 +68,123 @@ SecretKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_key)]
 Password: TypeAlias = Annotated[SecretStr, AfterValidator(_password)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Base of all sections of the credentials file."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
-class NixplayLogin(_Section):
-    """The Nixplay account."""
+class NamedAccount(Section):
+    """What every entry under `accounts:` has, besides the keys of its kind's section."""
 
-    username: Annotated[str, AfterValidator(pasted)] = Field(
-        default="", description="User name or e-mail address of the Nixplay account.", examples=["user"]
-    )
-    password: Password = Field(default=_EMPTY, description="Its password.", examples=['"<password>"'])
-
-
-class GoogleClient(_Section):
-    """The OAuth client of a Google Cloud project, type *Desktop app*."""
-
-    key: Key = Field(default="", description="The client ID.", examples=["<id>.apps.googleusercontent.com"])
-    secret: SecretKey = Field(
-        default=_EMPTY, description="The client secret.", examples=['"<client-secret>"']
+    kind: str = Field(
+        description="The kind of the account: the name of the section that it would have on its own.",
+        examples=["nixplay"],
     )
 
 
-class GoogleAccess(_Section):
-    """What Google handed out at the login."""
-
-    token_type: Key = Field(
-        default="Bearer", description="How the access token is sent.", examples=["Bearer"]
-    )
-    access_token: SecretKey = Field(
-        default=_EMPTY,
-        description="Opens the API until it expires. Optional: a new one is fetched with the refresh token.",
-        examples=['"<access-token>"'],
-    )
-    refresh_token: SecretKey = Field(
-        default=_EMPTY, description="Fetches new access tokens.", examples=['"<refresh-token>"']
-    )
-    expiry: Annotated[datetime | None, WrapValidator(_expiry)] = Field(
-        default=None,
-        description="When the access token expires, RFC 3339. Absent, or in the year 1, where that is "
-        "unknown.",
-        examples=['"2022-09-21T10:11:12.123456789-04:00"'],
-    )
+def _accounts(value: object, info: ValidationInfo) -> object:
+    logins = info.context if isinstance(info.context, Mapping) else {}
+    return read_entries_of_kinds(value, logins, noun="account")
 
 
-class GooglePhotosLogin(_Section):
-    """Access to Google Photos, written by `picsync googlephotos login`."""
+Accounts: TypeAlias = Annotated[SkipValidation[Mapping[str, Entry]], BeforeValidator(_accounts)]
 
-    api: GoogleClient = Field(
-        default_factory=GoogleClient, description="The OAuth client of a Google Cloud project."
-    )
-    access: GoogleAccess = Field(
-        default_factory=GoogleAccess, description="What Google handed out at the login."
-    )
-    picker: GoogleAccess = Field(
-        default_factory=GoogleAccess,
-        description="The same for `picsync googlephotos pick`, which asks for another permission.",
+
+@lru_cache(maxsize=8)
+def _file_model(logins: tuple[tuple[str, type[BaseModel]], ...]) -> type[BaseModel]:
+    sections: dict[str, Any] = {
+        kind: (model | None, Field(default=None, description=inspect.getdoc(model))) for kind, model in logins
+    }
+    return create_model(
+        "CredentialsFile",
+        __base__=Section,
+        **sections,
+        accounts=(
+            Accounts,
+            Field(
+                default_factory=dict,
+                description="Further accounts, by names of your choice: `kind`, and the keys that the "
+                "section of that kind has. In picsync.yaml an account of a source is named under "
+                "`sources:`, one of a frame under `frames:`.",
+                examples=['{grandpa: {kind: nixplay, username: hans, password: "<password>"}}'],
+            ),
+        ),
+        smugmug=(Any, Field(default=None, repr=False, description="Ignored; the Go picsync had it.")),
     )
 
 
-class ImmichKey(_Section):
-    """Access to an Immich server."""
-
-    server: Annotated[str, AfterValidator(_server)] = Field(
-        default="",
-        description="Address of the Immich server as a browser opens it, with or without `/api`.",
-        examples=["http://nas:2283"],
-    )
-    api_key: SecretKey = Field(
-        default=_EMPTY,
-        description="An API key, made in Immich under Account Settings > API Keys. doc/sources.md has the "
-        "permissions that it needs.",
-        examples=['"<API-key>"'],
-    )
-    link_password: Password = Field(
-        default=_EMPTY, description="Password of shared links that want one.", examples=['"<password>"']
-    )
+def file_model(logins: Logins) -> type[BaseModel]:
+    """Return the model of the whole file."""
+    return _file_model(tuple(logins.items()))
 
 
-class CredentialsFile(_Section):
-    """All of the credentials file."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A login at a service, or a server; named after its kind unless it is one of several."""
 
-    nixplay: NixplayLogin | None = Field(default=None, description="The Nixplay account.")
-    googlephotos: GooglePhotosLogin | None = Field(
-        default=None, description="Access to Google Photos; `picsync googlephotos login` fills in `access`."
-    )
-    immich: ImmichKey | None = Field(default=None, description="Access to an Immich server.")
-    smugmug: Any = Field(default=None, repr=False, description="Ignored; the Go picsync had it.")
+    name: str
+    kind: str
+    section: BaseModel | None = None
+    """What the credentials say of it; None for nothing."""
+    file: str = FILE_NAME
+    """The file, for messages."""
+
+    @property
+    def named(self) -> bool:
+        """Whether its name is one of the user's choice."""
+        return self.name != self.kind
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that lead to its section."""
+        return ("accounts", self.name) if self.named else (self.kind,)
+
+    def read(self, model: type[M]) -> M:
+        """Return its section, empty if there is none."""
+        return model() if self.section is None else cast("M", self.section)
+
+    def require(self, values: Mapping[str, str], advice: str) -> None:
+        """Raise ConfigError if one of the values is empty, by their keys below the section."""
+        missing = [name for name, value in values.items() if not value]
+        if missing:
+            path = ".".join(self.keys)
+            problems = [Problem(self.file, None, f"{path}.{name}", "is missing.") for name in missing]
+            raise ConfigError(problems, hint=f"{advice}.")
+
+    def example(self, inside: str) -> str:
+        """Return how its section is written, with `inside` between the braces."""
+        if self.named:
+            return f"`accounts: {{{self.name}: {{kind: {self.kind}, {inside}}}}}`"
+        return f"`{self.kind}: {{{inside}}}`"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What the credentials file and the environment say, and where that was looked for."""
 
-    nixplay: NixplayLogin | None = None
-    googlephotos: GooglePhotosLogin | None = None
-    immich: ImmichKey | None = None
+    sections: Mapping[str, BaseModel] = field(default_factory=dict)
+    """Of the accounts that are named after their kind."""
+    named: Mapping[str, Entry] = field(default_factory=dict)
+    """The accounts under `accounts:`."""
     path: Path | None = None
     """The file that was read; None if there was none."""
     looked_for: tuple[Path, ...] = CREDENTIALS_PATHS
     warnings: tuple[Problem, ...] = ()
-    """What the person should mend though picsync can go on, such as a file that everyone can read."""
+    """What the user should mend although picsync can go on, such as a file that everyone can read."""
 
-    def require_nixplay(self) -> NixplayLogin:
-        """Return the complete Nixplay account; raises ConfigError saying what is missing."""
-        login = self.nixplay or NixplayLogin()
-        missing = {
-            "nixplay.username": login.username,
-            "nixplay.password": login.password.get_secret_value(),
-        }
-        self._require(
-            missing, "Write your Nixplay account there: `nixplay: {username: <name>, password: <password>}`"
-        )
-        return login
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Name of every account that is written down -> its kind."""
+        named = {name: entry.kind for name, entry in self.named.items()}
+        return {**{kind: kind for kind in self.sections}, **named}
 
-    def require_google_client(self) -> GoogleClient:
-        """Return the complete OAuth client, all that a login needs; raises ConfigError."""
-        client = (self.googlephotos or GooglePhotosLogin()).api
-        self._require(
-            {"googlephotos.api.key": client.key, "googlephotos.api.secret": client.secret.get_secret_value()},
-            "Write the ID and the secret of your OAuth client (Google Cloud console, type Desktop app) "
-            "there: `googlephotos: {api: {key: <client ID>, secret: <client secret>}}`",
-        )
-        return client
-
-    def require_googlephotos(self) -> GooglePhotosLogin:
-        """Return the OAuth client and a login that can be refreshed; raises ConfigError."""
-        self.require_google_client()
-        login = self.googlephotos or GooglePhotosLogin()
-        token = login.access.refresh_token.get_secret_value()
-        self._require({"googlephotos.access.refresh_token": token}, "Run: picsync googlephotos login")
-        return login
-
-    def require_immich(self) -> ImmichKey:
-        """Return address and key of the Immich server; raises ConfigError saying what is missing."""
-        key = self.immich or ImmichKey()
-        self._require(
-            {"immich.server": key.server, "immich.api_key": key.api_key.get_secret_value()},
-            "Write the server's address and an API key of it (Immich, Account Settings > API Keys) there: "
-            "`immich: {server: <address>, api_key: <key>}`",
-        )
-        return key
-
-    def _require(self, values: dict[str, str], advice: str) -> None:
-        missing = [name for name, value in values.items() if not value]
-        if missing:
-            raise ConfigError(
-                [Problem(self._file(), None, name, "is missing.") for name in missing], hint=f"{advice}."
-            )
+    def account(self, name: str) -> Account:
+        """Return an account; one that nothing is written about is named after its kind."""
+        if name in self.named:
+            entry = self.named[name]
+            return Account(name, entry.kind, entry.options, self._file())
+        return Account(name, name, self.sections.get(name), self._file())
 
     def _file(self) -> str:
         return str(self.path) if self.path else f"{_listed(self.looked_for)} (no such file)"

@@ -40,7 +40,7 @@ def overlay(
     for name in environ:
         if not name.startswith(PREFIX) or name in RESERVED:
             continue
-        path = _path(name, shape)
+        path = _path(name, shape, tree)
         if path is not None and environ[name]:
             settings.append((path, name))
         elif path is None and not _root(name, others):
@@ -48,6 +48,8 @@ def overlay(
     for path, name in sorted(settings, key=_order):
         try:
             place = Place(f"environment variable {name}")
+            # Names that came with a whole group are known by now, with their capitals.
+            path = _path(name, shape, tree) or path
             single = (shape.at(path) or shape).single
             value = environ[name]
             node = Node(value, place) if single else parse_yaml(value, place.file, problems, lines=False)
@@ -67,19 +69,24 @@ def _root(name: str, shape: Shape) -> str | None:
     return next((key for key in shape.keys if fold(key) == first), None)
 
 
-def _path(name: str, shape: Shape) -> FieldPath | None:
+def _path(name: str, shape: Shape, tree: Node) -> FieldPath | None:
     path: FieldPath = ()
     here: Shape | None = shape
+    node: Node | None = tree
     for word in name.removeprefix(PREFIX).split("__"):
         if here is None:
             return None
         if here.items is not None and re.fullmatch(r"[0-9]{1,4}", word):
-            path, here = (*path, int(word)), here.items
+            path, here, node = (*path, int(word)), here.items, None
             continue
-        key = next((one for one in here.keys if fold(one) == fold(word)), None)
+        there = node.value if node is not None and isinstance(node.value, dict) else {}
+        known = [*here.keys, *(there if here.named is not None else ())]
+        key = next((one for one in known if fold(one) == fold(word)), None)
+        if key is None and here.named is not None and word:
+            key = word.lower()
         if key is None:
             return None
-        path, here = (*path, key), here.keys[key]
+        path, here, node = (*path, key), here.keys.get(key, here.named), there.get(key)
     return path
 
 

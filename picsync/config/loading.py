@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from picsync.config.credentials import FILE_NAME, Credentials, CredentialsFile
+from picsync.config.credentials import FILE_NAME, Credentials, Logins, NamedAccount, file_model
 from picsync.config.environment import overlay, variable
-from picsync.config.settings import Checks, Config, SourceKinds
+from picsync.config.settings import Checks, Config, Known, NamedFrame
 from picsync.config.shape import Shape, shape_of
 from picsync.config.tree import FileText, Node, Place, parse_yaml, read_text
 from picsync.config.validation import validate
 from picsync.core.errors import ConfigError, Problem
 
 
-def load_config(path: Path, *, environ: Mapping[str, str], source_kinds: SourceKinds) -> Config:
+def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins: Logins) -> Config:
     """Return the settings of the file at `path` with those of the environment laid over them.
 
     The file may be absent if the environment has the albums. Raises ConfigError with every problem found.
     """
-    shape = shape_of(Config, source_kinds)
+    shape = config_shape(known)
     file = read_text(path)
     problems: list[Problem] = []
     tree = _tree(path, file, problems)
-    problems += overlay(tree, shape, environ, others=_credentials_shape(), known=_variables())
+    credentials = credentials_shape(logins)
+    problems += overlay(tree, shape, environ, others=credentials, known=_variables(known, logins))
     albums = tree.value.get("albums") if isinstance(tree.value, dict) else None
     if tree.value is None or (file is None and albums is None):
         message = "there is no such file" if file is None else "the file is empty"
@@ -33,17 +34,18 @@ def load_config(path: Path, *, environ: Mapping[str, str], source_kinds: SourceK
         raise ConfigError([Problem(str(path), None, "", f"{message}; {advice}"), *problems])
     if albums is not None and isinstance(albums.value, dict):
         albums.value = [Node(albums.value, albums.place)]
-    elsewhere = dict.fromkeys(_credentials_shape().keys, FILE_NAME)
-    return validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(source_kinds))
+    elsewhere = dict.fromkeys(credentials.keys, FILE_NAME)
+    shape = config_shape(known, _kinds(tree, "frames"))
+    return validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(known))
 
 
-def read_entries(kind: str, texts: Sequence[str], source_kinds: SourceKinds) -> tuple[Any, ...]:
-    """Return entries of a kind of source as they stand under `sources:`, from the command line's arguments.
+def read_entries(name: str, texts: Sequence[str], known: Known) -> tuple[Any, ...]:
+    """Return entries as they stand under `sources: {<name>: ...}`, from the command line's arguments.
 
     Each is a text, or an entry with options as YAML such as `{path: /photos}`. Raises ConfigError.
     """
-    shape = shape_of(Config, source_kinds)
-    entry = shape.at(("albums", 0, "sources", kind, 0)) or Shape()
+    shape = config_shape(known)
+    entry = shape.at(("albums", 0, "sources", name, 0)) or Shape()
     problems: list[Problem] = []
     nodes = []
     for number, text in enumerate(texts, 1):
@@ -52,13 +54,15 @@ def read_entries(kind: str, texts: Sequence[str], source_kinds: SourceKinds) -> 
             Node(text, place) if entry.single else parse_yaml(text, place.file, problems, lines=False)
         )
     root = Place("arguments")
-    rule = {"name": Node("preview", root), "sources": Node({kind: Node(nodes, root)}, root)}
+    rule = {"name": Node("preview", root), "sources": Node({name: Node(nodes, root)}, root)}
     tree = Node({"albums": Node([Node(rule, root)], root)}, root)
-    config = validate(Config, tree, shape, problems, elsewhere={}, context=Checks(source_kinds))
-    return tuple(config.albums[0].sources[kind])
+    config = validate(Config, tree, shape, problems, elsewhere={}, context=Checks(known))
+    return tuple(config.albums[0].sources[name])
 
 
-def load_credentials(paths: Sequence[Path], environ: Mapping[str, str]) -> Credentials:
+def load_credentials(
+    paths: Sequence[Path], environ: Mapping[str, str], known: Known, logins: Logins
+) -> Credentials:
     """Return the credentials of the first of the files that exists, with the environment laid over them.
 
     No file at all is fine here: what is missing is said when it is needed. Raises ConfigError with every
@@ -67,21 +71,61 @@ def load_credentials(paths: Sequence[Path], environ: Mapping[str, str]) -> Crede
     file = next((found for found in map(read_text, paths) if found is not None), None)
     path = file.path if file else next(iter(paths), Path(FILE_NAME))
     problems: list[Problem] = []
-    tree, shape = _tree(path, file, problems), _credentials_shape()
-    problems += overlay(tree, shape, environ, others=shape_of(Config), known=_variables())
+    tree, shape = _tree(path, file, problems), credentials_shape(logins)
+    problems += overlay(tree, shape, environ, others=config_shape(known), known=_variables(known, logins))
     if tree.value is None:
         tree.value = {}
-    elsewhere = dict.fromkeys(shape_of(Config).keys, "picsync.yaml")
-    content = validate(CredentialsFile, tree, shape, problems, elsewhere=elsewhere)
-    warnings = tuple(_exposures(file)) if file else ()
+    named = _kinds(tree, "accounts")
+    shape = credentials_shape(logins, {name: kind for name, kind in named.items() if kind in logins})
+    elsewhere = dict.fromkeys(config_shape(known).keys, "picsync.yaml")
+    problems += _twice(tree, named)
+    content = validate(file_model(logins), tree, shape, problems, elsewhere=elsewhere, context=logins)
+    sections = {kind: getattr(content, kind) for kind in logins}
     return Credentials(
-        content.nixplay,
-        content.googlephotos,
-        content.immich,
+        {kind: section for kind, section in sections.items() if section is not None},
+        content.accounts,  # type: ignore[attr-defined] # the model is made from the kinds
         path=file.path if file else None,
         looked_for=tuple(paths),
-        warnings=warnings,
+        warnings=tuple(_exposures(file)) if file else (),
     )
+
+
+def account_kinds(paths: Sequence[Path], environ: Mapping[str, str], logins: Logins) -> dict[str, str]:
+    """Return the kind of each account by name, as far as it can be told; raises nothing.
+
+    For looking at picsync.yaml although the credentials cannot be used.
+    """
+    try:
+        file = next((found for found in map(read_text, paths) if found is not None), None)
+        tree = _tree(Path(FILE_NAME), file, [])
+    except ConfigError:
+        return {}
+    shape = credentials_shape(logins)
+    overlay(tree, shape, environ, others=shape, known=())
+    sections = tree.value if isinstance(tree.value, dict) else {}
+    own = {kind: kind for kind in logins if kind in sections and sections[kind].value is not None}
+    return {**own, **_kinds(tree, "accounts")}
+
+
+def _kinds(tree: Node, key: str) -> dict[str, str]:
+    """Return the kind that each entry of a group of named ones gives, as far as it can be told."""
+    group = tree.value.get(key) if isinstance(tree.value, dict) else None
+    found = {}
+    for name, entry in group.value.items() if group is not None and isinstance(group.value, dict) else ():
+        kind = entry.value.get("kind") if isinstance(entry.value, dict) else None
+        if kind is not None and isinstance(kind.value, str):
+            found[name] = kind.value
+    return found
+
+
+def _twice(tree: Node, named: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the accounts that have a section of their own and an entry under `accounts`, too."""
+    for name in named:
+        if isinstance(tree.value, dict) and name in tree.value and tree.value[name].value is not None:
+            path = ("accounts", name)
+            yield tree.place_of(path).problem(
+                path, f"is defined twice: the section `{name}` is this account. Remove one of them."
+            )
 
 
 def _exposures(file: FileText) -> Iterator[Problem]:
@@ -111,12 +155,19 @@ def _tree(path: Path, file: FileText | None, problems: list[Problem]) -> Node:
     return tree
 
 
-@cache
-def _credentials_shape() -> Shape:
-    return shape_of(CredentialsFile)
+def credentials_shape(logins: Logins, named: Mapping[str, str] = MappingProxyType({})) -> Shape:
+    """Return what may be written into the credentials file; `named` are accounts whose kind is known."""
+    models = {name: logins[kind] for name, kind in named.items()}
+    return shape_of(file_model(logins), shared=NamedAccount, kinds=list(logins.values()), entries=models)
 
 
-@cache
-def _variables() -> tuple[str, ...]:
-    shapes = (shape_of(Config), _credentials_shape())
-    return tuple(variable(path) for shape in shapes for path, _ in shape.walk())
+def config_shape(known: Known, named: Mapping[str, str] = MappingProxyType({})) -> Shape:
+    """Return what may be written into picsync.yaml; `named` are frames whose kind is known."""
+    models = {name: known.frames[kind] for name, kind in named.items() if kind in known.frames}
+    kinds = [model for model in known.frames.values() if model is not None]
+    return shape_of(Config, known.sources, shared=NamedFrame, kinds=kinds, entries=models)
+
+
+def _variables(known: Known, logins: Logins) -> list[str]:
+    shapes = (config_shape(Known({}, known.frames)), credentials_shape(logins))
+    return [variable(path) for shape in shapes for path, _ in shape.walk()]

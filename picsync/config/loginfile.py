@@ -9,13 +9,9 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from pydantic import SecretStr
-
-from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
 from picsync.config.tree import Node, parse_yaml, read_text
 from picsync.core.errors import ConfigError, Problem
 from picsync.system.files import create_anew, reason, remedy
@@ -24,8 +20,14 @@ _HEAD = re.compile(r"(?:(?:[#%].*|[ \t]*)\r?\n)*---[ \t]*(?:#.*)?\r?\n")
 """Comments, directives and the line that begins the document."""
 
 
-def merge_google_login(path: Path, section: GooglePhotosLogin) -> None:
-    """Write the fields of `section` that are set into the credentials file, creating it if absent.
+Fields: TypeAlias = Mapping[str, "str | Fields"]
+"""Keys with their values, or groups of keys."""
+
+
+def merge_login(path: Path, place: tuple[str, ...], fields: Fields) -> None:
+    """Write the `fields` that have a value into the credentials file, creating it if absent.
+
+    `place` are the keys that lead to the section, such as `("accounts", "aunt")`.
 
     Other sections, comments and their order stay; a symbolic link stays one. The file is replaced as a
     whole or not at all, and is readable by its owner alone from its first byte on. Raises ConfigError if
@@ -43,12 +45,14 @@ def merge_google_login(path: Path, section: GooglePhotosLogin) -> None:
 
     empty = before is None or before.value is None
     try:
-        text = _merged(file.text if file else "", section, empty=empty)
-        same = _rest(parse_yaml(text, str(path), problems)) == _rest(before)
+        text = _merged(file.text if file else "", place, fields, empty=empty)
+        same = _rest(parse_yaml(text, str(path), problems), place) == _rest(before, place)
     except (ConfigError, YAMLError, ValueError, OverflowError):
         same = False
     if not same or problems:
-        message = "is written in a way that picsync cannot add to; write `googlephotos` into it by hand."
+        message = (
+            f"is written in a way that picsync cannot add to; write `{'.'.join(place)}` into it by hand."
+        )
         raise ConfigError([Problem(str(path), None, "", message)])
     try:
         _replace(path.resolve(), text)
@@ -56,7 +60,7 @@ def merge_google_login(path: Path, section: GooglePhotosLogin) -> None:
         raise ConfigError([Problem(str(path), None, "", _reason(error, path.resolve().parent))]) from None
 
 
-def _merged(text: str, section: GooglePhotosLogin, *, empty: bool) -> str:
+def _merged(text: str, place: tuple[str, ...], fields: Fields, *, empty: bool) -> str:
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
@@ -74,10 +78,12 @@ def _merged(text: str, section: GooglePhotosLogin, *, empty: bool) -> str:
         # Comments alone make no document that they could hang on.
         kept += "".join(f"{line}\n" for line in body.splitlines() if line.startswith("#"))
         document = CommentedMap()
-    document.setdefault("googlephotos", CommentedMap())
-    if not isinstance(document["googlephotos"], dict):
-        document["googlephotos"] = CommentedMap()
-    _put(document["googlephotos"], _fields(section))
+    section = document
+    for key in place:
+        if not isinstance(section.get(key), dict):
+            section[key] = CommentedMap()
+        section = section[key]
+    _put(section, fields)
     out = io.StringIO()
     yaml.dump(document, out)
     return kept + out.getvalue()
@@ -105,31 +111,6 @@ def _indent(text: str) -> int:
     return next((indent for indent in indents if indent), 2)
 
 
-def _fields(section: GooglePhotosLogin) -> dict[str, dict[str, str]]:
-    api = section.api
-    return {
-        "api": {"key": api.key, "secret": _open(api.secret)},
-        "access": _access_fields(section.access),
-        "picker": _access_fields(section.picker),
-    }
-
-
-def _access_fields(access: GoogleAccess) -> dict[str, str]:
-    if not _open(access.refresh_token):
-        return {}
-    expiry = access.expiry.astimezone(UTC).isoformat().replace("+00:00", "Z") if access.expiry else ""
-    return {
-        "token_type": access.token_type,
-        "access_token": _open(access.access_token),
-        "refresh_token": _open(access.refresh_token),
-        "expiry": expiry,
-    }
-
-
-def _open(secret: SecretStr) -> str:
-    return secret.get_secret_value()
-
-
 def _put(group: Any, values: Mapping[str, Any]) -> None:
     """Set what has a value; new keys go first, since a comment after the last is about the next section."""
     from ruamel.yaml.comments import CommentedMap
@@ -150,12 +131,19 @@ def _put(group: Any, values: Mapping[str, Any]) -> None:
             group[key] = value
 
 
-def _rest(tree: Node | None) -> dict[str, object]:
-    """Return what the file says of everything else."""
+def _rest(tree: Node | None, place: tuple[str, ...]) -> dict[str, object]:
+    """Return what the file says of everything but the section at `place`."""
     content = tree.plain() if tree else None
-    return (
-        {key: content[key] for key in content if key != "googlephotos"} if isinstance(content, dict) else {}
-    )
+    return _without(content, place) if isinstance(content, dict) else {}
+
+
+def _without(content: dict[str, object], place: tuple[str, ...]) -> dict[str, object]:
+    key, *rest = place
+    inner = content.get(key)
+    others = {name: value for name, value in content.items() if name != key}
+    if rest and isinstance(inner, dict) and (left := _without(inner, tuple(rest))):
+        others[key] = left
+    return others
 
 
 def _replace(target: Path, text: str) -> None:

@@ -23,19 +23,41 @@ from pydantic import (
     Field,
     PlainSerializer,
     SecretStr,
+    SkipValidation,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from picsync.config.durations import parse_duration
+from picsync.config.named import Entry, Problems, read_entries_of_kinds
+from picsync.config.shape import closest
 from picsync.core.text import pasted
 from picsync.http.addresses import emulator_address, web_address
 
-SourceKinds: TypeAlias = Mapping[str, Any]
-"""For each kind under `sources:` the type of one entry of its list."""
+DEFAULT_FRAME = "nixplay"
+"""The frame of rules that name none; the only one of picsync 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What picsync.yaml may refer to: the kinds, and the accounts of the credentials file."""
+
+    sources: Mapping[str, Any]
+    """Name under `sources:`, of a kind or an account -> the type of one entry of its list."""
+    frames: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
+    """Kind of frame -> the model of its options, None if it has none."""
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """Name of an account -> its kind."""
+
+    def is_frame(self, name: str) -> bool:
+        """Whether a rule may name this frame although `frames:` does not."""
+        kind = self.accounts.get(name, name)
+        # Without options there is nothing that an entry would have to say.
+        return kind in self.frames and self.frames[kind] is None
+
 
 LEAST_EVERY = timedelta(seconds=10)
 """Least interval of a rule. A cycle takes some ten requests, to services that serve the household for free;
@@ -67,13 +89,29 @@ class MaxDelete:
     """Of the photos in the frame album, 0 to 100."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Checks:
-    """What validating a file needs to know beyond the models; good for one validation."""
+    """What validating a file needs beyond the models; good for one validation."""
 
-    source_kinds: SourceKinds
-    names: set[str] = field(default_factory=set)
-    """Names of the album rules seen so far."""
+    known: Known
+    pairs: set[tuple[str, str]] = field(default_factory=set)
+    """Name and frame of the album rules seen so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSettings:
+    """A frame of the configuration."""
+
+    name: str
+    kind: str
+    account: str
+    """Name of the account that it belongs to; the kind's for kinds that need none."""
+    options: BaseModel | None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What two names of one and the same frame have in common."""
+        return self.kind, self.account, repr(self.options)
 
 
 def _listen(value: object) -> object:
@@ -156,17 +194,16 @@ def _equal_name(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())
 
 
-def _rule_name(value: str, info: ValidationInfo) -> str:
+def _rule_name(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be empty: it is the name of the album on the frame's side")
-    if isinstance(info.context, Checks):
-        name = _equal_name(value)
-        if name in info.context.names:
-            raise ValueError(
-                f"is {value[:60]!r} in an earlier album rule already; each rule needs an album of its own"
-            )
-        info.context.names.add(name)
     return value
+
+
+def _frame_entries(value: object, info: ValidationInfo) -> object:
+    if not isinstance(info.context, Checks):
+        return value
+    return read_entries_of_kinds(value, info.context.known.frames, noun="frame", shared=["account"])
 
 
 def _sources(value: object, info: ValidationInfo) -> object:
@@ -174,26 +211,20 @@ def _sources(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, Mapping) or not isinstance(info.context, Checks):
         return value
     result: dict[str, object] = {}
-    errors: list[InitErrorDetails] = []
-    for kind, albums in value.items():
-        entry = info.context.source_kinds.get(kind)
+    problems = Problems()
+    for name, albums in value.items():
+        entry = info.context.known.sources.get(name)
         if entry is None:
-            unknown = PydanticCustomError("extra_forbidden", "unknown kind of source")
-            errors.append(InitErrorDetails(type=unknown, loc=(kind,), input=albums))
+            problems.add_unknown((name,), albums)
             continue
         entries: Any = GenericAlias(tuple, (entry, ...))
         grouped = isinstance(entry, type) and issubclass(entry, BaseModel)
         single = isinstance(albums, str) or (grouped and isinstance(albums, Mapping))
         try:
-            result[kind] = TypeAdapter(entries).validate_python([albums] if single else albums)
+            result[name] = TypeAdapter(entries).validate_python([albums] if single else albums)
         except ValidationError as error:
-            for one in error.errors(include_url=False):
-                known = PydanticCustomError(
-                    one["type"], one["msg"].replace("{", "(").replace("}", ")"), one.get("ctx")
-                )
-                errors.append(InitErrorDetails(type=known, loc=(kind, *one["loc"]), input=one["input"]))
-    if errors:
-        raise ValidationError.from_exception_data("sources", errors)
+            problems.add_all((name,), error)
+    problems.check("sources")
     return result
 
 
@@ -209,6 +240,50 @@ def _rules_together(value: tuple[AlbumRule, ...]) -> tuple[AlbumRule, ...]:
                     " and may need its playlist"
                 )
     return value
+
+
+def _frames_together(config: Config, known: Known) -> None:
+    """Check which rule goes to which frame; raises ValidationError."""
+    problems = Problems()
+    for name, frame in config.frames.items():
+        account = frame.values.get("account", frame.kind)
+        if not isinstance(account, str) or known.accounts.get(account, account) != frame.kind:
+            problems.add(("frames", name, "account"), _no_account(account, frame.kind, known), account)
+    pairs: dict[tuple[object, ...], str] = {}
+    for at, rule in enumerate(config.albums):
+        for place, name in enumerate(rule.frames):
+            if name not in config.frames and not known.is_frame(name):
+                problems.add(("albums", at, "frames", place), _no_frame(name, config, known), name)
+            pair = (_equal_name(rule.name), config.frame(name, known.accounts).place)
+            before = pairs.setdefault(pair, name)
+            if before != name:
+                same = f"`{before}` and `{name}`, which are the same"
+                message = f"{rule.name[:60]!r} goes to the frames {same}; name only one"
+                problems.add(("albums", at, "frames", place), message, name)
+    problems.check("frames")
+
+
+def _no_account(account: object, kind: str, known: Known) -> str:
+    if isinstance(account, str) and account in known.accounts:
+        its = known.accounts[account]
+        return f"`{account}` is an account of the kind `{its}`, but this is a frame of the kind `{kind}`"
+    fitting = [name for name, its in known.accounts.items() if its == kind]
+    advice = f"; accounts of the kind `{kind}`: {', '.join(fitting)}" if fitting else ""
+    return f"must name an account of the credentials file{advice}"
+
+
+def _no_frame(name: str, config: Config, known: Known) -> str:
+    kind = known.accounts.get(name, name)
+    if kind in known.frames:
+        return (
+            f"`{name}` needs an entry under `frames:` at the top level, with `kind: {kind}` and its options"
+        )
+    if name in known.sources:
+        return f"`{name}` is a source, not a frame; name it under `sources:`"
+    frames = [*config.frames, *(one for one in {**known.frames, **known.accounts} if known.is_frame(one))]
+    meant = closest(name, frames)
+    hint = f"; did you mean `{meant}`?" if meant else f"; known here: {', '.join(dict.fromkeys(frames))}"
+    return f"`{name[:60]}` is not a frame{hint}"
 
 
 Boolean: TypeAlias = Annotated[bool, BeforeValidator(_boolean)]
@@ -237,8 +312,8 @@ class AlbumRule(_Group):
     """One entry of `albums`: what a frame album is to be made of."""
 
     name: Annotated[str, AfterValidator(_rule_name)] = Field(
-        description="Name of the album on the frame's side; the playlist is called `ss_<name>`. Each rule "
-        "needs a name of its own.",
+        description="Name of the album on the frame's side; the playlist is called `ss_<name>`. Two rules of "
+        "the same name cannot go to the same frame.",
         examples=["AllMyStuff"],
     )
     sources: Sources = Field(
@@ -249,6 +324,13 @@ class AlbumRule(_Group):
         "options. A rule without any is refused when its turn comes, with nothing changed on the frame, "
         "since it would otherwise empty the album.",
         examples=["{googlephotos: [<album id>]}"],
+    )
+    frames: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(DEFAULT_FRAME,),
+        description="The frames that show the album, a list or a single one: entries of `frames:` at the top "
+        "level, or accounts of the credentials file whose kind is a frame.",
+        examples=["[nixplay, usb]"],
+        min_length=1,
     )
     dry_run: Boolean = Field(
         default=False,
@@ -298,6 +380,18 @@ class AlbumRule(_Group):
         "place, and the cycle counts as failed. The newest by default, since that needs nobody's hands.",
         examples=["split"],
     )
+
+    @model_validator(mode="after")
+    def _unique(self, info: ValidationInfo) -> AlbumRule:
+        if isinstance(info.context, Checks):
+            pairs = {(_equal_name(self.name), frame) for frame in self.frames}
+            if pairs & info.context.pairs:
+                message = "in an earlier album rule already; each rule needs an album of its own"
+                problems = Problems()
+                problems.add(("name",), f"is {self.name[:60]!r} {message}", self.name)
+                problems.check("rule")
+            info.context.pairs.update(pairs)
+        return self
 
 
 class Listener(_Group):
@@ -356,6 +450,21 @@ class Concurrency(_Group):
     )
 
 
+class NamedFrame(_Group):
+    """What every entry under `frames:` has, besides the options of its kind."""
+
+    kind: str = Field(
+        description="The kind of the frame; doc/frames.md has the kinds and their options.",
+        examples=["folder"],
+    )
+    account: str | None = Field(
+        default=None,
+        description="The account that the frame belongs to, for kinds that need one. By default the account "
+        "that is named after the kind.",
+        examples=["grandpa"],
+    )
+
+
 class Config(_Group):
     """All of picsync.yaml."""
 
@@ -363,6 +472,12 @@ class Config(_Group):
         description="The album rules, a list; each keeps one album of the frame in step with its sources. "
         "Required.",
         examples=["[{name: AllMyStuff, sources: {googlephotos: [<album id>]}}]"],
+    )
+    frames: Annotated[SkipValidation[Mapping[str, Entry]], BeforeValidator(_frame_entries)] = Field(
+        default_factory=dict,
+        description="Frames by names of your choice, each with its `kind` and options. The Nixplay account "
+        "of the credentials file needs no entry: it is called `nixplay`.",
+        examples=["{usb: {kind: folder, path: /mnt/usb/frame}}"],
     )
     every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
         default=None,
@@ -419,3 +534,17 @@ class Config(_Group):
         "`<URL>/H`. Absent by default: the real services are used.",
         examples=["http://127.0.0.1:8080"],
     )
+
+    @model_validator(mode="after")
+    def _consistent(self, info: ValidationInfo) -> Config:
+        if isinstance(info.context, Checks) and info.context.known.frames:
+            _frames_together(self, info.context.known)
+        return self
+
+    def frame(self, name: str, accounts: Mapping[str, str]) -> FrameSettings:
+        """Return the frame that rules know by this name; `accounts` has the kind of each account by name."""
+        entry = self.frames.get(name)
+        if entry is None:
+            return FrameSettings(name, accounts.get(name, name), name, None)
+        account = entry.values.get("account") or entry.kind
+        return FrameSettings(name, entry.kind, account, entry.options)

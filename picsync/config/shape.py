@@ -25,13 +25,15 @@ class Shape:
 
     keys: Mapping[str, Shape] = field(default_factory=dict)
     items: Shape | None = None
+    named: Shape | None = None
+    """The shape of each value where the keys are names of the user's choice."""
     info: FieldInfo | None = None
     """What the model says of the setting; None for the root, list elements and source kinds."""
 
     @property
     def single(self) -> bool:
         """Whether the place holds one text rather than further settings."""
-        return not self.keys and self.items is None
+        return not self.keys and self.items is None and self.named is None
 
     def at(self, path: FieldPath) -> Shape | None:
         """Return the shape at `path`, None if nothing may be written there."""
@@ -39,7 +41,7 @@ class Shape:
         for step in path:
             if shape is None:
                 return None
-            shape = shape.items if isinstance(step, int) else shape.keys.get(step)
+            shape = shape.items if isinstance(step, int) else shape.keys.get(step, shape.named)
         return shape
 
     def walk(self, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Shape]]:
@@ -49,32 +51,68 @@ class Shape:
             yield from child.walk((*path, key))
         if self.items is not None:
             yield from self.items.walk((*path, 0))
+        if self.named is not None:
+            for found, child in self.named.walk((*path, "<name>")):
+                if found[: len(path) + 2] not in {(*path, key) for key in self.keys}:
+                    yield found, child
 
 
-def shape_of(model: type[BaseModel], source_kinds: Mapping[str, Any] = MappingProxyType({})) -> Shape:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def shape_of(
+    model: type[BaseModel],
+    lists: Mapping[str, Any] = _NOTHING,
+    *,
+    shared: type[BaseModel] | None = None,
+    kinds: Collection[type[BaseModel]] = (),
+    entries: Mapping[str, type[BaseModel] | None] = _NOTHING,
+) -> Shape:
     """Return the shape of a model.
 
-    `source_kinds` are the keys of a setting that maps kinds to lists, with the type of the list's entries.
+    `lists` are the keys of a setting that maps names to lists, with the type of the list's entries. Under
+    names of the user's choice may stand what `shared` has and what one of `kinds` has; `entries` tells which
+    one, of names that are known.
     """
-    return _shape(model, None, source_kinds)
+    return _Shapes(lists, shared, kinds, entries).of(model, None)
 
 
-def _shape(annotation: Any, info: FieldInfo | None, kinds: Mapping[str, Any]) -> Shape:
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _shape(arguments[0], info, kinds)
-    if origin in {Union, UnionType}:
-        return _shape(next(one for one in arguments if one is not NoneType), info, kinds)
-    if origin is tuple:
-        return Shape(items=_shape(arguments[0], None, kinds), info=info)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        lists = {kind: Shape(items=_shape(entry, None, kinds)) for kind, entry in kinds.items()}
-        return Shape(keys=lists, info=info)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        fields = annotation.model_fields.items()
-        keys = {one.alias or name: _shape(one.annotation, one, kinds) for name, one in fields}
-        return Shape(keys=keys, info=info)
-    return Shape(info=info)
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    lists: Mapping[str, Any]
+    shared: type[BaseModel] | None
+    kinds: Collection[type[BaseModel]]
+    entries: Mapping[str, type[BaseModel] | None]
+
+    def of(self, annotation: Any, info: FieldInfo | None) -> Shape:
+        origin, arguments = get_origin(annotation), get_args(annotation)
+        if origin is Annotated:
+            return self.of(arguments[0], info)
+        if origin in {Union, UnionType}:
+            return self.of(next(one for one in arguments if one is not NoneType), info)
+        if origin is tuple:
+            return Shape(items=self.of(arguments[0], None), info=info)
+        if isinstance(origin, type) and issubclass(origin, Mapping):
+            return self._mapping(arguments[1], info)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return Shape(keys=self._keys(annotation), info=info)
+        return Shape(info=info)
+
+    def _keys(self, model: type[BaseModel] | None) -> dict[str, Shape]:
+        if model is None:
+            return {}
+        return {one.alias or name: self.of(one.annotation, one) for name, one in model.model_fields.items()}
+
+    def _mapping(self, values: Any, info: FieldInfo | None) -> Shape:
+        if get_origin(values) is tuple:
+            lists = {name: Shape(items=self.of(entry, None)) for name, entry in self.lists.items()}
+            return Shape(keys=lists, info=info)
+        shared = self._keys(self.shared)
+        every = dict(shared)
+        for kind in self.kinds:
+            every.update(self._keys(kind))
+        known = {name: Shape({**shared, **self._keys(kind)}) for name, kind in self.entries.items()}
+        return Shape(keys=known, named=Shape(every), info=info)
 
 
 def fold(word: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from dataclasses import replace
 
-from picsync.config import Config, Credentials
+from picsync.config import DEFAULT_FRAME, Config, Credentials
 from picsync.core.errors import ConfigError, PicsyncError
 from picsync.core.events import Emit
 from picsync.core.model import Finding, FrameAlbum, Listing, Mark, Playlist
@@ -21,20 +22,22 @@ async def look_at_services(settings: Settings, cache: str, emit: Emit) -> AsyncI
     """Yield what is found; each service is looked at although another fails."""
     async with open_services(settings.config, settings.credentials, cache=cache, emit=emit) as (
         sources,
-        frame,
+        frames,
     ):
-        reachable = True
-        for subject, look in (
-            (frame.capabilities.title, frame.examine()),
-            *((source.capabilities.title, source.examine()) for source in sources.values()),
-        ):
-            findings = await _tried(subject, look)
-            if subject == frame.capabilities.title:
-                reachable = all(finding.mark is not Mark.PROBLEM for finding in findings)
-            for finding in findings:
+        reachable = {}
+        for name, frame in frames.items():
+            title = frame.capabilities.title
+            found = await _tried(title, frame.examine())
+            if all(finding.mark is not Mark.PROBLEM for finding in found):
+                reachable[name] = frame
+            for finding in found:
+                named = finding.subject if name == DEFAULT_FRAME else f"{finding.subject} ({name})"
+                yield replace(finding, subject=named)
+        for source in sources.values():
+            for finding in await _tried(source.capabilities.title, source.examine()):
                 yield finding
         for rule in album_rules(settings.config):
-            async for finding in _rule(rule, sources, frame if reachable else None):
+            async for finding in _rule(rule, sources, reachable.get(rule.frame)):
                 yield finding
 
 

@@ -242,7 +242,7 @@ class LongRun:
                 every_s = {name: every.total_seconds() for name, every in intervals.items()}
                 metrics = self._figures().metrics
                 metrics.expect([rule.name for rule in rules], every_s=every_s)
-                metrics.expect_requests(operations(settings.config))
+                metrics.expect_requests(operations(settings))
             cycles = await stack.enter_async_context(self._surroundings.open_cycles(settings))
             if settings.config.prometheus is not None:
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")

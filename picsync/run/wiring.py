@@ -6,41 +6,40 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from picsync.aio.loading import loading
 from picsync.config import (
     CREDENTIALS_PATHS,
+    Account,
     Config,
     Credentials,
-    GoogleAccess,
-    GoogleClient,
-    GooglePhotosLogin,
+    FrameSettings,
     MaxDelete,
-    load_config,
-    load_credentials,
     read_regular,
 )
-from picsync.core.errors import ConfigError, Problem
-from picsync.core.events import Emit
-from picsync.core.plan import (
-    DeleteLimit,
-    Rule,
-)
+from picsync.config.kinds import AnyKind, Opening, Sleep
+from picsync.core.errors import ConfigError, Problem, TransientError
+from picsync.core.events import Emit, Event
+from picsync.core.plan import DeleteLimit, Rule
 from picsync.core.select import Overflow
 from picsync.frames.base import Frame
+from picsync.frames.kinds import FRAMES
 from picsync.http import network
 from picsync.http.client import Hosts
 from picsync.http.clock import offset_of
 from picsync.http.pace import Pace
-from picsync.http.retry import Retrier, RetryPolicy
+from picsync.http.retry import Retrier
+from picsync.run.kinds import read_accounts, read_config, read_credentials
+from picsync.sources.accounts import with_account
 from picsync.sources.base import Source
-from picsync.sources.kinds import ENTRIES, SOURCES, Opening, Sleep, google_login
+from picsync.sources.kinds import SOURCES
 from picsync.sync.cycle import AlbumRule
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools, TransferResult, learn
@@ -49,9 +48,9 @@ if TYPE_CHECKING:
     from picsync.cache.status import CacheStatus
     from picsync.cache.store import Cache
     from picsync.core.model import MediaItem
-    from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.sources.google.picked.api import GooglePicker
     from picsync.sources.google.picked.library import Library
+    from picsync.vendors.google.credentials import GoogleClient, GooglePhotosLogin
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,15 @@ class Settings:
         """Rule name -> from one cycle's beginning to the next one's; empty if there is one cycle only."""
         every = {album.name: album.every or self.config.every for album in self.config.albums}
         return {name: interval for name, interval in every.items() if interval is not None}
+
+    @property
+    def unused(self) -> list[str]:
+        """Accounts under `accounts:` that no rule and no frame uses."""
+        config, accounts = self.config, self.credentials.kinds
+        used = {name for album in config.albums for name in album.sources}
+        used |= {config.frame(name, accounts).account for album in config.albums for name in album.frames}
+        used |= {config.frame(name, accounts).account for name in config.frames}
+        return [name for name in self.credentials.named if name not in used]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +108,15 @@ class SettingsFiles:
         """Return what can be used of the settings, None for a file that cannot, and what is wrong."""
         config, credentials, errors = None, None, []
         try:
-            config = load_config(self.config, environ=self.environ, source_kinds=ENTRIES)
+            credentials = read_credentials(self.environ, self.credentials)
+            accounts = credentials.kinds
         except ConfigError as error:
             errors.append(error)
+            accounts = read_accounts(self.environ, self.credentials)
         try:
-            credentials = load_credentials(self.credentials, self.environ)
+            config = read_config(self.config, self.environ, accounts)
         except ConfigError as error:
-            errors.append(error)
+            errors.insert(0, error)
         try:
             own = config.ca_certificates if config is not None else None
             network.Network.read(self.environ, own, file=str(self.config))
@@ -132,7 +142,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = False) -> list[AlbumRule]:
-    """Return the rules of the configuration; the arguments are the command line's and go for all of them."""
+    """Return each rule of the configuration on each of its frames; the options apply to all of them."""
     return [
         AlbumRule(
             Rule(
@@ -145,11 +155,13 @@ def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = 
                 overflow=Overflow(album.overflow),
             ),
             sources={
-                kind: tuple(dict.fromkeys(map(str, entries))) for kind, entries in album.sources.items()
+                account: tuple(dict.fromkeys(map(str, entries))) for account, entries in album.sources.items()
             },
+            frame=frame,
             dry_run=dry_run or album.dry_run,
         )
         for album in config.albums
+        for frame in album.frames
     ]
 
 
@@ -174,6 +186,7 @@ def log_in_to_googlephotos(
     Google or the person refuses.
     """
     from picsync.sources.google.picked.api import SCOPE
+    from picsync.vendors.google.credentials import GoogleAccess, GooglePhotosLogin
     from picsync.vendors.google.login import SCOPES, login
 
     done = login(
@@ -197,9 +210,10 @@ def log_in_to_googlephotos(
 async def open_picker(login: GooglePhotosLogin, hosts: Hosts, emit: Emit) -> AsyncIterator[GooglePicker]:
     """Open Google's picker by the login for picking, and close it at the end of the context."""
     from picsync.sources.google.picked.api import GooglePicker
+    from picsync.vendors.google.tokens import GoogleLogin
 
     picker = GooglePicker(
-        google_login(login.api, login.picker),
+        GoogleLogin.of(login.api, login.picker),
         hosts=hosts,
         retrier_for=lambda policy: Retrier(policy, emit=emit),
     )
@@ -216,27 +230,6 @@ def picked_library(cache: str) -> Library:
     return Library(own_folder(cache) / FOLDER)
 
 
-def open_nixplay(
-    credentials: Credentials,
-    hosts: Hosts,
-    emit: Emit,
-    *,
-    sleep: Sleep = asyncio.sleep,
-    pace: Pace | None = None,
-) -> NixplayFrame:
-    """Return the Nixplay frame; raises ConfigError if the credentials lack something."""
-    from picsync.frames.nixplay.frame import NixplayFrame
-    from picsync.frames.nixplay.session import NixplayLogin
-
-    login = credentials.require_nixplay()
-    return NixplayFrame(
-        NixplayLogin(login.username, login.password.get_secret_value()),
-        hosts=hosts,
-        retrier=Retrier(RetryPolicy(), emit=emit, pace=pace, sleep=sleep),
-        emit=emit,
-    )
-
-
 @asynccontextmanager
 async def open_tools(
     config: Config,
@@ -250,17 +243,17 @@ async def open_tools(
 ) -> AsyncIterator[Tools]:
     """Open what the rules of `config` need, and close it at the end of the context.
 
-    `cache` is a path or a database URL; what happens to it that a person should know goes to `notify`.
-    `sleep` is what all waiting for services is done with. With `dry_run`, the cache is not written to while
-    another process has it. Raises ConfigError and CacheError; until then
-    nothing but a login is sent.
+    `cache` is a path or a database URL; messages about it that the user should see go to `notify`. `sleep` is
+    used for all waiting for services. With `dry_run`, a cache that another process has is not written to.
+    Raises ConfigError and CacheError; until then nothing but logins is sent.
     """
-    async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frame):
-        frame.prepare()
+    async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frames):
+        for frame in frames.values():
+            frame.prepare()
         kind = await asyncio.to_thread(_cache)
         store = await (kind.open_to_plan if dry_run else kind.open)(cache, notify=notify)
         try:
-            yield Tools(sources, frame, store, Spool(), emit, sleep=sleep)
+            yield Tools(sources, frames, store, Spool(), emit, sleep=sleep)
         finally:
             await store.aclose()
 
@@ -276,52 +269,139 @@ def _cache() -> type[Cache]:
 @asynccontextmanager
 async def open_services(
     config: Config, credentials: Credentials, *, cache: str, emit: Emit, sleep: Sleep = asyncio.sleep
-) -> AsyncIterator[tuple[dict[str, Source], Frame]]:
-    """Open the sources of all rules, by kind, and the frame; close them at the end of the context.
+) -> AsyncIterator[tuple[dict[str, Source], dict[str, Frame]]]:
+    """Open the sources of all rules, by account, and the frames, by name, for the time of the context.
 
     Sends nothing. Raises ConfigError.
     """
-    hosts, pace = Hosts(config.emulator), Pace(_caps(config))
     async with AsyncExitStack() as stack:
         # Settings that are only tried out leave the network of those in force as it was.
         stack.enter_context(network.using(config.ca_certificates))
-        frame = open_nixplay(credentials, hosts, emit, sleep=sleep, pace=pace)
-        stack.push_async_callback(frame.aclose)
+        opener = Opener(
+            credentials, Hosts(config.emulator), emit, cache=cache, sleep=sleep, caps=_caps(config)
+        )
+        frames: dict[str, Frame] = {}
+        for used in frames_in_use(config, credentials):
+            frames[used.name] = opener.frame(used)
+            stack.push_async_callback(frames[used.name].aclose)
         sources: dict[str, Source] = {}
-        for kind, entries in _entries(config).items():
-            source = SOURCES[kind].open(
-                Opening(entries, credentials, hosts, emit, sleep, own_folder(cache), pace)
-            )
-            stack.push_async_callback(source.aclose)
-            sources[kind] = source
-        yield sources, frame
+        for account, entries in _entries(config).items():
+            sources[account] = opener.source(account, entries)
+            stack.push_async_callback(sources[account].aclose)
+        yield sources, frames
+
+
+def frames_in_use(config: Config, credentials: Credentials) -> list[FrameSettings]:
+    """Return the frames that rules go to, each once."""
+    names = dict.fromkeys(name for album in config.albums for name in album.frames)
+    return [config.frame(name, credentials.kinds) for name in names]
+
+
+class Opener:
+    """Opens sources and frames by their accounts; those of one account share its concurrency limits."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        hosts: Hosts,
+        emit: Emit,
+        *,
+        cache: str,
+        sleep: Sleep = asyncio.sleep,
+        caps: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self._credentials = credentials
+        self._hosts = hosts
+        self._emit = emit
+        self._own_folder = own_folder(cache)
+        self._sleep = sleep
+        self._caps = caps
+        self._paces: dict[str, Pace] = {}
+
+    def source(self, account: str, entries: Mapping[str, Any]) -> Source:
+        """Return the source of an account, for these entries by album ID. Raises ConfigError."""
+        opening = self._opening(account, entries=entries)
+        source = SOURCES[opening.account.kind].open(opening)
+        return with_account(source, account) if opening.account.named else source
+
+    def frame(self, settings: FrameSettings) -> Frame:
+        """Return a frame; raises ConfigError."""
+        return FRAMES[settings.kind].open(self._opening(settings.account, options=settings.options))
+
+    def _opening(
+        self,
+        name: str,
+        *,
+        entries: Mapping[str, Any] = MappingProxyType({}),
+        options: BaseModel | None = None,
+    ) -> Opening:
+        account = self._credentials.account(name)
+        return Opening(
+            account,
+            entries,
+            options,
+            self._hosts,
+            labelled(self._emit, account.name) if account.named else self._emit,
+            self._sleep,
+            self._own_folder,
+            self._paces.setdefault(name, Pace(self._caps)),
+        )
+
+
+def labelled(emit: Emit, account: str) -> Emit:
+    """Return an emitter that names the account in events about a service: each has metrics of its own."""
+
+    def named(event: Event) -> None:
+        service = getattr(event, "service", None)
+        emit(event if service is None else replace(event, service=label(service, account)))  # type: ignore[call-arg] # it has one
+
+    return named
+
+
+def label(service: str, account: str) -> str:
+    """Return what a service is called where it has several accounts."""
+    return f"{service} ({account})"
 
 
 async def clock_offset(settings: Settings) -> timedelta:
-    """Return how far the frame's service is ahead of this machine's clock; raises TransientError."""
-    from picsync.frames.nixplay.session import API
-
+    """Return how far a frame's service is ahead of this machine's clock; raises TransientError."""
     hosts = Hosts(settings.config.emulator)
+    clocks = (FRAMES[used.kind].clock for used in frames_in_use(settings.config, settings.credentials))
+    clock = next((clock for clock in clocks if clock is not None), None)
+    if clock is None:
+        raise TransientError("None of the frames is a service that tells the time.")
     with network.using(settings.config.ca_certificates):
-        return await offset_of(hosts.url(API), hosts.allowed(API))
+        return await offset_of(hosts.url(clock()), hosts.allowed(clock()))
 
 
 @asynccontextmanager
 async def open_source(
-    kind: str, entries: Sequence[Any], credentials: Credentials, hosts: Hosts, emit: Emit, *, cache: str
+    account: str, entries: Sequence[Any], credentials: Credentials, hosts: Hosts, emit: Emit, *, cache: str
 ) -> AsyncIterator[Source]:
     """Open one source for a look at some entries, and close it at the end of the context.
 
     Raises ConfigError if the credentials lack something.
     """
-    SOURCES[kind].require(credentials, entries)
-    by_id = {str(entry): entry for entry in entries}
-    opening = Opening(by_id, credentials, hosts, emit, sleep=asyncio.sleep, own_folder=own_folder(cache))
-    source = SOURCES[kind].open(opening)
+    found = credentials.account(account)
+    SOURCES[found.kind].require(found, entries)
+    source = Opener(credentials, hosts, emit, cache=cache).source(account, {str(one): one for one in entries})
     try:
         yield source
     finally:
         await source.aclose()
+
+
+@asynccontextmanager
+async def open_frame(
+    account: str, credentials: Credentials, hosts: Hosts, emit: Emit
+) -> AsyncIterator[Frame]:
+    """Open the frame of an account for one piece of work, and close it at the end of the context."""
+    kind = credentials.account(account).kind
+    frame = Opener(credentials, hosts, emit, cache="").frame(FrameSettings(account, kind, account, None))
+    try:
+        yield frame
+    finally:
+        await frame.aclose()
 
 
 def _caps(config: Config) -> dict[str, int]:
@@ -364,38 +444,47 @@ async def inspect_cache(cache: str) -> CacheStatus:
     return await Cache.inspect(cache)
 
 
-def operations(config: Config) -> list[tuple[str, str]]:
-    """Return service and name of every kind of request that the cycles of `config` may make."""
-    from picsync.frames.nixplay.client import OPERATIONS
-
-    found = list(OPERATIONS)
-    for kind in _entries(config):
-        found += SOURCES[kind].operations()
-    return [(operation.service, operation.name) for operation in found]
+def operations(settings: Settings) -> list[tuple[str, str]]:
+    """Return service and name of every kind of request that the cycles may make."""
+    config, credentials = settings.config, settings.credentials
+    kinds: list[tuple[str, AnyKind]] = [
+        *((used.account, FRAMES[used.kind]) for used in frames_in_use(config, credentials)),
+        *((account, SOURCES[credentials.account(account).kind]) for account in _entries(config)),
+    ]
+    return [
+        (label(each.service, account) if credentials.account(account).named else each.service, each.name)
+        for account, kind in kinds
+        for each in kind.operations()
+    ]
 
 
 def _require(config: Config, credentials: Credentials) -> None:
     """Raise ConfigError with everything that the credentials lack, of all services at once."""
     lacking: list[ConfigError] = []
-    try:
-        credentials.require_nixplay()
-    except ConfigError as error:
-        lacking.append(error)
-    for kind, entries in _entries(config).items():
+    needs: list[tuple[AnyKind, Account, list[Any]]] = [
+        *(
+            (FRAMES[one.kind], credentials.account(one.account), [])
+            for one in frames_in_use(config, credentials)
+        ),
+    ]
+    for name, entries in _entries(config).items():
+        account = credentials.account(name)
+        needs.append((SOURCES[account.kind], account, list(entries.values())))
+    for kind, account, listed in needs:
         try:
-            SOURCES[kind].require(credentials, list(entries.values()))
+            kind.require(account, listed)
         except ConfigError as error:
             lacking.append(error)
     if lacking:
-        problems = [problem for error in lacking for problem in error.problems]
-        raise ConfigError(problems, hint="\n".join(error.hint for error in lacking))
+        problems = list(dict.fromkeys(problem for error in lacking for problem in error.problems))
+        raise ConfigError(problems, hint="\n".join(dict.fromkeys(error.hint for error in lacking)))
 
 
 def _entries(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the entries of all rules: kind -> album id -> entry, of kinds that have any."""
+    """Return the entries of all rules: account -> album ID -> entry, of accounts that have any."""
     found: dict[str, dict[str, Any]] = {}
     for album in config.albums:
-        for kind, entries in album.sources.items():
+        for account, entries in album.sources.items():
             for entry in entries:
-                found.setdefault(kind, {})[str(entry)] = entry
+                found.setdefault(account, {})[str(entry)] = entry
     return found

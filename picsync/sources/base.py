@@ -5,9 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, TypeAlias, runtime_checkable
+
+from pydantic import AfterValidator
 
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
+
+
+def _named(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must name an album, not be empty")
+    return value
+
+
+AlbumName: TypeAlias = Annotated[str, AfterValidator(_named)]
+"""An entry of picsync.yaml that is the name or ID of an album, without options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +27,7 @@ class SourceCapabilities:
     """What the engine must know of a source; it asks for these, never for the source's name."""
 
     kind: str
-    """The namespace of its item ids, and its key under `sources:` in picsync.yaml."""
+    """The kind that it is opened as."""
     title: str
     """Its name in messages to people."""
     videos: bool

@@ -54,7 +54,9 @@ class AlbumRule:
 
     rule: Rule
     sources: Mapping[str, Sequence[str]]
-    """Source kind -> album ids."""
+    """Name of a source's account -> album IDs."""
+    frame: str = "nixplay"
+    """Name of the frame."""
     dry_run: bool = False
 
     @property
@@ -126,7 +128,8 @@ class _Cycle:
     notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.frame = unchanged(self.tools.frame) if self.album_rule.dry_run else self.tools.frame
+        frame = self.tools.frames[self.album_rule.frame]
+        self.frame = unchanged(frame) if self.album_rule.dry_run else frame
 
     async def run(self) -> None:
         if not any(self.album_rule.sources.values()):

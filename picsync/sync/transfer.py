@@ -77,8 +77,9 @@ class Tools:
     """What cycles work with; all of it outlives a cycle."""
 
     sources: Mapping[str, Source]
-    """Source kind -> source."""
-    frame: Frame
+    """Name of an account -> source."""
+    frames: Mapping[str, Frame]
+    """By the names that rules have for them."""
     cache: Cache
     spool: Spool
     emit: Emit

@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from picsync.config import load_credentials
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.run.kinds import read_credentials
+from picsync.vendors.google.credentials import require_login
 from tests.cli.command_line import CommandLine, Process, Result
 from tests.e2e.household import MEDIA_HOST
 
@@ -99,7 +100,7 @@ def assert_no_secret(cli: CommandLine, result: Result) -> None:
 def test_login(cli: CommandLine, way: str) -> None:
     text = cli.credentials.read_text("utf-8")
     cli.credentials.write_text(text.replace("nixplay:", "# my frame\nnixplay:"), "utf-8")
-    before = load_credentials([cli.credentials], {})
+    before = read_credentials({}, [cli.credentials])
     process, link = start_login(cli)
     if way == "pasted":
         process.type("nonsense")
@@ -114,9 +115,12 @@ def test_login(cli: CommandLine, way: str) -> None:
     assert_no_secret(cli, result)
     assert "# my frame" in cli.credentials.read_text("utf-8")
     assert cli.credentials.stat().st_mode & 0o777 == 0o600
-    after = load_credentials([cli.credentials], {})
-    assert after.nixplay == before.nixplay
-    assert after.require_googlephotos().access != before.require_googlephotos().access
+    after = read_credentials({}, [cli.credentials])
+    assert after.sections.get("nixplay") == before.sections.get("nixplay")
+    assert (
+        require_login(after.account("googlephotos")).access
+        != require_login(before.account("googlephotos")).access
+    )
     assert cli.run("sync").code == 0
 
 
@@ -128,7 +132,7 @@ def test_login_into_another_file(cli: CommandLine) -> None:
     assert result.out == "Logged in; new.yaml holds the login now.\n"
     new = cli.folder / "new.yaml"
     assert new.stat().st_mode & 0o777 == 0o600
-    assert load_credentials([new], {}).require_googlephotos().access.refresh_token
+    assert require_login(read_credentials({}, [new]).account("googlephotos")).access.refresh_token
     assert cli.credentials.read_bytes() == before
 
 

@@ -11,11 +11,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from picsync.cli.setupfiles import SetUp, compose_file, config_text, credentials_text, install, unit_file
-from picsync.config import load_config, load_credentials
 from picsync.core.errors import ConfigError
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
-from picsync.sources.kinds import ENTRIES
+from picsync.frames.nixplay.credentials import require_account
+from picsync.run.kinds import read_config, read_credentials
+from picsync.sources.immich.credentials import require_key
 from tests.cli.command_line import CommandLine, Result
 
 LOGIN = (NIXPLAY_USER, NIXPLAY_PASSWORD)
@@ -56,7 +57,7 @@ def test_a_shared_link_is_on_the_frame_by_what_init_has_written(empty: CommandLi
     assert "\u200b" not in empty.config.read_text("utf-8")
     for path in (empty.config, empty.credentials):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    config = load_config(empty.config, environ={}, source_kinds=ENTRIES)
+    config = read_config(empty.config, {})
     assert [(rule.name, list(rule.sources)) for rule in config.albums] == [("Oma", ["sharedlinks"])]
     empty.run("sync", "--once").assert_message(0, "3 photos uploaded")
     assert len(empty.nixplay.album_photos(empty.nixplay.album_named("Oma"))) == 3
@@ -70,7 +71,7 @@ def test_wrong_answers_are_asked_for_again(empty: CommandLine) -> None:
         "none",
     )  # fmt: skip
     result.assert_message(0, "Try again.", "neither an address", "The name must not be empty")
-    config = load_config(empty.config, environ={}, source_kinds=ENTRIES)
+    config = read_config(empty.config, {})
     assert len(config.albums[0].sources["sharedlinks"]) == 1
 
 
@@ -85,9 +86,9 @@ def test_albums_of_an_immich_server_are_chosen_by_number(empty: CommandLine, tmp
     result = answer(empty, *LOGIN, server, "wrong key", server, key, "1", "", "", "", "n", "none")
     result.assert_message(0)
     assert "Grandma" in result.out
-    found = load_credentials([empty.credentials], {}).require_immich()
+    found = require_key(read_credentials({}, [empty.credentials]).account("immich"))
     assert found.api_key.get_secret_value() == key
-    config = load_config(empty.config, environ={}, source_kinds=ENTRIES)
+    config = read_config(empty.config, {})
     assert [str(entry) for entry in config.albums[0].sources["immich"]] == ["Grandma"]
 
 
@@ -135,12 +136,10 @@ def test_compose_gets_the_owner_and_the_folders(empty: CommandLine, tmp_path: Pa
 def test_odd_answers_are_read_back_as_they_were_given(tmp_path: Path, odd: str) -> None:
     config = config_text(f"a{odd}b", {"folder": [f"/photos/{odd.strip()}x"]}, "1h")
     install(tmp_path, config, credentials_text(f"u{odd}v", f"p{odd}w", "http://nas", f"k{ord(odd[0])}"))
-    found = load_credentials([tmp_path / ".picsync-credentials.yaml"], {}).require_nixplay()
+    found = require_account(read_credentials({}, [tmp_path / ".picsync-credentials.yaml"]).account("nixplay"))
     assert found.username == f"u{odd}v"
     assert found.password.get_secret_value() == f"p{odd}w"
-    assert (
-        load_config(tmp_path / "picsync.yaml", environ={}, source_kinds=ENTRIES).albums[0].name == f"a{odd}b"
-    )
+    assert read_config(tmp_path / "picsync.yaml", {}).albums[0].name == f"a{odd}b"
 
 
 def test_nothing_is_written_that_sync_would_refuse(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import re
 import httpx
 from pydantic import SecretStr
 
-from picsync.config import GoogleAccess, GooglePhotosLogin, load_credentials, merge_google_login
+from picsync.config import merge_login
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.picker import SCOPE
+from picsync.run.kinds import read_credentials
+from picsync.vendors.google.credentials import GoogleAccess, GooglePhotosLogin, login_fields
 from tests.cli.command_line import CommandLine, Process, Result
 from tests.e2e.household import ALBUM
 
@@ -21,7 +23,7 @@ def log_in(cli: CommandLine) -> None:
     """Add a login for picking to the credentials file."""
     login = cli.google.issue_credentials([SCOPE])
     access = GoogleAccess(refresh_token=SecretStr(login["refresh_token"]))
-    merge_google_login(cli.credentials, GooglePhotosLogin(picker=access))
+    merge_login(cli.credentials, ("googlephotos",), login_fields(GooglePhotosLogin(picker=access)))
 
 
 def picked_by(process: Process) -> Result:
@@ -75,8 +77,7 @@ def test_the_first_pick_logs_in(cli: CommandLine) -> None:
     result = picked_by(process)
     result.assert_message(0)
     assert "Grandma: 1 new photo; kept in" in result.out
-    login = load_credentials([cli.credentials], {}).googlephotos
-    assert login is not None
+    login = read_credentials({}, [cli.credentials]).account("googlephotos").read(GooglePhotosLogin)
     assert login.picker.refresh_token.get_secret_value()
     assert login.access.refresh_token.get_secret_value() != login.picker.refresh_token.get_secret_value()
     assert cli.credentials.stat().st_mode & 0o777 == 0o600

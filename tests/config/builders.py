@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from picsync.config import Config, Credentials, load_config, load_credentials
+from picsync.config import Config, Credentials, Known, load_config
 from picsync.core.errors import ConfigError
-from picsync.sources.kinds import ENTRIES
+from picsync.run.kinds import known, logins, read_credentials
 
-KINDS: dict[str, Any] = {"googlephotos": ENTRIES["googlephotos"], "localfolder": str}
+KINDS: dict[str, Any] = {"googlephotos": known().sources["googlephotos"], "localfolder": str}
 RULE = "- name: X\n  sources: {googlephotos: [id]}\n"
 
 
@@ -19,13 +19,13 @@ def config(
     text: str | None,
     environ: Mapping[str, str] | None = None,
     *,
-    kinds: Mapping[str, Any] = KINDS,
+    may_name: Known = Known(KINDS),  # noqa: B008 - a constant
 ) -> Config:
     """Load `text` as picsync.yaml; None for no file."""
     path = tmp_path / "picsync.yaml"
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    return load_config(path, environ=environ or {}, source_kinds=kinds)
+    return load_config(path, environ=environ or {}, known=may_name, logins=logins())
 
 
 def config_problems(tmp_path: Path, text: str | None, environ: Mapping[str, str] | None = None) -> list[str]:
@@ -41,7 +41,7 @@ def credentials(tmp_path: Path, text: str | None, environ: Mapping[str, str] | N
     if text is not None:
         path.touch(0o600)
         path.write_text(text, encoding="utf-8")
-    return load_credentials([tmp_path / "absent.yaml", path], environ or {})
+    return read_credentials(environ or {}, [tmp_path / "absent.yaml", path])
 
 
 def credentials_problems(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None) -> str:

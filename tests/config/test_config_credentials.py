@@ -4,8 +4,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from picsync.config import Credentials, GoogleAccess, GooglePhotosLogin, NixplayLogin, load_credentials
+from picsync.config import Credentials
 from picsync.core.errors import ConfigError
+from picsync.frames.nixplay.credentials import NixplayAccount, require_account
+from picsync.run.kinds import read_credentials
+from picsync.sources.immich.credentials import ImmichKey
+from picsync.vendors.google.credentials import GoogleAccess, GooglePhotosLogin, require_client, require_login
 from tests.config.builders import credentials, credentials_problems
 
 GO_FILE = """\
@@ -28,8 +32,8 @@ smugmug:
 
 def test_reads_the_file_of_the_go_picsync(tmp_path: Path) -> None:
     loaded = credentials(tmp_path, GO_FILE)
-    assert loaded.nixplay == NixplayLogin(username="me", password=SecretStr("0123"))
-    google = loaded.require_googlephotos()
+    assert loaded.sections.get("nixplay") == NixplayAccount(username="me", password=SecretStr("0123"))
+    google = require_login(loaded.account("googlephotos"))
     assert (google.api.key, google.api.secret.get_secret_value()) == ("client", "s3cret")
     assert google.access == GoogleAccess(
         token_type="Bearer",
@@ -42,7 +46,12 @@ def test_reads_the_file_of_the_go_picsync(tmp_path: Path) -> None:
 
 def test_secrets_are_not_printed(tmp_path: Path) -> None:
     loaded = credentials(tmp_path, GO_FILE)
-    for text in (repr(loaded), str(loaded), f"{loaded.nixplay}", repr(loaded.googlephotos)):
+    for text in (
+        repr(loaded),
+        str(loaded),
+        f"{loaded.sections.get('nixplay')}",
+        repr(loaded.sections.get("googlephotos")),
+    ):
         assert not any(secret in text for secret in ("0123", "s3cret", "acc3ss", "refr3sh"))
 
 
@@ -66,8 +75,8 @@ def test_secrets_are_not_printed(tmp_path: Path) -> None:
 def test_expiry(tmp_path: Path, text: str, quote: str, expected: datetime | None) -> None:
     if quote and not text:
         return
-    google = credentials(tmp_path, f"googlephotos: {{access: {{expiry: {quote}{text}{quote}}}}}").googlephotos
-    assert google is not None
+    loaded = credentials(tmp_path, f"googlephotos: {{access: {{expiry: {quote}{text}{quote}}}}}")
+    google = loaded.account("googlephotos").read(GooglePhotosLogin)
     assert google.access.expiry == expected
     assert expected is None or google.access.expiry is None or google.access.expiry.tzinfo is UTC
 
@@ -146,7 +155,7 @@ def test_problems(tmp_path: Path, text: str, problems: list[str]) -> None:
 def test_passwords_that_yaml_misreads_are_not_shown(tmp_path: Path, line: str) -> None:
     try:
         loaded = credentials(tmp_path, f"nixplay:\n  username: me\n  {line}\n")
-        loaded.require_nixplay()
+        require_account(loaded.account("nixplay"))
     except ConfigError as error:
         message = str(error)
     else:
@@ -157,31 +166,39 @@ def test_passwords_that_yaml_misreads_are_not_shown(tmp_path: Path, line: str) -
 def test_what_is_missing_is_said_when_it_is_needed(tmp_path: Path) -> None:
     loaded = credentials(tmp_path, "nixplay: {username: me}\ngooglephotos: {api: {key: k, secret: s}}")
     with pytest.raises(ConfigError) as caught:
-        loaded.require_nixplay()
+        require_account(loaded.account("nixplay"))
     assert str(caught.value) == (
         f"{tmp_path}/.picsync-credentials.yaml: nixplay.password: is missing. Write your Nixplay account "
         "there: `nixplay: {username: <name>, password: <password>}`."
     )
-    assert loaded.require_google_client().key == "k"
+    assert require_client(loaded.account("googlephotos")).key == "k"
     with pytest.raises(
         ConfigError, match=r"access.refresh_token: is missing. Run: picsync googlephotos login."
     ):
-        loaded.require_googlephotos()
+        require_login(loaded.account("googlephotos"))
 
 
 def test_without_a_file_the_places_are_named(tmp_path: Path) -> None:
     loaded = credentials(tmp_path, None)
-    assert (loaded.nixplay, loaded.googlephotos, loaded.path) == (None, None, None)
-    for need in (loaded.require_nixplay, loaded.require_google_client, loaded.require_googlephotos):
+    assert (loaded.sections.get("nixplay"), loaded.sections.get("googlephotos"), loaded.path) == (
+        None,
+        None,
+        None,
+    )
+    for name, need in (
+        ("nixplay", require_account),
+        ("googlephotos", require_client),
+        ("googlephotos", require_login),
+    ):
         with pytest.raises(ConfigError) as caught:
-            need()
+            need(loaded.account(name))
         places = f"{tmp_path}/absent.yaml or {tmp_path}/.picsync-credentials.yaml (no such file): "
         assert all(str(problem).startswith(places) for problem in caught.value.problems)
 
 
 def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
     loaded = credentials(tmp_path, "# to be written by the login\n")
-    assert (loaded.nixplay, loaded.googlephotos) == (None, None)
+    assert (loaded.sections.get("nixplay"), loaded.sections.get("googlephotos")) == (None, None)
     assert loaded.path == tmp_path / ".picsync-credentials.yaml"
 
 
@@ -190,7 +207,7 @@ def test_the_first_file_is_read(tmp_path: Path) -> None:
     for path in (first, second):
         path.touch(0o600)
         path.write_text(f"nixplay: {{username: {path.stem}}}")
-    assert load_credentials([first, second], {}).nixplay == NixplayLogin(username="first")
+    assert read_credentials({}, [first, second]).sections.get("nixplay") == NixplayAccount(username="first")
 
 
 @pytest.mark.parametrize(
@@ -212,18 +229,17 @@ def test_a_file_that_others_can_open_gives_a_warning(tmp_path: Path, mode: int, 
     path = tmp_path / "credentials.yaml"
     path.write_text("nixplay: {username: me}")
     path.chmod(mode)
-    warnings = [str(one) for one in load_credentials([path], {}).warnings]
+    warnings = [str(one) for one in read_credentials({}, [path]).warnings]
     advice = f"run: chmod 600 {path} (for a Kubernetes secret: `defaultMode: 0440`)."
     assert warnings == ([f"{path}: holds passwords, but {warned}; {advice}"] if warned else [])
 
 
 def test_credentials_can_be_made_without_files() -> None:
-    made = Credentials(
-        nixplay=NixplayLogin(username="me", password=SecretStr("p")), googlephotos=GooglePhotosLogin()
-    )
-    assert made.require_nixplay().username == "me"
+    account = NixplayAccount(username="me", password=SecretStr("p"))
+    made = Credentials({"nixplay": account, "googlephotos": GooglePhotosLogin()})
+    assert require_account(made.account("nixplay")).username == "me"
     with pytest.raises(ConfigError, match=r"googlephotos\.api\.secret: is missing"):
-        made.require_googlephotos()
+        require_login(made.account("googlephotos"))
 
 
 @pytest.mark.parametrize(
@@ -232,10 +248,8 @@ def test_credentials_can_be_made_without_files() -> None:
 def test_keys_lose_what_was_copied_along(tmp_path: Path, written: str) -> None:
     environ = {"PICSYNC_IMMICH__API_KEY": written, "PICSYNC_GOOGLEPHOTOS__API__SECRET": written}
     found = credentials(tmp_path, None, environ)
-    assert found.immich is not None
-    assert found.googlephotos is not None
-    assert found.immich.api_key.get_secret_value() == "k3y"
-    assert found.googlephotos.api.secret.get_secret_value() == "k3y"
+    assert found.account("immich").read(ImmichKey).api_key.get_secret_value() == "k3y"
+    assert found.account("googlephotos").read(GooglePhotosLogin).api.secret.get_secret_value() == "k3y"
 
 
 @pytest.mark.parametrize("written", ["k\u00e9y", "k 3y", "k\n3y", "k\x1by", "k\u201dy"])
@@ -249,8 +263,7 @@ def test_a_key_that_fits_no_header_is_refused(tmp_path: Path, written: str) -> N
 
 def test_a_password_loses_its_line_end_alone(tmp_path: Path) -> None:
     found = credentials(tmp_path, None, {"PICSYNC_NIXPLAY__PASSWORD": ' "p\u00e4ss" \r\n'})
-    assert found.nixplay is not None
-    assert found.nixplay.password.get_secret_value() == ' "p\u00e4ss" '
+    assert found.account("nixplay").read(NixplayAccount).password.get_secret_value() == ' "p\u00e4ss" '
 
 
 @pytest.mark.parametrize(

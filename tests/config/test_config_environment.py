@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from picsync.config import AlbumRule, Listen, MaxDelete
+from picsync.frames.nixplay.credentials import require_account
+from picsync.vendors.google.credentials import require_login
 from tests.config.builders import RULE, config, config_problems, credentials, credentials_problems
 
 ALBUMS = "[{name: X, sources: {googlephotos: [id]}}]"
@@ -111,9 +113,9 @@ def test_credentials(tmp_path: Path) -> None:
         "PICSYNC_EVERY": "not for this file",
     }
     loaded = credentials(tmp_path, "nixplay: {username: u, password: p}", environ)
-    assert loaded.require_nixplay().password.get_secret_value() == "*raw: [text] #"
-    assert loaded.require_nixplay().username == "u"
-    google = loaded.require_googlephotos()
+    assert require_account(loaded.account("nixplay")).password.get_secret_value() == "*raw: [text] #"
+    assert require_account(loaded.account("nixplay")).username == "u"
+    google = require_login(loaded.account("googlephotos"))
     assert (google.api.key, google.access.refresh_token.get_secret_value()) == ("k", "refresh")
 
 

@@ -8,14 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from picsync.config import (
+from picsync.config import merge_login
+from picsync.core.errors import ConfigError
+from picsync.run.kinds import read_credentials
+from picsync.vendors.google.credentials import (
     GoogleAccess,
     GoogleClient,
     GooglePhotosLogin,
-    load_credentials,
-    merge_google_login,
+    login_fields,
+    require_login,
 )
-from picsync.core.errors import ConfigError
 
 EXPIRY = datetime(2030, 1, 2, 3, 4, 5, 678, UTC)
 ACCESS = GoogleAccess(
@@ -47,12 +49,12 @@ def path(tmp_path: Path) -> Path:
 def test_makes_the_file(path: Path) -> None:
     before = os.umask(0)
     try:
-        merge_google_login(path, LOGIN)
+        merge_login(path, ("googlephotos",), login_fields(LOGIN))
     finally:
         os.umask(before)
     assert path.read_text() == WRITTEN
     assert mode(path) == 0o600
-    assert load_credentials([path], {}).require_googlephotos() == LOGIN
+    assert require_login(read_credentials({}, [path]).account("googlephotos")) == LOGIN
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_makes_the_file(path: Path) -> None:
 )
 def test_adds_to_the_file(path: Path, before: str, after: str) -> None:
     path.write_text(before)
-    merge_google_login(path, LOGIN)
+    merge_login(path, ("googlephotos",), login_fields(LOGIN))
     assert path.read_text() == after
     assert mode(path) == 0o600
 
@@ -101,7 +103,7 @@ smugmug:
 # The end.
 """
     path.write_text(text)
-    merge_google_login(path, GooglePhotosLogin(access=ACCESS))
+    merge_login(path, ("googlephotos",), login_fields(GooglePhotosLogin(access=ACCESS)))
     expected = (
         text.replace("2022-09-21T10:11:12.123456789-04:00", "2030-01-02T03:04:05.000678Z")
         .replace("'old'", "'new-refresh'")
@@ -112,7 +114,7 @@ smugmug:
         line.split() for line in expected.splitlines()
     ]
     assert "    username: me        # my name\n    password: 0123\n" in path.read_text()
-    assert load_credentials([path], {}).require_googlephotos() == LOGIN
+    assert require_login(read_credentials({}, [path]).account("googlephotos")) == LOGIN
 
 
 def test_narrows_the_mode_and_writes_through_a_link(path: Path, tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def test_narrows_the_mode_and_writes_through_a_link(path: Path, tmp_path: Path) 
     target.write_text("nixplay: {username: a}\n")
     target.chmod(0o666)
     path.symlink_to(Path("elsewhere") / "real.yaml")
-    merge_google_login(path, LOGIN)
+    merge_login(path, ("googlephotos",), login_fields(LOGIN))
     assert path.is_symlink()
     assert mode(target) == 0o600
     assert target.read_text() == f"nixplay: {{username: a}}\n{WRITTEN}"
@@ -130,7 +132,7 @@ def test_narrows_the_mode_and_writes_through_a_link(path: Path, tmp_path: Path) 
 
 def test_makes_the_target_of_a_dangling_link(path: Path, tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "real.yaml")
-    merge_google_login(path, LOGIN)
+    merge_login(path, ("googlephotos",), login_fields(LOGIN))
     assert (tmp_path / "real.yaml").read_text() == WRITTEN
     assert path.is_symlink()
 
@@ -148,7 +150,7 @@ def test_a_file_it_cannot_add_to_stays_as_it_was(path: Path, content: str, probl
     path.write_text(content)
     path.chmod(0o644)
     with pytest.raises(ConfigError) as caught:
-        merge_google_login(path, LOGIN)
+        merge_login(path, ("googlephotos",), login_fields(LOGIN))
     [found] = caught.value.problems
     assert found.message.startswith(problem)
     assert (path.read_text(), mode(path)) == (content, 0o644)
@@ -157,9 +159,9 @@ def test_a_file_it_cannot_add_to_stays_as_it_was(path: Path, content: str, probl
 
 def test_a_place_it_cannot_write_to(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot be written: No such file or directory\. Create .*absent"):
-        merge_google_login(tmp_path / "absent" / "file.yaml", LOGIN)
+        merge_login(tmp_path / "absent" / "file.yaml", ("googlephotos",), login_fields(LOGIN))
     with pytest.raises(ConfigError, match="is a directory"):
-        merge_google_login(tmp_path, LOGIN)
+        merge_login(tmp_path, ("googlephotos",), login_fields(LOGIN))
 
 
 PLAIN = st.text("0123456789abcdefxXoO.+-_:eEnNyYsTZ~", min_size=1, max_size=30)
@@ -173,14 +175,16 @@ def test_no_other_text_changes_and_every_secret_comes_back(
     content = f"nixplay:\n  username: {others[0]}\n  password: {others[1]}\n"
     path.write_text(content)
     try:
-        load_credentials([path], {})
+        read_credentials({}, [path])
     except ConfigError:
         return
     access = GoogleAccess(refresh_token=SecretStr(secret))
-    before = load_credentials([path], {}).nixplay
-    merge_google_login(
-        path, GooglePhotosLogin(api=GoogleClient(key="k", secret=SecretStr("s")), access=access)
+    before = read_credentials({}, [path]).sections.get("nixplay")
+    merge_login(
+        path,
+        ("googlephotos",),
+        login_fields(GooglePhotosLogin(api=GoogleClient(key="k", secret=SecretStr("s")), access=access)),
     )
-    loaded = load_credentials([path], {})
-    assert loaded.nixplay == before
-    assert loaded.require_googlephotos().access == access
+    loaded = read_credentials({}, [path])
+    assert loaded.sections.get("nixplay") == before
+    assert require_login(loaded.account("googlephotos")).access == access

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from picsync.config import Config, Credentials, load_config, load_credentials, merge_google_login
+from picsync.config import Config, Credentials, Known, load_config, merge_login
 from picsync.core.errors import ConfigError
+from picsync.frames.nixplay.credentials import require_account
+from picsync.run.kinds import logins, read_credentials
+from picsync.vendors.google.credentials import login_fields
 from tests.config.builders import KINDS
 from tests.config.test_config_login_file import LOGIN
 
@@ -79,9 +82,9 @@ MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 
 def load(path: Path, environ: dict[str, str]) -> None:
     with suppress(ConfigError):
-        assert isinstance(load_config(path, environ=environ, source_kinds=KINDS), Config)
+        assert isinstance(load_config(path, environ=environ, known=Known(KINDS), logins=logins()), Config)
     with suppress(ConfigError):
-        assert isinstance(load_credentials([path], environ), Credentials)
+        assert isinstance(read_credentials(environ, [path]), Credentials)
 
 
 @pytest.fixture
@@ -114,7 +117,7 @@ def test_no_password_of_the_environment_is_shown(text: str) -> None:
         "PICSYNC_GOOGLEPHOTOS__ACCESS__EXPIRY": secret,
     }
     with pytest.raises(ConfigError) as caught:
-        load_credentials([], environ)
+        read_credentials(environ, [])
     assert "geheim" not in str(caught.value)
 
 
@@ -124,9 +127,9 @@ def test_a_login_is_written_or_the_file_stays(path: Path, text: str) -> None:
     content = text.encode(errors="replace")
     path.write_bytes(content)
     try:
-        merge_google_login(path, LOGIN)
+        merge_login(path, ("googlephotos",), login_fields(LOGIN))
     except ConfigError:
         assert path.read_bytes() == content
     else:
         with suppress(ConfigError):
-            assert load_credentials([path], {}).require_nixplay()
+            assert require_account(read_credentials({}, [path]).account("nixplay"))

@@ -9,11 +9,12 @@ import yaml
 from annotated_types import MinLen
 from pydantic import BaseModel, ValidationError
 
-from picsync.config import AlbumRule, Config, Listen, Listener, MaxDelete, StatusListener, load_config
+from picsync.config import AlbumRule, Config, Known, Listen, Listener, MaxDelete, StatusListener, load_config
 from picsync.config.tree import parse_yaml
 from picsync.core.errors import ConfigError
 from picsync.frames.nixplay.client import OPERATIONS as NIXPLAY
 from picsync.frames.nixplay.client import PHOTOS
+from picsync.run.kinds import logins
 from picsync.sources.google.library.source import OPERATIONS as GOOGLEPHOTOS
 from tests.config.builders import KINDS, RULE, config, config_problems
 
@@ -143,7 +144,7 @@ def test_values_cannot_be_changed(tmp_path: Path) -> None:
         ("dryRun: true", "dryRun: does not belong here; move it to `albums[]`."),
         (
             "colour: red",
-            "colour: is not a setting that picsync knows; known here: `albums`, `every`, `prometheus`",
+            "colour: is not a setting that picsync knows; known here: `albums`, `frames`, `every`",
         ),
         ("every: 1h\nevery: 2h", "every: is there twice (first in line 1); remove one of them."),
     ],
@@ -262,7 +263,6 @@ def test_every_problem_is_reported_at_once_in_the_order_of_the_file(tmp_path: Pa
     assert [one.split(": ")[:2] for one in found] == [
         ["picsync.yaml:3", "albums[0].sorces"],
         ["picsync.yaml:4", "albums[0].dryRun"],
-        ["picsync.yaml:5", "albums[1].name"],
         ["picsync.yaml:6", "albums[2].name"],
         ["picsync.yaml:6", "albums[2].delete"],
         ["picsync.yaml:8", "every"],
@@ -310,7 +310,7 @@ def test_files_that_say_nothing(tmp_path: Path, content: bytes, line: int | None
     path = tmp_path / "picsync.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        load_config(path, environ={}, source_kinds=KINDS)
+        load_config(path, environ={}, known=Known(KINDS), logins=logins())
     [found] = caught.value.problems
     assert found.file == str(path)
     if line is None or problem.endswith("values"):
@@ -343,7 +343,7 @@ def test_odd_yaml(tmp_path: Path, text: str, problem: str) -> None:
 def test_a_file_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
     path = tmp_path / "picsync.yaml"
     path.write_bytes(b"\xef\xbb\xbfalbums:\r\n- name: X\r\nevery: 1m\r\n")
-    assert load_config(path, environ={}, source_kinds=KINDS).every == timedelta(minutes=1)
+    assert load_config(path, environ={}, known=Known(KINDS), logins=logins()).every == timedelta(minutes=1)
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -355,14 +355,14 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_a_directory(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a directory, but a file is needed here"):
-        load_config(tmp_path, environ={}, source_kinds=KINDS)
+        load_config(tmp_path, environ={}, known=Known(KINDS), logins=logins())
 
 
 def test_an_unreadable_file(tmp_path: Path) -> None:
     path = tmp_path / "loop"
     path.symlink_to(path)
     with pytest.raises(ConfigError, match="cannot be read: Too many levels of symbolic links"):
-        load_config(path, environ={}, source_kinds=KINDS)
+        load_config(path, environ={}, known=Known(KINDS), logins=logins())
 
 
 class Options(BaseModel, extra="forbid"):
@@ -376,7 +376,7 @@ def test_the_models_of_sources_speak_plain_english_too(tmp_path: Path) -> None:
     )
     kinds = {"links": Annotated[str, MinLen(1)], "deep": Options}
     with pytest.raises(ConfigError) as caught:
-        load_config(path, environ={}, source_kinds=kinds)
+        load_config(path, environ={}, known=Known(kinds), logins=logins())
     assert [(one.line, one.field, one.message) for one in caught.value.problems] == [
         (4, "albums[0].sources.links[0]", "is not usable: string should have at least 1 character."),
         (6, "albums[0].sources.deep[0].depth", "must be a whole number, not a single value."),

@@ -10,9 +10,10 @@ import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
+from picsync.config.loading import config_shape
 from picsync.config.settings import Checks, Config
-from picsync.config.shape import shape_of
-from picsync.sources.kinds import ENTRIES, SOURCES
+from picsync.run.kinds import known
+from picsync.sources.kinds import SOURCES
 
 PAGE = (Path(__file__).parents[2] / "doc" / "sources.md").read_text(encoding="utf-8")
 SECTIONS = dict(zip(*[iter(re.split(r"(?m)^## `(\w+)`.*$", PAGE)[1:])] * 2, strict=True))
@@ -31,7 +32,7 @@ def test_its_section_begins_with_its_summary(kind: str) -> None:
 @pytest.mark.parametrize("kind", SOURCES)
 def test_its_section_has_every_option_as_the_model_describes_it(kind: str) -> None:
     page = " ".join(SECTIONS[kind].split())
-    sources = shape_of(Config, ENTRIES).at(("albums", 0, "sources", kind, 0))
+    sources = config_shape(known()).at(("albums", 0, "sources", kind, 0))
     assert sources is not None
     for path, shape in sources.walk():
         assert shape.info is not None
@@ -43,5 +44,5 @@ def test_its_section_has_every_option_as_the_model_describes_it(kind: str) -> No
 def test_its_example_is_valid(kind: str) -> None:
     example: Any = YAML(typ="safe").load(PLACEHOLDER.sub("x", SOURCES[kind].example))
     rule = {"name": "X", "sources": example}
-    loaded = TypeAdapter(Config).validate_python({"albums": [rule]}, context=Checks(ENTRIES))
+    loaded = TypeAdapter(Config).validate_python({"albums": [rule]}, context=Checks(known()))
     assert loaded.albums[0].sources[kind]

@@ -9,15 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from picsync.config import load_config, load_credentials
 from picsync.core.events import CycleReport, Event
 from picsync.emulators.google import Album, GooglePhotos, Item, generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
+from picsync.run.kinds import read_config, read_credentials
 from picsync.run.wiring import album_rules, open_tools
-from picsync.sources.kinds import ENTRIES
 from picsync.sync.cycle import AlbumRule, run_cycle
 
 ALBUM = "Family"
@@ -113,8 +112,8 @@ class Household:
 
     async def cycle(self, *, dry_run: bool = False, allow_deletes: bool = False) -> CycleReport:
         """Run one cycle as a new process would: with nothing but the files and the services."""
-        config = load_config(self.write_config(), environ={}, source_kinds=ENTRIES)
-        credentials = load_credentials([self.credentials], {})
+        config = read_config(self.write_config(), {})
+        credentials = read_credentials({}, [self.credentials])
         async with open_tools(
             config,
             credentials,

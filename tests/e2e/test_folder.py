@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from picsync.config import load_config, load_credentials
 from picsync.core.plan import HoldReason
 from picsync.emulators.google import generated_jpeg
+from picsync.run.kinds import read_config, read_credentials
 from picsync.run.wiring import album_rules, open_tools
 from picsync.sources.base import sources_changed
-from picsync.sources.kinds import ENTRIES
 from picsync.sync.cycle import run_cycle
 from tests.e2e.household import PHOTO_BYTES, Household
 from tests.sources.folder.opened_files import opened_below
@@ -139,8 +138,8 @@ async def test_mixed_with_an_album_equal_content_is_one_photo(household: Househo
 async def test_a_new_picture_is_noticed_and_on_the_frame_with_the_cycle_that_it_leads_to(
     household: Household, album: Album
 ) -> None:
-    config = load_config(household.write_config(every="1h"), environ={}, source_kinds=ENTRIES)
-    credentials = load_credentials([household.credentials], {})
+    config = read_config(household.write_config(every="1h"), {})
+    credentials = read_credentials({}, [household.credentials])
     async with open_tools(
         config,
         credentials,

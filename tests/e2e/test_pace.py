@@ -11,12 +11,11 @@ from urllib.parse import parse_qs
 import pytest
 
 import picsync
-from picsync.config import load_config, load_credentials
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.http.pace import on_behalf_of
+from picsync.run.kinds import read_config, read_credentials
 from picsync.run.wiring import album_rules, open_tools
-from picsync.sources.kinds import ENTRIES
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.transfer import Tools
 from tests.e2e.household import MEDIA_HOST, Household
@@ -34,10 +33,10 @@ async def opened(
     path = household.write_config()
     lines = [f"concurrency: {concurrency}", path.read_text("utf-8"), *more_rules]
     path.write_text("\n".join(lines), "utf-8")
-    config = load_config(path, environ={}, source_kinds=ENTRIES)
+    config = read_config(path, {})
     async with open_tools(
         config,
-        load_credentials([household.credentials], {}),
+        read_credentials({}, [household.credentials]),
         cache=str(household.cache),
         emit=household.events.append,
         notify=lambda _message: None,
@@ -99,7 +98,7 @@ async def test_a_frame_that_has_too_much_to_do_is_asked_less(household: Househol
     household.server.faults.add(Fault(kind=FaultKind.STATUS, status=status, host=BUCKET, skip=10, count=3))
     async with opened(household) as (tools, [rule]):
         assert (await cycle(rule, tools)).outcome is CycleOutcome.DONE
-        retrier = tools.frame._client._bucket._retrier  # type: ignore[attr-defined]
+        retrier = tools.frames["nixplay"]._client._bucket._retrier  # type: ignore[attr-defined]
         lanes = retrier.pace._lanes
         assert lanes["Nixplay", "uploads"]._limit.cuts >= 1
     household.assert_synced()

@@ -146,7 +146,7 @@ class Harness:
             stack.push_async_callback(cache.aclose)
             yield Tools(
                 {self.source_album.kind: source},
-                frame,
+                {"nixplay": frame},
                 cache,
                 Spool(),
                 self.events.append,

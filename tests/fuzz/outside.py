@@ -26,10 +26,10 @@ from random import Random
 from typing import NoReturn
 
 from picsync.cli.exits import Exit
-from picsync.config.credentials import CredentialsFile
 from picsync.config.environment import variable
-from picsync.config.settings import Config
-from picsync.config.shape import Shape, shape_of
+from picsync.config.loading import config_shape, credentials_shape
+from picsync.config.shape import Shape
+from picsync.run.kinds import known, logins
 from tests.fuzz.rawanswers import HOSTS
 
 CASE_S = 60
@@ -422,10 +422,12 @@ def _names(shape: Shape, path: tuple[str | int, ...] = (), depth: int = 0) -> li
             found += _names(inner, (*path, key), depth + 1)
         if shape.items is not None:
             found += _names(shape.items, (*path, 0), depth + 1)
+        if shape.named is not None:
+            found += _names(shape.named, (*path, "one"), depth + 1)
     return found
 
 
-NAMES = sorted({*_names(shape_of(Config)), *_names(shape_of(CredentialsFile))})
+NAMES = sorted({*_names(config_shape(known())), *_names(credentials_shape(logins()))})
 
 
 def _spoilt(rng: Random, text: str) -> bytes:

@@ -14,7 +14,7 @@ import httpx
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from picsync.config import Config, Credentials, load_config, load_credentials
+from picsync.config import Config, Credentials, Known, load_config
 from picsync.core.errors import ConfigError, ItemError, PicsyncError, ProtocolError
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, TYPES, safe_name
 from picsync.http.allowed import AllowedHosts
@@ -24,6 +24,7 @@ from picsync.media.dimensions import pixel_count
 from picsync.media.ends import is_cut_off
 from picsync.media.formats import identify, sniff
 from picsync.observe.words import printable
+from picsync.run.kinds import logins, read_credentials
 from picsync.sync.tempfiles import Spool
 from tests.config.builders import KINDS
 from tests.fuzz.mutations import HEADER_VALUES, inputs, torn
@@ -219,9 +220,9 @@ def test_files_torn_on_disk(tmp_path: Path, config: bytes, credentials: bytes) -
     secret.write_bytes(credentials)
     secret.chmod(0o600)
     with suppress(ConfigError):
-        assert isinstance(load_config(path, environ={}, source_kinds=KINDS), Config)
+        assert isinstance(load_config(path, environ={}, known=Known(KINDS), logins=logins()), Config)
     with suppress(ConfigError):
-        assert isinstance(load_credentials([secret], {}), Credentials)
+        assert isinstance(read_credentials({}, [secret]), Credentials)
 
 
 def test_monstrous_files(tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ def test_monstrous_files(tmp_path: Path) -> None:
 
 def _refused(path: Path) -> None:
     with suppress(ConfigError):
-        load_config(path, environ={}, source_kinds=KINDS)
+        load_config(path, environ={}, known=Known(KINDS), logins=logins())
         raise AssertionError(f"taken: {path.read_bytes()[:40]!r}")
     with suppress(ConfigError):
-        load_credentials([path], {})
+        read_credentials({}, [path])

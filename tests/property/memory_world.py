@@ -280,7 +280,7 @@ class MemoryWorld:
         album_rule = AlbumRule(rule, {"googlephotos": sorted(self.source.content)}, dry_run=dry_run)
         tools = Tools(
             {"googlephotos": self.source},
-            self.frame,
+            {"nixplay": self.frame},
             self._cache,
             Spool(self._folder),
             lambda _event: None,

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from picsync.config.credentials import GoogleAccess, GooglePhotosLogin
-from picsync.config.loginfile import merge_google_login
+from picsync.config import merge_login
 from picsync.config.tree import MAX_BYTES, parse_yaml, read_text
 from picsync.core.errors import ConfigError
 from picsync.run.wiring import SettingsFiles
+from picsync.vendors.google.credentials import GoogleAccess, GooglePhotosLogin, login_fields
 
 LIMIT_S = 8.0
 """Of processor time: each takes a second at most, and without bounds up to a minute."""
@@ -100,7 +100,11 @@ def test_credentials_are_never_anybody_else_s(tmp_path: Path, umask: int) -> Non
     try:
         for number in range(30):
             token = SecretStr(f"token-{number}")
-            merge_google_login(path, GooglePhotosLogin(access=GoogleAccess(refresh_token=token)))
+            merge_login(
+                path,
+                ("googlephotos",),
+                login_fields(GooglePhotosLogin(access=GoogleAccess(refresh_token=token))),
+            )
     finally:
         done.set()
         watcher.join()

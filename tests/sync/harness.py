@@ -84,7 +84,7 @@ async def open_harness(folder: Path) -> AsyncIterator[Harness]:
     cache = await Cache.open(folder / "cache.db", notify=lambda _message: None)
     tools = Tools(
         {"googlephotos": source},
-        frame,
+        {"nixplay": frame},
         cache,
         Spool(folder),
         events.append,

@@ -15,6 +15,7 @@ from picsync.vendors.google.threads import HttpThreads
 if TYPE_CHECKING:
     import httplib2
 
+    from picsync.vendors.google.credentials import GoogleAccess, GoogleClient
     from picsync.vendors.google.wire import TokenAnswer
 
 TOKEN_HOST = "oauth2.googleapis.com"  # noqa: S105 - a host name
@@ -37,6 +38,17 @@ class GoogleLogin:
     """Empty if there is none yet."""
     expiry: datetime | None = None
     """Aware; None if it is not known when the access token expires."""
+
+    @classmethod
+    def of(cls, client: GoogleClient, access: GoogleAccess) -> GoogleLogin:
+        """Return what the credentials file says of a login."""
+        return cls(
+            client_id=client.key,
+            client_secret=client.secret.get_secret_value(),
+            refresh_token=access.refresh_token.get_secret_value(),
+            access_token=access.access_token.get_secret_value(),
+            expiry=access.expiry,
+        )
 
 
 class Tokens:

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from picsync.config import load_config
 from picsync.core.errors import ConfigError
+from picsync.run.kinds import read_config
 from picsync.sources.folder.options import FolderEntry
-from picsync.sources.kinds import ENTRIES
 
 
 def entries(tmp_path: Path, text: str, **environ: str) -> list[FolderEntry]:
     path = tmp_path / "picsync.yaml"
     path.write_text(f"albums:\n- name: X\n  sources:\n    folder: {text}\n", "utf-8")
-    config = load_config(path, environ=environ, source_kinds=ENTRIES)
+    config = read_config(path, environ)
     return list(config.albums[0].sources["folder"])
 
 

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from picsync.config import Config, load_config
+from picsync.config import Config
 from picsync.core.errors import ConfigError
 from picsync.emulators.immich import V2_7, V3_2
+from picsync.run.kinds import read_config
 from picsync.sources.immich.address import ServerAddress, SharedLinkAddress
 from picsync.sources.immich.options import ImmichEntry
-from picsync.sources.kinds import ENTRIES, SOURCES
+from picsync.sources.kinds import SOURCES
 from tests.config.builders import credentials, credentials_problems
 from tests.sources.immich.immich_server import immich_server, names
 
@@ -164,7 +165,7 @@ def test_an_entry_names_one_thing(value: object) -> None:
 def config(tmp_path: Path, text: str) -> Config:
     path = tmp_path / "picsync.yaml"
     path.write_text(text, "utf-8")
-    return load_config(path, environ={}, source_kinds=ENTRIES)
+    return read_config(path, {})
 
 
 def test_picsync_yaml_takes_texts_and_mappings(tmp_path: Path) -> None:
@@ -195,13 +196,13 @@ def test_a_wrong_option_is_named_with_its_line(tmp_path: Path) -> None:
 def test_the_credentials_are_asked_for_only_where_they_are_needed(tmp_path: Path) -> None:
     none = credentials(tmp_path, "nixplay: {username: a, password: b}")
     require = SOURCES["immich"].require
-    require(none, [ImmichEntry.model_validate(LINK)])
+    require(none.account("immich"), [ImmichEntry.model_validate(LINK)])
     with pytest.raises(ConfigError, match=r"immich\.server"):
-        require(none, [ImmichEntry(album="x"), ImmichEntry.model_validate(LINK)])
+        require(none.account("immich"), [ImmichEntry(album="x"), ImmichEntry.model_validate(LINK)])
     both = credentials(
         tmp_path, None, {"PICSYNC_IMMICH__SERVER": "http://nas", "PICSYNC_IMMICH__API_KEY": "k"}
     )
-    require(both, [ImmichEntry(album="x")])
+    require(both.account("immich"), [ImmichEntry(album="x")])
     assert "'k'" not in repr(both)
 
 

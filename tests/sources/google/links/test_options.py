@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from picsync.config import load_config, read_entries
+from picsync.config import read_entries
 from picsync.core.errors import ConfigError
+from picsync.run.kinds import known, read_config
 from picsync.sources.google.links.options import AlbumAddress, Link, SharedLink
-from picsync.sources.kinds import ENTRIES
 
 CODE = "Ab12Cd34Ef56Gh78I"
 ALBUM = "AF1QipMUVJgB2WzAdzUroYx_rTs9-0123456789abcdef"
@@ -97,7 +97,7 @@ def test_what_is_no_link_is_refused_with_what_to_do(text: object, why: str) -> N
 
 def test_a_wrong_link_in_the_file_is_not_quoted() -> None:
     with pytest.raises(ConfigError) as caught:
-        read_entries("sharedlinks", [f"https://photos.google.com/share/{ALBUM}?kee={KEY}"], ENTRIES)
+        read_entries("sharedlinks", [f"https://photos.google.com/share/{ALBUM}?kee={KEY}"], known())
     assert "lacks the key that opens it" in str(caught.value)
     assert KEY not in str(caught.value)
     assert ALBUM not in str(caught.value)
@@ -107,11 +107,11 @@ def test_links_may_come_from_the_environment(tmp_path: Path) -> None:
     path = tmp_path / "picsync.yaml"
     path.write_text("albums: [{name: Family}]\n", encoding="utf-8")
     environ = {"PICSYNC_ALBUMS__0__SOURCES__SHAREDLINKS": f"[https://photos.app.goo.gl/{CODE}, '{LONG}']"}
-    loaded = load_config(path, environ=environ, source_kinds=ENTRIES)
+    loaded = read_config(path, environ)
     assert loaded.albums[0].sources["sharedlinks"] == (SharedLink.parse(CODE_LINK), SharedLink.parse(LONG))
     assert not any(secret in repr(loaded) for secret in (CODE, KEY))
     environ = {"PICSYNC_ALBUMS__0__SOURCES__SHAREDLINKS": CODE_LINK}
-    loaded = load_config(path, environ=environ, source_kinds=ENTRIES)
+    loaded = read_config(path, environ)
     assert loaded.albums[0].sources["sharedlinks"] == (SharedLink.parse(CODE_LINK),)
 
 

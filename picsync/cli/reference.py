@@ -1,31 +1,36 @@
 """The reference of all settings as Markdown, made from the models.
 
-`python -m picsync.config.reference doc/configuration.md` puts it into the page anew.
+`python -m picsync.cli.reference doc/configuration.md` puts it into the page anew.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from picsync.config.credentials import CredentialsFile
 from picsync.config.environment import variable
-from picsync.config.settings import Config
-from picsync.config.shape import Shape, shape_of
+from picsync.config.loading import config_shape, credentials_shape
+from picsync.config.settings import Known
+from picsync.config.shape import Shape
 from picsync.config.tree import FieldPath, field_name
+from picsync.run.kinds import logins
 
-BEGIN = "<!-- Made by `python -m picsync.config.reference doc/configuration.md`; do not edit. -->"
+BEGIN = "<!-- Made by `python -m picsync.cli.reference doc/configuration.md`; do not edit. -->"
+SETTINGS = config_shape(Known({}))
+"""Without the kinds, whose options doc/sources.md and doc/frames.md have."""
 END = "<!-- End of what is made. -->"
 
 
 def reference() -> str:
     """Return the tables of both files as Markdown, ending in a line break."""
-    return f"## picsync.yaml\n\n{_table(Config)}\n## .picsync-credentials.yaml\n\n{_table(CredentialsFile)}"
+    sections = credentials_shape(logins())
+    return f"## picsync.yaml\n\n{_table(SETTINGS)}\n## .picsync-credentials.yaml\n\n{_table(sections)}"
 
 
 def insert_reference(page: str) -> str:
@@ -37,8 +42,15 @@ def insert_reference(page: str) -> str:
     return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
 
 
-def _table(model: type[BaseModel]) -> str:
-    rows = [_row(path, shape) for path, shape in shape_of(model).walk()]
+def settings_of(shape: Shape) -> Iterator[tuple[FieldPath, Shape]]:
+    """Yield the settings that the reference has: of named entries only what all kinds have."""
+    for path, setting in shape.walk():
+        if path[:1] != ("accounts",) or path[2:] in ((), ("kind",)):
+            yield path, setting
+
+
+def _table(shape: Shape) -> str:
+    rows = [_row(path, setting) for path, setting in settings_of(shape)]
     head = "| setting | meaning | default | example | environment |\n| --- | --- | --- | --- | --- |\n"
     return head + "".join(rows)
 
@@ -55,6 +67,8 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
     default: Any = info.get_default(call_default_factory=False)
+    if isinstance(default, tuple):
+        return ", ".join(f"`{one}`" for one in default) or "-"
     if isinstance(default, SecretStr):
         default = default.get_secret_value()
     if default in (None, "", PydanticUndefined):

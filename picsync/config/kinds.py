@@ -1,0 +1,86 @@
+"""Kinds of sources and frames: what a package declares about itself, and what it gets to open one.
+
+A kind belongs to the package that implements it. The registries `picsync.sources.kinds` and
+`picsync.frames.kinds` name them all; configuration, credentials, environment variables, the doctor, metrics
+and documentation read the registries. Nothing here knows a vendor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from pydantic import BaseModel
+
+from picsync.config.credentials import Account
+from picsync.core.events import Emit
+from picsync.http.client import Hosts
+from picsync.http.pace import Pace
+from picsync.http.retry import Operation, Retrier, RetryPolicy
+
+P_co = TypeVar("P_co", covariant=True)
+
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a source or frame is made from."""
+
+    account: Account
+    entries: Mapping[str, Any]
+    """Of a source: album ID -> the entry of picsync.yaml that it is the text of, over all rules."""
+    options: BaseModel | None
+    """Of a frame: its entry under `frames:`; None where it has none."""
+    hosts: Hosts
+    emit: Emit
+    sleep: Sleep
+    """Used for all waiting for services."""
+    own_folder: Path
+    """Where files may be kept that must outlive the process."""
+    pace: Pace = field(default_factory=Pace)
+    """The concurrency limits of the account."""
+
+    def retrier(self, policy: RetryPolicy | None = None) -> Retrier:
+        """Return what repeats requests by `policy`."""
+        return Retrier(policy or RetryPolicy(), emit=self.emit, pace=self.pace, sleep=self.sleep)
+
+
+def _requires_nothing(_account: Account, _entries: Sequence[Any]) -> None:
+    return
+
+
+def _sends_nothing() -> Sequence[Operation]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[P_co]):
+    """A kind of source or frame."""
+
+    name: str
+    """Its key in picsync.yaml and the credentials file."""
+    title: str
+    """Its name in messages."""
+    summary: str
+    """What it is for, in one sentence."""
+    example: str
+    """What to write in picsync.yaml, as YAML."""
+    options: Any = None
+    """Of a source: the type of one entry of its list; `str` of an entry is the album's ID.
+    Of a frame: the model of its entry under `frames:`, without `kind` and `account`; None if it has none."""
+    credentials: type[BaseModel] | None = None
+    """The model of an account's section in the credentials file; None if it needs no account."""
+    open: Callable[[Opening], P_co]
+    """Makes the source or frame; sends nothing. Raises ConfigError if the account lacks something."""
+    operations: Callable[[], Sequence[Operation]] = _sends_nothing
+    """Every kind of request that it may send."""
+    require: Callable[[Account, Sequence[Any]], object] = _requires_nothing
+    """Raises ConfigError with everything that the account lacks for these entries."""
+    clock: Callable[[], str] | None = None
+    """The host whose answers tell the service's time, for the doctor; None if there is none."""
+
+
+AnyKind: TypeAlias = Kind[Any]

@@ -1,0 +1,136 @@
+"""Entries under names of the user's choice, each with a `kind`: `accounts:` and `frames:`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from picsync.config.shape import closest, fold
+
+NAME = re.compile(r"\w[\w-]{0,39}")
+"""A name ends up in variable names, metric labels, URLs and commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, without its name."""
+
+    kind: str
+    values: Mapping[str, Any]
+    """Keys that all kinds have, such as `account`."""
+    options: BaseModel | None
+    """None where the kind has no options."""
+
+
+class Problems:
+    """Collects errors with their places, to be raised together inside a validator."""
+
+    def __init__(self) -> None:
+        self._errors: list[InitErrorDetails] = []
+
+    def add(self, path: tuple[int | str, ...], message: str, value: object = None) -> None:
+        """Add one error; `message` has no full stop."""
+        error = PydanticCustomError("value_error", "{error}", {"error": message})
+        self._errors.append(InitErrorDetails(type=error, loc=path, input=value))
+
+    def add_unknown(self, path: tuple[int | str, ...], value: object) -> None:
+        """Add an error for a key that may not be written."""
+        error = PydanticCustomError("extra_forbidden", "unknown")
+        self._errors.append(InitErrorDetails(type=error, loc=path, input=value))
+
+    def add_all(self, path: tuple[int | str, ...], error: ValidationError) -> None:
+        """Add the errors of something that is inside what `path` leads to."""
+        for one in error.errors(include_url=False):
+            message = one["msg"].replace("{", "(").replace("}", ")")
+            known = PydanticCustomError(one["type"], message, one.get("ctx"))
+            self._errors.append(InitErrorDetails(type=known, loc=(*path, *one["loc"]), input=one["input"]))
+
+    def check(self, title: str) -> None:
+        """Raise ValidationError if there is anything to say."""
+        if self._errors:
+            raise ValidationError.from_exception_data(title, self._errors)
+
+
+def read_entries_of_kinds(
+    value: object,
+    models: Mapping[str, type[BaseModel] | None],
+    *,
+    noun: str,
+    shared: Iterable[str] = (),
+    context: object = None,
+) -> dict[str, Entry]:
+    """Return name -> Entry for what stands under `accounts:` or `frames:`; raises ValidationError.
+
+    `models` has the options of each kind; `noun` says what an entry is.
+    """
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("dict_type", "no mapping")
+    problems, result = Problems(), {}
+    folded: dict[str, str] = {}
+    for name, entry in value.items():
+        if isinstance(entry, Entry):
+            result[name] = entry
+            continue
+        if problem := name_problem(name, folded, models, entry):
+            problems.add((name,), problem, entry)
+            continue
+        folded[fold(name)] = name
+        if not isinstance(entry, Mapping):
+            problems.add(
+                (name,), f"must be a group of settings such as `{{kind: {next(iter(models))}, ...}}`"
+            )
+            continue
+        kind = entry.get("kind")
+        if not isinstance(kind, str) or kind not in models:
+            problems.add((name, "kind") if kind else (name,), "".join(_no_kind(kind, models, noun)), kind)
+            continue
+        values = {key: entry[key] for key in shared if key in entry}
+        rest = {key: each for key, each in entry.items() if key != "kind" and key not in values}
+        model = models[kind]
+        try:
+            options = (model or _NoOptions).model_validate(
+                rest, context=context, by_alias=True, by_name=False
+            )
+        except ValidationError as error:
+            problems.add_all((name,), error)
+        else:
+            result[name] = Entry(kind, values, None if model is None else options)
+    problems.check(noun)
+    return result
+
+
+class _NoOptions(BaseModel, extra="forbid", hide_input_in_errors=True):
+    """Of kinds that have no options."""
+
+
+def name_problem(
+    name: object, taken: Mapping[str, str], kinds: Mapping[str, object], entry: object
+) -> str | None:
+    """Return what is wrong with a name, None if nothing is."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return (
+            "cannot be a name: use up to 40 letters, digits, `-` and `_`, and begin with a letter or a digit"
+        )
+    if fold(name) in taken:
+        return f"differs from `{taken[fold(name)]}` only by capitals, `-` or `_`; choose another name"
+    own = next((kind for kind in kinds if fold(kind) == fold(name)), None)
+    kind = entry.get("kind") if isinstance(entry, Mapping) else None
+    if own is not None and kind is not None and kind != own:
+        return f"`{name}` is the name of a kind, and so of an entry of that kind; choose another name"
+    return None
+
+
+def _no_kind(kind: object, kinds: Mapping[str, object], noun: str) -> Iterator[str]:
+    known = ", ".join(f"`{one}`" for one in kinds)
+    if not isinstance(kind, str):
+        yield f"has no `kind`; add one, such as `kind: {next(iter(kinds))}`. Known kinds of {noun}s: {known}"
+        return
+    yield f"{kind[:60]!r} is not a kind of {noun}"
+    meant = closest(kind, kinds)
+    yield f"; did you mean `{meant}`?" if meant else "."
+    yield f" Known kinds: {known}"

@@ -1,0 +1,56 @@
+"""The registries of kinds together: what the configuration may refer to, and how accounts are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from picsync.config import (
+    CREDENTIALS_PATHS,
+    Config,
+    Credentials,
+    Known,
+    Logins,
+    account_kinds,
+    load_config,
+    load_credentials,
+)
+from picsync.config.kinds import AnyKind
+from picsync.frames.kinds import FRAMES
+from picsync.sources.kinds import SOURCES
+
+
+def kinds() -> list[AnyKind]:
+    """Return all kinds, frames first."""
+    return [*FRAMES.values(), *SOURCES.values()]
+
+
+def logins() -> Logins:
+    """Return the models of the sections of the credentials file, by kind."""
+    return {kind.name: kind.credentials for kind in kinds() if kind.credentials is not None}
+
+
+def known(accounts: Mapping[str, str] = MappingProxyType({})) -> Known:
+    """Return what picsync.yaml may refer to; `accounts` has the kind of each account by name."""
+    entries = {name: kind.options for name, kind in SOURCES.items()}
+    named = {name: SOURCES[kind].options for name, kind in accounts.items() if kind in SOURCES}
+    frames = {name: kind.options for name, kind in FRAMES.items()}
+    return Known({**entries, **named}, frames, accounts)
+
+
+def read_credentials(environ: Mapping[str, str], paths: Sequence[Path] = CREDENTIALS_PATHS) -> Credentials:
+    """Return the credentials with sections of all kinds; raises ConfigError."""
+    return load_credentials(paths, environ, known(), logins())
+
+
+def read_accounts(environ: Mapping[str, str], paths: Sequence[Path] = CREDENTIALS_PATHS) -> dict[str, str]:
+    """Return the kind of each account by name, as far as the credentials tell."""
+    return account_kinds(paths, environ, logins())
+
+
+def read_config(
+    path: Path, environ: Mapping[str, str], accounts: Mapping[str, str] = MappingProxyType({})
+) -> Config:
+    """Return the configuration, which may refer to `accounts`: name -> kind. Raises ConfigError."""
+    return load_config(path, environ=environ, known=known(accounts), logins=logins())

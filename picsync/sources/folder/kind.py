@@ -1,0 +1,24 @@
+"""Folders of this machine, as a kind of source."""
+
+from __future__ import annotations
+
+from picsync.config.kinds import Kind, Opening
+from picsync.sources.base import Source
+from picsync.sources.folder.options import FolderEntry
+
+
+def _open(opening: Opening) -> Source:
+    from picsync.sources.folder.source import FolderSource
+
+    return FolderSource(opening.entries, own_folder=opening.own_folder, sleep=opening.sleep)
+
+
+FOLDER: Kind[Source] = Kind(
+    name="folder",
+    title="Folder",
+    summary="Folders of this machine, with all that is in them: of a disk, a mounted share of a NAS, or a"
+    " program such as Syncthing, Nextcloud or Dropbox.",
+    example='folder:\n- /photos/family\n- {path: /photos/phone, exclude: ["*screenshot*"]}',
+    options=FolderEntry,
+    open=_open,
+)

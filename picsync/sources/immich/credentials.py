@@ -1,0 +1,50 @@
+"""The section of an Immich server in the credentials file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from picsync.config.credentials import EMPTY, Account, Password, SecretKey, Section
+from picsync.core.text import pasted
+from picsync.http.addresses import web_address
+
+
+def _server(value: str) -> str:
+    if not pasted(value):
+        return ""
+    url = web_address(value, "http://nas:2283")
+    if url.query or url.fragment:
+        raise ValueError("must be the server's address alone, without anything after `?` or `#`")
+    return str(url)
+
+
+class ImmichKey(Section):
+    """Access to an Immich server."""
+
+    server: Annotated[str, AfterValidator(_server)] = Field(
+        default="",
+        description="Address of the Immich server as a browser opens it, with or without `/api`.",
+        examples=["http://nas:2283"],
+    )
+    api_key: SecretKey = Field(
+        default=EMPTY,
+        description="An API key, made in Immich under Account Settings > API Keys. doc/sources.md has the "
+        "permissions that it needs.",
+        examples=['"<API-key>"'],
+    )
+    link_password: Password = Field(
+        default=EMPTY, description="Password of shared links that want one.", examples=['"<password>"']
+    )
+
+
+def require_key(account: Account) -> ImmichKey:
+    """Return address and key of the Immich server; raises ConfigError saying what is missing."""
+    key = account.read(ImmichKey)
+    account.require(
+        {"server": key.server, "api_key": key.api_key.get_secret_value()},
+        "Write the server's address and an API key of it (Immich, Account Settings > API Keys) there: "
+        f"{account.example('server: <address>, api_key: <key>')}",
+    )
+    return key
