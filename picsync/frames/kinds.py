@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from picsync.config.kinds import Kind
 from picsync.frames.base import Frame
+from picsync.frames.folder.kind import FOLDER
 from picsync.frames.nixplay.kind import NIXPLAY
 
-FRAMES: dict[str, Kind[Frame]] = {kind.name: kind for kind in (NIXPLAY,)}
+FRAMES: dict[str, Kind[Frame]] = {kind.name: kind for kind in (NIXPLAY, FOLDER)}
 """By name."""

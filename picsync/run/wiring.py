@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -475,9 +475,29 @@ def _require(config: Config, credentials: Credentials) -> None:
             kind.require(account, listed)
         except ConfigError as error:
             lacking.append(error)
+    lacking += _overlaps(config, credentials)
     if lacking:
         problems = list(dict.fromkeys(problem for error in lacking for problem in error.problems))
         raise ConfigError(problems, hint="\n".join(dict.fromkeys(error.hint for error in lacking)))
+
+
+def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
+    """Yield an error for each frame whose directory another frame or a source has, too."""
+    taken: dict[str, str] = {}
+    for name, entries in _entries(config).items():
+        place = SOURCES[credentials.account(name).kind].directory
+        if place is not None:
+            taken.update({place(entry): "a source" for entry in entries.values()})
+    for frame in frames_in_use(config, credentials):
+        directory = FRAMES[frame.kind].directory
+        if directory is None or frame.options is None:
+            continue
+        path = directory(frame.options)
+        for other, what in taken.items():
+            if Path(path).is_relative_to(other) or (what != "a source" and Path(other).is_relative_to(path)):
+                message = f"is {path}, but {other} is {what}. Choose a directory outside of it."
+                yield ConfigError([Problem("picsync.yaml", None, f"frames.{frame.name}", message)])
+        taken[path] = f"the frame `{frame.name}`"
 
 
 def _entries(config: Config) -> dict[str, dict[str, Any]]:

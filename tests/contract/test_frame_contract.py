@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from picsync.emulators.nixplay import NixplayOptions, OverLimit
-from picsync.frames.base import PlaylistFrame
-from tests.contract.frame_contract import PlaylistFrameContract
+from picsync.frames.base import Frame, PlaylistFrame
+from picsync.frames.folder.frame import FolderFrame
+from tests.contract.frame_contract import FrameContract, PlaylistFrameContract
 from tests.contract.memory_frame import MemoryFrame
 from tests.frames.nixplay.nixplay_account import nixplay_account
 
@@ -43,3 +45,11 @@ class TestNixplayFrameOnABadDay(PlaylistFrameContract):
             frame = account.frame()
             yield frame
             await frame.aclose()
+
+
+class TestFolderFrame(FrameContract):
+    @pytest.fixture
+    def frame(self, tmp_path: Path) -> Frame:
+        folder = tmp_path / "frame"
+        folder.mkdir()
+        return FolderFrame(str(folder), own_folder=tmp_path)

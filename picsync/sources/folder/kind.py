@@ -21,4 +21,5 @@ FOLDER: Kind[Source] = Kind(
     example='folder:\n- /photos/family\n- {path: /photos/phone, exclude: ["*screenshot*"]}',
     options=FolderEntry,
     open=_open,
+    directory=lambda entry: entry.path if isinstance(entry, FolderEntry) else "",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -10,22 +9,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from picsync.config.durations import parse_duration
+from picsync.config.paths import AbsolutePath
 
 QUIET = timedelta(seconds=10)
 LONGEST_QUIET = timedelta(hours=1)
-
-
-def _path(value: str) -> str:
-    path = os.path.expanduser(value)  # noqa: PTH111 - Path would raise for an unknown `~user`
-    if not os.path.isabs(path):  # noqa: PTH117 - a text all the way
-        raise ValueError(
-            f"must be an absolute path such as /photos, or begin with `~/`, not {value[:60]!r}: where picsync"
-            " is started from differs between a terminal, a container and a service"
-        )
-    if "\0" in path:
-        raise ValueError("must not have a NUL in it")
-    # Two slashes at the beginning are kept by POSIX, and mean the same as one wherever picsync runs.
-    return "/" + os.path.normpath(path).lstrip("/")
 
 
 def _quiet(value: object) -> object:
@@ -70,7 +57,7 @@ class FolderEntry(BaseModel):
         hide_input_in_errors=True,
     )
 
-    path: Annotated[str, AfterValidator(_path)] = Field(
+    path: AbsolutePath = Field(
         description="The folder: an absolute path, or one that begins with `~/`. Its subfolders belong"
         " to it.",
         examples=["/photos/family"],

@@ -1,0 +1,56 @@
+"""What picsync.yaml may say about a frame that is a directory."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from picsync.config.kinds import Kind, Opening
+from picsync.config.paths import AbsolutePath
+from picsync.frames.base import Frame
+
+
+class FolderFrameOptions(BaseModel):
+    """A directory of this machine."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    path: AbsolutePath = Field(
+        description="The directory that is filled: an absolute path, or one that begins with `~/`. It has to"
+        " exist. Files in it that picsync did not write stay as they are.",
+        examples=["/mnt/usb/frame"],
+    )
+
+
+def _options(opening: Opening) -> FolderFrameOptions:
+    if not isinstance(opening.options, FolderFrameOptions):
+        raise TypeError("a folder frame has options")
+    return opening.options
+
+
+def _open(opening: Opening) -> Frame:
+    from picsync.frames.folder.frame import FolderFrame
+
+    return FolderFrame(_options(opening).path, own_folder=opening.own_folder)
+
+
+def _path(options: BaseModel) -> str:
+    return options.path if isinstance(options, FolderFrameOptions) else ""
+
+
+FOLDER: Kind[Frame] = Kind(
+    name="folder",
+    title="Folder",
+    summary="A directory that is filled like an album, for whatever shows it: a USB stick, a network share,"
+    " or a slide show program.",
+    example="usb: {kind: folder, path: /mnt/usb/frame}",
+    options=FolderFrameOptions,
+    open=_open,
+    directory=_path,
+)
