@@ -73,7 +73,7 @@ def test_the_ideal_of_a_steady_cycle_is_its_longest_chain() -> None:
     assert ideal_s(Work(1, Moved(2000, 2000), BYTES), HOME, WIDE) == pytest.approx(21 * 0.12)
 
 
-def test_the_ideal_of_a_first_sync_is_the_upload_pipe_and_what_leads_to_it() -> None:
+def test_ideal_first_sync_is_bounded_by_upload_bandwidth() -> None:
     work = Work(1, Moved(300, 0, 300, 300), 300_000)
     wide = ideal_s(work, HOME, WIDE)
     pipe = 300 * 300_000 / 10e6
@@ -148,7 +148,7 @@ def test_the_picture_can_be_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "performance.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_page_without_marks_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+def test_page_without_marks_is_refused_before_measuring(tmp_path: Path) -> None:
     page = tmp_path / "other.md"
     page.write_text("# Other\n", "utf-8")
     done = CliRunner().invoke(main, ["--write", str(page)])

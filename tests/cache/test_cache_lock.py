@@ -181,7 +181,7 @@ async def test_a_pipe_in_the_place_of_the_lock_is_refused_at_once(tmp_path: Path
         await Cache.open(tmp_path / "picsync.db", notify=pytest.fail)
 
 
-async def test_a_lock_that_is_another_file_as_well_is_held_but_not_written(tmp_path: Path) -> None:
+async def test_hard_linked_lock_is_held_but_not_written(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.write_text("precious")
     os.link(kept, tmp_path / "picsync.db.lock")

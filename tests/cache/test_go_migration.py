@@ -216,7 +216,7 @@ while True:
 """
 
 
-async def test_killed_at_any_statement_it_starts_again_from_version_zero(tmp_path: Path) -> None:
+async def test_kill_at_any_statement_restarts_from_version_zero(tmp_path: Path) -> None:
     source = tmp_path / "go.db"
     rows = [GoRow(f"photo-{number}", f"{number:032x}") for number in range(500)]
     write_go_cache(source, rows)

@@ -189,9 +189,7 @@ async def test_instants_are_stored_as_utc(cache: Cache) -> None:
     assert entry.recorded_at.tzinfo is UTC
 
 
-async def test_twenty_thousand_lookups_are_a_handful_of_indexed_queries(
-    cache: Cache, statements: list[str]
-) -> None:
+async def test_20_000_lookups_are_a_few_indexed_queries(cache: Cache, statements: list[str]) -> None:
     items = [item(number) for number in range(20_000)]
     await asyncio.gather(*(cache.record(mapping(number)) for number in range(20_000)))
     # All calls came before the first transaction began, so they shared it.

@@ -121,9 +121,7 @@ def test_completion_for_other_shells(cli: CommandLine, shell: str, words: str) -
         subprocess.run([program, "-n", "-c", script.out], check=True)
 
 
-def test_options_may_come_from_nowhere_but_where_it_is_documented(
-    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_environment_variable_names_the_cache(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PICSYNC_CACHE", str(cli.folder / "named.db"))
     assert "named.db: there is no cache yet" in cli.run("cache", "status").out
 

@@ -114,9 +114,7 @@ def test_sample_photos(cli: CommandLine) -> None:
     assert list((cli.folder / "tmp").iterdir()) == []
 
 
-def test_the_page_takes_pictures_and_nobody_is_asked_to_assign_anything(
-    cli: CommandLine, photos: Path
-) -> None:
+def test_page_takes_pictures_and_asks_for_no_assignment(cli: CommandLine, photos: Path) -> None:
     process, url = start(cli, "--photos", str(photos))
     page = httpx.get(url).text
     assert str(photos) in page

@@ -157,7 +157,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     }
 
 
-def test_the_compose_file_is_as_strict_as_the_one_of_the_repository(tmp_path: Path) -> None:
+def test_compose_file_is_as_strict_as_the_repositorys(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     own: dict[str, Any] = YAML(typ="safe").load(compose_file(SetUp(tmp_path, "Family")))["services"][
         "picsync"

@@ -127,7 +127,7 @@ def test_what_was_never_a_cache_is_left_alone(synced: CommandLine, name: str, dr
 
 
 @pytest.mark.parametrize("what", ["garbage", "newer"])
-def test_a_dry_run_leaves_a_cache_alone_that_a_sync_would_set_aside(synced: CommandLine, what: str) -> None:
+def test_dry_run_does_not_set_a_damaged_cache_aside(synced: CommandLine, what: str) -> None:
     if what == "garbage":
         synced.cache.write_bytes(b"garbage " * 1000)
     else:

@@ -106,7 +106,7 @@ def test_wrong_names(cli: CommandLine) -> None:
     assert json.loads(cli.run("picked", "list", "--json").out) == []
 
 
-def test_the_rule_of_an_album_that_was_never_picked_says_what_to_do(cli: CommandLine) -> None:
+def test_rule_of_an_unpicked_album_says_what_to_do(cli: CommandLine) -> None:
     use_picked(cli)
     cli.run("sync").assert_message(1, "picked album Grandma", "picsync googlephotos pick")
     assert cli.nixplay.albums_named(ALBUM) == []

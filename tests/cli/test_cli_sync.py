@@ -79,7 +79,7 @@ def test_a_dry_run_with_nothing_to_do_says_so(cli: CommandLine) -> None:
     assert dry.out.splitlines() == ["Album Family:", cli.listed(1), "  nothing to do"]
 
 
-def test_a_dry_run_without_its_cache_plans_no_upload_of_what_is_there(cli: CommandLine) -> None:
+def test_dry_run_without_cache_plans_no_upload_of_known_photos(cli: CommandLine) -> None:
     cli.add(3)
     cli.run("sync")
     dry = cli.run("sync", "--dry-run", "--cache", "another.db")

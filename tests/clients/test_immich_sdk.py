@@ -15,7 +15,7 @@ VERSIONS = pytest.mark.parametrize("version", SDKS, ids=lambda version: ".".join
 
 
 @VERSIONS
-async def test_what_the_server_says_about_itself_has_the_types_of_the_sdk(
+async def test_server_information_has_the_types_of_the_sdk(
     version: tuple[int, int, int], tmp_path: Path
 ) -> None:
     package = SDKS[version]
@@ -39,7 +39,7 @@ async def test_what_the_server_says_about_itself_has_the_types_of_the_sdk(
 
 
 @VERSIONS
-async def test_what_is_listed_searched_and_fetched_has_the_types_of_the_sdk(
+async def test_listings_searches_and_items_have_the_types_of_the_sdk(
     version: tuple[int, int, int], tmp_path: Path
 ) -> None:
     package = SDKS[version]

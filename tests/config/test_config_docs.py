@@ -40,7 +40,7 @@ def test_the_example_is_valid(tmp_path: Path) -> None:
     assert config(tmp_path, EXAMPLE, may_name=known({"grandpa": "nixplay"})).albums[0].name == "AllMyStuff"
 
 
-def test_the_example_is_valid_with_all_its_settings_and_has_every_one(tmp_path: Path) -> None:
+def test_example_is_valid_and_has_every_setting(tmp_path: Path) -> None:
     loaded = config(
         tmp_path, re.sub(r"(?m)^( *)#(?=\S)", r"\1", EXAMPLE), may_name=known({"grandpa": "nixplay"})
     )

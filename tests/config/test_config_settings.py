@@ -257,7 +257,7 @@ def test_problems_of_the_rules(tmp_path: Path, text: str, problem: str) -> None:
     assert found.startswith(problem)
 
 
-def test_every_problem_is_reported_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_all_problems_are_reported_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = "albums:\n- name: X\n  sorces: {}\n  dryRun: a\n- name: X\n- delete: b\nevery: 5\nevery: 6\nfoo: 1"
     found = config_problems(tmp_path, text, {"PICSYNC_PPROF__LISTEN": "x", "PICSYNC_EVRY": "1h"})
     assert [one.split(": ")[:2] for one in found] == [
@@ -410,7 +410,7 @@ def test_what_goes_on_at_a_time(tmp_path: Path) -> None:
     assert changed.concurrency.model_dump(exclude_unset=True) == {"uploads": 2, "api": 1}
 
 
-def test_what_goes_on_at_a_time_by_default_is_what_the_stages_say(tmp_path: Path) -> None:
+def test_default_concurrency_is_that_of_the_stages(tmp_path: Path) -> None:
     stages = {PHOTOS, *(operation.stage for operation in NIXPLAY + GOOGLEPHOTOS)}
     loaded = config(tmp_path, "albums:\n" + RULE).concurrency
     assert loaded.model_dump() == {stage.name: stage.cap for stage in stages}

@@ -94,7 +94,7 @@ def test_the_build_installs_only_what_is_locked() -> None:
     assert all("--no-deps" in one for one in installs)
 
 
-def test_the_base_is_an_exact_release_of_the_python_that_the_tests_run_on() -> None:
+def test_base_image_is_an_exact_release_of_the_tested_python() -> None:
     found = re.search(
         r"^FROM docker\.io/library/python:3\.11\.\d+-slim-bookworm AS build$", BUILD, re.MULTILINE
     )
@@ -213,7 +213,7 @@ def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
     assert rated.returncode == 0, rated.stdout
 
 
-def test_the_unit_does_not_hurry_picsync_nor_repeat_what_a_person_must_mend() -> None:
+def test_unit_gives_time_to_stop_and_does_not_restart_needlessly() -> None:
     assert "TimeoutStopSec=30s" in UNIT
     assert "RestartPreventExitStatus=2 3\n" in UNIT
     assert "ExecStart=/opt/picsync/bin/picsync sync /etc/picsync/picsync.yaml\n" in UNIT

@@ -44,7 +44,7 @@ def test_kustomize_builds_what_kubernetes_knows() -> None:
         kubernetes_validate.validate(document, NEWEST, strict=True)
 
 
-def test_kustomize_puts_the_cache_on_the_claim_and_changes_nothing_else() -> None:
+def test_kustomize_only_puts_the_cache_on_the_claim() -> None:
     built = kustomized()["Deployment"]
     cache = {"name": "picsync-cache", "persistentVolumeClaim": {"claimName": "picsync-cache"}}
     pod = built["spec"]["template"]["spec"]
@@ -152,7 +152,7 @@ def test_there_is_time_to_finish() -> None:
     assert POD["terminationGracePeriodSeconds"] > GRACE_S
 
 
-def test_the_probes_ask_the_port_that_picsync_is_told_to_listen_on() -> None:
+def test_probes_use_the_port_that_picsync_listens_on() -> None:
     (port,) = CONTAINER["ports"]
     assert port["name"] == "metrics"
     assert {"name": "PICSYNC_PROMETHEUS__LISTEN", "value": f":{port['containerPort']}"} in CONTAINER["env"]
@@ -163,7 +163,7 @@ def test_the_probes_ask_the_port_that_picsync_is_told_to_listen_on() -> None:
     assert annotations["prometheus.io/port"] == str(port["containerPort"])
 
 
-def test_the_network_policy_lets_in_scrapes_and_out_dns_and_https() -> None:
+def test_network_policy_allows_scrapes_dns_and_https_only() -> None:
     policy = read(K8S / "networkpolicy.yaml")["spec"]
     assert policy["podSelector"] == DEPLOYMENT["spec"]["selector"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]

@@ -55,7 +55,7 @@ async def test_a_new_photo_is_one_download_and_one_upload(household: Household) 
     assert size < uploads[0].bytes_in < size + 3000
 
 
-async def test_nothing_to_do_over_a_thousand_photos_is_a_few_requests_and_no_photo(
+async def test_steady_cycle_of_1000_photos_is_a_few_requests(
     household: Household,
 ) -> None:
     in_step(household, 1000)

@@ -107,9 +107,7 @@ async def test_an_emptied_folder_is_believed_when_a_person_says_so(
     household.assert_synced(set())
 
 
-async def test_files_that_are_no_pictures_are_said_once_and_block_nothing(
-    household: Household, album: Album
-) -> None:
+async def test_unusable_files_are_reported_once_and_block_nothing(household: Household, album: Album) -> None:
     await household.cycle()
     wanted = album.wanted()
     gone = hashlib.md5((album.root / "0/0.jpg").read_bytes(), usedforsecurity=False).hexdigest()
@@ -135,9 +133,7 @@ async def test_mixed_with_an_album_equal_content_is_one_photo(household: Househo
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="changes are only noticed on Linux")
-async def test_a_new_picture_is_noticed_and_on_the_frame_with_the_cycle_that_it_leads_to(
-    household: Household, album: Album
-) -> None:
+async def test_new_picture_starts_a_cycle_that_uploads_it(household: Household, album: Album) -> None:
     config = read_config(household.write_config(every="1h"), {})
     credentials = read_credentials({}, [household.credentials])
     async with open_tools(

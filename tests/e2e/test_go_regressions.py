@@ -130,7 +130,7 @@ async def test_nixplays_listing_that_is_empty_once_moves_nothing(household: Hous
     household.assert_synced()
 
 
-async def test_nixplays_listing_that_stays_empty_takes_nothing_from_the_playlist(
+async def test_listing_that_stays_empty_keeps_the_playlist(
     household: Household,
 ) -> None:
     household.add(5)
@@ -155,7 +155,7 @@ async def test_a_playlist_that_was_emptied_is_repaired(household: Household) -> 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("path", ["/album/create/json/$", "^/v3/playlists$", r"^/v3/playlists/\d+/items$"])
-async def test_one_cycle_fills_the_frame_although_a_write_is_answered_with_an_error(
+async def test_one_cycle_fills_the_frame_despite_a_failed_write(
     household: Household, path: str, status: int
 ) -> None:
     household.add(3)
@@ -190,9 +190,7 @@ async def test_photos_that_nixplay_lists_late_are_published(household: Household
 
 
 @pytest.mark.parametrize("new", [1, 2])
-async def test_photos_that_are_listed_too_late_are_left_to_the_next_cycle(
-    household: Household, new: int
-) -> None:
+async def test_photos_listed_too_late_are_left_to_the_next_cycle(household: Household, new: int) -> None:
     household.nixplay.clock = lambda: time.time() + sum(household.waits)
     household.add(2)
     await household.cycle()
@@ -308,7 +306,7 @@ async def test_scopes_that_google_removed_get_a_hint(household: Household) -> No
     household.assert_synced(before)
 
 
-async def test_the_era_before_2025_shows_albums_that_the_app_did_not_make(household: Household) -> None:
+async def test_api_before_2025_shows_albums_of_the_user(household: Household) -> None:
     household.google.options.era = Era.LEGACY
     household.album.client_id = None
     household.add(2)
@@ -333,7 +331,7 @@ async def test_videos_and_heic(household: Household) -> None:
     await household.assert_idle()
 
 
-async def test_two_albums_of_the_name_stop_the_rule_before_any_download(household: Household) -> None:
+async def test_two_albums_of_one_name_stop_the_rule_before_downloads(household: Household) -> None:
     household.add(2)
     household.nixplay.add_album(ALBUM)
     household.nixplay.add_album(ALBUM)
@@ -365,7 +363,7 @@ async def test_a_failing_list_of_playlists_makes_no_second_one(household: Househ
     household.assert_synced()
 
 
-async def test_a_photo_that_hangs_is_given_up_and_its_place_taken_up_again(household: Household) -> None:
+async def test_hanging_photo_is_given_up_and_frees_its_slot(household: Household) -> None:
     household.add(3)
     household.server.faults.add(Fault(kind=FaultKind.TRICKLE, host=MEDIA_HOST, chunk_bytes=5000, delay_s=0))
     assert (await household.cycle()).outcome is CycleOutcome.DONE

@@ -40,7 +40,7 @@ def immich_downloads(household: Household) -> int:
 
 
 @GENERATIONS
-async def test_an_album_of_each_makes_one_frame_and_equal_content_is_one_photo(
+async def test_google_and_immich_albums_share_equal_photos(
     household: Household, version: tuple[int, int, int]
 ) -> None:
     household.world.immich.options.version = version
@@ -81,7 +81,7 @@ async def test_an_edit_in_immich_takes_the_old_picture_s_place(household: Househ
     await household.assert_idle()
 
 
-async def test_a_server_that_answers_with_an_empty_list_deletes_nothing(household: Household) -> None:
+async def test_empty_listing_deletes_nothing(household: Household) -> None:
     household.add(2)
     put(household, 101, 102, 103)
     await household.cycle()
@@ -100,7 +100,7 @@ async def test_a_server_that_answers_with_an_empty_list_deletes_nothing(househol
     household.assert_synced(everything(household))
 
 
-async def test_a_key_that_lost_a_permission_is_one_message_and_the_other_source_goes_on(
+async def test_lost_permission_is_one_message_and_stops_one_source(
     household: Household,
 ) -> None:
     household.add(2)

@@ -55,7 +55,7 @@ async def test_a_split_album(small: Household) -> None:
     await small.assert_idle()
 
 
-async def test_a_split_album_whose_list_of_playlists_comes_empty_once_gets_no_further_one(
+async def test_split_album_survives_one_empty_list_of_playlists(
     small: Household,
 ) -> None:
     small.rule_lines = ["overflow: split"]
@@ -88,7 +88,7 @@ async def test_overflow_as_an_error(small: Household) -> None:
     assert small.writes() == []
 
 
-async def test_a_playlist_that_holds_less_than_is_known_is_one_failure_per_cycle(
+async def test_playlist_with_a_lower_limit_is_one_failure_per_cycle(
     household: Household,
 ) -> None:
     household.nixplay.options.playlist_limit = 5
@@ -138,7 +138,7 @@ async def test_deletes_make_room_where_the_storage_is_full(household: Household)
     household.assert_synced()
 
 
-async def test_requests_of_the_day_that_are_used_up_are_one_message_and_delete_nothing(
+async def test_exhausted_request_quota_is_one_message_and_no_delete(
     household: Household,
 ) -> None:
     other = household.google.add_album("Other")
@@ -170,7 +170,7 @@ async def _synced(household: Household) -> set[str]:
     return household.on_frame()
 
 
-async def test_downloads_of_the_day_that_are_used_up_end_the_transfers_at_once(household: Household) -> None:
+async def test_exhausted_download_quota_ends_the_transfers(household: Household) -> None:
     household.google.options.media_requests_per_day = 4
     household.add(40)
     report = await household.cycle()

@@ -73,7 +73,7 @@ async def test_a_link_that_was_switched_off_deletes_nothing(
     household.assert_synced()
 
 
-async def test_a_page_in_another_shape_deletes_nothing_and_adds_what_is_understood(
+async def test_changed_page_deletes_nothing_and_adds_readable_items(
     household: Household, shared: SharedAlbum
 ) -> None:
     household.add(4)
@@ -133,7 +133,7 @@ async def test_what_slips_between_pages_unseen_is_not_deleted(
     household.assert_synced()
 
 
-async def test_a_link_and_an_album_of_the_api_with_equal_photos_are_one_album(household: Household) -> None:
+async def test_link_and_api_album_with_equal_photos_are_merged(household: Household) -> None:
     family: Album = household.google.add_album("Family of theirs", app_created=False)
     ours, theirs = household.add(3), household.add(2, family)
     for item in ours[:2]:

@@ -49,7 +49,7 @@ async def test_albums_and_playlists_that_are_listed_late(slow: Household, second
     await whole_life(slow)
 
 
-async def test_an_album_that_is_listed_too_late_is_found_by_the_next_cycle(slow: Household) -> None:
+async def test_album_listed_too_late_is_found_by_the_next_cycle(slow: Household) -> None:
     slow.nixplay.options.created_seconds = 30.0
     slow.add(2)
     report = await slow.cycle()
@@ -97,7 +97,7 @@ async def test_an_albums_count_that_lags_behind(slow: Household, seconds: float)
     await whole_life(slow, patient=True)
 
 
-async def test_an_albums_count_that_lags_for_longer_holds_only_what_leaves(slow: Household) -> None:
+async def test_lagging_album_count_holds_only_removals(slow: Household) -> None:
     slow.nixplay.options.photo_count_seconds = 3600.0
     items = slow.add(3)
     await slow.cycle()

@@ -47,7 +47,7 @@ def test_each_guess_is_about_a_call_that_is_known_otherwise() -> None:
     assert {(row.host, row.call) for row in GUESSES} <= known
 
 
-def test_the_clients_have_the_versions_that_are_installed_for_the_tests() -> None:
+def test_named_client_versions_are_those_installed() -> None:
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     pinned = dict(pin.split("==") for pin in project["optional-dependencies"]["clients"])
     npm = json.loads((_ROOT / "tests" / "clients" / "package.json").read_text("utf-8"))["dependencies"]

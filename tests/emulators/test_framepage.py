@@ -54,7 +54,7 @@ async def next_state(events: aiohttp.ClientResponse) -> dict[str, Any]:
     raise AssertionError("the stream ended")
 
 
-async def test_the_page_escapes_its_title_and_loads_nothing_from_elsewhere(
+async def test_page_escapes_its_title_and_loads_nothing_external(
     site: aiohttp.ClientSession,
 ) -> None:
     async with site.get("/") as answer:
@@ -165,7 +165,7 @@ async def test_what_browsers_cannot_show_is_converted(
         assert (image.format, image.size) == ("JPEG", (20, 40))
 
 
-async def test_what_nobody_can_show_is_refused_so_that_the_page_skips_it(
+async def test_undisplayable_photos_are_refused_and_skipped(
     frame: Frame, site: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.jpg"

@@ -20,7 +20,7 @@ def fill(google: GooglePhotos, count: int, *, app_created: bool = True) -> Album
     return album
 
 
-async def test_resources_leave_defaults_out_and_write_numbers_as_google_does() -> None:
+async def test_resources_omit_defaults_and_write_int64_as_strings() -> None:
     async with google_emulator() as emulator:
         empty = emulator.google.add_album("Empty")
         album = fill(emulator.google, 2)
@@ -327,7 +327,7 @@ async def test_nulls_snake_case_and_single_values_are_accepted() -> None:
         assert [item["filename"] for item in found["mediaItems"]] == ["film.mp4"]
 
 
-async def test_what_picsync_knows_of_the_api_is_part_of_its_discovery_document() -> None:
+async def test_discovery_document_covers_what_picsync_uses() -> None:
     ours = json.loads(resources.files(googlephotos).joinpath("discovery.json").read_text("utf-8"))
     async with google_emulator() as emulator:
         theirs = (await emulator.http.get(f"/{API}/$discovery/rest?version=v1")).json()

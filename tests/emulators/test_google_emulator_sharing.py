@@ -56,7 +56,7 @@ def result_of(text: str) -> list[Any]:
     return result
 
 
-async def test_a_short_link_leads_scripts_to_the_page_and_browsers_to_the_app() -> None:
+async def test_short_link_redirects_scripts_and_browsers_differently() -> None:
     async with google_emulator() as emulator:
         album = shared(emulator, 1)
         assert re.fullmatch(r"https://photos\.app\.goo\.gl/[A-Za-z0-9]{17}", album.short_link)
@@ -166,7 +166,7 @@ async def test_keys_stay_and_urls_change() -> None:
         assert one == other
 
 
-async def test_an_edit_changes_the_dedup_key_and_equal_pictures_share_it() -> None:
+async def test_edit_changes_the_dedup_key_that_equal_pictures_share() -> None:
     async with google_emulator() as emulator:
         album = shared(emulator, 1)
         item = album.album.items[0]

@@ -75,7 +75,7 @@ async def test_a_filter_search_goes_on_by_cursor() -> None:
             assert (refused.status_code, refused.json()["message"]) == (400, "Invalid cursor")
 
 
-async def test_a_filter_search_leaves_out_nothing_by_itself_but_the_locked() -> None:
+async def test_filter_search_omits_only_locked_assets() -> None:
     async with immich_emulator(version=V3_2) as immich:
         _, assets = immich.album(NAMES[:4])
         assets[0].trashed, assets[1].visibility, assets[2].visibility = True, "archive", "locked"
@@ -278,7 +278,7 @@ async def test_people_tags_and_favourites_are_searched() -> None:
         assert [tag["value"] for tag in (await immich.get("/tags")).json()] == ["Trips", "Trips/Rome"]
 
 
-async def test_the_checksum_is_of_the_bytes_or_in_an_external_library_of_the_path() -> None:
+async def test_checksum_is_of_bytes_or_of_an_external_path() -> None:
     async with immich_emulator() as immich:
         asset = immich.immich.add_asset(None, "a.jpg", JPEG)
         there = immich.immich.add_asset(None, "b.jpg", JPEG, library_id=STRANGER)
@@ -371,7 +371,7 @@ async def test_what_is_in_the_trash_has_only_its_owner() -> None:
         assert (await immich.get(f"/assets/{own.asset_id}")).json()["isTrashed"] is True
 
 
-async def test_what_is_a_stranger_s_gives_no_bytes_nor_what_the_disk_lacks() -> None:
+async def test_foreign_and_missing_files_have_no_bytes() -> None:
     async with immich_emulator() as immich:
         _, assets = immich.album(NAMES)
         foreign = immich.immich.add_asset(None, "e.jpg", JPEG, owner=immich.immich.add_user("Eve"))
@@ -400,7 +400,7 @@ async def test_a_shared_link_opens_its_album_and_nothing_else() -> None:
         assert (wrong.status_code, wrong.json()["message"]) == (401, "Invalid share key")
 
 
-async def test_a_shared_link_may_expire_want_a_password_and_hold_things_back() -> None:
+async def test_shared_link_can_expire_need_a_password_and_hide_data() -> None:
     async with immich_emulator() as immich:
         _, assets = immich.album(NAMES)
         link = immich.immich.share(
@@ -474,7 +474,7 @@ async def test_albums_are_narrowed_by_an_asset_and_by_being_shared(version: Any)
         assert (told["Three"]["shared"], told["Three"]["hasSharedLink"]) == (True, False)
 
 
-async def test_the_timeline_counts_by_month_and_through_a_link_an_album_s_trash() -> None:
+async def test_timeline_counts_by_month_and_an_albums_trash_by_link() -> None:
     async with immich_emulator() as immich:
         album, assets = immich.album(NAMES[:3])
         other, _ = immich.album(["elsewhere.jpg"], "Other")

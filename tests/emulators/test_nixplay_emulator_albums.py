@@ -33,7 +33,7 @@ async def test_a_new_account_has_two_albums(emulator: NixplayEmulator) -> None:
     assert [each["title"] for each in await albums(emulator, "email")] == ["jane@mynixplay.com"]
 
 
-async def test_albums_are_created_listed_and_deleted_names_need_not_be_unique(
+async def test_albums_can_share_a_name(
     emulator: NixplayEmulator,
 ) -> None:
     first, second = await emulator.create_album("Trip"), await emulator.create_album("Trip")

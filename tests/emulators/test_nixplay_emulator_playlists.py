@@ -39,7 +39,7 @@ async def test_a_new_account_has_two_playlists(emulator: NixplayEmulator) -> Non
     assert (first["on_frames"], first["sharing"], first["duration"]) == ([], {}, -1)
 
 
-async def test_playlists_are_created_and_deleted_names_need_not_be_unique(emulator: NixplayEmulator) -> None:
+async def test_playlists_can_share_a_name(emulator: NixplayEmulator) -> None:
     first, second = await emulator.create_playlist("p"), await emulator.create_playlist("p")
     assert first != second
     assert (await emulator.call("DELETE", f"/v3/playlists/{first}")).status_code == 200

@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_a_kind_of_source_is_in_the_matrix_with_every_request_that_it_sends(kind: str) -> None:
+def test_matrix_covers_every_request_of_each_source_kind(kind: str) -> None:
     operations = set(SOURCES[kind].operations())
     if not operations:
         return  # It reads a disk.
@@ -34,7 +34,7 @@ def test_a_kind_of_source_is_in_the_matrix_with_every_request_that_it_sends(kind
     assert operations - asked == table.unplayed
 
 
-def test_the_frame_is_in_the_matrix_with_every_request_that_it_is_sent() -> None:
+def test_matrix_covers_every_request_to_the_frame() -> None:
     asked = {operation for scenario in Scenario for operation in reference(scenario).asked}
     assert set(TABLES[FRAME].places) == set(OPERATIONS)
     assert set(OPERATIONS) <= asked

@@ -71,7 +71,7 @@ async def test_what_a_person_does_is_no_violation(harness: Harness, name: str) -
     assert twice_there == []
 
 
-async def test_a_deleted_photo_may_be_named_for_one_request_and_no_longer(harness: Harness) -> None:
+async def test_playlist_may_name_a_deleted_photo_for_one_request_only(harness: Harness) -> None:
     await Scenario.CHANGED.set(harness)
     album = harness.nixplay.album_named(ALBUM)
     unwanted = next(each for each in album.photos.values() if each.md5 not in harness.wanted())

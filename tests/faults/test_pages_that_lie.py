@@ -101,7 +101,7 @@ async def test_new_entries_on_every_page_without_end(
 
 
 @pytest.mark.parametrize("keep", [0, 1])
-async def test_a_playlist_that_is_listed_with_fewer_entries_than_it_says(harness: Harness, keep: int) -> None:
+async def test_playlist_listed_with_fewer_entries_than_its_count(harness: Harness, keep: int) -> None:
     await Scenario.CHANGED.set(harness)
     playlist = harness.nixplay.playlist_named(PLAYLIST)
     most: list[int] = []

@@ -63,7 +63,7 @@ async def patient(silence_s: float = SILENCE_S) -> AsyncIterator[HttpClient]:
     [b"", b"HTTP/1.1 200 OK\r\nServer:", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 503 No\r\n\r\n"],
     ids=["from the first byte", "in the head", "in the body", "in an error's body"],
 )
-async def test_a_server_that_sends_a_byte_now_and_then_is_not_waited_for(first: bytes) -> None:
+async def test_slowly_dripping_server_hits_the_deadline(first: bytes) -> None:
     async with dripping(first, b"H") as url, patient() as client:
         with pytest.raises(TransientError, match="no answer in time"):
             await client.request(ASK, "GET", url, lambda response: response.content)

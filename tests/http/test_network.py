@@ -60,7 +60,7 @@ def test_a_password_may_have_any_character_if_it_is_encoded() -> None:
      "http://xn--0/", "http://a:1/path", "http://a:0", "http://a b:1", "http://u:geheim@:1"],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY"])
-def test_what_is_no_proxy_is_refused_by_name_without_its_password(name: str, value: str) -> None:
+def test_invalid_proxy_is_named_without_its_password(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(**{name: value})
     (problem,) = caught.value.problems
@@ -135,7 +135,7 @@ def test_a_refused_environment_leaves_the_network_as_it_was() -> None:
     assert network.current() is before
 
 
-def test_settings_that_are_only_tried_out_leave_the_network_as_it_was(tmp_path: Path) -> None:
+def test_validating_settings_does_not_change_the_network(tmp_path: Path) -> None:
     before = network.use(environ={})
     AUTHORITY.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with network.using(str(tmp_path / "ca.pem")):

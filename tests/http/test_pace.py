@@ -43,7 +43,7 @@ def test_it_does_not_rise_where_it_is_not_needed() -> None:
     assert limit.value == 3
 
 
-def test_a_refusal_halves_it_and_from_then_on_it_grows_by_one_a_round() -> None:
+def test_refusal_halves_the_limit_which_then_grows_linearly() -> None:
     limit = AdaptiveLimit(STAGE)
     answer_round(limit)
     answer_round(limit)
@@ -71,7 +71,7 @@ def test_it_never_falls_below_its_floor() -> None:
     assert limit.value == 2
 
 
-def test_answers_that_become_slow_lower_it_once_and_not_a_single_one() -> None:
+def test_slow_responses_lower_the_limit_once() -> None:
     limit = AdaptiveLimit(STAGE)
     for _ in range(10):
         answer_round(limit)
@@ -121,7 +121,7 @@ happenings = st.lists(
 
 
 @given(happenings, st.integers(1, 5), st.integers(0, 5), st.integers(0, 20), st.booleans())
-def test_whatever_happens_it_stays_within_its_bounds_and_moves_the_right_way(
+def test_limit_stays_in_bounds_and_moves_the_right_way(
     happened: list[tuple[str, float, bool, int]], floor: int, above: int, more: int, by_latency: bool
 ) -> None:
     stage = Stage("api", start=floor + above, floor=floor, cap=floor + more, by_latency=by_latency)
@@ -218,7 +218,7 @@ async def test_a_huge_side_does_not_keep_a_small_one_waiting() -> None:
     await crowd.empty()
 
 
-async def test_a_limit_that_falls_lets_nobody_in_until_enough_have_left() -> None:
+async def test_lowered_limit_admits_nobody_until_enough_have_left() -> None:
     crowd = Crowd(3)
     await crowd.come("a1", "a2", "a3", "a4")
     crowd.limit = 1
@@ -249,7 +249,7 @@ async def test_who_is_cancelled_while_waiting_gives_up_the_place() -> None:
     await crowd.empty()
 
 
-async def test_who_is_cancelled_in_the_moment_of_being_let_in_lets_the_next_one_in() -> None:
+async def test_cancellation_on_admission_admits_the_next_waiter() -> None:
     crowd = Crowd(1)
     await crowd.come("a1", "a2", "a3")
     crowd.gate._leave()  # a1's place, given to a2 who does not know yet

@@ -76,7 +76,7 @@ async def test_a_write_is_repeated_only_if_nothing_can_have_happened() -> None:
         assert scripted.waits == []
 
 
-async def test_retry_after_is_honoured_and_beyond_the_budget_left_to_the_next_cycle() -> None:
+async def test_retry_after_is_honoured_within_the_budget() -> None:
     scripted = Scripted(Answer(503, retry_after_s=17))
     await scripted.retrier.run(READ, scripted.attempt)
     assert scripted.waits == [17]
@@ -87,7 +87,7 @@ async def test_retry_after_is_honoured_and_beyond_the_budget_left_to_the_next_cy
     assert scripted.waits == []
 
 
-async def test_a_rate_limit_without_a_time_waits_as_long_as_the_service_asks_in_its_documents() -> None:
+async def test_rate_limit_without_a_time_waits_the_documented_time() -> None:
     scripted = Scripted(Answer(429), Answer(503), policy=RetryPolicy(rate_limited_wait_s=30))
     await scripted.retrier.run(READ, scripted.attempt)
     assert scripted.waits == [30, 2.0]
@@ -100,7 +100,7 @@ async def test_attempts_end() -> None:
     assert len(scripted.results) == 9 - RetryPolicy().attempts
 
 
-async def test_an_answer_that_makes_no_sense_is_asked_for_again_unless_that_is_unsafe() -> None:
+async def test_malformed_response_is_retried_if_that_is_safe() -> None:
     scripted = Scripted(ProtocolError("HTML"))
     assert await scripted.retrier.run(READ, scripted.attempt) == "done"
     scripted = Scripted(ProtocolError("HTML"))

@@ -194,7 +194,7 @@ def test_the_duration_falls_into_its_bucket_and_all_above() -> None:
     assert scraped.value("cycle_duration_seconds_count", album=RULE) == 3
 
 
-def test_a_cycle_that_failed_before_comparing_leaves_what_was_known() -> None:
+def test_cycle_that_fails_before_comparing_keeps_the_gauges() -> None:
     scraped = Scraped(RULE)
     full = Failure(RULE, QuotaError("full"))
     scraped.read(CycleFinished(replace(REPORT, outcome=CycleOutcome.FAILED, failures=(full,))))

@@ -84,7 +84,7 @@ def test_every_old_name_is_recorded() -> None:
     assert len(RECORDED) == sum("record" in rule for rule in RULES)
 
 
-def test_the_rules_speak_of_metrics_labels_and_operations_that_exist() -> None:
+def test_alert_rules_use_existing_metrics_and_labels() -> None:
     labels = {metric.name: metric.labels for metric in METRICS}
     operations = {(each.service, each.name) for each in (*NIXPLAY, *GOOGLE)}
     services = {service for service, _ in operations}
@@ -109,7 +109,7 @@ def test_old_names_lose_all_labels_but_the_targets() -> None:
             assert labels[re.findall(r"picsync_\w+", expr)[0]] == (), expr
 
 
-def test_what_alerts_on_rules_look_at_is_there_from_the_first_scrape() -> None:
+def test_series_of_alerts_exist_from_the_first_scrape() -> None:
     text = Scraped("Family").text()
     later = {
         "picsync_playlist_photos",  # Not known before the first cycle, and nothing is full by then.

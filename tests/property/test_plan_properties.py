@@ -169,9 +169,7 @@ def test_what_a_listing_may_have_left_out_stays_in_the_playlists(rule: Rule, now
 
 
 @given(RULES, situations())
-def test_a_split_has_as_few_playlists_as_hold_all_and_leaves_photos_where_they_are(
-    rule: Rule, now: Situation
-) -> None:
+def test_split_uses_fewest_playlists_and_moves_no_photo(rule: Rule, now: Situation) -> None:
     plan = plan_changes(rule, now)
     limit = now.playlist_limit
     if rule.overflow is not Overflow.SPLIT or limit is None or plan.seen is not None:
@@ -195,9 +193,7 @@ def test_a_split_has_as_few_playlists_as_hold_all_and_leaves_photos_where_they_a
 
 
 @given(RULES, situations())
-def test_an_overflow_that_is_an_error_takes_nothing_from_the_playlist_that_may_stay(
-    rule: Rule, now: Situation
-) -> None:
+def test_overflow_as_an_error_keeps_the_playlist(rule: Rule, now: Situation) -> None:
     plan = plan_changes(replace(rule, overflow=Overflow.ERROR), now)
     staying = {photo.photo_id for photo in set(now.photos.items) - set(plan.deletes)}
     shown = {photo.photo_id for photo in plan.shown}
@@ -274,7 +270,7 @@ class World:
 
 
 @given(RULES, situations(), st.lists(st.booleans(), max_size=12))
-def test_any_prefix_with_any_failures_leaves_something_right_to_see(
+def test_any_interrupted_plan_leaves_wanted_photos_shown(
     rule: Rule, now: Situation, fails: list[bool]
 ) -> None:
     plan = plan_changes(rule, now)

@@ -44,7 +44,7 @@ def test_passing_trouble_is_tried_again_sooner_and_ever_less_so() -> None:
 
 
 @pytest.mark.parametrize("asked_s", [7200, 999_999_999, float("inf")])
-def test_a_service_that_names_a_time_is_given_it_within_the_interval(asked_s: float) -> None:
+def test_retry_time_of_a_service_is_kept_within_the_interval(asked_s: float) -> None:
     busy = report(CycleOutcome.FAILED, TransientError("429", retry_after_s=1200))
     assert due(busy) == Due(100 + 1200, 1, not_before_s=100 + FIRST_RETRY_S)
     away = report(CycleOutcome.FAILED, TransientError("429", retry_after_s=asked_s))

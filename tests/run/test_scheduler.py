@@ -162,13 +162,13 @@ async def test_first_cycle_at_once_then_every_interval() -> None:
     assert scheduled[0] == datetime(2026, 1, 1, 0, 59, 50, tzinfo=UTC)
 
 
-async def test_a_change_in_a_source_brings_the_next_cycle_of_its_rule_forward() -> None:
+async def test_source_change_brings_the_next_cycle_forward() -> None:
     play = Play(names=("A", "B"), changes=[("A", 100.0), ("A", 2000.0)])
     await play.run(until_s=3590)
     assert play.began == [("A", 0), ("B", 0), ("A", 100), ("A", 2000)]
 
 
-async def test_a_file_that_is_always_being_written_does_not_lead_to_cycle_after_cycle() -> None:
+async def test_constantly_written_file_does_not_cause_endless_cycles() -> None:
     play = Play(takes_s=0, uploaded=0, changes=[("A", float(second)) for second in range(1, 9000)])
     await play.run(until_s=7000)
     assert [at for _, at in play.began] == [0, 10, 30, 70, 150, 310, 630, 1270, 2550, 5110]
@@ -180,7 +180,7 @@ async def test_pictures_that_keep_coming_are_taken_as_they_come() -> None:
     assert [at for _, at in play.began] == [0, 10, 20, 30, 40, 50]
 
 
-async def test_changes_while_a_cycle_runs_are_not_lost_and_never_hurry_it() -> None:
+async def test_changes_during_a_cycle_are_handled_after_it() -> None:
     play = Play(changes=[("A", 1.0), ("A", 5.0)])
     await play.run(until_s=1000)
     # Ten seconds for the cycle, ten of rest.
@@ -198,7 +198,7 @@ async def test_a_change_does_not_cut_a_backoff_or_a_login_short(
     assert [at for _, at in play.began] == cycles
 
 
-async def test_what_is_wrong_with_one_picture_does_not_make_picsync_deaf() -> None:
+async def test_one_bad_picture_does_not_stop_change_detection() -> None:
     play = Play(takes_s=0, changes=[("A", 100.0)], errors=[ItemError("no picture", unusable=True)])
     await play.run(until_s=1000)
     assert [at for _, at in play.began] == [0, 100]
@@ -210,7 +210,7 @@ async def test_stopping_does_not_wait_for_a_change() -> None:
     assert now_s() == 500
 
 
-async def test_a_rule_that_takes_longer_than_its_interval_runs_without_pause_but_never_twice() -> None:
+async def test_slow_rule_runs_back_to_back_but_never_twice_at_once() -> None:
     play = Play(takes_s=5000, moves_every_s=100)
     await play.run(until_s=14990)
     assert [at for _, at in play.began] == [0, 5000, 10000]
@@ -235,7 +235,7 @@ async def test_a_login_that_needs_a_person_is_not_hammered() -> None:
     assert len(play.began) == 1
 
 
-async def test_stopping_waits_for_what_is_in_flight_and_takes_up_nothing_new() -> None:
+async def test_stopping_finishes_transfers_and_starts_nothing_new() -> None:
     play = Play(names=tuple("ABCDEF"), takes_s=20)
     await play.run(until_s=5)
     assert len(play.ended) == MAX_RULES_AT_ONCE
@@ -281,7 +281,7 @@ async def test_changed_settings_are_applied_between_cycles() -> None:
     assert applied == [("A",), ("A", "B")]
 
 
-async def test_broken_settings_are_refused_once_and_the_old_stay_in_force() -> None:
+async def test_broken_settings_are_refused_once_and_old_ones_stay() -> None:
     play = Play()
 
     async def spoil() -> None:
@@ -329,7 +329,7 @@ async def test_a_bug_in_one_rule_is_that_rules_failure() -> None:
     assert "5ecret" not in f"{crash} {reports}"
 
 
-async def test_a_bug_in_watching_the_sources_costs_the_early_start_only() -> None:
+async def test_bug_in_watching_sources_costs_only_the_early_start() -> None:
     play = Play(takes_s=0, unwatched=OSError("inotify"))
     await play.run(until_s=3700)
     assert [at for _, at in play.began] == [0, 3600]
@@ -437,7 +437,7 @@ async def test_settings_that_cannot_be_opened_leave_the_old_in_force(when: str, 
     assert applied == [("A",), ("C",)]
 
 
-async def test_old_settings_that_cannot_be_opened_again_are_tried_until_they_can() -> None:
+async def test_old_settings_are_retried_until_they_can_be_opened() -> None:
     play = Play(takes_s=0)
 
     async def spoil() -> None:

@@ -14,7 +14,7 @@ CYCLES = int(os.environ.get("PICSYNC_SOAK_CYCLES", "40"))
 
 
 @pytest.mark.timeout(600 + CYCLES)  # Far more than it takes; a busy machine must not fail it.
-def test_through_all_weathers_the_frame_ends_right_and_nothing_grows(tmp_path: Path) -> None:
+def test_soak_converges_and_leaks_nothing(tmp_path: Path) -> None:
     soak = run(tmp_path, cycles=CYCLES, looks=9, seed=7)
     assert soak.cycles >= CYCLES
     assert soak.judged["struck"], "no fault has struck"

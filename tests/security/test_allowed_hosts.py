@@ -157,7 +157,7 @@ async def _drop(response: httpx.Response) -> None:
     await response.aread()
 
 
-async def test_a_redirect_within_the_service_is_followed_without_what_opens_it(client: HttpClient) -> None:
+async def test_redirect_within_the_service_carries_no_credentials(client: HttpClient) -> None:
     away = http("302 Found", "", f"Location: https://{VIDEOS}/bytes")
     async with (
         serving(lambda _: away, certified(LH3)) as first,

@@ -181,7 +181,7 @@ def test_headers_that_trickle_are_cut_off() -> None:
     run(work())
 
 
-def test_an_answered_connection_may_rest_longer_but_not_its_next_request() -> None:
+def test_idle_connection_may_wait_longer_than_a_request() -> None:
     async def work() -> None:
         async with running_server() as running:
             resting, halfway, used = [await running.client() for _ in range(3)]
@@ -213,7 +213,7 @@ def test_a_request_may_be_handled_for_as_long_as_it_takes() -> None:
     run(work())
 
 
-def test_who_does_not_read_is_cut_off_and_who_reads_slowly_is_not() -> None:
+def test_client_that_does_not_read_is_cut_off_a_slow_one_is_not() -> None:
     async def work() -> None:
         async with running_server() as running:
             mute, slow = await running.client(GET % b"large"), await running.client(GET % b"large")

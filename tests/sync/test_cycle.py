@@ -32,7 +32,7 @@ from tests.sync.harness import ALBUM, PLAYLIST, Harness, digest
 MANY = tuple(f"p{n:02}" for n in range(30))
 
 
-async def test_first_cycle_creates_everything_and_says_what_is_left_to_do_by_hand(harness: Harness) -> None:
+async def test_first_cycle_creates_all_and_says_what_to_do_by_hand(harness: Harness) -> None:
     harness.put("one", "two", "three")
     report = await harness.cycle()
     harness.assert_synced("one", "two", "three")
@@ -102,7 +102,7 @@ async def test_an_incomplete_listing_never_deletes_but_adds(harness: Harness, se
     assert {digest(jpeg(name)) for name in ("one", "two", "three", "new")} <= harness.frame.digests(ALBUM)
 
 
-async def test_a_listing_that_shifted_while_it_was_read_deletes_nothing(harness: Harness) -> None:
+async def test_listing_that_shifts_while_read_deletes_nothing(harness: Harness) -> None:
     harness.put(*MANY)
     await harness.cycle()
     missed = harness.source.content["a"].items.pop("p05")
@@ -185,7 +185,7 @@ async def test_videos_are_skipped_and_counted_unless_wanted(harness: Harness) ->
     await harness.assert_idle()
 
 
-async def test_a_format_that_the_frame_does_not_take_is_not_even_downloaded(harness: Harness) -> None:
+async def test_unsupported_format_is_not_downloaded(harness: Harness) -> None:
     harness.source.put("a", "web", b"RIFF1234WEBP", filename="w.webp", mime_type="image/webp")
     report = await harness.cycle()
     assert report.skipped == {Skip.FORMAT: 1}
@@ -196,7 +196,7 @@ async def test_a_format_that_the_frame_does_not_take_is_not_even_downloaded(harn
 RAW = tiff({254: 1, 271: b"NIKON CORPORATION"}, inner={262: 32803})
 
 
-async def test_a_raw_picture_is_not_sent_as_the_tiff_file_that_contains_it(harness: Harness) -> None:
+async def test_raw_picture_in_a_tiff_container_is_not_sent(harness: Harness) -> None:
     harness.put("one")
     harness.source.put("a", "raw", RAW, filename="IMG_1.jpg")
     report = await harness.cycle()
@@ -207,7 +207,7 @@ async def test_a_raw_picture_is_not_sent_as_the_tiff_file_that_contains_it(harne
     await harness.assert_idle()
 
 
-async def test_a_picture_that_was_cut_off_is_reported_once_and_blocks_nothing(harness: Harness) -> None:
+async def test_truncated_picture_is_reported_once_and_blocks_nothing(harness: Harness) -> None:
     whole = jpeg("two")
     harness.put("one")
     harness.source.put("a", "two", whole[:-2], filename="two.jpg")
@@ -258,7 +258,7 @@ async def test_photos_that_are_not_in_the_playlist_are_published(harness: Harnes
     await harness.assert_idle()
 
 
-async def test_an_emptied_playlist_and_one_with_duplicates_and_strangers_are_repaired(
+async def test_emptied_or_altered_playlists_are_repaired(
     harness: Harness,
 ) -> None:
     harness.put("one", "two")
@@ -293,7 +293,7 @@ async def test_a_repair_that_fails_halfway_counts_as_a_change(harness: Harness) 
     assert (report.entries_added, report.entries_removed) == (1, 0)
 
 
-async def test_photos_put_there_by_hand_leave_like_any_other_that_is_in_no_source(harness: Harness) -> None:
+async def test_photos_added_by_hand_are_deleted_like_any_unlisted_one(harness: Harness) -> None:
     harness.put(*MANY)
     await harness.cycle()
     harness.frame.put(ALBUM, jpeg("by hand"))
@@ -320,7 +320,7 @@ async def test_every_playlist_of_the_name_is_kept_in_step(harness: Harness) -> N
     assert "2 playlists are named" in " ".join(report.notices)
 
 
-async def test_more_photos_than_a_playlist_holds_shows_the_newest_and_says_so(harness: Harness) -> None:
+async def test_overfull_playlist_shows_the_newest_and_says_so(harness: Harness) -> None:
     harness.frame.capabilities = replace(harness.frame.capabilities, playlist_limit=20)
     harness.put(*MANY)
     report = await harness.cycle()
@@ -345,7 +345,7 @@ async def test_one_broken_download_fails_alone(harness: Harness) -> None:
     await harness.assert_idle()
 
 
-async def test_a_file_that_is_no_picture_is_reported_once_and_blocks_nothing(harness: Harness) -> None:
+async def test_unusable_file_is_reported_once_and_blocks_nothing(harness: Harness) -> None:
     harness.put(*MANY)
     harness.source.put("a", "odd", b"\x00\x01\x02 not a picture", filename="odd.jpg")
     report = await harness.cycle()
@@ -407,7 +407,7 @@ async def test_a_login_that_needs_a_person_changes_nothing(harness: Harness) -> 
     harness.assert_synced("one", "two")
 
 
-async def test_a_login_that_one_source_needs_does_not_keep_back_the_others(harness: Harness) -> None:
+async def test_missing_login_of_one_source_does_not_stop_others(harness: Harness) -> None:
     other = MemorySource("immich")
     harness.tools = replace(harness.tools, sources={**harness.tools.sources, "immich": other})
     harness.rule = replace(harness.rule, sources={**harness.rule.sources, "immich": ["b"]})
@@ -428,7 +428,7 @@ async def test_a_login_that_one_source_needs_does_not_keep_back_the_others(harne
     harness.assert_synced("two", "three")
 
 
-async def test_a_login_that_is_lost_before_the_second_look_keeps_everything(harness: Harness) -> None:
+async def test_login_lost_before_the_second_listing_deletes_nothing(harness: Harness) -> None:
     harness.put("one", "two")
     await harness.cycle()
     harness.remove("one")
@@ -444,7 +444,7 @@ async def test_a_login_that_is_lost_before_the_second_look_keeps_everything(harn
     harness.assert_synced("one", "two")
 
 
-async def test_equal_content_is_not_sent_again_while_the_first_may_have_arrived(harness: Harness) -> None:
+async def test_equal_content_is_not_resent_while_one_may_have_arrived(harness: Harness) -> None:
     harness.put("same")
     await harness.cycle()
     # By hand; what is known goes up alone, before what is new.
@@ -489,7 +489,7 @@ async def test_a_lost_answer_doubles_nothing(harness: Harness, lost: str) -> Non
 
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("what", ["empty", "not listed", "not downloaded", "unusable"])
-async def test_no_album_is_made_before_there_is_something_to_put_into_it(
+async def test_no_album_is_created_before_there_is_a_photo_for_it(
     harness: Harness, what: str, dry_run: bool
 ) -> None:
     harness.rule = replace(harness.rule, dry_run=dry_run)
@@ -510,7 +510,7 @@ async def test_no_album_is_made_before_there_is_something_to_put_into_it(
     assert (harness.frame.album_list, harness.frame.playlist_list) == ([], [])
 
 
-async def test_an_album_that_cannot_be_made_ends_the_transfers_with_one_failure(harness: Harness) -> None:
+async def test_failed_album_creation_is_one_failure(harness: Harness) -> None:
     harness.put(*MANY)
     harness.frame.fail["create_album"] = [TransientError("503")] * 100
     report = await harness.cycle()
@@ -537,7 +537,7 @@ async def test_no_playlist_is_made_for_what_cannot_be_uploaded(harness: Harness)
     assert harness.frame.playlist_list == []
 
 
-async def test_a_playlist_that_was_begun_in_vain_is_made_by_the_next_cycle(harness: Harness) -> None:
+async def test_failed_early_playlist_is_created_by_the_next_cycle(harness: Harness) -> None:
     harness.put("one", "two")
     harness.frame.fail["create_playlist"] = [TransientError("503")]
     report = await harness.cycle()
@@ -548,7 +548,7 @@ async def test_a_playlist_that_was_begun_in_vain_is_made_by_the_next_cycle(harne
     harness.assert_synced("one", "two")
 
 
-async def test_a_playlist_that_was_begun_is_left_to_the_next_cycle_if_this_one_ends(harness: Harness) -> None:
+async def test_started_playlist_is_left_to_the_next_cycle_on_abort(harness: Harness) -> None:
     def end_the_session(method: str) -> None:
         if method == "create_playlist" and "photos" not in harness.frame.fail:
             harness.frame.fail["photos"] = [LoginNeeded("Session ended.")]
@@ -570,7 +570,7 @@ async def test_a_playlist_listing_that_fails_makes_no_second_playlist(harness: H
     harness.assert_synced("one")
 
 
-async def test_a_frame_listing_in_doubt_takes_nothing_from_the_playlist(harness: Harness) -> None:
+async def test_doubtful_frame_listing_keeps_the_playlist(harness: Harness) -> None:
     harness.put("one", "two")
     await harness.cycle()
     harness.remove("one")
@@ -583,7 +583,7 @@ async def test_a_frame_listing_in_doubt_takes_nothing_from_the_playlist(harness:
 
 @pytest.mark.parametrize("wrong", [0, 1])
 @pytest.mark.parametrize("new", ["", "e"])
-async def test_listings_of_the_frame_that_contradict_each_other_delete_nothing(
+async def test_contradicting_frame_listings_delete_nothing(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, new: str, wrong: int
 ) -> None:
     harness.put(*"abcd")
@@ -613,7 +613,7 @@ async def test_listings_of_the_frame_that_contradict_each_other_delete_nothing(
     harness.assert_synced(*(there - {"a"}))
 
 
-async def test_a_listing_of_the_frame_that_leaves_photos_out_takes_nothing_from_the_playlist(
+async def test_frame_listing_that_omits_photos_keeps_the_playlist(
     harness: Harness,
 ) -> None:
     harness.put(*"abc")
@@ -659,7 +659,7 @@ async def test_publishing_that_fails_deletes_nothing(harness: Harness) -> None:
     harness.assert_synced(*MANY[1:])
 
 
-async def test_an_upload_refused_for_what_it_is_is_not_tried_again_at_once(harness: Harness) -> None:
+async def test_upload_refused_for_its_content_is_not_retried_at_once(harness: Harness) -> None:
     harness.put("one", "two")
     refusal = ItemError("Nixplay cannot read it.", unusable=True)
     harness.frame.fail["upload"] = [refusal]

@@ -75,7 +75,7 @@ async def test_photos_of_a_split_album_stay_where_they_are(small: Harness) -> No
     await small.assert_idle()
 
 
-async def test_a_playlist_that_a_split_needs_no_more_is_emptied_and_kept(small: Harness) -> None:
+async def test_superfluous_split_playlist_is_emptied_and_kept(small: Harness) -> None:
     small.with_rule(overflow=Overflow.SPLIT)
     small.put(*MANY[:21])
     await small.cycle()
@@ -107,7 +107,7 @@ async def test_a_part_is_not_given_up_before_another_has_taken_over(small: Harne
     assert sizes(small) == dict(zip(SPLIT, (10, 10, 0), strict=True))
 
 
-async def test_an_album_that_was_one_playlist_is_split_without_moving_any_photo(small: Harness) -> None:
+async def test_splitting_one_playlist_moves_no_photo(small: Harness) -> None:
     small.put(*MANY)
     await small.cycle()
     first = entries(small, PLAYLIST)
@@ -117,7 +117,7 @@ async def test_an_album_that_was_one_playlist_is_split_without_moving_any_photo(
     assert sizes(small) == dict.fromkeys(SPLIT, 10)
 
 
-async def test_a_split_part_that_a_person_emptied_or_deleted_is_made_good(small: Harness) -> None:
+async def test_emptied_or_deleted_split_part_is_restored(small: Harness) -> None:
     small.with_rule(overflow=Overflow.SPLIT)
     small.put(*MANY)
     await small.cycle()
@@ -144,7 +144,7 @@ async def test_a_dry_run_of_a_split_predicts_all_playlists(small: Harness) -> No
 # --- error -------------------------------------------------------------------------------------------
 
 
-async def test_overflow_as_an_error_keeps_what_is_shown_and_names_the_numbers(small: Harness) -> None:
+async def test_overflow_as_an_error_keeps_photos_and_says_how_many(small: Harness) -> None:
     small.with_rule(overflow=Overflow.ERROR)
     small.put(*MANY[:10])
     assert (await small.cycle()).outcome is CycleOutcome.DONE
@@ -166,7 +166,7 @@ async def test_overflow_as_an_error_keeps_what_is_shown_and_names_the_numbers(sm
 # --- a service with a smaller limit than is known ----------------------------------------------------
 
 
-async def test_entries_that_a_service_drops_without_a_word_are_one_failure(harness: Harness) -> None:
+async def test_silently_dropped_entries_are_one_failure(harness: Harness) -> None:
     harness.put(*MANY[:8])
 
     def drop() -> None:
@@ -278,13 +278,13 @@ async def one_failure_and_published(harness: Harness, spool: Spool) -> Failure:
     return failure
 
 
-async def test_a_disk_that_is_full_is_one_failure_and_what_is_there_is_published(
+async def test_full_disk_is_one_failure_and_arrived_photos_are_shown(
     harness: Harness, tmp_path: Path
 ) -> None:
     await one_failure_and_published(harness, Spool(tmp_path, free_bytes=lambda _folder: 10))
 
 
-async def test_a_folder_that_is_gone_is_one_failure_and_what_is_there_is_published(
+async def test_lost_folder_is_one_failure_and_arrived_photos_are_shown(
     harness: Harness, tmp_path: Path
 ) -> None:
     failure = await one_failure_and_published(harness, Spool(tmp_path / "absent"))

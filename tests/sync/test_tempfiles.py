@@ -117,7 +117,7 @@ async def test_a_file_is_closed_only_once_no_thread_writes_to_it(monkeypatch: py
     assert slow.closed
 
 
-async def test_room_is_given_in_order_so_that_what_is_large_gets_its_turn() -> None:
+async def test_space_is_granted_in_order_so_large_files_get_some() -> None:
     spool, order = Spool(budget_bytes=100), list[str]()
 
     async def take(name: str, size: int) -> int:
@@ -149,7 +149,7 @@ async def test_who_stops_waiting_for_room_leaves_it_to_the_next() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(5, 120), st.booleans()), min_size=1, max_size=12))
-def test_what_is_on_disk_stays_within_the_budget_but_for_one_file(
+def test_disk_use_exceeds_the_budget_by_at_most_one_file(
     files: list[tuple[int, int, bool]],
 ) -> None:
     """Files of (announced, real) size grow beyond what they announced; some wait before they are given up."""
@@ -182,7 +182,7 @@ def test_what_is_on_disk_stays_within_the_budget_but_for_one_file(
     asyncio.run(run())
 
 
-async def test_files_that_unpack_to_more_than_announced_wait_for_each_other() -> None:
+async def test_files_larger_than_announced_wait_for_each_other() -> None:
     spool, most, on_disk = Spool(budget_bytes=1_000, free_bytes=lambda _folder: None), 0, dict[int, int]()
 
     async def bring(number: int) -> None:
@@ -201,7 +201,7 @@ async def test_files_that_unpack_to_more_than_announced_wait_for_each_other() ->
     assert 500 <= most <= 1_500
 
 
-async def test_who_is_cancelled_while_it_waits_to_grow_lets_the_others_go_on() -> None:
+async def test_cancelled_waiter_does_not_block_others() -> None:
     spool = Spool(budget_bytes=100, free_bytes=lambda _folder: None)
     async with spool.file("md5") as first, spool.file("md5") as second:
         await first.begin(50, "")
@@ -217,7 +217,7 @@ async def test_who_is_cancelled_while_it_waits_to_grow_lets_the_others_go_on() -
     assert await spool.reserve(100) == 100
 
 
-async def test_a_folder_smaller_than_the_budget_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
+async def test_space_on_a_small_disk_is_granted_when_it_is_released(tmp_path: Path) -> None:
     spool = Spool(tmp_path, budget_bytes=10_000, free_bytes=lambda _folder: 100)
     taken = await spool.reserve(60)
     second = asyncio.create_task(spool.reserve(60))

@@ -48,7 +48,7 @@ def requests(tmp_path: Path) -> Requests:
     return replace(Requests.beside(str(tmp_path / "cache.db")), now=lambda: START)
 
 
-def test_a_permission_is_of_the_photos_held_until_a_cycle_has_deleted_them(requests: Requests) -> None:
+def test_permission_covers_held_photos_until_they_are_deleted(requests: Requests) -> None:
     requests.note(held(30))
     requests.allow(requests.held()["A"])
     allowed = requests.allowed("A")

@@ -70,7 +70,7 @@ def test_every_form_is_in_the_zone(zone: In, name: str, shown: str, iso: str) ->
         ("GMT-1", "Write the name of a zone, such as TZ=Europe/Berlin."),
     ],
 )
-def test_a_zone_that_cannot_be_used_is_said_and_times_are_called_utc(zone: In, name: str, hint: str) -> None:
+def test_unusable_time_zone_is_reported_and_utc_is_used(zone: In, name: str, hint: str) -> None:
     zone(name)
     problem = zone_problem()
     assert problem is not None

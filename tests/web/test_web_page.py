@@ -58,7 +58,7 @@ def test_it_is_a_valid_accessible_document(situation: str) -> None:
 
 
 @EVERY_STATUS
-def test_nothing_comes_from_elsewhere_and_the_policy_allows_what_is_there(situation: str) -> None:
+def test_page_is_self_contained_and_within_its_policy(situation: str) -> None:
     document = parse(status_page(status_of(situation)))
     for element in document.iter():
         assert element.get("style") is None

@@ -190,7 +190,7 @@ async def test_creation_is_given_up_in_the_end(account: NixplayAccount, frame: N
     ],
     ids=lambda fault: fault.kind.value,
 )
-async def test_a_creation_without_an_answer_may_come_late_and_is_not_repeated(
+async def test_unanswered_creation_is_not_repeated(
     account: NixplayAccount, frame: NixplayFrame, fault: Fault
 ) -> None:
     account.fail(at(fault, "/create/"), at(fault, PLAYLISTS, "POST"))
@@ -207,7 +207,7 @@ async def test_a_creation_without_an_answer_may_come_late_and_is_not_repeated(
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-async def test_a_creation_answered_with_an_error_is_repeated_once_after_two_looks(
+async def test_failed_creation_is_repeated_once_after_two_checks(
     account: NixplayAccount, frame: NixplayFrame, status: int, after: bool
 ) -> None:
     fault = Fault(kind=FaultKind.STATUS, status=status, after=after)
@@ -222,7 +222,7 @@ async def test_a_creation_answered_with_an_error_is_repeated_once_after_two_look
     assert account.waits == ([] if after else [LOOK_AGAIN_AFTER_S] * 2)
 
 
-async def test_a_creation_that_takes_effect_after_its_error_is_found_by_the_second_look(
+async def test_creation_that_succeeds_after_its_error_is_found(
     account: NixplayAccount, frame: NixplayFrame
 ) -> None:
     account.fail(Fault(kind=FaultKind.STATUS, status=504, path="/create/"))
@@ -529,7 +529,7 @@ async def test_items_are_posted_once_and_as_numbers(account: NixplayAccount, fra
     assert len(account.requests("/items$")) == 2
 
 
-async def test_what_a_playlist_cannot_hold_is_seen_when_it_is_read_back(
+async def test_dropped_playlist_entries_are_detected_on_reading_back(
     account: NixplayAccount, frame: NixplayFrame
 ) -> None:
     account.service.options.playlist_limit = 120

@@ -252,7 +252,7 @@ async def test_a_service_that_keeps_no_name_at_all_is_refused(
             assert left(account) == (0, 0)
 
 
-async def test_of_the_exact_and_the_plain_name_the_one_with_photos_counts(
+async def test_album_with_photos_wins_over_its_plain_named_twin(
     account: NixplayAccount, frame: NixplayFrame
 ) -> None:
     account.service.options.emoji = Emoji.KEEP

@@ -40,7 +40,7 @@ async def test_a_login_that_was_begun_is_not_begun_again(
     assert account.events == [LoggedIn("Nixplay")]
 
 
-async def test_a_login_that_was_begun_in_vain_is_told_by_the_first_request(account: NixplayAccount) -> None:
+async def test_failed_early_login_surfaces_on_the_first_request(account: NixplayAccount) -> None:
     frame = account.frame(password="wrong")
     frame.prepare()
     await account.server.log.wait_for(lambda log: any(record.done for record in log.records))
@@ -136,7 +136,7 @@ async def test_a_page_for_people_is_no_answer_to_a_delete(
 
 
 @pytest.mark.parametrize("done", [True, False])
-async def test_a_write_answered_with_a_page_is_not_repeated_before_a_look(
+async def test_write_answered_with_html_is_checked_before_a_repeat(
     account: NixplayAccount, frame: NixplayFrame, done: bool
 ) -> None:
     album = await frame.create_album("Trip")

@@ -32,7 +32,7 @@ def stored(account: NixplayAccount) -> list[bytes]:
     ]
 
 
-async def test_four_requests_for_the_first_photo_and_three_for_the_next(
+async def test_first_upload_is_four_requests_and_the_next_three(
     account: NixplayAccount, frame: NixplayFrame
 ) -> None:
     account.service.add_album("Trip")
@@ -57,7 +57,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize("enforced", [False, True])
 @pytest.mark.parametrize("answer", REFUSALS, ids=lambda answer: answer.body[:30])
-async def test_all_photos_go_up_whether_or_not_a_tokens_total_is_enforced(
+async def test_all_photos_upload_whether_or_not_totals_are_enforced(
     account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum, enforced: bool, answer: Answer
 ) -> None:
     options = account.service.options
@@ -106,7 +106,7 @@ async def test_a_total_that_is_too_large_is_replaced_by_a_smaller_one(
 
 
 @pytest.mark.parametrize("count", [1, None])
-async def test_a_bucket_that_refuses_gets_the_file_with_a_new_permission_once(
+async def test_rejected_file_is_sent_once_more_with_a_new_permission(
     account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum, count: int | None
 ) -> None:
     body = "<Error><Code>AccessDenied</Code><Message>Policy expired.</Message></Error>"
@@ -238,7 +238,7 @@ async def test_what_the_monitor_refuses_is_unusable_in_its_words(
     assert raised.value.unusable
 
 
-async def test_an_upload_that_the_monitor_does_not_know_is_tried_again_later(
+async def test_upload_unknown_to_the_monitor_is_tried_again_later(
     account: NixplayAccount, frame: NixplayFrame, album: FrameAlbum
 ) -> None:
     account.fail(Fault(kind=FaultKind.STATUS, status=404, host=MONITOR, body="Error: not-found"))

@@ -79,7 +79,7 @@ async def test_a_listing_from_before_a_change_is_not_shared(
     assert await look(seen, "b") == 2
 
 
-async def test_a_listing_that_was_under_way_during_a_change_is_not_shared(
+async def test_listing_overlapping_a_change_is_not_shared(
     service: Service, seen: Listed[AlbumRecord]
 ) -> None:
     service.answering.clear()
@@ -175,7 +175,7 @@ async def test_a_look_that_began_before_a_change_denies_nothing(
     assert seen.take_denials("x") == 0
 
 
-async def test_what_is_known_of_the_content_counts_once_and_until_it_changes(
+async def test_known_content_is_used_once_and_until_a_change(
     service: Service, seen: Listed[AlbumRecord]
 ) -> None:
     empty, *_ = await seen.fetch()
@@ -205,7 +205,7 @@ async def _now(records: list[AlbumRecord]) -> list[AlbumRecord]:
     return records
 
 
-async def test_rules_of_an_account_ask_once_for_its_albums_and_once_for_its_playlists(
+async def test_rules_share_one_listing_of_albums_and_playlists(
     account: NixplayAccount, frame: NixplayFrame
 ) -> None:
     async def cycle(name: str) -> None:
@@ -281,9 +281,7 @@ async def test_a_playlist_is_made_without_asking_a_third_time(
     ]
 
 
-async def test_looks_under_way_while_another_makes_it_do_not_make_it_again(
-    account: NixplayAccount, frame: NixplayFrame
-) -> None:
+async def test_concurrent_rules_create_an_album_once(account: NixplayAccount, frame: NixplayFrame) -> None:
 
     async def ensure() -> None:
         assert await frame.find_album("Trip") or await frame.create_album("Trip")

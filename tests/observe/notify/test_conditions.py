@@ -73,7 +73,7 @@ def test_held_deletes_name_the_album_the_number_and_the_way_out() -> None:
     assert texts(status) == ["Album A: 20 photos of 40 not deleted: allow it with `maxDelete: 20`."]
 
 
-def test_a_playlist_on_no_frame_is_a_problem_until_a_cycle_sees_it_on_one() -> None:
+def test_unassigned_playlist_is_a_problem_until_it_is_assigned() -> None:
     def seen(in_playlist: int | None, *unassigned: str) -> Status:
         found = rule("A")
         assert found.last is not None
@@ -87,7 +87,7 @@ def test_a_playlist_on_no_frame_is_a_problem_until_a_cycle_sees_it_on_one() -> N
     assert keys(seen(5), seen(5, "ss_A")) == set()
 
 
-def test_a_quota_is_one_problem_for_all_albums_and_whatever_its_figures() -> None:
+def test_quota_is_one_problem_for_all_albums() -> None:
     failed = CycleOutcome.FAILED
     status = status_of(rule("A", failed, FULL, STILL_FULL, failures=1), rule("B", failed, FULL, failures=1))
     assert keys(status) == {Key(Kind.QUOTA, ROOM)}
@@ -125,7 +125,7 @@ def test_a_rule_without_an_interval_is_never_overdue() -> None:
     assert keys(status) == set()
 
 
-def test_failures_that_another_problem_explains_are_not_told_twice() -> None:
+def test_failures_explained_by_another_problem_are_omitted() -> None:
     status = status_of(
         rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=9),
         rule("B", CycleOutcome.FAILED, FULL, failures=9),
@@ -135,7 +135,7 @@ def test_failures_that_another_problem_explains_are_not_told_twice() -> None:
     assert {key.kind for key in keys(status)} == {Kind.LOGIN, Kind.QUOTA}
 
 
-def test_rules_that_are_about_to_be_overdue_go_into_the_same_message() -> None:
+def test_rules_about_to_be_overdue_join_the_message() -> None:
     late = rule("B", CycleOutcome.FAILED, NETWORK, failures=3, good_at=status_of(after=HOUR).now)
     first = rule("A", CycleOutcome.FAILED, NETWORK, failures=3)
     assert keys(status_of(first, late, after=3 * HOUR)) == {Key(Kind.STALE, "A"), Key(Kind.STALE, "B")}
@@ -159,13 +159,13 @@ def test_a_cycle_that_shows_nothing_either_way_ends_no_problem(before: RuleStatu
     assert keys(status_of(rule("A")), seen, status_of(NOTHING_SEEN)) == set()
 
 
-def test_deletes_that_went_through_end_a_hold_although_something_else_failed() -> None:
+def test_completed_deletes_end_a_hold_despite_other_failures() -> None:
     seen = status_of(rule("A", CycleOutcome.HELD, hold=held()))
     released = rule("A", CycleOutcome.FAILED, NETWORK, deleted=20, failures=1)
     assert keys(status_of(released), seen) == set()
 
 
-def test_a_good_cycle_of_one_album_does_not_say_that_another_has_room() -> None:
+def test_good_cycle_of_one_album_does_not_clear_anothers_quota() -> None:
     seen = status_of(rule("A", CycleOutcome.FAILED, FULL, failures=1), rule("B"))
     assert keys(status_of(NOTHING_SEEN, rule("B")), seen) == {Key(Kind.QUOTA, ROOM)}
     assert keys(status_of(rule("A"), rule("B", CycleOutcome.FAILED, NETWORK, failures=1)), seen) == set()

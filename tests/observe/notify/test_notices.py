@@ -31,7 +31,7 @@ def due(notices: Notices, *keys: Key) -> Message:
     return message
 
 
-def test_several_new_problems_are_one_message_with_the_most_urgent_first() -> None:
+def test_new_problems_are_one_message_most_urgent_first() -> None:
     message = due(Notices(), KEYS[3], KEYS[0])
     assert (message.title, message.level) == ("picsync needs you: 2 problems", Level.WARNING)
     assert message.body == "- <login Nixplay>\n- <stale B>"

@@ -147,7 +147,7 @@ async def test_a_failing_receiver_is_logged_once_and_holds_up_nobody(
         no_secrets(caplog)
 
 
-async def test_what_changes_while_a_message_is_under_way_is_told_after_it() -> None:
+async def test_changes_during_a_delivery_are_sent_after_it() -> None:
     board = Board(status_of(problems=["x"]))
     async with serving() as receiver, notifying(board, receiver) as notifier:
         receiver.answers.clear()
@@ -191,7 +191,7 @@ async def test_closing_gives_up_on_a_receiver_that_hangs() -> None:
             await notifier.aclose(0.05)
 
 
-async def test_receivers_that_stay_are_told_nothing_twice_and_new_ones_all() -> None:
+async def test_only_new_receivers_are_told_known_problems() -> None:
     board = Board(status_of(problems=["x"]))
     async with serving() as one, serving() as two, notifying(board, one) as notifier:
         notifier.read(REFUSED)

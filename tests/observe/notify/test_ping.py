@@ -76,7 +76,7 @@ async def test_each_good_cycle_pings() -> None:
         assert monitor.pings.empty()
 
 
-async def test_a_rule_that_fails_silences_the_ping_until_it_is_good_or_gone() -> None:
+async def test_failing_rule_silences_the_ping_until_good_or_removed() -> None:
     async with serving() as monitor, pinging(monitor) as pinger:
         await end(pinger, "A", CycleOutcome.FAILED)
         await end(pinger, "B", CycleOutcome.DONE)
@@ -92,7 +92,7 @@ async def test_a_dry_run_says_nothing_of_the_frame() -> None:
         assert monitor.pings.empty()
 
 
-async def test_a_monitor_that_refuses_is_reported_once_without_its_secret(
+async def test_refusing_monitor_is_reported_once_without_secrets(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -171,7 +171,7 @@ async def test_memory_that_cannot_be_kept_is_told(album: FolderAlbum, first: boo
     assert names(listing) == ["a.jpg"]
 
 
-async def test_looks_of_versions_that_knew_fewer_formats_are_taken_again(album: FolderAlbum) -> None:
+async def test_files_probed_by_older_versions_are_probed_again(album: FolderAlbum) -> None:
     for name, data in {"a.tif": tiff({262: 32803}), "b.jpg": b"", "c.x": b"FUJIFILMCCD-RAW 0201"}.items():
         album.put(name, data)
     await album.list()
@@ -208,7 +208,7 @@ async def test_memory_of_a_newer_picsync_is_set_aside(album: FolderAlbum) -> Non
     assert_partial(await album.list(), "newer picsync")
 
 
-async def test_what_was_known_is_not_forgotten_while_another_process_holds_the_memory(
+async def test_memory_held_by_another_process_is_not_forgotten(
     album: FolderAlbum,
 ) -> None:
     file = album.put("a.jpg")

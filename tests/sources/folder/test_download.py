@@ -59,7 +59,7 @@ def rewrite(album: FolderAlbum) -> None:
 
 @pytest.mark.parametrize("change", [grow, shrink, rewrite])
 @pytest.mark.parametrize("meanwhile", [False, True])
-async def test_a_file_that_changes_fails_alone_and_comes_with_the_next_cycle(
+async def test_changing_file_fails_alone_and_is_sent_next_cycle(
     album: FolderAlbum, change: Callable[[FolderAlbum], None], meanwhile: bool
 ) -> None:
     album.put("a.jpg", JPEG + bytes(3 * CHUNK_BYTES))

@@ -39,7 +39,7 @@ async def test_a_file_is_what_its_content_is(album: FolderAlbum) -> None:
     ]
 
 
-async def test_what_is_no_picture_is_left_out_unless_its_name_says_it_is_one(album: FolderAlbum) -> None:
+async def test_other_files_are_omitted_unless_named_like_pictures(album: FolderAlbum) -> None:
     for path in ("notes.txt", "IMG_1.xmp", "IMG_1.json", "song.m4a", "README"):
         album.put(path, b"just words, nothing to see")
     album.put("letter.jpg", b"Dear grandma")

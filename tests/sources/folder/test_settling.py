@@ -15,7 +15,7 @@ from tests.sources.folder.folder_album import FolderAlbum, names, unreadable
 QUIET_S = 10.0
 
 
-async def test_a_new_file_is_waited_for_and_taken_when_it_has_not_changed(album: FolderAlbum) -> None:
+async def test_new_file_is_listed_once_it_is_quiet(album: FolderAlbum) -> None:
     album.ahead_s = 0
     album.put("a.jpg")
     listing = await album.list()
@@ -37,7 +37,7 @@ async def test_a_clock_that_is_behind_the_disks_does_not_matter(album: FolderAlb
     assert names(await album.list()) == ["a.jpg"]
 
 
-async def test_a_file_that_grows_is_left_out_and_the_first_listing_is_not_complete(
+async def test_growing_file_makes_the_first_listing_incomplete(
     album: FolderAlbum,
 ) -> None:
     album.ahead_s = 0
@@ -63,7 +63,7 @@ async def test_once_a_folder_is_known_a_long_copy_is_no_trouble(album: FolderAlb
     assert names(await album.list(source)) == ["new.jpg", "old.jpg"]
 
 
-async def test_a_known_file_that_is_written_again_stays_what_it_was_until_it_is_quiet(
+async def test_rewritten_file_keeps_its_version_until_it_is_quiet(
     album: FolderAlbum,
 ) -> None:
     file = album.put("a.jpg")
@@ -79,7 +79,7 @@ async def test_a_known_file_that_is_written_again_stays_what_it_was_until_it_is_
     assert after.items[0].version != before.items[0].version
 
 
-async def test_what_is_written_all_the_time_and_is_no_picture_is_nothing_to_wait_for(
+async def test_constantly_written_other_files_are_not_waited_for(
     album: FolderAlbum,
 ) -> None:
     album.ahead_s = 0
@@ -149,7 +149,7 @@ async def noticed(album: FolderAlbum, source: TellsChanges) -> bool:
 
 
 @only_linux
-async def test_a_new_picture_is_noticed_and_waited_for_until_it_is_quiet(album: FolderAlbum) -> None:
+async def test_new_picture_is_noticed_once_it_is_quiet(album: FolderAlbum) -> None:
     album.put("sub/a.jpg")
     source = album.source()
     await album.list(source)
@@ -216,7 +216,7 @@ async def test_watches_do_not_pile_up(album: FolderAlbum) -> None:
     assert watcher.watched == 1
 
 
-async def test_a_copy_that_goes_on_and_on_does_not_keep_what_has_arrived(album: FolderAlbum) -> None:
+async def test_long_copy_does_not_delay_files_that_are_complete(album: FolderAlbum) -> None:
     source = album.source()
     album.put("a.jpg")
     await album.list(source)

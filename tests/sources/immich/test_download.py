@@ -86,7 +86,7 @@ async def test_other_settings_for_previews_are_no_edit() -> None:
         assert await only(server, "preview:Trip") == before
 
 
-async def test_a_file_of_an_external_library_that_was_edited_in_place_is_noticed() -> None:
+async def test_in_place_edit_in_an_external_library_is_noticed() -> None:
     async with immich_server() as server:
         asset: Asset = server.add(server.immich.add_album("Trip"), "a.jpg", library_id="x")
         before = await only(server, "Trip")
@@ -128,7 +128,7 @@ async def test_what_has_gone_meanwhile_fails_alone() -> None:
             await downloaded(source, item)
 
 
-async def test_another_s_picture_that_he_has_thrown_away_meanwhile_fails_alone() -> None:
+async def test_foreign_picture_trashed_meanwhile_fails_alone() -> None:
     async with immich_server() as server:
         eve = server.immich.add_user("Eve")
         album = server.immich.add_album("Trip", owner=eve, members=[server.immich.owner])

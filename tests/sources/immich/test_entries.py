@@ -90,7 +90,7 @@ def test_shared_links_are_taken_as_people_paste_them(text: str, server: str, que
         (f"http://nas/s/%ff{KEY}", "percent-encoding"),
     ],
 )
-def test_a_shared_link_that_cannot_be_requested_is_refused_by_name(text: str, why: str) -> None:
+def test_invalid_shared_link_is_refused_by_name(text: str, why: str) -> None:
     with pytest.raises(ValidationError, match=why) as caught:
         ImmichEntry.model_validate(text)
     assert KEY not in str(caught.value)
@@ -193,7 +193,7 @@ def test_a_wrong_option_is_named_with_its_line(tmp_path: Path) -> None:
     assert wrong.field.endswith("immich[0].rendition")
 
 
-def test_the_credentials_are_asked_for_only_where_they_are_needed(tmp_path: Path) -> None:
+def test_credentials_are_required_only_where_needed(tmp_path: Path) -> None:
     none = credentials(tmp_path, "nixplay: {username: a, password: b}")
     require = SOURCES["immich"].require
     require(none.account("immich"), [ImmichEntry.model_validate(LINK)])
@@ -262,7 +262,7 @@ async def test_people_come_in_pages() -> None:
         assert len(server.requests("/people")) == 3
 
 
-async def test_a_server_below_a_path_and_one_named_by_the_emulator_s_address() -> None:
+async def test_server_url_may_have_a_path_or_be_an_emulators() -> None:
     async with immich_server() as server:
         server.album(1)
         for address in (

@@ -28,7 +28,7 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[ImmichServer]:
         yield running
 
 
-async def test_a_thousand_come_with_two_requests_and_the_count_proves_them(server: ImmichServer) -> None:
+async def test_1000_items_are_two_requests_proved_by_the_count(server: ImmichServer) -> None:
     server.album(1000)
     listing = await server.listed("Trip")
     assert listing.complete
@@ -39,7 +39,7 @@ async def test_a_thousand_come_with_two_requests_and_the_count_proves_them(serve
     assert len(server.requests()) == 3 + twice_listed
 
 
-async def test_entries_that_are_listed_side_by_side_share_what_they_all_ask(server: ImmichServer) -> None:
+async def test_concurrent_entries_share_common_requests(server: ImmichServer) -> None:
     _, (asset,) = server.album(1, "One")
     server.album(2, "Two")
     asset.people, asset.tags = (
@@ -164,7 +164,7 @@ async def test_nobody_s_favourites_are_completely_empty(server: ImmichServer) ->
 
 
 @pytest.mark.parametrize("statistics_too", [False, True])
-async def test_an_empty_answer_is_not_believed_of_an_album_that_holds_some(
+async def test_empty_response_of_a_filled_album_is_not_trusted(
     server: ImmichServer, statistics_too: bool
 ) -> None:
     server.album(7)
@@ -226,7 +226,7 @@ async def test_an_album_needs_no_statistics_and_people_do(server: ImmichServer) 
     assert "lacks the permission `asset.statistics`" in str(listing.problem)
 
 
-async def test_what_others_put_into_an_album_is_part_of_it_though_statistics_leave_it_out(
+async def test_items_of_others_count_though_statistics_omit_them(
     server: ImmichServer,
 ) -> None:
     eve = server.immich.add_user("Eve")
@@ -397,9 +397,7 @@ async def test_the_search_of_a_link_that_is_broken_in_some_builds() -> None:
 
 @pytest.mark.parametrize("entry", ["Trip", "favorites", "tag:Trips", "person:Anna"])
 @pytest.mark.parametrize("future", Future)
-async def test_a_version_that_nobody_knows_is_believed_only_what_it_proves(
-    future: Future, entry: str
-) -> None:
+async def test_unknown_server_version_is_trusted_only_with_proof(future: Future, entry: str) -> None:
     async with immich_server(version=FUTURE, future=future) as server:
         _, assets = server.album(3)
         server.album(2, "Other")
@@ -473,7 +471,7 @@ async def test_changed_shapes_are_no_empty_albums(server: ImmichServer, body: st
     ],
     ids=["no next page", "wrong count"],
 )
-async def test_a_page_that_contradicts_itself_is_not_believed_though_it_shows_everything(
+async def test_contradictory_page_is_not_trusted_though_complete(
     server: ImmichServer, more: dict[str, object], said: str
 ) -> None:
     _, assets = server.album(2)
@@ -486,7 +484,7 @@ async def test_a_page_that_contradicts_itself_is_not_believed_though_it_shows_ev
     assert said in str(listing.problem)
 
 
-async def test_what_is_archived_is_not_shown_though_the_server_gives_it() -> None:
+async def test_archived_items_are_omitted_though_the_server_has_them() -> None:
     async with immich_server(version=V2_7) as server:
         album, assets = server.album(3)
         assets[0].visibility = "archive"
@@ -549,7 +547,7 @@ async def test_what_is_taken_out_of_a_shared_album_goes(server: ImmichServer) ->
     assert {item.item_id for item in listing.items} == {assets[2].asset_id, assets[3].asset_id}
 
 
-async def test_a_link_that_may_ask_neither_for_missing_files_nor_for_the_trash_deletes_nothing() -> None:
+async def test_link_that_cannot_query_missing_or_trash_is_incomplete() -> None:
     async with immich_server(version=V2_7) as server:
         album, _ = server.album(2)
         server.fail(Fault(kind=FaultKind.STATUS, path="/timeline", status=403, body="{}", count=None))
@@ -559,7 +557,7 @@ async def test_a_link_that_may_ask_neither_for_missing_files_nor_for_the_trash_d
     assert "cannot be told" in str(listing.problem)
 
 
-async def test_a_link_to_single_pictures_remembers_which_disks_it_has_shown(server: ImmichServer) -> None:
+async def test_link_to_single_pictures_remembers_its_libraries(server: ImmichServer) -> None:
     library = "5d1c0d5e-1111-4222-8333-944455556666"
     _, uploaded = server.album(2)
     external = [server.add(None, f"{name}.jpg", library_id=library) for name in "ab"]
@@ -578,7 +576,7 @@ async def test_a_link_to_single_pictures_remembers_which_disks_it_has_shown(serv
     assert (await source.list(entry)).complete
 
 
-async def test_a_server_that_cannot_be_asked_for_missing_files_is_not_believed_to_be_complete() -> None:
+async def test_server_without_missing_files_query_is_not_complete() -> None:
     refused = Fault(kind=FaultKind.STATUS, path="/search/metadata", status=400, body="{}", count=2)
     async with immich_server(version=V3_0) as server:
         server.album(2)
@@ -591,7 +589,7 @@ async def test_a_server_that_cannot_be_asked_for_missing_files_is_not_believed_t
 
 @pytest.mark.parametrize("failing", [0, 1])
 @pytest.mark.parametrize("entry", ["Trip", "favorites", "link"])
-async def test_a_disk_that_comes_back_or_goes_meanwhile_deletes_nothing(
+async def test_library_that_appears_or_vanishes_deletes_nothing(
     server: ImmichServer, entry: str, failing: int
 ) -> None:
     album, assets = server.album(4, library_id="5d1c0d5e-1111-4222-8333-944455556666")

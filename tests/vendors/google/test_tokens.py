@@ -144,7 +144,7 @@ async def test_trouble_at_the_renewal_that_passes_is_not_noticed(
 
 
 @pytest.mark.parametrize("fault", TROUBLE.values(), ids=TROUBLE.keys())
-async def test_trouble_at_the_renewal_that_stays_is_no_reason_to_log_in(
+async def test_lasting_failure_to_renew_does_not_ask_for_a_login(
     account: GoogleAccount, fault: Fault
 ) -> None:
     source = account.source(account.login(expired=True))

@@ -190,7 +190,7 @@ async def test_a_malformed_album_id_is_named(account: GoogleAccount, album_id: s
     assert account.waits == []
 
 
-async def test_an_album_that_the_user_made_himself_is_not_there_since_2025(account: GoogleAccount) -> None:
+async def test_users_own_album_is_missing_since_2025(account: GoogleAccount) -> None:
     album = account.google.add_album("Mine", app_created=False)
     listing = await account.source().list(album.album_id)
     assert listing.problem is not None

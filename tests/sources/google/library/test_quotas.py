@@ -15,7 +15,7 @@ def failing(result: Answer | NoAnswer) -> TransientError:
     return error
 
 
-async def test_a_429_that_stays_is_said_in_words_and_nothing_is_asked_for_a_while() -> None:
+async def test_lasting_429_is_explained_and_pauses_requests() -> None:
     now_s, asked = 0.0, 0
 
     quota = Quota("3 requests", lambda: now_s)

@@ -178,7 +178,7 @@ async def test_photos_may_keep_their_size_to_themselves(world: SharedAlbums) -> 
 # --- who gets in ---------------------------------------------------------------------------------------
 
 
-async def test_a_steady_listing_does_not_ask_again_where_the_short_link_leads(world: SharedAlbums) -> None:
+async def test_steady_listing_does_not_resolve_the_short_link_again(world: SharedAlbums) -> None:
     shared, _ = world.album(2)
     source = world.source(shared.short_link)
     for _ in range(3):
@@ -241,7 +241,7 @@ async def test_an_album_that_was_deleted_is_not_an_empty_one(world: SharedAlbums
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-async def test_each_variant_of_the_page_lists_the_album_or_says_why_not(variant: str) -> None:
+async def test_each_page_variant_lists_the_album_or_says_why_not(variant: str) -> None:
     said = {"consent-always": "consent to cookies", "scripts-always": "no data blocks"}.get(variant)
     async with shared_albums(GoogleOptions(sharing=SharingOptions.of([variant]))) as world:
         shared, items = world.album(3)
@@ -364,7 +364,7 @@ def changing(shared: SharedAlbum, change: Callable[[], object]) -> Callable[[int
     return before
 
 
-async def test_an_album_that_changes_between_pages_is_a_partial_listing(world: SharedAlbums) -> None:
+async def test_album_changing_between_pages_is_a_partial_listing(world: SharedAlbums) -> None:
     world.options.page_items = 3
     shared, _ = world.album(8)
     album = shared.album
@@ -504,7 +504,7 @@ async def test_two_blocks_with_items_are_one_too_many(world: SharedAlbums) -> No
     assert partial(await world.listing(shared), "several of its data blocks hold items")
 
 
-async def test_a_description_without_items_beside_the_album_is_no_trouble(world: SharedAlbums) -> None:
+async def test_description_block_without_items_is_ignored(world: SharedAlbums) -> None:
     shared, _ = world.album(2)
     more = (
         "<script>AF_initDataCallback({key: 'ds:8', isError:  false , hash: '7', data:"

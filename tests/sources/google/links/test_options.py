@@ -115,7 +115,7 @@ def test_links_may_come_from_the_environment(tmp_path: Path) -> None:
     assert loaded.albums[0].sources["sharedlinks"] == (SharedLink.parse(CODE_LINK),)
 
 
-def test_the_name_shows_too_little_to_get_in_and_enough_to_recognise_it() -> None:
+def test_name_of_a_link_is_recognisable_but_grants_no_access() -> None:
     assert str(SharedLink.parse(f"https://photos.app.goo.gl/{CODE}")) == "photos.app.goo.gl/Ab12...d9a7b4"
     assert str(SharedLink.parse(LONG)) == "photos.google.com/share/AF1QipMUVJ...52304e"
     assert CODE[4:8] not in repr(SharedLink.parse(f"https://photos.app.goo.gl/{CODE}"))

@@ -162,9 +162,7 @@ async def test_photos_of_earlier_versions_become_private(album: PickedAlbum) -> 
     assert modes(album) == {0}
 
 
-async def test_a_link_under_the_name_of_a_file_in_the_making_is_replaced(
-    album: PickedAlbum, tmp_path: Path
-) -> None:
+async def test_symlink_named_like_a_partial_file_is_replaced(album: PickedAlbum, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.write_text("precious")
     with album.receive(item(7)):
