@@ -17,6 +17,7 @@ from picsync.cache import schema, sqlite
 from picsync.cache.locking import CacheLock
 from picsync.core.errors import CacheError
 from picsync.core.text import pasted
+from picsync.system.packages import extra_advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Server:
         except (ImportError, sa.exc.NoSuchModuleError) as error:
             raise CacheError(
                 f"The cache {self} needs a database driver that is not installed.",
-                hint="Run: pip install 'psycopg[binary]'",
+                hint=extra_advice("postgresql"),
             ) from error
 
     def size_bytes(self) -> None:

@@ -6,6 +6,7 @@ else is renamed, never overwritten, unless it is evidently a database of another
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import closing
@@ -312,9 +313,11 @@ def explain(error: sqlite3.Error, path: Path) -> CacheError:
 
 def explain_os_error(error: OSError, path: Path) -> CacheError:
     """Return what an error of the operating system about the cache's file means to people."""
-    return CacheError(
-        f"The cache's file {path} cannot be used: {reason(error)}.", hint=remedy(error, path) or _DISK_HINT
-    )
+    hint = remedy(error, path) or _DISK_HINT
+    if error.errno == errno.ENOENT and path.parent.is_dir():
+        # Files are created when they are opened, so this folder takes none; /proc is one.
+        hint = f"No file can be created in {path.parent}. Use another folder for the cache."
+    return CacheError(f"The cache's file {path} cannot be used: {reason(error)}.", hint=hint)
 
 
 def _primary_code(error: sqlite3.Error) -> int:

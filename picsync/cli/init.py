@@ -49,6 +49,9 @@ _GOOGLE = re.compile(r"(?:https?://)?(?:photos\.app\.goo\.gl|photos\.google\.com
 _IMMICH_LINK = re.compile(r"https?://[^/]+/(?:.*/)?(?:share|s)/[^/]+", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
+_NO_KEY_YET = "-"
+"""Stands for the API key until it is known; it is not sent."""
+
 _SOURCE_QUESTION = (
     "Paste the link of a shared album (Google Photos or Immich), the address of an Immich server, or the path"
     " of a folder"
@@ -93,7 +96,7 @@ def init(ctx: click.Context, /, folder: Path) -> None:
 
     FOLDER is this one by default. Asks for the frame's account and for the albums, tests each answer at
     once, and writes picsync.yaml and .picsync-credentials.yaml, readable by you alone. Then it offers a dry
-    run, and the files and commands that run picsync for good. Nothing is written before all questions are
+    run, and the files and commands that run picsync permanently. Nothing is written before all questions are
     answered, and no file is replaced.
     """
     logs.set_up()
@@ -111,7 +114,7 @@ def init(ctx: click.Context, /, folder: Path) -> None:
     answers = _Answers(_cache(ctx))
     _ask_for_frame(answers)
     _ask_for_sources(answers)
-    click.echo("\n3. The album on the frame's side. Its playlist is called ss_<name>.")
+    click.echo("\n3. The album on the frame. Its playlist is called ss_<name>.")
     name = _ask("Name", _rule_name, default="Family")
     every = _ask("How often picsync looks for changes, such as 1h or 15m", _interval, default="1h")
     install(
@@ -286,15 +289,21 @@ def _add_immich(answers: _Answers, server: str) -> None:
         _problem("One Immich server can be set up here. Add others by their shared links.")
         return
     before = answers.immich_server, answers.immich_key
-    key = _secret("API key (Immich: Account Settings, API Keys; not shown)").strip()
-    answers.immich_server, answers.immich_key = server, key
     try:
+        answers.immich_server, answers.immich_key = server, _NO_KEY_YET
+        asyncio.run(_reach_immich(answers))
+        answers.immich_key = _secret("API key (Immich: Account Settings, API Keys; not shown)").strip()
         findings, albums = asyncio.run(_examine_immich(answers))
         if _shown(findings):
             _try_entries(answers, "immich", _chosen(albums))
     finally:
         if "immich" not in answers.sources:
             answers.immich_server, answers.immich_key = before
+
+
+async def _reach_immich(answers: _Answers) -> None:
+    async with _opened(answers, "immich", []) as source:
+        await source.reach()
 
 
 async def _examine_immich(answers: _Answers) -> tuple[Sequence[Finding], list[SourceAlbum]]:
@@ -366,7 +375,11 @@ def _cache(ctx: click.Context) -> str:
 
 def _offer_dry_run(set_up: SetUp, cache: str) -> Exit:
     """Do a dry run if it is wanted; return the exit code that it leads to."""
-    if not click.confirm("\nShow what the first cycle would do? Nothing is changed", default=True):
+    question = (
+        "\nShow what the first cycle would do? This changes nothing, but downloads all photos once to compare"
+        " them"
+    )
+    if not click.confirm(question, default=True):
         return Exit.DONE
     from picsync.run.wiring import SettingsFiles
 
@@ -382,7 +395,7 @@ def _offer_dry_run(set_up: SetUp, cache: str) -> Exit:
 
 def _offer_service(set_up: SetUp) -> None:
     click.echo(
-        "\n4. Run it for good: in a container (compose), by systemd, in Kubernetes, or by hand (none)."
+        "\n4. Run it permanently: in a container (compose), by systemd, in Kubernetes, or by hand (none)."
     )
     default = "compose" if in_container() else "none"
     choices = click.Choice(["compose", "systemd", "kubernetes", "none"])

@@ -6,6 +6,8 @@ from importlib.util import find_spec
 
 import click
 
+from picsync.system.packages import extra_advice
+
 
 class ListenType(click.ParamType[tuple[str, int]]):
     """HOST:PORT on the command line; the port 0 lets the system choose."""
@@ -30,4 +32,4 @@ LISTEN = ListenType()
 def need_extra() -> None:
     """Raise a usage error that names the remedy, unless what the emulators need is installed."""
     if find_spec("aiohttp") is None or find_spec("PIL") is None:
-        raise click.UsageError("This needs the emulated services. Install them: pip install 'picsync[demo]'")
+        raise click.UsageError(f"This needs the emulated services. {extra_advice('demo')}")

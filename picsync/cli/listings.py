@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ def print_items(items: Sequence[MediaItem]) -> None:
 
 def summary_lines(listing: Listing) -> Iterator[str]:
     """Yield what a listing shows, in a few lines: counts, dates, sizes and names."""
+    from picsync.frames.nixplay.frame import CAPABILITIES
+    from picsync.media.formats import called
+
     items = listing.items
     if not items:
         return
@@ -57,13 +61,21 @@ def summary_lines(listing: Listing) -> Iterator[str]:
     dates = sorted(item.taken_at for item in items if item.taken_at is not None)
     if dates:
         rest = f"; {len(items) - len(dates):,} without a date" if len(dates) < len(items) else ""
-        yield f"  taken from {day(dates[0])} to {day(dates[-1])}{rest}"
+        first, last = day(dates[0]), day(dates[-1])
+        yield f"  taken {f'on {first}' if first == last else f'between {first} and {last}'}{rest}"
     sizes = [item.size_bytes for item in items if item.size_bytes is not None]
     if sizes:
         rest = f", and {len(items) - len(sizes):,} of unknown size" if len(sizes) < len(items) else ""
-        yield f"  {size(sum(sizes))}{rest}; the largest has {size(max(sizes))}"
+        yield f"  {size(sum(sizes))}{rest}; the largest is {size(max(sizes))}"
     else:
-        yield "  sizes are not told before the download"
+        yield "  sizes are unknown before the download"
+    if listing.unrecognised:
+        yield f"  {counted(listing.unrecognised, 'file')} not usable: empty, or neither a picture nor a video"
+    refused = [item.mime_type for item in items if not CAPABILITIES.accepts(item.mime_type)]
+    skipped = Counter(map(called, refused))
+    if skipped:
+        formats = ", ".join(f"{count:,} {printable(name)}" for name, count in skipped.most_common())
+        yield f"  not shown, since {CAPABILITIES.title} does not support the format: {formats}"
     names = [printable(item.filename or item.item_id) for item in items]
     shown = [*names[:FEW], "...", *names[-FEW:]] if len(names) > 2 * FEW else names
     yield f"  {', '.join(shown)}"

@@ -140,6 +140,7 @@ def _json_formatter() -> logging.Formatter:
             self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
         ) -> None:
             super().add_fields(log_data, record, message_dict)
+            log_data["action"] = log_data.get("action") or "note"
             log_data["time"] = exact(datetime.fromtimestamp(record.created, UTC))
 
     return LocalFormatter(

@@ -11,7 +11,7 @@ from picsync.cli.commands import LazyGroup
 from picsync.cli.exits import Exit, exit_for, show_error
 from picsync.cli.streams import FULL, lasting_streams
 from picsync.core.errors import PicsyncError
-from picsync.system.localtime import use_known_zone
+from picsync.system.localtime import use_known_zone, zone_problem
 
 COMMANDS = {
     "allow-deletes": ("control:allow_deletes", "Permit the deletes that are held back now."),
@@ -37,6 +37,10 @@ COMMANDS = {
 """Name -> its module in `picsync.cli`, with the attribute there if that has another name, and its help."""
 
 
+SHOW_TIMES = frozenset({"cache", "googlephotos", "list", "picked", "sync-now"})
+"""Commands that print times and do not report a wrong `TZ` themselves, as `sync` and `doctor` do."""
+
+
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="picsync", message="picsync %(version)s")
 @click.option(
@@ -45,6 +49,8 @@ COMMANDS = {
 @click.pass_context
 def cli(ctx: click.Context, /, cache: str | None) -> None:
     """Keep wifi photo frames in step with photo albums."""
+    if ctx.invoked_subcommand in SHOW_TIMES and (problem := zone_problem()):
+        click.echo(" ".join(problem), err=True)
     if cache is not None:
         given = {"cache": cache}
         ctx.default_map = {
@@ -90,9 +96,7 @@ def _lost(error: OSError) -> Exit:
     if isinstance(error, BrokenPipeError):
         return Exit.FAILED
     if error.errno in FULL:
-        click.echo(
-            f"picsync: What is written here does not fit: {error.strerror}.\nFree some space.", err=True
-        )
+        click.echo(f"picsync: The output could not be written: {error.strerror}.\nFree some space.", err=True)
         return Exit.LOCAL
-    click.echo(f"picsync: Standard output could not be written: {error.strerror}.", err=True)
+    click.echo(f"picsync: The output could not be written: {error.strerror}.", err=True)
     return Exit.FAILED

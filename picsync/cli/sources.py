@@ -52,14 +52,21 @@ def sources(*, as_json: bool) -> None:
 
 
 @click.command("list")
-@click.argument("kind")
+@click.argument("kind", required=False)
 @click.argument("entries", nargs=-1, metavar="[ENTRY]...")
 @click.option("--items", is_flag=True, help="Name every item, not only the first and the last ones.")
 @cache_option
 @json_option
 @click.pass_context
 def list_source(
-    ctx: click.Context, /, kind: str, entries: tuple[str, ...], *, items: bool, cache: str, as_json: bool
+    ctx: click.Context,
+    /,
+    kind: str | None,
+    entries: tuple[str, ...],
+    *,
+    items: bool,
+    cache: str,
+    as_json: bool,
 ) -> None:
     """Show what a source would give, before anything is written to a frame.
 
@@ -70,6 +77,8 @@ def list_source(
     from picsync.sources.kinds import SOURCES
 
     logs.set_up()
+    if kind is None:
+        raise click.UsageError(f"Name the kind of source: picsync list KIND. Kinds: {', '.join(SOURCES)}.")
     if kind not in SOURCES:
         meant = suggestion(kind, SOURCES)
         raise click.BadParameter(f"{kind!r} is not a kind of source.{meant} Kinds: {', '.join(SOURCES)}.")
@@ -87,6 +96,7 @@ def list_source(
                     "album": listing.album_id,
                     "certainty": listing.certainty,
                     "problem": listing.problem,
+                    "unrecognised": listing.unrecognised,
                     "items": items_json(listing.items),
                 }
                 for listing in listings
@@ -106,6 +116,8 @@ def _print(listing: Listing, *, items: bool) -> None:
         print_items(listing.items)
     for line in summary_lines(listing):
         click.echo(line)
+    if listing.source == "folder" and listing.items:
+        click.echo("  Formats are read from the first bytes; damaged files are found when they are uploaded.")
     if listing.problem is not None:
         click.echo(f"The listing is incomplete: {listing.problem}", err=True)
 

@@ -24,9 +24,13 @@ BUSY_LIMIT_S = 1.0
 class LastingWriter(io.RawIOBase):
     """Writes to a file descriptor; what cannot be written is dropped, and the first reason is kept."""
 
-    def __init__(self, number: int) -> None:
-        """Write to the descriptor `number`, which stays open."""
+    def __init__(self, number: int, *, was_closed: bool = False) -> None:
+        """Write to the descriptor `number`, which stays open.
+
+        `was_closed`: the null device stands in for a closed descriptor, so what is written is lost.
+        """
         self._number = number
+        self._was_closed = was_closed
         self.lost: OSError | None = None
         """Why something was dropped; None if nothing was."""
 
@@ -34,6 +38,9 @@ class LastingWriter(io.RawIOBase):
         """Write all of it, or drop the rest."""
         rest = memoryview(data).cast("B")
         size = len(rest)
+        if self._was_closed:
+            self.lost = self.lost or OSError(errno.EBADF, "it is closed")
+            return size
         try:
             while rest:
                 try:
@@ -65,13 +72,15 @@ def lasting_streams() -> Iterator[LastingWriter]:
     Characters that an encoding lacks are escaped. A stream that is closed becomes the null device, so that
     no file that is opened later, as the cache, takes its number and is written into by mistake.
     """
+    closed = set()
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
+            closed.add(number)
             os.open(os.devnull, os.O_RDWR)  # The system gives the lowest free number, which is this one.
     before = sys.stdin, sys.stdout, sys.stderr
-    out = LastingWriter(1)
+    out = LastingWriter(1, was_closed=1 in closed)
     # typeshed leaves out that each of them is None if it was closed when Python started.
     sys.stdin = before[0] or io.TextIOWrapper(io.FileIO(0, closefd=False))
     sys.stdout = _text(before[1], out)

@@ -96,10 +96,8 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
     from picsync.run.scheduler import Stop
 
     settings = files.load()
-    for warning in settings.credentials.warnings:
-        note(str(warning))
     if settings.config.emulator is not None:
-        note(f"emulator: every service is looked for at {settings.config.emulator}.")
+        note(f"emulator: all requests go to the emulator at {settings.config.emulator}.")
     if problem := zone_problem():
         note(" ".join(problem))
     once = options.once or options.dry_run or not settings.intervals
@@ -113,6 +111,7 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
         allowed={album.name for album in settings.config.albums} if options.allow_deletes else set(),
         show_plan=lambda: PlanView().show,
     )
+    surroundings.warn(settings.credentials)
     with stop.on_signals():
         try:
             if once:
@@ -148,7 +147,7 @@ async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
 
 
 def _stopping(grace_s: float) -> None:
-    note(f"Stopping: what is in flight has {grace_s:.0f} s to finish. A second signal ends it at once.")
+    note(f"Stopping: running transfers have {grace_s:.0f} s to finish. Press Ctrl-C again to stop at once.")
 
 
 class PlanView:

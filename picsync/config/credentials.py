@@ -47,7 +47,7 @@ def _key(value: str) -> str:
     wrong = next((at for at, one in enumerate(key, 1) if not "!" <= one <= "~"), None)
     if wrong is not None:
         raise ValueError(
-            f"has a character that no key has, such as a space or an accent, at position {wrong};"
+            f"has a character that keys do not contain, such as a space or an accent, at position {wrong};"
             " copy it again"
         )
     return key
@@ -104,13 +104,13 @@ def _file_model(logins: tuple[tuple[str, type[BaseModel]], ...]) -> type[BaseMod
             Accounts,
             Field(
                 default_factory=dict,
-                description="Further accounts, by names of your choice: `kind`, and the keys that the "
-                "section of that kind has. In picsync.yaml an account of a source is named under "
+                description="Additional accounts, by names of your choice: `kind`, and the keys that the "
+                "section of that kind has. In picsync.yaml, an account of a source is named under "
                 "`sources:`, one of a frame under `frames:`.",
                 examples=['{grandpa: {kind: nixplay, username: hans, password: "<password>"}}'],
             ),
         ),
-        smugmug=(Any, Field(default=None, repr=False, description="Ignored; the Go picsync had it.")),
+        smugmug=(Any, Field(default=None, repr=False, description="Ignored; used by the Go picsync only.")),
     )
 
 

@@ -122,6 +122,10 @@ def _put(tree: Node, path: FieldPath, leaf: Node) -> None:
             return  # The file has something else here and is going to be told so.
 
 
+CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+"""Files that Docker and Podman put into each container."""
+
+
 def in_container() -> bool:
     """Return whether this process runs in a container of Docker's or Podman's."""
-    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+    return any(mark.exists() for mark in CONTAINER_MARKS)

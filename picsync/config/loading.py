@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,9 +31,13 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
     problems += overlay(tree, shape, environ, others=credentials, known=_variables(known, logins))
     albums = tree.value.get("albums") if isinstance(tree.value, dict) else None
     if tree.value is None or (file is None and albums is None):
-        message = "there is no such file" if file is None else "the file is empty"
-        advice = "start from picsync.yaml.example, or set PICSYNC_ALBUMS in the environment."
-        raise ConfigError([Problem(str(path), None, "", f"{message}; {advice}"), *problems])
+        message = (
+            "there is no such file; run `picsync init` to create it, or set the variable PICSYNC_ALBUMS."
+            if file is None
+            else "the file is empty; write for example"
+            " `albums: [{name: Family, sources: {sharedlinks: [<link>]}}]`."
+        )
+        raise ConfigError([Problem(str(path), None, "", message), *problems])
     if albums is not None and isinstance(albums.value, dict):
         albums.value = [Node(albums.value, albums.place)]
     elsewhere = dict.fromkeys(credentials.keys, FILE_NAME)
@@ -56,7 +62,12 @@ def read_entries(name: str, texts: Sequence[str], known: Known) -> tuple[Any, ..
     root = Place("arguments")
     rule = {"name": Node("preview", root), "sources": Node({name: Node(nodes, root)}, root)}
     tree = Node({"albums": Node([Node(rule, root)], root)}, root)
-    config = validate(Config, tree, shape, problems, elsewhere={}, context=Checks(known))
+    try:
+        config = validate(Config, tree, shape, problems, elsewhere={}, context=Checks(known))
+    except ConfigError as error:
+        # There is no file in which the user could find `albums[0].sources`.
+        own = re.compile(rf"albums\[0\]\.sources\.{re.escape(name)}(?:\[[0-9]+\])?\.?")
+        raise ConfigError([replace(one, field=own.sub("", one.field)) for one in error.problems]) from None
     return tuple(config.albums[0].sources[name])
 
 

@@ -60,11 +60,11 @@ class Known:
 
 
 LEAST_EVERY = timedelta(seconds=10)
-"""Least interval of a rule. A cycle takes some ten requests, to services that serve the household for free;
-that a file was edited is noticed without any interval."""
+"""Shortest interval of a rule. A cycle makes about ten requests to services that are free of charge; edited
+files are noticed independently of it."""
 
 MOST_AT_A_TIME = 64
-"""More requests at a time to one service than this would be an attack on it."""
+"""More concurrent requests to one service than this would look like an attack."""
 
 _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
@@ -114,12 +114,18 @@ class FrameSettings:
         return self.kind, self.account, repr(self.options)
 
 
+def _but_is(value: object) -> str:
+    """Return what was written in place of something else, for the end of a message."""
+    return f", not {value[:60]!r}" if isinstance(value, str) else ""
+
+
 def _listen(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, Listen):
         return value
-    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]/]*)):([0-9]{1,5})", value)
+    text = value if isinstance(value, str) else ""
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]/]*)):([0-9]{1,5})", text)
     if not found or int(found[3]) > 65535:
-        raise ValueError(f'must be `":<port>"` or `"<address>:<port>"`, such as ":1971", not {value[:60]!r}')
+        raise ValueError(f'must be `":<port>"` or `"<address>:<port>"`, such as ":1971"{_but_is(value)}')
     return Listen(found[1] or found[2] or "", int(found[3]))
 
 
@@ -134,18 +140,17 @@ def _boolean(value: object) -> object:
 def _every(value: object) -> object:
     length = parse_duration(value) if isinstance(value, str) else value
     if isinstance(length, timedelta) and length <= timedelta(0):
-        raise ValueError("must be longer than nothing; leave the setting out for one cycle and exit")
+        raise ValueError("must be greater than zero; to run one cycle and exit, leave the setting out")
     return length
 
 
 def _max_delete(value: object) -> object:
-    if not isinstance(value, str):
+    if value is None or isinstance(value, MaxDelete):
         return value
-    found = re.fullmatch(r"([0-9]{1,9})|([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%", value)
+    text = value if isinstance(value, str) else ""
+    found = re.fullmatch(r"([0-9]{1,9})|([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%", text)
     if not found or float(found[2] or 0) > 100:
-        raise ValueError(
-            f'must be a number of photos such as 50, or a share such as "20%", not {value[:60]!r}'
-        )
+        raise ValueError(f'must be a number of photos such as 50, or a share such as "20%"{_but_is(value)}')
     return MaxDelete(count=int(found[1])) if found[1] else MaxDelete(percent=float(found[2]))
 
 
@@ -196,7 +201,7 @@ def _equal_name(name: str) -> str:
 
 def _rule_name(value: str) -> str:
     if not value.strip():
-        raise ValueError("must not be empty: it is the name of the album on the frame's side")
+        raise ValueError("must not be empty: it is the name of the album on the frame")
     return value
 
 
@@ -309,75 +314,75 @@ class _Group(BaseModel):
 
 
 class AlbumRule(_Group):
-    """One entry of `albums`: what a frame album is to be made of."""
+    """One entry of `albums`: the contents of one frame album."""
 
     name: Annotated[str, AfterValidator(_rule_name)] = Field(
-        description="Name of the album on the frame's side; the playlist is called `ss_<name>`. Two rules of "
-        "the same name cannot go to the same frame.",
+        description="Name of the album at the frame's service; its playlist is called `ss_<name>`. Rules "
+        "for the same frame need different names.",
         examples=["AllMyStuff"],
     )
     sources: Sources = Field(
         default_factory=dict,
         validate_default=True,
-        description="Where the photos come from: for each kind of source, its albums (a list, or a "
-        "single one). The frame album shows all of them together. doc/sources.md has the kinds and their "
-        "options. A rule without any is refused when its turn comes, with nothing changed on the frame, "
-        "since it would otherwise empty the album.",
-        examples=["{googlephotos: [<album id>]}"],
+        description="Where the photos come from: for each kind of source its albums, as a list or a single "
+        "value. The frame album shows all of them together. doc/sources.md describes the kinds and their "
+        "options. A rule without sources fails in each cycle and changes nothing on the frame, since it "
+        "would otherwise empty the album.",
+        examples=["{sharedlinks: [<link>]}"],
     )
     frames: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         default=(DEFAULT_FRAME,),
-        description="The frames that show the album, a list or a single one: entries of `frames:` at the top "
-        "level, or accounts of the credentials file whose kind is a frame.",
+        description="The frames that show the album, a list or a single one: entries of `frames:` at the "
+        "top level, or accounts of the credentials file whose kind is a frame.",
         examples=["[nixplay, usb]"],
         min_length=1,
     )
     dry_run: Boolean = Field(
         default=False,
-        description="Whether to only say what would be done, and change nothing. Off, since a rule is "
-        "written to be carried out.",
+        description="Only print what would be done, and change nothing. Off by default.",
         examples=["true"],
     )
     delete: Boolean = Field(
         default=True,
-        description="Whether photos that left the sources are deleted from the frame album, with all that "
-        "was put there by other means. On, so that the album equals its sources; `false` only ever adds.",
+        description="Delete photos from the frame album that are no longer in any source, and photos that "
+        "were added to it by other means. On by default, so that the album equals its sources; with "
+        "`false`, picsync only adds photos.",
         examples=["false"],
     )
     force_publish: Boolean = Field(
         default=False,
-        description="Whether the playlist is rewritten in every cycle. Off, since picsync compares the "
-        "playlist each time and repairs what differs.",
+        description="Rewrite the playlist in every cycle. Off by default, since picsync compares the "
+        "playlist in each cycle and repairs differences.",
         examples=["true"],
     )
     videos: Boolean = Field(
         default=False,
-        description="Whether videos are sent as well. Off, since videos are large and many frames do not "
+        description="Send videos as well. Off by default, since videos are large and many frames do not "
         "play them.",
         examples=["true"],
     )
     every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
         default=None,
-        description="How often this rule has a cycle, in place of the `every` at the top. Absent by default: "
-        "all rules have the same rhythm.",
+        description="How often this rule runs a cycle, instead of the top-level `every`. Absent by "
+        "default: all rules use the same interval.",
         examples=["15m"],
     )
     max_delete: Annotated[MaxDelete | None, BeforeValidator(_max_delete)] = Field(
         default=None,
-        description="How much one cycle may delete without asking: a number of photos, or a share such as "
-        "20% of those in the frame album. If more would go, no photo is deleted and the log says so, while "
-        "uploads go on. Without it, deleting more than 10 photos that are also more than 10 % of the album "
-        "is held, since that looks more like a fault of the source than like tidying up. Emptying an album "
-        "is always held unless this is 100%.",
+        description="How many photos one cycle may delete without permission: a number, or a percentage of "
+        "the photos in the frame album such as 20%. If more would be deleted, no photo is deleted, the log "
+        "says so, and uploads continue. Without this setting, picsync holds deletes of more than 10 photos "
+        "that are also more than 10 % of the album, since that looks more like a failing source than like "
+        "tidying up. Emptying an album is always held unless this is 100%.",
         examples=['"20%"', "50"],
     )
 
     overflow: Literal["newest", "split", "error"] = Field(
         default="newest",
-        description="What becomes of the photos beyond the 2,000 that a playlist of Nixplay holds. `newest`: "
-        "the newest are shown. `split`: further playlists `ss_<name>_2`, `ss_<name>_3` and so on show the "
-        "rest; each is assigned to a frame by hand once. `error`: what is shown stays, nothing takes its "
-        "place, and the cycle counts as failed. The newest by default, since that needs nobody's hands.",
+        description="What happens to photos beyond the 2,000 that a Nixplay playlist holds. `newest`: the "
+        "newest photos are shown. `split`: additional playlists `ss_<name>_2`, `ss_<name>_3` and so on "
+        "show the rest; assign each of them to a frame once. `error`: the playlist stays as it is, and the "
+        "cycle fails. `newest` is the default, since it needs no manual step.",
         examples=["split"],
     )
 
@@ -386,9 +391,9 @@ class AlbumRule(_Group):
         if isinstance(info.context, Checks):
             pairs = {(_equal_name(self.name), frame) for frame in self.frames}
             if pairs & info.context.pairs:
-                message = "in an earlier album rule already; each rule needs an album of its own"
+                message = "like that of an earlier album rule; each rule needs a different name"
                 problems = Problems()
-                problems.add(("name",), f"is {self.name[:60]!r} {message}", self.name)
+                problems.add(("name",), f"is {self.name[:60]!r}, {message}", self.name)
                 problems.check("rule")
             info.context.pairs.update(pairs)
         return self
@@ -398,8 +403,8 @@ class Listener(_Group):
     """Something that answers HTTP requests."""
 
     listen: Annotated[Listen, BeforeValidator(_listen)] = Field(
-        description="Address and port to listen on; without an address, all of the machine's. Port 0 lets "
-        "the system choose.",
+        description="Address and port to listen on; without an address, all addresses of the machine. With "
+        "port 0, the system chooses a port.",
         examples=['":1971"', '"127.0.0.1:20000"', '"[::1]:9000"'],
     )
 
@@ -409,9 +414,9 @@ class StatusListener(Listener):
 
     address: Annotated[str, AfterValidator(_web_address)] | None = Field(
         default=None,
-        description="The address at which you open the status page; notifications link to it. Without it "
-        "they use this machine's name and the port; in a container, whose name nobody can open, they have no "
-        "link.",
+        description="The URL at which you open the status page; notifications link to it. Without it, they "
+        "use this machine's name and the port; in a container, whose name cannot be resolved from outside, "
+        "they contain no link.",
         examples=["http://nas:1971/"],
     )
 
@@ -420,21 +425,21 @@ AtATime: TypeAlias = Annotated[int, AfterValidator(_at_a_time)]
 
 
 class Concurrency(_Group):
-    """Most requests at a time to each service, by what they do."""
+    """Maximum numbers of concurrent requests to each service, by purpose."""
 
     api: AtATime = Field(
         default=10,
-        description="Calls that list, ask and change.",
+        description="API calls that list, look up and change things.",
         examples=["3"],
     )
     downloads: AtATime = Field(
         default=8,
-        description="Originals on their way from a source.",
+        description="Downloads of originals from a source.",
         examples=["4"],
     )
     uploads: AtATime = Field(
         default=16,
-        description="Files on their way to the frame's storage: what it takes to fill a home's line.",
+        description="Uploads to the frame's storage. The default fills the uplink of a home connection.",
         examples=["3"],
     )
     processing: AtATime = Field(
@@ -444,8 +449,8 @@ class Concurrency(_Group):
     )
     photos: AtATime = Field(
         default=24,
-        description="Photos between asking for leave to upload and the last of their bytes. "
-        "Nixplay's web app uploads 3 at a time, but 24 were seen to work.",
+        description="Photos being uploaded, from the upload request to the last byte. Nixplay's web app "
+        "uploads 3 concurrently, but 24 were observed to work.",
         examples=["3"],
     )
 
@@ -459,8 +464,8 @@ class NamedFrame(_Group):
     )
     account: str | None = Field(
         default=None,
-        description="The account that the frame belongs to, for kinds that need one. By default the account "
-        "that is named after the kind.",
+        description="The account that the frame belongs to, for kinds that need one. By default the "
+        "account that is named after the kind.",
         examples=["grandpa"],
     )
 
@@ -469,9 +474,9 @@ class Config(_Group):
     """All of picsync.yaml."""
 
     albums: Annotated[tuple[AlbumRule, ...], AfterValidator(_rules_together)] = Field(
-        description="The album rules, a list; each keeps one album of the frame in step with its sources. "
+        description="The list of album rules; each keeps one album of the frame in sync with its sources. "
         "Required.",
-        examples=["[{name: AllMyStuff, sources: {googlephotos: [<album id>]}}]"],
+        examples=["[{name: AllMyStuff, sources: {sharedlinks: [<link>]}}]"],
     )
     frames: Annotated[SkipValidation[Mapping[str, Entry]], BeforeValidator(_frame_entries)] = Field(
         default_factory=dict,
@@ -481,56 +486,59 @@ class Config(_Group):
     )
     every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
         default=None,
-        description="How often each rule has a cycle, from one's beginning to the next one's: numbers with "
-        "the units `h`, `m`, `s`, `ms`, `us` or `ns`. Without it picsync does one cycle and exits, which "
-        "suits a cron job. Less than 10 s counts as 10 s.",
+        description="How often each rule runs a cycle, measured from start to start: numbers with the "
+        "units `h`, `m`, `s`, `ms`, `us` or `ns`. Without it, picsync runs one cycle and exits, which "
+        "suits a cron job. Intervals below 10 s are raised to 10 s.",
         examples=["1h", "90s", "1h30m"],
     )
     prometheus: StatusListener | None = Field(
         default=None,
-        description="Serves the status page, and metrics for Prometheus at `/metrics`. Absent by default: no "
-        "port is opened unasked.",
+        description="Serves the status page, and metrics for Prometheus at `/metrics`. Absent by default: "
+        "no port is opened unless requested.",
         examples=['{listen: ":1971"}'],
     )
     pprof: Listener | None = Field(
         default=None,
-        description="Serves what is running inside, for finding faults. Absent by default: it is for "
-        "nobody else's eyes.",
+        description="Serves profiles and task lists for debugging (doc/profiling.md). Absent by default: "
+        "it is meant for developers only.",
         examples=['{listen: "127.0.0.1:20000"}'],
     )
     notify: Annotated[
         tuple[Annotated[SecretStr, AfterValidator(_notify_url)], ...], BeforeValidator(_listed)
     ] = Field(
         default_factory=tuple,
-        description="Where to send word when picsync needs a person, and when it is well again: Apprise "
-        "URLs, a list or a single one. They hold passwords: set them in the environment if others read this "
-        "file. Needs `pip install 'picsync[notify]'` and `every`. Absent by default: nobody is written to "
-        "unasked.",
+        description="Where to send notifications when picsync needs your help, and when the problem is "
+        "resolved: Apprise URLs, a list or a single one. They contain passwords: set them in the "
+        "environment if other people can read this file. Needs the extra `notify` (doc/notifications.md) "
+        "and `every`. Absent by default: no notifications are sent.",
         examples=['"mailto://user:<app password>@gmail.com"', '["ntfy://<topic>", "tgram://<token>/<chat>"]'],
     )
     ping: Annotated[SecretStr, AfterValidator(_ping_url)] | None = Field(
         default=None,
-        description="An address that is requested after each good cycle, as long as the last cycle of every "
-        "rule was good. A monitor such as Healthchecks.io or Uptime Kuma raises the alarm when the requests "
-        "stop, also when the whole machine is down. doc/notifications.md has examples. Absent by default.",
+        description="A URL that is requested after each successful cycle, as long as the last cycle of "
+        "every rule succeeded. A monitor such as Healthchecks.io or Uptime Kuma raises an alarm when the "
+        "requests stop, for example because the whole machine is down. doc/notifications.md has examples. "
+        "Absent by default.",
         examples=["https://hc-ping.com/<id>"],
     )
     concurrency: Concurrency = Field(
         default_factory=Concurrency,
-        description="Most requests at a time to each service. All begin with 3 to 6 and rise as far as this "
-        "while the service answers well; they fall where it answers 429 or 503 or becomes slow. The defaults "
-        "fill a home's line and stay below what Nixplay was seen to bear.",
+        description="The maximum number of concurrent requests to each service. The number starts at 3 to "
+        "6 and rises to this limit while the service responds well; it falls when the service answers 429 "
+        "or 503 or becomes slow. The defaults fill a home connection and stay below what Nixplay was "
+        "observed to handle.",
         examples=["{uploads: 3, photos: 3}"],
     )
     ca_certificates: Annotated[str, AfterValidator(_ca_file)] | None = Field(
         default=None,
-        description="A file with the certificates of your own authorities (PEM), such as the one of your "
-        "Immich server. They count in addition to the public ones, for every service. Absent by default.",
+        description="A file with the certificates of private certificate authorities (PEM), such as the "
+        "one of your Immich server. They are used in addition to the public authorities, for every "
+        "service. Absent by default.",
         examples=["/etc/picsync/ca.pem"],
     )
     emulator: Annotated[str, AfterValidator(emulator_address)] | None = Field(
         default=None,
-        description="For tests and the demo: a URL below which all services are reached, host `H` as "
+        description="For tests and the demo: a URL that replaces all services; host `H` is reached at "
         "`<URL>/H`. Absent by default: the real services are used.",
         examples=["http://127.0.0.1:8080"],
     )

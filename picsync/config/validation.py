@@ -18,6 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _GROUP = "must be a group of settings, indented `key: value` lines"
 _LIST = "must be a list, with one `- ...` line for each element"
+_DURATION = "must be a duration such as `10m`, `1h30m` or `90s`"
 _WORDING = {
     "string_type": "must be a text",
     "model_type": _GROUP,
@@ -33,6 +34,8 @@ _WORDING = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "float_parsing": "must be a number",
+    "time_delta_type": _DURATION,
+    "time_delta_parsing": _DURATION,
 }
 
 
@@ -99,15 +102,19 @@ def _wording(error: ErrorDetails, path: FieldPath, shape: Shape, elsewhere: Mapp
             return f"{error['ctx']['error']}."
         case "missing":
             return f"is missing{_example(path, shape)}."
-        case "too_short":
+        case "too_short" | "string_too_short":
             least = error["ctx"]["min_length"]
-            return "must not be empty." if least == 1 else f"must have at least {least} elements."
+            return "must not be empty." if least == 1 else f"must have a length of at least {least}."
         case "extra_forbidden":
             return _unknown(path, shape, elsewhere)
         case kind if kind in _WORDING:
             return f"{_WORDING[kind]}, not {_kind_of(error['input'])}{_example(path, shape)}."
-        case _:  # Only the models of sources, which are not known here, get this far.
-            return f"is not usable: {error['msg'][:1].lower()}{error['msg'][1:]}."
+        case "literal_error":
+            # pydantic lists them as 'a', 'b' or 'c'.
+            choices = str(error["ctx"]["expected"]).replace("'", "`")
+            return f"must be {choices}."
+        case _:
+            return f"cannot be used as it is{_example(path, shape)}."
 
 
 def _kind_of(value: object) -> str:

@@ -118,6 +118,8 @@ class Listing:
     """What went wrong, in words for a person; None if nothing did."""
     sample: bool = False
     """Whether the source shows only some of the album's items by its nature."""
+    unrecognised: int = 0
+    """Items that are listed for their names, but whose content is neither a picture nor a video."""
     note: str = ""
     """What a person may wonder about although nothing went wrong, such as why there are no items."""
 

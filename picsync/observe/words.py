@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -134,11 +135,16 @@ def plan_lines(
 
 
 def _each(verb: str, names: Sequence[str], origin: str = "") -> Iterator[str]:
-    if len(names) > FEW:
-        yield f"  {verb} {counted(len(names), 'photo')}{origin}: {', '.join(names[:3])}, ... {names[-1]}"
+    # A name may be that of several photos: shared links name photos by the second in which they were taken.
+    times = Counter(names)
+    if len(times) > FEW:
+        different = list(times)
+        sample = f"{', '.join(different[:3])}, ... {different[-1]}"
+        yield f"  {verb} {counted(len(names), 'photo')}{origin}: {sample}"
         return
-    for name in names:
-        yield f"  {verb} {name}{origin}"
+    for name, count in times.items():
+        together = f" ({count:,} photos of this name)" if count > 1 else ""
+        yield f"  {verb} {name}{origin}{together}"
 
 
 def advice(error: PicsyncError) -> str:

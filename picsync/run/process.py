@@ -38,7 +38,7 @@ from picsync.system.crash import crashed
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from picsync.config import Config, Listen
+    from picsync.config import Config, Credentials, Listen
     from picsync.core.events import CycleReport
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
@@ -108,6 +108,8 @@ class Surroundings:
     """Rules whose next cycle may delete whatever it finds due; each is taken out by that cycle."""
     told: set[str] = field(default_factory=set)
     """What is wrong with the folder of requests and was said: no cycle and no reload says it again."""
+    warned: set[str] = field(default_factory=set)
+    """Current warnings about the credentials, so that a reload does not repeat them."""
     show_plan: Callable[[], Emit] | None = None
     """Makes a reader for each cycle that only plans."""
     leaving: Callable[[], bool] | None = None
@@ -118,6 +120,14 @@ class Surroundings:
         if error.message not in self.told:
             self.told.add(error.message)
             self.notify(str(error))
+
+    def warn(self, credentials: Credentials) -> None:
+        """Say what is unsafe about the credentials, unless that was said and has not been mended since."""
+        warnings = {str(warning) for warning in credentials.warnings}
+        for warning in sorted(warnings - self.warned):
+            self.notify(warning)
+        self.warned.clear()
+        self.warned.update(warnings)
 
     @asynccontextmanager
     async def open_cycles(self, settings: Settings) -> AsyncIterator[Cycles]:
@@ -234,6 +244,7 @@ class LongRun:
         """Bring settings to life: tools, pages, figures."""
         rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
         intervals = self._intervals(settings)
+        self._surroundings.warn(settings.credentials)
         async with AsyncExitStack() as stack:
             # Whoever reads events reads them from the first request on.
             self._board.expect({rule.name: _expected(rule) for rule in rules})

@@ -127,16 +127,31 @@ class SettingsFiles:
                 _require(config, credentials)
             except ConfigError as error:
                 errors.append(error)
-        return config, credentials, errors
+        return config, credentials, _each_once(errors)
 
-    def fingerprint(self) -> tuple[bytes | None, ...]:
-        """Return the files' content, None for those that cannot be read: it differs when they do."""
-        return tuple(map(_content, (self.config, *self.credentials)))
+    def fingerprint(self) -> tuple[object, ...]:
+        """Return what `load` depends on: the files' content, and who else may open the credentials."""
+        content, *credentials = map(_content, (self.config, *self.credentials))
+        return (content and content[0], *credentials)
 
 
-def _content(path: Path) -> bytes | None:
+def _each_once(errors: Sequence[ConfigError]) -> list[ConfigError]:
+    """Return the errors without problems that an earlier one has, such as an unknown variable."""
+    seen: set[Problem] = set()
+    kept = []
+    for error in errors:
+        problems = [problem for problem in error.problems if problem not in seen]
+        seen.update(problems)
+        if problems:
+            kept.append(ConfigError(problems, hint=error.hint))
+    return kept
+
+
+def _content(path: Path) -> tuple[bytes, int] | None:
+    """Return a file's content and the permission bits of others than its owner; None if unreadable."""
     try:
-        return read_regular(path)[0]
+        content, mode = read_regular(path)
+        return content, mode & 0o077
     except (OSError, ValueError):
         return None
 

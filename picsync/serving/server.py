@@ -244,7 +244,7 @@ class HttpServer:
         now = asyncio.get_running_loop().time()
         if now >= self._said.get(kind, now):
             self._said[kind] = now + _SAID_EVERY_S
-            _log.warning(text)
+            _log.warning(text, extra={"action": "connections_limited"})
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         assert self._handler is not None  # noqa: S101 - set by `start`

@@ -170,6 +170,8 @@ class _Cycle:
         return seen[0]
 
     async def _list(self) -> None:
+        said: set[str] = set()
+
         async def one(kind: str, album_id: str, place: int) -> None:
             error: PicsyncError | None = None
             try:
@@ -182,9 +184,12 @@ class _Cycle:
             if listing.note:
                 self.notices.append(listing.note)
             # Several albums may fail for one reason; it is said once.
-            said = {failure.error.message for failure in self.failures}
+            said.update(failure.error.message for failure in self.failures)
             if listing.problem is not None and listing.problem not in said:
-                error = error or TransientError(listing.problem)
+                said.add(listing.problem)
+                # The problem says what to do, if anybody can do anything; the subject names the album.
+                message = listing.problem.removeprefix(f"{album_id}: ")
+                error = error or TransientError(message, hint="The next cycle lists it again.")
                 self.failures.append(Failure(f"{kind} album {album_id}", error))
 
         albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]

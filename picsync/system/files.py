@@ -78,7 +78,9 @@ def remedy(error: OSError, path: Path | str) -> str:
                 f" the container, run: rmdir {place}, create the file, and start the container again."
             )
         case errno.ENOENT | errno.ENOTDIR:
-            return f"Create {place}, or mount the volume that has it."
+            parent = Path(path).parent
+            missing = place if parent.is_dir() else f"the folder {shlex.quote(str(parent))}"
+            return f"Create {missing}, or mount the volume that has it."
         case errno.EROFS:
             return f"{place} is mounted read-only; mount it without `:ro` (or `readOnly: true`)."
         case errno.ENOSPC | errno.EDQUOT:

@@ -20,6 +20,10 @@ HTML = "<html><body>Sorry</body></html>"
 CLAIMS: dict[str, Any] = {"mime_type": "image/jpeg", "width": 4, "height": 3}
 """What Google says of a file that is no picture."""
 
+NOT_JSON = "not the JSON object"
+AGAIN = "The next cycle lists it again."
+PASSES = "This may pass by itself: try again later."
+
 EXPIRED = "2020-01-01T00:00:00Z"
 
 
@@ -88,7 +92,7 @@ def test_every_problem_is_named_at_once(unasked: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ["picsync.yaml: the file is empty; start from picsync.yaml.example"]),
+        ("", ["picsync.yaml: the file is empty; write for example `albums:"]),
         ("emulator: localhost\nalbums: [{name: x}]\n", ["picsync.yaml:1: emulator", "http://<host>:<port>"]),
     ],
 )
@@ -101,9 +105,7 @@ def test_a_wrong_configuration_with_nothing_in_the_environment(
 
 
 def test_a_missing_configuration(unasked: CommandLine) -> None:
-    unasked.run("sync", "absent.yaml").assert_message(
-        2, "absent.yaml", "no such file", "picsync.yaml.example"
-    )
+    unasked.run("sync", "absent.yaml").assert_message(2, "absent.yaml", "no such file", "picsync init")
 
 
 def test_a_directory_as_configuration(unasked: CommandLine) -> None:
@@ -112,7 +114,11 @@ def test_a_directory_as_configuration(unasked: CommandLine) -> None:
 
 def test_a_wrong_environment_variable(unasked: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PICSYNC_EVRY", "1h")
-    unasked.run("sync").assert_message(2, "PICSYNC_EVRY", "did you mean `PICSYNC_EVERY`?")
+    result = unasked.run("sync")
+    result.assert_message(2, "PICSYNC_EVRY", "did you mean `PICSYNC_EVERY`?")
+    assert result.err.count("PICSYNC_EVRY") == 1
+    result = unasked.run("doctor")
+    assert result.out.count("PICSYNC_EVRY") == 1
 
 
 def test_a_rule_without_sources(synced: CommandLine) -> None:
@@ -239,18 +245,18 @@ def test_one_of_two_google_albums_does_not_exist(synced: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        (LISTING, ["3 photos of 3 not deleted", "Google Photos list media items", "not the JSON object"]),
-        ("/v1/albums/", ["Google Photos look at album", "not the JSON object"]),
-        ("/v3/playlists$", ["Nixplay list playlists: JSON was due, but a page of HTML came"]),
-        ("/pictures/", ["Nixplay list photos: JSON was due, but a page of HTML came"]),
-        ("/www-login/", ["Nixplay login: JSON was due, but text/html came"]),
+        (LISTING, ["3 photos of 3 not deleted", "Google Photos list media items", NOT_JSON, AGAIN]),
+        ("/v1/albums/", ["Google Photos look at album", NOT_JSON, AGAIN]),
+        ("/v3/playlists$", ["Nixplay list playlists: JSON was due, but a page of HTML came", PASSES]),
+        ("/pictures/", ["Nixplay list photos: JSON was due, but a page of HTML came", PASSES]),
+        ("/www-login/", ["Nixplay login: JSON was due, but text/html came", PASSES]),
     ],
 )
 def test_html_in_place_of_json(synced: CommandLine, path: str, words: list[str]) -> None:
     synced.server.faults.add(Fault(kind=FaultKind.BODY, body=HTML, path=path, count=None))
     synced.server.log.clear()
     result = synced.run("sync")
-    result.assert_message(1, "Trying again in", *words, "This may pass by itself: try again later.")
+    result.assert_message(1, "Trying again in", *words)
     assert "DELETE" not in " ".join(synced.writes())
     synced.server.faults.clear()
     synced.add(1)
@@ -260,7 +266,7 @@ def test_html_in_place_of_json(synced: CommandLine, path: str, words: list[str])
 
 def test_a_service_in_trouble(synced: CommandLine) -> None:
     synced.server.faults.add(Fault(kind=FaultKind.STATUS, status=503, path=LISTING, count=None))
-    synced.run("sync").assert_message(1, "answered 503", "not deleted", "answered 503", "try again later")
+    synced.run("sync").assert_message(1, "answered 503", "not deleted", "answered 503", AGAIN)
 
 
 def test_a_photo_that_cannot_be_downloaded(synced: CommandLine) -> None:

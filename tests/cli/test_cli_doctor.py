@@ -133,7 +133,7 @@ def nixplay_down(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (no_file, ["there is no such file; start from picsync.yaml.example"]),
+        (no_file, ["there is no such file; run `picsync init`"]),
         (bad_yaml, ["picsync.yaml:"]),
         (wrong_password, ["Nixplay: Nixplay refused the password", "Check `nixplay:` in"]),
         (readable, ["every user of this machine can read it; run: chmod 600"]),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from picsync.cli.setupfiles import SetUp, compose_file, config_text, credentials_text, install, unit_file
+from picsync.config import environment
 from picsync.core.errors import ConfigError
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
@@ -90,6 +93,63 @@ def test_albums_of_an_immich_server_are_chosen_by_number(empty: CommandLine, tmp
     assert found.api_key.get_secret_value() == key
     config = read_config(empty.config, {})
     assert [str(entry) for entry in config.albums[0].sources["immich"]] == ["Grandma"]
+
+
+def test_an_address_without_immich_is_refused_before_a_key_is_asked_for(empty: CommandLine) -> None:
+    link = shared_link(empty, 1)
+    result = answer(empty, *LOGIN, "http://photos.google.com.example", link, "", "", "", "n", "none")
+    result.assert_message(0, "There is no Immich server at http")
+    assert "API key" not in result.out
+    assert "immich" not in empty.credentials.read_text("utf-8")
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder with one photo in ~/Pics."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "Pics").mkdir()
+    (home / "Pics" / "a.jpg").write_bytes(b"".join(generated_jpeg(1, 5000).chunks()))
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+def answer_here(
+    cli: CommandLine, home: Path, monkeypatch: pytest.MonkeyPatch, lines: Sequence[str], *, container: bool
+) -> Result:
+    """Run `picsync init` in this process, in a container or not."""
+    mark = home / "mark"
+    if container:
+        mark.touch()
+    monkeypatch.setattr(environment, "CONTAINER_MARKS", (mark,))
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+    return cli.run("init")
+
+
+def test_outside_a_container_a_home_folder_gets_its_whole_path(
+    empty: CommandLine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (*LOGIN, "~/nowhere", "n", "~/Pics", "", "", "", "n", "compose")
+    result = answer_here(empty, home, monkeypatch, lines, container=False)
+    result.assert_message(0, "There is no folder", "nowhere")
+    config = read_config(empty.config, {})
+    assert [entry.path for entry in config.albums[0].sources["folder"]] == [str(home / "Pics")]
+    mounts = YAML(typ="safe").load(empty.folder / "compose.yaml")["services"]["picsync"]["volumes"]
+    assert [mount["target"] for mount in mounts if mount["source"] == str(home / "Pics")] == [
+        str(home / "Pics")
+    ]
+
+
+def test_in_a_container_only_whole_paths_are_taken(
+    empty: CommandLine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unseen = str(home / "unseen")
+    lines = (*LOGIN, "~/Pics", unseen, "n", unseen, "y", str(home / "Pics"), "", "", "", "n", "none")
+    result = answer_here(empty, home, monkeypatch, lines, container=True)
+    result.assert_message(0, "Give the whole path")
+    assert "cannot see" in result.out
+    assert "1 item found" in result.out
+    config = read_config(empty.config, {})
+    assert [entry.path for entry in config.albums[0].sources["folder"]] == [unseen, str(home / "Pics")]
 
 
 def test_a_cache_that_is_not_there_yet_hinders_nothing(

@@ -199,6 +199,6 @@ def test_an_output_disk_that_is_full(synced: CommandLine) -> None:
         process = synced.start("--help", stdout=full)
         _, err = process.popen.communicate()
     assert process.popen.returncode == 4
-    assert "What is written here does not fit: No space left on device" in err
+    assert "The output could not be written: No space left on device" in err
     assert "Traceback" not in err
     assert "Exception ignored" not in err

@@ -7,7 +7,9 @@ import json
 import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.emulators.google import generated_jpeg
 from picsync.sources.kinds import SOURCES
+from picsync.system import localtime
 from tests.cli.command_line import CommandLine
 
 
@@ -28,8 +30,8 @@ def test_an_album_in_a_few_lines(cli: CommandLine) -> None:
     assert result.code == 0
     assert lines[0] == f"googlephotos {cli.album.album_id}: 9 items, complete"
     assert lines[1] == "  9 photos"
-    assert lines[2].startswith("  taken from 20")
-    assert lines[3] == "  sizes are not told before the download"
+    assert lines[2].startswith("  taken on 20")
+    assert lines[3] == "  sizes are unknown before the download"
     assert lines[4] == "  IMG_1.jpg, IMG_2.jpg, IMG_3.jpg, ..., IMG_7.jpg, IMG_8.jpg, IMG_9.jpg"
     assert cli.downloads() == 0
     assert cli.writes() == []
@@ -59,6 +61,47 @@ def test_a_listing_that_broke_off_says_so(cli: CommandLine) -> None:
     result = cli.run("list", "googlephotos", cli.album.album_id)
     result.assert_message(1, "The listing is incomplete")
     assert ": 5 items, partial" in result.out
+
+
+def test_a_folder_is_not_praised_for_what_is_no_picture(cli: CommandLine) -> None:
+    photos = cli.folder / "photos"
+    photos.mkdir()
+    whole = b"".join(generated_jpeg(1, 5000).chunks())
+    (photos / "whole.jpg").write_bytes(whole)
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "text.jpg").write_bytes(b"Dear grandma")
+    (photos / "raw.CR2").write_bytes(b"II*\x00\x10\x00\x00\x00CR\x02\x00" + bytes(100))
+    entry = json.dumps({"path": str(photos), "quiet": "0s"})
+    lines = cli.run("list", "folder", entry).out.splitlines()
+    assert "  2 files not usable: empty, or neither a picture nor a video" in lines
+    assert "  not shown, since Nixplay does not support the format: 1 CR2" in lines
+    assert any("damaged files are found when they are uploaded" in line for line in lines)
+    [found] = json.loads(cli.run("list", "folder", entry, "--json").out)
+    assert found["unrecognised"] == 2
+
+
+def test_a_photo_in_place_of_a_folder(cli: CommandLine) -> None:
+    photo = cli.folder / "photo.jpg"
+    photo.write_bytes(b"x")
+    cli.run("list", "folder", str(photo)).assert_message(1, "photo.jpg is a file. Name the folder that")
+
+
+def test_a_relative_folder_is_named_without_a_file(cli: CommandLine) -> None:
+    result = cli.run("list", "folder", "photos")
+    result.assert_message(2, "argument 1: path: must be")
+    assert "albums" not in result.err
+
+
+def test_list_without_a_kind_names_the_kinds(cli: CommandLine) -> None:
+    cli.run("list").assert_message(2, "Name the kind of source", *SOURCES)
+
+
+@pytest.mark.parametrize("arguments", [("list", "googlephotos"), ("cache", "status"), ("picked", "list")])
+def test_a_wrong_time_zone_is_reported(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(localtime, "_replaced", ["Europe/Berlinn"])
+    cli.run(*arguments).assert_message(0, "TZ is 'Europe/Berlinn'", "Did you mean TZ=Europe/Berlin?")
 
 
 def test_no_such_kind(cli: CommandLine) -> None:

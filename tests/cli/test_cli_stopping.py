@@ -32,7 +32,7 @@ def test_a_signal_ends_the_loop_between_cycles(cli: CommandLine, number: signal.
     result = process.end()
     result.assert_message(0, "2 photos uploaded")
     assert result.err.count("nothing to do") == 1, "an unchanged state is said once"
-    assert "Stopping: what is in flight has 25 s to finish" in result.err
+    assert "Stopping: running transfers have 25 s to finish" in result.err
     assert cli.on_frame() == 2
 
 
@@ -80,7 +80,7 @@ def test_a_second_signal_ends_it_at_once(cli: CommandLine, head: list[str], code
     process = cli.start("sync", command=REAL_TIME)
     cli.wait_for(lambda log: log.count(host=MEDIA_HOST) == 1)
     process.signal(signal.SIGINT)
-    process.error_line("A second signal ends it at once")
+    process.error_line("Press Ctrl-C again to stop at once")
     process.signal(signal.SIGINT)
     process.end(within_s=GRACE_S - 5).assert_message(code)
     assert cli.run("cache", "status").code == 0

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from picsync.run.process import Surroundings
+from picsync.run.scheduler import Stop
+from picsync.run.wiring import SettingsFiles
 from tests.cache.go_cache import GoRow, write_go_cache
 from tests.cli.command_line import CommandLine
 from tests.e2e.household import ALBUM
@@ -24,7 +29,7 @@ def test_the_first_sync_and_the_next(cli: CommandLine) -> None:
 
 def test_another_configuration_file(cli: CommandLine) -> None:
     cli.config.rename(cli.folder / "other.yaml")
-    cli.run("sync").assert_message(2, "picsync.yaml: there is no such file", "picsync.yaml.example")
+    cli.run("sync").assert_message(2, "picsync.yaml: there is no such file", "picsync init")
     assert cli.run("sync", "other.yaml").code == 0
 
 
@@ -199,8 +204,28 @@ def test_credentials_that_everyone_can_read_are_pointed_out(cli: CommandLine) ->
     cli.run("sync").assert_message(0, "holds passwords, but every user", "chmod 600")
 
 
+async def stop() -> Stop:
+    return Stop()
+
+
+def test_credentials_that_become_readable_while_it_runs(cli: CommandLine) -> None:
+    files = SettingsFiles(cli.config, {}, [cli.credentials])
+    said: list[str] = []
+    surroundings = Surroundings(str(cli.cache), lambda _event: None, said.append, asyncio.run(stop()))
+    fingerprints = []
+    for mode in (0o600, 0o644, 0o644, 0o600, 0o644):
+        cli.credentials.chmod(mode)
+        fingerprints.append(files.fingerprint())
+        surroundings.warn(files.load().credentials)
+    private, exposed = fingerprints[:2]
+    assert fingerprints == [private, exposed, exposed, private, exposed]
+    assert private != exposed, "a chmod is noticed"
+    assert len(said) == 2, "each time that it happens, and not at each reload"
+    assert "holds passwords, but every user of this machine can read it" in said[0]
+
+
 def test_an_emulator_is_pointed_out(cli: CommandLine) -> None:
-    cli.run("sync").assert_message(0, "emulator: every service is looked for at", cli.server.url)
+    cli.run("sync").assert_message(0, "emulator: all requests go to the emulator at", cli.server.url)
 
 
 def test_the_spool_leaves_nothing_behind(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

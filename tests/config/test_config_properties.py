@@ -1,6 +1,8 @@
 """Whatever is in the files or in the environment, the answer is a value or a ConfigError."""
 
+import re
 import string
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from picsync.config import Config, Credentials, Known, load_config, merge_login
-from picsync.core.errors import ConfigError
+from picsync.config.loading import config_shape, credentials_shape
+from picsync.config.shape import Shape
+from picsync.config.tree import FieldPath
+from picsync.core.errors import ConfigError, Problem
 from picsync.frames.nixplay.credentials import require_account
-from picsync.run.kinds import logins, read_credentials
+from picsync.run.kinds import known, logins, read_config, read_credentials
 from picsync.vendors.google.credentials import login_fields
 from tests.config.builders import KINDS
 from tests.config.test_config_login_file import LOGIN
@@ -133,3 +138,38 @@ def test_a_login_is_written_or_the_file_stays(path: Path, text: str) -> None:
     else:
         with suppress(ConfigError):
             assert require_account(read_credentials({}, [path]).account("nixplay"))
+
+
+ODD_VALUES = (
+    *("[]", "[1]", "[[x]]", "[{a: b}]", "{}", "{a: b}", "{? [1] : 2}", "1", "1.5", "-1", ".inf", "true", "x"),
+    *('""', "2020-01-01", "1e400", "!!set {a}", "!!omap [a: b]", "!!binary aGk=", "!!timestamp 2020"),
+    "!!python/object/apply:os.system [x]",
+)
+
+
+def nested(path: FieldPath, value: str) -> str:
+    """Return YAML that has a value at a path and nothing else."""
+    for step in reversed(path):
+        value = f"[{value}]" if isinstance(step, int) else f"{{{step}: {value}}}"
+    return value
+
+
+@pytest.mark.parametrize("value", ODD_VALUES)
+def test_no_setting_shows_a_sentence_of_the_library(tmp_path: Path, value: str) -> None:
+    config, secrets = tmp_path / "picsync.yaml", tmp_path / "credentials.yaml"
+    secrets.touch(0o600)
+    said: list[Problem] = []
+
+    def collect(shape: Shape, file: Path, load: Callable[[], object]) -> None:
+        for path, _ in shape.walk():
+            file.write_text(nested(path, value), encoding="utf-8")
+            try:
+                load()
+            except ConfigError as error:
+                said.extend(error.problems)
+
+    collect(config_shape(known()), config, lambda: read_config(config, {}))
+    collect(credentials_shape(logins()), secrets, lambda: read_credentials({}, [secrets]))
+    assert said
+    foreign = re.compile("nput should|should be a valid|keyword argument|is not usable|instance of")
+    assert [problem for problem in said if foreign.search(problem.message)] == []

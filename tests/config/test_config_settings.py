@@ -110,9 +110,9 @@ def test_values_cannot_be_changed(tmp_path: Path) -> None:
     ("line", "problem"),
     [
         ("every: 90", "every: needs a unit: write `90s` for seconds or `90m` for minutes."),
-        ("every: 0s", "every: must be longer than nothing; leave the setting out for one cycle and exit."),
-        ("every: -1h", "every: must be longer than nothing; leave the setting out for one cycle and exit."),
-        ("every: 1ns", "every: must be longer than nothing; leave the setting out for one cycle and exit."),
+        ("every: 0s", "every: must be greater than zero; to run one cycle and exit, leave the setting out."),
+        ("every: -1h", "every: must be greater than zero; to run one cycle and exit, leave the setting out."),
+        ("every: 1ns", "every: must be greater than zero; to run one cycle and exit, leave the setting out."),
         ("every: daily", "every: must be a duration such as `10m`, `1h30m` or `90s`, not 'daily'."),
         ("every: 1d", "every: has the unknown unit 'd' in '1d'; the units are ns, us, ms, s, m and h."),
         (
@@ -227,15 +227,15 @@ def test_problems_of_a_rule(tmp_path: Path, line: str, problem: str | None) -> N
         ),
         (
             "- name: X\n- name: Y\n- name: X",
-            "picsync.yaml:4: albums[2].name: is 'X' in an earlier album rule already",
+            "picsync.yaml:4: albums[2].name: is 'X', like that of an earlier",
         ),
         (
             "- name: X\n- name: ' X '",
-            "picsync.yaml:3: albums[1].name: is ' X ' in an earlier album rule already",
+            "picsync.yaml:3: albums[1].name: is ' X ', like that of an earlier",
         ),
         (
             "- name: \N{LATIN SMALL LETTER E WITH ACUTE}\n- name: e\N{COMBINING ACUTE ACCENT}",
-            "picsync.yaml:3: albums[1].name: is 'e\N{COMBINING ACUTE ACCENT}' in an earlier",
+            "picsync.yaml:3: albums[1].name: is 'e\N{COMBINING ACUTE ACCENT}', like that of an earlier",
         ),
         (
             "- name: X\n  overflow: split\n- name: X_3",
@@ -283,9 +283,9 @@ def bomb() -> str:
         (
             b"",
             None,
-            "the file is empty; start from picsync.yaml.example, or set PICSYNC_ALBUMS in the environment.",
+            "the file is empty; write for example `albums: [{name: Family, sources: {sharedlinks: [<lin",
         ),
-        (b"# nothing\n", None, "the file is empty; start from picsync.yaml.example, or set PICSYNC_ALBUMS"),
+        (b"# nothing\n", None, "the file is empty; write for example `albums: [{name: Family"),
         (b"- a\n", None, "must consist of `key: value` lines"),
         (b"hello\n", None, "must consist of `key: value` lines"),
         (b"a: b\n c: d\n", 2, "is not valid YAML: mapping values are not allowed in this context."),
@@ -348,9 +348,7 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> 
 
 def test_no_file(tmp_path: Path) -> None:
     [problem] = config_problems(tmp_path, None, {"PICSYNC_EVERY": "1h"})
-    assert problem.startswith(
-        "picsync.yaml: there is no such file; start from picsync.yaml.example, or set PIC"
-    )
+    assert problem.startswith("picsync.yaml: there is no such file; run `picsync init` to create it, or set")
 
 
 def test_a_directory(tmp_path: Path) -> None:
@@ -378,7 +376,7 @@ def test_the_models_of_sources_speak_plain_english_too(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(path, environ={}, known=Known(kinds), logins=logins())
     assert [(one.line, one.field, one.message) for one in caught.value.problems] == [
-        (4, "albums[0].sources.links[0]", "is not usable: string should have at least 1 character."),
+        (4, "albums[0].sources.links[0]", "must not be empty."),
         (6, "albums[0].sources.deep[0].depth", "must be a whole number, not a single value."),
         (
             7,

@@ -222,7 +222,7 @@ def test_a_second_signal_breaks_an_upload_off(cli: CommandLine) -> None:
     with SyncProcess(cli, command=REAL_TIME) as picsync:
         cli.wait_for(lambda log: log.count(host=UPLOADS) == 1)
         picsync.process.signal(signal.SIGTERM)
-        picsync.said("A second signal ends it at once")
+        picsync.said("Press Ctrl-C again to stop at once")
         began = time.monotonic()
         picsync.process.signal(signal.SIGTERM)
         assert picsync.end() == 0

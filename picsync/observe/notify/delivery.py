@@ -18,12 +18,12 @@ from pydantic import SecretStr
 from picsync.core.errors import Problem, TransientError
 from picsync.observe.notify.courier import NOT_UNDERSTOOD
 from picsync.observe.notify.notices import Message
+from picsync.system.packages import extra_advice
 
 LIMIT_S = 30.0
 """Seconds that a delivery may take; Apprise itself gives a mail server 15."""
 CHECK_LIMIT_S = 60.0
 """Seconds for looking at a URL, which takes less than one where the machine is not busy."""
-INSTALL = "pip install 'picsync[notify]'"
 
 _INHERITED = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT"}
@@ -52,7 +52,7 @@ def check_notify(urls: Sequence[SecretStr], file: str) -> list[Problem]:
     if not urls:
         return []
     if importlib.util.find_spec("apprise") is None:
-        return [Problem(file, None, "notify", f"needs the Apprise library. Run: {INSTALL}")]
+        return [Problem(file, None, "notify", f"needs the Apprise library. {extra_advice('notify')}")]
     return [
         Problem(file, None, f"notify[{at}]", problem)
         for at, url in enumerate(urls)
@@ -80,7 +80,7 @@ def _problem(url: SecretStr) -> str | None:
             f"{label(url)} is not an Apprise URL, or one whose service needs another package;"
             " see https://appriseit.com for how the URL of each service is written."
         )
-    return f"{label(url)} could not be checked: the Apprise library does not work. Run: {INSTALL}"
+    return f"{label(url)} could not be checked: the Apprise library does not work. {extra_advice('notify')}"
 
 
 async def deliver(url: SecretStr, message: Message, *, limit_s: float = LIMIT_S) -> None:

@@ -118,11 +118,13 @@ class FolderSource:
                     await self._sleep(album.entry.quiet.total_seconds())
                     seen = await self._look(album_id, album)
             except NoProgress:
-                problem = f"The folder {shown(album.entry.path)} does not answer; see to its disk or server."
+                problem = f"The folder {shown(album.entry.path)} does not answer. Check its disk or server."
                 return Listing(KIND, album_id, problem=problem)
             if seen.unsettled:
                 self._touch(album_id)
-        return Listing(KIND, album_id, seen.items, _problem(seen), note=seen.note)
+        return Listing(
+            KIND, album_id, seen.items, _problem(seen), unrecognised=seen.unrecognised, note=seen.note
+        )
 
     async def _look(self, album_id: str, album: _Album) -> Seen:
         if album.stuck is not None and not album.stuck.is_set():
@@ -183,7 +185,9 @@ class FolderSource:
             try:
                 await self._bring(item, sink)
             except NoProgress:
-                raise TransientError("its folder does not answer; see to its disk or server.") from None
+                raise TransientError(
+                    "its folder does not answer.", hint="Check its disk or server."
+                ) from None
             except OSError as error:
                 refusal = _refusal(item, error)
                 if not isinstance(refusal, TransientError) or attempt == READ_ATTEMPTS:
@@ -199,7 +203,7 @@ class FolderSource:
             chunk = await self._aside(lambda: self._read(number, CHUNK_BYTES))
             mime_type = sniff(chunk[:HEAD_BYTES])
             if mime_type is None:
-                raise ItemError(f"{_what(chunk)}, whatever its name says.", unusable=True)
+                raise ItemError(_what(chunk), unusable=True)
             await sink.begin(seen.st_size, mime_type)
             count = 0
             while chunk and count < seen.st_size:
@@ -230,8 +234,10 @@ class FolderSource:
         for album_id, album in self._albums.items():
             try:
                 mount = await self._aside(partial(_mount_of, album.entry.path))
+            except NotADirectoryError:
+                continue  # Its listing says what is wrong.
             except NoProgress:
-                finding = Finding(Mark.PROBLEM, album_id, "it does not answer.", "See to its disk or server.")
+                finding = Finding(Mark.PROBLEM, album_id, "it does not answer.", "Check its disk or server.")
             else:
                 on = f"on {shown(str(mount))}; " if mount.kind else ""
                 finding = (
@@ -257,6 +263,9 @@ def _open(root: str, path: str) -> tuple[int, os.stat_result]:
 
 
 def _mount_of(path: str) -> Mount:
+    """Return the file system that a folder is on; raises NotADirectoryError if there is no such folder."""
+    if not os.path.isdir(path):  # noqa: PTH112 - texts all the way, for names in no encoding
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
     return Mounts.now().of(os.path.realpath(path))
 
 
@@ -273,7 +282,7 @@ def _problem(seen: Seen) -> str | None:
 
 
 def _what(head: bytes) -> str:
-    return "it is a picture or video of no known kind" if head else "it is empty"
+    return "the file is not a picture or video of a known format." if head else "the file is empty."
 
 
 def _require_unchanged(item: MediaItem, seen: os.stat_result, count: int | None = None) -> None:

@@ -50,6 +50,8 @@ class Seen:
     """Files that have changed and may still be written; they count as what they were before."""
     unsettled_new: int = 0
     """Those of them that were never taken, and so are left out."""
+    unrecognised: int = 0
+    """Items that are named like a picture or video and are neither."""
     note: str = ""
     """Why there are no items, in words for a person, where nothing went wrong."""
     first: bool = False
@@ -135,12 +137,14 @@ class Survey:
         if walk.not_chosen:
             used = {"`include`": entry.include, "`exclude`": entry.exclude}
             patterns = [name for name, values in used.items() if values]
-            leave = f"{' and '.join(patterns)} leave{'s' if len(patterns) == 1 else ''} out"
-            return f"{where} has only what {leave}: correct the patterns in picsync.yaml."
+            return (
+                f"{' and '.join(patterns)} leave{'s' if len(patterns) == 1 else ''} out all files in {where}:"
+                " correct the patterns in picsync.yaml."
+            )
         if walk.links:
             return (
-                f"{where} has only links in it ({walk.links:,}), which are not followed: name the folder that"
-                " they lead to, or mount it there."
+                f"{where} contains only links ({walk.links:,}), which are not followed: name the folder that"
+                " they point to, or mount it there."
             )
         return f"There is no file in {where}."
 
@@ -168,6 +172,7 @@ class Survey:
             mime_type = look.mime_type or promised(name)
             if mime_type is not None:
                 held[file.volume] = held.get(file.volume, 0) + 1
+                self._seen.unrecognised += not look.mime_type
                 items.append(self._item(file.path, name, look, mime_type))
         # No name has a NUL, so that what is in a folder stays together.
         items.sort(key=lambda item: item.item_id.replace("/", "\0"))

@@ -169,10 +169,15 @@ class Walk:
         if len(self.problems) >= _MOST_PROBLEMS:
             return
         what = shown(f"{self._root}/{path}" if path else self._root)
-        if is_gone(error) if path else isinstance(error, FileNotFoundError):
-            gone = f"{what} went away while it was listed."
-            missing = f"There is no folder {what}. Mount it, or correct its path in picsync.yaml."
-            self.problems.append(gone if path else missing)
+        if path and is_gone(error):
+            self.problems.append(f"{what} went away while it was listed.")
+        elif isinstance(error, FileNotFoundError | NotADirectoryError):
+            is_file = os.path.isfile(self._root)  # noqa: PTH113 - texts all the way
+            self.problems.append(
+                f"{what} is a file. Name the folder that contains it."
+                if is_file
+                else f"There is no folder {what}. Mount it, or correct its path in picsync.yaml."
+            )
         else:
             fix = cure(error, what)
             self.problems.append(f"{what} cannot be read: {reason(error)}. {fix}".rstrip())

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from pydantic import TypeAdapter
 
-from picsync.core.errors import PicsyncError, RefusedError
+from picsync.core.errors import ForeignAddressError, NotFoundError, PicsyncError, ProtocolError, RefusedError
 from picsync.http.client import HttpClient
 from picsync.http.retry import Operation
 from picsync.sources.base import Sink
@@ -97,8 +97,19 @@ class ImmichApi:
         self._under_way: dict[str, asyncio.Future[Any]] = {}
 
     async def version(self) -> wire.Version:
-        """Return the server's version."""
-        return await self._shared("version", lambda: self._get(READ_VERSION, "/server/version", wire.VERSION))
+        """Return the server's version; raises ProtocolError where no Immich answers."""
+        try:
+            return await self._shared(
+                "version", lambda: self._get(READ_VERSION, "/server/version", wire.VERSION)
+            )
+        except (NotFoundError, ProtocolError) as error:
+            if isinstance(error, ForeignAddressError):
+                raise
+            raise ProtocolError(
+                f"There is no Immich server at {self._url.removesuffix('/api')}: {error.message}",
+                hint=error.hint
+                or "Open the address in a browser: it must show Immich, not the login page of a proxy.",
+            ) from error
 
     async def key(self) -> wire.KeyWire:
         """Return what the API key may do."""

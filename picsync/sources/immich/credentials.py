@@ -16,7 +16,7 @@ def _server(value: str) -> str:
         return ""
     url = web_address(value, "http://nas:2283")
     if url.query or url.fragment:
-        raise ValueError("must be the server's address alone, without anything after `?` or `#`")
+        raise ValueError("must be only the server's address, without anything after `?` or `#`")
     return str(url)
 
 
@@ -25,17 +25,17 @@ class ImmichKey(Section):
 
     server: Annotated[str, AfterValidator(_server)] = Field(
         default="",
-        description="Address of the Immich server as a browser opens it, with or without `/api`.",
+        description="Address of the Immich server as opened in a browser, with or without `/api`.",
         examples=["http://nas:2283"],
     )
     api_key: SecretKey = Field(
         default=EMPTY,
-        description="An API key, made in Immich under Account Settings > API Keys. doc/sources.md has the "
-        "permissions that it needs.",
+        description="An API key, created in Immich under Account Settings > API Keys. doc/sources.md lists "
+        "the permissions that it needs.",
         examples=['"<API-key>"'],
     )
     link_password: Password = Field(
-        default=EMPTY, description="Password of shared links that want one.", examples=['"<password>"']
+        default=EMPTY, description="Password of shared links that require one.", examples=['"<password>"']
     )
 
 

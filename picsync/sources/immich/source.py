@@ -32,6 +32,7 @@ CONNECTIONS = 4
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
 _BY_KEY = "key"
+_NO_KEY = "no key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,11 @@ class ImmichSource:
                 # A lost permission concerns all items alike.
                 raise LoginNeeded(error.message, hint=error.hint) from error
             raise _unavailable(path, error) from error
+
+    async def reach(self) -> None:
+        """Raise PicsyncError unless Immich answers at the server's address; no key is sent."""
+        if self._server is not None:
+            await known_version(self._apis.get(_NO_KEY) or self._open(_NO_KEY, self._server, Pass()))
 
     async def examine(self) -> Sequence[Finding]:
         """Look at the server's version, and at what the key may do; see the port."""

@@ -36,16 +36,17 @@ class GoogleAccess(Section):
     )
     access_token: SecretKey = Field(
         default=EMPTY,
-        description="Opens the API until it expires. Optional: a new one is fetched with the refresh token.",
+        description="The access token. Optional: a new one is fetched with the refresh token.",
         examples=['"<access-token>"'],
     )
     refresh_token: SecretKey = Field(
-        default=EMPTY, description="Fetches new access tokens.", examples=['"<refresh-token>"']
+        default=EMPTY,
+        description="The refresh token, used to fetch new access tokens.",
+        examples=['"<refresh-token>"'],
     )
     expiry: Annotated[datetime | None, WrapValidator(_expiry)] = Field(
         default=None,
-        description="When the access token expires, RFC 3339. Absent, or in the year 1, where that is "
-        "unknown.",
+        description="When the access token expires, RFC 3339. Absent, or in the year 1, if that is unknown.",
         examples=['"2022-09-21T10:11:12.123456789-04:00"'],
     )
 
@@ -57,11 +58,11 @@ class GooglePhotosLogin(Section):
         default_factory=GoogleClient, description="The OAuth client of a Google Cloud project."
     )
     access: GoogleAccess = Field(
-        default_factory=GoogleAccess, description="What Google handed out at the login."
+        default_factory=GoogleAccess, description="The tokens that Google issued at the login."
     )
     picker: GoogleAccess = Field(
         default_factory=GoogleAccess,
-        description="The same for `picsync googlephotos pick`, which asks for another permission.",
+        description="The tokens for `picsync googlephotos pick`, which needs another permission.",
     )
 
 

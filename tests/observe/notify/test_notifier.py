@@ -269,9 +269,11 @@ def test_checking_urls_names_index_and_scheme_only(
 def test_a_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [])
     monkeypatch.delitem(__import__("sys").modules, "apprise", raising=False)
-    assert [str(one) for one in check_notify([SecretStr("json://x")], "picsync.yaml")] == [
-        "picsync.yaml: notify: needs the Apprise library. Run: pip install 'picsync[notify]'"
-    ]
+    [problem] = check_notify([SecretStr("json://x")], "picsync.yaml")
+    assert str(problem) == (
+        "picsync.yaml: notify: needs the Apprise library. In the folder of picsync's source, run:"
+        f" {sys.executable} -m pip install '.[notify]'"
+    )
     assert check_notify([], "picsync.yaml") == []
 
 

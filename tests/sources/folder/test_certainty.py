@@ -44,7 +44,14 @@ async def test_a_folder_that_is_gone(album: FolderAlbum) -> None:
 async def test_a_file_in_the_place_of_the_folder(album: FolderAlbum) -> None:
     album.root.rmdir()
     album.root.write_bytes(JPEG)
-    assert_partial(await album.list(), str(album.root), "Not a directory")
+    assert_partial(await album.list(), str(album.root), "is a file. Name the folder that contains it.")
+
+
+async def test_a_missing_folder_is_not_said_to_notice_changes(album: FolderAlbum) -> None:
+    assert len(await album.source().examine()) == 1
+    album.root.rmdir()
+    assert await album.source().examine() == []
+    assert_partial(await album.list(), "There is no folder")
 
 
 async def test_a_folder_that_was_full_is_not_believed_to_be_empty(album: FolderAlbum) -> None:
