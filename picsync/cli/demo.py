@@ -19,9 +19,8 @@ from picsync.cli.listen import LISTEN, need_extra
 from picsync.cli.logs import log_options, logging_to
 from picsync.cli.scenes import ALBUM, SCENES, SINGULAR
 from picsync.cli.sync import SyncOptions, run_sync
-from picsync.core.events import CycleFinished, Event, ItemUploaded, PlaylistCreated
+from picsync.core.events import CycleFinished, Event, ItemUploaded, NoticeKind, PlaylistCreated
 from picsync.observe.words import printable, report_remarks, report_sentence
-from picsync.sync.cycle import new_playlist
 from picsync.system.localtime import clock
 
 if TYPE_CHECKING:
@@ -107,8 +106,8 @@ class _Told:
             case PlaylistCreated():
                 return  # The emulated frame is assigned every playlist by itself.
             case CycleFinished(report):
-                assign = new_playlist(f"ss_{report.rule}", "Nixplay")
-                notices = tuple(notice for notice in report.notices if notice != assign)
+                new = NoticeKind.PLAYLIST_NEW
+                notices = tuple(notice for notice in report.notices if notice.kind is not new)
                 event = CycleFinished(replace(report, notices=notices))
             case ItemUploaded(_, filename, 0):
                 self._announce(f"{printable(filename)} is on the frame already.")

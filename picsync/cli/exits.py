@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import click
 
-from picsync.core.errors import ConfigError, LoginNeeded, PicsyncError, Scope, SpoolError
+from picsync.core.errors import ConfigError, DiskError, LoginNeeded, PicsyncError, Scope
 
 
 class Exit(IntEnum):
@@ -33,7 +33,7 @@ def exit_for(error: PicsyncError) -> Exit:
         return Exit.USAGE
     if isinstance(error, LoginNeeded):
         return Exit.LOGIN_NEEDED
-    local = error.scope is Scope.PROCESS or isinstance(error, SpoolError)
+    local = error.scope is Scope.PROCESS or isinstance(error, DiskError)
     return Exit.LOCAL if local else Exit.FAILED
 
 
@@ -46,8 +46,8 @@ def worst(exits: Iterable[Exit]) -> Exit:
 
 def show_error(error: PicsyncError) -> None:
     """Print an error and its hint to stderr."""
-    from picsync.observe.words import advice
+    from picsync.observe.words import advice, error_sentence
 
-    click.echo(f"picsync: {error.message}", err=True)
+    click.echo(f"picsync: {error_sentence(error)}", err=True)
     if hint := advice(error):
         click.echo(hint, err=True)

@@ -17,7 +17,7 @@ from picsync.cli.picking import pick
 from picsync.cli.session import account_of, account_option, with_source
 from picsync.cli.sync import cache_option
 from picsync.core.errors import ConfigError, Problem
-from picsync.observe.words import counted, printable
+from picsync.observe.words import counted, failure_text, printable
 from picsync.sources.accounts import AccountSource
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ async def _update(source: Source, listing: Listing, cache: str) -> int:
     learnt = await update_cache(source, listing.items, cache=cache, notify=logs.note)
     click.echo(f"The cache learnt {counted(len(learnt.digests), 'digest')}.", err=True)
     for failure in learnt.failures:
-        click.echo(f"{printable(failure.subject)}: {failure.error}", err=True)
+        click.echo(f"{printable(failure.subject)}: {failure_text(failure)}", err=True)
     return len(learnt.failures)
 
 

@@ -10,7 +10,7 @@ from picsync.cli import logs
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table, yes_option
 from picsync.cli.session import account_option, with_nixplay
-from picsync.observe.words import counted, printable
+from picsync.observe.words import counted, doubt, printable
 
 if TYPE_CHECKING:
     from picsync.core.model import FrameAlbum, Photos
@@ -70,7 +70,7 @@ def _print_photos(album: FrameAlbum, photos: Photos | None) -> None:
     rows = [(photo.photo_id, photo.digest.hex, photo.filename) for photo in photos.items]
     print_table(["ID", "MD5", "FILE NAME"], rows)
     if photos.problem:
-        click.echo(photos.problem, err=True)
+        click.echo(doubt(photos.problem), err=True)
 
 
 @nixplay.group("delete")

@@ -4,24 +4,32 @@
     ├── ConfigError        picsync.yaml or the credentials file; carries every problem at once
     ├── LoginNeeded        a service refuses who we are or what we may do; only a person can help
     ├── TransientError     time may cure it: network trouble, 429, 5xx; already retried
+    │   └── ListingError   a source album could not be listed completely
     ├── ProtocolError      a service answered something that picsync does not understand
-    │   └── ForeignAddressError   ... or led to a server that is none of its own
+    │   ├── ForeignAddressError   ... or led to a server that is none of its own
+    │   └── PlaylistMismatchError ... or holds something else than what was published
     ├── QuotaError         a service's storage is used up
-    │   └── LimitError     ... or another of its limits: requests of the day, entries of a playlist
+    │   └── LimitError     ... or another of its limits: requests of the day
+    │       └── PlaylistFullError     ... or the entries of a playlist
     ├── RefusedError       a service understood the request and said no (a 4xx that is none of the above)
-    │   └── NotFoundError  ... because the thing is not there, or not visible to us
+    │   ├── NotFoundError  ... because the thing is not there, or not visible to us
+    │   └── NoSourceError  an album rule names no source
     ├── AmbiguousError     several albums answer to one name; picsync will not guess
     ├── ItemError          one media item or photo cannot be used; the others go on
+    │   ├── ContentError   ... because of its content
+    │   └── FormatError    ... because the frame does not accept its format
     ├── CacheError         the cache cannot be read or written
-    ├── SpoolError         a file on its way to the frame cannot be kept on the local disk
-    │   └── NoRoomError    ... because it is too large for the room there; smaller ones go on
+    ├── DiskError          the local disk cannot be read or written
+    │   └── SpoolError     ... for a file on its way to the frame
+    │       └── NoRoomError    ... because it is too large for the room there; smaller ones go on
     ├── ListenError        an address that picsync was told to listen on cannot be had
     └── UnexpectedError    a bug: it fails the rule in which it appeared, and nothing else
 
-The text of an error says what happened and to what; its `hint` says what to do next. Neither ever holds
-a secret: no URL query, header, token or body of a login. Both may quote what a service, a file or a user
-wrote, so every error makes its texts harmless itself (`core.text`): a message is one line without control
-characters; only a ConfigError has one line for each problem.
+The text of an error says what happened and to what; its `hint` says what to do next. An error that picsync
+itself decides on carries values and a short text for developers; `observe.words` has its sentences. Neither
+ever holds a secret: no URL query, header, token or body of a login. Both may quote what a service, a file or
+a user wrote, so every error makes its texts harmless itself (`core.text`): a message is one line without
+control characters; only a ConfigError has one line for each problem.
 """
 
 from __future__ import annotations
@@ -125,10 +133,23 @@ class TransientError(PicsyncError):
         return self.status is not None
 
 
+class ListingError(TransientError):
+    """A source album could not be listed completely; the message is what the source says about it."""
+
+
 class ProtocolError(PicsyncError):
     """An answer of a kind that the service was never seen to give; nothing is concluded from it."""
 
     transient = True
+
+
+class PlaylistMismatchError(ProtocolError):
+    """A playlist does not hold what was published, although every request succeeded."""
+
+    def __init__(self, held: int, due: int) -> None:
+        super().__init__(f"the playlist holds {held} entries instead of {due}")
+        self.held = held
+        self.due = due
 
 
 class ForeignAddressError(ProtocolError):
@@ -145,6 +166,15 @@ class LimitError(QuotaError):
     """A limit of a service other than its storage is reached: requests of the day, entries of a playlist."""
 
 
+class PlaylistFullError(LimitError):
+    """A playlist has no room for all photos, and the rule says `overflow: error`."""
+
+    def __init__(self, shown: int, left_out: int) -> None:
+        super().__init__(f"the playlist is full ({shown} shown, {left_out} left out)")
+        self.shown = shown
+        self.left_out = left_out
+
+
 class RefusedError(PicsyncError):
     """The service understood the request and refused it; repeating it would be refused again."""
 
@@ -157,6 +187,14 @@ class RefusedError(PicsyncError):
 
 class NotFoundError(RefusedError):
     """The thing asked for does not exist, or this account may not see it."""
+
+
+class NoSourceError(RefusedError):
+    """An album rule names no source; carried out, it would empty the album."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__("the rule names no source", status=0)
+        self.rule = rule
 
 
 class AmbiguousError(PicsyncError):
@@ -174,27 +212,85 @@ class ItemError(PicsyncError):
         """True if trying again soon is pointless: the bytes themselves are what is wrong."""
 
 
+class Defect(StrEnum):
+    """Why the content of a file cannot be used."""
+
+    EMPTY = "empty"
+    NOT_MEDIA = "not_media"
+    """Neither a picture nor a video."""
+    TRUNCATED = "truncated"
+    """The end of the file is missing."""
+    TOO_LARGE = "too_large"
+    """More bytes than `limit`."""
+    TOO_MANY_PIXELS = "too_many_pixels"
+    """More pixels than `limit`, or none at all."""
+
+
+class ContentError(ItemError):
+    """The content of a file cannot be used."""
+
+    def __init__(self, defect: Defect, *, amount: int = 0, limit: int = 0) -> None:
+        # An empty file may be a download that went wrong without a word.
+        super().__init__(f"its content is {defect.replace('_', ' ')}", unusable=defect is not Defect.EMPTY)
+        self.defect = defect
+        self.amount = amount
+        """What was measured, in the unit of `limit`."""
+        self.limit = limit
+
+
+class FormatError(ItemError):
+    """The frame does not accept the format of a file."""
+
+    def __init__(self, mime_type: str, frame: str) -> None:
+        super().__init__(f"{frame} does not accept {mime_type}", unusable=True)
+        self.mime_type = mime_type
+        self.frame = frame
+        """Title of the frame's service."""
+
+
 class CacheError(PicsyncError):
     """The cache file cannot be opened, read or written."""
 
     scope = Scope.PROCESS
 
 
-class SpoolError(PicsyncError):
-    """A file on its way from source to frame cannot be written to the local disk; no other could be."""
+class DiskError(PicsyncError):
+    """The local disk cannot be read or written."""
 
     scope = Scope.SERVICE
 
 
+class SpoolError(DiskError):
+    """A file in transit cannot be written to the local disk; no other file could be."""
+
+    def __init__(self, folder: str, reason: str, *, remedy: str = "") -> None:
+        """`reason` and `remedy` are the operating system's, as `system.files` puts them."""
+        super().__init__(f"{folder}: {reason}", hint=remedy)
+        self.folder = folder
+        self.reason = reason
+
+
 class NoRoomError(SpoolError):
-    """A file on its way is larger than the room that the local disk has; smaller ones may fit."""
+    """A file in transit is larger than the free space on the local disk; smaller ones may fit."""
 
     scope = Scope.ITEM
 
-    def __init__(self, message: str, *, size_bytes: int, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        folder: str,
+        reason: str,
+        *,
+        size_bytes: int,
+        written_bytes: int = 0,
+        free_bytes: int | None = None,
+    ) -> None:
+        """`reason` is the operating system's; it is empty if the free space was too little from the start."""
+        super().__init__(folder, reason)
         self.size_bytes = size_bytes
-        """How large it is at least."""
+        """Least size of the file."""
+        self.written_bytes = written_bytes
+        """What could be written."""
+        self.free_bytes = free_bytes
 
 
 class ListenError(PicsyncError):

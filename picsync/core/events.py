@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from picsync.core.errors import PicsyncError
-from picsync.core.model import Certainty, Listing
+from picsync.core.model import Certainty, Contradiction, Listing
 from picsync.core.plan import (
     Hold,
     Plan,
@@ -335,12 +335,86 @@ class CycleOutcome(StrEnum):
         return self in (CycleOutcome.DONE, CycleOutcome.HELD)
 
 
+class About(StrEnum):
+    """What a failure is about."""
+
+    ITEM = "item"
+    """A media item or photo; the subject is its file name."""
+    RULE = "rule"
+    """The whole album rule; the subject is its name."""
+    PLAYLIST = "playlist"
+    SOURCE_ALBUM = "source_album"
+    """The subject is the album's id at the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Photos that wait for room on the frame."""
+
+    count: int
+    size_bytes: int
+    """Of those whose size is known; 0 if it is known of none."""
+    at_least: bool
+    """Whether the size of some is unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something that did not work out: what it was about, and the error."""
+    """Something that failed: what it was about, and the error."""
 
     subject: str
     error: PicsyncError
+    about: About = About.ITEM
+    account: str = ""
+    """Account at which it failed; empty where none is to blame, or it is not known which."""
+    more: int = 0
+    """Further subjects of the same kind that failed in the same way."""
+    waiting: Waiting | None = None
+    """What waits for room, if the frame's storage is full."""
+
+
+class NoticeKind(StrEnum):
+    """What an operator should know although nothing failed."""
+
+    PLAYLIST_NEW = "playlist_new"
+    """A playlist was created; assign it to a frame once."""
+    PLAYLIST_UNASSIGNED = "playlist_unassigned"
+    """No frame shows a playlist."""
+    PLAYLIST_DUPLICATE = "playlist_duplicate"
+    """Several playlists have the rule's name."""
+    PLAYLIST_UNUSED = "playlist_unused"
+    """A split album no longer needs a playlist."""
+    PLAYLIST_FULL_NEWEST = "playlist_full_newest"
+    """A playlist has no room for the oldest photos."""
+    PLAYLIST_FULL_SPLIT = "playlist_full_split"
+    """The playlists of a split album have no room yet."""
+    UPLOADS_UNLISTED = "uploads_unlisted"
+    """The frame does not list some confirmed uploads yet."""
+    FRAME_LISTING_DOUBTFUL = "frame_listing_doubtful"
+    """The frame may hold more photos than it lists."""
+    SOURCE_CHANGED = "source_changed"
+    """A source album changed while it was listed."""
+    SOURCE_NOTE = "source_note"
+    """Something that a source says about an album."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that an operator should know although nothing failed; each kind uses some of the fields."""
+
+    kind: NoticeKind
+    name: str = ""
+    """Name of the playlist."""
+    count: int = 0
+    """Playlists of that name, photos without room, or uploads that are not listed."""
+    shown: int = 0
+    """Photos that a full playlist shows."""
+    frame: str = ""
+    """Title of the frame's service."""
+    asked: str = ""
+    """The name that a new playlist should have had, if the service does not keep it."""
+    said: str | Contradiction = ""
+    """What a source says, or why a listing of the frame is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,8 +459,7 @@ class CycleReport:
     overflow: int = 0
     hold: Hold | None = None
     failures: tuple[Failure, ...] = ()
-    notices: tuple[str, ...] = ()
-    """What a person should know although nothing failed."""
+    notices: tuple[Notice, ...] = ()
 
     @property
     def changed(self) -> bool:

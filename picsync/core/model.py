@@ -120,13 +120,15 @@ class Listing:
     """Whether the source shows only some of the album's items by its nature."""
     unrecognised: int = 0
     """Items that are listed for their names, but whose content is neither a picture nor a video."""
+    changed: bool = False
+    """Whether the album listed something else when it was listed once more in the same cycle."""
     note: str = ""
     """What a person may wonder about although nothing went wrong, such as why there are no items."""
 
     @property
     def certainty(self) -> Certainty:
         """How far it can be trusted to show everything."""
-        if self.problem is not None:
+        if self.problem is not None or self.changed:
             return Certainty.PARTIAL
         return Certainty.SAMPLE if self.sample else Certainty.COMPLETE
 
@@ -165,11 +167,18 @@ class FramePhoto:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two listings of one frame album, in one cycle, give these photos different content."""
+
+    photo_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Photos:
     """What a frame album was seen to hold, with how far that can be trusted."""
 
     items: tuple[FramePhoto, ...] = ()
-    problem: str | None = None
+    problem: str | Contradiction | None = None
     """Why there may be more photos than `items`; None if this is all of them."""
 
     @property
@@ -183,15 +192,12 @@ class Photos:
         By ids photos are deleted, and one of the two listings has them wrong.
         """
         before = {photo.photo_id: photo.digest for photo in earlier.items}
-        odd = [
+        odd = tuple(
             photo.photo_id for photo in self.items if before.get(photo.photo_id, photo.digest) != photo.digest
-        ]
+        )
         if not odd or self.problem is not None:
             return self
-        problem = (
-            f"The frame's listings contradict each other on {len(odd)} photos (the first one is {odd[0]})."
-        )
-        return replace(self, problem=problem)
+        return replace(self, problem=Contradiction(odd))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from typing import TypeAlias
 
 from picsync.core.model import (
     Certainty,
+    Contradiction,
     Digest,
     FramePhoto,
     Listing,
@@ -113,8 +114,17 @@ class Hold:
 
     reason: HoldReason
     photos: tuple[FramePhoto, ...]
-    message: str
-    """What is held and what lets it through, in words for a person."""
+    total: int
+    """Photos in the frame album, those included."""
+    waiting: int = 0
+    """What is waited for: items with unknown content (UNKNOWN), or photos to upload (UPLOADS)."""
+    problem: str | Contradiction | None = None
+    """Why the listing of the frame album is incomplete; None if that of a source is (LISTING)."""
+
+    @property
+    def count(self) -> int:
+        """The number of deletes held back."""
+        return len(self.photos)
 
     @property
     def needs_person(self) -> bool:
@@ -235,45 +245,26 @@ def _all_known(now: Situation) -> bool:
 
 def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[FramePhoto]) -> Hold | None:
     count, total = len(surplus), len(now.photos.items)
-    photos = tuple(surplus)
 
-    def hold(reason: HoldReason, why: str) -> Hold:
-        return Hold(reason, photos, f"{_photos(count)} of {total} not deleted: {why}")
+    def hold(reason: HoldReason, waiting: int = 0, problem: str | Contradiction | None = None) -> Hold:
+        return Hold(reason, tuple(surplus), total, waiting, problem)
 
     certainty = Certainty.least(listing.certainty for listing in now.listings)
     if certainty is Certainty.PARTIAL or now.photos.problem:
-        what = now.photos.problem or "a source album was not listed completely."
-        return hold(HoldReason.LISTING, f"{what} Nothing is deleted until the listing is complete again.")
+        return hold(HoldReason.LISTING, problem=now.photos.problem)
     if certainty is Certainty.SAMPLE:
-        return hold(
-            HoldReason.SAMPLE,
-            "a source album shows only some of what it holds, so what it does not show may be wanted.",
-        )
+        return hold(HoldReason.SAMPLE)
     unknown = sum(1 for candidate in now.candidates if candidate.digest is None and candidate.skip is None)
     if unknown:
-        return hold(HoldReason.UNKNOWN, f"the content of {unknown} listed could not be read yet.")
+        return hold(HoldReason.UNKNOWN, unknown)
     if missing and not now.storage_full:
-        return hold(
-            HoldReason.UPLOADS,
-            f"{_photos(len(missing))} could not be uploaded yet, and the frame keeps what it has.",
-        )
+        return hold(HoldReason.UPLOADS, len(missing))
     if rule.allow_deletes or _within_limit(rule.delete_limit, count, total):
         return None
     beyond = sum(1 for photo in surplus if photo.digest not in rule.allowed)
     if not beyond or (beyond < count < total and _within_limit(rule.delete_limit, beyond, total)):
         return None
-    if count == total:
-        why = (
-            "this would empty the album. If that is meant, run `picsync allow-deletes`,"
-            ' or set `maxDelete: "100%"` in the rule.'
-        )
-    else:
-        share = count / total
-        why = (
-            f"this is {share:.0%} of the album at once. If that is meant, run `picsync allow-deletes`,"
-            f" or set `maxDelete: {count}` in the rule."
-        )
-    return hold(HoldReason.BRAKE, why)
+    return hold(HoldReason.BRAKE)
 
 
 def _within_limit(limit: DeleteLimit | None, deletes: int, photos: int) -> bool:
@@ -417,7 +408,3 @@ def steps(edit: PlaylistEdit, limit: int | None) -> Iterator[Step]:
         size += len(batch)
     if remove and not add:
         yield RemoveItems(tuple(remove))
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count} photos"

@@ -16,7 +16,7 @@ from picsync.core.errors import LoginNeeded, Scope
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.model import Certainty
 from picsync.observe.status import Phase, RuleStatus, Status
-from picsync.observe.words import counted, relative, unassigned_sentence
+from picsync.observe.words import advice, counted, error_sentence, relative, unassigned_sentence
 
 MANY_FAILURES = 3
 """So many cycles in a row that fail are no hiccup any more, though each could have passed by itself."""
@@ -117,7 +117,7 @@ def _failed(rule: RuleStatus, report: CycleReport) -> RuleVerdict:
     if report.on_frame is not None and all(error.scope is Scope.ITEM for error in errors):
         some = f"All but {counted(len(errors), 'photo')} could be dealt with."
         return RuleVerdict(Level.ATTENTION, "incomplete", some)
-    why = errors[0].message if errors else ""
+    why = error_sentence(errors[0]) if errors else ""
     passing = all(error.transient for error in errors)
     if passing and rule.last_good_at is not None and rule.failures_in_a_row < MANY_FAILURES:
         again = f"The last cycle failed, and picsync tries again. {why}".rstrip() + kept
@@ -177,7 +177,7 @@ def _about_service(status: Status) -> Iterator[tuple[Level, str]]:
 
 def _login_hints(rules: Sequence[RuleStatus]) -> Iterator[str]:
     failures = [failure for rule in rules if rule.last is not None for failure in rule.last.failures]
-    hints = (failure.error.hint for failure in failures if isinstance(failure.error, LoginNeeded))
+    hints = (advice(failure.error) for failure in failures if isinstance(failure.error, LoginNeeded))
     yield from dict.fromkeys(filter(None, hints))
 
 

@@ -6,8 +6,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from picsync.core.errors import REPORT_TO, PicsyncError
+from picsync.core.errors import (
+    REPORT_TO,
+    ContentError,
+    Defect,
+    FormatError,
+    ListingError,
+    NoRoomError,
+    NoSourceError,
+    PicsyncError,
+    PlaylistFullError,
+    PlaylistMismatchError,
+    SpoolError,
+)
 from picsync.core.events import (
+    About,
     ChangesPlanned,
     ConfigApplied,
     ConfigRefused,
@@ -27,6 +40,8 @@ from picsync.core.events import (
     LoggedIn,
     LoginRefused,
     NameReplaced,
+    Notice,
+    NoticeKind,
     PhotoDeleted,
     PlaylistCreated,
     Published,
@@ -34,10 +49,8 @@ from picsync.core.events import (
     Stopping,
     TransfersPlanned,
 )
-from picsync.core.model import Listing
-from picsync.core.plan import (
-    Plan,
-)
+from picsync.core.model import Contradiction, Listing
+from picsync.core.plan import Hold, HoldReason, Plan
 from picsync.core.select import Skip
 from picsync.core.text import harmless
 from picsync.media.formats import called
@@ -127,7 +140,7 @@ def plan_lines(
         yield from _each(f"remove from {where}", [printable(name) for name in removed])
     yield from _each("delete", [printable(photo.filename) for photo in plan.deletes])
     if plan.hold is not None:
-        yield f"  held: {plan.hold.message}"
+        yield f"  held: {hold_sentence(plan.hold)}"
     if plan.overflow:
         yield f"  not shown, since the playlist is full: {counted(plan.overflow, 'photo')}"
     if plan.empty and plan.hold is None and not uploads:
@@ -147,9 +160,194 @@ def _each(verb: str, names: Sequence[str], origin: str = "") -> Iterator[str]:
         yield f"  {verb} {name}{origin}{together}"
 
 
+def hold_sentence(hold: Hold) -> str:
+    """Return which deletes are held back, and what releases them."""
+    held = f"{counted(hold.count, 'photo')} of {hold.total:,} not deleted: "
+    match hold.reason:
+        case HoldReason.LISTING:
+            what = doubt(hold.problem) or "a source album was not listed completely."
+            return f"{held}{what} Nothing is deleted until the listing is complete again."
+        case HoldReason.SAMPLE:
+            return (
+                f"{held}a source album shows only some of its items, so the photos that it does not show may"
+                " still be wanted."
+            )
+        case HoldReason.UNKNOWN:
+            items = counted(hold.waiting, "listed item")
+            return f"{held}the content of {items} could not be read yet."
+        case HoldReason.UPLOADS:
+            photos = counted(hold.waiting, "photo")
+            return f"{held}{photos} could not be uploaded yet, and the frame keeps what it has."
+        case HoldReason.BRAKE if hold.count == hold.total:
+            return (
+                f"{held}this would empty the album. If this is intended, run `picsync allow-deletes`, or set"
+                ' `maxDelete: "100%"` in the rule.'
+            )
+        case HoldReason.BRAKE:
+            return (
+                f"{held}this is {hold.count / hold.total:.0%} of the album at once. If this is intended, run"
+                f" `picsync allow-deletes`, or set `maxDelete: {hold.count}` in the rule."
+            )
+
+
+def doubt(problem: str | Contradiction | None) -> str:
+    """Return why a listing of the frame album may be incomplete; empty if it is complete."""
+    if isinstance(problem, Contradiction):
+        photos = counted(len(problem.photo_ids), "photo")
+        return (
+            f"The frame's listings contradict each other on {photos} (the first is {problem.photo_ids[0]})."
+        )
+    return problem or ""
+
+
+def notice_sentence(notice: Notice) -> str:  # noqa: C901 - one flat table
+    """Return what an operator should know although nothing failed."""
+    name, count = printable(notice.name), notice.count
+    match notice.kind:
+        case NoticeKind.PLAYLIST_NEW:
+            why = (
+                f" ({notice.frame} does not keep the name {printable(notice.asked)})" if notice.asked else ""
+            )
+            return (
+                f"The playlist {name} is new{why}. Assign it to a frame once by hand; {notice.frame} shows it"
+                " there from then on."
+            )
+        case NoticeKind.PLAYLIST_UNASSIGNED:
+            return f"No frame shows the playlist {name} yet. Assign it to one once by hand."
+        case NoticeKind.PLAYLIST_DUPLICATE:
+            return (
+                f"{count} playlists are named {name}; all are kept in step."
+                " Remove by hand the ones that no frame shows."
+            )
+        case NoticeKind.PLAYLIST_UNUSED:
+            return (
+                f"The playlist {name} is no longer needed and is emptied. It is not deleted, since a frame"
+                " may be set to show it; delete it by hand if none is."
+            )
+        case NoticeKind.PLAYLIST_FULL_NEWEST:
+            rest = f"the oldest {counted(count, 'photo')} {'is' if count == 1 else 'are'} not shown."
+            return f"The playlist {name} has room for {counted(notice.shown, 'photo')}; {rest}"
+        case NoticeKind.PLAYLIST_FULL_SPLIT:
+            rest = f"{count:,} {'has' if count == 1 else 'have'} no place yet."
+            return f"The playlist {name} has room for {counted(notice.shown, 'photo')}; {rest}"
+        case NoticeKind.UPLOADS_UNLISTED:
+            it = "it" if count == 1 else "them"
+            return (
+                f"{counted(count, 'photo')} uploaded, but not yet listed by {notice.frame}; the next cycle"
+                f" publishes {it}."
+            )
+        case NoticeKind.FRAME_LISTING_DOUBTFUL:
+            return f"{doubt(notice.said)} Nothing counts as gone until all are listed."
+        case NoticeKind.SOURCE_CHANGED:
+            return (
+                "A source album changed while it was listed; the next cycle decides about the photos that"
+                " have left it."
+            )
+        case NoticeKind.SOURCE_NOTE:
+            return doubt(notice.said)
+
+
+def error_sentence(error: PicsyncError) -> str:
+    """Return what happened, and to what."""
+    match error:
+        case ContentError():
+            return _defect(error)
+        case FormatError():
+            return f"its format is {called(error.mime_type)}, which {error.frame} does not accept."
+        case NoSourceError():
+            return f"The rule for album {printable(error.rule)!r} names no source, so nothing is changed."
+        case PlaylistFullError():
+            total = error.shown + error.left_out
+            return (
+                f"it has room for {counted(error.shown, 'photo')}, but there are {total:,}:"
+                f" {error.left_out:,} {'is' if error.left_out == 1 else 'are'} left out."
+            )
+        case PlaylistMismatchError():
+            return f"it holds {counted(error.held, 'entry', 'entries')}, but {error.due:,} were published."
+        case NoRoomError():
+            why = (
+                f"{error.reason} after {size(error.written_bytes)}"
+                if error.free_bytes is None
+                else f"{size(error.free_bytes)} are free there"
+            )
+            return (
+                f"it does not fit into the folder for temporary files {error.folder}: it has at least"
+                f" {size(error.size_bytes)}, and {why}."
+            )
+        case SpoolError():
+            return f"Could not write to the folder for temporary files {error.folder}: {error.reason}."
+    return error.message
+
+
+def _defect(error: ContentError) -> str:
+    match error.defect:
+        case Defect.EMPTY:
+            return "it is empty."
+        case Defect.NOT_MEDIA:
+            return "its content is neither a picture nor a video."
+        case Defect.TRUNCATED:
+            return "it is cut off: the end of the file is missing."
+        case Defect.TOO_LARGE:
+            return f"it is larger than {error.limit >> 30} GiB."
+        case Defect.TOO_MANY_PIXELS:
+            claimed = f"{error.amount / 1e6:,.0f} megapixels" if error.amount else "no pixels"
+            return f"it claims to have {claimed}; at most {error.limit // 1_000_000} megapixels are accepted."
+
+
 def advice(error: PicsyncError) -> str:
     """Return what a person should do about an error; empty if nobody knows."""
+    match error:
+        case ContentError(defect=Defect.TRUNCATED):
+            return "Put the whole file into the album again."
+        case ListingError() if not error.hint:
+            return "The next cycle lists it again."
+        case NoSourceError():
+            return "Add at least one album under `sources:` in picsync.yaml."
+        case PlaylistFullError():
+            return (
+                "Take photos out of the source albums, or set `overflow: split` or `overflow: newest` in the"
+                " rule."
+            )
+        case NoRoomError():
+            return (
+                "Free some space there, or point TMPDIR to a disk with more room (in a container: a larger"
+                " `tmpfs` or volume)."
+            )
+        case SpoolError():
+            return f"{error.hint} Or point TMPDIR to another folder.".lstrip()
     return error.hint or ("This may pass by itself: try again later." if error.transient else "")
+
+
+def failure_advice(failure: Failure) -> str:
+    """Return what a person should do about a failure, with what waits for it; empty if nobody knows."""
+    waiting = failure.waiting
+    if waiting is None:
+        return advice(failure.error)
+    least = "at least " if waiting.at_least else ""
+    needed = f" ({least}{size(waiting.size_bytes)})" if waiting.size_bytes else ""
+    wait = "waits" if waiting.count == 1 else "wait"
+    return f"{counted(waiting.count, 'photo')}{needed} {wait} for room. {failure.error.hint}".rstrip()
+
+
+def failure_text(failure: Failure) -> str:
+    """Return what happened, and what to do where that is known, without what it is about."""
+    known = failure.waiting is not None or not failure.error.transient or failure.error.hint
+    return f"{error_sentence(failure.error)} {failure_advice(failure) if known else ''}".rstrip()
+
+
+def failure_subject(failure: Failure) -> str:
+    """Return what a failure is about."""
+    name = printable(failure.subject)
+    match failure.about:
+        case About.RULE:
+            return f"album {name}"
+        case About.PLAYLIST:
+            return f"playlist {name}"
+        case About.SOURCE_ALBUM:
+            others = f" and {counted(failure.more, 'other album')}" if failure.more else ""
+            return f"{failure.account} album {name}{others}"
+        case About.ITEM:
+            return f"{name} and {counted(failure.more, 'other file')}" if failure.more else name
 
 
 def report_sentence(report: CycleReport) -> str:
@@ -216,17 +414,17 @@ def _formats(report: CycleReport) -> str:
 def report_remarks(report: CycleReport) -> Iterator[str]:
     """Yield what a person should know besides: skipped items, notices, deletes held back, failures."""
     yield from skip_remarks(report)
-    yield from report.notices
+    yield from map(notice_sentence, report.notices)
     if report.hold is not None:
-        yield report.hold.message
+        yield hold_sentence(report.hold)
     for failure in report.failures[:FEW]:
-        yield f"{_failure(failure)} {advice(failure.error)}".rstrip()
+        yield f"{_failure(failure)} {failure_advice(failure)}".rstrip()
     if len(report.failures) > FEW:
         yield f"... and {counted(len(report.failures) - FEW, 'more failure')}."
 
 
 def _failure(failure: Failure) -> str:
-    return f"{printable(failure.subject)}: {failure.error.message}"
+    return f"{failure_subject(failure)}: {error_sentence(failure.error)}"
 
 
 def summed_sentence(event: Event, times: int) -> str | None:
@@ -235,7 +433,7 @@ def summed_sentence(event: Event, times: int) -> str | None:
         case ItemUploaded(_, filename):
             return f"{counted(times, 'photo')} arrived on the frame; the last one was {printable(filename)}."
         case ItemFailed(_, filename, error):
-            last = f"{printable(filename)}: {error.message} {advice(error)}".rstrip()
+            last = f"{printable(filename)}: {error_sentence(error)} {advice(error)}".rstrip()
             return f"{counted(times, 'photo')} failed. The last one was {last}"
         case PhotoDeleted(_, filename):
             return f"Deleted {counted(times, 'photo')}; the last one was {printable(filename)}."
@@ -269,7 +467,7 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
         case ItemUploaded(_, filename, size_bytes):
             return f"Uploaded {printable(filename)} ({size(size_bytes)})."
         case ItemFailed(_, filename, error):
-            return f"{printable(filename)}: {error.message} {advice(error)}".rstrip()
+            return f"{printable(filename)}: {error_sentence(error)} {advice(error)}".rstrip()
         case ChangesPlanned(rule, plan) if plan.deletes:
             return f"Album {printable(rule)}: {counted(len(plan.deletes), 'photo')} to delete."
         case PlaylistCreated(_, playlist):
@@ -286,8 +484,9 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
             return f"Deleted {printable(filename)}."
         case CycleFinished(report):
             result = f"Album {printable(report.rule)}: {report_result(report, timed=False)}"
-            own = f"album {report.rule}"
-            why = (f.error.message if f.subject == own else _failure(f) for f in report.failures[:1])
+            why = (
+                error_sentence(f.error) if f.about is About.RULE else _failure(f) for f in report.failures[:1]
+            )
             return " ".join((result, *why))
         case CycleScheduled(rule, refused_wait_s=asked_s, wait_s=wait_s) if asked_s is not None:
             return (

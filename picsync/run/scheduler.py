@@ -32,6 +32,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from picsync.aio.tasks import Stalled, call_off, stalling_after, together, ungrouped
 from picsync.core.errors import ConfigError, PicsyncError, TransientError
 from picsync.core.events import (
+    About,
     ConfigApplied,
     ConfigRefused,
     CycleFinished,
@@ -191,7 +192,7 @@ def _bug(rule: AlbumRule, error: Exception, emit: Emit) -> PicsyncError:
 
 
 def _failed(rule: AlbumRule, error: PicsyncError, emit: Emit) -> CycleReport:
-    failures = (Failure(f"album {rule.name}", error),)
+    failures = (Failure(rule.name, error, About.RULE),)
     report = CycleReport(rule.name, CycleOutcome.FAILED, dry_run=rule.dry_run, failures=failures)
     emit(CycleFinished(report))
     return report

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from picsync.aio.tasks import together, ungrouped
-from picsync.core.errors import LimitError, LoginNeeded, PicsyncError, RefusedError, TransientError
+from picsync.core.errors import ListingError, LoginNeeded, NoSourceError, PicsyncError, PlaylistFullError
 from picsync.core.events import (
+    About,
     CacheRead,
     ChangesPlanned,
     CycleFinished,
@@ -23,6 +24,8 @@ from picsync.core.events import (
     CycleStarted,
     Failure,
     Listed,
+    Notice,
+    NoticeKind,
     TransfersPlanned,
 )
 from picsync.core.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, Playlist
@@ -39,7 +42,6 @@ from picsync.core.plan import (
 from picsync.core.select import Accepted, Candidate, Overflow, candidates, count_skipped, learned, wanted
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.frames.dryrun import unchanged
-from picsync.observe.words import counted
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
 from picsync.sync.transfer import Tools, Transferrer, TransferResult, recipe_of
 
@@ -65,15 +67,6 @@ class AlbumRule:
         return self.rule.name
 
 
-def new_playlist(name: str, title: str, asked: str = "") -> str:
-    """Return the notice of a playlist that was made; `asked` is the name that it was to have."""
-    why = "" if asked in ("", name) else f" ({title} does not keep the name {asked})"
-    return (
-        f"The playlist {name} is new{why}. Assign it to a frame once by hand; {title} shows it there from"
-        " then on."
-    )
-
-
 def _never() -> bool:
     return False
 
@@ -92,7 +85,7 @@ async def run_cycle(
     try:
         await cycle.run()
     except PicsyncError as error:
-        cycle.failures.append(Failure(f"album {album_rule.name}", error))
+        cycle.failures.append(Failure(album_rule.name, error, About.RULE))
     report = cycle.report(tools.clock() - began)
     tools.emit(CycleFinished(report))
     return report
@@ -125,7 +118,7 @@ class _Cycle:
     assigned: dict[str, bool | None] = field(default_factory=dict)
     """Name of a playlist that is to hold photos -> whether a frame shows it, as far as the service says."""
     failures: list[Failure] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         frame = self.tools.frames[self.album_rule.frame]
@@ -133,11 +126,7 @@ class _Cycle:
 
     async def run(self) -> None:
         if not any(self.album_rule.sources.values()):
-            raise RefusedError(
-                f"The rule for album {self.album_rule.name!r} names no source, so nothing is touched.",
-                status=0,
-                hint="Add at least one album under `sources:` in picsync.yaml.",
-            )
+            raise NoSourceError(self.album_rule.name)
         if not isinstance(self.frame, PlaylistFrame):
             await self._close_the_difference(None)
             return
@@ -153,7 +142,7 @@ class _Cycle:
             await self._look_again(seen)
             self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
         if seen.photos.problem is not None and self.plan.hold is None:
-            self.notices.append(f"{seen.photos.problem} Nothing counts as gone until all are listed.")
+            self.notices.append(Notice(NoticeKind.FRAME_LISTING_DOUBTFUL, said=seen.photos.problem))
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
         if await self._publish(seen, playlists):
             await self._delete(seen)
@@ -170,7 +159,6 @@ class _Cycle:
         return seen[0]
 
     async def _list(self) -> None:
-        said: set[str] = set()
 
         async def one(kind: str, album_id: str, place: int) -> None:
             error: PicsyncError | None = None
@@ -182,22 +170,29 @@ class _Cycle:
             self.tools.emit(Listed(self.album_rule.name, listing))
             listings[place] = listing
             if listing.note:
-                self.notices.append(listing.note)
-            # Several albums may fail for one reason; it is said once.
-            said.update(failure.error.message for failure in self.failures)
-            if listing.problem is not None and listing.problem not in said:
-                said.add(listing.problem)
-                # The problem says what to do, if anybody can do anything; the subject names the album.
-                message = listing.problem.removeprefix(f"{album_id}: ")
-                error = error or TransientError(message, hint="The next cycle lists it again.")
-                self.failures.append(Failure(f"{kind} album {album_id}", error))
+                self.notices.append(Notice(NoticeKind.SOURCE_NOTE, said=listing.note))
+            if listing.problem is not None:
+                # The subject of the failure names the album.
+                problem = listing.problem.removeprefix(f"{album_id}: ")
+                self._not_listed(kind, album_id, error or ListingError(problem))
 
         albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
-        listings = [Listing(kind, album_id, problem="It was not listed.") for kind, album_id in albums]
+        listings = [Listing(kind, album_id, problem="") for kind, album_id in albums]
         try:
             await together(*(one(kind, album_id, place) for place, (kind, album_id) in enumerate(albums)))
         finally:
             self.listings = listings
+
+    def _not_listed(self, account: str, album_id: str, error: PicsyncError) -> None:
+        """Note that an album was not listed completely; several that fail alike are one failure."""
+        for place, known in enumerate(self.failures):
+            if known.account == account and (type(known.error), known.error.args) == (
+                type(error),
+                error.args,
+            ):
+                self.failures[place] = replace(known, more=known.more + 1)
+                return
+        self.failures.append(Failure(album_id, error, About.SOURCE_ALBUM, account))
 
     async def _look_again(self, seen: _Seen) -> None:
         """Look at both sides once more, before anything is deleted by what was seen once.
@@ -214,11 +209,8 @@ class _Cycle:
 
         async def listings() -> None:
             if not await self._listed_alike():
-                changed = (
-                    "A source album changed while it was listed; the next cycle looks at what has left it."
-                )
-                self.notices.append(changed)
-                self.listings = [replace(listing, problem=changed) for listing in self.listings]
+                self.notices.append(Notice(NoticeKind.SOURCE_CHANGED))
+                self.listings = [replace(listing, changed=True) for listing in self.listings]
 
         await together(listings(), photos())
 
@@ -325,11 +317,8 @@ class _Cycle:
                 return
             if wait_s is not None:
                 await self.tools.sleep(wait_s)
-        it = "it" if len(unlisted) == 1 else "them"
-        self.notices.append(
-            f"{counted(len(unlisted), 'photo')} uploaded, but not yet listed by"
-            f" {self.frame.capabilities.title}; the next cycle publishes {it}."
-        )
+        title = self.frame.capabilities.title
+        self.notices.append(Notice(NoticeKind.UPLOADS_UNLISTED, count=len(unlisted), frame=title))
 
     async def _see_photos(self, seen: _Seen) -> None:
         if seen.album is not None:
@@ -354,7 +343,7 @@ class _Cycle:
             self.in_playlist = self.on_frame
             return True
         for content in self.plan.contents:
-            self._remark(content, [playlist for playlist in seen.playlists if playlist.name == content.name])
+            self._notice(content, [playlist for playlist in seen.playlists if playlist.name == content.name])
         if self.plan.overflow:
             self._overflowing()
         counts = {playlist.name: len(playlist.items) for playlist in reversed(seen.playlists)}
@@ -375,7 +364,8 @@ class _Cycle:
             self.published.append(result)
             if result.created and not self.album_rule.dry_run:
                 self.assigned[result.created] = False
-                self.notices.append(new_playlist(result.created, self.frame.capabilities.title, name))
+                title, asked = self.frame.capabilities.title, "" if name == result.created else name
+                self.notices.append(Notice(NoticeKind.PLAYLIST_NEW, result.created, frame=title, asked=asked))
             if result.count is not None:
                 counts[name] = result.count
             if result.failure is not None:
@@ -384,40 +374,30 @@ class _Cycle:
         self.in_playlist = sum(counts.values())
         return published
 
-    def _remark(self, content: Content, playlists: Sequence[Playlist]) -> None:
+    def _notice(self, content: Content, playlists: Sequence[Playlist]) -> None:
+        """Note what is odd about the playlists that have the name of `content`."""
         name = " and ".join(dict.fromkeys(playlist.shown_name for playlist in playlists))
         if len(playlists) > 1:
-            self.notices.append(
-                f"{len(playlists)} playlists are named {name}; all are kept in step."
-                " Remove by hand the ones that no frame shows."
-            )
+            self.notices.append(Notice(NoticeKind.PLAYLIST_DUPLICATE, name, len(playlists)))
         if content.photos or content.name == self.album_rule.rule.playlist_name:
             said = [playlist.assigned for playlist in playlists]
             if playlists and content.photos:
                 self.assigned[name] = True if any(said) else None if None in said else False
             if playlists and not any(said) and None not in said:
-                self.notices.append(f"No frame shows the playlist {name} yet. Assign it to one once by hand.")
+                self.notices.append(Notice(NoticeKind.PLAYLIST_UNASSIGNED, name))
         elif any(playlist.items for playlist in playlists):
-            self.notices.append(
-                f"The playlist {name} is no longer needed and is emptied. It is not deleted, since a frame"
-                " may be set to show it; delete it by hand if none is."
-            )
+            self.notices.append(Notice(NoticeKind.PLAYLIST_UNUSED, name))
 
     def _overflowing(self) -> None:
-        name, room = self.album_rule.rule.playlist_name, len(self.plan.shown)
-        left_out = self.plan.overflow
-        if self.album_rule.rule.overflow is Overflow.ERROR:
-            error = LimitError(
-                f"The playlist {name} has room for {room} photos, but {room + left_out} are to be shown:"
-                f" {left_out} are left out.",
-                hint="Take photos out of the source albums, or set `overflow: split` or `overflow: newest` in"
-                " the rule.",
-            )
-            self.failures.append(Failure(f"playlist {name}", error))
-            return
-        newest = self.album_rule.rule.overflow is Overflow.NEWEST
-        rest = f"the {left_out} oldest are not shown." if newest else f"{left_out} have no place yet."
-        self.notices.append(f"The playlist {name} has room for {room} photos; {rest}")
+        name, shown, left_out = self.album_rule.rule.playlist_name, len(self.plan.shown), self.plan.overflow
+        match self.album_rule.rule.overflow:
+            case Overflow.ERROR:
+                error = PlaylistFullError(shown, left_out)
+                self.failures.append(Failure(name, error, About.PLAYLIST))
+            case Overflow.NEWEST:
+                self.notices.append(Notice(NoticeKind.PLAYLIST_FULL_NEWEST, name, left_out, shown))
+            case Overflow.SPLIT:
+                self.notices.append(Notice(NoticeKind.PLAYLIST_FULL_SPLIT, name, left_out, shown))
 
     async def _delete(self, seen: _Seen) -> None:
         if not self.plan.deletes or seen.album is None:

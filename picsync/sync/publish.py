@@ -7,8 +7,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from picsync.aio.tasks import call_off, together
-from picsync.core.errors import LoginNeeded, PicsyncError, ProtocolError, TransientError
-from picsync.core.events import Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
+from picsync.core.errors import (
+    LoginNeeded,
+    PicsyncError,
+    PlaylistMismatchError,
+    ProtocolError,
+    TransientError,
+)
+from picsync.core.events import About, Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
 from picsync.core.model import FrameAlbum, FramePhoto, Playlist
 from picsync.core.plan import AddItems, PlaylistEdit, plan_edit, steps
 from picsync.frames.base import Frame, PlaylistFrame
@@ -49,7 +55,7 @@ class _Written:
     removed: int = 0
 
     def result(self, count: int | None, error: PicsyncError | None = None) -> PublishResult:
-        failure = None if error is None else Failure(f"playlist {self.name}", error)
+        failure = None if error is None else Failure(self.name, error, About.PLAYLIST)
         return PublishResult(count, failure, self.created, self.added, self.removed)
 
 
@@ -137,7 +143,7 @@ async def publish(
         repeated = repeated or answered
     held = len(playlist.items) if playlist else 0
     due = len(content.photos)
-    error = error or ProtocolError(f"playlist {name} holds {held} entries where {due} were published.")
+    error = error or PlaylistMismatchError(held, due)
     return written.result(held if playlist else None, error)
 
 

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from picsync.aio.tasks import progressed
-from picsync.core.errors import ItemError, NoRoomError, ProtocolError, SpoolError
+from picsync.core.errors import ContentError, Defect, NoRoomError, ProtocolError, SpoolError
 from picsync.core.model import Digest
 from picsync.media.dimensions import pixel_count
 from picsync.media.ends import is_cut_off
 from picsync.media.formats import identify
-from picsync.observe.words import size
 from picsync.system.files import reason, remedy
 
 DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
@@ -136,7 +135,7 @@ class SpoolFile:
         Raises ItemError if nothing came, NoRoomError if the disk is full.
         """
         if self.size_bytes == 0:
-            raise ItemError("its content is nothing.")
+            raise ContentError(Defect.EMPTY)
         await self._store()
         if self._reserved > self.size_bytes:
             self._spool.release(self._reserved - self.size_bytes)
@@ -163,17 +162,11 @@ class SpoolFile:
         except OSError as error:
             raise self._spool.error(error, self.size_bytes, self._announced) from error
         if not mime_type:
-            raise ItemError("its content is neither a picture nor a video.", unusable=True)
+            raise ContentError(Defect.NOT_MEDIA)
         if pixels is not None and not 0 < pixels <= MAX_PIXELS:
-            claimed = f"{pixels / 1e6:,.0f} megapixels" if pixels else "no pixels at all"
-            most = f"{MAX_PIXELS // 1_000_000} megapixels"
-            raise ItemError(f"it claims to have {claimed}; at most {most} are taken.", unusable=True)
+            raise ContentError(Defect.TOO_MANY_PIXELS, amount=pixels, limit=MAX_PIXELS)
         if cut_off:
-            raise ItemError(
-                "it is cut off: the end of the file is missing.",
-                unusable=True,
-                hint="Put the whole file into the album again.",
-            )
+            raise ContentError(Defect.TRUNCATED)
         return mime_type
 
     def release(self) -> None:
@@ -306,26 +299,14 @@ class Spool:
         """Raise NoRoomError for a file that does not fit even when nothing else is in flight."""
         room = self._room_bytes()
         if room is not None and size_bytes > room:
-            raise self._no_room(size_bytes, f"{size(room)} are free there")
+            raise NoRoomError(str(self.folder), "", size_bytes=size_bytes, free_bytes=room)
 
     def error(self, error: OSError, size_bytes: int, announced: int = 0) -> SpoolError:
         """Return what an error means that came when `size_bytes` were to be there."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return self._no_room(max(size_bytes, announced), f"{reason(error)} after {size(size_bytes)}")
-        return SpoolError(
-            f"A photo on its way cannot be kept in the folder for temporary files {self.folder}:"
-            f" {reason(error)}.",
-            hint=f"{remedy(error, self.folder)} Or point TMPDIR to another folder.".lstrip(),
-        )
-
-    def _no_room(self, size_bytes: int, detail: str) -> NoRoomError:
-        return NoRoomError(
-            f"it does not fit into the folder for temporary files {self.folder}: it has {size(size_bytes)}"
-            f" or more, {detail}.",
-            size_bytes=size_bytes,
-            hint="Free some space there, or point TMPDIR to a disk with more room (in a container: a larger"
-            " `tmpfs` or volume).",
-        )
+            folder, needed = str(self.folder), max(size_bytes, announced)
+            return NoRoomError(folder, reason(error), size_bytes=needed, written_bytes=size_bytes)
+        return SpoolError(str(self.folder), reason(error), remedy=remedy(error, self.folder))
 
     def _fits(self, size_bytes: int) -> bool:
         wanted = self._used_bytes + size_bytes
@@ -342,4 +323,4 @@ class Spool:
 
 def _check_size(size_bytes: int) -> None:
     if size_bytes > MAX_ORIGINAL_BYTES:
-        raise ItemError(f"it is larger than {MAX_ORIGINAL_BYTES >> 30} GiB.", unusable=True)
+        raise ContentError(Defect.TOO_LARGE, amount=size_bytes, limit=MAX_ORIGINAL_BYTES)

@@ -15,13 +15,14 @@ import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from picsync.aio.tasks import together
 from picsync.core.errors import (
+    FormatError,
     ItemError,
     LimitError,
     LoginNeeded,
@@ -31,13 +32,20 @@ from picsync.core.errors import (
     Scope,
     SpoolError,
 )
-from picsync.core.events import CacheWritten, Emit, Failure, ItemDownloaded, ItemFailed, ItemUploaded
+from picsync.core.events import (
+    About,
+    CacheWritten,
+    Emit,
+    Failure,
+    ItemDownloaded,
+    ItemFailed,
+    ItemUploaded,
+    Waiting,
+)
 from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import Transfer
 from picsync.frames.base import AlreadyThere, Frame, Rendition
-from picsync.media.formats import called
-from picsync.observe.words import counted, size
 from picsync.sources.base import Source
 from picsync.sync.tempfiles import Spool, SpoolFile
 
@@ -147,7 +155,6 @@ class Transferrer:
         self._learning = False
         self._outsized_failure: int | None = None
         """Place among the failures of the one for all files that the disk has no room for."""
-        self._outsized_more = 0
         self._full: QuotaError | None = None
         self._halted: PicsyncError | None = None
         self._transient_failures = 0
@@ -185,11 +192,12 @@ class Transferrer:
             raise self._halted
         if self._full is not None:
             self._result.storage_full = True
-            self._result.failures.append(Failure(self._rule, self._no_room(self._full, transfers)))
+            waiting = self._waiting(transfers)
+            self._result.failures.append(Failure(self._rule, self._full, About.RULE, waiting=waiting))
         return self._result
 
-    def _no_room(self, error: QuotaError, transfers: Sequence[Transfer]) -> QuotaError:
-        """Return the error with what it would take to go on."""
+    def _waiting(self, transfers: Sequence[Transfer]) -> Waiting:
+        """Return what waits for room on the frame."""
         known = {t.item: t.digest or self._result.digests.get(t.item) for t in transfers}
         waiting = [
             item
@@ -197,11 +205,7 @@ class Transferrer:
             if digest not in self._there and item not in self._result.unusable
         ]
         sizes = [self._sizes.get(item) or item.size_bytes or 0 for item in waiting]
-        least = "" if all(sizes) else "at least "
-        needed = f" ({least}{size(sum(sizes))})" if any(sizes) else ""
-        wait = "waits" if len(waiting) == 1 else "wait"
-        hint = f"{counted(len(waiting), 'photo')}{needed} {wait} for room. {error.hint}"
-        return QuotaError(error.message, hint=hint.rstrip())
+        return Waiting(len(waiting), sum(sizes), at_least=not all(sizes))
 
     async def _work(self, album: OpenAlbum, queue: Iterator[Transfer]) -> None:
         for transfer in queue:
@@ -250,8 +254,7 @@ class Transferrer:
         # What the frame holds stays there, even if it would not be sent today.
         mime_type = "" if digest in self._there else await spooled.examine()
         if not self._frame.capabilities.accepts(mime_type):
-            title = self._frame.capabilities.title
-            raise ItemError(f"its format is {called(mime_type)}, which {title} does not take.", unusable=True)
+            raise FormatError(mime_type, self._frame.capabilities.title)
         rendition = Rendition(spooled.file, spooled.size_bytes, digest, mime_type, item.filename)
         await self._upload(album, item, rendition)
 
@@ -314,7 +317,7 @@ class Transferrer:
         if error.scope is Scope.SERVICE:
             # It says nothing of the item: one message, and no further item is taken up.
             if self._halted is None:
-                self._result.failures.append(Failure(self._rule, error))
+                self._result.failures.append(Failure(self._rule, error, About.RULE))
                 self._halted = error
             return
         if isinstance(error, NoRoomError):
@@ -332,16 +335,14 @@ class Transferrer:
 
     def _outsized(self, item: MediaItem, error: NoRoomError) -> None:
         """Note a file that the disk has no room for; if it has none for a small one, stop."""
-        name = item.filename or item.item_id
+        failures = self._result.failures
         if self._outsized_failure is None:
             self._emit(ItemFailed(self._rule, item.filename, error))
-            self._outsized_failure = len(self._result.failures)
-            self._result.failures.append(Failure(name, error))
+            self._outsized_failure = len(failures)
+            failures.append(Failure(item.filename or item.item_id, error))
         else:
-            self._outsized_more += 1
-            self._result.failures[self._outsized_failure] = Failure(
-                f"{name} and {counted(self._outsized_more, 'other file')}", error
-            )
+            known = failures[self._outsized_failure]
+            failures[self._outsized_failure] = replace(known, error=error, more=known.more + 1)
         if error.size_bytes <= SMALL_BYTES:
             self._halted = self._halted or error
 

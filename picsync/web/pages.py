@@ -23,8 +23,12 @@ from picsync.observe.status import RuleStatus, Status
 from picsync.observe.verdict import Level, rule_verdict, verdict
 from picsync.observe.words import (
     FEW,
-    advice,
     counted,
+    error_sentence,
+    failure_advice,
+    failure_subject,
+    hold_sentence,
+    notice_sentence,
     printable,
     relative,
     report_result,
@@ -117,10 +121,13 @@ _JINJA.globals |= {
 }
 _JINJA.filters |= {
     "absolute": absolute,
-    "advice": advice,
+    "advice": failure_advice,
     "code": _code,
     "counted": counted,
+    "error": error_sentence,
     "held_key": held_key,
+    "held_words": hold_sentence,
+    "notice": notice_sentence,
     "playlist": _playlist,
     "release": _release,
     "result": report_result,
@@ -128,6 +135,7 @@ _JINJA.filters |= {
     "rough": rough,
     "rule_key": rule_key,
     "skips": skip_remarks,
+    "subject": failure_subject,
     "to_second": to_second,
     "verdict": rule_verdict,
 }

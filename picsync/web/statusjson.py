@@ -15,7 +15,14 @@ from picsync.core.model import Certainty
 from picsync.core.plan import Rule
 from picsync.observe.status import Entry, RuleStatus, Status
 from picsync.observe.verdict import rule_verdict, verdict
-from picsync.observe.words import advice, report_sentence
+from picsync.observe.words import (
+    error_sentence,
+    failure_advice,
+    failure_subject,
+    hold_sentence,
+    notice_sentence,
+    report_sentence,
+)
 from picsync.system.localtime import rfc3339
 
 FORMAT = 1
@@ -102,18 +109,18 @@ def _report(report: CycleReport) -> dict[str, Any]:
             "reason": hold.reason,
             "photos": len(hold.photos),
             "needs_person": hold.needs_person,
-            "message": hold.message,
+            "message": hold_sentence(hold),
         },
         "failures": [
             {
-                "subject": failure.subject,
-                "message": failure.error.message,
-                "advice": advice(failure.error),
+                "subject": failure_subject(failure),
+                "message": error_sentence(failure.error),
+                "advice": failure_advice(failure),
                 "transient": failure.error.transient,
             }
             for failure in report.failures
         ],
-        "notices": list(report.notices),
+        "notices": [notice_sentence(notice) for notice in report.notices],
     }
 
 

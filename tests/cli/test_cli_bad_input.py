@@ -124,7 +124,7 @@ def test_a_wrong_environment_variable(unasked: CommandLine, monkeypatch: pytest.
 def test_a_rule_without_sources(synced: CommandLine) -> None:
     synced.config.write_text(f"emulator: {synced.server.url}\nalbums: [{{name: {ALBUM}}}]\n", "utf-8")
     result = synced.run("sync")
-    result.assert_message(1, "'Family' names no source, so nothing is touched", "under `sources:`")
+    result.assert_message(1, "'Family' names no source, so nothing is changed", "under `sources:`")
 
 
 def test_no_credentials_at_all(unasked: CommandLine) -> None:
@@ -274,7 +274,7 @@ def test_a_photo_that_cannot_be_downloaded(synced: CommandLine) -> None:
     synced.add(1)
     synced.run("sync").assert_message(
         1,
-        "2 photos of 3 not deleted: the content of 1 listed could not be read yet",
+        "2 photos of 3 not deleted: the content of 1 listed item could not be read yet",
         "IMG_4.jpg: Google refuses its download (404). The next cycle tries again.",
     )
 

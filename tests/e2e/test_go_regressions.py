@@ -18,6 +18,7 @@ from picsync.frames.nixplay import frame as nixplay_frame
 from tests.e2e.household import ALBUM, MEDIA_HOST, PLAYLIST, Household, write_credentials
 from tests.media.files import heif, movie
 from tests.pictures import jpeg
+from tests.sentences import said
 
 SEARCH = r"mediaItems:search"
 PLAYLISTS = r"^/v3/playlists$"
@@ -203,14 +204,14 @@ async def test_photos_listed_too_late_are_left_to_the_next_cycle(household: Hous
     which = "1 photo" if new == 1 else "2 photos"
     it = "it" if new == 1 else "them"
     notice = f"{which} uploaded, but not yet listed by Nixplay; the next cycle publishes {it}."
-    assert notice in report.notices
+    assert notice in said(report)
     assert report.wanted == 2 + new
     assert report.in_playlist == 2
     assert set(household.in_playlist()) == before
     household.waits.append(60.0)
     report = await household.cycle()
     assert report.uploaded == 0
-    assert "not yet listed" not in " ".join(report.notices)
+    assert "not yet listed" not in said(report)
     household.assert_synced()
     await household.assert_idle()
 
@@ -233,7 +234,7 @@ async def test_more_photos_than_a_playlist_holds(
     report = await household.cycle()
     assert report.in_playlist == 200
     assert report.overflow == 5
-    assert "room for 200 photos" in " ".join(report.notices)
+    assert "room for 200 photos" in said(report)
     assert len(household.in_playlist()) == 200
     await household.assert_idle()
 

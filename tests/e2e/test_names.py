@@ -15,6 +15,7 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Emoji, Nixplay
 from picsync.frames.nixplay import frame as nixplay_frame
 from picsync.frames.nixplay import names
+from picsync.observe.words import notice_sentence
 from tests.e2e.household import Household
 
 FUN = "Fun \N{GRINNING FACE}"
@@ -73,7 +74,10 @@ async def test_any_name_works_and_is_found_again(household: Household, what: str
     said = [event for event in household.events if isinstance(event, NameReplaced)]
     assert len(said) == (0 if kept else 2)
     plain = names.plain(Rule(household.name).playlist_name)
-    assert any(f"The playlist {plain} is new" in notice for notice in report.notices) is not kept
+    assert (
+        any(f"The playlist {plain} is new" in notice for notice in map(notice_sentence, report.notices))
+        is not kept
+    )
     assert report.unassigned == (f"ss_{household.name}" if kept else plain,)
     assert report.playlist == report.unassigned[0], "people look for it by the name that the service shows"
     published = [event.playlist for event in household.events if isinstance(event, Published)]

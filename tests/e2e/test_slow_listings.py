@@ -10,6 +10,7 @@ import pytest
 from picsync.core.events import CycleOutcome
 from picsync.emulators.nixplay import Emoji, ExpiredSession, ListingOrder, NixplayOptions
 from tests.e2e.household import Household
+from tests.sentences import said
 
 Change = Callable[[NixplayOptions], None]
 
@@ -108,7 +109,7 @@ async def test_lagging_album_count_holds_only_removals(slow: Household) -> None:
     await slow.cycle()
     slow.assert_synced()
     report = await slow.cycle()
-    assert "Nothing counts as gone" in " ".join(report.notices)
+    assert "Nothing counts as gone" in said(report)
     slow.assert_synced()
 
 

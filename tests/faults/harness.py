@@ -197,7 +197,7 @@ class Harness:
 
     def failures(self) -> str:
         return "\n".join(
-            f"{report.outcome} hold={report.hold and report.hold.message}"
+            f"{report.outcome} hold={report.hold and report.hold.reason}"
             + "".join(f"\n  {failure.subject}: {failure.error}" for failure in report.failures)
             for report in self.reports
         )

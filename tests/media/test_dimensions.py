@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from picsync.core.errors import ItemError
+from picsync.core.errors import ContentError, Defect
 from picsync.media.dimensions import _MAX_STEPS, _READERS, pixel_count
 from picsync.media.formats import sniff
+from picsync.observe.words import error_sentence
 from picsync.sync.tempfiles import MAX_ORIGINAL_BYTES, MAX_PIXELS, Spool
 
 SIZES = [(1, 1), (37, 53), (640, 2), (3000, 10)]
@@ -62,14 +63,17 @@ def test_a_picture_has_the_size_that_it_was_given(kind: str, size: tuple[int, in
 
 @pytest.mark.parametrize("kind", BOMBS)
 async def test_a_bomb_is_refused_by_its_header(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(ItemError, match="megapixels; at most 250 megapixels are taken") as caught:
+    with pytest.raises(ContentError) as caught:
         await spooled(tmp_path, BOMBS[kind])
+    assert caught.value.defect is Defect.TOO_MANY_PIXELS
     assert caught.value.unusable
+    assert "megapixels; at most 250 megapixels are accepted" in error_sentence(caught.value)
 
 
 async def test_a_picture_without_pixels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ItemError, match="no pixels at all"):
+    with pytest.raises(ContentError) as caught:
         await spooled(tmp_path, PNG_BOMB.replace(struct.pack(">I", 100_000), bytes(4)))
+    assert "no pixels" in error_sentence(caught.value)
 
 
 async def spooled(folder: Path, data: bytes) -> bytes:
@@ -92,12 +96,12 @@ async def test_what_may_pass_is_left_as_it_is(tmp_path: Path, kind: str) -> None
 
 async def test_an_original_that_no_frame_takes_is_not_begun(tmp_path: Path) -> None:
     async with Spool(tmp_path).file("md5") as file:
-        with pytest.raises(ItemError, match="larger than 1 GiB") as caught:
+        with pytest.raises(ContentError) as caught:
             await file.begin(MAX_ORIGINAL_BYTES + 1, "video/mp4")
-        assert caught.value.unusable
+        assert (caught.value.defect, caught.value.unusable) == (Defect.TOO_LARGE, True)
         await file.begin(None, "video/mp4")
         file.size_bytes = MAX_ORIGINAL_BYTES
-        with pytest.raises(ItemError, match="larger than 1 GiB"):
+        with pytest.raises(ContentError):
             await file.write(b"x")
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from picsync.core.errors import ItemError, LoginNeeded, TransientError
 from picsync.core.events import (
+    About,
     AccessToken,
     ConfigApplied,
     ConfigRefused,
@@ -24,6 +25,8 @@ from picsync.core.events import (
     Listed,
     LoggedIn,
     LoginRefused,
+    Notice,
+    NoticeKind,
     Published,
     RetryScheduled,
     Stopping,
@@ -180,7 +183,7 @@ def login_needed() -> StatusBuilder:
         for name in ("Grandma", "Uncle Rafał & family"):
             builder.tell(CycleStarted(name, dry_run=False), after_s=20)
             builder.tell(LoginRefused("Nixplay", error.message))
-            failed = (Failure(f"album {name}", error),)
+            failed = (Failure(name, error, About.RULE),)
             builder.finish(
                 report_of(
                     name,
@@ -219,7 +222,7 @@ def failing() -> StatusBuilder:
         "It is neither a picture nor a video.", unusable=True, hint="Remove it from the album."
     )
     for _ in range(4):
-        failures = (Failure(f"googlephotos album {ALBUM_IDS[0]}", away),)
+        failures = (Failure(ALBUM_IDS[0], away, About.SOURCE_ALBUM, "googlephotos"),)
         builder.cycle(
             report_of(
                 "Grandma", 1204, outcome=CycleOutcome.FAILED, certainty=Certainty.PARTIAL, failures=failures
@@ -232,7 +235,7 @@ def failing() -> StatusBuilder:
             304,
             outcome=CycleOutcome.FAILED,
             failures=(Failure("IMG_0815.HEIC", broken),),
-            notices=("2 playlists are named ss_Uncle; all are kept in step.",),
+            notices=(Notice(NoticeKind.PLAYLIST_DUPLICATE, "ss_Uncle", 2),),
         )
     )
     return builder
@@ -265,9 +268,10 @@ def hostile() -> StatusBuilder:
     builder.tell(CycleStarted(HOSTILE, dry_run=False), ItemFailed(HOSTILE, HOSTILE, error))
     report = held(HOSTILE, 40, 20)
     assert report.hold is not None
-    hold = replace(report.hold, photos=(photo(1, HOSTILE),), message=f"`{HOSTILE}`{HOSTILE}")
+    hold = replace(report.hold, photos=(photo(1, HOSTILE),))
     failures = (Failure(HOSTILE, error),)
-    builder.cycle(replace(report, hold=hold, failures=failures, notices=(HOSTILE,)))
+    notices = (Notice(NoticeKind.SOURCE_NOTE, said=f"`{HOSTILE}`{HOSTILE}"),)
+    builder.cycle(replace(report, hold=hold, failures=failures, notices=notices))
     return builder
 
 

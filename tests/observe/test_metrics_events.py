@@ -71,7 +71,7 @@ REPORT = CycleReport(
 
 def hold(reason: HoldReason, count: int) -> Hold:
     photos = tuple(FramePhoto(str(n), Digest("md5", f"{n:032x}")) for n in range(count))
-    return Hold(reason, photos, "held")
+    return Hold(reason, photos, 100)
 
 
 SAMPLES: list[Event] = [

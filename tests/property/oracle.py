@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from picsync.core.errors import AmbiguousError, LimitError
+from picsync.core.errors import AmbiguousError, PlaylistFullError
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import (
     DeleteLimit,
@@ -304,7 +304,7 @@ def assert_settled(rule: Rule, limit: int | None, sources: Sources, seen: Seen, 
         assert len(report.hold.photos) == extra > 0
         assert not allowed(rule, extra, holds.total()), "held although the brake does not say so"
     elif report.outcome is CycleOutcome.FAILED:
-        assert [type(failure.error) for failure in report.failures] == [LimitError], report
+        assert [type(failure.error) for failure in report.failures] == [PlaylistFullError], report
         assert rule.overflow is Overflow.ERROR
         assert limit is not None
         assert holds.total() > limit

@@ -25,6 +25,7 @@ from picsync.core.plan import (
     steps,
 )
 from picsync.core.select import Candidate, Overflow, Skip
+from picsync.observe.words import hold_sentence
 
 DIGESTS = [Digest("md5", f"{n:032x}") for n in range(14)]
 PHOTOS = [FramePhoto(f"p{n}", digest, f"{n}.jpg") for n, digest in enumerate(DIGESTS)]
@@ -115,7 +116,10 @@ def test_every_surplus_photo_is_deleted_or_held_with_words(rule: Rule, now: Situ
         assert plan.hold is None
     elif plan.hold is not None:
         assert set(plan.hold.photos) == surplus
-        assert plan.hold.message.endswith(".")
+        assert plan.hold.total == len(now.photos.items)
+        sentence = hold_sentence(plan.hold)
+        assert sentence.startswith(f"{plan.hold.count} photo")
+        assert sentence.endswith(".")
     else:
         assert set(plan.deletes) == surplus
 

@@ -22,11 +22,12 @@ from picsync.core.plan import (
     HoldReason,
 )
 from picsync.core.select import Skip
-from picsync.observe.words import report_remarks, report_sentence
+from picsync.observe.words import hold_sentence, report_remarks, report_sentence
 from picsync.sync.cycle import AlbumRule
 from tests.contract.memory_source import MemorySource
 from tests.media.files import movie, tiff
 from tests.pictures import jpeg
+from tests.sentences import failed, said
 from tests.sync.harness import ALBUM, PLAYLIST, Harness, digest
 
 MANY = tuple(f"p{n:02}" for n in range(30))
@@ -38,7 +39,7 @@ async def test_first_cycle_creates_all_and_says_what_to_do_by_hand(harness: Harn
     harness.assert_synced("one", "two", "three")
     assert report.outcome is CycleOutcome.DONE
     assert (report.uploaded, report.on_frame, report.in_playlist) == (3, 3, 3)
-    assert "Assign it to a frame once" in " ".join(report.notices)
+    assert "Assign it to a frame once" in said(report)
     assert sum(isinstance(event, PlaylistCreated) for event in harness.events) == 1
     await harness.assert_idle()
 
@@ -122,7 +123,7 @@ async def test_listing_that_shifts_while_read_deletes_nothing(harness: Harness) 
     assert report.deleted == 0
     assert report.hold is not None
     assert report.hold.reason is HoldReason.LISTING
-    assert "changed while it was listed" in " ".join(report.notices)
+    assert "changed while it was listed" in said(report)
     harness.assert_synced(*MANY)
     await harness.assert_idle()
 
@@ -134,8 +135,8 @@ async def test_emptying_an_album_is_held_until_allowed(harness: Harness) -> None
     report = await harness.cycle()
     assert report.outcome is CycleOutcome.HELD
     assert report.hold is not None
-    assert "picsync allow-deletes" in report.hold.message
-    assert "100%" in report.hold.message
+    assert "picsync allow-deletes" in hold_sentence(report.hold)
+    assert "100%" in hold_sentence(report.hold)
     harness.assert_synced("one", "two")
     harness.with_rule(allow_deletes=True)
     harness.may_empty = True
@@ -152,7 +153,7 @@ async def test_mass_deletes_are_held_while_additions_go_up(harness: Harness) -> 
     report = await harness.cycle()
     assert report.outcome is CycleOutcome.HELD
     assert report.hold is not None
-    assert "maxDelete: 11" in report.hold.message
+    assert "maxDelete: 11" in hold_sentence(report.hold)
     harness.assert_synced(*MANY, "new")
     harness.with_rule(delete_limit=DeleteLimit(count=11))
     assert (await harness.cycle()).deleted == 11
@@ -200,9 +201,7 @@ async def test_raw_picture_in_a_tiff_container_is_not_sent(harness: Harness) -> 
     harness.put("one")
     harness.source.put("a", "raw", RAW, filename="IMG_1.jpg")
     report = await harness.cycle()
-    assert [str(failure.error) for failure in report.failures] == [
-        "its format is NEF, which Memory does not take."
-    ]
+    assert failed(report) == "its format is NEF, which Memory does not accept."
     harness.assert_synced("one")
     await harness.assert_idle()
 
@@ -213,7 +212,7 @@ async def test_truncated_picture_is_reported_once_and_blocks_nothing(harness: Ha
     harness.source.put("a", "two", whole[:-2], filename="two.jpg")
     report = await harness.cycle()
     assert report.outcome is CycleOutcome.FAILED
-    assert "it is cut off: the end of the file is missing." in str(report.failures[0].error)
+    assert failed(report).startswith("it is cut off: the end of the file is missing.")
     harness.assert_synced("one")
     report = await harness.cycle()
     assert (report.outcome, report.skipped) == (CycleOutcome.DONE, {Skip.UNUSABLE: 1})
@@ -317,7 +316,7 @@ async def test_every_playlist_of_the_name_is_kept_in_step(harness: Harness) -> N
     harness.frame.add_playlist(PLAYLIST)
     report = await harness.cycle()
     assert [len(playlist.items) for playlist in harness.frame.playlist_list] == [1, 1]
-    assert "2 playlists are named" in " ".join(report.notices)
+    assert "2 playlists are named" in said(report)
 
 
 async def test_overfull_playlist_shows_the_newest_and_says_so(harness: Harness) -> None:
@@ -326,7 +325,7 @@ async def test_overfull_playlist_shows_the_newest_and_says_so(harness: Harness) 
     report = await harness.cycle()
     assert report.on_frame == 30
     assert (report.in_playlist, report.overflow) == (20, 10)
-    assert "room for 20 photos" in " ".join(report.notices)
+    assert "room for 20 photos" in said(report)
     await harness.assert_idle()
 
 
@@ -350,7 +349,7 @@ async def test_unusable_file_is_reported_once_and_blocks_nothing(harness: Harnes
     harness.source.put("a", "odd", b"\x00\x01\x02 not a picture", filename="odd.jpg")
     report = await harness.cycle()
     assert report.outcome is CycleOutcome.FAILED
-    assert "neither a picture nor a video" in str(report.failures[0].error)
+    assert "neither a picture nor a video" in failed(report)
     harness.remove("p00")
     report = await harness.cycle()
     assert report.deleted == 1
@@ -514,7 +513,7 @@ async def test_failed_album_creation_is_one_failure(harness: Harness) -> None:
     harness.put(*MANY)
     harness.frame.fail["create_album"] = [TransientError("503")] * 100
     report = await harness.cycle()
-    assert [(each.subject, each.error.message) for each in report.failures] == [(f"album {ALBUM}", "503")]
+    assert [(each.subject, each.error.message) for each in report.failures] == [(ALBUM, "503")]
     assert [call[0] for call in harness.frame.calls].count("create_album") == 1
     harness.frame.fail.clear()
     await harness.cycle()
@@ -604,7 +603,7 @@ async def test_contradicting_frame_listings_delete_nothing(
     report = await harness.cycle()
     assert report.hold is not None
     assert report.hold.reason is HoldReason.LISTING
-    assert "contradict each other on 4 photos" in report.hold.message
+    assert "contradict each other on 4 photos" in hold_sentence(report.hold)
     there = {*"abcd", *new}
     assert harness.names_on_frame() == {f"{name}.jpg" for name in there}
     assert len(harness.frame.playlist_digests(PLAYLIST)) == len(there)
@@ -644,7 +643,7 @@ async def test_a_frame_listing_in_doubt_is_said_though_nothing_is_held(harness: 
     harness.frame.photos_problem = "It lists fewer than it counts."
     report = await harness.cycle()
     assert report.hold is None
-    assert "It lists fewer than it counts." in " ".join(report.notices)
+    assert "It lists fewer than it counts." in said(report)
 
 
 async def test_publishing_that_fails_deletes_nothing(harness: Harness) -> None:

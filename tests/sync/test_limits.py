@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from picsync.core.errors import LimitError, NoRoomError, ProtocolError, QuotaError
-from picsync.core.events import ChangesPlanned, CycleOutcome, Failure
+from picsync.core.events import ChangesPlanned, CycleOutcome, Failure, NoticeKind
 from picsync.core.plan import (
     HoldReason,
 )
 from picsync.core.select import Overflow
-from picsync.observe.words import plan_lines
+from picsync.observe.words import error_sentence, failure_advice, plan_lines
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import SMALL_BYTES
 from tests.pictures import jpeg
+from tests.sentences import failed, said
 from tests.sync.harness import ALBUM, PLAYLIST, Harness, digest
 
 MANY = tuple(f"p{n:02}" for n in range(30))
@@ -57,7 +58,7 @@ async def test_a_split_album_fills_as_many_playlists_as_it_needs(small: Harness)
     assert report.outcome is CycleOutcome.DONE
     assert sizes(small) == dict(zip(SPLIT, (10, 10, 5), strict=True))
     assert (report.in_playlist, report.overflow) == (25, 0)
-    assert sum("is new" in notice for notice in report.notices) == 3
+    assert [notice.kind for notice in report.notices].count(NoticeKind.PLAYLIST_NEW) == 3
     assert len(set().union(*(entries(small, name) for name in SPLIT))) == 25
     await small.assert_idle()
 
@@ -86,7 +87,7 @@ async def test_superfluous_split_playlist_is_emptied_and_kept(small: Harness) ->
     assert sizes(small) == dict(zip(SPLIT, (10, 10, 0), strict=True))
     assert third < entries(small, SPLIT[0])
     assert moved(small, calls) == 1
-    assert "ss_Family_3 is no longer needed and is emptied" in " ".join(report.notices)
+    assert "ss_Family_3 is no longer needed and is emptied" in said(report)
     await small.assert_idle()
     small.put("new")
     await small.cycle()
@@ -153,7 +154,7 @@ async def test_overflow_as_an_error_keeps_photos_and_says_how_many(small: Harnes
     report = await small.cycle()
     assert report.outcome is CycleOutcome.FAILED
     assert isinstance(report.failures[0].error, LimitError)
-    assert "room for 10 photos, but 13" in str(report.failures[0].error)
+    assert "room for 10 photos, but there are 13" in failed(report)
     assert (report.on_frame, report.in_playlist, report.overflow) == (13, 10, 3)
     assert entries(small, PLAYLIST) == before
     small.remove("p00")
@@ -177,7 +178,7 @@ async def test_silently_dropped_entries_are_one_failure(harness: Harness) -> Non
     for _ in range(2):
         report = await harness.cycle()
         assert len(report.failures) == 1
-        assert "holds 5 entries where 8" in report.failures[0].error.message
+        assert "holds 5 entries, but 8 were published" in failed(report)
         assert report.in_playlist == 5
 
 
@@ -196,8 +197,8 @@ async def test_a_full_storage_costs_one_download_per_cycle(harness: Harness) -> 
         assert len(harness.source.downloads) - downloads <= 1
         assert report.outcome is CycleOutcome.FAILED
         assert len(report.failures) == 1
-        assert "31 photos" in report.failures[0].error.hint
-        assert "Buy some." in report.failures[0].error.hint
+        assert "31 photos" in failed(report)
+        assert "Buy some." in failed(report)
     harness.frame.fail["upload"] = []
     await harness.cycle()
     harness.assert_synced(*MANY, "new")
@@ -209,7 +210,7 @@ async def test_what_is_missing_is_told_with_its_size(harness: Harness) -> None:
     full(harness)
     report = await harness.cycle()
     size_bytes = len(jpeg("one")) + len(jpeg("two"))
-    assert report.failures[0].error.hint == f"2 photos ({size_bytes} B) wait for room. Buy some."
+    assert failure_advice(report.failures[0]) == f"2 photos ({size_bytes} B) wait for room. Buy some."
 
 
 async def test_deletes_make_room_though_new_content_was_not_known(harness: Harness) -> None:
@@ -260,9 +261,9 @@ async def test_files_larger_than_the_disk_fail_alone(
     assert report.outcome is CycleOutcome.FAILED
     (failure,) = report.failures
     assert isinstance(failure.error, NoRoomError)
-    assert str(tmp_path) in failure.error.message
-    assert "TMPDIR" in failure.error.hint
-    assert ("2 other files" in failure.subject) == (len(names) == 3)
+    assert str(tmp_path) in error_sentence(failure.error)
+    assert "TMPDIR" in failure_advice(failure)
+    assert failure.more == len(names) - 1
 
 
 async def one_failure_and_published(harness: Harness, spool: Spool) -> Failure:

@@ -32,7 +32,7 @@ def photos(count: int, first: int = 0) -> tuple[FramePhoto, ...]:
 
 
 def held(count: int) -> CycleReport:
-    hold = Hold(HoldReason.BRAKE, photos(count), "")
+    hold = Hold(HoldReason.BRAKE, photos(count), 2 * count)
     return CycleReport("A", CycleOutcome.HELD, on_frame=count, in_playlist=count, hold=hold)
 
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from picsync.core.errors import LoginNeeded, QuotaError
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.observe.status import RuleStatus, Status
-from picsync.observe.words import counted, printable, unassigned_sentence
+from picsync.observe.words import counted, failure_text, hold_sentence, printable, unassigned_sentence
 from picsync.system.localtime import absolute
 
 STALE_AFTER = 3
@@ -113,9 +113,9 @@ def _seen(status: Status, intervals: Mapping[str, timedelta]) -> Iterator[tuple[
         rules = frozenset({report.rule})
         for failure in report.failures:
             if isinstance(failure.error, QuotaError):
-                yield Key(Kind.QUOTA, _topic(failure.error)), Condition(str(failure.error), rules)
+                yield Key(Kind.QUOTA, _topic(failure.error)), Condition(failure_text(failure), rules)
         if report.hold is not None and report.hold.needs_person and not report.dry_run:
-            text = f"Album {report.rule}: {report.hold.message}"
+            text = f"Album {report.rule}: {hold_sentence(report.hold)}"
             yield Key(Kind.HOLD, report.rule), Condition(text, rules)
         if not report.dry_run and (sentence := unassigned_sentence(report)):
             yield Key(Kind.UNSHOWN, report.rule), Condition(f"Album {report.rule}: {sentence}", rules)
@@ -125,7 +125,7 @@ def _seen(status: Status, intervals: Mapping[str, timedelta]) -> Iterator[tuple[
 
 def _logins(status: Status, reports: Iterable[CycleReport]) -> Iterator[tuple[Key, Condition]]:
     said = [
-        str(failure.error)
+        failure_text(failure)
         for report in reports
         for failure in report.failures
         if isinstance(failure.error, LoginNeeded)
@@ -164,7 +164,7 @@ def _explained(report: CycleReport) -> bool:
 def _stale_text(rule: RuleStatus) -> str:
     since = f"since {absolute(rule.last_good_at)}" if rule.last_good_at else "yet"
     failures = rule.last.failures if rule.last is not None else ()
-    why = f" The last one: {failures[0].error}" if failures else ""
+    why = f" The last one: {failure_text(failures[0])}" if failures else ""
     return f"Album {rule.name}: no good cycle {since}.{why}"
 
 

@@ -23,7 +23,7 @@ NETWORK = TransientError("Nixplay cannot be reached.")
 
 def held(reason: HoldReason = HoldReason.BRAKE) -> Hold:
     photo = FramePhoto("1", Digest("md5", "0" * 32), "a.jpg")
-    return Hold(reason, (photo,) * 20, "20 photos of 40 not deleted: allow it with `maxDelete: 20`.")
+    return Hold(reason, (photo,) * 20, 40)
 
 
 def rule(

@@ -70,7 +70,12 @@ def test_a_login_does_not_borrow_the_words_of_another_service() -> None:
 
 def test_held_deletes_name_the_album_the_number_and_the_way_out() -> None:
     status = status_of(rule("A", CycleOutcome.HELD, hold=held()))
-    assert texts(status) == ["Album A: 20 photos of 40 not deleted: allow it with `maxDelete: 20`."]
+    assert texts(status) == [
+        (
+            "Album A: 20 photos of 40 not deleted: this is 50% of the album at once."
+            " If this is intended, run `picsync allow-deletes`, or set `maxDelete: 20` in the rule."
+        )
+    ]
 
 
 def test_unassigned_playlist_is_a_problem_until_it_is_assigned() -> None:

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from picsync.core.errors import ItemError, ProtocolError, SpoolError
+from picsync.core.errors import DiskError, ItemError, ProtocolError
 from picsync.core.model import MediaItem
 from picsync.media.formats import HEAD_BYTES, media_kind, sniff
 from picsync.system.files import PRIVATE_FOLDER, create_anew, make_private, open_regular, reason, remedy
@@ -70,7 +70,7 @@ class AlbumRecord(_Stored):
 
 
 class Library:
-    """All albums of picked photos. What fails on the local disk raises SpoolError, naming the place."""
+    """All albums of picked photos. What fails on the local disk raises DiskError, naming the place."""
 
     def __init__(self, folder: Path) -> None:
         """Use a folder, which need not exist yet."""
@@ -261,7 +261,7 @@ class LibraryFile:
         self._expected = size_bytes
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes; raises SpoolError if the disk is full."""
+        """Take the next bytes; raises DiskError if the disk is full."""
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
         try:
@@ -314,8 +314,8 @@ def _explained(place: Path) -> Iterator[None]:
         raise _error(error, place) from error
 
 
-def _error(error: OSError, place: Path) -> SpoolError:
-    return SpoolError(
+def _error(error: OSError, place: Path) -> DiskError:
+    return DiskError(
         f"The library of picked photos at {place} cannot be used: {reason(error)}.",
         hint=remedy(error, place) or "See that the volume is mounted and has room.",
     )

@@ -48,7 +48,7 @@ class Guide:
 async def pick(picker: Picker, album: PickedAlbum, guide: Guide) -> Picked:
     """Let a person pick, wait for them, and bring what they picked into the album.
 
-    Raises TransientError if they take longer than the service waits, SpoolError if the disk is in the way,
+    Raises TransientError if they take longer than the service waits, DiskError if the disk is in the way,
     and what the picker raises. Whatever happens, another call goes on from there.
     """
     await asyncio.to_thread(album.create)

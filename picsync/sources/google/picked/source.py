@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from picsync.core.errors import ItemError, SpoolError
+from picsync.core.errors import DiskError, ItemError
 from picsync.core.model import Finding, Listing, Mark, MediaItem, SourceAlbum
 from picsync.observe.words import counted
 from picsync.sources.base import Sink, SourceCapabilities
@@ -52,7 +52,7 @@ class PickedSource:
         album = self._library.album(album_id)
         try:
             records, problem = await asyncio.to_thread(album.read)
-        except SpoolError as error:
+        except DiskError as error:
             return Listing(KIND, album_id, problem=str(error))
         if problem is not None:
             problem = f"{problem} See that the volume is mounted. {_PICK}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picsync.core.errors import ItemError, ProtocolError, SpoolError
+from picsync.core.errors import DiskError, ItemError, ProtocolError
 from picsync.core.model import Certainty
 from picsync.sources.google.picked.library import FOLDER, Library, PickedAlbum, folder_name
 from picsync.sources.google.picked.source import PickedSource
@@ -90,7 +90,7 @@ async def test_a_folder_that_cannot_be_read(album: PickedAlbum) -> None:
     album.folder.symlink_to(album.folder)
     listing = await source(album).list("Grandma")
     assert listing.certainty is Certainty.PARTIAL
-    with pytest.raises(SpoolError, match="cannot be used"):
+    with pytest.raises(DiskError, match="cannot be used"):
         album.create()
 
 
