@@ -1,4 +1,4 @@
-"""picsync keeps photo frames in step with photo albums."""
+"""picsync keeps photo frames in sync with photo albums."""
 
 import sys
 

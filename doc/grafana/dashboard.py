@@ -25,11 +25,11 @@ def build() -> Dashboard:
     """Return the whole dashboard."""
     board = Dashboard("picsync").uid("picsync").tags(["picsync"]).refresh("30s").time("now-24h", "now")
     board.description(
-        "Is grandma's frame right? See doc/monitoring.md of picsync for every metric and alert."
+        "Is grandma's frame up to date? See doc/monitoring.md of picsync for every metric and alert."
     )
     board.timezone("browser").editable().tooltip(DashboardCursorSync.CROSSHAIR)
     _variables(board)
-    _heading(board, 0, "Is grandma's frame right, and when did it last succeed?")
+    _heading(board, 0, "Is grandma's frame up to date, and when did it last succeed?")
     screen.add_frame(board)
     _heading(board, 9, "What is happening now?")
     screen.add_cycles(board)

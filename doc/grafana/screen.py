@@ -1,6 +1,6 @@
 """The panels and where they stand: one screen that answers, from top to bottom, the questions of an evening.
 
-Is the frame right, and when did it last succeed? What is happening now? Is anything about to break?
+Is the frame up to date, and when did it last succeed? What is happening now? Is anything about to break?
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def add_frame(board: Dashboard) -> None:
     board.with_panel(
         tiles(
             About(
-                "Is the frame right?",
+                "Is the frame up to date?",
                 "Right: as of the last cycle, the frame's album and playlist hold exactly what the sources"
                 " want. The worst comes first. Waits for you: deletes are held until a person allows them."
                 " Stuck: no good cycle for three intervals, as alert PicsyncNoGoodCycle says. Keeps more:"

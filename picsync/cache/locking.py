@@ -37,7 +37,7 @@ class CacheLock:
                 os.close(descriptor)
                 raise CacheError(
                     f"The cache {cache} is in use by {holder}.",
-                    hint="`picsync sync-now` has it begin a cycle at once; `picsync allow-deletes` releases"
+                    hint="`picsync sync-now` starts a cycle in it; `picsync allow-deletes` allows"
                     " held deletes; `picsync sync --dry-run` works while it runs. To use the cache here,"
                     " stop that process.",
                 ) from None

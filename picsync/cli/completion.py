@@ -10,7 +10,7 @@ from click.shell_completion import get_completion_class
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, /, shell: str) -> None:
-    """Print what makes SHELL complete picsync's commands.
+    """Print a completion script for SHELL.
 
     For bash, add this to ~/.bashrc: eval "$(picsync completion bash)"
     """

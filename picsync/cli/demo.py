@@ -37,12 +37,12 @@ EVERY = "2s"
     type=click.Choice([*SCENES, *SINGULAR]),
     default="googlephotos",
     show_default=True,
-    help="The kind of source to show.",
+    help="The kind of source to use.",
 )
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The directory that plays the source's album. Default: sample photos.",
+    help="The directory that serves as the source album. Default: sample photos.",
 )
 @click.option(
     "--listen", type=LISTEN, default="127.0.0.1:0", metavar="HOST:PORT", help="Where to serve the page."
@@ -59,10 +59,10 @@ def demo(
     verbose: bool,
     log_format: str,
 ) -> None:
-    """Show picsync at work, without any account, between emulated services on this machine.
+    """Run picsync between emulated services on this machine, without any account.
 
-    A directory of pictures plays the source's album; a page shows the frame. Put a picture into the
-    directory, or take one out, and watch the frame. Ctrl-C ends it and removes what it made.
+    A directory of pictures serves as the source album; a web page shows the frame. Add a picture to the
+    directory, or remove one, and watch the frame. Ctrl-C ends the demo and removes its files.
     """
     need_extra()
     with (
@@ -110,14 +110,14 @@ class _Told:
                 notices = tuple(notice for notice in report.notices if notice.kind is not new)
                 event = CycleFinished(replace(report, notices=notices))
             case ItemUploaded(_, filename, 0):
-                self._announce(f"{printable(filename)} is on the frame already.")
+                self._announce(f"{printable(filename)} is already on the frame.")
         self._emit(event)
 
 
 def _help(photos: Path, *, droppable: bool) -> list[str]:
-    drop = " Or drop one onto this page." if droppable else ""
+    drop = " You can also drop one onto this page." if droppable else ""
     return [
-        f"Put a picture into {photos}, or take one out, and watch the frame.{drop}",
+        f"Add a picture to {photos}, or remove one, and watch the frame.{drop}",
         "Next and back: arrow keys, tap, or swipe. Full screen: F. These hints: H.",
     ]
 
@@ -180,7 +180,7 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
         config, credentials = _write_settings(folder, world, source, photos)
         for number, address in enumerate(_addresses(world.server.url, listen[0])):
             click.echo(f"{'' if number else 'The frame:':<14} {address}")
-        click.echo(f"Source album:  {own}  (put pictures in, take some out)")
+        click.echo(f"Source album:  {own}  (add or remove pictures)")
         click.echo(f"Configuration: {config}")
         click.echo("Ctrl-C ends the demo.")
         return await run_sync(

@@ -27,9 +27,9 @@ _COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, /, config: Path, cache: str, *, as_json: bool) -> None:
-    """Check everything that CONFIG needs, and say how to mend what is wrong.
+    """Check everything that CONFIG needs, and say how to fix problems.
 
-    Looks at the files, this machine, the logins, every source album and the frame's side of every rule.
+    Checks the files, this machine, the logins, all source albums, and the frame for each rule.
     """
     logs.set_up()
     findings = asyncio.run(_examine(config, cache, show=not as_json))
@@ -37,7 +37,7 @@ def doctor(ctx: click.Context, /, config: Path, cache: str, *, as_json: bool) ->
         print_json([{**_values(finding), "mark": finding.mark.value} for finding in findings])
     problems = sum(finding.mark == "problem" for finding in findings)
     if not as_json:
-        click.echo(f"{counted(problems, 'problem')}." if problems else "All is well.")
+        click.echo(f"{counted(problems, 'problem')}." if problems else "No problems found.")
     ctx.exit(Exit.FAILED if problems else Exit.DONE)
 
 

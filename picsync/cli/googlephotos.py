@@ -31,7 +31,7 @@ KIND = "googlephotos"
 
 @click.group()
 def googlephotos() -> None:
-    """Log in to Google Photos, and list what can be seen there."""
+    """Log in to Google Photos, and list the albums visible there."""
     logs.set_up()
 
 
@@ -39,7 +39,9 @@ def googlephotos() -> None:
 @click.argument("album_id", required=False)
 @click.option("--shared", is_flag=True, help="List albums shared with the account instead.")
 @click.option(
-    "--update-cache", is_flag=True, help="Download what the cache does not know yet, and record its digest."
+    "--update-cache",
+    is_flag=True,
+    help="Download photos that are not in the cache yet, and record their digests.",
 )
 @account_option
 @cache_option
@@ -64,7 +66,7 @@ def list_albums(
         print_albums(albums, as_json=as_json)
         if not albums and not as_json:
             click.echo(
-                "Google shows no album. Since 31 March 2025 an app sees only albums that it made itself.",
+                "Google shows no albums. Since 31 March 2025, an app sees only albums that it created.",
                 err=True,
             )
         return
@@ -101,7 +103,7 @@ async def _update(source: Source, listing: Listing, cache: str) -> int:
     from picsync.run.wiring import update_cache
 
     learnt = await update_cache(source, listing.items, cache=cache, notify=logs.note)
-    click.echo(f"The cache learnt {counted(len(learnt.digests), 'digest')}.", err=True)
+    click.echo(f"Recorded {counted(len(learnt.digests), 'digest')} in the cache.", err=True)
     for failure in learnt.failures:
         click.echo(f"{printable(failure.subject)}: {failure_text(failure)}", err=True)
     return len(learnt.failures)
@@ -112,15 +114,15 @@ async def _update(source: Source, listing: Listing, cache: str) -> int:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The credentials file to write to; its other sections stay. Default: the one in use.",
+    help="The credentials file to write to; other sections are kept. Default: the file in use.",
 )
-@click.option("--no-browser", is_flag=True, help="Only print the link; open it wherever you like.")
+@click.option("--no-browser", is_flag=True, help="Only print the link, and open it on any device.")
 @account_option
 def login(output: Path | None, *, no_browser: bool, account: str | None) -> None:
-    """Log in to Google Photos, and keep the login in the credentials file.
+    """Log in to Google Photos, and save the login in the credentials file.
 
-    Works on a machine without a browser too: open the link anywhere, and paste the address of the page
-    that you end up on, even if it says that it cannot be reached.
+    This also works on a machine without a browser: open the link on any device, and paste the address of
+    the page that you end up on, even if the browser cannot open that page.
     """
     from picsync.cli.session import credentials, hosts
     from picsync.config import CREDENTIALS_PATHS, merge_login
@@ -132,12 +134,12 @@ def login(output: Path | None, *, no_browser: bool, account: str | None) -> None
     client = require_client(used)
     path = output or found.path or CREDENTIALS_PATHS[0]
     if not os.access(path.resolve().parent, os.W_OK):
-        # Known before the person has gone through Google's pages for nothing.
-        message = "cannot be written: its folder is absent or read-only. Name another place with -o FILE."
+        # Checked before the user goes through Google's pages.
+        message = "cannot be written: its folder is missing or read-only. Name another file with -o FILE."
         raise ConfigError([Problem(str(path), None, "", message)])
     section = log_in_to_googlephotos(client, hosts(), open_browser=not no_browser, ask=ask_person, say=say)
     merge_login(path, used.keys, login_fields(section))
-    click.echo(f"Logged in; {path} holds the login now.")
+    click.echo(f"Logged in; the login was saved in {path}.")
 
 
 googlephotos.add_command(pick)

@@ -92,20 +92,20 @@ class _Answers:
 )
 @click.pass_context
 def init(ctx: click.Context, /, folder: Path) -> None:
-    """Set picsync up: answer a few questions, and FOLDER has all the files.
+    """Set picsync up: ask a few questions and write all files to FOLDER.
 
-    FOLDER is this one by default. Asks for the frame's account and for the albums, tests each answer at
-    once, and writes picsync.yaml and .picsync-credentials.yaml, readable by you alone. Then it offers a dry
-    run, and the files and commands that run picsync permanently. Nothing is written before all questions are
-    answered, and no file is replaced.
+    FOLDER is the current folder by default. Asks for the frame's account and for the albums, tests each
+    answer immediately, and writes picsync.yaml and .picsync-credentials.yaml, readable only by you. Then
+    offers a dry run, and the files and commands that run picsync permanently. Nothing is written before all
+    questions are answered, and no file is replaced.
     """
     logs.set_up()
     config, credentials = private_files(folder)
     for path in (config, credentials):
         if path.exists() or path.is_symlink():
             raise click.UsageError(
-                f"{path} exists already, and init replaces no file. `picsync doctor` checks it."
-                " To start again, move it away first."
+                f"{path} already exists, and init does not replace files. `picsync doctor` checks it."
+                " To start over, move it away first."
             )
     click.echo(
         f"This sets up picsync in {folder.resolve()}. Nothing is written before all questions are answered;"
@@ -116,7 +116,7 @@ def init(ctx: click.Context, /, folder: Path) -> None:
     _ask_for_sources(answers)
     click.echo("\n3. The album on the frame. Its playlist is called ss_<name>.")
     name = _ask("Name", _rule_name, default="Family")
-    every = _ask("How often picsync looks for changes, such as 1h or 15m", _interval, default="1h")
+    every = _ask("How often picsync checks for changes, such as 1h or 15m", _interval, default="1h")
     install(
         folder,
         config_text(name, answers.sources, every),
@@ -128,7 +128,7 @@ def init(ctx: click.Context, /, folder: Path) -> None:
     _offer_service(set_up)
     click.echo(
         f"\nAfter the first cycle, assign the playlist ss_{name} to the frame once, in Nixplay's app or on"
-        " the frame. Later changes need nothing from you."
+        " the frame. After that, the frame is updated automatically."
     )
     ctx.exit(code)
 
@@ -176,7 +176,7 @@ def _good(text: str) -> None:
 
 
 def _refused(error: ValidationError) -> str:
-    """Return what is wrong with an address or a key that the credentials file would refuse, too."""
+    """Return what is wrong with an address or a key, as for the credentials file."""
     said = "; ".join(
         str(one["msg"]).removeprefix("Value error, ") for one in error.errors(include_input=False)
     )
@@ -208,7 +208,7 @@ def _ask_for_frame(answers: _Answers) -> None:
             continue
         except PicsyncError as error:
             _problem(_said(error))
-            if click.confirm("Use this account without having tested it?", default=False):
+            if click.confirm("Use this account untested?", default=False):
                 return
             continue
         if _shown(findings):
@@ -235,12 +235,14 @@ def _shown(findings: Sequence[Finding]) -> bool:
 
 
 def _ask_for_sources(answers: _Answers) -> None:
-    click.echo("\n2. The photos. Any number of sources can be shown together.")
+    click.echo("\n2. The photos. You can combine any number of sources.")
     while True:
         if not answers.sources:
             text = str(click.prompt(_SOURCE_QUESTION)).strip()
         else:
-            text = str(click.prompt("Another one, or Enter to go on", default="", show_default=False)).strip()
+            text = str(
+                click.prompt("Another one, or Enter to continue", default="", show_default=False)
+            ).strip()
             if not text:
                 return
         try:
@@ -265,8 +267,8 @@ def _add_source(answers: _Answers, text: str) -> None:
         _add_folder(answers, text)
     else:
         _problem(
-            "That is neither an address (https://...) nor the path of a folder (/...)."
-            " `picsync sources` shows every kind; doc/sources.md says how each is set up."
+            "This is neither an address (https://...) nor the path of a folder (/...)."
+            " `picsync sources` lists all kinds; doc/sources.md describes their set-up."
         )
 
 
@@ -275,18 +277,20 @@ def _add_folder(answers: _Answers, text: str) -> None:
         # `~` means something else to the container or the service that reads the file later.
         _try_entries(answers, "folder", [os.path.expanduser(text)])  # noqa: PTH111 - Path would raise for `~user`
     elif text.startswith("~"):
-        _problem("Give the whole path, as the machine has it: `~` is another folder in this container.")
+        _problem("Give the full path on the host: in this container, `~` is a different folder.")
     elif Path(text).is_dir():
         _try_entries(answers, "folder", [text])
     else:
-        click.echo(f"  This container cannot see {text}, so it cannot be tested. {COMPOSE} can mount it.")
-        if click.confirm("Use it all the same?", default=False):
+        click.echo(
+            f"  {text} does not exist in this container, so it cannot be tested. {COMPOSE} can mount it."
+        )
+        if click.confirm("Use it anyway?", default=False):
             answers.add("folder", [text])
 
 
 def _add_immich(answers: _Answers, server: str) -> None:
     if answers.immich_server and server != answers.immich_server:
-        _problem("One Immich server can be set up here. Add others by their shared links.")
+        _problem("Only one Immich server can be set up here. Add other servers by shared links.")
         return
     before = answers.immich_server, answers.immich_key
     try:
@@ -319,8 +323,8 @@ def _chosen(albums: Sequence[SourceAlbum]) -> list[str]:
         count = "" if album.item_count is None else f" ({counted(album.item_count, 'item')})"
         click.echo(f"  {number:>3}  {printable(album.title)}{count}")
     if len(albums) > FEW_ALBUMS:
-        click.echo(f"       and {counted(len(albums) - FEW_ALBUMS, 'more album')}; name them.")
-    text = str(click.prompt("Which ones? Numbers or names with commas between; also `favorites`"))
+        click.echo(f"       and {counted(len(albums) - FEW_ALBUMS, 'more album')}; enter their names.")
+    text = str(click.prompt("Which ones? Numbers or names, separated by commas; also `favorites`"))
     chosen = []
     for word in filter(None, (part.strip() for part in text.split(","))):
         number = int(word) if word.isascii() and word.isdecimal() and len(word) < 6 else 0
@@ -335,7 +339,7 @@ def _try_entries(answers: _Answers, kind: str, texts: Sequence[str]) -> None:
             _good(f"{counted(len(listing.items), 'item')} found.")
         else:
             _problem(listing.problem)
-            if not click.confirm("Use it all the same?", default=False):
+            if not click.confirm("Use it anyway?", default=False):
                 continue
         answers.add(kind, [text])
 
@@ -347,7 +351,7 @@ async def _listings(answers: _Answers, kind: str, texts: Sequence[str]) -> list[
     # A look takes what is there now; a cycle waits until a file has been left alone for a while.
     looks = [json.dumps({"path": text, "quiet": "0s"}) if kind == "folder" else text for text in texts]
     entries = read_entries(kind, looks, known())
-    click.echo("Looking ...")
+    click.echo("Checking ...")
     async with _opened(answers, kind, entries) as source:
         return [(text, await source.list(str(entry))) for text, entry in zip(texts, entries, strict=True)]
 
@@ -395,7 +399,7 @@ def _offer_dry_run(set_up: SetUp, cache: str) -> Exit:
 
 def _offer_service(set_up: SetUp) -> None:
     click.echo(
-        "\n4. Run it permanently: in a container (compose), by systemd, in Kubernetes, or by hand (none)."
+        "\n4. Run it permanently: in a container (compose), by systemd, in Kubernetes, or manually (none)."
     )
     default = "compose" if in_container() else "none"
     choices = click.Choice(["compose", "systemd", "kubernetes", "none"])
@@ -409,7 +413,7 @@ def _offer_service(set_up: SetUp) -> None:
         path = set_up.folder / UNIT
         _written(path, unit_file(set_up))
         click.echo(
-            "Start it, also at every boot:\n"
+            "Start it, now and at every boot:\n"
             f"  systemctl --user enable --now {path}\n"
             "  loginctl enable-linger\n"
             "Watch it:\n"
@@ -417,7 +421,7 @@ def _offer_service(set_up: SetUp) -> None:
         )
         click.echo("Status page: http://127.0.0.1:1971/")
     elif way == "kubernetes":
-        click.echo("In the folder of picsync's source, after the image is where the cluster finds it:")
+        click.echo("In the folder of picsync's source, once the cluster can pull the image:")
         click.echo("".join(f"  {line}\n" for line in kubernetes_commands(set_up)), nl=False)
     else:
         path = set_up.folder / DEFAULT_CONFIG
@@ -426,7 +430,7 @@ def _offer_service(set_up: SetUp) -> None:
 
 def _written(path: Path, text: str) -> None:
     if path.exists() or path.is_symlink():
-        click.echo(f"{path} exists already and was left as it is.")
+        click.echo(f"{path} already exists and was not changed.")
         return
     path.write_text(text, encoding="utf-8")
     click.echo(f"Wrote {path}.")

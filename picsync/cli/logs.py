@@ -52,16 +52,16 @@ _WARNINGS = RetryScheduled | ConfigRefused
 
 def log_options(command: T) -> T:
     """Give a command `--verbose` and `--log-format`."""
-    command = click.option("-v", "--verbose", is_flag=True, help="Say more: every download, every listing.")(
-        command
-    )
+    command = click.option(
+        "-v", "--verbose", is_flag=True, help="Also log every download and every listing."
+    )(command)
     return click.option(
         "--log-format",
         type=click.Choice(["auto", "human", "json"]),
         default="auto",
         show_default=True,
         envvar="PICSYNC_LOG_FORMAT",
-        help="Lines for people, or one JSON object a line. Auto: lines on a terminal, JSON elsewhere.",
+        help="Human-readable lines, or one JSON object per line. auto: human on a terminal, json elsewhere.",
     )(command)
 
 

@@ -14,25 +14,25 @@ from picsync.core.errors import PicsyncError
 from picsync.system.localtime import use_known_zone, zone_problem
 
 COMMANDS = {
-    "allow-deletes": ("control:allow_deletes", "Permit the deletes that are held back now."),
-    "cache": ("cache", "Look into the cache of photo digests."),
-    "completion": ("completion", "Print what makes SHELL complete picsync's commands."),
-    "demo": ("demo", "Show picsync at work, without any account, between emulated services."),
-    "doctor": ("doctor", "Check everything that CONFIG needs, and say how to mend what is wrong."),
-    "emulator": ("emulator", "Serve Google Photos, Immich and Nixplay, emulated."),
-    "googlephotos": ("googlephotos", "Log in to Google Photos, and list what can be seen there."),
-    "init": ("init", "Set picsync up: answer a few questions, and FOLDER has all the files."),
-    "list": ("sources:list_source", "Show what a source would give, before anything is written."),
-    "nixplay": ("nixplay", "Look at the albums of the Nixplay account, and delete them."),
-    "notify": ("notify", "Try the notifications that CONFIG names."),
+    "allow-deletes": ("control:allow_deletes", "Allow the deletes that are currently held."),
+    "cache": ("cache", "Inspect the cache of photo digests."),
+    "completion": ("completion", "Print a completion script for SHELL."),
+    "demo": ("demo", "Run picsync between emulated services, without any account."),
+    "doctor": ("doctor", "Check everything that CONFIG needs, and say how to fix problems."),
+    "emulator": ("emulator", "Serve emulated Google Photos, Immich and Nixplay."),
+    "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
+    "init": ("init", "Set picsync up: ask a few questions and write all files to FOLDER."),
+    "list": ("sources:list_source", "Show what a source contains, before anything is written."),
+    "nixplay": ("nixplay", "List the albums of the Nixplay account, and delete them."),
+    "notify": ("notify", "Test the notifications that CONFIG configures."),
     "operator-token": (
         "control:operator_token",
         "Print the token for the buttons of the status page.",
     ),
-    "picked": ("picking:picked", "Look at the photos that were picked, and remove some."),
+    "picked": ("picking:picked", "List the photos that were picked, and remove some."),
     "sources": ("sources", "List the kinds of sources, with an example of each."),
-    "sync-now": ("control:sync_now", "Have the picsync that runs begin a cycle."),
-    "sync": ("sync", "Bring the frame in step with the albums that CONFIG names."),
+    "sync-now": ("control:sync_now", "Start a cycle in the running picsync."),
+    "sync": ("sync", "Sync the frame with the albums that CONFIG names."),
 }
 """Name -> its module in `picsync.cli`, with the attribute there if that has another name, and its help."""
 
@@ -44,11 +44,14 @@ SHOW_TIMES = frozenset({"cache", "googlephotos", "list", "picked", "sync-now"})
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="picsync", message="picsync %(version)s")
 @click.option(
-    "--cache", metavar="PATH", hidden=True, help="As that of the commands; the Go program had it here."
+    "--cache",
+    metavar="PATH",
+    hidden=True,
+    help="Like the option of the commands; for compatibility with the Go program.",
 )
 @click.pass_context
 def cli(ctx: click.Context, /, cache: str | None) -> None:
-    """Keep wifi photo frames in step with photo albums."""
+    """Keep wifi photo frames in sync with photo albums."""
     if ctx.invoked_subcommand in SHOW_TIMES and (problem := zone_problem()):
         click.echo(" ".join(problem), err=True)
     if cache is not None:

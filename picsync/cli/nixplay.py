@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def nixplay() -> None:
-    """Look at the albums of the Nixplay account, and delete them."""
+    """List the albums of the Nixplay account, and delete them."""
     logs.set_up()
 
 
@@ -81,7 +81,7 @@ def delete() -> None:
 @delete.command("album")
 @click.argument("name")
 @click.option(
-    "--delete-multiple", is_flag=True, help="Delete every album of that name, not only a single one."
+    "--delete-multiple", is_flag=True, help="Delete all albums of that name, not only a single one."
 )
 @click.option("--keep", metavar="ID", help="With --delete-multiple: the one album to keep.")
 @account_option
@@ -99,7 +99,7 @@ def delete_album(
 ) -> None:
     """Delete the album called NAME with all its photos; they leave the playlists too."""
     if keep is not None and not delete_multiple:
-        raise click.UsageError("--keep goes with --delete-multiple.")
+        raise click.UsageError("--keep can only be used with --delete-multiple.")
 
     async def find(frame: NixplayFrame) -> list[FrameAlbum]:
         return [album for album in await frame.albums() if album.name == name]
@@ -114,7 +114,7 @@ def delete_album(
         ids = ", ".join(album.album_id for album in albums)
         click.echo(
             f"Nixplay has {len(albums)} albums named {name!r} ({ids}); nothing was deleted."
-            " Say --delete-multiple to delete all of them, and --keep ID to keep one.",
+            " Use --delete-multiple to delete all of them, and --keep ID to keep one.",
             err=True,
         )
         ctx.exit(Exit.FAILED)
@@ -140,7 +140,7 @@ def _ask_unless(yes: bool, question: str) -> None:
         if yes or click.confirm(question, err=True):
             return
     except click.Abort:
-        click.echo("\nThere was no answer, so nothing was deleted; --yes goes without asking.", err=True)
+        click.echo("\nThere was no answer, so nothing was deleted. Use --yes to skip the question.", err=True)
         raise
-    click.echo("Then nothing was deleted.", err=True)
+    click.echo("Nothing was deleted.", err=True)
     click.get_current_context().exit(Exit.FAILED)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def notify() -> None:
-    """Try the notifications that CONFIG names."""
+    """Test the notifications that CONFIG configures."""
     logs.set_up()
 
 
@@ -35,7 +35,7 @@ def test(ctx: click.Context, /, config: Path) -> None:
     settings = SettingsFiles(config, os.environ).load()
     if not settings.config.notify and settings.config.ping is None:
         raise click.UsageError(
-            f"{config} has neither `notify` nor `ping`. doc/notifications.md says how they are written."
+            f"{config} has neither `notify` nor `ping`. doc/notifications.md describes both."
         )
     with network.using(settings.config.ca_certificates):
         failed = asyncio.run(_try_all(settings.config))
@@ -49,7 +49,7 @@ async def _try_all(config: Config) -> int:
 
     message = Message(
         "picsync: a test",
-        "This is how picsync tells you that it needs you. Nothing has to be done.",
+        "picsync sends messages like this when it needs your help. You do not have to do anything.",
         Level.INFO,
     )
     failed = 0
@@ -69,7 +69,7 @@ async def _try_all(config: Config) -> int:
             failed += 1
             click.echo(f"ping: {error} Check `ping` in the configuration.", err=True)
         else:
-            click.echo("ping: the monitor has taken it.")
+            click.echo("ping: the monitor accepted it.")
         finally:
             await monitor.aclose()
     return failed

@@ -1,4 +1,4 @@
-"""Results on stdout: tables for people, JSON for scripts."""
+"""Results on stdout: tables for users, JSON for scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking and telling the person at the terminal, beside what a command prints as its result."""
+"""Questions and messages to the user at the terminal, separate from a command's result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 
 def ask_person(prompt: str) -> str:
-    """Return a line from stdin; raises EOFError if nobody is there to type."""
+    """Return a line from stdin; raises EOFError at the end of input."""
     click.echo(prompt, err=True, nl=False)
     line = sys.stdin.readline()
     if not line:
@@ -17,5 +17,5 @@ def ask_person(prompt: str) -> str:
 
 
 def say(message: str) -> None:
-    """Tell a person something on stderr."""
+    """Print a message to stderr."""
     click.echo(message, err=True)

@@ -1,4 +1,4 @@
-"""`picsync googlephotos pick` and `picsync picked`: single photos that a person chooses."""
+"""`picsync googlephotos pick` and `picsync picked`: single photos that the user picks."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("album")
-@click.option("--no-browser", is_flag=True, help="Only print links; open them wherever you like.")
+@click.option("--no-browser", is_flag=True, help="Only print links, and open them on any device.")
 @account_option
 @cache_option
 @click.pass_context
 def pick(ctx: click.Context, /, album: str, *, no_browser: bool, account: str | None, cache: str) -> None:
-    """Pick photos in Google Photos and bring them into ALBUM, for `sources: {picked: [ALBUM]}`.
+    """Pick photos in Google Photos and download them into ALBUM, for `sources: {picked: [ALBUM]}`.
 
-    Shows a link and a QR code, waits until the person with the phone has pressed Done, and downloads what
-    they picked into a folder beside the cache. Picking again adds; what was cut off goes on.
+    Shows a link and a QR code, waits until Done was pressed in Google Photos, and downloads the picked
+    photos into a folder next to the cache. Picking again adds photos; an interrupted download is resumed.
     """
     from picsync.run.wiring import picked_library
 
@@ -50,7 +50,10 @@ def pick(ctx: click.Context, /, album: str, *, no_browser: bool, account: str | 
     for name, failure in result.failures:
         click.echo(f"{printable(name)}: {failure.message} {advice(failure)}".rstrip(), err=True)
     if result.failures:
-        click.echo("Run the same command again to bring the rest; nothing needs to be picked anew.", err=True)
+        click.echo(
+            "Run the same command again to download the rest; the photos do not need to be picked again.",
+            err=True,
+        )
     ctx.exit(Exit.FAILED if result.failures else Exit.DONE)
 
 
@@ -75,7 +78,7 @@ def _picked(album: PickedAlbum, account: str | None, *, open_browser: bool) -> P
         try:
             return asyncio.run(_pick(login, album, open_browser=open_browser))
         except LoginNeeded as error:
-            click.echo(f"{error.message} A new login is asked for.", err=True)
+            click.echo(f"{error.message} Starting a new login.", err=True)
     fresh = _log_in(found, used, open_browser=open_browser)
     return asyncio.run(_pick(fresh, album, open_browser=open_browser))
 
@@ -121,12 +124,13 @@ def _shown(*, open_browser: bool) -> Callable[[PickingSession], None]:
         import segno
 
         click.echo(
-            f"Open this page, on a phone by its QR code, and pick photos there:\n\n{session.url}\n", err=True
+            f"Open this page, on a phone with the QR code, and pick photos there:\n\n{session.url}\n",
+            err=True,
         )
         if sys.stderr.isatty():
             segno.make(session.url, error="l").terminal(out=sys.stderr, compact=True)
         click.echo(
-            "Waiting until you have pressed Done. Ctrl-C stops; the same command goes on later.", err=True
+            "Waiting until you press Done. Ctrl-C stops; run the same command again to resume.", err=True
         )
         if open_browser:
             click.launch(session.url)
@@ -141,7 +145,7 @@ def _arrived(done: int, total: int) -> None:
 
 @click.group()
 def picked() -> None:
-    """Look at the photos that were picked, and remove some."""
+    """List the photos that were picked, and remove some."""
     logs.set_up()
 
 
@@ -191,12 +195,12 @@ def list_picked(ctx: click.Context, /, album: str | None, *, cache: str, as_json
 def remove(album: str, item_ids: tuple[str, ...], *, everything: bool, yes: bool, cache: str) -> None:
     """Remove photos from ALBUM by their IDs, or the whole album with --all.
 
-    What is removed leaves the frame with the next cycle of the rules that name ALBUM; a rule whose album is
-    gone as a whole keeps what it shows.
+    The next cycle of the rules that name ALBUM removes these photos from the frame. If the whole album is
+    removed, the frame keeps its photos.
     """
     if everything == bool(item_ids):
         raise click.UsageError(
-            "Name the IDs of photos, as `picsync picked list ALBUM` shows them, or use --all."
+            "Give the IDs of photos, as shown by `picsync picked list ALBUM`, or use --all."
         )
     found = _existing(album, cache)
     known = {record.item_id for record in found.read()[0]}

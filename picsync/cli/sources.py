@@ -47,14 +47,14 @@ def sources(*, as_json: bool) -> None:
         click.echo(textwrap.indent(kind.example, "      "))
         click.echo()
     click.echo(
-        "These go under `sources:` of an album rule, any number of any kinds. doc/sources.md has the options."
+        "Write these under `sources:` of an album rule; you can combine them. doc/sources.md has the options."
     )
 
 
 @click.command("list")
 @click.argument("kind", required=False)
 @click.argument("entries", nargs=-1, metavar="[ENTRY]...")
-@click.option("--items", is_flag=True, help="Name every item, not only the first and the last ones.")
+@click.option("--items", is_flag=True, help="List every item, not only the first and last ones.")
 @cache_option
 @json_option
 @click.pass_context
@@ -68,11 +68,10 @@ def list_source(
     cache: str,
     as_json: bool,
 ) -> None:
-    """Show what a source would give, before anything is written to a frame.
+    """Show what a source contains, before anything is written to a frame.
 
-    KIND is one of `picsync sources`. ENTRY is what would stand in its list in picsync.yaml: a text, or YAML
-    with options such as '{path: /photos, include: ["*.jpg"]}'. Without any, the albums that can be named are
-    listed.
+    KIND is one of `picsync sources`. ENTRY is an element of its list in picsync.yaml: a text, or YAML with
+    options such as '{path: /photos, include: ["*.jpg"]}'. Without ENTRY, the available albums are listed.
     """
     from picsync.sources.kinds import SOURCES
 

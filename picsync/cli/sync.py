@@ -34,7 +34,7 @@ cache_option = click.option(
     show_default=True,
     envvar="PICSYNC_CACHE",
     metavar="PATH",
-    help="The cache file, or a database URL. Deleting it costs time, never photos.",
+    help="The cache file, or a database URL. Deleting it costs only time, no photos.",
 )
 
 
@@ -56,19 +56,21 @@ class SyncOptions:
 @click.command()
 @config_argument
 @cache_option
-@click.option("--once", is_flag=True, help="Do one cycle and exit, even if `every` is set.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing, also while a picsync runs.")
+@click.option("--once", is_flag=True, help="Run one cycle and exit, even if `every` is set.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the plan and change nothing; works while another picsync runs."
+)
 @click.option(
     "--allow-deletes",
     is_flag=True,
-    help="Let the first cycle delete whatever it finds due, held deletes included.",
+    help="Allow the first cycle to delete everything that is due, including held deletes.",
 )
 @log_options
 @click.pass_context
 def sync(ctx: click.Context, /, config: Path, *, verbose: bool, log_format: str, **options: object) -> None:
-    """Bring the frame in step with the albums that CONFIG (default: picsync.yaml) names.
+    """Sync the frame with the albums that CONFIG (default: picsync.yaml) names.
 
-    Without `every` in CONFIG this is one cycle; with it, it goes on until it is stopped.
+    Without `every` in CONFIG, run one cycle and exit; with it, run until stopped.
     """
     load_libraries()
     from picsync.run.wiring import SettingsFiles

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from picsync.config import LEAST_EVERY
 from picsync.core.errors import ConfigError
 from picsync.core.model import Finding, Mark
-from picsync.observe.words import counted
+from picsync.observe.words import counted, rough
 from picsync.run.wiring import Settings, SettingsFiles
 
 
@@ -26,25 +26,33 @@ def look_at_files(files: SettingsFiles) -> tuple[Settings | None, Sequence[Findi
 
 def _config(files: SettingsFiles, settings: Settings) -> list[Finding]:
     config, name = settings.config, str(files.config)
-    rhythm = "each in its rhythm" if settings.intervals else "for one cycle only, since there is no `every`"
-    found = [Finding(Mark.OK, name, f"{counted(len(config.albums), 'album rule')}, {rhythm}.")]
+    rules = counted(len(config.albums), "album rule")
+    found = [Finding(Mark.OK, name, f"{rules}, {_repetition(settings)}.")]
     for rule in config.albums:
         if not any(rule.sources.values()):
             fix = "Add at least one under `sources:`; `picsync sources` shows the kinds."
-            found.append(Finding(Mark.PROBLEM, f"rule {rule.name}", "it names no source.", fix))
+            found.append(Finding(Mark.PROBLEM, f"rule {rule.name}", "it has no sources.", fix))
         if rule.dry_run:
-            fix = "Take `dryRun` out when its plan looks right."
-            found.append(Finding(Mark.NOTE, f"rule {rule.name}", "it only says what it would do.", fix))
+            fix = "Remove `dryRun` when its plan looks right."
+            found.append(Finding(Mark.NOTE, f"rule {rule.name}", "it only prints what it would do.", fix))
     short = [rule for rule, every in settings.intervals.items() if every < LEAST_EVERY]
     if short:
         least = f"{LEAST_EVERY.total_seconds():.0f} s"
-        message = f"the interval of {', '.join(short)} is below {least}, which is used instead."
+        message = f"the interval of {', '.join(short)} is shorter than {least}; {least} is used instead."
         fix = "Write `every: 10m` or more: edited files are noticed anyway."
         found.append(Finding(Mark.NOTE, name, message, fix))
     if config.emulator is not None:
-        fix = "Take `emulator` out to reach the real ones."
-        found.append(Finding(Mark.NOTE, name, f"every service is looked for at {config.emulator}.", fix))
+        fix = "Remove `emulator` (or PICSYNC_EMULATOR) to use the real services."
+        found.append(Finding(Mark.NOTE, name, f"all requests go to the emulator at {config.emulator}.", fix))
     return found
+
+
+def _repetition(settings: Settings) -> str:
+    lengths = {every.total_seconds() for every in settings.intervals.values()}
+    if not lengths:
+        return "for one cycle only, since there is no `every`"
+    each = [rough(length) for length in sorted(lengths)]
+    return f"repeated every {each[0]}" if len(each) == 1 else f"repeated every {each[0]} to {each[-1]}"
 
 
 def _credentials(settings: Settings) -> list[Finding]:

@@ -40,11 +40,13 @@ async def _cache(cache: str) -> Finding:
     except CacheError as error:
         return Finding(Mark.PROBLEM, "cache", error.message, error.hint)
     if status.revision is None:
-        return Finding(Mark.OK, "cache", f"{status.location} is not there yet; the first cycle makes it.")
+        return Finding(Mark.OK, "cache", f"{status.location} does not exist yet; the first cycle creates it.")
     if status.revision == "0":
-        return Finding(Mark.OK, "cache", f"{status.location} is of the Go picsync; it is taken over.")
+        return Finding(
+            Mark.OK, "cache", f"{status.location} was written by the Go picsync; the next cycle imports it."
+        )
     known = counted(sum(status.entries.values()), "media item")
-    return Finding(Mark.OK, "cache", f"{status.location} knows {known}.")
+    return Finding(Mark.OK, "cache", f"{status.location} contains {known}.")
 
 
 def _folder(subject: str, folder: Path, least_bytes: int) -> Finding:
@@ -53,13 +55,13 @@ def _folder(subject: str, folder: Path, least_bytes: int) -> Finding:
         fix = "Create it, or mount the volume there."
         return Finding(Mark.PROBLEM, subject, f"{folder} does not exist.", fix)
     if not os.access(folder, os.W_OK | os.X_OK):
-        fix = f"Let the user that picsync runs as (number {os.geteuid()}) write there."
-        return Finding(Mark.PROBLEM, subject, f"{folder} cannot be written to.", fix)
+        fix = f"Give write access to the user that picsync runs as (UID {os.geteuid()})."
+        return Finding(Mark.PROBLEM, subject, f"{folder} is not writable.", fix)
     free = shutil.disk_usage(folder).free
     if free < least_bytes:
-        fix = f"Free some: {size(least_bytes)} are of use."
-        return Finding(Mark.PROBLEM, subject, f"{folder} has only {size(free)} left.", fix)
-    return Finding(Mark.OK, subject, f"{folder} can be written to; {size(free)} are free.")
+        fix = f"Free some space: picsync can use {size(least_bytes)}."
+        return Finding(Mark.PROBLEM, subject, f"{folder} has only {size(free)} free.", fix)
+    return Finding(Mark.OK, subject, f"{folder} is writable; {size(free)} free.")
 
 
 def _zone() -> Finding:
@@ -68,17 +70,19 @@ def _zone() -> Finding:
     name = zone_name()
     if "TZ" not in os.environ and name == "Etc/UTC":
         return Finding(Mark.OK, "time zone", "times are shown in UTC; set TZ to change that.")
-    return Finding(Mark.OK, "time zone", f"times are shown in that of {name}.")
+    return Finding(Mark.OK, "time zone", f"times are shown in {name}.")
 
 
 async def _clock(settings: Settings) -> Finding:
     try:
         offset = await clock_offset(settings)
     except PicsyncError:
-        return Finding(Mark.NOTE, "clock", "no service told the time, so this machine's was not compared.")
+        return Finding(
+            Mark.NOTE, "clock", "no service returned the time, so this machine's clock could not be checked."
+        )
     seconds = abs(offset).total_seconds()
     if abs(offset) > MOST_OFFSET:
         way = "behind" if offset > timedelta() else "ahead"
-        fix = "Let the machine set its clock by NTP: logins and downloads fail with a wrong one."
-        return Finding(Mark.PROBLEM, "clock", f"this machine's is {seconds:,.0f} s {way}.", fix)
-    return Finding(Mark.OK, "clock", "this machine's agrees with that of the services.")
+        fix = "Synchronise the clock with NTP: logins and downloads fail with a wrong clock."
+        return Finding(Mark.PROBLEM, "clock", f"this machine's clock is {seconds:,.0f} s {way}.", fix)
+    return Finding(Mark.OK, "clock", "this machine's clock agrees with the services.")

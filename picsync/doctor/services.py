@@ -85,10 +85,10 @@ async def _rule(rule: AlbumRule, sources: dict[str, Source], frame: Frame | None
 def _listing(subject: str, listing: Listing) -> Finding:
     seen = listing_words(listing)
     if listing.problem is not None:
-        fix = "Until it is complete nothing is deleted from the frame."
+        fix = "Until the listing is complete, nothing is deleted from the frame."
         return Finding(Mark.PROBLEM, subject, f"{seen}: {listing.problem}", fix)
     if not listing.items:
-        fix = "If that is not meant, compare the entry in picsync.yaml with the album."
+        fix = "If this is unexpected, compare the entry in picsync.yaml with the album."
         return Finding(Mark.NOTE, subject, f"{seen}.", fix)
     return Finding(Mark.OK, subject, f"{seen}.")
 
@@ -105,23 +105,23 @@ def _room(rule: AlbumRule, frame: Frame, count: int) -> Iterator[Finding]:
     if count <= limit:
         yield Finding(Mark.OK, subject, room)
     elif rule.rule.overflow is Overflow.NEWEST:
-        fix = "Set `overflow: split` in the rule to show the rest in further playlists."
+        fix = "Set `overflow: split` in the rule to show the rest in additional playlists."
         yield Finding(Mark.NOTE, subject, f"{room} The newest are shown.", fix)
     elif rule.rule.overflow is Overflow.ERROR:
-        fix = "Take some out of the source albums, or set `overflow: split` or `overflow: newest`."
+        fix = "Remove some from the source albums, or set `overflow: split` or `overflow: newest`."
         yield Finding(Mark.PROBLEM, subject, room, fix)
     else:
-        yield Finding(Mark.OK, subject, f"{room} The rest goes into further playlists.")
+        yield Finding(Mark.OK, subject, f"{room} The rest goes into additional playlists.")
 
 
 async def _album(rule: AlbumRule, frame: Frame) -> list[Finding]:
     album = await frame.find_album(rule.name)
     subject = f"rule {rule.name}"
     if album is None:
-        return [Finding(Mark.OK, subject, "the frame's album is not there yet; the first cycle makes it.")]
+        return [Finding(Mark.OK, subject, "the album does not exist yet; the first cycle creates it.")]
     photos = "" if album.photo_count is None else f" with {counted(album.photo_count, 'photo')}"
     other = _other_name(album, frame)
-    return [Finding(Mark.OK, subject, f"the frame's album is there{photos}{other}.")]
+    return [Finding(Mark.OK, subject, f"the album exists{photos}{other}.")]
 
 
 async def _playlist(rule: AlbumRule, frame: Frame) -> list[Finding]:
@@ -130,19 +130,19 @@ async def _playlist(rule: AlbumRule, frame: Frame) -> list[Finding]:
     name, subject = rule.rule.playlist_name, f"rule {rule.name}"
     playlists = await frame.playlists(name)
     if not playlists:
-        text = f"the playlist {name} is not there yet; the first cycle makes it."
-        return [Finding(Mark.NOTE, subject, text, "Assign it to a frame once by hand after that.")]
+        text = f"the playlist {name} does not exist yet; the first cycle creates it."
+        return [Finding(Mark.NOTE, subject, text, "Assign it to a frame once after that.")]
     if all(playlist.assigned is False for playlist in playlists):
-        fix = f"Assign it once by hand, in the app of {frame.capabilities.title} or on the frame."
+        fix = f"Assign it once, in the app of {frame.capabilities.title} or on the frame."
         text = f"no frame shows the playlist {playlists[0].shown_name}."
         return [Finding(Mark.PROBLEM, subject, text, fix)]
     shown = counted(sum(len(playlist.items) for playlist in playlists), "photo")
     other = _other_name(playlists[0], frame)
-    return [Finding(Mark.OK, subject, f"the playlist {name} is there with {shown}{other}.")]
+    return [Finding(Mark.OK, subject, f"the playlist {name} exists with {shown}{other}.")]
 
 
 def _other_name(there: FrameAlbum | Playlist, frame: Frame) -> str:
     """Return what to look for in the service's app, where that does not keep the name."""
     if not there.listed_as:
         return ""
-    return f"; it is called {there.listed_as}, since {frame.capabilities.title} does not keep its name"
+    return f"; {frame.capabilities.title} calls it {there.listed_as}, since it does not keep the name"

@@ -1,4 +1,4 @@
-"""The answer to "is the frame right?", for one album rule and for all of them: pure, from a Status.
+"""The answer to "is the frame up to date?", for one album rule and for all of them: pure, from a Status.
 
 What is known to be wrong outweighs what waits for a person, which outweighs what is under way or not known;
 "yes" is said only if a cycle has looked, found everything in place, and nothing has gone wrong since.
@@ -60,7 +60,7 @@ class Verdict:
 
     level: Level
     answer: str
-    """To "is the frame right?"."""
+    """To "is the frame up to date?"."""
     details: tuple[str, ...]
     """Sentences that say why, the most important first."""
 
@@ -148,7 +148,7 @@ def verdict(status: Status) -> Verdict:
         [level for level, _ in about] + [own.level for _, own in rules], key=_WORST_FIRST.index, default=None
     )
     if level is None:
-        return Verdict(Level.UNKNOWN, _ANSWERS[Level.UNKNOWN], ("There is no album rule.",))
+        return Verdict(Level.UNKNOWN, _ANSWERS[Level.UNKNOWN], ("There are no album rules.",))
     details = [sentence for _, sentence in about]
     if level is Level.GOOD:
         return Verdict(level, _ANSWERS[level], (*details, _all_good(counting), _looked(counting, status.now)))

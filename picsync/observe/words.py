@@ -463,7 +463,7 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
         case ItemDownloaded(_, filename, size_bytes):
             return f"Downloaded {printable(filename)} ({size(size_bytes)})."
         case ItemUploaded(_, filename, 0):
-            return f"{printable(filename)} is on the frame already."
+            return f"{printable(filename)} is already on the frame."
         case ItemUploaded(_, filename, size_bytes):
             return f"Uploaded {printable(filename)} ({size(size_bytes)})."
         case ItemFailed(_, filename, error):

@@ -209,7 +209,7 @@ class Requests:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
         except PermissionError as error:
             raise CacheError(
-                f"The picsync that runs cannot be woken: {path}: {reason(error)}.",
+                f"The running picsync cannot be notified: {path}: {reason(error)}.",
                 hint="Run this as the user that picsync runs as.",
             ) from error
         except OSError:

@@ -55,7 +55,7 @@ _SAID = {
     "many": "Too many wrong tokens. Wait a minute, then try again.",
     "unknown": "Enter the operator's token first.",
     "sync": "Asked for a cycle of {}.",
-    "allow": "The held deletes of {} are allowed, and a cycle is asked for.",
+    "allow": "The held deletes of {} are allowed, and a cycle was requested.",
     "changed": "Nothing was allowed: what is held back in {} has changed. Look at it again.",
     "gone": "This album rule is no longer in force.",
     "failed": "The permission could not be stored. The log says why.",

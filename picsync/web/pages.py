@@ -18,8 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from picsync.core.events import CycleReport
-from picsync.core.plan import Rule
-from picsync.observe.status import RuleStatus, Status
+from picsync.observe.status import Status
 from picsync.observe.verdict import Level, rule_verdict, verdict
 from picsync.observe.words import (
     FEW,
@@ -37,6 +36,7 @@ from picsync.observe.words import (
 )
 from picsync.system.localtime import absolute, rfc3339, to_second
 from picsync.web.operator import Operating, held_key, rule_key
+from picsync.web.statusjson import playlist_name
 
 REFRESH_S = {True: 3, False: 15}
 """Seconds until the page renews itself: while a rule is running, and at rest. 0: it does not."""
@@ -101,11 +101,6 @@ def _release(report: CycleReport) -> str:
     return f"albums:\n  - name: {name}\n    maxDelete: {limit}"
 
 
-def _playlist(rule: RuleStatus) -> str:
-    seen = rule.last.playlist if rule.last is not None else ""
-    return seen or Rule(rule.name).playlist_name
-
-
 _JINJA = Environment(
     loader=PackageLoader(__package__, "templates"),
     autoescape=True,
@@ -128,7 +123,7 @@ _JINJA.filters |= {
     "held_key": held_key,
     "held_words": hold_sentence,
     "notice": notice_sentence,
-    "playlist": _playlist,
+    "playlist": playlist_name,
     "release": _release,
     "result": report_result,
     "rfc3339": rfc3339,

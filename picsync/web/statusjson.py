@@ -50,6 +50,12 @@ def as_json(status: Status) -> dict[str, Any]:
     }
 
 
+def playlist_name(rule: RuleStatus) -> str:
+    """Return the name of the rule's playlist as the frame's service shows it."""
+    seen = rule.last.playlist if rule.last is not None else ""
+    return seen or Rule(rule.name).playlist_name
+
+
 def _rule(rule: RuleStatus) -> dict[str, Any]:
     return {
         "name": rule.name,
@@ -59,7 +65,7 @@ def _rule(rule: RuleStatus) -> dict[str, Any]:
             for (kind, album_id), seen in rule.listed.items()
             if album_id in rule.sources.get(kind, ())
         ],
-        "playlist": Rule(rule.name).playlist_name,
+        "playlist": playlist_name(rule),
         "dry_run": rule.dry_run,
         "level": rule_verdict(rule).level,
         "phase": rule.phase,

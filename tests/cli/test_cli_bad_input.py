@@ -353,7 +353,10 @@ def test_nothing_answers_at_all(synced: CommandLine, command: list[str], words: 
         (["sync", "a.yaml", "b.yaml"], ["unexpected extra argument (b.yaml)"]),
         (["sync", "--cache"], ["Option '--cache' requires an argument"]),
         (["nixplay", "delete", "album"], ["Missing argument 'NAME'"]),
-        (["nixplay", "delete", "album", "Family", "--keep", "1"], ["--keep goes with --delete-multiple"]),
+        (
+            ["nixplay", "delete", "album", "Family", "--keep", "1"],
+            ["--keep can only be used with --delete-multiple"],
+        ),
         (["googlephotos", "list", "--update-cache"], ["--update-cache needs an ALBUM_ID"]),
         (["completion", "tcsh"], ["'tcsh' is not one of"]),
         (["emulator"], ["Missing option '--listen'"]),

@@ -11,7 +11,7 @@ from tests.cli.command_line import CommandLine
 def test_no_cache_yet(cli: CommandLine) -> None:
     result = cli.run("cache", "status")
     assert (result.code, result.err) == (0, "")
-    assert result.out == f"{cli.cache}: there is no cache yet; the first cycle makes it.\n"
+    assert result.out == f"{cli.cache}: there is no cache yet; the first cycle creates it.\n"
     assert not cli.cache.exists(), "looking makes nothing"
     assert json.loads(cli.run("cache", "status", "--json").out)["revision"] is None
 
@@ -34,7 +34,7 @@ def test_the_cache_of_the_go_picsync(cli: CommandLine) -> None:
     write_go_cache(cli.cache, [GoRow("x", "0" * 32)])
     before = cli.cache.read_bytes()
     result = cli.run("cache", "status")
-    assert "It was made by the Go picsync; the next cycle takes its digests over." in result.out
+    assert "It was written by the Go picsync; the next cycle imports its digests." in result.out
     assert cli.cache.read_bytes() == before
     assert cli.run("sync").code == 0
     assert "schema 0001" in cli.run("cache", "status").out

@@ -125,7 +125,7 @@ def test_page_takes_pictures_and_asks_for_no_assignment(cli: CommandLine, photos
         assert drop(url, picture(4)) == 409
         # The same content under another name, put in by hand.
         (photos / "again.jpg").write_bytes(picture(1))
-        next(state for state in seen if "again.jpg is on the frame already." in state["news"]["text"])
+        next(state for state in seen if "again.jpg is already on the frame." in state["news"]["text"])
     process.signal(signal.SIGINT)
     result = process.end()
     result.assert_message(0, "has ended")

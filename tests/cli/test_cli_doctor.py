@@ -37,14 +37,14 @@ def test_all_is_well(cli: CommandLine) -> None:
     result = cli.run("doctor")
     assert result.code == 0
     assert cli.writes() == before
-    assert result.out.splitlines()[-1] == "All is well."
+    assert result.out.splitlines()[-1] == "No problems found."
     for line in (
         f"rule {ALBUM}: googlephotos {cli.album.album_id}: 3 items, complete.",
-        f"rule {ALBUM}: the playlist {PLAYLIST} is there with 3 photos.",
-        "knows 3 media items",
+        f"rule {ALBUM}: the playlist {PLAYLIST} exists with 3 photos.",
+        "contains 3 media items",
         "Nixplay: logged in",
         "Google Photos: logged in",
-        "this machine's agrees",
+        "this machine's clock agrees",
     ):
         assert line in result.out
 
@@ -71,7 +71,7 @@ def test_names_that_nixplay_does_not_keep_are_told(cli: CommandLine) -> None:
     cli.nixplay.state.assign(cli.nixplay.add_frame("Sideboard"), made)
     said = cli.run("doctor").out
     for called in (album, playlist):
-        assert f"; it is called {called}, since Nixplay does not keep its name." in said
+        assert f"; Nixplay calls it {called}, since it does not keep the name." in said
 
 
 def test_an_interval_below_the_floor_is_told(cli: CommandLine) -> None:
@@ -79,7 +79,7 @@ def test_an_interval_below_the_floor_is_told(cli: CommandLine) -> None:
     cli.run("sync")
     cli.write_config(head=["every: 2s"])
     said = cli.run("doctor").out
-    assert f"the interval of {ALBUM} is below 10 s, which is used instead." in said
+    assert f"the interval of {ALBUM} is shorter than 10 s; 10 s is used instead." in said
     assert "Write `every: 10m` or more" in said
 
 

@@ -32,7 +32,7 @@ def test_list(cli: CommandLine) -> None:
 
 def test_list_nothing(cli: CommandLine) -> None:
     cli.google.remove_album(cli.album)
-    cli.run("googlephotos", "list").assert_message(0, "Google shows no album", "only albums that it made")
+    cli.run("googlephotos", "list").assert_message(0, "Google shows no album", "only albums that it created")
 
 
 def test_list_shared_albums(cli: CommandLine) -> None:
@@ -67,12 +67,12 @@ def test_an_incomplete_listing_says_so(cli: CommandLine) -> None:
 def test_update_the_cache(cli: CommandLine) -> None:
     cli.add(3)
     learn = ("googlephotos", "list", cli.album.album_id, "--update-cache", "--cache", str(cli.cache))
-    cli.run(*learn).assert_message(0, "The cache learnt 3 digests.")
-    cli.run(*learn).assert_message(0, "The cache learnt 0 digests.")
+    cli.run(*learn).assert_message(0, "Recorded 3 digests in the cache.")
+    cli.run(*learn).assert_message(0, "Recorded 0 digests in the cache.")
     assert cli.downloads() == 3
     cli.add(1)
     cli.server.faults.add(Fault(kind=FaultKind.STATUS, status=404, host=MEDIA_HOST, count=None))
-    cli.run(*learn).assert_message(1, "learnt 0 digests", "IMG_4.jpg: Google refuses its download (404)")
+    cli.run(*learn).assert_message(1, "Recorded 0 digests", "IMG_4.jpg: Google refuses its download (404)")
 
 
 # --- login ------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_login(cli: CommandLine, way: str) -> None:
         assert "You may close this window" in page.text
     result = process.end()
     result.assert_message(0)
-    assert result.out == "Logged in; .picsync-credentials.yaml holds the login now.\n"
+    assert result.out == "Logged in; the login was saved in .picsync-credentials.yaml.\n"
     assert ("This is not the address" in result.err) == (way == "pasted")
     assert_no_secret(cli, result)
     assert "# my frame" in cli.credentials.read_text("utf-8")
@@ -129,7 +129,7 @@ def test_login_into_another_file(cli: CommandLine) -> None:
     process, link = start_login(cli, "-o", "new.yaml")
     httpx.get(link, follow_redirects=True)
     result = process.end()
-    assert result.out == "Logged in; new.yaml holds the login now.\n"
+    assert result.out == "Logged in; the login was saved in new.yaml.\n"
     new = cli.folder / "new.yaml"
     assert new.stat().st_mode & 0o777 == 0o600
     assert require_login(read_credentials({}, [new]).account("googlephotos")).access.refresh_token
@@ -157,7 +157,7 @@ def test_consent_to_less_than_is_needed(cli: CommandLine) -> None:
 def test_a_login_that_cannot_be_kept_is_not_even_begun(cli: CommandLine) -> None:
     absent = Path("absent") / "credentials.yaml"
     result = cli.run(*LOGIN, "-o", str(absent))
-    result.assert_message(2, "absent", "cannot be written: its folder is absent", "-o FILE")
+    result.assert_message(2, "absent", "cannot be written: its folder is missing", "-o FILE")
     assert "http" not in result.err
 
 

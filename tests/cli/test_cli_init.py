@@ -95,7 +95,7 @@ def test_albums_of_an_immich_server_are_chosen_by_number(empty: CommandLine, tmp
     assert [str(entry) for entry in config.albums[0].sources["immich"]] == ["Grandma"]
 
 
-def test_an_address_without_immich_is_refused_before_a_key_is_asked_for(empty: CommandLine) -> None:
+def test_an_address_without_immich_is_refused_before_the_key(empty: CommandLine) -> None:
     link = shared_link(empty, 1)
     result = answer(empty, *LOGIN, "http://photos.google.com.example", link, "", "", "", "n", "none")
     result.assert_message(0, "There is no Immich server at http")
@@ -125,7 +125,7 @@ def answer_here(
     return cli.run("init")
 
 
-def test_outside_a_container_a_home_folder_gets_its_whole_path(
+def test_outside_a_container_a_home_folder_is_expanded(
     empty: CommandLine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = (*LOGIN, "~/nowhere", "n", "~/Pics", "", "", "", "n", "compose")
@@ -145,8 +145,8 @@ def test_in_a_container_only_whole_paths_are_taken(
     unseen = str(home / "unseen")
     lines = (*LOGIN, "~/Pics", unseen, "n", unseen, "y", str(home / "Pics"), "", "", "", "n", "none")
     result = answer_here(empty, home, monkeypatch, lines, container=True)
-    result.assert_message(0, "Give the whole path")
-    assert "cannot see" in result.out
+    result.assert_message(0, "Give the full path")
+    assert "does not exist in this container" in result.out
     assert "1 item found" in result.out
     config = read_config(empty.config, {})
     assert [entry.path for entry in config.albums[0].sources["folder"]] == [unseen, str(home / "Pics")]
@@ -163,7 +163,7 @@ def test_a_cache_that_is_not_there_yet_hinders_nothing(
 
 def test_init_replaces_no_file(cli: CommandLine) -> None:
     before = cli.config.read_bytes()
-    cli.run("init").assert_message(2, "picsync.yaml exists already", "picsync doctor")
+    cli.run("init").assert_message(2, "picsync.yaml already exists", "picsync doctor")
     assert cli.config.read_bytes() == before
 
 

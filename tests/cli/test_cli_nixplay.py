@@ -65,7 +65,7 @@ def test_delete_asks(synced: CommandLine, monkeypatch: pytest.MonkeyPatch, said:
     assert result.code == code
     assert "Family: 2 photos" in result.out
     assert "Delete 1 album with all photos? [y/N]" in result.err
-    assert ("nothing was deleted" in result.err) == (code != 0)
+    assert ("othing was deleted" in result.err) == (code != 0)
     assert ("--yes" in result.err) == (said == "")
     assert len(synced.nixplay.albums_named("Family")) == (code != 0)
 

@@ -22,7 +22,7 @@ def test_each_receiver_and_the_monitor_is_tried(cli: CommandLine) -> None:
     ])  # fmt: skip
     result = cli.run("notify", "test")
     result.assert_message(1, "json://...: it cannot be reached, or refuses the message", "Check `notify`")
-    assert "ping: the monitor has taken it." in result.out
+    assert "ping: the monitor accepted it." in result.out
 
 
 def test_a_monitor_that_is_not_there(cli: CommandLine) -> None:

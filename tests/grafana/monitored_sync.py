@@ -72,7 +72,7 @@ class MonitoredSync:
 
     async def settle(self, moment: str, standing: dict[str, int], cycles: int = 2) -> None:
         """Wait until all rules stand like that and some cycles more have gone by; remember when."""
-        (expr,) = [each.expr for each in targets() if each.panel == "Is the frame right?"]
+        (expr,) = [each.expr for each in targets() if each.panel == "Is the frame up to date?"]
         photos = f"sum(picsync_media_items_listed) == {sum(len(each.items) for each in self.albums.values())}"
         await self.prometheus.until(photos)
         await self.prometheus.until(

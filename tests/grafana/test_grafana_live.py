@@ -48,7 +48,7 @@ ALWAYS = by_service(
 ONCE = by_service({GOOGLE: "look_at_album", NIXPLAY: "login create_album open_receiver create_playlist"})
 """Asked so seldom that it may be over before the first scrape, and shows no rate then."""
 EVER: dict[tuple[str, str], set[Labels]] = {
-    ("Is the frame right?", "A"): BOTH,
+    ("Is the frame up to date?", "A"): BOTH,
     ("Last good cycle", "A"): set(),  # Nothing takes three intervals here.
     ("Last good cycle", "B"): set(),
     ("Last good cycle", "C"): BOTH,
@@ -129,7 +129,7 @@ async def check_series(monitored: MonitoredSync) -> None:
         besides = FLEETING.get((target.panel, target.ref), set())
         assert expected <= found <= expected | besides, target
 
-    standing = next(each for each in targets() if each.panel == "Is the frame right?")
+    standing = next(each for each in targets() if each.panel == "Is the frame up to date?")
     course = await monitored.prometheus.query_range(standing.expr, monitored.began_at, time.time())
     family = {value for each in course if each.labels["album"] == FAMILY for _, value in each.points}
     assert {0, 3, 5} <= family <= {0, 2, 3, 5, 6}
@@ -162,6 +162,6 @@ async def check_values(monitored: MonitoredSync) -> None:
 async def check_one_album(monitored: MonitoredSync) -> None:
     """Choose one album, as Grafana substitutes it."""
     for target in targets(album=re.escape(ITALY).replace(r"\ ", " ")):
-        if target.panel in (ALBUMS, "Is the frame right?", "Last good cycle", "Fullest playlists"):
+        if target.panel in (ALBUMS, "Is the frame up to date?", "Last good cycle", "Fullest playlists"):
             assert {dict(key)["album"] for key in await ever(monitored, target)} <= {ITALY}, target
             assert target.panel == "Last good cycle" or await ever(monitored, target), target

@@ -110,7 +110,7 @@ def age(own: dict[str, float | None]) -> float:
 
 
 def test_every_state_has_its_word_and_its_colour(tmp_path: Path) -> None:
-    standing = asked("Is the frame right?")["A"]
+    standing = asked("Is the frame up to date?")["A"]
     expected = {standing: {album: float(code) for album, (_, code, _) in RULES.items()}}
     for ref, expr in asked("Last good cycle").items():
         expected[expr] = {album: age(own) for album, (own, _, band) in RULES.items() if band == ref}
@@ -123,7 +123,7 @@ def test_fifty_rules_are_fifty_tiles(tmp_path: Path) -> None:
         tmp_path,
         rules,
         {
-            asked("Is the frame right?")["A"]: dict.fromkeys(rules, 0.0),
+            asked("Is the frame up to date?")["A"]: dict.fromkeys(rules, 0.0),
             asked("Last good cycle")["C"]: dict.fromkeys(rules, 60.0),
         },
     )

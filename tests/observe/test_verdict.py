@@ -1,4 +1,4 @@
-"""The answer to "is the frame right?" case by case, and how times and events read."""
+"""The answer to "is the frame up to date?" case by case, and how times and events read."""
 
 from __future__ import annotations
 

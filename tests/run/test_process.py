@@ -324,7 +324,7 @@ def test_requests_are_answered(cli: CommandLine) -> None:
             1, "has no album rule Famly", "It has: Family. Did you mean `Family`?"
         )
         asked = cli.run("sync-now", ALBUM)
-        assert (asked.code, asked.out) == (0, "picsync begins a cycle of Family now.\n")
+        assert (asked.code, asked.out) == (0, "picsync starts a cycle of Family now.\n")
         picsync.said("the operator asked for a cycle")
 
 

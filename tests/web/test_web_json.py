@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -128,6 +129,16 @@ def test_a_held_delete() -> None:
     assert grandma["last"]["outcome"] == "held"
     assert (grandma["last"]["hold"]["reason"], grandma["last"]["hold"]["photos"]) == ("brake", 203)
     assert (grandma["last_good_at"], grandma["next_at"]) == (grandma["last_at"], "2026-03-02T07:33:12Z")
+
+
+def test_the_playlist_is_named_as_at_the_service() -> None:
+    status = status_of("held_deletes")
+    (first, *others) = status.rules
+    assert first.last is not None
+    assert as_json(status)["rules"][0]["playlist"] == f"ss_{first.name}"
+    renamed = replace(first, last=replace(first.last, playlist="ss_Fun-cd77a0ee0a"))
+    found = as_json(replace(status, rules=(renamed, *others)))
+    assert found["rules"][0]["playlist"] == "ss_Fun-cd77a0ee0a"
 
 
 def test_a_refused_login() -> None:

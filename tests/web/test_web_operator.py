@@ -139,7 +139,7 @@ async def test_the_cookie_is_for_this_site_only_and_not_the_token(pages: Running
 async def test_the_held_deletes_are_allowed(pages: RunningPages) -> None:
     await pages.enter(pages.requests.new_token())
     said = await pages.press(await pages.page(), "Allow these deletes")
-    assert said == "The held deletes of Grandma are allowed, and a cycle is asked for."
+    assert said == "The held deletes of Grandma are allowed, and a cycle was requested."
     hold = pages.builder.board.status().rules[0].last.hold  # type: ignore[union-attr]
     assert hold is not None
     assert pages.requests.allowed("Grandma") == {photo.digest for photo in hold.photos}

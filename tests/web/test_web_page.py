@@ -46,7 +46,7 @@ def test_it_is_a_valid_accessible_document(situation: str) -> None:
     metas = {meta.get("name"): meta.get("content") for meta in all_of(document, "meta")}
     assert metas["viewport"] == "width=device-width, initial-scale=1"
     (heading,) = all_of(document, "h1")
-    assert text_of(heading).startswith("Is the frame right? ")
+    assert text_of(heading).startswith("Is the frame up to date? ")
     assert len(all_of(document, "main")) == 1
     levels = [int(e.tag[-1]) for e in document.iter() if re.fullmatch(HTML + "h[1-6]", str(e.tag))]
     assert all(after - before <= 1 for before, after in pairwise(levels))
@@ -117,7 +117,7 @@ def test_hostile_text_is_shown_as_text() -> None:
         (
             "first_start",
             "unknown",
-            ["Not known yet. Grandma: The album is being compared", "Waits for its turn"],
+            ["Not known yet. Grandma: The album is being compared", "Waiting"],
         ),
         (
             "failing",

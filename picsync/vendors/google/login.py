@@ -223,7 +223,7 @@ def _denied(reason: str) -> LoginNeeded:
         "Google says that access was denied." if reason == "access_denied" else f"Google says: {reason[:80]}."
     )
     return LoginNeeded(
-        f"There is no login: {what}", hint=f"Run `{LOGIN_COMMAND}` again and allow what is asked for."
+        f"There is no login: {what}", hint=f"Run `{LOGIN_COMMAND}` again and grant all permissions."
     )
 
 

@@ -47,7 +47,7 @@ async def test_a_file_in_the_place_of_the_folder(album: FolderAlbum) -> None:
     assert_partial(await album.list(), str(album.root), "is a file. Name the folder that contains it.")
 
 
-async def test_a_missing_folder_is_not_said_to_notice_changes(album: FolderAlbum) -> None:
+async def test_a_missing_folder_notices_no_changes(album: FolderAlbum) -> None:
     assert len(await album.source().examine()) == 1
     album.root.rmdir()
     assert await album.source().examine() == []
