@@ -1,7 +1,7 @@
-# An image of Python, picsync and the libraries that these two load, and nothing else: no shell, no package manager,
+# An image with only Python, picsync and the libraries that these load: no shell, no package manager,
 # no pip. doc/container.md says how to build it, how to pin the base by digest and how to run it.
 
-# The exact tag names the release of Python; add @sha256:... to name the very bytes (doc/container.md).
+# The exact tag names the release of Python; add @sha256:... to pin the exact image (doc/container.md).
 FROM docker.io/library/python:3.11.14-slim-bookworm AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \

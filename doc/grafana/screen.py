@@ -58,7 +58,7 @@ def add_frame(board: Dashboard) -> None:
             About(
                 "Is the frame up to date?",
                 "Right: as of the last cycle, the frame's album and playlist hold exactly what the sources"
-                " want. The worst comes first. Waits for you: deletes are held until a person allows them."
+                " want. The worst comes first. Waits for you: deletes are held until you allow them."
                 " Stuck: no good cycle for three intervals, as alert PicsyncNoGoodCycle says. Keeps more:"
                 " photos that no source has any more stay, by `delete: false` or because picsync is not yet"
                 " sure.",
@@ -94,7 +94,7 @@ def add_frame(board: Dashboard) -> None:
         tiles(
             About(
                 "Deletes held",
-                "Photos that left their sources but stay on the frame until a person allows it:"
+                "Photos that left their sources but stay on the frame until you allow deleting them:"
                 " `picsync allow-deletes`, or raise `maxDelete`.",
                 (19, 1, 2, 4),
                 "none",

@@ -24,7 +24,7 @@ COMPOSE = "compose.yaml"
 UNIT = "picsync.service"
 
 IMAGE_USER = 65532
-"""The image's own user; anything that root has made is handed to it."""
+"""The image's own user; files created by root are given to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def config_text(name: str, sources: Mapping[str, Sequence[str]], every: str) -> 
         lines += [f"    {kind}:", *(f"    - {_quoted(entry)}" for entry in entries)]
     lines += [
         f"every: {every}",
-        "# The status page and the metrics, for this machine alone.",
+        "# The status page and the metrics, for this machine only.",
         "prometheus:",
         '  listen: "127.0.0.1:1971"',
     ]
@@ -155,7 +155,7 @@ services:
     restart: unless-stopped
     # The owner of these files.
     user: "{user}:{group}"
-    # Longer than the 25 seconds in which picsync finishes what is in flight.
+    # Longer than the 25 seconds in which picsync finishes running transfers.
     stop_grace_period: 30s
     environment:
       TZ: {_quoted(zone_name())}
@@ -164,11 +164,11 @@ services:
     - {{type: bind, source: ., target: /etc/picsync, read_only: true}}
     - {{type: bind, source: ., target: /etc/picsync-credentials, read_only: true}}
     - {{type: bind, source: ./cache, target: /data}}
-{folders}    # Status page and metrics, for this machine alone; without the address, for the whole network.
+{folders}    # Status page and metrics, for this machine only; without the address, for the whole network.
     ports:
     - "127.0.0.1:1971:1971"
     read_only: true
-    # Photos on their way. Takes memory only while they are there.
+    # Photos in transfer. Uses memory only while they are there.
     tmpfs:
     - /tmp:size=600m,mode=1777,noexec,nosuid,nodev
     mem_limit: 1g
@@ -214,7 +214,7 @@ Environment=MALLOC_ARENA_MAX=1
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=30s
-# A wrong configuration and a login that only a person can renew are not repaired by starting again.
+# A restart does not fix a wrong configuration, or a login that the user has to renew.
 RestartPreventExitStatus=2 3
 TimeoutStopSec=30s
 NoNewPrivileges=yes

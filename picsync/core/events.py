@@ -224,7 +224,7 @@ class Listed(Event):
 
 @dataclass(frozen=True, slots=True)
 class TransfersPlanned(Event):
-    """The first stroke of the plan: what will travel."""
+    """The first plan: which items will be transferred."""
 
     action = "transfers_planned"
     rule: str

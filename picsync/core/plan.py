@@ -1,7 +1,7 @@
-"""Deciding what to do: pure functions from what is to what has to be done, in two strokes.
+"""Deciding what to do: pure functions from the current state to two plans.
 
-The first stroke (`plan_transfers`) says which media items must travel. The second (`plan_changes`) is made
-after they have, from what the frame then reports: the playlist's content, and the photos to delete, or a
+The first plan (`plan_transfers`) says which media items must be transferred. The second (`plan_changes`) is
+made after that, from what the frame then reports: the playlist's content, and the photos to delete, or a
 Hold that says why none is deleted. Whatever the inputs, this holds:
 
 - *Knowledge*: nothing is deleted unless every listing is complete, every listed item's digest is known (or

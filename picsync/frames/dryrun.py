@@ -1,6 +1,6 @@
 """A frame on which nothing is ever changed: reads pass through, writes only change what is read next.
 
-With it a dry run takes the same road as a real cycle and shows the plan that would be carried out.
+With it, a dry run runs the same code as a real cycle and shows the plan that would be carried out.
 """
 
 from __future__ import annotations

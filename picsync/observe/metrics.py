@@ -58,9 +58,9 @@ from picsync.core.plan import (
 from picsync.core.select import Skip
 
 CYCLE_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
-"""Seconds. A steady cycle takes seconds, a bulk sync hours."""
+"""Seconds. A cycle without changes takes seconds, an initial sync hours."""
 REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
-"""Seconds, up to the two minutes for which Nixplay's upload monitor is waited for."""
+"""Seconds, up to the two minutes for which picsync waits for Nixplay's upload monitor."""
 
 BEGIN = "<!-- Made by `python -m picsync.observe.metrics doc/monitoring.md`; do not edit. -->"
 END = "<!-- End of what is made. -->"
@@ -106,16 +106,18 @@ CYCLES = _counter(
     *("album", "outcome"),
 )
 CYCLE_DURATION = _histogram(
-    "picsync_cycle_duration_seconds", "How long cycles took.", "album", buckets=CYCLE_BUCKETS
+    "picsync_cycle_duration_seconds", "Duration of cycles.", "album", buckets=CYCLE_BUCKETS
 )
-CYCLE_RUNNING = _gauge("picsync_cycle_running", "1 while a cycle of the rule is under way.", "album")
+CYCLE_RUNNING = _gauge("picsync_cycle_running", "1 while a cycle of the rule is running.", "album")
 CYCLE_TRANSFERS = _gauge(
-    "picsync_cycle_transfers", "Media items that the running or last cycle set out to transfer.", "album"
+    "picsync_cycle_transfers", "Media items that the running or last cycle planned to transfer.", "album"
 )
 INTERVAL = _gauge(
     "picsync_cycle_interval_seconds", "The rule's `every`; 0 if cycles are not repeated.", "album"
 )
-RULE_SINCE = _gauge("picsync_rule_since_timestamp_seconds", "When this process took up the rule.", "album")
+RULE_SINCE = _gauge(
+    "picsync_rule_since_timestamp_seconds", "When this process started to apply the rule.", "album"
+)
 LAST_CYCLE = _gauge(
     "picsync_last_cycle_timestamp_seconds", "When a cycle last ended; 0 before the first.", "album"
 )
@@ -129,19 +131,23 @@ LAST_CHANGE = _gauge(
     "When a cycle last changed photos or playlists on the frame; 0 before the first change.",
     "album",
 )
-NEXT_CYCLE = _gauge("picsync_next_cycle_timestamp_seconds", "When the next cycle is, or was, due.", "album")
+NEXT_CYCLE = _gauge(
+    "picsync_next_cycle_timestamp_seconds", "When the next cycle is due; in the past if it is late.", "album"
+)
 
 # --- what the last cycle found that got as far as comparing both sides --------------------------------
 COMPLETE = _gauge(
     "picsync_listing_complete", "1 if the last cycle listed all source albums completely.", "album"
 )
-LISTED = _gauge("picsync_media_items_listed", "Media items in the source albums, each once.", "album")
+LISTED = _gauge(
+    "picsync_media_items_listed", "Media items in the source albums, without duplicates.", "album"
+)
 SKIPPED = _gauge(
     "picsync_media_items_skipped",
-    "Media items not meant for the frame, " + _by("reason", Skip),
+    "Media items that are not sent to the frame, " + _by("reason", Skip),
     *("album", "reason"),
 )
-WANTED = _gauge("picsync_photos_wanted", "Photos meant to be on the frame.", "album")
+WANTED = _gauge("picsync_photos_wanted", "Photos that should be on the frame.", "album")
 ON_FRAME = _gauge("picsync_photos_on_frame", "Photos in the frame album.", "album")
 OBSERVED = _counter(
     "picsync_photos_observed_total", "Photos in the frame album, added up over all cycles.", "album"
@@ -152,32 +158,32 @@ ON_A_FRAME = _gauge(
     "1 if frames show the playlists that hold photos, 0 if one of them is on no frame; absent if not known.",
     "album",
 )
-OVERFLOW = _gauge("picsync_playlist_overflow_photos", "Photos that the playlist has no room for.", "album")
-HELD = _gauge("picsync_deletes_held", "Deletes kept back, " + _by("reason", HoldReason), "album", "reason")
+OVERFLOW = _gauge("picsync_playlist_overflow_photos", "Photos that do not fit into the playlist.", "album")
+HELD = _gauge("picsync_deletes_held", "Held deletes, " + _by("reason", HoldReason), "album", "reason")
 HELD_FOR_PERSON = _gauge(
-    "picsync_deletes_held_for_person", "Deletes kept back until a person allows them.", "album"
+    "picsync_deletes_held_for_person", "Deletes that are held until the operator allows them.", "album"
 )
-STORAGE_FULL = _gauge("picsync_storage_full", "1 if the frame's storage was found used up.", "album")
+STORAGE_FULL = _gauge("picsync_storage_full", "1 if the frame's storage quota is used up.", "album")
 
 # --- what was moved and changed, counted the moment it happens ----------------------------------------
-DOWNLOADED = _counter("picsync_media_items_downloaded_total", "Originals that have arrived.", "album")
+DOWNLOADED = _counter("picsync_media_items_downloaded_total", "Originals downloaded.", "album")
 DOWNLOADED_BYTES = _counter("picsync_downloaded_bytes_total", "Size of these originals.", "album")
 UPLOADED = _counter(
-    "picsync_photos_uploaded_total", "Photos that the frame's service has confirmed.", "album"
+    "picsync_photos_uploaded_total", "Photos uploaded and confirmed by the frame's service.", "album"
 )
 UPLOADED_BYTES = _counter("picsync_uploaded_bytes_total", "Size of these photos.", "album")
 ALREADY_THERE = _counter(
-    "picsync_photos_already_there_total", "Media items whose content the frame turned out to hold.", "album"
+    "picsync_photos_already_there_total", "Media items whose content was already on the frame.", "album"
 )
-DELETED = _counter("picsync_photos_deleted_total", "Photos that have left the frame album.", "album")
-FAILURES = _counter(
-    "picsync_item_failures_total", "Times that a media item or photo could not be dealt with.", "album"
-)
+DELETED = _counter("picsync_photos_deleted_total", "Photos deleted from the frame album.", "album")
+FAILURES = _counter("picsync_item_failures_total", "Failures of single media items or photos.", "album")
 CREATED = _counter(
-    "picsync_playlists_created_total", "New playlists; a person assigns each to a frame once.", "album"
+    "picsync_playlists_created_total", "Playlists created; each has to be assigned to a frame once.", "album"
 )
 PUBLISHED = _counter(
-    "picsync_playlists_published_total", "Times that a playlist was changed and read back.", "album"
+    "picsync_playlists_published_total",
+    "Playlist changes that were verified by reading the playlist again.",
+    "album",
 )
 
 # --- sources and cache --------------------------------------------------------------------------------
@@ -186,14 +192,14 @@ READ_OUTCOMES = ("hit", "miss")
 WRITE_OUTCOMES = ("inserted", "updated")
 LISTINGS = _counter(
     "picsync_listings_total",
-    "Source albums listed, " + _by("certainty", CERTAINTIES),
+    "Listings of source albums, " + _by("certainty", CERTAINTIES),
     *("source", "certainty"),
 )
 LISTED_ITEMS = _counter(
     "picsync_listed_media_items_total", "Media items listed, added up over all listings.", "source"
 )
 LAST_LISTING = _gauge(
-    "picsync_last_listing_media_items", "Media items in the source album listed last.", "source"
+    "picsync_last_listing_media_items", "Media items in the most recently listed source album.", "source"
 )
 CACHE_READS = _counter(
     "picsync_cache_reads_total",
@@ -211,29 +217,29 @@ CACHE_SIZE = _gauge("picsync_cache_size_bytes", "Size of the cache on disk; abse
 # --- services -----------------------------------------------------------------------------------------
 REQUESTS = _counter(
     "picsync_requests_total",
-    "Attempts of requests, " + _by("outcome", RequestOutcome),
+    "Request attempts, " + _by("outcome", RequestOutcome),
     *("service", "operation", "outcome"),
 )
 REQUEST_DURATION = _histogram(
     "picsync_request_duration_seconds",
-    "How long attempts of requests took.",
+    "Duration of request attempts.",
     *("service", "operation"),
     buckets=REQUEST_BUCKETS,
 )
 RETRIES = _counter(
     "picsync_request_retries_total",
-    "Requests asked again after a failure that may pass.",
+    "Requests retried after a transient failure.",
     *("service", "operation"),
 )
 LOGIN_OK = _gauge(
     "picsync_login_ok", "1 if the service accepts our login, 0 if a person has to see to it.", "service"
 )
 TOKEN_EXPIRY = _gauge(
-    "picsync_access_token_expiry_timestamp_seconds", "When the access token in use expires.", "service"
+    "picsync_access_token_expiry_timestamp_seconds", "When the current access token expires.", "service"
 )
 TOKEN_REMAINING = _gauge(
     "picsync_access_token_remaining_seconds",
-    "Seconds from the scrape until the access token in use expires; negative once it has.",
+    "Seconds until the current access token expires; negative after that.",
     "service",
 )
 
@@ -243,10 +249,12 @@ CONFIG_OK = _gauge(
     "0 while a changed configuration or credentials file is refused and the old one is in force.",
 )
 CONFIG_AT = _gauge(
-    "picsync_config_last_reload_success_timestamp_seconds", "When the configuration in force was taken up."
+    "picsync_config_last_reload_success_timestamp_seconds", "When the current configuration was loaded."
 )
-CONFIG_PROBLEMS = _gauge("picsync_config_problems", "Mistakes in the refused configuration; 0 if none is.")
-BUILD = _gauge("picsync_build_info", "Always 1; the label says which picsync runs.", "version")
+CONFIG_PROBLEMS = _gauge(
+    "picsync_config_problems", "Problems of the rejected configuration; 0 if it was accepted."
+)
+BUILD = _gauge("picsync_build_info", "Always 1; the label is the version of picsync.", "version")
 
 METRICS = tuple(each for each in list(vars().values()) if isinstance(each, Metric))
 """All of picsync's own, in the order of the documentation."""
@@ -268,7 +276,7 @@ class _Histogram:
 
 
 class Metrics(Collector):
-    """Keeps the metrics of a registry in step with the events that it reads."""
+    """Keeps the metrics of a registry up to date with the events that it reads."""
 
     def __init__(self, registry: CollectorRegistry, *, now: Callable[[], float]) -> None:
         """`now` gives seconds since 1970."""

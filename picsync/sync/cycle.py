@@ -1,7 +1,7 @@
 """One cycle of one album rule: look at both sides, decide, act, report. Read `run_cycle` top to bottom.
 
 It remembers nothing but digests: whatever an earlier cycle meant to do, this one goes by what the services
-report now. Killed at any instant, the next cycle ends in the same place.
+report now. If picsync is killed at any moment, the next cycle ends in the same place.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 TEXT = (TESTS.parent / "doc" / "how-it-works.md").read_text("utf-8")
-HEADS = ("| rule | meaning | held up by |", "| case | what picsync does | held up by |")
+HEADS = ("| rule | meaning | tested by |", "| case | what picsync does | tested by |")
 
 
 def rows() -> list[str]:

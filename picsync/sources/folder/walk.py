@@ -1,6 +1,6 @@
 """Finding the files of a folder and its subfolders: names and attributes, no content.
 
-Links are never followed: what they lead to is either in the folder, and found there, or none of its business.
+Links are never followed: their target is either in the folder, and found there, or outside its scope.
 Whatever could not be read is told, since pictures may be in it.
 """
 
