@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,6 @@ from picsync.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from picsync.core.model import Listing, SourceAlbum
-
-
-_NEED_ENTRY = {
-    "folder": "/path/of/the/photos",
-    "sharedlinks": "https://photos.app.goo.gl/<code>",
-}
-"""Kinds that know no album until one is named, with an example."""
 
 
 @click.command()
@@ -51,8 +45,21 @@ def sources(*, as_json: bool) -> None:
     )
 
 
+def _names() -> dict[str, str]:
+    """Return what may stand under `sources:`: name of a kind or an account -> the kind."""
+    from picsync.run.kinds import read_accounts
+    from picsync.sources.kinds import SOURCES
+
+    accounts = {name: kind for name, kind in read_accounts(os.environ).items() if kind in SOURCES}
+    return {kind: kind for kind in SOURCES} | accounts
+
+
+def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in _names() if name.startswith(incomplete)]
+
+
 @click.command("list")
-@click.argument("kind", required=False)
+@click.argument("kind", required=False, shell_complete=_complete)
 @click.argument("entries", nargs=-1, metavar="[ENTRY]...")
 @click.option("--items", is_flag=True, help="List every item, not only the first and last ones.")
 @cache_option
@@ -70,19 +77,23 @@ def list_source(
 ) -> None:
     """Show what a source contains, before anything is written to a frame.
 
-    KIND is one of `picsync sources`. ENTRY is an element of its list in picsync.yaml: a text, or YAML with
-    options such as '{path: /photos, include: ["*.jpg"]}'. Without ENTRY, the available albums are listed.
+    KIND is one of `picsync sources`, or the name of an account. ENTRY is an element of its list in
+    picsync.yaml: a text, or YAML with options such as '{path: /photos, include: ["*.jpg"]}'. Without ENTRY,
+    the available albums are listed.
     """
     from picsync.sources.kinds import SOURCES
 
     logs.set_up()
     if kind is None:
         raise click.UsageError(f"Name the kind of source: picsync list KIND. Kinds: {', '.join(SOURCES)}.")
-    if kind not in SOURCES:
-        meant = suggestion(kind, SOURCES)
-        raise click.BadParameter(f"{kind!r} is not a kind of source.{meant} Kinds: {', '.join(SOURCES)}.")
-    if not entries and kind in _NEED_ENTRY:
-        raise click.UsageError(f"{kind} needs an entry. Write: picsync list {kind} {_NEED_ENTRY[kind]}")
+    names = _names()
+    if kind not in names:
+        meant = suggestion(kind, names)
+        raise click.BadParameter(
+            f"{kind!r} is not a kind of source or an account.{meant} Known: {', '.join(names)}."
+        )
+    if not entries and (example := SOURCES[names[kind]].needs_entry):
+        raise click.UsageError(f"{kind} needs an entry. Write: picsync list {kind} {example}")
     if not entries:
         print_albums(asyncio.run(_albums(kind, cache)), as_json=as_json)
         return

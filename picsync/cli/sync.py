@@ -113,7 +113,7 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
         allowed={album.name for album in settings.config.albums} if options.allow_deletes else set(),
         show_plan=lambda: PlanView().show,
     )
-    surroundings.warn(settings.credentials)
+    surroundings.warn(settings)
     with stop.on_signals():
         try:
             if once:

@@ -79,6 +79,8 @@ class Kind(Generic[P_co]):
     """Every kind of request that it may send."""
     require: Callable[[Account, Sequence[Any]], object] = _requires_nothing
     """Raises ConfigError with everything that the account lacks for these entries."""
+    needs_entry: str = ""
+    """Of a source that cannot list albums by itself: an example of an entry to name one by."""
     directory: Callable[[BaseModel], str] | None = None
     """The directory of this machine that an entry reads or fills, for kinds that have one."""
     clock: Callable[[], str] | None = None

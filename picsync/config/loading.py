@@ -11,6 +11,7 @@ from typing import Any
 
 from picsync.config.credentials import FILE_NAME, Credentials, Logins, NamedAccount, file_model
 from picsync.config.environment import overlay, variable
+from picsync.config.named import with_places
 from picsync.config.settings import Checks, Config, Known, NamedFrame
 from picsync.config.shape import Shape, shape_of
 from picsync.config.tree import FileText, Node, Place, parse_yaml, read_text
@@ -42,7 +43,8 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
         albums.value = [Node(albums.value, albums.place)]
     elsewhere = dict.fromkeys(credentials.keys, FILE_NAME)
     shape = config_shape(known, _kinds(tree, "frames"))
-    return validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(known))
+    config = validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(known))
+    return config.model_copy(update={"frames": with_places(config.frames, tree, "frames")})
 
 
 def read_entries(name: str, texts: Sequence[str], known: Known) -> tuple[Any, ...]:
@@ -94,7 +96,7 @@ def load_credentials(
     sections = {kind: getattr(content, kind) for kind in logins}
     return Credentials(
         {kind: section for kind, section in sections.items() if section is not None},
-        content.accounts,  # type: ignore[attr-defined] # the model is made from the kinds
+        with_places(content.accounts, tree, "accounts"),  # type: ignore[attr-defined] # the model is made from the kinds
         path=file.path if file else None,
         looked_for=tuple(paths),
         warnings=tuple(_exposures(file)) if file else (),

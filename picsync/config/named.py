@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from picsync.config.shape import closest, fold
+from picsync.config.tree import Node, Place
 
 NAME = re.compile(r"\w[\w-]{0,39}")
 """A name ends up in variable names, metric labels, URLs and commands."""
@@ -25,6 +26,13 @@ class Entry:
     """Keys that all kinds have, such as `account`."""
     options: BaseModel | None
     """None where the kind has no options."""
+    place: Place | None = None
+    """Where it is written."""
+
+
+def with_places(entries: Mapping[str, Entry], tree: Node, key: str) -> dict[str, Entry]:
+    """Return the entries with where they are written, below `key` of a file."""
+    return {name: replace(entry, place=tree.place_of((key, name))) for name, entry in entries.items()}
 
 
 class Problems:

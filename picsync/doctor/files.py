@@ -21,7 +21,8 @@ def look_at_files(files: SettingsFiles) -> tuple[Settings | None, Sequence[Findi
         if error.hint:
             found[-1] = Finding(Mark.PROBLEM, found[-1].subject, found[-1].message, error.hint)
         return None, found
-    return settings, [*_config(files, settings), *_credentials(settings)]
+    unused = [Finding(Mark.NOTE, problem.place, problem.text) for problem in settings.unused]
+    return settings, [*_config(files, settings), *_credentials(settings), *unused]
 
 
 def _config(files: SettingsFiles, settings: Settings) -> list[Finding]:

@@ -38,7 +38,7 @@ from picsync.system.crash import crashed
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from picsync.config import Config, Credentials, Listen
+    from picsync.config import Config, Listen
     from picsync.core.events import CycleReport
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
@@ -109,7 +109,7 @@ class Surroundings:
     told: set[str] = field(default_factory=set)
     """What is wrong with the folder of requests and was said: no cycle and no reload says it again."""
     warned: set[str] = field(default_factory=set)
-    """Current warnings about the credentials, so that a reload does not repeat them."""
+    """Current warnings about the settings, so that a reload does not repeat them."""
     show_plan: Callable[[], Emit] | None = None
     """Makes a reader for each cycle that only plans."""
     leaving: Callable[[], bool] | None = None
@@ -121,9 +121,9 @@ class Surroundings:
             self.told.add(error.message)
             self.notify(str(error))
 
-    def warn(self, credentials: Credentials) -> None:
-        """Say what is unsafe about the credentials, unless that was said and has not been mended since."""
-        warnings = {str(warning) for warning in credentials.warnings}
+    def warn(self, settings: Settings) -> None:
+        """Report unsafe credentials and unused accounts, unless that was reported and is unchanged."""
+        warnings = {str(warning) for warning in (*settings.credentials.warnings, *settings.unused)}
         for warning in sorted(warnings - self.warned):
             self.notify(warning)
         self.warned.clear()
@@ -244,7 +244,7 @@ class LongRun:
         """Bring settings to life: tools, pages, figures."""
         rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
         intervals = self._intervals(settings)
-        self._surroundings.warn(settings.credentials)
+        self._surroundings.warn(settings)
         async with AsyncExitStack() as stack:
             # Whoever reads events reads them from the first request on.
             self._board.expect({rule.name: _expected(rule) for rule in rules})

@@ -25,6 +25,8 @@ from picsync.config import (
     read_regular,
 )
 from picsync.config.kinds import AnyKind, Opening, Sleep
+from picsync.config.named import Entry
+from picsync.config.tree import FieldPath, Place
 from picsync.core.errors import ConfigError, Problem, TransientError
 from picsync.core.events import Emit, Event
 from picsync.core.plan import DeleteLimit, Rule
@@ -67,13 +69,30 @@ class Settings:
         return {name: interval for name, interval in every.items() if interval is not None}
 
     @property
-    def unused(self) -> list[str]:
-        """Accounts under `accounts:` that no rule and no frame uses."""
+    def unused(self) -> list[Problem]:
+        """What is defined under a name, and no rule uses: frames, and accounts."""
         config, accounts = self.config, self.credentials.kinds
+        frames = {name for album in config.albums for name in album.frames}
         used = {name for album in config.albums for name in album.sources}
-        used |= {config.frame(name, accounts).account for album in config.albums for name in album.frames}
-        used |= {config.frame(name, accounts).account for name in config.frames}
-        return [name for name in self.credentials.named if name not in used]
+        used |= {config.frame(name, accounts).account for name in (*frames, *config.frames)}
+        advice = "No rule uses it. Name it under a rule's `{}`, or remove it."
+        found = [
+            _problem(entry, ("frames", name), advice.format("frames"))
+            for name, entry in config.frames.items()
+            if name not in frames
+        ]
+        found += [
+            _problem(
+                entry, ("accounts", name), advice.format("frames" if entry.kind in FRAMES else "sources")
+            )
+            for name, entry in self.credentials.named.items()
+            if name not in used
+        ]
+        return found
+
+
+def _problem(entry: Entry, path: FieldPath, message: str) -> Problem:
+    return (entry.place or Place("picsync.yaml")).problem(path, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,7 +530,8 @@ def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]
         for other, what in taken.items():
             if Path(path).is_relative_to(other) or (what != "a source" and Path(other).is_relative_to(path)):
                 message = f"is {path}, but {other} is {what}. Choose a directory outside of it."
-                yield ConfigError([Problem("picsync.yaml", None, f"frames.{frame.name}", message)])
+                where = ("frames", frame.name)
+                yield ConfigError([_problem(config.frames[frame.name], where, message)])
         taken[path] = f"the frame `{frame.name}`"
 
 

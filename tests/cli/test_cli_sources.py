@@ -106,7 +106,7 @@ def test_a_wrong_time_zone_is_reported(
 
 def test_no_such_kind(cli: CommandLine) -> None:
     cli.run("list", "googlefotos", "x").assert_message(
-        2, "'googlefotos' is not a kind of source. Did you mean `googlephotos`?", "googlephotos"
+        2, "'googlefotos' is not a kind of source or an account. Did you mean `googlephotos`?", "googlephotos"
     )
 
 

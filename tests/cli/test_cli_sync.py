@@ -216,7 +216,7 @@ def test_credentials_that_become_readable_while_it_runs(cli: CommandLine) -> Non
     for mode in (0o600, 0o644, 0o644, 0o600, 0o644):
         cli.credentials.chmod(mode)
         fingerprints.append(files.fingerprint())
-        surroundings.warn(files.load().credentials)
+        surroundings.warn(files.load())
     private, exposed = fingerprints[:2]
     assert fingerprints == [private, exposed, exposed, private, exposed]
     assert private != exposed, "a chmod is noticed"

@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -60,6 +61,9 @@ def shown(playlist: Playlist) -> Sequence[str]:
 
 class FrameContract:
     """Tests of the port; a subclass has a fixture `frame` with an empty account."""
+
+    kind: ClassVar[str] = ""
+    """The frame's kind in the registry; empty if it is not there."""
 
     def test_capabilities_can_be_used(self, frame: Frame) -> None:
         capabilities = frame.capabilities

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pytest
 
@@ -86,6 +87,9 @@ async def downloaded(source: Source, item: MediaItem) -> bytes:
 
 class SourceContract:
     """Subclasses bring the fixture `world` and close its source."""
+
+    kind: ClassVar[str] = ""
+    """The source's kind in the registry; empty if it is not there."""
 
     @pytest.fixture
     async def world(self) -> SourceWorld:

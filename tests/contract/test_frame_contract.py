@@ -10,6 +10,7 @@ import pytest
 from picsync.emulators.nixplay import NixplayOptions, OverLimit
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.frames.folder.frame import FolderFrame
+from picsync.frames.kinds import FRAMES
 from tests.contract.frame_contract import FrameContract, PlaylistFrameContract
 from tests.contract.memory_frame import MemoryFrame
 from tests.frames.nixplay.nixplay_account import nixplay_account
@@ -22,6 +23,8 @@ class TestMemoryFrame(PlaylistFrameContract):
 
 
 class TestNixplayFrame(PlaylistFrameContract):
+    kind = "nixplay"
+
     @pytest.fixture
     async def frame(self) -> AsyncIterator[PlaylistFrame]:
         async with nixplay_account() as account:
@@ -48,8 +51,18 @@ class TestNixplayFrameOnABadDay(PlaylistFrameContract):
 
 
 class TestFolderFrame(FrameContract):
+    kind = "folder"
+
     @pytest.fixture
     def frame(self, tmp_path: Path) -> Frame:
         folder = tmp_path / "frame"
         folder.mkdir()
         return FolderFrame(str(folder), own_folder=tmp_path)
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_every_kind_is_held_to_the_contract(kind: str) -> None:
+    cases = [*FrameContract.__subclasses__(), *PlaylistFrameContract.__subclasses__()]
+    assert kind in {case.kind for case in cases}, (
+        f"add a subclass of FrameContract with `kind = {kind!r}` to this file"
+    )

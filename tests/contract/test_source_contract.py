@@ -13,6 +13,7 @@ from picsync.emulators.immich import V2_7, V3_0, V3_2, V3_3
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.google.links.options import SharedLink
 from picsync.sources.google.picked.source import PickedSource
+from picsync.sources.kinds import SOURCES
 from tests.contract.memory_source import MemorySource
 from tests.contract.source_contract import ORIGINALS, SourceContract, SourceWorld
 from tests.sources.folder.folder_album import FolderAlbum
@@ -51,6 +52,8 @@ class TestMemorySource(SourceContract):
 
 
 class TestGooglePhotosSource(SourceContract):
+    kind = "googlephotos"
+
     @pytest.fixture
     async def world(self) -> AsyncIterator[SourceWorld]:
         async with google_account() as account:
@@ -69,6 +72,8 @@ class TestGooglePhotosSource(SourceContract):
 
 
 class TestSharedLinksSource(SourceContract):
+    kind = "sharedlinks"
+
     @pytest.fixture
     async def world(self) -> AsyncIterator[SourceWorld]:
         async with shared_albums() as service:
@@ -98,6 +103,8 @@ class TestSharedLinksSource(SourceContract):
 
 
 class TestImmichSource(SourceContract):
+    kind = "immich"
+
     @pytest.fixture(params=[V2_7, V3_0, V3_2, V3_3], ids=["2.7", "3.0", "3.2", "3.3"])
     async def world(self, request: pytest.FixtureRequest) -> AsyncIterator[SourceWorld]:
         async with immich_server(version=request.param, page_cap=4) as server:
@@ -117,6 +124,8 @@ class TestImmichSource(SourceContract):
 
 
 class TestPickedSource(SourceContract):
+    kind = "picked"
+
     @pytest.fixture
     async def world(self, tmp_path: Path) -> SourceWorld:
         albums, openings = library(tmp_path), Openings()
@@ -135,6 +144,8 @@ class TestPickedSource(SourceContract):
 
 
 class TestFolderSource(SourceContract):
+    kind = "folder"
+
     @pytest.fixture
     async def world(self, tmp_path: Path) -> AsyncIterator[SourceWorld]:
         album = FolderAlbum(tmp_path / "known", tmp_path)
@@ -157,3 +168,10 @@ class TestFolderSource(SourceContract):
             break_off=break_off,
         )
         await album.close()
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_is_held_to_the_contract(kind: str) -> None:
+    assert kind in {case.kind for case in SourceContract.__subclasses__()}, (
+        f"add a subclass of SourceContract with `kind = {kind!r}` to this file"
+    )

@@ -1,6 +1,6 @@
 """Every kind of request that picsync sends, by service, and how one is recognised at the wire.
 
-A new kind of source brings a module with its `TABLE`, an entry here, and a `Side` in `source_albums`.
+A new kind of source brings a module with its `TABLE`, an entry here, and a `SourceAlbum` in `source_albums`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from picsync.frames.kinds import FRAMES
 from picsync.frames.nixplay import OPERATIONS
 from picsync.sources.kinds import SOURCES
 from tests.faults.matrix import Cell, chosen, every_cell, play
@@ -32,6 +33,13 @@ def test_matrix_covers_every_request_of_each_source_kind(kind: str) -> None:
     assert set(table.places) == operations
     asked = {operation for scenario in scenarios_of(kind) for operation in reference(scenario, kind).asked}
     assert operations - asked == table.unplayed
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_matrix_has_every_frame_that_sends_requests(kind: str) -> None:
+    if operations := set(FRAMES[kind].operations()):
+        assert kind in TABLES, f"tests/faults/tables has no table of the requests of {kind}"
+        assert set(TABLES[kind].places) == operations
 
 
 def test_matrix_covers_every_request_to_the_frame() -> None:

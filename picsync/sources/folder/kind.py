@@ -21,5 +21,6 @@ FOLDER: Kind[Source] = Kind(
     example='folder:\n- /photos/family\n- {path: /photos/phone, exclude: ["*screenshot*"]}',
     options=FolderEntry,
     open=_open,
+    needs_entry="/path/of/the/photos",
     directory=lambda entry: entry.path if isinstance(entry, FolderEntry) else "",
 )

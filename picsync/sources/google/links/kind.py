@@ -31,5 +31,6 @@ SHAREDLINKS: Kind[Source] = Kind(
     example="sharedlinks:\n- https://photos.app.goo.gl/<code>    # from the album's Share button",
     options=Link,
     open=_open,
+    needs_entry="https://photos.app.goo.gl/<code>",
     operations=_operations,
 )
