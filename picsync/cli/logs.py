@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from picsync.cli.streams import takes_all
+from picsync.core.errors import FailureCode
 from picsync.core.events import (
     CacheMeasured,
     ConfigRefused,
@@ -35,7 +36,7 @@ from picsync.core.events import (
     TransfersPlanned,
     Written,
 )
-from picsync.observe.words import event_sentence, report_remarks, report_sentence
+from picsync.observe.words import event_sentence, report_lines, report_sentence
 from picsync.system.localtime import exact
 
 if TYPE_CHECKING:
@@ -236,7 +237,8 @@ class LogView:
         return logging.INFO
 
     def _finished(self, event: Event, report: CycleReport) -> None:
-        remarks = list(report_remarks(report))
+        lines = list(report_lines(report))
+        remarks = [sentence for _, _, sentence in lines]
         verdict = [report.outcome, str(report.on_frame), str(report.in_playlist), *remarks]
         fine = report.outcome in (CycleOutcome.DONE, CycleOutcome.STOPPED)
         level = logging.INFO if fine else logging.WARNING
@@ -247,12 +249,25 @@ class LogView:
         if report.changed:
             self._announced.pop(report.rule, None)
         self._last[report.rule] = verdict
-        for message in (report_sentence(report), *remarks):
-            _write(level, event, message, report.rule)
+        _write(level, event, report_sentence(report), report.rule)
+        for code, account, message in lines:
+            _write(level, event, message, report.rule, code=code, account=account)
 
 
-def _write(level: int, event: Event, message: str, rule: str | None = None) -> None:
+def _write(
+    level: int, event: Event, message: str, rule: str | None = None, *, code: str = "", account: str = ""
+) -> None:
     extra: dict[str, Any] = {"action": event.action}
-    if rule is not None:
-        extra["album"] = rule
+    match event:
+        case ItemFailed(error=error):
+            code, account = error.code, error.account
+        case LoginRefused():
+            code = FailureCode.LOGIN_NEEDED
+        case ConfigRefused():
+            code = FailureCode.CONFIG_REFUSED
+        case Crashed():
+            code = FailureCode.UNEXPECTED
+    extra |= {"album": rule} if rule is not None else {}
+    extra |= {"code": str(code)} if code else {}
+    extra |= {"account": account} if account else {}
     log.log(level, message, extra=extra)

@@ -34,7 +34,8 @@ control characters; only a ConfigError has one line for each problem.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -54,21 +55,65 @@ class Scope(StrEnum):
     PROCESS = "process"
 
 
+class FailureCode(StrEnum):
+    """What kind of failure an error is, for machines; codes are stable. doc/monitoring.md explains them."""
+
+    LOGIN_NEEDED = "login_needed"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    LIMIT_REACHED = "limit_reached"
+    PLAYLIST_FULL = "playlist_full"
+    RATE_LIMITED = "rate_limited"
+    UNREACHABLE = "unreachable"
+    UNAVAILABLE = "unavailable"
+    PROTOCOL = "protocol"
+    PARTIAL_LISTING = "partial_listing"
+    REFUSED = "refused"
+    NOT_FOUND = "not_found"
+    NO_SOURCE = "no_source"
+    AMBIGUOUS = "ambiguous"
+    ITEM_FAILED = "item_failed"
+    ITEM_UNUSABLE = "item_unusable"
+    NO_SPACE = "no_space"
+    DISK = "disk"
+    CACHE = "cache"
+    CONFIG_REFUSED = "config_refused"
+    LISTEN = "listen"
+    UNEXPECTED = "unexpected"
+
+
 class PicsyncError(Exception):
     """Base of all errors that picsync raises on purpose; anything else that surfaces is a bug."""
 
     scope: ClassVar[Scope] = Scope.ALBUM
     transient: ClassVar[bool] = False
     """Whether the same request may succeed later without a person doing anything."""
+    _code: ClassVar[FailureCode] = FailureCode.UNEXPECTED
 
     def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
         self.message = harmless(message)
         self.hint = "\n".join(map(harmless, hint.split("\n")))
         super().__init__(self.message)
         self.retry_after_s = retry_after_s
+        self.account = ""
+        """Name of the account at which it came up; empty where none is to blame, or it is not known."""
+
+    @property
+    def code(self) -> FailureCode:
+        """What kind of failure it is."""
+        return self._code
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
+
+
+@contextmanager
+def at_account(account: str) -> Iterator[None]:
+    """Note in errors of the body at which account they came up, unless they say so already."""
+    try:
+        yield
+    except PicsyncError as error:
+        error.account = error.account or account
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +145,8 @@ class Problem:
 class ConfigError(PicsyncError):
     """The configuration or the credentials cannot be used."""
 
+    _code = FailureCode.CONFIG_REFUSED
+
     scope = Scope.PROCESS
 
     def __init__(self, problems: Sequence[Problem], *, hint: str = "") -> None:
@@ -112,11 +159,15 @@ class ConfigError(PicsyncError):
 class LoginNeeded(PicsyncError):  # noqa: N818 - reads as what it is
     """The service wants a person: wrong password, revoked token, missing scope. Not retried."""
 
+    _code = FailureCode.LOGIN_NEEDED
+
     scope = Scope.SERVICE
 
 
 class TransientError(PicsyncError):
     """Network trouble or a service in trouble, after the retries that were due."""
+
+    _code = FailureCode.UNREACHABLE
 
     transient = True
 
@@ -128,6 +179,13 @@ class TransientError(PicsyncError):
         """Of the answer, such as 503; None if none came: then the request may still be carried out."""
 
     @property
+    def code(self) -> FailureCode:
+        """Unreachable without a response; else by its status."""
+        if self.status is None:
+            return self._code
+        return FailureCode.RATE_LIMITED if self.status == 429 else FailureCode.UNAVAILABLE
+
+    @property
     def answered(self) -> bool:
         """Whether an answer came."""
         return self.status is not None
@@ -136,9 +194,23 @@ class TransientError(PicsyncError):
 class ListingError(TransientError):
     """A source album could not be listed completely; the message is what the source says about it."""
 
+    _code = FailureCode.PARTIAL_LISTING
+
+    def __init__(self, message: str, cause: FailureCode | None = None) -> None:
+        """`cause` is the code of the failure that cut the listing short, where it was one."""
+        super().__init__(message)
+        self.cause = cause
+
+    @property
+    def code(self) -> FailureCode:
+        """Why the listing was cut short, if that is known."""
+        return self.cause or self._code
+
 
 class ProtocolError(PicsyncError):
     """An answer of a kind that the service was never seen to give; nothing is concluded from it."""
+
+    _code = FailureCode.PROTOCOL
 
     transient = True
 
@@ -159,15 +231,21 @@ class ForeignAddressError(ProtocolError):
 class QuotaError(PicsyncError):
     """A quota is used up: the storage, unless it is a LimitError."""
 
+    _code = FailureCode.QUOTA_EXCEEDED
+
     scope = Scope.SERVICE
 
 
 class LimitError(QuotaError):
     """A limit of a service other than its storage is reached: requests of the day, entries of a playlist."""
 
+    _code = FailureCode.LIMIT_REACHED
+
 
 class PlaylistFullError(LimitError):
     """A playlist has no room for all photos, and the rule says `overflow: error`."""
+
+    _code = FailureCode.PLAYLIST_FULL
 
     def __init__(self, shown: int, left_out: int) -> None:
         super().__init__(f"the playlist is full ({shown} shown, {left_out} left out)")
@@ -177,6 +255,8 @@ class PlaylistFullError(LimitError):
 
 class RefusedError(PicsyncError):
     """The service understood the request and refused it; repeating it would be refused again."""
+
+    _code = FailureCode.REFUSED
 
     def __init__(self, message: str, *, status: int, excerpt: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -188,9 +268,13 @@ class RefusedError(PicsyncError):
 class NotFoundError(RefusedError):
     """The thing asked for does not exist, or this account may not see it."""
 
+    _code = FailureCode.NOT_FOUND
+
 
 class NoSourceError(RefusedError):
     """An album rule names no source; carried out, it would empty the album."""
+
+    _code = FailureCode.NO_SOURCE
 
     def __init__(self, rule: str) -> None:
         super().__init__("the rule names no source", status=0)
@@ -200,9 +284,13 @@ class NoSourceError(RefusedError):
 class AmbiguousError(PicsyncError):
     """Several albums or playlists have the name of the rule's."""
 
+    _code = FailureCode.AMBIGUOUS
+
 
 class ItemError(PicsyncError):
     """One media item failed."""
+
+    _code = FailureCode.ITEM_FAILED
 
     scope = Scope.ITEM
 
@@ -210,6 +298,11 @@ class ItemError(PicsyncError):
         super().__init__(message, hint=hint)
         self.unusable = unusable
         """True if trying again soon is pointless: the bytes themselves are what is wrong."""
+
+    @property
+    def code(self) -> FailureCode:
+        """Whether the item is unusable, or may work the next time."""
+        return FailureCode.ITEM_UNUSABLE if self.unusable else self._code
 
 
 class Defect(StrEnum):
@@ -251,11 +344,15 @@ class FormatError(ItemError):
 class CacheError(PicsyncError):
     """The cache file cannot be opened, read or written."""
 
+    _code = FailureCode.CACHE
+
     scope = Scope.PROCESS
 
 
 class DiskError(PicsyncError):
     """The local disk cannot be read or written."""
+
+    _code = FailureCode.DISK
 
     scope = Scope.SERVICE
 
@@ -272,6 +369,8 @@ class SpoolError(DiskError):
 
 class NoRoomError(SpoolError):
     """A file in transit is larger than the free space on the local disk; smaller ones may fit."""
+
+    _code = FailureCode.NO_SPACE
 
     scope = Scope.ITEM
 
@@ -296,10 +395,14 @@ class NoRoomError(SpoolError):
 class ListenError(PicsyncError):
     """An address and port to serve on are taken, forbidden or not of this machine."""
 
+    _code = FailureCode.LISTEN
+
     scope = Scope.PROCESS
 
 
 class UnexpectedError(PicsyncError):
     """A bug made a cycle fail; the log has the traceback. Another attempt may meet other circumstances."""
+
+    _code = FailureCode.UNEXPECTED
 
     transient = True

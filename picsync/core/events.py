@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
-from picsync.core.errors import PicsyncError
+from picsync.core.errors import FailureCode, PicsyncError
 from picsync.core.model import Certainty, Contradiction, Listing
 from picsync.core.plan import (
     Hold,
@@ -82,6 +82,8 @@ class LoginRefused(Event):
     action = "login_refused"
     service: str
     message: str
+    hint: str = ""
+    """What the operator can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,11 +368,20 @@ class Failure:
     error: PicsyncError
     about: About = About.ITEM
     account: str = ""
-    """Account at which it failed; empty where none is to blame, or it is not known which."""
+    """Account at which it failed; that of the error by default. Empty where none is to blame."""
     more: int = 0
     """Further subjects of the same kind that failed in the same way."""
     waiting: Waiting | None = None
     """What waits for room, if the frame's storage is full."""
+
+    def __post_init__(self) -> None:
+        """Take the account from the error."""
+        object.__setattr__(self, "account", self.account or self.error.account)
+
+    @property
+    def code(self) -> FailureCode:
+        """What kind of failure it is, for machines."""
+        return self.error.code
 
 
 class NoticeKind(StrEnum):

@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from picsync.core.errors import FailureCode
+
 _HEX = {"md5": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 
 
@@ -116,6 +118,8 @@ class Listing:
     """In the source's order, each item once."""
     problem: str | None = None
     """What went wrong, in words for a person; None if nothing did."""
+    cause: FailureCode | None = None
+    """Code of the failure that cut the listing short, where it was one."""
     sample: bool = False
     """Whether the source shows only some of the album's items by its nature."""
     unrecognised: int = 0

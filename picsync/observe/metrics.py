@@ -23,7 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Exposed
 from prometheus_client.registry import Collector
 
-from picsync.core.errors import LimitError, QuotaError
+from picsync.core.errors import FailureCode
 from picsync.core.events import (
     AccessToken,
     CacheMeasured,
@@ -56,6 +56,8 @@ from picsync.core.plan import (
     HoldReason,
 )
 from picsync.core.select import Skip
+from picsync.observe.health import Level, rule_health
+from picsync.observe.status import Status
 
 CYCLE_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds. A cycle without changes takes seconds, an initial sync hours."""
@@ -160,6 +162,11 @@ ON_A_FRAME = _gauge(
 )
 OVERFLOW = _gauge("picsync_playlist_overflow_photos", "Photos that do not fit into the playlist.", "album")
 HELD = _gauge("picsync_deletes_held", "Held deletes, " + _by("reason", HoldReason), "album", "reason")
+HEALTH = _gauge(
+    "picsync_rule_health",
+    "1 for the rule's level as on the status page, 0 for the others, " + _by("level", Level),
+    *("album", "level"),
+)
 HELD_FOR_PERSON = _gauge(
     "picsync_deletes_held_for_person", "Deletes that are held until the operator allows them.", "album"
 )
@@ -285,6 +292,7 @@ class Metrics(Collector):
         self._histograms: dict[Metric, dict[Labels, _Histogram]] = {metric: {} for metric in METRICS}
         self._rules: frozenset[str] = frozenset()
         self._dry: set[str] = set()
+        self._status: Callable[[], Status] | None = None
         self._set(BUILD, 1, version("picsync"))
         self._config(())
         registry.register(self)
@@ -304,6 +312,10 @@ class Metrics(Collector):
         self._rules = wanted
         for rule in wanted:
             self._set(INTERVAL, (every_s or {}).get(rule, 0), rule)
+
+    def watch(self, status: Callable[[], Status]) -> None:
+        """Take the rules' health from `status` at each scrape."""
+        self._status = status
 
     def expect_requests(self, operations: Iterable[tuple[str, str]]) -> None:
         """Begin the series of these (service, operation) at zero, so that no request goes uncounted.
@@ -334,6 +346,12 @@ class Metrics(Collector):
         self._values[TOKEN_REMAINING] = {
             labels: expiry - self._now() for labels, expiry in self._values[TOKEN_EXPIRY].items()
         }
+        if self._status is not None:
+            found = (rule_health(rule) for rule in self._status().rules)
+            levels = {each.rule.name: each.level for each in found if each.rule.name in self._rules}
+            self._values[HEALTH] = {
+                (name, level): level is own for name, own in levels.items() for level in Level
+            }
         for metric in METRICS:
             family = metric.kind(metric.name, metric.meaning, labels=metric.labels)
             # Copies, since a scrape may come from another thread.
@@ -378,8 +396,7 @@ class Metrics(Collector):
         for reason in HoldReason:
             self._set(HELD, len(hold.photos) if hold and hold.reason is reason else 0, rule, reason)
         self._set(HELD_FOR_PERSON, len(hold.photos) if hold and hold.needs_person else 0, rule)
-        errors = [failure.error for failure in report.failures]
-        full = any(isinstance(error, QuotaError) and not isinstance(error, LimitError) for error in errors)
+        full = any(failure.code is FailureCode.QUOTA_EXCEEDED for failure in report.failures)
         self._set(STORAGE_FULL, full, rule)
         if not report.dry_run:
             self._set(ON_FRAME, on_frame, rule)

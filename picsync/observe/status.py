@@ -111,27 +111,13 @@ class Status:
     """Service title -> whether it accepts us; a service that was not asked yet is absent."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Service title -> what it said, for those that do not accept us."""
+    hints: Mapping[str, str] = field(default_factory=dict)
+    """Service title -> what the operator can do, for the same services."""
     config_problems: tuple[str, ...] = ()
     """Why a changed configuration is not in force; empty if the files are."""
     stopping: bool = False
     entries: tuple[Entry, ...] = ()
     """The last events, newest first."""
-
-    @property
-    def ready(self) -> bool:
-        """Config valid, services logged in, and each rule has completed a cycle or is in its first."""
-        return not self.obstacles
-
-    @property
-    def obstacles(self) -> tuple[str, ...]:
-        """Why the service is not ready, one sentence each."""
-        waiting = [rule.name for rule in self.rules if rule.last is None and rule.phase is Phase.WAITING]
-        return (
-            *(["picsync is stopping."] if self.stopping else []),
-            *(f"The configuration was refused: {problem}" for problem in self.config_problems),
-            *(f"Not logged in to {service}." for service, accepted in self.logins.items() if not accepted),
-            *(f"The rule {name} has not begun its first cycle." for name in waiting),
-        )
 
 
 class StatusBoard:
@@ -165,9 +151,9 @@ class StatusBoard:
             case CycleFinished(report) if report.rule in self._rules:
                 self._rules[report.rule] = self._ended(self._rules[report.rule], report)
             case LoggedIn(service) | AccessToken(service):
-                self._login(service, None)
-            case LoginRefused(service, message):
-                self._login(service, message)
+                self._login(service)
+            case LoginRefused(service, message, hint):
+                self._login(service, message, hint)
             case ConfigApplied():
                 self._status = replace(self._status, config_problems=())
             case ConfigRefused(problems):
@@ -199,12 +185,13 @@ class StatusBoard:
             self._status, now=self._now(), rules=tuple(self._rules.values()), entries=tuple(self._entries)
         )
 
-    def _login(self, service: str, refusal: str | None) -> None:
+    def _login(self, service: str, refusal: str | None = None, hint: str = "") -> None:
         refusals = {name: said for name, said in self._status.refusals.items() if name != service}
+        hints = {name: said for name, said in self._status.hints.items() if name != service}
         if refusal is not None:
-            refusals[service] = refusal
+            refusals[service], hints[service] = refusal, hint
         logins = {**self._status.logins, service: refusal is None}
-        self._status = replace(self._status, logins=logins, refusals=refusals)
+        self._status = replace(self._status, logins=logins, refusals=refusals, hints=hints)
 
     @staticmethod
     def _moved(rule: RuleStatus, event: Event) -> RuleStatus:

@@ -1,39 +1,17 @@
-"""The answer to "is the frame up to date?", for one album rule and for all of them: pure, from a Status.
-
-What is known to be wrong outweighs what waits for a person, which outweighs what is under way or not known;
-"yes" is said only if a cycle has looked, found everything in place, and nothing has gone wrong since.
-A playlist that no frame shows is not in place; where the service does not tell, nothing is concluded.
-"""
+"""The answer to "is the frame up to date?" in words, for one album rule and for all: from a Health."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from picsync.core.errors import LoginNeeded, Scope
-from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.errors import FailureCode
+from picsync.core.events import CycleReport
 from picsync.core.model import Certainty
-from picsync.observe.status import Phase, RuleStatus, Status
+from picsync.observe.health import Health, HealthCode, Level, Reason, RuleHealth, health, missing, rule_health
+from picsync.observe.status import RuleStatus, Status
 from picsync.observe.words import advice, counted, error_sentence, relative, unassigned_sentence
-
-MANY_FAILURES = 3
-"""So many cycles in a row that fail are no hiccup any more, though each could have passed by itself."""
-
-
-class Level(StrEnum):
-    """How good or bad things are; the worst comes first."""
-
-    BAD = "bad"
-    ATTENTION = "attention"
-    """Not as it should be, or only if a person says so."""
-    BUSY = "busy"
-    UNKNOWN = "unknown"
-    GOOD = "good"
-
-
-_WORST_FIRST = tuple(Level)
 
 _ANSWERS = {
     Level.BAD: "No, it is stuck.",
@@ -67,63 +45,73 @@ class Verdict:
 
 def rule_verdict(rule: RuleStatus) -> RuleVerdict:
     """Return how one album rule stands."""
-    if rule.dry_run:
-        return RuleVerdict(Level.UNKNOWN, "dry run", "A dry run changes nothing on the frame.")
-    if rule.last is not None and rule.last.outcome is CycleOutcome.HELD:
-        return _held(rule.last)
-    if rule.phase is Phase.RUNNING and rule.planned:
+    return _in_words(rule_health(rule))
+
+
+_BADGES = {
+    HealthCode.LOGIN_NEEDED: "login needed",
+    HealthCode.FAILING: "failing",
+    HealthCode.HELD_DELETES: "waits for you",
+    HealthCode.INCOMPLETE: "incomplete",
+    HealthCode.RETRYING: "trying again",
+    HealthCode.NO_PHOTOS: "no photos",
+    HealthCode.PLAYLIST_UNASSIGNED: "not shown",
+    HealthCode.UPLOADING: "uploading",
+    HealthCode.PHOTOS_MISSING: "almost",
+    HealthCode.STOPPED: "stopped",
+    HealthCode.NOT_STARTED: "not begun",
+    HealthCode.FIRST_CYCLE: "first look",
+    HealthCode.DRY_RUN: "dry run",
+    HealthCode.RIGHT: "right",
+}
+_FIXED = {
+    HealthCode.LOGIN_NEEDED: "A service does not let picsync in.",
+    HealthCode.NO_PHOTOS: "Its source albums hold no photo.",
+    HealthCode.STOPPED: "The last cycle was stopped on the way.",
+    HealthCode.NOT_STARTED: "The first cycle has not begun.",
+    HealthCode.FIRST_CYCLE: "The album is being compared for the first time.",
+    HealthCode.DRY_RUN: "A dry run changes nothing on the frame.",
+}
+
+
+def _in_words(found: RuleHealth) -> RuleVerdict:
+    rule, report = found.rule, found.rule.last
+    sentence = _FIXED.get(found.code, "")
+    if found.code is HealthCode.UPLOADING:
         count = f"{rule.uploaded:,} of {counted(rule.planned, 'new photo')}"
-        return RuleVerdict(
-            Level.BUSY, "uploading", f"{count} {'has' if rule.planned == 1 else 'have'} arrived."
-        )
-    if rule.last is None:
-        if rule.phase is Phase.RUNNING:
-            return RuleVerdict(Level.UNKNOWN, "first look", "The album is being compared for the first time.")
-        return RuleVerdict(Level.UNKNOWN, "not begun", "The first cycle has not begun.")
-    return _after(rule, rule.last)
+        sentence = f"{count} {'has' if rule.planned == 1 else 'have'} arrived."
+    elif report is not None and not sentence:
+        sentence = _about_report(found.code, rule, report)
+    return RuleVerdict(found.level, _BADGES[found.code], sentence)
 
 
-def _held(report: CycleReport) -> RuleVerdict:
-    count = len(report.hold.photos) if report.hold else 0
-    verb = "is" if count == 1 else "are"
-    sentence = (
-        f"{counted(count, 'photo')} that {verb} in no source stay{'s' if count == 1 else ''} on the frame"
-    )
-    return RuleVerdict(Level.ATTENTION, "waits for you", f"{sentence} until you allow deleting.")
+def _about_report(code: HealthCode, rule: RuleStatus, report: CycleReport) -> str:
+    match code:
+        case HealthCode.HELD_DELETES:
+            return _held(report)
+        case HealthCode.PHOTOS_MISSING:
+            return f"{counted(missing(report), 'photo')} will follow with the next cycle."
+        case HealthCode.PLAYLIST_UNASSIGNED:
+            return unassigned_sentence(report)
+        case HealthCode.INCOMPLETE:
+            return f"All but {counted(len(report.failures), 'photo')} could be dealt with."
+        case HealthCode.RETRYING | HealthCode.FAILING:
+            return _failed(rule, report, again=code is HealthCode.RETRYING)
+    return f"{counted(report.in_playlist or 0, 'photo')} in place."
 
 
-def _after(rule: RuleStatus, report: CycleReport) -> RuleVerdict:
-    match report.outcome:
-        case CycleOutcome.LOGIN_NEEDED:
-            return RuleVerdict(Level.BAD, "login needed", "A service does not let picsync in.")
-        case CycleOutcome.STOPPED:
-            return RuleVerdict(Level.UNKNOWN, "stopped", "The last cycle was stopped on the way.")
-        case CycleOutcome.FAILED:
-            return _failed(rule, report)
-    missing = 0 if report.in_playlist is None else report.wanted - report.overflow - report.in_playlist
-    if missing > 0:
-        later = f"{counted(missing, 'photo')} will follow with the next cycle."
-        return RuleVerdict(Level.BUSY, "almost", later)
-    if not report.listed and not report.in_playlist:
-        return RuleVerdict(Level.ATTENTION, "no photos", "Its source albums hold no photo.")
-    if not_shown := unassigned_sentence(report):
-        return RuleVerdict(Level.ATTENTION, "not shown", not_shown)
-    return RuleVerdict(Level.GOOD, "right", f"{counted(report.in_playlist or 0, 'photo')} in place.")
+def _held(report: CycleReport) -> str:
+    count = report.hold.count if report.hold else 0
+    are, stay = ("is", "stays") if count == 1 else ("are", "stay")
+    photos = counted(count, "photo")
+    return f"{photos} that {are} in no source {stay} on the frame until you allow deleting."
 
 
-def _failed(rule: RuleStatus, report: CycleReport) -> RuleVerdict:
-    errors = [failure.error for failure in report.failures]
-    kept = _kept(report)
-    if report.on_frame is not None and all(error.scope is Scope.ITEM for error in errors):
-        some = f"All but {counted(len(errors), 'photo')} could be dealt with."
-        return RuleVerdict(Level.ATTENTION, "incomplete", some)
-    why = error_sentence(errors[0]) if errors else ""
-    passing = all(error.transient for error in errors)
-    if passing and rule.last_good_at is not None and rule.failures_in_a_row < MANY_FAILURES:
-        again = f"The last cycle failed, and picsync tries again. {why}".rstrip() + kept
-        return RuleVerdict(Level.ATTENTION, "trying again", again)
+def _failed(rule: RuleStatus, report: CycleReport, *, again: bool) -> str:
+    why = error_sentence(report.failures[0].error) if report.failures else ""
     row = f"The last {rule.failures_in_a_row} cycles" if rule.failures_in_a_row > 1 else "The last cycle"
-    return RuleVerdict(Level.BAD, "failing", f"{row} failed. {why}".rstrip() + kept)
+    what = "The last cycle failed, and picsync tries again." if again else f"{row} failed."
+    return f"{what} {why}".rstrip() + _kept(report)
 
 
 def _kept(report: CycleReport) -> str:
@@ -140,52 +128,57 @@ def _kept(report: CycleReport) -> str:
 
 def verdict(status: Status) -> Verdict:
     """Return how everything stands."""
-    # A dry run says nothing of the frame, so where others are carried out, these decide.
-    counting = [rule for rule in status.rules if not rule.dry_run] or status.rules
-    rules = [(rule, rule_verdict(rule)) for rule in counting]
-    about = list(_about_service(status))
-    level = min(
-        [level for level, _ in about] + [own.level for _, own in rules], key=_WORST_FIRST.index, default=None
-    )
-    if level is None:
-        return Verdict(Level.UNKNOWN, _ANSWERS[Level.UNKNOWN], ("There are no album rules.",))
-    details = [sentence for _, sentence in about]
-    if level is Level.GOOD:
-        return Verdict(level, _ANSWERS[level], (*details, _all_good(counting), _looked(counting, status.now)))
-    culprits = [(rule, own) for rule, own in rules if own.level is level]
-    if any(said is Level.BAD for said, _ in about):
-        # A refused login is said once, not for each rule that ends with it.
+    found = health(status)
+    if not found.rules and not found.reasons:
+        return Verdict(found.level, _ANSWERS[found.level], ("There are no album rules.",))
+    details = [_reason_sentence(reason) for reason in found.reasons]
+    rules = [each.rule for each in found.rules]
+    if found.level is Level.GOOD:
+        details += [_all_good(rules), _looked(rules, status.now)]
+    elif any(reason.level is Level.BAD for reason in found.reasons):
+        # A refused login is reported once, not for each rule that ends with it.
         details += _login_hints(status.rules)
     else:
-        details += _by_rule(culprits, alone=len(rules) == 1)
-    answer = "Dry run." if all(rule.dry_run for rule in status.rules) and not about else _ANSWERS[level]
-    return Verdict(level, answer, tuple(details))
+        details += _by_rule(found)
+    dry = all(rule.dry_run for rule in status.rules) and not found.reasons
+    return Verdict(found.level, "Dry run." if dry else _ANSWERS[found.level], tuple(details))
 
 
-def _about_service(status: Status) -> Iterator[tuple[Level, str]]:
-    for service, accepted in status.logins.items():
-        if not accepted:
-            yield Level.BAD, f"{service} does not let picsync in. The frame keeps what it has."
-    if status.config_problems:
-        yield (
-            Level.ATTENTION,
-            "The changed configuration cannot be used; the one before it is still in force.",
-        )
-    if status.stopping:
-        yield Level.UNKNOWN, "picsync is stopping."
+def _reason_sentence(reason: Reason) -> str:
+    match reason.code:
+        case HealthCode.LOGIN_NEEDED:
+            return f"{reason.subject} does not let picsync in. The frame keeps what it has."
+        case HealthCode.CONFIG_REFUSED:
+            return "The changed configuration cannot be used; the one before it is still in force."
+        case _:
+            return "picsync is stopping."
+
+
+def obstacle_sentence(reason: Reason) -> str:
+    """Return why the service is not ready."""
+    match reason.code:
+        case HealthCode.LOGIN_NEEDED:
+            return f"Not logged in to {reason.subject}."
+        case HealthCode.CONFIG_REFUSED:
+            return f"The configuration was refused: {reason.subject}"
+        case HealthCode.NOT_STARTED:
+            return f"The rule {reason.subject} has not begun its first cycle."
+        case _:
+            return "picsync is stopping."
 
 
 def _login_hints(rules: Sequence[RuleStatus]) -> Iterator[str]:
     failures = [failure for rule in rules if rule.last is not None for failure in rule.last.failures]
-    hints = (advice(failure.error) for failure in failures if isinstance(failure.error, LoginNeeded))
+    hints = (advice(failure.error) for failure in failures if failure.code is FailureCode.LOGIN_NEEDED)
     yield from dict.fromkeys(filter(None, hints))
 
 
-def _by_rule(culprits: Sequence[tuple[RuleStatus, RuleVerdict]], *, alone: bool) -> Iterator[str]:
-    for rule, own in culprits[:3]:
-        yield own.sentence if alone else f"{rule.name}: {own.sentence}"
-    if len(culprits) > 3:
-        yield f"And {counted(len(culprits) - 3, 'more album')}."
+def _by_rule(found: Health) -> Iterator[str]:
+    for each in found.worst[:3]:
+        sentence = _in_words(each).sentence
+        yield sentence if len(found.rules) == 1 else f"{each.rule.name}: {sentence}"
+    if len(found.worst) > 3:
+        yield f"And {counted(len(found.worst) - 3, 'more album')}."
 
 
 def _all_good(rules: Sequence[RuleStatus]) -> str:

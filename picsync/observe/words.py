@@ -57,6 +57,9 @@ from picsync.media.formats import called
 
 _FORMATS_SHOWN = 5
 
+HELD_DELETES = "held_deletes"
+"""Code of log lines about deletes that are held back; failures and notices have theirs."""
+
 FEW = 25
 """Up to so many, photos are named one by one."""
 
@@ -411,16 +414,24 @@ def _formats(report: CycleReport) -> str:
     return ", ".join([*shown, "and others"] if len(often) > _FORMATS_SHOWN else shown)
 
 
+def report_lines(report: CycleReport) -> Iterator[tuple[str, str, str]]:
+    """Yield code, account and sentence of each thing that an operator should know besides."""
+    for sentence in skip_remarks(report):
+        yield "", "", sentence
+    for notice in report.notices:
+        yield notice.kind, "", notice_sentence(notice)
+    if report.hold is not None:
+        yield HELD_DELETES, "", hold_sentence(report.hold)
+    for failure in report.failures[:FEW]:
+        yield failure.code, failure.account, f"{_failure(failure)} {failure_advice(failure)}".rstrip()
+    if len(report.failures) > FEW:
+        yield "", "", f"... and {counted(len(report.failures) - FEW, 'more failure')}."
+
+
 def report_remarks(report: CycleReport) -> Iterator[str]:
     """Yield what a person should know besides: skipped items, notices, deletes held back, failures."""
-    yield from skip_remarks(report)
-    yield from map(notice_sentence, report.notices)
-    if report.hold is not None:
-        yield hold_sentence(report.hold)
-    for failure in report.failures[:FEW]:
-        yield f"{_failure(failure)} {failure_advice(failure)}".rstrip()
-    if len(report.failures) > FEW:
-        yield f"... and {counted(len(report.failures) - FEW, 'more failure')}."
+    for _, _, sentence in report_lines(report):
+        yield sentence
 
 
 def _failure(failure: Failure) -> str:

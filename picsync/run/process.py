@@ -323,6 +323,7 @@ class LongRun:
 
             registry = CollectorRegistry()
             self._counted = _Figures(registry, Metrics(registry, now=time.time))
+            self._counted.metrics.watch(self._board.status)
             self._readers.append(self._counted.metrics.read)
         return self._counted
 

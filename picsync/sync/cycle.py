@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from picsync.aio.tasks import together, ungrouped
-from picsync.core.errors import ListingError, LoginNeeded, NoSourceError, PicsyncError, PlaylistFullError
+from picsync.core.errors import (
+    ListingError,
+    LoginNeeded,
+    NoSourceError,
+    PicsyncError,
+    PlaylistFullError,
+    at_account,
+)
 from picsync.core.events import (
     About,
     CacheRead,
@@ -153,7 +160,8 @@ class _Cycle:
         seen: list[_Seen] = []
 
         async def observe() -> None:
-            seen.append(await self._observe())
+            with at_account(self.album_rule.frame):
+                seen.append(await self._observe())
 
         await together(observe(), self._list())
         return seen[0]
@@ -163,7 +171,8 @@ class _Cycle:
         async def one(kind: str, album_id: str, place: int) -> None:
             error: PicsyncError | None = None
             try:
-                listing = await self.tools.sources[kind].list(album_id)
+                with at_account(kind):
+                    listing = await self.tools.sources[kind].list(album_id)
             except LoginNeeded as needed:
                 # A person has to act at this source; what the others have goes on.
                 listing, error = Listing(kind, album_id, problem=needed.message), needed
@@ -174,7 +183,7 @@ class _Cycle:
             if listing.problem is not None:
                 # The subject of the failure names the album.
                 problem = listing.problem.removeprefix(f"{album_id}: ")
-                self._not_listed(kind, album_id, error or ListingError(problem))
+                self._not_listed(kind, album_id, error or ListingError(problem, listing.cause))
 
         albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
         listings = [Listing(kind, album_id, problem="") for kind, album_id in albums]
@@ -286,6 +295,7 @@ class _Cycle:
             self.album_rule.name,
             self.tools,
             frame=self.frame,
+            account=self.album_rule.frame,
             stopping=self.stopping,
             dry_run=self.album_rule.dry_run,
             closing=(lambda: None) if playlists is None or self._has_playlist(seen) else playlists.begin,
@@ -295,7 +305,8 @@ class _Cycle:
 
         async def album() -> FrameAlbum:
             if seen.album is None:
-                seen.album = await self.frame.create_album(self.album_rule.name)
+                with at_account(self.album_rule.frame):
+                    seen.album = await self.frame.create_album(self.album_rule.name)
             return seen.album
 
         self.transferred = done = await transferrer.run(album, transfers, there, learn=learn)
@@ -322,7 +333,8 @@ class _Cycle:
 
     async def _see_photos(self, seen: _Seen) -> None:
         if seen.album is not None:
-            seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)
+            with at_account(self.album_rule.frame):
+                seen.photos = (await self.frame.photos(seen.album)).after(seen.photos)
 
     # --- change ---------------------------------------------------------------------------------------
 
@@ -369,7 +381,7 @@ class _Cycle:
             if result.count is not None:
                 counts[name] = result.count
             if result.failure is not None:
-                self.failures.append(result.failure)
+                self.failures.append(self._at_frame(result.failure))
                 published = False
         self.in_playlist = sum(counts.values())
         return published
@@ -399,6 +411,9 @@ class _Cycle:
             case Overflow.SPLIT:
                 self.notices.append(Notice(NoticeKind.PLAYLIST_FULL_SPLIT, name, left_out, shown))
 
+    def _at_frame(self, failure: Failure) -> Failure:
+        return replace(failure, account=failure.account or self.album_rule.frame)
+
     async def _delete(self, seen: _Seen) -> None:
         if not self.plan.deletes or seen.album is None:
             return
@@ -414,7 +429,7 @@ class _Cycle:
         self.on_frame = len(seen.photos.items) - result.deleted
         if not isinstance(self.frame, PlaylistFrame):
             self.in_playlist = self.on_frame
-        self.failures += result.failures
+        self.failures += map(self._at_frame, result.failures)
 
     # --- report ---------------------------------------------------------------------------------------
 

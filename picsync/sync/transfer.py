@@ -31,6 +31,7 @@ from picsync.core.errors import (
     QuotaError,
     Scope,
     SpoolError,
+    at_account,
 )
 from picsync.core.events import (
     About,
@@ -128,11 +129,12 @@ class Transferrer:
         tools: Tools,
         *,
         frame: Frame,
+        account: str,
         stopping: Callable[[], bool],
         dry_run: bool,
         closing: Callable[[], None] = lambda: None,
     ) -> None:
-        """Work for one rule on `frame`, which in a dry run stands before the one in `tools`.
+        """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
 
         `closing` is called, perhaps more than once, when the last item has been taken up and the frame has
         confirmed to hold one.
@@ -141,6 +143,7 @@ class Transferrer:
         self._tools = tools
         self._emit = tools.emit
         self._frame = frame
+        self._account = account
         self._stopping = stopping
         self._closing = closing
         self._dry_run = dry_run
@@ -243,7 +246,8 @@ class Transferrer:
         async with self._downloading:
             if self._halted or self._in_vain(transfer):
                 return
-            await self._tools.sources[item.source].download(item, spooled)
+            with at_account(item.source):
+                await self._tools.sources[item.source].download(item, spooled)
         digest = await spooled.finish()
         self._result.downloaded_count += 1
         self._result.downloaded_bytes += spooled.size_bytes
@@ -279,7 +283,8 @@ class Transferrer:
                 if opened is None:
                     self._there.discard(rendition.digest)
                     return
-                outcome = await self._frame.upload(opened, rendition, upcoming=self._unfinished)
+                with at_account(self._account):
+                    outcome = await self._frame.upload(opened, rendition, upcoming=self._unfinished)
         except BaseException as error:
             self._there.discard(rendition.digest)
             self._failed_uploads.add(rendition.digest)

@@ -18,8 +18,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from picsync.core.events import CycleReport
+from picsync.observe.health import Level
 from picsync.observe.status import Status
-from picsync.observe.verdict import Level, rule_verdict, verdict
+from picsync.observe.verdict import rule_verdict, verdict
 from picsync.observe.words import (
     FEW,
     counted,

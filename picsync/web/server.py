@@ -11,7 +11,9 @@ from collections.abc import Callable
 from aiohttp import web
 
 from picsync.core.errors import ListenError
+from picsync.observe.health import obstacles
 from picsync.observe.status import Status
+from picsync.observe.verdict import obstacle_sentence
 from picsync.observe.words import printable
 from picsync.serving.server import HttpServer, Limits
 from picsync.web.operator import Operator
@@ -118,10 +120,12 @@ class WebServer:
         return web.Response(status=503, text="picsync makes no progress any more. Restart it.\n")
 
     async def _readiness(self, _request: web.Request) -> web.Response:
-        obstacles = self._status().obstacles
-        if not obstacles:
+        reasons = obstacles(self._status())
+        if not reasons:
             return web.Response(text="ok\n")
-        return web.Response(status=503, text="".join(f"{printable(reason)}\n" for reason in obstacles))
+        return web.Response(
+            status=503, text="".join(f"{printable(obstacle_sentence(reason))}\n" for reason in reasons)
+        )
 
 
 def _unavailable(host: str, port: int, error: OSError) -> ListenError:

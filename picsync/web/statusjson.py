@@ -13,8 +13,9 @@ from typing import Any
 from picsync.core.events import CycleReport
 from picsync.core.model import Certainty
 from picsync.core.plan import Rule
+from picsync.observe.health import health, obstacles, rule_health
 from picsync.observe.status import Entry, RuleStatus, Status
-from picsync.observe.verdict import rule_verdict, verdict
+from picsync.observe.verdict import obstacle_sentence, verdict
 from picsync.observe.words import (
     error_sentence,
     failure_advice,
@@ -30,16 +31,23 @@ FORMAT = 1
 
 def as_json(status: Status) -> dict[str, Any]:
     """Return what `/status.json` answers."""
-    overall = verdict(status)
+    overall, found, unready = verdict(status), health(status), obstacles(status)
     return {
         "format": FORMAT,
         "version": status.version,
         "started_at": rfc3339(status.started_at),
         "now": rfc3339(status.now),
-        "ready": status.ready,
-        "obstacles": list(status.obstacles),
+        "ready": not unready,
+        "obstacles": [obstacle_sentence(reason) for reason in unready],
         "stopping": status.stopping,
         "verdict": {"level": overall.level, "answer": overall.answer, "details": list(overall.details)},
+        "health": {
+            "level": found.level,
+            "reasons": [
+                *({"code": reason.code, "level": reason.level, "rule": None} for reason in found.reasons),
+                *({"code": each.code, "level": each.level, "rule": each.rule.name} for each in found.rules),
+            ],
+        },
         "config_problems": list(status.config_problems),
         "logins": [
             {"service": service, "accepted": accepted, "message": status.refusals.get(service)}
@@ -67,7 +75,8 @@ def _rule(rule: RuleStatus) -> dict[str, Any]:
         ],
         "playlist": playlist_name(rule),
         "dry_run": rule.dry_run,
-        "level": rule_verdict(rule).level,
+        "level": rule_health(rule).level,
+        "code": rule_health(rule).code,
         "phase": rule.phase,
         "planned": rule.planned,
         "downloaded": rule.downloaded,
@@ -119,6 +128,8 @@ def _report(report: CycleReport) -> dict[str, Any]:
         },
         "failures": [
             {
+                "code": failure.code,
+                "account": failure.account or None,
                 "subject": failure_subject(failure),
                 "message": error_sentence(failure.error),
                 "advice": failure_advice(failure),

@@ -43,6 +43,17 @@ def test_each_line_is_a_json_object_with_a_stable_action(
     assert {line.get("album") for line in lines if line["action"] != "note"} == {"Family"}
 
 
+def test_failures_have_a_code_and_an_account(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PICSYNC_LOG_FORMAT")
+    cli.add(3)
+    cli.server.faults.add(
+        Fault(kind=FaultKind.STATUS, status=404, host="lh3.googleusercontent.com", count=99)
+    )
+    lines = [json.loads(line) for line in cli.run("sync").err.splitlines()]
+    codes = {(line["code"], line.get("account")) for line in lines if "code" in line}
+    assert ("item_failed", "googlephotos") in codes
+
+
 def test_the_format_can_be_chosen(cli: CommandLine) -> None:
     cli.add(1)
     assert cli.run("sync", "--log-format", "json").err.startswith("{")

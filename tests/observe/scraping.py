@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 
 from picsync.core.events import Event
 from picsync.observe.metrics import Metrics
+from picsync.observe.status import RuleStatus, StatusBoard
 
 ROOT = Path(__file__).parents[2]
 START_S = 1_700_000_000.0
@@ -27,9 +29,13 @@ class Scraped:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry, now=lambda: self.now_s)
         self.metrics.expect(rules)
+        self.board = StatusBoard("3", lambda: datetime.fromtimestamp(self.now_s, UTC), lambda _event: None)
+        self.board.expect({rule: RuleStatus(rule) for rule in rules})
+        self.metrics.watch(self.board.status)
 
     def read(self, *events: Event) -> None:
         for event in events:
+            self.board.read(event)
             self.metrics.read(event)
 
     def value(self, name: str, **labels: str) -> float | None:

@@ -49,6 +49,7 @@ from picsync.core.plan import (
     Transfer,
 )
 from picsync.core.select import Skip
+from picsync.observe.health import Level, rule_health
 from picsync.observe.metrics import METRICS
 from tests.observe.scraping import START_S, Scraped
 
@@ -157,6 +158,19 @@ def test_a_cycle() -> None:
     assert scraped.value("deletes_held", album=RULE, reason="listing") == 3
     assert scraped.value("deletes_held_for_person", album=RULE) == 0
     assert scraped.value("photos_observed_total", album=RULE) == 18
+
+
+def test_the_health_of_a_rule_is_that_of_the_status_page() -> None:
+    scraped = Scraped(RULE)
+    for report, level in (
+        (replace(REPORT, wanted=8, overflow=0), "good"),
+        (replace(REPORT, wanted=8, overflow=0, unassigned=("ss_Family",)), "attention"),
+        (replace(REPORT, outcome=CycleOutcome.LOGIN_NEEDED), "bad"),
+    ):
+        scraped.read(CycleStarted(RULE, dry_run=False), CycleFinished(report))
+        assert rule_health(scraped.board.status().rules[0]).level == level
+        found = {each: scraped.value("rule_health", album=RULE, level=each) for each in Level}
+        assert [each for each, value in found.items() if value] == [level]
 
 
 def test_a_repaired_playlist_is_a_change() -> None:
@@ -331,7 +345,7 @@ def test_labels_are_bounded() -> None:
         )
     assert scraped.series().keys() == before
     assert {label for metric in METRICS for label in metric.labels} == {
-        *("album", "source", "service", "operation", "outcome", "reason", "version", "certainty")
+        *("album", "source", "service", "operation", "outcome", "reason", "version", "certainty", "level")
     }
 
 

@@ -22,8 +22,9 @@ from picsync.core.events import (
 )
 from picsync.core.model import Certainty
 from picsync.core.plan import Transfer
+from picsync.observe.health import Level, obstacles
 from picsync.observe.status import EVENTS_KEPT, Status
-from picsync.observe.verdict import Level, rule_verdict, verdict
+from picsync.observe.verdict import rule_verdict, verdict
 from picsync.observe.words import relative, rough
 from tests.observe.statuses import START, StatusBuilder, item, report_of
 
@@ -108,11 +109,11 @@ def test_a_login_or_a_configuration_that_recovers_is_forgotten() -> None:
         LoginRefused("Google Photos", "The token was revoked."), ConfigRefused(("picsync.yaml: no",))
     )
     refused = builder.board.status()
-    assert (verdict(refused).level, refused.ready) == (Level.BAD, False)
+    assert (verdict(refused).level, not obstacles(refused)) == (Level.BAD, False)
     assert refused.refusals == {"Google Photos": "The token was revoked."}
     builder.tell(AccessToken("Google Photos", None), ConfigApplied(("Grandma",)))
     again = builder.board.status()
-    assert (verdict(again).level, again.ready, again.refusals) == (Level.GOOD, True, {})
+    assert (verdict(again).level, not obstacles(again), again.refusals) == (Level.GOOD, True, {})
 
 
 def test_a_dry_run_leaves_the_answer_to_the_others() -> None:

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from picsync.core.errors import (
+    FailureCode,
     ItemError,
+    ListingError,
     LoginNeeded,
     ProtocolError,
     QuotaError,
@@ -277,6 +279,24 @@ async def test_emptied_or_altered_playlists_are_repaired(
     assert "playlist updated (0 added, 2 removed); 2 photos on the frame" in report_sentence(report)
     harness.assert_synced("one", "two")
     await harness.assert_idle()
+
+
+async def test_failures_name_the_account_and_a_code(harness: Harness) -> None:
+    harness.put("one", "two")
+    harness.source.fail_downloads["one"] = 9
+    harness.frame.fail["upload"] = [TransientError("Nixplay is busy.", status=503)]
+    report = await harness.cycle()
+    found = {(failure.account, failure.code) for failure in report.failures}
+    assert ("googlephotos", FailureCode.UNREACHABLE) in found
+    assert ("nixplay", FailureCode.UNAVAILABLE) in found
+
+
+async def test_a_partial_listing_keeps_the_code_of_its_cause(harness: Harness) -> None:
+    harness.put("one")
+    harness.source.listing_problem["a"] = "Page 2 never came."
+    (failure,) = (await harness.cycle()).failures
+    assert (failure.account, failure.code) == ("googlephotos", FailureCode.PARTIAL_LISTING)
+    assert ListingError("It is away.", FailureCode.UNREACHABLE).code is FailureCode.UNREACHABLE
 
 
 async def test_a_repair_that_fails_halfway_counts_as_a_change(harness: Harness) -> None:

@@ -24,6 +24,7 @@ TOP = {
     "obstacles": list,
     "stopping": bool,
     "verdict": dict,
+    "health": dict,
     "config_problems": list,
     "logins": list,
     "rules": list,
@@ -36,6 +37,7 @@ RULE = {
     "playlist": str,
     "dry_run": bool,
     "level": str,
+    "code": str,
     "phase": str,
     "planned": int,
     "downloaded": int,
@@ -79,9 +81,18 @@ REPORT = {
 }
 HOLD = {"reason": str, "photos": int, "needs_person": bool, "message": str}
 LISTING = {"source": str, "album": str, "items": int, "certainty": str}
-FAILURE = {"subject": str, "message": str, "advice": str, "transient": bool}
+FAILURE = {
+    "code": str,
+    "account": MAYBE_TEXT,
+    "subject": str,
+    "message": str,
+    "advice": str,
+    "transient": bool,
+}
 EVENT = {"at": str, "action": str, "rule": MAYBE_TEXT, "message": str, "times": int}
 LOGIN = {"service": str, "accepted": bool, "message": MAYBE_TEXT}
+HEALTH = {"level": str, "reasons": list}
+REASON = {"code": str, "level": str, "rule": MAYBE_TEXT}
 VERDICT = {"level": str, "answer": str, "details": list}
 
 
@@ -104,6 +115,10 @@ def test_keys_and_types(situation: str) -> None:
     assert found["format"] == 1
     check(found, TOP)
     check(found["verdict"], VERDICT)
+    check(found["health"], HEALTH)
+    assert found["health"]["level"] == found["verdict"]["level"]
+    for reason in found["health"]["reasons"]:
+        check(reason, REASON)
     for login in found["logins"]:
         check(login, LOGIN)
     for event in found["events"]:

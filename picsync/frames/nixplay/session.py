@@ -188,7 +188,7 @@ class Session:
             except LoginNeeded as error:
                 self._refusals += 1
                 self._refusal = error
-                self._emit(LoginRefused(SERVICE, error.message))
+                self._emit(LoginRefused(SERVICE, error.message, error.hint))
                 raise
             self._generation += 1
             return self._generation

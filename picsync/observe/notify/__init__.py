@@ -6,7 +6,7 @@ tokens to logs, and none can be interrupted otherwise.
 """
 
 from picsync.observe.notify.delivery import check_notify, deliver, label
-from picsync.observe.notify.notices import Condition, Key, Kind, Level, Message, Notices, conditions
+from picsync.observe.notify.notices import Condition, Key, Level, Message, Notices, conditions
 from picsync.observe.notify.notifier import Notifier, page_address, with_page
 from picsync.observe.notify.ping import HttpPing, Pinger
 
@@ -14,7 +14,6 @@ __all__ = [
     "Condition",
     "HttpPing",
     "Key",
-    "Kind",
     "Level",
     "Message",
     "Notices",

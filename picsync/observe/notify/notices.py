@@ -13,15 +13,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from picsync.core.errors import LoginNeeded, QuotaError
-from picsync.core.events import CycleOutcome, CycleReport
-from picsync.observe.status import RuleStatus, Status
-from picsync.observe.words import counted, failure_text, hold_sentence, printable, unassigned_sentence
+from picsync.core.events import About
+from picsync.observe.health import HealthCode, OpenProblem, may_continue, open_problems
+from picsync.observe.status import Status
+from picsync.observe.words import (
+    counted,
+    failure_subject,
+    failure_text,
+    hold_sentence,
+    printable,
+    unassigned_sentence,
+)
 from picsync.system.localtime import absolute
-
-STALE_AFTER = 3
-"""Intervals, and failed cycles in a row, without a good one before a person is told: one is often a service's
-bad hour, and failures that may pass are repeated well within an interval."""
 
 RETRY_AFTER = timedelta(minutes=15)
 """A message that could not be delivered is tried again after this, or as soon as there is more to say."""
@@ -30,40 +33,40 @@ MOST_LINES = 10
 """Of each list in a message, which may have to fit a telephone's screen."""
 
 
-class Kind(StrEnum):
-    """What can need a person, the most urgent first."""
-
-    LOGIN = "login"
-    CONFIG = "config"
-    QUOTA = "quota"
-    HOLD = "hold"
-    UNSHOWN = "unshown"
-    STALE = "stale"
+_ORDER = (
+    HealthCode.LOGIN_NEEDED,
+    HealthCode.CONFIG_REFUSED,
+    HealthCode.QUOTA_EXCEEDED,
+    HealthCode.HELD_DELETES,
+    HealthCode.PLAYLIST_UNASSIGNED,
+    HealthCode.OVERDUE,
+)
+"""What can need an operator, the most urgent first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """Which problem it is; the same one keeps its key while its text may change."""
 
-    kind: Kind
+    code: HealthCode
     subject: str = ""
-    """A service's title, an album rule's name, or which quota is used up."""
+    """A service's title, an album rule's name, or what is full."""
 
     @property
     def over(self) -> str:
         """What to say when it is over; true also if the album rule was removed."""
-        match self.kind:
-            case Kind.LOGIN:
+        match self.code:
+            case HealthCode.LOGIN_NEEDED:
                 return f"{self.subject} accepts the login."
-            case Kind.CONFIG:
+            case HealthCode.CONFIG_REFUSED:
                 return "The configuration files are in force."
-            case Kind.QUOTA:
-                return f"This is over: {self.subject}."
-            case Kind.HOLD:
+            case HealthCode.QUOTA_EXCEEDED:
+                return f"{self.subject or 'A service'}: its limit is no longer exceeded."
+            case HealthCode.HELD_DELETES:
                 return f"Album {self.subject}: no deletes wait for you any more."
-            case Kind.UNSHOWN:
+            case HealthCode.PLAYLIST_UNASSIGNED:
                 return f"Album {self.subject}: a frame shows its playlist."
-            case Kind.STALE:
+            case _:
                 return f"Album {self.subject}: its cycles no longer fail."
 
 
@@ -93,7 +96,7 @@ def conditions(
         found[key] = Condition(condition.text, condition.rules | (before.rules if before else frozenset()))
     by_name = {rule.name: rule for rule in status.rules}
     for key, condition in known.items():
-        rules = frozenset(name for name in condition.rules if _open(key.kind, by_name.get(name)))
+        rules = frozenset(name for name in condition.rules if may_continue(key.code, by_name.get(name)))
         if rules and key not in found:
             found[key] = Condition(condition.text, rules)
         elif rules:
@@ -102,93 +105,34 @@ def conditions(
 
 
 def _seen(status: Status, intervals: Mapping[str, timedelta]) -> Iterator[tuple[Key, Condition]]:
-    reports = [rule.last for rule in status.rules if rule.last is not None]
-    yield from _logins(status, reports)
-    if status.config_problems:
-        more = len(status.config_problems) - 1
-        rest = f" And {counted(more, 'more problem')}." if more else ""
-        text = f"The changed configuration is not used: {status.config_problems[0]}{rest}"
-        yield Key(Kind.CONFIG), Condition(text)
-    for report in reports:
-        rules = frozenset({report.rule})
-        for failure in report.failures:
-            if isinstance(failure.error, QuotaError):
-                yield Key(Kind.QUOTA, _topic(failure.error)), Condition(failure_text(failure), rules)
-        if report.hold is not None and report.hold.needs_person and not report.dry_run:
-            text = f"Album {report.rule}: {hold_sentence(report.hold)}"
-            yield Key(Kind.HOLD, report.rule), Condition(text, rules)
-        if not report.dry_run and (sentence := unassigned_sentence(report)):
-            yield Key(Kind.UNSHOWN, report.rule), Condition(f"Album {report.rule}: {sentence}", rules)
-    for rule in _stale(status, intervals):
-        yield Key(Kind.STALE, rule.name), Condition(_stale_text(rule), frozenset({rule.name}))
+    for problem in open_problems(status, intervals):
+        rules = frozenset() if problem.rule is None else frozenset({problem.rule.name})
+        yield Key(problem.code, problem.subject), Condition(_text(problem, status), rules)
 
 
-def _logins(status: Status, reports: Iterable[CycleReport]) -> Iterator[tuple[Key, Condition]]:
-    said = [
-        failure_text(failure)
-        for report in reports
-        for failure in report.failures
-        if isinstance(failure.error, LoginNeeded)
-    ]
-    for service, accepted in status.logins.items():
-        if not accepted:
-            # A failure does not name its service, but its text does: "Google refuses this login".
-            why = next((text for text in said if service.split()[0] in text), "")
-            yield Key(Kind.LOGIN, service), Condition(f"{service} wants you to log in. {why}".rstrip())
-
-
-def _stale(status: Status, intervals: Mapping[str, timedelta]) -> list[RuleStatus]:
-    """Return the rules without a good cycle for too long that no other condition explains."""
-
-    def overdue(rule: RuleStatus, times: int) -> bool:
-        every = intervals.get(rule.name)
-        # A rule that is new since has its failures count, as its beginning is not known.
-        since = rule.last_good_at or status.started_at
-        return every is not None and status.now - since >= times * every
-
-    failing = [
-        rule
-        for rule in status.rules
-        if rule.failures_in_a_row >= STALE_AFTER and rule.last is not None and not _explained(rule.last)
-    ]
-    if not any(overdue(rule, STALE_AFTER) for rule in failing):
-        return []
-    # Those that are about to follow have the same cause as a rule, and go into the same message.
-    return [rule for rule in failing if overdue(rule, STALE_AFTER - 1)]
-
-
-def _explained(report: CycleReport) -> bool:
-    return any(isinstance(failure.error, LoginNeeded | QuotaError) for failure in report.failures)
-
-
-def _stale_text(rule: RuleStatus) -> str:
-    since = f"since {absolute(rule.last_good_at)}" if rule.last_good_at else "yet"
-    failures = rule.last.failures if rule.last is not None else ()
-    why = f" The last one: {failure_text(failures[0])}" if failures else ""
-    return f"Album {rule.name}: no good cycle {since}.{why}"
-
-
-def _open(kind: Kind, rule: RuleStatus | None) -> bool:
-    """Whether a problem that was seen in a rule has not been seen to be over."""
-    if rule is None or rule.last is None:
-        return False
-    match kind:
-        case Kind.QUOTA:
-            return not rule.last.outcome.good
-        case Kind.HOLD:
-            return rule.last.outcome is not CycleOutcome.DONE and not rule.last.deleted
-        case Kind.UNSHOWN:
-            # A cycle that ended before it saw the playlist shows nothing either way.
-            return rule.last.in_playlist is None
-        case Kind.STALE:
-            return rule.failures_in_a_row > 0
-        case Kind.LOGIN | Kind.CONFIG:
-            return False
-
-
-def _topic(error: QuotaError) -> str:
-    """Return the part of the message that stays the same: a colon comes before the service's own words."""
-    return error.message.partition(": ")[0].rstrip(".")
+def _text(problem: OpenProblem, status: Status) -> str:
+    report = None if problem.rule is None else problem.rule.last
+    match problem.code:
+        case HealthCode.LOGIN_NEEDED:
+            service = problem.subject
+            said = f"{status.refusals.get(service, '')} {status.hints.get(service, '')}".strip()
+            return f"{service} wants you to log in. {said}".rstrip()
+        case HealthCode.CONFIG_REFUSED:
+            more = len(status.config_problems) - 1
+            rest = f" And {counted(more, 'more problem')}." if more else ""
+            return f"The changed configuration is not used: {status.config_problems[0]}{rest}"
+        case HealthCode.QUOTA_EXCEEDED if problem.failure is not None:
+            playlist = problem.failure.about is About.PLAYLIST
+            what = f"{failure_subject(problem.failure)}: " if playlist else ""
+            return what + failure_text(problem.failure)
+        case HealthCode.HELD_DELETES if report is not None and report.hold is not None:
+            return f"Album {report.rule}: {hold_sentence(report.hold)}"
+        case HealthCode.PLAYLIST_UNASSIGNED if report is not None:
+            return f"Album {report.rule}: {unassigned_sentence(report)}"
+    last_good_at = None if problem.rule is None else problem.rule.last_good_at
+    since = f"since {absolute(last_good_at)}" if last_good_at else "yet"
+    why = f" The last one: {failure_text(problem.failure)}" if problem.failure else ""
+    return f"Album {problem.subject}: no good cycle {since}.{why}"
 
 
 class Level(StrEnum):
@@ -252,8 +196,7 @@ def _message(present: Mapping[Key, Condition], told: Collection[Key]) -> Message
 
 
 def _ordered(keys: Iterable[Key]) -> list[Key]:
-    order = list(Kind)
-    return sorted(keys, key=lambda key: (order.index(key.kind), key.subject))
+    return sorted(keys, key=lambda key: (_ORDER.index(key.code), key.subject))
 
 
 def _list(head: str, lines: list[str]) -> str:

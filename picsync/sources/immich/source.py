@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from picsync.core.errors import ItemError, LoginNeeded, PicsyncError, RefusedError
+from picsync.core.errors import FailureCode, ItemError, LoginNeeded, PicsyncError, RefusedError
 from picsync.core.events import Emit, ListingProgress, LoginRefused
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
 from picsync.http.allowed import AllowedHosts
@@ -96,6 +96,7 @@ class ImmichSource:
         through = _BY_KEY if address is None else str(address)
         gathered = Gathered(KIND, entry.rendition, through, self._progress, title=album_id)
         problem: str | None
+        cause: FailureCode | None = None
         try:
             if address is None:
                 problem = await list_entry(self._by_key(), entry, gathered)
@@ -105,11 +106,11 @@ class ImmichSource:
                     self._by_link(address), gathered, self._login.link_password, libraries
                 )
         except LoginNeeded as error:
-            self._emit(LoginRefused(TITLE, error.message))
+            self._emit(LoginRefused(TITLE, error.message, error.hint))
             raise
         except PicsyncError as error:
-            problem = str(error)
-        return Listing(KIND, album_id, gathered.chosen(), problem)
+            problem, cause = str(error), error.code
+        return Listing(KIND, album_id, gathered.chosen(), problem, cause)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Bring an asset's bytes, in the rendition of its entry, into `sink`; see the port."""

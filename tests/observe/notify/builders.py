@@ -42,7 +42,7 @@ def rule(
         dry_run=dry_run,
         hold=hold,
         deleted=deleted,
-        failures=tuple(Failure("x.jpg", error) for error in errors),
+        failures=tuple(Failure("x.jpg", error, account="nixplay") for error in errors),
     )
     return RuleStatus(name, last=report, last_good_at=good_at, failures_in_a_row=failures)
 
@@ -52,7 +52,16 @@ def status_of(
     logins: dict[str, bool] | None = None,
     problems: Sequence[str] = (),
     after: timedelta = timedelta(0),
+    said: LoginNeeded | None = None,
 ) -> Status:
+    """Return a status; `said` is what Google said when it refused the login."""
     return Status(
-        "2", START, START + after, rules=rules, logins=logins or {}, config_problems=tuple(problems)
+        "2",
+        START,
+        START + after,
+        rules=rules,
+        logins=logins or {},
+        refusals={} if said is None else {"Google Photos": said.message},
+        hints={} if said is None else {"Google Photos": said.hint},
+        config_problems=tuple(problems),
     )

@@ -7,7 +7,8 @@ import pytest
 
 from picsync.core.events import CycleOutcome
 from picsync.core.plan import HoldReason
-from picsync.observe.notify.notices import Key, Kind, conditions
+from picsync.observe.health import HealthCode
+from picsync.observe.notify.notices import Key, conditions
 from picsync.observe.status import RuleStatus, Status
 from tests.observe.notify.builders import (
     FULL,
@@ -21,7 +22,7 @@ from tests.observe.notify.builders import (
     status_of,
 )
 
-ROOM = "Nixplay has no room for more photos"
+ROOM = "nixplay"
 
 
 def texts(status: Status) -> list[str]:
@@ -54,6 +55,7 @@ def test_a_login_names_the_service_and_what_to_do() -> None:
     status = status_of(
         rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=1),
         logins={"Google Photos": False, "Nixplay": True},
+        said=LOGIN,
     )
     assert texts(status) == [
         "Google Photos wants you to log in. Google refuses this login. Run `picsync googlephotos login`."
@@ -64,6 +66,7 @@ def test_a_login_does_not_borrow_the_words_of_another_service() -> None:
     status = status_of(
         rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=1),
         logins={"Google Photos": False, "Nixplay": False},
+        said=LOGIN,
     )
     assert texts(status)[1] == "Nixplay wants you to log in."
 
@@ -86,16 +89,16 @@ def test_unassigned_playlist_is_a_problem_until_it_is_assigned() -> None:
             replace(found, last=replace(found.last, in_playlist=in_playlist, unassigned=unassigned))
         )
 
-    assert keys(seen(5, "ss_A")) == {Key(Kind.UNSHOWN, "A")}
+    assert keys(seen(5, "ss_A")) == {Key(HealthCode.PLAYLIST_UNASSIGNED, "A")}
     assert "assign it to a frame once by hand" in texts(seen(5, "ss_A"))[0]
-    assert keys(seen(None), seen(5, "ss_A")) == {Key(Kind.UNSHOWN, "A")}
+    assert keys(seen(None), seen(5, "ss_A")) == {Key(HealthCode.PLAYLIST_UNASSIGNED, "A")}
     assert keys(seen(5), seen(5, "ss_A")) == set()
 
 
 def test_quota_is_one_problem_for_all_albums() -> None:
     failed = CycleOutcome.FAILED
     status = status_of(rule("A", failed, FULL, STILL_FULL, failures=1), rule("B", failed, FULL, failures=1))
-    assert keys(status) == {Key(Kind.QUOTA, ROOM)}
+    assert keys(status) == {Key(HealthCode.QUOTA_EXCEEDED, ROOM)}
     assert texts(status) == ["Nixplay has no room for more photos: 10.1 of 10 GB. Delete photos."]
 
 
@@ -117,7 +120,7 @@ def test_a_refused_configuration() -> None:
 )
 def test_no_good_cycle_for_three_intervals_and_failures(after: timedelta, failures: int, stale: bool) -> None:
     status = status_of(rule("A", CycleOutcome.FAILED, NETWORK, failures=failures), after=after)
-    assert keys(status) == ({Key(Kind.STALE, "A")} if stale else set())
+    assert keys(status) == ({Key(HealthCode.OVERDUE, "A")} if stale else set())
 
 
 def test_a_rule_that_never_had_a_good_cycle() -> None:
@@ -137,13 +140,16 @@ def test_failures_explained_by_another_problem_are_omitted() -> None:
         logins={"Google Photos": False},
         after=9 * HOUR,
     )
-    assert {key.kind for key in keys(status)} == {Kind.LOGIN, Kind.QUOTA}
+    assert {key.code for key in keys(status)} == {HealthCode.LOGIN_NEEDED, HealthCode.QUOTA_EXCEEDED}
 
 
 def test_rules_about_to_be_overdue_join_the_message() -> None:
     late = rule("B", CycleOutcome.FAILED, NETWORK, failures=3, good_at=status_of(after=HOUR).now)
     first = rule("A", CycleOutcome.FAILED, NETWORK, failures=3)
-    assert keys(status_of(first, late, after=3 * HOUR)) == {Key(Kind.STALE, "A"), Key(Kind.STALE, "B")}
+    assert keys(status_of(first, late, after=3 * HOUR)) == {
+        Key(HealthCode.OVERDUE, "A"),
+        Key(HealthCode.OVERDUE, "B"),
+    }
     assert keys(status_of(late, after=3 * HOUR)) == set()
 
 
@@ -153,8 +159,8 @@ NOTHING_SEEN = rule("A", CycleOutcome.FAILED, NETWORK, failures=1)
 @pytest.mark.parametrize(
     ("before", "key"),
     [
-        (rule("A", CycleOutcome.FAILED, FULL, failures=1), Key(Kind.QUOTA, ROOM)),
-        (rule("A", CycleOutcome.HELD, hold=held()), Key(Kind.HOLD, "A")),
+        (rule("A", CycleOutcome.FAILED, FULL, failures=1), Key(HealthCode.QUOTA_EXCEEDED, ROOM)),
+        (rule("A", CycleOutcome.HELD, hold=held()), Key(HealthCode.HELD_DELETES, "A")),
     ],
 )
 def test_a_cycle_that_shows_nothing_either_way_ends_no_problem(before: RuleStatus, key: Key) -> None:
@@ -172,7 +178,7 @@ def test_completed_deletes_end_a_hold_despite_other_failures() -> None:
 
 def test_good_cycle_of_one_album_does_not_clear_anothers_quota() -> None:
     seen = status_of(rule("A", CycleOutcome.FAILED, FULL, failures=1), rule("B"))
-    assert keys(status_of(NOTHING_SEEN, rule("B")), seen) == {Key(Kind.QUOTA, ROOM)}
+    assert keys(status_of(NOTHING_SEEN, rule("B")), seen) == {Key(HealthCode.QUOTA_EXCEEDED, ROOM)}
     assert keys(status_of(rule("A"), rule("B", CycleOutcome.FAILED, NETWORK, failures=1)), seen) == set()
 
 
@@ -184,5 +190,5 @@ def test_what_was_wrong_with_a_removed_rule_is_over() -> None:
 def test_overdue_ends_with_a_good_cycle_only() -> None:
     seen = status_of(rule("A", CycleOutcome.FAILED, NETWORK, failures=3), after=4 * HOUR)
     needs_login = status_of(rule("A", CycleOutcome.LOGIN_NEEDED, LOGIN, failures=4), after=5 * HOUR)
-    assert keys(needs_login, seen) == {Key(Kind.STALE, "A")}
+    assert keys(needs_login, seen) == {Key(HealthCode.OVERDUE, "A")}
     assert keys(status_of(rule("A"), after=6 * HOUR), seen, needs_login) == set()

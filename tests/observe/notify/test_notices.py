@@ -6,23 +6,28 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picsync.observe.health import HealthCode
 from picsync.observe.notify.notices import (
     MOST_LINES,
     RETRY_AFTER,
     Condition,
     Key,
-    Kind,
     Level,
     Message,
     Notices,
 )
 from tests.observe.notify.builders import START
 
-KEYS = [Key(Kind.LOGIN, "Nixplay"), Key(Kind.CONFIG), Key(Kind.HOLD, "A"), Key(Kind.STALE, "B")]
+KEYS = [
+    Key(HealthCode.LOGIN_NEEDED, "Nixplay"),
+    Key(HealthCode.CONFIG_REFUSED),
+    Key(HealthCode.HELD_DELETES, "A"),
+    Key(HealthCode.OVERDUE, "B"),
+]
 
 
 def present(keys: Collection[Key]) -> dict[Key, Condition]:
-    return {key: Condition(f"<{key.kind} {key.subject}>") for key in keys}
+    return {key: Condition(f"<{key.code} {key.subject}>") for key in keys}
 
 
 def due(notices: Notices, *keys: Key) -> Message:
@@ -34,7 +39,7 @@ def due(notices: Notices, *keys: Key) -> Message:
 def test_new_problems_are_one_message_most_urgent_first() -> None:
     message = due(Notices(), KEYS[3], KEYS[0])
     assert (message.title, message.level) == ("picsync needs you: 2 problems", Level.WARNING)
-    assert message.body == "- <login Nixplay>\n- <stale B>"
+    assert message.body == "- <login_needed Nixplay>\n- <overdue B>"
 
 
 def test_what_is_over_and_what_is_new_are_one_message() -> None:
@@ -42,7 +47,7 @@ def test_what_is_over_and_what_is_new_are_one_message() -> None:
     message = due(told, KEYS[1], KEYS[2])
     assert message.level is Level.WARNING
     assert message.body == (
-        "- <hold A>\n\nWell again:\n- Nixplay accepts the login.\n\nStill open:\n- <config >"
+        "- <held_deletes A>\n\nWell again:\n- Nixplay accepts the login.\n\nStill open:\n- <config_refused >"
     )
 
 
@@ -67,7 +72,7 @@ def test_a_changed_text_is_no_news() -> None:
 
 
 def test_long_lists_are_cut_and_odd_characters_are_kept_out() -> None:
-    many = [Key(Kind.STALE, f"{n:02}\x1b\n") for n in range(MOST_LINES + 5)]
+    many = [Key(HealthCode.OVERDUE, f"{n:02}\x1b\n") for n in range(MOST_LINES + 5)]
     body = due(Notices(), *many).body
     assert len(body.splitlines()) == MOST_LINES + 1
     assert body.endswith("- ... and 5 more")
@@ -107,9 +112,9 @@ def test_every_problem_is_announced_and_ended_once_each_in_turn(
         notices = notices.delivered(message)
         head = message.body.split("\n\nStill open:")[0]
         for key in KEYS:
-            new, over = f"<{key.kind} {key.subject}>" in head, key.over in head
+            new, over = f"<{key.code} {key.subject}>" in head, key.over in head
             assert (new, over) == (key in keys - believed, key in believed - keys)
-        assert any(f"<{key.kind} " in head or key.over in head for key in KEYS)
+        assert any(f"<{key.code} " in head or key.over in head for key in KEYS)
         believed = set(keys)
         assert notices.due(present(keys), now) is None
     last = steps[-1][0] if steps else frozenset()

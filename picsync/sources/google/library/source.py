@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import httpx
 
-from picsync.core.errors import ItemError, LoginNeeded, PicsyncError, ProtocolError, RefusedError
+from picsync.core.errors import FailureCode, ItemError, LoginNeeded, PicsyncError, ProtocolError, RefusedError
 from picsync.core.events import AccessToken, Emit, ListingProgress, LoginRefused
 from picsync.core.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.http.client import Hosts, HttpClient
@@ -140,6 +140,7 @@ class GooglePhotosSource:
         """List an album; see the port."""
         items: dict[str, MediaItem] = {}
         asked_at: dict[str, float] = {}
+        cause: FailureCode | None = None
         try:
             album = await self._api.album(album_id)
             self._emit(AccessToken(TITLE, self.token_expires_at))
@@ -154,14 +155,15 @@ class GooglePhotosSource:
                 since = self._clock()
             problem = _contradiction(album, len(items))
         except LoginNeeded as error:
-            self._emit(LoginRefused(TITLE, error.message))
+            self._emit(LoginRefused(TITLE, error.message, error.hint))
             raise
         except RefusedError as error:
+            cause = error.code
             problem = _refused_album(album_id) if error.status in (400, 404) and not items else str(error)
         except PicsyncError as error:
-            problem = str(error)
+            problem, cause = str(error), error.code
         self._links.listed(album_id, asked_at)
-        return Listing(KIND, album_id, tuple(items.values()), problem)
+        return Listing(KIND, album_id, tuple(items.values()), problem, cause)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Bring an original into `sink`; see the port."""

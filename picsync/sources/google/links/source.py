@@ -18,7 +18,7 @@ from functools import partial
 
 import httpx
 
-from picsync.core.errors import ItemError, NotFoundError, PicsyncError, RefusedError
+from picsync.core.errors import FailureCode, ItemError, NotFoundError, PicsyncError, RefusedError
 from picsync.core.events import Emit, ListingProgress
 from picsync.core.model import Finding, Listing, MediaItem, MediaKind, SourceAlbum
 from picsync.http.client import Hosts, HttpClient
@@ -132,6 +132,7 @@ class SharedLinksSource:
     async def list(self, album_id: str) -> Listing:
         """List an album; see the port."""
         reading = _Reading()
+        cause: FailureCode | None = None
         link = self._links.get(album_id)
         if link is None:
             return Listing(KIND, album_id, problem=f"{album_id} is not among the links of picsync.yaml.")
@@ -140,10 +141,10 @@ class SharedLinksSource:
                 await self._read(link, album_id, reading)
             problem = reading.verdict()
         except NotFoundError as error:
-            problem = f"{album_id}: {error}"
+            problem, cause = f"{album_id}: {error}", error.code
         except PicsyncError as error:
-            problem = str(error)
-        return Listing(KIND, album_id, tuple(reading.items.values()), problem)
+            problem, cause = str(error), error.code
+        return Listing(KIND, album_id, tuple(reading.items.values()), problem, cause)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Bring an original into `sink`; see the port."""

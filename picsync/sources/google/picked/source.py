@@ -53,7 +53,7 @@ class PickedSource:
         try:
             records, problem = await asyncio.to_thread(album.read)
         except DiskError as error:
-            return Listing(KIND, album_id, problem=str(error))
+            return Listing(KIND, album_id, problem=str(error), cause=error.code)
         if problem is not None:
             problem = f"{problem} See that the volume is mounted. {_PICK}"
         for record in records:

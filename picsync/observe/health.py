@@ -1,0 +1,313 @@
+"""How severe a situation is: decided here once, for the status page, /status.json, notifications and metrics.
+
+`health` reads the level and its reasons off a Status, for each album rule and for the service as a whole.
+`open_problems` are the situations that need an operator. Both are pure, and neither reads a message: what
+they go by are outcomes, counts and the codes of failures. `observe/words` and `observe/verdict` have the
+sentences.
+
+What is known to be wrong outweighs what waits for the operator, which outweighs what is in progress or not
+known. A rule is right only if a cycle has found everything in place, and nothing has gone wrong since. A
+playlist that no frame shows is not in place; where the service does not tell, nothing is concluded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from picsync.core.errors import FailureCode, Scope
+from picsync.core.events import CycleOutcome, CycleReport, Failure
+from picsync.observe.status import Phase, RuleStatus, Status
+
+MANY_FAILURES = 3
+"""Consecutive failed cycles after which a rule counts as stuck, although each failure could have passed."""
+
+OVERDUE_AFTER = 3
+"""Intervals, and consecutive failed cycles, without a good one before the operator is told: a single one is
+often a service's bad hour, and failures that may pass are retried well within an interval."""
+
+FULL_CODES = frozenset({FailureCode.QUOTA_EXCEEDED, FailureCode.LIMIT_REACHED, FailureCode.PLAYLIST_FULL})
+"""Failures that end only once someone makes room or a limit is renewed."""
+
+
+class Level(StrEnum):
+    """How good or bad a situation is; the worst comes first."""
+
+    BAD = "bad"
+    ATTENTION = "attention"
+    """Not as it should be, or only if the operator says so."""
+    BUSY = "busy"
+    UNKNOWN = "unknown"
+    GOOD = "good"
+
+
+_WORST_FIRST = tuple(Level)
+
+
+class HealthCode(StrEnum):
+    """Why a rule, or the service, is at its level; codes are stable."""
+
+    LOGIN_NEEDED = "login_needed"
+    FAILING = "failing"
+    CONFIG_REFUSED = "config_refused"
+    HELD_DELETES = "held_deletes"
+    INCOMPLETE = "incomplete"
+    RETRYING = "retrying"
+    NO_PHOTOS = "no_photos"
+    PLAYLIST_UNASSIGNED = "playlist_unassigned"
+    UPLOADING = "uploading"
+    PHOTOS_MISSING = "photos_missing"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    NOT_STARTED = "not_started"
+    FIRST_CYCLE = "first_cycle"
+    DRY_RUN = "dry_run"
+    RIGHT = "right"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    OVERDUE = "overdue"
+
+
+LEVELS: Mapping[HealthCode, Level] = {
+    HealthCode.LOGIN_NEEDED: Level.BAD,
+    HealthCode.FAILING: Level.BAD,
+    HealthCode.QUOTA_EXCEEDED: Level.BAD,
+    HealthCode.OVERDUE: Level.BAD,
+    HealthCode.CONFIG_REFUSED: Level.ATTENTION,
+    HealthCode.HELD_DELETES: Level.ATTENTION,
+    HealthCode.INCOMPLETE: Level.ATTENTION,
+    HealthCode.RETRYING: Level.ATTENTION,
+    HealthCode.NO_PHOTOS: Level.ATTENTION,
+    HealthCode.PLAYLIST_UNASSIGNED: Level.ATTENTION,
+    HealthCode.UPLOADING: Level.BUSY,
+    HealthCode.PHOTOS_MISSING: Level.BUSY,
+    HealthCode.STOPPING: Level.UNKNOWN,
+    HealthCode.STOPPED: Level.UNKNOWN,
+    HealthCode.NOT_STARTED: Level.UNKNOWN,
+    HealthCode.FIRST_CYCLE: Level.UNKNOWN,
+    HealthCode.DRY_RUN: Level.UNKNOWN,
+    HealthCode.RIGHT: Level.GOOD,
+}
+"""The one table of severities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the service as a whole, or a rule, is at its level."""
+
+    code: HealthCode
+    subject: str = ""
+    """Title of the service that refuses the login, name of the rule, or text of the configuration problem."""
+
+    @property
+    def level(self) -> Level:
+        """How severe it is."""
+        return LEVELS[self.code]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHealth:
+    """How one album rule stands."""
+
+    rule: RuleStatus
+    code: HealthCode
+
+    @property
+    def level(self) -> Level:
+        """How severe it is."""
+        return LEVELS[self.code]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How everything stands."""
+
+    level: Level
+    rules: tuple[RuleHealth, ...]
+    """The rules that count: those that are not dry runs, or all if each is one."""
+    reasons: tuple[Reason, ...] = ()
+    """What concerns the whole service, the most important first."""
+
+    @property
+    def worst(self) -> tuple[RuleHealth, ...]:
+        """The rules that are at the overall level."""
+        return tuple(each for each in self.rules if each.level is self.level)
+
+
+def rule_health(rule: RuleStatus) -> RuleHealth:
+    """Return how one album rule stands."""
+    return RuleHealth(rule, _rule_code(rule))
+
+
+def _rule_code(rule: RuleStatus) -> HealthCode:
+    if rule.dry_run:
+        return HealthCode.DRY_RUN
+    if rule.last is not None and rule.last.outcome is CycleOutcome.HELD:
+        return HealthCode.HELD_DELETES
+    if rule.phase is Phase.RUNNING and rule.planned:
+        return HealthCode.UPLOADING
+    if rule.last is None:
+        return HealthCode.FIRST_CYCLE if rule.phase is Phase.RUNNING else HealthCode.NOT_STARTED
+    return _after(rule, rule.last)
+
+
+def _after(rule: RuleStatus, report: CycleReport) -> HealthCode:
+    match report.outcome:
+        case CycleOutcome.LOGIN_NEEDED:
+            return HealthCode.LOGIN_NEEDED
+        case CycleOutcome.STOPPED:
+            return HealthCode.STOPPED
+        case CycleOutcome.FAILED:
+            return _failed(rule, report)
+    if missing(report) > 0:
+        return HealthCode.PHOTOS_MISSING
+    if not report.listed and not report.in_playlist:
+        return HealthCode.NO_PHOTOS
+    return HealthCode.PLAYLIST_UNASSIGNED if report.unassigned else HealthCode.RIGHT
+
+
+def missing(report: CycleReport) -> int:
+    """Return how many photos are not shown yet that should be; 0 if that is not known."""
+    return 0 if report.in_playlist is None else report.wanted - report.overflow - report.in_playlist
+
+
+def _failed(rule: RuleStatus, report: CycleReport) -> HealthCode:
+    errors = [failure.error for failure in report.failures]
+    if report.on_frame is not None and all(error.scope is Scope.ITEM for error in errors):
+        return HealthCode.INCOMPLETE
+    passing = all(error.transient for error in errors)
+    if passing and rule.last_good_at is not None and rule.failures_in_a_row < MANY_FAILURES:
+        return HealthCode.RETRYING
+    return HealthCode.FAILING
+
+
+def health(status: Status) -> Health:
+    """Return how everything stands."""
+    # A dry run says nothing of the frame, so where others are carried out, these decide.
+    counting = [rule for rule in status.rules if not rule.dry_run] or status.rules
+    rules = tuple(map(rule_health, counting))
+    reasons = tuple(_service_reasons(status))
+    levels = [*(reason.level for reason in reasons), *(rule.level for rule in rules)]
+    return Health(min(levels, key=_WORST_FIRST.index, default=Level.UNKNOWN), rules, reasons)
+
+
+def _service_reasons(status: Status) -> Iterator[Reason]:
+    for service, accepted in status.logins.items():
+        if not accepted:
+            yield Reason(HealthCode.LOGIN_NEEDED, service)
+    if status.config_problems:
+        yield Reason(HealthCode.CONFIG_REFUSED, status.config_problems[0])
+    if status.stopping:
+        yield Reason(HealthCode.STOPPING)
+
+
+def obstacles(status: Status) -> tuple[Reason, ...]:
+    """Return why the service is not ready; empty if it is.
+
+    It is ready if the configuration is valid, no service refuses the login, and each rule has completed a
+    cycle or is in its first one.
+    """
+    refused = [Reason(HealthCode.CONFIG_REFUSED, problem) for problem in status.config_problems]
+    about = [reason for reason in _service_reasons(status) if reason.code is not HealthCode.CONFIG_REFUSED]
+    waiting = [
+        Reason(each.code, each.rule.name)
+        for each in map(rule_health, status.rules)
+        if each.rule.last is None and each.rule.phase is Phase.WAITING
+    ]
+    order = (HealthCode.STOPPING, HealthCode.CONFIG_REFUSED, HealthCode.LOGIN_NEEDED)
+    found = sorted([*about, *refused], key=lambda reason: order.index(reason.code))
+    return (*found, *(Reason(HealthCode.NOT_STARTED, reason.subject) for reason in waiting))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProblem:
+    """A situation that needs an operator."""
+
+    code: HealthCode
+    subject: str = ""
+    """Title of a service, name of a rule, or what is full: an account's name, or a playlist's."""
+    rule: RuleStatus | None = None
+    """The rule in which it was seen."""
+    failure: Failure | None = None
+
+
+def open_problems(status: Status, intervals: Mapping[str, timedelta]) -> Iterator[OpenProblem]:
+    """Yield what needs an operator now, as far as the last cycles show.
+
+    `intervals` are the rules'; a rule without one is never overdue.
+    """
+    for reason in _service_reasons(status):
+        if reason.code is HealthCode.LOGIN_NEEDED:
+            yield OpenProblem(reason.code, reason.subject)
+        elif reason.code is HealthCode.CONFIG_REFUSED:
+            yield OpenProblem(reason.code)
+    for rule in status.rules:
+        if rule.last is not None:
+            yield from _of_report(rule, rule.last)
+    for rule in _overdue(status, intervals):
+        failures = rule.last.failures if rule.last is not None else ()
+        yield OpenProblem(HealthCode.OVERDUE, rule.name, rule, next(iter(failures), None))
+
+
+def _of_report(rule: RuleStatus, report: CycleReport) -> Iterator[OpenProblem]:
+    for failure in report.failures:
+        if failure.code in FULL_CODES:
+            yield OpenProblem(HealthCode.QUOTA_EXCEEDED, _full_subject(failure), rule, failure)
+    if report.dry_run:
+        return
+    if report.hold is not None and report.hold.needs_person:
+        yield OpenProblem(HealthCode.HELD_DELETES, report.rule, rule)
+    if report.unassigned:
+        yield OpenProblem(HealthCode.PLAYLIST_UNASSIGNED, report.rule, rule)
+
+
+def _full_subject(failure: Failure) -> str:
+    """Return what is full: a playlist, or an account; the same for all rules that meet it."""
+    return failure.subject if failure.code is FailureCode.PLAYLIST_FULL else failure.account
+
+
+def _overdue(status: Status, intervals: Mapping[str, timedelta]) -> list[RuleStatus]:
+    """Return the rules without a good cycle for too long that no other problem explains."""
+
+    def overdue(rule: RuleStatus, times: int) -> bool:
+        every = intervals.get(rule.name)
+        # A rule that is new since has its failures count, as its beginning is not known.
+        since = rule.last_good_at or status.started_at
+        return every is not None and status.now - since >= times * every
+
+    failing = [
+        rule
+        for rule in status.rules
+        if rule.failures_in_a_row >= OVERDUE_AFTER and rule.last is not None and not _explained(rule.last)
+    ]
+    if not any(overdue(rule, OVERDUE_AFTER) for rule in failing):
+        return []
+    # Rules that are about to follow have the same cause, and belong in the same message.
+    return [rule for rule in failing if overdue(rule, OVERDUE_AFTER - 1)]
+
+
+def _explained(report: CycleReport) -> bool:
+    return any(
+        failure.code is FailureCode.LOGIN_NEEDED or failure.code in FULL_CODES for failure in report.failures
+    )
+
+
+def may_continue(code: HealthCode, rule: RuleStatus | None) -> bool:
+    """Whether a problem that was seen in a rule has not been seen to be over.
+
+    A cycle that ended at the network, say, shows nothing of the frame's storage.
+    """
+    if rule is None or rule.last is None:
+        return False
+    match code:
+        case HealthCode.QUOTA_EXCEEDED:
+            return not rule.last.outcome.good
+        case HealthCode.HELD_DELETES:
+            return rule.last.outcome is not CycleOutcome.DONE and not rule.last.deleted
+        case HealthCode.PLAYLIST_UNASSIGNED:
+            # A cycle that ended before it saw the playlist shows nothing either way.
+            return rule.last.in_playlist is None
+        case HealthCode.OVERDUE:
+            return rule.failures_in_a_row > 0
+    return False
