@@ -110,7 +110,7 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
         note,
         stop,
         dry_run=options.dry_run,
-        allowed={album.name for album in settings.config.albums} if options.allow_deletes else set(),
+        allowed=set(settings.jobs) if options.allow_deletes else set(),
         show_plan=lambda: PlanView().show,
     )
     surroundings.warn(settings)
@@ -129,11 +129,9 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
 
 async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
     from picsync.run.scheduler import run_once
-    from picsync.run.wiring import album_rules
 
-    rules = album_rules(settings.config, dry_run=surroundings.dry_run)
-    async with surroundings.open_cycles(settings) as cycles:
-        reports = await run_once(rules, cycles.run, surroundings.stop, surroundings.emit)
+    async with surroundings.open_jobs(settings) as jobs:
+        reports = await run_once(jobs, surroundings.stop, surroundings.emit)
     if surroundings.stop():
         return Exit.INTERRUPTED
     if settings.config.ping and not surroundings.dry_run and all(report.outcome.good for report in reports):

@@ -10,7 +10,6 @@ from picsync.config.durations import parse_duration
 from picsync.config.loading import account_kinds, load_config, load_credentials, read_entries
 from picsync.config.loginfile import merge_login
 from picsync.config.settings import (
-    DEFAULT_FRAME,
     LEAST_EVERY,
     AlbumRule,
     Config,
@@ -25,7 +24,6 @@ from picsync.config.tree import read_regular
 
 __all__ = [
     "CREDENTIALS_PATHS",
-    "DEFAULT_FRAME",
     "LEAST_EVERY",
     "Account",
     "AlbumRule",

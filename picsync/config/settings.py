@@ -34,11 +34,9 @@ from pydantic.alias_generators import to_camel
 from picsync.config.durations import parse_duration
 from picsync.config.named import Entry, Problems, read_entries_of_kinds
 from picsync.config.shape import closest
+from picsync.core.model import DEFAULT_FRAME, job_name
 from picsync.core.text import pasted
 from picsync.http.addresses import emulator_address, web_address
-
-DEFAULT_FRAME = "nixplay"
-"""The frame of rules that name none; the only one of picsync 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +253,16 @@ def _frames_together(config: Config, known: Known) -> None:
         if not isinstance(account, str) or known.accounts.get(account, account) != frame.kind:
             problems.add(("frames", name, "account"), _no_account(account, frame.kind, known), account)
     pairs: dict[tuple[object, ...], str] = {}
+    jobs: dict[str, str] = {}
     for at, rule in enumerate(config.albums):
         for place, name in enumerate(rule.frames):
             if name not in config.frames and not known.is_frame(name):
                 problems.add(("albums", at, "frames", place), _no_frame(name, config, known), name)
             pair = (_equal_name(rule.name), config.frame(name, known.accounts).place)
+            called = job_name(rule.name, name)
+            if jobs.setdefault(called, rule.name) != rule.name:
+                message = f"is called {called[:60]!r} on this frame, as another rule is; rename one of them"
+                problems.add(("albums", at, "name"), message, rule.name)
             before = pairs.setdefault(pair, name)
             if before != name:
                 same = f"`{before}` and `{name}`, which are the same"

@@ -482,6 +482,11 @@ class CycleReport:
         """Whether photos were added to the frame album or deleted from it."""
         return bool(self.uploaded or self.deleted)
 
+    @property
+    def did_something(self) -> bool:
+        """Whether it did more than look; rewriting a playlist each time does not count."""
+        return self.photos_changed
+
 
 @dataclass(frozen=True, slots=True)
 class CycleFinished(Event):

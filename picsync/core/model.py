@@ -15,6 +15,15 @@ from typing import Self
 
 from picsync.core.errors import FailureCode
 
+DEFAULT_FRAME = "nixplay"
+"""The frame of rules that name none; the only one of picsync 2."""
+
+
+def job_name(rule: str, frame: str) -> str:
+    """Return what an album rule on one of its frames is called: the rule's name alone on the default one."""
+    return rule if frame == DEFAULT_FRAME else f"{rule} on {frame}"
+
+
 _HEX = {"md5": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import replace
 
-from picsync.config import DEFAULT_FRAME, Config, Credentials
+from picsync.config import Config, Credentials
 from picsync.core.errors import ConfigError, PicsyncError
 from picsync.core.events import Emit
-from picsync.core.model import Finding, FrameAlbum, Listing, Mark, Playlist
+from picsync.core.model import DEFAULT_FRAME, Finding, FrameAlbum, Listing, Mark, Playlist
 from picsync.core.select import Overflow
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.http.client import Hosts
@@ -115,7 +115,7 @@ def _room(rule: AlbumRule, frame: Frame, count: int) -> Iterator[Finding]:
 
 
 async def _album(rule: AlbumRule, frame: Frame) -> list[Finding]:
-    album = await frame.find_album(rule.name)
+    album = await frame.find_album(rule.album)
     subject = f"rule {rule.name}"
     if album is None:
         return [Finding(Mark.OK, subject, "the album does not exist yet; the first cycle creates it.")]

@@ -81,6 +81,11 @@ class Metric:
     buckets: tuple[float, ...] = ()
     """Upper bounds; only of a histogram."""
 
+    @property
+    def exposed(self) -> Labels:
+        """The labels' names on the page: those of an album rule also tell the frame."""
+        return ("album", "frame", *self.labels[1:]) if self.labels[:1] == ("album",) else self.labels
+
 
 def _counter(name: str, meaning: str, *labels: str) -> Metric:
     return Metric(CounterMetricFamily, name, meaning, labels)
@@ -291,6 +296,8 @@ class Metrics(Collector):
         self._values: dict[Metric, dict[Labels, float]] = {metric: {} for metric in METRICS}
         self._histograms: dict[Metric, dict[Labels, _Histogram]] = {metric: {} for metric in METRICS}
         self._rules: frozenset[str] = frozenset()
+        self._pairs: dict[str, tuple[str, str]] = {}
+        """Rule -> album and frame."""
         self._dry: set[str] = set()
         self._status: Callable[[], Status] | None = None
         self._set(BUILD, 1, version("picsync"))
@@ -299,10 +306,13 @@ class Metrics(Collector):
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
-    def expect(self, rules: Sequence[str], *, every_s: Mapping[str, float] | None = None) -> None:
+    def expect(
+        self, rules: Mapping[str, tuple[str, str]], *, every_s: Mapping[str, float] | None = None
+    ) -> None:
         """Set the rules in force: series of new ones begin, those of rules that are gone end.
 
-        `every_s` are the seconds from cycle to cycle, by rule; a rule that it does not name is not repeated.
+        `rules` has the album and the frame of each rule by its name in events; `every_s` has the seconds from
+        cycle to cycle, and a rule that it does not name is not repeated.
         """
         wanted = frozenset(rules)
         for rule in self._rules - wanted:
@@ -310,6 +320,7 @@ class Metrics(Collector):
         for rule in wanted - self._rules:
             self._begin(rule)
         self._rules = wanted
+        self._pairs = dict(rules)
         for rule in wanted:
             self._set(INTERVAL, (every_s or {}).get(rule, 0), rule)
 
@@ -353,15 +364,21 @@ class Metrics(Collector):
                 (name, level): level is own for name, own in levels.items() for level in Level
             }
         for metric in METRICS:
-            family = metric.kind(metric.name, metric.meaning, labels=metric.labels)
+            family = metric.kind(metric.name, metric.meaning, labels=metric.exposed)
             # Copies, since a scrape may come from another thread.
             if isinstance(family, HistogramMetricFamily):
                 for labels, histogram in list(self._histograms[metric].items()):
-                    family.add_metric(labels, histogram.buckets(), histogram.sum)
+                    family.add_metric(self._exposed(metric, labels), histogram.buckets(), histogram.sum)
             else:
                 for labels, value in list(self._values[metric].items()):
-                    family.add_metric(labels, value)
+                    family.add_metric(self._exposed(metric, labels), value)
             yield family
+
+    def _exposed(self, metric: Metric, labels: Labels) -> Labels:
+        if metric.labels[:1] != ("album",):
+            return labels
+        album, frame = self._pairs.get(labels[0], (labels[0], ""))
+        return (album, frame, *labels[1:])
 
     # --- events ---------------------------------------------------------------------------------------
 
@@ -515,7 +532,7 @@ def table() -> str:
         (
             f"`{metric.name}`",
             metric.kind.__name__.removesuffix("MetricFamily").lower(),
-            ", ".join(f"`{label}`" for label in metric.labels),
+            ", ".join(f"`{label}`" for label in metric.exposed),
             metric.meaning,
         )
         for metric in METRICS

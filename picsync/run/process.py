@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from picsync.aio.tasks import progressed
@@ -17,7 +18,6 @@ from picsync.config import LEAST_EVERY
 from picsync.config.environment import in_container
 from picsync.core.errors import CacheError, ListenError
 from picsync.core.events import (
-    CacheMeasured,
     CycleRequested,
     Emit,
     Event,
@@ -25,13 +25,12 @@ from picsync.core.events import (
     RequestOutcome,
     RetryScheduled,
 )
-from picsync.http.pace import on_behalf_of
+from picsync.jobs.albums import AlbumJob, CycleContext
 from picsync.observe.status import RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
-from picsync.run.scheduler import HEARTBEAT_S, Job, RunCycle, Service, Setup, SourcesChanged, Stop
+from picsync.run.scheduler import HEARTBEAT_S, Service, Stop
 from picsync.run.wiring import Settings, SettingsFiles, album_rules, open_services, open_tools, operations
-from picsync.sources.base import sources_changed
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import AlbumRule
 from picsync.system.control import Requests
 from picsync.system.crash import crashed
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from picsync.config import Config, Listen
-    from picsync.core.events import CycleReport
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
 
@@ -85,14 +83,6 @@ def noting_progress(emit: Emit) -> Emit:
 
 
 @dataclass(frozen=True, slots=True)
-class Cycles:
-    """What can be done while the services are open."""
-
-    run: RunCycle
-    sources_changed: SourcesChanged
-
-
-@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What cycles are run with, besides the settings."""
 
@@ -130,10 +120,12 @@ class Surroundings:
         self.warned.update(warnings)
 
     @asynccontextmanager
-    async def open_cycles(self, settings: Settings) -> AsyncIterator[Cycles]:
-        """Open what the settings need; the cycles that can be run until the end of the context.
+    async def open_jobs(
+        self, settings: Settings, intervals: Mapping[str, timedelta] = MappingProxyType({})
+    ) -> AsyncIterator[list[AlbumJob]]:
+        """Open what the settings need; the jobs can be run until the end of the context.
 
-        Raises ConfigError and CacheError.
+        `intervals` are by the job's name. Raises ConfigError and CacheError.
         """
         emit = noting_progress(self.emit)
         async with open_tools(
@@ -144,34 +136,20 @@ class Surroundings:
             notify=self.notify,
             dry_run=self.dry_run,
         ) as tools:
-            requests = Requests.beside(self.cache)
+            context = CycleContext(
+                tools,
+                Requests.beside(self.cache),
+                self.emit,
+                self.tell_once,
+                self.leaving or self.stop,
+                allowed=self.allowed,
+                plan_readers=self._with_plan if self.show_plan else None,
+            )
+            rules = album_rules(settings.config, dry_run=self.dry_run)
+            yield [AlbumJob(rule, intervals.get(rule.name), context) for rule in rules]
 
-            async def cycle(album_rule: AlbumRule) -> CycleReport:
-                if album_rule.name in self.allowed:
-                    self.allowed.remove(album_rule.name)
-                    album_rule = replace(album_rule, rule=replace(album_rule.rule, allow_deletes=True))
-                permitted = await asyncio.to_thread(requests.allowed, album_rule.name)
-                album_rule = replace(album_rule, rule=replace(album_rule.rule, allowed=permitted))
-                used = tools
-                if album_rule.dry_run and self.show_plan:
-                    used = replace(tools, emit=send_to([emit, self.show_plan()]))
-                with on_behalf_of(album_rule.name):
-                    report = await run_cycle(album_rule, used, stopping=self.leaving or self.stop)
-                try:
-                    await asyncio.to_thread(requests.note, report)
-                except CacheError as error:
-                    # The cycle is done; only the command that releases held deletes does not know of them.
-                    self.tell_once(error)
-                # A cache that cannot be read is in the report already.
-                with suppress(CacheError):
-                    status = await tools.cache.status()
-                    self.emit(CacheMeasured(status.entries, status.size_bytes))
-                return report
-
-            async def changed(album_rule: AlbumRule) -> None:
-                await sources_changed(album_rule.sources, tools.sources)
-
-            yield Cycles(cycle, changed)
+    def _with_plan(self, emit: Emit) -> Emit:
+        return send_to([emit, self.show_plan()]) if self.show_plan else emit
 
 
 class Server(Protocol):
@@ -240,7 +218,7 @@ class LongRun:
         return self._files.fingerprint()
 
     @asynccontextmanager
-    async def open(self, settings: Settings) -> AsyncIterator[Setup]:
+    async def open(self, settings: Settings) -> AsyncIterator[list[AlbumJob]]:
         """Bring settings to life: tools, pages, figures."""
         rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
         intervals = self._intervals(settings)
@@ -252,9 +230,10 @@ class LongRun:
             if settings.config.prometheus is not None:
                 every_s = {name: every.total_seconds() for name, every in intervals.items()}
                 metrics = self._figures().metrics
-                metrics.expect([rule.name for rule in rules], every_s=every_s)
+                pairs = {rule.name: (rule.album, rule.frame) for rule in rules}
+                metrics.expect(pairs, every_s=every_s)
                 metrics.expect_requests(operations(settings))
-            cycles = await stack.enter_async_context(self._surroundings.open_cycles(settings))
+            jobs = await stack.enter_async_context(self._surroundings.open_jobs(settings, intervals))
             if settings.config.prometheus is not None:
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
             if settings.config.pprof is not None:
@@ -271,8 +250,7 @@ class LongRun:
                     self._emit(CycleRequested(name))
 
             stack.enter_context(requests.listening(names, asked, self._surroundings.tell_once))
-            jobs = [Job(rule, intervals[rule.name]) for rule in rules]
-            yield Setup(jobs, cycles.run, cycles.sources_changed)
+            yield jobs
 
     def _tell(self, settings: Settings, intervals: Mapping[str, timedelta]) -> None:
         if self._notifier is None and settings.config.notify:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from picsync.core.errors import LoginNeeded
-from picsync.core.events import CycleOutcome, CycleReport, Failure
+from picsync.core.events import CycleOutcome, Failure
+from picsync.jobs.base import Report
 
 FIRST_RETRY_S = 30.0
 FIRST_LOGIN_RETRY_S = 60.0
@@ -35,7 +36,7 @@ class Due:
 
 
 def next_due(
-    report: CycleReport, *, began_s: float, ended_s: float, every_s: float, failures_in_a_row: int
+    report: Report, *, began_s: float, ended_s: float, every_s: float, failures_in_a_row: int
 ) -> Due:
     """Return when a rule is due again; `failures_in_a_row` counts those before this cycle.
 

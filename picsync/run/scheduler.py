@@ -22,32 +22,28 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from picsync.aio.tasks import Stalled, call_off, stalling_after, together, ungrouped
 from picsync.core.errors import ConfigError, PicsyncError, TransientError
 from picsync.core.events import (
-    About,
     ConfigApplied,
     ConfigRefused,
-    CycleFinished,
-    CycleOutcome,
-    CycleReport,
     CycleScheduled,
     Emit,
-    Failure,
     Stopping,
 )
+from picsync.jobs.base import Job, Report
 from picsync.run.schedule import Due, next_due
-from picsync.sync.cycle import AlbumRule
 from picsync.system.crash import crashed, unexpected
 
 S = TypeVar("S")
+R = TypeVar("R", bound=Report)
+AnyJob: TypeAlias = Job[Report]
 
 GRACE_S = 25.0
 """Seconds for what is in flight to finish after a stop was asked for; inside Kubernetes' 30."""
@@ -74,14 +70,6 @@ shorter limits of their own; this one is for whatever has none, such as a folder
 
 REOPEN_S = (5.0, 15.0, 60.0)
 """Waits between attempts to open the old settings again after new ones could not be opened."""
-
-RunCycle = Callable[[AlbumRule], Awaitable[CycleReport]]
-SourcesChanged = Callable[[AlbumRule], Awaitable[None]]
-"""Returns once something has changed in a rule's sources, as far as they notice; may never return."""
-
-
-async def _never(_rule: AlbumRule) -> None:
-    await asyncio.Event().wait()
 
 
 class Stop:
@@ -137,24 +125,6 @@ class Stop:
                 self._deadline.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """An album rule in the long run."""
-
-    rule: AlbumRule
-    every: timedelta
-    """From one cycle's beginning to the next one's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """Settings brought to life: what there is to do, and what does it."""
-
-    jobs: Sequence[Job]
-    run_cycle: RunCycle
-    sources_changed: SourcesChanged = _never
-
-
 class Settings(Protocol[S]):
     """Where the settings come from."""
 
@@ -167,50 +137,37 @@ class Settings(Protocol[S]):
     async def try_out(self, settings: S) -> None:
         """Raise whatever `open` would, as far as that can be known while other settings are open."""
 
-    def open(self, settings: S) -> AbstractAsyncContextManager[Setup]:
-        """Bring settings to life for the time of the context."""
+    def open(self, settings: S) -> AbstractAsyncContextManager[Sequence[AnyJob]]:
+        """Open what the settings need, for the time of the context; the jobs are what there is to do."""
 
 
-async def run_guarded(rule: AlbumRule, run_cycle: RunCycle, emit: Emit) -> CycleReport:
-    """Run a cycle that always ends in a report: a bug and a standstill are failures of this rule alone."""
+async def run_guarded(job: Job[R], emit: Emit) -> R:
+    """Run a job so that it always ends in a report: a bug and a standstill are failures of this job alone."""
     try:
         async with stalling_after(STALLED_AFTER_S):
-            return await run_cycle(rule)
+            return await job.run()
     except Stalled:
         failure: PicsyncError = TransientError(
             f"Nothing moved for {STALLED_AFTER_S / 60:.0f} minutes, so the cycle was cancelled.",
             hint="If this happens again, check that the sources (a network folder?) can be read.",
         )
-    except Exception as error:  # noqa: BLE001 - not lost: it is reported, and the other rules go on
-        failure = _bug(rule, error, emit)
-    return _failed(rule, failure, emit)
+    except Exception as error:  # noqa: BLE001 - not lost: it is reported, and the other jobs go on
+        emit(crashed(error, f"{job.title}: the cycle failed. Other rules go on.", rule=job.name))
+        failure = unexpected(error)
+    return job.failed(failure)
 
 
-def _bug(rule: AlbumRule, error: Exception, emit: Emit) -> PicsyncError:
-    emit(crashed(error, f"Album {rule.name}: the cycle failed. Other rules go on.", rule=rule.name))
-    return unexpected(error)
-
-
-def _failed(rule: AlbumRule, error: PicsyncError, emit: Emit) -> CycleReport:
-    failures = (Failure(rule.name, error, About.RULE),)
-    report = CycleReport(rule.name, CycleOutcome.FAILED, dry_run=rule.dry_run, failures=failures)
-    emit(CycleFinished(report))
-    return report
-
-
-async def run_once(
-    rules: Sequence[AlbumRule], run_cycle: RunCycle, stop: Stop, emit: Emit
-) -> list[CycleReport]:
-    """Run every rule once, some side by side; those not begun when stopping is asked for are left out."""
+async def run_once(jobs: Sequence[Job[R]], stop: Stop, emit: Emit) -> list[R]:
+    """Run every job once, some side by side; those not begun when stopping is asked for are left out."""
     pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
-    reports: dict[int, CycleReport] = {}
+    reports: dict[int, R] = {}
 
-    async def run(place: int, rule: AlbumRule) -> None:
+    async def run(place: int, job: Job[R]) -> None:
         async with pool:
             if not stop():
-                reports[place] = await run_guarded(rule, run_cycle, emit)
+                reports[place] = await run_guarded(job, emit)
 
-    await together(*(run(place, rule) for place, rule in enumerate(rules)))
+    await together(*(run(place, job) for place, job in enumerate(jobs)))
     return [reports[place] for place in sorted(reports)]
 
 
@@ -301,10 +258,10 @@ class Service(Generic[S]):
         async with asyncio.TaskGroup() as group:
             heart = group.create_task(self._beat())
             async with AsyncExitStack() as stack:
-                setup = await stack.enter_async_context(self._settings.open(settings))
-                self._emit(ConfigApplied(tuple(job.rule.name for job in setup.jobs)))
+                jobs = await stack.enter_async_context(self._settings.open(settings))
+                self._emit(ConfigApplied(tuple(job.name for job in jobs)))
                 while True:
-                    await self._serve(setup)
+                    await self._serve(jobs)
                     if self._stop() or self._next is None:
                         break
                     wanted, self._next = self._next, None
@@ -315,18 +272,18 @@ class Service(Generic[S]):
                     opened = await self._open(stack, wanted, settings)
                     if opened is None:
                         break
-                    setup, settings = opened
+                    jobs, settings = opened
             heart.cancel()
 
-    async def _open(self, stack: AsyncExitStack, new: S, old: S) -> tuple[Setup, S] | None:
+    async def _open(self, stack: AsyncExitStack, new: S, old: S) -> tuple[Sequence[AnyJob], S] | None:
         """Open the new settings or, if that fails, the old ones; None if stopping is asked for first."""
         try:
-            setup = await stack.enter_async_context(self._settings.open(new))
+            jobs = await stack.enter_async_context(self._settings.open(new))
         except Exception as error:  # noqa: BLE001 - not lost: refused with its reason
             refused = error
         else:
-            self._emit(ConfigApplied(tuple(job.rule.name for job in setup.jobs)))
-            return setup, new
+            self._emit(ConfigApplied(tuple(job.name for job in jobs)))
+            return jobs, new
         self._refuse(refused)
         for attempt in count():
             try:
@@ -352,13 +309,13 @@ class Service(Generic[S]):
                 problems = [str(unexpected(error))]
         self._emit(ConfigRefused(tuple(problems)))
 
-    async def _serve(self, setup: Setup) -> None:
+    async def _serve(self, jobs: Sequence[AnyJob]) -> None:
         """Run the jobs until stopping is asked for or there are new settings; end what is in flight."""
         self._leave = leave = asyncio.Event()
-        names = [job.rule.name for job in setup.jobs]
+        names = [job.name for job in jobs]
         self._wakes = {name: self._wakes.get(name) or asyncio.Event() for name in names}
         async with asyncio.TaskGroup() as group:
-            kept = [group.create_task(self._keep(job, setup, leave)) for job in setup.jobs]
+            kept = [group.create_task(self._keep(job, leave)) for job in jobs]
             watching = group.create_task(self._watch())
             stopping: asyncio.Future[Any] = group.create_task(self._stop.asked())
             await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -376,9 +333,11 @@ class Service(Generic[S]):
                         task.cancel()
             stopping.cancel()
 
-    async def _keep(self, job: Job, setup: Setup, leave: asyncio.Event) -> None:
+    async def _keep(self, job: AnyJob, leave: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        name, woken, rest_s = job.rule.name, False, MIN_REST_S
+        if job.every is None:
+            raise ValueError(f"{job.title} is to be repeated without an interval")
+        name, every_s, woken, rest_s = job.name, job.every.total_seconds(), False, MIN_REST_S
         wake = self._wakes[name]
         while not leave.is_set():
             async with self._pool:
@@ -386,35 +345,35 @@ class Service(Generic[S]):
                     return
                 wake.clear()
                 began_s = clock()
-                report = await self._cycle(job, setup, leave)
+                report = await self._run_job(job, leave)
             due = next_due(
                 report,
                 began_s=began_s,
                 ended_s=clock(),
-                every_s=job.every.total_seconds(),
+                every_s=every_s,
                 failures_in_a_row=self._failures.get(name, 0),
             )
             self._failures[name] = due.failures_in_a_row
             wait_s = max(0.0, due.at_s - clock())
             at = self._now() + timedelta(seconds=wait_s)
             self._emit(CycleScheduled(name, at, due.refused_wait_s, wait_s))
-            in_vain = woken and not report.photos_changed
-            rest_s = min(2 * rest_s, job.every.total_seconds()) if in_vain else MIN_REST_S
-            woken = await self._rest(job, setup, leave, due, rest_s)
+            in_vain = woken and not report.did_something
+            rest_s = min(2 * rest_s, every_s) if in_vain else MIN_REST_S
+            woken = await self._rest(job, leave, due, rest_s)
 
-    async def _cycle(self, job: Job, setup: Setup, leave: asyncio.Event) -> CycleReport:
+    async def _run_job(self, job: AnyJob, leave: asyncio.Event) -> Report:
         try:
-            return await run_guarded(job.rule, setup.run_cycle, self._emit)
+            return await run_guarded(job, self._emit)
         except asyncio.CancelledError:
             if leave.is_set() and not self._stop():
                 error = TransientError(
                     f"The cycle did not end within {RELOAD_WAIT_S:.0f} s after the configuration had changed,"
                     " so it was cancelled. The next one begins with the new configuration."
                 )
-                _failed(job.rule, error, self._emit)
+                job.failed(error)
             raise
 
-    async def _rest(self, job: Job, setup: Setup, leave: asyncio.Event, due: Due, least_s: float) -> bool:
+    async def _rest(self, job: AnyJob, leave: asyncio.Event, due: Due, least_s: float) -> bool:
         """Wait until a rule is due, or is woken, or its sources have changed; or until `leave` is set.
 
         A change counts after the least rest, and not while `due` forbids it. Returns whether it was one.
@@ -423,14 +382,14 @@ class Service(Generic[S]):
         wait_s = max(0.0, due.at_s - clock())
         least_s = min(wait_s, max(least_s, due.not_before_s - clock()))
         ending: list[asyncio.Future[bool]] = [
-            asyncio.ensure_future(event.wait()) for event in (leave, self._wakes[job.rule.name])
+            asyncio.ensure_future(event.wait()) for event in (leave, self._wakes[job.name])
         ]
         changing: asyncio.Future[bool] | None = None
         try:
             done, _ = await asyncio.wait(ending, timeout=least_s, return_when=asyncio.FIRST_COMPLETED)
             if done or wait_s <= least_s:
                 return False
-            changing = asyncio.ensure_future(self._changed(job.rule, setup))
+            changing = asyncio.ensure_future(self._triggered(job))
             done, _ = await asyncio.wait(
                 {*ending, changing}, timeout=wait_s - least_s, return_when=asyncio.FIRST_COMPLETED
             )
@@ -438,14 +397,14 @@ class Service(Generic[S]):
         finally:
             await call_off(*ending, *([changing] if changing else []))
 
-    async def _changed(self, rule: AlbumRule, setup: Setup) -> bool:
-        """Return once something has changed in a rule's sources."""
+    async def _triggered(self, job: AnyJob) -> bool:
+        """Return once something calls for a run of the job."""
         try:
-            await setup.sources_changed(rule)
+            await job.triggered()
         except Exception as error:  # noqa: BLE001 - not lost: reported, and the rule keeps its interval
-            what = f"Album {rule.name}: changes in its sources are not noticed until its next cycle."
-            self._emit(crashed(error, what, rule=rule.name))
-            await _never(rule)
+            what = f"{job.title}: changes in its sources are not noticed until its next cycle."
+            self._emit(crashed(error, what, rule=job.name))
+            await asyncio.Event().wait()
         return True
 
     async def _beat(self) -> None:

@@ -29,6 +29,7 @@ from picsync.config.named import Entry
 from picsync.config.tree import FieldPath, Place
 from picsync.core.errors import ConfigError, Problem, TransientError
 from picsync.core.events import Emit, Event
+from picsync.core.model import job_name
 from picsync.core.plan import DeleteLimit, Rule
 from picsync.core.select import Overflow
 from picsync.frames.base import Frame
@@ -64,9 +65,18 @@ class Settings:
 
     @property
     def intervals(self) -> dict[str, timedelta]:
-        """Rule name -> from one cycle's beginning to the next one's; empty if there is one cycle only."""
-        every = {album.name: album.every or self.config.every for album in self.config.albums}
+        """Name of a job -> from one cycle's beginning to the next one's; empty if there is one cycle only."""
+        every = {
+            job_name(album.name, frame): album.every or self.config.every
+            for album in self.config.albums
+            for frame in album.frames
+        }
         return {name: interval for name, interval in every.items() if interval is not None}
+
+    @property
+    def jobs(self) -> list[str]:
+        """The names of all jobs: each rule on each of its frames."""
+        return [job_name(album.name, frame) for album in self.config.albums for frame in album.frames]
 
     @property
     def unused(self) -> list[Problem]:
@@ -110,7 +120,7 @@ class SettingsFiles:
             hints = [error.hint for error in errors if error.hint]
             raise ConfigError([one for error in errors for one in error.problems], hint="\n".join(hints))
         settings = Settings(config, credentials)
-        without = [album.name for album in config.albums if album.name not in settings.intervals]
+        without = [name for name in settings.jobs if name not in settings.intervals]
         if settings.intervals and without:
             message = (
                 f"is missing for {', '.join(without)}, while other rules have one. Set it at the top level."

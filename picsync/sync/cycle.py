@@ -35,7 +35,16 @@ from picsync.core.events import (
     NoticeKind,
     TransfersPlanned,
 )
-from picsync.core.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, Playlist
+from picsync.core.model import (
+    DEFAULT_FRAME,
+    Certainty,
+    FrameAlbum,
+    Listing,
+    MediaKind,
+    Photos,
+    Playlist,
+    job_name,
+)
 from picsync.core.plan import (
     Content,
     Plan,
@@ -64,12 +73,17 @@ class AlbumRule:
     rule: Rule
     sources: Mapping[str, Sequence[str]]
     """Name of a source's account -> album IDs."""
-    frame: str = "nixplay"
+    frame: str = DEFAULT_FRAME
     """Name of the frame."""
     dry_run: bool = False
 
     @property
     def name(self) -> str:
+        """What operators call it: the rule's name, with the frame's if that is not the default one."""
+        return job_name(self.rule.name, self.frame)
+
+    @property
+    def album(self) -> str:
         """Name of the frame album."""
         return self.rule.name
 
@@ -90,7 +104,8 @@ async def run_cycle(
     tools.emit(CycleStarted(album_rule.name, album_rule.dry_run))
     cycle = _Cycle(album_rule, tools, stopping)
     try:
-        await cycle.run()
+        async with tools.originals.cycle(album_rule.album, album_rule.name):
+            await cycle.run()
     except PicsyncError as error:
         cycle.failures.append(Failure(album_rule.name, error, About.RULE))
     report = cycle.report(tools.clock() - began)
@@ -172,7 +187,7 @@ class _Cycle:
             error: PicsyncError | None = None
             try:
                 with at_account(kind):
-                    listing = await self.tools.sources[kind].list(album_id)
+                    listing = await self._listed(kind, album_id)
             except LoginNeeded as needed:
                 # A person has to act at this source; what the others have goes on.
                 listing, error = Listing(kind, album_id, problem=needed.message), needed
@@ -203,6 +218,9 @@ class _Cycle:
                 return
         self.failures.append(Failure(album_id, error, About.SOURCE_ALBUM, account))
 
+    async def _listed(self, account: str, album_id: str) -> Listing:
+        return await self.tools.listings.list(self.tools.sources[account], account, album_id)
+
     async def _look_again(self, seen: _Seen) -> None:
         """Look at both sides once more, before anything is deleted by what was seen once.
 
@@ -229,7 +247,7 @@ class _Cycle:
 
         async def look(seen: Listing) -> None:
             try:
-                now = await self.tools.sources[seen.source].list(seen.album_id)
+                now = await self._listed(seen.source, seen.album_id)
             except LoginNeeded:
                 alike.append(False)
             else:
@@ -247,7 +265,7 @@ class _Cycle:
         return _Seen(found, photos, await self._playlists(photos, first.result()))
 
     async def _album(self) -> tuple[FrameAlbum | None, Photos]:
-        album = await self.frame.find_album(self.album_rule.name)
+        album = await self.frame.find_album(self.album_rule.album)
         return album, Photos() if album is None else await self.frame.photos(album)
 
     async def _part(self, number: int) -> Sequence[Playlist]:
@@ -294,6 +312,7 @@ class _Cycle:
         transferrer = Transferrer(
             self.album_rule.name,
             self.tools,
+            group=self.album_rule.album,
             frame=self.frame,
             account=self.album_rule.frame,
             stopping=self.stopping,
@@ -306,7 +325,7 @@ class _Cycle:
         async def album() -> FrameAlbum:
             if seen.album is None:
                 with at_account(self.album_rule.frame):
-                    seen.album = await self.frame.create_album(self.album_rule.name)
+                    seen.album = await self.frame.create_album(self.album_rule.album)
             return seen.album
 
         self.transferred = done = await transferrer.run(album, transfers, there, learn=learn)

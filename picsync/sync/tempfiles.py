@@ -11,7 +11,7 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -240,6 +240,8 @@ class Spool:
         self._growing: set[SpoolFile] = set()
         self._beyond: SpoolFile | None = None
         """The file that may go beyond the budget."""
+        self.evict: Callable[[], Awaitable[bool]] | None = None
+        """Gives up a file that is only kept in case it is needed; returns whether there was one."""
 
     @property
     def folder(self) -> Path:
@@ -267,6 +269,8 @@ class Spool:
         """
         async with self._line:
             while self._used_bytes and (self._growing or not self._fits(size_bytes)):
+                if await self._evicted():
+                    continue
                 self._freed.clear()
                 await self._freed.wait()
             self._used_bytes += size_bytes
@@ -277,6 +281,8 @@ class Spool:
         self._growing.add(file)
         try:
             while self._beyond is not file and not self._fits(size_bytes):
+                if await self._evicted():
+                    continue
                 if self._beyond is None and self._growing >= {each for each in self._open if each.holds}:
                     self._beyond = file
                     break
@@ -287,6 +293,13 @@ class Spool:
             self._growing.discard(file)
             self._freed.set()
         return size_bytes
+
+    async def _evicted(self) -> bool:
+        return self.evict is not None and await self.evict()
+
+    def changed(self) -> None:
+        """Have those who wait for room look again, since a file may be evicted now."""
+        self._freed.set()
 
     def release(self, size_bytes: int, file: SpoolFile | None = None) -> None:
         """Give back what `reserve` and `grow` returned; with `file`, all that it has."""

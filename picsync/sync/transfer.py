@@ -48,7 +48,8 @@ from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import Transfer
 from picsync.frames.base import AlreadyThere, Frame, Rendition
 from picsync.sources.base import Source
-from picsync.sync.tempfiles import Spool, SpoolFile
+from picsync.sync.shared import Listings, Original, Originals
+from picsync.sync.tempfiles import Spool
 
 if TYPE_CHECKING:
     from picsync.cache.store import Cache
@@ -97,6 +98,21 @@ class Tools:
     clock: Callable[[], float] = time.monotonic
     """Seconds, for durations."""
     sleep: Callable[[float], Awaitable[None]] = _sleep
+    listings: Listings = field(default_factory=Listings)
+    shared: Originals | None = None
+    """The originals in the spool."""
+
+    def __post_init__(self) -> None:
+        """Have originals for the spool, one for all copies of these tools."""
+        if self.shared is None or self.shared.spool is not self.spool:
+            object.__setattr__(self, "shared", Originals(self.spool))
+
+    @property
+    def originals(self) -> Originals:
+        """The originals in the spool."""
+        if self.shared is None:
+            raise RuntimeError("tools without originals")
+        return self.shared
 
 
 @dataclass(slots=True)
@@ -128,6 +144,7 @@ class Transferrer:
         rule: str,
         tools: Tools,
         *,
+        group: str,
         frame: Frame,
         account: str,
         stopping: Callable[[], bool],
@@ -136,11 +153,13 @@ class Transferrer:
     ) -> None:
         """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
 
-        `closing` is called, perhaps more than once, when the last item has been taken up and the frame has
-        confirmed to hold one.
+        `group` is what the cycles of the rule on its other frames have in common. `closing` is called,
+        perhaps more than once, when the last item has been taken up and the frame has confirmed to hold one.
         """
         self._rule = rule
+        self._group = group
         self._tools = tools
+        self._originals = tools.originals
         self._emit = tools.emit
         self._frame = frame
         self._account = account
@@ -184,6 +203,7 @@ class Transferrer:
         self._known = {transfer.item for transfer in transfers if transfer.digest is not None}
         self._learning = learn
         self._left = self._unfinished = len(transfers)
+        await self._originals.planned(self._group, self._rule, [transfer.item for transfer in transfers])
         queue = iter(sorted(transfers, key=lambda transfer: transfer.digest is None))
         for _ in range(len(self._known)):
             await self._work(album, islice(queue, 1))
@@ -219,10 +239,11 @@ class Transferrer:
             if self._in_vain(transfer):
                 self._unfinished -= 1
                 continue
-            async with self._tools.spool.file(self._frame.capabilities.digest_algorithm) as spooled:
+            algorithm = self._frame.capabilities.digest_algorithm
+            async with self._originals.borrow(self._group, self._rule, transfer.item, algorithm) as original:
                 # What fails is taken note of before the file is given up: meanwhile others would go on.
                 try:
-                    await self._transfer(album, transfer, spooled)
+                    await self._transfer(album, transfer, original)
                     self._transient_failures = 0
                 except PicsyncError as error:
                     if error.scope is Scope.PROCESS:
@@ -238,7 +259,7 @@ class Transferrer:
     def _in_vain(self, transfer: Transfer) -> bool:
         return self._full is not None and not (self._learning and transfer.digest is None)
 
-    async def _transfer(self, album: OpenAlbum, transfer: Transfer, spooled: SpoolFile) -> None:
+    async def _transfer(self, album: OpenAlbum, transfer: Transfer, original: Original) -> None:
         item = transfer.item
         if self._dry_run and transfer.digest is not None:
             await self._upload(album, item, _announcement(item, transfer.digest))
@@ -247,19 +268,19 @@ class Transferrer:
             if self._halted or self._in_vain(transfer):
                 return
             with at_account(item.source):
-                await self._tools.sources[item.source].download(item, spooled)
-        digest = await spooled.finish()
-        self._result.downloaded_count += 1
-        self._result.downloaded_bytes += spooled.size_bytes
-        self._emit(ItemDownloaded(self._rule, item.filename, spooled.size_bytes))
+                digest, fresh = await original.fetch(self._tools.sources[item.source])
+        if fresh:
+            self._result.downloaded_count += 1
+            self._result.downloaded_bytes += original.size_bytes
+            self._emit(ItemDownloaded(self._rule, item.filename, original.size_bytes))
         self._result.digests[item] = digest
-        self._sizes[item] = spooled.size_bytes
+        self._sizes[item] = original.size_bytes
         await self._record(item, digest, None)
         # What the frame holds stays there, even if it would not be sent today.
-        mime_type = "" if digest in self._there else await spooled.examine()
+        mime_type = "" if digest in self._there else await original.examine()
         if not self._frame.capabilities.accepts(mime_type):
             raise FormatError(mime_type, self._frame.capabilities.title)
-        rendition = Rendition(spooled.file, spooled.size_bytes, digest, mime_type, item.filename)
+        rendition = Rendition(original.file(), original.size_bytes, digest, mime_type, item.filename)
         await self._upload(album, item, rendition)
 
     async def _upload(self, album: OpenAlbum, item: MediaItem, rendition: Rendition) -> None:

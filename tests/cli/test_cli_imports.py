@@ -36,7 +36,7 @@ async def main():
     settings = SettingsFiles(Path("picsync.yaml"), {}).load()
     print("loaded", [name for name in sys.argv[1:] if name in sys.modules])
     around = Surroundings("cache.db", lambda event: None, print, Stop())
-    async with around.open_cycles(settings):
+    async with around.open_jobs(settings):
         print("opened", [name for name in sys.argv[1:] if name in sys.modules])
 
 asyncio.run(main())

@@ -40,7 +40,7 @@ def test_every_metric_exists_with_every_label() -> None:
     used = {name for expr in asked for name in NAME.findall(expr)}
     assert used <= exposed()
     assert len(used) > 25
-    labels = {metric.name: set(metric.labels) for metric in METRICS}
+    labels = {metric.name: set(metric.exposed) for metric in METRICS}
     for expr in asked:
         for name, selector in re.findall(r"(picsync_\w+?)(?:_bucket)?\{(.*?)\}", expr):
             chosen = set(re.findall(r"(\w+)(?:=|!=|=~|!~)\"", selector)) - {"job", "instance"}

@@ -21,6 +21,11 @@ def load(path: str) -> Any:
     return YAML(typ="safe").load((ROOT / path).read_text("utf-8"))
 
 
+def on_nixplay(*rules: str) -> dict[str, tuple[str, str]]:
+    """Return rules as `Metrics.expect` takes them, all on the default frame."""
+    return {rule: (rule, "nixplay") for rule in rules}
+
+
 class Scraped:
     """Metrics on a registry and a clock of their own."""
 
@@ -28,7 +33,7 @@ class Scraped:
         self.now_s = START_S
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry, now=lambda: self.now_s)
-        self.metrics.expect(rules)
+        self.metrics.expect(on_nixplay(*rules))
         self.board = StatusBoard("3", lambda: datetime.fromtimestamp(self.now_s, UTC), lambda _event: None)
         self.board.expect({rule: RuleStatus(rule) for rule in rules})
         self.metrics.watch(self.board.status)
@@ -39,6 +44,8 @@ class Scraped:
             self.metrics.read(event)
 
     def value(self, name: str, **labels: str) -> float | None:
+        if "album" in labels:
+            labels = {"frame": "nixplay", **labels}
         return self.registry.get_sample_value(f"picsync_{name}", labels)
 
     def series(self) -> dict[str, float]:

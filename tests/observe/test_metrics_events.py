@@ -51,7 +51,7 @@ from picsync.core.plan import (
 from picsync.core.select import Skip
 from picsync.observe.health import Level, rule_health
 from picsync.observe.metrics import METRICS
-from tests.observe.scraping import START_S, Scraped
+from tests.observe.scraping import START_S, Scraped, on_nixplay
 
 RULE = "Family"
 ITEM = MediaItem("googlephotos", "1")
@@ -314,7 +314,7 @@ def test_rules_come_and_go() -> None:
     scraped = Scraped("stays", "goes")
     scraped.read(CycleFinished(replace(REPORT, rule="stays")), CycleFinished(replace(REPORT, rule="goes")))
     scraped.now_s += 10
-    scraped.metrics.expect(["stays", "comes"], every_s={"stays": 600.0})
+    scraped.metrics.expect(on_nixplay("stays", "comes"), every_s={"stays": 600.0})
     assert scraped.value("cycle_interval_seconds", album="stays") == 600
     assert scraped.value("cycle_interval_seconds", album="comes") == 0
     assert scraped.value("rule_since_timestamp_seconds", album="stays") == START_S
@@ -323,7 +323,7 @@ def test_rules_come_and_go() -> None:
     assert scraped.value("cycles_total", album="comes", outcome="done") == 0
     scraped.read(CycleFinished(replace(REPORT, rule="goes")), ItemUploaded("goes", "a", 1))
     assert 'album="goes"' not in scraped.text()
-    scraped.metrics.expect(["goes"])
+    scraped.metrics.expect(on_nixplay("goes"))
     assert scraped.value("cycles_total", album="goes", outcome="done") == 0
 
 

@@ -85,7 +85,7 @@ def test_every_old_name_is_recorded() -> None:
 
 
 def test_alert_rules_use_existing_metrics_and_labels() -> None:
-    labels = {metric.name: metric.labels for metric in METRICS}
+    labels = {metric.name: metric.exposed for metric in METRICS}
     operations = {(each.service, each.name) for each in (*NIXPLAY, *GOOGLE)}
     services = {service for service, _ in operations}
     for rule in RULES:
@@ -100,7 +100,7 @@ def test_alert_rules_use_existing_metrics_and_labels() -> None:
 
 
 def test_old_names_lose_all_labels_but_the_targets() -> None:
-    labels = {metric.name: metric.labels for metric in METRICS}
+    labels = {metric.name: metric.exposed for metric in METRICS}
     for expr in RECORDED.values():
         summed = re.match(r"sum without \(([\w, ]+)\) \((picsync_\w+)", expr)
         if summed:

@@ -27,6 +27,7 @@ from picsync.observe.status import RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
 from picsync.web.pages import status_page
 from picsync.web.statusjson import as_json
+from tests.observe.scraping import on_nixplay
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 JUMPS = {
@@ -56,7 +57,7 @@ def test_every_page_is_there_whenever_the_clock_jumps(jump: str, at: int) -> Non
     registry = CollectorRegistry()
     metrics = Metrics(registry, now=lambda: now.timestamp())
     board.expect({"A": RuleStatus("A")})
-    metrics.expect(["A"], every_s={"A": 3600})
+    metrics.expect(on_nixplay("A"), every_s={"A": 3600})
     for number, event in enumerate((*EVENTS, LoggedIn("Google Photos"))):
         if number == at:
             now += JUMPS[jump]

@@ -32,19 +32,15 @@ from picsync.core.events import (
     Event,
     Failure,
 )
-from picsync.core.plan import Rule
 from picsync.observe.words import event_sentence
 from picsync.run.scheduler import (
     MAX_RULES_AT_ONCE,
     RELOAD_WAIT_S,
     STALLED_AFTER_S,
-    Job,
     Service,
-    Setup,
     Stop,
     run_once,
 )
-from picsync.sync.cycle import AlbumRule
 
 pytestmark = pytest.mark.looptime
 
@@ -53,6 +49,33 @@ HOUR = timedelta(hours=1)
 
 def now_s() -> float:
     return asyncio.get_running_loop().time()
+
+
+@dataclass
+class PlayJob:
+    """A job of a `Play`."""
+
+    name: str
+    play: Play
+
+    @property
+    def title(self) -> str:
+        return f"Album {self.name}"
+
+    @property
+    def every(self) -> timedelta:
+        return self.play.every
+
+    async def run(self) -> CycleReport:
+        return await self.play.cycle(self.name)
+
+    def failed(self, error: PicsyncError) -> CycleReport:
+        report = CycleReport(self.name, CycleOutcome.FAILED, failures=(Failure(self.title, error),))
+        self.play.events.append(CycleFinished(report))
+        return report
+
+    async def triggered(self) -> None:
+        await self.play.changed(self.name)
 
 
 @dataclass
@@ -99,45 +122,44 @@ class Play:
             raise self.untried
 
     @asynccontextmanager
-    async def open(self, settings: tuple[str, ...]) -> AsyncIterator[Setup]:
+    async def open(self, settings: tuple[str, ...]) -> AsyncIterator[list[PlayJob]]:
         if settings in self.unopenable:
             self.refused_to_open.append(now_s())
             raise self.unopenable[settings]
         self.opened += 1
-        jobs = [Job(AlbumRule(Rule(name), {"memory": ["a"]}), self.every) for name in settings]
-        yield Setup(jobs, self._cycle, self._changed)
+        yield [PlayJob(name, self) for name in settings]
         assert not self.running, "settings were closed under a running cycle"
 
-    async def _changed(self, rule: AlbumRule) -> None:
+    async def changed(self, name: str) -> None:
         """Return when a change of that rule's sources is next due."""
         if self.unwatched is not None:
             raise self.unwatched
-        due = [at for name, at in self.changes if name == rule.name and at > self.listed.get(name, 0.0)]
+        due = [at for rule, at in self.changes if rule == name and at > self.listed.get(name, 0.0)]
         await asyncio.sleep(min(due) - now_s() if due else 10.0**9)
 
-    async def _cycle(self, rule: AlbumRule) -> CycleReport:
-        assert rule.name not in self.running, "a rule ran twice at a time"
-        self.began.append((rule.name, now_s()))
-        self.listed[rule.name] = now_s()
-        self.running.add(rule.name)
+    async def cycle(self, job: str) -> CycleReport:
+        assert job not in self.running, "a rule ran twice at a time"
+        self.began.append((job, now_s()))
+        self.listed[job] = now_s()
+        self.running.add(job)
         self.most_at_once = max(self.most_at_once, len(self.running))
         try:
-            if rule.name in self.bugs:
-                raise self.bugs[rule.name]
+            if job in self.bugs:
+                raise self.bugs[job]
             for _ in range(int(self.takes_s / self.moves_every_s) if self.moves_every_s else 0):
                 await asyncio.sleep(self.moves_every_s)
                 progressed()
             if not self.moves_every_s:
                 await asyncio.sleep(self.takes_s)
         finally:
-            self.running.discard(rule.name)
-        self.ended.append((rule.name, now_s()))
+            self.running.discard(job)
+        self.ended.append((job, now_s()))
         error = self.errors.pop(0) if self.errors else None
         if error is None:
-            return CycleReport(rule.name, CycleOutcome.DONE, uploaded=self.uploaded)
+            return CycleReport(job, CycleOutcome.DONE, uploaded=self.uploaded)
         login = isinstance(error, LoginNeeded)
         outcome = CycleOutcome.LOGIN_NEEDED if login else CycleOutcome.FAILED
-        return CycleReport(rule.name, outcome, failures=(Failure("x", error),))
+        return CycleReport(job, outcome, failures=(Failure("x", error),))
 
     async def run(
         self, until_s: float, during: Callable[[], Coroutine[None, None, None]] | None = None
@@ -325,7 +347,7 @@ async def test_a_bug_in_one_rule_is_that_rules_failure() -> None:
     crash = next(event for event in play.events if isinstance(event, Crashed))
     assert crash.rule == "A"
     assert "KeyError in picsync" in crash.error or "KeyError in service" in crash.error
-    assert "in _cycle" in crash.report
+    assert "in cycle" in crash.report
     assert "5ecret" not in f"{crash} {reports}"
 
 
@@ -338,15 +360,15 @@ async def test_bug_in_watching_sources_costs_only_the_early_start() -> None:
 
 async def test_a_cycle_without_progress_is_cancelled_and_tried_again() -> None:
     play = Play(names=("A", *"BCDEF"), takes_s=10.0**6)
-    stuck, others = asyncio.Event(), play._cycle
+    stuck, others = asyncio.Event(), play.cycle
 
-    async def cycle(rule: AlbumRule) -> CycleReport:
-        if rule.name in "ABCD":
+    async def cycle(job: str) -> CycleReport:
+        if job in "ABCD":
             await stuck.wait()
         play.takes_s = 1.0
-        return await others(rule)
+        return await others(job)
 
-    play._cycle = cycle  # type: ignore[method-assign]
+    play.cycle = cycle  # type: ignore[method-assign]
     await play.run(until_s=STALLED_AFTER_S + 20)
     assert [name for name, _ in play.began] == ["E", "F"]
     failed = [event.report for event in play.events if isinstance(event, CycleFinished)]
@@ -461,9 +483,9 @@ async def test_a_reload_looks_at_once_even_if_nothing_has_changed() -> None:
 async def test_once_runs_each_rule_once_and_stops_in_between() -> None:
     play = Play(names=tuple("ABCDEF"))
     stop = Stop()
-    async with play.open(play.names) as setup:
-        reports = await run_once([job.rule for job in setup.jobs], setup.run_cycle, stop, play.events.append)
+    async with play.open(play.names) as jobs:
+        reports = await run_once(jobs, stop, play.events.append)
         assert [report.rule for report in reports] == list("ABCDEF")
         asyncio.get_running_loop().call_later(5, stop.ask)
-        reports = await run_once([job.rule for job in setup.jobs], setup.run_cycle, stop, play.events.append)
+        reports = await run_once(jobs, stop, play.events.append)
     assert [report.rule for report in reports] == list("ABCD")

@@ -1,0 +1,98 @@
+"""Album rules as jobs: a rule on one of its frames."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from picsync.core.errors import CacheError, PicsyncError
+from picsync.core.events import (
+    About,
+    CacheMeasured,
+    CycleFinished,
+    CycleOutcome,
+    CycleReport,
+    Emit,
+    Failure,
+)
+from picsync.http.pace import on_behalf_of
+from picsync.sources.base import sources_changed
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.transfer import Tools
+from picsync.system.control import Requests
+
+
+@dataclass(frozen=True, slots=True)
+class CycleContext:
+    """What all cycles of a configuration are run with."""
+
+    tools: Tools
+    requests: Requests
+    emit: Emit
+    """For what does not belong to a cycle."""
+    warn_once: Callable[[CacheError], None]
+    """Reports what is wrong with the folder of requests, the first time."""
+    leaving: Callable[[], bool]
+    """Whether a cycle should take up nothing new."""
+    allowed: set[str] = field(default_factory=set)
+    """Jobs whose next cycle may delete whatever it finds due; each is taken out by that cycle."""
+    plan_readers: Callable[[Emit], Emit] | None = None
+    """Makes the emitter of a cycle that only plans."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumJob:
+    """An album rule on one of its frames."""
+
+    rule: AlbumRule
+    every: timedelta | None
+    context: CycleContext
+
+    @property
+    def name(self) -> str:
+        """The rule's name, with the frame's if that is not the default one."""
+        return self.rule.name
+
+    @property
+    def title(self) -> str:
+        """What it is, in messages."""
+        return f"Album {self.name}"
+
+    async def run(self) -> CycleReport:
+        """Run one cycle, with what the operator has permitted for it."""
+        context = self.context
+        released = self.name in context.allowed
+        context.allowed.discard(self.name)
+        permitted = await asyncio.to_thread(context.requests.allowed, self.name)
+        rule = replace(
+            self.rule.rule, allow_deletes=self.rule.rule.allow_deletes or released, allowed=permitted
+        )
+        tools = context.tools
+        if self.rule.dry_run and context.plan_readers is not None:
+            tools = replace(tools, emit=context.plan_readers(tools.emit))
+        with on_behalf_of(self.name):
+            report = await run_cycle(replace(self.rule, rule=rule), tools, stopping=context.leaving)
+        try:
+            await asyncio.to_thread(context.requests.note, report)
+        except CacheError as error:
+            # The cycle is done; only the command that releases held deletes does not know of them.
+            context.warn_once(error)
+        # A cache that cannot be read is in the report already.
+        with suppress(CacheError):
+            status = await tools.cache.status()
+            context.emit(CacheMeasured(status.entries, status.size_bytes))
+        return report
+
+    def failed(self, error: PicsyncError) -> CycleReport:
+        """Report a cycle that ended with an error of its own."""
+        failures = (Failure(self.name, error, About.RULE),)
+        report = CycleReport(self.name, CycleOutcome.FAILED, dry_run=self.rule.dry_run, failures=failures)
+        self.context.emit(CycleFinished(report))
+        return report
+
+    async def triggered(self) -> None:
+        """Return once a source says that one of the albums has changed."""
+        await sources_changed(self.rule.sources, self.context.tools.sources)

@@ -1,0 +1,190 @@
+"""What the frames of one rule share while their cycles run: listings and originals.
+
+Each frame has a cycle of its own. Cycles that run at the same time would list the same albums and download
+the same originals. Here a listing that is under way serves everyone who asks for it meanwhile. An original is
+kept until every other cycle of its rule has used it, has planned without it, or has ended. That costs space
+for temporary files, never time: whoever needs space takes that of originals that are only kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from picsync.aio.tasks import call_off
+from picsync.core.model import Digest, Listing, MediaItem
+from picsync.sources.base import Source
+from picsync.sync.tempfiles import Spool, SpoolFile
+
+
+class Listings:
+    """Listings under way, by source and album."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, str], tuple[asyncio.Task[Listing], list[None]]] = {}
+
+    async def list(self, source: Source, account: str, album_id: str) -> Listing:
+        """Do as `source.list` does; callers that come while it lists that album get the same listing.
+
+        A listing never begins before an earlier one of the same album has ended, so whoever looks twice sees
+        two listings that follow each other.
+        """
+        key = (account, album_id)
+        running = self._running.get(key)
+        if running is None:
+            running = (asyncio.create_task(self._listed(source, key)), [])
+            self._running[key] = running
+        task, waiting = running
+        waiting.append(None)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            waiting.pop()
+            if not waiting:
+                await call_off(task)
+
+    async def _listed(self, source: Source, key: tuple[str, str]) -> Listing:
+        try:
+            return await source.list(key[1])
+        finally:
+            del self._running[key]
+
+
+@dataclass(eq=False)
+class Original:
+    """The bytes of a media item, once somebody has fetched them."""
+
+    item: MediaItem
+    spooled: SpoolFile
+    digest: Digest | None = None
+    users: int = 0
+    mime_type: str | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the original, once it is there."""
+        return self.spooled.size_bytes
+
+    async def fetch(self, source: Source) -> tuple[Digest, bool]:
+        """Return the digest, and whether this call has downloaded the original; raises as `download` does."""
+        async with self._lock:
+            fresh = self.digest is None
+            if self.digest is None:
+                await source.download(self.item, self.spooled)
+                self.digest = await self.spooled.finish()
+            return self.digest, fresh
+
+    async def examine(self) -> str:
+        """Return the MIME type of the bytes; raises ContentError as `SpoolFile.examine` does."""
+        async with self._lock:
+            if self.mime_type is None:
+                self.mime_type = await self.spooled.examine()
+            return self.mime_type
+
+    def file(self) -> BinaryIO:
+        """Return the bytes as a file with a position of its own."""
+        return io.BufferedReader(_View(self.spooled.file, self.size_bytes))
+
+
+class _View(io.RawIOBase):
+    """Reads a file without moving its position, since others read it, too."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        self._file = file
+        self._size_bytes = size_bytes
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size_bytes}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer
+        data = os.pread(self._file.fileno(), len(buffer), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+class Originals:
+    """The originals in flight, and those that another cycle of the same rule still needs."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        self._entries: dict[tuple[str, MediaItem, str], tuple[Original, AsyncExitStack]] = {}
+        self._plans: dict[str, dict[str, set[MediaItem] | None]] = {}
+        """Group -> cycle -> the items that it transfers, None until it has planned."""
+        spool.evict = self._evict
+
+    @asynccontextmanager
+    async def cycle(self, group: str, name: str) -> AsyncIterator[None]:
+        """Take part in what the cycles of a group share, for the time of the context."""
+        self._plans.setdefault(group, {})[name] = None
+        try:
+            yield
+        finally:
+            del self._plans[group][name]
+            if not self._plans[group]:
+                del self._plans[group]
+            await self._tidy()
+
+    async def planned(self, group: str, name: str, items: Iterable[MediaItem]) -> None:
+        """Take note of the items that a cycle transfers; what nobody needs is given up."""
+        if name in self._plans.get(group, {}):
+            self._plans[group][name] = set(items)
+        await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Give up the originals that nobody uses and no other cycle needs."""
+        for key, (original, stack) in list(self._entries.items()):
+            if not original.users and not self._needed(key[0], original.item):
+                self._entries.pop(key, None)
+                await stack.aclose()
+
+    @asynccontextmanager
+    async def borrow(self, group: str, name: str, item: MediaItem, algorithm: str) -> AsyncIterator[Original]:
+        """Use the original of an item, which others may use at the same time."""
+        key = (group, item, algorithm)
+        if key not in self._entries:
+            stack = AsyncExitStack()
+            original = Original(item, await stack.enter_async_context(self.spool.file(algorithm)))
+            self._entries[key] = original, stack
+        original, stack = self._entries[key]
+        original.users += 1
+        try:
+            yield original
+        finally:
+            original.users -= 1
+            plan = self._plans.get(group, {}).get(name)
+            if plan is not None:
+                plan.discard(item)
+            if not original.users:
+                if original.digest is not None and self._needed(group, item, but=name):
+                    self.spool.changed()
+                elif self._entries.pop(key, None) is not None:
+                    await stack.aclose()
+
+    def _needed(self, group: str, item: MediaItem, *, but: str = "") -> bool:
+        plans = self._plans.get(group, {})
+        return any(plan is None or item in plan for name, plan in plans.items() if name != but)
+
+    async def _evict(self) -> bool:
+        """Give up one original that is only kept; return whether there was one."""
+        for key, (original, stack) in list(self._entries.items()):
+            if not original.users:
+                self._entries.pop(key, None)
+                await stack.aclose()
+                return True
+        return False
