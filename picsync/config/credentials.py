@@ -140,6 +140,11 @@ class Account:
         """The keys that lead to its section."""
         return ("accounts", self.name) if self.named else (self.kind,)
 
+    @property
+    def section_name(self) -> str:
+        """The keys that lead to its section, for messages."""
+        return ".".join(self.keys)
+
     def read(self, model: type[M]) -> M:
         """Return its section, empty if there is none."""
         return model() if self.section is None else cast("M", self.section)
@@ -148,8 +153,9 @@ class Account:
         """Raise ConfigError if one of the values is empty, by their keys below the section."""
         missing = [name for name, value in values.items() if not value]
         if missing:
-            path = ".".join(self.keys)
-            problems = [Problem(self.file, None, f"{path}.{name}", "is missing.") for name in missing]
+            problems = [
+                Problem(self.file, None, f"{self.section_name}.{name}", "is missing.") for name in missing
+            ]
             raise ConfigError(problems, hint=f"{advice}.")
 
     def example(self, inside: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from picsync.config import Config, Credentials
@@ -36,8 +36,25 @@ async def look_at_services(settings: Settings, cache: str, emit: Emit) -> AsyncI
         for source in sources.values():
             for finding in await _tried(source.capabilities.title, source.examine()):
                 yield finding
-        for rule in album_rules(settings.config):
-            async for finding in _rule(rule, sources, reachable.get(rule.frame)):
+        async for finding in _rules(album_rules(settings.config), sources, reachable):
+            yield finding
+
+
+async def _rules(
+    rules: Sequence[AlbumRule], sources: Mapping[str, Source], frames: Mapping[str, Frame]
+) -> AsyncIterator[Finding]:
+    """Yield what each rule lists, once, and what each of its frames that can be reached has of it."""
+    listings: dict[tuple[str, str], Listing] = {}
+    told: set[str] = set()
+    for rule in rules:
+        items = set()
+        for listing in await _listings(rule, sources, listings):
+            items |= set(listing.items)
+            if rule.album not in told:
+                yield _listing(f"rule {rule.album}", listing)
+        told.add(rule.album)
+        if (frame := frames.get(rule.frame)) is not None:
+            for finding in await _tried(f"rule {rule.name}", _frame_side(rule, frame, len(items))):
                 yield finding
 
 
@@ -65,21 +82,19 @@ async def _tried(subject: str, look: Awaitable[Sequence[Finding]]) -> Sequence[F
         return [Finding(Mark.PROBLEM, subject, error.message, error.hint)]
 
 
-async def _rule(rule: AlbumRule, sources: dict[str, Source], frame: Frame | None) -> AsyncIterator[Finding]:
-    subject = f"rule {rule.name}"
-    items = set()
-    for kind, album_ids in rule.sources.items():
-        for album_id in album_ids:
+async def _listings(
+    rule: AlbumRule, sources: Mapping[str, Source], known: dict[tuple[str, str], Listing]
+) -> list[Listing]:
+    """Return the listings of the rule's albums; those that are `known` are not requested again."""
+    albums = [(account, album_id) for account, albums in rule.sources.items() for album_id in albums]
+    for account, album_id in albums:
+        if (account, album_id) not in known:
             try:
-                listing = await sources[kind].list(album_id)
+                known[account, album_id] = await sources[account].list(album_id)
             except PicsyncError as error:
                 # The source has said it of itself.
-                listing = Listing(kind, album_id, problem=error.message)
-            items |= set(listing.items)
-            yield _listing(subject, listing)
-    if frame is not None:
-        for finding in await _tried(subject, _frame_side(rule, frame, len(items))):
-            yield finding
+                known[account, album_id] = Listing(account, album_id, problem=error.message)
+    return [known[album] for album in albums]
 
 
 def _listing(subject: str, listing: Listing) -> Finding:

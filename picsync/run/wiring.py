@@ -365,8 +365,11 @@ class Opener:
     def source(self, account: str, entries: Mapping[str, Any]) -> Source:
         """Return the source of an account, for these entries by album ID. Raises ConfigError."""
         opening = self._opening(account, entries=entries)
-        source = SOURCES[opening.account.kind].open(opening)
-        return with_account(source, account) if opening.account.named else source
+        kind = SOURCES[opening.account.kind]
+        source = kind.open(opening)
+        if not opening.account.named:
+            return source
+        return with_account(source, account, login_command=kind.login_command)
 
     def frame(self, settings: FrameSettings) -> Frame:
         """Return a frame; raises ConfigError."""
@@ -427,6 +430,9 @@ async def open_source(
     Raises ConfigError if the credentials lack something.
     """
     found = credentials.account(account)
+    if found.kind not in SOURCES:
+        problem = Problem(found.file, None, found.section_name, "is not an account of a source.")
+        raise ConfigError([problem])
     SOURCES[found.kind].require(found, entries)
     source = Opener(credentials, hosts, emit, cache=cache).source(account, {str(one): one for one in entries})
     try:

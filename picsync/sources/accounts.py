@@ -17,11 +17,12 @@ class AccountSource:
     So the IDs of two accounts of a kind never mix, in the cache or in a plan, and no kind has to know.
     """
 
-    def __init__(self, source: Source, account: str) -> None:
+    def __init__(self, source: Source, account: str, *, login_command: bool = False) -> None:
         self.source = source
         """The source itself."""
         self._kind = source.capabilities.kind
         self._account = account
+        self._login_command = login_command
 
     @property
     def capabilities(self) -> SourceCapabilities:
@@ -63,13 +64,14 @@ class AccountSource:
         try:
             yield
         except LoginNeeded as error:
-            error.hint = f"{error.hint} Add `--account {self._account}` to the command.".lstrip()
+            if self._login_command:
+                error.hint = f"{error.hint} Add `--account {self._account}` to the command.".lstrip()
             raise
 
 
 class _Telling(AccountSource):
-    def __init__(self, source: TellsChanges, account: str) -> None:
-        super().__init__(source, account)  # type: ignore[arg-type] # it is both
+    def __init__(self, source: TellsChanges, account: str, *, login_command: bool) -> None:
+        super().__init__(source, account, login_command=login_command)  # type: ignore[arg-type] # it is both
         self._telling = source
 
     async def changed(self, album_id: str) -> None:
@@ -77,6 +79,11 @@ class _Telling(AccountSource):
         await self._telling.changed(album_id)
 
 
-def with_account(source: Source, account: str) -> Source:
-    """Return the source as that of an account with a name of its own."""
-    return _Telling(source, account) if isinstance(source, TellsChanges) else AccountSource(source, account)
+def with_account(source: Source, account: str, *, login_command: bool = False) -> Source:
+    """Return the source as that of an account with a name of its own.
+
+    `login_command` tells whether the hints of login errors name commands that take `--account`.
+    """
+    if isinstance(source, TellsChanges):
+        return _Telling(source, account, login_command=login_command)
+    return AccountSource(source, account, login_command=login_command)

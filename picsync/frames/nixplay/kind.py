@@ -17,7 +17,7 @@ def _open(opening: Opening) -> Frame:
 
     account = require_account(opening.account)
     return NixplayFrame(
-        NixplayLogin(account.username, account.password.get_secret_value()),
+        NixplayLogin(account.username, account.password.get_secret_value(), opening.account.section_name),
         hosts=opening.hosts,
         retrier=opening.retrier(),
         emit=opening.emit,

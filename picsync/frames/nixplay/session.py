@@ -41,8 +41,6 @@ REFUSED_FOR_S = 1.0
 RENEWALS = 3
 """Logins for one request at most; more than one only if the session of the one before has answered others."""
 
-_HINT = "Check `nixplay:` in .picsync-credentials.yaml."
-
 
 @dataclass(frozen=True, slots=True)
 class NixplayLogin:
@@ -51,6 +49,13 @@ class NixplayLogin:
     username: str
     """The part before `@mynixplay.com`."""
     password: str = field(repr=False)
+    section: str = "nixplay"
+    """Where the credentials file has it, for messages."""
+
+    @property
+    def hint(self) -> str:
+        """What to do if it is refused."""
+        return f"Check `{self.section}:` in .picsync-credentials.yaml."
 
 
 class _SessionEnded(Exception):  # noqa: N818 - a signal between two methods
@@ -123,7 +128,7 @@ class Session:
                 if not _is_end(error):
                     raise
                 if not left or not self._may_have_ended(generation):
-                    raise _good_for_nothing(operation, error) from error
+                    raise _good_for_nothing(operation, error, self._login.hint) from error
         raise AssertionError("unreachable")
 
     async def aclose(self) -> None:
@@ -212,14 +217,14 @@ class Session:
 
     def _refused(self, reason: str) -> LoginNeeded:
         who = self._login.username
-        return LoginNeeded(f"Nixplay refused the password for {who}: {reason}.", hint=_HINT)
+        return LoginNeeded(f"Nixplay refused the password for {who}: {reason}.", hint=self._login.hint)
 
 
-def _good_for_nothing(operation: Operation, error: RefusedError) -> LoginNeeded | ProtocolError:
+def _good_for_nothing(operation: Operation, error: RefusedError, hint: str) -> LoginNeeded | ProtocolError:
     """Return what it means that a session is refused right after the login."""
     if error.status in (401, 403):
         message = f"{operation}: the service refused ({error.status}) although the login succeeded."
-        return LoginNeeded(message, hint=_HINT)
+        return LoginNeeded(message, hint=hint)
     return ProtocolError(f"{operation}: the service redirects although the login succeeded.")
 
 

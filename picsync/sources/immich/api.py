@@ -81,6 +81,8 @@ class Pass:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     by_link: bool = False
+    section: str = "immich"
+    """Of the credentials file, for messages."""
 
 
 class ImmichApi:
@@ -241,4 +243,4 @@ class ImmichApi:
 
     def _refusal(self, operation: Operation, error: RefusedError) -> PicsyncError:
         permission = PERMISSIONS.get(operation, "")
-        return refusal(operation, permission, error, by_link=self._pass.by_link)
+        return refusal(operation, permission, error, by_link=self._pass.by_link, section=self._pass.section)

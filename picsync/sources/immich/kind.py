@@ -18,7 +18,10 @@ def _open(opening: Opening) -> Source:
     _require(opening.account, list(opening.entries.values()))
     found = opening.account.read(ImmichKey)
     login = ImmichLogin(
-        found.server, found.api_key.get_secret_value(), found.link_password.get_secret_value()
+        found.server,
+        found.api_key.get_secret_value(),
+        found.link_password.get_secret_value(),
+        opening.account,
     )
     return ImmichSource(
         login,

@@ -18,8 +18,10 @@ PERMISSIONS = ("asset.read", "asset.view", "asset.download", "asset.statistics",
 """What a key needs; besides `person.read` and `tag.read` for entries that name one."""
 
 
-def refusal(operation: Operation, permission: str, error: RefusedError, *, by_link: bool) -> PicsyncError:
-    """Return what to raise for an answer from 300 to 499."""
+def refusal(
+    operation: Operation, permission: str, error: RefusedError, *, by_link: bool, section: str
+) -> PicsyncError:
+    """Return what to raise for an answer from 300 to 499; `section` is that of the credentials file."""
     if 300 <= error.status < 400:
         return RefusedError(
             f"{operation}: the server sends picsync to another address ({error.status}).",
@@ -35,22 +37,22 @@ def refusal(operation: Operation, permission: str, error: RefusedError, *, by_li
         return RefusedError(
             f"{operation}: something in front of Immich refuses ({error.status}).",
             status=error.status,
-            hint="A proxy with a login of its own must let picsync through, or `immich.server` be Immich's "
-            "own address.",
+            hint="A proxy with a login of its own must let picsync through, or "
+            f"`{section}.server` must be Immich's own address.",
         )
     if by_link:
         return RefusedError(
             f"{operation}: the shared link does not allow it ({error.status}); it has expired, was revoked "
             "or wants a password.",
             status=error.status,
-            hint="Open it in a browser. A password belongs into `immich.link_password` of the credentials "
-            "file.",
+            hint=f"Open it in a browser. A password belongs into `{section}.link_password` of the "
+            "credentials file.",
         )
     if error.status == 401:
         return LoginNeeded(
             "Immich does not know the API key (401).",
-            hint=f"Make one in Immich under {API_KEYS} and write it to `immich.api_key` in the credentials "
-            "file.",
+            hint=f"Make one in Immich under {API_KEYS} and write it to `{section}.api_key` in the "
+            "credentials file.",
         )
     return RefusedError(
         f"{operation}: the API key lacks the permission `{permission}` (403).",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from picsync.config.credentials import Account
 from picsync.core.errors import FailureCode, ItemError, LoginNeeded, PicsyncError, RefusedError
 from picsync.core.events import Emit, ListingProgress, LoginRefused
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
@@ -44,6 +45,8 @@ class ImmichLogin:
     api_key: str = field(default="", repr=False)
     link_password: str = field(default="", repr=False)
     """Of shared links that want one."""
+    account: Account = field(default_factory=lambda: Account("immich", "immich"))
+    """Whose it is, for messages."""
 
 
 class ImmichSource:
@@ -163,14 +166,20 @@ class ImmichSource:
         if self._server is None or not self._login.api_key:
             raise LoginNeeded(
                 "There is no Immich server or no API key in the credentials file.",
-                hint="Write them there: `immich: {server: <address>, api_key: <key>}`.",
+                hint=f"Write them there: {self._login.account.example('server: <address>, api_key: <key>')}.",
             )
         headers = {"x-api-key": self._login.api_key}
-        return self._apis.get(_BY_KEY) or self._open(_BY_KEY, self._server, Pass(headers))
+        return self._apis.get(_BY_KEY) or self._open(
+            _BY_KEY, self._server, Pass(headers, section=self._section)
+        )
+
+    @property
+    def _section(self) -> str:
+        return self._login.account.section_name
 
     def _by_link(self, address: SharedLinkAddress) -> ImmichApi:
         name = str(address)
-        entry_pass = Pass(query={address.query: address.value}, by_link=True)
+        entry_pass = Pass(query={address.query: address.value}, by_link=True, section=self._section)
         return self._apis.get(name) or self._open(name, address.server, entry_pass)
 
     def _open(self, name: str, server: ServerAddress, entry_pass: Pass) -> ImmichApi:

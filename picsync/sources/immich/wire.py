@@ -177,8 +177,8 @@ def parse(operation: Operation, adapter: TypeAdapter[T], response: httpx.Respons
         came = response.headers.get("content-type", "no content type").split(";")[0][:60]
         raise ProtocolError(
             f"{operation}: JSON was due, but {came} came and cannot be read.",
-            hint="Is `immich.server` the address of Immich itself? A proxy in front of it must let picsync "
-            "through without a login page of its own.",
+            hint="Is `server` in the credentials file the address of Immich itself? A proxy in front of it "
+            "must let picsync through without a login page of its own.",
         )
     where = ".".join(map(str, first["loc"]))
     raise ProtocolError(

@@ -40,4 +40,5 @@ GOOGLEPHOTOS: Kind[Source] = Kind(
     open=_open,
     operations=_operations,
     require=_require,
+    login_command=True,
 )
