@@ -34,12 +34,11 @@ class Case:
 def caps() -> Caps:
     """Return the most requests at a time that picsync makes unless it is told otherwise."""
     from picsync.frames.nixplay.client import PHOTOS, PROCESSING, UPLOADS
-    from picsync.http.pace import API
-    from picsync.sources.google.library.source import DOWNLOADS_AT_ONCE
+    from picsync.http.pace import API, DOWNLOADS
 
     return Caps(
         api=API.cap,
-        downloads=DOWNLOADS_AT_ONCE.cap,
+        downloads=DOWNLOADS.cap,
         uploads=UPLOADS.cap,
         processing=PROCESSING.cap,
         photos=PHOTOS.cap,

@@ -32,6 +32,9 @@ TIMEOUT = httpx.Timeout(60.0, connect=15.0, pool=None)
 Waiting for a free connection is not trouble."""
 
 
+KEPT_CONNECTIONS = 32
+"""Idle connections that are kept open. Open ones are not limited here: `http.pace` limits requests."""
+
 MAX_REDIRECTS = 5
 """Of one download; a video of Google Photos takes one."""
 
@@ -85,7 +88,6 @@ class HttpClient:
         *,
         allowed: AllowedHosts,
         headers: Mapping[str, str] | None = None,
-        max_connections: int = 16,
         timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
         self._retrier = retrier
@@ -93,7 +95,7 @@ class HttpClient:
         self._client = async_client(
             headers={"accept-encoding": "gzip", **(headers or {})},
             timeout=timeout,
-            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
         )
 
     @property

@@ -1,9 +1,11 @@
-"""How many requests at a time: as many as a service answers well, within bounds, and to each rule its share.
+"""Concurrency limits: the one place that decides how many requests and file reads run concurrently.
 
-`AdaptiveLimit` is the whole decision, pure: additive increase while there is need and the answers are good,
-a cut where the service refuses, does not answer or becomes slow. `Gate` lets that many in, by turns between
-those on whose behalf they come. `Pace` has one gate for each stage of each service and is shared by all that
-speaks to them, so that rules side by side do not multiply the load.
+There is one limit per account and stage, shared by all rules, so that concurrent rules do not multiply the
+load. `AdaptiveLimit` computes it, without any I/O: additive increase while it is needed and responses are
+good, a cut when the service refuses, does not respond or becomes slow. `FairSemaphore` admits that many
+callers, round-robin between the rules on whose behalf they come. `Pace` holds the limits of one account.
+Nothing else limits concurrency: connection pools are unbounded, and the number of workers in
+`sync/transfer` follows from these limits.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _MOST_STRAIN = 4.0
 _FORGETTING = 0.003
 """How fast what is usual follows answers that stay slower."""
 
-_behalf: ContextVar[str] = ContextVar("behalf", default="")
+_key: ContextVar[str] = ContextVar("key", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class Stage:
 API = Stage("api", start=6)
 """What an operation belongs to unless it says otherwise. It begins with as many as a browser, and so any web
 app, sends to one host."""
+
+
+DOWNLOADS = Stage("downloads", start=4, cap=8, by_latency=False)
+"""Originals on their way from a source: by HTTP, or read from a folder. The time is that of the bytes."""
 
 
 class AdaptiveLimit:
@@ -108,122 +114,126 @@ class AdaptiveLimit:
         return self._strain > SLOW_FACTOR
 
 
-class Gate:
-    """Lets at most `limit()` in at a time; those who wait, by turns between their sides, each in order."""
+class FairSemaphore:
+    """Admits up to `limit()` callers; waiters are served round-robin by key, FIFO within a key."""
 
     def __init__(self, limit: Callable[[], int]) -> None:
-        """`limit` may change; it is asked again whenever somebody comes or leaves."""
+        """`limit` may change; it is called again whenever a caller enters or leaves."""
         self._limit = limit
         self._inside = 0
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @property
     def full(self) -> bool:
-        """Whether nobody more would be let in."""
+        """Whether a further caller would have to wait."""
         return self._inside >= self._limit()
 
     @asynccontextmanager
-    async def entered(self, side: str) -> AsyncIterator[None]:
-        """Wait for the turn of `side`, and stay inside for the time of the context."""
-        await self._enter(side)
+    async def acquired(self, key: str) -> AsyncIterator[None]:
+        """Wait until admitted, and hold a place for the time of the context."""
+        await self._enter(key)
         try:
             yield
         finally:
             self._leave()
 
-    async def _enter(self, side: str) -> None:
+    async def _enter(self, key: str) -> None:
         if not self._waiting and not self.full:
             self._inside += 1
             return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(side, deque()).append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, deque()).append(waiter)
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._forget(side, turn)
-            else:  # Let in, and cancelled before it could know.
+            if waiter.cancelled():
+                self._forget(key, waiter)
+            else:  # Admitted, and cancelled before it could know.
                 self._leave()
             raise
 
-    def _forget(self, side: str, turn: asyncio.Future[None]) -> None:
-        line = self._waiting.get(side, deque())
-        if turn in line:
-            line.remove(turn)
-        if not line:
-            self._waiting.pop(side, None)
+    def _forget(self, key: str, waiter: asyncio.Future[None]) -> None:
+        queue = self._waiting.get(key, deque())
+        if waiter in queue:
+            queue.remove(waiter)
+        if not queue:
+            self._waiting.pop(key, None)
 
     def _leave(self) -> None:
         self._inside -= 1
         while self._waiting and not self.full:
-            side, line = self._waiting.popitem(last=False)
-            turn = line.popleft()
-            if line:
-                self._waiting[side] = line
-            if not turn.done():
+            key, queue = self._waiting.popitem(last=False)
+            waiter = queue.popleft()
+            if queue:
+                self._waiting[key] = queue
+            if not waiter.done():
                 self._inside += 1
-                turn.set_result(None)
+                waiter.set_result(None)
 
 
 @dataclass(slots=True)
-class Turn:
-    """One request's time inside a lane, which tells the lane how it went."""
+class Slot:
+    """A place within a limit, held by one request; it reports how the request went."""
 
     _limit: AdaptiveLimit
     _needed: Callable[[], bool]
     _cuts: int
 
     def succeeded(self, operation: str, latency_s: float) -> None:
-        """Say that a good answer came."""
+        """Report a good response."""
         self._limit.on_success(operation, latency_s, cuts=self._cuts, needed=self._needed())
 
     def refused(self) -> None:
-        """Say that the service had too much to do, or did not answer."""
+        """Report that the service was overloaded, or did not respond."""
         self._limit.on_refused(cuts=self._cuts)
 
 
-class Lane:
-    """One stage of a service: the limit and the gate that goes by it."""
+class ConcurrencyLimit:
+    """The limit of one stage of a service."""
 
     def __init__(self, stage: Stage) -> None:
         self._limit = AdaptiveLimit(stage)
-        self._gate = Gate(lambda: self._limit.value)
+        self._semaphore = FairSemaphore(lambda: self._limit.value)
 
     @property
-    def limit(self) -> int:
-        """Requests that may be under way now."""
+    def value(self) -> int:
+        """The number of requests that may run concurrently now."""
         return self._limit.value
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Turn]:
-        """Wait for a turn and have it for the time of the context."""
-        async with self._gate.entered(_behalf.get()):
-            yield Turn(self._limit, lambda: self._gate.full, self._limit.cuts)
+    async def slot(self) -> AsyncIterator[Slot]:
+        """Wait for a slot, and hold it for the time of the context."""
+        async with self._semaphore.acquired(_key.get()):
+            yield Slot(self._limit, lambda: self._semaphore.full, self._limit.cuts)
 
 
 @dataclass(slots=True)
 class Pace:
-    """The lanes of all services, made when first used; `caps` are a person's, in place of the stages' own."""
+    """The concurrency limits of one account."""
 
     caps: Mapping[str, int] = field(default_factory=dict)
-    """Name of a stage -> most requests at a time to each service."""
-    _lanes: dict[tuple[str, str], Lane] = field(default_factory=dict)
+    """Name of a stage -> `concurrency:` of the configuration, which replaces the stage's own cap."""
+    _limits: dict[tuple[str, str], ConcurrencyLimit] = field(default_factory=dict)
 
-    def lane(self, service: str, stage: Stage) -> Lane:
-        """Return the lane of a service's stage."""
+    def cap(self, stage: Stage) -> int:
+        """Return the highest value that the limit of a stage can have."""
+        return self.caps.get(stage.name, stage.cap)
+
+    def limit(self, service: str, stage: Stage) -> ConcurrencyLimit:
+        """Return the limit of a service's stage; the same one each time."""
         key = (service, stage.name)
-        if key not in self._lanes:
-            cap = self.caps.get(stage.name, stage.cap)
+        if key not in self._limits:
+            cap = self.cap(stage)
             capped = Stage(stage.name, min(stage.start, cap), min(stage.floor, cap), cap, stage.by_latency)
-            self._lanes[key] = Lane(capped)
-        return self._lanes[key]
+            self._limits[key] = ConcurrencyLimit(capped)
+        return self._limits[key]
 
 
 @contextmanager
-def on_behalf_of(side: str) -> Iterator[None]:
-    """Say for whom the requests of this task, and of those it starts, are made: each gets an equal share."""
-    token = _behalf.set(side)
+def on_behalf_of(key: str) -> Iterator[None]:
+    """Attribute the requests of this task, and of those it starts, to `key`: each gets an equal share."""
+    token = _key.set(key)
     try:
         yield
     finally:
-        _behalf.reset(token)
+        _key.reset(token)

@@ -29,7 +29,7 @@ from picsync.core.errors import (
     TransientError,
 )
 from picsync.core.events import Emit, RequestFinished, RequestOutcome, RetryScheduled
-from picsync.http.pace import API, Pace, Stage, Turn
+from picsync.http.pace import API, Pace, Slot, Stage
 
 T = TypeVar("T")
 
@@ -195,11 +195,11 @@ class Retrier:
         no sense; that is repeated like a 5xx, save for a ForeignAddressError. Raises TransientError,
         RefusedError or ProtocolError.
         """
-        lane = self.pace.lane(operation.service, operation.stage)
+        limit = self.pace.limit(operation.service, operation.stage)
 
         async def judged() -> T:
-            async with lane.turn() as turn:
-                return await self._attempt(operation, attempt, turn)
+            async with limit.slot() as slot:
+                return await self._attempt(operation, attempt, slot)
 
         retrying = AsyncRetrying(
             sleep=self._sleep,
@@ -214,14 +214,14 @@ class Retrier:
         except _Again as exhausted:
             raise exhausted.verdict.error from exhausted.__cause__
 
-    async def _attempt(self, operation: Operation, attempt: Callable[[], Awaitable[T]], turn: Turn) -> T:
+    async def _attempt(self, operation: Operation, attempt: Callable[[], Awaitable[T]], slot: Slot) -> T:
         began = self._clock()
         outcome = RequestOutcome.FAILED
         try:
             result = await attempt()
         except WireError as error:
             if _is_overload(error.result):
-                turn.refused()
+                slot.refused()
             verdict = judge(operation, error.result)
             if isinstance(error.result, NoAnswer) and not error.result.sent:
                 outcome = RequestOutcome.UNSENT
@@ -240,7 +240,7 @@ class Retrier:
             raise
         else:
             outcome = RequestOutcome.SUCCESS
-            turn.succeeded(operation.name, self._clock() - began)
+            slot.succeeded(operation.name, self._clock() - began)
             return result
         finally:
             duration_s = self._clock() - began

@@ -37,7 +37,7 @@ from picsync.frames.kinds import FRAMES
 from picsync.http import network
 from picsync.http.client import Hosts
 from picsync.http.clock import offset_of
-from picsync.http.pace import Pace
+from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Retrier
 from picsync.run.kinds import read_accounts, read_config, read_credentials
 from picsync.sources.accounts import with_account
@@ -297,7 +297,8 @@ async def open_tools(
         kind = await asyncio.to_thread(_cache)
         store = await (kind.open_to_plan if dry_run else kind.open)(cache, notify=notify)
         try:
-            yield Tools(sources, frames, store, Spool(), emit, sleep=sleep)
+            downloads = Pace(_caps(config)).cap(DOWNLOADS)
+            yield Tools(sources, frames, store, Spool(), emit, max_downloads=downloads, sleep=sleep)
         finally:
             await store.aclose()
 

@@ -47,6 +47,7 @@ from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import Transfer
 from picsync.frames.base import AlreadyThere, Frame, Rendition
+from picsync.http.pace import DOWNLOADS
 from picsync.sources.base import Source
 from picsync.sync.shared import Listings, Original, Originals
 from picsync.sync.tempfiles import Spool
@@ -69,15 +70,6 @@ def recipe_of(item: MediaItem) -> str:
     return "video" if item.kind is MediaKind.VIDEO else "original"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much goes on at a time."""
-
-    downloads: int = 8
-    uploads: int | None = None
-    """None: as many as the frame's service is known to bear."""
-
-
 async def _sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
@@ -93,7 +85,8 @@ class Tools:
     cache: Cache
     spool: Spool
     emit: Emit
-    limits: Limits = field(default_factory=Limits)
+    max_downloads: int = DOWNLOADS.cap
+    """The highest limit of the stage `downloads`; the workers of a cycle follow from it."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock: Callable[[], float] = time.monotonic
     """Seconds, for durations."""
@@ -166,7 +159,7 @@ class Transferrer:
         self._stopping = stopping
         self._closing = closing
         self._dry_run = dry_run
-        downloads, uploads = tools.limits.downloads, tools.limits.uploads or frame.capabilities.max_uploads
+        downloads, uploads = tools.max_downloads, frame.capabilities.max_uploads
         self._downloading = asyncio.Semaphore(downloads)
         self._uploading = asyncio.Semaphore(uploads)
         self._workers = downloads + uploads
@@ -395,7 +388,7 @@ async def learn(
                     raise
                 result.failures.append(Failure(item.filename or item.item_id, error))
 
-    await together(*(work() for _ in range(Limits().downloads)))
+    await together(*(work() for _ in range(DOWNLOADS.cap)))
     return result
 
 

@@ -13,6 +13,7 @@ import pytest
 import picsync
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.frames.nixplay.client import UPLOADS
 from picsync.http.pace import on_behalf_of
 from picsync.run.kinds import read_config, read_credentials
 from picsync.run.wiring import album_rules, open_tools
@@ -99,8 +100,7 @@ async def test_a_frame_that_has_too_much_to_do_is_asked_less(household: Househol
     async with opened(household) as (tools, [rule]):
         assert (await cycle(rule, tools)).outcome is CycleOutcome.DONE
         retrier = tools.frames["nixplay"]._client._bucket._retrier  # type: ignore[attr-defined]
-        lanes = retrier.pace._lanes
-        assert lanes["Nixplay", "uploads"]._limit.cuts >= 1
+        assert retrier.pace.limit("Nixplay", UPLOADS)._limit.cuts >= 1
     household.assert_synced()
 
 

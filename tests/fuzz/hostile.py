@@ -293,7 +293,7 @@ READERS: tuple[Callable[[httpx.Response], object], ...] = (
 async def play_client(server: Server) -> None:
     """Requests and downloads of any kind by picsync.http itself."""
     rng = server.rng
-    client = HttpClient(_retrier(), allowed=LoopbackHosts(), timeout=TIMEOUT, max_connections=4)
+    client = HttpClient(_retrier(), allowed=LoopbackHosts(), timeout=TIMEOUT)
 
     async def one() -> None:
         if rng.random() < 0.25:

@@ -95,7 +95,6 @@ async def test_waiting_for_a_free_connection_costs_nothing() -> None:
     narrow = HttpClient(
         retrier,
         allowed=LoopbackHosts(),
-        max_connections=1,
         timeout=httpx.Timeout(SILENCE_S, pool=None),
     )
     async with dripping(answer, b"x" * LEAST_BYTES_PER_S, most=drops) as url:

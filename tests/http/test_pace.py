@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picsync.core.errors import TransientError
-from picsync.http.pace import API, AdaptiveLimit, Gate, Pace, Stage, on_behalf_of
+from picsync.http.pace import API, AdaptiveLimit, FairSemaphore, Pace, Stage, on_behalf_of
 from picsync.http.retry import Answer, NoAnswer, Operation, Retrier, RetryPolicy, WireError
 
 STAGE = Stage("api", start=3, floor=1, cap=10)
@@ -165,7 +165,7 @@ class Crowd:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.gate = Gate(lambda: self.limit)
+        self.gate = FairSemaphore(lambda: self.limit)
         self.inside: list[str] = []
         self._leave: dict[str, asyncio.Event] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -193,7 +193,7 @@ class Crowd:
         assert not self.gate.full
 
     async def _visit(self, name: str) -> None:
-        async with self.gate.entered(name[0]):
+        async with self.gate.acquired(name[0]):
             self.inside.append(name)
             try:
                 await self._leave[name].wait()
@@ -344,7 +344,7 @@ async def test_an_overloaded_service_is_asked_less(result: Answer | NoAnswer) ->
     pace = Pace()
     service = Service(pace)
     await asyncio.gather(*(service.ask(LIST, "a", _answer) for _ in range(50)))
-    assert pace.lane("Service", API).limit == 10
+    assert pace.limit("Service", API).value == 10
 
     async def overloaded() -> None:
         raise WireError(result)
@@ -352,7 +352,7 @@ async def test_an_overloaded_service_is_asked_less(result: Answer | NoAnswer) ->
     for expected in (5, 2, 1, 1):
         with pytest.raises(TransientError):
             await service.ask(LIST, "a", overloaded)
-        assert pace.lane("Service", API).limit == expected
+        assert pace.limit("Service", API).value == expected
 
 
 async def test_another_stage_is_not_concerned() -> None:
@@ -364,8 +364,8 @@ async def test_another_stage_is_not_concerned() -> None:
 
     with pytest.raises(TransientError):
         await service.ask(STORE, "a", overloaded)
-    assert pace.lane("Service", STORE.stage).limit == 1
-    assert pace.lane("Service", API).limit == API.start
+    assert pace.limit("Service", STORE.stage).value == 1
+    assert pace.limit("Service", API).value == API.start
 
 
 async def test_a_cancelled_request_gives_its_place_back() -> None:

@@ -71,7 +71,7 @@ class NixplayFrame:
         self._client = NixplayClient(
             session, hosts=hosts, retrier=retrier, timeout=timeout, monitor_timeout_s=monitor_timeout_s
         )
-        self._uploader = Uploader(self._client, retrier.pace.lane(SERVICE, PHOTOS))
+        self._uploader = Uploader(self._client, retrier.pace.limit(SERVICE, PHOTOS))
         client = self._client
         self._view = AccountView(client, clock)
         self._albums = Catalog(

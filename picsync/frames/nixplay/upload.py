@@ -24,7 +24,7 @@ from picsync.core.model import FrameAlbum
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded, UploadResult
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.client import NixplayClient
-from picsync.http.pace import Lane
+from picsync.http.pace import ConcurrencyLimit
 from picsync.http.retry import Answer, WireError
 
 MAX_NAME_BYTES = 255
@@ -84,7 +84,7 @@ class _Token:
 class Uploader:
     """Uploads renditions to albums; safe for concurrent use."""
 
-    def __init__(self, client: NixplayClient, sending: Lane) -> None:
+    def __init__(self, client: NixplayClient, sending: ConcurrencyLimit) -> None:
         """Let `sending` say how many photos may be between the leave to upload and their last byte."""
         self._client = client
         self._sending = sending
@@ -99,7 +99,7 @@ class Uploader:
 
         `upcoming` uploads to the album, this one included, are about to come.
         """
-        async with self._sending.turn():
+        async with self._sending.slot():
             ticket = await self._send(album, rendition, upcoming)
         try:
             await self._client.await_processing(ticket)

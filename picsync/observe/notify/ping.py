@@ -49,7 +49,6 @@ class HttpPing:
             Retrier(POLICY, emit=lambda _event: None),
             allowed=AllowedHosts(origin=origin),
             timeout=TIMEOUT,
-            max_connections=1,
         )
 
     async def ping(self) -> None:

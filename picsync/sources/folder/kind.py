@@ -10,7 +10,9 @@ from picsync.sources.folder.options import FolderEntry
 def _open(opening: Opening) -> Source:
     from picsync.sources.folder.source import FolderSource
 
-    return FolderSource(opening.entries, own_folder=opening.own_folder, sleep=opening.sleep)
+    return FolderSource(
+        opening.entries, own_folder=opening.own_folder, pace=opening.pace, sleep=opening.sleep
+    )
 
 
 FOLDER: Kind[Source] = Kind(

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from picsync.core.errors import ItemError, TransientError
 from picsync.core.model import Finding, Listing, Mark, MediaItem, SourceAlbum
+from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Operation
 from picsync.media.formats import HEAD_BYTES, sniff
 from picsync.sources.base import Sink, SourceCapabilities
@@ -73,6 +74,7 @@ class FolderSource:
         entries: Mapping[str, FolderEntry],
         *,
         own_folder: Path,
+        pace: Pace | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -91,6 +93,7 @@ class FolderSource:
         }
         self._memory = Memory(own_folder, busy_timeout_s)
         self._sleep = sleep
+        self._reads = (pace or Pace()).limit(KIND, DOWNLOADS)
         self._now = now
         self._clock = clock
         self._read = read
@@ -183,7 +186,9 @@ class FolderSource:
         """Bring a file's bytes, if it is still the one that was listed and stays so meanwhile."""
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
-                await self._bring(item, sink)
+                async with self._reads.slot() as slot:
+                    await self._bring(item, sink)
+                    slot.succeeded("read", 0.0)
             except NoProgress:
                 raise TransientError(
                     "its folder does not answer.", hint="Check its disk or server."

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from picsync.core.errors import ForeignAddressError, NotFoundError, PicsyncError, ProtocolError, RefusedError
 from picsync.http.client import HttpClient
+from picsync.http.pace import Stage
 from picsync.http.retry import Operation
 from picsync.sources.base import Sink
 from picsync.sources.download import receive
@@ -22,21 +23,25 @@ from picsync.sources.immich.refusals import refusal
 T = TypeVar("T")
 
 TITLE = "Immich"
-READ_VERSION = Operation(TITLE, "read_version")
-READ_KEY = Operation(TITLE, "read_key")
-LIST_ALBUMS = Operation(TITLE, "list_albums")
-LOOK_AT_ALBUM = Operation(TITLE, "look_at_album")
-LIST_PEOPLE = Operation(TITLE, "list_people")
-LOOK_AT_PERSON = Operation(TITLE, "look_at_person")
-LIST_TAGS = Operation(TITLE, "list_tags")
-LOOK_AT_TAG = Operation(TITLE, "look_at_tag")
-OPEN_LINK = Operation(TITLE, "open_shared_link")
-LOG_IN_TO_LINK = Operation(TITLE, "log_in_to_shared_link")
-SEARCH = Operation(TITLE, "search")
-COUNT = Operation(TITLE, "count")
-LOOK_AT_TRASH = Operation(TITLE, "look_at_trash")
-DOWNLOAD = Operation(TITLE, "download")
-DOWNLOAD_CONVERSION = Operation(TITLE, "download_conversion")
+HOME_API = Stage("api", start=4, cap=4)
+HOME_DOWNLOADS = Stage("downloads", start=4, cap=4, by_latency=False)
+"""A home server is small: more concurrent requests would only wait for its disk."""
+
+READ_VERSION = Operation(TITLE, "read_version", stage=HOME_API)
+READ_KEY = Operation(TITLE, "read_key", stage=HOME_API)
+LIST_ALBUMS = Operation(TITLE, "list_albums", stage=HOME_API)
+LOOK_AT_ALBUM = Operation(TITLE, "look_at_album", stage=HOME_API)
+LIST_PEOPLE = Operation(TITLE, "list_people", stage=HOME_API)
+LOOK_AT_PERSON = Operation(TITLE, "look_at_person", stage=HOME_API)
+LIST_TAGS = Operation(TITLE, "list_tags", stage=HOME_API)
+LOOK_AT_TAG = Operation(TITLE, "look_at_tag", stage=HOME_API)
+OPEN_LINK = Operation(TITLE, "open_shared_link", stage=HOME_API)
+LOG_IN_TO_LINK = Operation(TITLE, "log_in_to_shared_link", stage=HOME_API)
+SEARCH = Operation(TITLE, "search", stage=HOME_API)
+COUNT = Operation(TITLE, "count", stage=HOME_API)
+LOOK_AT_TRASH = Operation(TITLE, "look_at_trash", stage=HOME_API)
+DOWNLOAD = Operation(TITLE, "download", stage=HOME_DOWNLOADS)
+DOWNLOAD_CONVERSION = Operation(TITLE, "download_conversion", stage=HOME_DOWNLOADS)
 OPERATIONS = (
     READ_VERSION,
     READ_KEY,

@@ -28,8 +28,6 @@ from picsync.sources.immich.renditions import WatchedSink
 __all__ = ["KIND", "OPERATIONS", "ImmichLogin", "ImmichSource"]
 
 KIND = "immich"
-CONNECTIONS = 4
-"""A home server is small; more downloads at a time would only wait for its disk."""
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
 _BY_KEY = "key"
@@ -190,7 +188,6 @@ class ImmichSource:
         http = HttpClient(
             self._retrier,
             allowed=AllowedHosts(origin=emulator or server.origin),
-            max_connections=CONNECTIONS,
             timeout=self._timeout,
         )
         self._apis[name] = ImmichApi(f"{url}/api", http, entry_pass)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,8 +12,9 @@ import pytest
 
 from picsync.core.errors import ItemError, TransientError
 from picsync.core.model import MediaItem
+from picsync.http.pace import Pace
 from picsync.sources.folder.options import FolderEntry
-from picsync.sources.folder.source import CHUNK_BYTES
+from picsync.sources.folder.source import CHUNK_BYTES, FolderSource
 from tests.contract.source_contract import JPEG, MemorySink
 from tests.sources.folder.folder_album import NOBODY, FolderAlbum, content, unreadable
 from tests.sources.folder.test_certainty import listed_while
@@ -202,3 +204,29 @@ async def test_no_file_stays_open(album: FolderAlbum) -> None:
     numbers = Path("/proc/self/fd")
     opened = [os.path.realpath(number) for number in numbers.iterdir()]
     assert not [path for path in opened if path.startswith(str(album.root))]
+
+
+class Counting(MemorySink):
+    """Counts the files that are read at the same time."""
+
+    now = 0
+    most = 0
+
+    async def begin(self, size_bytes: int | None, mime_type: str) -> None:
+        Counting.now += 1
+        Counting.most = max(Counting.most, Counting.now)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await super().begin(size_bytes, mime_type)
+        Counting.now -= 1
+
+
+async def test_folder_reads_obey_the_setting(album: FolderAlbum) -> None:
+    for number in range(12):
+        album.put(f"{number}.jpg", JPEG + bytes([number]))
+    items = (await album.list()).items
+    source = FolderSource({str(album.entry): album.entry}, own_folder=album.own, pace=Pace({"downloads": 2}))
+    Counting.most = 0
+    await asyncio.gather(*(source.download(item, Counting()) for item in items))
+    assert Counting.most == 2
+    await source.aclose()

@@ -15,7 +15,7 @@ from picsync.http.retry import Answer, WireError
 T = TypeVar("T")
 
 REQUESTS = "10,000 requests"
-DOWNLOADS = "75,000 downloads"
+DAILY_DOWNLOADS = "75,000 downloads"
 
 REST_S = 60.0
 """How long nothing is requested after a refusal: this cycle ends soon, and the next one asks again."""

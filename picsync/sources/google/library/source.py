@@ -18,7 +18,7 @@ from picsync.core.errors import FailureCode, ItemError, LoginNeeded, PicsyncErro
 from picsync.core.events import AccessToken, Emit, ListingProgress, LoginRefused
 from picsync.core.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.http.client import Hosts, HttpClient
-from picsync.http.pace import Stage
+from picsync.http.pace import DOWNLOADS
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.download import receive
@@ -32,7 +32,7 @@ from picsync.sources.google.library.api import (
     LibraryApi,
 )
 from picsync.sources.google.library.links import Link, Links
-from picsync.sources.google.library.quotas import DOWNLOADS, REQUESTS, Quota
+from picsync.sources.google.library.quotas import DAILY_DOWNLOADS, REQUESTS, Quota
 from picsync.vendors.google.refusals import LOGIN_AGAIN, REFRESH_TOKEN
 from picsync.vendors.google.threads import HttpThreads
 from picsync.vendors.google.tokens import READ_SCOPE, GoogleLogin, Tokens
@@ -40,8 +40,7 @@ from picsync.vendors.google.wire import Album, AlbumPage, MediaItemResult, Share
 
 KIND = "googlephotos"
 TITLE = "Google Photos"
-DOWNLOADS_AT_ONCE = Stage("downloads", start=4, cap=8, by_latency=False)
-DOWNLOAD = Operation(TITLE, "download", stage=DOWNLOADS_AT_ONCE)
+DOWNLOAD = Operation(TITLE, "download", stage=DOWNLOADS)
 OPERATIONS = (
     REFRESH_TOKEN,
     LIST_ALBUMS,
@@ -107,7 +106,7 @@ class GooglePhotosSource:
             retrier=retrier,
             quota=Quota(REQUESTS, clock),
         )
-        self._downloads = Quota(DOWNLOADS, clock)
+        self._downloads = Quota(DAILY_DOWNLOADS, clock)
         self._links = Links(self._fresh_links, batch_size=IDS_PER_BATCH, clock=clock)
         self._http = HttpClient(
             retrier,

@@ -12,6 +12,7 @@ import httpx
 
 from picsync.core.errors import NotFoundError, ProtocolError, RefusedError
 from picsync.http.client import Hosts, HttpClient
+from picsync.http.pace import Stage
 from picsync.http.retry import Operation, Retrier
 from picsync.sources.google.links import addresses
 from picsync.sources.google.links.addresses import NOT_SHARED, SHARE_IT
@@ -27,9 +28,12 @@ from picsync.sources.google.links.wire import (
 )
 
 TITLE = "Google Photos link"
-OPEN_SHORT_LINK = Operation(TITLE, "open_short_link")
-READ_ALBUM_PAGE = Operation(TITLE, "read_album_page")
-READ_FURTHER_PAGE = Operation(TITLE, "read_further_page")
+PAGES = Stage("api", start=2, cap=2)
+"""Pages of albums. They are made for browsers, which open few."""
+
+OPEN_SHORT_LINK = Operation(TITLE, "open_short_link", stage=PAGES)
+READ_ALBUM_PAGE = Operation(TITLE, "read_album_page", stage=PAGES)
+READ_FURTHER_PAGE = Operation(TITLE, "read_further_page", stage=PAGES)
 
 _PLAIN = "picsync/2"
 """A short link answers a browser with a page that opens the app, and others with a redirect (observed)."""
@@ -56,9 +60,7 @@ class SharedAlbums:
         """Take what says at which hosts an item's bytes may be, besides what all clients take."""
         self._hosts = hosts
         self._allowed = allowed
-        self._http = HttpClient(
-            retrier, allowed=hosts.allowed(SHORT_HOST, PAGE_HOST), max_connections=2, timeout=timeout
-        )
+        self._http = HttpClient(retrier, allowed=hosts.allowed(SHORT_HOST, PAGE_HOST), timeout=timeout)
         # No cookie that Google sets is needed, so none is kept.
         self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
 

@@ -22,6 +22,7 @@ from picsync.core.errors import FailureCode, ItemError, NotFoundError, PicsyncEr
 from picsync.core.events import Emit, ListingProgress
 from picsync.core.model import Finding, Listing, MediaItem, MediaKind, SourceAlbum
 from picsync.http.client import Hosts, HttpClient
+from picsync.http.pace import DOWNLOADS
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.download import receive
@@ -35,7 +36,7 @@ from picsync.sources.google.links.client import (
 from picsync.sources.google.links.options import AlbumAddress, SharedLink
 from picsync.sources.google.links.wire import CHANGED_HINT, KIND, AlbumPage
 
-DOWNLOAD = Operation(TITLE, "download")
+DOWNLOAD = Operation(TITLE, "download", stage=DOWNLOADS)
 OPERATIONS = (OPEN_SHORT_LINK, READ_ALBUM_PAGE, READ_FURTHER_PAGE, DOWNLOAD)
 """Every kind of request that this source sends."""
 

@@ -27,6 +27,7 @@ from picsync.core.errors import (
 )
 from picsync.core.model import MediaItem, MediaKind
 from picsync.http.client import Hosts, HttpClient, read_json
+from picsync.http.pace import DOWNLOADS
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.media.instants import instant
 from picsync.sources.base import Sink
@@ -48,7 +49,7 @@ BEGIN_SESSION = Operation("Google Photos", "begin_picking")
 LOOK_AT_SESSION = Operation("Google Photos", "look_at_picking")
 LIST_PICKED = Operation("Google Photos", "list_picked_items")
 END_SESSION = Operation("Google Photos", "end_picking")
-DOWNLOAD_PICKED = Operation("Google Photos", "download_picked")
+DOWNLOAD_PICKED = Operation("Google Photos", "download_picked", stage=DOWNLOADS)
 OPERATIONS = (BEGIN_SESSION, LOOK_AT_SESSION, LIST_PICKED, END_SESSION, DOWNLOAD_PICKED)
 """Every kind of request that is sent while a person picks."""
 
