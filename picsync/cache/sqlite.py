@@ -49,7 +49,7 @@ _ERRORS = {
     sqlite3.SQLITE_NOLFS: ("is too large for its file system", _DISK_HINT),
     sqlite3.SQLITE_NOMEM: ("cannot be read: out of memory", "Give picsync more memory."),
 }
-"""Primary result codes that say something about the surroundings, not about the file's content."""
+"""Primary result codes that say something about the context, not about the file's content."""
 
 
 class State(Enum):
@@ -137,7 +137,7 @@ def prepare(path: Path, finding: Finding, *, now: datetime) -> str | None:
     """Make sure that `path`, as it was examined, can be opened and migrated; sets aside what cannot.
 
     Call it holding the cache's lock. Returns what to tell people if a file was set aside; raises CacheError
-    if the file belongs to another program or its surroundings do not allow to use it.
+    if the file belongs to another program or its context do not allow to use it.
     """
     if finding.state is State.FOREIGN:
         raise foreign(path, finding)

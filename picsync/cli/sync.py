@@ -19,7 +19,7 @@ from picsync.system.localtime import zone_problem
 if TYPE_CHECKING:
     from picsync.core.events import CycleReport, Emit, Event
     from picsync.core.model import Listing
-    from picsync.run.process import Surroundings
+    from picsync.run.process import RunContext
     from picsync.run.wiring import Settings, SettingsFiles
 
 DEFAULT_CONFIG = "picsync.yaml"
@@ -94,7 +94,7 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
     Raises ConfigError and CacheError for what is wrong before the first cycle.
     """
     from picsync.config import LEAST_EVERY
-    from picsync.run.process import LongRun, Surroundings
+    from picsync.run.process import LongRun, RunContext
     from picsync.run.scheduler import Stop
 
     settings = files.load()
@@ -104,7 +104,7 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
         note(" ".join(problem))
     once = options.once or options.dry_run or not settings.intervals
     stop = Stop(acknowledge=_stopping)
-    surroundings = Surroundings(
+    context = RunContext(
         options.cache,
         emit,
         note,
@@ -113,13 +113,13 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
         allowed=set(settings.jobs) if options.allow_deletes else set(),
         show_plan=lambda: PlanView().show,
     )
-    surroundings.warn(settings)
+    context.warn(settings)
     with stop.on_signals():
         try:
             if once:
-                return await _run_once(settings, surroundings)
+                return await _run_once(settings, context)
             least_every = LEAST_EVERY if options.least_every is None else options.least_every
-            await LongRun(files, surroundings, least_every=least_every).run(settings)
+            await LongRun(files, context, least_every=least_every).run(settings)
         except asyncio.CancelledError:
             if not stop():
                 raise
@@ -127,14 +127,14 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
     return Exit.DONE
 
 
-async def _run_once(settings: Settings, surroundings: Surroundings) -> Exit:
+async def _run_once(settings: Settings, context: RunContext) -> Exit:
     from picsync.run.scheduler import run_once
 
-    async with surroundings.open_jobs(settings) as jobs:
-        reports = await run_once(jobs, surroundings.stop, surroundings.emit)
-    if surroundings.stop():
+    async with context.open_jobs(settings) as jobs:
+        reports = await run_once(jobs, context.stop, context.emit)
+    if context.stop():
         return Exit.INTERRUPTED
-    if settings.config.ping and not surroundings.dry_run and all(report.outcome.good for report in reports):
+    if settings.config.ping and not context.dry_run and all(report.outcome.good for report in reports):
         from picsync.http import network
         from picsync.observe.notify import Pinger
 

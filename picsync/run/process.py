@@ -83,7 +83,7 @@ def noting_progress(emit: Emit) -> Emit:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunContext:
     """What cycles are run with, besides the settings."""
 
     cache: str
@@ -172,7 +172,7 @@ class LongRun:
     def __init__(
         self,
         files: SettingsFiles,
-        surroundings: Surroundings,
+        context: RunContext,
         *,
         heartbeat_s: float = HEARTBEAT_S,
         least_every: timedelta = LEAST_EVERY,
@@ -180,7 +180,7 @@ class LongRun:
         """`heartbeat_s` lies between two looks at the files; no rule has an interval below `least_every`."""
         self._files = files
         self._board = StatusBoard(version("picsync"), _now, event_sentence)
-        self._readers: list[Emit] = [surroundings.emit, self._board.read]
+        self._readers: list[Emit] = [context.emit, self._board.read]
         self._counted: _Figures | None = None
         self._emit = send_to(self._readers)
         self._least_every = least_every
@@ -189,8 +189,8 @@ class LongRun:
         self._notifier: Notifier | None = None
         self._pinger: Pinger | None = None
         self._addresses: dict[str, str] = {}
-        self._service = Service(self, surroundings.stop, self._emit, heartbeat_s=heartbeat_s)
-        self._surroundings = replace(surroundings, emit=self._emit, leaving=self._service.leaving)
+        self._service = Service(self, context.stop, self._emit, heartbeat_s=heartbeat_s)
+        self._context = replace(context, emit=self._emit, leaving=self._service.leaving)
 
     async def run(self, settings: Settings) -> None:
         """Serve until stopped; raises CancelledError if what was in flight did not finish in time."""
@@ -205,7 +205,7 @@ class LongRun:
 
     async def try_out(self, settings: Settings) -> None:
         """Raise what opening the services would raise; sends nothing."""
-        cache = self._surroundings.cache
+        cache = self._context.cache
         async with open_services(settings.config, settings.credentials, cache=cache, emit=self._emit):
             pass
 
@@ -220,9 +220,9 @@ class LongRun:
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator[list[AlbumJob]]:
         """Bring settings to life: tools, pages, figures."""
-        rules = album_rules(settings.config, dry_run=self._surroundings.dry_run)
+        rules = album_rules(settings.config, dry_run=self._context.dry_run)
         intervals = self._intervals(settings)
-        self._surroundings.warn(settings)
+        self._context.warn(settings)
         async with AsyncExitStack() as stack:
             # Whoever reads events reads them from the first request on.
             self._board.expect({rule.name: _expected(rule) for rule in rules})
@@ -233,7 +233,7 @@ class LongRun:
                 pairs = {rule.name: (rule.album, rule.frame) for rule in rules}
                 metrics.expect(pairs, every_s=every_s)
                 metrics.expect_requests(operations(settings))
-            jobs = await stack.enter_async_context(self._surroundings.open_jobs(settings, intervals))
+            jobs = await stack.enter_async_context(self._context.open_jobs(settings, intervals))
             if settings.config.prometheus is not None:
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
             if settings.config.pprof is not None:
@@ -242,14 +242,14 @@ class LongRun:
                 await self._serve(
                     stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
                 )
-            requests = Requests.beside(self._surroundings.cache)
+            requests = Requests.beside(self._context.cache)
             names = [rule.name for rule in rules]
 
             def asked() -> None:
                 for name in self._service.wake(sorted(requests.take_asked(names))):
                     self._emit(CycleRequested(name))
 
-            stack.enter_context(requests.listening(names, asked, self._surroundings.tell_once))
+            stack.enter_context(requests.listening(names, asked, self._context.tell_once))
             yield jobs
 
     def _tell(self, settings: Settings, intervals: Mapping[str, timedelta]) -> None:
@@ -272,7 +272,7 @@ class LongRun:
         """Return the rules' intervals, none below the least one."""
         raised = {name: every for name, every in settings.intervals.items() if every < self._least_every}
         if raised and raised != self._raised:
-            self._surroundings.notify(
+            self._context.notify(
                 f"every: the shortest interval is {self._least_every.total_seconds():.0f} s, which is now"
                 f" used for {', '.join(raised)}. Write `10m` or more: edited files are noticed anyway."
             )
@@ -286,7 +286,7 @@ class LongRun:
         from picsync.web.server import WebServer
 
         registry = self._figures().registry
-        requests = Requests.beside(self._surroundings.cache)
+        requests = Requests.beside(self._context.cache)
         operator = Operator(requests, self._board.status, self._service.wake, self._emit)
         return WebServer(
             self._board.status, lambda: generate_latest(registry), self._service.alive, operator=operator
@@ -315,7 +315,7 @@ class LongRun:
             await self._listen(server, listen, what)
         except Exception as error:  # noqa: BLE001 - not lost: said, and tried again; the photos matter more
             if isinstance(error, ListenError):
-                self._surroundings.notify(str(error))
+                self._context.notify(str(error))
             else:
                 self._emit(crashed(error, f"picsync cannot listen on port {listen.port}, and tries again."))
             trying = asyncio.create_task(self._listen_later(server, listen, what))

@@ -27,7 +27,7 @@ import asyncio, sys
 from pathlib import Path
 from picsync.cli.main import cli
 from picsync.cli import sync
-from picsync.run.process import LongRun, Surroundings
+from picsync.run.process import LongRun, RunContext
 from picsync.run.scheduler import Stop
 from picsync.run.wiring import SettingsFiles
 
@@ -35,7 +35,7 @@ async def main():
     sync.load_libraries()
     settings = SettingsFiles(Path("picsync.yaml"), {}).load()
     print("loaded", [name for name in sys.argv[1:] if name in sys.modules])
-    around = Surroundings("cache.db", lambda event: None, print, Stop())
+    around = RunContext("cache.db", lambda event: None, print, Stop())
     async with around.open_jobs(settings):
         print("opened", [name for name in sys.argv[1:] if name in sys.modules])
 

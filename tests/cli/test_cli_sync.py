@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from picsync.run.process import Surroundings
+from picsync.run.process import RunContext
 from picsync.run.scheduler import Stop
 from picsync.run.wiring import SettingsFiles
 from tests.cache.go_cache import GoRow, write_go_cache
@@ -211,12 +211,12 @@ async def stop() -> Stop:
 def test_credentials_that_become_readable_while_it_runs(cli: CommandLine) -> None:
     files = SettingsFiles(cli.config, {}, [cli.credentials])
     said: list[str] = []
-    surroundings = Surroundings(str(cli.cache), lambda _event: None, said.append, asyncio.run(stop()))
+    context = RunContext(str(cli.cache), lambda _event: None, said.append, asyncio.run(stop()))
     fingerprints = []
     for mode in (0o600, 0o644, 0o644, 0o600, 0o644):
         cli.credentials.chmod(mode)
         fingerprints.append(files.fingerprint())
-        surroundings.warn(files.load())
+        context.warn(files.load())
     private, exposed = fingerprints[:2]
     assert fingerprints == [private, exposed, exposed, private, exposed]
     assert private != exposed, "a chmod is noticed"

@@ -52,6 +52,8 @@ class Household:
     name: str = ALBUM
     """The rule's."""
     rule_lines: list[str] = field(default_factory=list)
+    top_lines: list[str] = field(default_factory=list)
+    """Of the top level of picsync.yaml."""
     more_albums: list[str] = field(default_factory=list)
     source_lines: list[str] | None = None
     """What stands under `sources:`; None for the Google album and `more_albums`."""
@@ -96,6 +98,7 @@ class Household:
         path = self.folder / "picsync.yaml"
         lines = [
             f"emulator: {self.server.url}",
+            *self.top_lines,
             *([f"every: {every}"] if every else []),
             *(["concurrency: {downloads: 1, photos: 1}"] if self.one_at_a_time else []),
             "albums:",

@@ -10,7 +10,7 @@ import pytest
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.run.kinds import read_config, read_credentials
-from picsync.run.process import Surroundings
+from picsync.run.process import RunContext
 from picsync.run.scheduler import Stop, run_once
 from picsync.run.wiring import Settings
 from tests.e2e.household import MEDIA_HOST, Household
@@ -22,20 +22,15 @@ def stick(household: Household) -> Path:
     folder = household.folder / "stick"
     folder.mkdir()
     household.rule_lines = ["frames: [nixplay, usb]"]
+    household.top_lines = [f"frames: {{usb: {{kind: folder, path: {folder}}}}}"]
     return folder
 
 
-def write(household: Household, stick: Path) -> Path:
-    path = household.write_config()
-    path.write_text(f"frames: {{usb: {{kind: folder, path: {stick}}}}}\n{path.read_text('utf-8')}", "utf-8")
-    return path
-
-
-async def cycles(household: Household, stick: Path, *, dry_run: bool = False) -> dict[str, CycleReport]:
+async def cycles(household: Household, *, dry_run: bool = False) -> dict[str, CycleReport]:
     """Run one cycle for each frame as a new process would; the reports by name."""
     credentials = read_credentials({}, [household.credentials])
-    settings = Settings(read_config(write(household, stick), {}, credentials.kinds), credentials)
-    context = Surroundings(
+    settings = Settings(read_config(household.write_config(), {}, credentials.kinds), credentials)
+    context = RunContext(
         str(household.cache), household.events.append, lambda _message: None, Stop(), dry_run=dry_run
     )
     async with context.open_jobs(settings) as jobs:
@@ -57,25 +52,25 @@ def downloads(household: Household) -> int:
 
 async def test_each_frame_shows_the_album_by_one_download_each(household: Household, stick: Path) -> None:
     household.add(30)
-    reports = await cycles(household, stick)
+    reports = await cycles(household)
     assert list(reports) == ["Family", "Family on usb"]
     assert all(report.outcome is CycleOutcome.DONE for report in reports.values())
     household.assert_synced()
     assert on_stick(stick) == household.wanted()
     assert downloads(household) == 30
     assert sum(report.downloaded for report in reports.values()) == 30
-    again = await cycles(household, stick)
+    again = await cycles(household)
     assert downloads(household) == 30
     assert not any(report.changed for report in again.values())
 
 
 async def test_a_frame_that_fails_leaves_the_other_alone(household: Household, stick: Path) -> None:
     household.add(3)
-    await cycles(household, stick)
+    await cycles(household)
     household.add(2)
     stick.rename(stick.with_name("unmounted"))
     stick.mkdir()
-    reports = await cycles(household, stick)
+    reports = await cycles(household)
     assert reports["Family"].outcome is CycleOutcome.DONE
     household.assert_synced()
     [failure] = reports["Family on usb"].failures
@@ -83,16 +78,16 @@ async def test_a_frame_that_fails_leaves_the_other_alone(household: Household, s
     assert list(stick.iterdir()) == []
     stick.rmdir()
     stick.with_name("unmounted").rename(stick)
-    reports = await cycles(household, stick)
+    reports = await cycles(household)
     assert reports["Family on usb"].uploaded == 2
     assert on_stick(stick) == household.wanted()
 
 
 async def test_what_left_the_album_leaves_both_frames(household: Household, stick: Path) -> None:
     items = household.add(5)
-    await cycles(household, stick)
+    await cycles(household)
     household.album.items.remove(items[0])
-    reports = await cycles(household, stick)
+    reports = await cycles(household)
     assert {report.deleted for report in reports.values()} == {1}
     household.assert_synced()
     assert on_stick(stick) == household.wanted()
@@ -100,7 +95,7 @@ async def test_what_left_the_album_leaves_both_frames(household: Household, stic
 
 async def test_a_dry_run_writes_to_neither(household: Household, stick: Path) -> None:
     household.add(3)
-    reports = await cycles(household, stick, dry_run=True)
+    reports = await cycles(household, dry_run=True)
     assert [report.uploaded for report in reports.values()] == [3, 3]
     assert list(stick.iterdir()) == []
     assert household.server.log.count(method="POST", host="api.nixplay.com", path="/albums") == 0
@@ -109,7 +104,7 @@ async def test_a_dry_run_writes_to_neither(household: Household, stick: Path) ->
 async def test_a_download_that_breaks_off_is_made_good(household: Household, stick: Path) -> None:
     household.add(6)
     household.server.faults.add(Fault(kind=FaultKind.STATUS, host=MEDIA_HOST, count=3, status=500))
-    await cycles(household, stick)
-    await cycles(household, stick)
+    await cycles(household)
+    await cycles(household)
     household.assert_synced()
     assert on_stick(stick) == household.wanted()

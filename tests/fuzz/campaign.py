@@ -79,7 +79,7 @@ def run(
     until = time.monotonic() + budget_s
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        surroundings: dict[str, object] = {
+        context: dict[str, object] = {
             "loop": stack.enter_context(looping()),
             "tmp_path": folder,
             "path": folder / "settings.yaml",
@@ -88,13 +88,13 @@ def run(
             for result in results:
                 if turn and time.monotonic() > until:
                     return results
-                _round(result, number + 1_000 * turn, surroundings)
+                _round(result, number + 1_000 * turn, context)
                 for failure in result.failures[turn:]:
                     say(f"FAILED {result.parser} (seed {number + 1_000 * turn})\n{failure}")
     raise AssertionError("unreachable")
 
 
-def _round(result: Fuzzed, number: int, surroundings: Mapping[str, Any]) -> None:
+def _round(result: Fuzzed, number: int, context: Mapping[str, Any]) -> None:
     tests = PARSERS[result.parser]
     began = time.monotonic()
     for at, test in enumerate(tests):
@@ -102,7 +102,7 @@ def _round(result: Fuzzed, number: int, surroundings: Mapping[str, Any]) -> None
         until = time.monotonic() + ROUND_S / len(tests)
         for repeat in itertools.count():
             try:
-                result.inputs += _batch(test, number + 100_000 * (at + 1) + 7 * repeat, count, surroundings)
+                result.inputs += _batch(test, number + 100_000 * (at + 1) + 7 * repeat, count, context)
             except Exception:  # noqa: BLE001 - whatever a parser raises is its result
                 result.failures.append(traceback.format_exc(limit=-6))
                 break
@@ -112,7 +112,7 @@ def _round(result: Fuzzed, number: int, surroundings: Mapping[str, Any]) -> None
     result.seconds += time.monotonic() - began
 
 
-def _batch(test: Any, number: int, count: int, surroundings: Mapping[str, Any]) -> int:
+def _batch(test: Any, number: int, count: int, context: Mapping[str, Any]) -> int:
     """Run one property on `count` inputs or fewer, where it has fewer; return how many there were."""
     ran = 0
     inner = test.hypothesis.inner_test
@@ -135,7 +135,7 @@ def _batch(test: Any, number: int, count: int, surroundings: Mapping[str, Any]) 
     )
     test.hypothesis.inner_test = counted
     try:
-        test(**{name: value for name, value in surroundings.items() if name in needed})
+        test(**{name: value for name, value in context.items() if name in needed})
     finally:
         test.hypothesis.inner_test = inner
         test._hypothesis_internal_use_settings = before

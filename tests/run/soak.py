@@ -39,7 +39,7 @@ from picsync.core.events import (
     Event,
     RequestOutcome,
 )
-from picsync.run.process import LongRun, Surroundings
+from picsync.run.process import LongRun, RunContext
 from picsync.run.scheduler import Stop
 from picsync.run.wiring import SettingsFiles
 from picsync.vendors.google import threads
@@ -222,9 +222,9 @@ async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
     """Weather `cycles`, with about so many looks."""
     files = SettingsFiles(folder / "picsync.yaml", {}, [folder / ".picsync-credentials.yaml"])
     stop = Stop()
-    surroundings = Surroundings(str(folder / "cache.db"), soak.read, lambda _message: None, stop)
+    context = RunContext(str(folder / "cache.db"), soak.read, lambda _message: None, stop)
     async with asyncio.TaskGroup() as group:
-        long_run = LongRun(files, surroundings)
+        long_run = LongRun(files, context)
         running = group.create_task(long_run.run(files.load()))
         scraping = group.create_task(soak.scrape())
         await soak.weather(cycles, looks)

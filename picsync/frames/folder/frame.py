@@ -64,6 +64,8 @@ class FolderFrame:
         self._manifest: Manifest | None = None
         self._seen: tuple[int, int, int] | None = None
         """Device, inode and size of the journal as `_manifest` has it."""
+        self._tidied = False
+        """Whether what an earlier process left half written is gone."""
         self._lock = asyncio.Lock()
         self._capabilities = FrameCapabilities(
             kind="folder",
@@ -196,6 +198,10 @@ class FolderFrame:
         if manifest is not self._manifest:
             journal.write(self._path, manifest)
             self._manifest = manifest
+        if not self._tidied:
+            self._tidied = True
+            for left in (self._path / FOLDER).glob("*.part"):
+                _discard(left)
         self._remember()
         self._seen = self._stamp()
         return manifest
