@@ -1,4 +1,4 @@
-"""Several things at once: all of them, or the first failure as itself."""
+"""Run coroutines concurrently; the first failure is raised as itself, not as an exception group."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from picsync.core.errors import PicsyncError
 T = TypeVar("T")
 
 
-async def gathered(*works: Awaitable[T]) -> list[T]:
-    """Return what all return, in order; the first failure cancels the rest and is raised as itself."""
+async def gather(*works: Awaitable[T]) -> list[T]:
+    """Return the results of all, in order; the first failure cancels the rest and is raised as itself."""
 
     async def run(work: Awaitable[T]) -> T:
         return await work
 
-    with ungrouped():
+    with unwrap_group():
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(run(work)) for work in works]
     return [task.result() for task in tasks]
 
 
-async def together(*works: Awaitable[None]) -> None:
-    """Wait for all; the first failure cancels the rest and is raised as itself, not as a group."""
+async def run_all(*works: Awaitable[None]) -> None:
+    """Run all to the end; the first failure cancels the rest and is raised as itself."""
 
     async def run(work: Awaitable[None]) -> None:
         await work
 
-    with ungrouped():
+    with unwrap_group():
         async with asyncio.TaskGroup() as group:
             for work in works:
                 group.create_task(run(work))
 
 
-async def call_off(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel tasks and wait until they have ended, however they end."""
+async def cancel_and_wait(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait until each has ended, whatever its result."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -89,15 +89,15 @@ async def stalling_after(limit_s: float) -> AsyncIterator[None]:
 
 
 def progressed() -> None:
-    """Say that the work of this task moves on, such as when bytes were received."""
+    """Report progress of the current task, such as bytes received; see `stalling_after`."""
     progress = _progress.get()
     if progress is not None:
         progress.made()
 
 
 @contextmanager
-def ungrouped() -> Iterator[None]:
-    """Let what a task group raises come out as the one error that matters."""
+def unwrap_group() -> Iterator[None]:
+    """Raise the most important error of an exception group instead of the group."""
     try:
         yield
     except BaseExceptionGroup as errors:

@@ -1,4 +1,4 @@
-"""What happened, as values: emitted once, read by the log, the progress bars and the metrics.
+"""Events: emitted once as values, consumed by the log, the progress bars, the metrics and the status page.
 
 `action` is a stable word for machines; no field ever holds a secret.
 """
@@ -77,7 +77,7 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
-    """A service wants a person: it does not accept who we are, or does not let us do what is needed."""
+    """A service refuses the credentials, or a permission that is needed; the operator has to act."""
 
     action = "login_refused"
     service: str
@@ -267,7 +267,7 @@ class ItemFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChangesPlanned(Event):
-    """The second stroke of the plan: the playlist's content and the deletes."""
+    """The second phase of planning has ended: the playlist's content and the deletes."""
 
     action = "changes_planned"
     rule: str
@@ -323,7 +323,7 @@ Written: TypeAlias = ItemUploaded | PlaylistCreated | Published | PhotoDeleted
 
 
 class CycleOutcome(StrEnum):
-    """How a cycle ended; the worst that applies."""
+    """The outcome of a cycle; the worst one that applies."""
 
     DONE = "done"
     HELD = "held"
@@ -430,7 +430,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class CycleReport:
-    """What one cycle of one album rule did; log line, table, metrics and exit code are views of it."""
+    """The result of one cycle of one album rule; log, metrics, pages and exit code are views of it."""
 
     rule: str
     outcome: CycleOutcome

@@ -59,7 +59,7 @@ class DeleteLimit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What an album rule asks for, as far as planning cares."""
+    """The settings of an album rule that planning depends on."""
 
     name: str
     """Name of the frame album."""
@@ -94,7 +94,7 @@ class Transfer:
 
 
 class HoldReason(StrEnum):
-    """Why deletes are kept back."""
+    """Why deletes are held back."""
 
     BRAKE = "brake"
     """Too many at once; a person must allow it."""
@@ -153,7 +153,7 @@ class PlaylistEdit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The second stroke: everything that is left to do on the frame, in this order."""
+    """The result of the second phase: all remaining changes on the frame, in this order."""
 
     edits: tuple[PlaylistEdit, ...] = ()
     deletes: tuple[FramePhoto, ...] = ()
@@ -178,7 +178,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the second stroke is decided from."""
+    """The input of the second phase."""
 
     candidates: Sequence[Candidate]
     listings: Sequence[Listing]
@@ -192,7 +192,7 @@ class Situation:
 
 
 def plan_transfers(candidates: Sequence[Candidate], photos: Photos) -> tuple[Transfer, ...]:
-    """Return the items that must travel: content unknown, or not on the frame; each known content once."""
+    """Return the items to transfer: those whose content is unknown or not on the frame, each content once."""
     there = {photo.digest for photo in photos.items}
     transfers = []
     for candidate in candidates:

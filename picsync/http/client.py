@@ -1,4 +1,4 @@
-"""The one way bytes travel by httpx: limits, timeouts, translation of failures, no secrets in words."""
+"""The HTTP client: timeouts, allowed hosts, translation of errors, no secrets in messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one retry policy: which answers are asked for again, when, and what is raised in the end.
+"""The retry policy: which requests are retried, when, and what is raised in the end.
 
 `judge` is the whole decision, a pure function of the operation and what came back. `Retrier` only carries
 it out. A request is repeated when nothing can have happened (it was never sent, or the service said 429)
@@ -141,7 +141,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how patiently one request is repeated."""
+    """How often, and for how long, one request is retried."""
 
     attempts: int = 5
     first_wait_s: float = 1.0
@@ -164,7 +164,7 @@ async def _sleep(seconds: float) -> None:
 
 
 class Retrier:
-    """Runs attempts under one policy, telling each repetition to the event stream."""
+    """Runs attempts under one policy and emits an event for each retry."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from picsync.aio.tasks import Stalled, call_off, stalling_after, together, ungrouped
+from picsync.aio.tasks import Stalled, cancel_and_wait, run_all, stalling_after, unwrap_group
 from picsync.core.errors import ConfigError, PicsyncError, TransientError
 from picsync.core.events import (
     ConfigApplied,
@@ -167,7 +167,7 @@ async def run_once(jobs: Sequence[Job[R]], stop: Stop, emit: Emit) -> list[R]:
             if not stop():
                 reports[place] = await run_guarded(job, emit)
 
-    await together(*(run(place, job) for place, job in enumerate(jobs)))
+    await run_all(*(run(place, job) for place, job in enumerate(jobs)))
     return [reports[place] for place in sorted(reports)]
 
 
@@ -251,7 +251,7 @@ class Service(Generic[S]):
         Raises what opening `settings` raises.
         """
         self._seen = self._settings.fingerprint()
-        with ungrouped():
+        with unwrap_group():
             await self._run(settings)
 
     async def _run(self, settings: S) -> None:
@@ -395,7 +395,7 @@ class Service(Generic[S]):
             )
             return changing in done
         finally:
-            await call_off(*ending, *([changing] if changing else []))
+            await cancel_and_wait(*ending, *([changing] if changing else []))
 
     async def _triggered(self, job: AnyJob) -> bool:
         """Return once something calls for a run of the job."""
@@ -438,7 +438,7 @@ class Service(Generic[S]):
             try:
                 await asyncio.wait(looking, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                await call_off(*looking)
+                await cancel_and_wait(*looking)
         forced = self._reload.is_set()
         self._reload.clear()
         return forced

@@ -1,4 +1,4 @@
-"""One cycle of one album rule: look at both sides, decide, act, report. Read `run_cycle` top to bottom.
+"""One cycle of one album rule: observe, plan, act, report. Read `run_cycle` top to bottom.
 
 It remembers nothing but digests: whatever an earlier cycle meant to do, this one goes by what the services
 report now. If picsync is killed at any moment, the next cycle ends in the same place.
@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from picsync.aio.tasks import together, ungrouped
+from picsync.aio.tasks import run_all, unwrap_group
 from picsync.core.errors import (
     ListingError,
     LoginNeeded,
@@ -95,7 +95,7 @@ def _never() -> bool:
 async def run_cycle(
     album_rule: AlbumRule, tools: Tools, *, stopping: Callable[[], bool] = _never
 ) -> CycleReport:
-    """Bring one frame album and its playlist in step with the rule's sources, and report.
+    """Synchronize one frame album and its playlist with the rule's sources, and report.
 
     Errors of the services, the cache and the disk end up in the report; anything raised is a bug. Once
     `stopping` returns True no new item is taken up, and nothing is deleted.
@@ -178,7 +178,7 @@ class _Cycle:
             with at_account(self.album_rule.frame):
                 seen.append(await self._observe())
 
-        await together(observe(), self._list())
+        await run_all(observe(), self._list())
         return seen[0]
 
     async def _list(self) -> None:
@@ -203,7 +203,7 @@ class _Cycle:
         albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
         listings = [Listing(kind, album_id, problem="") for kind, album_id in albums]
         try:
-            await together(*(one(kind, album_id, place) for place, (kind, album_id) in enumerate(albums)))
+            await run_all(*(one(kind, album_id, place) for place, (kind, album_id) in enumerate(albums)))
         finally:
             self.listings = listings
 
@@ -222,7 +222,7 @@ class _Cycle:
         return await self.tools.listings.list(self.tools.sources[account], account, album_id)
 
     async def _look_again(self, seen: _Seen) -> None:
-        """Look at both sides once more, before anything is deleted by what was seen once.
+        """List sources and frame once more before anything is deleted.
 
         Pages are no snapshot: an item added while they are read moves another from one page to the one that
         was read already, and with one removed besides even the number of items fits. And one wrong answer
@@ -239,7 +239,7 @@ class _Cycle:
                 self.notices.append(Notice(NoticeKind.SOURCE_CHANGED))
                 self.listings = [replace(listing, changed=True) for listing in self.listings]
 
-        await together(listings(), photos())
+        await run_all(listings(), photos())
 
     async def _listed_alike(self) -> bool:
         """Whether the sources list the same once more."""
@@ -253,11 +253,11 @@ class _Cycle:
             else:
                 alike.append(now.complete and set(now.items) == set(seen.items))
 
-        await together(*(look(listing) for listing in self.listings))
+        await run_all(*(look(listing) for listing in self.listings))
         return all(alike)
 
     async def _observe(self) -> _Seen:
-        with ungrouped():
+        with unwrap_group():
             async with asyncio.TaskGroup() as group:
                 album = group.create_task(self._album())
                 first = group.create_task(self._part(1))

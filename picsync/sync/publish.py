@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from picsync.aio.tasks import call_off, together
+from picsync.aio.tasks import cancel_and_wait, run_all
 from picsync.core.errors import (
     LoginNeeded,
     PicsyncError,
@@ -27,7 +27,7 @@ MAX_DELETES_AT_ONCE = 3
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """What came of one playlist's edit."""
+    """The outcome of editing one playlist."""
 
     count: int | None
     """Entries it now holds, read back; None if that failed."""
@@ -68,21 +68,21 @@ class Playlists:
         self._making: asyncio.Task[Playlist] | None = None
 
     def begin(self) -> None:
-        """Begin to make the first one; to be called once it is known to have something to show."""
+        """Start creating the first one; call it once there is something to show."""
         if self._making is None:
             self._making = asyncio.create_task(self._frame.create_playlist(self._first))
 
     async def create(self, name: str) -> Playlist:
-        """Do as the frame's `create_playlist`; what was begun is waited for, once."""
+        """Create a playlist like the frame's `create_playlist`, waiting for one that `begin` has started."""
         if name != self._first or self._making is None:
             return await self._frame.create_playlist(name)
         making, self._making = self._making, None
         return await making
 
     async def aclose(self) -> None:
-        """Break off what was begun and nobody has waited for."""
+        """Cancel a creation that was started and never awaited."""
         if self._making is not None:
-            await call_off(self._making)
+            await cancel_and_wait(self._making)
 
 
 async def publish(
@@ -188,7 +188,7 @@ async def _read_back(frame: PlaylistFrame, edit: PlaylistEdit, playlist: Playlis
 
 @dataclass(slots=True)
 class DeleteResult:
-    """What came of the deletes."""
+    """The outcome of the deletes."""
 
     deleted: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -203,7 +203,7 @@ async def delete(
     emit: Emit,
     stopping: Callable[[], bool],
 ) -> DeleteResult:
-    """Delete photos, a few at a time; each fails alone. Raises LoginNeeded."""
+    """Delete photos, at most MAX_DELETES_AT_ONCE concurrently; each fails alone. Raises LoginNeeded."""
     result = DeleteResult()
     queue = iter(photos)
 
@@ -222,5 +222,5 @@ async def delete(
                 result.deleted += 1
                 emit(PhotoDeleted(rule, photo.filename))
 
-    await together(*(work() for _ in range(min(MAX_DELETES_AT_ONCE, len(photos)))))
+    await run_all(*(work() for _ in range(min(MAX_DELETES_AT_ONCE, len(photos)))))
     return result

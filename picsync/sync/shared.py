@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from picsync.aio.tasks import call_off
+from picsync.aio.tasks import cancel_and_wait
 from picsync.core.model import Digest, Listing, MediaItem
 from picsync.sources.base import Source
 from picsync.sync.tempfiles import Spool, SpoolFile
@@ -46,7 +46,7 @@ class Listings:
         finally:
             waiting.pop()
             if not waiting:
-                await call_off(task)
+                await cancel_and_wait(task)
 
     async def _listed(self, source: Source, key: tuple[str, str]) -> Listing:
         try:

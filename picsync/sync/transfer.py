@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from picsync.aio.tasks import together
+from picsync.aio.tasks import run_all
 from picsync.core.errors import (
     FormatError,
     ItemError,
@@ -59,7 +59,7 @@ OpenAlbum: TypeAlias = Callable[[], Awaitable[FrameAlbum]]
 """Returns the frame's album, creating it if there is none."""
 
 MAX_TRANSIENT_FAILURES = 8
-"""So many items in a row failing for passing reasons mean that the service is in trouble, not the items."""
+"""Consecutive transient failures after which the service, rather than the items, is to blame."""
 
 SMALL_BYTES = 16 * 1024 * 1024
 """A disk without room for a file of this size, most photos, is full: no further original is fetched."""
@@ -76,7 +76,7 @@ async def _sleep(seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What cycles work with; all of it outlives a cycle."""
+    """Dependencies of cycles; all of them outlive a cycle."""
 
     sources: Mapping[str, Source]
     """Name of an account -> source."""
@@ -110,7 +110,7 @@ class Tools:
 
 @dataclass(slots=True)
 class TransferResult:
-    """What came of the transfers."""
+    """The outcome of the transfers."""
 
     digests: dict[MediaItem, Digest] = field(default_factory=dict)
     """Content that was not known before."""
@@ -130,7 +130,7 @@ class TransferResult:
 
 
 class Transferrer:
-    """Takes media items to a frame album."""
+    """Transfers media items to a frame album."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class Transferrer:
             if self._result.uploaded_count or self._full or self._halted:
                 break
         count = min(self._workers, len(transfers))
-        await together(*(self._work(album, queue) for _ in range(count)))
+        await run_all(*(self._work(album, queue) for _ in range(count)))
         if isinstance(self._halted, LoginNeeded):
             raise self._halted
         if self._full is not None:
@@ -388,7 +388,7 @@ async def learn(
                     raise
                 result.failures.append(Failure(item.filename or item.item_id, error))
 
-    await together(*(work() for _ in range(DOWNLOADS.cap)))
+    await run_all(*(work() for _ in range(DOWNLOADS.cap)))
     return result
 
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import httpx
 
-from picsync.aio.tasks import gathered, ungrouped
+from picsync.aio.tasks import gather, unwrap_group
 from picsync.core.errors import AmbiguousError, NotFoundError, ProtocolError
 from picsync.core.events import Emit, ListingProgress
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
@@ -140,7 +140,7 @@ class NixplayFrame:
         count = known.count
         first: Sequence[wire.PhotoRecord] | None = None
         if count is None:
-            with ungrouped():
+            with unwrap_group():
                 async with asyncio.TaskGroup() as group:
                     counting = group.create_task(self._photo_count(album))
                     beginning = group.create_task(self._photo_pages.begin(self._photo_page(album)))
@@ -166,7 +166,7 @@ class NixplayFrame:
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of that name with their items."""
         found = await self._view.playlists.look_up(name)
-        return await gathered(*(self._with_items(record, name) for record in found.all))
+        return await gather(*(self._with_items(record, name) for record in found.all))
 
     async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
         """Return the playlist as it is now; its slides are asked for while the list of playlists is."""
@@ -177,7 +177,7 @@ class NixplayFrame:
                 return await self._slides(known.playlist_id, expected)
             return ()
 
-        with ungrouped():
+        with unwrap_group():
             async with asyncio.TaskGroup() as group:
                 listing = group.create_task(self._client.playlists())
                 reading = group.create_task(read())

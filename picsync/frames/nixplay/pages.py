@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from picsync.aio.tasks import gathered
+from picsync.aio.tasks import gather
 from picsync.core.errors import ProtocolError, RefusedError
 
 PHOTOS = (500, 100)
@@ -145,7 +145,7 @@ class _Reading(Generic[E]):
         short = first is not None and came < size
         while number <= last:
             wave = range(number, min(last, number + AT_ONCE - 1) + 1)
-            pages = await gathered(*(self.fetch(Page(each, (each - 1) * size, size)) for each in wave))
+            pages = await gather(*(self.fetch(Page(each, (each - 1) * size, size)) for each in wave))
             for entries in pages:
                 self.keep(entries)
             came, short = came + sum(map(len, pages)), any(len(entries) < size for entries in pages)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from picsync.aio.tasks import call_off
+from picsync.aio.tasks import cancel_and_wait
 from picsync.core.errors import LoginNeeded, ProtocolError, RefusedError
 from picsync.core.events import Emit, LoggedIn, LoginRefused
 from picsync.frames.nixplay import wire
@@ -136,7 +136,7 @@ class Session:
         if self._forgetting is not None:
             self._forgetting.cancel()
         if self._prepared is not None:
-            await call_off(self._prepared)
+            await cancel_and_wait(self._prepared)
         await self._http.aclose()
 
     async def _send(
