@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from picsync.config.shape import Shape, closest, fold
-from picsync.config.tree import FieldPath, Node, Place, parse_yaml
+from picsync.config.tree import IN_ENVIRONMENT, FieldPath, Node, Place, parse_yaml
 from picsync.core.errors import ConfigError, Problem
 
 PREFIX = "PICSYNC_"
@@ -47,7 +47,7 @@ def overlay(
             problems.append(_unknown(name, known))
     for path, name in sorted(settings, key=_order):
         try:
-            place = Place(f"environment variable {name}")
+            place = Place(f"{IN_ENVIRONMENT}{name}")
             # Names that came with a whole group are known by now, with their capitals.
             path = _path(name, shape, tree) or path
             single = (shape.at(path) or shape).single

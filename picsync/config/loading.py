@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from picsync.config.credentials import FILE_NAME, Credentials, Logins, NamedAcco
 from picsync.config.environment import overlay, variable
 from picsync.config.named import with_places
 from picsync.config.settings import Checks, Config, Known, NamedFrame
-from picsync.config.shape import Shape, shape_of
+from picsync.config.shape import Shape, closest, fold, shape_of
 from picsync.config.tree import FileText, Node, Place, parse_yaml, read_text
 from picsync.config.validation import validate
 from picsync.core.errors import ConfigError, Problem
@@ -41,6 +41,7 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
         raise ConfigError([Problem(str(path), None, "", message), *problems])
     if albums is not None and isinstance(albums.value, dict):
         albums.value = [Node(albums.value, albums.place)]
+    problems += _unmentioned(tree, "frames")
     elsewhere = dict.fromkeys(credentials.keys, FILE_NAME)
     shape = config_shape(known, _kinds(tree, "frames"))
     config = validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(known))
@@ -91,7 +92,7 @@ def load_credentials(
     named = _kinds(tree, "accounts")
     shape = credentials_shape(logins, {name: kind for name, kind in named.items() if kind in logins})
     elsewhere = dict.fromkeys(config_shape(known).keys, "picsync.yaml")
-    problems += _twice(tree, named)
+    problems += [*_taken(tree, named, [*known.sources, *known.frames]), *_unmentioned(tree, "accounts")]
     content = validate(file_model(logins), tree, shape, problems, elsewhere=elsewhere, context=logins)
     sections = {kind: getattr(content, kind) for kind in logins}
     return Credentials(
@@ -131,14 +132,33 @@ def _kinds(tree: Node, key: str) -> dict[str, str]:
     return found
 
 
-def _twice(tree: Node, named: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield the accounts that have a section of their own and an entry under `accounts`, too."""
-    for name in named:
+def _taken(tree: Node, named: Mapping[str, str], kinds: Iterable[str]) -> Iterator[Problem]:
+    """Yield the accounts under `accounts` that are named like another one, or like a kind."""
+    folded = {fold(kind): kind for kind in kinds}
+    for name, kind in named.items():
+        path = ("accounts", name)
         if isinstance(tree.value, dict) and name in tree.value and tree.value[name].value is not None:
-            path = ("accounts", name)
             yield tree.place_of(path).problem(
                 path, f"is defined twice: the section `{name}` is this account. Remove one of them."
             )
+        elif (other := folded.get(fold(name), kind)) != kind:
+            yield tree.place_of(path).problem(
+                path, f"has the name of the kind `{other}`; choose another name."
+            )
+
+
+def _unmentioned(tree: Node, key: str) -> Iterator[Problem]:
+    """Yield the names that only environment variables mention, and that none of these gives a kind."""
+    group = tree.value.get(key) if isinstance(tree.value, dict) else None
+    entries = group.value if group is not None and isinstance(group.value, dict) else {}
+    written = [name for name, entry in entries.items() if not entry.place.from_environment]
+    for name, entry in entries.items():
+        if name not in written and isinstance(entry.value, dict) and "kind" not in entry.value:
+            meant = closest(name, written)
+            advice = (
+                f"did you mean `{meant}`?" if meant else f"to define it, set {variable((key, name, 'kind'))}."
+            )
+            yield entry.place.problem((key, name), f"is a name that nothing else mentions; {advice}")
 
 
 def _exposures(file: FileText) -> Iterator[Problem]:

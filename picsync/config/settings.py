@@ -217,6 +217,9 @@ def _sources(value: object, info: ValidationInfo) -> object:
     problems = Problems()
     for name, albums in value.items():
         entry = info.context.known.sources.get(name)
+        if entry is None and info.context.known.is_frame(name):
+            problems.add((name,), "is a frame, not a source; name it under `frames:` of the rule", albums)
+            continue
         if entry is None:
             problems.add_unknown((name,), albums)
             continue
@@ -252,23 +255,45 @@ def _frames_together(config: Config, known: Known) -> None:
         account = frame.values.get("account", frame.kind)
         if not isinstance(account, str) or known.accounts.get(account, account) != frame.kind:
             problems.add(("frames", name, "account"), _no_account(account, frame.kind, known), account)
-    pairs: dict[tuple[object, ...], str] = {}
+        elif name != account and (other := _other_meaning(name, known)):
+            problems.add(("frames", name), f"{other}; choose another name", name)
+    pairs: dict[tuple[object, ...], tuple[int, str]] = {}
     jobs: dict[str, str] = {}
     for at, rule in enumerate(config.albums):
         for place, name in enumerate(rule.frames):
             if name not in config.frames and not known.is_frame(name):
                 problems.add(("albums", at, "frames", place), _no_frame(name, config, known), name)
-            pair = (_equal_name(rule.name), config.frame(name, known.accounts).place)
             called = job_name(rule.name, name)
             if jobs.setdefault(called, rule.name) != rule.name:
                 message = f"is called {called[:60]!r} on this frame, as another rule is; rename one of them"
                 problems.add(("albums", at, "name"), message, rule.name)
-            before = pairs.setdefault(pair, name)
-            if before != name:
-                same = f"`{before}` and `{name}`, which are the same"
-                message = f"{rule.name[:60]!r} goes to the frames {same}; name only one"
+            pair = (_equal_name(rule.name), config.frame(name, known.accounts).place)
+            earlier, before = pairs.setdefault(pair, (at, name))
+            if message := _same_frame(rule, place, before, earlier=earlier < at):
                 problems.add(("albums", at, "frames", place), message, name)
     problems.check("frames")
+
+
+def _same_frame(rule: AlbumRule, place: int, before: str, *, earlier: bool) -> str:
+    """Return what is wrong about a rule's frame, first named `before`; empty if nothing is."""
+    name = rule.frames[place]
+    if name in rule.frames[:place]:
+        return f"names `{name}` twice; remove one of them"
+    if name == before:
+        return ""  # Of another rule of this name, the name is what is wrong.
+    if earlier:
+        album = f"an earlier rule fills an album {rule.name[:60]!r}"
+        return f"`{name}` is the same frame as `{before}`, where {album}; rename one of the rules"
+    return f"`{name}` is the same frame as `{before}`; remove one of them"
+
+
+def _other_meaning(name: str, known: Known) -> str:
+    """Return what else the name of a frame stands for; empty if nothing."""
+    if name in known.accounts:
+        return f"`{name}` is an account of the kind `{known.accounts[name]}`, too"
+    if name in known.sources and name not in known.frames:
+        return f"`{name}` is a kind of source, too"
+    return ""
 
 
 def _no_account(account: object, kind: str, known: Known) -> str:
@@ -393,8 +418,11 @@ class AlbumRule(_Group):
     def _unique(self, info: ValidationInfo) -> AlbumRule:
         if isinstance(info.context, Checks):
             pairs = {(_equal_name(self.name), frame) for frame in self.frames}
-            if pairs & info.context.pairs:
-                message = "like that of an earlier album rule; each rule needs a different name"
+            if twice := sorted(frame for _, frame in pairs & info.context.pairs):
+                message = (
+                    f"like that of an earlier album rule for the frame `{twice[0]}`; each rule needs a "
+                    "different name, or another frame"
+                )
                 problems = Problems()
                 problems.add(("name",), f"is {self.name[:60]!r}, {message}", self.name)
                 problems.check("rule")

@@ -39,6 +39,9 @@ def field_name(path: FieldPath) -> str:
     return "".join(words).removeprefix(".")
 
 
+IN_ENVIRONMENT = "environment variable "
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a value was written."""
@@ -46,6 +49,11 @@ class Place:
     file: str
     """The file's name, or `environment variable PICSYNC_...`."""
     line: int | None = None
+
+    @property
+    def from_environment(self) -> bool:
+        """Whether an environment variable has it."""
+        return self.file.startswith(IN_ENVIRONMENT)
 
     def problem(self, path: FieldPath, message: str) -> Problem:
         """Return a problem at this place."""

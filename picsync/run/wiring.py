@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -534,22 +535,37 @@ def _require(config: Config, credentials: Credentials) -> None:
 
 def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
     """Yield an error for each frame whose directory another frame or a source has, too."""
-    taken: dict[str, str] = {}
+    read: list[str] = []
     for name, entries in _entries(config).items():
         place = SOURCES[credentials.account(name).kind].directory
         if place is not None:
-            taken.update({place(entry): "a source" for entry in entries.values()})
+            read += map(place, entries.values())
+    filled: dict[str, str] = {}
     for frame in frames_in_use(config, credentials):
         directory = FRAMES[frame.kind].directory
         if directory is None or frame.options is None:
             continue
         path = directory(frame.options)
-        for other, what in taken.items():
-            if Path(path).is_relative_to(other) or (what != "a source" and Path(other).is_relative_to(path)):
-                message = f"is {path}, but {other} is {what}. Choose a directory outside of it."
-                where = ("frames", frame.name)
-                yield ConfigError([_problem(config.frames[frame.name], where, message)])
-        taken[path] = f"the frame `{frame.name}`"
+        where = ("frames", frame.name)
+        entry = config.frames[frame.name]
+        if (source := next((one for one in read if _inside(path, one)), None)) is not None:
+            message = (
+                f"{path} is in {source}, which is a source: picsync would take the photos that it puts there"
+                " for new ones. Choose a directory outside of it."
+            )
+            yield ConfigError([_problem(entry, where, message)])
+        for other, taken in filled.items():
+            if _inside(path, taken) or _inside(taken, path):
+                message = (
+                    f"{path} overlaps with {taken}, the directory of the frame `{other}`. Choose another one."
+                )
+                yield ConfigError([_problem(entry, where, message)])
+        filled[frame.name] = path
+
+
+def _inside(path: str, folder: str) -> bool:
+    """Return whether a path is in a folder or equal to it, symbolic links followed."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _entries(config: Config) -> dict[str, dict[str, Any]]:
