@@ -35,6 +35,8 @@ from tests.cli.command_line import PATIENCE_S, served
 T = TypeVar("T")
 
 VERSION_2 = Path(__file__).with_name("version2")
+KEPT_AS = {".picsync-credentials.yaml": "credentials.yaml"}
+"""Git ignores the name that the file has in an installation."""
 CONFIG, CREDENTIALS, CACHE = "picsync.yaml", ".picsync-credentials.yaml", "picsync-metadata-cache.db"
 TAKEN = 1_500_000_000.0
 PHOTO_BYTES = 5_000
@@ -95,7 +97,7 @@ def restore_version_2(world: World, folder: Path) -> dict[str, str]:
     albums = Albums(world, folder)
     values = _values(world, folder)
     for name in (CONFIG, CREDENTIALS):
-        text = (VERSION_2 / name).read_text("utf-8")
+        text = (VERSION_2 / KEPT_AS.get(name, name)).read_text("utf-8")
         for key, value in values.items():
             text = text.replace(f"<{key}>", value)
         (folder / name).touch(0o600)
@@ -217,7 +219,7 @@ def _make_version_2(tree: Path) -> None:
         for value, placeholder in secrets.items():
             text = text.replace(value, placeholder)
         text = re.sub(r"(expiry: )\S.*", r'\1"<expiry>"', text)
-        (VERSION_2 / name).write_text(text, "utf-8")
+        (VERSION_2 / KEPT_AS.get(name, name)).write_text(text, "utf-8")
     (VERSION_2 / "cache.sql").write_text(f"{dump}\n", "utf-8")
     (VERSION_2 / "frame.json").write_text(json.dumps(frame, indent=1) + "\n", "utf-8")
     lines = [f"{key}={value}\n" for key, value in _ENVIRONMENT.items()]
