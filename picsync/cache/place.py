@@ -50,9 +50,9 @@ class File:
         """Set the file aside if need be, and migrate it."""
         if not lock.kept:
             notify(
-                f"The file system of the cache {self.path} does not keep locks: nothing keeps a second"
-                " picsync off it. Put the cache on a disk of this machine, or make sure that only one"
-                " picsync runs."
+                f"The file system of the cache {self.path} does not support locks, so a second"
+                " picsync could use it at the same time. Put the cache on a local disk, or make sure that"
+                " only one picsync runs."
             )
         message = sqlite.prepare(self.path, finding, now=now)
         if message is not None:
@@ -73,7 +73,7 @@ class File:
             case sqlite.State.DAMAGED | sqlite.State.NEWER:
                 raise CacheError(
                     f"The cache {self} {finding.detail}.",
-                    hint="The next picsync that uses it sets it aside and starts a new one.",
+                    hint="The next sync renames it and starts a new one.",
                 )
             case sqlite.State.OURS:
                 return sqlite.engine(self.path, read_only=True, busy_timeout_s=busy_timeout_s)
@@ -97,7 +97,7 @@ class File:
                 return self._take(finding, lock, now, busy_timeout_s, notify), lock
         lock.release()
         notify(
-            f"The cache {self} {finding.detail}. The dry run leaves it alone, and downloads what the next"
+            f"The cache {self} {finding.detail}. The dry run does not use it, and downloads what the next"
             " sync will download, too."
         )
         return sqlite.empty_engine(), None
@@ -165,7 +165,7 @@ def parse(location: str | Path) -> Place:
     except (sa.exc.ArgumentError, ValueError):
         # Without its cause, which may quote the URL and so its password.
         raise CacheError(
-            "The cache's URL cannot be understood.",
+            "The cache's URL cannot be parsed.",
             hint="Write it as postgresql://user:password@host/database.",
         ) from None
     backend, _, driver = url.drivername.partition("+")
@@ -192,7 +192,7 @@ def require_known(place: Place, revision: str | None) -> None:
     if revision is not None and revision not in schema.REVISIONS:
         raise CacheError(
             f"The cache {place} was written by a newer picsync (schema revision {revision}).",
-            hint="Update picsync, or give this one another cache.",
+            hint="Update picsync, or use another cache.",
         )
 
 

@@ -32,14 +32,14 @@ _COMPANIONS = ("-wal", "-shm", "-journal")
 _SMALLEST_BYTES = 512
 """SQLite's smallest page."""
 
-_SET_ASIDE_HINT = "Restart picsync: it sets the file aside and starts a new one."
+_SET_ASIDE_HINT = "Restart picsync: it renames the file and starts a new one."
 _SPACE_HINT = "Free some space there; nothing that was recorded before is lost."
-_ACCESS_HINT = "Let the user that picsync runs as write this file and its folder."
+_ACCESS_HINT = "Give the user that picsync runs as write access to this file and its folder."
 _DISK_HINT = "Check the disk or volume and its mount."
 
 _ERRORS = {
-    sqlite3.SQLITE_BUSY: ("is locked by another program", "Close whatever else has this file open."),
-    sqlite3.SQLITE_LOCKED: ("is locked by another program", "Close whatever else has this file open."),
+    sqlite3.SQLITE_BUSY: ("is locked by another program", "Close other programs that have this file open."),
+    sqlite3.SQLITE_LOCKED: ("is locked by another program", "Close other programs that have this file open."),
     sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", _SPACE_HINT),
     sqlite3.SQLITE_READONLY: ("is read-only", _ACCESS_HINT),
     sqlite3.SQLITE_PERM: ("may not be opened", _ACCESS_HINT),
@@ -47,7 +47,7 @@ _ERRORS = {
     sqlite3.SQLITE_IOERR: ("cannot be read or written", _DISK_HINT),
     sqlite3.SQLITE_PROTOCOL: ("cannot be locked", _DISK_HINT),
     sqlite3.SQLITE_NOLFS: ("is too large for its file system", _DISK_HINT),
-    sqlite3.SQLITE_NOMEM: ("cannot be read: out of memory", "Give picsync more memory."),
+    sqlite3.SQLITE_NOMEM: ("cannot be read: out of memory", "Increase the memory limit of picsync."),
 }
 """Primary result codes that say something about the context, not about the file's content."""
 
@@ -147,8 +147,8 @@ def prepare(path: Path, finding: Finding, *, now: datetime) -> str | None:
         moved = _set_aside(path, finding.state.name.lower(), now)
     except OSError as error:
         raise CacheError(
-            f"The cache {path} {finding.detail}, and it cannot be set aside: {reason(error)}.",
-            hint=remedy(error, path.parent) or "Move it elsewhere, or give the cache another place.",
+            f"The cache {path} {finding.detail}, and it cannot be renamed: {reason(error)}.",
+            hint=remedy(error, path.parent) or "Move it elsewhere, or use another path for the cache.",
         ) from error
     return (
         f"The cache {path} {finding.detail}. It was set aside as {moved}, and a new one is begun: photos will"
@@ -265,7 +265,7 @@ def foreign(path: Path, finding: Finding) -> CacheError:
     )
     return CacheError(
         f"{path} {what}; it was not touched.",
-        hint="Give the cache a file of its own.",
+        hint="Use another file for the cache.",
     )
 
 

@@ -16,7 +16,7 @@ def _absolute(value: str) -> str:
             " is started from differs between a terminal, a container and a service"
         )
     if "\0" in path:
-        raise ValueError("must not have a NUL in it")
+        raise ValueError("must not contain a NUL")
     # Two slashes at the beginning are kept by POSIX, and mean the same as one wherever picsync runs.
     return "/" + os.path.normpath(path).lstrip("/")
 

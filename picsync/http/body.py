@@ -66,7 +66,7 @@ async def whole(operation: Operation, response: httpx.Response) -> httpx.Respons
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
             limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
-            raise ProtocolError(f"{operation}: the answer is larger than {limit}, which cannot be right.")
+            raise ProtocolError(f"{operation}: the answer is larger than {limit}, which is implausible.")
     headers = response.headers
     return httpx.Response(
         response.status_code, headers=headers, content=bytes(body), request=response.request
@@ -108,7 +108,7 @@ class _Counted(httpx.AsyncByteStream):
             if came > self._most_bytes:
                 limit = f"{self._most_bytes >> 20} MiB"
                 raise ProtocolError(
-                    f"{self._operation}: the answer is larger than {limit}, which cannot be right."
+                    f"{self._operation}: the answer is larger than {limit}, which is implausible."
                 )
             yield piece
 

@@ -198,8 +198,8 @@ class HttpClient:
     def _require_allowed(self, operation: Operation, url: httpx.URL) -> None:
         if not self._allowed.allow(url):
             raise ForeignAddressError(
-                f"{operation}: the service names an address at {_named(url)}, where picsync sends nothing.",
-                hint="If the service has moved, a newer picsync may know.",
+                f"{operation}: the service names an address at {_named(url)}, which picsync does not use.",
+                hint="If the service has moved, check for a newer picsync.",
             )
 
     async def aclose(self) -> None:
@@ -247,7 +247,7 @@ def read_json(operation: Operation, response: httpx.Response) -> Any:
         return response.json()
     except (ValueError, RecursionError) as error:
         came = response.headers.get("content-type", "no content type").split(";")[0]
-        raise ProtocolError(f"{operation}: JSON was due, but {came} came and cannot be read.") from error
+        raise ProtocolError(f"{operation}: expected JSON, but got {came} that cannot be parsed.") from error
 
 
 async def _answer(operation: Operation, response: httpx.Response) -> Answer:

@@ -42,4 +42,4 @@ async def offset_of(
         there = parsedate_to_datetime(told)
         return there.replace(tzinfo=there.tzinfo or UTC) - (before + (after - before) / 2)
     except (ValueError, TypeError, IndexError, OverflowError):
-        raise TransientError("The server does not tell the time.") from None
+        raise TransientError("The server does not report the time.") from None

@@ -100,7 +100,7 @@ def _contained() -> Iterator[None]:
 
 
 def _overdue(request: httpx.Request) -> httpx.ReadTimeout:
-    return httpx.ReadTimeout("the whole answer does not come in time", request=request)
+    return httpx.ReadTimeout("the whole answer did not arrive in time", request=request)
 
 
 class _Watched(httpx.AsyncByteStream):

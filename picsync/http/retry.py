@@ -104,7 +104,7 @@ class Again:
 def judge(operation: Operation, result: Answer | NoAnswer) -> Again | PicsyncError:
     """Decide what an unsuccessful request means: repeat it, or raise the returned error."""
     if isinstance(result, NoAnswer):
-        network = "Check this machine's network, and the proxy or emulator if there is one."
+        network = "Check this machine's network, and the proxy or emulator if you use one."
         hint = result.hint or ("" if result.sent else network)
         lost = TransientError(f"{operation}: {result.reason}.", hint=hint)
         return Again(lost) if operation.repeatable or not result.sent else lost

@@ -210,5 +210,5 @@ def _unavailable(host: str, port: int, error: OSError) -> ListenError:
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return ListenError(
         f"Profiling cannot listen on {place}: {reason}.",
-        hint="Choose another address or port for `pprof.listen`, or end what uses this one.",
+        hint="Choose another address or port for `pprof.listen`, or stop the process that uses this one.",
     )

@@ -21,7 +21,7 @@ async def receive(operation: Operation, sink: Sink, response: httpx.Response) ->
     """
     mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if mime_type.startswith("text/") or mime_type in ("application/json", "application/xhtml+xml"):
-        raise ProtocolError(f"{operation}: {mime_type} came where the bytes of a photo or video were due.")
+        raise ProtocolError(f"{operation}: expected a photo or video, but got {mime_type}.")
     announced = response.headers.get("content-length", "")
     size_bytes = int(announced) if _LENGTH.fullmatch(announced) else None
     await sink.begin(size_bytes, mime_type)

@@ -123,7 +123,7 @@ class SpoolFile:
         if len(self._head) < _HEAD_BYTES:
             self._head += chunk[: _HEAD_BYTES - len(self._head)]
             if self._head.lstrip().startswith(_TEXT_STARTS):
-                raise ProtocolError("A text came where the bytes of a picture were due.")
+                raise ProtocolError("Expected a picture, but got text.")
         self._block += chunk
         self.size_bytes += len(chunk)
         if len(self._block) >= BLOCK_BYTES:

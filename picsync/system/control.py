@@ -276,7 +276,7 @@ class Requests:
         match error.errno:
             case errno.EACCES | errno.EPERM:
                 # Of the command or of the service: the one that may not.
-                return "Run this as the user that picsync runs as, and let that user write there."
+                return "Run this as the user that picsync runs as, and give that user write access."
             case errno.EEXIST | errno.ENOTDIR:
                 return f"Remove {error.filename or self.folder}."
         return remedy(error, self.folder) or "Without it, a permission waits for the next cycle."

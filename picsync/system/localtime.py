@@ -116,7 +116,7 @@ def zone_problem() -> tuple[str, str] | None:
             "Write the name of a zone, such as TZ=Europe/Berlin.",
         )
     if not any(folder.is_dir() for folder in _folders(os.environ)):
-        what = "this machine has no data of time zones"
+        what = "this machine has no time zone data"
         return (
             f"TZ is {zone!r}, but {what}: all times are UTC.",
             "Install the package tzdata, or mount /usr/share/zoneinfo.",
@@ -124,7 +124,7 @@ def zone_problem() -> tuple[str, str] | None:
     close = difflib.get_close_matches(zone.removeprefix(":"), sorted(available_timezones()), n=1)
     example = close[0] if close else "Europe/Berlin"
     return (
-        f"TZ is {zone!r}, which is no time zone that this machine knows: all times are UTC.",
+        f"TZ is {zone!r}, which is not a time zone that this machine knows: all times are UTC.",
         f"{'Did you mean' if close else 'Write'} TZ={example}{'?' if close else ' or the like.'}",
     )
 

@@ -51,12 +51,12 @@ _SAID = {
     "entered": "Signed in as the operator.",
     "left": "Signed out.",
     "wrong": "This is not the operator's token. `picsync operator-token` prints it.",
-    "none": "There is no operator's token yet. `picsync operator-token` makes one and prints it.",
+    "none": "There is no operator's token yet. `picsync operator-token` creates one and prints it.",
     "many": "Too many wrong tokens. Wait a minute, then try again.",
     "unknown": "Enter the operator's token first.",
-    "sync": "Asked for a cycle of {}.",
+    "sync": "A cycle of {} was requested.",
     "allow": "The held deletes of {} are allowed, and a cycle was requested.",
-    "changed": "Nothing was allowed: what is held back in {} has changed. Look at it again.",
+    "changed": "Nothing was allowed: the held deletes of {} have changed. Check them again.",
     "gone": "This album rule is no longer in force.",
     "failed": "The permission could not be stored. The log says why.",
 }
@@ -124,7 +124,7 @@ class Operator:
         try:
             form = dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=8))
         except ValueError:
-            return web.Response(status=400, text="This is no form of the status page.\n")
+            return web.Response(status=400, text="This is not a form of the status page.\n")
         return await self._answer(request, form)
 
     async def _answer(self, request: web.Request, form: Mapping[str, str]) -> web.Response:
@@ -145,7 +145,7 @@ class Operator:
                 return self._sync(None)
             case "allow":
                 return await self._allow(self._rule(form.get("rule", "")), form.get("held", ""))
-        return web.Response(status=400, text="This is no form of the status page.\n")
+        return web.Response(status=400, text="This is not a form of the status page.\n")
 
     # --- who ------------------------------------------------------------------------------------------
 
@@ -159,8 +159,8 @@ class Operator:
             self._wrong.append(now)
             if len(self._wrong) == WRONG_TOKENS and now - self._wrong[0] < WRONG_TOKENS_S:
                 _log.warning(
-                    "%d wrong operator's tokens were entered on the status page within a minute. For the rest"
-                    " of it, none is accepted.",
+                    "%d wrong operator's tokens were entered on the status page within a minute. No token"
+                    " is accepted for the rest of that minute.",
                     WRONG_TOKENS,
                     extra={"action": "token_refused"},
                 )

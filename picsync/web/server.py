@@ -33,7 +33,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_NOT_HERE = "Nothing is here. There are /, /status.json, /metrics, /healthz and /readyz.\n"
+_NOT_HERE = "Not found. Try /, /status.json, /metrics, /healthz or /readyz.\n"
 
 
 class WebServer:
@@ -117,7 +117,7 @@ class WebServer:
     async def _health(self, _request: web.Request) -> web.Response:
         if self._alive():
             return web.Response(text="ok\n")
-        return web.Response(status=503, text="picsync makes no progress any more. Restart it.\n")
+        return web.Response(status=503, text="picsync no longer makes progress. Restart it.\n")
 
     async def _readiness(self, _request: web.Request) -> web.Response:
         reasons = obstacles(self._status())
@@ -133,12 +133,12 @@ def _unavailable(host: str, port: int, error: OSError) -> ListenError:
     number = error.errno
     if isinstance(error, socket.gaierror) or number == errno.EADDRNOTAVAIL:
         what = f"this machine has no address {host!r}."
-        hint = f'Write one that it has, or none for all of them: `listen: ":{port}"`.'
+        hint = f'Write an address of this machine, or none for all addresses: `listen: ":{port}"`.'
     elif number == errno.EADDRINUSE:
-        what = f"cannot listen on {place}: another process does so already."
+        what = f"cannot listen on {place}: another process already uses it."
         hint = "Stop that process (is another picsync running?), or choose another port."
     elif number in (errno.EACCES, errno.EPERM):
-        what = f"cannot listen on {place}: the system does not allow it."
+        what = f"cannot listen on {place}: the system does not permit it."
         hint = "Choose a port above 1023."
     else:
         what = f"cannot listen on {place}: {os.strerror(number) if number else error}."

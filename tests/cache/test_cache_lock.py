@@ -155,7 +155,7 @@ async def test_a_file_system_that_lies_about_locks_is_found_out(
     first = await Cache.open(tmp_path / "picsync.db", notify=said.append)
     second = await Cache.open(tmp_path / "picsync.db", notify=said.append)
     assert len(said) == 2
-    assert all("does not keep locks" in each and "only one picsync runs" in each for each in said)
+    assert all("does not support locks" in each and "only one picsync runs" in each for each in said)
     await asyncio.gather(*(cache.record(mapping(n)) for n in range(50) for cache in (first, second)))
     await first.aclose()
     await second.aclose()

@@ -133,7 +133,7 @@ async def test_other_schemas_are_set_aside(path: Path, why: str, statement: str)
 
 
 async def check_set_aside(path: Path, why: str, content: bytes | None = None) -> None:
-    with pytest.raises(CacheError, match="sets it aside"):
+    with pytest.raises(CacheError, match="renames it"):
         await Cache.inspect(path)
     messages: list[str] = []
     async with opened(path, notify=messages.append) as cache:
@@ -191,7 +191,7 @@ async def test_a_cache_damaged_while_open(path: Path, sound: bytes) -> None:
     async with opened(path) as cache:
         for number in range(2, len(sound) // 4096 + 1):
             corrupt_page(path, number)
-        with pytest.raises(CacheError, match=r"is damaged.*Restart picsync: it sets the file aside"):
+        with pytest.raises(CacheError, match=r"is damaged.*Restart picsync: it renames the file"):
             await known(cache, [item(number) for number in range(_COUNT)])
         with pytest.raises(CacheError, match="is damaged"):
             await cache.record(mapping(1))

@@ -20,7 +20,7 @@ HTML = "<html><body>Sorry</body></html>"
 CLAIMS: dict[str, Any] = {"mime_type": "image/jpeg", "width": 4, "height": 3}
 """What Google says of a file that is no picture."""
 
-NOT_JSON = "not the JSON object"
+NOT_JSON = "not a JSON object"
 AGAIN = "The next cycle lists it again."
 PASSES = "This may pass by itself: try again later."
 
@@ -211,7 +211,7 @@ def test_the_permissions_that_google_removed(synced: CommandLine, command: list[
 
 def test_a_wrong_client_secret(synced: CommandLine) -> None:
     synced.write_credentials(client_secret="not-it", expiry=EXPIRED)
-    synced.run("sync").assert_message(3, "does not know this client id and client secret", "Compare them")
+    synced.run("sync").assert_message(3, "rejects this client id and client secret", "Compare them")
 
 
 def test_an_api_that_is_not_enabled(synced: CommandLine) -> None:
@@ -247,9 +247,9 @@ def test_one_of_two_google_albums_does_not_exist(synced: CommandLine) -> None:
     [
         (LISTING, ["3 photos of 3 not deleted", "Google Photos list media items", NOT_JSON, AGAIN]),
         ("/v1/albums/", ["Google Photos look at album", NOT_JSON, AGAIN]),
-        ("/v3/playlists$", ["Nixplay list playlists: JSON was due, but a page of HTML came", PASSES]),
-        ("/pictures/", ["Nixplay list photos: JSON was due, but a page of HTML came", PASSES]),
-        ("/www-login/", ["Nixplay login: JSON was due, but text/html came", PASSES]),
+        ("/v3/playlists$", ["Nixplay list playlists: expected JSON, but got an HTML page", PASSES]),
+        ("/pictures/", ["Nixplay list photos: expected JSON, but got an HTML page", PASSES]),
+        ("/www-login/", ["Nixplay login: expected JSON, but got text/html", PASSES]),
     ],
 )
 def test_html_in_place_of_json(synced: CommandLine, path: str, words: list[str]) -> None:

@@ -158,13 +158,13 @@ def test_a_login_that_lacks_the_permission(cli: CommandLine) -> None:
     less = cli.google.issue_credentials(["https://www.googleapis.com/auth/photoslibrary.appendonly"])
     write_credentials(cli.credentials, cli.world, **less)
     found = "\n".join(problems(cli))
-    assert "lacks the permission to read the albums that this app has made. Log in again" in found
+    assert "lacks the permission to read the albums that this app created. Log in again" in found
 
 
 def test_a_login_of_an_app_in_testing_tells_when_it_ends(cli: CommandLine) -> None:
     cli.google.options.refresh_token_s = 7 * 86_400
     write_credentials(cli.credentials, cli.world)
-    assert "it ends by itself in 7.0 days" in "\n".join(problems(cli))
+    assert "it expires in 7.0 days" in "\n".join(problems(cli))
 
 
 def test_a_folder_that_cannot_be_written(cli: CommandLine, tmp_path: Path) -> None:

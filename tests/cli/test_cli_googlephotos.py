@@ -151,7 +151,7 @@ def test_consent_to_less_than_is_needed(cli: CommandLine) -> None:
     cli.google.options.untick = frozenset({READ})
     process, link = start_login(cli)
     httpx.get(link, follow_redirects=True)
-    process.end().assert_message(3, "Google granted less than picsync needs", "tick every box")
+    process.end().assert_message(3, "Google did not grant all permissions", "tick every box")
 
 
 def test_a_login_that_cannot_be_kept_is_not_even_begun(cli: CommandLine) -> None:

@@ -65,7 +65,7 @@ def test_an_unwritable_folder_for_the_cache(synced: CommandLine, file: str) -> N
 def test_a_cache_file_that_may_not_be_written(synced: CommandLine) -> None:
     (synced.folder / "first.db").chmod(0o444)
     result = synced.start("sync", "--cache", "first.db", preexec_fn=mortal).end()
-    result.assert_message(4, "first.db is read-only", "Let the user that picsync runs as write")
+    result.assert_message(4, "first.db is read-only", "Give the user that picsync runs as write")
     assert_only_logged_in(synced)
 
 
@@ -74,7 +74,7 @@ def test_two_processes_where_the_file_system_lies_about_locks(synced: CommandLin
     synced.add(3)
     env = {"PYTHONPATH": os.pathsep.join((str(synced.folder), str(ROOT)))}
     for result in [each.end() for each in [synced.start("sync", env=env) for _ in range(2)]]:
-        assert "does not keep locks" in result.err
+        assert "does not support locks" in result.err
         assert "Traceback" not in result.err
     # The frame's service keeps content apart; what both have added to the playlist goes with the next cycle.
     assert synced.on_frame() == 5
@@ -104,7 +104,7 @@ def test_a_damaged_cache_is_set_aside(synced: CommandLine) -> None:
     assert str(aside) in result.err
     assert synced.writes() == [], "nothing went up again"
     synced.cache.write_bytes(b"garbage " * 1000)
-    synced.run("cache", "status").assert_message(4, "damaged or no database", "sets it aside")
+    synced.run("cache", "status").assert_message(4, "damaged or no database", "renames it")
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "link.db", "settings.yaml"])
@@ -120,7 +120,7 @@ def test_what_was_never_a_cache_is_left_alone(synced: CommandLine, name: str, dr
         place.write_bytes(content)
     before = sorted(synced.folder.iterdir())
     result = synced.run("sync", *(["--dry-run"] if dry else []), "--cache", str(place))
-    result.assert_message(4, "is no database; it was not touched", "Give the cache a file of its own")
+    result.assert_message(4, "is no database; it was not touched", "Use another file for the cache")
     assert place.read_bytes() == content
     left = [path for path in synced.folder.iterdir() if path not in before]
     assert [path.suffix for path in left] in ([], [".lock"])
@@ -136,7 +136,7 @@ def test_dry_run_does_not_set_a_damaged_cache_aside(synced: CommandLine, what: s
             connection.execute("UPDATE picsync_schema SET version_num = '9999'")
     before = synced.cache.read_bytes()
     result = synced.run("sync", "--dry-run")
-    result.assert_message(0, "The dry run leaves it alone")
+    result.assert_message(0, "The dry run does not use it")
     assert synced.cache.read_bytes() == before
     assert not list(synced.folder.glob("*.damaged-*")) + list(synced.folder.glob("*.newer-*"))
 
@@ -148,7 +148,7 @@ def test_the_database_of_another_program_is_left_alone(synced: CommandLine) -> N
     synced.run("sync").assert_message(
         4,
         "is another program's database (it has the tables recipes); it was not touched",
-        "a file of its own",
+        "Use another file",
     )
     assert synced.cache.read_bytes() == before
 

@@ -21,7 +21,7 @@ def test_each_receiver_and_the_monitor_is_tried(cli: CommandLine) -> None:
         f"notify: json://{cli.server.url.removeprefix('http://')}/state",
     ])  # fmt: skip
     result = cli.run("notify", "test")
-    result.assert_message(1, "json://...: it cannot be reached, or refuses the message", "Check `notify`")
+    result.assert_message(1, "json://...: it is unreachable, or refuses the message", "Check `notify`")
     assert "ping: the monitor accepted it." in result.out
 
 

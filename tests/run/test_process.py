@@ -64,7 +64,7 @@ def test_a_port_that_somebody_else_has(cli: CommandLine) -> None:
         cli.write_config(head=["every: 300ms", f"prometheus: {{listen: '127.0.0.1:{port}'}}"])
         picsync = SyncProcess(cli)
         with picsync:
-            assert f"port {port}: another process does so already" in picsync.said("cannot listen")
+            assert f"port {port}: another process already uses it" in picsync.said("cannot listen")
             picsync.said("1 photo uploaded")
             other.close()
             assert picsync.served().url == f"http://127.0.0.1:{port}"

@@ -85,7 +85,7 @@ def test_a_machine_without_data_of_zones(zone: In, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(localtime, "ZONE_FOLDERS", (tmp_path / "absent",))
     zone("Europe/Berlin")
     assert zone_problem() == (
-        "TZ is 'Europe/Berlin', but this machine has no data of time zones: all times are UTC.",
+        "TZ is 'Europe/Berlin', but this machine has no time zone data: all times are UTC.",
         "Install the package tzdata, or mount /usr/share/zoneinfo.",
     )
 

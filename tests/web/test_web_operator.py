@@ -152,7 +152,7 @@ async def test_nobody_allows_what_was_not_shown(pages: RunningPages) -> None:
     page = await pages.page()
     pages.builder.cycle(held("Grandma", 100, 503))
     said = await pages.press(page, "Allow these deletes")
-    assert said == "Nothing was allowed: what is held back in Grandma has changed. Look at it again."
+    assert said == "Nothing was allowed: the held deletes of Grandma have changed. Check them again."
     assert (pages.requests.allowed("Grandma"), pages.woken) == (frozenset(), [])
     pages.builder.board.expect({})
     assert await pages.press(page, "Allow these deletes") == "This album rule is no longer in force."
@@ -161,8 +161,8 @@ async def test_nobody_allows_what_was_not_shown(pages: RunningPages) -> None:
 async def test_cycles_are_asked_for(pages: RunningPages) -> None:
     await pages.enter(pages.requests.new_token())
     page = await pages.page()
-    assert await pages.press(page, "Sync now") == "Asked for a cycle of Grandma."
-    assert await pages.press(page, "Sync all albums now") == "Asked for a cycle of 2 album rules."
+    assert await pages.press(page, "Sync now") == "A cycle of Grandma was requested."
+    assert await pages.press(page, "Sync all albums now") == "A cycle of 2 album rules was requested."
     assert pages.woken == [["Grandma"], None]
     assert pages.events == [CycleRequested(name) for name in ("Grandma", *RULES)]
 

@@ -93,7 +93,7 @@ async def test_health_is_what_alive_says(pages: RunningPages) -> None:
     assert (await pages.client.get("/healthz")).text == "ok\n"
     pages.alive = False
     answer = await pages.client.get("/healthz")
-    assert (answer.status_code, answer.text) == (503, "picsync makes no progress any more. Restart it.\n")
+    assert (answer.status_code, answer.text) == (503, "picsync no longer makes progress. Restart it.\n")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ async def test_reasons_bring_no_control_characters(pages: RunningPages) -> None:
 async def test_nonsense_paths_are_not_found(pages: RunningPages, path: str) -> None:
     answer = await pages.client.get(f"http://127.0.0.1:{pages.server.port}{path}")
     assert answer.status_code == 404
-    assert answer.text == "Nothing is here. There are /, /status.json, /metrics, /healthz and /readyz.\n"
+    assert answer.text == "Not found. Try /, /status.json, /metrics, /healthz or /readyz.\n"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
@@ -272,7 +272,7 @@ async def test_a_taken_port_is_said_with_what_to_do(pages: RunningPages, host: s
         await second.start(host, pages.server.port)
     place = f"{host or 'all addresses'}, port {pages.server.port}"
     assert caught.value.message == (
-        f"picsync.yaml: prometheus.listen: cannot listen on {place}: another process does so already."
+        f"picsync.yaml: prometheus.listen: cannot listen on {place}: another process already uses it."
     )
     assert caught.value.hint == "Stop that process (is another picsync running?), or choose another port."
     await second.close()

@@ -185,7 +185,7 @@ class Catalog(Generic[R]):
                 await self._pause(wait_s)
         raise TransientError(
             f"{SERVICE} has created the {self._kind} {created.name!r} but does not list it yet.",
-            hint="The next cycle looks for it again.",
+            hint="The next cycle checks for it again.",
         )
 
     def _not_kept(self, asked: str, made: str) -> NameNotKept:

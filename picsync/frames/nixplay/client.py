@@ -117,10 +117,10 @@ class NixplayClient:
             albums = wire.parse(LIST_WEB_ALBUMS, response, wire.ALBUMS)
             if not albums:
                 raise ProtocolError(
-                    f"{LIST_WEB_ALBUMS}: an empty list came, though `My Uploads` always exists."
+                    f"{LIST_WEB_ALBUMS}: the list is empty, although `My Uploads` always exists."
                 )
             if any(album.album_type == "Email" for album in albums):
-                raise ProtocolError(f"{LIST_WEB_ALBUMS}: the listing of the e-mail album came instead.")
+                raise ProtocolError(f"{LIST_WEB_ALBUMS}: got the listing of the e-mail album instead.")
             return albums
 
         return await self._session.request(LIST_WEB_ALBUMS, "GET", "/v2/albums/web/json/", read)
@@ -209,8 +209,8 @@ class NixplayClient:
             playlists = wire.parse(LIST_PLAYLISTS, response, wire.PLAYLISTS)
             if not playlists:
                 raise ProtocolError(
-                    f"{LIST_PLAYLISTS}: an empty list came, though every account has a playlist.",
-                    hint="If yours has none, make any playlist in the Nixplay app.",
+                    f"{LIST_PLAYLISTS}: the list is empty, although every account has a playlist.",
+                    hint="If your account has none, create any playlist in the Nixplay app.",
                 )
             return playlists
 

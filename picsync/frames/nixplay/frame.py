@@ -224,7 +224,7 @@ class NixplayFrame:
             Finding(
                 Mark.NOTE,
                 f"{SERVICE} storage",
-                "Nixplay does not tell how much room is left; picsync says so when an upload is refused.",
+                "Nixplay does not report the free storage; picsync reports when an upload is refused.",
             ),
         )
 
@@ -346,7 +346,7 @@ def _ambiguous(found: Sequence[wire.AlbumRecord]) -> AmbiguousError:
     listed = ", ".join(f"{record.id} ({_photos(record.count)})" for record in found)
     command = f"picsync nixplay delete album {shlex.quote(name)} --delete-multiple --keep {fullest.id}"
     return AmbiguousError(
-        f"Nixplay has {len(found)} albums named {name!r}: {listed}. picsync will not guess.",
+        f"Nixplay has {len(found)} albums named {name!r}: {listed}. picsync does not guess.",
         hint=f"Rename all but one in the Nixplay app, or keep the fullest and delete the others with their "
         f"photos: {command}",
     )

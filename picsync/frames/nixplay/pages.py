@@ -166,7 +166,7 @@ class _Reading(Generic[E]):
             if len(self._found) == before or ended:
                 return list(self._found.values())
             page = Page(page.number + 1, page.offset + len(entries), page.size)
-        raise ProtocolError("The pages of a listing of Nixplay's do not end.")
+        raise ProtocolError("The pages of a Nixplay listing do not end.")
 
     def keep(self, entries: Sequence[E]) -> None:
         """Add what is new of a page."""

@@ -115,7 +115,7 @@ class Session:
         except _SessionEnded:
             doubtful = True
         if doubtful and not operation.repeatable:
-            raise ProtocolError(f"{operation}: JSON was due, but a page of HTML or a redirect came.")
+            raise ProtocolError(f"{operation}: expected JSON, but got an HTML page or a redirect.")
         for left in reversed(range(RENEWALS)):
             generation = await self._logged_in(after=generation)
             again = partial(self._may_have_ended, generation) if left and operation.repeatable else _never
@@ -253,7 +253,7 @@ def _no_html(
         if wire.is_html(response):
             if has_ended():
                 raise _SessionEnded
-            raise ProtocolError(f"{operation}: JSON was due, but a page of HTML came.")
+            raise ProtocolError(f"{operation}: expected JSON, but got an HTML page.")
         return read(response)
 
     return checked

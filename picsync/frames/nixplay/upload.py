@@ -211,6 +211,6 @@ def _raise_if_full(error: RefusedError | TransientError) -> None:
     if answer.status in _FULL_STATUSES or (answer.status < 500 and wire.is_full(answer.excerpt)):
         said = wire.words(answer.excerpt) or f"status {answer.status}"
         raise QuotaError(
-            f"Nixplay has no room for more photos: {said}.",
+            f"Nixplay has no storage left for more photos: {said}.",
             hint="Delete photos in the Nixplay app, sync fewer albums, or buy storage.",
         ) from error

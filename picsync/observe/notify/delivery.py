@@ -72,7 +72,7 @@ def _problem(url: SecretStr) -> str | None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return f"{label(url)} could not be checked, since this machine starts no process for it. Try again."
+        return f"{label(url)} could not be checked, since a process for it could not be started. Try again."
     if done.returncode == 0:
         return None
     if done.returncode == NOT_UNDERSTOOD:
@@ -96,7 +96,7 @@ async def deliver(url: SecretStr, message: Message, *, limit_s: float = LIMIT_S)
             process_group=0,
         )
     except OSError as error:
-        raise TransientError(f"{label(url)}: no process for it could be started.") from error
+        raise TransientError(f"{label(url)}: a process for the delivery could not be started.") from error
     try:
         async with asyncio.timeout(limit_s):
             await process.communicate(_letter(url, message, limit_s))
@@ -107,7 +107,7 @@ async def deliver(url: SecretStr, message: Message, *, limit_s: float = LIMIT_S)
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise TransientError(f"{label(url)}: it cannot be reached, or refuses the message.")
+        raise TransientError(f"{label(url)}: it is unreachable, or refuses the message.")
 
 
 def _environment() -> dict[str, str]:

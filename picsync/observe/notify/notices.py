@@ -59,7 +59,7 @@ class Key:
             case HealthCode.LOGIN_NEEDED:
                 return f"{self.subject} accepts the login."
             case HealthCode.CONFIG_REFUSED:
-                return "The configuration files are in force."
+                return "The configuration is valid again."
             case HealthCode.QUOTA_EXCEEDED:
                 return f"{self.subject or 'A service'}: its limit is no longer exceeded."
             case HealthCode.HELD_DELETES:
@@ -116,7 +116,7 @@ def _text(problem: OpenProblem, status: Status) -> str:
         case HealthCode.LOGIN_NEEDED:
             service = problem.subject
             said = f"{status.refusals.get(service, '')} {status.hints.get(service, '')}".strip()
-            return f"{service} wants you to log in. {said}".rstrip()
+            return f"{service} requires you to log in. {said}".rstrip()
         case HealthCode.CONFIG_REFUSED:
             more = len(status.config_problems) - 1
             rest = f" And {counted(more, 'more problem')}." if more else ""
@@ -189,9 +189,12 @@ def _message(present: Mapping[Key, Condition], told: Collection[Key]) -> Message
     if new:
         title, level = f"picsync needs you: {counted(len(new), 'problem')}", Level.WARNING
     elif still:
-        title, level = f"picsync: well again, but {counted(len(still), 'problem')} still open", Level.INFO
+        title, level = (
+            f"picsync: some problems are resolved, but {counted(len(still), 'problem')} still open",
+            Level.INFO,
+        )
     else:
-        title, level = "picsync: all is well again", Level.SUCCESS
+        title, level = "picsync: all problems are resolved", Level.SUCCESS
     return Message(title, "\n\n".join(part for part in parts if part), level, frozenset(present))
 
 

@@ -146,7 +146,7 @@ class Notifier:
         except TransientError as error:
             receiver.notices = receiver.notices.undelivered(message, self._status().now)
             if not receiver.failing:
-                text = f"Could not send a notification to {error.message} picsync goes on trying."
+                text = f"Could not send a notification to {error.message} picsync keeps trying."
                 log.warning(text, extra={"action": "notify_failed"})
             receiver.failing = True
         else:

@@ -119,5 +119,5 @@ class Pinger:
             log.exception("The ping has failed.", extra={"action": "ping_failed"})
         else:
             if self._failing:
-                log.info("The monitor can be pinged again.", extra={"action": "ping_sent"})
+                log.info("Pinging the monitor works again.", extra={"action": "ping_sent"})
             self._failing = False

@@ -54,7 +54,7 @@ def cure(error: OSError, path: str) -> str:
     """Return what to do about what cannot be read; empty if nothing is known to help."""
     if error.errno in (errno.EACCES, errno.EPERM):
         # Another owner, the usual remedy, would take people's photos from them.
-        return f"Let the user that picsync runs as (number {os.geteuid()}) read {path}."
+        return f"Give the user that picsync runs as (UID {os.geteuid()}) read access to {path}."
     return remedy(error, path)
 
 

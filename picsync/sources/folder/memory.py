@@ -141,8 +141,8 @@ class Memory:
                 yield connection
         except (sqlite3.OperationalError, OSError) as error:
             raise MemoryLost(
-                f"What picsync remembers of folders cannot be kept in {self.path}: {error}."
-                " Let it write there, or free some space."
+                f"The database of folders {self.path} cannot be written: {error}."
+                " Give picsync write access, or free some space."
             ) from error
         except sqlite3.DatabaseError as error:
             raise MemoryLost(self._set_aside(error)) from error
@@ -152,11 +152,9 @@ class Memory:
         try:
             self.path.replace(aside)
         except OSError as refusal:
-            return (
-                f"What picsync remembers of folders cannot be read ({error}): remove {self.path}: {refusal}."
-            )
+            return f"The database of folders cannot be read ({error}). Remove {self.path}: {refusal}."
         return (
-            f"What picsync remembers of folders cannot be read ({error}); it is set aside as {aside}."
-            " Look whether the folders are as full as they should be; from the next cycle on they count as"
-            " they are."
+            f"The database of folders cannot be read ({error}); it was renamed to {aside}."
+            " Check that the folders contain all their pictures: the next cycle treats their current contents"
+            " as complete."
         )

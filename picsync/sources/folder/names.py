@@ -51,7 +51,7 @@ def pattern_problem(pattern: str) -> str | None:
     try:
         glob.compile([pattern], flags=_FLAGS)
     except Exception:  # noqa: BLE001 - the library's errors have no base and are not all public
-        return f"is no pattern that can be used, or stands for more than 1,000: {pattern[:60]!r}"
+        return f"is not a valid pattern, or expands to more than 1,000 patterns: {pattern[:60]!r}"
     return None
 
 

@@ -226,7 +226,7 @@ class FolderSource:
         roots = [album.entry.path.rstrip("/") for album in self._albums.values()]
         inside = [root for root in roots if item.item_id.startswith(f"{root}/")]
         if not inside:
-            raise ItemError("its folder is not in picsync.yaml any more.")
+            raise ItemError("its folder is no longer in picsync.yaml.")
         root = max(inside, key=len)
         return root or "/", item.item_id[len(root) + 1 :]
 
@@ -246,9 +246,9 @@ class FolderSource:
             else:
                 on = f"on {shown(str(mount))}; " if mount.kind else ""
                 finding = (
-                    Finding(Mark.OK, album_id, f"{on}changes are noticed at once.")
+                    Finding(Mark.OK, album_id, f"{on}changes are noticed immediately.")
                     if mount.tells_changes
-                    else Finding(Mark.OK, album_id, f"{on}changes are found by the next cycle (`every`).")
+                    else Finding(Mark.OK, album_id, f"{on}changes are noticed by the next cycle (`every`).")
                 )
             findings.append(finding)
         return findings
@@ -279,7 +279,7 @@ def _problem(seen: Seen) -> str | None:
     if seen.first and seen.unsettled_new:
         are = "is" if seen.unsettled_new == 1 else "are"
         problems.append(
-            f"{seen.unsettled_new} of its files {are} still being written, so it is not known what it holds."
+            f"{seen.unsettled_new} of its files {are} still being written, so its contents are not known yet."
         )
     if len(problems) > SHOWN_PROBLEMS:
         problems[SHOWN_PROBLEMS:] = [f"And {len(problems) - SHOWN_PROBLEMS} more."]
@@ -294,7 +294,7 @@ def _require_unchanged(item: MediaItem, seen: os.stat_result, count: int | None 
     version = f"{seen.st_size}:{seen.st_mtime_ns}"
     same = item.version in (version, f"{version}:{seen.st_ino}")
     if not same or (count is not None and count != seen.st_size):
-        raise ItemError("it was changed since it was listed; the next cycle takes it as it is then.")
+        raise ItemError("it has changed since it was listed; the next cycle takes the new version.")
 
 
 def _refusal(item: MediaItem, error: OSError) -> ItemError | TransientError:

@@ -146,7 +146,7 @@ class Survey:
                 f"{where} contains only links ({walk.links:,}), which are not followed: name the folder that"
                 " they point to, or mount it there."
             )
-        return f"There is no file in {where}."
+        return f"There are no files in {where}."
 
     def _recall(self) -> None:
         if not self._knowledge.recalled:

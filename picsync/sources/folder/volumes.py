@@ -32,21 +32,19 @@ def doubts(root: str, before: Mapping[str, Volume], now: Mapping[str, Volume]) -
         if not was.held:
             continue
         where, seen = shown(f"{root}/{path}" if path else root), now.get(path)
-        showed = f"it showed {was.held} picture{'' if was.held == 1 else 's'} before"
+        showed = f"it contained {was.held} picture{'' if was.held == 1 else 's'} before"
         on = f" on {shown(was.filesystem)}" if was.filesystem else ""
         if seen is None:
-            found.append(f"Nothing is mounted at {where} now; {showed}{on}.")
+            found.append(f"Nothing is mounted at {where} any more; {showed}{on}.")
         elif not seen.held:
-            found.append(f"The folder {where} shows no picture; {showed}{on}.")
+            found.append(f"The folder {where} contains no pictures; {showed}{on}.")
         elif _differ(was.filesystem, seen.filesystem) and seen.held * 2 < was.held:
             found.append(
-                f"The folder {where} is on another file system now ({shown(seen.filesystem)}) and shows only"
-                f" {seen.held}; {showed}{on}."
+                f"The folder {where} is now on another file system ({shown(seen.filesystem)}) and contains"
+                f" only {seen.held}; {showed}{on}."
             )
     if found:
-        found.append(
-            "Mount what is not mounted. If it is meant to be so, set `mayBeEmpty: true` for the folder."
-        )
+        found.append("Mount the missing volume. If this is intended, set `mayBeEmpty: true` for the folder.")
     return found
 
 

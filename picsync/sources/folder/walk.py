@@ -170,7 +170,7 @@ class Walk:
             return
         what = shown(f"{self._root}/{path}" if path else self._root)
         if path and is_gone(error):
-            self.problems.append(f"{what} went away while it was listed.")
+            self.problems.append(f"{what} disappeared while it was listed.")
         elif isinstance(error, FileNotFoundError | NotADirectoryError):
             is_file = os.path.isfile(self._root)  # noqa: PTH113 - texts all the way
             self.problems.append(

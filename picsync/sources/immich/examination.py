@@ -24,11 +24,13 @@ async def examined(
     version = await known_version(api)
     findings = [Finding(Mark.OK, TITLE, f"{version} answers at {server}.")]
     if not version.known:
-        text = f"picsync was not made for version {version}: it takes only what it can prove."
-        findings.append(Finding(Mark.NOTE, TITLE, text, "Look for a newer picsync."))
+        text = f"picsync does not know version {version}: it uses only listings that it can verify."
+        findings.append(Finding(Mark.NOTE, TITLE, text, "Check for a newer picsync."))
     if server.origin.startswith("http://") and not _at_home(server.host):
-        text = "the API key crosses the internet unencrypted."
-        findings.append(Finding(Mark.NOTE, TITLE, text, "Give the server a certificate, and use https://."))
+        text = "the API key is sent over the internet unencrypted."
+        findings.append(
+            Finding(Mark.NOTE, TITLE, text, "Set up a certificate for the server, and use https://.")
+        )
     return [*findings, await _key(api, entries)]
 
 
@@ -36,10 +38,10 @@ async def _key(api: ImmichApi, entries: Sequence[ImmichEntry]) -> Finding:
     try:
         held = set((await api.key()).permissions)
     except RefusedError as error:
-        return Finding(Mark.NOTE, _KEY, f"what it may do cannot be told. {error.message}", error.hint)
+        return Finding(Mark.NOTE, _KEY, f"its permissions are unknown. {error.message}", error.hint)
     lacking = [] if "all" in held else [name for name in _needed(entries) if name not in held]
     if not lacking:
-        return Finding(Mark.OK, _KEY, "it has every permission that picsync needs.")
+        return Finding(Mark.OK, _KEY, "it has all permissions that picsync needs.")
     fix = f"In Immich, under {API_KEYS}, edit the key and tick them."
     return Finding(Mark.PROBLEM, _KEY, f"it lacks the permissions {', '.join(lacking)}.", fix)
 

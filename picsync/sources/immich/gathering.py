@@ -133,7 +133,7 @@ class Search:
         if following not in page.model_fields_set:
             raise ProtocolError(f"{SEARCH}: the answer does not say whether there is another page.")
         if page.count is not None and page.count != len(page.items):
-            raise ProtocolError(f"{SEARCH}: {page.count} are said to come, but {len(page.items)} came.")
+            raise ProtocolError(f"{SEARCH}: {page.count} were announced, but {len(page.items)} were sent.")
         self.pages += 1
         if self._gathered.offline_only and any(asset.is_offline is False for asset in page.items):
             raise _ConditionIgnoredError(f"{SEARCH}: Immich also lists pictures whose files are there.")
@@ -154,7 +154,7 @@ async def gather_missing(
     try:
         await search.either(selection.missing(), by_filter=by_filter)
     except (RefusedError, TransientError, _ConditionIgnoredError) as error:
-        return f"Whether Immich leaves out pictures whose disk is not mounted cannot be told. {error}"
+        return f"It is unknown whether Immich omits pictures whose disk is not mounted. {error}"
     return None
 
 
@@ -163,7 +163,7 @@ def refuse_too_many(gathered: Gathered, claimed: int | None) -> None:
     if claimed is not None and len(gathered.seen) > claimed:
         gathered.forget()
         raise ProtocolError(
-            f"{SEARCH}: Immich lists {len(gathered.seen)} pictures of an album that holds {claimed}; others "
-            "seem to be among them, and none is taken.",
-            hint="This version of Immich may have changed its search: look for a newer picsync.",
+            f"{SEARCH}: Immich lists {len(gathered.seen)} pictures of an album that contains {claimed}; "
+            "some seem to belong to other albums, so none is taken.",
+            hint="This version of Immich may have changed its search: check for a newer picsync.",
         )

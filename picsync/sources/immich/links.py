@@ -39,10 +39,10 @@ async def list_link(api: ImmichApi, gathered: Gathered, password: str, libraries
         gathered.take(link.assets)
         gathered.progress(gathered.title, len(gathered.seen), None)
         if not link.assets:
-            return "The shared link shows nothing any more."
+            return "The shared link no longer shows anything."
         return _lost_libraries(link.assets, libraries)
     if link.type != _ALBUM or link.album is None:
-        raise ProtocolError(f"{SEARCH}: the shared link shows something that picsync does not know.")
+        raise ProtocolError(f"{SEARCH}: the shared link shows something that picsync does not support.")
     gathered.title = link.album.album_name
     return await _list_shared_album(api, gathered, link.album, version, password)
 
@@ -86,15 +86,13 @@ async def _gather_missing_of_link(api: ImmichApi, missing: Gathered, selection: 
     try:
         trashed = await api.trashed(selection.chosen_id)
     except (RefusedError, TransientError) as error:
-        return (
-            f"Whether the shared album leaves out pictures whose disk is not mounted cannot be told. {error}"
-        )
+        return f"It is unknown whether the shared album omits pictures whose disk is not mounted. {error}"
     if not trashed:
         return None
     return (
-        f"{trashed} pictures of the shared album are in Immich's trash. Whether somebody put them there, or "
-        "their disk is not mounted, an API key can tell, but this link cannot. Nothing is deleted until the "
-        "trash is empty."
+        f"{trashed} pictures of the shared album are in Immich's trash. A shared link does not show whether "
+        "they were moved there by a user, or because their disk is not mounted; an API key does. Nothing is "
+        "deleted until the trash is empty."
     )
 
 
@@ -110,8 +108,8 @@ def _lost_libraries(assets: Iterable[AssetWire], libraries: set[str]) -> str | N
     if not lost:
         return None
     return (
-        "The shared link has shown pictures of an external library and shows none of them any more. Look "
-        "whether its disk is mounted at the server; if they were removed on purpose, restart picsync."
+        "The shared link has shown pictures of an external library and no longer shows any of them. "
+        "Check that its disk is mounted on the server; if they were removed on purpose, restart picsync."
     )
 
 

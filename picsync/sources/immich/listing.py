@@ -85,8 +85,8 @@ async def _refuse_if_not_understood(
     if found:
         gathered.forget()
         raise ProtocolError(
-            f"{SEARCH}: this version of Immich does not look for what it is asked for; nothing is taken.",
-            hint="Look for a newer picsync.",
+            f"{SEARCH}: this version of Immich ignores search conditions; no pictures are taken.",
+            hint="Check for a newer picsync.",
         )
 
 
@@ -139,7 +139,7 @@ async def _doubts(
             return f"Immich counted {there} pictures, but listed {found}. This usually passes by itself."
         total = await _count(api, resolved.selection, by_filter=by_filter)
     except RefusedError as error:
-        return f"Whether Immich lists everything cannot be told. {error}"
+        return f"It is unknown whether Immich lists everything. {error}"
     if total == found:
         return None
     return f"Immich counts {total} pictures, but lists {found}. This usually passes by itself."

@@ -24,7 +24,7 @@ def refusal(
     """Return what to raise for an answer from 300 to 499; `section` is that of the credentials file."""
     if 300 <= error.status < 400:
         return RefusedError(
-            f"{operation}: the server sends picsync to another address ({error.status}).",
+            f"{operation}: the server redirects to another address ({error.status}).",
             status=error.status,
             hint="Write the address at which a browser ends up when it opens Immich, with https:// if it "
             "says so; a proxy's login page must let picsync through.",
@@ -35,7 +35,7 @@ def refusal(
         return error
     if not error.excerpt.lstrip().startswith("{"):
         return RefusedError(
-            f"{operation}: something in front of Immich refuses ({error.status}).",
+            f"{operation}: a proxy in front of Immich refuses the request ({error.status}).",
             status=error.status,
             hint="A proxy with a login of its own must let picsync through, or "
             f"`{section}.server` must be Immich's own address.",
@@ -50,7 +50,7 @@ def refusal(
         )
     if error.status == 401:
         return LoginNeeded(
-            "Immich does not know the API key (401).",
+            "Immich rejects the API key (401).",
             hint=f"Make one in Immich under {API_KEYS} and write it to `{section}.api_key` in the "
             "credentials file.",
         )

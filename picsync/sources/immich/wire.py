@@ -176,12 +176,12 @@ def parse(operation: Operation, adapter: TypeAdapter[T], response: httpx.Respons
     if first["type"] == "json_invalid":
         came = response.headers.get("content-type", "no content type").split(";")[0][:60]
         raise ProtocolError(
-            f"{operation}: JSON was due, but {came} came and cannot be read.",
+            f"{operation}: expected JSON, but got {came} that cannot be parsed.",
             hint="Is `server` in the credentials file the address of Immich itself? A proxy in front of it "
             "must let picsync through without a login page of its own.",
         )
     where = ".".join(map(str, first["loc"]))
     raise ProtocolError(
-        f"{operation}: the answer cannot be understood at {where or 'its beginning'}.",
-        hint="Immich may have changed it in a new version: look for a newer picsync.",
+        f"{operation}: the answer cannot be parsed at {where or 'its beginning'}.",
+        hint="Immich may have changed it in a new version: check for a newer picsync.",
     )

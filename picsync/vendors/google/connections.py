@@ -50,7 +50,7 @@ class _BoundedResponse(http.client.HTTPResponse):
             left = left or (None if whole else 1)
         if len(content) > MAX_ANSWER_BYTES:
             limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
-            raise ProtocolError(f"Google Photos: the answer is larger than {limit}, which cannot be right.")
+            raise ProtocolError(f"Google Photos: the answer is larger than {limit}, which is implausible.")
         if left:
             raise http.client.IncompleteRead(content, left)
         return content

@@ -229,7 +229,7 @@ def _denied(reason: str) -> LoginNeeded:
 
 def _not_understood() -> ProtocolError:
     return ProtocolError(
-        "Google's answer to the login cannot be understood.", hint=f"Try `{LOGIN_COMMAND}` again."
+        "Google's response to the login cannot be parsed.", hint=f"Try `{LOGIN_COMMAND}` again."
     )
 
 
@@ -255,12 +255,12 @@ def _granted(
     missing = [scope for scope in asked if scope not in granted]
     if missing:
         raise LoginNeeded(
-            "Google granted less than picsync needs: a permission that it asked for is missing.",
+            "Google did not grant all permissions that picsync needs.",
             hint=f"Run `{LOGIN_COMMAND}` again and tick every box on Google's page.",
         )
     if not token.get("access_token") or not token.get("refresh_token"):
         raise LoginNeeded(
-            "Google gave no lasting login (no refresh token).",
+            "Google issued no permanent login (no refresh token).",
             hint="Remove picsync at https://myaccount.google.com/connections, then log in again.",
         )
     ends_in_s = token.get("refresh_token_expires_in")

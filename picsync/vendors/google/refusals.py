@@ -36,11 +36,11 @@ _TOKEN_REFUSALS = {
         f"{LOGIN_AGAIN} {_SEVEN_DAYS}",
     ),
     "invalid_client": (
-        "Google does not know this client id and client secret.",
+        "Google rejects this client id and client secret.",
         f"Compare them with the Google Cloud project's OAuth client, then log in with `{LOGIN_COMMAND}`.",
     ),
     "unauthorized_client": (
-        "Google says that this login was given to another client id.",
+        "This login belongs to another client id.",
         f"Log in with `{LOGIN_COMMAND}` whenever the client id has changed.",
     ),
 }

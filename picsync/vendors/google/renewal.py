@@ -40,7 +40,7 @@ def renew(
     tried again.
     """
     if not refresh_token:
-        raise LoginNeeded("There is no login to Google Photos that can be renewed.", hint=LOGIN_AGAIN)
+        raise LoginNeeded("There is no renewable login to Google Photos.", hint=LOGIN_AGAIN)
     credentials: Any = Credentials(  # type: ignore[no-untyped-call] # google-auth has few types
         None,
         refresh_token=refresh_token,
@@ -55,7 +55,9 @@ def renew(
         answer = error.args[1] if len(error.args) > 1 else None
         reason = str(answer.get("error", "")) if isinstance(answer, Mapping) else ""
         if error.retryable:
-            raise TransientError(f"{REFRESH_TOKEN}: Google cannot do it now ({reason}).") from error
+            raise TransientError(
+                f"{REFRESH_TOKEN}: Google is temporarily unable to do this ({reason})."
+            ) from error
         raise token_refusal(reason) from error
     expiry: datetime | None = credentials.expiry
     # google-auth computes in naive UTC.
@@ -92,7 +94,7 @@ class _CheckedRequest(google.auth.transport.Request):
             answer = json.loads(response.data.decode("utf-8"))
         except (ValueError, RecursionError):
             raise ProtocolError(
-                f"{REFRESH_TOKEN}: JSON was due, but something else came ({status})."
+                f"{REFRESH_TOKEN}: expected JSON, but got something else ({status})."
             ) from None
         if status == 200 or not isinstance(answer, dict):
             self.answer = parse(REFRESH_TOKEN, TokenAnswer, answer)

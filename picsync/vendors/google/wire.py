@@ -154,10 +154,10 @@ class TokenAnswer(BaseModel):
 def parse(operation: Operation, model: type[M], body: object) -> M:
     """Return the answer's JSON as `model`; raises ProtocolError, naming what was wrong but no content."""
     if not isinstance(body, dict):
-        raise ProtocolError(f"{operation}: the answer is not the JSON object that was due.")
+        raise ProtocolError(f"{operation}: the answer is not a JSON object, as expected.")
     try:
         return model.model_validate(body)
     except ValidationError as error:
         # The exception itself quotes values, such as URLs that open a photo to anyone.
         where = ".".join(map(str, error.errors(include_input=False, include_context=False)[0]["loc"]))
-        raise ProtocolError(f"{operation}: the answer cannot be understood at {where}.") from None
+        raise ProtocolError(f"{operation}: the answer cannot be parsed at {where}.") from None

@@ -279,7 +279,7 @@ async def test_full_storage_is_recognised_wherever_it_is_said(
     await frame.upload(album, rendition(JPEG))
     options.storage_limit_bytes = len(JPEG)
     for _ in range(2):
-        with pytest.raises(QuotaError, match=r"Nixplay has no room for more photos: \w") as raised:
+        with pytest.raises(QuotaError, match=r"Nixplay has no storage left for more photos: \w") as raised:
             await frame.upload(album, rendition(JPEG + b"1"))
         assert "Delete photos" in raised.value.hint
 

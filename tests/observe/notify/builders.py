@@ -15,8 +15,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INTERVALS = {"A": HOUR, "B": HOUR}
 
-FULL = QuotaError("Nixplay has no room for more photos: 10.1 of 10 GB.", hint="Delete photos.")
-STILL_FULL = QuotaError("Nixplay has no room for more photos: 10.2 of 10 GB.", hint="Delete photos.")
+FULL = QuotaError("Nixplay has no storage left for more photos: 10.1 of 10 GB.", hint="Delete photos.")
+STILL_FULL = QuotaError("Nixplay has no storage left for more photos: 10.2 of 10 GB.", hint="Delete photos.")
 LOGIN = LoginNeeded("Google refuses this login.", hint="Run `picsync googlephotos login`.")
 NETWORK = TransientError("Nixplay cannot be reached.")
 

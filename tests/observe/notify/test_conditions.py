@@ -58,7 +58,7 @@ def test_a_login_names_the_service_and_what_to_do() -> None:
         said=LOGIN,
     )
     assert texts(status) == [
-        "Google Photos wants you to log in. Google refuses this login. Run `picsync googlephotos login`."
+        "Google Photos requires you to log in. Google refuses this login. Run `picsync googlephotos login`."
     ]
 
 
@@ -68,7 +68,7 @@ def test_a_login_does_not_borrow_the_words_of_another_service() -> None:
         logins={"Google Photos": False, "Nixplay": False},
         said=LOGIN,
     )
-    assert texts(status)[1] == "Nixplay wants you to log in."
+    assert texts(status)[1] == "Nixplay requires you to log in."
 
 
 def test_held_deletes_name_the_album_the_number_and_the_way_out() -> None:
@@ -99,7 +99,7 @@ def test_quota_is_one_problem_for_all_albums() -> None:
     failed = CycleOutcome.FAILED
     status = status_of(rule("A", failed, FULL, STILL_FULL, failures=1), rule("B", failed, FULL, failures=1))
     assert keys(status) == {Key(HealthCode.QUOTA_EXCEEDED, ROOM)}
-    assert texts(status) == ["Nixplay has no room for more photos: 10.1 of 10 GB. Delete photos."]
+    assert texts(status) == ["Nixplay has no storage left for more photos: 10.1 of 10 GB. Delete photos."]
 
 
 def test_a_refused_configuration() -> None:

@@ -53,15 +53,15 @@ def test_what_is_over_and_what_is_new_are_one_message() -> None:
 
 def test_some_is_over_and_some_is_not() -> None:
     message = due(Notices(frozenset(KEYS[:2])), KEYS[0])
-    assert message.title == "picsync: well again, but 1 problem still open"
+    assert message.title == "picsync: some problems are resolved, but 1 problem still open"
     assert message.level is Level.INFO
 
 
 def test_all_is_well_again() -> None:
     message = due(Notices(frozenset(KEYS)))
-    assert (message.title, message.level) == ("picsync: all is well again", Level.SUCCESS)
+    assert (message.title, message.level) == ("picsync: all problems are resolved", Level.SUCCESS)
     assert message.body == (
-        "- Nixplay accepts the login.\n- The configuration files are in force.\n"
+        "- Nixplay accepts the login.\n- The configuration is valid again.\n"
         "- Album A: no deletes wait for you any more.\n- Album B: its cycles no longer fail."
     )
 

@@ -118,9 +118,9 @@ async def test_problems_are_told_once_and_their_end_once(caplog: pytest.LogCaptu
         assert receiver.letters.empty()
         assert (problems["title"], problems["type"]) == ("picsync needs you: 2 problems", "warning")
         assert problems["message"].startswith(
-            "- Nixplay wants you to log in.\n- Album A: 20 photos of 40 not"
+            "- Nixplay requires you to log in.\n- Album A: 20 photos of 40 not"
         )
-        assert (well["title"], well["type"]) == ("picsync: all is well again", "success")
+        assert (well["title"], well["type"]) == ("picsync: all problems are resolved", "success")
         no_secrets(caplog, notifier, receiver.url)
         assert "Sent a notification to json://...: picsync needs you: 2 problems." in caplog.text
 
@@ -137,7 +137,7 @@ async def test_a_failing_receiver_is_logged_once_and_holds_up_nobody(
             notifier.read(REFUSED)
             await idle(notifier)
         assert (bad.letters.qsize(), good.letters.qsize()) == (2, 1)
-        assert caplog.text.count("Could not send a notification to json://...: it cannot be reached") == 1
+        assert caplog.text.count("Could not send a notification to json://...: it is unreachable") == 1
         bad.status = 200
         board.status = status_of(after=2 * HOUR)
         notifier.read(REFUSED)
@@ -157,7 +157,7 @@ async def test_changes_during_a_delivery_are_sent_after_it() -> None:
         notifier.read(REFUSED)
         receiver.answers.set()
         await idle(notifier)
-        assert receiver.letters.get_nowait()["title"] == "picsync: all is well again"
+        assert receiver.letters.get_nowait()["title"] == "picsync: all problems are resolved"
 
 
 async def test_what_passes_before_it_is_told_is_not_told() -> None:
@@ -244,7 +244,7 @@ async def test_a_receiver_that_is_not_there(caplog: pytest.LogCaptureFixture) ->
     caplog.set_level(logging.DEBUG)
     async with serving() as receiver:
         pass
-    with pytest.raises(Exception, match=r"^json://\.\.\.: it cannot be reached, or refuses") as caught:
+    with pytest.raises(Exception, match=r"^json://\.\.\.: it is unreachable, or refuses") as caught:
         await deliver(receiver.url, MESSAGE)
     no_secrets(caplog, caught.value)
 

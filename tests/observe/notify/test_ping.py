@@ -105,7 +105,7 @@ async def test_refusing_monitor_is_reported_once_without_secrets(
     said = [record.getMessage() for record in caplog.records if record.name == "picsync.notify"]
     assert len(said) == 2
     assert "Check `ping`" in said[0]
-    assert "can be pinged again" in said[1]
+    assert "the monitor works again" in said[1]
     assert "geheim" not in " ".join(said)
 
 

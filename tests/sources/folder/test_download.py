@@ -124,7 +124,7 @@ async def test_a_folder_replaced_by_a_link_shows_nothing_of_elsewhere(
 
         seen = await listed_while(album, enter)
         assert [item.filename for item in seen.items] == ["own.jpg"]
-        assert f"{album.root}/sub went away while it was listed." in seen.problems
+        assert f"{album.root}/sub disappeared while it was listed." in seen.problems
         return
     source = album.source()
     _, item = (await album.list(source)).items
@@ -177,7 +177,7 @@ async def test_a_file_that_may_not_be_read(public_album: FolderAlbum) -> None:
     assert not caught.value.unusable
     assert str(caught.value) == (
         "it cannot be read: Permission denied."
-        f" Let the user that picsync runs as (number {user}) read {file}."
+        f" Give the user that picsync runs as (UID {user}) read access to {file}."
     )
 
 

@@ -199,7 +199,7 @@ ONLY = "{} leaves out all files in {{root}}: correct the patterns in picsync.yam
 @pytest.mark.parametrize(
     ("files", "options", "why"),
     [
-        ([], {}, "There is no file in {root}."),
+        ([], {}, "There are no files in {root}."),
         (["a.jpg", "b/c.jpg"], {"include": ["*.jpgg"]}, ONLY.format("`include`")),
         (["a.jpg"], {"exclude": ["**"]}, ONLY.format("`exclude`")),
         (["a.txt", "b/c.md"], {}, "None of the 2 files in {root} is a picture or a video."),

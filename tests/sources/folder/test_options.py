@@ -69,7 +69,7 @@ def test_options_from_the_environment(tmp_path: Path) -> None:
         ("{path: /p, quiet: 2h}", "must be between `0s` and `1h`"),
         ("{path: /p, quiet: -1s}", "must be between `0s` and `1h`"),
         ("{path: /p, include: /p/2024}", "must be a pattern for paths below the folder"),
-        ("{path: /p, exclude: ['{1..100000}']}", "is no pattern that can be used"),
+        ("{path: /p, exclude: ['{1..100000}']}", "is not a valid pattern"),
         ("{path: /p, mayBeEmpty: perhaps}", "must be true or false"),
         ("{path: /p, recursive: true}", "is not a setting that picsync knows"),
         ("{exclude: [a]}", "is missing; write for example `path: /photos/family`"),

@@ -46,7 +46,7 @@ async def test_growing_file_makes_the_first_listing_incomplete(
     album.meanwhile = lambda: file.write_bytes(file.read_bytes() + b"more")
     listing = await album.list()
     assert names(listing) == ["old.jpg"]
-    assert listing.problem == "1 of its files is still being written, so it is not known what it holds."
+    assert listing.problem == "1 of its files is still being written, so its contents are not known yet."
 
 
 async def test_once_a_folder_is_known_a_long_copy_is_no_trouble(album: FolderAlbum) -> None:

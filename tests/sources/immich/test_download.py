@@ -177,7 +177,7 @@ async def test_a_proxy_s_page_in_place_of_a_picture_is_no_picture() -> None:
         (item,) = (await source.list("Trip")).items
         server.options.proxy_login = True
         sink = MemorySink()
-        with pytest.raises(ProtocolError, match="text/html came"):
+        with pytest.raises(ProtocolError, match="a photo or video, but got text/html"):
             await source.download(item, sink)
         assert not sink.data
 

@@ -22,7 +22,7 @@ async def said(server: ImmichServer, *entries: ImmichEntry, **fields: object) ->
 async def test_a_key_with_the_permissions_of_the_page_is_enough() -> None:
     async with immich_server() as server:
         findings = await said(server, permissions=ENOUGH)
-        assert (Mark.OK, "it has every permission that picsync needs. ") in findings
+        assert (Mark.OK, "it has all permissions that picsync needs. ") in findings
 
 
 async def test_what_a_key_lacks_is_named() -> None:
@@ -56,7 +56,7 @@ async def test_a_key_in_the_clear_is_fine_at_home_only(address: str, warned: boo
 async def test_a_version_that_nobody_knows_is_worth_a_note() -> None:
     async with immich_server(version=FUTURE) as server:
         findings = await said(server)
-        assert any(mark is Mark.NOTE and "not made for version 4.0.0" in text for mark, text in findings)
+        assert any(mark is Mark.NOTE and "does not know version 4.0.0" in text for mark, text in findings)
 
 
 async def test_a_wrong_key_is_said() -> None:

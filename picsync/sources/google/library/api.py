@@ -168,7 +168,7 @@ class LibraryApi:
             raise  # A refused certificate is a ValueError besides.
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
             # Looking for a refusal's reason, the library stumbles over JSON of a shape that is new to it.
-            raise ProtocolError(f"{operation}: JSON was due, but something else came.") from error
+            raise ProtocolError(f"{operation}: expected JSON, but got something else.") from error
         return parse(operation, model, body)
 
     def _resource(self, client: httplib2.Http) -> Any:

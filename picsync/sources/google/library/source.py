@@ -190,7 +190,7 @@ class GooglePhotosSource:
             else Finding(
                 Mark.PROBLEM,
                 TITLE,
-                "this login lacks the permission to read the albums that this app has made.",
+                "this login lacks the permission to read the albums that this app created.",
                 f"{LOGIN_AGAIN} Leave the tick at every permission that Google's page asks for.",
             )
         ]
@@ -200,7 +200,7 @@ class GooglePhotosSource:
                 Finding(
                     Mark.PROBLEM,
                     f"{TITLE} login",
-                    f"it ends by itself in {days:.1f} days, since the Google Cloud project is in Testing.",
+                    f"it expires in {days:.1f} days, since the Google Cloud project is in Testing.",
                     f"Press `Publish app` on the project's OAuth consent screen, then: {LOGIN_AGAIN}",
                 )
             )
@@ -278,6 +278,6 @@ def _link(result: MediaItemResult, since: float) -> Link:
     if item is None or result.status.code:
         return Link("", since, "It is no longer in Google Photos.")
     if not item.base_url:
-        return Link("", since, "Google Photos gives no address for its bytes.")
+        return Link("", since, "Google Photos provides no download address.")
     video = item.media_metadata.video
     return Link(item.base_url, since, VIDEO_PROBLEMS.get(video.status, "") if video else "")

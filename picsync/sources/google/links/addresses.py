@@ -61,6 +61,6 @@ def elsewhere(operation: Operation, host: str, status: int) -> PicsyncError:
         return NotFoundError(NOT_SHARED, status=status, hint=SHARE_IT)
     where = host[:100] if host and host.isprintable() else "an address that is not followed"
     return ForeignAddressError(
-        f"{operation}: it leads to {where}, where picsync sends nothing.",
+        f"{operation}: it leads to {where}, where picsync does not send requests.",
         hint=f"Check the link in picsync.yaml. {ADVICE}.",
     )

@@ -73,7 +73,7 @@ async def test_html_never_reaches_the_sink(account: GoogleAccount) -> None:
     [item] = (await source.list(album.album_id)).items
     account.fail(Fault(kind=FaultKind.BODY, body="<html>Sorry</html>", host=BYTES, count=None))
     sink = MemorySink()
-    with pytest.raises(ProtocolError, match="text/html came"):
+    with pytest.raises(ProtocolError, match="a photo or video, but got text/html"):
         await source.download(item, sink)
     assert sink.begun == []
 

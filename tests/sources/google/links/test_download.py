@@ -78,7 +78,7 @@ async def test_an_address_that_no_longer_works_is_its_own_trouble(world: SharedA
 async def test_a_page_in_place_of_a_photo_is_none(world: SharedAlbums) -> None:
     source, item = await one(world, "a.jpg", b"\xff\xd8\xff one")
     world.fail(Fault(kind=FaultKind.BODY, host=BYTES, body="<html>Sorry</html>", count=None))
-    with pytest.raises(ProtocolError, match="text/html came"):
+    with pytest.raises(ProtocolError, match="a photo or video, but got text/html"):
         await downloaded(source, item)
 
 
