@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
+
+from tests.fork_server import ForkServer
 
 # Python 3.11 makes a loop for whoever asks for the current one before there is any, as pytest-asyncio does
 # between two tests; nobody would close it. Saying that there is none keeps it from being made.
@@ -30,3 +33,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Stay in this process where only files or single tests are named: workers take longer to start."""
     places = [Path(each.split("::")[0]) for each in config.args]
     return 0 if all(place.is_file() for place in places) else None
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """Return what starts picsync as a process; one for each worker."""
+    with ForkServer() as started:
+        yield started

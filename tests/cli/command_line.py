@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,9 @@ from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.requestlog import RequestLog
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import World
+from tests.cli.short_waits import FACTOR
 from tests.e2e.household import ALBUM, MEDIA_HOST, PLAYLIST, write_credentials
+from tests.fork_server import ForkedProcess, ForkServer
 
 T = TypeVar("T")
 
@@ -40,6 +43,9 @@ STRICT = (sys.executable, "-X", "dev", *COMMAND[1:])
 """The same in Python's development mode, which finds more but is slow."""
 
 REAL_TIME = (*COMMAND[:-1], "from tests.cli.short_waits import main; main(1.0)")
+
+PACES = {COMMAND: FACTOR, REAL_TIME: 1.0}
+"""Commands that can be forked, and how long their waits take."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,6 +108,7 @@ class CommandLine:
     loop: asyncio.AbstractEventLoop
     album: Album
     capsys: pytest.CaptureFixture[str]
+    fork_server: ForkServer
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     made: int = 0
 
@@ -167,10 +174,18 @@ class CommandLine:
         return Result(int(code), out, err)
 
     def start(self, *arguments: str, **options: Any) -> Process:
-        """Start a command as a process; `options` are Popen's."""
+        """Start a command as a process; `options` are Popen's.
+
+        Without `forked` it is a forked process only if no option but `stdin` and `command` is given.
+        """
+        command = options.pop("command", COMMAND)
+        forked = options.pop("forked", command in PACES and not options.keys() - {"stdin"})
         environ = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
-        popen = subprocess.Popen(
-            [*options.pop("command", COMMAND), *arguments],
+        make: Callable[..., subprocess.Popen[str]] = subprocess.Popen
+        if forked:
+            make, command = partial(ForkedProcess, self.fork_server, PACES[command]), ()
+        popen = make(
+            [*command, *arguments],
             cwd=self.folder,
             env=environ,
             stdin=options.pop("stdin", subprocess.DEVNULL),

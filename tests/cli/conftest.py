@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.command_line import CommandLine, served
 from tests.cli.short_waits import short_waits
+from tests.fork_server import ForkServer
 
 LOGGERS = ("picsync", "httpx", "httpcore", "googleapiclient", "google", "oauthlib", "requests_oauthlib")
 
@@ -28,10 +29,11 @@ def cli(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     loggers_as_before: None,
+    fork_server: ForkServer,
 ) -> Iterator[CommandLine]:
     monkeypatch.chdir(tmp_path)
     with served() as (world, loop), short_waits():
-        opened = CommandLine(tmp_path, world, loop, world.google.add_album("Family"), capsys)
+        opened = CommandLine(tmp_path, world, loop, world.google.add_album("Family"), capsys, fork_server)
         monkeypatch.setenv("PICSYNC_EMULATOR", opened.server.url)
         # Tests read sentences; test_cli_logs.py looks at the JSON.
         monkeypatch.setenv("PICSYNC_LOG_FORMAT", "human")

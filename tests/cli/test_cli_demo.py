@@ -47,7 +47,7 @@ def picture(number: int) -> bytes:
 def start(cli: CommandLine, *more: str) -> tuple[Process, str]:
     temporary = cli.folder / "tmp"
     temporary.mkdir()
-    process = cli.start("demo", *more, command=REAL_TIME, env={"TMPDIR": str(temporary)})
+    process = cli.start("demo", *more, command=REAL_TIME, env={"TMPDIR": str(temporary)}, forked=True)
     found = re.search(r"http\S+", process.line())
     assert found
     return process, found[0]

@@ -1,16 +1,9 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.crash.process import ForkServer
 from tests.e2e.household import Household, open_household
-
-
-@pytest.fixture(scope="session")
-def fork_server() -> Iterator[ForkServer]:
-    with ForkServer() as started:
-        yield started
 
 
 @pytest.fixture

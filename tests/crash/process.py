@@ -4,59 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import select
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from picsync.emulators.requestlog import RequestLog
 from tests.e2e.household import Household
+from tests.fork_server import ForkServer
 
-ROOT = Path(__file__).parents[2]
 LIMIT_S = 30
 """Far more than anything here takes; what hangs fails by its own name."""
-
-
-class ForkServer:
-    """The other end of `fork_server.py`."""
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.fork_server"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.communicate(timeout=LIMIT_S)
-
-    def fork(self, arguments: list[str], folder: Path, log: Path) -> int:
-        """Start picsync; return its process id. The one before it must have been reaped."""
-        assert self._process.stdin is not None
-        order = {"arguments": arguments, "folder": str(folder), "log": str(log)}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def reap(self) -> int:
-        """Return the exit code of the process that ended; minus the signal's number if one ended it."""
-        return os.waitstatus_to_exitcode(self._answer())
-
-    def _answer(self) -> int:
-        assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
 
 
 class Sync:
@@ -65,6 +25,7 @@ class Sync:
     def __init__(self, household: Household, pid: int, fork_server: ForkServer) -> None:
         self._household = household
         self._fork_server = fork_server
+        self._pid = pid
         self._fd = os.pidfd_open(pid)
         self._ended = asyncio.Event()
         self._code: int | None = None
@@ -112,7 +73,7 @@ class Sync:
     def _reap(self) -> None:
         if self._code is None:
             asyncio.get_running_loop().remove_reader(self._fd)
-            self._code = self._fork_server.reap()
+            self._code = self._fork_server.reap(self._pid)
             self._ended.set()
 
 
@@ -124,7 +85,10 @@ def log_of(household: Household) -> Path:
 async def running(fork_server: ForkServer, household: Household) -> AsyncIterator[Sync]:
     """Run `picsync sync --once` on the household's files; it is dead at the end, whatever the test did."""
     arguments = ["sync", str(household.write_config()), "--cache", str(household.cache), "--once"]
-    sync = Sync(household, fork_server.fork(arguments, household.folder, log_of(household)), fork_server)
+    with log_of(household).open("ab") as log, Path(os.devnull).open("rb") as nothing:
+        streams = (nothing.fileno(), log.fileno(), log.fileno())
+        pid = fork_server.fork(arguments, household.folder, os.environ, streams, pace=1.0)
+    sync = Sync(household, pid, fork_server)
     try:
         yield sync
     finally:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.process import ForkServer, running
+from tests.crash.process import running
 from tests.e2e.household import Household
+from tests.fork_server import ForkServer
 
 
 def pictures(stick: Path) -> list[Path]:

@@ -10,8 +10,9 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Nixplay
 from tests.crash.kill_points import Request, Start, places, prepare, reference
-from tests.crash.process import ForkServer, running
+from tests.crash.process import running
 from tests.e2e.household import Household
+from tests.fork_server import ForkServer
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -6,8 +6,9 @@ import signal
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Nixplay
-from tests.crash.process import ForkServer, Sync, running
+from tests.crash.process import Sync, running
 from tests.e2e.household import Household
+from tests.fork_server import ForkServer
 
 INTERRUPTED = 130
 MONITOR = "upload-monitor.nixplay.com"

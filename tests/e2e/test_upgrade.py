@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from picsync.emulators.immich import HOST as IMMICH
-from picsync.observe.metrics import METRICS
 from tests.cli.command_line import CommandLine, served
 from tests.cli.conftest import loggers_as_before
 from tests.cli.short_waits import short_waits
 from tests.e2e.installations import VERSION_2, restore_go_program, restore_version_2, series
+from tests.fork_server import ForkServer
 from tests.run.sync_process import SyncProcess
 
 __all__ = ["loggers_as_before"]
@@ -25,13 +24,14 @@ def bare(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     loggers_as_before: None,
+    fork_server: ForkServer,
 ) -> Iterator[CommandLine]:
     """A command line in a folder with nothing in it; the services have no albums."""
     monkeypatch.chdir(tmp_path)
     with served() as (world, loop), short_waits():
         monkeypatch.setenv("PICSYNC_EMULATOR", world.server.url)
         monkeypatch.setenv("PICSYNC_LOG_FORMAT", "human")
-        yield CommandLine(tmp_path, world, loop, None, capsys)  # type: ignore[arg-type] # it has no album
+        yield CommandLine(tmp_path, world, loop, None, capsys, fork_server)  # type: ignore[arg-type] # it has no album
 
 
 def assert_nothing_moved(bare: CommandLine) -> None:
@@ -55,34 +55,6 @@ def test_version_2_goes_on_where_it_was(bare: CommandLine) -> None:
     gone = [(name, old) for name, old in before if not any(name == one and old <= new for one, new in now)]
     assert sorted(gone, key=str) == []
     assert len(before) > 200
-    assert_joins_still_match(labels_of(before), labels_of(now))
-
-
-def labels_of(found: Iterable[tuple[str, frozenset[tuple[str, str]]]]) -> dict[str, frozenset[str]]:
-    """Return name -> names of its labels."""
-    return {name: frozenset(label for label, _ in pairs) for name, pairs in found}
-
-
-def assert_joins_still_match(before: Mapping[str, frozenset[str]], now: Mapping[str, frozenset[str]]) -> None:
-    """Metrics with equal labels still have equal ones: `a > b` in a query finds partners by all of them."""
-    for labels in set(before.values()):
-        alike = [name for name in before if before[name] == labels]
-        assert len({now[name] for name in alike}) == 1, {name: now[name] for name in alike}
-
-
-def test_queries_of_version_2_find_their_series() -> None:
-    labels = {metric.name: set(metric.exposed) for metric in METRICS}
-    queries = (VERSION_2 / "queries.txt").read_text("utf-8").splitlines()
-    assert len(queries) > 40
-    for query in queries:
-        for name, selector in re.findall(r"\b(picsync_\w+)(?:\{(.*?)\})?", query):
-            metric = name if name in labels else re.sub(r"_(bucket|count|sum)$", "", name)
-            assert metric in labels, query
-            asked = set(re.findall(r"(\w+)(?:=|!=|=~|!~)\"", selector)) - {"job", "instance"}
-            assert asked <= labels[metric], query
-        for _, grouped in re.findall(r"\b(by|on) \(([^)]*)\)", query):
-            known = {"instance", "job", "le", "pod", "namespace"}.union(*labels.values())
-            assert {one.strip() for one in grouped.split(",")} - {""} <= known, query
 
 
 def test_the_go_program_goes_on_where_it_was(bare: CommandLine) -> None:
