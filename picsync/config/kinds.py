@@ -83,6 +83,8 @@ class Kind(Generic[P_co]):
     """Whether commands log in and look around, with the option `--account` for a named account."""
     needs_entry: str = ""
     """Of a source that cannot list albums by itself: an example of an entry to name one by."""
+    playlists: bool = False
+    """Of a frame: whether it shows playlists rather than albums."""
     directory: Callable[[BaseModel], str] | None = None
     """The directory of this machine that an entry reads or fills, for kinds that have one."""
     clock: Callable[[], str] | None = None

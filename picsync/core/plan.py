@@ -187,6 +187,8 @@ class Situation:
     playlists: Sequence[Playlist]
     """Those that show the album, or parts of it, in order of the parts."""
     playlist_limit: int | None = None
+    shows_albums: bool = False
+    """Whether the frame shows the album itself, and has no playlists."""
     storage_full: bool = False
     """The frame has no room: then what is due may go although uploads failed, since that makes room."""
 
@@ -230,6 +232,8 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
     kept = () if deletes else tuple(surplus)
 
     everything = [by_digest[digest] for digest in items if digest in by_digest] + list(kept)
+    if now.shows_albums:
+        return Plan(deletes=deletes, hold=hold)
     sure = _all_known(now) and not items.keys() - by_digest.keys()
     seen = None if sure else frozenset(photo.photo_id for photo in now.photos.items)
     contents = _contents(rule, now, everything, items, unseen_stay=not sure)

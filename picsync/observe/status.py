@@ -32,7 +32,7 @@ from picsync.core.events import (
     TransfersPlanned,
     Written,
 )
-from picsync.core.model import Certainty
+from picsync.core.model import DEFAULT_FRAME, Certainty
 from picsync.observe.words import summed_sentence
 
 EVENTS_KEPT = 50
@@ -67,6 +67,11 @@ class RuleStatus:
     """Source kind -> album ids."""
     listed: Mapping[tuple[str, str], ListingSummary] = field(default_factory=dict)
     """Source kind and album id -> what was last seen there; those not listed yet are absent."""
+    album: str = ""
+    """Name of the frame album; the rule's where empty."""
+    frame: str = DEFAULT_FRAME
+    playlists: bool = True
+    """Whether the frame shows playlists."""
     dry_run: bool = False
     phase: Phase = Phase.WAITING
     planned: int = 0
@@ -136,7 +141,9 @@ class StatusBoard:
     def expect(self, rules: Mapping[str, RuleStatus]) -> None:
         """Set the rules in force; what is known of those that stay is kept."""
         self._rules = {
-            name: replace(self._rules[name], sources=rule.sources, dry_run=rule.dry_run)
+            name: replace(
+                self._rules[name], sources=rule.sources, dry_run=rule.dry_run, playlists=rule.playlists
+            )
             if name in self._rules
             else rule
             for name, rule in rules.items()

@@ -25,6 +25,7 @@ from picsync.core.events import (
     RequestOutcome,
     RetryScheduled,
 )
+from picsync.frames.kinds import FRAMES
 from picsync.jobs.albums import AlbumJob, CycleContext
 from picsync.observe.status import RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
@@ -225,7 +226,7 @@ class LongRun:
         self._context.warn(settings)
         async with AsyncExitStack() as stack:
             # Whoever reads events reads them from the first request on.
-            self._board.expect({rule.name: _expected(rule) for rule in rules})
+            self._board.expect({rule.name: _expected(rule, settings) for rule in rules})
             self._tell(settings, intervals)
             if settings.config.prometheus is not None:
                 every_s = {name: every.total_seconds() for name, every in intervals.items()}
@@ -364,8 +365,16 @@ def status_page(config: Config) -> str:
     return page_address(pages.listen, pages.address, reachable=not in_container())
 
 
-def _expected(rule: AlbumRule) -> RuleStatus:
-    return RuleStatus(rule.name, sources=rule.sources, dry_run=rule.dry_run)
+def _expected(rule: AlbumRule, settings: Settings) -> RuleStatus:
+    frame = settings.config.frame(rule.frame, settings.credentials.kinds)
+    return RuleStatus(
+        rule.name,
+        sources=rule.sources,
+        album=rule.album,
+        frame=rule.frame,
+        playlists=FRAMES[frame.kind].playlists,
+        dry_run=rule.dry_run,
+    )
 
 
 def _now() -> datetime:

@@ -364,6 +364,7 @@ class _Cycle:
             listings=self.listings,
             photos=seen.photos,
             playlists=seen.playlists,
+            shows_albums=not isinstance(self.frame, PlaylistFrame),
             playlist_limit=self.frame.capabilities.playlist_limit,
             storage_full=self.transferred.storage_full,
         )

@@ -59,9 +59,11 @@ def as_json(status: Status) -> dict[str, Any]:
 
 
 def playlist_name(rule: RuleStatus) -> str:
-    """Return the name of the rule's playlist as the frame's service shows it."""
+    """Return the name of the rule's playlist as the frame's service shows it; empty if it has none."""
+    if not rule.playlists:
+        return ""
     seen = rule.last.playlist if rule.last is not None else ""
-    return seen or Rule(rule.name).playlist_name
+    return seen or Rule(rule.album or rule.name).playlist_name
 
 
 def _rule(rule: RuleStatus) -> dict[str, Any]:
@@ -73,6 +75,8 @@ def _rule(rule: RuleStatus) -> dict[str, Any]:
             for (kind, album_id), seen in rule.listed.items()
             if album_id in rule.sources.get(kind, ())
         ],
+        "album": rule.album or rule.name,
+        "frame": rule.frame,
         "playlist": playlist_name(rule),
         "dry_run": rule.dry_run,
         "level": rule_health(rule).level,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.events import ChangesPlanned, CycleOutcome, CycleReport
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.run.kinds import read_config, read_credentials
 from picsync.run.process import RunContext
@@ -108,3 +108,15 @@ async def test_a_download_that_breaks_off_is_made_good(household: Household, sti
     await cycles(household)
     household.assert_synced()
     assert on_stick(stick) == household.wanted()
+
+
+async def test_the_plan_of_a_directory_has_no_playlist(household: Household, stick: Path) -> None:
+    household.add(2)
+    await cycles(household)
+    await cycles(household, dry_run=True)
+    plans = [event for event in household.events if isinstance(event, ChangesPlanned)]
+    assert {event.rule: bool(event.plan.contents) for event in plans} == {
+        "Family": True,
+        "Family on usb": False,
+    }
+    assert all(event.plan.empty for event in plans[-2:])

@@ -34,6 +34,8 @@ RULE = {
     "name": str,
     "sources": dict,
     "listings": list,
+    "album": str,
+    "frame": str,
     "playlist": str,
     "dry_run": bool,
     "level": str,

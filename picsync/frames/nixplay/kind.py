@@ -49,5 +49,6 @@ NIXPLAY: Kind[Frame] = Kind(
     open=_open,
     operations=_operations,
     require=_require,
+    playlists=True,
     clock=_clock,
 )
