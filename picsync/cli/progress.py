@@ -121,7 +121,7 @@ class ProgressBars:
         when = upcoming(due, self._now())
         return (
             f"The next cycle is at {when} (album {printable(rule)})."
-            " An edited picsync.yaml is noticed at once. Ctrl+C ends picsync."
+            " Changes to picsync.yaml are noticed within seconds. Ctrl-C stops picsync."
         )
 
     def _count(self, event: Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,8 +23,9 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.model import MediaItem
-from picsync.core.plan import Transfer
+from picsync.core.plan import Plan, Transfer
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.observe.words import plan_lines
 from tests.cli.command_line import CommandLine
 
 
@@ -127,3 +129,17 @@ def test_a_dry_run_announces_nothing_but_its_plan(capsys: pytest.CaptureFixture[
     view(CycleStarted("Family", dry_run=True))
     view(TransfersPlanned("Family", (Transfer(MediaItem("folder", "a.jpg"), None),)))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("loggers_as_before")
+def test_a_line_without_an_action_gets_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up(as_json=True)
+    logging.getLogger("picsync.anything").warning("Something happened.")
+    assert json.loads(capsys.readouterr().err)["action"] == "note"
+
+
+def test_equal_names_in_a_plan_are_one_line() -> None:
+    uploads = [("2026-11-29 13.34.25", "sharedlinks")] * 40 + [("other.jpg", "sharedlinks")]
+    lines = list(plan_lines("Family", [], uploads, Plan()))
+    assert "  upload 2026-11-29 13.34.25 from sharedlinks (40 photos of this name)" in lines
+    assert "  upload other.jpg from sharedlinks" in lines
