@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from ruamel.yaml import YAML
 
 from picsync.emulators.google import Album, generated_jpeg
 from picsync.emulators.google.content import read_all
@@ -229,6 +230,16 @@ def _make_version_2(tree: Path) -> None:
     left_out = ('le="', "version=", 'album="Own"')
     kept = [line for line in metrics if not any(part in line for part in left_out)]
     (VERSION_2 / "metrics.txt").write_text("".join(f"{line}\n" for line in kept), "utf-8")
+    (VERSION_2 / "queries.txt").write_text("".join(f"{query}\n" for query in _queries(tree)), "utf-8")
+
+
+def _queries(tree: Path) -> list[str]:
+    """Return what the dashboard and the alert rules ask, each in a line."""
+    rules = YAML(typ="safe").load((tree / "k8s" / "prometheusrule.yaml").read_text("utf-8"))
+    panels = json.loads((tree / "doc" / "grafana" / "picsync.json").read_text("utf-8"))["panels"]
+    found = [rule["expr"] for group in rules["spec"]["groups"] for rule in group["rules"]]
+    found += [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    return sorted({" ".join(query.split()) for query in found})
 
 
 def _first(pattern: str, lines: Iterable[str]) -> str:
