@@ -154,7 +154,7 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
     from picsync.emulators.samples import write_samples
     from picsync.emulators.world import World
     from picsync.run.process import send_to
-    from picsync.run.wiring import SettingsFiles
+    from picsync.run.settings import SettingsFiles
 
     caption = Caption()
     samples = photos is None

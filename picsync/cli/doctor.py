@@ -47,7 +47,7 @@ def _values(finding: Finding) -> dict[str, str]:
 
 async def _examine(config: Path, cache: str, *, show: bool) -> list[Finding]:
     from picsync.doctor import examine
-    from picsync.run.wiring import SettingsFiles
+    from picsync.run.settings import SettingsFiles
 
     findings = []
     async for finding in examine(SettingsFiles(config, os.environ), cache, logs.LogView()):

@@ -385,7 +385,7 @@ def _offer_dry_run(set_up: SetUp, cache: str) -> Exit:
     )
     if not click.confirm(question, default=True):
         return Exit.DONE
-    from picsync.run.wiring import SettingsFiles
+    from picsync.run.settings import SettingsFiles
 
     config, credentials = private_files(set_up.folder)
     files = SettingsFiles(config, os.environ, [credentials])

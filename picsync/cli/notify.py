@@ -30,7 +30,7 @@ def notify() -> None:
 def test(ctx: click.Context, /, config: Path) -> None:
     """Send a test message to every receiver under `notify` in CONFIG, and ping the monitor under `ping`."""
     from picsync.http import network
-    from picsync.run.wiring import SettingsFiles
+    from picsync.run.settings import SettingsFiles
 
     settings = SettingsFiles(config, os.environ).load()
     if not settings.config.notify and settings.config.ping is None:

@@ -87,7 +87,7 @@ def install(folder: Path, config: str, credentials: str) -> None:
     What is written is read back as `picsync sync` reads it, before the files get their names. Raises
     ConfigError; then neither file is there.
     """
-    from picsync.run.wiring import SettingsFiles
+    from picsync.run.settings import SettingsFiles
 
     paths = private_files(folder)
     temporary = [path.with_name(f"{path.name}.{secrets.token_hex(6)}") for path in paths]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from picsync.core.events import CycleReport, Emit, Event
     from picsync.core.model import Listing
     from picsync.run.process import RunContext
-    from picsync.run.wiring import Settings, SettingsFiles
+    from picsync.run.settings import Settings, SettingsFiles
 
 DEFAULT_CONFIG = "picsync.yaml"
 DEFAULT_CACHE = "picsync-metadata-cache.db"
@@ -73,7 +73,7 @@ def sync(ctx: click.Context, /, config: Path, *, verbose: bool, log_format: str,
     Without `every` in CONFIG, run one cycle and exit; with it, run until stopped.
     """
     load_libraries()
-    from picsync.run.wiring import SettingsFiles
+    from picsync.run.settings import SettingsFiles
 
     with logging_to(log_format, verbose=verbose) as emit:
         ctx.exit(

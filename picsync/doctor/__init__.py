@@ -14,7 +14,7 @@ from picsync.core.model import Finding
 from picsync.doctor.files import look_at_files
 from picsync.doctor.machine import look_at_machine
 from picsync.doctor.services import look_at_services, look_at_sources
-from picsync.run.wiring import SettingsFiles
+from picsync.run.settings import SettingsFiles
 
 
 async def examine(files: SettingsFiles, cache: str, emit: Emit) -> AsyncIterator[Finding]:

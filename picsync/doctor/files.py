@@ -9,7 +9,7 @@ from picsync.config import LEAST_EVERY
 from picsync.core.errors import ConfigError
 from picsync.core.model import Finding, Mark
 from picsync.observe.words import counted, rough
-from picsync.run.wiring import Settings, SettingsFiles
+from picsync.run.settings import Settings, SettingsFiles
 
 
 def look_at_files(files: SettingsFiles) -> tuple[Settings | None, Sequence[Finding]]:

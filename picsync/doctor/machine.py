@@ -12,7 +12,8 @@ from pathlib import Path
 from picsync.core.errors import CacheError, PicsyncError
 from picsync.core.model import Finding, Mark
 from picsync.observe.words import counted, size
-from picsync.run.wiring import Settings, clock_offset, inspect_cache, own_folder
+from picsync.run.settings import Settings
+from picsync.run.wiring import clock_offset, inspect_cache, own_folder
 from picsync.sync.tempfiles import DEFAULT_BUDGET_BYTES
 from picsync.system.localtime import zone_name, zone_problem
 

@@ -13,7 +13,8 @@ from picsync.core.select import Overflow
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.http.client import Hosts
 from picsync.observe.words import counted, listing_words
-from picsync.run.wiring import Settings, album_rules, open_services, open_source
+from picsync.run.settings import Settings, album_rules
+from picsync.run.wiring import open_services, open_source
 from picsync.sources.base import Source
 from picsync.sync.cycle import AlbumRule
 

@@ -30,7 +30,8 @@ from picsync.jobs.albums import AlbumJob, CycleContext
 from picsync.observe.status import RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
 from picsync.run.scheduler import HEARTBEAT_S, Service, Stop
-from picsync.run.wiring import Settings, SettingsFiles, album_rules, open_services, open_tools, operations
+from picsync.run.settings import Settings, SettingsFiles, album_rules
+from picsync.run.wiring import open_services, open_tools, operations
 from picsync.sync.cycle import AlbumRule
 from picsync.system.control import Requests
 from picsync.system.crash import crashed

@@ -29,7 +29,7 @@ from picsync.cli.main import cli
 from picsync.cli import sync
 from picsync.run.process import LongRun, RunContext
 from picsync.run.scheduler import Stop
-from picsync.run.wiring import SettingsFiles
+from picsync.run.settings import SettingsFiles
 
 async def main():
     sync.load_libraries()

@@ -8,7 +8,7 @@ import pytest
 
 from picsync.run.process import RunContext
 from picsync.run.scheduler import Stop
-from picsync.run.wiring import SettingsFiles
+from picsync.run.settings import SettingsFiles
 from tests.cache.go_cache import GoRow, write_go_cache
 from tests.cli.command_line import CommandLine
 from tests.e2e.household import ALBUM

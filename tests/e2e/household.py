@@ -16,7 +16,8 @@ from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
 from picsync.run.kinds import read_config, read_credentials
-from picsync.run.wiring import album_rules, open_tools
+from picsync.run.settings import album_rules
+from picsync.run.wiring import open_tools
 from picsync.sync.cycle import AlbumRule, run_cycle
 
 ALBUM = "Family"

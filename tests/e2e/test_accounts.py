@@ -19,7 +19,8 @@ from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import READ_SCOPE
 from picsync.observe.words import failure_text
-from picsync.run.wiring import SettingsFiles, album_rules, inspect_cache, open_tools, operations
+from picsync.run.settings import SettingsFiles, album_rules
+from picsync.run.wiring import inspect_cache, open_tools, operations
 from picsync.sync.cycle import run_cycle
 from tests.observe.scraping import Scraped
 

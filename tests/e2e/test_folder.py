@@ -13,7 +13,8 @@ import pytest
 from picsync.core.plan import HoldReason
 from picsync.emulators.google import generated_jpeg
 from picsync.run.kinds import read_config, read_credentials
-from picsync.run.wiring import album_rules, open_tools
+from picsync.run.settings import album_rules
+from picsync.run.wiring import open_tools
 from picsync.sources.base import sources_changed
 from picsync.sync.cycle import run_cycle
 from tests.e2e.household import PHOTO_BYTES, Household

@@ -12,7 +12,7 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.run.kinds import read_config, read_credentials
 from picsync.run.process import RunContext
 from picsync.run.scheduler import Stop, run_once
-from picsync.run.wiring import Settings
+from picsync.run.settings import Settings
 from tests.e2e.household import MEDIA_HOST, Household
 
 

@@ -16,7 +16,8 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.frames.nixplay.client import UPLOADS
 from picsync.http.pace import on_behalf_of
 from picsync.run.kinds import read_config, read_credentials
-from picsync.run.wiring import album_rules, open_tools
+from picsync.run.settings import album_rules
+from picsync.run.wiring import open_tools
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.transfer import Tools
 from tests.e2e.household import MEDIA_HOST, Household

@@ -41,7 +41,7 @@ from picsync.core.events import (
 )
 from picsync.run.process import LongRun, RunContext
 from picsync.run.scheduler import Stop
-from picsync.run.wiring import SettingsFiles
+from picsync.run.settings import SettingsFiles
 from picsync.vendors.google import threads
 from tests.grafana.prometheus import free_port
 from tests.run.fast_clock import SPEED, FastLoop

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from picsync.core.errors import ConfigError
-from picsync.run.wiring import SettingsFiles
+from picsync.run.settings import SettingsFiles
 
 NIXPLAY = "nixplay: {username: u, password: p}\n"
 RULE = "albums:\n- name: A\n  sources: {folder: [/p]}\n"

@@ -13,7 +13,8 @@ from picsync.core.errors import ConfigError
 from picsync.core.events import CycleOutcome
 from picsync.core.model import Finding, Mark
 from picsync.doctor import examine
-from picsync.run.wiring import Settings, SettingsFiles, album_rules, inspect_cache, open_tools, operations
+from picsync.run.settings import Settings, SettingsFiles, album_rules
+from picsync.run.wiring import inspect_cache, open_tools, operations
 from picsync.sync.cycle import run_cycle
 from tests.cli.command_line import CommandLine
 from tests.pictures import jpeg

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from picsync.config import merge_login
 from picsync.config.tree import MAX_BYTES, parse_yaml, read_text
 from picsync.core.errors import ConfigError
-from picsync.run.wiring import SettingsFiles
+from picsync.run.settings import SettingsFiles
 from picsync.vendors.google.credentials import GoogleAccess, GooglePhotosLogin, login_fields
 
 LIMIT_S = 8.0
