@@ -82,7 +82,7 @@ async def test_overflow_as_an_error(small: Household) -> None:
     small.add(2)
     report = await small.cycle()
     assert report.outcome is CycleOutcome.FAILED
-    assert "room for 8 photos, but 10 are to be shown" in str(report.failures[0].error)
+    assert "room for 8 photos, but there are 10" in failed(report)
     assert shown(small, PLAYLIST) == before
     small.server.log.clear()
     await small.cycle()
@@ -116,7 +116,7 @@ async def test_a_full_storage_costs_one_download_per_cycle(household: Household)
     # Those that no cycle has come to yet are fetched once, if they do not go up.
     (failure,) = report.failures
     assert isinstance(failure.error, QuotaError)
-    assert f"{80 - held} photos (at least 20.0 kB) wait for room" in str(failure.error)
+    assert f"{80 - held} photos (at least 20.0 kB) wait for room" in failed(report)
     household.nixplay.options.storage_limit_bytes = None
     await household.cycle()
     household.assert_synced()
