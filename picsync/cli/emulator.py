@@ -84,7 +84,7 @@ def emulator(
     variants: tuple[str, ...],
     wire: str,
 ) -> None:
-    """Serve Google Photos, Immich and Nixplay, emulated, on one port.
+    """Serve emulated Google Photos, Immich and Nixplay on one port.
 
     Clients reach a service by its own host name, or through a path prefix: http://HOST:PORT/api.nixplay.com/.
     """

@@ -17,7 +17,7 @@ COMMANDS = {
     "allow-deletes": ("control:allow_deletes", "Allow the deletes that are currently held."),
     "cache": ("cache", "Inspect the cache of photo digests."),
     "completion": ("completion", "Print a completion script for SHELL."),
-    "demo": ("demo", "Run picsync between emulated services, without any account."),
+    "demo": ("demo", "Run picsync between emulated services on this machine, without any account."),
     "doctor": ("doctor", "Check everything that CONFIG needs, and say how to fix problems."),
     "emulator": ("emulator", "Serve emulated Google Photos, Immich and Nixplay."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
@@ -31,7 +31,7 @@ COMMANDS = {
     ),
     "picked": ("picking:picked", "List the photos that were picked, and remove some."),
     "sources": ("sources", "List the kinds of sources, with an example of each."),
-    "sync-now": ("control:sync_now", "Start a cycle in the running picsync."),
+    "sync-now": ("control:sync_now", "Start a cycle of RULE, or of all album rules, in the running picsync."),
     "sync": ("sync", "Sync the frame with the albums that CONFIG names."),
 }
 """Name -> its module in `picsync.cli`, with the attribute there if that has another name, and its help."""

@@ -178,7 +178,8 @@ def _syntax_problem(error: Exception, text: str, root: Place, *, lines: bool) ->
     position = getattr(error, "position", None)
     line = None
     if lines and mark is not None:
-        line = mark.line + 1
+        # What is not closed is noticed at the end, after the last line.
+        line = min(mark.line, text.rstrip().count("\n")) + 1
     elif lines and isinstance(position, int):
         line = text.encode(errors="replace").count(b"\n", 0, position) + 1
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"

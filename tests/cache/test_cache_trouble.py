@@ -307,7 +307,7 @@ def secret_file(path: Path) -> Path:
 async def test_a_read_only_file(readonly_file: Path, nobody: None, sound: bytes) -> None:
     error = await refused(readonly_file, inspect=False)
     assert "read-only" in error.message
-    assert "Let the user" in error.hint
+    assert "Give the user" in error.hint
     assert readonly_file.read_bytes() == sound
 
 
@@ -320,7 +320,7 @@ async def test_a_read_only_folder(readonly_folder: Path, nobody: None, sound: by
 async def test_a_file_that_may_not_be_read(secret_file: Path, nobody: None) -> None:
     error = await refused(secret_file)
     assert "cannot be opened" in error.message
-    assert "Let the user" in error.hint
+    assert "Give the user" in error.hint
 
 
 async def test_a_file_locked_by_another_program(path: Path) -> None:

@@ -291,7 +291,7 @@ def bomb() -> str:
         (b"a: b\n c: d\n", 2, "is not valid YAML: mapping values are not allowed in this context."),
         (b"a:\n\t- b\n", 2, "is not valid YAML: found character"),
         (b"a: *b\n", 1, "is not valid YAML: found undefined alias"),
-        (b"a: {b: c\n", 2, "is not valid YAML: did not find expected ',' or '}'"),
+        (b"a: {b: c\n", 1, "is not valid YAML: did not find expected ',' or '}'"),
         (b"a: b\n---\nc: d\n", 2, "is not valid YAML: but found another document."),
         (b'a: "\\UFFFFFFFF"', None, "is not valid YAML"),
         (b"a: b\nc: \x00", 2, "is not valid YAML: control characters are not allowed"),
