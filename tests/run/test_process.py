@@ -281,7 +281,7 @@ def test_all_times_are_those_of_the_zone(cli: CommandLine) -> None:
 def test_an_unknown_zone_is_said_once(cli: CommandLine) -> None:
     cli.write_config(head=["every: 300ms", PAGE])
     with SyncProcess(cli, env={"TZ": "Europe/Berlinn"}) as picsync:
-        assert "Did you mean TZ=Europe/Berlin?" in picsync.said("'Europe/Berlinn', which is no time zone")
+        assert "Did you mean TZ=Europe/Berlin?" in picsync.said("'Europe/Berlinn', which is not a time zone")
         picsync.served()
         picsync.until(lambda status: status["rules"][0]["last"])
         assert " UTC)" in picsync.ask("/").text

@@ -148,7 +148,7 @@ async def test_another_user_is_told_that_it_may_not_wake_the_service(requests: R
         requests.folder.parent.chmod(0o755)
         os.seteuid(65534)
         try:
-            with pytest.raises(CacheError, match="cannot be woken") as caught:
+            with pytest.raises(CacheError, match="cannot be notified") as caught:
                 requests.wake()
         finally:
             os.seteuid(0)

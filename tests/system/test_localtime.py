@@ -101,7 +101,7 @@ def test_the_ends_of_the_calendar_are_shown(zone: In, name: str, end: datetime) 
 WRITTEN_FOR_MACHINES = {
     "system/localtime.py",
     "cache/sqlite.py",  # names of files
-    "config/loginfile.py",  # the credentials file
+    "vendors/google/credentials.py",  # the credentials file
     "system/control.py",  # the folder of requests
     "sources/google/links/wire.py",  # a name by the picture's own offset
 }
