@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def loading() -> Iterator[None]:
     """Import in this context what the process will keep.
 
-    All that is made by loading stays, so nobody looks for garbage among it, now or later: that would take a
+    All that is made by loading stays, so no one looks for garbage among it, now or later: that would take a
     sixth of the time before the first request.
     """
     collecting = gc.isenabled()

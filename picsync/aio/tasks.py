@@ -105,7 +105,7 @@ def unwrap_group() -> Iterator[None]:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Pick the error to raise: a bug before a known error, since nobody expects it."""
+    """Pick the error to raise: a bug before a known error, since no one expects it."""
     leaves = list(_leaves(group))
     return next((error for error in leaves if not isinstance(error, PicsyncError)), leaves[0])
 

@@ -50,7 +50,7 @@ class CacheLock:
 
     @staticmethod
     def holder(cache: Path) -> str:
-        """Return who has the lock, empty if nobody has it or it cannot be told."""
+        """Return who has the lock, empty if no one has it or it cannot be told."""
         try:
             descriptor = open_regular(cache.with_name(cache.name + ".lock"), os.O_RDONLY)
         except OSError:

@@ -59,7 +59,7 @@ mapping = sa.Table(
     sa.Column("algorithm", sa.Text),
     # Lower-case hexadecimal. NULL only for items that are unusable.
     sa.Column("digest", sa.Text),
-    # Why no frame can show the item, in words for a person. NULL for usable items.
+    # Why no frame can show the item, in words for the user. NULL for usable items.
     sa.Column("unusable", sa.Text),
     # When this was learnt, in microseconds since 1970 UTC. NULL for what was taken over from a cache that
     # did not say.

@@ -186,7 +186,7 @@ def examine(path: Path, *, mode: str, busy_timeout_s: float) -> Finding:
 
 
 def _may_have_been_a_database(path: Path) -> bool:
-    """Whether a damaged file can be set aside: it is not somebody's picture, text or configuration.
+    """Whether a damaged file can be set aside: it is not someone's picture, text or configuration.
 
     A power cut can leave zeros, or anything, at the beginning; then only the name is left to tell.
     """

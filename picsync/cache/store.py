@@ -161,7 +161,7 @@ class Cache:
     def _committed(self, commit: asyncio.Task[None]) -> None:
         self._commits.discard(commit)
         if not commit.cancelled():
-            # Every caller may have been cancelled by now; then nobody is left to hear of an error.
+            # Every caller may have been cancelled by now; then no one is left to hear of an error.
             commit.exception()
 
     def _write(self, batch: Sequence[Mapping]) -> None:

@@ -109,7 +109,7 @@ def operator_token(*, new: bool, cache: str) -> None:
 
 
 def _begin(requests: Requests, rules: list[str] | list[str | None]) -> bool:
-    """Ask for cycles if somebody is there, and say whether the request was taken up; return whether."""
+    """Ask for cycles if someone is there, and say whether the request was taken up; return whether."""
     if not requests.wake():
         return False
     asked = [requests.ask_for_cycle(rule) for rule in rules]

@@ -94,7 +94,7 @@ class Caption:
 
 
 class _Told:
-    """Hands events on, without what nobody has to do here, and tells the page what its visitor would miss."""
+    """Hands events on, without what no one has to do here, and tells the page what its visitor would miss."""
 
     def __init__(self, emit: Emit, announce: Callable[[str], None]) -> None:
         self._emit = emit
@@ -191,7 +191,7 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
 
 
 def _write_settings(folder: Path, world: World, source: str, photos: Path) -> tuple[Path, Path]:
-    """Write the two files that a person would have, leading to the emulated services."""
+    """Write the two files that the user would have, leading to the emulated services."""
     from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 
     staged = SCENES[source](world, photos)

@@ -1,4 +1,4 @@
-"""Exit codes, and how an error reaches a person."""
+"""Exit codes, and how an error reaches the user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Exit(IntEnum):
     USAGE = 2
     """The command line, the configuration or the credentials file is wrong; nothing was done."""
     LOGIN_NEEDED = 3
-    """A service wants a person to log in."""
+    """A service wants the user to log in."""
     LOCAL = 4
     """This machine is in the way: the cache cannot be used, or a disk is full."""
     INTERRUPTED = 130

@@ -149,7 +149,7 @@ def _ask(question: str, read: Callable[[str], str], *, default: str | None = Non
 
 
 def _secret(question: str) -> str:
-    # Without a terminal nobody looks on, and there is no echo to switch off.
+    # Without a terminal no one looks on, and there is no echo to switch off.
     return str(click.prompt(question, hide_input=sys.stdin.isatty()))
 
 

@@ -154,7 +154,7 @@ def _json_formatter() -> logging.Formatter:
 
 
 def note(message: str) -> None:
-    """Log something that is no event of a cycle and that a person should know."""
+    """Log something that is no event of a cycle and that the user should know."""
     log.warning(message, extra={"action": "note"})
 
 

@@ -64,7 +64,7 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit with its code; results that nobody could be given are a failure."""
+    """Run the command line and exit with its code; results that no one could be given are a failure."""
     with lasting_streams() as out:
         code = run(sys.argv[1:])
         sys.stdout.flush()

@@ -1,6 +1,6 @@
 """The reference of all settings as Markdown, made from the models.
 
-`python -m picsync.cli.reference doc/configuration.md` puts it into the page anew.
+`python -m picsync.cli.reference doc/configuration.md` puts it into the page again.
 """
 
 from __future__ import annotations

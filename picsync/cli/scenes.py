@@ -47,7 +47,7 @@ def _sharedlinks(world: World, photos: Path) -> Staged:
 
 
 def _folder(_world: World, photos: Path) -> Staged:
-    # Short enough for somebody who watches, long enough for a picture to be copied.
+    # Short enough for someone who watches, long enough for a picture to be copied.
     return Staged([{"path": str(photos.resolve()), "quiet": "1s"}])
 
 

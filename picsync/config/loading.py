@@ -164,7 +164,7 @@ def _unmentioned(tree: Node, key: str) -> Iterator[Problem]:
 def _exposures(file: FileText) -> Iterator[Problem]:
     """Yield who else can open a file of passwords, if anybody can.
 
-    A file that nobody may write and a group may read is how Kubernetes hands out secrets.
+    A file that no one may write and a group may read is how Kubernetes hands out secrets.
     """
     if file.mode & 0o007:
         others = "every user of this machine"

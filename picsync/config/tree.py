@@ -185,7 +185,7 @@ def _syntax_problem(error: Exception, text: str, root: Place, *, lines: bool) ->
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     if what == "second occurrence":
         what = "two anchors (`&name`) have the same name"
-    # What is quoted may be a piece of a password, save for single characters and `<stream end>`.
+    # What is quoted may be a piece of a password, except for single characters and `<stream end>`.
     what = _QUOTED.sub(lambda one: one[0] if len(one[0]) == 3 or one[0][1] == "<" else "...", str(what))
     message = (
         f"is not valid YAML: {what}. Check the indentation (spaces only), that a space follows each `key:`, "

@@ -2,7 +2,7 @@
 
     PicsyncError
     ├── ConfigError        picsync.yaml or the credentials file; carries every problem at once
-    ├── LoginNeeded        a service refuses who we are or what we may do; only a person can help
+    ├── LoginNeeded        a service refuses who we are or what we may do; only the user can help
     ├── TransientError     time may cure it: network trouble, 429, 5xx; already retried
     │   └── ListingError   a source album could not be listed completely
     ├── ProtocolError      a service answered something that picsync does not understand
@@ -86,7 +86,7 @@ class PicsyncError(Exception):
 
     scope: ClassVar[Scope] = Scope.ALBUM
     transient: ClassVar[bool] = False
-    """Whether the same request may succeed later without a person doing anything."""
+    """Whether the same request may succeed later without the user doing anything."""
     _code: ClassVar[FailureCode] = FailureCode.UNEXPECTED
 
     def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
@@ -118,7 +118,7 @@ def at_account(account: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file a person wrote."""
+    """One thing that is wrong in a file the user wrote."""
 
     file: str
     line: int | None
@@ -157,7 +157,7 @@ class ConfigError(PicsyncError):
 
 
 class LoginNeeded(PicsyncError):  # noqa: N818 - reads as what it is
-    """The service wants a person: wrong password, revoked token, missing scope. Not retried."""
+    """The service wants the user: wrong password, revoked token, missing scope. Not retried."""
 
     _code = FailureCode.LOGIN_NEEDED
 

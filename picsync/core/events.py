@@ -276,7 +276,7 @@ class ChangesPlanned(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaylistCreated(Event):
-    """A playlist is new, and a person has to assign it to a frame once."""
+    """A playlist is new, and the user has to assign it to a frame once."""
 
     action = "playlist_created"
     rule: str

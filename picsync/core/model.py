@@ -126,7 +126,7 @@ class Listing:
     items: tuple[MediaItem, ...] = ()
     """In the source's order, each item once."""
     problem: str | None = None
-    """What went wrong, in words for a person; None if nothing did."""
+    """What went wrong, in words for the user; None if nothing did."""
     cause: FailureCode | None = None
     """Code of the failure that cut the listing short, where it was one."""
     sample: bool = False
@@ -136,7 +136,7 @@ class Listing:
     changed: bool = False
     """Whether the album listed something else when it was listed once more in the same cycle."""
     note: str = ""
-    """What a person may wonder about although nothing went wrong, such as why there are no items."""
+    """What the user may wonder about although nothing went wrong, such as why there are no items."""
 
     @property
     def certainty(self) -> Certainty:
@@ -251,7 +251,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was seen when one thing was looked at, as a line for a person. It holds no secret."""
+    """What was seen when one thing was looked at, as a line for the user. It holds no secret."""
 
     mark: Mark
     subject: str
@@ -274,6 +274,6 @@ class Mapping:
     recipe: str
     digest: Digest | None
     unusable: str | None = None
-    """Why the item cannot be shown, in words for a person; then `digest` may be None."""
+    """Why the item cannot be shown, in words for the user; then `digest` may be None."""
     recorded_at: datetime | None = None
     """Aware UTC; None for mappings taken over from a cache that did not say."""

@@ -38,7 +38,7 @@ from picsync.core.select import Candidate, Overflow, newest, wanted
 
 BRAKE_COUNT = 10
 BRAKE_SHARE = 0.10
-"""More deletes than both of these at once are held unless the rule says otherwise: a person tidying an album
+"""More deletes than both of these at once are held unless the rule says otherwise: the user tidying an album
 removes a few pictures; hundreds at once are more often a failure than a wish."""
 
 
@@ -69,9 +69,9 @@ class Rule:
     delete_limit: DeleteLimit | None = None
     """None means the default brake."""
     allow_deletes: bool = False
-    """Whether a person has said that this one cycle may delete whatever it finds due."""
+    """Whether the user has said that this one cycle may delete whatever it finds due."""
     allowed: frozenset[Digest] = frozenset()
-    """Content of photos whose delete a person has permitted; what goes beyond must pass the brake alone."""
+    """Content of photos whose delete the user has permitted; what goes beyond must pass the brake alone."""
     overflow: Overflow = Overflow.NEWEST
 
     @property
@@ -97,7 +97,7 @@ class HoldReason(StrEnum):
     """Why deletes are held back."""
 
     BRAKE = "brake"
-    """Too many at once; a person must allow it."""
+    """Too many at once; the user must allow it."""
     LISTING = "listing"
     """A listing is incomplete, so what is missing from it may still be wanted."""
     SAMPLE = "sample"

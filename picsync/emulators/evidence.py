@@ -210,7 +210,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A detail of an emulated call that nobody knows."""
+    """A detail of an emulated call that no one knows."""
 
     host: str
     call: str

@@ -2,7 +2,7 @@
 
 A slideshow of the playlist's photos that follows changes by itself. The page hears of them through
 server-sent events: one event carries the whole state, so a missed one costs nothing. The state is read
-anew every second and whenever `changed` is called; an event goes out only if it differs from the last.
+again every second and whenever `changed` is called; an event goes out only if it differs from the last.
 """
 
 from __future__ import annotations

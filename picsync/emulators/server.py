@@ -132,7 +132,7 @@ class EmulatorServer:
     async def drained(self) -> None:
         """Wait until all that clients had sent before they died is in the log, and over.
 
-        Nobody else may be connected.
+        No one else may be connected.
         """
         assert self._server is not None  # noqa: S101 - only called while it serves
         # Connections are taken in order: those that the dead had begun come before this one.
@@ -214,7 +214,7 @@ class EmulatorServer:
                 await response.prepare(request)
                 await response.write_eof()
         except ConnectionError:
-            # The client has gone, or a fault has cut the answer; there is nobody left to answer.
+            # The client has gone, or a fault has cut the answer; there is no one left to answer.
             response = web.Response()
         finally:
             record.bytes_in = request.content.total_bytes

@@ -21,13 +21,13 @@ _LABEL = "[a-z0-9_-]+"
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """The hosts of one service, or the one server that a person named."""
+    """The hosts of one service, or the one server that the user named."""
 
     patterns: tuple[str, ...] = ()
     """Host names, reached by https at its usual port only. `*.` at the beginning stands for one or more
     labels, any other `*` for characters of one label: `*.example.com` is not `example.com`."""
     origin: str | None = None
-    """Scheme, host and port that a person wrote into the settings, such as `http://nas:2283`: allowed as it
+    """Scheme, host and port that the user wrote into the settings, such as `http://nas:2283`: allowed as it
     is, unencrypted or local."""
 
     def __post_init__(self) -> None:

@@ -178,7 +178,7 @@ class Network:
 
     @property
     def context(self) -> ssl.SSLContext:
-        """What all clients verify with; made anew once a file has changed."""
+        """What all clients verify with; made again once a file has changed."""
         stamps = tuple(map(_stamp, (self.public_authorities, self.own_authorities)))
         return _context(self, stamps)
 

@@ -82,7 +82,7 @@ class NoAnswer:
     sent: bool
     """False only if the service surely never saw the request."""
     hint: str = ""
-    """What a person can do, where that is known better than for all requests that were never sent."""
+    """What the user can do, where that is known better than for all requests that were never sent."""
 
 
 class WireError(Exception):
@@ -192,7 +192,7 @@ class Retrier:
         """Return what `attempt` returns, repeating it as the policy allows.
 
         An attempt reports failure by WireError, or by ProtocolError for an answer that came whole but makes
-        no sense; that is repeated like a 5xx, save for a ForeignAddressError. Raises TransientError,
+        no sense; that is repeated like a 5xx, except for a ForeignAddressError. Raises TransientError,
         RefusedError or ProtocolError.
         """
         limit = self.pace.limit(operation.service, operation.stage)

@@ -4,7 +4,7 @@ Labels are of bounded sets: album rules in force, kinds of sources, services, th
 reasons; never a photo. What an alert needs is there from the first scrape on; a gauge whose value is not
 known yet is absent, not zero. A dry run is counted as a cycle, but what it only predicts is not.
 
-`python -m picsync.observe.metrics doc/monitoring.md` puts the table of all metrics into the page anew.
+`python -m picsync.observe.metrics doc/monitoring.md` puts the table of all metrics into the page again.
 """
 
 from __future__ import annotations

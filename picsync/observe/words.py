@@ -298,7 +298,7 @@ def _defect(error: ContentError) -> str:
 
 
 def advice(error: PicsyncError) -> str:
-    """Return what a person should do about an error; empty if nobody knows."""
+    """Return what the user should do about an error; empty if no one knows."""
     match error:
         case ContentError(defect=Defect.TRUNCATED):
             return "Put the whole file into the album again."
@@ -322,7 +322,7 @@ def advice(error: PicsyncError) -> str:
 
 
 def failure_advice(failure: Failure) -> str:
-    """Return what a person should do about a failure, with what waits for it; empty if nobody knows."""
+    """Return what the user should do about a failure, with what waits for it; empty if no one knows."""
     waiting = failure.waiting
     if waiting is None:
         return advice(failure.error)
@@ -429,7 +429,7 @@ def report_lines(report: CycleReport) -> Iterator[tuple[str, str, str]]:
 
 
 def report_remarks(report: CycleReport) -> Iterator[str]:
-    """Yield what a person should know besides: skipped items, notices, deletes held back, failures."""
+    """Yield what the user should know besides: skipped items, notices, deletes held back, failures."""
     for _, _, sentence in report_lines(report):
         yield sentence
 

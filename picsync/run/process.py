@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("picsync")
 
 LISTEN_AGAIN_S = 60.0
-"""Between two tries to serve on an address that somebody else has."""
+"""Between two tries to serve on an address that someone else has."""
 
 
 def send_to(readers: Sequence[Emit]) -> Emit:
     """Return an emitter that lets every reader see each event, in order.
 
-    A reader that fails misses that event, and nobody else does: what one view cannot show is no reason to
+    A reader that fails misses that event, and no one else does: what one view cannot show is no reason to
     fail a cycle. Readers may be added to the sequence later.
     """
     told: set[str] = set()
@@ -73,7 +73,7 @@ def send_to(readers: Sequence[Emit]) -> Emit:
 
 
 def noting_progress(emit: Emit) -> Emit:
-    """Return an emitter for which each event is progress, save for requests that failed."""
+    """Return an emitter for which each event is progress, except for requests that failed."""
 
     def note(event: Event) -> None:
         failed = isinstance(event, RequestFinished) and event.outcome is not RequestOutcome.SUCCESS
@@ -92,7 +92,7 @@ class RunContext:
     """Path or database URL."""
     emit: Emit
     notify: Callable[[str], None]
-    """Told what is no event and a person should know."""
+    """Told what is no event and the user should know."""
     stop: Stop
     dry_run: bool = False
     """Whether all rules only say what they would do."""
@@ -295,7 +295,7 @@ class LongRun:
         )
 
     def _figures(self) -> _Figures:
-        """Return the metrics, which are counted from the first time that somebody may ask for them."""
+        """Return the metrics, which are counted from the first time that someone may ask for them."""
         if self._counted is None:
             from prometheus_client import CollectorRegistry
 
@@ -308,7 +308,7 @@ class LongRun:
         return self._counted
 
     async def _serve(self, stack: AsyncExitStack, server: Server, listen: Listen, what: str) -> None:
-        """Serve until the stack is unwound; if somebody else has the address, go on and try again later.
+        """Serve until the stack is unwound; if someone else has the address, go on and try again later.
 
         `what` is said once it listens, with the URL for `{}`.
         """
@@ -357,7 +357,7 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 def status_page(config: Config) -> str:
-    """Return where a person opens the status page, empty if there is none or its address is not known."""
+    """Return where the user opens the status page, empty if there is none or its address is not known."""
     from picsync.observe.notify import page_address
 
     pages = config.prometheus

@@ -2,8 +2,8 @@
 
 A cycle that went well is followed by the next one an interval after it began. One that failed for a reason
 that may pass is tried again sooner, ever less so, and at most an interval apart, even if a service asks for
-more: no rule waits longer than its user allowed. One that needs a person is left alone for longer, since
-asking a service again and again with a wrong password helps nobody.
+more: no rule waits longer than its user allowed. One that needs the user is left alone for longer, since
+asking a service again and again with a wrong password helps no one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from picsync.jobs.base import Report
 FIRST_RETRY_S = 30.0
 FIRST_LOGIN_RETRY_S = 60.0
 MAX_LOGIN_RETRY_S = 3600.0
-"""A person may have changed the password at the service's own site, so the wait has an end."""
+"""The user may have changed the password at the service's own site, so the wait has an end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ What can fail alone fails alone. A bug in a cycle is that rule's failure, and on
 costs the early start only. A cycle without progress for `STALLED_AFTER_S` is cancelled, so that it does not
 hold its place in the pool for ever. Only two things end the process: settings that cannot be opened when it
 starts, and a bug in this module itself, since nothing would run the rules then; whoever runs the process
-starts it anew.
+starts it again.
 
 It leaves to others what a cycle does (`cycle`), when it is due (`schedule`), and what the settings mean.
 """
@@ -62,7 +62,7 @@ cycle that a change has brought and that found nothing to do: some file may be w
 
 RELOAD_WAIT_S = 120.0
 """For running cycles to end when there are new settings. They are told to take up nothing new, so this is for
-what is in flight; a large video that takes longer is uploaded anew by the next cycle."""
+what is in flight; a large video that takes longer is uploaded again by the next cycle."""
 
 STALLED_AFTER_S = 1800.0
 """A cycle in which nothing was listed, received, sent or decided for so long is cancelled. Requests have
@@ -73,7 +73,7 @@ REOPEN_S = (5.0, 15.0, 60.0)
 
 
 class Stop:
-    """Somebody's wish that the process should end: asked for once, it waits; twice, it is obeyed at once."""
+    """Someone's wish that the process should end: asked for once, it waits; twice, it is obeyed at once."""
 
     def __init__(
         self, grace_s: float = GRACE_S, *, acknowledge: Callable[[float], None] = lambda _grace_s: None

@@ -55,7 +55,7 @@ def log_in_to_googlephotos(
     say: Callable[[str], None],
     picking: bool = False,
 ) -> GooglePhotosLogin:
-    """Lead a person through the login; returns what belongs into the credentials file.
+    """Lead the user through the login; returns what belongs into the credentials file.
 
     With `picking` it is the one for picking photos, which permits nothing else. Raises LoginNeeded if
     Google or the person refuses.

@@ -255,7 +255,7 @@ class HttpServer:
         connection.begin(request)
         try:
             response = await self._handler(request)
-            # aiohttp does this after the handler, where nobody is told when the client has read it all.
+            # aiohttp does this after the handler, where no one is told when the client has read it all.
             with contextlib.suppress(ConnectionError):
                 await response.prepare(request)
                 await response.write_eof()

@@ -47,7 +47,7 @@ class Sink(Protocol):
 class Source(Protocol):
     """A place that photos come from. All methods may run concurrently.
 
-    Every method raises LoginNeeded where a person has to act, TransientError after retries were in vain,
+    Every method raises LoginNeeded where the user has to act, TransientError when retries have failed,
     and ProtocolError for an answer that makes no sense.
     """
 
@@ -68,7 +68,7 @@ class Source(Protocol):
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Bring the original's bytes of a listed item into `sink`, whole.
 
-        Asks the service anew where a URL has expired; repeats, calling `begin` again, where the wire broke
+        Asks the service again where a URL has expired; repeats, calling `begin` again, where the wire broke
         off. Raises ItemError if the item has no bytes (`unusable` if that is not going to change), and
         QuotaError when the day's quota is used up. Whatever is raised, `sink` holds no whole original.
         """

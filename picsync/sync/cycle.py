@@ -189,7 +189,7 @@ class _Cycle:
                 with at_account(kind):
                     listing = await self._listed(kind, album_id)
             except LoginNeeded as needed:
-                # A person has to act at this source; what the others have goes on.
+                # The user has to act at this source; what the others have goes on.
                 listing, error = Listing(kind, album_id, problem=needed.message), needed
             self.tools.emit(Listed(self.album_rule.name, listing))
             listings[place] = listing

@@ -95,7 +95,7 @@ async def publish(
     emit: Emit,
     sleep: Callable[[float], Awaitable[None]],
 ) -> PublishResult:
-    """Carry out a playlist's edit and read it back, deciding anew where an answer made no sense.
+    """Carry out a playlist's edit and read it back, deciding again where an answer made no sense.
 
     Where no answer came, what was asked for may yet be done at any time. So nothing is created or added once
     more: unless it shows at once, the next cycle looks again. An addition that was answered with an error,

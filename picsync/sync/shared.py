@@ -57,7 +57,7 @@ class Listings:
 
 @dataclass(eq=False)
 class Original:
-    """The bytes of a media item, once somebody has fetched them."""
+    """The bytes of a media item, once someone has fetched them."""
 
     item: MediaItem
     spooled: SpoolFile
@@ -141,13 +141,13 @@ class Originals:
             await self._tidy()
 
     async def planned(self, group: str, name: str, items: Iterable[MediaItem]) -> None:
-        """Take note of the items that a cycle transfers; what nobody needs is given up."""
+        """Take note of the items that a cycle transfers; what no one needs is given up."""
         if name in self._plans.get(group, {}):
             self._plans[group][name] = set(items)
         await self._tidy()
 
     async def _tidy(self) -> None:
-        """Give up the originals that nobody uses and no other cycle needs."""
+        """Give up the originals that no one uses and no other cycle needs."""
         for key, (original, stack) in list(self._entries.items()):
             if not original.users and not self._needed(key[0], original.item):
                 self._entries.pop(key, None)

@@ -175,7 +175,7 @@ class Transferrer:
         self._transient_failures = 0
         self._result = TransferResult()
         self._left = 0
-        """Items that nobody has taken up."""
+        """Items that no one has taken up."""
         self._unfinished = 0
         """Those, and the ones in transfer."""
         self._opening = asyncio.Lock()

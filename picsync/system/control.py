@@ -8,7 +8,7 @@ process to be there. `<cache>.requests/` holds, all written atomically and reada
   cycle has carried it out: a cycle that is killed loses nothing, and since a permission names the content of
   photos, one that is used twice deletes nothing more.
 - `sync-*.json`: the wish for a cycle at once; removed as it begins, since a restart runs every rule anyway.
-- `operator-token`: the secret that lets somebody press the buttons of the status page.
+- `operator-token`: the secret that lets someone press the buttons of the status page.
 - `wake`: a FIFO that the service reads. Opening it for writing tells whether a service is there, and a byte
   wakes it. Where the file system has none, permissions wait for the next cycle.
 - `rules.json`: the rules of the service that reads it.
@@ -49,13 +49,13 @@ MAX_FILE_BYTES = 4_000_000
 TOKEN_BYTES = 24
 """Random bytes of an operator's token, 32 characters."""
 _LEAST_TOKEN = 20
-"""Characters of a token; a shorter one that somebody has written by hand is none."""
+"""Characters of a token; a shorter one that someone has written by hand is none."""
 _TOKEN_FILE = "operator-token"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Deletes that a rule's last cycle held back for a person."""
+    """Deletes that a rule's last cycle held back for the user."""
 
     rule: str
     digests: frozenset[Digest]
@@ -227,9 +227,9 @@ class Requests:
     def listening(
         self, rules: Iterable[str], woken: Callable[[], None], refused: Callable[[CacheError], None]
     ) -> Iterator[None]:
-        """Call `woken` in the running loop whenever somebody wakes the service, until the context ends.
+        """Call `woken` in the running loop whenever someone wakes the service, until the context ends.
 
-        If nobody can, `refused` is given the reason. `rules` are those of the service.
+        If no one can, `refused` is given the reason. `rules` are those of the service.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -317,7 +317,7 @@ class Requests:
     def _write(self, name: str, text: str) -> None:
         try:
             self._make_folder()
-            # Made for the owner only, and by a name that nobody knows.
+            # Made for the owner only, and by a name that no one knows.
             descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
             try:
                 with os.fdopen(descriptor, "w", encoding="utf-8") as file:

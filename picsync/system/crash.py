@@ -87,7 +87,7 @@ def _related(error: BaseException, why: str = "") -> Iterator[tuple[BaseExceptio
 
 
 def _file(frame: traceback.FrameSummary) -> str:
-    """Return the file from its package on: where Python is installed is nobody's business."""
+    """Return the file from its package on: where Python is installed is no one's business."""
     parts = PurePath(frame.filename).parts
     for root in ("site-packages", "picsync"):
         if root in parts:

@@ -25,7 +25,7 @@ def open_regular(path: Path, flags: int, mode: int = PRIVATE_FILE, *, links: boo
     try:
         descriptor = os.open(path, flags, mode)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # A pipe that nobody reads, or a socket.
+        if error.errno == errno.ENXIO:  # A pipe that no one reads, or a socket.
             raise OSError(errno.EINVAL, _NOT_REGULAR, str(path)) from error
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "It is a symbolic link", str(path)) from error

@@ -233,7 +233,7 @@ def rule_key(name: str) -> str:
 
 
 def held_key(hold: Hold) -> str:
-    """Return what stands for the photos that are held back, so that nobody allows what was not shown."""
+    """Return what stands for the photos that are held back, so that no one allows what was not shown."""
     digests = sorted(f"{photo.digest.algorithm}:{photo.digest.hex}" for photo in hold.photos)
     return sha256(" ".join(digests).encode()).hexdigest()[:16]
 

@@ -37,7 +37,7 @@ _NOT_HERE = "Not found. Try /, /status.json, /metrics, /healthz or /readyz.\n"
 
 
 class WebServer:
-    """Serves status page, JSON, health and metrics; what they tell is asked for anew with each request."""
+    """Serves status page, JSON, health and metrics; what they tell is asked for again with each request."""
 
     def __init__(
         self,

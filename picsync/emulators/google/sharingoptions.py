@@ -52,7 +52,7 @@ class SharingOptions:
     data_key: str = "ds:1"
     """The block that holds the album; the number varies (observed)."""
     item_keys_per_album: bool = True
-    """Whether the same picture has another key in each shared album; nobody knows."""
+    """Whether the same picture has another key in each shared album; no one knows."""
     sizes: bool = True
     """Whether photos tell their size; often they do (observed)."""
     count: bool = True
@@ -60,7 +60,7 @@ class SharingOptions:
     count_offset: int = 0
     """What the number is off by."""
     empty_as_null: bool = False
-    """Whether an empty album has null in place of an empty list; nobody knows."""
+    """Whether an empty album has null in place of an empty list; no one knows."""
     last_token: str | None = ""
     """What stands for the token where no further page follows: empty or null (observed)."""
     final_empty_page: bool = False

@@ -1,6 +1,6 @@
 """The Nixplay cloud as its clients see it: REST API, upload monitor and S3 buckets, quirks included.
 
-Nixplay documents nothing. What is emulated has been observed by clients of the real service; what nobody
+Nixplay documents nothing. What is emulated has been observed by clients of the real service; what no one
 knows is an option (`NixplayOptions`).
 """
 

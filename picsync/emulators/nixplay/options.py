@@ -1,4 +1,4 @@
-"""What may be set about the emulated Nixplay: everything that nobody knows about the real one.
+"""What may be set about the emulated Nixplay: everything that no one knows about the real one.
 
 The defaults are what clients have observed, and mildly hostile where nothing has been observed.
 """

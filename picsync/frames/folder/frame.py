@@ -273,10 +273,10 @@ class FolderFrame:
         return Uploaded()
 
     def _free_name(self, rendition: Rendition) -> str:
-        """Return the name for a photo: the same each time, and never that of somebody else's file."""
+        """Return the name for a photo: the same each time, and never that of someone else's file."""
         for digits in range(_HASH_DIGITS, len(rendition.digest.hex) + 1):
             name = file_name(rendition, digits)
-            # Neither somebody else's file, nor one of picsync's own that was damaged.
+            # Neither someone else's file, nor one of picsync's own that was damaged.
             if not os.path.lexists(self._path / name):
                 return name
         raise ItemError(f"all names for it are taken in {self._path}.")

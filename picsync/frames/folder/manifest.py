@@ -26,7 +26,7 @@ JOURNAL = "manifest.jsonl"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,80}\.[a-z0-9]{1,5}")
 _MAX_BYTES = 256 * 1024 * 1024
 _COMPACT_BEYOND = 1_000
-"""Lines that may be superfluous before the journal is written anew."""
+"""Lines that may be superfluous before the journal is rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Manifest:
 
     @property
     def due(self) -> bool:
-        """Whether the journal should be written anew."""
+        """Whether the journal should be rewritten."""
         return self.lines > 2 * (len(self.entries) + len(self.albums) + 1) + _COMPACT_BEYOND
 
     def records(self) -> Iterator[Mapping[str, Any]]:
@@ -138,7 +138,7 @@ def append(folder: Path, manifest: Manifest, lines: Iterable[Mapping[str, Any]])
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Write the journal anew, replacing it as a whole; raises OSError."""
+    """Write the journal again, replacing it as a whole; raises OSError."""
     manifest.identity = manifest.identity or secrets.token_hex(16)
     inner = folder / FOLDER
     inner.mkdir(exist_ok=True)

@@ -163,7 +163,7 @@ class Catalog(Generic[R]):
         is_new = self._seen.is_new(created.id)
         made = await self._listed(created)
         if not names.same(made.name, form):
-            # What was there before, or has photos in it, was made by somebody else, whatever the answer says.
+            # What was there before, or has photos in it, was made by someone else, whatever the answer says.
             if is_new and made.count == 0:
                 with contextlib.suppress(NotFoundError):
                     await self._delete_one(made.id)

@@ -5,10 +5,10 @@ found again, and each cycle would create another album. How Nixplay changes name
 to "not work correctly". So a name may be dropped in part, replaced in part, cut off or refused.
 
 - Equal: two names that differ only in how characters are composed (`é` as one code point or two) or in white
-  space around them. Nobody can tell them apart in an app, and the configuration refuses two rules whose names
+  space around them. No one can tell them apart in an app, and the configuration refuses two rules whose names
   differ only in this.
 - Everything else that a service makes of a name may be another album's name: `Fun 😀` and `Fun 🎉` may both
-  become `Fun ?`, which somebody may have created by hand. Nothing is ever found by such a name.
+  become `Fun ?`, which someone may have created by hand. Nothing is ever found by such a name.
 - Instead, the album gets a *plain* name: short, ASCII, with a hash of the name that was asked for. It is
   computed from the name alone, so it is found again without anything being remembered.
 """

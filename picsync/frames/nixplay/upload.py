@@ -1,7 +1,7 @@
 """One file's way to Nixplay: token, permission, S3, and the monitor's answer that it has arrived.
 
 A token is asked for with the number of photos that are about to come, and used for no more: one client's
-code says that the service does not enforce the number, which nobody else has confirmed. A token that is
+code says that the service does not enforce the number, which no one else has confirmed. A token that is
 refused before is replaced.
 
 A duplicate is recognised by the monitor's 400 whose text begins with `Error: image-exists` (observed). What

@@ -1,4 +1,4 @@
-"""Telling a person, once, that something needs them, and once that it is well again.
+"""Telling the user, once, that something needs them, and once that it is well again.
 
 `notices` decides what is said (pure), `notifier` when, `delivery` hands it to the Apprise library. That
 library runs in a process of its own for each message (`courier`): many of its services write addresses and

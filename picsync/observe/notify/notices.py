@@ -1,4 +1,4 @@
-"""What needs a person, and what to say about it: pure functions of how things stand.
+"""What needs the user, and what to say about it: pure functions of how things stand.
 
 `conditions` reads what is wrong off a Status. It sticks to what it knew where a cycle shows nothing either
 way (one that ended at the network says nothing of the storage), so that a problem is over only when that was
@@ -75,7 +75,7 @@ class Condition:
     """A problem that holds."""
 
     text: str
-    """What is wrong and what to do, in words for a person."""
+    """What is wrong and what to do, in words for the user."""
     rules: frozenset[str] = frozenset()
     """The album rules it was seen in."""
 
@@ -86,7 +86,7 @@ _NONE: Mapping[Key, Condition] = MappingProxyType({})
 def conditions(
     status: Status, intervals: Mapping[str, timedelta], known: Mapping[Key, Condition] = _NONE
 ) -> dict[Key, Condition]:
-    """Return what needs a person now.
+    """Return what needs the user now.
 
     `intervals` are the rules' (a rule without one is never overdue), `known` is what was returned before.
     """
@@ -145,7 +145,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something to tell a person."""
+    """Something to tell the user."""
 
     title: str
     body: str

@@ -48,7 +48,7 @@ class _Receiver:
 
 
 def page_address(listen: Listen, address: str | None, *, reachable: bool = True) -> str:
-    """Return where a person opens the status page, empty if that is not known.
+    """Return where the user opens the status page, empty if that is not known.
 
     `address` is what the settings say. Without it, that is the listener's address or this machine's name,
     unless that name is not `reachable`, as in a container.
@@ -67,7 +67,7 @@ def with_page(message: Message, page: str) -> Message:
 
 
 class Notifier:
-    """Tells each receiver what needs a person and what is well again; for use within an event loop.
+    """Tells each receiver what needs the user and what is well again; for use within an event loop.
 
     Nothing is remembered on disk: after a restart, what is still wrong is told once more.
     """

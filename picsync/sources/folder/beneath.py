@@ -18,7 +18,7 @@ from picsync.system.files import remedy
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 """A folder on the way need not be readable, only passable."""
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-"""Opening what has become a pipe meanwhile must not wait for somebody to write to it."""
+"""Opening what has become a pipe meanwhile must not wait for someone to write to it."""
 
 
 def open_root(path: str) -> int:

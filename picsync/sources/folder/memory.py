@@ -75,11 +75,11 @@ class Remembered:
 
 
 class MemoryLost(Exception):  # noqa: N818 - reads as what it is
-    """What was remembered cannot be read or kept; the text says why, for a person."""
+    """What was remembered cannot be read or kept; the text says why, for the user."""
 
 
 class Memory:
-    """The file; every method opens it anew, and may be called from any thread."""
+    """The file; every method opens it again, and may be called from any thread."""
 
     def __init__(self, folder: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = folder / FILE_NAME

@@ -1,4 +1,4 @@
-"""Which names in a folder are none of a person's pictures, and which ones a person has chosen.
+"""Which names in a folder are none of the user's pictures, and which ones the user has chosen.
 
 Everything hidden is left alone, and what the programs that fill such folders leave in them. What other
 programs are still writing has a name of its own with most of them; for the rest there is the quiet period.
@@ -42,7 +42,7 @@ def skipped_folder(name: str) -> bool:
 
 
 def skipped_file(name: str) -> bool:
-    """Whether a file of this name is none of a person's pictures, or none yet."""
+    """Whether a file of this name is none of the user's pictures, or none yet."""
     return name.startswith(".") or name.lower() in _FILES or _UNFINISHED.fullmatch(name) is not None
 
 
@@ -56,7 +56,7 @@ def pattern_problem(pattern: str) -> str | None:
 
 
 class Choice:
-    """What a person has chosen of a folder, by patterns for the paths below it."""
+    """What the user has chosen of a folder, by patterns for the paths below it."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include = _matcher(include)

@@ -53,7 +53,7 @@ class Seen:
     unrecognised: int = 0
     """Items that are named like a picture or video and are neither."""
     note: str = ""
-    """Why there are no items, in words for a person, where nothing went wrong."""
+    """Why there are no items, in words for the user, where nothing went wrong."""
     first: bool = False
     """Whether the folder was never listed completely before."""
 
@@ -168,7 +168,7 @@ class Survey:
             if look is None:
                 continue
             looks.add(file.path)
-            # A file that is named like a picture and is none is listed, so that somebody hears of it.
+            # A file that is named like a picture and is none is listed, so that someone hears of it.
             mime_type = look.mime_type or promised(name)
             if mime_type is not None:
                 held[file.volume] = held.get(file.volume, 0) + 1
@@ -195,14 +195,14 @@ class Survey:
         except OSError as error:
             if is_gone(error):
                 return None
-            # It is told when somebody wants its content; its name or its past say whether it is a picture.
+            # It is told when someone wants its content; its name or its past say whether it is a picture.
             mime_type = promised(name) or (known.mime_type if known else "")
             return Look(version, mime_type) if mime_type else None
         self._learnt[file.path] = look
         return look
 
     def _settled(self, file: FoundFile) -> bool:
-        """Whether nobody writes to a file any more: by its age or, whatever its clock says, by two looks."""
+        """Whether no one writes to a file any more: by its age or, whatever its clock says, by two looks."""
         changed_s = max(file.mtime_ns, file.ctime_ns) / 1e9
         if self._now_s - changed_s >= self._quiet_s or not self._quiet_s:
             return True

@@ -1,7 +1,7 @@
 """Telling a folder that was emptied from one whose share is not mounted; they look the same.
 
 So it is remembered what each file system under a folder showed. One that suddenly shows nothing, is not there
-any more, or is another one with much less in it, is not believed until a person says so.
+any more, or is another one with much less in it, is not believed until the user says so.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Walk:
         self._choice = choice
         self._enter = enter
         self.problems: list[str] = []
-        """What could not be read, in words for a person."""
+        """What could not be read, in words for the user."""
         self.volumes: list[str] = []
         """Paths from which on the file system is another one than above; the first is the folder's own."""
         self.steps = 0

@@ -1,4 +1,4 @@
-"""What a look at the server and its key tells a person who sets picsync up."""
+"""What a look at the server and its key tells the user who sets picsync up."""
 
 from __future__ import annotations
 

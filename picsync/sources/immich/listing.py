@@ -39,7 +39,7 @@ async def list_entry(api: ImmichApi, entry: ImmichEntry, gathered: Gathered) -> 
     search = Search(api, gathered, resolved.claimed)
     by_filter = await search.either(selection, by_filter=prefers_filter)
     if resolved.claimed is not None and len(gathered.seen) > resolved.claimed:
-        # Somebody may have put some in meanwhile.
+        # Someone may have put some in meanwhile.
         resolved = await names.resolve(api, entry, version)
         refuse_too_many(gathered, resolved.claimed)
     if len(gathered.seen) not in (resolved.claimed, counted):
@@ -67,7 +67,7 @@ async def known_version(api: ImmichApi) -> Version:
 async def _refuse_if_not_understood(
     api: ImmichApi, gathered: Gathered, selection: Selection, *, by_filter: bool
 ) -> None:
-    """Raise ProtocolError if a version that nobody knows finds pictures of what does not exist.
+    """Raise ProtocolError if a version that no one knows finds pictures of what does not exist.
 
     Only then is it sure that it did not simply leave the condition out, and list the whole library.
     """

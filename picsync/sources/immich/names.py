@@ -1,4 +1,4 @@
-"""From what a person calls a thing to its id on the server, asked anew in each cycle."""
+"""From what the user calls a thing to its id on the server, asked again in each cycle."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which bytes an asset is downloaded as, and the version that goes with them.
 
-A version names the content, never the bytes of a conversion: Immich makes previews anew when its settings
+A version names the content, never the bytes of a conversion: Immich makes previews again when its settings
 change, and that is no edit. `checksum` is the SHA-1 of the original, but in an external library of its path
 alone; the file's time goes with it, so that an edit in place shows there, too. `thumbhash` changes with what
 the picture looks like, crop and rotation in Immich included.

@@ -122,7 +122,7 @@ class AlbumWithAssets(AlbumWire):
 
 
 class PersonWire(_Wire):
-    """Somebody whose face was found; the name is empty until one is given."""
+    """Someone whose face was found; the name is empty until one is given."""
 
     id: Id
     name: Text

@@ -35,7 +35,7 @@ class _BoundedResponse(http.client.HTTPResponse):
         try:
             return self._whole()
         except BaseException:
-            # A connection that was to be closed after this answer belongs to nobody else any more.
+            # A connection that was to be closed after this answer belongs to no one else any more.
             self.close()
             raise
 

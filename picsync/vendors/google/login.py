@@ -1,4 +1,4 @@
-"""How a person lets picsync read from Google Photos: OAuth's flow for installed apps.
+"""How the user lets picsync read from Google Photos: OAuth's flow for installed apps.
 
 Google sends the browser back to a port on the loopback address. Where the browser runs on this machine,
 picsync hears of it there. Where it does not (a container, a NAS), the browser ends on a page that it cannot
@@ -64,9 +64,9 @@ def login(
     say: Callable[[str], None],
     scopes: Sequence[str] = SCOPES,
 ) -> GoogleLogin:
-    """Lead a person through Google's consent to `scopes` and return the login; waits until they are done.
+    """Lead the user through Google's consent to `scopes` and return the login; waits until they are done.
 
-    `ask` shows a prompt and returns a line, raising EOFError if there is nobody to type; it runs in a
+    `ask` shows a prompt and returns a line, raising EOFError if there is no one to type; it runs in a
     thread of its own and is left behind where the browser is quicker. Raises LoginNeeded if consent is
     denied or not enough, or Google refuses the client; TransientError, ProtocolError.
     """

@@ -93,7 +93,7 @@ class HttpThreads:
 
 def _break_off(client: httplib2.Http) -> None:
     for connection in list(client.connections.values()):
-        # httplib2 may try the broken connection anew: not for long.
+        # httplib2 may try the broken connection again: not for long.
         connection.timeout = _ABORT_TIMEOUT_S
         with suppress(OSError, AttributeError):
             connection.wire.shutdown(socket.SHUT_RDWR)

@@ -28,7 +28,7 @@ RENEW_BEFORE = timedelta(minutes=3, seconds=45)
 
 @dataclass(frozen=True, slots=True)
 class GoogleLogin:
-    """What a person's consent left behind, from the credentials file."""
+    """What the user's consent left behind, from the credentials file."""
 
     client_id: str
     client_secret: str = field(repr=False)

@@ -29,7 +29,7 @@ class Link:
     since: float
     """Reading of the clock before the answer that carried it."""
     problem: str = ""
-    """Why there are no bytes to be had, in words for a person; empty if there should be some."""
+    """Why there are no bytes to be had, in words for the user; empty if there should be some."""
 
 
 class Links:
@@ -52,7 +52,7 @@ class Links:
     def listed(self, album_id: str, since: dict[str, float]) -> None:
         """Take note of an album's new listing: item id -> when its URL was asked for, in album order."""
         self._listed[album_id] = since
-        # Those of the album are new, and what no album holds any more is asked for by nobody.
+        # Those of the album are new, and what no album holds any more is asked for by no one.
         others = {item_id for other, ages in self._listed.items() if other != album_id for item_id in ages}
         for item_id in [each for each in self._renewed if each in since or each not in others]:
             del self._renewed[item_id]

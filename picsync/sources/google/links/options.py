@@ -1,7 +1,7 @@
 """The links of picsync.yaml.
 
 Whoever has a link sees the album, so a link is a secret: it is spoken of by a shortened form, from which
-nobody gets to the album and by which its owner still recognises it.
+no one gets to the album and by which its owner still recognises it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class SharedLink:
 
     @classmethod
     def parse(cls, text: object) -> SharedLink:
-        """Return the link that a person wrote; raises ValueError, which does not quote it."""
+        """Return the link that the user wrote; raises ValueError, which does not quote it."""
         if isinstance(text, cls):
             return text
         if not isinstance(text, str):

@@ -6,7 +6,7 @@ partial, which deletes nothing. There is no cheaper question to ask first: the f
 change on another one, and has no ETag (observed).
 
 An item is known by its key, which stays the same while its address changes. Its version is the key that
-Google gives to the content: an edit changes it (observed), so an edited photo is fetched anew.
+Google gives to the content: an edit changes it (observed), so an edited photo is fetched again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Google's Picker API: what a person has picked in Google's own page, and nothing else.
+"""Google's Picker API: what the user has picked in Google's own page, and nothing else.
 
 Its JSON is proto3's, as the Library API's. Unlike those of the Library API its base URLs need the access
 token; it stays behind where one leads to another server (documented).
@@ -51,7 +51,7 @@ LIST_PICKED = Operation("Google Photos", "list_picked_items")
 END_SESSION = Operation("Google Photos", "end_picking")
 DOWNLOAD_PICKED = Operation("Google Photos", "download_picked", stage=DOWNLOADS)
 OPERATIONS = (BEGIN_SESSION, LOOK_AT_SESSION, LIST_PICKED, END_SESSION, DOWNLOAD_PICKED)
-"""Every kind of request that is sent while a person picks."""
+"""Every kind of request that is sent while the user picks."""
 
 ITEMS_PER_PAGE = 100
 """Google's maximum."""
@@ -215,7 +215,7 @@ class GooglePicker:
                 ) from error
 
     async def end(self, session_id: str) -> None:
-        """Delete a session, since a person may have only so many; fine if it is over."""
+        """Delete a session, since the user may have only so many; fine if it is over."""
         try:
             await self._call(END_SESSION, "DELETE", f"/sessions/{session_id}", Nothing)
         except NotFoundError:
@@ -286,7 +286,7 @@ class GooglePicker:
 
 
 def _explained(error: RefusedError) -> PicsyncError:
-    """Return what a refusal means to a person."""
+    """Return what a refusal means to the user."""
     if error.status == 401:
         return LoginNeeded("Google refuses this login, even with a fresh token (401).", hint=_AGAIN)
     if error.status == 403:

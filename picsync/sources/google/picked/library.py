@@ -3,7 +3,7 @@
 The bytes come first, under a name made from the item's id; then the record, a JSON file, whose presence says
 that the bytes are whole. Both are written aside and renamed. `album.json` is there from the beginning, so
 that an empty album can be told from a volume that is not mounted. A picture may be looked at and copied by
-hand; what is taken out by hand makes the album incomplete, since nobody knows whether that was meant.
+hand; what is taken out by hand makes the album incomplete, since no one knows whether that was meant.
 """
 
 from __future__ import annotations

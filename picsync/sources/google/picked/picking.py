@@ -1,4 +1,4 @@
-"""How what a person picks gets into the library, and goes on where an earlier try was cut off.
+"""How what the user picks gets into the library, and goes on where an earlier try was cut off.
 
 The session is remembered in the album before the person is sent to its page, and forgotten when everything
 that was picked has arrived. Items are recognised by their ids, so picking one again costs nothing.
@@ -16,7 +16,7 @@ from picsync.sources.google.picked.library import PickedAlbum
 from picsync.sources.google.picked.port import Picker, PickingSession
 
 MAX_PATIENCE_S = 30 * 60.0
-"""How long a person is waited for where the service does not say."""
+"""How long the user is waited for where the service does not say."""
 
 DOWNLOADS = 4
 """At a time."""
@@ -46,7 +46,7 @@ class Guide:
 
 
 async def pick(picker: Picker, album: PickedAlbum, guide: Guide) -> Picked:
-    """Let a person pick, wait for them, and bring what they picked into the album.
+    """Let the user pick, wait for them, and bring what they picked into the album.
 
     Raises TransientError if they take longer than the service waits, DiskError if the disk is in the way,
     and what the picker raises. Whatever happens, another call goes on from there.

@@ -1,4 +1,4 @@
-"""A service in whose own pages a person picks single pictures, for an app that may see nothing else."""
+"""A service in whose own pages the user picks single pictures, for an app that may see nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from picsync.sources.base import Sink
 
 @dataclass(frozen=True, slots=True)
 class PickingSession:
-    """One time that a person picks."""
+    """One time that the user picks."""
 
     session_id: str
     url: str = field(repr=False)
