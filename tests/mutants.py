@@ -196,9 +196,9 @@ MUTANTS = (
     Mutant(
         "takes a failing list of playlists for an empty one",
         "picsync/sync/cycle.py",
-        "        return await self.frame.playlists(self.album_rule.rule.part_name(number))\n",
+        "        return await self.playlist_frame.playlists(self.album_rule.rule.part_name(number))\n",
         "        try:\n"
-        "            return await self.frame.playlists(self.album_rule.rule.part_name(number))\n"
+        "            return await self.playlist_frame.playlists(self.album_rule.rule.part_name(number))\n"
         "        except PicsyncError:\n            return ()\n",
         MACHINE,
     ),

@@ -19,7 +19,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     SecretStr,
@@ -29,10 +28,10 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
 from picsync.config.durations import parse_duration
 from picsync.config.named import Entry, Problems, read_entries_of_kinds
+from picsync.config.options import Options
 from picsync.config.shape import closest
 from picsync.core.model import DEFAULT_FRAME, job_name
 from picsync.core.text import pasted
@@ -330,18 +329,7 @@ Sources: TypeAlias = Annotated[
 ]
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-        defer_build=True,
-    )
-
-
-class AlbumRule(_Group):
+class AlbumRule(Options):
     """One entry of `albums`: the contents of one frame album."""
 
     name: Annotated[str, AfterValidator(_rule_name)] = Field(
@@ -430,7 +418,7 @@ class AlbumRule(_Group):
         return self
 
 
-class Listener(_Group):
+class Listener(Options):
     """Something that answers HTTP requests."""
 
     listen: Annotated[Listen, BeforeValidator(_listen)] = Field(
@@ -455,7 +443,7 @@ class StatusListener(Listener):
 AtATime: TypeAlias = Annotated[int, AfterValidator(_at_a_time)]
 
 
-class Concurrency(_Group):
+class Concurrency(Options):
     """Maximum numbers of concurrent requests to each service, by purpose."""
 
     api: AtATime = Field(
@@ -486,7 +474,7 @@ class Concurrency(_Group):
     )
 
 
-class NamedFrame(_Group):
+class NamedFrame(Options):
     """What every entry under `frames:` has, besides the options of its kind."""
 
     kind: str = Field(
@@ -501,7 +489,7 @@ class NamedFrame(_Group):
     )
 
 
-class Config(_Group):
+class Config(Options):
     """All of picsync.yaml."""
 
     albums: Annotated[tuple[AlbumRule, ...], AfterValidator(_rules_together)] = Field(

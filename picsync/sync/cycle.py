@@ -129,6 +129,8 @@ class _Cycle:
     tools: Tools
     stopping: Callable[[], bool]
     frame: Frame = field(init=False)
+    playlist_frame: PlaylistFrame | None = field(init=False)
+    """The frame, if it shows playlists rather than albums."""
     listings: list[Listing] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     transferred: TransferResult = field(default_factory=TransferResult)
@@ -145,14 +147,15 @@ class _Cycle:
     def __post_init__(self) -> None:
         frame = self.tools.frames[self.album_rule.frame]
         self.frame = unchanged(frame) if self.album_rule.dry_run else frame
+        self.playlist_frame = self.frame if isinstance(self.frame, PlaylistFrame) else None
 
     async def run(self) -> None:
         if not any(self.album_rule.sources.values()):
             raise NoSourceError(self.album_rule.name)
-        if not isinstance(self.frame, PlaylistFrame):
+        if self.playlist_frame is None:
             await self._close_the_difference(None)
             return
-        async with aclosing(Playlists(self.frame, self.album_rule.rule.playlist_name)) as playlists:
+        async with aclosing(Playlists(self.playlist_frame, self.album_rule.rule.playlist_name)) as playlists:
             await self._close_the_difference(playlists)
 
     async def _close_the_difference(self, playlists: Playlists | None) -> None:
@@ -269,9 +272,9 @@ class _Cycle:
         return album, Photos() if album is None else await self.frame.photos(album)
 
     async def _part(self, number: int) -> Sequence[Playlist]:
-        if not isinstance(self.frame, PlaylistFrame):
+        if self.playlist_frame is None:
             return ()
-        return await self.frame.playlists(self.album_rule.rule.part_name(number))
+        return await self.playlist_frame.playlists(self.album_rule.rule.part_name(number))
 
     async def _playlists(self, photos: Photos, first: Sequence[Playlist]) -> list[Playlist]:
         rule, limit = self.album_rule.rule, self.frame.capabilities.playlist_limit
@@ -364,14 +367,14 @@ class _Cycle:
             listings=self.listings,
             photos=seen.photos,
             playlists=seen.playlists,
-            shows_albums=not isinstance(self.frame, PlaylistFrame),
+            shows_albums=self.playlist_frame is None,
             playlist_limit=self.frame.capabilities.playlist_limit,
             storage_full=self.transferred.storage_full,
         )
 
     async def _publish(self, seen: _Seen, playlists: Playlists | None) -> bool:
         """Bring the playlists up to date; return whether deleting may follow."""
-        if playlists is None or not isinstance(self.frame, PlaylistFrame):
+        if playlists is None or self.playlist_frame is None:
             self.in_playlist = self.on_frame
             return True
         for content in self.plan.contents:
@@ -385,7 +388,7 @@ class _Cycle:
             if not published and (edit.playlist is None or not edit.content.photos):
                 break  # Parts are made in order, and given up once the others have taken over.
             result = await publish(
-                self.frame,
+                self.playlist_frame,
                 self.album_rule.name,
                 edit,
                 create=playlists.create,
@@ -447,7 +450,7 @@ class _Cycle:
         )
         self.deleted = result.deleted
         self.on_frame = len(seen.photos.items) - result.deleted
-        if not isinstance(self.frame, PlaylistFrame):
+        if self.playlist_frame is None:
             self.in_playlist = self.on_frame
         self.failures += map(self._at_frame, result.failures)
 

@@ -123,7 +123,7 @@ class FolderFrame:
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:  # noqa: ARG002 - port
         """Write the bytes under a name that any file system takes, if they are not there."""
-        there = await self._locked(lambda: self._join(album, rendition))
+        there = await self._locked(lambda: self._join(self._writable(), album, rendition))
         if there is not None:
             return there
         temporary = self._path / FOLDER / f"{rendition.digest.hex}-{id(rendition):x}.part"
@@ -241,9 +241,8 @@ class FolderFrame:
                 if entry.is_file(follow_symlinks=False)
             }
 
-    def _join(self, album: FrameAlbum, rendition: Rendition) -> UploadResult | None:
+    def _join(self, manifest: Manifest, album: FrameAlbum, rendition: Rendition) -> UploadResult | None:
         """Return how it stands if the bytes are there already, put into the album; else None."""
-        manifest = self._writable()
         for name in manifest.names.get(rendition.digest, ()):
             entry = manifest.entries[name]
             if not self._intact(entry):
@@ -261,9 +260,9 @@ class FolderFrame:
 
     def _publish(self, album: FrameAlbum, rendition: Rendition, temporary: Path) -> UploadResult:
         """Give the written file its name; two that bring the same bytes make one file."""
-        if (joined := self._join(album, rendition)) is not None:
-            return joined
         manifest = self._writable()
+        if (joined := self._join(manifest, album, rendition)) is not None:
+            return joined
         name = self._free_name(rendition)
         albums = frozenset({album.album_id})
         entry = Entry(name, rendition.digest, rendition.size_bytes, rendition.filename, albums)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, Field
 
 from picsync.config.kinds import Kind, Opening
+from picsync.config.options import Options
 from picsync.config.paths import AbsolutePath
 from picsync.frames.base import Frame
 
 
-class FolderFrameOptions(BaseModel):
+class FolderFrameOptions(Options):
     """A directory of this machine."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
 
     path: AbsolutePath = Field(
         description="The directory that is filled: an absolute path, or one that begins with `~/`. It has to"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from picsync.config.durations import parse_duration
+from picsync.config.options import Options
 from picsync.config.paths import AbsolutePath
 
 QUIET = timedelta(seconds=10)
@@ -46,16 +46,8 @@ def _word(pattern: str) -> str:
 Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(_listed)]
 
 
-class FolderEntry(BaseModel):
+class FolderEntry(Options):
     """A folder with all that is in it and below it; a plain path stands for one without further options."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
 
     path: AbsolutePath = Field(
         description="The folder: an absolute path, or one that begins with `~/`. Its subfolders belong"
