@@ -14,6 +14,8 @@ Hold that says why none is deleted. Whatever the inputs, this holds:
 - *Minimal*: what is right stays untouched; equal digests are one photo.
 - *Split*: where a rule asks for it, each photo is in one of as few playlists as hold all; one that has its
   place in any of these keeps it, and only new ones, and those of a playlist given up, take free places.
+
+Which items are skipped is decided before both plans, in `select`.
 """
 
 from __future__ import annotations
@@ -187,6 +189,7 @@ class Situation:
     playlists: Sequence[Playlist]
     """Those that show the album, or parts of it, in order of the parts."""
     playlist_limit: int | None = None
+    """How many photos a playlist holds, as the frame declares in `Capabilities` (Nixplay: 2,000)."""
     shows_albums: bool = False
     """Whether the frame shows the album itself, and has no playlists."""
     storage_full: bool = False

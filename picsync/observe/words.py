@@ -1,4 +1,8 @@
-"""Plans and reports as sentences and lines for people; pure functions."""
+"""Plans, reports, failures and advice as sentences and lines; pure functions.
+
+The log, the status page and notifications all use these. `verdict` words the status page's answer to "is the
+frame up to date?"; the page's headings and labels are in `web/templates/status.html`.
+"""
 
 from __future__ import annotations
 

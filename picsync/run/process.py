@@ -1,4 +1,7 @@
-"""The service as a process: cycles with their tools, files watched, pages served, figures counted."""
+"""The service as a process: cycles with their tools, files watched, pages served, figures counted.
+
+SIGINT and SIGTERM are handled by `Stop` in `scheduler`, and SIGHUP by `Service`.
+"""
 
 from __future__ import annotations
 

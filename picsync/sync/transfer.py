@@ -1,8 +1,7 @@
 """Takes media items to a frame album: bounded stages, an outcome for each item. Decides nothing.
 
-Downloads and uploads overlap: every worker takes one media item all the way, but only so many may be
-downloading, and so many uploading, at a time. How many of each stage's requests are under way is besides for
-`http.pace` to say. What was learnt is recorded the moment it is known.
+Downloads and uploads overlap: each worker takes one media item all the way. `http/pace` decides how many
+downloads and uploads run concurrently. What was learnt is recorded the moment it is known.
 
 Content that is known and not on the frame has been fetched before, in vain if the frame's storage was full.
 So such items go first, and one by one until one of them has gone up: while the storage stays full, a cycle
