@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from picsync.config.tree import Node, parse_yaml, read_text
 from picsync.core.errors import ConfigError, Problem
-from picsync.system.files import create_anew, reason, remedy
+from picsync.system.files import reason, remedy, replace_file
 
 _HEAD = re.compile(r"(?:(?:[#%].*|[ \t]*)\r?\n)*---[ \t]*(?:#.*)?\r?\n")
 """Comments, directives and the line that begins the document."""
@@ -54,10 +51,12 @@ def merge_login(path: Path, place: tuple[str, ...], fields: Fields) -> None:
             f"is written in a way that picsync cannot add to; write `{'.'.join(place)}` into it by hand."
         )
         raise ConfigError([Problem(str(path), None, "", message)])
+    target = path.resolve()
     try:
-        _replace(path.resolve(), text)
+        # A login done as root in a container must not take the file away from its owner.
+        replace_file(target, [text.encode()], owner_of=target)
     except OSError as error:
-        raise ConfigError([Problem(str(path), None, "", _reason(error, path.resolve().parent))]) from None
+        raise ConfigError([Problem(str(path), None, "", _reason(error, target.parent))]) from None
 
 
 def _merged(text: str, place: tuple[str, ...], fields: Fields, *, empty: bool) -> str:
@@ -144,28 +143,6 @@ def _without(content: dict[str, object], place: tuple[str, ...]) -> dict[str, ob
     if rest and isinstance(inner, dict) and (left := _without(inner, tuple(rest))):
         others[key] = left
     return others
-
-
-def _replace(target: Path, text: str) -> None:
-    temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}")
-    try:
-        with os.fdopen(create_anew(temporary), "wb") as file:
-            with contextlib.suppress(OSError):  # No old file, or a file system that knows no owners.
-                # A login done as root in a container must not take the file away from its owner.
-                owner = target.stat()
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _reason(error: OSError, target: Path) -> str:

@@ -25,7 +25,6 @@ import json
 import os
 import secrets
 import stat
-import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,7 +36,7 @@ from picsync.core.errors import CacheError
 from picsync.core.events import CycleReport
 from picsync.core.model import Digest
 from picsync.core.plan import Hold
-from picsync.system.files import open_regular, reason, remedy
+from picsync.system.files import read_regular, reason, remedy, replace_file
 
 ALLOWED_FOR = timedelta(days=7)
 """A permission ends after this, which is long enough for a timer that runs once a week."""
@@ -180,8 +179,7 @@ class Requests:
     def token(self) -> str | None:
         """Return the operator's token, None if there is none."""
         try:
-            with os.fdopen(open_regular(self.folder / _TOKEN_FILE, os.O_RDONLY), "rb") as file:
-                found = file.read(1000).decode("ascii").strip()
+            found = read_regular(self.folder / _TOKEN_FILE, 1000).decode("ascii").strip()
         except (OSError, ValueError):
             return None
         return found if len(found) >= _LEAST_TOKEN else None
@@ -285,13 +283,9 @@ class Requests:
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        self._give(self.folder)
-
-    def _give(self, path: Path) -> None:
-        """Give what root has written to whom the folder around belongs, who has to read it."""
         if os.geteuid() == 0:
             owner = self.folder.parent.stat()
-            os.chown(path, owner.st_uid, owner.st_gid)
+            os.chown(self.folder, owner.st_uid, owner.st_gid)
 
     def _files(self, prefix: str) -> list[Path]:
         try:
@@ -305,8 +299,7 @@ class Requests:
     def _read(path: Path) -> Any:
         """Return a file's JSON, an empty object if there is none that can be read."""
         try:
-            with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
-                found = json.loads(file.read(MAX_FILE_BYTES))
+            found = json.loads(read_regular(path, MAX_FILE_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -317,18 +310,8 @@ class Requests:
     def _write(self, name: str, text: str) -> None:
         try:
             self._make_folder()
-            # Made for the owner only, and by a name that no one knows.
-            descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                self._give(Path(temporary))
-                Path(temporary).replace(self.folder / name)
-            except BaseException:
-                Path(temporary).unlink()
-                raise
+            # What root writes, the user has to read whom the folder around belongs to.
+            replace_file(self.folder / name, [text.encode()], owner_of=self.folder.parent)
         except OSError as error:
             raise CacheError(
                 f"The folder of requests {self.folder} cannot be written to: {reason(error)}.",

@@ -1,32 +1,55 @@
-"""Files of picsync's own: opening them safely, and what errors of the operating system mean to people."""
+"""Files of picsync's own: opening and replacing them safely, and what errors of the operating system mean."""
 
 from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shlex
 import stat
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
+SHARED_FILE = 0o666
+"""Of files that other programs read, less what the umask takes."""
+
+PART = ".part"
+"""How the names of files end that are still being written."""
+
 _NOT_REGULAR = "It is not a regular file, but a pipe, a socket or a device"
+_CHUNK_BYTES = 1 << 20
+_CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EBADF})
+"""Answers of file systems, most of them on a network, that cannot flush a folder."""
 
 
-def open_regular(path: Path, flags: int, mode: int = PRIVATE_FILE, *, links: bool = False) -> int:
+class NotRegularError(OSError):
+    """A pipe, a socket or a device is where a file should be."""
+
+
+def open_regular(
+    path: Path | str,
+    flags: int,
+    mode: int = PRIVATE_FILE,
+    *,
+    links: bool = False,
+    folder: int | None = None,
+) -> int:
     """Open a regular file by its own name; returns its descriptor, raises OSError.
 
-    What would make the open or the first read wait is refused: a pipe, a socket, a device. So is a link in
-    its place, unless `links` are fine: whoever put it there chooses what is read or overwritten.
+    Anything that would block the open or the first read raises NotRegularError: a pipe, a socket, a device.
+    A symbolic link is refused as well unless `links` is set: whoever created it chooses what is read or
+    overwritten. A relative path starts at the descriptor `folder`, if there is one.
     """
     flags |= (0 if links else os.O_NOFOLLOW) | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
-        descriptor = os.open(path, flags, mode)
+        descriptor = os.open(path, flags, mode, dir_fd=folder)
     except OSError as error:
         if error.errno == errno.ENXIO:  # A pipe that no one reads, or a socket.
-            raise OSError(errno.EINVAL, _NOT_REGULAR, str(path)) from error
+            raise NotRegularError(errno.EINVAL, _NOT_REGULAR, str(path)) from error
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "It is a symbolic link", str(path)) from error
         raise
@@ -38,17 +61,86 @@ def open_regular(path: Path, flags: int, mode: int = PRIVATE_FILE, *, links: boo
     return descriptor
 
 
-def _require_regular(mode: int, path: Path) -> None:
+def _require_regular(mode: int, path: Path | str) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, _NOT_REGULAR, str(path))
+        raise NotRegularError(errno.EINVAL, _NOT_REGULAR, str(path))
 
 
-def create_anew(path: Path) -> int:
-    """Create a file that only its owner may read, in place of whatever has this name; raises OSError."""
+def create_anew(path: Path, mode: int = PRIVATE_FILE) -> int:
+    """Create a file, by default private to its owner, in place of whatever has this name; raises OSError."""
     path.unlink(missing_ok=True)
-    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+
+
+def chunks(descriptor: int) -> Iterator[bytes]:
+    """Yield the bytes of an open file from its position to its end; raises OSError."""
+    while chunk := os.read(descriptor, _CHUNK_BYTES):
+        yield chunk
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """Return the first `max_bytes` of a regular file; raises OSError."""
+    descriptor = open_regular(path, os.O_RDONLY)
+    try:
+        content = bytearray()
+        for chunk in chunks(descriptor):
+            content += chunk
+            if len(content) >= max_bytes:
+                break
+        return bytes(content[:max_bytes])
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, content: Iterable[bytes]) -> None:
+    """Write every chunk and flush the file to its disk; raises OSError."""
+    for chunk in content:
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush the names in a folder to its disk, where the file system is able to; raises OSError."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH:
+            raise
+
+
+def replace_file(
+    path: Path, content: Iterable[bytes], *, mode: int = PRIVATE_FILE, owner_of: Path | None = None
+) -> None:
+    """Replace a file as a whole; on the disk when this returns. Raises OSError, and the file is as it was.
+
+    The new file gets the owner of `owner_of`, where that exists and the process may give files away. A crash
+    leaves at most a file in the same folder whose name ends in `.part`.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{PART}")
+    try:
+        descriptor = create_anew(temporary, mode)
+        try:
+            if owner_of is not None:
+                with suppress(OSError):
+                    owner = owner_of.stat()
+                    os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            write_all(descriptor, content)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
 
 
 def make_private(path: Path) -> None:

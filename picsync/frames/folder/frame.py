@@ -14,8 +14,9 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -26,7 +27,20 @@ from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Ph
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
 from picsync.frames.folder import manifest as journal
 from picsync.frames.folder.manifest import FOLDER, Entry, Manifest
-from picsync.system.files import reason, remedy
+from picsync.observe.words import size
+from picsync.system.files import (
+    PART,
+    PRIVATE_FOLDER,
+    SHARED_FILE,
+    chunks,
+    create_anew,
+    flush_folder,
+    open_regular,
+    reason,
+    remedy,
+    replace_file,
+    write_all,
+)
 
 T = TypeVar("T")
 
@@ -87,33 +101,42 @@ class FolderFrame:
 
     async def albums(self) -> Sequence[FrameAlbum]:
         """Return the albums of the manifest."""
-        counts = await self._locked(self._counts)
-        return [FrameAlbum(name, name, count) for name, count in counts.items()]
+
+        def look() -> list[FrameAlbum]:
+            return [FrameAlbum(name, name, count) for name, count in self._read().albums.items()]
+
+        return await self._locked(look)
 
     async def find_album(self, name: str) -> FrameAlbum | None:
         """Return the album of that name, or None if the manifest has none."""
-        counts = await self._locked(self._counts)
-        return FrameAlbum(name, name, counts[name]) if name in counts else None
+
+        def look() -> FrameAlbum | None:
+            count = self._read().albums.get(name)
+            return None if count is None else FrameAlbum(name, name, count)
+
+        return await self._locked(look)
 
     async def create_album(self, name: str) -> FrameAlbum:
         """Write the album into the manifest, which is made if the directory has none."""
 
-        def create() -> int:
+        def create() -> FrameAlbum:
             manifest = self._writable()
             if name not in manifest.albums:
                 self._append(manifest, {"album": name})
-            return self._counts().get(name, 0)
+            return FrameAlbum(name, name, manifest.albums[name])
 
-        return FrameAlbum(name, name, await self._locked(create))
+        return await self._locked(create)
 
     async def photos(self, album: FrameAlbum) -> Photos:
         """Return the files of the album that are there."""
 
         def look() -> Photos:
-            there, found = self._sizes(), []
-            for entry in self._read().entries.values():
-                if album.album_id in entry.albums and entry.name in there:
-                    whole = there[entry.name] == entry.size_bytes
+            manifest, there, found = self._read(), self._sizes(), []
+            for entry in manifest.entries.values():
+                if album.album_id not in entry.albums or entry.name not in there:
+                    continue
+                whole = there[entry.name] == entry.size_bytes
+                with suppress(FileNotFoundError):  # Another program has just deleted it.
                     # A file that was damaged, or edited, is another photo: it is replaced.
                     digest = entry.digest if whole else _digest(self._path / entry.name)
                     found.append(FramePhoto(entry.name, digest, entry.filename))
@@ -126,9 +149,9 @@ class FolderFrame:
         there = await self._locked(lambda: self._join(self._writable(), album, rendition))
         if there is not None:
             return there
-        temporary = self._path / FOLDER / f"{rendition.digest.hex}-{id(rendition):x}.part"
+        temporary = self._path / FOLDER / f"{rendition.digest.hex}-{id(rendition):x}{PART}"
         try:
-            await self._guarded(lambda: _copy(rendition, temporary))
+            await self._explained(lambda: _copy(rendition, temporary))
             return await self._locked(lambda: self._publish(album, rendition, temporary))
         finally:
             await asyncio.to_thread(_discard, temporary)
@@ -145,8 +168,10 @@ class FolderFrame:
             if left.albums:
                 self._append(manifest, journal.record(left))
                 return
-            # If the process ends between the two, the line stands for nothing.
+            # If the process ends between the two, the line stands for nothing. The other way round, or if
+            # a power failure undid the first only, nobody would know the file as picsync's own.
             (self._path / entry.name).unlink(missing_ok=True)
+            flush_folder(self._path)
             self._append(manifest, {"gone": entry.name})
 
         await self._locked(remove)
@@ -160,7 +185,7 @@ class FolderFrame:
                 raise PermissionError(errno.EACCES, "Permission denied", str(self._path))
             free = shutil.disk_usage(self._path).free
             files = f"{len(manifest.entries):,} files of picsync" if manifest.identity else "not filled yet"
-            text = f"{self._path} can be written to; {files}; {free / 1e9:,.1f} GB are free."
+            text = f"{self._path} can be written to; {files}; {size(free)} are free."
             return [Finding(Mark.OK, "Folder", text)]
 
         return await self._locked(look)
@@ -172,7 +197,7 @@ class FolderFrame:
 
     def _read(self) -> Manifest:
         """Return the manifest as it is; an empty one for a directory that was never filled."""
-        if not self._path.is_dir():
+        if not _is_folder(self._path):
             raise FileNotFoundError(errno.ENOENT, "There is no such directory", str(self._path))
         seen = self._stamp()
         if self._manifest is None or seen is None or seen != self._seen:
@@ -195,25 +220,24 @@ class FolderFrame:
     def _writable(self) -> Manifest:
         """Return the manifest, made if there is none; what a crash has left is removed."""
         manifest = self._read()
-        if manifest is not self._manifest:
-            journal.write(self._path, manifest)
-            self._manifest = manifest
+        if self._manifest is None:
+            self._manifest = manifest = journal.create(self._path)
+            self._seen = self._stamp()
         if not self._tidied:
-            self._tidied = True
-            for left in (self._path / FOLDER).glob("*.part"):
+            for left in (self._path / FOLDER).glob(f"*{PART}"):
                 _discard(left)
+            self._tidied = True
         self._remember()
-        self._seen = self._stamp()
         return manifest
 
     def _remember(self) -> None:
         if not self._note.exists():
-            self._note.parent.mkdir(mode=0o700, exist_ok=True)
-            self._note.write_text(f"{self._path}\n", encoding="utf-8", errors="surrogateescape")
+            self._note.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            replace_file(self._note, [os.fsencode(self._path), b"\n"])
 
     def _append(self, manifest: Manifest, line: dict[str, object]) -> None:
         if manifest.due:
-            journal.write(self._path, manifest)
+            journal.rewrite(self._path, manifest)
         journal.append(self._path, manifest, [line])
         self._seen = self._stamp()
 
@@ -224,22 +248,15 @@ class FolderFrame:
             return None
         return seen.st_dev, seen.st_ino, seen.st_size
 
-    def _counts(self) -> dict[str, int]:
-        manifest = self._read()
-        counts = dict.fromkeys(manifest.albums, 0)
-        for entry in manifest.entries.values():
-            for album in entry.albums:
-                counts[album] = counts.get(album, 0) + 1
-        return counts
-
     def _sizes(self) -> dict[str, int]:
         """Return the size of each regular file of the directory."""
+        sizes = {}
         with os.scandir(self._path) as found:
-            return {
-                entry.name: entry.stat(follow_symlinks=False).st_size
-                for entry in found
-                if entry.is_file(follow_symlinks=False)
-            }
+            for entry in found:
+                with suppress(FileNotFoundError):  # Another program has just deleted it.
+                    if entry.is_file(follow_symlinks=False):
+                        sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+        return sizes
 
     def _join(self, manifest: Manifest, album: FrameAlbum, rendition: Rendition) -> UploadResult | None:
         """Return how it stands if the bytes are there already, put into the album; else None."""
@@ -254,30 +271,46 @@ class FolderFrame:
         return None
 
     def _intact(self, entry: Entry) -> bool:
-        with suppress(FileNotFoundError):
-            return (self._path / entry.name).lstat().st_size == entry.size_bytes
-        return False
+        return self._holds(entry.name, entry.size_bytes)
+
+    def _holds(self, name: str, size_bytes: int) -> bool:
+        seen = self._look_up(name)
+        return seen is not None and stat.S_ISREG(seen.st_mode) and seen.st_size == size_bytes
+
+    def _look_up(self, name: str) -> os.stat_result | None:
+        """Return what has a name, None if nothing has; raises OSError where that cannot be told."""
+        try:
+            return (self._path / name).lstat()
+        except FileNotFoundError:
+            return None
 
     def _publish(self, album: FrameAlbum, rendition: Rendition, temporary: Path) -> UploadResult:
         """Give the written file its name; two that bring the same bytes make one file."""
         manifest = self._writable()
         if (joined := self._join(manifest, album, rendition)) is not None:
             return joined
-        name = self._free_name(rendition)
+        name, there = self._name_for(rendition)
         albums = frozenset({album.album_id})
         entry = Entry(name, rendition.digest, rendition.size_bytes, rendition.filename, albums)
         self._append(manifest, journal.record(entry))
+        if there:
+            return AlreadyThere()
         temporary.replace(self._path / name)
-        _flush(self._path)
+        flush_folder(self._path)
         return Uploaded()
 
-    def _free_name(self, rendition: Rendition) -> str:
-        """Return the name for a photo: the same each time, and never that of someone else's file."""
+    def _name_for(self, rendition: Rendition) -> tuple[str, bool]:
+        """Return the name for a photo, and whether a file of that name has its bytes.
+
+        That name is the same each time, and never that of a file with other bytes. A file that has both the
+        name and the bytes is picsync's own, of a manifest that was lost.
+        """
         for digits in range(_HASH_DIGITS, len(rendition.digest.hex) + 1):
             name = file_name(rendition, digits)
-            # Neither someone else's file, nor one of picsync's own that was damaged.
-            if not os.path.lexists(self._path / name):
-                return name
+            if self._look_up(name) is None:
+                return name, False
+            if self._holds(name, rendition.size_bytes) and _digest(self._path / name) == rendition.digest:
+                return name, True
         raise ItemError(f"all names for it are taken in {self._path}.")
 
     # --- around it ------------------------------------------------------------------------------------
@@ -285,19 +318,22 @@ class FolderFrame:
     async def _locked(self, work: Callable[[], T]) -> T:
         async with self._lock:
             # A thread cannot be cancelled: the lock is kept until it has ended.
-            running = asyncio.ensure_future(self._guarded(work))
+            running = asyncio.ensure_future(self._explained(work))
             try:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:
                 with suppress(PicsyncError):
                     await running
                 raise
+            except PicsyncError:
+                # It may have been written in part: what it says now is read again.
+                self._manifest = None
+                raise
 
-    async def _guarded(self, work: Callable[[], T]) -> T:
+    async def _explained(self, work: Callable[[], T]) -> T:
         try:
             return await asyncio.to_thread(work)
         except OSError as error:
-            self._manifest = None
             raise _failure(error, self._path) from error
 
 
@@ -315,36 +351,43 @@ def _copy(rendition: Rendition, target: Path) -> None:
     """Write the bytes, checked against the digest, and flush them."""
     rendition.file.seek(0)
     content = hashlib.md5(usedforsecurity=False)
-    with target.open("wb") as file:
+
+    def copied() -> Iterator[bytes]:
         while chunk := rendition.file.read(_COPY_BYTES):
             content.update(chunk)
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
+            yield chunk
+
+    descriptor = create_anew(target, SHARED_FILE)
+    try:
+        write_all(descriptor, copied())
+    finally:
+        os.close(descriptor)
     if content.hexdigest() != rendition.digest.hex:
         raise ItemError("its bytes changed on the way to the frame; the next cycle tries again.")
 
 
 def _digest(path: Path) -> Digest:
-    with path.open("rb") as file:
-        return Digest(
-            "md5", hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        )
+    content = hashlib.md5(usedforsecurity=False)
+    descriptor = open_regular(path, os.O_RDONLY)
+    try:
+        for chunk in chunks(descriptor):
+            content.update(chunk)
+    finally:
+        os.close(descriptor)
+    return Digest.md5(content.hexdigest())
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is a directory; raises OSError where that cannot be told."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _discard(path: Path) -> None:
     with suppress(OSError):
         path.unlink(missing_ok=True)
-
-
-def _flush(folder: Path) -> None:
-    """Flush the directory, where the file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _failure(error: OSError, folder: Path) -> PicsyncError:

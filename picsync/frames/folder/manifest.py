@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from picsync.core.model import Digest
-from picsync.system.files import open_regular
+from picsync.system.files import (
+    SHARED_FILE,
+    flush_folder,
+    open_regular,
+    read_regular,
+    replace_file,
+    write_all,
+)
 
 FOLDER = ".picsync"
 """Also the mark by which the directory is known: an unmounted volume does not have it."""
@@ -47,7 +54,8 @@ class Manifest:
 
     identity: str = ""
     """Differs from that of any other directory; empty before the first line."""
-    albums: dict[str, None] = field(default_factory=dict)
+    albums: dict[str, int] = field(default_factory=dict)
+    """How many files each album has."""
     entries: dict[str, Entry] = field(default_factory=dict)
     """By the name of the file."""
     names: dict[Digest, dict[str, None]] = field(default_factory=dict)
@@ -75,23 +83,28 @@ class Manifest:
         if "id" in line:
             self.identity = str(line["id"])
         elif "album" in line:
-            self.albums[str(line["album"])] = None
+            self.albums.setdefault(str(line["album"]), 0)
         elif "gone" in line:
-            gone = self.entries.pop(str(line["gone"]), None)
-            if gone is not None:
-                self.names[gone.digest].pop(gone.name)
+            self._drop(str(line["gone"]))
         else:
             name = line["file"]
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ValueError("not a name that picsync gives")
             albums = frozenset(map(str, line["albums"]))
-            size_bytes = int(line["size"])
-            digest = Digest("md5", line["md5"])
-            before = self.entries.get(name)
-            if before is not None:
-                self.names[before.digest].pop(name)
+            digest, size_bytes = Digest("md5", line["md5"]), int(line["size"])
+            self._drop(name)
             self.entries[name] = Entry(name, digest, size_bytes, str(line.get("name", "")), albums)
             self.names.setdefault(digest, {})[name] = None
+            for album in albums:
+                self.albums[album] = self.albums.get(album, 0) + 1
+
+    def _drop(self, name: str) -> None:
+        entry = self.entries.pop(name, None)
+        if entry is None:
+            return
+        self.names[entry.digest].pop(name)
+        for album in entry.albums:
+            self.albums[album] -= 1
 
 
 def record(entry: Entry) -> dict[str, Any]:
@@ -109,11 +122,9 @@ def read(folder: Path) -> Manifest | None:
     """Return what the journal in `folder` says, None if there is none; raises OSError."""
     manifest = Manifest()
     try:
-        descriptor = open_regular(folder / FOLDER / JOURNAL, os.O_RDONLY)
+        content = read_regular(folder / FOLDER / JOURNAL, _MAX_BYTES)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(_MAX_BYTES)
     for line in content.split(b"\n")[:-1]:
         # A line that is damaged loses its file at most: it is sent again, under the same name.
         with suppress(ValueError, TypeError, KeyError):
@@ -127,28 +138,29 @@ def append(folder: Path, manifest: Manifest, lines: Iterable[Mapping[str, Any]])
     lines = list(lines)
     text = b"".join(_line(line) for line in lines)
     descriptor = open_regular(folder / FOLDER / JOURNAL, os.O_WRONLY | os.O_APPEND)
-    with os.fdopen(descriptor, "wb") as file:
+    try:
         # What a crash has cut off is ended, so that the next line stands alone.
-        file.write(text if manifest.clean else b"\n" + text)
-        file.flush()
-        os.fsync(file.fileno())
+        write_all(descriptor, [text if manifest.clean else b"\n" + text])
+    finally:
+        os.close(descriptor)
     manifest.clean = True
     for line in lines:
         manifest.apply(line)
 
 
-def write(folder: Path, manifest: Manifest) -> None:
+def create(folder: Path) -> Manifest:
+    """Write the first journal of a directory; raises OSError."""
+    manifest = Manifest(identity=secrets.token_hex(16))
+    (folder / FOLDER).mkdir(exist_ok=True)
+    rewrite(folder, manifest)
+    flush_folder(folder)
+    return manifest
+
+
+def rewrite(folder: Path, manifest: Manifest) -> None:
     """Write the journal again, replacing it as a whole; raises OSError."""
-    manifest.identity = manifest.identity or secrets.token_hex(16)
-    inner = folder / FOLDER
-    inner.mkdir(exist_ok=True)
-    temporary = inner / f"{JOURNAL}.part"
     records = list(manifest.records())
-    with temporary.open("wb") as file:
-        file.writelines(map(_line, records))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(inner / JOURNAL)
+    replace_file(folder / FOLDER / JOURNAL, map(_line, records), mode=SHARED_FILE)
     manifest.lines, manifest.clean = len(records), True
 
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from picsync.system.files import remedy
+from picsync.system.files import NotRegularError, open_regular, remedy
 
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 """A folder on the way need not be readable, only passable."""
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-"""Opening what has become a pipe meanwhile must not wait for someone to write to it."""
 
 
 def open_root(path: str) -> int:
@@ -35,19 +32,8 @@ def open_folder(root: int, path: str) -> int:
 def open_file(root: int, path: str) -> tuple[int, os.stat_result]:
     """Open a regular file for reading, `path` relative to the root; raises OSError."""
     with _parent(root, path) as (above, name):
-        number = os.open(name, _FILE, dir_fd=above)
-    try:
-        seen = os.fstat(number)
-        _require_regular(seen, path)
-    except BaseException:
-        os.close(number)
-        raise
-    return number, seen
-
-
-def _require_regular(seen: os.stat_result, path: str) -> None:
-    if not stat.S_ISREG(seen.st_mode):
-        raise FileNotFoundError(errno.ENOENT, "is no file any more", path)
+        number = open_regular(name, os.O_RDONLY, folder=above)
+    return number, os.fstat(number)
 
 
 def cure(error: OSError, path: str) -> str:
@@ -59,8 +45,9 @@ def cure(error: OSError, path: str) -> str:
 
 
 def is_gone(error: OSError) -> bool:
-    """Whether something is not where it was, or a link or a file stands in its place."""
-    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+    """Whether something is not where it was, or something of another type is in its place."""
+    gone = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+    return error.errno in gone or isinstance(error, NotRegularError)
 
 
 @contextmanager

@@ -22,13 +22,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from picsync.core.errors import DiskError, ItemError, ProtocolError
 from picsync.core.model import MediaItem
 from picsync.media.formats import HEAD_BYTES, media_kind, sniff
-from picsync.system.files import PRIVATE_FOLDER, create_anew, make_private, open_regular, reason, remedy
+from picsync.system.files import (
+    PART,
+    PRIVATE_FOLDER,
+    create_anew,
+    make_private,
+    open_regular,
+    reason,
+    remedy,
+    replace_file,
+)
 
 FOLDER = "picsync-library"
 MAX_NAME_BYTES = 255
 _ALBUM = "album.json"
 _RECORD = ".json"
-_PART = ".part"
 _HASH_CHARACTERS = 32
 _EXTENSIONS = {
     "image/jpeg": ".jpg",
@@ -119,7 +127,7 @@ class PickedAlbum:
             self.folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             for path in (self.folder.parent, self.folder, *self.folder.iterdir()):
                 make_private(path)
-            for part in self.folder.glob(f"*{_PART}"):
+            for part in self.folder.glob(f"*{PART}"):
                 part.unlink(missing_ok=True)
         if not self.exists:
             self._write(AlbumRecord(name=self.name))
@@ -174,7 +182,7 @@ class PickedAlbum:
     @contextmanager
     def receive(self, item: MediaItem) -> Iterator[LibraryFile]:
         """Give a sink for an item's bytes; what `keep` was not called for is gone at the end."""
-        part = self.folder / f"{_key(item.item_id)}{_PART}"
+        part = self.folder / f"{_key(item.item_id)}{PART}"
         with _explained(self.folder):
             file = os.fdopen(create_anew(part), "wb")
         try:
@@ -218,13 +226,8 @@ class PickedAlbum:
         self._replace(_ALBUM, record.model_dump_json(indent=1))
 
     def _replace(self, name: str, text: str) -> None:
-        part = self.folder / f"{name}{_PART}"
         with _explained(self.folder):
-            with os.fdopen(create_anew(part), "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.folder / name)
+            replace_file(self.folder / name, [text.encode()])
 
 
 class LibraryFile:
