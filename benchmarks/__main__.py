@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from benchmarks import measure, process, report
+from benchmarks import clients, measure, paired, process, report
 from benchmarks.cases import EVERYTHING, QUICK
 from benchmarks.page import require_marks, write
 from benchmarks.results import Figures
-from benchmarks.running import Case, run_case
+from benchmarks.running import Case, caps, run_case
 from benchmarks.scenes import SCENARIOS
 from picsync.emulators.wireprofile import PROFILES
 
@@ -51,7 +51,7 @@ def main(
         cases = [Case(**case)]
     elif only_process:
         cases = []
-    figures = Figures(f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}", measure.git_commit(), measure.machine())
+    figures = Figures(f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}", measure.THIS.commit, measure.machine())
     for each in cases:
         click.echo(str(each), err=True)
         figures.results.append(asyncio.run(run_case(each)))
@@ -75,6 +75,43 @@ def compare(before: Path, after: Path) -> None:
         click.echo(report.compared(Figures.read(before), Figures.read(after)))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+_RUNS = click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True)
+_SIZE = click.option("--size", type=click.IntRange(min=1), default=300, show_default=True, help="Photos.")
+_BYTES = click.option("--bytes", "photo_bytes", default=300_000, show_default=True, help="Bytes of each.")
+_WIRE = click.option("--wire", "profile", type=click.Choice(list(PROFILES)), default="lan", show_default=True)
+
+
+@main.command("paired")
+@click.option(
+    "--before",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    required=True,
+    help="Another checkout of picsync, with a `.venv` of its own if it needs other packages.",
+)
+@click.option("--scenario", type=click.Choice(list(SCENARIOS)), default="first", show_default=True)
+@_SIZE
+@_BYTES
+@_WIRE
+@_RUNS
+def paired_command(*, before: Path, runs: int, **case: Any) -> None:
+    """Measure another version of picsync and this one, alternately."""
+    click.echo(asyncio.run(paired.compared(Case(**case), measure.Program(before), runs, _progress)))
+
+
+@main.command("clients")
+@_SIZE
+@_BYTES
+@_WIRE
+@_RUNS
+def clients_command(*, size: int, photo_bytes: int, profile: str, runs: int) -> None:
+    """Measure HTTP clients with the requests of a first sync, without picsync."""
+    click.echo(asyncio.run(clients.compared(size, photo_bytes, profile, runs, caps(), _progress)))
+
+
+def _progress(line: str) -> None:
+    click.echo(line, err=True)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ import asyncio
 import gc
 import hashlib
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -21,7 +19,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.measure import machine
+from benchmarks.authority import authority
+from benchmarks.measure import THIS, machine
 from benchmarks.scenes import world
 from picsync.emulators.nixplay.spool import Blob
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
@@ -86,7 +85,8 @@ def write_settings(folder: Path, root: Path, services: World) -> None:
     """Write picsync's two files."""
     source = json.dumps({"path": str(root), "quiet": "0s"})
     (folder / "picsync.yaml").write_text(
-        f"emulator: {services.server.url}\nalbums:\n- name: {ALBUM}\n  sources:\n    folder: [{source}]\n",
+        f"emulator: {services.server.url}\ncaCertificates: {authority().write(folder / 'authority.pem')}\n"
+        f"albums:\n- name: {ALBUM}\n  sources:\n    folder: [{source}]\n",
         "utf-8",
     )
     credentials = folder / ".picsync-credentials.yaml"
@@ -98,14 +98,12 @@ async def measured(title: str, folder: Path, root: Path, services: World, *argum
     """Run picsync to its end; raises RuntimeError if it does not exit with 0."""
     services.server.log.clear()
     figures = folder / "figures"
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PICSYNC_")}
-    environ["PYTHONPATH"] = str(Path(__file__).parents[1])
     gc.collect()
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _CHILD, str(root), str(figures), *arguments),
+        *(THIS.python, "-c", _CHILD, str(root), str(figures), *arguments),
         cwd=folder,
-        env=environ,
+        env=THIS.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

@@ -1,8 +1,8 @@
-"""The wall time that the wire alone would allow: what a machine without a CPU to wait for would need.
+"""The wall time that the wire alone would allow: what a machine with unlimited CPU would need.
 
 The model, in three parts that follow each other:
 
-- **Look.** Google's side of a rule: the album, then its pages, each named by the one before. Nixplay's side:
+- **Look.** The source of a rule: the album, then its pages, each named by the one before. Nixplay's side:
   the login; the list of albums and the list of playlists side by side, once for all rules; then all pages of
   the album's photos and of the playlist side by side, since their number is known. Both sides go on at the
   same time.
@@ -15,6 +15,8 @@ The model, in three parts that follow each other:
   listed again: that is what keeps a frame from harm, and no machine may leave it out. What is deleted goes
   as many at a time as the caps allow.
 
+A folder's or a picked album's photos are on this machine: listing and reading them takes no time.
+
 Each step takes its host's latency, and bytes what their pipe allows. Several rules go through each part side
 by side, but never with more requests at a time to a host than the cap. The caps are picsync's own.
 """
@@ -25,8 +27,8 @@ import heapq
 from dataclasses import dataclass
 from math import ceil
 
-from benchmarks.operations import BUCKET, GOOGLE_API, MEDIA, MONITOR, NIXPLAY_API
-from benchmarks.scenes import Moved
+from benchmarks.operations import BUCKET, MONITOR, NIXPLAY_API
+from benchmarks.scenes import API, Moved, SourceKind
 from picsync.emulators.wireprofile import WireProfile
 
 PHOTOS_PAGE = 500
@@ -61,6 +63,7 @@ class Work:
     each: Moved
     """For one rule."""
     photo_bytes: int
+    source: SourceKind = API
 
 
 def ideal_s(work: Work, profile: WireProfile, caps: Caps, *, one_at_a_time: bool = False) -> float:
@@ -79,17 +82,17 @@ class _Model:
     def look(self, work: Work) -> float:
         each, rules = work.each, work.rules
         pages = self._pages(each.on_frame)
-        google = self._side_by_side(rules, chain=1 + ceil(each.listed / each.listed_at_once), host=GOOGLE_API)
+        source = self._side_by_side(rules, chain=self._chain(work), host=work.source.host)
         creating = self._creating(each)
         rounds = 2 + self._rounds(creating, rules * creating)
         nixplay = self._latency(NIXPLAY_API) * (rounds + self._rounds(min(pages, 1), rules * pages))
-        return max(google, nixplay)
+        return max(source, nixplay)
 
     def move(self, work: Work) -> float:
         downloads, uploads = work.rules * work.each.downloads, work.rules * work.each.uploads
         if not downloads:
             return 0.0
-        line = _Line(self.profile, self.caps, work.photo_bytes)
+        line = _Line(self.profile, self.caps, work)
         arrived = [line.download() for _ in range(downloads)]
         if not uploads:
             return arrived[-1]
@@ -108,26 +111,26 @@ class _Model:
         read_back = self._rounds(1, rules * (1 + shown))
         total = api * (again + publish + read_back)
         if each.deletes:
-            chain = 1 + ceil(each.listed / each.listed_at_once)
-            total += self._side_by_side(rules, chain=chain, host=GOOGLE_API)
+            total += self._side_by_side(rules, chain=self._chain(work), host=work.source.host)
             total += api * self._rounds(1, rules * each.deletes)
         return total
 
     def serial(self, work: Work) -> float:
         each = work.each
-        google = self._latency(GOOGLE_API) * (1 + ceil(each.listed / each.listed_at_once))
+        source = self._latency(work.source.host) * self._chain(work)
         after = each.on_frame + each.uploads
         calls = 2 * self._creating(each) + self._pages(each.on_frame)
         if each.uploads or each.deletes:
             shown = ceil(min(after, PLAYLIST_LIMIT) / SLIDES_PAGE)
             calls += 1 + ceil(max(after, 1) / PHOTOS_PAGE) + 1 + 1 + shown + each.deletes
             calls += 1 if each.uploads else 0
-            google *= 2 if each.deletes else 1
-        photo = self._latency(MEDIA) + work.photo_bytes / self._rate(MEDIA)
+            source *= 2 if each.deletes else 1
+        media = work.source.media_host
+        photo = self._latency(media) + work.photo_bytes / self._rate(media)
         upload = sum(map(self._latency, (NIXPLAY_API, BUCKET, MONITOR))) + work.photo_bytes / self._rate(
             BUCKET
         )
-        rule = google + self._latency(NIXPLAY_API) * calls + each.downloads * photo + each.uploads * upload
+        rule = source + self._latency(NIXPLAY_API) * calls + each.downloads * photo + each.uploads * upload
         return 3 * self._latency(NIXPLAY_API) + work.rules * rule
 
     def _side_by_side(self, rules: int, *, chain: int, host: str) -> float:
@@ -135,6 +138,11 @@ class _Model:
 
     def _rounds(self, least: int, requests: int) -> int:
         return max(least, ceil(requests / self.caps.api))
+
+    @staticmethod
+    def _chain(work: Work) -> int:
+        """Return how many requests of the source's listing follow one another."""
+        return 1 + ceil(work.each.listed / work.source.page)
 
     @staticmethod
     def _creating(each: Moved) -> int:
@@ -155,12 +163,13 @@ class _Model:
 class _Line:
     """Photos one behind the other through steps with so many places each, and pipes that they share."""
 
-    def __init__(self, profile: WireProfile, caps: Caps, photo_bytes: int) -> None:
+    def __init__(self, profile: WireProfile, caps: Caps, work: Work) -> None:
         self._profile = profile
-        self._photo_bytes = photo_bytes
-        self._pipes = {MEDIA: 0.0, BUCKET: 0.0}
+        self._photo_bytes = work.photo_bytes
+        self._media = work.source.media_host
+        self._pipes = {self._media: 0.0, BUCKET: 0.0}
         self._places = {
-            MEDIA: [0.0] * caps.downloads,
+            self._media: [0.0] * caps.downloads,
             NIXPLAY_API: [0.0] * caps.api,
             BUCKET: [0.0] * caps.uploads,
             MONITOR: [0.0] * caps.processing,
@@ -169,7 +178,7 @@ class _Line:
 
     def download(self) -> float:
         """Return when the next original has arrived."""
-        return self._step(MEDIA, 0.0)
+        return self._step(self._media, 0.0)
 
     def upload(self, ready_at: float) -> float:
         """Return when a photo that is ready then has been processed."""

@@ -1,4 +1,4 @@
-"""One picsync process, measured from the outside: time, CPU, memory, and what the services saw of it.
+"""One process, measured from the outside: time, CPU, memory, and what the services saw of it.
 
 CPU seconds are those that the kernel counts for the process from its first instruction to its last. The
 peak of its resident memory is read inside it, at the very end, since what the kernel tells a parent also
@@ -14,26 +14,32 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import picsync
+from benchmarks.authority import plain_environment
 from benchmarks.scenes import Scene
+from picsync.emulators.wireprofile import Wire
 
-_FIGURES = "BENCHMARK_FIGURES"
+FIGURES = "BENCHMARK_FIGURES"
+"""Variable with the path to which a measured process writes its status at its end."""
 _CHILD = f"""
 import os, sys
 from picsync.cli.main import main
 try:
     main()
 finally:
-    with open("/proc/self/status") as status, open(os.environ["{_FIGURES}"], "w") as figures:
+    with open("/proc/self/status") as status, open(os.environ["{FIGURES}"], "w") as figures:
         figures.write(status.read())
 """
 
 
-class PicsyncFailedError(Exception):
+class ProgramFailedError(Exception):
     """The process that was to be measured did not do its work; the message has what it said."""
 
 
@@ -51,32 +57,89 @@ class Spent:
     """Seconds since the epoch."""
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the command line of a picsync that leaves its figures."""
-    return [sys.executable, "-c", _CHILD, *arguments]
+@dataclass(frozen=True)
+class Program:
+    """A picsync to measure: that of this checkout, or another one."""
+
+    root: Path = Path(picsync.__file__).parents[1]
+    """The checkout."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Added to its environment, e.g. `LD_PRELOAD`."""
+
+    @property
+    def python(self) -> str:
+        """Its interpreter: the one of the checkout's own `.venv`, else the one that runs this."""
+        own = self.root / ".venv" / "bin" / "python"
+        return str(own) if own.exists() else sys.executable
+
+    @property
+    def knows_authorities(self) -> bool:
+        """Whether it has the setting `caCertificates`; `SSL_CERT_FILE` works for all versions."""
+        return "`caCertificates`" in (self.root / "doc" / "configuration.md").read_text("utf-8")
+
+    @cached_property
+    def commit(self) -> str:
+        """Its commit, with a plus if files differ from it; empty outside a clone."""
+        try:
+            changed = self._git("status", "--porcelain", "--untracked-files=no")
+            return self._git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
+        except (OSError, subprocess.CalledProcessError):
+            return ""
+
+    def _git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S607
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """Its environment, in which nothing configures picsync; its modules are compiled beforehand."""
+        environ = {**plain_environment(), "PYTHONPATH": str(self.root), **self.variables}
+        packages = [str(self.root / name) for name in ("picsync", "benchmarks")]
+        subprocess.run([self.python, "-m", "compileall", "-q", *packages], env=environ, check=True)
+        return environ
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of a picsync that leaves its figures."""
+        return [self.python, "-c", _CHILD, *arguments]
 
 
-def environment(figures: Path) -> dict[str, str]:
-    """Return the environment for one: nothing of it configures picsync."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PICSYNC_")}
-    root = str(Path(picsync.__file__).parents[1])
-    return {**kept, "PYTHONPATH": root, _FIGURES: str(figures)}
+THIS = Program()
 
 
-async def run_picsync(folder: Path, arguments: Sequence[str]) -> Spent:
-    """Run it to its end; raises PicsyncFailedError if it exits with anything but 0."""
+async def run_picsync(
+    folder: Path,
+    arguments: Sequence[str],
+    program: Program = THIS,
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> Spent:
+    """Run it to its end; raises ProgramFailedError if it exits with anything but 0."""
+    environ = {**program.environment, **environ}
+    return await run(folder, program.command(*arguments), environ, f"picsync {' '.join(arguments)}")
+
+
+async def run(folder: Path, command: Sequence[str], environ: Mapping[str, str], title: str) -> Spent:
+    """Run a program that leaves its `/proc/self/status` in the file that a variable names.
+
+    Its output goes to the file `said`. Raises ProgramFailedError if it exits with anything but 0.
+    """
     figures, said = folder / "figures", folder / "said"
     with said.open("wb") as output:
         started_at, began = time.time(), time.monotonic()
         process = subprocess.Popen(  # noqa: ASYNC220 - it returns as soon as the child is there
-            command(*arguments), cwd=folder, stdout=output, stderr=output, env=environment(figures)
+            command, cwd=folder, stdout=output, stderr=output, env={**environ, FIGURES: str(figures)}
         )
         code, used = await asyncio.to_thread(_wait, process.pid)
         wall_s = time.monotonic() - began
         process.returncode = code
     if code:
         tail = "\n".join(said.read_text(errors="replace").splitlines()[-20:])
-        raise PicsyncFailedError(f"picsync {' '.join(arguments)} exited with {code}:\n{tail}")
+        raise ProgramFailedError(f"{title} exited with {code}:\n{tail}")
     peak_kib = next(line.split()[1] for line in figures.read_text().splitlines() if line.startswith("VmHWM"))
     return Spent(wall_s, used.ru_utime + used.ru_stime, int(peak_kib) * 1024, started_at)
 
@@ -103,35 +166,32 @@ def sync_arguments(scene: Scene) -> list[str]:
     return ["sync", str(scene.config), "--cache", str(scene.cache)]
 
 
-async def cycle(scene: Scene) -> tuple[Spent, Emulator]:
+async def cycle(scene: Scene, program: Program = THIS) -> tuple[Spent, Emulator]:
     """Run one cycle of every rule, as a new process."""
-    wire = scene.world.server.wire
+    arguments = [*sync_arguments(scene), "--once"]
+    with watched(scene.world.server.wire) as emulator:
+        spent = await run_picsync(scene.folder, arguments, program, scene.environment)
+    return spent, emulator()
+
+
+@contextmanager
+def watched(wire: Wire) -> Iterator[Callable[[], Emulator]]:
+    """Measure the services of this process; what is yielded returns the figures once the context is over."""
     gc.collect()
     # A collection over a world of 50,000 photos would hold up the wire.
     gc.freeze()
     before = time.process_time()
+    cpu_s = 0.0
+
+    def result() -> Emulator:
+        mean_s = wire.late_s / wire.waits if wire.waits else 0.0
+        return Emulator(cpu_s, wire.waits, mean_s, wire.worst_s)
+
     try:
-        spent = await run_picsync(scene.folder, [*sync_arguments(scene), "--once"])
+        yield result
     finally:
         gc.unfreeze()
-    cpu_s = time.process_time() - before
-    mean_s = wire.late_s / wire.waits if wire.waits else 0.0
-    return spent, Emulator(cpu_s, wire.waits, mean_s, wire.worst_s)
-
-
-def git_commit() -> str:
-    """Return the commit that is measured, with a plus if files differ from it; empty outside a clone."""
-    root = Path(picsync.__file__).parents[1]
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)  # noqa: S607
-        return done.stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+        cpu_s = time.process_time() - before
 
 
 def machine() -> dict[str, str | int]:

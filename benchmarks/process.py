@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -103,11 +102,11 @@ def _process(scene: Scene, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a sync, ended with the context if it has not ended by then; its words go to the file `said`."""
     with (scene.folder / "said").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *measure.sync_arguments(scene), *options],
+            [measure.THIS.python, "-c", _PROGRAM, *measure.sync_arguments(scene), *options],
             cwd=scene.folder,
             stdout=output,
             stderr=output,
-            env=measure.environment(scene.folder / "figures"),
+            env={**measure.THIS.environment, **scene.environment},
         )
     try:
         yield process

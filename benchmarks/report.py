@@ -16,6 +16,10 @@ _COLUMNS = (
     "ideal s",
     "ratio",
     "CPU s",
+    "bare CPU s",
+    "CPU ratio",
+    "ms/photo",
+    "ms/request",
     "peak MB",
     "requests",
     "MB in",
@@ -50,8 +54,14 @@ _PROCESS = {
 
 def table(results: Sequence[Result]) -> str:
     """Return the results as a Markdown table."""
-    rows = [_COLUMNS, tuple("---" for _ in _COLUMNS), *map(_row, results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    return markdown([_COLUMNS, *map(_row, results)])
+
+
+def markdown(table: Sequence[Sequence[str]]) -> str:
+    """Return rows as a Markdown table; the first one is the heading."""
+    heading, *body = table
+    rows = [heading, ["---"] * len(heading), *body]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heading))]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
@@ -88,13 +98,21 @@ def line(result: Result) -> str:
     pages = sum(result.requests.get(name, 0) for name in PAGES)
     named = ", ".join(f"{name} {count}" for name, count in result.requests.items())
     return (
-        f"  {result.wall_s:.2f} s (ideal {result.ideal_s:.2f}), CPU {result.cpu_s:.2f} s, "
-        f"peak {result.peak_bytes / 1e6:.0f} MB, first request after {result.first_request_s * 1000:.0f} ms\n"
+        f"  {result.wall_s:.2f} s (ideal {result.ideal_s:.2f}), CPU {result.cpu_s:.2f} s "
+        f"({result.cpu_ms_per_photo:.2f} ms per photo, {result.cpu_ms_per_request:.1f} per request; "
+        f"{_bare(result)}), peak {result.peak_bytes / 1e6:.0f} MB, "
+        f"first request after {result.first_request_s * 1000:.0f} ms\n"
         f"  {result.request_count} requests, {pages} of them pages: {named}\n"
         f"  in flight: {_in_flight(result)}; emulator: CPU {result.emulator.cpu_s:.2f} s, "
         f"waits late by {result.emulator.late_mean_s * 1000:.1f} ms "
         f"(at most {result.emulator.late_worst_s * 1000:.0f})"
     )
+
+
+def _bare(result: Result) -> str:
+    if result.bare is None:
+        return "bare client not measured"
+    return f"bare client {result.bare.cpu_s:.2f} s, ratio {_ratio(result.cpu_ratio)}"
 
 
 def _row(result: Result) -> tuple[str, ...]:
@@ -105,15 +123,23 @@ def _row(result: Result) -> tuple[str, ...]:
         photos,
         result.profile,
         f"{result.wall_s:.1f}",
-        f"{result.ideal_s:.1f}" if result.ideal_s else "-",
-        f"{result.wall_s / result.ideal_s:.2f}" if result.ideal_s else "-",
+        f"{result.ideal_s:.1f}",
+        f"{result.wall_s / result.ideal_s:.2f}",
         f"{result.cpu_s:.2f}",
+        f"{result.bare.cpu_s:.2f}" if result.bare else "-",
+        _ratio(result.cpu_ratio),
+        f"{result.cpu_ms_per_photo:.2f}",
+        f"{result.cpu_ms_per_request:.1f}",
         f"{result.peak_bytes / 1e6:.0f}",
         f"{result.request_count:,}",
         f"{result.bytes_in / 1e6:.1f}",
         f"{result.bytes_out / 1e6:.1f}",
         _in_flight(result),
     )
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _in_flight(result: Result) -> str:
@@ -133,6 +159,12 @@ def _compared(before: Figures, after: Figures) -> Iterator[str]:
         yield _row(new)[0] + f", {new.size:,} x {new.photo_bytes / 1000:g} kB, {new.profile}"
         yield _change("wall s", old.wall_s, new.wall_s)
         yield _change("CPU s", old.cpu_s, new.cpu_s)
+        yield _change("CPU ms per photo", old.cpu_ms_per_photo, new.cpu_ms_per_photo)
+        yield _change("CPU ms per request", old.cpu_ms_per_request, new.cpu_ms_per_request)
+        if old.bare and new.bare:
+            yield _change("bare CPU s", old.bare.cpu_s, new.bare.cpu_s)
+        if old.cpu_ratio and new.cpu_ratio:
+            yield _change("CPU ratio", old.cpu_ratio, new.cpu_ratio)
         yield _change("peak MB", old.peak_bytes / 1e6, new.peak_bytes / 1e6)
         yield _change("first request ms", old.first_request_s * 1000, new.first_request_s * 1000)
         for name in {**old.requests, **new.requests}:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Emulator
+from benchmarks.replay import Bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,10 @@ class Result:
     peak_bytes: int
     first_request_s: float
     """From the process's start."""
-    ideal_s: float
+    wire_s: float
+    """The ideal wall time of a machine with unlimited CPU."""
+    bare: Bare | None
+    """The bare client; None where it was not measured."""
     requests: Mapping[str, int]
     """Operation -> number."""
     bytes_in: int
@@ -47,6 +51,26 @@ class Result:
     def request_count(self) -> int:
         """All requests."""
         return sum(self.requests.values())
+
+    @property
+    def ideal_s(self) -> float:
+        """The ideal wall time: what the wire takes or, if that is more, the CPU of the bare client."""
+        return max(self.wire_s, self.bare.cpu_s if self.bare else 0.0)
+
+    @property
+    def cpu_ratio(self) -> float | None:
+        """CPU time as a multiple of the bare client's."""
+        return self.cpu_s / self.bare.cpu_s if self.bare else None
+
+    @property
+    def cpu_ms_per_photo(self) -> float:
+        """CPU time for each photo, whether it moved or not."""
+        return self.cpu_s * 1000 / self.size
+
+    @property
+    def cpu_ms_per_request(self) -> float:
+        """CPU time for each request."""
+        return self.cpu_s * 1000 / max(1, self.request_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +94,13 @@ class Figures:
         """Read them; raises OSError, and ValueError for a file of another kind."""
         value = json.loads(path.read_text("utf-8"))
         try:
-            results = [
-                Result(**{**each, "emulator": Emulator(**each["emulator"])}) for each in value["results"]
-            ]
+            results = [_result(each) for each in value["results"]]
             return cls(**{**value, "results": results})
         except (TypeError, KeyError) as error:
             raise ValueError(f"{path} holds no figures of this benchmark: {error}") from error
+
+
+def _result(value: Mapping[str, Any]) -> Result:
+    bare = value["bare"]
+    parts = {"emulator": Emulator(**value["emulator"]), "bare": bare and Bare(**bare)}
+    return Result(**{**value, **parts})

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.ideal import SERIAL, Caps, Work, ideal_s
+from benchmarks.measure import THIS, Program
 from benchmarks.operations import counted
+from benchmarks.replay import Script, run_bare
 from benchmarks.results import Result
 from benchmarks.scenes import SCENARIOS, Scenario, Scene, world
-from picsync.emulators.wireprofile import LAN, PROFILES
+from picsync.emulators.wireprofile import LAN, PROFILES, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,54 +47,60 @@ def caps() -> Caps:
     )
 
 
-async def run_case(case: Case) -> Result:
-    """Measure one case.
+async def run_case(case: Case, program: Program = THIS) -> Result:
+    """Measure one case, and the bare client with the same requests.
 
-    Raises PicsyncFailedError if picsync fails, AssertionError if it has not brought the frame in step.
+    Raises ProgramFailedError if picsync fails, AssertionError if it has not brought the frame in step.
     """
     scenario, profile = SCENARIOS[case.scenario], PROFILES[case.profile]
-    with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as folder:
+    with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as name:
+        folder = Path(name)
         async with world() as services:
             scene = Scene(
-                Path(folder),
+                folder,
                 services,
                 case.photo_bytes,
                 source=scenario.source,
+                authority_by_setting=program.knows_authorities,
                 rule_lines=scenario.rule_lines,
             )
-            await _prepare(scene, scenario, case.size)
+            await _prepare(scene, scenario, case.size, program)
             wire = scene.set_wire(profile, one_at_a_time=case.serial)
             services.server.log.clear()
-            spent, emulator = await measure.cycle(scene)
+            spent, emulator = await measure.cycle(scene, program)
             scene.set_wire(LAN)
             scene.assert_synced()
-            log = services.server.log
-            rules = scenario.rules(case.size)
-            work = Work(rules, scenario.moved(case.size // rules), case.photo_bytes)
-            used = SERIAL if case.serial else caps()
-            return Result(
-                scenario=case.scenario,
-                size=case.size,
-                photo_bytes=case.photo_bytes,
-                profile=wire.profile.name,
-                serial=case.serial,
-                wall_s=spent.wall_s,
-                cpu_s=spent.cpu_s,
-                peak_bytes=spent.peak_bytes,
-                first_request_s=log.records[0].at - spent.started_at,
-                ideal_s=ideal_s(work, profile, used, one_at_a_time=case.serial),
-                requests=counted(log.records),
-                bytes_in=log.bytes_out(),
-                bytes_out=log.bytes_in(),
-                in_flight=dict(log.max_in_flight),
-                emulator=emulator,
-            )
+        log = services.server.log
+        rules = scenario.rules(case.size)
+        work = Work(rules, scenario.moved(case.size // rules), case.photo_bytes, scenario.source)
+        used = SERIAL if case.serial else caps()
+        # One at a time, it would take as long again and show nothing else.
+        script = Script.of(log.records)
+        bare = None if case.serial else await run_bare(folder, script, used, Wire(profile))
+        return Result(
+            scenario=case.scenario,
+            size=case.size,
+            photo_bytes=case.photo_bytes,
+            profile=wire.profile.name,
+            serial=case.serial,
+            wall_s=spent.wall_s,
+            cpu_s=spent.cpu_s,
+            peak_bytes=spent.peak_bytes,
+            first_request_s=log.records[0].at - spent.started_at,
+            wire_s=ideal_s(work, profile, used, one_at_a_time=case.serial),
+            bare=bare,
+            requests=counted(log.records),
+            bytes_in=log.bytes_out(),
+            bytes_out=log.bytes_in(),
+            in_flight=dict(log.max_in_flight),
+            emulator=emulator,
+        )
 
 
-async def _prepare(scene: Scene, scenario: Scenario, size: int) -> None:
+async def _prepare(scene: Scene, scenario: Scenario, size: int, program: Program) -> None:
     await scenario.build(scene, size)
     scene.write_settings()
     if scenario.change is not None:
-        await measure.cycle(scene)
+        await measure.cycle(scene, program)
         scene.assert_synced()
         scenario.change(scene)

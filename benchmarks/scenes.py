@@ -1,31 +1,55 @@
 """The states of the world that a cycle starts from, and what it must have made of them.
 
-Each scene is a Google account, a Nixplay account, and a folder with picsync's files. Where both sides are to
-be in step, they are made so here, without a byte travelling, and a cycle that is not measured does the rest.
+Each scene is a Google account, an Immich server, a Nixplay account, and a folder with picsync's files. Where
+both sides are to be in step, they are made so here, without a byte travelling, and a cycle that is not
+measured does the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import operations
+from benchmarks.authority import authority
 from benchmarks.photos import md5, photo, video
 from picsync.cache.store import Cache
-from picsync.core.model import Digest, Mapping
+from picsync.core import model
 from picsync.emulators.google import Album, GoogleOptions, Item
-from picsync.emulators.google.content import GeneratedContent
+from picsync.emulators.google.content import Content, GeneratedContent
 from picsync.emulators.immich import Asset
 from picsync.emulators.nixplay import NixplayOptions
 from picsync.emulators.nixplay.spool import Blob
 from picsync.emulators.wireprofile import LAN, Wire, WireProfile
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
+from picsync.sources.google.picked.library import FOLDER as LIBRARY
+from picsync.sources.google.picked.library import Library, PickedAlbum, Record
 
-API, LINK, IMMICH = "googlephotos", "sharedlinks", "immich"
-API_PAGE, LINK_PAGE, IMMICH_PAGE = 100, 300, 1_000
-"""Items on a page at most: of Google's API, of the page of an album shared by link, of Immich's search."""
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A kind of source, as far as the ideal depends on it."""
+
+    name: str
+    """Its key in picsync.yaml."""
+    host: str = ""
+    """Where its pages are; empty for this machine."""
+    media_host: str = ""
+    """Where its originals are; empty for this machine."""
+    page: int = 1
+    """Items on a page at most."""
+
+
+API = SourceKind("googlephotos", operations.GOOGLE_API, operations.MEDIA, 100)
+LINK = SourceKind("sharedlinks", operations.ALBUM_PAGE, operations.MEDIA, 300)
+IMMICH = SourceKind("immich", operations.IMMICH, operations.IMMICH, 1_000)
+FOLDER = SourceKind("folder")
+PICKED = SourceKind("picked")
 PLAYLIST_LIMIT = 2000
 CACHED_AT_ONCE = 2000
 NEWS = 5
@@ -39,14 +63,18 @@ class Scene:
     folder: Path
     world: World
     photo_bytes: int
-    source: str = API
+    source: SourceKind = API
     """The kind of source by which picsync sees the albums."""
+    authority_by_setting: bool = True
+    """Whether picsync.yaml names the authority; if not, the environment does."""
     head: Sequence[str] = ()
     """Further lines of picsync.yaml."""
     rule_lines: Sequence[str] = ()
     """Further lines of each rule."""
     albums: dict[str, Album] = field(default_factory=dict)
     made: int = 0
+    _assets: dict[str, Asset] = field(default_factory=dict)
+    """Item ID -> the same photo in Immich."""
 
     @property
     def config(self) -> Path:
@@ -58,40 +86,99 @@ class Scene:
         """Where the cache is."""
         return self.folder / "cache.db"
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables by which picsync trusts the services, unless its settings say so."""
+        if self.authority_by_setting:
+            return {}
+        return {"SSL_CERT_FILE": str(authority().write_bundle(self.folder / "bundle.pem"))}
+
     def add_album(self, name: str) -> Album:
-        """Add an album to Google Photos, and the rule for it."""
+        """Add an album to the source, and the rule for it."""
         self.albums[name] = self.world.google.add_album(name)
+        if self.source is PICKED:
+            self._picked(self.albums[name]).create()
         return self.albums[name]
 
-    def add(self, album: Album, count: int) -> list[Item]:
+    def add(self, album: Album, count: int) -> None:
         """Take so many photos."""
-        return [self._add(album, photo(self._number(), self.photo_bytes), "jpg") for _ in range(count)]
+        for _ in range(count):
+            self._add(album, photo(self._number(), self.photo_bytes), "jpg")
 
-    def add_video(self, album: Album, size_bytes: int) -> Item:
+    def add_video(self, album: Album, size_bytes: int) -> None:
         """Take a video."""
-        return self._add(album, video(self._number(), size_bytes), "mp4")
+        self._add(album, video(self._number(), size_bytes), "mp4")
 
     def _number(self) -> int:
         self.made += 1
         return self.made
 
-    def _add(self, album: Album, content: GeneratedContent, suffix: str) -> Item:
+    def _add(self, album: Album, content: GeneratedContent, suffix: str) -> None:
+        """Add a photo to Google's album, which says what is wanted, and to the source if that is another."""
         mime_type = "video/mp4" if suffix == "mp4" else "image/jpeg"
         name = f"IMG_{self.made:06}.{suffix}"
         # The older, the lower the number, as in a real album.
-        taken_at = 1.6e9 + self.made
-        return self.world.google.add_item(album, name, content, mime_type=mime_type, created_at=taken_at)
+        at = 1.6e9 + self.made
+        item = self.world.google.add_item(album, name, content, mime_type=mime_type, created_at=at)
+        if self.source is IMMICH:
+            self._add_asset(album, item)
+        elif self.source is FOLDER:
+            self._write_file(self._photos(album) / name, content)
+        elif self.source is PICKED:
+            self._keep(self._picked(album), item)
+
+    def _add_asset(self, album: Album, item: Item) -> None:
+        immich, at = self.world.immich, item.created_at
+        albums = [each for each in immich.library.albums.values() if each.name == album.title]
+        into = albums[0] if albums else immich.add_album(album.title)
+        self._assets[item.item_id] = immich.add_asset(
+            into, item.filename, item.content, taken_at=at, modified_at=at
+        )
+
+    def _photos(self, album: Album) -> Path:
+        return self.folder / "photos" / album.title
+
+    def _picked(self, album: Album) -> PickedAlbum:
+        return Library(self.folder / LIBRARY).album(album.title)
+
+    def _keep(self, album: PickedAlbum, item: Item) -> None:
+        """Keep a photo as if it had been picked and downloaded."""
+        stored_as = hashlib.sha256(item.item_id.encode()).hexdigest()[:32]
+        digest = self._write_file(album.folder / f"{stored_as}.jpg", item.content)
+        record = Record(
+            item_id=item.item_id,
+            filename=item.filename,
+            mime_type=item.mime_type,
+            taken_at=datetime.fromtimestamp(item.created_at, UTC),
+            size_bytes=item.content.size,
+            sha256=digest,
+            stored_as=f"{stored_as}.jpg",
+        )
+        (album.folder / f"{stored_as}.json").write_text(record.model_dump_json(), "utf-8")
+
+    @staticmethod
+    def _write_file(path: Path, content: Content) -> str:
+        """Write a file and return its SHA-256."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with path.open("wb") as file:
+            for chunk in content.chunks():
+                file.write(chunk)
+                digest.update(chunk)
+        return digest.hexdigest()
 
     async def be_in_step(self) -> None:
         """Put every photo on the frame, and into the cache, as earlier cycles would have."""
-        mappings: list[Mapping] = []
+        mappings: list[model.Mapping] = []
         now = datetime.now(UTC)
         for name, album in self.albums.items():
             on_frame = self.world.nixplay.add_album(name)
             for item in album.items:
-                digest = Digest("md5", self._put(on_frame.album_id, item))
+                digest = model.Digest("md5", self._put(on_frame.album_id, item))
                 item_id, version = self._known_as(album, item)
-                mappings.append(Mapping(self.source, item_id, version, "original", digest, recorded_at=now))
+                mappings.append(
+                    model.Mapping(self.source.name, item_id, version, "original", digest, recorded_at=now)
+                )
         cache = await Cache.open(self.cache, notify=lambda _: None)
         try:
             for start in range(0, len(mappings), CACHED_AT_ONCE):
@@ -101,25 +188,19 @@ class Scene:
 
     def _known_as(self, album: Album, item: Item) -> tuple[str, str]:
         """Return the id and version that the source gives to an item."""
-        if self.source == API:
+        if self.source is API:
             return item.item_id, ""
-        if self.source == IMMICH:
-            asset = self._in_immich(album, item)
+        if self.source is IMMICH:
+            asset = self._assets[item.item_id]
             return asset.asset_id, f"{asset.checksum}@{round(asset.modified_at * 1000)}"
-        shares = self.world.google.sharing.shares
-        return shares.item_key(shares.share(album), item), shares.dedup_key(item)
-
-    def _in_immich(self, album: Album, item: Item) -> Asset:
-        """Put a photo of Google's into the Immich album of the same name."""
-        immich, at = self.world.immich, item.created_at
-        albums = [each for each in immich.library.albums.values() if each.name == album.title]
-        into = albums[0] if albums else immich.add_album(album.title)
-        return immich.add_asset(into, item.filename, item.content, taken_at=at, modified_at=at)
+        if self.source is LINK:
+            shares = self.world.google.sharing.shares
+            return shares.item_key(shares.share(album), item), shares.dedup_key(item)
+        raise NotImplementedError(self.source.name)
 
     def _put(self, album_id: int, item: Item) -> str:
-        nixplay, content = self.world.nixplay, item.content
-        assert isinstance(content, GeneratedContent)  # noqa: S101 - what `_add` adds
-        blob = Blob(nixplay.spool / item.item_id, md5(content), content.size)
+        nixplay = self.world.nixplay
+        blob = Blob(nixplay.spool / item.item_id, _digest(item), item.content.size)
         account = nixplay.account()
         nixplay.state.add_photo(account, account.albums[album_id], blob, item.filename, item.mime_type)
         return blob.md5
@@ -143,11 +224,14 @@ class Scene:
             for name, album in self.albums.items()
             for line in (
                 f"- name: {name}",
-                f"  sources: {{{self.source}: [{self._entry(album)}]}}",
+                f"  sources: {{{self.source.name}: [{self._entry(album)}]}}",
                 *(f"  {each}" for each in self.rule_lines),
             )
         ]
-        lines = [f"emulator: {self.world.server.url}", *self.head, "albums:", *rules]
+        head = [f"emulator: {self.world.server.url}", *self.head]
+        if self.authority_by_setting:
+            head.append(f"caCertificates: {authority().write(self.folder / 'authority.pem')}")
+        lines = [*head, "albums:", *rules]
         self.config.write_text("\n".join(lines) + "\n", "utf-8")
         login = self.world.google.issue_credentials([READ_SCOPE])
         key = self.world.immich.add_key()
@@ -161,14 +245,19 @@ class Scene:
             f"    access_token: {login['access_token']}\n"
             f"    refresh_token: {login['refresh_token']}\n"
             f'    expiry: "{login["expiry"]}"\n'
-            f"immich: {{server: 'http://{self.world.immich.host}', api_key: '{key.secret}'}}\n",
+            f"immich: {{server: 'https://{self.world.immich.host}', api_key: '{key.secret}'}}\n",
             "utf-8",
         )
 
     def _entry(self, album: Album) -> str:
-        if self.source == IMMICH:
-            return album.title
-        return album.album_id if self.source == API else self.world.google.share(album).short_link
+        if self.source is API:
+            return album.album_id
+        if self.source is LINK:
+            return self.world.google.share(album).short_link
+        if self.source is FOLDER:
+            # Its files are complete; there is no need to wait and see whether they still grow.
+            return json.dumps({"path": str(self._photos(album)), "quiet": "0s"})
+        return album.title
 
     def set_wire(self, profile: WireProfile, *, one_at_a_time: bool = False) -> Wire:
         """Move the services away, or back next door."""
@@ -178,14 +267,19 @@ class Scene:
     def assert_synced(self) -> None:
         """Raise AssertionError unless album = frame = playlist, for every rule: else no figure counts."""
         for name, album in self.albums.items():
-            wanted = {(item.filename, item.content.size) for item in album.items}
+            wanted = {_digest(item) for item in album.items}
             photos = self.world.nixplay.album_photos(self.world.nixplay.album_named(name))
-            found = {(each.filename, each.size_bytes) for each in photos}
+            found = {each.md5 for each in photos}
             if found != wanted or len(photos) != len(album.items):
                 raise AssertionError(f"{name}: {len(found)} photos on the frame, {len(wanted)} wanted")
             shown = self.world.nixplay.playlist_named(f"ss_{name}").items
             if len(shown) != min(len(photos), PLAYLIST_LIMIT):
                 raise AssertionError(f"{name}: {len(shown)} of {len(photos)} photos in the playlist")
+
+
+def _digest(item: Item) -> str:
+    assert isinstance(item.content, GeneratedContent)  # noqa: S101 - what `_add` adds
+    return md5(item.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +292,6 @@ class Moved:
     downloads: int = 0
     uploads: int = 0
     deletes: int = 0
-    listed_at_once: int = API_PAGE
-    """Items on a page of the source's listing; one more request precedes the pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +308,7 @@ class Scenario:
     rules: Callable[[int], int] = lambda _: 1
     """How many rules a size means; `moved` gets the photos of one."""
     rule_lines: Sequence[str] = ()
-    source: str = API
+    source: SourceKind = API
 
     @property
     def settled(self) -> bool:
@@ -261,13 +353,17 @@ SCENARIOS = {
     each.name: each
     for each in (
         Scenario("first", "first sync", _one_new_album),
+        Scenario("link-first", "first sync of an album shared by link", _one_new_album, source=LINK),
+        Scenario("immich-first", "first sync of an album in Immich", _one_new_album, source=IMMICH),
+        Scenario("folder-first", "first sync of a folder", _one_new_album, source=FOLDER),
+        Scenario("picked-first", "first sync of picked photos", _one_new_album, source=PICKED),
         Scenario("steady", "steady state", _one_album_in_step, _nothing, lambda size: Moved(size, size)),
         Scenario(
             "link-steady",
             "steady state of an album shared by link",
             _one_album_in_step,
             _nothing,
-            lambda size: Moved(size, size, listed_at_once=LINK_PAGE),
+            lambda size: Moved(size, size),
             source=LINK,
         ),
         Scenario(
@@ -275,7 +371,7 @@ SCENARIOS = {
             "steady state of an album in Immich",
             _one_album_in_step,
             _nothing,
-            lambda size: Moved(size, size, listed_at_once=IMMICH_PAGE),
+            lambda size: Moved(size, size),
             source=IMMICH,
         ),
         Scenario(
@@ -312,7 +408,13 @@ SCENARIOS = {
 
 
 def world(profile: WireProfile = LAN) -> World:
-    """Return accounts without quotas and limits, whose request log forgets nothing."""
+    """Return accounts without quotas and limits, over TLS, whose request log forgets nothing."""
     google = GoogleOptions(requests_per_day=None, media_requests_per_day=None)
     nixplay = NixplayOptions(storage_limit_bytes=None)
-    return World(google=google, nixplay=nixplay, profile=profile, logged_requests=None)
+    return World(
+        google=google,
+        nixplay=nixplay,
+        ssl_context=authority().server_context(),
+        profile=profile,
+        logged_requests=None,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from pathlib import Path
 
 import pytest
@@ -9,18 +11,21 @@ from click.testing import CliRunner
 
 from benchmarks import report
 from benchmarks.__main__ import main
+from benchmarks.authority import Authority, authority, plain_environment
 from benchmarks.ideal import SERIAL, Caps, Work, ideal_s
-from benchmarks.measure import Emulator
-from benchmarks.operations import PAGES
+from benchmarks.measure import THIS, Emulator
+from benchmarks.operations import BUCKET, MEDIA, NIXPLAY_API, PAGES
 from benchmarks.page import BEGIN, END, insert, require_marks
 from benchmarks.photos import md5, photo, smallest_photo, video
 from benchmarks.plot import draw
 from benchmarks.process import idle
+from benchmarks.replay import Bare, Call, Script, run_bare
 from benchmarks.results import Figures, Result
 from benchmarks.running import Case, run_case
-from benchmarks.scenes import Moved
+from benchmarks.scenes import API, FOLDER, LINK, Moved, world
 from picsync.emulators.google.content import dimensions, read_all
-from picsync.emulators.wireprofile import HOME, LAN
+from picsync.emulators.requestlog import Record
+from picsync.emulators.wireprofile import HOME, LAN, Wire
 
 BYTES = 3_000
 WIDE = Caps(api=100, downloads=100, uploads=100, processing=100, photos=100)
@@ -30,6 +35,10 @@ WIDE = Caps(api=100, downloads=100, uploads=100, processing=100, photos=100)
     ("name", "moved"),
     [
         ("first", {"download": 40, "permit_upload": 40, "store_bytes": 40, "await_processing": 40}),
+        ("link-first", {"download": 40, "store_bytes": 40}),
+        ("immich-first", {"download": 40, "store_bytes": 40}),
+        ("folder-first", {"store_bytes": 40}),
+        ("picked-first", {"store_bytes": 40}),
         ("steady", {}),
         ("news", {"download": 5, "store_bytes": 5, "delete_photo": 5}),
         ("lost-cache", {"download": 40}),
@@ -47,11 +56,95 @@ async def test_each_scenario_runs_and_moves_each_photo_once(name: str, moved: di
     assert 20e6 < result.peak_bytes < 128e6
     # A request that has no name yet would be named by its path.
     assert not [each for each in result.requests if " " in each]
-    assert result.ideal_s == 0
+    assert result.wire_s == 0
+    assert result.bare is not None
+    assert result.bare.requests == result.request_count
+    assert result.bare.bytes == result.bytes_in + result.bytes_out
+    assert 0 < result.bare.cpu_s == result.ideal_s
     assert report.table([result]).count("\n") == 2
     if name == "steady":
         pages = sum(result.requests.get(each, 0) for each in PAGES)
         assert result.request_count <= pages + 5
+
+
+async def test_the_services_use_tls_with_an_authority_of_their_own(tmp_path: Path) -> None:
+    own = ssl.create_default_context(cafile=authority().write(tmp_path / "own.pem"))
+    bundle = ssl.create_default_context(cafile=authority().write_bundle(tmp_path / "bundle.pem"))
+    assert len(bundle.get_ca_certs()) > len(own.get_ca_certs()) == 1
+    foreign = ssl.create_default_context(cafile=Authority().write(tmp_path / "foreign.pem"))
+    async with world() as services:
+        assert services.server.url.startswith("https://127.0.0.1:")
+        for trusting in (own, bundle):
+            _, writer = await asyncio.open_connection("127.0.0.1", services.server.port, ssl=trusting)
+            writer.close()
+            await writer.wait_closed()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await asyncio.open_connection("127.0.0.1", services.server.port, ssl=foreign)
+
+
+def test_what_is_measured_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("PYTHONDONTWRITEBYTECODE", "PICSYNC_EVERY", "SSL_CERT_FILE", "https_proxy", "MALLOC_ARENA_MAX")
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    assert not plain_environment().keys() & set(names)
+    assert THIS.knows_authorities
+
+
+def logged(method: str, host: str, path: str, sent: int, received: int) -> Record:
+    return Record(0, 0.0, method, host, path, "a=b", {}, bytes_in=sent, bytes_out=received)
+
+
+def test_the_script_has_each_request_once_and_uploads_follow_their_downloads() -> None:
+    records = [
+        logged("GET", NIXPLAY_API, "/albums/web/json/", 0, 70),
+        logged("GET", MEDIA, "/small photo", 0, 3_000),
+        logged("GET", MEDIA, "/large", 0, 9_000),
+        logged("POST", BUCKET, "/", 4_100, 0),
+        logged("POST", BUCKET, "/", 10_100, 0),
+    ]
+    script = Script.of(records)
+    assert script.others == [Call("GET", f"/{NIXPLAY_API}/albums/web/json/?a=b", 0, 70)]
+    assert [dict(photo) for photo in script.photos] == [
+        {
+            "download": Call("GET", f"/{MEDIA}/large?a=b", 0, 9_000),
+            "store_bytes": Call("POST", f"/{BUCKET}/?a=b", 10_100, 0, file_bytes=9_000),
+        },
+        {
+            "download": Call("GET", f"/{MEDIA}/small%20photo?a=b", 0, 3_000),
+            "store_bytes": Call("POST", f"/{BUCKET}/?a=b", 4_100, 0, file_bytes=3_000),
+        },
+    ]
+    assert script.hosts == {NIXPLAY_API, MEDIA, BUCKET}
+    assert not script.file_sizes
+    assert Script.of(records[3:]).file_sizes == {2_100, 8_100}
+
+
+async def test_the_bare_client_goes_at_the_pace_of_the_wire(tmp_path: Path) -> None:
+    bare = await run_bare(tmp_path, Script.first_sync(3, 200_000), WIDE, Wire(HOME))
+    assert bare.requests == 12
+    assert bare.bytes == 3 * (2 * 200_000 + 2_000 + 200 + 1_500 + 50)
+    # Download, permission, upload, status: one after the other.
+    assert bare.exchange_s > 0.08 + 0.25 + 0.15 + 0.3
+    assert 0 < bare.exchange_cpu_s < bare.cpu_s
+
+
+def test_clients_are_compared() -> None:
+    done = CliRunner().invoke(main, ["clients", "--size", "2", "--bytes", "3000", "--runs", "1"])
+    assert done.exit_code == 0, done.output
+    for client in ("| aiohttp ", "| httpx as shipped ", "| httpx on picsync's transport "):
+        assert client in done.stdout
+
+
+def test_two_versions_are_measured_alternately() -> None:
+    arguments = ["--before", str(THIS.root), "--size", "3", "--bytes", "3000", "--runs", "1"]
+    done = CliRunner().invoke(main, ["paired", *arguments])
+    assert done.exit_code == 0, done.output
+    assert [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("| ")] == [
+        "version",
+        "---",
+        "before",
+        "after",
+    ]
 
 
 @pytest.mark.parametrize("size", [smallest_photo(), 2_100, 66_000, 200_000, 1_000_003])
@@ -83,6 +176,17 @@ def test_ideal_first_sync_is_bounded_by_upload_bandwidth() -> None:
     assert ideal_s(work, HOME, SERIAL, one_at_a_time=True) > 300 * 0.82
 
 
+def test_the_ideal_depends_on_where_the_photos_are() -> None:
+    steady = Moved(2000, 2000)
+    api, link, folder = (ideal_s(Work(1, steady, BYTES, kind), HOME, WIDE) for kind in (API, LINK, FOLDER))
+    assert api == pytest.approx(21 * 0.12)
+    assert link == pytest.approx(8 * 0.12)
+    # Nixplay's login, its lists, its pages.
+    assert folder == pytest.approx(3 * 0.25)
+    new = Moved(300, 0, 300, 300)
+    assert ideal_s(Work(1, new, 300_000, FOLDER), HOME, WIDE) > 300 * 300_000 / 10e6
+
+
 def test_where_nothing_takes_time_the_ideal_is_nothing() -> None:
     assert ideal_s(Work(3, Moved(20, 0, 20, 20), BYTES), LAN, WIDE) == 0
 
@@ -98,7 +202,8 @@ def figures(wall_s: float, pages: int) -> Figures:
         cpu_s=0.5,
         peak_bytes=80_000_000,
         first_request_s=0.3,
-        ideal_s=0.0,
+        wire_s=0.0,
+        bare=Bare(0.25, 0.3, 40_000_000, 0.1, 0.15, 1 + pages, 1000),
         requests={"login": 1, "list_photos": pages},
         bytes_in=1,
         bytes_out=1,
@@ -117,6 +222,8 @@ def test_two_runs_are_compared(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["compare", str(before), str(after)])
     assert done.exit_code == 0
     assert "-50%" in done.output
+    assert "CPU ms per request" in done.output
+    assert "bare CPU s" in done.output
     assert "list_photos" in done.output
     assert "login" not in done.output
 
