@@ -22,7 +22,7 @@ from picsync.system.localtime import to_minute
 if TYPE_CHECKING:
     from picsync.config import Account, Credentials
     from picsync.sources.google.picked.library import PickedAlbum
-    from picsync.sources.google.picked.picking import Guide, Picked
+    from picsync.sources.google.picked.picking import Picked, PickingCallbacks
     from picsync.sources.google.picked.port import PickingSession
     from picsync.vendors.google.credentials import GooglePhotosLogin
 
@@ -111,10 +111,10 @@ async def _pick(login: GooglePhotosLogin, album: PickedAlbum, *, open_browser: b
         return await run(picker, album, _guide(open_browser=open_browser))
 
 
-def _guide(*, open_browser: bool) -> Guide:
-    from picsync.sources.google.picked.picking import Guide
+def _guide(*, open_browser: bool) -> PickingCallbacks:
+    from picsync.sources.google.picked.picking import PickingCallbacks
 
-    return Guide(
+    return PickingCallbacks(
         show=_shown(open_browser=open_browser), arrived=_arrived, sleep=asyncio.sleep, clock=time.monotonic
     )
 

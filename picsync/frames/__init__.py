@@ -1,1 +1,1 @@
-"""Photo frames' services, each behind the port in `base`."""
+"""Photo frames and their services, each behind the port in `base`."""

@@ -1,4 +1,4 @@
-"""The port through which picsync sees any photo frame."""
+"""The port that every frame implements."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from picsync.core.model import (
 
 @dataclass(frozen=True, slots=True)
 class FrameCapabilities:
-    """What the engine must know of a frame; it asks for these, never for the frame's name."""
+    """What the engine needs to know about a frame; it never asks for the frame's name."""
 
     kind: str
     title: str
-    """Its name in messages to people."""
+    """Its name in messages."""
     digest_algorithm: str
-    """What the frame reports of the bytes it was sent: `md5` or `sha256`."""
+    """Algorithm of the digests that the frame reports for uploaded bytes: `md5` or `sha256`."""
     mime_types: frozenset[str]
-    """Types it takes; anything else is not even downloaded."""
+    """MIME types that it accepts; anything else is not even downloaded."""
     playlist_limit: int | None
     """Maximum number of items in a playlist; None if there is no known limit, or no playlist."""
     max_uploads: int
-    """Uploads at a time that the service is known to bear."""
+    """Maximum number of concurrent uploads that the service is known to handle."""
 
     def accepts(self, mime_type: str) -> bool:
         """Whether a file of that type may be sent. An unknown (empty) type may be tried."""
         return not mime_type or mime_type in self.mime_types
 
     def accepts_kind(self, kind: MediaKind) -> bool:
-        """Whether the frame takes any type of that kind."""
+        """Whether the frame accepts any type of that kind."""
         prefix = "video/" if kind is MediaKind.VIDEO else "image/"
         return any(name.startswith(prefix) for name in self.mime_types)
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """Bytes ready for a frame, in a spool file."""
+    """Bytes in a temporary file, ready for a frame."""
 
     file: BinaryIO
-    """Seekable; the frame rewinds it itself before each attempt."""
+    """Seekable; the frame rewinds it before each attempt."""
     size_bytes: int
     digest: Digest
     mime_type: str
@@ -58,7 +58,7 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyThere:
-    """The frame album holds these bytes already; as good as a fresh upload."""
+    """The frame album already contains these bytes; equivalent to a new upload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,56 +72,55 @@ UploadResult: TypeAlias = Uploaded | AlreadyThere
 class Frame(Protocol):
     """A photo frame, or the service behind it. All methods may run concurrently.
 
-    A frame shows all photos of an album, unless it is a `PlaylistFrame`. Every method raises LoginNeeded
-    where the user has to act, TransientError when retries have failed, and ProtocolError for a response that
-    makes no sense. None concludes absence from a failure.
+    A frame shows all photos of an album, unless it is a `PlaylistFrame`. Every method raises LoginNeeded if
+    the user has to act, TransientError if all retries failed, and ProtocolError for a response that cannot be
+    understood. No method treats a failure as absence.
     """
 
     @property
     def capabilities(self) -> FrameCapabilities:
-        """What this frame can do; constant."""
+        """What this frame can do; never changes."""
 
     def prepare(self) -> None:
-        """Begin what the first call would have to wait for, such as a login; its failure is that call's."""
+        """Start what the first call would wait for, such as a login; a failure is raised by that call."""
 
     async def albums(self) -> Sequence[FrameAlbum]:
         """Return all albums, in the service's order; names need not be unique."""
 
     async def find_album(self, name: str) -> FrameAlbum | None:
-        """Return the album of that name, or None if the service surely has none.
+        """Return the album of that name, or None if the service certainly has none.
 
-        Raises AmbiguousError, naming them and the way out, if there are several.
+        Raises AmbiguousError, which names the albums and the remedy, if there are several.
         """
 
     async def create_album(self, name: str) -> FrameAlbum:
         """Create an album unless one of that name exists by now, and return it.
 
-        Repeating is safe: an answer lost on the way never leaves a second album.
+        Repeating is safe: a lost response never leads to a second album.
         """
 
     async def photos(self, album: FrameAlbum) -> Photos:
-        """Return all photos of the album, each once, order not significant.
+        """Return all photos of the album, each once, in any order.
 
-        Where the listing contradicts what the service says elsewhere, the result is marked incomplete.
+        If the listing contradicts other information from the service, the result is marked incomplete.
         """
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
-        """Send the bytes and wait until the service confirms them; only then will `photos` list them.
+        """Send the bytes and wait until the service confirms them; from then on, `photos` lists them.
 
-        `upcoming` is how many uploads to the album are expected, this one included; where it is wrong that
-        only costs requests.
-        Raises ItemError (`unusable`) if the service refuses this file for what it is, QuotaError if there
-        is no room. Repeating is safe: equal bytes are in an album once.
+        `upcoming` is the number of expected uploads to the album, including this one; a wrong number only
+        costs requests. Raises ItemError (`unusable`) if the service rejects this file permanently, and
+        QuotaError if the storage is full. Repeating is safe: an album contains equal bytes once.
         """
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
-        """Remove a photo from its album and so from all playlists; fine if it is already gone."""
+        """Remove a photo from its album, and thereby from all playlists; succeeds if it is already gone."""
 
     async def examine(self) -> Sequence[Finding]:
-        """Look at what only this frame knows of itself.
+        """Check what only this frame can know about itself.
 
-        That is whether it can be reached, who we are there and how much room is left. Changes nothing.
-        Raises as every method does where a look is cut short.
+        That is: whether it can be reached, which account is used, and how much space is left. Changes
+        nothing. Raises like every other method if a check cannot be finished.
         """
 
     async def aclose(self) -> None:
@@ -139,23 +138,23 @@ class PlaylistFrame(Frame, Protocol):
         """Return the playlists of that name with their items; usually one or none."""
 
     async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
-        """Return a playlist as it is now, or None if it is gone.
+        """Return a playlist as it is now, or None if it no longer exists.
 
-        `expected` is how many items it should hold by now; where it holds others that costs requests only.
+        `expected` is the expected number of items; a wrong number only costs requests.
         """
 
     async def create_playlist(self, name: str) -> Playlist:
         """Create an empty playlist unless one of that name exists by now; repeating is safe."""
 
     async def add_items(self, playlist: Playlist, photos: Sequence[FramePhoto]) -> None:
-        """Append photos to a playlist in the given order, whether or not they are in it already.
+        """Append photos to a playlist in the given order, even if they are already in it.
 
-        Not repeated by itself when the answer is lost: read the playlist and decide again. Beyond
-        `playlist_limit` the service may drop items without a word, so read it back as well.
+        Not repeated automatically if the response is lost: read the playlist and decide again. Beyond
+        `playlist_limit` the service may drop items silently, so check the result as well.
         """
 
     async def remove_items(self, playlist: Playlist, items: Sequence[PlaylistItem]) -> None:
-        """Remove entries from a playlist, leaving the photos in their album; fine if already gone.
+        """Remove entries from a playlist; the photos stay in their album. Succeeds if already removed.
 
-        An empty `items` does nothing. Entries not named stay, whatever fails on the way.
+        An empty `items` does nothing. Other entries stay, even after a failure.
         """

@@ -1,6 +1,6 @@
-"""A frame on which nothing is ever changed: reads pass through, writes only change what is read next.
+"""A frame that is never changed: reads go to the real frame, writes only change later reads.
 
-With it, a dry run runs the same code as a real cycle and shows the plan that would be carried out.
+With it, a dry run executes the same code as a real cycle and shows the plan that would be carried out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PREDICTED = "predicted-"
 
 
 class DryRunFrame:
-    """Stands before a real frame and keeps every write to itself."""
+    """Wraps a real frame and records writes instead of executing them."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
@@ -32,7 +32,7 @@ class DryRunFrame:
 
     @property
     def capabilities(self) -> FrameCapabilities:
-        """The real frame's."""
+        """The real frame's capabilities."""
         return self._frame.capabilities
 
     def prepare(self) -> None:
@@ -44,7 +44,7 @@ class DryRunFrame:
         return await self._frame.albums()
 
     async def find_album(self, name: str) -> FrameAlbum | None:
-        """Look at the real frame."""
+        """Look up the album on the real frame."""
         return await self._frame.find_album(name)
 
     async def create_album(self, name: str) -> FrameAlbum:
@@ -52,7 +52,7 @@ class DryRunFrame:
         return FrameAlbum(_PREDICTED + name, name)
 
     async def photos(self, album: FrameAlbum) -> Photos:
-        """Return the real photos, with what would have been uploaded and without what would be deleted."""
+        """Return the real photos, plus predicted uploads and minus predicted deletions."""
         real = Photos() if album.album_id.startswith(_PREDICTED) else await self._frame.photos(album)
         kept = tuple(photo for photo in real.items if photo.photo_id not in self._deleted)
         return replace(real, items=(*self._added, *kept))
@@ -64,7 +64,7 @@ class DryRunFrame:
         *,
         upcoming: int = 1,  # noqa: ARG002 - port
     ) -> UploadResult:
-        """Predict the photo."""
+        """Predict the uploaded photo."""
         if any(photo.digest == rendition.digest for photo in self._added):
             return AlreadyThere()
         photo_id = f"{_PREDICTED}{rendition.digest.hex}"
@@ -72,19 +72,19 @@ class DryRunFrame:
         return Uploaded()
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:  # noqa: ARG002 - port
-        """Predict that the photo is gone."""
+        """Predict that the photo is deleted."""
         self._deleted.add(photo.photo_id)
 
     async def examine(self) -> Sequence[Finding]:
-        """Return what the real frame finds."""
+        """Return the real frame's findings."""
         return await self._frame.examine()
 
     async def aclose(self) -> None:
-        """Leave the real frame to its owner."""
+        """Do nothing; the owner of the real frame closes it."""
 
 
 class DryRunPlaylistFrame(DryRunFrame):
-    """The same for a frame that shows playlists."""
+    """The same for a frame with playlists."""
 
     def __init__(self, frame: PlaylistFrame) -> None:
         super().__init__(frame)
@@ -92,14 +92,14 @@ class DryRunPlaylistFrame(DryRunFrame):
         self._playlists: dict[str, Playlist] = {}
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
-        """Return the real playlists as they would be by now."""
+        """Return the real playlists with the predicted changes."""
         real = await self._shown.playlists(name)
         found = [self._playlists.get(playlist.playlist_id, playlist) for playlist in real]
         predicted = self._playlists.get(_PREDICTED + name)
         return [*found, predicted] if predicted else found
 
     async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
-        """Return the real playlist as it would be by now."""
+        """Return the real playlist with the predicted changes."""
         if known.playlist_id in self._playlists:
             return self._playlists[known.playlist_id]
         return await self._shown.playlist(known, expected=expected)
@@ -111,7 +111,7 @@ class DryRunPlaylistFrame(DryRunFrame):
         return playlist
 
     async def add_items(self, playlist: Playlist, photos: Sequence[FramePhoto]) -> None:
-        """Predict the entries."""
+        """Predict the added entries."""
         now = self._playlists.get(playlist.playlist_id, playlist)
         start = len(now.items)
         new = (PlaylistItem(f"{_PREDICTED}{n}", photo.photo_id) for n, photo in enumerate(photos, start))
@@ -126,5 +126,5 @@ class DryRunPlaylistFrame(DryRunFrame):
 
 
 def unchanged(frame: Frame) -> DryRunFrame:
-    """Return a frame that reads from `frame` and keeps all writes to itself."""
+    """Return a frame that reads from `frame` and executes no writes."""
     return DryRunPlaylistFrame(frame) if isinstance(frame, PlaylistFrame) else DryRunFrame(frame)

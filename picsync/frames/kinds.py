@@ -1,6 +1,6 @@
-"""The kinds of frames: what a rule's `frames:` and the entries of the top-level `frames:` lead to.
+"""The kinds of frames that a rule's `frames:` and the top-level `frames:` may use.
 
-A new kind is its package, and one entry here.
+A new kind needs its own package, and one entry here.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Places that photos come from, each behind the port in `base`."""
+"""Sources: the places that photos come from, each behind the port in `base`."""

@@ -1,4 +1,4 @@
-"""A source of an account that has a name of its own: what it lists belongs to that account."""
+"""Wraps the source of a named account, so that its items carry the account's name."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from dataclasses import replace
 
 from picsync.core.errors import LoginNeeded
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
-from picsync.sources.base import Sink, Source, SourceCapabilities, TellsChanges
+from picsync.sources.base import NoticesChanges, Sink, Source, SourceCapabilities
 
 
 class AccountSource:
-    """Puts the account's name into the items of a source, and takes it out of those it is asked for.
+    """Replaces the kind by the account's name in listed items, and back in requested ones.
 
-    So the IDs of two accounts of a kind never mix, in the cache or in a plan, and no kind has to know.
+    The IDs of two accounts of the same kind therefore never mix, in the cache or in a plan, and no kind has
+    to know about accounts.
     """
 
     def __init__(self, source: Source, account: str, *, login_command: bool = False) -> None:
         self.source = source
-        """The source itself."""
+        """The wrapped source."""
         self._kind = source.capabilities.kind
         self._account = account
         self._login_command = login_command
 
     @property
     def capabilities(self) -> SourceCapabilities:
-        """The source's, with the account in its title."""
+        """The source's capabilities, with the account in the title."""
         own = self.source.capabilities
         return replace(own, title=f"{own.title} ({self._account})")
 
@@ -37,19 +38,19 @@ class AccountSource:
                 yield album
 
     async def list(self, album_id: str) -> Listing:
-        """Return the source's listing as one of the account."""
+        """Return the source's listing, attributed to the account."""
         with self._named():
             listing = await self.source.list(album_id)
         items = tuple(replace(item, source=self._account) for item in listing.items)
         return replace(listing, source=self._account, items=items)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
-        """Download an item by the name that the source knows it by."""
+        """Download an item, under the name that the source itself uses."""
         with self._named():
             await self.source.download(replace(item, source=self._kind), sink)
 
     async def examine(self) -> Sequence[Finding]:
-        """Return what the source finds, with the account in each subject."""
+        """Return the source's findings, with the account in each subject."""
         with self._named():
             found = await self.source.examine()
         return [replace(one, subject=f"{one.subject} ({self._account})") for one in found]
@@ -60,7 +61,7 @@ class AccountSource:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Say in a login error which account the commands in its hint are for."""
+        """Add to a login error's hint which account the commands are for."""
         try:
             yield
         except LoginNeeded as error:
@@ -69,21 +70,21 @@ class AccountSource:
             raise
 
 
-class _Telling(AccountSource):
-    def __init__(self, source: TellsChanges, account: str, *, login_command: bool) -> None:
+class _NoticingAccountSource(AccountSource):
+    def __init__(self, source: NoticesChanges, account: str, *, login_command: bool) -> None:
         super().__init__(source, account, login_command=login_command)  # type: ignore[arg-type] # it is both
-        self._telling = source
+        self._noticing = source
 
     async def changed(self, album_id: str) -> None:
-        """Return once the source says that an album has changed."""
-        await self._telling.changed(album_id)
+        """Return once an album has changed."""
+        await self._noticing.changed(album_id)
 
 
 def with_account(source: Source, account: str, *, login_command: bool = False) -> Source:
-    """Return the source as that of an account with a name of its own.
+    """Return the source, attributed to a named account.
 
-    `login_command` tells whether the hints of login errors name commands that take `--account`.
+    `login_command` says whether the hints of login errors name commands that take `--account`.
     """
-    if isinstance(source, TellsChanges):
-        return _Telling(source, account, login_command=login_command)
+    if isinstance(source, NoticesChanges):
+        return _NoticingAccountSource(source, account, login_command=login_command)
     return AccountSource(source, account, login_command=login_command)

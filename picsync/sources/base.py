@@ -1,4 +1,4 @@
-"""The port through which picsync sees any place that photos come from."""
+"""The port that every source implements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
 
 def _named(value: str) -> str:
     if not value.strip():
-        raise ValueError("must name an album, not be empty")
+        raise ValueError("must be the name of an album, not empty")
     return value
 
 
@@ -24,60 +24,60 @@ AlbumName: TypeAlias = Annotated[str, AfterValidator(_named)]
 
 @dataclass(frozen=True, slots=True)
 class SourceCapabilities:
-    """What the engine must know of a source; it asks for these, never for the source's name."""
+    """What the engine needs to know about a source; it never asks for the source's name."""
 
     kind: str
-    """The kind that it is opened as."""
+    """The kind under which it was opened."""
     title: str
-    """Its name in messages to people."""
+    """Its name in messages."""
     videos: bool
     """Whether `download` can deliver videos as such."""
 
 
 class Sink(Protocol):
-    """Where a source puts the bytes of an original; it hashes and counts them on the way."""
+    """Receives the bytes of an original, and hashes and counts them."""
 
     async def begin(self, size_bytes: int | None, mime_type: str) -> None:
-        """Forget what came so far and expect an original of that announced size (None if not said)."""
+        """Discard everything received and expect an original of this size (None if not announced)."""
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes. Raises ProtocolError if they cannot be part of a picture or video."""
+        """Append bytes. Raises ProtocolError if they cannot be part of a picture or video."""
 
 
 class Source(Protocol):
     """A place that photos come from. All methods may run concurrently.
 
-    Every method raises LoginNeeded where the user has to act, TransientError when retries have failed,
-    and ProtocolError for an answer that makes no sense.
+    Every method raises LoginNeeded if the user has to act, TransientError if all retries failed, and
+    ProtocolError for a response that cannot be understood.
     """
 
     @property
     def capabilities(self) -> SourceCapabilities:
-        """What this source can do; constant."""
+        """What this source can do; never changes."""
 
     def albums(self) -> AsyncIterator[SourceAlbum]:
-        """Yield all albums that can be seen, in the service's order, each once."""
+        """Yield all visible albums, each once, in the service's order."""
 
     async def list(self, album_id: str) -> Listing:
-        """List one album completely; what fails on the way makes the listing incomplete, not the call.
+        """List one album. A failure on the way makes the listing incomplete; it is not raised.
 
-        Only LoginNeeded is raised, since it concerns all albums alike. Items come in the album's order,
-        each id once. Repeating is always safe.
+        Only LoginNeeded is raised, since it concerns every album. Items come in the album's order, each ID
+        once. Repeating is always safe.
         """
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
-        """Bring the original's bytes of a listed item into `sink`, whole.
+        """Write the complete original of a listed item to `sink`.
 
-        Asks the service again where a URL has expired; repeats, calling `begin` again, where the wire broke
-        off. Raises ItemError if the item has no bytes (`unusable` if that is not going to change), and
-        QuotaError when the day's quota is used up. Whatever is raised, `sink` holds no whole original.
+        Requests a new URL if the old one has expired, and starts over, calling `begin` again, if the
+        connection breaks. Raises ItemError if the item has no bytes (`unusable` if that is permanent), and
+        QuotaError if the daily quota is used up. After any exception, `sink` holds no complete original.
         """
 
     async def examine(self) -> Sequence[Finding]:
-        """Look at what only this source knows of itself.
+        """Check what only this source can know about itself.
 
-        That is whether it can be reached, what this login or key may do and how long it lives. Lists no
-        album and changes nothing. Raises as every method does where a look is cut short.
+        That is: whether it can be reached, what its login or key permits, and when that expires. Lists no
+        album and changes nothing. Raises like every other method if a check cannot be finished.
         """
 
     async def aclose(self) -> None:
@@ -85,28 +85,28 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class TellsChanges(Protocol):
-    """What a source has besides, if it notices by itself that an album has changed."""
+class NoticesChanges(Protocol):
+    """Implemented in addition by a source that can notice changes of an album."""
 
     async def changed(self, album_id: str) -> None:
-        """Return once the album may differ from what its last `list` saw, and has settled.
+        """Return once the album may differ from its last `list` and has settled.
 
-        Waits until then, for ever if need be. Not noticing a change is no fault: albums are listed from time
-        to time all the same. Raises nothing.
+        May wait forever. Missing a change is acceptable, since albums are also listed at regular intervals.
+        Raises nothing.
         """
 
 
 async def sources_changed(albums: Mapping[str, Sequence[str]], sources: Mapping[str, Source]) -> None:
-    """Return once a source says that one of the albums (by kind) has changed; never if none tells changes."""
-    telling = [
+    """Return once one of the albums (by kind) has changed; never, if no source can notice changes."""
+    noticing = [
         (source, album_id)
         for kind, album_ids in albums.items()
-        if isinstance(source := sources[kind], TellsChanges)
+        if isinstance(source := sources[kind], NoticesChanges)
         for album_id in album_ids
     ]
     never = asyncio.get_running_loop().create_future()
     tasks: set[asyncio.Future[None]] = {never}
-    tasks |= {asyncio.ensure_future(source.changed(album_id)) for source, album_id in telling}
+    tasks |= {asyncio.ensure_future(source.changed(album_id)) for source, album_id in noticing}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

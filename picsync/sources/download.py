@@ -1,4 +1,4 @@
-"""How an original gets from an HTTP answer into a sink; the same for every source that speaks HTTP."""
+"""Copies the body of an HTTP response into a sink; used by every source that speaks HTTP."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 async def receive(operation: Operation, sink: Sink, response: httpx.Response) -> None:
-    """Bring the body of a streamed answer into `sink`, from its beginning.
+    """Copy the body of a streamed response into `sink`, from its beginning.
 
-    Raises ProtocolError if it is a text, such as an error page, WireError if it is shorter than announced.
+    Raises ProtocolError if it is text, such as an error page, and WireError if it is shorter than announced.
     """
     mime_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if mime_type.startswith("text/") or mime_type in ("application/json", "application/xhtml+xml"):
@@ -28,4 +28,4 @@ async def receive(operation: Operation, sink: Sink, response: httpx.Response) ->
     async for chunk in response.aiter_bytes(_CHUNK_BYTES):
         await sink.write(chunk)
     if size_bytes not in (None, response.num_bytes_downloaded):
-        raise WireError(NoAnswer("the bytes ended too early", sent=True))
+        raise WireError(NoAnswer("the response ended before its announced length", sent=True))

@@ -1,6 +1,6 @@
-"""The kinds of sources: what may be named under `sources:` in picsync.yaml.
+"""The kinds of sources that may be used under `sources:` in picsync.yaml.
 
-A new kind is its package, and one entry here.
+A new kind needs its own package, and one entry here.
 """
 
 from __future__ import annotations

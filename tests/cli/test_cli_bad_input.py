@@ -222,14 +222,14 @@ def test_an_api_that_is_not_enabled(synced: CommandLine) -> None:
 # --- what the services hold and answer -------------------------------------------------------------------
 
 
-NO_ALBUM = ("Google Photos has no album with the id nope", "`picsync googlephotos list`", "same client id")
+NO_ALBUM = ("Google Photos has no album with the ID nope", "`picsync googlephotos list`", "same client id")
 
 
 def test_a_google_album_that_does_not_exist(synced: CommandLine) -> None:
     synced.write_config(album="nope")
     result = synced.run("sync")
     result.assert_message(1, "3 photos of 3 not deleted", *NO_ALBUM)
-    assert result.err.count("has no album with the id nope") == 1
+    assert result.err.count("has no album with the ID nope") == 1
     listed = synced.run("googlephotos", "list", "nope")
     listed.assert_message(1, *NO_ALBUM)
     assert listed.out == ""
@@ -275,7 +275,7 @@ def test_a_photo_that_cannot_be_downloaded(synced: CommandLine) -> None:
     synced.run("sync").assert_message(
         1,
         "2 photos of 3 not deleted: the content of 1 listed item could not be read yet",
-        "IMG_4.jpg: Google refuses its download (404). The next cycle tries again.",
+        "IMG_4.jpg: Google refuses the download (404). The next cycle tries again.",
     )
 
 

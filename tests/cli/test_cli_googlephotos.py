@@ -72,7 +72,7 @@ def test_update_the_cache(cli: CommandLine) -> None:
     assert cli.downloads() == 3
     cli.add(1)
     cli.server.faults.add(Fault(kind=FaultKind.STATUS, status=404, host=MEDIA_HOST, count=None))
-    cli.run(*learn).assert_message(1, "Recorded 0 digests", "IMG_4.jpg: Google refuses its download (404)")
+    cli.run(*learn).assert_message(1, "Recorded 0 digests", "IMG_4.jpg: Google refuses the download (404)")
 
 
 # --- login ------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_a_folder_is_not_praised_for_what_is_no_picture(cli: CommandLine) -> Non
 def test_a_photo_in_place_of_a_folder(cli: CommandLine) -> None:
     photo = cli.folder / "photo.jpg"
     photo.write_bytes(b"x")
-    cli.run("list", "folder", str(photo)).assert_message(1, "photo.jpg is a file. Name the folder that")
+    cli.run("list", "folder", str(photo)).assert_message(1, "photo.jpg is a file. Write the folder that")
 
 
 def test_a_relative_folder_is_named_without_a_file(cli: CommandLine) -> None:
@@ -111,7 +111,7 @@ def test_no_such_kind(cli: CommandLine) -> None:
 
 
 def test_an_entry_that_cannot_be(cli: CommandLine) -> None:
-    cli.run("list", "googlephotos", "a", " ").assert_message(2, "argument 2", "must name an album")
+    cli.run("list", "googlephotos", "a", " ").assert_message(2, "argument 2", "must be the name of an album")
 
 
 @pytest.mark.parametrize("kind", ["folder", "sharedlinks"])

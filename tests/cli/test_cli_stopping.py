@@ -52,7 +52,7 @@ def test_the_loop_survives_trouble(cli: CommandLine) -> None:
     cli.write_config(head=["every: 200ms"])
     cli.server.faults.add(Fault(kind=FaultKind.STATUS, status=404, host=MEDIA_HOST, count=4))
     process = cli.start("sync")
-    process.error_line("Google refuses its download (404)")
+    process.error_line("Google refuses the download (404)")
     process.error_line("1 photo uploaded")
     process.signal(signal.SIGTERM)
     assert process.end().code == 0

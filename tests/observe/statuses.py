@@ -157,7 +157,7 @@ def mid_upload() -> StatusBuilder:
         builder.tell(ItemDownloaded("Grandma", f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=1)
         if number < 44:
             builder.tell(ItemUploaded("Grandma", f"IMG_{4000 + number}.HEIC", 3_100_000), after_s=1)
-    error = ItemError("Google refuses its download (500).", hint="The next cycle tries again.")
+    error = ItemError("Google refuses the download (500).", hint="The next cycle tries again.")
     builder.tell(ItemFailed("Grandma", "IMG_4077.HEIC", error), after_s=1)
     builder.tell(RetryScheduled("Nixplay", "upload", 4.0, "Nixplay is busy (503)."), after_s=3)
     builder.now += timedelta(seconds=2)

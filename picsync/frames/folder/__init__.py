@@ -1,1 +1,1 @@
-"""A directory that is filled like an album: for a USB stick, a network share, or a program that shows it."""
+"""The frame kind `folder`: a directory that is filled like an album."""

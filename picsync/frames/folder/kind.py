@@ -1,4 +1,4 @@
-"""What picsync.yaml may say about a frame that is a directory."""
+"""The kind `folder` of frames and its options."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class FolderFrameOptions(Options):
     """A directory of this machine."""
 
     path: AbsolutePath = Field(
-        description="The directory that is filled: an absolute path, or one that begins with `~/`. It has to"
-        " exist. Files in it that picsync did not write stay as they are.",
+        description="The directory that is filled: an absolute path, or one that begins with `~/`. It must"
+        " exist. Files in it that picsync did not write are left unchanged.",
         examples=["/mnt/usb/frame"],
     )
 
@@ -39,8 +39,8 @@ def _path(options: BaseModel) -> str:
 FOLDER: Kind[Frame] = Kind(
     name="folder",
     title="Folder",
-    summary="A directory that is filled like an album, for whatever shows it: a USB stick, a network share,"
-    " or a slide show program.",
+    summary="A directory that is filled like an album, for a USB stick, a network share, or a slide show"
+    " program.",
     example="usb: {kind: folder, path: /mnt/usb/frame}",
     options=FolderFrameOptions,
     open=_open,

@@ -1,4 +1,4 @@
-"""Nixplay, by the API of its web app."""
+"""Nixplay, through the API of its web app."""
 
 from picsync.frames.nixplay.client import OPERATIONS
 from picsync.frames.nixplay.frame import CAPABILITIES, NixplayFrame

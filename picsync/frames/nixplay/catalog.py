@@ -1,8 +1,8 @@
-"""The albums, or the playlists, of an account: looked up by name, and made where there is none.
+"""Finds an account's albums or playlists by name, and creates missing ones.
 
-Names are not unique and a listing may be wrong, so nothing is made before the service has denied it twice. A
-creation whose answer is lost may still be under way, so it is not repeated. Where the service does not keep
-the name, a plain one takes its place (`names`).
+Names are not unique and a listing may be wrong, so nothing is created before the service has denied twice
+that it exists. A creation whose response is lost may still take effect, so it is not repeated. If the service
+does not keep the name, a plain name is used instead (`names`).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from picsync.frames.nixplay.view import Found, Listed, R, find
 
 CREATE_ATTEMPTS = 3
 LOOK_AGAIN_AFTER_S = 5.0
-"""Pause between two looks for what a creation that was answered with an error may have made all the same:
-as long as a known client waits for Nixplay to process photos."""
+"""Pause between two look-ups after a creation that failed, but may have taken effect: a known client waits as
+long for Nixplay to process photos."""
 MAX_RETRY_AFTER_S = 60.0
-"""Longest `Retry-After` that a creation is repeated after; the next cycle is soon enough for a longer one."""
+"""Longest `Retry-After` after which a creation is repeated; a longer one is left to the next cycle."""
 LISTED_WAITS_S = (1.0, 2.0, 4.0, 8.0)
-"""Waits between looks for what was made in the listing; only a listing that lags behind needs them."""
+"""Waits between look-ups of what was created; only needed if the listing lags."""
 
 
-class NameNotKept(RefusedError):  # noqa: N818 - what the service does
-    """The service made, or seems to make, another name of the one that was asked for."""
+class NameNotKept(RefusedError):  # noqa: N818 - named for what the service does
+    """The service created, or seems to have created, something with a different name."""
 
 
 class Catalog(Generic[R]):
@@ -55,10 +55,10 @@ class Catalog(Generic[R]):
         pause: Callable[[float], Awaitable[None]],
         emit: Emit,
     ) -> None:
-        """`kind` is its word in messages; `choose` returns the one to use of what was found, or raises.
+        """`kind` is the word for messages; `choose` returns the match to use, or raises.
 
-        `create` creates one of a name, also if the name is taken, and returns it as far as the answer tells;
-        `delete` deletes the one with an id.
+        `create` creates one with a name, even if the name is taken, and returns what the response says about
+        it; `delete` deletes the one with an ID.
         """
         self._kind = kind
         self._seen = seen
@@ -70,7 +70,7 @@ class Catalog(Generic[R]):
         self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def find(self, name: str) -> R | None:
-        """Return what has a name, or None if the service has denied twice that it exists."""
+        """Return the one with this name, or None if the service has denied twice that it exists."""
         found = self._choose(await self._seen.look_up(name))
         found = found or self._choose(await self._seen.look_again(name))
         if found is not None:
@@ -78,7 +78,7 @@ class Catalog(Generic[R]):
         return found
 
     async def ensure(self, name: str) -> R:
-        """Return what has a name, or else make it.
+        """Return the one with this name, creating it if necessary.
 
         Raises what `choose` raises, and NameNotKept if the service keeps neither the name nor a plain one.
         """
@@ -88,23 +88,23 @@ class Catalog(Generic[R]):
             if plain is None:
                 return await self._find_or_create(name, name, denials, blamed)
             try:
-                # What is listed tells whether a change of the name has left something.
+                # The listing shows whether a creation under a changed name took effect.
                 return await self._find_or_create(name, name, min(denials, 1), blamed)
             except PicsyncError as error:
-                if error not in blamed or not _may_be_the_name(error):
+                if error not in blamed or not _name_may_be_refused(error):
                     raise
                 refusal = error
             try:
                 return await self._find_or_create(name, plain, 1, blamed)
             except PicsyncError as error:
-                # It was not the name, or nothing can be done about it.
-                raise (refusal if error in blamed and _may_be_the_name(error) else error) from None
+                # The name was not the reason, or nothing can be done about it.
+                raise (refusal if error in blamed and _name_may_be_refused(error) else error) from None
 
     async def _find(self, name: str, form: str, blamed: list[PicsyncError]) -> R | None:
-        """Return what has the name, or None.
+        """Return the one with this name, or None.
 
-        Raises NameNotKept if it was to be made as it is, but seems to have been made in another form before:
-        otherwise each cycle that is broken off between that and its removal would leave one more.
+        Raises NameNotKept if an earlier attempt seems to have created it under a changed name. Otherwise each
+        cycle that is interrupted before its removal would leave another one.
         """
         records = await self._seen.fetch()
         if chosen := self._choose(find(name, records)):
@@ -112,22 +112,22 @@ class Catalog(Generic[R]):
             return chosen
         if form == name:
             for record in records:
-                if record.count == 0 and names.may_come_of(record.name, name):
-                    error = self._not_kept(name, record.name)
+                if record.count == 0 and names.may_derive_from(record.name, name):
+                    error = self._name_not_kept(name, record.name)
                     blamed.append(error)
                     raise error
         return None
 
     async def _find_or_create(self, name: str, form: str, denials: int, blamed: list[PicsyncError]) -> R:
-        """Return what has `name`, or else make it as `form`; it was denied `denials` times already.
+        """Return the one named `name`, or create it as `form`; its absence was confirmed `denials` times.
 
-        One empty answer is not believed. Where no answer came to a creation, it may take place at any time
-        from then on: if it has not yet, that is raised, and it is for a later cycle to look again. After an
-        error as an answer (503, or a proxy's 502 and 504) it is tried once more, if two looks with a pause
-        between them do not find it. An answer that makes no sense says that the service is done with it, so a
-        look tells whether to try once more.
+        A single empty response is not trusted. If a creation gets no response, it may take effect at any
+        later time: unless it already has, the error is raised, and a later cycle looks again. After an error
+        response (503, or a proxy's 502 and 504), it is tried once more if two look-ups with a pause in
+        between do not find it. A response that cannot be understood means that the service has finished, so
+        one look-up decides whether to try again.
 
-        Adds to `blamed` the errors that the name may be the reason of.
+        Adds errors that the name may have caused to `blamed`.
         """
         repeated = False
         for attempt in itertools.count(1):
@@ -161,13 +161,14 @@ class Catalog(Generic[R]):
         finally:
             self._seen.changed(name)
         is_new = self._seen.is_new(created.id)
-        made = await self._listed(created)
+        made = await self._wait_until_listed(created)
         if not names.same(made.name, form):
-            # What was there before, or has photos in it, was made by someone else, whatever the answer says.
+            # One that existed before, or contains photos, was created by someone else, whatever the response
+            # says.
             if is_new and made.count == 0:
                 with contextlib.suppress(NotFoundError):
                     await self._delete_one(made.id)
-            changed = self._not_kept(form, made.name)
+            changed = self._name_not_kept(form, made.name)
             blamed.append(changed)
             raise changed
         if form != name:
@@ -175,8 +176,8 @@ class Catalog(Generic[R]):
         self._seen.keep_content(made, made=True)
         return made
 
-    async def _listed(self, created: R) -> R:
-        """Return what was made as the listing has it, which is what later cycles look it up in."""
+    async def _wait_until_listed(self, created: R) -> R:
+        """Return what was created as it appears in the listing, where later cycles look for it."""
         for wait_s in (*LISTED_WAITS_S, None):
             for record in await self._seen.fetch():
                 if record.id == created.id:
@@ -188,19 +189,19 @@ class Catalog(Generic[R]):
             hint="The next cycle checks for it again.",
         )
 
-    def _not_kept(self, asked: str, made: str) -> NameNotKept:
+    def _name_not_kept(self, asked: str, made: str) -> NameNotKept:
         return NameNotKept(
-            f"{SERVICE} cannot keep the {self._kind} name {asked!r}: it makes {made!r} of it.",
+            f"{SERVICE} cannot keep the {self._kind} name {asked!r}: it changes it to {made!r}.",
             status=200,
             hint=f"Write {made!r}, or another name that {SERVICE} keeps, in picsync.yaml.",
         )
 
 
-def _may_be_the_name(error: PicsyncError) -> bool:
-    """Return whether the answer to a creation may be about its name.
+def _name_may_be_refused(error: PicsyncError) -> bool:
+    """Return whether the name may have caused this error response.
 
-    Databases without characters of four bytes answer 500, and a firewall in front of a service 403, which
-    otherwise says that the session is of no use.
+    A database without four-byte characters causes a 500, and a web application firewall a 403, which
+    otherwise means that the session is invalid.
     """
     if isinstance(error, TransientError):
         return error.status == 500

@@ -1,7 +1,7 @@
-"""The calls of Nixplay's web API that picsync makes, one method each, in the service's own terms.
+"""Nixplay's web API calls that picsync makes, one method each, in the service's own terms.
 
-The API is undocumented; what is said of it here was observed. Bytes and the upload monitor are reached by
-clients of their own that have neither cookies nor headers of the session.
+The API is undocumented; everything stated here was observed. S3 and the upload monitor are called by separate
+clients, which send neither the session's cookies nor its headers.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ S3_HOSTS = (
     "s3-*.amazonaws.com",
     "*.s3-*.amazonaws.com",
 )
-"""What S3's buckets are called, with the bucket in the host name or in the path, in any region; Nixplay's
-are in us-west-2 (observed). Other names at amazonaws.com may be anybody's machines."""
+"""Host names of S3 buckets, with the bucket in the host name or in the path, in any region; Nixplay's are in
+us-west-2 (observed). Other names at amazonaws.com may belong to anyone."""
 
 CONNECT_TIMEOUT_S = 15.0
 
-# How much the service bears is not documented. Its web app uploads 3 photos at a time, while 20 and 24 at a
-# time were seen to work. So each stage begins like the web app, and no more than 24 photos go up together.
+# The service's limits are not documented. Its web app runs 3 concurrent uploads; 20 and 24 were observed to
+# work. Each stage therefore starts at the web app's number, and at most 24 photos are uploaded concurrently.
 UPLOADS = Stage("uploads", start=3, cap=16, by_latency=False)
-"""Bytes to S3: as many connections as it takes to fill a home's line, its latency included."""
+"""Uploads to S3: enough connections to use a home's full upload bandwidth despite latency."""
 PROCESSING = Stage("processing", start=3, cap=12)
-"""Waiting for the upload monitor."""
+"""Concurrent waits for the upload monitor."""
 PHOTOS = Stage("photos", start=24, floor=24, cap=24)
-"""Photos between asking for leave to upload and the last of their bytes."""
+"""Photos between the request for permission to upload and the last of their bytes."""
 
 LIST_WEB_ALBUMS = Operation(SERVICE, "list_web_albums")
 LIST_EMAIL_ALBUMS = Operation(SERVICE, "list_email_albums")
@@ -82,7 +82,7 @@ OPERATIONS = (
     ADD_ITEMS,
     REMOVE_ITEM,
 )
-"""Every kind of request that is ever sent to Nixplay."""
+"""Every kind of request that is sent to Nixplay."""
 
 
 class NixplayClient:
@@ -104,13 +104,13 @@ class NixplayClient:
         self._monitor_timeout = httpx.Timeout(monitor_timeout_s, connect=CONNECT_TIMEOUT_S)
 
     def prepare(self) -> None:
-        """Begin to log in; whether that was in vain, the first call says."""
+        """Start logging in; a failure surfaces on the first call."""
         self._session.prepare()
 
     async def web_albums(self) -> list[wire.AlbumRecord]:
-        """Return the albums that people and programs make.
+        """Return the albums that users and programs created.
 
-        `My Uploads` is always one of them, so an empty list is an answer gone wrong.
+        `My Uploads` is always one of them, so an empty list is an error.
         """
 
         def read(response: httpx.Response) -> list[wire.AlbumRecord]:
@@ -126,12 +126,12 @@ class NixplayClient:
         return await self._session.request(LIST_WEB_ALBUMS, "GET", "/v2/albums/web/json/", read)
 
     async def email_albums(self) -> list[wire.AlbumRecord]:
-        """Return the album that takes photos sent by e-mail."""
+        """Return the album that receives photos sent by e-mail."""
         read = _reader(LIST_EMAIL_ALBUMS, wire.ALBUMS)
         return await self._session.request(LIST_EMAIL_ALBUMS, "GET", "/v2/albums/email/json/", read)
 
     async def create_album(self, name: str) -> wire.AlbumRecord:
-        """Make an album, one more if the name is taken."""
+        """Create an album, even if the name is taken."""
         read = _reader(CREATE_ALBUM, wire.NEW_ALBUM)
         form = {"name": name}
         [album] = await self._session.request(CREATE_ALBUM, "POST", "/album/create/json/", read, data=form)
@@ -142,19 +142,19 @@ class NixplayClient:
         await self._session.request(DELETE_ALBUM, "POST", f"/album/{album_id}/delete/json/", _nothing)
 
     async def photos(self, album_id: str, page: int, limit: int) -> list[wire.PhotoRecord]:
-        """Return page `page` (from 1) of an album's photos, newest first; past the end it is empty."""
+        """Return page `page` (from 1) of an album's photos, newest first; empty past the end."""
 
         def read(response: httpx.Response) -> list[wire.PhotoRecord]:
             photos = wire.parse(LIST_PHOTOS, response, wire.PhotosPage).photos
             if any(photo.album_id not in (None, album_id) for photo in photos):
-                raise ProtocolError(f"{LIST_PHOTOS}: the answer is about another album.")
+                raise ProtocolError(f"{LIST_PHOTOS}: the response is about another album.")
             return photos
 
         path, query = f"/album/{album_id}/pictures/json/", {"page": page, "limit": limit}
         return await self._session.request(LIST_PHOTOS, "GET", path, read, params=query)
 
     async def delete_photo(self, photo_id: str) -> None:
-        """Delete a photo; one that is already gone is answered alike."""
+        """Delete a photo; the response is the same if it is already gone."""
         await self._session.request(DELETE_PHOTO, "POST", f"/picture/{photo_id}/delete/json/", _nothing)
 
     async def open_receiver(self, album_id: str, total: int) -> str:
@@ -164,10 +164,10 @@ class NixplayClient:
         path = "/v3/upload/receivers/"
         return (await self._session.request(OPEN_RECEIVER, "POST", path, read, data=form)).token
 
-    async def permit_upload(
+    async def request_upload(
         self, token: str, album_id: str, *, filename: str, file_type: str, size_bytes: int
     ) -> wire.Ticket:
-        """Ask for leave to store one file."""
+        """Request permission to store one file."""
         read = _reader(PERMIT_UPLOAD, wire.Permission)
         form = {
             "uploadToken": token,
@@ -179,7 +179,7 @@ class NixplayClient:
         return (await self._session.request(PERMIT_UPLOAD, "POST", "/v3/photo/upload/", read, data=form)).data
 
     async def store_bytes(self, ticket: wire.Ticket, rendition: Rendition, filename: str) -> None:
-        """Send a file to S3, read from disk while it is sent and from its start at each attempt."""
+        """Send a file to S3, read from disk while it is sent, and from its start at each attempt."""
         form = FileForm(
             ticket.form(),
             rendition.file,
@@ -187,13 +187,13 @@ class NixplayClient:
             filename=filename,
             mime_type=ticket.file_type,
         )
-        # S3 wants a Content-Length, and takes no chunks.
+        # S3 requires a Content-Length, and rejects chunked bodies.
         await self._bucket.request(
             STORE_BYTES, "POST", ticket.url, _nothing, content=form, headers=form.headers
         )
 
     async def await_processing(self, ticket: wire.Ticket) -> None:
-        """Return once the photo is in its album; if it fails, RefusedError has the service's words."""
+        """Return once the photo is in its album; otherwise RefusedError contains the service's message."""
         query = {"id": ticket.user_upload_ids[0]}
         await self._monitor.request(
             AWAIT_PROCESSING, "GET", self._monitor_url, _nothing, params=query, timeout=self._monitor_timeout
@@ -202,7 +202,7 @@ class NixplayClient:
     async def playlists(self) -> list[wire.PlaylistRecord]:
         """Return all playlists.
 
-        Every account has one for its e-mail address, so an empty list is an answer gone wrong.
+        Every account has one for its e-mail address, so an empty list is an error.
         """
 
         def read(response: httpx.Response) -> list[wire.PlaylistRecord]:
@@ -217,13 +217,13 @@ class NixplayClient:
         return await self._session.request(LIST_PLAYLISTS, "GET", "/v3/playlists", read)
 
     async def slides(self, playlist_id: str, offset: int, size: int) -> list[wire.Slide]:
-        """Return at most `size` items of a playlist after the first `offset` ones."""
+        """Return at most `size` items of a playlist, after the first `offset` ones."""
         read = _reader(LIST_SLIDES, wire.SlidesPage)
         path, query = f"/v3/playlists/{playlist_id}/slides", {"size": size, "offset": offset}
         return (await self._session.request(LIST_SLIDES, "GET", path, read, params=query)).slides
 
     async def create_playlist(self, name: str) -> wire.PlaylistRecord:
-        """Make a playlist, one more if the name is taken; the answer has nothing but its id."""
+        """Create a playlist, even if the name is taken; the response contains only its ID."""
         read = _reader(CREATE_PLAYLIST, wire.PlaylistCreated)
         body = {"name": name}
         created = await self._session.request(CREATE_PLAYLIST, "POST", "/v3/playlists", read, json=body)
@@ -235,14 +235,14 @@ class NixplayClient:
         await self._session.request(DELETE_PLAYLIST, "DELETE", f"/v3/playlists/{playlist_id}", _nothing)
 
     async def add_items(self, playlist_id: str, photo_ids: Sequence[int]) -> None:
-        """Append photos to a playlist, again if they are in it."""
+        """Append photos to a playlist, even if they are already in it."""
         body = {"items": [{"pictureId": photo_id} for photo_id in photo_ids]}
         path = f"/v3/playlists/{playlist_id}/items"
         await self._session.request(ADD_ITEMS, "POST", path, _nothing, json=body)
 
     async def remove_item(self, playlist_id: str, item_id: str) -> None:
-        """Remove one item from a playlist; fine if it is gone."""
-        # The same request with an empty or missing id clears the whole playlist.
+        """Remove one item from a playlist; succeeds if it is already gone."""
+        # The same request with an empty or missing ID clears the whole playlist.
         _require(item_id)
         path = f"/v3/playlists/{playlist_id}/items"
         await self._session.request(REMOVE_ITEM, "DELETE", path, _nothing, params={"id": item_id})
@@ -259,9 +259,9 @@ def _reader(operation: Operation, shape: type[T] | TypeAdapter[T]) -> Callable[[
 
 
 def _nothing(_: httpx.Response) -> None:
-    """Ignore a body of no interest."""
+    """Ignore the body."""
 
 
 def _require(identifier: str) -> None:
     if not identifier.strip():
-        raise ValueError("an id is needed: without it the request would mean everything")
+        raise ValueError("an ID is needed: without it, the request would apply to everything")

@@ -1,4 +1,4 @@
-"""The section of a Nixplay account in the credentials file."""
+"""The credentials file's section for a Nixplay account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NixplayAccount(Section):
 
 
 def require_account(account: Account) -> NixplayAccount:
-    """Return the complete Nixplay account; raises ConfigError saying what is missing."""
+    """Return the complete Nixplay account; raises ConfigError, which says what is missing."""
     found = account.read(NixplayAccount)
     account.require(
         {"username": found.username, "password": found.password.get_secret_value()},

@@ -1,8 +1,8 @@
-"""The port `Frame` on Nixplay.
+"""The port `Frame` for Nixplay.
 
-What it guards against, all of it observed or feared (nothing is documented): names are not unique and may be
-changed on the way, listings may be wrong, and answers may be lost (`catalog`, `names`); pages shift and
-photos are listed late, so a listing is compared with the album's `photo_count`.
+Nothing about the service is documented. Observed or suspected problems that this package handles: names are
+not unique and may be changed, listings may be wrong, and responses may be lost (`catalog`, `names`); pages
+shift and photos are listed late, so a listing is compared with the album's `photo_count`.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ CAPABILITIES = FrameCapabilities(
     title=SERVICE,
     digest_algorithm="md5",
     mime_types=TYPES | {"image/heif"},
-    # Observed: what goes beyond vanishes though the answer is 200.
+    # Observed: items beyond this limit are dropped although the status is 200.
     playlist_limit=2000,
     max_uploads=PHOTOS.cap + PROCESSING.cap,
 )
 
 MAX_REMOVALS = 3
-"""Requests at a time."""
+"""Maximum number of concurrent requests."""
 COUNT_WAITS_S = (1.0, 2.0, 4.0, 8.0)
-"""Waits between looks at a playlist that lists fewer items than it counts."""
+"""Waits between reads of a playlist that lists fewer items than it counts."""
 MONITOR_TIMEOUT_S = 120.0
-"""The monitor blocks until a photo is processed; for how long at most is not known."""
+"""The monitor blocks until a photo is processed; its own limit is unknown."""
 
 
 class NixplayFrame:
-    """An account at Nixplay as a Frame."""
+    """A Nixplay account as a Frame."""
 
     def __init__(
         self,
@@ -97,15 +97,15 @@ class NixplayFrame:
 
     @property
     def capabilities(self) -> FrameCapabilities:
-        """What Nixplay can do."""
+        """The capabilities of Nixplay."""
         return CAPABILITIES
 
     def prepare(self) -> None:
-        """Begin to log in."""
+        """Start logging in."""
         self._client.prepare()
 
     async def albums(self) -> Sequence[FrameAlbum]:
-        """Return the albums made by people and programs, then the one for e-mail."""
+        """Return the albums created by users and programs, then the one for e-mail."""
         records = [*await self._client.web_albums(), *await self._client.email_albums()]
         return [_as_album(record, record.name) for record in records]
 
@@ -115,24 +115,24 @@ class NixplayFrame:
         return None if record is None else _as_album(record, name)
 
     async def create_album(self, name: str) -> FrameAlbum:
-        """Create an album unless the service lists one of that name, or has just denied it to `find_album`.
+        """Create an album unless the service lists one of that name.
 
-        Raises AmbiguousError for several, and RefusedError if the service keeps neither the name nor the
-        plain one that takes its place.
+        A denial that `find_album` just got counts. Raises AmbiguousError for several, and RefusedError if the
+        service keeps neither the name nor the plain name.
         """
         return _as_album(await self._albums.ensure(name), name)
 
     async def delete_album(self, album: FrameAlbum) -> None:
-        """Delete an album with its photos; fine if it is already gone."""
+        """Delete an album with its photos; succeeds if it is already gone."""
         self._view.albums.filled(album.album_id)
         self._view.albums.changed(album.name)
         await _unless_gone(self._client.delete_album(album.album_id))
 
     async def photos(self, album: FrameAlbum) -> Photos:
-        """Return all photos of the album, compared with the count that the service gives elsewhere.
+        """Return all photos of the album, compared with the count in the list of albums.
 
-        Directly after `find_album` that count is known already; otherwise it costs one request more, made
-        side by side with the first page's.
+        Directly after `find_album` that count is already known; otherwise it costs one more request, sent
+        concurrently with the one for the first page.
         """
         known = self._view.albums.take_content(album.album_id)
         if known.made:
@@ -150,16 +150,16 @@ class NixplayFrame:
             count = await self._photo_count(album)
         photos, problem = _as_photos(records)
         if count is not None and len(records) < count:
-            problem = f"Nixplay says the album holds {count} photos but lists {len(records)}."
+            problem = f"Nixplay says the album contains {count} photos but lists {len(records)}."
         return Photos(photos, problem)
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
-        """Send the bytes and wait for the upload monitor's answer."""
+        """Send the bytes and wait for the upload monitor's response."""
         self._view.albums.filled(album.album_id)
         return await self._uploader.upload(album, rendition, upcoming)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
-        """Delete a photo; Nixplay takes it out of all playlists itself."""
+        """Delete a photo; Nixplay removes it from all playlists."""
         self._view.albums.filled(album.album_id)
         await _unless_gone(self._client.delete_photo(photo.photo_id))
 
@@ -169,10 +169,10 @@ class NixplayFrame:
         return await gather(*(self._with_items(record, name) for record in found.all))
 
     async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
-        """Return the playlist as it is now; its slides are asked for while the list of playlists is."""
+        """Return the playlist as it is now; slides and list of playlists are requested concurrently."""
 
         async def read() -> Sequence[wire.Slide]:
-            # The list says whether it is gone, or only its slides were denied.
+            # The list shows whether the playlist is gone, or only its slides were refused.
             with contextlib.suppress(NotFoundError):
                 return await self._slides(known.playlist_id, expected)
             return ()
@@ -193,7 +193,7 @@ class NixplayFrame:
     async def create_playlist(self, name: str) -> Playlist:
         """Return the playlist of that name, creating it if there is none.
 
-        Raises RefusedError if the service keeps neither the name nor the plain one that takes its place.
+        Raises RefusedError if the service keeps neither the name nor the plain name.
         """
         record = await self._playlists.ensure(name)
         if self._view.playlists.take_content(record.id).made:
@@ -201,7 +201,7 @@ class NixplayFrame:
         return await self._with_items(record, name)
 
     async def add_items(self, playlist: Playlist, photos: Sequence[FramePhoto]) -> None:
-        """Append photos in order, in one request that is never repeated by itself."""
+        """Append photos in order, in one request that is never repeated automatically."""
         if photos:
             photo_ids = [int(photo.photo_id) for photo in photos]
             await self._client.add_items(playlist.playlist_id, photo_ids)
@@ -214,7 +214,7 @@ class NixplayFrame:
         )
 
     async def examine(self) -> Sequence[Finding]:
-        """Look at the login; how much room is left, Nixplay does not tell."""
+        """Check the login; Nixplay does not report the free storage."""
         albums = await self.albums()
         photos = sum(album.photo_count or 0 for album in albums)
         return (
@@ -257,13 +257,14 @@ class NixplayFrame:
         for wait_s in (*COUNT_WAITS_S, None):
             if len(slides) >= (record.count or 0):
                 break
-            # What is only not listed must not be added again; the count may have changed meanwhile, or lag.
+            # Items that are only missing from the listing must not be added again; the count may have changed
+            # or lag.
             latest = [each for each in await self._client.playlists() if each.id == record.id]
             if not latest or len(slides) >= (latest[0].count or 0):
                 break
             if wait_s is None:
                 raise ProtocolError(
-                    f"Nixplay says the playlist {record.name!r} holds {latest[0].count} items but lists"
+                    f"Nixplay says the playlist {record.name!r} contains {latest[0].count} items but lists"
                     f" {len(slides)}."
                 )
             await self._pause(wait_s)
@@ -283,7 +284,7 @@ async def _unless_gone(deletion: Awaitable[None]) -> None:
 
 
 async def _for_each(keys: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
-    """Do the work for all keys, a few at a time; the first error ends it and is raised."""
+    """Do the work for all keys with limited concurrency; the first error ends it and is raised."""
     remaining = iter(keys)
 
     async def worker() -> None:
@@ -299,21 +300,21 @@ async def _for_each(keys: Iterable[str], work: Callable[[str], Awaitable[None]])
 
 
 def _as_album(record: wire.AlbumRecord, name: str) -> FrameAlbum:
-    return FrameAlbum(record.id, name, record.count, _unlike(record.name, name))
+    return FrameAlbum(record.id, name, record.count, _service_name(record.name, name))
 
 
 def _as_playlist(record: wire.PlaylistRecord, name: str, slides: Iterable[wire.Slide]) -> Playlist:
     items = tuple(PlaylistItem(slide.id, slide.photo_id or "") for slide in slides)
-    return Playlist(record.id, name, items, record.assigned, _unlike(record.name, name))
+    return Playlist(record.id, name, items, record.assigned, _service_name(record.name, name))
 
 
-def _unlike(listed: str, name: str) -> str:
-    """Return the service's name for what was asked for as `name`, if the two are not equal."""
+def _service_name(listed: str, name: str) -> str:
+    """Return the service's name for what was requested as `name`, if the two differ."""
     return "" if names.same(listed, name) else listed
 
 
 def _as_photos(records: Iterable[wire.PhotoRecord]) -> tuple[tuple[FramePhoto, ...], str | None]:
-    """Return the photos that can be compared, and what is wrong if some cannot."""
+    """Return the photos that can be compared, and a problem if some cannot."""
     photos, odd = [], []
     for record in records:
         try:
@@ -328,8 +329,8 @@ def _as_photos(records: Iterable[wire.PhotoRecord]) -> tuple[tuple[FramePhoto, .
 def _choose_album(found: Found[wire.AlbumRecord]) -> wire.AlbumRecord | None:
     """Return the album to use, or None; raises AmbiguousError.
 
-    If there is one of the plain name too, which a creation that took effect very late can lead to, it is the
-    one with the photos.
+    If one with the plain name exists too, which can happen when a creation takes effect very late, the one
+    that contains photos is used.
     """
     exact, plain = (_only(records) for records in (found.exact, found.plain))
     return plain if exact is None or (plain and plain.count and exact.count == 0) else exact

@@ -1,4 +1,4 @@
-"""What picsync.yaml and the credentials file may say about a Nixplay frame."""
+"""The kind `nixplay` of frames."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Reading a listing to its end, page by page, without trusting the pages.
+"""Reads a listing to its end, page by page, without trusting the pages.
 
-Pages shift while something is added or removed, may be shorter than asked for, and the largest size that
-the service takes is not known. So entries are collected by id, a short page is not the end unless the
-number announced elsewhere is reached, and a size that the service does not honour is replaced by a smaller
-one for good. Where the number is known the pages are asked for side by side; what does not add up then is
-read once more, one page after the other.
+Pages shift while entries are added or removed, may be shorter than requested, and the largest size that the
+service accepts is not known. So entries are collected by ID, a short page is not the end unless the announced
+number is reached, and a size that the service does not honour is permanently replaced by a smaller one. If
+the number is known, the pages are requested concurrently; if the result does not match it, the listing is
+read once more, sequentially.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from picsync.aio.tasks import gather
 from picsync.core.errors import ProtocolError, RefusedError
 
 PHOTOS = (500, 100)
-"""Page sizes of an album's photos: what the web app asks for (observed), and what other clients do."""
+"""Page sizes of an album's photos: that of the web app (observed), and that of other clients."""
 
 SLIDES = (100,)
-"""Of a playlist's slides: what was seen to be honoured."""
+"""Page sizes of a playlist's slides: observed to be honoured."""
 
 AT_ONCE = 20
-"""Pages asked for side by side: more than the limit of requests lets through, few where a count is wrong."""
+"""Concurrently requested pages: more than the request limit admits, but few if a count is wrong."""
 
 MAX_PAGES = 1_000
-"""Far more than an account has room for: a listing with news on so many pages has no end."""
+"""Far more than an account can hold: a listing with new entries on so many pages never ends."""
 
 
 class Entry(Protocol):
-    """Something with an id that is unique in its listing."""
+    """An entry with an ID that is unique in its listing."""
 
     @property
     def id(self) -> str:
@@ -42,25 +42,25 @@ E = TypeVar("E", bound=Entry)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a listing to ask for."""
+    """The part of a listing to request."""
 
     number: int
     """From 1."""
     offset: int
-    """Entries in the pages before it."""
+    """Number of entries in the pages before it."""
     size: int
 
 
 class Pager:
-    """Collects listings of one kind; remembers which page size the service takes."""
+    """Collects listings of one kind; remembers which page size the service accepts."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
-        """`sizes` are those to try, in order; the last one is known to be taken."""
+        """`sizes` are tried in order; the last one is known to be accepted."""
         self._size, self._smallest = sizes[0], sizes[-1]
         self._honoured = self._size == self._smallest
 
     async def begin(self, fetch: Callable[[Page], Awaitable[Sequence[E]]]) -> Sequence[E] | None:
-        """Return the first page, for `collect`; None where the service refuses its size."""
+        """Return the first page, for `collect`; None if the service refuses its size."""
         try:
             return await fetch(Page(1, 0, self._size))
         except RefusedError as error:
@@ -76,11 +76,11 @@ class Pager:
         first: Sequence[E] | None = None,
         progress: Callable[[int], object] = lambda _: None,
     ) -> list[E]:
-        """Return all entries, each once, in order; `progress` is told how many there are so far.
+        """Return all entries, each once, in order; `progress` is called with their number so far.
 
-        `first` is what `begin` has returned, if the first page was asked for before the number was known.
-        If they are fewer than announced they are read a second time, in small pages: an empty page may have
-        come by mistake, or large pages were cut short without counting by the cut.
+        `first` is the result of `begin`, if the first page was requested before the number was known. If
+        there are fewer entries than announced, they are read again in small pages: an empty page may be an
+        error, or large pages were truncated without skipping accordingly.
         """
         reading = _Reading(fetch, announced, progress)
         try:
@@ -91,33 +91,33 @@ class Pager:
             self._size = self._smallest
             entries = await self._read(reading, None)
         if announced is not None and len(entries) < announced:
-            entries = await reading.to_the_end(Page(1, 0, self._smallest))
+            entries = await reading.sequentially(Page(1, 0, self._smallest))
         return entries
 
     async def _read(self, reading: _Reading[E], first: Sequence[E] | None) -> list[E]:
         if reading.announced is None:
-            return await reading.to_the_end(Page(1, 0, self._size))
+            return await reading.sequentially(Page(1, 0, self._size))
         if first is not None:
             reading.keep(first)
         elif self._honoured:
-            return await reading.side_by_side(self._size)
+            return await reading.concurrently(self._size)
         else:
             first = await reading.page(Page(1, 0, self._size))
         if len(first) >= self._size:
             self._honoured = True
         elif len(first) < reading.announced and self._size > self._smallest:
-            # What came counts as a page of the smaller size only if it is one.
+            # The response counts as a page of the smaller size only if it has that size.
             whole = len(first) == self._smallest
-            entries = await reading.side_by_side(self._smallest, first if whole else None)
+            entries = await reading.concurrently(self._smallest, first if whole else None)
             if whole and len(entries) >= reading.announced:
                 self._size, self._honoured = self._smallest, True
             return entries
-        return await reading.side_by_side(self._size, first)
+        return await reading.concurrently(self._size, first)
 
 
 @dataclass
 class _Reading(Generic[E]):
-    """One listing on its way."""
+    """One listing in progress."""
 
     fetch: Callable[[Page], Awaitable[Sequence[E]]]
     announced: int | None
@@ -125,18 +125,18 @@ class _Reading(Generic[E]):
     _found: dict[str, E] = field(default_factory=dict)
 
     async def page(self, page: Page) -> Sequence[E]:
-        """Ask for a page, from the beginning if it is the first, and keep what is in it."""
+        """Request a page, discarding previous ones if it is the first, and keep its entries."""
         entries = await self.fetch(page)
         if page.number == 1:
             self._found = {}
         self.keep(entries)
         return entries
 
-    async def side_by_side(self, size: int, first: Sequence[E] | None = None) -> list[E]:
-        """Ask for all pages that the announced entries need at once, then for what follows.
+    async def concurrently(self, size: int, first: Sequence[E] | None = None) -> list[E]:
+        """Request all pages for the announced entries concurrently, then what follows.
 
-        There is always one that has to be short or empty, since that is what tells the end. `first` is the
-        first page if that has come already.
+        The last page must be short or empty, since only that marks the end. `first` is the first page, if it
+        was already received.
         """
         if first is None:
             self._found = {}
@@ -154,14 +154,14 @@ class _Reading(Generic[E]):
                 break
         if short and len(self._found) == self.announced:
             return list(self._found.values())
-        return await self.to_the_end(Page(number, came, size))
+        return await self.sequentially(Page(number, came, size))
 
-    async def to_the_end(self, page: Page) -> list[E]:
-        """Ask for one page after the other, from `page` on, until one has no news."""
+    async def sequentially(self, page: Page) -> list[E]:
+        """Request one page after the other, from `page` on, until one has no new entries."""
         while page.number <= MAX_PAGES:
             before = 0 if page.number == 1 else len(self._found)
             entries = await self.page(page)
-            # A page without news is past the end, or the service ignores which one it is asked for.
+            # A page without new entries is past the end, or the service ignores the page number.
             ended = len(self._found) == self.announced and len(entries) < page.size
             if len(self._found) == before or ended:
                 return list(self._found.values())
@@ -169,7 +169,7 @@ class _Reading(Generic[E]):
         raise ProtocolError("The pages of a Nixplay listing do not end.")
 
     def keep(self, entries: Sequence[E]) -> None:
-        """Add what is new of a page."""
+        """Add a page's new entries."""
         for entry in entries:
             self._found.setdefault(entry.id, entry)
         self.progress(len(self._found))

@@ -1,12 +1,12 @@
-"""A session at api.nixplay.com: logged in when first needed, and again when the service has ended it.
+"""A session at api.nixplay.com: logs in when first needed, and again when the session has ended.
 
-How long a session lives, and what is answered after its end, is not known. A 401, a 403, a redirect (to the
-login page) and a page of HTML where JSON was due are all taken for an ended session: picsync logs in and
-repeats the request once. What comes then is taken at its word.
+A session's lifetime, and the responses after its end, are not known. A 401, a 403, a redirect (to the login
+page) and an HTML page instead of JSON all count as an ended session: picsync logs in and repeats the request
+once. The second response is taken as it is.
 
-A page and a redirect, unlike a refusal, may also be the garbled answer to a request that was carried out.
-What must not be done twice is not repeated after them: that is for the caller, who looks first what has
-become of it, and whose look renews the session if it has ended.
+Unlike a refusal, a page or a redirect may also be the garbled response to a request that was carried out. A
+request that must not be carried out twice is therefore not repeated after them. The caller first looks up
+whether it took effect, and that request renews the session if necessary.
 """
 
 from __future__ import annotations
@@ -30,27 +30,28 @@ T = TypeVar("T")
 
 API = "api.nixplay.com"
 APP = "https://app.nixplay.com"
-"""What the web app is called; without it as origin, writes are refused (observed)."""
+"""The web app's origin; without it, writes are refused (observed)."""
 
 SERVICE = "Nixplay"
 LOGIN = Operation(SERVICE, "login")
 
 REFUSED_FOR_S = 1.0
-"""How long a login that was begun before it was needed, and was refused, is told to those who need it."""
+"""How long the error of a refused early login is reported to the requests that need it."""
 
 RENEWALS = 3
-"""Logins for one request at most; more than one only if the session of the one before has answered others."""
+"""Maximum number of logins per request; more than one only if the previous session has served other requests.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class NixplayLogin:
-    """Who we are at Nixplay."""
+    """The Nixplay account and its password."""
 
     username: str
     """The part before `@mynixplay.com`."""
     password: str = field(repr=False)
     section: str = "nixplay"
-    """Where the credentials file has it, for messages."""
+    """Its section in the credentials file, for messages."""
 
     @property
     def hint(self) -> str:
@@ -59,11 +60,11 @@ class NixplayLogin:
 
 
 class _SessionEnded(Exception):  # noqa: N818 - a signal between two methods
-    """The answer is one that an ended session gets."""
+    """The response looks like one for an ended session."""
 
 
 class Session:
-    """Sends requests to the API with the cookies and headers that it wants; safe for concurrent use."""
+    """Sends requests to the API with the required cookies and headers; safe for concurrent use."""
 
     def __init__(
         self, login: NixplayLogin, *, hosts: Hosts, retrier: Retrier, emit: Emit, timeout: httpx.Timeout
@@ -79,17 +80,17 @@ class Session:
         )
         self._lock = asyncio.Lock()
         self._generation = 0
-        """Number of logins; a request that failed under an older one just needs repeating."""
+        """Number of logins; a request that failed under an older one only needs repeating."""
         self._answered = 0
-        """The latest login whose session has got a good answer."""
+        """The latest login whose session has served a request."""
         self._refusals = 0
         self._refusal: LoginNeeded | None = None
         self._prepared: asyncio.Task[int] | None = None
-        """The first login, if it was begun before a request needed it."""
+        """The first login, if it was started before a request needed it."""
         self._forgetting: asyncio.TimerHandle | None = None
 
     def prepare(self) -> None:
-        """Begin to log in; whether that was in vain, the first request says."""
+        """Start logging in; a failure surfaces on the first request."""
         self._prepared = asyncio.create_task(self._logged_in(after=0))
 
     async def request(
@@ -100,10 +101,10 @@ class Session:
         read: Callable[[httpx.Response], T],
         **options: Any,
     ) -> T:
-        """Send a request as HttpClient.request does, with a session around it.
+        """Send a request like HttpClient.request, within a session.
 
-        Raises LoginNeeded if the password is refused, or the request is right after a login; ProtocolError if
-        the answer leaves open whether a request that is not repeatable was carried out.
+        Raises LoginNeeded if the password is refused, or if the request is refused right after a login;
+        ProtocolError if it is unclear whether a request that is not repeatable was carried out.
         """
         generation = await self._first_login()
         try:
@@ -124,11 +125,11 @@ class Session:
             except _SessionEnded:
                 continue
             except RefusedError as error:
-                # A session that has answered others was good, and may have ended once more.
+                # A session that has served other requests was valid, and may have ended again.
                 if not _is_end(error):
                     raise
                 if not left or not self._may_have_ended(generation):
-                    raise _good_for_nothing(operation, error, self._login.hint) from error
+                    raise _refused_after_login(operation, error, self._login.hint) from error
         raise AssertionError("unreachable")
 
     async def aclose(self) -> None:
@@ -159,7 +160,7 @@ class Session:
         return answer
 
     def _may_have_ended(self, generation: int) -> bool:
-        """Whether the session of a login has answered others, so that it was good."""
+        """Whether a login's session has served other requests, and so was valid."""
         return self._answered >= generation
 
     async def _first_login(self) -> int:
@@ -168,7 +169,7 @@ class Session:
         try:
             return await asyncio.shield(self._prepared)
         finally:
-            # Requests come side by side: none of them may ask again what the others were just refused.
+            # Requests come concurrently: none may retry the login that the others were just refused.
             if self._forgetting is None:
                 loop = asyncio.get_running_loop()
                 self._forgetting = loop.call_later(REFUSED_FOR_S, self._forget_prepared)
@@ -178,9 +179,9 @@ class Session:
             self._prepared = None
 
     async def _logged_in(self, *, after: int) -> int:
-        """Return the number of the present login, which is later than `after`; waits for one under way.
+        """Return the number of the current login, which is later than `after`; waits for one in progress.
 
-        Those who waited for a login that was refused get its refusal: asking once is enough.
+        Callers that waited for a refused login get its error: one attempt is enough.
         """
         refusals = self._refusals
         async with self._lock:
@@ -202,7 +203,7 @@ class Session:
         def read(response: httpx.Response) -> wire.LoginAnswer:
             return wire.parse(LOGIN, response, wire.LoginAnswer)
 
-        # The cookies of an ended session must not accompany the login.
+        # The cookies of an ended session must not be sent with the login.
         self._http.cookies.clear()
         form = {"email": self._login.username, "password": self._login.password}
         try:
@@ -220,8 +221,8 @@ class Session:
         return LoginNeeded(f"Nixplay refused the password for {who}: {reason}.", hint=self._login.hint)
 
 
-def _good_for_nothing(operation: Operation, error: RefusedError, hint: str) -> LoginNeeded | ProtocolError:
-    """Return what it means that a session is refused right after the login."""
+def _refused_after_login(operation: Operation, error: RefusedError, hint: str) -> LoginNeeded | ProtocolError:
+    """Return the error for a request that is refused right after the login."""
     if error.status in (401, 403):
         message = f"{operation}: the service refused ({error.status}) although the login succeeded."
         return LoginNeeded(message, hint=hint)
@@ -229,7 +230,7 @@ def _good_for_nothing(operation: Operation, error: RefusedError, hint: str) -> L
 
 
 def _is_end(error: RefusedError) -> bool:
-    """Return whether a refusal is one that an ended session gets."""
+    """Return whether a refusal looks like one for an ended session."""
     return (error.status in (401, 403) and not wire.is_full(error.excerpt)) or 300 <= error.status < 400
 
 

@@ -1,15 +1,14 @@
-"""One file's way to Nixplay: token, permission, S3, and the monitor's answer that it has arrived.
+"""Uploads one file to Nixplay: token, permission, S3, and the monitor's confirmation.
 
-A token is asked for with the number of photos that are about to come, and used for no more: one client's
-code says that the service does not enforce the number, which no one else has confirmed. A token that is
-refused before is replaced.
+A token is requested for the number of upcoming photos, and is used for no more. One client's code says that
+the service does not enforce the number, which nobody else has confirmed. A token that is refused earlier is
+replaced.
 
-A duplicate is recognised by the monitor's 400 whose text begins with `Error: image-exists` (observed). What
-is answered when the storage is full is not known: status 402 or 507, or a refusal that speaks of quota,
-storage or space, is taken for that. Other refusals concern this file alone. It counts as unusable, not
-worth another try soon, only where the service says that the bytes or their type are at fault: a 400 for
-the type (observed), a 400 of the monitor that names the image, or S3's EntityTooLarge. A page of HTML
-comes from something on the way and says nothing of the file.
+A duplicate is recognised by the monitor's 400 whose text begins with `Error: image-exists` (observed). The
+response for full storage is not known: status 402 or 507, or a refusal that mentions quota, storage or space,
+counts as such. Other refusals concern this file only. It counts as unusable, and is not retried soon, only if
+the service blames the bytes or their type: a 400 for the type (observed), a 400 of the monitor that names the
+image, or S3's EntityTooLarge. An HTML page comes from a proxy and says nothing about the file.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from picsync.http.retry import Answer, WireError
 MAX_NAME_BYTES = 255
 
 SEND_ATTEMPTS = 2
-"""Permissions for one file, at most."""
+"""Maximum number of permission requests per file."""
 
 SMALLER_TOTAL = 20
-"""Photos of a token where the service refuses one for more; a client was seen to upload as many at once."""
+"""Photos per token if the service refuses one for more; a client was observed to upload as many at once."""
 
 TYPES = frozenset({"image/jpeg", "image/png", "image/tiff", "image/heic", "video/mp4"})
-"""What the service takes (observed)."""
+"""The types that the service accepts (observed)."""
 
 _EXISTS = "Error: image-exists"
 _FULL_STATUSES = (402, 507)
@@ -44,7 +43,8 @@ _FILE = re.compile(r"image|photo|picture|video|file|type|format", re.IGNORECASE)
 _TYPE = re.compile(r"type", re.IGNORECASE)
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\U00010000-\U0010ffff/\\\\]")
-"""Controls, line ends and separators of paths; and what some services reject in names, such as emoji."""
+"""Control characters, line ends and path separators; and what some services reject in names, such as emoji.
+"""
 _EXTENSIONS = {
     "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "image/png": (".png",),
@@ -52,17 +52,17 @@ _EXTENSIONS = {
     "image/heic": (".heic", ".heif"),
     "video/mp4": (".mp4", ".m4v"),
 }
-"""By type; the first one is given to names that have none of them."""
+"""By type; the first one is appended to names that have none of them."""
 _REPLACED = frozenset({*sum(_EXTENSIONS.values(), ()), ".gif", ".webp", ".avif", ".bmp", ".dng", ".mov"})
 
 
 def file_type(mime_type: str) -> str:
-    """Return the name by which Nixplay knows a type: HEIF pictures go as `image/heic`."""
+    """Return Nixplay's name of a type: HEIF pictures are sent as `image/heic`."""
     return "image/heic" if mime_type == "image/heif" else mime_type
 
 
 def safe_name(filename: str, mime_type: str) -> str:
-    """Return a file name for the service: one path segment of at most 255 bytes, its extension fitting."""
+    """Return a file name for the service: one path segment of at most 255 bytes with a matching extension."""
     stem, suffix = _UNSAFE.sub("_", filename).strip(" ."), ""
     if fitting := _EXTENSIONS.get(file_type(mime_type)):
         given = PurePosixPath(stem).suffix
@@ -78,26 +78,28 @@ class _Token:
 
     text: str = field(repr=False)
     left: int
-    """Of the photos that it was asked for, those that it has not been used for."""
+    """How many of the photos that it was requested for it has not been used for."""
 
 
 class Uploader:
     """Uploads renditions to albums; safe for concurrent use."""
 
     def __init__(self, client: NixplayClient, sending: ConcurrencyLimit) -> None:
-        """Let `sending` say how many photos may be between the leave to upload and their last byte."""
+        """Use `sending` to limit how many photos may be between the permission to upload and the last byte.
+        """
         self._client = client
         self._sending = sending
         self._tokens: dict[str, _Token] = {}
-        """By album id; one may have no uses left."""
+        """By album ID; some may have no uses left."""
         self._opening = asyncio.Lock()
         self._ascii_names = False
-        """Whether the service has refused a file name until it was ASCII."""
+        """Whether the service has refused a non-ASCII file name."""
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, upcoming: int) -> UploadResult:
-        """Send one file and wait until the service has processed it; raises ItemError and QuotaError too.
+        """Send one file and wait until the service has processed it.
 
-        `upcoming` uploads to the album, this one included, are about to come.
+        `upcoming` is the number of expected uploads to the album, including this one. Also raises ItemError
+        and QuotaError.
         """
         async with self._sending.slot():
             ticket = await self._send(album, rendition, upcoming)
@@ -140,7 +142,7 @@ class Uploader:
             try:
                 ticket = await self._ask(token.text, album, rendition, name)
             except (ItemError, LoginNeeded):
-                # A used token may be spent or expired. The answer to a fresh one counts.
+                # A used token may be exhausted or expired. The response to a fresh one counts.
                 if self._tokens.get(album.album_id) is token:
                     del self._tokens[album.album_id]
                 if not fresh:
@@ -148,7 +150,7 @@ class Uploader:
                 if name == only_ascii:
                     raise
             except TransientError as error:
-                # As databases answer that lack some characters.
+                # Databases that lack some characters respond like this.
                 if error.status != 500 or name == only_ascii:
                     raise
             else:
@@ -158,7 +160,7 @@ class Uploader:
             name, tried_another = only_ascii, True
 
     async def _token(self, album_id: str, upcoming: int) -> tuple[_Token, bool]:
-        """Return a token with one use of it taken, and whether that is its first."""
+        """Return a token with one use taken, and whether this is its first use."""
         async with self._opening:
             token = self._tokens.get(album_id)
             fresh = token is None or token.left < 1
@@ -171,7 +173,7 @@ class Uploader:
         try:
             return _Token(await self._client.open_receiver(album_id, total), total)
         except RefusedError as error:
-            # The largest total is not known. The web app selects many photos at once, so some work.
+            # The largest allowed total is not known. The web app selects many photos at once, so some work.
             if error.status not in (400, 413, 422) or total <= SMALLER_TOTAL:
                 raise
         return _Token(await self._client.open_receiver(album_id, SMALLER_TOTAL), SMALLER_TOTAL)
@@ -179,7 +181,7 @@ class Uploader:
     async def _ask(self, token: str, album: FrameAlbum, rendition: Rendition, name: str) -> wire.Ticket:
         kind = file_type(rendition.mime_type)
         try:
-            return await self._client.permit_upload(
+            return await self._client.request_upload(
                 token, album.album_id, filename=name, file_type=kind, size_bytes=rendition.size_bytes
             )
         except (RefusedError, TransientError) as error:
@@ -203,7 +205,7 @@ def _item_error(error: RefusedError, rendition: Rendition, *, unusable: bool) ->
 
 
 def _raise_if_full(error: RefusedError | TransientError) -> None:
-    """Raise QuotaError if the refusal means that the storage is used up."""
+    """Raise QuotaError if the refusal means that the storage is full."""
     cause = error.__cause__
     answer = cause.result if isinstance(cause, WireError) else None
     if not isinstance(answer, Answer):

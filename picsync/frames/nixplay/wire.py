@@ -1,7 +1,7 @@
-"""Nixplay's JSON, as far as picsync reads it.
+"""The parts of Nixplay's JSON that picsync reads.
 
-Nothing of this is documented; the shapes were observed. Fields not named here are ignored, a shape that
-contradicts this is a ProtocolError. Ids are numbers on the wire and text everywhere else.
+None of this is documented; the shapes were observed. Fields not named here are ignored, a contradicting shape
+is a ProtocolError. IDs are numbers in JSON and strings everywhere else.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from picsync.http.retry import Operation
 T = TypeVar("T")
 
 WORDS_CHARACTERS = 200
-"""Most of the service's own words that a message repeats."""
+"""Maximum length of a quotation of the service's text."""
 
 _WORDS_READ = 4000
-"""Characters of a text that are looked at for its words."""
+"""Number of characters of a text that are searched for words."""
 
 _FULL = re.compile(r"\b(quota|storage|disk|(no|not enough|out of|insufficient) space)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*(>|$)")
-"""Its attributes, such as addresses, are no words; the last one may be cut off."""
+"""Attributes of tags, such as URLs, are not words; the last tag may be truncated."""
 _NO_WORD = re.compile(r"\S{20,}")
-"""Tokens, signatures, policies and URLs are longer than what people write between spaces."""
+"""Tokens, signatures, policies and URLs are longer than ordinary words."""
 
 
 class _Wire(BaseModel):
-    # Built when first used: the first of them waits for the answer to the login.
+    # Built when first used, which is while the login's response is awaited.
     model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True, defer_build=True)
 
 
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
-"""The limits also refuse what is no valid Unicode and could not be sent back."""
+"""The length limits also reject invalid Unicode, which could not be sent back."""
 Number = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
-"""An id that becomes part of a path, where anything else could make the request one about other things."""
+"""An ID that becomes part of a path, where any other character could change the meaning of the request."""
 
 
 class LoginAnswer(_Wire):
-    """`POST /www-login/`; a wrong password comes with status 200 too."""
+    """`POST /www-login/`; a wrong password also has status 200."""
 
     success: bool
     errors: Any = None
-    """A list (empty) after a success, an object of fields after a failure."""
+    """An (empty) list after a success, an object of fields after a failure."""
 
 
 class AlbumRecord(_Wire):
-    """An album of a listing."""
+    """An album in a listing."""
 
     id: Number
     name: str = Field(alias="title")
@@ -64,12 +64,12 @@ class AlbumRecord(_Wire):
 
 
 class PhotoRecord(_Wire):
-    """A photo of an album's listing."""
+    """A photo in an album's listing."""
 
     id: Number
     album_id: Number | None = Field(default=None, alias="albumId")
     md5: str | None = None
-    """Of the bytes as they were uploaded."""
+    """Of the bytes as uploaded."""
     filename: str | None = None
 
 
@@ -80,13 +80,13 @@ class PhotosPage(_Wire):
 
 
 class Receiver(_Wire):
-    """Leave to upload to an album; good for many photos."""
+    """Permission to upload to an album; valid for many photos."""
 
     token: Text = Field(repr=False)
 
 
 class Ticket(_Wire):
-    """Where and how the bytes of one file go to S3."""
+    """Where and how to send one file's bytes to S3."""
 
     key: Text
     acl: Text
@@ -119,7 +119,7 @@ class Permission(_Wire):
 
 
 class PlaylistRecord(_Wire):
-    """A playlist of the listing."""
+    """A playlist in the listing."""
 
     id: Number
     name: str
@@ -129,7 +129,7 @@ class PlaylistRecord(_Wire):
 
     @property
     def assigned(self) -> bool | None:
-        """Whether a frame shows it, at once or by schedule; None if the answer does not say."""
+        """Whether a frame shows it, now or by schedule; None if the response does not say."""
         if self.on_frames is None:
             return None
         return bool(self.on_frames or self.on_scheduled_frames)
@@ -146,7 +146,7 @@ class Slide(_Wire):
 
     id: Annotated[str, Field(pattern=r"^\S{1,200}$")] = Field(alias="playlistItemId")
     photo_id: str | None = Field(default=None, alias="dbId")
-    """None for pictures that are linked from elsewhere."""
+    """None for linked external pictures."""
 
 
 class SlidesPage(_Wire):
@@ -162,38 +162,38 @@ PLAYLISTS = TypeAdapter(list[PlaylistRecord], config=_LATE)
 
 
 def parse(operation: Operation, response: httpx.Response, shape: type[T] | TypeAdapter[T]) -> T:
-    """Return an answer as the given model; raises ProtocolError, naming the field but no value."""
+    """Parse a response as the given model; raises ProtocolError, which names the field but no value."""
     adapter = shape if isinstance(shape, TypeAdapter) else TypeAdapter(shape)
     try:
         return adapter.validate_python(read_json(operation, response))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        raise ProtocolError(f"{operation}: unexpected answer ({where}: {first['msg']}).") from error
+        where = ".".join(map(str, first["loc"])) or "the top level"
+        raise ProtocolError(f"{operation}: unexpected response ({where}: {first['msg']}).") from error
 
 
 def is_html(response: httpx.Response) -> bool:
-    """Return whether a page for people came; the content type says nothing on the old backend."""
+    """Return whether the response is an HTML page; the old backend's content type is not reliable."""
     return is_page(response.content[:100].decode(errors="replace"))
 
 
 def is_page(text: str) -> bool:
-    """Return whether a text is the beginning of a page for people."""
+    """Return whether a text is the beginning of an HTML page."""
     return text.lstrip().startswith("<")
 
 
 def is_full(text: str) -> bool:
-    """Return whether a refusal speaks of storage that is used up.
+    """Return whether a refusal means that the storage is full.
 
-    Its real wording is not known, so this looks for the words that such a message can hardly avoid.
+    The real wording is not known, so this looks for words that such a message almost certainly contains.
     """
     return _FULL.search(_TAG.sub(" ", text)) is not None
 
 
 def words(value: object) -> str:
-    """Return the text that an error answer holds, whatever its shape, on one line and without its secrets.
+    """Return the text of an error response, of any shape, on one line and without secrets.
 
-    S3 says of a wrong signature what was signed, and by whom.
+    For a wrong signature, S3's error quotes what was signed, and by whom.
     """
     if isinstance(value, str):
         value = value[:_WORDS_READ]
@@ -207,7 +207,7 @@ def words(value: object) -> str:
 
 
 def _texts(value: object) -> Iterator[str]:
-    # Not by recursion: an answer may be nested more deeply than Python's stack is.
+    # Not recursive: a response may be nested more deeply than Python's stack allows.
     rest = [value]
     while rest:
         match rest.pop():

@@ -1,6 +1,6 @@
-"""Local directories: a mounted share of a NAS, Syncthing, the folder of a Dropbox or Nextcloud client.
+"""Local directories: a mounted NAS share, or the folder of Syncthing, Dropbox or Nextcloud.
 
-`walk` finds files, `names` knows which are none of the user's pictures, `looks` tells their format by their
-content, once for each version; `memory` keeps what was seen beyond the process, `mounts` and `volumes` tell
-an emptied folder from one that is not mounted, `watch` notices changes, and `source` is the port.
+`scan` lists a folder: `walk` finds files, `names` knows which names to skip, `probing` detects each file
+version's format by its content. `database` stores the results across restarts, `mounts` and `volumes`
+distinguish an emptied folder from one that is not mounted, `watch` notices changes, and `source` is the port.
 """

@@ -1,4 +1,4 @@
-"""Folders of this machine, as a kind of source."""
+"""The kind `folder`: directories of this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _open(opening: Opening) -> Source:
 FOLDER: Kind[Source] = Kind(
     name="folder",
     title="Folder",
-    summary="Folders of this machine, with all that is in them: of a disk, a mounted share of a NAS, or a"
+    summary="Folders of this machine and everything below them: on a disk, on a mounted NAS share, or of a"
     " program such as Syncthing, Nextcloud or Dropbox.",
     example='folder:\n- /photos/family\n- {path: /photos/phone, exclude: ["*screenshot*"]}',
     options=FolderEntry,

@@ -1,4 +1,4 @@
-"""Which file system a path is on, as Linux tells it; elsewhere nothing is known, and nothing concluded."""
+"""Finds the file system of a path, from Linux's list of mounts; unknown on other systems."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")
 
-_FLEETING_INODES = re.compile(r"vfat|msdos|exfat|9p|fuse(?:blk|\..*)?")
-"""File systems whose inode numbers are made up when a file is looked at, and differ the next time."""
-_ELSEWHERE = re.compile(r"nfs4?|cifs|smb3|smbfs|afs|ceph|glusterfs|9p|virtiofs|vboxsf|fuse\..*")
-"""File systems on which others than this machine may change things, of which it is not told."""
+_UNSTABLE_INODES = re.compile(r"vfat|msdos|exfat|9p|fuse(?:blk|\..*)?")
+"""File systems that invent inode numbers, so that a file's number changes over time."""
+_CHANGED_REMOTELY = re.compile(r"nfs4?|cifs|smb3|smbfs|afs|ceph|glusterfs|9p|virtiofs|vboxsf|fuse\..*")
+"""File systems that other machines may change without this one being notified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,37 +23,37 @@ class Mount:
     path: str
     """Where it is mounted."""
     kind: str = ""
-    """Such as `ext4` or `nfs4`; empty if not known."""
+    """Such as `ext4` or `nfs4`; empty if unknown."""
     origin: str = ""
-    """What is mounted there: a device, or a server and its share."""
+    """The device, or the server and share."""
     options: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.origin}".strip()
 
     @property
-    def steady_inodes(self) -> bool:
-        """Whether a file keeps its inode number as long as it is the same."""
+    def stable_inodes(self) -> bool:
+        """Whether a file keeps its inode number as long as it is unchanged."""
         if self.kind in ("cifs", "smb3"):
             return "noserverino" not in self.options.split(",")
-        return not _FLEETING_INODES.fullmatch(self.kind)
+        return not _UNSTABLE_INODES.fullmatch(self.kind)
 
     @property
-    def tells_changes(self) -> bool:
-        """Whether this machine notices whatever is changed there."""
-        return bool(self.kind) and not _ELSEWHERE.fullmatch(self.kind)
+    def reports_changes(self) -> bool:
+        """Whether this machine is notified of every change."""
+        return bool(self.kind) and not _CHANGED_REMOTELY.fullmatch(self.kind)
 
 
 class Mounts:
-    """All that is mounted at a moment."""
+    """All mounts at one moment."""
 
     def __init__(self, mounts: Iterable[Mount]) -> None:
-        # What was mounted last over the same place is what is seen there.
+        # If several are mounted on the same path, the last one is visible.
         self._by_path = {mount.path: mount for mount in mounts}
 
     @classmethod
     def now(cls) -> Mounts:
-        """Return what this process sees mounted; nothing where the system does not tell."""
+        """Return the mounts that this process sees; none if the system does not list them."""
         try:
             lines = os.fsdecode(_MOUNTS.read_bytes()).split("\n")
         except OSError:
@@ -61,18 +61,18 @@ class Mounts:
         return cls(mount for line in lines if (mount := _mount(line)) is not None)
 
     def of(self, path: str) -> Mount:
-        """Return the file system that an absolute path without links is on."""
+        """Return the file system of an absolute path without links."""
         at = path
         while True:
             if at in self._by_path:
                 return self._by_path[at]
             if at in ("/", ""):
                 return Mount(at)
-            at = os.path.dirname(at)  # noqa: PTH120 - a text all the way
+            at = os.path.dirname(at)  # noqa: PTH120 - strings, since names may be undecodable
 
 
 def _mount(line: str) -> Mount | None:
-    """Return what a line of /proc/self/mountinfo says; proc(5) has its fields."""
+    """Parse a line of /proc/self/mountinfo; its fields are described in proc(5)."""
     before, dash, after = line.partition(" - ")
     fields, more = before.split(" "), after.split(" ")
     if not dash or len(fields) < 6 or len(more) < 2:
@@ -82,5 +82,5 @@ def _mount(line: str) -> Mount | None:
 
 
 def _unescaped(text: str) -> str:
-    r"""Undo `\040` and the like; the bytes of a name in another encoding come as they are."""
+    r"""Undo escapes such as `\040`; bytes that are not valid UTF-8 are kept."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

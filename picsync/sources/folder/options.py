@@ -1,4 +1,4 @@
-"""What an entry under `sources: {folder: [...]}` may say."""
+"""Options of an entry under `sources: {folder: [...]}`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _pattern(value: str) -> str:
 
 
 def _word(pattern: str) -> str:
-    """Return the pattern so that no other list of patterns reads the same."""
+    """Return the pattern quoted so that different lists of patterns never read the same."""
     return repr(pattern) if set(pattern) & set(",()'\"") else pattern
 
 
@@ -47,36 +47,37 @@ Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Befor
 
 
 class FolderEntry(Options):
-    """A folder with all that is in it and below it; a plain path stands for one without further options."""
+    """A folder with everything below it; a plain path is an entry without further options."""
 
     path: AbsolutePath = Field(
-        description="The folder: an absolute path, or one that begins with `~/`. Its subfolders belong"
-        " to it.",
+        description="The folder: an absolute path, or one that begins with `~/`. Its subfolders belong to"
+        " it.",
         examples=["/photos/family"],
     )
     include: Patterns = Field(
         default=(),
-        description="Only files that one of these patterns fits. A pattern without a slash is for names"
-        " anywhere (`*.jpg`), one with slashes for paths from the folder down, where `**` stands for any"
-        " number of folders (`2024/**`). Capitals do not matter. Everything by default.",
+        description="Take only files that match one of these patterns. A pattern without a slash matches"
+        " names in any folder (`*.jpg`), one with slashes matches paths relative to the folder, where `**`"
+        " stands for any number of folders (`2024/**`). Case is ignored. Default: all files.",
         examples=["[2024/**, '*.heic']"],
     )
     exclude: Patterns = Field(
         default=(),
-        description="No files or folders that one of these patterns fits, even if an `include` does. Nothing"
-        " by default.",
+        description="Skip files and folders that match one of these patterns, even if `include` matches"
+        " too. Default: none.",
         examples=["[raw/**, '*screenshot*']"],
     )
     quiet: Annotated[timedelta, BeforeValidator(_quiet)] = Field(
         default=QUIET,
-        description="How long a file must have stayed as it is before it is taken, so that half of a copy is"
-        " not. 10s by default, longer than programs pause while they write; `0s` takes files as they are.",
+        description="How long a file must be unchanged before it is taken, so that no half-copied file is"
+        " taken. The default of 10s is longer than programs usually pause while writing; `0s` takes files"
+        " immediately.",
         examples=["30s"],
     )
     may_be_empty: bool = Field(
         default=False,
-        description="Whether to believe a folder that shows no picture where it showed some before. Off,"
-        " since a share that is not mounted looks just like that.",
+        description="Whether to believe a folder that contains no picture although it contained some"
+        " before. Off by default, since an unmounted share looks the same.",
         examples=["true"],
     )
 

@@ -1,8 +1,8 @@
-"""Local directories behind the port of sources.
+"""The source port for local directories.
 
-Items come by path, folder by folder: an order that neither a touched file nor a fresh copy of everything
-changes. Which ones are the newest is told by what the camera wrote into the file, and by the file's own time
-where it wrote nothing.
+Items are ordered by path, folder by folder, so that neither a touched file nor a fresh copy of the whole
+folder changes the order. The newest ones are found by the time that the camera wrote into the file, or else
+by the file's modification time.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Operation
 from picsync.media.formats import HEAD_BYTES, sniff
 from picsync.sources.base import Sink, SourceCapabilities
-from picsync.sources.folder.aside import PATIENCE_S, NoProgress, aside
-from picsync.sources.folder.beneath import cure, is_gone, open_file, open_root
-from picsync.sources.folder.looks import Read
-from picsync.sources.folder.memory import BUSY_TIMEOUT_S, Memory
+from picsync.sources.folder.blocking import STALL_TIMEOUT_S, NoProgress, run_blocking
+from picsync.sources.folder.database import BUSY_TIMEOUT_S, FolderDatabase
 from picsync.sources.folder.mounts import Mount, Mounts
 from picsync.sources.folder.names import Choice
+from picsync.sources.folder.nofollow import is_gone, open_file, open_root, what_helps
 from picsync.sources.folder.options import FolderEntry
-from picsync.sources.folder.survey import KIND, Knowledge, Seen, Survey
+from picsync.sources.folder.probing import Read
+from picsync.sources.folder.scan import KIND, FolderState, Scan, ScanResult
 from picsync.sources.folder.walk import shown
 from picsync.sources.folder.watch import Watcher
 from picsync.system.files import reason
@@ -41,14 +41,14 @@ T = TypeVar("T")
 CAPABILITIES = SourceCapabilities(kind=KIND, title="Folder", videos=True)
 
 OPERATIONS: tuple[Operation, ...] = ()
-"""It makes no requests."""
+"""This source sends no requests."""
 
 CHUNK_BYTES = 1024 * 1024
 READ_ATTEMPTS = 3
-"""A server that restarts makes open files stale; opening them again cures that."""
+"""A server restart makes open files stale; opening them again helps."""
 
 LONGEST_CALM_S = 60.0
-"""While a long copy goes on, what has arrived is taken so often."""
+"""Interval at which newly arrived files are taken while a long copy is running."""
 
 SHOWN_PROBLEMS = 3
 
@@ -57,17 +57,17 @@ SHOWN_PROBLEMS = 3
 class _Album:
     entry: FolderEntry
     choice: Choice
-    knowledge: Knowledge = field(default_factory=Knowledge)
+    state: FolderState = field(default_factory=FolderState)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     stuck: asyncio.Event | None = None
-    """Set once a look that no longer answered has ended after all."""
+    """Set when a listing that was given up as unresponsive has ended."""
     touched: asyncio.Event = field(default_factory=asyncio.Event)
     touched_s: float = 0.0
-    """When something was last seen to change, by the monotonic clock."""
+    """Time of the last change, by the monotonic clock."""
 
 
 class FolderSource:
-    """Any number of folders, each an album."""
+    """Any number of folders, each of which is an album."""
 
     def __init__(
         self,
@@ -79,49 +79,49 @@ class FolderSource:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         read: Read = os.read,
-        patience_s: float = PATIENCE_S,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
-        """`entries` by album id; what is to be remembered goes into `own_folder`.
+        """`entries` is by album ID; the database is stored in `own_folder`.
 
-        `now` gives seconds since 1970, `clock` those of a clock that is never set. `patience_s` is how long a
-        file system may take for one answer, `busy_timeout_s` another process with what is remembered.
+        `now` returns seconds since 1970, `clock` is monotonic. `stall_timeout_s` is how long the file system
+        may take to respond, `busy_timeout_s` how long another process may lock the database.
         """
         self._albums = {
             album_id: _Album(entry, Choice(entry.include, entry.exclude))
             for album_id, entry in entries.items()
         }
-        self._memory = Memory(own_folder, busy_timeout_s)
+        self._database = FolderDatabase(own_folder, busy_timeout_s)
         self._sleep = sleep
         self._reads = (pace or Pace()).limit(KIND, DOWNLOADS)
         self._now = now
         self._clock = clock
         self._read = read
-        self._patience_s = patience_s
+        self._stall_timeout_s = stall_timeout_s
         self._watcher: Watcher | None = None
 
     @property
     def capabilities(self) -> SourceCapabilities:
-        """What folders can do."""
+        """The capabilities of folders."""
         return CAPABILITIES
 
     async def albums(self) -> AsyncIterator[SourceAlbum]:
-        """Yield the folders of the configuration."""
+        """Yield the configured folders."""
         for album_id, album in self._albums.items():
             yield SourceAlbum(album_id, album.entry.path)
 
     async def list(self, album_id: str) -> Listing:
-        """List a folder; waits for its quiet period where new files may still be written."""
+        """List a folder; waits for the quiet period if new files may still be written."""
         album = self._albums[album_id]
         async with album.looking:
             album.touched.clear()
             try:
-                seen = await self._look(album_id, album)
+                seen = await self._list(album_id, album)
                 if seen.unsettled_new:
                     await self._sleep(album.entry.quiet.total_seconds())
-                    seen = await self._look(album_id, album)
+                    seen = await self._list(album_id, album)
             except NoProgress:
-                problem = f"The folder {shown(album.entry.path)} does not answer. Check its disk or server."
+                problem = f"The folder {shown(album.entry.path)} does not respond. Check its disk or server."
                 return Listing(KIND, album_id, problem=problem)
             if seen.unsettled:
                 self._touch(album_id)
@@ -129,9 +129,9 @@ class FolderSource:
             KIND, album_id, seen.items, _problem(seen), unrecognised=seen.unrecognised, note=seen.note
         )
 
-    async def _look(self, album_id: str, album: _Album) -> Seen:
+    async def _list(self, album_id: str, album: _Album) -> ScanResult:
         if album.stuck is not None and not album.stuck.is_set():
-            raise NoProgress  # One thread that hangs is enough.
+            raise NoProgress  # One hanging thread is enough.
         if self._watcher is None:
             self._watcher = Watcher(self._touch)
         watcher, watches = self._watcher, set[int]()
@@ -141,12 +141,12 @@ class FolderSource:
             if number is not None:
                 watches.add(number)
 
-        survey = Survey(
+        scan = Scan(
             album_id,
             album.entry,
             album.choice,
-            album.knowledge,
-            self._memory,
+            album.state,
+            self._database,
             enter=enter,
             read=self._read,
             now_s=self._now(),
@@ -154,19 +154,19 @@ class FolderSource:
         )
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
-        def run() -> Seen:
+        def run() -> ScanResult:
             try:
-                return survey.run()
+                return scan.run()
             finally:
                 watcher.keep(album_id, watches)
-                with suppress(RuntimeError):  # The loop is gone.
+                with suppress(RuntimeError):  # The loop is closed.
                     loop.call_soon_threadsafe(ended.set)
 
         album.stuck = ended
-        return await aside(run, progress=survey.progress, patience_s=self._patience_s)
+        return await run_blocking(run, progress=scan.progress, stall_timeout_s=self._stall_timeout_s)
 
     async def changed(self, album_id: str) -> None:
-        """Return once something has changed since the last listing and it has become quiet in the folder."""
+        """Return once the folder has changed since the last listing and no longer changes."""
         album = self._albums[album_id]
         await album.touched.wait()
         quiet_s, began_s = album.entry.quiet.total_seconds(), self._clock()
@@ -183,15 +183,15 @@ class FolderSource:
         album.touched.set()
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
-        """Bring a file's bytes, if it is still the one that was listed and stays so meanwhile."""
+        """Copy a file into `sink`, provided that it is still the listed version and stays unchanged."""
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
                 async with self._reads.slot() as slot:
-                    await self._bring(item, sink)
+                    await self._copy(item, sink)
                     slot.succeeded("read", 0.0)
             except NoProgress:
                 raise TransientError(
-                    "its folder does not answer.", hint="Check its disk or server."
+                    "its folder does not respond.", hint="Check its disk or server."
                 ) from None
             except OSError as error:
                 refusal = _refusal(item, error)
@@ -200,12 +200,12 @@ class FolderSource:
             else:
                 return
 
-    async def _bring(self, item: MediaItem, sink: Sink) -> None:
+    async def _copy(self, item: MediaItem, sink: Sink) -> None:
         root, path = self._place(item)
-        number, seen = await self._aside(lambda: _open(root, path))
+        number, seen = await self._run_blocking(lambda: _open(root, path))
         try:
             _require_unchanged(item, seen)
-            chunk = await self._aside(lambda: self._read(number, CHUNK_BYTES))
+            chunk = await self._run_blocking(lambda: self._read(number, CHUNK_BYTES))
             mime_type = sniff(chunk[:HEAD_BYTES])
             if mime_type is None:
                 raise ItemError(_what(chunk), unusable=True)
@@ -214,15 +214,15 @@ class FolderSource:
             while chunk and count < seen.st_size:
                 await sink.write(chunk)
                 count += len(chunk)
-                chunk = await self._aside(lambda: self._read(number, CHUNK_BYTES))
-            _require_unchanged(item, await self._aside(lambda: os.fstat(number)), count)
+                chunk = await self._run_blocking(lambda: self._read(number, CHUNK_BYTES))
+            _require_unchanged(item, await self._run_blocking(lambda: os.fstat(number)), count)
         finally:
-            # Closing may wait for a server as well.
-            await self._aside(lambda: os.close(number))
+            # Closing a file may also wait for a server.
+            await self._run_blocking(lambda: os.close(number))
 
     def _place(self, item: MediaItem) -> tuple[str, str]:
-        """Return the folder that an item was found in, and its path below it."""
-        # A folder inside another one may be a link, and only its own entry leads through that.
+        """Return the folder in which an item was found, and its path relative to it."""
+        # A configured folder inside another one may be a link; only its own entry follows it.
         roots = [album.entry.path.rstrip("/") for album in self._albums.values()]
         inside = [root for root in roots if item.item_id.startswith(f"{root}/")]
         if not inside:
@@ -230,24 +230,24 @@ class FolderSource:
         root = max(inside, key=len)
         return root or "/", item.item_id[len(root) + 1 :]
 
-    async def _aside(self, work: Callable[[], T]) -> T:
-        return await aside(work, patience_s=self._patience_s)
+    async def _run_blocking(self, work: Callable[[], T]) -> T:
+        return await run_blocking(work, stall_timeout_s=self._stall_timeout_s)
 
     async def examine(self) -> Sequence[Finding]:
-        """Say of each folder what it is on, and whether changes are noticed there."""
+        """Report each folder's file system, and whether its changes are noticed immediately."""
         findings = []
         for album_id, album in self._albums.items():
             try:
-                mount = await self._aside(partial(_mount_of, album.entry.path))
+                mount = await self._run_blocking(partial(_mount_of, album.entry.path))
             except NotADirectoryError:
-                continue  # Its listing says what is wrong.
+                continue  # The listing reports the error.
             except NoProgress:
-                finding = Finding(Mark.PROBLEM, album_id, "it does not answer.", "Check its disk or server.")
+                finding = Finding(Mark.PROBLEM, album_id, "it does not respond.", "Check its disk or server.")
             else:
                 on = f"on {shown(str(mount))}; " if mount.kind else ""
                 finding = (
                     Finding(Mark.OK, album_id, f"{on}changes are noticed immediately.")
-                    if mount.tells_changes
+                    if mount.reports_changes
                     else Finding(Mark.OK, album_id, f"{on}changes are noticed by the next cycle (`every`).")
                 )
             findings.append(finding)
@@ -268,13 +268,13 @@ def _open(root: str, path: str) -> tuple[int, os.stat_result]:
 
 
 def _mount_of(path: str) -> Mount:
-    """Return the file system that a folder is on; raises NotADirectoryError if there is no such folder."""
-    if not os.path.isdir(path):  # noqa: PTH112 - texts all the way, for names in no encoding
+    """Return the file system of a folder; raises NotADirectoryError if the folder does not exist."""
+    if not os.path.isdir(path):  # noqa: PTH112 - strings, since names may be undecodable
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
     return Mounts.now().of(os.path.realpath(path))
 
 
-def _problem(seen: Seen) -> str | None:
+def _problem(seen: ScanResult) -> str | None:
     problems = list(seen.problems)
     if seen.first and seen.unsettled_new:
         are = "is" if seen.unsettled_new == 1 else "are"
@@ -300,7 +300,7 @@ def _require_unchanged(item: MediaItem, seen: os.stat_result, count: int | None 
 def _refusal(item: MediaItem, error: OSError) -> ItemError | TransientError:
     if is_gone(error):
         return ItemError("it is no longer in its folder.")
-    message, hint = f"it cannot be read: {reason(error)}.", cure(error, shown(item.item_id))
+    message, hint = f"it cannot be read: {reason(error)}.", what_helps(error, shown(item.item_id))
     if error.errno in (errno.EACCES, errno.EPERM):
         return ItemError(message, hint=hint)
     return TransientError(message, hint=hint)

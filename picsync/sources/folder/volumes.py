@@ -1,7 +1,7 @@
-"""Telling a folder that was emptied from one whose share is not mounted; they look the same.
+"""Distinguishes an emptied folder from one whose share is not mounted; both look the same.
 
-So it is remembered what each file system under a folder showed. One that suddenly shows nothing, is not there
-any more, or is another one with much less in it, is not believed until the user says so.
+The contents of each file system in a folder are stored. If one suddenly is empty, is missing, or was replaced
+by another one with much less in it, the listing is incomplete until the user confirms the change.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from picsync.sources.folder.walk import shown
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """What a file system under a folder showed."""
+    """The contents of a file system in a folder."""
 
     filesystem: str
-    """Its kind and origin; empty if not known."""
+    """Its type and origin; empty if unknown."""
     held: int
-    """Pictures and videos in it."""
+    """Number of pictures and videos."""
 
 
-def doubts(root: str, before: Mapping[str, Volume], now: Mapping[str, Volume]) -> list[str]:
-    """Return why what is seen `now` is not to be believed, given what was seen `before`; usually nothing.
+def mount_problems(root: str, before: Mapping[str, Volume], now: Mapping[str, Volume]) -> list[str]:
+    """Return why `now` should not be trusted, compared with `before`; usually nothing.
 
-    Both are by path below `root`, empty for the folder itself.
+    Both are by path relative to `root`, empty for the folder itself.
     """
     found = []
     for path, was in before.items():

@@ -1,7 +1,7 @@
-"""Finding the files of a folder and its subfolders: names and attributes, no content.
+"""Lists the files of a folder and its subfolders with their attributes, without reading them.
 
-Links are never followed: their target is either in the folder, and found there, or outside its scope.
-Whatever could not be read is told, since pictures may be in it.
+Links are never followed: their target is either in the folder and found there, or out of scope. Everything
+that cannot be read is reported, since it may contain pictures.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from picsync.sources.folder.beneath import cure, is_gone, open_file, open_folder, open_root
 from picsync.sources.folder.names import Choice, skipped_file, skipped_folder
+from picsync.sources.folder.nofollow import is_gone, open_file, open_folder, open_root, what_helps
 from picsync.system.files import reason
 
 _MOST_PROBLEMS = 100
-"""So many things that cannot be read say as much as all of them."""
+"""Number of problems that are shown; more would not help the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class FoundFile:
     path: str
     """Relative to the folder, with slashes; undecodable bytes as lone surrogates."""
     volume: str
-    """Path of the subfolder, or empty for the folder itself, from which on its file system is another one."""
+    """The topmost subfolder on the same file system, or empty for the folder itself."""
     size_bytes: int
     mtime_ns: int
     ctime_ns: int
@@ -35,25 +35,25 @@ class FoundFile:
 
 
 class Walk:
-    """One look at a folder; iterate it once, then see what it says of itself."""
+    """One walk through a folder; iterate it once, then read the attributes."""
 
     def __init__(
         self, root: str, choice: Choice, *, enter: Callable[[str], object] = lambda _folder: None
     ) -> None:
-        """Look at `root`, an absolute path without links; `enter` is called before a folder is read."""
+        """Walk `root`, an absolute path without links; `enter` is called before each folder is read."""
         self._root = root
         self._choice = choice
         self._enter = enter
         self.problems: list[str] = []
         """What could not be read, in words for the user."""
         self.volumes: list[str] = []
-        """Paths from which on the file system is another one than above; the first is the folder's own."""
+        """Paths at which another file system begins; the first is the folder itself."""
         self.steps = 0
-        """Grows as long as the walk gets on."""
+        """Increases as long as the walk makes progress."""
         self.links = 0
-        """Links that were passed over."""
+        """Number of links that were skipped."""
         self.not_chosen = 0
-        """Files and folders that the person's patterns leave out."""
+        """Number of files and folders that the user's patterns exclude."""
         self._number = -1
 
     def __iter__(self) -> Iterator[FoundFile]:
@@ -79,7 +79,7 @@ class Walk:
         return number
 
     def close(self) -> None:
-        """Give up the folder; safe to call twice."""
+        """Close the folder; safe to call twice."""
         number, self._number = self._number, -1
         if number >= 0:
             os.close(number)
@@ -145,7 +145,7 @@ class Walk:
         try:
             seen = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
-            return None  # Deleted between two blinks: it is not in the folder.
+            return None  # Deleted in the meantime.
         except OSError as error:
             self._unread(path, error)
             return None
@@ -154,9 +154,9 @@ class Walk:
         return FoundFile(path, volume, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
 
     def _check_still_there(self, began: os.stat_result) -> None:
-        """Notice a share that went away meanwhile and left an empty folder in its place."""
+        """Notice a share that was unmounted during the walk and left an empty folder behind."""
         try:
-            now = os.stat(self._root)  # noqa: PTH116 - texts all the way, for names in no encoding
+            now = os.stat(self._root)  # noqa: PTH116 - strings, since names may be undecodable
         except OSError as error:
             self._unread("", error)
             return
@@ -172,17 +172,17 @@ class Walk:
         if path and is_gone(error):
             self.problems.append(f"{what} disappeared while it was listed.")
         elif isinstance(error, FileNotFoundError | NotADirectoryError):
-            is_file = os.path.isfile(self._root)  # noqa: PTH113 - texts all the way
+            is_file = os.path.isfile(self._root)  # noqa: PTH113 - strings, as above
             self.problems.append(
-                f"{what} is a file. Name the folder that contains it."
+                f"{what} is a file. Write the folder that contains it."
                 if is_file
                 else f"There is no folder {what}. Mount it, or correct its path in picsync.yaml."
             )
         else:
-            fix = cure(error, what)
+            fix = what_helps(error, what)
             self.problems.append(f"{what} cannot be read: {reason(error)}. {fix}".rstrip())
 
 
 def shown(path: str) -> str:
-    """Return a path as it can be shown: bytes in no encoding and control characters become `?`."""
+    """Return a path for display: undecodable bytes and control characters become `?`."""
     return "".join(one if one.isprintable() else "?" for one in path)

@@ -1,9 +1,9 @@
-"""Being told when something changes in a folder, where Linux can tell: on file systems of this machine.
+"""Notifies of changes in folders by inotify, for file systems of this Linux machine.
 
-Each folder is watched just before it is read, so that nothing falls between reading and watching, and no
-other: the thumbnails that a NAS keeps beside every picture have as many folders as there are pictures. A
-server's share tells nothing of what others change there; nor does anything on other systems. Then listing it
-from time to time is what is left, so nothing here is an error.
+Each folder is watched just before it is read, so that no change is missed in between. Folders that are not
+read are not watched: a NAS may keep a thumbnail folder for every picture. inotify does not report changes
+that other machines make on a network share. There, and on other systems, the regular listing has to suffice,
+so nothing here is an error.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 class Watcher:
-    """Watches the folders of any number of albums; belongs to the loop that it is made in."""
+    """Watches the folders of any number of albums; bound to the event loop that it is created in."""
 
     def __init__(self, touched: Callable[[str], None]) -> None:
-        """`touched` is called in the loop with the album in which something has changed."""
+        """`touched` is called in the loop with the ID of the changed album."""
         self._touched = touched
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._albums: dict[int, set[str]] = defaultdict(set)
-        """Number of a watch -> albums that have its folder."""
+        """Watch descriptor -> albums whose folder it watches."""
         self._inotify = self._begin()
 
     def _begin(self) -> INotify | None:
@@ -43,12 +43,12 @@ class Watcher:
         try:
             inotify = INotify(nonblocking=True)
         except OSError:
-            return None  # The user has as many as the system allows.
+            return None  # The user's limit of inotify instances is reached.
         self._loop.add_reader(inotify.fileno(), self._read)
         return inotify
 
     def enter(self, album: str, folder: str) -> int | None:
-        """Watch a folder from now on, and return the number of its watch; None if that is not possible.
+        """Watch a folder from now on; return the watch descriptor, or None if that is impossible.
 
         May be called from any thread.
         """
@@ -58,12 +58,12 @@ class Watcher:
             try:
                 number: int = self._inotify.add_watch(folder, _MASK)
             except OSError:
-                return None  # It is gone, or there are as many watches as the system allows.
+                return None  # It was removed, or the limit of watches is reached.
             self._albums[number].add(album)
             return number
 
     def keep(self, album: str, numbers: set[int]) -> None:
-        """Give up the album's watches save those of `numbers`. May be called from any thread."""
+        """Remove the album's watches except those in `numbers`. May be called from any thread."""
         with self._lock:
             for number in [number for number, albums in self._albums.items() if album in albums]:
                 if number in numbers:
@@ -72,12 +72,12 @@ class Watcher:
                 if not self._albums[number]:
                     del self._albums[number]
                     if self._inotify is not None:
-                        with suppress(OSError):  # The system has given it up before.
+                        with suppress(OSError):  # The system has already removed it.
                             self._inotify.rm_watch(number)
 
     @property
     def watched(self) -> int:
-        """Number of folders that are watched."""
+        """Number of watched folders."""
         return len(self._albums)
 
     def _read(self) -> None:
@@ -92,7 +92,7 @@ class Watcher:
                     touched.update(*self._albums.values())
                 elif event.mask & flags.IGNORED:
                     self._albums.pop(event.wd, None)
-                elif not _of_no_interest(event.name, folder=bool(event.mask & flags.ISDIR)):
+                elif not _ignored(event.name, folder=bool(event.mask & flags.ISDIR)):
                     touched |= self._albums.get(event.wd, set())
         for album in touched:
             self._touched(album)
@@ -106,11 +106,11 @@ class Watcher:
             inotify.close()
 
 
-def _of_no_interest(name: str, *, folder: bool) -> bool:
-    """Whether a change of that name can wait; without a name it is of the folder itself.
+def _ignored(name: str, *, folder: bool) -> bool:
+    """Whether a change of this name may be ignored; an empty name stands for the folder itself.
 
-    A picture that is named like something else is found by the next listing; a log that is written all day
-    must not lead to one cycle after the other.
+    The next listing finds a picture with an unusual name. A log that is written all day must not cause one
+    cycle after another.
     """
     if not name:
         return False

@@ -1,1 +1,1 @@
-"""Albums at Google: shared by a link, in the library by Google's API, or picked in its own pages."""
+"""Google albums: shared by link, read through the Library API, or picked in Google's own page."""

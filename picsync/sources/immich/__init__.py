@@ -1,8 +1,8 @@
-"""A self-hosted Immich server as a source, from version 2 on.
+"""A self-hosted Immich server, version 2 or later, as a source.
 
-- `source`: the port; `listing` collects an entry's assets and asks whether they are all.
-- `options`: an entry of picsync.yaml; `address` the server's address, and shared links.
-- `selection`: what is searched for, in both forms of Immich's search.
-- `renditions`: which bytes an asset is downloaded as.
-- `api`: the calls; `wire` their JSON, `refusals` their errors in picsync's words.
+- `source`: the port; `listing` collects an entry's assets and checks that they are complete.
+- `options`: an entry of picsync.yaml; `address`: server addresses and shared links.
+- `selection`: search conditions, in both forms of Immich's search.
+- `renditions`: which bytes are downloaded for an asset.
+- `api`: the calls; `wire`: their JSON; `refusals`: their errors as picsync's messages.
 """

@@ -1,4 +1,4 @@
-"""Addresses as people paste them: of an Immich server, and of a shared link."""
+"""Parses addresses as users paste them: of an Immich server, and of a shared link."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _QUERY = {"share": "key", "s": "slug"}
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where a server is."""
+    """A server's address."""
 
     origin: str
     """Scheme, host and port, such as `http://nas:2283`."""
     path: str = ""
-    """Without trailing slash; empty unless a proxy has put the server below one."""
+    """Without trailing slash; empty unless a proxy serves Immich below a path."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an address with or without `/api` or a slash at its end; raises ValueError."""
+        """Parse an address with or without `/api` or a trailing slash; raises ValueError."""
         url = web_address(text, "http://nas:2283")
         if url.query or url.fragment:
-            raise ValueError("must be the server's address alone, without anything after `?` or `#`")
+            raise ValueError("must be only the server's address, without anything after `?` or `#`")
         path = re.sub(r"(^|/)api/*$", "", url.raw_path.decode("ascii").rstrip("/")).rstrip("/")
         return cls(f"{url.scheme}://{url.netloc.decode('ascii')}", path)
 
     @property
     def host(self) -> str:
-        """The host's name, without port."""
+        """The host name, without port."""
         return urlsplit(self.origin).hostname or ""
 
     def __str__(self) -> str:
@@ -44,16 +44,16 @@ class ServerAddress:
 
 @dataclass(frozen=True, slots=True)
 class SharedLinkAddress:
-    """A shared link; whoever has its value can see what it shows."""
+    """A shared link; everyone who has its value can see what it shows."""
 
     server: ServerAddress
     query: str
-    """`key` or `slug`: what the server calls the value."""
+    """`key` or `slug`: the server's name for the value."""
     value: str = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `<server>/share/<key>` or `<server>/s/<slug>`; raises ValueError, which does not show it.
+        """Parse `<server>/share/<key>` or `<server>/s/<slug>`; raises ValueError, which does not quote it.
 
         Browsers show a slug percent-encoded; it is decoded once.
         """
@@ -68,6 +68,6 @@ class SharedLinkAddress:
         return cls(server, _QUERY[found["form"]], value)
 
     def __str__(self) -> str:
-        """Return what tells it from other links without opening anything."""
+        """Return a text that identifies the link without opening anything."""
         mark = hashlib.sha256(self.value.encode()).hexdigest()[:8]
         return f"{self.server.origin.partition('://')[2]}{self.server.path}#{mark}"

@@ -73,38 +73,38 @@ PERMISSIONS: Mapping[Operation, str] = {
     DOWNLOAD: "asset.download",
     DOWNLOAD_CONVERSION: "asset.view",
 }
-"""What a key must be allowed to do for each (Immich's API reference)."""
+"""The permission that each needs (Immich's API reference)."""
 
 PEOPLE_PER_PAGE = 1000
 """Immich's maximum."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """What lets picsync in."""
+class Access:
+    """Access to the server: an API key, or a shared link."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     by_link: bool = False
     section: str = "immich"
-    """Of the credentials file, for messages."""
+    """The section of the credentials file, for messages."""
 
 
 class ImmichApi:
-    """One server by one pass.
+    """One server with one kind of access.
 
     Each call raises LoginNeeded, TransientError, RefusedError, NotFoundError or ProtocolError.
     """
 
-    def __init__(self, url: str, http: HttpClient, entry_pass: Pass) -> None:
-        """Take the API's URL, without trailing slash; `http` belongs to it from now on."""
+    def __init__(self, url: str, http: HttpClient, access: Access) -> None:
+        """`url` is the API's URL, without trailing slash; this object closes `http`."""
         self._url = url
         self._http = http
-        self._pass = entry_pass
+        self._access = access
         self._under_way: dict[str, asyncio.Future[Any]] = {}
 
     async def version(self) -> wire.Version:
-        """Return the server's version; raises ProtocolError where no Immich answers."""
+        """Return the server's version; raises ProtocolError if it is not an Immich server."""
         try:
             return await self._shared(
                 "version", lambda: self._get(READ_VERSION, "/server/version", wire.VERSION)
@@ -119,27 +119,27 @@ class ImmichApi:
             ) from error
 
     async def key(self) -> wire.KeyWire:
-        """Return what the API key may do."""
+        """Return the API key's permissions."""
         return await self._get(READ_KEY, "/api-keys/me", wire.KEY)
 
     async def albums(self, *, shared: bool = False) -> list[wire.AlbumWire]:
-        """Return the user's albums; before 3.0 those that are shared only with `shared`."""
+        """Return the user's albums; before 3.0, `shared` is needed for those that others share."""
         query = {"shared": "true"} if shared else {}
         return await self._shared(
             f"albums {query}", lambda: self._get(LIST_ALBUMS, "/albums", wire.ALBUMS, query)
         )
 
     async def album(self, album_id: str, version: wire.Version) -> wire.AlbumWire:
-        """Return an album, without its assets, which come before 3.0 unless told not to."""
+        """Return an album without its assets, which versions before 3.0 include by default."""
         query = {"withoutAssets": "true"} if version.major < 3 else {}
         return await self._get(LOOK_AT_ALBUM, f"/albums/{album_id}", wire.ALBUM, query)
 
     async def album_with_assets(self, album_id: str) -> wire.AlbumWithAssets:
-        """Return an album with its assets, as versions before 3.0 have it."""
+        """Return an album with its assets, as versions before 3.0 send it."""
         return await self._get(LOOK_AT_ALBUM, f"/albums/{album_id}", wire.ALBUM_WITH_ASSETS)
 
     async def people(self, page: int) -> wire.PeoplePage:
-        """Return a page of people, hidden ones apart; the first is 1."""
+        """Return a page of people without hidden ones; the first page is 1."""
         query = {"page": str(page), "size": str(PEOPLE_PER_PAGE), "withHidden": "false"}
         return await self._shared(
             f"people {page}", lambda: self._get(LIST_PEOPLE, "/people", wire.PEOPLE, query)
@@ -158,17 +158,17 @@ class ImmichApi:
         return await self._get(LOOK_AT_TAG, f"/tags/{tag_id}", wire.TAG)
 
     async def shared_link(self) -> wire.SharedLinkWire:
-        """Return what the link of this pass shows."""
+        """Return what the shared link shows."""
         return await self._get(OPEN_LINK, "/shared-links/me", wire.SHARED_LINK)
 
     async def log_in_to_link(self, password: str) -> None:
-        """Give the link's password; the server's cookie opens it from then on."""
+        """Send the link's password; the server sets a cookie that opens the link."""
         await self._call(
             LOG_IN_TO_LINK, "POST", "/shared-links/login", wire.SHARED_LINK, {}, json={"password": password}
         )
 
     async def search(self, body: Mapping[str, Any]) -> wire.AssetPage:
-        """Return a page of what a search finds."""
+        """Return a page of search results."""
         answer = await self._call(SEARCH, "POST", "/search/metadata", wire.SEARCH, {}, json=body)
         return answer.assets
 
@@ -178,22 +178,22 @@ class ImmichApi:
         return answer.total
 
     async def trashed(self, album_id: str) -> int:
-        """Return how many assets of an album are in the trash; shared links may ask this, too."""
+        """Return how many assets of an album are in the trash; this also works for shared links."""
         query = {"albumId": album_id, "isTrashed": "true"}
         buckets = await self._get(LOOK_AT_TRASH, "/timeline/buckets", wire.BUCKETS, query)
         return sum(bucket.count for bucket in buckets)
 
     async def download(self, path: str, sink: Sink) -> None:
-        """Bring the bytes at a path below the API into `sink`."""
+        """Write the bytes at a path below the API to `sink`."""
         operation = DOWNLOAD if "/original" in path else DOWNLOAD_CONVERSION
         mark = "&" if "?" in path else "?"
-        query = f"{mark}{urlencode(self._pass.query)}" if self._pass.query else ""
+        query = f"{mark}{urlencode(self._access.query)}" if self._access.query else ""
         try:
             await self._http.download(
                 operation,
                 f"{self._url}{path}{query}",
                 partial(receive, operation, sink),
-                headers=self._pass.headers,
+                headers=self._access.headers,
             )
         except RefusedError as error:
             raise self._refusal(operation, error) from error
@@ -206,15 +206,15 @@ class ImmichApi:
         await self._http.aclose()
 
     async def _shared(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return what `ask` returns, asked once for all entries that want it at the same moment.
+        """Return the result of `ask`, shared by all concurrent callers with the same `what`.
 
-        A cycle lists its entries side by side, and each begins with the same questions. An answer is not
-        kept: the next cycle asks anew.
+        A cycle lists its entries concurrently, and each begins with the same requests. Results are not kept:
+        the next cycle requests them again.
         """
         asked = self._under_way.get(what)
         if asked is None or asked.done():
             asked = self._under_way[what] = asyncio.ensure_future(ask())
-            # Whoever waited for it may be gone by then.
+            # The waiting callers may have been cancelled by then.
             asked.add_done_callback(lambda done: done.cancelled() or done.exception())
         found: T = await asyncio.shield(asked)
         return found
@@ -239,8 +239,8 @@ class ImmichApi:
                 method,
                 f"{self._url}{path}",
                 partial(wire.parse, operation, adapter),
-                params={**query, **self._pass.query},
-                headers=self._pass.headers,
+                params={**query, **self._access.query},
+                headers=self._access.headers,
                 **options,
             )
         except RefusedError as error:
@@ -248,4 +248,6 @@ class ImmichApi:
 
     def _refusal(self, operation: Operation, error: RefusedError) -> PicsyncError:
         permission = PERMISSIONS.get(operation, "")
-        return refusal(operation, permission, error, by_link=self._pass.by_link, section=self._pass.section)
+        return refusal(
+            operation, permission, error, by_link=self._access.by_link, section=self._access.section
+        )

@@ -1,4 +1,4 @@
-"""The section of an Immich server in the credentials file."""
+"""The credentials file's section for an Immich server."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class ImmichKey(Section):
 
 
 def require_key(account: Account) -> ImmichKey:
-    """Return address and key of the Immich server; raises ConfigError saying what is missing."""
+    """Return the Immich server's address and key; raises ConfigError, which says what is missing."""
     key = account.read(ImmichKey)
     account.require(
         {"server": key.server, "api_key": key.api_key.get_secret_value()},
-        "Write the server's address and an API key of it (Immich, Account Settings > API Keys) there: "
-        f"{account.example('server: <address>, api_key: <key>')}",
+        "Write the server's address and an API key (Immich, Account Settings > API Keys) there:"
+        f" {account.example('server: <address>, api_key: <key>')}",
     )
     return key

@@ -1,4 +1,4 @@
-"""What a look at the server and its key tells the user who sets picsync up."""
+"""Checks the server and its API key, for `picsync doctor`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ _KEY = f"{TITLE} API key"
 async def examined(
     api: ImmichApi, server: ServerAddress, entries: Sequence[ImmichEntry]
 ) -> Sequence[Finding]:
-    """Return what was found; raises what the calls raise."""
+    """Return the findings; raises what the calls raise."""
     version = await known_version(api)
-    findings = [Finding(Mark.OK, TITLE, f"{version} answers at {server}.")]
+    findings = [Finding(Mark.OK, TITLE, f"{version} responds at {server}.")]
     if not version.known:
         text = f"picsync does not know version {version}: it uses only listings that it can verify."
         findings.append(Finding(Mark.NOTE, TITLE, text, "Check for a newer picsync."))
-    if server.origin.startswith("http://") and not _at_home(server.host):
+    if server.origin.startswith("http://") and not _is_local(server.host):
         text = "the API key is sent over the internet unencrypted."
         findings.append(
-            Finding(Mark.NOTE, TITLE, text, "Set up a certificate for the server, and use https://.")
+            Finding(
+                Mark.NOTE, TITLE, text, "Set up HTTPS on the server, and write https:// into its address."
+            )
         )
     return [*findings, await _key(api, entries)]
 
@@ -54,8 +56,8 @@ def _needed(entries: Sequence[ImmichEntry]) -> Iterator[str]:
         yield "tag.read"
 
 
-def _at_home(host: str) -> bool:
-    """Whether a host is of the own network, as far as its name tells."""
+def _is_local(host: str) -> bool:
+    """Whether a host name looks like one of the local network."""
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:

@@ -1,4 +1,4 @@
-"""An Immich server, as a kind of source."""
+"""The kind `immich`: an Immich server."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Collects what a shared link shows, and asks whether that is all.
+"""Collects what a shared link shows, and checks that it is complete.
 
-A link is no key: it cannot be counted, and before 3.0 it cannot be searched.
+A link permits less than a key: it cannot be counted, and before 3.0 it cannot be searched.
 """
 
 from __future__ import annotations
@@ -9,79 +9,79 @@ from collections.abc import Iterable
 
 from picsync.core.errors import ProtocolError, RefusedError, TransientError
 from picsync.sources.immich.api import SEARCH, ImmichApi
-from picsync.sources.immich.gathering import Gathered, Search, gather_missing, refuse_too_many
 from picsync.sources.immich.listing import known_version
-from picsync.sources.immich.options import Wanted
+from picsync.sources.immich.options import Rendition
+from picsync.sources.immich.searching import Collected, Search, collect_missing, refuse_too_many
 from picsync.sources.immich.selection import Selection
 from picsync.sources.immich.wire import AlbumWire, AssetWire, SharedLinkWire, Version
 
 _ALBUM, _INDIVIDUAL = "ALBUM", "INDIVIDUAL"
 
 
-async def list_link(api: ImmichApi, gathered: Gathered, password: str, libraries: set[str]) -> str | None:
-    """Gather what a shared link shows; return why that may not be all, None if it is.
+async def list_link(api: ImmichApi, collected: Collected, password: str, libraries: set[str]) -> str | None:
+    """Collect what a shared link shows; return why that may be incomplete, None if it is complete.
 
-    `libraries` are the external ones that it has shown before; those of now are added. Raises what the calls
-    raise, and ProtocolError.
+    `libraries` are the external libraries that it has shown before; current ones are added. Raises what the
+    calls raise, and ProtocolError.
     """
     version = await known_version(api)
     link = await _open(api, password)
     if not link.allow_download:
-        if gathered.wanted in (Wanted.ORIGINAL, Wanted.EDITED):
+        if collected.wanted in (Rendition.ORIGINAL, Rendition.EDITED):
             raise RefusedError(
                 "The shared link does not allow downloads of originals.",
                 status=403,
                 hint="Ask its owner to allow them, or write `rendition: preview` into the entry.",
             )
-        gathered.wanted = Wanted.PREVIEW
+        collected.wanted = Rendition.PREVIEW
     if link.type == _INDIVIDUAL:
-        gathered.title = "shared pictures"
-        gathered.take(link.assets)
-        gathered.progress(gathered.title, len(gathered.seen), None)
+        collected.title = "shared pictures"
+        collected.take(link.assets)
+        collected.progress(collected.title, len(collected.seen), None)
         if not link.assets:
             return "The shared link no longer shows anything."
         return _lost_libraries(link.assets, libraries)
     if link.type != _ALBUM or link.album is None:
         raise ProtocolError(f"{SEARCH}: the shared link shows something that picsync does not support.")
-    gathered.title = link.album.album_name
-    return await _list_shared_album(api, gathered, link.album, version, password)
+    collected.title = link.album.album_name
+    return await _list_shared_album(api, collected, link.album, version, password)
 
 
 async def _list_shared_album(
-    api: ImmichApi, gathered: Gathered, album: AlbumWire, version: Version, password: str
+    api: ImmichApi, collected: Collected, album: AlbumWire, version: Version, password: str
 ) -> str | None:
     claimed, selection = album.asset_count, Selection("album", album.id)
-    missing = gathered.apart(offline_only=True)
-    problem = await _gather_missing_of_link(api, missing, selection)
+    missing = collected.empty_copy(offline_only=True)
+    problem = await _collect_missing_of_link(api, missing, selection)
     if version.major < 3:
-        gathered.take((await api.album_with_assets(album.id)).assets)
-        gathered.progress(gathered.title, len(gathered.seen), claimed)
+        collected.take((await api.album_with_assets(album.id)).assets)
+        collected.progress(collected.title, len(collected.seen), claimed)
     else:
-        # Through a link Immich searches only where the album stands at the top of the body or of the filter.
-        await Search(api, gathered, claimed).either(selection, by_filter=False)
-    if len(gathered.seen) > claimed:
+        # Through a link, Immich searches only if the album is at the top of the body or of the filter.
+        await Search(api, collected, claimed).in_either_form(selection, by_filter=False)
+    if len(collected.seen) > claimed:
         again = await _open(api, password)
         claimed = again.album.asset_count if again.album else 0
-        refuse_too_many(gathered, claimed)
-    gathered.add(missing)
-    found = len(gathered.seen)
+        refuse_too_many(collected, claimed)
+    collected.add(missing)
+    found = len(collected.seen)
     if found == claimed:
         return problem
     if found and version.major >= 3:
-        archived = gathered.apart()
-        await Search(api, archived, claimed).either(selection.archived(), by_filter=False)
+        archived = collected.empty_copy()
+        await Search(api, archived, claimed).in_either_form(selection.archived(), by_filter=False)
         if found + len(archived.seen) == claimed:
             return problem
-    return f"The shared album is said to hold {claimed} pictures, but shows only {found}."
+    return f"The shared album claims {claimed} pictures, but shows only {found}."
 
 
-async def _gather_missing_of_link(api: ImmichApi, missing: Gathered, selection: Selection) -> str | None:
-    """Gather the assets of a shared album whose files are missing; return why there may be more.
+async def _collect_missing_of_link(api: ImmichApi, missing: Collected, selection: Selection) -> str | None:
+    """Collect the shared album's assets whose files are missing; return why there may be more.
 
-    Before 3.0 Immich does not search through a link. It counts the album's trash, and where there is nothing
-    in it, nothing is missing.
+    Before 3.0 Immich does not search through a link. It does count the album's trash: if that is empty,
+    nothing is missing.
     """
-    if await gather_missing(api, missing, selection, by_filter=False) is None:
+    if await collect_missing(api, missing, selection, by_filter=False) is None:
         return None
     try:
         trashed = await api.trashed(selection.chosen_id)
@@ -97,10 +97,10 @@ async def _gather_missing_of_link(api: ImmichApi, missing: Gathered, selection: 
 
 
 def _lost_libraries(assets: Iterable[AssetWire], libraries: set[str]) -> str | None:
-    """Return why a link to single pictures may not show all, None if it does.
+    """Return why a link to single pictures may be incomplete; None if it is complete.
 
-    It can be asked for nothing but what it shows. If it showed something of a library and now shows nothing
-    of it, the disk is rather not mounted.
+    Such a link can only be listed. If it showed something of a library before and shows nothing of it now,
+    its disk is probably not mounted.
     """
     now = {asset.library_id for asset in assets if asset.library_id}
     lost = libraries - now

@@ -1,9 +1,9 @@
-"""Collects what an entry shows, and asks whether that is all.
+"""Collects what an entry shows, and checks that it is complete.
 
-Immich's answers have changed from version to version, and each time a client that filled the gaps itself
-showed nothing. So a listing is complete only if something else than the search says so, too: the album's
-count, or the search's statistics. Nothing found where an album says that it holds something is never
-believed, and more found than it holds means that the search was not understood: then nothing is taken.
+Immich's responses have changed between versions, and each time, clients that filled gaps with defaults showed
+nothing. A listing is therefore complete only if a second source agrees: the album's count, or the search
+statistics. An empty result for an album that claims to contain something is never trusted. More results than
+the album contains mean that the search was not understood, and then nothing is taken.
 """
 
 from __future__ import annotations
@@ -13,49 +13,49 @@ import uuid
 from picsync.core.errors import ProtocolError, RefusedError
 from picsync.sources.immich import names
 from picsync.sources.immich.api import SEARCH, ImmichApi
-from picsync.sources.immich.gathering import Gathered, Search, gather_missing, refuse_too_many
 from picsync.sources.immich.names import Resolved
 from picsync.sources.immich.options import ImmichEntry
+from picsync.sources.immich.searching import Collected, Search, collect_missing, refuse_too_many
 from picsync.sources.immich.selection import Selection
 from picsync.sources.immich.wire import Version
 
 OLDEST_MAJOR = 2
 
 
-async def list_entry(api: ImmichApi, entry: ImmichEntry, gathered: Gathered) -> str | None:
-    """Gather what an entry shows on the key's server; return why that may not be all, None if it is.
+async def list_entry(api: ImmichApi, entry: ImmichEntry, collected: Collected) -> str | None:
+    """Collect what an entry shows on the server; return why that may be incomplete, None if it is complete.
 
     Raises what the calls raise, and ProtocolError.
     """
     version = await known_version(api)
     resolved = await names.resolve(api, entry, version)
-    gathered.title = resolved.title
+    collected.title = resolved.title
     selection, prefers_filter = resolved.selection, version.takes_filter
-    # What is counted first is not lost if its disk goes meanwhile; what is looked for among the missing
-    # before all others, not if its disk comes back.
+    # Counting first notices a disk that fails during the listing; searching for missing files first notices
+    # one that comes back.
     counted = await _counted(api, resolved, by_filter=prefers_filter)
-    missing = gathered.apart(offline_only=True)
-    problem = await gather_missing(api, missing, selection, by_filter=prefers_filter)
-    search = Search(api, gathered, resolved.claimed)
-    by_filter = await search.either(selection, by_filter=prefers_filter)
-    if resolved.claimed is not None and len(gathered.seen) > resolved.claimed:
-        # Someone may have put some in meanwhile.
+    missing = collected.empty_copy(offline_only=True)
+    problem = await collect_missing(api, missing, selection, by_filter=prefers_filter)
+    search = Search(api, collected, resolved.claimed)
+    by_filter = await search.in_either_form(selection, by_filter=prefers_filter)
+    if resolved.claimed is not None and len(collected.seen) > resolved.claimed:
+        # Assets may have been added in the meantime.
         resolved = await names.resolve(api, entry, version)
-        refuse_too_many(gathered, resolved.claimed)
-    if len(gathered.seen) not in (resolved.claimed, counted):
-        again = gathered.apart(offline_only=True)
-        problem = problem or await gather_missing(api, again, selection, by_filter=by_filter)
+        refuse_too_many(collected, resolved.claimed)
+    if len(collected.seen) not in (resolved.claimed, counted):
+        again = collected.empty_copy(offline_only=True)
+        problem = problem or await collect_missing(api, again, selection, by_filter=by_filter)
         missing.add(again)
     if not version.known and (resolved.claimed is None or missing.items):
-        await _refuse_if_not_understood(api, gathered, selection, by_filter=by_filter)
-    gathered.add(missing)
-    return problem or await _doubts(
-        api, gathered, resolved, counted, paged=search.pages > 1, by_filter=by_filter
+        await _refuse_if_not_understood(api, collected, selection, by_filter=by_filter)
+    collected.add(missing)
+    return problem or await _why_incomplete(
+        api, collected, resolved, counted, paged=search.pages > 1, by_filter=by_filter
     )
 
 
 async def known_version(api: ImmichApi) -> Version:
-    """Return the server's version; raises ProtocolError for one that is too old to be asked."""
+    """Return the server's version; raises ProtocolError if it is too old."""
     version = await api.version()
     if version.major < OLDEST_MAJOR:
         raise ProtocolError(
@@ -65,11 +65,11 @@ async def known_version(api: ImmichApi) -> Version:
 
 
 async def _refuse_if_not_understood(
-    api: ImmichApi, gathered: Gathered, selection: Selection, *, by_filter: bool
+    api: ImmichApi, collected: Collected, selection: Selection, *, by_filter: bool
 ) -> None:
-    """Raise ProtocolError if a version that no one knows finds pictures of what does not exist.
+    """Raise ProtocolError if an unknown version finds assets for a condition that matches nothing.
 
-    Only then is it sure that it did not simply leave the condition out, and list the whole library.
+    Only this check shows that the server does not ignore the condition and list the whole library.
     """
     if selection.kind == "favorites":
         nothing = Selection("tag", str(uuid.uuid4()))
@@ -83,7 +83,7 @@ async def _refuse_if_not_understood(
             raise
         found = 0
     if found:
-        gathered.forget()
+        collected.clear()
         raise ProtocolError(
             f"{SEARCH}: this version of Immich ignores search conditions; no pictures are taken.",
             hint="Check for a newer picsync.",
@@ -91,10 +91,10 @@ async def _refuse_if_not_understood(
 
 
 async def _counted(api: ImmichApi, resolved: Resolved, *, by_filter: bool) -> int | RefusedError | None:
-    """Return how many assets there are before they are listed; None of an album, which says so itself.
+    """Return the number of assets before they are listed; None for an album, which has its own count.
 
-    Pages are counted from the beginning: what goes while they are read shifts the rest, and one is never
-    seen. Only a count from before tells.
+    Pages are numbered from the beginning: if an asset is removed while they are read, the others shift and
+    one is skipped. Only a count from before the listing shows that.
     """
     if resolved.claimed is not None:
         return None
@@ -104,29 +104,29 @@ async def _counted(api: ImmichApi, resolved: Resolved, *, by_filter: bool) -> in
         return error
 
 
-async def _doubts(
+async def _why_incomplete(
     api: ImmichApi,
-    gathered: Gathered,
+    collected: Collected,
     resolved: Resolved,
     counted: int | RefusedError | None,
     *,
     paged: bool,
     by_filter: bool,
 ) -> str | None:
-    """Return why there may be more than was found; None if a second source agrees."""
-    found, claimed = len(gathered.seen), resolved.claimed
+    """Return why more may exist than was found; None if a second source agrees."""
+    found, claimed = len(collected.seen), resolved.claimed
     if found == claimed:
         return None
     if found == 0 and claimed:
         return (
-            f"Immich says that the album holds {claimed} pictures, but lists none. If all of them are "
-            "archived or in the trash, remove them from the album."
+            f"Immich says that the album contains {claimed} pictures, but lists none. If all of them are"
+            " archived or in the trash, remove them from the album."
         )
     if claimed is not None:
-        # An album counts what is archived, too. The statistics would not help: they leave out what others
-        # have put into it.
-        archived = gathered.apart()
-        await Search(api, archived, None).either(resolved.selection.archived(), by_filter=by_filter)
+        # An album also counts archived assets. The statistics would not help: they omit what other users
+        # added.
+        archived = collected.empty_copy()
+        await Search(api, archived, None).in_either_form(resolved.selection.archived(), by_filter=by_filter)
         if found + len(archived.seen) == claimed:
             return None
     elif found == counted:
@@ -136,17 +136,17 @@ async def _doubts(
             raise counted
         if paged:
             there = counted if claimed is None else claimed
-            return f"Immich counted {there} pictures, but listed {found}. This usually passes by itself."
+            return f"Immich counted {there} pictures, but listed {found}. This usually resolves itself."
         total = await _count(api, resolved.selection, by_filter=by_filter)
     except RefusedError as error:
         return f"It is unknown whether Immich lists everything. {error}"
     if total == found:
         return None
-    return f"Immich counts {total} pictures, but lists {found}. This usually passes by itself."
+    return f"Immich counts {total} pictures, but lists {found}. This usually resolves itself."
 
 
 async def _count(api: ImmichApi, selection: Selection, *, by_filter: bool) -> int:
-    """Return how many assets there are, asked in one form and, if that is rejected, once in the other."""
+    """Return the number of assets; uses one form, and once the other if the server rejects it."""
     try:
         return await api.count(selection.statistics(by_filter=by_filter))
     except RefusedError as refused:

@@ -1,4 +1,4 @@
-"""From what the user calls a thing to its id on the server, asked again in each cycle."""
+"""Resolves names of albums, people and tags to their IDs on the server, in every cycle."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Resolved:
     title: str
     selection: Selection
     claimed: int | None = None
-    """How many assets the album is said to hold, what is hidden included; None if nothing says so."""
+    """The album's own count, including hidden assets; None if there is no such count."""
 
 
 async def resolve(api: ImmichApi, entry: ImmichEntry, version: Version) -> Resolved:
@@ -44,7 +44,7 @@ async def resolve(api: ImmichApi, entry: ImmichEntry, version: Version) -> Resol
 
 
 async def albums(api: ImmichApi, version: Version) -> Sequence[AlbumWire]:
-    """Return the user's own albums and those that are shared with him, each once."""
+    """Return the user's own albums and those that others share with the user, each once."""
     own = await api.albums()
     shared = await api.albums(shared=True) if version.major < 3 else []
     return list({album.id: album for album in (*own, *shared)}.values())
@@ -53,7 +53,7 @@ async def albums(api: ImmichApi, version: Version) -> Sequence[AlbumWire]:
 async def _album(api: ImmichApi, name: str, version: Version) -> AlbumWire:
     if not _is_id(name):
         found = await albums(api, version)
-        album_id = _one("album", name, [(album.id, album.album_name) for album in found])
+        album_id = _single_id("album", name, [(album.id, album.album_name) for album in found])
         return next(album for album in found if album.id == album_id)
     return await _by_id("album", name, api.album(name.lower(), version))
 
@@ -67,7 +67,7 @@ async def _person(api: ImmichApi, name: str) -> Resolved:
         page = await api.people(number)
         people += [(person.id, person.name) for person in page.people]
         if not page.has_next_page:
-            return Resolved(name, Selection("person", _one("person", name, people)))
+            return Resolved(name, Selection("person", _single_id("person", name, people)))
     raise ProtocolError(f"{LIST_PEOPLE}: Immich's pages do not end.")
 
 
@@ -78,7 +78,7 @@ async def _tag(api: ImmichApi, name: str) -> Resolved:
     tags = await api.tags()
     whole = [(tag.id, tag.value) for tag in tags]
     known = any(_folded(value) == _folded(name) for _, value in whole)
-    found = _one("tag", name, whole if known else [(tag.id, tag.name) for tag in tags])
+    found = _single_id("tag", name, whole if known else [(tag.id, tag.name) for tag in tags])
     return Resolved(name, Selection("tag", found))
 
 
@@ -96,12 +96,12 @@ def _is_id(name: str) -> bool:
 
 
 def _folded(name: str) -> str:
-    """Return a name as it is compared: however its letters are composed, and in any case."""
+    """Return a name for comparison: in composed form, ignoring case."""
     return unicodedata.normalize("NFC", name).strip().casefold()
 
 
-def _one(kind: str, name: str, known: Sequence[tuple[str, str]]) -> str:
-    """Return the id of the only one of that name; one that is spelt alike comes before one in other case."""
+def _single_id(kind: str, name: str, known: Sequence[tuple[str, str]]) -> str:
+    """Return the ID of the only match; an exact match is preferred to one that differs in case."""
     same = [thing_id for thing_id, called in known if _folded(called) == _folded(name)]
     spelt = [
         thing_id
@@ -115,9 +115,9 @@ def _one(kind: str, name: str, known: Sequence[tuple[str, str]]) -> str:
             raise _missing(kind, name, 404)
         case several:
             raise AmbiguousError(
-                f"Immich has {len(several)} {_PLURALS[kind]} of the name {name[:100]!r}: "
-                f"{', '.join(several[:5])}.",
-                hint=f"Write the ID of the one that is meant, as in `{kind}: {several[0]}`.",
+                f"Immich has {len(several)} {_PLURALS[kind]} with the name {name[:100]!r}:"
+                f" {', '.join(several[:5])}.",
+                hint=f"Write the ID instead, as in `{kind}: {several[0]}`.",
             )
 
 
@@ -128,5 +128,5 @@ def _missing(kind: str, name: str, status: int) -> RefusedError:
     return RefusedError(
         f"Immich has no {kind} {name[:100]!r} that the API key's owner can see.",
         status=status,
-        hint="Compare it with Immich's web page; the address of its page there ends in its ID.",
+        hint="Compare it with Immich's web page; the address of its page there ends with its ID.",
     )

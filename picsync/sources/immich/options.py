@@ -18,8 +18,8 @@ _FAVORITES = "favorites"
 _ONE_OF = ("album", "person", "tag", _FAVORITES, "link")
 
 
-class Wanted(StrEnum):
-    """Which bytes of a picture are wanted; the default is what fits most frames."""
+class Rendition(StrEnum):
+    """Which bytes of a picture to download; the default suits most frames."""
 
     AUTO = "auto"
     ORIGINAL = "original"
@@ -29,7 +29,7 @@ class Wanted(StrEnum):
 
 def _name(value: str) -> str:
     if not value.strip():
-        raise ValueError("must be a name or an ID, not be empty")
+        raise ValueError("must be a name or an ID, not empty")
     return value.strip()
 
 
@@ -44,7 +44,7 @@ Name = Annotated[str, AfterValidator(_name)]
 class ImmichEntry(BaseModel):
     """What one entry shows: an album, a person, a tag, the favourites or a shared link.
 
-    As text it is an album's name or ID, `person:<name>`, `tag:<name>`, `favorites` or a shared link.
+    As text: an album's name or ID, `person:<name>`, `tag:<name>`, `favorites` or a shared link.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -61,22 +61,22 @@ class ImmichEntry(BaseModel):
     )
     tag: Name | None = Field(
         default=None,
-        description="Name (with its parents, as in `Trips/Rome`) or ID of a tag: all pictures that carry it "
-        "or one below it.",
+        description="Name (with its parents, as in `Trips/Rome`) or ID of a tag: all pictures with this tag"
+        " or one below it.",
         examples=["Trips/Rome"],
     )
     favorites: bool = Field(default=False, description="All of your favourites.", examples=["true"])
     link: Annotated[SecretStr, AfterValidator(_link)] | None = Field(
         default=None,
-        description="A shared link, of this or any other server; it needs no API key.",
+        description="A shared link of this or any other server; needs no API key.",
         examples=["https://<server>/share/<key>"],
     )
-    rendition: Wanted = Field(
-        default=Wanted.AUTO,
-        description="Which bytes are sent. `auto`: the original, as you cropped or turned it in Immich; of "
-        "what frames do not show (RAW, WebP, AVIF, GIF, videos that are no MP4) the preview or the "
-        "transcoded video. `original`: always the file as it was uploaded. `edited`: the same, with your "
-        "edits. `preview`: always Immich's preview, small and upright.",
+    rendition: Rendition = Field(
+        default=Rendition.AUTO,
+        description="Which bytes are sent. `auto`: the original with your crops and rotations; for formats"
+        " that frames do not show (RAW, WebP, AVIF, GIF, videos other than MP4), the preview or the"
+        " transcoded video. `original`: always the uploaded file. `edited`: the same, with your edits."
+        " `preview`: always Immich's preview, small and upright.",
         examples=["preview"],
     )
 
@@ -93,12 +93,12 @@ class ImmichEntry(BaseModel):
 
     @property
     def address(self) -> SharedLinkAddress | None:
-        """The shared link, read."""
+        """The parsed shared link."""
         return None if self.link is None else SharedLinkAddress.parse(self.link.get_secret_value())
 
     def __str__(self) -> str:
-        """Return the entry's text; it can be written in its place, a shared link excepted."""
-        prefix = "" if self.rendition is Wanted.AUTO else f"{self.rendition}:"
+        """Return the entry's text, which can be written in picsync.yaml, except for a shared link."""
+        prefix = "" if self.rendition is Rendition.AUTO else f"{self.rendition}:"
         if self.address is not None:
             return f"{prefix}link:{self.address}"
         for kind in ("person", "tag"):
@@ -112,7 +112,7 @@ class ImmichEntry(BaseModel):
 
 def _read(text: str) -> dict[str, object]:
     found = _TEXT.fullmatch(text.strip())
-    assert found is not None  # noqa: S101 - it matches any text
+    assert found is not None  # noqa: S101 - the pattern matches any text
     rendition = {"rendition": found["rendition"]} if found["rendition"] else {}
     name = found["name"].strip()
     if found["kind"]:

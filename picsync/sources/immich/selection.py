@@ -1,12 +1,12 @@
-"""What is searched for, in both forms of Immich's search.
+"""Search conditions, in both forms of Immich's search.
 
-The flat form works in all versions from 2.7 on and is deprecated since 3.2; its pages are numbers. The
-filter form, since 3.2, goes on by cursor. Both ask for the timeline's visibility, since the default of it
-has changed between versions. The filter form also says that the trash is not wanted: unlike the flat form,
-it leaves out nothing by itself.
+The flat form works in all versions from 2.7 on and is deprecated since 3.2; its pages are numbered. The
+filter form, since 3.2, uses a cursor. Both request the timeline's visibility explicitly, since its default
+has changed between versions. The filter form also excludes the trash explicitly: unlike the flat form, it
+omits nothing by default.
 
-Where the disk of an external library is not mounted, Immich marks its assets as offline and puts them into
-the trash. They are in neither search then, and have to be asked for apart.
+If the disk of an external library is not mounted, Immich marks its assets as offline and moves them to the
+trash. Neither search finds them then, so they are searched for separately.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Selection:
     """Empty for favourites."""
     visibility: str = TIMELINE
     offline: bool = False
-    """Only those whose files are missing; they are in the trash."""
+    """Only assets whose files are missing; they are in the trash."""
 
     def missing(self) -> Selection:
-        """Return the same, of assets whose files are missing on the server's disk."""
+        """Return the same selection, of assets whose files are missing on the server's disk."""
         return replace(self, offline=True)
 
     def archived(self) -> Selection:
-        """Return the same in the archive."""
+        """Return the same selection, of archived assets."""
         return replace(self, visibility=ARCHIVE)
 
     def flat(self) -> Mapping[str, Any]:
@@ -48,15 +48,15 @@ class Selection:
         return {**what, "visibility": self.visibility, **missing}
 
     def flat_page(self, number: int) -> Mapping[str, Any]:
-        """Return a search for a page, the first being 1."""
+        """Return the search for a page; the first is 1."""
         return {**self.flat(), "order": "asc", "size": LARGEST_PAGE, "page": number}
 
     def statistics(self, *, by_filter: bool) -> Mapping[str, Any]:
-        """Return what the search's statistics are asked with."""
+        """Return the request body for the search statistics."""
         return {"filter": self.filter_page(None)["filter"]} if by_filter else self.flat()
 
     def filter_page(self, cursor: str | None) -> Mapping[str, Any]:
-        """Return a search for the page at a cursor; None for the first one."""
+        """Return the search for the page at a cursor; None for the first page."""
         what = (
             {"isFavorite": {"eq": True}}
             if self.kind == "favorites"

@@ -1,4 +1,4 @@
-"""Immich behind the source port."""
+"""The source port for Immich."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from picsync.http.retry import Retrier, RetryPolicy
 from picsync.sources.base import Sink, SourceCapabilities
 from picsync.sources.immich import names
 from picsync.sources.immich.address import ServerAddress, SharedLinkAddress
-from picsync.sources.immich.api import OPERATIONS, TITLE, ImmichApi, Pass
+from picsync.sources.immich.api import OPERATIONS, TITLE, Access, ImmichApi
 from picsync.sources.immich.examination import examined
-from picsync.sources.immich.gathering import Gathered
 from picsync.sources.immich.links import list_link
 from picsync.sources.immich.listing import known_version, list_entry
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.renditions import WatchedSink
+from picsync.sources.immich.searching import Collected
 
 __all__ = ["KIND", "OPERATIONS", "ImmichLogin", "ImmichSource"]
 
@@ -36,19 +36,19 @@ _NO_KEY = "no key"
 
 @dataclass(frozen=True, slots=True)
 class ImmichLogin:
-    """What lets picsync in, from the credentials file."""
+    """Access data from the credentials file."""
 
     server: str = ""
-    """As the person wrote it; empty if there are only shared links."""
+    """As the user wrote it; empty if there are only shared links."""
     api_key: str = field(default="", repr=False)
     link_password: str = field(default="", repr=False)
-    """Of shared links that want one."""
+    """For shared links that require one."""
     account: Account = field(default_factory=lambda: Account("immich", "immich"))
-    """Whose it is, for messages."""
+    """The account's name, for messages."""
 
 
 class ImmichSource:
-    """Albums, people, tags and favourites of one server, and shared links of any."""
+    """Albums, people, tags and favourites of one server, and shared links of any server."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class ImmichSource:
         emit: Emit,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """Nothing is sent before the first call; `timeout_s` is the longest silence of a server.
+        """Create it without sending anything; `timeout_s` limits how long a server may stay silent.
 
-        Raises ValueError if the server's address is none.
+        Raises ValueError if the server's address is invalid.
         """
         self._login = login
         self._server = ServerAddress.parse(login.server) if login.server else None
@@ -73,18 +73,18 @@ class ImmichSource:
         self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None)
         self._apis: dict[str, ImmichApi] = {}
         self._libraries: dict[str, set[str]] = {}
-        """External libraries of which each link to single pictures has shown something."""
+        """External libraries that each link to single pictures has shown so far."""
         self._misnamed: set[tuple[str, str]] = set()
-        """Id and version of items whose originals no frame shows, whatever their names say."""
+        """ID and version of items whose originals no frame shows, whatever their file names."""
         self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
 
     @property
     def capabilities(self) -> SourceCapabilities:
-        """What this source can do; constant."""
+        """What this source can do; never changes."""
         return self._capabilities
 
     async def albums(self) -> AsyncIterator[SourceAlbum]:
-        """Yield the user's own albums and those shared with him; see the port."""
+        """Yield the user's own albums and those that others share with the user; see the port."""
         api = self._by_key()
         for album in await names.albums(api, await known_version(api)):
             entry = ImmichEntry(album=album.id)
@@ -95,30 +95,30 @@ class ImmichSource:
         entry = self._entries.get(album_id) or ImmichEntry.model_validate(album_id)
         address = entry.address
         through = _BY_KEY if address is None else str(address)
-        gathered = Gathered(KIND, entry.rendition, through, self._progress, title=album_id)
+        collected = Collected(KIND, entry.rendition, through, self._progress, title=album_id)
         problem: str | None
         cause: FailureCode | None = None
         try:
             if address is None:
-                problem = await list_entry(self._by_key(), entry, gathered)
+                problem = await list_entry(self._by_key(), entry, collected)
             else:
                 libraries = self._libraries.setdefault(album_id, set())
                 problem = await list_link(
-                    self._by_link(address), gathered, self._login.link_password, libraries
+                    self._by_link(address), collected, self._login.link_password, libraries
                 )
         except LoginNeeded as error:
             self._emit(LoginRefused(TITLE, error.message, error.hint))
             raise
         except PicsyncError as error:
             problem, cause = str(error), error.code
-        return Listing(KIND, album_id, gathered.chosen(), problem, cause)
+        return Listing(KIND, album_id, collected.visible_items(), problem, cause)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
-        """Bring an asset's bytes, in the rendition of its entry, into `sink`; see the port."""
+        """Write an asset's bytes, in its entry's rendition, to `sink`; see the port."""
         through, *paths = item.url.split(" ")
         api = self._apis.get(through)
         if api is None:
-            raise ItemError("Immich has not listed it in this run.")
+            raise ItemError("Immich has not listed it since picsync started.")
         path, *instead = paths
         if not instead:
             await self._bring(api, path, sink)
@@ -137,17 +137,17 @@ class ImmichSource:
             await api.download(path, sink)
         except RefusedError as error:
             if error.status not in (400, 404, 410):
-                # A lost permission concerns all items alike.
+                # A missing permission concerns all items.
                 raise LoginNeeded(error.message, hint=error.hint) from error
             raise _unavailable(path, error) from error
 
     async def reach(self) -> None:
-        """Raise PicsyncError unless Immich answers at the server's address; no key is sent."""
+        """Raise PicsyncError unless Immich responds at the server's address; sends no key."""
         if self._server is not None:
-            await known_version(self._apis.get(_NO_KEY) or self._open(_NO_KEY, self._server, Pass()))
+            await known_version(self._apis.get(_NO_KEY) or self._open(_NO_KEY, self._server, Access()))
 
     async def examine(self) -> Sequence[Finding]:
-        """Look at the server's version, and at what the key may do; see the port."""
+        """Check the server's version and the key's permissions; see the port."""
         if self._server is None or all(entry.address for entry in self._entries.values()):
             return []
         return await examined(self._by_key(), self._server, list(self._entries.values()))
@@ -168,7 +168,7 @@ class ImmichSource:
             )
         headers = {"x-api-key": self._login.api_key}
         return self._apis.get(_BY_KEY) or self._open(
-            _BY_KEY, self._server, Pass(headers, section=self._section)
+            _BY_KEY, self._server, Access(headers, section=self._section)
         )
 
     @property
@@ -177,20 +177,20 @@ class ImmichSource:
 
     def _by_link(self, address: SharedLinkAddress) -> ImmichApi:
         name = str(address)
-        entry_pass = Pass(query={address.query: address.value}, by_link=True, section=self._section)
-        return self._apis.get(name) or self._open(name, address.server, entry_pass)
+        access = Access(query={address.query: address.value}, by_link=True, section=self._section)
+        return self._apis.get(name) or self._open(name, address.server, access)
 
-    def _open(self, name: str, server: ServerAddress, entry_pass: Pass) -> ImmichApi:
+    def _open(self, name: str, server: ServerAddress, access: Access) -> ImmichApi:
         emulator, url = self._hosts.emulator, str(server)
         if emulator and not f"{url}/".startswith(f"{emulator}/"):
             url = f"{self._hosts.url(server.host)}{server.path}"
-        # Each has a client of its own: a link's cookie opens that link only.
+        # Each has its own client: a link's cookie opens that link only.
         http = HttpClient(
             self._retrier,
             allowed=AllowedHosts(origin=emulator or server.origin),
             timeout=self._timeout,
         )
-        self._apis[name] = ImmichApi(f"{url}/api", http, entry_pass)
+        self._apis[name] = ImmichApi(f"{url}/api", http, access)
         return self._apis[name]
 
 
@@ -198,5 +198,5 @@ def _unavailable(path: str, error: RefusedError) -> ItemError:
     if "/thumbnail" in path and error.status == 404:
         return ItemError("Immich has no preview of it yet.", hint="The next cycle tries again.")
     if error.status == 404:
-        return ItemError("Immich has its entry, but not its bytes.", hint="The next cycle tries again.")
+        return ItemError("Immich knows the asset, but not its bytes.", hint="The next cycle tries again.")
     return ItemError("It is no longer in Immich.", hint="The next cycle tries again.")

@@ -1,8 +1,8 @@
-"""Immich's JSON, as far as picsync reads it, of all versions.
+"""The parts of Immich's JSON that picsync reads, for all versions.
 
-Unknown fields are ignored; anything of another shape than here makes the whole answer a ProtocolError. What
-an answer has to have in order to be believed has no default: a search without `assets`, or without a word
-on whether there is a next page, is no empty album.
+Unknown fields are ignored; any other deviation makes the whole response a ProtocolError. Fields without which
+a response cannot be trusted have no default: a search without `assets`, or without information on the next
+page, is not an empty album.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from picsync.http.retry import Operation
 T = TypeVar("T")
 
 Id = Annotated[str, Field(pattern=r"^[0-9A-Fa-f-]{36}$")]
-"""A UUID; it becomes part of addresses."""
+"""A UUID; it becomes part of URLs."""
 Text = Annotated[str, Field(max_length=10_000)]
-"""The limit also refuses what is no valid Unicode."""
+"""The length limit also rejects invalid Unicode."""
 
 
 class _Wire(BaseModel):
@@ -40,24 +40,24 @@ class Version(_Wire):
 
     @property
     def known(self) -> bool:
-        """Whether picsync was made for this major version."""
+        """Whether picsync supports this major version."""
         return self.major in (2, 3)
 
     @property
     def takes_filter(self) -> bool:
-        """Whether a search takes the filter form, since 3.2."""
+        """Whether the search supports the filter form, since 3.2."""
         return (self.major, self.minor) >= (3, 2)
 
 
 class KeyWire(_Wire):
-    """The API key itself."""
+    """The API key's own data."""
 
     permissions: list[Text]
-    """`all` stands for everything."""
+    """`all` grants everything."""
 
 
 class AssetWire(_Wire):
-    """A picture or video; a shared link without metadata leaves most of it out."""
+    """A picture or video; a shared link without metadata omits most fields."""
 
     id: Id
     type: Text
@@ -72,16 +72,16 @@ class AssetWire(_Wire):
     is_archived: bool = False
     is_trashed: bool = False
     is_offline: bool | None = None
-    """None where Immich does not say, as through a link without metadata."""
+    """None if Immich does not say, as through a link without metadata."""
     is_favorite: bool = False
     is_edited: bool = False
     live_photo_video_id: Text | None = None
     library_id: Text | None = None
-    """The external library that it belongs to; None of what was uploaded, and where Immich does not say."""
+    """The external library that it belongs to; None for uploads, and if Immich does not say."""
 
 
 class AssetPage(_Wire):
-    """One page of what a search found."""
+    """One page of search results."""
 
     items: list[AssetWire]
     count: int | None = None
@@ -90,19 +90,19 @@ class AssetPage(_Wire):
 
 
 class SearchAnswer(_Wire):
-    """The answer of a search."""
+    """The response to a search."""
 
     assets: AssetPage
 
 
 class Count(_Wire):
-    """The answer of a search's statistics."""
+    """The response to a search statistics request."""
 
     total: int = Field(ge=0)
 
 
 class TimeBucket(_Wire):
-    """How many assets there are of one month."""
+    """The number of assets of one month."""
 
     count: int = Field(ge=0)
 
@@ -116,13 +116,13 @@ class AlbumWire(_Wire):
 
 
 class AlbumWithAssets(AlbumWire):
-    """An album as versions before 3.0 show it to a shared link."""
+    """An album as versions before 3.0 show it through a shared link."""
 
     assets: list[AssetWire]
 
 
 class PersonWire(_Wire):
-    """Someone whose face was found; the name is empty until one is given."""
+    """A person whose face was found; the name is empty until a user enters one."""
 
     id: Id
     name: Text
@@ -136,7 +136,7 @@ class PeoplePage(_Wire):
 
 
 class TagWire(_Wire):
-    """A tag; `value` has the names of its parents before its own."""
+    """A tag; `value` contains the names of its parents and its own."""
 
     id: Id
     name: Text
@@ -168,7 +168,7 @@ SHARED_LINK = TypeAdapter(SharedLinkWire)
 
 
 def parse(operation: Operation, adapter: TypeAdapter[T], response: httpx.Response) -> T:
-    """Return an answer's JSON; raises ProtocolError, naming what was wrong but no content."""
+    """Parse a response's JSON; raises ProtocolError, which names what was wrong but no content."""
     try:
         return adapter.validate_json(response.content)
     except ValidationError as error:
@@ -177,11 +177,11 @@ def parse(operation: Operation, adapter: TypeAdapter[T], response: httpx.Respons
         came = response.headers.get("content-type", "no content type").split(";")[0][:60]
         raise ProtocolError(
             f"{operation}: expected JSON, but got {came} that cannot be parsed.",
-            hint="Is `server` in the credentials file the address of Immich itself? A proxy in front of it "
-            "must let picsync through without a login page of its own.",
+            hint="Is `server` in the credentials file the address of Immich itself? A proxy in front of it"
+            " must let picsync through without a login page.",
         )
     where = ".".join(map(str, first["loc"]))
     raise ProtocolError(
-        f"{operation}: the answer cannot be parsed at {where or 'its beginning'}.",
+        f"{operation}: the response cannot be parsed at {where or 'its beginning'}.",
         hint="Immich may have changed it in a new version: check for a newer picsync.",
     )

@@ -375,7 +375,7 @@ async def test_a_listing_shorter_than_the_count_is_incomplete(
     account.fail(empty("/pictures/", '{"photos":[]}', count=None))
     photos = await frame.photos(await found(frame))
     assert not photos.complete
-    assert photos.problem == "Nixplay says the album holds 3 photos but lists 0."
+    assert photos.problem == "Nixplay says the album contains 3 photos but lists 0."
 
 
 async def test_a_service_that_repeats_one_page_for_ever(account: NixplayAccount, frame: NixplayFrame) -> None:
@@ -383,7 +383,7 @@ async def test_a_service_that_repeats_one_page_for_ever(account: NixplayAccount,
     answer = json.dumps({"photos": [{"id": photos[0].photo_id, "md5": photos[0].md5}]})
     account.fail(empty("/pictures/", answer, count=None))
     listed = await frame.photos(await found(frame))
-    assert listed.problem == "Nixplay says the album holds 3 photos but lists 1."
+    assert listed.problem == "Nixplay says the album contains 3 photos but lists 1."
 
 
 async def test_a_count_that_lags_behind_is_read_again(account: NixplayAccount, frame: NixplayFrame) -> None:
@@ -397,7 +397,7 @@ async def test_a_count_that_lags_behind_is_read_again(account: NixplayAccount, f
     album = await found(frame)
     assert album.photo_count == 3
     listed = await frame.photos(album)
-    assert listed.problem == "Nixplay says the album holds 3 photos but lists 1."
+    assert listed.problem == "Nixplay says the album contains 3 photos but lists 1."
     album = await found(frame)
     now += 10
     listed = await frame.photos(album)
@@ -463,7 +463,7 @@ async def test_wrong_shapes_name_the_operation_but_no_content(
 ) -> None:
     fill(account, 1)
     account.fail(empty("/pictures/", body, count=None))
-    with pytest.raises(ProtocolError, match="Nixplay list photos: unexpected answer") as raised:
+    with pytest.raises(ProtocolError, match="Nixplay list photos: unexpected response") as raised:
         await frame.photos(await found(frame))
     assert "secret" not in str(raised.value)
 

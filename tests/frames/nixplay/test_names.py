@@ -362,7 +362,7 @@ def test_what_a_service_makes_of_a_name_is_recognised(
     except Refused:
         return
     if names.plain(name) is not None and not names.same(made, name):
-        assert names.may_come_of(made, name)
+        assert names.may_derive_from(made, name)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_what_a_service_makes_of_a_name_is_recognised(
     ],
 )
 def test_what_is_not_made_of_a_name(listed: str, name: str) -> None:
-    assert not names.may_come_of(listed, name)
+    assert not names.may_derive_from(listed, name)
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_what_is_not_made_of_a_name(listed: str, name: str) -> None:
     ["Gr\ufffd\ufffde", "Gr&ouml;&szlig;e", "Gr%C3%B6%C3%9Fe", "GrÃ¶ÃŸe", "Gr??e", "Gre", "Groe", "Gr"],
 )
 def test_what_may_be_made_of_a_name(listed: str) -> None:
-    assert names.may_come_of(listed, "Größe")
+    assert names.may_derive_from(listed, "Größe")
 
 
 @given(st.text(min_size=1, max_size=20).filter(str.strip))

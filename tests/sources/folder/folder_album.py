@@ -38,7 +38,7 @@ class FolderAlbum:
     """Path -> how often its end cannot be read."""
     answering: threading.Event = field(default_factory=threading.Event)
     """Cleared while the disk gives no answer to reading."""
-    patience_s: float = 60.0
+    stall_timeout_s: float = 60.0
     opened: list[FolderSource] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class FolderAlbum:
             now=lambda: time.time() + self.ahead_s,
             clock=lambda: began_s + sum(self.waits),
             read=self._read,
-            patience_s=self.patience_s,
+            stall_timeout_s=self.stall_timeout_s,
             busy_timeout_s=0.01,
         )
         self.opened.append(source)

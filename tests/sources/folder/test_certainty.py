@@ -16,12 +16,12 @@ import pytest
 
 from picsync.core.errors import TransientError
 from picsync.core.model import Listing
-from picsync.sources.folder.aside import THREAD_NAME
-from picsync.sources.folder.memory import FILE_NAME, Memory
+from picsync.sources.folder.blocking import THREAD_NAME
+from picsync.sources.folder.database import FILE_NAME, FolderDatabase
 from picsync.sources.folder.mounts import Mount, Mounts
 from picsync.sources.folder.names import Choice
-from picsync.sources.folder.survey import Knowledge, Seen, Survey
-from picsync.sources.folder.volumes import Volume, doubts
+from picsync.sources.folder.scan import FolderState, Scan, ScanResult
+from picsync.sources.folder.volumes import Volume, mount_problems
 from tests.contract.source_contract import JPEG
 from tests.media.files import tiff
 from tests.sources.folder.folder_album import FolderAlbum, content, names, unreadable
@@ -44,7 +44,7 @@ async def test_a_folder_that_is_gone(album: FolderAlbum) -> None:
 async def test_a_file_in_the_place_of_the_folder(album: FolderAlbum) -> None:
     album.root.rmdir()
     album.root.write_bytes(JPEG)
-    assert_partial(await album.list(), str(album.root), "is a file. Name the folder that contains it.")
+    assert_partial(await album.list(), str(album.root), "is a file. Write the folder that contains it.")
 
 
 async def test_a_missing_folder_notices_no_changes(album: FolderAlbum) -> None:
@@ -150,15 +150,15 @@ async def test_a_folder_that_is_replaced_after_it_was_read(album: FolderAlbum) -
     assert f"{album.root} was replaced or unmounted while it was listed." in problem
 
 
-async def listed_while(album: FolderAlbum, meanwhile: Callable[[str], None]) -> Seen:
+async def listed_while(album: FolderAlbum, meanwhile: Callable[[str], None]) -> ScanResult:
     """List the folder, with something happening before each subfolder is read."""
     album.options = {"quiet": "0s"}
-    return Survey(
+    return Scan(
         str(album.entry),
         album.entry,
         Choice((), ()),
-        Knowledge(),
-        Memory(album.own),
+        FolderState(),
+        FolderDatabase(album.own),
         enter=meanwhile,
         read=os.read,
         now_s=0.0,
@@ -230,11 +230,11 @@ async def test_memory_held_by_another_process_is_not_forgotten(
 
 async def test_a_share_that_hangs_does_not_hang_picsync(album: FolderAlbum) -> None:
     album.put("a.jpg")
-    album.patience_s = 0.05
+    album.stall_timeout_s = 0.05
     source = album.source()
     album.answering.clear()
     for _ in range(2):
-        assert_partial(await album.list(source), f"The folder {album.root} does not answer")
+        assert_partial(await album.list(source), f"The folder {album.root} does not respond")
     waiting = [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
     assert len(waiting) == 1, "a second thread waits for the same share"
     album.answering.set()
@@ -246,10 +246,10 @@ async def test_a_download_from_a_share_that_hangs(album: FolderAlbum) -> None:
     album.put("a.jpg")
     source = album.source()
     [item] = (await album.list(source)).items
-    album.patience_s = 0.05
+    album.stall_timeout_s = 0.05
     source = album.source()
     album.answering.clear()
-    with pytest.raises(TransientError, match="does not answer"):
+    with pytest.raises(TransientError, match="does not respond"):
         await content(source, item)
     album.answering.set()
 
@@ -271,7 +271,7 @@ FULL = Volume("nfs4 nas:/photos", 300)
     ],
 )
 def test_doubts(before: dict[str, Volume], now: dict[str, Volume], word: str | None) -> None:
-    found = doubts("/p", before, now)
+    found = mount_problems("/p", before, now)
     assert bool(found) == (word is not None)
     assert word is None or word in found[0]
 
@@ -297,7 +297,7 @@ def test_mounts_are_found_by_the_longest_path() -> None:
     ],
 )
 def test_what_can_be_relied_on(mount: Mount, steady: bool, tells: bool) -> None:
-    assert (mount.steady_inodes, mount.tells_changes) == (steady, tells)
+    assert (mount.stable_inodes, mount.reports_changes) == (steady, tells)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ async def test_what_is_gone_is_forgotten(album: FolderAlbum) -> None:
     await album.list(source)
     file.unlink()
     await album.list(source)
-    assert set(source._memory.recall(str(album.entry)).looks) == {"b.jpg"}
+    assert set(source._database.load(str(album.entry)).probes) == {"b.jpg"}
 
 
 async def test_a_listing_needs_little_memory_for_each_file(album: FolderAlbum) -> None:

@@ -222,7 +222,7 @@ async def test_a_folder_full_of_links_says_that_they_are_not_followed(album: Fol
     for number in range(3):
         (album.root / f"{number}.jpg").symlink_to(album.root.with_name("elsewhere.jpg"))
     assert (await album.list()).note == (
-        f"{album.root} contains only links (3), which are not followed: name the folder that they point to,"
+        f"{album.root} contains only links (3), which are not followed: write the folder that they point to,"
         " or mount it there."
     )
     album.put("a.jpg")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from picsync.sources.base import TellsChanges
+from picsync.sources.base import NoticesChanges
 from tests.contract.source_contract import JPEG
 from tests.sources.folder.folder_album import FolderAlbum, names, unreadable
 
@@ -133,11 +133,11 @@ async def test_a_picture_that_turns_unreadable_is_still_listed(public_album: Fol
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="changes are only noticed on Linux")
 
 
-async def changed(album: FolderAlbum, source: TellsChanges) -> None:
+async def changed(album: FolderAlbum, source: NoticesChanges) -> None:
     await asyncio.wait_for(source.changed(str(album.entry)), 30)
 
 
-async def noticed(album: FolderAlbum, source: TellsChanges) -> bool:
+async def noticed(album: FolderAlbum, source: NoticesChanges) -> bool:
     """Whether a change is known of by now; what has happened is read at the loop's next turn."""
     task = asyncio.create_task(changed(album, source))
     for _ in range(20):

@@ -49,7 +49,7 @@ def test_addresses_are_taken_as_people_paste_them(text: str, expected: str) -> N
         ("http://", "must be an address"),
         ("http://a b", "must be an address"),
         ("http://u:p@nas", "must not have a user name or password"),
-        ("http://nas?x", "must be the server's address alone"),
+        ("http://nas?x", "must be only the server's address"),
         ("http://nas:99999", "must be an address"),
     ],
 )
@@ -233,7 +233,7 @@ async def test_a_name_that_several_have_is_refused_with_their_ids() -> None:
         assert len((await server.listed(one.album_id.upper())).items) == 1
         server.immich.add_person("Anna")
         server.immich.add_person("Anna")
-        assert "2 people of the name 'Anna'" in str((await server.listed("person:Anna")).problem)
+        assert "2 people with the name 'Anna'" in str((await server.listed("person:Anna")).problem)
 
 
 @pytest.mark.parametrize(

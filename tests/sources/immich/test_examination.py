@@ -50,7 +50,7 @@ async def test_a_key_in_the_clear_is_fine_at_home_only(address: str, warned: boo
         findings = await said(server, permissions=ENOUGH, address=address)
         notes = [text for mark, text in findings if mark is Mark.NOTE]
         assert any("unencrypted" in text for text in notes) == warned
-        assert (Mark.OK, f"3.3.5 answers at {address}. ") in findings
+        assert (Mark.OK, f"3.3.5 responds at {address}. ") in findings
 
 
 async def test_a_version_that_nobody_knows_is_worth_a_note() -> None:

@@ -171,7 +171,7 @@ async def test_empty_response_of_a_filled_album_is_not_trusted(
     server.options.empty_search, server.options.empty_statistics = True, statistics_too
     listing = await server.listed("Trip")
     assert listing.certainty is Certainty.PARTIAL
-    assert "holds 7 pictures, but lists none" in str(listing.problem)
+    assert "contains 7 pictures, but lists none" in str(listing.problem)
 
 
 async def test_empty_favourites_are_not_believed_if_they_are_counted(server: ImmichServer) -> None:
@@ -341,7 +341,7 @@ async def test_a_shared_album_that_shows_less_than_it_holds(server: ImmichServer
     else:
         server.options.empty_search = True
     listing = await server.listed(entry, key="")
-    assert "said to hold 5 pictures, but shows only" in str(listing.problem)
+    assert "claims 5 pictures, but shows only" in str(listing.problem)
 
 
 async def test_a_link_without_metadata_still_tells_its_pictures_apart(server: ImmichServer) -> None:
@@ -374,7 +374,7 @@ async def test_a_link_s_password(server: ImmichServer) -> None:
     album, _ = server.album(2)
     entry = server.link(server.immich.share(album, password="sesame"))
     assert "link_password" in str((await server.listed(entry, key="")).problem)
-    assert "wants a password" in str((await server.listed(entry, key="", link_password="x")).problem)
+    assert "requires a password" in str((await server.listed(entry, key="", link_password="x")).problem)
     assert (await server.listed(entry, key="", link_password="sesame")).complete
 
 

@@ -1,7 +1,6 @@
-"""Google Photos as a source, through the Library API and OAuth.
+"""The Google Photos Library API with OAuth, as a source.
 
-- `source`: the port; `links` keeps the URLs of originals alive.
-- `api`: the calls, on google-api-python-client; `threads` keeps that blocking library off the event loop.
-- `tokens`: the access token and its renewal; `login`: how the user gives the first one.
-- `wire`: their JSON; `refusals`: their errors in picsync's words.
+- `source`: the port; `links` renews the URLs of originals; `quotas` handles the daily quotas.
+- `api`: the calls, on google-api-python-client.
+- The login and Google's JSON are in `picsync.vendors.google`.
 """

@@ -1,7 +1,8 @@
-"""The calls of the Library API that picsync makes, on google-api-python-client.
+"""The Library API calls that picsync makes, on google-api-python-client.
 
-The library is told of the API by our own `discovery.json`, since Google's packages have none for it and
-fetching one would mean network before the first call. Its retries are off: the one policy decides.
+The client library reads the API's description from our own `discovery.json`, since Google's packages contain
+none for it, and fetching it would need the network before the first call. Its own retries are off: picsync's
+retry policy decides.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ API_HOST = "photoslibrary.googleapis.com"
 ALBUMS_PER_PAGE = 50
 ITEMS_PER_PAGE = 100
 IDS_PER_BATCH = 50
-"""Google's maxima; every page is a request of the day's 10,000."""
+"""Google's maximum; every page counts against 10,000 requests per day."""
 
 LIST_ALBUMS = Operation("Google Photos", "list_albums")
 LIST_SHARED_ALBUMS = Operation("Google Photos", "list_shared_albums")
@@ -59,7 +60,7 @@ UNAUTHENTICATED = 401
 _ALBUM_FIELDS = "id,title,mediaItemsCount"
 
 Build = Callable[[Any], Any]
-"""Makes a googleapiclient HttpRequest from a googleapiclient Resource."""
+"""Builds a googleapiclient HttpRequest from a googleapiclient Resource."""
 
 
 class LibraryApi:
@@ -79,7 +80,7 @@ class LibraryApi:
         self._service: Any = None
 
     async def album(self, album_id: str) -> Album:
-        """Return an album's title and count."""
+        """Return an album's title and item count."""
         return await self._call(
             LOOK_AT_ALBUM, Album, lambda api: api.albums().get(albumId=album_id, fields=_ALBUM_FIELDS)
         )
@@ -94,7 +95,7 @@ class LibraryApi:
         )
 
     async def shared_albums(self, page_token: str) -> SharedAlbumPage:
-        """Return a page of the shared albums; Google has refused this since 2025-03-31."""
+        """Return a page of the shared albums; Google has refused this call since 2025-03-31."""
         fields = f"nextPageToken,sharedAlbums({_ALBUM_FIELDS})"
         return await self._call(
             LIST_SHARED_ALBUMS,
@@ -103,7 +104,7 @@ class LibraryApi:
         )
 
     async def media_items(self, album_id: str, page_token: str) -> MediaItemPage:
-        """Return a page of an album; it may be short or empty and still have a successor."""
+        """Return a page of an album. A short or empty page may still have a next page."""
         body = {"albumId": album_id, "pageSize": ITEMS_PER_PAGE, **_page(page_token)}
         fields = f"nextPageToken,mediaItems({MEDIA_ITEM_FIELDS})"
         return await self._call(
@@ -111,7 +112,7 @@ class LibraryApi:
         )
 
     async def batch(self, item_ids: Sequence[str]) -> BatchAnswer:
-        """Return what is known of at most `IDS_PER_BATCH` items now, with fresh URLs, in the ids' order."""
+        """Return at most `IDS_PER_BATCH` items with fresh URLs, in the order of the IDs."""
         fields = f"mediaItemResults(status,mediaItem({MEDIA_ITEM_FIELDS}))"
         answer = await self._call(
             RENEW_URLS,
@@ -122,11 +123,11 @@ class LibraryApi:
         if len(came) != len(item_ids) or any(
             got not in (None, due) for got, due in zip(came, item_ids, strict=True)
         ):
-            raise ProtocolError(f"{RENEW_URLS}: the answer is about other items than were asked for.")
+            raise ProtocolError(f"{RENEW_URLS}: the response contains other items than requested.")
         return answer
 
     async def _call(self, operation: Operation, model: type[M], build: Build) -> M:
-        # The token is fetched outside of the retries, since it has retries of its own.
+        # The token is fetched outside of the retries, since fetching it has its own.
         token = await self._tokens.get()
         try:
             return await self._send(operation, model, build, token)
@@ -151,7 +152,7 @@ class LibraryApi:
     def _execute(
         self, operation: Operation, model: type[M], build: Build, client: httplib2.Http, token: str
     ) -> M:
-        # Imported late: it is large, and most commands never ask Google.
+        # Imported late: it is large, and most commands never call Google.
         from googleapiclient.errors import HttpError
 
         request = build(self._resource(client))
@@ -165,9 +166,9 @@ class LibraryApi:
                 operation, Answer(error.resp.status, after_s, excerpt), error.content
             ) from error
         except OSError:
-            raise  # A refused certificate is a ValueError besides.
+            raise  # A refused certificate is also a ValueError.
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
-            # Looking for a refusal's reason, the library stumbles over JSON of a shape that is new to it.
+            # The library fails if the JSON of an error response has an unknown shape.
             raise ProtocolError(f"{operation}: expected JSON, but got something else.") from error
         return parse(operation, model, body)
 
@@ -176,7 +177,7 @@ class LibraryApi:
             from googleapiclient.discovery import build_from_document
 
             document = json.loads(resources.files(__package__).joinpath("discovery.json").read_text("utf-8"))
-            # `client` only keeps it from looking for credentials; each request names its own.
+            # `client` only keeps it from looking for credentials; each request carries its own.
             self._service = build_from_document({**document, "rootUrl": self._root_url}, http=client)
         return self._service
 

@@ -1,4 +1,4 @@
-"""Albums of Google's API, as a kind of source."""
+"""The kind `googlephotos`: albums of the Google Photos Library API."""
 
 from __future__ import annotations
 

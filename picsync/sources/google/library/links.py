@@ -1,8 +1,8 @@
-"""Keeps the URLs of originals alive between a listing and the downloads.
+"""Renews the URLs of originals that expire between a listing and the downloads.
 
-A base URL is good for 60 minutes from the answer that carried it (documented; 30 to 40 were observed), so
-in a long first run the listing's URLs die before their turn comes. A URL is renewed when it is old or has
-been refused, together with those of the items that follow in the album, since they are as old and next.
+A base URL is valid for 60 minutes after the response that contained it (documented; 30 to 40 were observed),
+so in a long first run the listed URLs expire before they are used. A URL is renewed when it is old or was
+refused, together with those of the following items of the album, which are equally old and needed next.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from itertools import dropwhile, islice
 from picsync.core.model import MediaItem
 
 MAX_AGE_S = 55 * 60.0
-"""Renew before Google's 60 minutes are over, so that a slow download still begins in time."""
+"""Renew before Google's 60 minutes end, so that a slow download still starts in time."""
 
 _LONG_AGO = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where an original is."""
+    """The location of an original."""
 
     url: str = field(repr=False)
     """A bearer secret; empty if there is none."""
     since: float
-    """Reading of the clock before the answer that carried it."""
+    """Clock reading before the request whose response contained it."""
     problem: str = ""
-    """Why there are no bytes to be had, in words for the user; empty if there should be some."""
+    """For the user: why the original is unavailable; empty if it should be available."""
 
 
 class Links:
-    """The latest URL of each item listed; at most one renewal is under way at a time."""
+    """The latest URL of each listed item; at most one renewal runs at a time."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class Links:
         self._renewed: dict[str, Link] = {}
 
     def listed(self, album_id: str, since: dict[str, float]) -> None:
-        """Take note of an album's new listing: item id -> when its URL was asked for, in album order."""
+        """Record a new listing of an album: item ID -> when its URL was requested, in album order."""
         self._listed[album_id] = since
-        # Those of the album are new, and what no album holds any more is asked for by no one.
+        # Forget the album's old items: nobody requests an item that no album contains any more.
         others = {item_id for other, ages in self._listed.items() if other != album_id for item_id in ages}
         for item_id in [each for each in self._renewed if each in since or each not in others]:
             del self._renewed[item_id]

@@ -1,7 +1,7 @@
-"""Google's daily quotas: of requests to the API, and of downloads.
+"""Google's daily quotas of API requests and downloads.
 
-Google does not say how much of a quota is left. A 429 that outlasts the retries counts as a used-up quota
-(documented: 10,000 requests and 75,000 downloads a day for each client id, renewed at midnight Pacific time).
+Google does not report the remaining quota. If 429 persists after all retries, the quota counts as used up
+(documented: 10,000 requests and 75,000 downloads per day and client ID, reset at midnight Pacific time).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REQUESTS = "10,000 requests"
 DAILY_DOWNLOADS = "75,000 downloads"
 
 REST_S = 60.0
-"""How long nothing is requested after a refusal: this cycle ends soon, and the next one asks again."""
+"""How long no request is sent after a refusal: the current cycle ends soon, and the next one tries again."""
 
 _TOO_MANY = 429
 
@@ -27,13 +27,13 @@ class Quota:
     """A daily quota; sends no further requests once it is used up."""
 
     def __init__(self, what: str, clock: Callable[[], float]) -> None:
-        """Take what it allows per day, for the message, and a clock in seconds."""
+        """Take the quota's name for messages, and a clock in seconds."""
         self._what = what
         self._clock = clock
         self._refused_at: float | None = None
 
     async def spend(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what `work` returns; raises what it raises, and LimitError once the quota is used up."""
+        """Return the result of `work`; raises its exceptions, and LimitError once the quota is used up."""
         if self._refused_at is not None and self._clock() - self._refused_at < REST_S:
             raise self._used_up()
         try:
@@ -49,6 +49,6 @@ class Quota:
     def _used_up(self) -> LimitError:
         return LimitError(
             f"Google Photos keeps answering 429: the daily quota of {self._what} seems to be used up.",
-            hint="Google renews the quota at midnight Pacific time, and picsync continues by itself. If "
-            "this happens often, set a longer `every` in picsync.yaml, or use a client id of your own.",
+            hint="Google resets the quota at midnight Pacific time, and picsync continues automatically. If"
+            " this happens often, set a longer `every` in picsync.yaml, or use your own OAuth client.",
         )

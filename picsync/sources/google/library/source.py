@@ -1,7 +1,8 @@
-"""Google Photos behind the source port.
+"""The source port for the Google Photos Library API.
 
-A listing is complete only if its last page came without error, no page token came twice and the items are
-at least as many as the album claims. Everything else is an incomplete listing, which deletes nothing.
+A listing is complete only if every page came without error, no page token was repeated, and there are at
+least as many items as the album claims. Every other listing is incomplete, and an incomplete listing deletes
+nothing.
 """
 
 from __future__ import annotations
@@ -56,15 +57,15 @@ POLICY = RetryPolicy(rate_limited_wait_s=30.0)
 """Google asks for at least 30 s after a 429."""
 
 MAX_PAGES = 2_000
-"""An album holds at most 20,000 items, 200 pages; empty ones with a successor were seen by the dozen."""
+"""An album contains at most 20,000 items, 200 pages; dozens of empty pages with a next page were observed."""
 
 BYTES_HOSTS = ("*.googleusercontent.com",)
-"""Where the bytes are: at `lh3` and its like, videos by a redirect to `video-downloads` (observed)."""
+"""Hosts of the bytes: `lh3` and similar; videos redirect to `video-downloads` (observed)."""
 
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
 SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
-"""Asks lh3 for the original of a photo, or for a video as such; without it a small preview comes."""
+"""Suffix that requests the original photo, or the video; without it lh3 returns a small preview."""
 
 VIDEO_PROBLEMS = {
     "PROCESSING": "Google is still processing this video.",
@@ -81,7 +82,7 @@ P = TypeVar("P", bound=_Page)
 
 
 class GooglePhotosSource:
-    """The albums that this app's OAuth client has created, through the Library API."""
+    """The albums that this app's OAuth client created, through the Library API."""
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class GooglePhotosSource:
         clock: Callable[[], float] = time.monotonic,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """Nothing is sent before the first call; `timeout_s` is the longest silence of a service."""
+        """Create it without sending anything; `timeout_s` limits how long a service may stay silent."""
         retrier = retrier_for(POLICY)
         self._emit = emit
         self._clock = clock
@@ -117,21 +118,21 @@ class GooglePhotosSource:
 
     @property
     def capabilities(self) -> SourceCapabilities:
-        """What this source can do; constant."""
+        """What this source can do; never changes."""
         return self._capabilities
 
     @property
     def token_expires_at(self) -> datetime | None:
-        """When the current access token expires, aware UTC; None if that is not known."""
+        """When the current access token expires, in aware UTC; None if unknown."""
         return self._tokens.expires_at
 
     async def albums(self) -> AsyncIterator[SourceAlbum]:
-        """Yield all albums that this app has created; see the port."""
+        """Yield all albums that this app created; see the port."""
         async for album in _albums(LIST_ALBUMS, self._api.albums):
             yield album
 
     async def shared_albums(self) -> AsyncIterator[SourceAlbum]:
-        """Yield the shared albums; raises RefusedError since Google removed this in 2025."""
+        """Yield the shared albums; raises RefusedError, since Google removed this in 2025."""
         async for album in _albums(LIST_SHARED_ALBUMS, self._api.shared_albums):
             yield album
 
@@ -165,7 +166,7 @@ class GooglePhotosSource:
         return Listing(KIND, album_id, tuple(items.values()), problem, cause)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
-        """Bring an original into `sink`; see the port."""
+        """Write an original to `sink`; see the port."""
         try:
             link = await self._links.link(item)
             try:
@@ -176,11 +177,11 @@ class GooglePhotosSource:
                 await self._receive(link, item, sink)
         except RefusedError as error:
             raise ItemError(
-                f"Google refuses its download ({error.status}).", hint="The next cycle tries again."
+                f"Google refuses the download ({error.status}).", hint="The next cycle tries again."
             ) from error
 
     async def examine(self) -> Sequence[Finding]:
-        """Renew the login to see that it can be, what it permits and how long it lives."""
+        """Renew the login, to check that this works, what it permits, and when it expires."""
         answer = await self._tokens.renew()
         granted = answer.scope.split()
         may_read = READ_SCOPE in granted or not granted
@@ -191,7 +192,7 @@ class GooglePhotosSource:
                 Mark.PROBLEM,
                 TITLE,
                 "this login lacks the permission to read the albums that this app created.",
-                f"{LOGIN_AGAIN} Leave the tick at every permission that Google's page asks for.",
+                f"{LOGIN_AGAIN} Leave every permission on Google's page ticked.",
             )
         ]
         if answer.refresh_token_expires_in is not None:
@@ -229,7 +230,7 @@ class GooglePhotosSource:
 async def _pages(operation: Operation, fetch: Callable[[str], Awaitable[P]]) -> AsyncIterator[P]:
     """Yield all pages; only a missing or empty token ends them, not a short or empty page.
 
-    Raises ProtocolError if they go round in circles, and what `fetch` raises.
+    Raises ProtocolError if a page token repeats, and what `fetch` raises.
     """
     token = ""
     seen: set[str] = set()
@@ -260,16 +261,16 @@ def _contradiction(album: Album, count: int) -> str | None:
     if count >= album.media_items_count:
         return None
     return (
-        f"Google Photos says that the album holds {album.media_items_count} items, but lists only {count}. "
-        "This usually passes by itself."
+        f"Google Photos says that the album contains {album.media_items_count} items, but lists only"
+        f" {count}. This usually resolves itself."
     )
 
 
 def _refused_album(album_id: str) -> str:
     return (
-        f"Google Photos has no album with the id {album_id} that this login may see. Compare the id in "
-        "picsync.yaml with what `picsync googlephotos list` shows: since 2025-03-31 these are only albums "
-        "that were created with the same client id."
+        f"Google Photos has no album with the ID {album_id} that this login may see. Compare the ID in"
+        " picsync.yaml with the output of `picsync googlephotos list`: since 2025-03-31 it shows only"
+        " albums that were created with the same client ID."
     )
 
 
@@ -278,6 +279,6 @@ def _link(result: MediaItemResult, since: float) -> Link:
     if item is None or result.status.code:
         return Link("", since, "It is no longer in Google Photos.")
     if not item.base_url:
-        return Link("", since, "Google Photos provides no download address.")
+        return Link("", since, "Google Photos provides no download URL.")
     video = item.media_metadata.video
     return Link(item.base_url, since, VIDEO_PROBLEMS.get(video.status, "") if video else "")

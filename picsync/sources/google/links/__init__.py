@@ -1,11 +1,11 @@
-"""Google Photos albums shared by link, read from their public page; no account, no key.
+"""Google Photos albums shared by link, read from their public page without account or key.
 
-- `options`: the link as the user writes it, and the name by which it is spoken of.
-- `addresses`: where an answer leads that is a redirect.
-- `markup`: the JSON within the page's HTML and within the answer of its call.
-- `wire`: what that JSON says, by its shape; anything else is refused and named.
+- `options`: the link as the user writes it, and its shortened form for messages.
+- `addresses`: what a redirect means.
+- `markup`: extracts the JSON from the page's HTML and from the response to its call.
+- `wire`: parses that JSON by its shape, and refuses anything else.
 - `client`: the requests; `source`: the port.
 
-All of it is undocumented and was observed, so it is what breaks one day. Whatever is not understood makes a
-listing partial, which deletes nothing.
+All of this is undocumented and was observed, so it may break at any time. Anything that is not understood
+makes a listing incomplete, which deletes nothing.
 """

@@ -1,4 +1,4 @@
-"""The requests: what a short link stands for, an album's first page, and the pages that follow."""
+"""The requests: resolve a short link, read an album's first page, read further pages."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from picsync.sources.google.links.wire import (
 
 TITLE = "Google Photos link"
 PAGES = Stage("api", start=2, cap=2)
-"""Pages of albums. They are made for browsers, which open few."""
+"""Album pages. They are made for browsers, which open few."""
 
 OPEN_SHORT_LINK = Operation(TITLE, "open_short_link", stage=PAGES)
 READ_ALBUM_PAGE = Operation(TITLE, "read_album_page", stage=PAGES)
 READ_FURTHER_PAGE = Operation(TITLE, "read_further_page", stage=PAGES)
 
 _PLAIN = "picsync/2"
-"""A short link answers a browser with a page that opens the app, and others with a redirect (observed)."""
+"""A short link shows browsers a page that opens the app, and redirects other clients (observed)."""
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) picsync/2"
-"""Clients that are not like a browser may get a page of scripts without data (observed)."""
+"""Clients that do not look like a browser may get a page of scripts without data (observed)."""
 _HEADERS: Mapping[str, str] = {
     "user-agent": _BROWSER,
-    # Nothing is read that is in a language; without one some clients get another page (observed).
+    # Nothing that is read depends on the language; without one some clients get another page (observed).
     "accept-language": "en",
-    # Says that cookies other than needed are refused; without it Europe gets a consent page (observed).
+    # Declares that unnecessary cookies are refused; without it Europe gets a consent page (observed).
     "cookie": "SOCS=CAI",
 }
 _CALL = "snAcKc"
 _CALL_PATH = "/_/PhotosUi/data/batchexecute"
 _RESULT, _ERROR = 2, 5
-"""Places in a call's result: JSON as text, or null and then a list with an error's number."""
+"""Positions in a call's result: JSON as text, or null followed by a list with an error number."""
 _MISSING = (404, 410)
 
 
@@ -57,22 +57,22 @@ class SharedAlbums:
     """The calls; each raises TransientError, RefusedError, NotFoundError or ProtocolError."""
 
     def __init__(self, retrier: Retrier, hosts: Hosts, allowed: Allowed, timeout: httpx.Timeout) -> None:
-        """Take what says at which hosts an item's bytes may be, besides what all clients take."""
+        """Create the client; `allowed` says which hosts may serve an item's bytes."""
         self._hosts = hosts
         self._allowed = allowed
         self._http = HttpClient(retrier, allowed=hosts.allowed(SHORT_HOST, PAGE_HOST), timeout=timeout)
-        # No cookie that Google sets is needed, so none is kept.
+        # No cookie of Google's is needed, so none is kept.
         self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
     async def resolve(self, code: str) -> AlbumAddress:
-        """Return where a short link leads; raises NotFoundError if there is no such link."""
+        """Return where a short link leads; raises NotFoundError if it does not exist."""
 
         def read(response: httpx.Response) -> AlbumAddress:
             if not response.has_redirect_location:
                 raise ProtocolError(
-                    f"{OPEN_SHORT_LINK}: it leads nowhere, a page came in its place.",
-                    hint=f"Open the link in a browser, and write the address that it leads to, "
-                    f"https://{PAGE_HOST}/share/<album>?key=<key>, into picsync.yaml in its place.",
+                    f"{OPEN_SHORT_LINK}: expected a redirect, but got a page.",
+                    hint="Open the link in a browser, and replace it in picsync.yaml by the address that the"
+                    f" browser then shows, https://{PAGE_HOST}/share/<album>?key=<key>.",
                 )
             return addresses.album_address(self._hosts, OPEN_SHORT_LINK, response)
 
@@ -89,11 +89,11 @@ class SharedAlbums:
             if error.status not in _MISSING:
                 raise
             raise NotFoundError(
-                "There is no such short link.", status=error.status, hint=f"{ADVICE} into picsync.yaml."
+                "The short link does not exist.", status=error.status, hint=f"{ADVICE} into picsync.yaml."
             ) from error
 
     async def first_page(self, address: AlbumAddress) -> AlbumPage:
-        """Return an album's first page; raises NotFoundError if it is not open to everyone."""
+        """Return an album's first page; raises NotFoundError if the album is not shared by link."""
         url = f"{self._hosts.url(PAGE_HOST)}/share/{address.album_key}"
         read = partial(self._read_page, address)
         try:
@@ -130,8 +130,8 @@ class SharedAlbums:
         if response.is_redirect:
             host, url = addresses.leads_to(self._hosts, response)
             if host == PAGE_HOST and AlbumAddress.parse(url):
-                raise ProtocolError(f"{READ_ALBUM_PAGE}: it leads on to another album's page.")
-            raise addresses.elsewhere(READ_ALBUM_PAGE, host, response.status_code)
+                raise ProtocolError(f"{READ_ALBUM_PAGE}: it redirects to another album's page.")
+            raise addresses.redirect_error(READ_ALBUM_PAGE, host, response.status_code)
         try:
             blocks = list(data_blocks(_text(response)))
             data = album_data(blocks, address.album_key)
@@ -139,7 +139,7 @@ class SharedAlbums:
             if not (page.items or page.problem):
                 require_empty(data, address, blocks)
         except NotUnderstood as error:
-            raise _changed(READ_ALBUM_PAGE, f"the album's page is not as it was: {error}.") from error
+            raise _changed(READ_ALBUM_PAGE, f"the album page's format has changed: {error}.") from error
         return page
 
     def _read_result(self, address: AlbumAddress, response: httpx.Response) -> AlbumPage:
@@ -150,11 +150,11 @@ class SharedAlbums:
                 raise _refused(result)
             return album_page(decode(text), address, self._allowed)
         except NotUnderstood as error:
-            raise _changed(READ_FURTHER_PAGE, f"the answer is not as it was: {error}.") from error
+            raise _changed(READ_FURTHER_PAGE, f"the response's format has changed: {error}.") from error
 
 
 def _text(response: httpx.Response) -> str:
-    # Not by the charset that the answer names: some of Python's codecs are none for text.
+    # Not decoded by the announced charset: some of Python's codecs are not for text.
     return response.content.decode("utf-8", errors="replace")
 
 
@@ -163,11 +163,13 @@ def _changed(operation: Operation, message: str) -> ProtocolError:
 
 
 def _refused(result: list[Any]) -> RefusedError | ProtocolError:
-    """Return the error of a call that answers with a number instead of data."""
+    """Return the error for a result that contains an error number instead of data."""
     match result[_ERROR:]:
         case [[5, *_], *_]:
             return NotFoundError(NOT_SHARED, status=200, hint=SHARE_IT)
         case [[int(number), *_], *_] if abs(number) < 10**9:
-            return RefusedError(f"{READ_FURTHER_PAGE}: Google refuses it (error {number}).", status=200)
+            return RefusedError(
+                f"{READ_FURTHER_PAGE}: Google refuses the request (error {number}).", status=200
+            )
         case _:
-            return _changed(READ_FURTHER_PAGE, "the answer has neither data nor an error's number.")
+            return _changed(READ_FURTHER_PAGE, "the response has neither data nor an error number.")

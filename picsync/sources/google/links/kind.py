@@ -1,4 +1,4 @@
-"""Google Photos albums that are shared by link, as a kind of source."""
+"""The kind `sharedlinks`: Google Photos albums shared by link."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _operations() -> Sequence[Operation]:
 SHAREDLINKS: Kind[Source] = Kind(
     name="sharedlinks",
     title="Google Photos link",
-    summary="Google Photos albums that are shared by link; no account and no key is needed.",
+    summary="Google Photos albums that are shared by link; needs no account and no key.",
     example="sharedlinks:\n- https://photos.app.goo.gl/<code>    # from the album's Share button",
     options=Link,
     open=_open,

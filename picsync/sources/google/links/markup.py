@@ -1,8 +1,8 @@
-"""The JSON within the album page's HTML, and within the answer of the page's own call.
+"""Extracts JSON from the album page's HTML, and from the response to the page's own call.
 
-The page is not parsed as HTML: its data stand in calls within scripts, `AF_initDataCallback({key: 'ds:1',
-hash: '2', data:[...], sideChannel: {}});`, whose argument is JavaScript, but whose `data` is JSON (observed).
-A JSON decoder finds its end. Every scan goes forward only, so the time is linear in the size.
+The page is not parsed as HTML: its data are in calls within scripts, `AF_initDataCallback({key: 'ds:1', hash:
+'2', data:[...], sideChannel: {}});`, whose argument is JavaScript, but whose `data` is JSON (observed). A
+JSON decoder finds its end. Every scan only moves forward, so the time is linear in the size.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _LENGTH = re.compile(r"\s{0,9}[0-9]{1,9}\s{1,9}")
 _SPACE = re.compile(r"\s{0,99}")
 
 _MOST_UNREAD = 3
-"""Each may be as long as the page."""
+"""Limit of unreadable blocks, since each may be as long as the page."""
 
 GUARD = ")]}'"
-"""What the answers of Google's calls begin with, so that they are no script."""
+"""Prefix of the responses to Google's calls, which keeps them from being run as scripts."""
 
 
 class NotUnderstood(ValueError):  # noqa: N818 - reads as what it is
-    """Text that is not of the form that is known."""
+    """Text that does not have the expected form."""
 
 
 def _constant(name: str) -> NoReturn:
-    raise NotUnderstood(f"{name} is no JSON")
+    raise NotUnderstood(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_constant)
@@ -39,15 +39,15 @@ _DECODER = json.JSONDecoder(parse_constant=_constant)
 def data_blocks(text: str) -> Iterator[tuple[str, Any]]:
     """Yield the name and data of each block of a page, in order.
 
-    Data that cannot be read are yielded as NotUnderstood, and a page with many such blocks is not read on.
-    What stands within a block's data is not taken for another block.
+    Unreadable data are yielded as NotUnderstood; after too many of them, reading stops. A block that appears
+    within another block's data is ignored.
     """
     position = unread = 0
     while unread < _MOST_UNREAD and (call := _CALL.search(text, position)):
         position = call.end()
         begin = _DATA.match(text, position)
         if begin is None:
-            yield call[1], NotUnderstood("its `data` is not where it was")
+            yield call[1], NotUnderstood("its `data` is not at the expected place")
             continue
         try:
             value, end = _decode(text, begin.end())
@@ -61,10 +61,10 @@ def data_blocks(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def call_result(text: str, name: str) -> list[Any]:
-    """Return the one result of the call `name` in an answer; raises NotUnderstood.
+    """Return the only result of the call `name` in a response; raises NotUnderstood.
 
-    After the guard come lines with a length and JSON lists by turns; of those lists' lists a result begins
-    with `wrb.fr` and the name.
+    After the guard come alternating lines: a length, and a JSON list. A result is a list within such a list
+    that begins with `wrb.fr` and the name.
     """
     if not text.startswith(GUARD):
         raise NotUnderstood(f"it does not begin with {GUARD}")
@@ -77,10 +77,10 @@ def call_result(text: str, name: str) -> list[Any]:
             break
         chunk, position = _decode(text, position)
         if not isinstance(chunk, list):
-            raise NotUnderstood("it has something else than lists")
+            raise NotUnderstood("it contains something other than lists")
         found += [each for each in chunk if isinstance(each, list) and each[:2] == ["wrb.fr", name]]
     if len(found) != 1:
-        raise NotUnderstood(f"{len(found)} results came where one was due")
+        raise NotUnderstood(f"expected one result, but got {len(found)}")
     return found[0]
 
 
@@ -103,8 +103,8 @@ def _decode(text: str, position: int) -> tuple[Any, int]:
     except NotUnderstood:
         raise
     except RecursionError:
-        raise NotUnderstood("it is nested too deep") from None
+        raise NotUnderstood("it is nested too deeply") from None
     except ValueError as error:
-        # The exception itself may quote what it stumbled over.
+        # The exception itself may quote the content.
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number too large"
-        raise NotUnderstood(f"it is no JSON: {reason}") from None
+        raise NotUnderstood(f"it is not JSON: {reason}") from None

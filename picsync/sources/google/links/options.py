@@ -1,7 +1,7 @@
-"""The links of picsync.yaml.
+"""Shared links in picsync.yaml.
 
-Whoever has a link sees the album, so a link is a secret: it is spoken of by a shortened form, from which
-no one gets to the album and by which its owner still recognises it.
+Everyone who has a link can see the album, so a link is a secret. Messages show a shortened form, which does
+not open the album, but which its owner still recognises.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ALBUM_KEY = re.compile(r"AF1Qip[A-Za-z0-9_-]{4,200}")
 _AUTH_KEY = re.compile(r"[A-Za-z0-9_-]{4,200}")
 _USER = re.compile(r"/u/[0-9]{1,3}(?=/)")
-"""Which of the accounts in a browser it was; means nothing to others."""
+"""Number of the account in a browser; meaningless to others."""
 
 _SHOWN = 4
-"""So many characters of a link's secret part are shown, and a digest of the rest."""
+"""How many characters of a link's secret part are shown, followed by a digest of the rest."""
 
 ADVICE = "In Google Photos, open the album, press Share, then `Create link`, and copy that link"
 
 
 @dataclass(frozen=True, slots=True)
 class AlbumAddress:
-    """The keys that open an album's page."""
+    """The keys that open an album page."""
 
     album_key: str
     auth_key: str = field(repr=False)
 
     @classmethod
     def parse(cls, url: httpx.URL) -> AlbumAddress | None:
-        """Return the keys in the address of a page at `PAGE_HOST`; None if it is not an album's."""
+        """Return the keys in the URL of a page at `PAGE_HOST`; None if it is not an album's."""
         share, _, rest = _USER.sub("", _path(url)).strip("/").partition("/")
         try:
-            album_key = decoded(rest.partition("/")[0])  # What follows is a single photo of the album.
+            album_key = decoded(rest.partition("/")[0])  # A single photo of the album may follow.
         except ValueError:
             return None
         auth_key = parse_qs(url.query.decode("ascii")).get("key", [""])[0]
@@ -59,15 +59,15 @@ class AlbumAddress:
 
 @dataclass(frozen=True, slots=True)
 class SharedLink:
-    """A link to a shared album; equal if they are the same link, however they were copied."""
+    """A link to a shared album; copies of the same link in different forms are equal."""
 
     code: str = field(default="", repr=False)
-    """Of a short link; else `address` is given."""
+    """Set for a short link; otherwise `address` is set."""
     address: AlbumAddress | None = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, text: object) -> SharedLink:
-        """Return the link that the user wrote; raises ValueError, which does not quote it."""
+        """Parse a link that the user wrote; raises ValueError, which does not quote it."""
         if isinstance(text, cls):
             return text
         if not isinstance(text, str):
@@ -90,7 +90,7 @@ class SharedLink:
 
 
 def _path(url: httpx.URL) -> str:
-    """Return the path as it is sent: what is encoded in it does not separate its elements."""
+    """Return the path as sent: encoded characters do not separate its elements."""
     return url.raw_path.decode("ascii").partition("?")[0]
 
 
@@ -101,7 +101,7 @@ def _shortened(begin: str, rest: str = "") -> str:
 
 def _problem(host: str, path: str) -> str:
     if host == PAGE_HOST and "/share/" in path:
-        return f"lacks the key that opens it to others, `?key=...` at its end. {ADVICE}"
+        return f"lacks the key that opens the album to others, `?key=...` at its end. {ADVICE}"
     if host == PAGE_HOST:
         return f"is the address of a page that only its owner can open. {ADVICE}"
     return f"must be a link to a shared album: {CODE_EXAMPLE} or https://{PAGE_HOST}/share/<album>?key=<key>"

@@ -1,12 +1,12 @@
-"""Google Photos albums shared by link, behind the source port.
+"""The source port for Google Photos albums shared by link.
 
-A listing is complete only if its last page came without error, every item was understood, no page token
-came twice, and there are exactly as many items as each page says that the album has. Everything else is
-partial, which deletes nothing. There is no cheaper question to ask first: the first page says nothing of a
-change on another one, and has no ETag (observed).
+A listing is complete only if every page came without error, every item was understood, no page token was
+repeated, and there are exactly as many items as each page claims. Every other listing is incomplete, which
+deletes nothing. There is no cheaper check for changes: the first page does not reflect changes on other
+pages, and has no ETag (observed).
 
-An item is known by its key, which stays the same while its address changes. Its version is the key that
-Google gives to the content: an edit changes it (observed), so an edited photo is fetched again.
+An item is identified by its key, which stays the same while its URL changes. Its version is Google's key of
+the content, which an edit changes (observed), so an edited photo is downloaded again.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ OPERATIONS = (OPEN_SHORT_LINK, READ_ALBUM_PAGE, READ_FURTHER_PAGE, DOWNLOAD)
 """Every kind of request that this source sends."""
 
 PAGE_POLICY = RetryPolicy(attempts=4, first_wait_s=2.0, rate_limited_wait_s=30.0)
-"""These are pages for people, so fewer attempts and longer pauses than an API gets."""
+"""These pages are made for people: fewer attempts and longer pauses than for an API."""
 BYTES_POLICY = RetryPolicy(rate_limited_wait_s=30.0)
 
 MAX_PAGES = 200
-"""An album holds at most 20,000 items (documented), 67 pages of 300 (observed)."""
+"""An album contains at most 20,000 items (documented), 67 pages of 300 (observed)."""
 
 BYTES_HOSTS = ("*.googleusercontent.com",)
-"""Where the bytes are: at `lh3` and its like, videos by a redirect to `video-downloads` (observed)."""
+"""Hosts of the bytes: `lh3` and similar; videos redirect to `video-downloads` (observed)."""
 
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
 _SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
-"""Asks for the original of a photo, or for a video as such; without it a small preview comes."""
+"""Suffix that requests the original photo, or the video; without it lh3 returns a small preview."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read of one album so far."""
+    """What has been read of an album so far."""
 
     title: str = ""
     counts: list[int | None] = field(default_factory=list)
-    """What each page says that the album has."""
+    """The item count that each page claims."""
     items: dict[str, MediaItem] = field(default_factory=dict)
     problem: str | None = None
 
@@ -73,20 +73,17 @@ class _Reading:
         for item in page.items:
             self.items.setdefault(item.item_id, item)
 
-    def verdict(self) -> str | None:
-        """Return what keeps the listing from being complete, now that all pages are there."""
+    def why_incomplete(self) -> str | None:
+        """Return why the listing is incomplete, after all pages were read; None if it is complete."""
         if self.problem is not None:
             return self.problem
         listed, (count, *further) = len(self.items), self.counts
         if count is None and listed:
-            return f"The page has changed: it no longer says how many items the album has. {CHANGED_HINT}"
+            return f"The page has changed: it no longer contains the album's item count. {CHANGED_HINT}"
         if any(each not in (None, count) for each in further):
-            return "The album changed while its pages were read. This usually passes by itself."
+            return "The album changed while its pages were read. This usually resolves itself."
         if listed != (count or 0):
-            return (
-                f"The album's page says that it has {count} items, but shows {listed}. "
-                "This usually passes by itself."
-            )
+            return f"The album's page claims {count} items, but shows {listed}. This usually resolves itself."
         return None
 
 
@@ -102,7 +99,7 @@ class SharedLinksSource:
         emit: Emit,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """`links` are the entries by their text; `timeout_s` is the longest silence of a service."""
+        """`links` maps each entry's text to its link; `timeout_s` limits a service's silence."""
         allowed = hosts.allowed(*BYTES_HOSTS)
         timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None)
         self._links = links
@@ -117,7 +114,7 @@ class SharedLinksSource:
 
     @property
     def capabilities(self) -> SourceCapabilities:
-        """What this source can do; constant."""
+        """What this source can do; never changes."""
         return self._capabilities
 
     async def albums(self) -> AsyncIterator[SourceAlbum]:
@@ -127,7 +124,7 @@ class SharedLinksSource:
                 async with self._one_album_at_a_time:
                     _, page = await self._open(link)
             except NotFoundError:
-                continue  # What is no longer shared cannot be seen.
+                continue  # An album that is no longer shared is not visible.
             yield SourceAlbum(album_id, page.title, page.count or 0)
 
     async def list(self, album_id: str) -> Listing:
@@ -140,7 +137,7 @@ class SharedLinksSource:
         try:
             async with self._one_album_at_a_time:
                 await self._read(link, album_id, reading)
-            problem = reading.verdict()
+            problem = reading.why_incomplete()
         except NotFoundError as error:
             problem, cause = f"{album_id}: {error}", error.code
         except PicsyncError as error:
@@ -148,19 +145,19 @@ class SharedLinksSource:
         return Listing(KIND, album_id, tuple(reading.items.values()), problem, cause)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
-        """Bring an original into `sink`; see the port."""
+        """Write an original to `sink`; see the port."""
         try:
             await self._http.download(
                 DOWNLOAD, item.url + _SUFFIX[item.kind], partial(receive, DOWNLOAD, sink)
             )
         except RefusedError as error:
-            waits = " A video may still be in processing." if item.kind is MediaKind.VIDEO else ""
+            waits = " Google may still be processing the video." if item.kind is MediaKind.VIDEO else ""
             raise ItemError(
-                f"Google refuses its download ({error.status}).{waits}", hint="The next cycle tries again."
+                f"Google refuses the download ({error.status}).{waits}", hint="The next cycle tries again."
             ) from error
 
     async def examine(self) -> Sequence[Finding]:
-        """Return nothing: there is no login, and a listing says the rest; see the port."""
+        """Return nothing: there is no login, and a listing reports the rest; see the port."""
         return []
 
     async def aclose(self) -> None:
@@ -183,7 +180,7 @@ class SharedLinksSource:
             page = await self._albums.further_page(address, page.next_token)
 
     async def _open(self, link: SharedLink) -> tuple[AlbumAddress, AlbumPage]:
-        """Return an album's address and first page; where a short link leads is remembered."""
+        """Return an album's address and first page; the target of a short link is remembered."""
         if link.address is not None:
             return link.address, await self._albums.first_page(link.address)
         known = self._resolved.get(link.code)

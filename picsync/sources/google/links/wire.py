@@ -1,12 +1,13 @@
-"""What the data of an album page say, by their shape alone.
+"""Parses the data of an album page, by their shape alone.
 
     data = [null, [item, item, ...], "<token of the next page>" or "" or null, [album], ...]
     item = ["<key>", ["<URL>", width, height, ..., [size]], taken_ms, "<content key>", offset_ms, ..., {..}]
     album[0] its key, album[1] its title, album[19] the key of its link, album[21] the number of its items
 
-All observed, nothing documented. Nothing is guessed: an item of another shape is left out and named, a page
-of another shape raises NotUnderstood that names the place. `data[1][4][3]` in a message is a place in the
-structure above. That an album is empty is believed only of a page that is otherwise as it was.
+All of this was observed; none of it is documented. Nothing is guessed: an item of another shape is left out
+and reported, a page of another shape raises NotUnderstood, which names the place. `data[1][4][3]` in a
+message is a place in the structure above. An album counts as empty only if its page otherwise has the
+expected shape.
 """
 
 from __future__ import annotations
@@ -34,34 +35,34 @@ _ITEM_KEY = re.compile(r"AF1Qip[A-Za-z0-9_-]{4,200}")
 _PRINTABLE = re.compile(r"[!-~]{1,300}")
 _TOKEN_TEXT = re.compile(r"[!-~]{1,9000}")
 _URL_TEXT = re.compile(r"https?://[A-Za-z0-9._:-]{1,100}/[A-Za-z0-9._/-]{1,2000}")
-"""Without a parameter, since it gets one of ours."""
+"""Without a size suffix, since picsync appends its own."""
 _MAX_SIDE = 1_000_000
 _MAX_COUNT = 10_000_000
 _MAX_TITLE = 300
 
 Allowed: TypeAlias = Callable[[str], bool]
-"""Whether a URL is at a host of Google's where photos are."""
+"""Whether a URL is at one of Google's photo hosts."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlbumPage:
-    """What one page says."""
+    """The content of one page."""
 
     title: str
     count: int | None
-    """How many items the album is said to have; None if that is not said."""
+    """The album's item count according to the page; None if the page contains none."""
     items: tuple[MediaItem, ...]
-    """Those that were understood."""
+    """The items that were understood."""
     next_token: str
-    """Empty if it is the last page."""
+    """Empty on the last page."""
     problem: str | None
-    """What was not understood of the items; None if all was."""
+    """Which items were not understood; None if all were."""
 
 
 def album_data(blocks: Iterable[tuple[str, Any]], album_key: str) -> Any:
     """Return the data of the block that describes the album; raises NotUnderstood.
 
-    Which block that is varies (observed), so it is known by its content.
+    The block's name varies (observed), so it is found by its content.
     """
     seen: list[str] = []
     found: list[Any] = []
@@ -75,19 +76,19 @@ def album_data(blocks: Iterable[tuple[str, Any]], album_key: str) -> Any:
                 seen.append(f"{name} has items, but not this album's key at `data[{_ALBUM}][0]`")
             case _:
                 seen.append(f"{name} is something else")
-    # An album may be described twice, without its items.
+    # An album may be described a second time, without its items.
     found = [data for data in found if data[_ITEMS]] or found[:1]
     if len(found) == 1:
         return found[0]
     if found:
-        raise NotUnderstood("several of its data blocks hold items of the album")
+        raise NotUnderstood("several of its data blocks contain items of the album")
     if not seen:
         raise NotUnderstood("it has no data blocks")
     raise NotUnderstood(f"none of its data blocks describes the album ({'; '.join(seen[:5])})")
 
 
 def album_page(data: Any, address: AlbumAddress, allowed: Allowed) -> AlbumPage:
-    """Return what a page's data say; raises NotUnderstood, naming the place that has another shape."""
+    """Parse a page's data; raises NotUnderstood, which names the place that has another shape."""
     whole = isinstance(data, list) and len(data) > _ALBUM
     _require(whole, "data", "a list with items, token and album", data)
     album, entries, token = data[_ALBUM], data[_ITEMS], data[_TOKEN]
@@ -104,7 +105,7 @@ def album_page(data: Any, address: AlbumAddress, allowed: Allowed) -> AlbumPage:
 
 
 def require_empty(data: Any, address: AlbumAddress, blocks: Iterable[tuple[str, Any]]) -> None:
-    """Raise NotUnderstood if a page without items may be something else than that of an empty album."""
+    """Raise NotUnderstood if a page without items might not be that of an empty album."""
     album = data[_ALBUM]
     key = album[_AUTH_KEY] if len(album) > _AUTH_KEY else None
     _require(key == address.auth_key, f"data[{_ALBUM}][{_AUTH_KEY}]", "the key of the link", key)
@@ -116,7 +117,7 @@ def require_empty(data: Any, address: AlbumAddress, blocks: Iterable[tuple[str, 
 
 
 def _has_item(value: Any) -> bool:
-    """Return whether something like an item is anywhere within a value."""
+    """Whether a value contains anything that looks like an item."""
     waiting = [value]
     while waiting:
         match waiting.pop():
@@ -129,7 +130,7 @@ def _has_item(value: Any) -> bool:
     return False
 
 
-CHANGED_HINT = "A newer picsync may understand it. Until then the frame keeps what it has."
+CHANGED_HINT = "A newer picsync may understand it. Until then the frame keeps its photos."
 
 
 def _count(album: Sequence[Any]) -> int | None:
@@ -169,7 +170,12 @@ def _item(entry: Any, place: str, allowed: Allowed) -> MediaItem:
     _require(
         _text(content_key, _PRINTABLE), f"{place}[{_CONTENT_KEY}]", "the key of the content", content_key
     )
-    _require(isinstance(extras, dict), f"{place}[{len(entry) - 1}]", "what tells photos from videos", extras)
+    _require(
+        isinstance(extras, dict),
+        f"{place}[{len(entry) - 1}]",
+        "the fields that distinguish photos from videos",
+        extras,
+    )
     taken_at = _instant(entry[_TAKEN])
     return MediaItem(
         KIND,
@@ -197,12 +203,12 @@ def _number(value: object, most: int) -> bool:
 
 
 def _what(value: object) -> str:
-    """Name a value by its kind; the value itself may be a secret."""
+    """Describe a value by its type; the value itself may be a secret."""
     match value:
         case None:
             return "nothing"
         case bool():
-            return "a truth value"
+            return "a Boolean"
         case int() | float():
             return "a number"
         case str():
@@ -214,7 +220,7 @@ def _what(value: object) -> str:
 
 
 def _clean(title: str) -> str:
-    """Return a title without what could upset a log or a terminal."""
+    """Return a title without characters that could disturb a log or terminal."""
     return "".join(one if one.isprintable() else " " for one in title[:_MAX_TITLE]).strip()
 
 
@@ -228,7 +234,7 @@ def _instant(value: object) -> datetime | None:
 
 
 def _name(taken_at: datetime | None, offset_ms: object) -> str:
-    """Return a name for people, since the page tells none: when the picture was taken, by its own clock."""
+    """Return a display name, since the page has none: the local time at which the picture was taken."""
     if taken_at is None:
         return ""
     day_ms = 86_400_000

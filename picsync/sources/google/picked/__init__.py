@@ -1,5 +1,5 @@
-"""Photos that were picked one by one, kept in a folder of picsync's own.
+"""Photos that the user picked one by one, stored in a folder that picsync owns.
 
-- `library`: the folder; `source`: the source port on it.
-- `picking`: how what the user has picked gets there.
+- `library`: the folder; `source`: the source port for it.
+- `picking`: downloads what the user has picked; `port`, `api`: the picking service.
 """

@@ -1,7 +1,7 @@
-"""Google's Picker API: what the user has picked in Google's own page, and nothing else.
+"""Google's Picker API: access to what the user has picked in Google's own page, and nothing else.
 
-Its JSON is proto3's, as the Library API's. Unlike those of the Library API its base URLs need the access
-token; it stays behind where one leads to another server (documented).
+Its JSON is proto3's, like the Library API's. Unlike those of the Library API, its base URLs require the
+access token; the token is not sent to another server that a URL redirects to (documented).
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ SCOPE = "https://www.googleapis.com/auth/photospicker.mediaitems.readonly"
 """The only permission that picking and its bytes need."""
 
 BEGIN_SESSION = Operation("Google Photos", "begin_picking")
-LOOK_AT_SESSION = Operation("Google Photos", "look_at_picking")
+READ_SESSION = Operation("Google Photos", "look_at_picking")
 LIST_PICKED = Operation("Google Photos", "list_picked_items")
 END_SESSION = Operation("Google Photos", "end_picking")
 DOWNLOAD_PICKED = Operation("Google Photos", "download_picked", stage=DOWNLOADS)
-OPERATIONS = (BEGIN_SESSION, LOOK_AT_SESSION, LIST_PICKED, END_SESSION, DOWNLOAD_PICKED)
+OPERATIONS = (BEGIN_SESSION, READ_SESSION, LIST_PICKED, END_SESSION, DOWNLOAD_PICKED)
 """Every kind of request that is sent while the user picks."""
 
 ITEMS_PER_PAGE = 100
 """Google's maximum."""
 MAX_PAGES = 200
-"""A session holds at most 2,000 items, 20 pages of the maximum."""
+"""A session contains at most 2,000 items, 20 pages of the maximum size."""
 
 URL_MAX_AGE_S = 50 * 60.0
-"""Base URLs are good for 60 minutes from the answer that carried them (documented)."""
+"""Base URLs are valid for 60 minutes after the response that contained them (documented)."""
 
 TIMEOUT_S = 60.0
-_AGAIN = "Run the command again; it asks for a new login where that helps."
+_AGAIN = "Run the command again; it asks for a new login if that helps."
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s")
 
 
@@ -71,7 +71,7 @@ class _Wire(BaseModel):
 
 
 class Polling(_Wire):
-    """How often and how long to ask; absent once the person is done."""
+    """How often and how long to poll; absent once the user is done."""
 
     poll_interval: str = ""
     timeout_in: str = ""
@@ -84,11 +84,11 @@ class SessionWire(_Wire):
     picker_uri: Sendable = ""
     polling_config: Polling = Polling()
     media_items_set: bool = False
-    """Absent before the person has pressed Done."""
+    """Absent until the user has pressed Done."""
     expire_time: object = None
 
     def session(self) -> PickingSession:
-        """Return it as the rest of picsync speaks of it."""
+        """Return it as a picking session."""
         polling = self.polling_config
         return PickingSession(
             self.id,
@@ -101,13 +101,13 @@ class SessionWire(_Wire):
 
 
 class VideoMetadata(_Wire):
-    """What only videos have."""
+    """Fields that only videos have."""
 
     processing_status: str = ""
 
 
 class FileMetadata(_Wire):
-    """What Google knows of a file."""
+    """What Google knows about a file."""
 
     video_metadata: VideoMetadata | None = None
 
@@ -122,7 +122,7 @@ class MediaFile(_Wire):
 
 
 class PickedWire(_Wire):
-    """A picked item; its id is the same in every session (documented)."""
+    """A picked item; its ID is the same in every session (documented)."""
 
     id: str = Field(min_length=1)
     create_time: object = None
@@ -130,7 +130,7 @@ class PickedWire(_Wire):
     media_file: MediaFile = MediaFile()
 
     def media_item(self, source: str) -> MediaItem:
-        """Return it as the rest of picsync speaks of it."""
+        """Return it as a media item."""
         file = self.media_file
         mime_type = file.mime_type.partition(";")[0].strip().lower()
         video = self.type == "VIDEO" or mime_type.startswith("video/")
@@ -146,7 +146,7 @@ class PickedWire(_Wire):
 
 
 class Nothing(_Wire):
-    """The answer to a deletion: an empty object."""
+    """The response to a deletion: an empty object."""
 
 
 class PickedPage(_Wire):
@@ -157,7 +157,7 @@ class PickedPage(_Wire):
 
 
 class GooglePicker:
-    """Picking sessions of one login; a Picker."""
+    """Picking sessions of one login; implements Picker."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class GooglePicker:
         clock: Callable[[], float] = time.monotonic,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """Nothing is sent before the first call; `timeout_s` is the longest silence of the service."""
+        """Create it without sending anything; `timeout_s` limits how long the service may stay silent."""
         retrier = retrier_for(POLICY)
         timeout = httpx.Timeout(timeout_s, pool=None)
         self._clock = clock
@@ -181,18 +181,18 @@ class GooglePicker:
         self._fresh_at = 0.0
 
     async def begin(self) -> PickingSession:
-        """Begin a session; repeating the request with its id begins no second one (documented)."""
+        """Start a session; repeating the request with its ID does not start a second one (documented)."""
         request_id = str(uuid4())
         found = await self._call(
             BEGIN_SESSION, "POST", "/sessions", SessionWire, params={"requestId": request_id}, json={}
         )
         if not found.picker_uri:
-            raise ProtocolError(f"{BEGIN_SESSION}: Google names no page for the person to pick on.")
+            raise ProtocolError(f"{BEGIN_SESSION}: Google's response contains no page to pick on.")
         return found.session()
 
     async def session(self, session_id: str) -> PickingSession:
-        """Return how a session stands; raises NotFoundError if it is over."""
-        return (await self._call(LOOK_AT_SESSION, "GET", f"/sessions/{session_id}", SessionWire)).session()
+        """Return a session's state; raises NotFoundError if it has ended."""
+        return (await self._call(READ_SESSION, "GET", f"/sessions/{session_id}", SessionWire)).session()
 
     async def picked(self, session_id: str) -> Sequence[MediaItem]:
         """Return all items, in Google's order; raises ProtocolError if the pages do not end."""
@@ -200,7 +200,7 @@ class GooglePicker:
         return [wire.media_item(KIND) for wire in wires.values()]
 
     async def download(self, session_id: str, item: MediaItem, sink: Sink) -> None:
-        """Bring an original into `sink`, by a fresh URL where the old one has aged or is refused."""
+        """Write an original to `sink`; uses a fresh URL if the old one is too old or was refused."""
         if self._clock() - self._fresh_at > URL_MAX_AGE_S:
             await self._list(session_id)
         try:
@@ -211,11 +211,11 @@ class GooglePicker:
                 await self._receive(session_id, item, sink)
             except RefusedError as error:
                 raise ItemError(
-                    f"Google refuses its download ({error.status}).", hint="Run the command again."
+                    f"Google refuses the download ({error.status}).", hint="Run the command again."
                 ) from error
 
     async def end(self, session_id: str) -> None:
-        """Delete a session, since the user may have only so many; fine if it is over."""
+        """Delete a session, since the number per user is limited; succeeds if it has already ended."""
         try:
             await self._call(END_SESSION, "DELETE", f"/sessions/{session_id}", Nothing)
         except NotFoundError:
@@ -248,7 +248,7 @@ class GooglePicker:
     async def _receive(self, session_id: str, item: MediaItem, sink: Sink) -> None:
         wire = self._fresh.get(session_id, {}).get(item.item_id)
         if wire is None or not wire.media_file.base_url:
-            raise ItemError("Google gives no address for its bytes.")
+            raise ItemError("Google provides no download URL.")
         video = wire.media_file.media_file_metadata.video_metadata
         if video is not None and video.processing_status in VIDEO_PROBLEMS:
             raise ItemError(VIDEO_PROBLEMS[video.processing_status])
@@ -286,14 +286,14 @@ class GooglePicker:
 
 
 def _explained(error: RefusedError) -> PicsyncError:
-    """Return what a refusal means to the user."""
+    """Return what a refusal means for the user."""
     if error.status == 401:
         return LoginNeeded("Google refuses this login, even with a fresh token (401).", hint=_AGAIN)
     if error.status == 403:
         return LoginNeeded(
             "Google does not let this login pick photos (403).",
-            hint="Enable the Google Photos Picker API in the Google Cloud project (APIs & Services), and wait"
-            f" a little. {_AGAIN}",
+            hint="Enable the Google Photos Picker API in the Google Cloud project (APIs & Services), and"
+            f" wait a few minutes. {_AGAIN}",
         )
     return error
 

@@ -1,4 +1,4 @@
-"""Photos picked in Google Photos, as a kind of source."""
+"""The kind `picked`: photos picked in Google Photos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _open(opening: Opening) -> Source:
 PICKED: Kind[Source] = Kind(
     name="picked",
     title="Picked photos",
-    summary="Single photos that the user picks in Google Photos, copied to a folder of picsync's own.",
+    summary="Single photos that the user picks in Google Photos, copied to a folder that picsync owns.",
     example="picked:\n- Grandma    # after `picsync googlephotos pick Grandma`",
     options=AlbumName,
     open=_open,

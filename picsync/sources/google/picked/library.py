@@ -1,9 +1,10 @@
-"""The folder in which picked photos are kept: for each album a folder, for each item two files.
+"""The folder of picked photos: a subfolder for each album, two files for each item.
 
-The bytes come first, under a name made from the item's id; then the record, a JSON file, whose presence says
-that the bytes are whole. Both are written aside and renamed. `album.json` is there from the beginning, so
-that an empty album can be told from a volume that is not mounted. A picture may be looked at and copied by
-hand; what is taken out by hand makes the album incomplete, since no one knows whether that was meant.
+The bytes are stored first, under a name derived from the item's ID; then the record, a JSON file whose
+presence shows that the bytes are complete. Both are written to a temporary name and renamed. `album.json`
+exists from the start, so that an empty album can be distinguished from an unmounted volume. Files may be
+viewed and copied by hand. Removing a file by hand makes the album incomplete, since that may not have been
+intended.
 """
 
 from __future__ import annotations
@@ -55,30 +56,30 @@ class _Stored(BaseModel):
 
 
 class Record(_Stored):
-    """What is known of an item besides its bytes."""
+    """Metadata of an item."""
 
     item_id: str = Field(min_length=1)
     filename: str = ""
     mime_type: str
-    """As the bytes show it."""
+    """As detected from the bytes."""
     taken_at: datetime | None = None
     size_bytes: int = Field(ge=1)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     stored_as: str = Field(pattern=r"^[0-9a-f]{32}\.[a-z0-9]{1,5}$")
-    """Name of the file with the bytes, beside the record."""
+    """Name of the file with the bytes, next to the record."""
 
 
 class AlbumRecord(_Stored):
-    """What is known of an album."""
+    """Metadata of an album."""
 
     format: Literal[1] = 1
     name: str
     session: str | None = None
-    """A picking session whose items have not all arrived."""
+    """A picking session whose items have not all been downloaded."""
 
 
 class Library:
-    """All albums of picked photos. What fails on the local disk raises DiskError, naming the place."""
+    """All albums of picked photos. Raises DiskError, which names the path, if the local disk fails."""
 
     def __init__(self, folder: Path) -> None:
         """Use a folder, which need not exist yet."""
@@ -89,7 +90,7 @@ class Library:
         with _explained(self.folder):
             if not self.folder.is_dir():
                 return []
-            # Earlier versions let every user of the machine look at the pictures.
+            # Earlier versions allowed every user of the machine to read the pictures.
             make_private(self.folder)
             names = sorted(unquote(path.name) for path in self.folder.iterdir() if path.is_dir())
         return [album for album in map(self.album, names) if album.exists]
@@ -100,11 +101,11 @@ class Library:
 
 
 def folder_name(name: str) -> str:
-    """Return the name of an album's folder; raises ValueError if its name cannot be one."""
+    """Return the name of an album's folder; raises ValueError if the album's name is unsuitable."""
     quoted = quote(name, safe=" ()',+@!", errors="surrogatepass")
     quoted = quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
     if not name.strip() or len(quoted) > MAX_NAME_BYTES:
-        raise ValueError(f"{name[:60]!r} cannot name an album: it is empty or too long")
+        raise ValueError(f"{name[:60]!r} cannot be the name of an album: it is empty or too long")
     return quoted
 
 
@@ -117,12 +118,12 @@ class PickedAlbum:
 
     @property
     def exists(self) -> bool:
-        """Whether it was ever made."""
+        """Whether it exists."""
         with _explained(self.folder):
             return (self.folder / _ALBUM).is_file()
 
     def create(self) -> None:
-        """Make it unless it is there, and clear away what an interrupted download left."""
+        """Create it unless it exists, and remove what an interrupted download left."""
         with _explained(self.folder):
             self.folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             for path in (self.folder.parent, self.folder, *self.folder.iterdir()):
@@ -134,7 +135,7 @@ class PickedAlbum:
 
     @property
     def session(self) -> str | None:
-        """The picking session whose items have not all arrived; None if there is none."""
+        """The picking session whose items have not all been downloaded; None if there is none."""
         with _explained(self.folder):
             text = _content(self.folder / _ALBUM)
         try:
@@ -147,7 +148,7 @@ class PickedAlbum:
         self._write(AlbumRecord(name=self.name, session=session_id))
 
     def read(self) -> tuple[list[Record], str | None]:
-        """Return what it holds, by time and id, and why there may be more; None if that is all."""
+        """Return the items, by time and ID, and why some may be missing; None if none is."""
         if not self.exists:
             return [], f"There is no album of picked photos {self.name!r} in {self.folder.parent}."
         records, problems = [], []
@@ -163,7 +164,7 @@ class PickedAlbum:
                 try:
                     record = Record.model_validate_json(_content(self.folder / name))
                 except ValidationError:
-                    problems.append(f"{name} is no record of a picked photo")
+                    problems.append(f"{name} is not a record of a picked photo")
                     continue
                 records.append(record)
                 if record.stored_as not in names:
@@ -175,13 +176,13 @@ class PickedAlbum:
         return records, f"In {self.folder} {problems[0]}{more}."
 
     def has(self, item_id: str) -> bool:
-        """Whether an item has arrived whole."""
+        """Whether an item was downloaded completely."""
         with _explained(self.folder):
             return (self.folder / f"{_key(item_id)}{_RECORD}").is_file()
 
     @contextmanager
     def receive(self, item: MediaItem) -> Iterator[LibraryFile]:
-        """Give a sink for an item's bytes; what `keep` was not called for is gone at the end."""
+        """Yield a sink for an item's bytes; unless `keep` is called, they are removed at the end."""
         part = self.folder / f"{_key(item.item_id)}{PART}"
         with _explained(self.folder):
             file = os.fdopen(create_anew(part), "wb")
@@ -192,12 +193,12 @@ class PickedAlbum:
             part.unlink(missing_ok=True)
 
     def remove(self, item_ids: set[str] | None = None) -> int:
-        """Remove items, or the whole album; return how many items that were."""
+        """Remove items, or the whole album; return how many items were removed."""
         records, _ = self.read()
         gone = [each for each in records if item_ids is None or each.item_id in item_ids]
         with _explained(self.folder):
             for each in gone:
-                # The record goes first: bytes without one are nothing.
+                # The record goes first: bytes without a record do not count.
                 (self.folder / f"{_key(each.item_id)}{_RECORD}").unlink(missing_ok=True)
                 (self.folder / each.stored_as).unlink(missing_ok=True)
             if item_ids is None:
@@ -231,7 +232,7 @@ class PickedAlbum:
 
 
 class LibraryFile:
-    """The bytes of one item on their way; a Sink."""
+    """The bytes of one item while it is downloaded; a Sink."""
 
     def __init__(self, file: BinaryIO, place: Path, keep: Callable[[LibraryFile], None]) -> None:
         self._file = file
@@ -244,27 +245,27 @@ class LibraryFile:
 
     @property
     def sha256(self) -> str:
-        """Of what came, lower-case hexadecimal."""
+        """Of the received bytes, lower-case hexadecimal."""
         return self._hash.hexdigest()
 
     @property
     def mime_type(self) -> str:
-        """As the bytes show it; raises ItemError if they are neither a picture nor a video."""
+        """As detected from the bytes; raises ItemError if they are neither a picture nor a video."""
         found = sniff(self._head)
         if found is None:
             what = "nothing" if self.size_bytes == 0 else "neither a picture nor a video"
             raise ItemError(f"its content is {what}.", unusable=self.size_bytes > 0)
         return found
 
-    async def begin(self, size_bytes: int | None, mime_type: str) -> None:  # noqa: ARG002 - bytes tell better
-        """Forget what came so far."""
+    async def begin(self, size_bytes: int | None, mime_type: str) -> None:  # noqa: ARG002 - the bytes are checked instead
+        """Discard the bytes received so far."""
         self._file.seek(0)
         self._file.truncate()
         self._hash, self._head, self.size_bytes = hashlib.sha256(), b"", 0
         self._expected = size_bytes
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes; raises DiskError if the disk is full."""
+        """Append bytes; raises DiskError if the disk is full."""
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
         try:
@@ -275,9 +276,9 @@ class LibraryFile:
         self.size_bytes += len(chunk)
 
     def keep(self) -> None:
-        """Make it a part of the album; raises ItemError for what cannot be, ProtocolError if it is cut."""
+        """Add it to the album; raises ItemError if it is unsuitable, ProtocolError if it is truncated."""
         if self._expected not in (None, self.size_bytes):
-            raise ProtocolError("The bytes ended too early.")
+            raise ProtocolError("The response ended before its announced length.")
         _ = self.mime_type
         with _explained(self._place):
             self._file.flush()
@@ -286,7 +287,7 @@ class LibraryFile:
 
 
 def media_item(kind: str, record: Record) -> MediaItem:
-    """Return a record as the rest of picsync speaks of it; the checksum is its version."""
+    """Return a record as a media item; its version is the checksum."""
     return MediaItem(
         kind,
         record.item_id,
@@ -320,5 +321,5 @@ def _explained(place: Path) -> Iterator[None]:
 def _error(error: OSError, place: Path) -> DiskError:
     return DiskError(
         f"The library of picked photos at {place} cannot be used: {reason(error)}.",
-        hint=remedy(error, place) or "See that the volume is mounted and has room.",
+        hint=remedy(error, place) or "Check that the volume is mounted and has free space.",
     )

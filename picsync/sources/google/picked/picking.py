@@ -1,7 +1,7 @@
-"""How what the user picks gets into the library, and goes on where an earlier try was cut off.
+"""Downloads what the user picks into the library, and resumes an interrupted download.
 
-The session is remembered in the album before the person is sent to its page, and forgotten when everything
-that was picked has arrived. Items are recognised by their ids, so picking one again costs nothing.
+The session is stored in the album before the user is sent to its page, and removed when everything that was
+picked has been downloaded. Items are recognised by their IDs, so picking one twice costs nothing.
 """
 
 from __future__ import annotations
@@ -16,55 +16,55 @@ from picsync.sources.google.picked.library import PickedAlbum
 from picsync.sources.google.picked.port import Picker, PickingSession
 
 MAX_PATIENCE_S = 30 * 60.0
-"""How long the user is waited for where the service does not say."""
+"""How long to wait for the user if the service does not say."""
 
 DOWNLOADS = 4
-"""At a time."""
+"""Maximum number of concurrent downloads."""
 
 
 @dataclass(slots=True)
 class Picked:
-    """What came of it."""
+    """The result."""
 
     new: int = 0
     already_there: int = 0
     failures: list[tuple[str, PicsyncError]] = field(default_factory=list)
-    """File name and error of each item that did not arrive."""
+    """File name and error of each item that was not downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Guide:
-    """What leads the person through it."""
+class PickingCallbacks:
+    """Callbacks that guide the user."""
 
     show: Callable[[PickingSession], None]
-    """Shows the page's address."""
+    """Shows the page's URL."""
     arrived: Callable[[int, int], None]
-    """Told after each item how many of how many have been dealt with."""
+    """Called after each item with the number of handled items and the total."""
     sleep: Callable[[float], Awaitable[None]]
     clock: Callable[[], float]
-    """Seconds."""
+    """Sleeps for so many seconds."""
 
 
-async def pick(picker: Picker, album: PickedAlbum, guide: Guide) -> Picked:
-    """Let the user pick, wait for them, and bring what they picked into the album.
+async def pick(picker: Picker, album: PickedAlbum, guide: PickingCallbacks) -> Picked:
+    """Let the user pick, wait for them, and download what they picked into the album.
 
-    Raises TransientError if they take longer than the service waits, DiskError if the disk is in the way,
-    and what the picker raises. Whatever happens, another call goes on from there.
+    Raises TransientError if they take longer than the service waits, DiskError if the disk fails, and what
+    the picker raises. In every case, another call resumes from there.
     """
     await asyncio.to_thread(album.create)
-    session = await _unfinished(picker, album) or await _begun(picker, album)
+    session = await _open_session(picker, album) or await _start_session(picker, album)
     if not session.done:
         guide.show(session)
-        session = await _waited(picker, session, guide)
+        session = await _wait_for_user(picker, session, guide)
     items = await picker.picked(session.session_id)
-    result = await _brought(picker, session, album, items, guide)
+    result = await _download_all(picker, session, album, items, guide)
     if not result.failures:
         album.session = None
         await picker.end(session.session_id)
     return result
 
 
-async def _unfinished(picker: Picker, album: PickedAlbum) -> PickingSession | None:
+async def _open_session(picker: Picker, album: PickedAlbum) -> PickingSession | None:
     if album.session is None:
         return None
     try:
@@ -73,28 +73,32 @@ async def _unfinished(picker: Picker, album: PickedAlbum) -> PickingSession | No
         return None
 
 
-async def _begun(picker: Picker, album: PickedAlbum) -> PickingSession:
+async def _start_session(picker: Picker, album: PickedAlbum) -> PickingSession:
     session = await picker.begin()
     album.session = session.session_id
     return session
 
 
-async def _waited(picker: Picker, session: PickingSession, guide: Guide) -> PickingSession:
-    """Ask as often and as long as the service says."""
+async def _wait_for_user(picker: Picker, session: PickingSession, guide: PickingCallbacks) -> PickingSession:
+    """Poll as often and as long as the service says."""
     until = guide.clock() + (session.patience_s or MAX_PATIENCE_S)
     while not session.done:
         if guide.clock() + session.poll_after_s > until:
             raise TransientError(
-                "Nothing was picked in time.",
-                hint="Run the same command again; it goes on where this one stopped.",
+                "Nothing was picked before the time limit.",
+                hint="Run the same command again; it continues where this one stopped.",
             )
         await guide.sleep(session.poll_after_s)
         session = await picker.session(session.session_id)
     return session
 
 
-async def _brought(
-    picker: Picker, session: PickingSession, album: PickedAlbum, items: Sequence[MediaItem], guide: Guide
+async def _download_all(
+    picker: Picker,
+    session: PickingSession,
+    album: PickedAlbum,
+    items: Sequence[MediaItem],
+    guide: PickingCallbacks,
 ) -> Picked:
     result = Picked()
     queue = iter(items)
@@ -108,7 +112,7 @@ async def _brought(
                 if await asyncio.to_thread(album.has, item.item_id):
                     result.already_there += 1
                 else:
-                    await _one(picker, session, album, item)
+                    await _download_one(picker, session, album, item)
                     result.new += 1
             except (ItemError, ProtocolError, TransientError) as error:
                 result.failures.append((item.filename or item.item_id, error))
@@ -125,7 +129,7 @@ async def _brought(
     return result
 
 
-async def _one(picker: Picker, session: PickingSession, album: PickedAlbum, item: MediaItem) -> None:
+async def _download_one(picker: Picker, session: PickingSession, album: PickedAlbum, item: MediaItem) -> None:
     with album.receive(item) as file:
         await picker.download(session.session_id, item, file)
         await asyncio.to_thread(file.keep)

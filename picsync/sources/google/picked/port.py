@@ -1,4 +1,4 @@
-"""A service in whose own pages the user picks single pictures, for an app that may see nothing else."""
+"""The port of a service on whose pages the user picks pictures for an app without other access."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from picsync.sources.base import Sink
 
 @dataclass(frozen=True, slots=True)
 class PickingSession:
-    """One time that the user picks."""
+    """One picking session of the user."""
 
     session_id: str
     url: str = field(repr=False)
-    """The page for the person; of no use once they have pressed Done."""
+    """The page for the user; useless once they have pressed Done."""
     done: bool
-    """Whether they have."""
+    """Whether the user has pressed Done."""
     poll_after_s: float = 5.0
-    """How long to wait before asking again."""
+    """How long to wait before polling again."""
     patience_s: float = 0.0
-    """How long to go on asking; 0 where the service does not say."""
+    """How long to keep polling; 0 if the service does not say."""
     expires_at: datetime | None = None
     """Aware UTC. Until then the picked items can be listed and downloaded."""
 
@@ -32,16 +32,16 @@ class Picker(Protocol):
     """Such a service. Every method raises LoginNeeded, TransientError, RefusedError and ProtocolError."""
 
     async def begin(self) -> PickingSession:
-        """Begin a session."""
+        """Start a session."""
 
     async def session(self, session_id: str) -> PickingSession:
-        """Return how a session stands; raises NotFoundError if it is over."""
+        """Return a session's state; raises NotFoundError if it has ended."""
 
     async def picked(self, session_id: str) -> Sequence[MediaItem]:
-        """Return everything that was picked, each item once; it is all or an error."""
+        """Return everything that was picked, each item once, or raise an error."""
 
     async def download(self, session_id: str, item: MediaItem, sink: Sink) -> None:
-        """Bring an item's original into `sink`, whole; raises ItemError if that is not to be had."""
+        """Write an item's complete original to `sink`; raises ItemError if it is unavailable."""
 
     async def end(self, session_id: str) -> None:
-        """End a session; fine if it is over."""
+        """End a session; succeeds if it has already ended."""

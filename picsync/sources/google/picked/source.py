@@ -1,4 +1,4 @@
-"""Albums of picked photos behind the source port."""
+"""The source port for albums of picked photos."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def _opened(path: Path) -> BinaryIO:
 
 
 class PickedSource:
-    """What `picsync googlephotos pick` has brought; complete as long as no file is missing."""
+    """The photos that `picsync googlephotos pick` downloaded; complete unless a file is missing."""
 
     def __init__(self, library: Library, open_file: Callable[[Path], BinaryIO] = _opened) -> None:
         self._library = library
         self._open = open_file
         self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
         self._places: dict[str, Path] = {}
-        """Item id -> its file, as of the last listing that had it."""
+        """Item ID -> its file, as of the last listing that contained it."""
 
     @property
     def capabilities(self) -> SourceCapabilities:
-        """What this source can do; constant."""
+        """What this source can do; never changes."""
         return self._capabilities
 
     async def albums(self) -> AsyncIterator[SourceAlbum]:
@@ -48,27 +48,27 @@ class PickedSource:
             yield SourceAlbum(album.name, album.name, len(records))
 
     async def list(self, album_id: str) -> Listing:
-        """List an album, oldest first; one that is not there, or lacks a file, is listed incompletely."""
+        """List an album, oldest first; incomplete if the album or one of its files is missing."""
         album = self._library.album(album_id)
         try:
             records, problem = await asyncio.to_thread(album.read)
         except DiskError as error:
             return Listing(KIND, album_id, problem=str(error), cause=error.code)
         if problem is not None:
-            problem = f"{problem} See that the volume is mounted. {_PICK}"
+            problem = f"{problem} Check that the volume is mounted. {_PICK}"
         for record in records:
             self._places[record.item_id] = album.folder / record.stored_as
         return Listing(KIND, album_id, tuple(media_item(KIND, record) for record in records), problem)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
-        """Read an item's bytes from the library; raises ItemError if they are not those that were picked."""
+        """Read an item's bytes from the library; raises ItemError if they differ from what was picked."""
         place = self._places.get(item.item_id)
         if place is None:
             raise ItemError("it is no longer in the library of picked photos.")
         try:
             digest = await self._read(place, item, sink)
         except OSError:
-            # A share on the network hiccups; it is read once more, from the beginning.
+            # Network shares fail temporarily; the file is read once more, from the beginning.
             try:
                 digest = await self._read(place, item, sink)
             except OSError as error:
@@ -87,7 +87,7 @@ class PickedSource:
         return digest.hexdigest()
 
     async def examine(self) -> Sequence[Finding]:
-        """Look at the library's folder."""
+        """Check the library's folder."""
         albums = await asyncio.to_thread(self._library.albums)
         where = self._library.folder
         if not albums:
@@ -95,4 +95,4 @@ class PickedSource:
         return [Finding(Mark.OK, TITLE, f"{counted(len(albums), 'album')} in {where}.")]
 
     async def aclose(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no resource is kept open."""

@@ -226,7 +226,7 @@ async def test_a_renewal_about_other_items_is_not_believed(account: GoogleAccoun
     account.fail(
         Fault(kind=FaultKind.BODY, body=body, content_type="application/json", path=BATCH, count=None)
     )
-    with pytest.raises(ProtocolError, match="about other items"):
+    with pytest.raises(ProtocolError, match="contains other items"):
         await downloaded(source, item)
 
 

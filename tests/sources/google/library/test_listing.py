@@ -95,7 +95,7 @@ async def test_fewer_items_than_google_claims_is_incomplete(account: GoogleAccou
     account.google.options.count_offset = 1
     listing = await account.source().list(album.album_id)
     assert listing.problem is not None
-    assert "holds 4 items, but lists only 3" in listing.problem
+    assert "contains 4 items, but lists only 3" in listing.problem
     assert len(listing.items) == len(items)
 
 
@@ -157,7 +157,7 @@ async def test_an_empty_page_2_is_not_the_end_of_the_album(account: GoogleAccoun
     )
     listing = await account.source().list(album.album_id)
     assert listing.problem is not None
-    assert "holds 160 items, but lists only 100" in listing.problem
+    assert "contains 160 items, but lists only 100" in listing.problem
     assert ids(listing) == [item.item_id for item in items[:PAGE_2_OF_3]]
 
 
@@ -186,7 +186,7 @@ async def test_closing_does_not_wait_for_a_hanging_google(account: GoogleAccount
 async def test_a_malformed_album_id_is_named(account: GoogleAccount, album_id: str) -> None:
     listing = await account.source().list(album_id)
     assert listing.problem is not None
-    assert f"no album with the id {album_id} " in listing.problem
+    assert f"no album with the ID {album_id} " in listing.problem
     assert account.waits == []
 
 

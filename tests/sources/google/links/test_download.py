@@ -48,7 +48,7 @@ async def test_a_photo_is_its_original_and_a_video_the_film(world: SharedAlbums)
 async def test_a_video_in_processing_fails_alone_and_comes_later(world: SharedAlbums) -> None:
     world.google.options.now = lambda: world.now
     source, item = await one(world, "a.mp4", FILM, mime_type="video/mp4", ready_at=world.now + 60)
-    with pytest.raises(ItemError, match="still be in processing") as caught:
+    with pytest.raises(ItemError, match="still be processing") as caught:
         await downloaded(source, item)
     assert not caught.value.unusable
     world.now += 60
@@ -69,7 +69,7 @@ async def test_an_address_that_no_longer_works_is_its_own_trouble(world: SharedA
     world.google.options.now = lambda: world.now
     source, item = await one(world, "a.jpg", b"\xff\xd8\xff one")
     world.now += 3600
-    with pytest.raises(ItemError, match=r"refuses its download \(403\)") as caught:
+    with pytest.raises(ItemError, match=r"refuses the download \(403\)") as caught:
         await downloaded(source, item)
     assert not caught.value.unusable
     assert item.url not in str(caught.value)

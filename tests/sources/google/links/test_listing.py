@@ -214,7 +214,7 @@ async def test_a_link_that_was_switched_off_is_not_an_empty_album(
     assert (await source.list(name)).complete
     shared.active = False
     listing = await source.list(name)
-    assert partial(listing, name, "not open to everyone", "press Share")
+    assert partial(listing, name, "not shared by link", "press Share")
     assert listing.items == ()
     assert world.retries() == [], "asking again would not help"
     shared.active = True
@@ -230,14 +230,14 @@ async def test_a_link_switched_off_between_pages_is_a_partial_listing(world: Sha
 
     world.options.before_page = switch_off
     listing = await world.listing(shared)
-    assert partial(listing, "not open to everyone")
+    assert partial(listing, "not shared by link")
     assert len(listing.items) == 4
 
 
 async def test_an_album_that_was_deleted_is_not_an_empty_one(world: SharedAlbums) -> None:
     shared, _ = world.album(3)
     world.google.remove_album(shared.album)
-    assert partial(await world.listing(shared), "not open to everyone")
+    assert partial(await world.listing(shared), "not shared by link")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -266,23 +266,23 @@ async def test_a_short_link_that_shows_a_page_is_named(world: SharedAlbums) -> N
     shared, _ = world.album(1)
     world.fail(Fault(kind=FaultKind.BODY, host=SHORT, body="<html>Open the app</html>", count=None))
     listing = await world.listing(shared)
-    assert partial(listing, "leads nowhere", "https://photos.google.com/share/<album>?key=<key>")
+    assert partial(listing, "expected a redirect, but got a page", "https://photos.google.com/share/<album>?key=<key>")
 
 
 @pytest.mark.parametrize(
     ("location", "words"),
     [
-        ("https://evil.example/share/AF1QipAAAAAAAA?key=AAAAAAAA", "it leads to evil.example"),
+        ("https://evil.example/share/AF1QipAAAAAAAA?key=AAAAAAAA", "redirected to evil.example"),
         ("https://photos.google.com.evil.example/share/AF1QipAAAAAA?key=A", "photos.google.com.evil.example"),
-        ("http://photos.google.com/share/AF1QipAAAAAAAA?key=AAAAAAAA", "an address that is not followed"),
-        ("https://me:pw@photos.google.com/share/AF1QipAAAAAAAA?key=AAAA", "an address that is not followed"),
-        ("https://photos.google.com:8443/share/AF1QipAAAAAAAA?key=AAAA", "an address that is not followed"),
-        ("http://127.0.0.1/share/AF1QipAAAAAAAA?key=AAAAAAAA", "an address that is not followed"),
+        ("http://photos.google.com/share/AF1QipAAAAAAAA?key=AAAAAAAA", "a URL that picsync does not follow"),
+        ("https://me:pw@photos.google.com/share/AF1QipAAAAAAAA?key=AAAA", "a URL that picsync does not follow"),
+        ("https://photos.google.com:8443/share/AF1QipAAAAAAAA?key=AAAA", "a URL that picsync does not follow"),
+        ("http://127.0.0.1/share/AF1QipAAAAAAAA?key=AAAAAAAA", "a URL that picsync does not follow"),
         ("https://www.google.com/sorry/index", "unusual traffic"),
         ("https://consent.google.com/ml", "consent to cookies"),
-        ("https://accounts.google.com/signin", "not open to everyone"),
-        ("https://photos.google.com/album/AF1QipAAAAAAAA", "not open to everyone"),
-        ("//\\", "an address that is not followed"),
+        ("https://accounts.google.com/signin", "not shared by link"),
+        ("https://photos.google.com/album/AF1QipAAAAAAAA", "not shared by link"),
+        ("//\\", "a URL that picsync does not follow"),
     ],
 )
 async def test_a_short_link_leads_to_an_album_or_nowhere(
@@ -335,7 +335,7 @@ async def test_a_count_that_does_not_fit_is_a_partial_listing(
     if count + offset < 0:
         assert partial(listing, "`data[3][21]`")
         return
-    assert partial(listing, f"says that it has {count + offset} items, but shows {count}")
+    assert partial(listing, f"claims {count + offset} items, but shows {count}")
     assert len(listing.items) == count
 
 
@@ -343,7 +343,7 @@ async def test_a_count_that_is_gone_is_a_partial_listing(world: SharedAlbums) ->
     world.options.count = False
     shared, _ = world.album(2)
     listing = await world.listing(shared)
-    assert partial(listing, "no longer says how many items")
+    assert partial(listing, "no longer contains the album's item count")
     assert len(listing.items) == 2
 
 
@@ -450,7 +450,7 @@ ITEMS: list[tuple[Callable[[Any, int], Any], str]] = [
     (put(1, 1, 1, 2, -1), "`data[1][1][1][2]`"),
     (put(1, 1, 3, None), "`data[1][1][3]` should be the key of the content, but is nothing"),
     (put(1, 1, 3, ""), "`data[1][1][3]`"),
-    (put(1, 1, 9, [1]), "`data[1][1][9]` should be what tells photos from videos, but is a list of 1"),
+    (put(1, 1, 9, [1]), "`data[1][1][9]` should be the fields that distinguish photos from videos, but is a list of 1"),
     (put(1, 1, None), "`data[1][1]` should be a list about an item, but is nothing"),
     (put(1, 1, ["AF1QipAAAAAA", ["https://x/"]]), "`data[1][1]`"),
 ]
@@ -501,7 +501,7 @@ async def test_two_blocks_with_items_are_one_too_many(world: SharedAlbums) -> No
         return html.replace("</body>", html[begin:end].replace("ds:1", "ds:9") + "</body>")
 
     world.options.rewrite = doubled
-    assert partial(await world.listing(shared), "several of its data blocks hold items")
+    assert partial(await world.listing(shared), "several of its data blocks contain items")
 
 
 async def test_description_block_without_items_is_ignored(world: SharedAlbums) -> None:
@@ -515,12 +515,12 @@ async def test_description_block_without_items_is_ignored(world: SharedAlbums) -
 
 
 CUTS = [
-    (lambda html: html.replace("data:[null,", "data:function(){return [null,"), "`data` is not where it was"),
+    (lambda html: html.replace("data:[null,", "data:function(){return [null,"), "`data` is not at the expected place"),
     (lambda html: html.replace(", sideChannel", "; sideChannel"), "goes on after the JSON"),
-    (lambda html: html.replace("data:[null,", "data:[NaN,"), "NaN is no JSON"),
+    (lambda html: html.replace("data:[null,", "data:[NaN,"), "NaN is not JSON"),
     (lambda html: html.replace("data:[null,", "data:[" + "[" * 100_000), "nested too deep"),
     (lambda html: html.replace("data:[null,", "data:[" + "9" * 5000 + ","), "a number too large"),
-    (lambda html: html[: len(html) // 2], "it is no JSON"),
+    (lambda html: html[: len(html) // 2], "it is not JSON"),
     (lambda html: html.replace("AF_initDataCallback", "AF_initCallback"), "no data blocks"),
 ]  # fmt: skip
 
@@ -542,20 +542,20 @@ async def test_a_page_of_unreasonable_size_is_not_taken_in(world: SharedAlbums) 
 
 ANSWERS = [
     ("<html>Sorry</html>", "does not begin with"),
-    (")]}'", "0 results came"),
-    (")]}'\n\n[1,2]", "0 results came"),
-    (")]}'\n\n7", "something else than lists"),
-    (")]}'\n\n10\n{}", "something else than lists"),
-    (')]}\'\n\n[["wrb.fr","snAcKc",null,null,null,[5],"generic"]]', "not open to everyone"),
-    (')]}\'\n\n[["wrb.fr","snAcKc",null,null,null,[3],"generic"]]', "Google refuses it (error 3)"),
+    (")]}'", "expected one result, but got 0"),
+    (")]}'\n\n[1,2]", "expected one result, but got 0"),
+    (")]}'\n\n7", "something other than lists"),
+    (")]}'\n\n10\n{}", "something other than lists"),
+    (')]}\'\n\n[["wrb.fr","snAcKc",null,null,null,[5],"generic"]]', "not shared by link"),
+    (')]}\'\n\n[["wrb.fr","snAcKc",null,null,null,[3],"generic"]]', "Google refuses the request (error 3)"),
     (')]}\'\n\n[["wrb.fr","snAcKc",null,null,null,null,"generic"]]', "neither data nor an error"),
     (')]}\'\n\n[["wrb.fr","snAcKc"]]', "neither data nor an error"),
     (')]}\'\n\n[["wrb.fr","snAcKc","[]"]]', "`data` should be a list with items"),
     (')]}\'\n\n[["wrb.fr","snAcKc","null"]]', "`data` should be a list with items"),
     (')]}\'\n\n[["wrb.fr","snAcKc","[1] [2]"]]', "goes on after the JSON"),
-    (')]}\'\n\n[["wrb.fr","snAcKc","x"],["wrb.fr","snAcKc","x"]]', "2 results came"),
-    (')]}\'\n\n[["wrb.fr","other","[]"]]', "0 results came"),
-    (")]}'\n\n5\n[[1]", "is no JSON"),
+    (')]}\'\n\n[["wrb.fr","snAcKc","x"],["wrb.fr","snAcKc","x"]]', "expected one result, but got 2"),
+    (')]}\'\n\n[["wrb.fr","other","[]"]]', "expected one result, but got 0"),
+    (")]}'\n\n5\n[[1]", "is not JSON"),
 ]
 
 

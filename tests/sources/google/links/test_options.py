@@ -98,7 +98,7 @@ def test_what_is_no_link_is_refused_with_what_to_do(text: object, why: str) -> N
 def test_a_wrong_link_in_the_file_is_not_quoted() -> None:
     with pytest.raises(ConfigError) as caught:
         read_entries("sharedlinks", [f"https://photos.google.com/share/{ALBUM}?kee={KEY}"], known())
-    assert "lacks the key that opens it" in str(caught.value)
+    assert "lacks the key that opens the album" in str(caught.value)
     assert KEY not in str(caught.value)
     assert ALBUM not in str(caught.value)
 

@@ -32,7 +32,7 @@ def source(album: PickedAlbum) -> PickedSource:
 
 async def test_bytes_that_are_cut_off_are_not_kept(album: PickedAlbum) -> None:
     before = sorted(album.folder.iterdir())
-    with pytest.raises(ProtocolError, match="ended too early"):
+    with pytest.raises(ProtocolError, match="ended before its announced length"):
         await put(album, item(7), JPEG, announced=100)
     assert not album.has("id-7")
     assert sorted(album.folder.iterdir()) == before
@@ -64,7 +64,7 @@ async def test_a_file_that_is_missing_makes_the_listing_partial(album: PickedAlb
     listing = await source(album).list("Grandma")
     assert listing.certainty is Certainty.PARTIAL
     assert len(listing.items) == 2
-    assert f"In {album.folder} IMG_0.jpg is missing. See that the volume is mounted." in (
+    assert f"In {album.folder} IMG_0.jpg is missing. Check that the volume is mounted." in (
         listing.problem or ""
     )
 
@@ -74,7 +74,7 @@ async def test_a_damaged_record_makes_the_listing_partial(album: PickedAlbum) ->
     record.write_text("{", "utf-8")
     listing = await source(album).list("Grandma")
     assert listing.certainty is Certainty.PARTIAL
-    assert f"{record.name} is no record of a picked photo" in (listing.problem or "")
+    assert f"{record.name} is not a record of a picked photo" in (listing.problem or "")
 
 
 async def test_a_volume_that_is_not_mounted_is_no_empty_album(album: PickedAlbum) -> None:

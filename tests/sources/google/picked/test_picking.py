@@ -16,7 +16,7 @@ from picsync.emulators.google.picker import API_HOST, SCOPE
 from picsync.http.retry import Retrier
 from picsync.sources.google.picked.api import OPERATIONS, GooglePicker
 from picsync.sources.google.picked.library import PickedAlbum
-from picsync.sources.google.picked.picking import Guide, Picked, pick
+from picsync.sources.google.picked.picking import Picked, PickingCallbacks, pick
 from picsync.sources.google.picked.port import PickingSession
 from tests.contract.source_contract import JPEG, MP4
 from tests.sources.google.picked.picked_library import library
@@ -52,7 +52,7 @@ class Person:
 
     async def pick(self, *scopes: str) -> Picked:
         async with self.picker(*scopes) as picker:
-            guide = Guide(
+            guide = PickingCallbacks(
                 show=self.shown.append,
                 arrived=lambda done, total: self.progress.append((done, total)),
                 sleep=self._wait,
@@ -112,7 +112,7 @@ async def test_picking_again_adds_and_fetches_nothing_twice(person: Person) -> N
 
 async def test_a_person_who_takes_too_long(person: Person) -> None:
     person.after_polls = 10_000
-    with pytest.raises(TransientError, match="Nothing was picked in time"):
+    with pytest.raises(TransientError, match="Nothing was picked before the time limit"):
         await person.pick()
     assert sum(person.waits) <= 1799.9
     assert person.album.session is not None

@@ -1,8 +1,8 @@
-"""Opening what is in a folder, and nothing else: no step on the way follows a link.
+"""Opens files below a folder without following links.
 
-A path is checked when it is looked at and used later. Whoever may write to a subfolder can put a link in its
-place in between, and its pictures would come from anywhere. So each folder is opened in the one above it, by
-descriptor, and a link in place of any of them is refused by the system.
+A path is checked when it is listed and used later. In between, anyone who can write to a subfolder could
+replace it by a link to somewhere else. Each folder is therefore opened relative to its parent's descriptor,
+and the system refuses links on the way.
 """
 
 from __future__ import annotations
@@ -15,44 +15,44 @@ from contextlib import contextmanager
 from picsync.system.files import NotRegularError, open_regular, remedy
 
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-"""A folder on the way need not be readable, only passable."""
+"""A folder on the path must be searchable, but not necessarily readable."""
 
 
 def open_root(path: str) -> int:
-    """Open the folder that everything else is opened in; it may be a link itself. Raises OSError."""
+    """Open the folder that all paths are relative to; it may itself be a link. Raises OSError."""
     return os.open(path, _PASS)
 
 
 def open_folder(root: int, path: str) -> int:
-    """Open a subfolder for listing, `path` relative to the root or empty for itself; raises OSError."""
+    """Open a subfolder for listing; `path` is relative to the root, empty for the root. Raises OSError."""
     with _parent(root, path or ".") as (above, name):
         return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
 
 
 def open_file(root: int, path: str) -> tuple[int, os.stat_result]:
-    """Open a regular file for reading, `path` relative to the root; raises OSError."""
+    """Open a regular file for reading; `path` is relative to the root. Raises OSError."""
     with _parent(root, path) as (above, name):
         number = open_regular(name, os.O_RDONLY, folder=above)
     return number, os.fstat(number)
 
 
-def cure(error: OSError, path: str) -> str:
-    """Return what to do about what cannot be read; empty if nothing is known to help."""
+def what_helps(error: OSError, path: str) -> str:
+    """Return what the user can do about an error; empty if there is no known remedy."""
     if error.errno in (errno.EACCES, errno.EPERM):
-        # Another owner, the usual remedy, would take people's photos from them.
+        # The usual remedy, changing the owner, would take the photos away from their owner.
         return f"Give the user that picsync runs as (UID {os.geteuid()}) read access to {path}."
     return remedy(error, path)
 
 
 def is_gone(error: OSError) -> bool:
-    """Whether something is not where it was, or something of another type is in its place."""
+    """Whether a file no longer exists, or was replaced by something of another type."""
     gone = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
     return error.errno in gone or isinstance(error, NotRegularError)
 
 
 @contextmanager
 def _parent(root: int, path: str) -> Iterator[tuple[int, str]]:
-    """Give the folder that holds the last part of a path, and that part."""
+    """Yield a descriptor of the folder that holds the last part of a path, and that part."""
     *above, name = path.split("/")
     if ".." in above or name == "..":
         raise FileNotFoundError(errno.ENOENT, "leads out of its folder", path)

@@ -1,8 +1,8 @@
-"""Keeps the file system's calls off the event loop, and the process alive when a share hangs.
+"""Runs file system calls in threads that may hang without blocking the process.
 
-A call to a server that does not answer may never return, and its thread can neither be stopped nor waited
-for. So each piece of work has a thread of its own that the process does not wait for in the end: those of a
-pool would be used up one by one, and others wait for the same pool.
+A call to an unresponsive server may never return, and its thread can neither be stopped nor joined. Each call
+therefore gets a daemon thread of its own, which does not delay the end of the process. A thread pool would
+run out of threads, and others depend on it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ T = TypeVar("T")
 
 THREAD_NAME = "picsync-folder"
 
-PATIENCE_S = 60.0
-"""A disk that sleeps needs ten seconds to wake, a server that restarts some more."""
+STALL_TIMEOUT_S = 60.0
+"""A sleeping disk needs about ten seconds to spin up, a restarting server longer."""
 
 
 class NoProgress(Exception):  # noqa: N818 - reads as what it is
-    """The file system does not answer."""
+    """The file system does not respond."""
 
 
-async def aside(
-    work: Callable[[], T], *, progress: Callable[[], object] = lambda: None, patience_s: float = PATIENCE_S
+async def run_blocking(
+    work: Callable[[], T],
+    *,
+    progress: Callable[[], object] = lambda: None,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> T:
-    """Return what `work` returns, run in a thread of its own, or raise what it raises.
+    """Run `work` in a thread of its own; return its result or raise its exception.
 
-    Raises NoProgress when nothing has moved for `patience_s`: `work` did not end, and `progress` gave the
-    same twice. The thread goes on then, unheard.
+    Raises NoProgress if, for `stall_timeout_s`, `work` has not ended and `progress` has returned the same
+    value. The thread then continues, and its result is ignored.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -48,15 +51,15 @@ async def aside(
         result, error = None, None
         try:
             result = work()
-        except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
+        except BaseException as raised:  # noqa: BLE001 - raised again in the loop
             error = raised
-        with suppress(RuntimeError):  # The loop is gone, and with it whoever waited.
+        with suppress(RuntimeError):  # The loop is closed; nobody waits any more.
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name=THREAD_NAME, daemon=True).start()
     before = progress()
     while True:
-        await asyncio.wait([future], timeout=patience_s)
+        await asyncio.wait([future], timeout=stall_timeout_s)
         if future.done():
             return future.result()
         now = progress()

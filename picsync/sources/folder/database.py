@@ -1,7 +1,8 @@
-"""What is remembered of folders beyond the process: an SQLite file of their own beside the cache.
+"""Stores facts about folders across restarts, in an SQLite file next to the cache.
 
-Losing it costs a look into each file, and once the knowledge that a folder was full. So a file that is
-damaged, or of a newer picsync, is set aside, and the listing that finds it so is not believed to be complete.
+Without it, each file has to be read again, and an unmounted folder cannot be told from an empty one for one
+listing. A file that is damaged, or was written by a newer picsync, is therefore set aside, and the listing
+that finds it is incomplete.
 """
 
 from __future__ import annotations
@@ -19,26 +20,26 @@ from picsync.sources.folder.volumes import Volume
 FILE_NAME = "picsync-folders.db"
 _VERSION = 1
 _LOOKS_REVISION = 2
-"""Raised when a look tells formats apart that it did not; kept where earlier versions do not read."""
+"""Incremented when format detection improves. Stored in `application_id`, which earlier versions ignore."""
 BUSY_TIMEOUT_S = 10.0
-"""How long to wait for another process, such as a preview beside the service."""
+"""How long to wait for another process, such as a dry run next to the service."""
 _TABLES = """
 BEGIN;
--- What a file was found to be when it was looked into. A version that differs makes the row void.
+-- Result of reading the beginning of a file. The row is valid for this version of the file only.
 CREATE TABLE look (
     album TEXT NOT NULL,      -- text of the entry in picsync.yaml
-    path BLOB NOT NULL,       -- below the folder, as the file system has it
-    version TEXT NOT NULL,    -- size, time of change and inode
-    mime_type TEXT NOT NULL,  -- empty for neither a picture nor a video
+    path BLOB NOT NULL,       -- relative to the folder, as encoded by the file system
+    version TEXT NOT NULL,    -- size, modification time and inode
+    mime_type TEXT NOT NULL,  -- empty if neither a picture nor a video
     taken_at REAL,            -- seconds since 1970; NULL if the content does not say
     PRIMARY KEY (album, path)
 ) WITHOUT ROWID;
--- What each file system under a folder showed when it was last listed completely.
+-- Each file system in a folder, as of the last complete listing.
 CREATE TABLE volume (
     album TEXT NOT NULL,
-    path BLOB NOT NULL,       -- below the folder; empty for the folder itself
-    filesystem TEXT NOT NULL, -- kind and origin; empty if not known
-    held INTEGER NOT NULL,    -- pictures and videos
+    path BLOB NOT NULL,       -- relative to the folder; empty for the folder itself
+    filesystem TEXT NOT NULL, -- type and device or share; empty if unknown
+    held INTEGER NOT NULL,    -- number of pictures and videos
     PRIMARY KEY (album, path)
 ) WITHOUT ROWID;
 PRAGMA user_version = 1;
@@ -46,7 +47,7 @@ COMMIT;
 """
 _FORGET = """
 BEGIN;
--- Containers of which only the beginning was looked at, and what no format was known for.
+-- Container formats of which only the beginning was checked, and files of an unknown format.
 DELETE FROM look WHERE mime_type IN ('image/tiff', 'image/heic', 'video/mp4', '');
 PRAGMA application_id = 2;
 COMMIT;
@@ -54,54 +55,54 @@ COMMIT;
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a look into one version of a file found."""
+class Probed:
+    """What was found in one version of a file."""
 
     version: str
     mime_type: str
-    """Empty for neither a picture nor a video."""
+    """Empty if it is neither a picture nor a video."""
     taken_at_s: float | None = None
     """Seconds since 1970; None if the content does not say."""
 
 
 @dataclass(slots=True)
-class Remembered:
-    """What is known of one folder."""
+class StoredFolder:
+    """The stored facts about one folder."""
 
-    looks: dict[str, Look] = field(default_factory=dict)
-    """By path below the folder."""
+    probes: dict[str, Probed] = field(default_factory=dict)
+    """By path relative to the folder."""
     volumes: dict[str, Volume] = field(default_factory=dict)
-    """By path below the folder; none if it was never listed completely."""
+    """By path relative to the folder; empty if it was never listed completely."""
 
 
-class MemoryLost(Exception):  # noqa: N818 - reads as what it is
-    """What was remembered cannot be read or kept; the text says why, for the user."""
+class DatabaseUnavailable(Exception):  # noqa: N818 - reads as what it is
+    """The stored facts cannot be read or written; the text tells the user why."""
 
 
-class Memory:
-    """The file; every method opens it again, and may be called from any thread."""
+class FolderDatabase:
+    """The database file. Every method opens it anew and may be called from any thread."""
 
     def __init__(self, folder: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = folder / FILE_NAME
         self._busy_timeout_s = busy_timeout_s
 
-    def recall(self, album: str) -> Remembered:
-        """Return what is known of a folder; raises MemoryLost."""
-        known = Remembered()
+    def load(self, album: str) -> StoredFolder:
+        """Return what is stored about a folder; raises MemoryLost."""
+        known = StoredFolder()
         with self._open() as connection:
             rows = connection.execute(
                 "SELECT path, version, mime_type, taken_at FROM look WHERE album = ?", (album,)
             )
             for path, version, mime_type, taken_at in rows:
-                # Thousands of equal texts are one.
-                known.looks[os.fsdecode(path)] = Look(version, sys.intern(mime_type), taken_at)
+                # Thousands of equal strings share one object.
+                known.probes[os.fsdecode(path)] = Probed(version, sys.intern(mime_type), taken_at)
             rows = connection.execute("SELECT path, filesystem, held FROM volume WHERE album = ?", (album,))
             for path, filesystem, held in rows:
                 known.volumes[os.fsdecode(path)] = Volume(filesystem, held)
         return known
 
-    def keep_looks(self, album: str, looks: Mapping[str, Look], gone: Sequence[str]) -> None:
-        """Add what was found and forget what is gone; raises MemoryLost."""
+    def save_probes(self, album: str, probes: Mapping[str, Probed], gone: Sequence[str]) -> None:
+        """Store new results and delete those of removed files; raises MemoryLost."""
         with self._open() as connection, connection:
             connection.executemany(
                 "DELETE FROM look WHERE album = ? AND path = ?", ((album, os.fsencode(path)) for path in gone)
@@ -109,13 +110,13 @@ class Memory:
             connection.executemany(
                 "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?)",
                 (
-                    (album, os.fsencode(path), look.version, look.mime_type, look.taken_at_s)
-                    for path, look in looks.items()
+                    (album, os.fsencode(path), probed.version, probed.mime_type, probed.taken_at_s)
+                    for path, probed in probes.items()
                 ),
             )
 
-    def keep_volumes(self, album: str, volumes: Mapping[str, Volume]) -> None:
-        """Replace what each file system showed; raises MemoryLost."""
+    def save_volumes(self, album: str, volumes: Mapping[str, Volume]) -> None:
+        """Replace the stored file systems of a folder; raises MemoryLost."""
         with self._open() as connection, connection:
             connection.execute("DELETE FROM volume WHERE album = ?", (album,))
             connection.executemany(
@@ -140,21 +141,20 @@ class Memory:
                     connection.executescript(_FORGET)
                 yield connection
         except (sqlite3.OperationalError, OSError) as error:
-            raise MemoryLost(
-                f"The database of folders {self.path} cannot be written: {error}."
-                " Give picsync write access, or free some space."
+            raise DatabaseUnavailable(
+                f"The folder database {self.path} cannot be written: {error}. Give picsync write access, or"
+                " free some space."
             ) from error
         except sqlite3.DatabaseError as error:
-            raise MemoryLost(self._set_aside(error)) from error
+            raise DatabaseUnavailable(self._set_aside(error)) from error
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> str:
-        aside = self.path.with_name(f"{FILE_NAME}.set-aside")
+        run_blocking = self.path.with_name(f"{FILE_NAME}.set-aside")
         try:
-            self.path.replace(aside)
+            self.path.replace(run_blocking)
         except OSError as refusal:
-            return f"The database of folders cannot be read ({error}). Remove {self.path}: {refusal}."
+            return f"The folder database cannot be read ({error}). Remove {self.path}: {refusal}."
         return (
-            f"The database of folders cannot be read ({error}); it was renamed to {aside}."
-            " Check that the folders contain all their pictures: the next cycle treats their current contents"
-            " as complete."
+            f"The folder database cannot be read ({error}); it was renamed to {run_blocking}. Check that the"
+            " folders contain all their pictures: the next cycle treats their current contents as complete."
         )
