@@ -189,8 +189,8 @@ MUTANTS = (
     Mutant(
         "believes a listing of the frame whatever its count says",
         "picsync/frames/nixplay/frame.py",
-        '            problem = f"Nixplay says the album holds',
-        '            problem = None and f"Nixplay says the album holds',
+        '            problem = f"Nixplay says the album contains',
+        '            problem = None and f"Nixplay says the album contains',
         ("tests/frames",),
     ),
     Mutant(

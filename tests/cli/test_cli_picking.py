@@ -96,7 +96,9 @@ def test_nobody_picks(cli: CommandLine) -> None:
     log_in(cli)
     cli.google.options.picker.timeout_s = 0.0001
     result = cli.run(*PICK)
-    result.assert_message(1, "Open this page", "Nothing was picked before the time limit", "Run the same command again")
+    result.assert_message(
+        1, "Open this page", "Nothing was picked before the time limit", "Run the same command again"
+    )
 
 
 def test_wrong_names(cli: CommandLine) -> None:

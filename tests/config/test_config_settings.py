@@ -193,7 +193,10 @@ def test_problems_at_the_top(tmp_path: Path, line: str, problem: str) -> None:
         ),
         ("sources: {googlephotos: [a, [b]]}", "sources.googlephotos[1]: must be a text, not a list."),
         ("sources: {googlephotos: [a, ]}", None),
-        ("sources: {googlephotos: [a, '']}", "sources.googlephotos[1]: must be the name of an album, not empty."),
+        (
+            "sources: {googlephotos: [a, '']}",
+            "sources.googlephotos[1]: must be the name of an album, not empty.",
+        ),
         ("sources: {googlephotos: [a, ~]}", "sources.googlephotos[1]: must be a text, not nothing."),
         (
             "sources: {googlephotos: {id: a}}",

@@ -1,9 +1,10 @@
 """A directory as a frame.
 
 All albums of a directory are in the directory itself, since most viewers show one folder; the manifest says
-which file belongs to which album. Files appear whole: they are written under `.picsync`, flushed and renamed.
-Only files in the manifest are ever replaced or deleted. A directory that had a manifest and has none is not
-the directory that it was, such as the mount point of a volume that is not mounted, and is left alone.
+which file belongs to which album. Files appear complete: they are written under `.picsync`, flushed and
+renamed. Only files in the manifest are ever replaced or deleted. If a directory had a manifest and no longer
+has one, it is not the same directory; it may be the mount point of a volume that is not mounted. It is then
+left unchanged.
 """
 
 from __future__ import annotations
@@ -57,34 +58,34 @@ EXTENSIONS = {
     "video/mp4": "mp4",
     "video/quicktime": "mov",
 }
-"""MIME types that are written, with the extension that viewers know them by."""
+"""MIME types that are written, with the file extension that viewers recognise."""
 MAX_STEM = 40
-"""Characters of a file's name at its source that are kept in the name it gets."""
+"""How many characters of the original file name are kept in the new name."""
 _HASH_DIGITS = 12
 _WRITERS = 4
-"""More would only make a USB stick slower."""
+"""More concurrent writes would only make a USB stick slower."""
 _COPY_BYTES = 1 << 20
 _KNOWN = "frame-folders"
-"""Where picsync notes, beside the cache, which directories it has filled before."""
+"""File next to the cache that lists the directories that picsync has filled before."""
 
 
 class FolderFrame:
     """A directory as a Frame."""
 
     def __init__(self, path: str, *, own_folder: Path) -> None:
-        """Fill the directory at `path`; that it was filled is noted in `own_folder`."""
+        """Fill the directory at `path`; a note that it was filled is kept in `own_folder`."""
         self._path = Path(path)
         self._note = own_folder / _KNOWN / hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
         self._manifest: Manifest | None = None
         self._seen: tuple[int, int, int] | None = None
-        """Device, inode and size of the journal as `_manifest` has it."""
+        """Device, inode and size of the journal that `_manifest` was read from."""
         self._tidied = False
-        """Whether what an earlier process left half written is gone."""
+        """Whether incomplete files of earlier processes have been removed."""
         self._lock = asyncio.Lock()
         self._capabilities = FrameCapabilities(
             kind="folder",
             title=f"the folder {path}",
-            # The cache has one digest for each photo, which serves all frames.
+            # The cache stores one digest per photo, which all frames share.
             digest_algorithm="md5",
             mime_types=frozenset(EXTENSIONS),
             playlist_limit=None,
@@ -93,14 +94,14 @@ class FolderFrame:
 
     @property
     def capabilities(self) -> FrameCapabilities:
-        """What a directory can do."""
+        """The capabilities of a directory."""
         return self._capabilities
 
     def prepare(self) -> None:
         """Do nothing: a directory needs no login."""
 
     async def albums(self) -> Sequence[FrameAlbum]:
-        """Return the albums of the manifest."""
+        """Return the manifest's albums."""
 
         def look() -> list[FrameAlbum]:
             return [FrameAlbum(name, name, count) for name, count in self._read().albums.items()]
@@ -117,7 +118,7 @@ class FolderFrame:
         return await self._locked(look)
 
     async def create_album(self, name: str) -> FrameAlbum:
-        """Write the album into the manifest, which is made if the directory has none."""
+        """Write the album to the manifest, which is created if the directory has none."""
 
         def create() -> FrameAlbum:
             manifest = self._writable()
@@ -128,7 +129,7 @@ class FolderFrame:
         return await self._locked(create)
 
     async def photos(self, album: FrameAlbum) -> Photos:
-        """Return the files of the album that are there."""
+        """Return the album's files that exist."""
 
         def look() -> Photos:
             manifest, there, found = self._read(), self._sizes(), []
@@ -137,7 +138,7 @@ class FolderFrame:
                     continue
                 whole = there[entry.name] == entry.size_bytes
                 with suppress(FileNotFoundError):  # Another program has just deleted it.
-                    # A file that was damaged, or edited, is another photo: it is replaced.
+                    # A file that was damaged or edited counts as another photo, and is replaced.
                     digest = entry.digest if whole else _digest(self._path / entry.name)
                     found.append(FramePhoto(entry.name, digest, entry.filename))
             return Photos(tuple(found))
@@ -145,8 +146,8 @@ class FolderFrame:
         return await self._locked(look)
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:  # noqa: ARG002 - port
-        """Write the bytes under a name that any file system takes, if they are not there."""
-        there = await self._locked(lambda: self._join(self._writable(), album, rendition))
+        """Write the bytes under a name that every file system accepts, unless they already exist."""
+        there = await self._locked(lambda: self._add_to_album(self._writable(), album, rendition))
         if there is not None:
             return there
         temporary = self._path / FOLDER / f"{rendition.digest.hex}-{id(rendition):x}{PART}"
@@ -157,7 +158,7 @@ class FolderFrame:
             await asyncio.to_thread(_discard, temporary)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
-        """Take the photo out of the album; its file is deleted with the last album that has it."""
+        """Remove the photo from the album; its file is deleted when no album contains it any more."""
 
         def remove() -> None:
             manifest = self._read()
@@ -168,8 +169,8 @@ class FolderFrame:
             if left.albums:
                 self._append(manifest, journal.record(left))
                 return
-            # If the process ends between the two, the line stands for nothing. The other way round, or if
-            # a power failure undid the first only, nobody would know the file as picsync's own.
+            # If the process ends between the two steps, the line has no effect. In the opposite order, or if
+            # a power failure undid only the first step, the file would no longer be known as picsync's own.
             (self._path / entry.name).unlink(missing_ok=True)
             flush_folder(self._path)
             self._append(manifest, {"gone": entry.name})
@@ -177,7 +178,7 @@ class FolderFrame:
         await self._locked(remove)
 
     async def examine(self) -> Sequence[Finding]:
-        """Look whether the directory is there and can be written to, and how much room it has."""
+        """Check whether the directory exists and is writable, and how much space is free."""
 
         def look() -> Sequence[Finding]:
             manifest = self._read()
@@ -191,12 +192,12 @@ class FolderFrame:
         return await self._locked(look)
 
     async def aclose(self) -> None:
-        """Do nothing: nothing is kept open."""
+        """Do nothing: no resource is kept open."""
 
     # --- with the lock, in a thread -------------------------------------------------------------------
 
     def _read(self) -> Manifest:
-        """Return the manifest as it is; an empty one for a directory that was never filled."""
+        """Return the manifest as it is; an empty one if the directory was never filled."""
         if not _is_folder(self._path):
             raise FileNotFoundError(errno.ENOENT, "There is no such directory", str(self._path))
         seen = self._stamp()
@@ -218,7 +219,7 @@ class FolderFrame:
         )
 
     def _writable(self) -> Manifest:
-        """Return the manifest, made if there is none; what a crash has left is removed."""
+        """Return the manifest, created if there is none; removes what a crash has left."""
         manifest = self._read()
         if self._manifest is None:
             self._manifest = manifest = journal.create(self._path)
@@ -227,10 +228,10 @@ class FolderFrame:
             for left in (self._path / FOLDER).glob(f"*{PART}"):
                 _discard(left)
             self._tidied = True
-        self._remember()
+        self._note_filled()
         return manifest
 
-    def _remember(self) -> None:
+    def _note_filled(self) -> None:
         if not self._note.exists():
             self._note.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
             replace_file(self._note, [os.fsencode(self._path), b"\n"])
@@ -249,7 +250,7 @@ class FolderFrame:
         return seen.st_dev, seen.st_ino, seen.st_size
 
     def _sizes(self) -> dict[str, int]:
-        """Return the size of each regular file of the directory."""
+        """Return the size of each regular file in the directory."""
         sizes = {}
         with os.scandir(self._path) as found:
             for entry in found:
@@ -258,8 +259,10 @@ class FolderFrame:
                         sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
         return sizes
 
-    def _join(self, manifest: Manifest, album: FrameAlbum, rendition: Rendition) -> UploadResult | None:
-        """Return how it stands if the bytes are there already, put into the album; else None."""
+    def _add_to_album(
+        self, manifest: Manifest, album: FrameAlbum, rendition: Rendition
+    ) -> UploadResult | None:
+        """Return the result if the bytes already exist, after adding them to the album; otherwise None."""
         for name in manifest.names.get(rendition.digest, ()):
             entry = manifest.entries[name]
             if not self._intact(entry):
@@ -278,16 +281,16 @@ class FolderFrame:
         return seen is not None and stat.S_ISREG(seen.st_mode) and seen.st_size == size_bytes
 
     def _look_up(self, name: str) -> os.stat_result | None:
-        """Return what has a name, None if nothing has; raises OSError where that cannot be told."""
+        """Return the status of a file, None if it does not exist; raises OSError if that is unknown."""
         try:
             return (self._path / name).lstat()
         except FileNotFoundError:
             return None
 
     def _publish(self, album: FrameAlbum, rendition: Rendition, temporary: Path) -> UploadResult:
-        """Give the written file its name; two that bring the same bytes make one file."""
+        """Rename the written file to its final name; two uploads of the same bytes produce one file."""
         manifest = self._writable()
-        if (joined := self._join(manifest, album, rendition)) is not None:
+        if (joined := self._add_to_album(manifest, album, rendition)) is not None:
             return joined
         name, there = self._name_for(rendition)
         albums = frozenset({album.album_id})
@@ -300,10 +303,10 @@ class FolderFrame:
         return Uploaded()
 
     def _name_for(self, rendition: Rendition) -> tuple[str, bool]:
-        """Return the name for a photo, and whether a file of that name has its bytes.
+        """Return the name for a photo, and whether a file with that name and its bytes exists.
 
-        That name is the same each time, and never that of a file with other bytes. A file that has both the
-        name and the bytes is picsync's own, of a manifest that was lost.
+        The name is always the same, and never that of a file with other bytes. A file with both the name and
+        the bytes is picsync's own, from a lost manifest.
         """
         for digits in range(_HASH_DIGITS, len(rendition.digest.hex) + 1):
             name = file_name(rendition, digits)
@@ -313,11 +316,11 @@ class FolderFrame:
                 return name, True
         raise ItemError(f"all names for it are taken in {self._path}.")
 
-    # --- around it ------------------------------------------------------------------------------------
+    # --- locking and errors ---------------------------------------------------------------------------
 
     async def _locked(self, work: Callable[[], T]) -> T:
         async with self._lock:
-            # A thread cannot be cancelled: the lock is kept until it has ended.
+            # A thread cannot be cancelled, so the lock is held until it has ended.
             running = asyncio.ensure_future(self._explained(work))
             try:
                 return await asyncio.shield(running)
@@ -326,7 +329,7 @@ class FolderFrame:
                     await running
                 raise
             except PicsyncError:
-                # It may have been written in part: what it says now is read again.
+                # The journal may have been written in part, so it is read again.
                 self._manifest = None
                 raise
 
@@ -338,7 +341,7 @@ class FolderFrame:
 
 
 def file_name(rendition: Rendition, digits: int = _HASH_DIGITS) -> str:
-    """Return a name of `a-z0-9_-`, unique whatever the case, that tells the photo's name at its source."""
+    """Return a name of `a-z0-9_-`, unique regardless of case, that begins with the original name."""
     plain = (
         unicodedata.normalize("NFKD", PurePath(rendition.filename).stem).encode("ascii", "ignore").decode()
     )
@@ -348,7 +351,7 @@ def file_name(rendition: Rendition, digits: int = _HASH_DIGITS) -> str:
 
 
 def _copy(rendition: Rendition, target: Path) -> None:
-    """Write the bytes, checked against the digest, and flush them."""
+    """Copy the bytes, check them against the digest, and flush them."""
     rendition.file.seek(0)
     content = hashlib.md5(usedforsecurity=False)
 
@@ -378,7 +381,7 @@ def _digest(path: Path) -> Digest:
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether there is a directory; raises OSError where that cannot be told."""
+    """Whether the directory exists; raises OSError if that is unknown."""
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):

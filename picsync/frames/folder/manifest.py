@@ -1,8 +1,8 @@
-"""What picsync wrote into a frame's directory: a journal of lines, read into memory.
+"""The list of files that picsync wrote into a frame's directory: a journal of JSON lines.
 
-The journal is `.picsync/manifest.jsonl` in the directory. A line is appended and flushed *before* the file
-that it names appears, so a file that picsync wrote is always known as picsync's own. A line whose file is not
-there stands for nothing. The last line may be cut off by a crash; unreadable lines are ignored.
+The journal is `.picsync/manifest.jsonl` in the directory. A line is appended and flushed *before* its file
+appears, so every file that picsync wrote is known as its own. A line without a file has no effect. A crash
+may truncate the last line; unreadable lines are ignored.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from picsync.system.files import (
 )
 
 FOLDER = ".picsync"
-"""Also the mark by which the directory is known: an unmounted volume does not have it."""
+"""Its presence also identifies the directory: an unmounted volume does not have it."""
 JOURNAL = "manifest.jsonl"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,80}\.[a-z0-9]{1,5}")
 _MAX_BYTES = 256 * 1024 * 1024
 _COMPACT_BEYOND = 1_000
-"""Lines that may be superfluous before the journal is rewritten."""
+"""Number of superfluous lines after which the journal is rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +44,25 @@ class Entry:
     digest: Digest
     size_bytes: int
     filename: str
-    """The photo's name at its source."""
+    """The original file name."""
     albums: frozenset[str]
 
 
 @dataclass(slots=True)
 class Manifest:
-    """What the journal says, in memory."""
+    """The content of the journal, in memory."""
 
     identity: str = ""
-    """Differs from that of any other directory; empty before the first line."""
+    """Unique to this directory; empty before the first line."""
     albums: dict[str, int] = field(default_factory=dict)
-    """How many files each album has."""
+    """Number of files in each album."""
     entries: dict[str, Entry] = field(default_factory=dict)
-    """By the name of the file."""
+    """By file name."""
     names: dict[Digest, dict[str, None]] = field(default_factory=dict)
-    """The names of the files with each content."""
+    """File names by content."""
     lines: int = 0
     clean: bool = True
-    """Whether the last line was whole."""
+    """Whether the last line was complete."""
 
     @property
     def due(self) -> bool:
@@ -70,7 +70,7 @@ class Manifest:
         return self.lines > 2 * (len(self.entries) + len(self.albums) + 1) + _COMPACT_BEYOND
 
     def records(self) -> Iterator[Mapping[str, Any]]:
-        """Yield what a new journal says."""
+        """Yield the lines of a new journal."""
         yield {"picsync": 1, "id": self.identity}
         for album in self.albums:
             yield {"album": album}
@@ -78,7 +78,7 @@ class Manifest:
             yield record(entry)
 
     def apply(self, line: Mapping[str, Any]) -> None:
-        """Take note of one line; raises ValueError, TypeError or KeyError for one that makes no sense."""
+        """Apply one line; raises ValueError, TypeError or KeyError if it is invalid."""
         self.lines += 1
         if "id" in line:
             self.identity = str(line["id"])
@@ -108,7 +108,7 @@ class Manifest:
 
 
 def record(entry: Entry) -> dict[str, Any]:
-    """Return the line that says that picsync writes a file, or has put it into other albums."""
+    """Return the line for a file that is written or added to other albums."""
     return {
         "file": entry.name,
         "md5": entry.digest.hex,
@@ -119,14 +119,14 @@ def record(entry: Entry) -> dict[str, Any]:
 
 
 def read(folder: Path) -> Manifest | None:
-    """Return what the journal in `folder` says, None if there is none; raises OSError."""
+    """Read the journal in `folder`; None if there is none. Raises OSError."""
     manifest = Manifest()
     try:
         content = read_regular(folder / FOLDER / JOURNAL, _MAX_BYTES)
     except FileNotFoundError:
         return None
     for line in content.split(b"\n")[:-1]:
-        # A line that is damaged loses its file at most: it is sent again, under the same name.
+        # A damaged line at most loses its file, which is then sent again under the same name.
         with suppress(ValueError, TypeError, KeyError):
             manifest.apply(json.loads(line))
     manifest.clean = not content or content.endswith(b"\n")
@@ -134,12 +134,12 @@ def read(folder: Path) -> Manifest | None:
 
 
 def append(folder: Path, manifest: Manifest, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Append lines and apply them to the manifest; what they say is on the disk when this returns."""
+    """Append lines and apply them to the manifest; they are flushed to disk on return."""
     lines = list(lines)
     text = b"".join(_line(line) for line in lines)
     descriptor = open_regular(folder / FOLDER / JOURNAL, os.O_WRONLY | os.O_APPEND)
     try:
-        # What a crash has cut off is ended, so that the next line stands alone.
+        # End a line that a crash truncated, so that the next one stands alone.
         write_all(descriptor, [text if manifest.clean else b"\n" + text])
     finally:
         os.close(descriptor)
@@ -149,7 +149,7 @@ def append(folder: Path, manifest: Manifest, lines: Iterable[Mapping[str, Any]])
 
 
 def create(folder: Path) -> Manifest:
-    """Write the first journal of a directory; raises OSError."""
+    """Create the first journal of a directory; raises OSError."""
     manifest = Manifest(identity=secrets.token_hex(16))
     (folder / FOLDER).mkdir(exist_ok=True)
     rewrite(folder, manifest)
@@ -158,7 +158,7 @@ def create(folder: Path) -> Manifest:
 
 
 def rewrite(folder: Path, manifest: Manifest) -> None:
-    """Write the journal again, replacing it as a whole; raises OSError."""
+    """Rewrite the journal, replacing it atomically; raises OSError."""
     records = list(manifest.records())
     replace_file(folder / FOLDER / JOURNAL, map(_line, records), mode=SHARED_FILE)
     manifest.lines, manifest.clean = len(records), True

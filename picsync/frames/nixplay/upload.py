@@ -85,8 +85,7 @@ class Uploader:
     """Uploads renditions to albums; safe for concurrent use."""
 
     def __init__(self, client: NixplayClient, sending: ConcurrencyLimit) -> None:
-        """Use `sending` to limit how many photos may be between the permission to upload and the last byte.
-        """
+        """Use `sending` to limit how many photos may be between permission and their last byte."""
         self._client = client
         self._sending = sending
         self._tokens: dict[str, _Token] = {}

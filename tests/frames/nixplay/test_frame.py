@@ -593,7 +593,7 @@ async def test_an_item_without_id_is_never_removed(
 ) -> None:
     account.service.add_playlist("ss_Trip", fill(account, 3))
     playlist = await only_playlist(frame, "ss_Trip")
-    with pytest.raises(ValueError, match="an id is needed"):
+    with pytest.raises(ValueError, match="an ID is needed"):
         await frame.remove_items(playlist, [PlaylistItem(item_id, "1")])
     assert not account.requests(method="DELETE")
 

@@ -266,7 +266,9 @@ async def test_a_short_link_that_shows_a_page_is_named(world: SharedAlbums) -> N
     shared, _ = world.album(1)
     world.fail(Fault(kind=FaultKind.BODY, host=SHORT, body="<html>Open the app</html>", count=None))
     listing = await world.listing(shared)
-    assert partial(listing, "expected a redirect, but got a page", "https://photos.google.com/share/<album>?key=<key>")
+    assert partial(
+        listing, "expected a redirect, but got a page", "https://photos.google.com/share/<album>?key=<key>"
+    )
 
 
 @pytest.mark.parametrize(
@@ -275,8 +277,14 @@ async def test_a_short_link_that_shows_a_page_is_named(world: SharedAlbums) -> N
         ("https://evil.example/share/AF1QipAAAAAAAA?key=AAAAAAAA", "redirected to evil.example"),
         ("https://photos.google.com.evil.example/share/AF1QipAAAAAA?key=A", "photos.google.com.evil.example"),
         ("http://photos.google.com/share/AF1QipAAAAAAAA?key=AAAAAAAA", "a URL that picsync does not follow"),
-        ("https://me:pw@photos.google.com/share/AF1QipAAAAAAAA?key=AAAA", "a URL that picsync does not follow"),
-        ("https://photos.google.com:8443/share/AF1QipAAAAAAAA?key=AAAA", "a URL that picsync does not follow"),
+        (
+            "https://me:pw@photos.google.com/share/AF1QipAAAAAAAA?key=AAAA",
+            "a URL that picsync does not follow",
+        ),
+        (
+            "https://photos.google.com:8443/share/AF1QipAAAAAAAA?key=AAAA",
+            "a URL that picsync does not follow",
+        ),
         ("http://127.0.0.1/share/AF1QipAAAAAAAA?key=AAAAAAAA", "a URL that picsync does not follow"),
         ("https://www.google.com/sorry/index", "unusual traffic"),
         ("https://consent.google.com/ml", "consent to cookies"),
@@ -450,7 +458,10 @@ ITEMS: list[tuple[Callable[[Any, int], Any], str]] = [
     (put(1, 1, 1, 2, -1), "`data[1][1][1][2]`"),
     (put(1, 1, 3, None), "`data[1][1][3]` should be the key of the content, but is nothing"),
     (put(1, 1, 3, ""), "`data[1][1][3]`"),
-    (put(1, 1, 9, [1]), "`data[1][1][9]` should be the fields that distinguish photos from videos, but is a list of 1"),
+    (
+        put(1, 1, 9, [1]),
+        "`data[1][1][9]` should be the fields that distinguish photos from videos, but is a list of 1",
+    ),
     (put(1, 1, None), "`data[1][1]` should be a list about an item, but is nothing"),
     (put(1, 1, ["AF1QipAAAAAA", ["https://x/"]]), "`data[1][1]`"),
 ]
@@ -515,7 +526,7 @@ async def test_description_block_without_items_is_ignored(world: SharedAlbums) -
 
 
 CUTS = [
-    (lambda html: html.replace("data:[null,", "data:function(){return [null,"), "`data` is not at the expected place"),
+    (lambda html: html.replace("data:[null,", "data:function(){return [null,"), "is not at the expected place"),
     (lambda html: html.replace(", sideChannel", "; sideChannel"), "goes on after the JSON"),
     (lambda html: html.replace("data:[null,", "data:[NaN,"), "NaN is not JSON"),
     (lambda html: html.replace("data:[null,", "data:[" + "[" * 100_000), "nested too deep"),
