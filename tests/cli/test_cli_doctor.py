@@ -138,7 +138,7 @@ def nixplay_down(cli: CommandLine) -> None:
         (wrong_password, ["Nixplay: Nixplay refused the password", "Check `nixplay:` in"]),
         (readable, ["every user of this machine can read it; run: chmod 600"]),
         (revoked, ["Google Photos: Google no longer accepts this login", "picsync googlephotos login"]),
-        (no_such_album, ["has no album with the id"]),
+        (no_such_album, ["has no album with the ID"]),
         (two_albums, [f"rule {ALBUM}: ", "albums", "picsync nixplay delete album"]),
         (foreign_cache, ["cache: The cache"]),
         (nixplay_down, ["Nixplay: ", "503"]),

@@ -526,7 +526,7 @@ async def test_description_block_without_items_is_ignored(world: SharedAlbums) -
 
 
 CUTS = [
-    (lambda html: html.replace("data:[null,", "data:function(){return [null,"), "is not at the expected place"),
+    (lambda html: html.replace("data:[null,", "data:function(){return [null,"), "not at the expected place"),
     (lambda html: html.replace(", sideChannel", "; sideChannel"), "goes on after the JSON"),
     (lambda html: html.replace("data:[null,", "data:[NaN,"), "NaN is not JSON"),
     (lambda html: html.replace("data:[null,", "data:[" + "[" * 100_000), "nested too deep"),
