@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,4 +116,7 @@ def _progress(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m benchmarks")
+    try:
+        main(prog_name="python -m benchmarks")
+    except measure.ProgramFailedError as error:
+        sys.exit(str(error))

@@ -51,7 +51,7 @@ def plain_environment() -> Mapping[str, str]:
     picsync's own settings are left out, and what Python reads: without bytecode, for example, each start
     would compile every module. Certificates and proxies of this machine do not count, either.
     """
-    dropped = ("PICSYNC_", "PYTHON", "SSL_CERT_", "MALLOC_", "LD_PRELOAD")
+    dropped = ("PICSYNC_", "PYTHON", "SSL_CERT_", "HTTPLIB2_", "REQUESTS_", "MALLOC_", "LD_PRELOAD")
     proxies = {f"{name}_proxy" for name in ("http", "https", "all", "no")}
     return {
         name: value

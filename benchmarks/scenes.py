@@ -91,7 +91,9 @@ class Scene:
         """Variables by which picsync trusts the services, unless its settings say so."""
         if self.authority_by_setting:
             return {}
-        return {"SSL_CERT_FILE": str(authority().write_bundle(self.folder / "bundle.pem"))}
+        bundle = str(authority().write_bundle(self.folder / "bundle.pem"))
+        # Of ssl, httplib2 and requests: versions without the setting let each library decide.
+        return dict.fromkeys(("SSL_CERT_FILE", "HTTPLIB2_CA_CERTS", "REQUESTS_CA_BUNDLE"), bundle)
 
     def add_album(self, name: str) -> Album:
         """Add an album to the source, and the rule for it."""
