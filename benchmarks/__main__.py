@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmarks import clients, measure, paired, process, report
+from benchmarks import clients, measure, memory, paired, process, report
 from benchmarks.cases import EVERYTHING, QUICK
 from benchmarks.page import require_marks, write
 from benchmarks.results import Figures
@@ -109,6 +109,12 @@ def paired_command(*, before: Path, runs: int, **case: Any) -> None:
 def clients_command(*, size: int, photo_bytes: int, profile: str, runs: int) -> None:
     """Measure HTTP clients with the requests of a first sync, without picsync."""
     click.echo(asyncio.run(clients.compared(size, photo_bytes, profile, runs, caps(), _progress)))
+
+
+@main.command("memory")
+def memory_command() -> None:
+    """Measure the memory of an idle picsync with different allocators."""
+    click.echo(asyncio.run(memory.compared(_progress)))
 
 
 def _progress(line: str) -> None:

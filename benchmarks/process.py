@@ -1,7 +1,8 @@
-"""What the process itself costs: the help, the time before the first request, and doing nothing.
+"""What the process itself costs: the help, the time before the first request, doing nothing, and memory.
 
 An idle picsync is one whose rule is due in an hour and has had its first cycle. Its wake-ups are the
-voluntary context switches of all its threads within a minute: what it does without being asked.
+voluntary context switches of all its threads within a minute: what it does without being asked. After that it
+gets new photos and is asked for a cycle; what it keeps of that cycle's memory shows once it is idle again.
 """
 
 from __future__ import annotations
@@ -13,26 +14,30 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from benchmarks import measure
+from benchmarks.measure import THIS, Program
 from benchmarks.scenes import SCENARIOS, Scene, world
 
 REPEATS = 7
 WATCHED_S = 60.0
 PHOTOS = 1_000
 PHOTO_BYTES = 3_000
-_PATIENCE_S = 60.0
+NEW_PHOTOS = 100
+NEW_PHOTO_BYTES = 300_000
+_PATIENCE_S = 300.0
 _PROGRAM = "from picsync.cli.main import main; main()"
 
 
 async def startup() -> dict[str, float]:
     """Return how long the help takes, and a sync with nothing to do until its first request: medians."""
     found: dict[str, list[float]] = {}
-    async with _in_step(PHOTOS) as scene:
+    async with _in_step("steady", PHOTOS, THIS) as scene:
         for _ in range(REPEATS):
             spent = await measure.run_picsync(scene.folder, ["--help"])
             found.setdefault("help_ms", []).append(spent.wall_s * 1000)
@@ -46,9 +51,9 @@ async def _until_first_request(scene: Scene) -> dict[str, float]:
     log = scene.world.server.log
     log.clear()
     started_at = time.time()
-    with _process(scene, "--once") as process:
+    with _process(scene, THIS, "--once") as process:
         await asyncio.wait_for(log.wait_for(lambda log: bool(log.records)), _PATIENCE_S)
-        cpu_s = _cpu_ticks(process.pid) / os.sysconf("SC_CLK_TCK")
+        cpu_s = _cpu_s(process.pid)
         await asyncio.to_thread(process.wait)
     return {
         "first_request_ms": (log.records[0].at - started_at) * 1000,
@@ -56,57 +61,106 @@ async def _until_first_request(scene: Scene) -> dict[str, float]:
     }
 
 
-async def idle(watched_s: float = WATCHED_S) -> dict[str, float]:
-    """Return resident memory and wake-ups of an idle process, without and with the status page."""
-    async with _in_step(PHOTOS) as plain, _in_step(PHOTOS) as paged:
-        paged.head = ["prometheus: {listen: '127.0.0.1:0'}"]
-        without, serving = await asyncio.gather(_idle(plain, watched_s), _idle(paged, watched_s))
-    return {f"idle_{name}": value for name, value in without.items()} | {
-        f"idle_page_{name}": value for name, value in serving.items()
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """An idle process to look at."""
+
+    scenario: str
+    """What it has in its album."""
+    page: bool = False
+    """Whether it serves the status page."""
+
+
+IDLE = {
+    "idle": Idle("steady"),
+    "idle_page": Idle("steady", page=True),
+    "idle_link": Idle("link-steady"),
+    "idle_link_page": Idle("link-steady", page=True),
+}
+"""By the names of their figures."""
+
+
+async def idle(
+    names: Sequence[str] = tuple(IDLE),
+    *,
+    watched_s: float = WATCHED_S,
+    size: int = PHOTOS,
+    new_photos: int = NEW_PHOTOS,
+    program: Program = THIS,
+) -> dict[str, float]:
+    """Return memory and wake-ups of idle processes, which run side by side."""
+    async with AsyncExitStack() as stack:
+        scenes = []
+        for kind in map(IDLE.__getitem__, names):
+            scene = await stack.enter_async_context(_in_step(kind.scenario, size, program))
+            scene.head = ["every: 1h", *(["prometheus: {listen: '127.0.0.1:0'}"] if kind.page else [])]
+            scene.write_settings()
+            scenes.append(scene)
+        found = await asyncio.gather(*(_idle(scene, watched_s, program, new_photos) for scene in scenes))
+    return {
+        f"{name}_{figure}": value
+        for name, figures in zip(names, found, strict=True)
+        for figure, value in figures.items()
     }
 
 
 @asynccontextmanager
-async def _in_step(size: int) -> AsyncIterator[Scene]:
+async def _in_step(scenario: str, size: int, program: Program) -> AsyncIterator[Scene]:
     with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as folder:
         async with world() as services:
-            scene = Scene(Path(folder), services, PHOTO_BYTES)
-            await SCENARIOS["steady"].build(scene, size)
+            kind = SCENARIOS[scenario]
+            scene = Scene(Path(folder), services, PHOTO_BYTES, source=kind.source)
+            await kind.build(scene, size)
             scene.write_settings()
-            await measure.cycle(scene)
+            await measure.cycle(scene, program)
             scene.assert_synced()
             yield scene
 
 
-async def _idle(scene: Scene, watched_s: float) -> dict[str, float]:
-    scene.head = [*scene.head, "every: 1h"]
-    scene.write_settings()
+async def _idle(scene: Scene, watched_s: float, program: Program, new_photos: int) -> dict[str, float]:
     said = scene.folder / "said"
-    with _process(scene) as process:
-        async with asyncio.timeout(_PATIENCE_S):
-            await _until_idle(process.pid, said)
+    with _process(scene, program) as process:
+        pid = process.pid
+        await _until_idle(pid, said, cycles=1)
         if page := _page(said):
             for path in ("", "status.json", "metrics", "healthz"):
                 await asyncio.to_thread(_get, page + path)
-        before = _wakeups(process.pid)
+        before = _wakeups(pid)
         await asyncio.sleep(watched_s)
-        return {
-            "wakeups_per_minute": (_wakeups(process.pid) - before) * 60 / (watched_s or 60.0),
-            "mb": _status(process.pid, "VmRSS") / 1000,
-            "anonymous_mb": _status(process.pid, "RssAnon") / 1000,
+        found = {
+            "wakeups_per_minute": (_wakeups(pid) - before) * 60 / (watched_s or 60.0),
+            "mb": _status(pid, "VmRSS") / 1000,
+            "anonymous_mb": _status(pid, "RssAnon") / 1000,
+        }
+        scene.photo_bytes = NEW_PHOTO_BYTES
+        scene.add(next(iter(scene.albums.values())), new_photos)
+        used_s = _cpu_s(pid)
+        await _ask_for_cycle(scene)
+        await _until_idle(pid, said, cycles=2)
+        scene.assert_synced()
+        return found | {
+            "after_cycle_mb": _status(pid, "VmRSS") / 1000,
+            "cycle_cpu_s": _cpu_s(pid) - used_s,
+            "peak_mb": _status(pid, "VmHWM") / 1000,
         }
 
 
+async def _ask_for_cycle(scene: Scene) -> None:
+    folder = scene.folder / "asking"
+    folder.mkdir()
+    await measure.run_picsync(folder, ["sync-now", "--cache", str(scene.cache)])
+
+
 @contextmanager
-def _process(scene: Scene, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+def _process(scene: Scene, program: Program, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a sync, ended with the context if it has not ended by then; its words go to the file `said`."""
     with (scene.folder / "said").open("wb") as output:
         process = subprocess.Popen(
-            [measure.THIS.python, "-c", _PROGRAM, *measure.sync_arguments(scene), *options],
+            [program.python, "-c", _PROGRAM, *measure.sync_arguments(scene), *options],
             cwd=scene.folder,
             stdout=output,
             stderr=output,
-            env={**measure.THIS.environment, **scene.environment},
+            env={**program.environment, **scene.environment},
         )
     try:
         yield process
@@ -115,17 +169,18 @@ def _process(scene: Scene, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-async def _until_idle(pid: int, said: Path) -> None:
-    """Return once the first cycle is over and nothing has used the processor for a while."""
+async def _until_idle(pid: int, said: Path, *, cycles: int) -> None:
+    """Return once so many cycles are over and nothing has used the processor for a while."""
     quiet, before = 0, -1.0
-    while quiet < 20 or not _has_finished(said):
-        await asyncio.sleep(0.1)
-        now = _cpu_ticks(pid)
-        quiet, before = (quiet + 1 if now == before else 0), now
+    async with asyncio.timeout(_PATIENCE_S):
+        while quiet < 20 or _finished_cycles(said) < cycles:
+            await asyncio.sleep(0.1)
+            now = _cpu_s(pid)
+            quiet, before = (quiet + 1 if now == before else 0), now
 
 
-def _has_finished(said: Path) -> bool:
-    return '"cycle_finished"' in said.read_text("utf-8")
+def _finished_cycles(said: Path) -> int:
+    return said.read_text("utf-8").count('"cycle_finished"')
 
 
 def _page(said: Path) -> str:
@@ -142,9 +197,9 @@ def _get(url: str) -> None:
         answer.read()
 
 
-def _cpu_ticks(pid: int) -> float:
+def _cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return float(fields[11]) + float(fields[12])
+    return (float(fields[11]) + float(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _wakeups(pid: int) -> int:

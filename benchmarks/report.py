@@ -37,17 +37,26 @@ _HOSTS = {
 }
 
 
-_PROCESS = {
+PROCESS = {
     "help_ms": ("`picsync --help`, ms", 0),
     "help_cpu_ms": ("... of CPU, ms", 0),
     "first_request_ms": ("`sync --once` with nothing to do: start to first request, ms", 0),
     "first_request_cpu_ms": ("... of CPU, ms", 0),
-    "idle_mb": ("idle between cycles: resident MB", 1),
-    "idle_anonymous_mb": ("... of it its own, not the pages of its program files, MB", 1),
-    "idle_wakeups_per_minute": ("... wake-ups per minute", 0),
-    "idle_page_mb": ("idle with the status page: resident MB", 1),
-    "idle_page_anonymous_mb": ("... of it its own, MB", 1),
-    "idle_page_wakeups_per_minute": ("... wake-ups per minute", 0),
+    **{
+        f"{name}_{figure}": (title.format(where), digits)
+        for name, where in (
+            ("idle", "Google's API"),
+            ("idle_page", "Google's API, with the status page"),
+            ("idle_link", "a shared link"),
+            ("idle_link_page", "a shared link, with the status page"),
+        )
+        for figure, (title, digits) in {
+            "mb": ("idle between cycles, {}: resident MB", 1),
+            "anonymous_mb": ("... of it its own, not the pages of its program files, MB", 1),
+            "after_cycle_mb": ("... after a further cycle with 100 new photos: resident MB", 1),
+            "wakeups_per_minute": ("... wake-ups per minute", 0),
+        }.items()
+    },
 }
 """What each figure is, and how many digits of it are told."""
 
@@ -87,7 +96,7 @@ def tables(figures: Figures) -> list[str]:
 def _process_table(process: Mapping[str, float]) -> str:
     rows = [
         f"| {title} | {process[name]:.{digits}f} |"
-        for name, (title, digits) in _PROCESS.items()
+        for name, (title, digits) in PROCESS.items()
         if name in process
     ]
     return "\n".join(("| process | |", "| --- | --- |", *rows))

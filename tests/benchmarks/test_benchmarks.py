@@ -14,6 +14,7 @@ from benchmarks.__main__ import main
 from benchmarks.authority import Authority, authority, plain_environment
 from benchmarks.ideal import SERIAL, Caps, Work, ideal_s
 from benchmarks.measure import THIS, Emulator
+from benchmarks.memory import allocators
 from benchmarks.operations import BUCKET, MEDIA, NIXPLAY_API, PAGES
 from benchmarks.page import BEGIN, END, insert, require_marks
 from benchmarks.photos import md5, photo, smallest_photo, video
@@ -267,8 +268,18 @@ def test_the_page_of_this_repository_has_the_marks() -> None:
     require_marks(Path(__file__).parents[2] / "doc" / "performance.md")
 
 
-async def test_an_idle_process_is_looked_at_with_and_without_its_page() -> None:
-    found = await idle(watched_s=0.0)
-    assert 20 < found["idle_mb"] < 110
-    assert found["idle_mb"] < found["idle_page_mb"] < 130
-    assert found["idle_wakeups_per_minute"] < 10
+async def test_idle_processes_are_measured_before_and_after_a_cycle() -> None:
+    names = ("idle", "idle_link_page")
+    found = await idle(names, watched_s=0.0, size=20, new_photos=2)
+    for name in names:
+        assert 20 < found[f"{name}_mb"] < 130
+        assert found[f"{name}_anonymous_mb"] < found[f"{name}_mb"]
+        assert found[f"{name}_wakeups_per_minute"] < 10
+        assert 20 < found[f"{name}_after_cycle_mb"] <= found[f"{name}_peak_mb"]
+        assert found[f"{name}_cycle_cpu_s"] > 0
+    shown = {name for name in report.PROCESS if name.startswith("idle")}
+    assert {name for name in shown if name.startswith("idle_link_page")} < set(found)
+
+
+def test_allocators_are_chosen_by_the_environment() -> None:
+    assert allocators()["glibc, `MALLOC_ARENA_MAX=1`"] == {"MALLOC_ARENA_MAX": "1"}
