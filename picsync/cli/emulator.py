@@ -59,7 +59,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "variants",
     type=click.Choice(SHARED_PAGES),
     multiple=True,
-    help="What comes in place of the page of an album shared by link: Google's consent page (for visitors "
+    help="What replaces the page of an album shared by link: Google's consent page (for visitors "
     "without its cookie, or always), or a page of scripts (for visitors other than browsers, or always). "
     "Can be given twice.",
 )
@@ -68,7 +68,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(["lan", "home"]),
     default="lan",
     show_default=True,
-    help="How far away the services are: next door, or behind a household's line.",
+    help="Network to simulate: `lan` (no delay, no limit) or `home` (the delays and bandwidth of a home"
+    " internet connection).",
 )
 @click.pass_context
 def emulator(

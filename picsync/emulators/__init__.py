@@ -1,1 +1,1 @@
-"""The services picsync talks to, emulated over real HTTP; they import nothing of picsync."""
+"""Emulators of the services that picsync uses, over real HTTP; they import nothing else of picsync."""

@@ -1,4 +1,4 @@
-"""`/_emulator/...` on the server's own address: for tests that drive a program in another process."""
+"""`/_emulator/...` on the server's own address, for tests that run a program in another process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from picsync.emulators.requestlog import RequestLog
 def control_routes(log: RequestLog, faults: Faults) -> Sequence[web.RouteDef]:
     """Return the routes that read the log and script the faults.
 
-    `GET /_emulator/requests` lists what was asked (`?host=`, `?path=` a regular expression, `?method=`);
-    `DELETE` forgets it. `POST /_emulator/faults` takes one fault or a list, `DELETE` disarms all.
+    `GET /_emulator/requests` lists the requests (`?host=`, `?path=` a regular expression, `?method=`);
+    `DELETE` clears the log. `POST /_emulator/faults` takes one fault or a list, `DELETE` disarms all.
     """
 
     async def requests(request: web.Request) -> web.Response:
@@ -33,7 +33,7 @@ def control_routes(log: RequestLog, faults: Faults) -> Sequence[web.RouteDef]:
             value = json.loads(await request.text())
             added = [Fault.from_json(each) for each in (value if isinstance(value, list) else [value])]
         except (ValueError, TypeError, AttributeError) as error:
-            return web.json_response({"error": f"This is no fault: {error}."}, status=400)
+            return web.json_response({"error": f"Not a valid fault: {error}."}, status=400)
         faults.add(*added)
         return web.json_response({"armed": len(added)}, status=201)
 

@@ -1,4 +1,4 @@
-"""Pictures that a visitor drops onto the page of the frame: into the directory that plays the album."""
+"""Saves pictures that a visitor drops onto the frame's page into the directory behind the album."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from aiohttp import web
 from PIL import Image
 
 MAX_BYTES = 100 * 2**20
-"""Of one picture; the largest that cameras make is some 60 MB."""
+"""Limit for one picture; the largest that cameras produce are about 60 MB."""
 
 HEADER = "X-Picsync-Drop"
-"""A header that pages from elsewhere cannot send without asking first, which is not granted."""
+"""A header that other sites' pages cannot send without a CORS preflight, which is not granted."""
 
 _KEPT = re.compile(r"[^\w .()+-]+")
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "TIFF": ".tif"}
@@ -25,7 +25,7 @@ _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP"
 
 @dataclass(slots=True)
 class DroppedPhotos:
-    """Takes pictures from a page."""
+    """Receives pictures from the page."""
 
     folder: Path
 
@@ -51,18 +51,16 @@ class DroppedPhotos:
             if kind is None:
                 raise web.HTTPUnsupportedMediaType(text=f"{_shown(name)} is not a picture.")
             if there := self._same(digest.hexdigest(), size):
-                raise web.HTTPConflict(text=f"{_shown(name)} is there already, as {there.name}.")
-            # A link is made only where no file has the name.
+                raise web.HTTPConflict(text=f"{_shown(name)} already exists as {there.name}.")
+            # A link is created only if no file has the name.
             os.link(temporary, self._free_path(name, kind))
         except OSError as error:
             raise web.HTTPInsufficientStorage(
-                text=f"The picture cannot be kept: {error.strerror}."
+                text=f"The picture cannot be saved: {error.strerror}."
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
-        return web.Response(
-            status=201, text=f"{_shown(name)} is in the album. It is on its way to the frame."
-        )
+        return web.Response(status=201, text=f"{_shown(name)} is in the album. It will be sent to the frame.")
 
     def _same(self, digest: str, size: int) -> Path | None:
         for path in self.folder.rglob("*"):
@@ -83,7 +81,7 @@ class DroppedPhotos:
 
 
 def _kind(path: Path) -> str | None:
-    """Return the format by the name that Pillow has for it, None if it is no whole picture."""
+    """Return Pillow's name of the format; None if it is not a complete picture."""
     try:
         with Image.open(path) as image:
             kind = image.format

@@ -1,8 +1,8 @@
-"""What each emulated call rests on: one row for every route that the emulators register.
+"""The evidence for each emulated call: one row for every route that the emulators register.
 
-A row names the section of the collected facts on the service, and the independent client that calls the
-route in the tests, if there is one. What neither describes is a guess, and the row says so. Guesses within a
-call that is known otherwise have a table of their own.
+A row names the section of the collected facts about the service, and the independent client that calls the
+route in the tests, if there is one. If there is neither, the call is a guess, and the row says so. Guessed
+details of otherwise known calls have a table of their own.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ nixplay-prod-original.s3.us-west-2.amazonaws.com|* /*|nixplay.md, Photos of an a
 
 _GUESSES = """\
 accounts.google.com|GET /o/oauth2/v2/auth|the texts of the pages that refuse
-openidconnect.googleapis.com|GET /v1/userinfo|what is told without the scopes for e-mail and profile
-www.googleapis.com|GET /oauth2/v2/userinfo|what is told without the scopes for e-mail and profile
+openidconnect.googleapis.com|GET /v1/userinfo|what is returned without the scopes for e-mail and profile
+www.googleapis.com|GET /oauth2/v2/userinfo|what is returned without the scopes for e-mail and profile
 lh3.googleusercontent.com|GET /lr/{name}|no ranges for images; that `=d` gives the same bytes each time
 lh3.googleusercontent.com|GET /pk/{name}|how it refuses a request without a token
 photos.google.com|GET /share/{album}|whether an item has one key in all albums; the form of an empty album
@@ -187,12 +187,12 @@ upload-monitor.nixplay.com|GET /status|all answers but two; how long it blocks; 
 nixplay-prod-upload.s3.us-west-2.amazonaws.com|POST /|for how long a permission is good
 nixplay-prod-original.s3.us-west-2.amazonaws.com|* /*|for how long a URL is good
 """
-"""Details of calls that neither the facts nor a client tell."""
+"""Details of calls that neither the facts nor a client confirm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one emulated call rests on."""
+    """The evidence for one emulated call."""
 
     host: str
     call: str
@@ -204,13 +204,13 @@ class Evidence:
 
     @property
     def is_guess(self) -> bool:
-        """Whether nothing but the emulator itself says that the call is like this."""
+        """Whether nothing but the emulator itself claims that the call is like this."""
         return not self.facts and not self.client
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A detail of an emulated call that no one knows."""
+    """A guessed detail of an emulated call."""
 
     host: str
     call: str
@@ -222,7 +222,7 @@ GUESSES = tuple(Guess(*line.split("|")) for line in _GUESSES.splitlines())
 
 
 def as_markdown() -> str:
-    """Return the tables as the documentation has them."""
+    """Return the tables for the documentation."""
     calls = [
         (f"`{row.host}`", f"`{row.call}`", "**a guess**" if row.is_guess else row.facts, row.client or "none")
         for row in EVIDENCE
@@ -230,7 +230,7 @@ def as_markdown() -> str:
     guesses = [(f"`{row.host}`", f"`{row.call}`", row.detail) for row in GUESSES]
     return (
         _table(("host", "call", "facts", "client in the tests"), calls)
-        + "\n## What is guessed within a call\n\n"
+        + "\n## Guessed details\n\n"
         + _table(("host", "call", "guessed"), guesses)
     )
 

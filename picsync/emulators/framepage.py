@@ -1,8 +1,8 @@
-"""The page that shows what is on the emulated frame, as its owner sees it.
+"""The page that shows the emulated frame as its owner sees it.
 
-A slideshow of the playlist's photos that follows changes by itself. The page hears of them through
-server-sent events: one event carries the whole state, so a missed one costs nothing. The state is read
-again every second and whenever `changed` is called; an event goes out only if it differs from the last.
+A slideshow of the playlist's photos that updates by itself. The page receives server-sent events; each
+contains the whole state, so a missed one does not matter. The state is read again every second and whenever
+`changed` is called; an event is sent only if it differs from the last one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _POLICY = (
     "default-src 'none'; img-src 'self' data:; media-src 'self'; connect-src 'self'; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
-"""Nothing from elsewhere, whatever a photo's name tries."""
+"""Nothing is loaded from other hosts, whatever a photo's name contains."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class FramePage:
         help_lines: Sequence[str] = (),
         dropped: DroppedPhotos | None = None,
     ) -> None:
-        """`help_lines` are shown at first and by a key; `dropped` takes what is dropped onto the page."""
+        """`help_lines` are shown at first and on a key press; `dropped` receives dropped files."""
         self._photos = photos
         self._caption = caption
         self._title = title
@@ -69,7 +69,7 @@ class FramePage:
         self._streams: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes; the page uses relative addresses, so they work below any common prefix."""
+        """Return the routes; the page uses relative URLs, so they work below any common prefix."""
         return [
             web.get("/", self._page),
             web.get("/state", self._state_now),
@@ -79,23 +79,23 @@ class FramePage:
         ]
 
     def announce(self, text: str) -> None:
-        """Show a line for a moment on all open pages; call it in the event loop."""
+        """Show a line on all open pages for a moment; call it in the event loop."""
         self._news = {"number": int(self._news["number"]) + 1, "text": text}
         self.changed()
 
     def changed(self) -> None:
-        """Tell open pages at once that photos or caption may have changed; call it in the event loop."""
+        """Notify open pages that photos or caption may have changed; call it in the event loop."""
         # Listeners hold the old event; the next round waits for the new one.
         self._wake.set()
         self._wake = asyncio.Event()
 
     async def close(self) -> None:
-        """End the open event streams; later ones end at once."""
+        """End the open event streams; new ones end immediately."""
         self._closed = True
         self.changed()
         if self._streams:
             _, stuck = await asyncio.wait(self._streams, timeout=_RECHECK_S)
-            for task in stuck:  # a browser that does not read what it is sent
+            for task in stuck:  # a browser that does not read its data
                 task.cancel()
 
     def _state(self) -> str:
@@ -140,7 +140,7 @@ class FramePage:
         stream = asyncio.create_task(self._stream(response))
         self._streams.add(stream)
         stream.add_done_callback(self._streams.discard)
-        with suppress(ConnectionResetError):  # the browser left
+        with suppress(ConnectionResetError):  # the browser disconnected
             await stream
         return response
 
@@ -149,7 +149,7 @@ class FramePage:
         last = ""
         while not self._closed:
             wake, state = self._wake, self._state()
-            # A comment, when nothing is new, finds out whether the browser is still there.
+            # If nothing is new, a comment finds out whether the browser is still connected.
             message = f"data: {state}\n\n" if state != last else ": \n\n"
             await response.write(message.encode())
             last = state
@@ -161,8 +161,8 @@ class FramePage:
         path = next((photo.path for photo in self._photos() if photo.photo_id == wanted), None)
         if path is None or not path.is_file():
             raise web.HTTPNotFound(text="This photo is not in the playlist any more.")
-        # The page's addresses name the file's version, so a browser may keep what it has seen and go on
-        # showing it while the server is away.
+        # The page's URLs contain the file's version, so a browser may cache photos and show them while the
+        # server is down.
         keep = "private, max-age=86400, immutable" if request.query.get("v") else "no-cache"
         headers = {"Cache-Control": keep, "X-Content-Type-Options": "nosniff"}
         if path.suffix.lower() in _VIDEOS:
@@ -183,7 +183,7 @@ def _photo_id(request: web.Request) -> str:
 
 
 def _unique(photos: Sequence[ShownPhoto]) -> list[ShownPhoto]:
-    """Return `photos` without repetitions: a playlist may name a photo twice."""
+    """Return `photos` without duplicates: a playlist may contain a photo twice."""
     first: dict[str, ShownPhoto] = {}
     for photo in photos:
         first.setdefault(photo.photo_id, photo)
@@ -191,7 +191,7 @@ def _unique(photos: Sequence[ShownPhoto]) -> list[ShownPhoto]:
 
 
 def _version(path: Path) -> str:
-    """Return what changes when the file does; empty if it is not there."""
+    """Return a value that changes when the file does; empty if it does not exist."""
     try:
         status = path.stat()
     except OSError:

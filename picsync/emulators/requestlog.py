@@ -1,4 +1,4 @@
-"""What the emulator was asked and what it answered, for tests to read and to wait for."""
+"""Log of the emulator's requests and responses, which tests can read and wait for."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """One request to a service; the last fields are filled in when it is over."""
+    """One request to a service; the last fields are set when it has ended."""
 
     index: int
-    """Counts from 0 since the start or the last `clear`."""
+    """Sequence number, from 0 since the start or the last `clear`."""
     at: float
-    """Seconds since the epoch at its arrival."""
+    """Time of arrival, in seconds since the epoch."""
     method: str
     host: str
-    """The service's host name, also where the client came through a prefix."""
+    """The service's host name, even if the client used a path prefix."""
     path: str
     """Decoded, without the prefix."""
     query: str
@@ -29,19 +29,19 @@ class Record:
     headers: Mapping[str, str]
     """As sent; look-ups ignore case."""
     body: bytes = b""
-    """The request's body if it is JSON or a form of at most 64 KiB, else empty."""
+    """The request's body if it is JSON or a form of at most 64 KiB, otherwise empty."""
     status: int | None = None
-    """None until answered, and for ever if the connection was reset instead."""
+    """None until there is a response; stays None if the connection was reset."""
     fault: str = ""
-    """The kind of the fault that hit it."""
+    """The kind of the fault that was applied."""
     bytes_in: int = 0
-    """Bytes of the request's body that arrived."""
+    """Received bytes of the request's body."""
     bytes_out: int = 0
-    """Bytes of the answer's body that were sent, as framed."""
+    """Sent bytes of the response's body, including chunk framing."""
     done: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return it without headers and body, which may hold secrets."""
+        """Return it without headers and body, which may contain secrets."""
         return {
             "index": self.index,
             "time": self.at,
@@ -58,20 +58,20 @@ class Record:
 
 
 class RequestLog:
-    """All requests in order of arrival, and how many were under way at once."""
+    """All requests in order of arrival, and their highest concurrency."""
 
     def __init__(self, limit: int | None = None) -> None:
         self.records: list[Record] = []
-        """The last `limit` requests, or all; a long-running server wants a limit."""
+        """Keeps the last `limit` requests, or all; long-running servers need a limit."""
         self.max_in_flight: Counter[str] = Counter()
-        """Per host: the most requests that were under way at the same time."""
+        """Highest number of concurrent requests per host."""
         self._limit = limit
         self._next = 0
         self._in_flight: Counter[str] = Counter()
         self._changed = asyncio.Event()
 
     def begin(self, method: str, host: str, path: str, query: str, headers: Mapping[str, str]) -> Record:
-        """Note a request's arrival."""
+        """Record the arrival of a request."""
         record = Record(self._next, time.time(), method, host, path, query, headers)
         self._next += 1
         self.records.append(record)
@@ -83,13 +83,13 @@ class RequestLog:
         return record
 
     def end(self, record: Record) -> None:
-        """Note that a request is over."""
+        """Record the end of a request."""
         record.done = True
         self._in_flight[record.host] -= 1
         self._wake()
 
     def clear(self) -> None:
-        """Forget what was; requests under way still count as such."""
+        """Clear the log; requests in progress still count as such."""
         self.records.clear()
         self._next = 0
         self.max_in_flight = +self._in_flight
@@ -97,7 +97,7 @@ class RequestLog:
     def matching(
         self, *, method: str = "", host: str = "", path: str = "", status: int | None = None
     ) -> list[Record]:
-        """Return the requests with this method, host and status whose path has the regular expression."""
+        """Return the requests with this method, host and status whose path matches the regular expression."""
         return [
             record
             for record in self.records
@@ -112,15 +112,15 @@ class RequestLog:
         return len(self.matching(method=method, host=host, path=path, status=status))
 
     def bytes_out(self, *, host: str = "", path: str = "") -> int:
-        """Return the bytes of all answers' bodies, e.g. of the media from a host."""
+        """Return the size of all response bodies, e.g. of the media from a host."""
         return sum(record.bytes_out for record in self.matching(host=host, path=path))
 
     def bytes_in(self, *, host: str = "", path: str = "") -> int:
-        """Return the bytes of all requests' bodies, e.g. of the uploads to a host."""
+        """Return the size of all request bodies, e.g. of the uploads to a host."""
         return sum(record.bytes_in for record in self.matching(host=host, path=path))
 
     async def wait_for(self, predicate: Callable[[RequestLog], bool]) -> None:
-        """Return once the predicate holds; it is asked again whenever a request begins or ends."""
+        """Return when the predicate holds; it is evaluated whenever a request begins or ends."""
         while not predicate(self):
             await self._changed.wait()
 

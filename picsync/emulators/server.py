@@ -1,8 +1,8 @@
-"""One port that answers for every host of every emulated service.
+"""One port that serves every host of every emulated service.
 
-A request is dispatched by its Host header, or, if that names no service (`localhost`, an IP address, the
-name of a container), by its first path segment. On its own address the server also has a control
-interface (`/_emulator/...`, see `control`) and the caller's pages.
+A request is dispatched by its Host header, or, if that names no service (`localhost`, an IP address, the name
+of a container), by its first path segment. On its own address the server also has a control interface
+(`/_emulator/...`, see `control`) and the caller's pages.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from yarl import URL
 from picsync.emulators.control import control_routes
 from picsync.emulators.faults import Fault, FaultKind, Faults
 from picsync.emulators.requestlog import Record, RequestLog
-from picsync.emulators.service import BY_NAME, PARAMS, PASSAGE, Service
+from picsync.emulators.service import BY_NAME, PARAMS, TRANSFER, Service
 from picsync.emulators.wire import Sleep, WireWriter, reset
 from picsync.emulators.wireprofile import Wire
 from picsync.serving import crosssite
@@ -33,7 +33,7 @@ from picsync.serving.server import HttpServer, Limits
 MAX_BODY_BYTES = 512 * 2**20
 """Largest request body; above any photo or video that the tests send."""
 LIMITS = Limits(stall_s=300.0, connections=1_000)
-"""Of its clients: tests hold many connections, and let some of them stand still."""
+"""Listen backlog: tests open many connections, and stall some of them."""
 LOGGED_BODY_BYTES = 64 * 2**10
 LOGGED_TYPES = ("application/json", "application/x-www-form-urlencoded")
 _CLIENT_POLL_S = 0.05
@@ -49,15 +49,15 @@ class _Late:
     request: web.Request
     host: str
     requests: int
-    """Still to be answered before it."""
+    """Number of requests that still have to be handled before it."""
 
 
 class EmulatorServer:
     """Serves emulated services on one port, over TLS if given a context; an async context manager.
 
-    `sleep` is what a `trickle` fault waits with, `wire` how far away the services are. `pages` are served
-    on the server's own address. It may be started again after `close`, on the same port if that is given;
-    log and faults stay.
+    A `trickle` fault waits with `sleep`; `wire` simulates latency and bandwidth. `pages` are served on the
+    server's own address. It may be started again after `close`, on the same port if that is given; log and
+    faults are kept.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class EmulatorServer:
         self._closing = asyncio.Event()
         self._late: list[_Late] = []
         self.hanging = asyncio.Event()
-        """Set whenever a request begins to hang, any effect having been taken; for the caller to clear."""
+        """Set whenever a request begins to hang, after its effect, if any; the caller clears it."""
         self._address = ("", 0)
 
     @property
@@ -99,12 +99,12 @@ class EmulatorServer:
 
     @property
     def url(self) -> str:
-        """Its own address, without trailing slash, for a client on this machine."""
+        """Its own address, without trailing slash, for clients on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._address[0], self._address[0])  # noqa: S104
         return str(URL.build(scheme="https" if self._ssl_context else "http", host=host, port=self.port))
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen; port 0 takes a free one. Raises OSError if the address cannot be had."""
+        """Listen; port 0 selects a free one. Raises OSError if the address is unavailable."""
         self._closing.clear()
         server = HttpServer("emulator", limits=self._limits, ssl_context=self._ssl_context)
         handler = web.Server(self._handle, request_factory=_make_request, access_log=None)
@@ -113,40 +113,40 @@ class EmulatorServer:
         self._address = (host, server.port)
 
     async def close(self) -> None:
-        """Stop listening and end every connection, the hanging ones too."""
+        """Stop listening and close every connection, including hanging ones."""
         self._closing.set()
         if self._server is not None:
             await self._server.close()
             self._server = None
 
     async def refuse(self) -> None:
-        """Refuse new connections, until `listen_again`; those there are stay."""
-        assert self._server is not None  # noqa: S101 - only called while it serves
+        """Refuse new connections until `listen_again`; existing ones are kept."""
+        assert self._server is not None  # noqa: S101 - only called while it is running
         await self._server.refuse()
 
     async def listen_again(self) -> None:
-        """Take connections at the same address again."""
-        assert self._server is not None  # noqa: S101 - only called while it serves
+        """Accept connections at the same address again."""
+        assert self._server is not None  # noqa: S101 - only called while it is running
         await self._server.listen_again()
 
     async def drained(self) -> None:
-        """Wait until all that clients had sent before they died is in the log, and over.
+        """Wait until everything that killed clients had sent is logged and has ended.
 
         No one else may be connected.
         """
-        assert self._server is not None  # noqa: S101 - only called while it serves
-        # Connections are taken in order: those that the dead had begun come before this one.
+        assert self._server is not None  # noqa: S101 - only called while it is running
+        # Connections are accepted in order: those of the killed clients come before this one.
         reader, writer = await asyncio.open_connection(*self._address)
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         await reader.read()
         writer.close()
         await writer.wait_closed()
-        while self._server.connections:  # noqa: ASYNC110 - nobody is told
+        while self._server.connections:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(_LOOK_AGAIN_S)
         await self.log.wait_for(lambda log: all(record.done for record in log.records))
 
     async def settle(self) -> None:
-        """Let every request that is late take its effect now."""
+        """Let every late request take effect now."""
         while self._late:
             await self._take_effect(self._late.pop(0))
 
@@ -164,7 +164,7 @@ class EmulatorServer:
         await self.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        assert isinstance(request, web.Request)  # noqa: S101 - what _make_request makes
+        assert isinstance(request, web.Request)  # noqa: S101 - created by _make_request
         refusal = crosssite.refusal(request, [*self._hosts, self._address[0]])
         if refusal:
             return web.Response(status=403, text=refusal)
@@ -172,12 +172,12 @@ class EmulatorServer:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         name = (request.url.host or "").lower()
         if name in self._hosts:
-            return await self._in_turn(name, self._marked(request.clone(), by_name=True))
+            return await self._serve_admitted(name, self._marked(request.clone(), by_name=True))
         first, _, rest = request.rel_url.raw_path.removeprefix("/").partition("/")
         if first.lower() in self._hosts:
             query = request.rel_url.raw_query_string
             inner = request.clone(rel_url=URL.build(path=f"/{rest}", query_string=query, encoded=True))
-            return await self._in_turn(first.lower(), self._marked(inner, by_name=False))
+            return await self._serve_admitted(first.lower(), self._marked(inner, by_name=False))
         return await _dispatch(self._own, self._marked(request.clone(), by_name=False))
 
     @staticmethod
@@ -185,8 +185,8 @@ class EmulatorServer:
         request[BY_NAME] = by_name
         return request
 
-    async def _in_turn(self, host: str, request: web.Request) -> web.StreamResponse:
-        async with self.wire.turn():
+    async def _serve_admitted(self, host: str, request: web.Request) -> web.StreamResponse:
+        async with self.wire.admitted():
             return await self._serve(host, request)
 
     async def _serve(self, host: str, request: web.Request) -> web.StreamResponse:
@@ -194,8 +194,8 @@ class EmulatorServer:
             request.method, host, request.path, request.rel_url.raw_query_string, request.headers
         )
         writer = request.writer
-        assert isinstance(writer, WireWriter)  # noqa: S101 - what _make_request makes
-        writer.passage = request[PASSAGE] = self.wire.request(host)
+        assert isinstance(writer, WireWriter)  # noqa: S101 - created by _make_request
+        writer.transfer = request[TRANSFER] = self.wire.request(host)
         try:
             await self._log_body(request, record)
             for late in self._late:
@@ -214,7 +214,8 @@ class EmulatorServer:
                 await response.prepare(request)
                 await response.write_eof()
         except ConnectionError:
-            # The client has gone, or a fault has cut the answer; there is no one left to answer.
+            # The client has disconnected, or a fault has truncated the response; nobody is left to respond
+            # to.
             response = web.Response()
         finally:
             record.bytes_in = request.content.total_bytes
@@ -262,7 +263,7 @@ class EmulatorServer:
 
     async def _hang(self, request: web.Request, begun: bytes = b"") -> None:
         self.hanging.set()
-        # aiohttp does not tell a running handler that its client has gone; hence the polling.
+        # aiohttp does not tell a running handler that its client has disconnected; hence the polling.
         while request.transport is not None and not request.transport.is_closing():
             if begun:
                 request.transport.write(begun)

@@ -1,9 +1,9 @@
-"""What an emulated service is to the server, and what its handlers may ask about a request.
+"""The interface between the server and an emulated service, and what handlers may ask about a request.
 
-A service answers for one or more host names. Clients reach a host either by its name (the name resolves
-to the emulator, or a proxy leads there) or through a path prefix on the emulator's own address:
-`http://127.0.0.1:8080/api.nixplay.com/www-login/`. The server removes the prefix, so handlers see the
-path that the real service would see; URLs that they hand out begin with `origin`.
+A service serves one or more host names. Clients reach a host either by its name (the name resolves to the
+emulator, or a proxy leads there) or through a path prefix on the emulator's own address:
+`http://127.0.0.1:8080/api.nixplay.com/www-login/`. The server removes the prefix, so handlers see the path
+that the real service would see; URLs that they return begin with `origin`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from picsync.emulators.wireprofile import ByteStream, PacedBody, Passage
+from picsync.emulators.wireprofile import ByteStream, PacedBody, Transfer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -21,8 +21,8 @@ PARAMS: web.RequestKey[Mapping[str, str]] = web.RequestKey("params", Mapping)
 """Set by the server: the path parameters of the matched route, percent-decoded."""
 BY_NAME: web.RequestKey[bool] = web.RequestKey("by_name", bool)
 """Set by the server: whether the Host header named the service."""
-PASSAGE: web.RequestKey[Passage] = web.RequestKey("passage", Passage)
-"""Set by the server: how the request and its answer travel."""
+TRANSFER: web.RequestKey[Transfer] = web.RequestKey("passage", Transfer)
+"""Set by the server: simulated latency and bandwidth of the request and its response."""
 
 
 class Service(Protocol):
@@ -31,8 +31,8 @@ class Service(Protocol):
     def routes(self) -> Mapping[str, Sequence[web.RouteDef]]:
         """Return host name -> routes; paths as the real service has them, parameters in braces.
 
-        A host's route for any path, `web.route("*", "/{path:.*}", ...)`, comes last and answers what the
-        host has no page for; without it the server answers a plain 404.
+        A host's route for any path, `web.route("*", "/{path:.*}", ...)`, comes last and handles unknown
+        paths; without it the server responds with a plain 404.
         """
         ...
 
@@ -55,11 +55,11 @@ def params(request: web.Request) -> Mapping[str, str]:
 
 
 def by_name(request: web.Request) -> bool:
-    """Return True if the Host header named the service, False if a path prefix did."""
+    """Return whether the Host header named the service, and not a path prefix."""
     return request[BY_NAME]
 
 
 def body(request: web.Request) -> ByteStream:
-    """Return the request's body as it comes through the wire; handlers of uploads read this."""
-    passage = request[PASSAGE]
-    return PacedBody(request.content, passage) if passage.paces_body else request.content
+    """Return the request's body at the simulated speed; handlers of uploads read this."""
+    transfer = request[TRANSFER]
+    return PacedBody(request.content, transfer) if transfer.paces_body else request.content

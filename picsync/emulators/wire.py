@@ -1,4 +1,4 @@
-"""The answer's way out: counts what is sent, and spoils it where a fault says so."""
+"""Writes responses: counts the bytes, and applies faults such as truncation."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
-from picsync.emulators.wireprofile import Passage
+from picsync.emulators.wireprofile import Transfer
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class WireWriter(AbstractStreamWriter):
-    """Stands between a response and the socket."""
+    """A writer between a response and the socket."""
 
     def __init__(self, inner: AbstractStreamWriter) -> None:
         self._inner = inner
         self.body_bytes = 0
-        """Bytes of the body that went out, before chunking."""
+        """Sent bytes of the body, before chunking."""
         self.discard = False
-        """Whether everything written is dropped, as if the connection were already dead."""
+        """Whether everything written is dropped, as if the connection were already closed."""
         self._remaining: int | None = None
         self._truncate = False
         self._chunk = 0
         self._delay = 0.0
         self._sleep: Sleep = asyncio.sleep
-        self.passage: Passage | None = None
-        """How far away the service is; None until that is known."""
+        self.transfer: Transfer | None = None
+        """Simulated latency and bandwidth; None until known."""
 
     def truncate(self) -> None:
-        """Cut the next body in half, then close the connection."""
+        """Truncate the next body to half, then close the connection."""
         self._truncate = True
 
     def trickle(self, chunk_bytes: int, delay_s: float, sleep: Sleep) -> None:
@@ -43,7 +43,7 @@ class WireWriter(AbstractStreamWriter):
 
     @property
     def transport(self) -> asyncio.WriteTransport | None:
-        """The transport below."""
+        """The underlying transport."""
         return self._inner.transport
 
     @property
@@ -66,7 +66,7 @@ class WireWriter(AbstractStreamWriter):
 
     @property
     def length(self) -> int | None:
-        """Bytes of the body still to come; None if unknown."""
+        """Remaining bytes of the body; None if unknown."""
         return self._inner.length
 
     @length.setter
@@ -93,8 +93,8 @@ class WireWriter(AbstractStreamWriter):
             return
         if self._truncate:
             self._remaining = int(headers.get("Content-Length", "2")) // 2
-        if self.passage is not None:
-            await self.passage.began()
+        if self.transfer is not None:
+            await self.transfer.wait_for_start()
         await self._inner.write_headers(status_line, headers)
 
     async def write(self, chunk: bytes | bytearray | memoryview) -> None:
@@ -106,7 +106,7 @@ class WireWriter(AbstractStreamWriter):
         elif self._chunk:
             await self._write_slowly(bytes(chunk))
         else:
-            await self._passed(chunk)
+            await self._wait_sent(chunk)
             await self._inner.write(chunk)
 
     async def write_eof(self, chunk: bytes = b"") -> None:
@@ -117,17 +117,17 @@ class WireWriter(AbstractStreamWriter):
             await self.write(chunk)
             await self._inner.write_eof()
         else:
-            await self._passed(chunk)
+            await self._wait_sent(chunk)
             await self._inner.write_eof(chunk)
 
     async def drain(self) -> None:
-        """Wait until the socket takes more."""
+        """Wait until the socket accepts more."""
         if not self.discard:
             await self._inner.drain()
 
-    async def _passed(self, chunk: bytes | bytearray | memoryview) -> None:
-        if self.passage is not None:
-            await self.passage.sent(len(chunk))
+    async def _wait_sent(self, chunk: bytes | bytearray | memoryview) -> None:
+        if self.transfer is not None:
+            await self.transfer.wait_sent(len(chunk))
         self.body_bytes += len(chunk)
 
     async def _write_slowly(self, chunk: bytes) -> None:
@@ -140,7 +140,7 @@ class WireWriter(AbstractStreamWriter):
             await self._inner.drain()
 
     async def _write_until_cut(self, chunk: bytes) -> None:
-        assert self._remaining is not None  # noqa: S101 - only called while cutting
+        assert self._remaining is not None  # noqa: S101 - only called while truncating
         piece = chunk[: self._remaining]
         self._remaining -= len(piece)
         self.body_bytes += len(piece)
@@ -149,16 +149,16 @@ class WireWriter(AbstractStreamWriter):
             await self._inner.drain()
             if self.transport is not None:
                 self.transport.close()
-            raise ConnectionResetError("cut here on purpose")
+            raise ConnectionResetError("truncated on purpose")
 
 
 def reset(request: web.BaseRequest) -> None:
-    """Break the request's connection so that the client sees a reset, not an orderly end."""
+    """Reset the request's connection, so that the client does not see an orderly end."""
     transport = request.transport
     if transport is None:
         return
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is not None:
-        # A linger time of zero makes the kernel answer with RST instead of FIN.
+        # A linger time of zero makes the kernel send RST instead of FIN.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

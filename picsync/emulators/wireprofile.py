@@ -1,13 +1,13 @@
-"""How far away the emulated services are: latency of each host, and pipes that its bytes share.
+"""Simulates network distance: the latency of each host, and bandwidth limits (pipes) that streams share.
 
-A request's answer begins no earlier than the host's latency after the request has arrived; what the emulator
-itself needs to make the answer is part of that time. Bytes of bodies then pass through the host's pipe, if it
-has one: a token bucket that all requests through it share, chunk by chunk in the order in which they are
-ready. A body that goes in begins to flow after the latency; its answer follows when all of it is there.
+A response begins no earlier than the host's latency after the request has arrived; the emulator's own
+processing time is part of that. Bodies then pass through the host's pipe, if it has one: a token bucket that
+all requests through it share, chunk by chunk in the order in which they are ready. A request body begins to
+flow after the latency; its response follows when all of it has arrived.
 
-Instants are computed, never added up from sleeps, so a timer that fires late delays one chunk and not those
-behind it: a sender counts as ready from the moment its last chunk was due, up to `FORGIVEN_S` back. What was
-slept beyond what was due is added up in `Wire.late_s`, so that whoever measures can tell how true it was.
+Times are computed, never summed up from sleeps, so a timer that fires late delays one chunk and not the
+following ones: a sender counts as ready from the moment its last chunk was due, up to `MAX_CATCH_UP_S` back.
+`Wire.late_s` sums up by how much sleeps exceeded their due time, as a measure of accuracy.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from typing import Protocol
 
 Sleep = Callable[[float], Awaitable[None]]
 
-FORGIVEN_S = 0.005
-"""How late a sender may be for its next chunk without the pipe standing still: what timers are late by."""
+MAX_CATCH_UP_S = 0.005
+"""How late a sender may be for its next chunk without leaving the pipe idle: the usual delay of timers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """One host."""
+    """The distance of one host."""
 
     latency_s: float = 0.0
-    """From a request's arrival to the first byte of its answer, or of its body's passage if that is paced."""
+    """From a request's arrival to the first byte of its response, or of its body's transfer if that is paced.
+    """
     pipe_out: str = ""
-    """Name of the pipe that answers' bodies pass through; empty for none."""
+    """Name of the pipe for response bodies; empty for none."""
     pipe_in: str = ""
-    """Name of the pipe that requests' bodies pass through; only for hosts that take uploads."""
+    """Name of the pipe for request bodies; only for hosts that receive uploads."""
 
 
 @dataclass(frozen=True, slots=True)
 class WireProfile:
-    """All hosts; those not named are next door."""
+    """All hosts; hosts that are not listed have no latency and no limit."""
 
     name: str
     summary: str
@@ -56,8 +57,8 @@ _BUCKET = Distance(0.150, pipe_in="upload", pipe_out="download")
 LAN = WireProfile("lan", "no latency, no limits")
 HOME = WireProfile(
     "home",
-    "a household's line: Google's API 120 ms, media 80 ms and 20 MB/s in all, Nixplay's API 250 ms, "
-    "form upload 150 ms and 10 MB/s in all, upload monitor 300 ms",
+    "a home internet connection: Google's API 120 ms, media 80 ms and 20 MB/s in all, Nixplay's API 250 ms,"
+    " form upload 150 ms and 10 MB/s in all, upload monitor 300 ms",
     hosts={
         "photoslibrary.googleapis.com": _GOOGLE_API,
         "oauth2.googleapis.com": _GOOGLE_API,
@@ -79,22 +80,22 @@ PROFILES: Mapping[str, WireProfile] = {profile.name: profile for profile in (LAN
 
 @dataclass(slots=True)
 class Pipe:
-    """Bytes per second that several streams share."""
+    """A bandwidth limit that several streams share."""
 
     rate: float
     free_at: float = 0.0
-    """When all that has been sent into it so far will have passed."""
+    """When everything sent so far will have passed."""
 
     def passed_at(self, size: int, ready_at: float) -> float:
-        """Send `size` bytes that are ready at an instant; return when they will have passed."""
+        """Send `size` bytes that are ready at a given time; return when they will have passed."""
         self.free_at = max(self.free_at, ready_at) + size / self.rate
         return self.free_at
 
 
 class Wire:
-    """A profile at work; `clock` and `sleep` in seconds.
+    """Applies a profile; `clock` and `sleep` in seconds.
 
-    With `one_at_a_time` a request waits until the one before it is answered, whatever host it is for.
+    With `one_at_a_time`, a request waits until the previous one has ended, for any host.
     """
 
     def __init__(
@@ -107,30 +108,30 @@ class Wire:
     ) -> None:
         self.profile = profile
         self.waits = 0
-        """How often something was waited for."""
+        """Number of waits."""
         self.late_s = 0.0
-        """Sum of what the waits took beyond what they should have."""
+        """Sum of the time by which waits exceeded their due time."""
         self.worst_s = 0.0
-        """The most that a single one did."""
+        """Largest excess of a single wait."""
         self._turn = asyncio.Lock() if one_at_a_time else None
         self._clock = clock
         self._sleep = sleep
         self._pipes = {name: Pipe(rate) for name, rate in profile.pipes.items()}
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a request's turn, and keep it until the end of the context."""
+    async def admitted(self) -> AsyncIterator[None]:
+        """Wait until the request may start, and block others until the end of the context."""
         async with self._turn or nullcontext():
             yield
 
-    def request(self, host: str) -> Passage:
+    def request(self, host: str) -> Transfer:
         """Return the passage of a request that arrives now."""
         distance = self.profile.hosts.get(host, Distance())
         pipes = self._pipes.get(distance.pipe_in), self._pipes.get(distance.pipe_out)
-        return Passage(self, self._clock() + distance.latency_s, *pipes)
+        return Transfer(self, self._clock() + distance.latency_s, *pipes)
 
     async def until(self, due: float) -> None:
-        """Wait until an instant of the clock, and take note of how late it has become."""
+        """Wait until a time of the clock, and record how late it is then."""
         if (wait_s := due - self._clock()) <= 0:
             return
         await self._sleep(wait_s)
@@ -144,8 +145,8 @@ class Wire:
         return self._clock()
 
 
-class Passage:
-    """One request and its answer on the wire."""
+class Transfer:
+    """The simulated transfer of one request and its response."""
 
     def __init__(self, wire: Wire, begins_at: float, pipe_in: Pipe | None, pipe_out: Pipe | None) -> None:
         self._wire = wire
@@ -158,44 +159,44 @@ class Passage:
         """Whether the request's body goes through a pipe."""
         return self._in is not None
 
-    async def began(self) -> None:
-        """Wait until the answer may begin."""
+    async def wait_for_start(self) -> None:
+        """Wait until the response may begin."""
         await self._wire.until(self._due)
 
-    async def took(self, size: int) -> None:
-        """Wait until `size` bytes of the request's body have come through."""
+    async def wait_received(self, size: int) -> None:
+        """Wait until `size` bytes of the request's body have arrived."""
         await self._through(self._in, size)
 
-    async def sent(self, size: int) -> None:
-        """Wait until `size` bytes of the answer's body have gone through."""
+    async def wait_sent(self, size: int) -> None:
+        """Wait until `size` bytes of the response's body have been sent."""
         await self._through(self._out, size)
 
     async def _through(self, pipe: Pipe | None, size: int) -> None:
         if pipe is None or not size:
             return
-        # Not ahead of time: others may use the pipe until this one's latency is over.
+        # Not earlier: others may use the pipe until this one's latency is over.
         await self._wire.until(self._due)
-        self._due = pipe.passed_at(size, max(self._due, self._wire.now() - FORGIVEN_S))
+        self._due = pipe.passed_at(size, max(self._due, self._wire.now() - MAX_CATCH_UP_S))
         await self._wire.until(self._due)
 
 
 class ByteStream(Protocol):
-    """What a request's body is read from."""
+    """The source of a request's body."""
 
     async def readany(self) -> bytes:
-        """Return the next bytes; none at the end."""
+        """Return the next bytes; empty at the end."""
         ...
 
 
 class PacedBody:
-    """A request's body, at the pace of its passage."""
+    """A request's body at the simulated speed."""
 
-    def __init__(self, inner: ByteStream, passage: Passage) -> None:
+    def __init__(self, inner: ByteStream, transfer: Transfer) -> None:
         self._inner = inner
-        self._passage = passage
+        self._transfer = transfer
 
     async def readany(self) -> bytes:
-        """Return the next bytes once they have passed; none at the end."""
+        """Return the next bytes once they have arrived; empty at the end."""
         chunk = await self._inner.readany()
-        await self._passage.took(len(chunk))
+        await self._transfer.wait_received(len(chunk))
         return chunk

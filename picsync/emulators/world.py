@@ -1,4 +1,4 @@
-"""All emulated services together, with the page of the frame: for the demo, the command and the tests."""
+"""All emulated services together, with the frame's page: for the demo, the command and the tests."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from picsync.emulators.server import EmulatorServer
 from picsync.emulators.wireprofile import LAN, Wire, WireProfile
 
 NIXPLAY_USER = "grandma"
-NIXPLAY_PASSWORD = "emulated-password"  # noqa: S105 - opens nothing but the emulator
+NIXPLAY_PASSWORD = "emulated-password"  # noqa: S105 - valid for the emulator only
 
 LOGGED_REQUESTS = 20_000
-"""A demo may run for weeks."""
+"""Size of the request log: a demo may run for weeks."""
 
 READ_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"
 LEGACY_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly"
 
 
 class World:
-    """A Google account, an Immich server, a Nixplay account, all on one port; an async context manager."""
+    """A Google account, an Immich server and a Nixplay account on one port; an async context manager."""
 
     def __init__(
         self,
@@ -67,14 +67,14 @@ class World:
 
     @staticmethod
     def _assign(nixplay: Nixplay) -> None:
-        """Do what a frame's owner does by hand once: assign the playlists that picsync made."""
+        """Do what a frame's owner does by hand once: assign the playlists that picsync created."""
         for account in nixplay.state.accounts.values():
             for playlist in account.playlists.values():
                 if playlist.name.startswith("ss_") and not playlist.frames and account.frames:
                     nixplay.state.assign(next(iter(account.frames.values())), playlist)
 
     def _shown(self) -> list[ShownPhoto]:
-        """Return what a frame would show to which every playlist that picsync made is assigned."""
+        """Return what a frame shows that has every playlist that picsync created."""
         playlists = self.nixplay.account().playlists.values()
         photos = [
             photo

@@ -39,7 +39,7 @@ async def drop(site: aiohttp.ClientSession, name: str, content: bytes) -> tuple[
 
 async def test_a_picture_lands_in_the_directory(site: aiohttp.ClientSession, tmp_path: Path) -> None:
     assert await drop(site, "beach.jpg", picture("teal")) == (
-        201, "beach.jpg is in the album. It is on its way to the frame.",
+        201, "beach.jpg is in the album. It will be sent to the frame.",
     )  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["beach.jpg"]
     assert (await drop(site, "beach.png", picture("teal", "PNG")))[0] == 201
@@ -49,7 +49,7 @@ async def test_a_picture_lands_in_the_directory(site: aiohttp.ClientSession, tmp
 
 async def test_the_same_picture_is_reported(site: aiohttp.ClientSession, tmp_path: Path) -> None:
     await drop(site, "a.jpg", picture("teal"))
-    assert await drop(site, "b.jpg", picture("teal")) == (409, "b.jpg is there already, as a.jpg.")
+    assert await drop(site, "b.jpg", picture("teal")) == (409, "b.jpg already exists as a.jpg.")
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from picsync.emulators.nixplay import Nixplay
-from picsync.emulators.wireprofile import FORGIVEN_S, HOME, LAN, Distance, PacedBody, Wire, WireProfile
+from picsync.emulators.wireprofile import HOME, LAN, MAX_CATCH_UP_S, Distance, PacedBody, Wire, WireProfile
 from picsync.emulators.world import World
 from tests.e2e.household import MEDIA_HOST
 from tests.emulators.nixplay_emulator import nixplay_emulator
@@ -46,28 +46,28 @@ def wire(clock: Clock) -> Wire:
 
 async def test_an_answer_begins_after_the_latency_and_no_later() -> None:
     clock = Clock()
-    passage = wire(clock).request("far")
+    transfer = wire(clock).request("far")
     clock.now += 0.2  # What the emulator needs itself is part of it.
-    await passage.began()
+    await transfer.wait_for_start()
     assert clock.now == pytest.approx(0.5)
-    await passage.began()
+    await transfer.wait_for_start()
     assert clock.now == pytest.approx(0.5)
 
 
 async def test_a_host_that_is_not_named_is_next_door() -> None:
     clock = Clock()
-    passage = wire(clock).request("elsewhere")
-    await passage.began()
-    await passage.sent(10**9)
+    transfer = wire(clock).request("elsewhere")
+    await transfer.wait_for_start()
+    await transfer.wait_sent(10**9)
     assert clock.now == 0
 
 
 async def test_bytes_take_their_time_after_the_latency() -> None:
     clock = Clock()
-    passage = wire(clock).request("far")
-    await passage.began()
+    transfer = wire(clock).request("far")
+    await transfer.wait_for_start()
     for _ in range(10):
-        await passage.sent(10 * KB)
+        await transfer.wait_sent(10 * KB)
     assert clock.now == pytest.approx(1.5)
 
 
@@ -75,9 +75,9 @@ async def test_all_that_go_through_a_pipe_share_it() -> None:
     clock = Clock()
     one = wire(clock)
     first, second = one.request("far"), one.request("also")
-    await first.sent(50 * KB)
+    await first.wait_sent(50 * KB)
     assert clock.now == pytest.approx(1.0)
-    await second.sent(50 * KB)
+    await second.wait_sent(50 * KB)
     assert clock.now == pytest.approx(1.5)
 
 
@@ -92,9 +92,9 @@ async def test_who_is_still_on_the_way_holds_up_nobody() -> None:
 
     one = Wire(PROFILE, clock=clock, sleep=sleep)
     far, near = one.request("far"), one.request("also")
-    waiting = asyncio.create_task(far.took(10 * KB))
+    waiting = asyncio.create_task(far.wait_received(10 * KB))
     await asyncio.sleep(0)
-    await near.sent(10 * KB)
+    await near.wait_sent(10 * KB)
     assert clock.now == pytest.approx(0.2)
     held.set()
     await waiting
@@ -102,11 +102,11 @@ async def test_who_is_still_on_the_way_holds_up_nobody() -> None:
 
 
 async def test_a_timer_that_is_late_does_not_slow_the_pipe_down() -> None:
-    clock = Clock(late_s=FORGIVEN_S / 2)
+    clock = Clock(late_s=MAX_CATCH_UP_S / 2)
     one = wire(clock)
-    passage = one.request("far")
+    transfer = one.request("far")
     for _ in range(100):
-        await passage.sent(10 * KB)
+        await transfer.wait_sent(10 * KB)
     assert clock.now == pytest.approx(0.5 + 10.0 + clock.late_s)
     assert one.worst_s == pytest.approx(clock.late_s)
     assert one.waits == 101
@@ -114,11 +114,11 @@ async def test_a_timer_that_is_late_does_not_slow_the_pipe_down() -> None:
 
 async def test_time_that_a_client_wastes_is_not_given_back() -> None:
     clock = Clock()
-    passage = wire(clock).request("far")
-    await passage.sent(10 * KB)
+    transfer = wire(clock).request("far")
+    await transfer.wait_sent(10 * KB)
     clock.now += 60
-    await passage.sent(100 * KB)
-    assert clock.now == pytest.approx(0.5 + 0.1 + 60 + 1.0, abs=2 * FORGIVEN_S)
+    await transfer.wait_sent(100 * KB)
+    assert clock.now == pytest.approx(0.5 + 0.1 + 60 + 1.0, abs=2 * MAX_CATCH_UP_S)
 
 
 async def test_a_body_comes_through_as_it_is_at_the_pace_of_the_pipe() -> None:
@@ -143,8 +143,8 @@ async def test_one_at_a_time_means_all_hosts_together() -> None:
     one = Wire(PROFILE, one_at_a_time=True, clock=clock, sleep=clock.sleep)
 
     async def request(host: str) -> None:
-        async with one.turn():
-            await one.request(host).began()
+        async with one.admitted():
+            await one.request(host).wait_for_start()
 
     await asyncio.gather(request("far"), request("also"), request("elsewhere"))
     assert clock.now == pytest.approx(0.6)
@@ -181,4 +181,4 @@ async def test_an_upload_passes_the_upload_pipe() -> None:
         stored = await emulator.store(data, b"x" * 2_000_000)
         assert stored.status_code == 201
         # 2 MB and the form's other fields, at 10 MB/s.
-        assert clock.now == pytest.approx(0.15 + 0.2, abs=2 * FORGIVEN_S)
+        assert clock.now == pytest.approx(0.15 + 0.2, abs=2 * MAX_CATCH_UP_S)

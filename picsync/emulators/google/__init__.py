@@ -1,6 +1,6 @@
-"""Google Photos, emulated: OAuth, the Library API, albums shared by link and the hosts of the bytes.
+"""Emulated Google Photos: OAuth, the Library API, albums shared by link and the hosts of the bytes.
 
-Not emulated: sharing through the API, the Ambient API (it answers that it is not enabled), the removal of the
+Not emulated: sharing through the API, the Ambient API (it reports that it is not enabled), the removal of the
 location from downloads, Google's recompression, and the decoding of HEIC and videos (scaled pictures of them
 are grey). The day of a quota is the clock's, in UTC.
 """

@@ -1,4 +1,4 @@
-"""OAuth clients, grants and tokens of the one user."""
+"""OAuth clients, grants and tokens of the only user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from picsync.emulators.google.options import GoogleOptions
 
 SCOPE_PREFIX = "https://www.googleapis.com/auth/"
 REFRESH_TOKENS_PER_CLIENT = 100
-"""Google's limit per user and client; the next one silently ends the oldest."""
+"""Google's limit per user and client; a further grant silently ends the oldest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Client:
     kind: str = "desktop"
     """`desktop`, `web` or `device`."""
     redirect_uris: tuple[str, ...] = ()
-    """What a web client may be sent back to; a desktop client may use any loopback address."""
+    """Allowed redirect URIs of a web client; a desktop client may use any loopback address."""
 
 
 @dataclass(slots=True, eq=False)
 class Grant:
-    """What the user allowed a client; lives as long as its refresh token."""
+    """What the user allowed a client; valid as long as its refresh token."""
 
     client_id: str
     scopes: tuple[str, ...]
@@ -40,7 +40,7 @@ class Grant:
 
 @dataclass(slots=True)
 class AuthCode:
-    """An authorisation code on its way from consent to exchange."""
+    """An authorisation code between consent and exchange."""
 
     client_id: str
     scopes: tuple[str, ...]
@@ -68,12 +68,12 @@ class DeviceCode:
     expires_at: float
     next_poll_at: float = 0.0
     answer: bool | None = None
-    """True once the user agreed, False once he refused."""
+    """True after the user has agreed, False after a refusal."""
 
 
 @dataclass(slots=True)
 class Account:
-    """The user's account: which clients there are and what they hold."""
+    """The user's account: the clients and their grants."""
 
     options: GoogleOptions
     email: str = "user@example.com"
@@ -83,10 +83,10 @@ class Account:
     grants: dict[str, Grant] = field(default_factory=dict)
     """By refresh token, oldest first."""
     access_tokens: dict[str, tuple[Grant, float]] = field(default_factory=dict)
-    """Token -> its grant and when it expires."""
+    """Token -> its grant and its expiry."""
 
     def client(self, client_id: str, client_secret: str | None = None) -> Client | None:
-        """Return the client if it exists and the secret, where given, is its own."""
+        """Return the client if it exists and the secret, if given, is correct."""
         client = self.clients.get(client_id)
         if client is None and client_id and self.options.accept_unknown_clients:
             return Client(client_id, client_secret or "")
@@ -95,7 +95,7 @@ class Account:
         return client
 
     def grant(self, client_id: str, scopes: Iterable[str]) -> Grant:
-        """Record a consent and give it a refresh token."""
+        """Record a consent and issue a refresh token."""
         life = self.options.refresh_token_s
         expires_at = None if life is None else self.options.now() + life
         grant = Grant(client_id, tuple(scopes), f"1//0e{secrets.token_urlsafe(64)}", expires_at)
@@ -106,14 +106,14 @@ class Account:
         return grant
 
     def access_token(self, grant: Grant, *, expired: bool = False) -> str:
-        """Give out a new access token."""
+        """Issue an access token."""
         token = f"ya29.a0{secrets.token_urlsafe(120)}"
         expires_at = self.options.now() + (-60 if expired else self.options.access_token_s)
         self.access_tokens[token] = (grant, expires_at)
         return token
 
     def alive(self, grant: Grant) -> bool:
-        """Return whether the user's consent still stands."""
+        """Return whether the user's consent is still valid."""
         return not grant.revoked and (grant.expires_at is None or grant.expires_at > self.options.now())
 
     def holder(self, token: str) -> Grant | None:

@@ -24,7 +24,7 @@ _SHARING = ("photoslibrary.sharing", "photoslibrary.readonly", "photoslibrary")
 
 
 class Albums:
-    """What can be done with albums."""
+    """The methods for albums."""
 
     def __init__(self, library: Library, options: GoogleOptions, resources: Resources, pager: Pager) -> None:
         self._library = library
@@ -80,7 +80,7 @@ class Albums:
         return self._list(call, "sharedAlbums", lambda album: album.shared)
 
     def removed(self, call: Call) -> dict[str, Any]:
-        """Refuse what Google removed; sharing itself is emulated in no era."""
+        """Refuse what Google removed; sharing through the API is not emulated."""
         raise errors.insufficient_scope(call.request.path, ())
 
     def get(self, call: Call) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class Albums:
         return {"enrichmentItem": {"id": enrichment.enrichment_id}}
 
     def add(self, call: Call) -> dict[str, Any]:
-        """Add items to an album, all or none; those already there stay where they are."""
+        """Add items to an album, all or none; items already in it keep their position."""
         album = self._writeable(call, call.path["albumId"])
         new = [item for item in self._app_items(call) if item not in album.items]
         if len(album.items) + len(new) > LARGEST_ALBUM:
@@ -128,7 +128,7 @@ class Albums:
         return {}
 
     def remove(self, call: Call) -> dict[str, Any]:
-        """Take items out of an album, all or none; they stay in the library."""
+        """Remove items from an album, all or none; they stay in the library."""
         album = self._writeable(call, call.path["albumId"])
         leaving = self._app_items(call)
         if any(item not in album.items for item in leaving):

@@ -1,7 +1,7 @@
-"""The frame around every API method: routing, identity, scopes, quota, parameters, partial answers.
+"""Common parts of every API method: routing, identity, scopes, quota, parameters, partial responses.
 
-`X-HTTP-Method-Override: GET` on a POST with a form body is taken for the GET that it stands for, as
-google-api-python-client sends long ones.
+`X-HTTP-Method-Override: GET` on a POST with a form body is treated as the GET that it stands for;
+google-api-python-client sends long requests this way.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ COMMON_PARAMETERS = frozenset(
     {"alt", "fields", "key", "prettyPrint", "quotaUser", "access_token", "oauth_token", "callback"}
     | {"uploadType", "upload_protocol", "$.xgafv"}
 )
-"""Those of every method that Google's discovery documents name."""
+"""Scopes of all methods in Google's discovery documents."""
 _ACCEPTED_PARAMETERS = COMMON_PARAMETERS | {"userIp", "xgafv", "$alt", "$fields", "$prettyPrint"}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request to a method, after everything that all methods have in common."""
+    """A request to a method, after the checks that all methods share."""
 
     request: web.Request
     client_id: str
@@ -52,16 +52,16 @@ class Call:
     query: MultiMapping[str]
     """Names in camelCase."""
     body: Mapping[str, Any]
-    """In camelCase, without nulls, with nothing that the method's request does not have."""
+    """In camelCase, without nulls, containing only fields of the method's request."""
 
     def item_id(self, value: object) -> str:
-        """Return an id of the right form; raises ApiError for anything else."""
+        """Return an ID of the correct form; raises ApiError for anything else."""
         if not isinstance(value, str) or not ID.fullmatch(value):
             raise invalid("Invalid media item ID.")
         return value
 
     def album_id(self, value: object) -> str:
-        """Return an id of the right form; raises ApiError for anything else."""
+        """Return an ID of the correct form; raises ApiError for anything else."""
         if not isinstance(value, str) or not ID.fullmatch(value):
             raise invalid("Invalid album ID.")
         return value
@@ -70,7 +70,7 @@ class Call:
 Answer = Mapping[str, Any] | tuple[int, Mapping[str, Any]]
 MethodHandler = Callable[[Call], Answer]
 RawHandler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
-"""Takes the request and the client id."""
+"""Takes the request and the client ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +78,17 @@ class Method:
     """One method of the API."""
 
     identity: str
-    """How clients call it, e.g. `albums.list`."""
+    """Its name in clients, e.g. `albums.list`."""
     name: str
-    """How refusals call it, e.g. `ListAlbums`."""
+    """Its name in errors, e.g. `ListAlbums`."""
     verb: str
     path: str
     """With `{parameters}`, each one path segment."""
     scopes: Sequence[str]
-    """Any one of them is enough; none at all: the method has been removed."""
+    """Any one of them is sufficient; none: the method has been removed."""
     handler: MethodHandler
     response: str
-    """The message that answers."""
+    """The response message."""
     request: str = ""
     """The message in the body; empty if there is none."""
     query: frozenset[str] = frozenset()
@@ -100,7 +100,7 @@ class Method:
 
 
 class Api:
-    """Answers for the API's host."""
+    """Handles requests to the API's host."""
 
     def __init__(self, account: Account, options: GoogleOptions) -> None:
         self._account = account
@@ -110,15 +110,15 @@ class Api:
 
     @property
     def methods(self) -> Sequence[Method]:
-        """All methods that it knows."""
+        """All registered methods."""
         return tuple(self._methods)
 
     def add(self, *methods: Method) -> None:
-        """Make methods known."""
+        """Register methods."""
         self._methods += methods
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer any request to a method."""
+        """Handle a request to any method."""
         override = request.headers.get("X-HTTP-Method-Override", "").upper()
         verb = override if request.method == "POST" and override else request.method
         verb = "GET" if verb == "HEAD" else verb
@@ -142,7 +142,7 @@ class Api:
         return response
 
     def identify(self, request: web.Request, method: str) -> tuple[str, frozenset[str]]:
-        """Return the calling client's id and short scopes, counting the request; raises ApiError."""
+        """Return the calling client's ID and short scopes, counting the request; raises ApiError."""
         if not self._options.service_enabled:
             raise errors.service_disabled()
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -155,14 +155,14 @@ class Api:
         return grant.client_id, frozenset(scope.removeprefix(SCOPE_PREFIX) for scope in grant.scopes)
 
     def check_scopes(self, method: str, scopes: Sequence[str], held: frozenset[str]) -> None:
-        """Raise ApiError unless one of the scopes is held and still worth something."""
+        """Raise ApiError unless one of the scopes is held and still valid."""
         usable = held - _REMOVED if self._options.era is Era.Y2025 else held
         if not usable.intersection(scopes):
             wanted = [SCOPE_PREFIX + scope for scope in scopes]
             raise errors.insufficient_scope(method, wanted)
 
     def _count(self) -> None:
-        # The real day ends at midnight Pacific time; here it is the day of the clock, in UTC.
+        # The real quota is reset at midnight Pacific time; here the day is the clock's, in UTC.
         day = int(self._options.now() // 86400)
         used = self._requests_by_day.get(day, 0) + 1
         self._requests_by_day = {day: used}

@@ -1,4 +1,4 @@
-"""Base URLs: bearer URLs that expire, differ at every answer, and do not tell the item's id."""
+"""Base URLs: bearer URLs that expire, differ in every response, and do not contain the item's ID."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAC_BYTES = 16
 
 
 class BaseUrls:
-    """Makes and reads the opaque part of base URLs; keeps no state per URL."""
+    """Creates and reads the opaque part of base URLs; keeps no state per URL."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -27,12 +27,12 @@ class BaseUrls:
         nonce = _NONCE.pack(next(self._nonces))
         body = _xor(_BODY.pack(number, int(at * 1000)), self._digest(b"stream" + nonce, _BODY.size))
         mac = self._digest(b"mac" + nonce + body, _MAC_BYTES)
-        # Real ones are far longer; clients that cut URLs short should notice.
+        # Real ones are much longer, so that clients that truncate URLs fail.
         padding = self._digest(b"pad" + nonce, 60)
         return base64.urlsafe_b64encode(nonce + body + mac + padding).decode().rstrip("=")
 
     def read(self, token: str) -> tuple[int, float] | None:
-        """Return the item's number and the time of issue; None for a token that is not ours."""
+        """Return the item's number and the time of issue; None for an unknown token."""
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""The bytes of media items: in memory, in a file, or made up while they are sent."""
+"""The bytes of media items: in memory, in a file, or generated while they are sent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MAGIC = (
 
 
 class Content(Protocol):
-    """Bytes of a known size that can be read again and again; OSError if they are no longer there."""
+    """Bytes of a known size that can be read repeatedly; raises OSError if they no longer exist."""
 
     @property
     def size(self) -> int:
@@ -74,7 +74,7 @@ class FileContent:
 
     @property
     def size(self) -> int:
-        """Number of bytes, as the file is now."""
+        """Current number of bytes."""
         return self.path.stat().st_size
 
     def chunks(self) -> Iterator[bytes]:
@@ -86,7 +86,7 @@ class FileContent:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedContent:
-    """A small JPEG, blown up with comments; the same bytes for the same seed and size."""
+    """A small JPEG enlarged by comments; the same bytes for the same seed and size."""
 
     seed: int
     size: int
@@ -102,7 +102,7 @@ class GeneratedContent:
             length = min(left - 4, _LONGEST_COMMENT)
             yield b"\xff\xfe" + struct.pack(">H", length + 2) + self._filler(number, length)
             left, number = left - 4 - length, number + 1
-        # A marker may be preceded by any number of 0xff (ITU T.81, B.1.1.2).
+        # A marker may be preceded by any number of 0xff bytes (ITU T.81, B.1.1.2).
         yield b"\xff" * left + picture[2:]
 
     def _filler(self, number: int, length: int) -> bytes:
@@ -111,7 +111,7 @@ class GeneratedContent:
 
 
 def generated_jpeg(seed: int, size_bytes: int, *, width: int = 64, height: int = 48) -> GeneratedContent:
-    """Return a JPEG of exactly `size_bytes` that is never held in memory as a whole.
+    """Return a JPEG of exactly `size_bytes` that is never completely in memory.
 
     Raises ValueError if the picture alone (about 1 KiB at the default dimensions) is larger.
     """
@@ -152,7 +152,7 @@ def digest(content: Content) -> str:
 
 
 def fingerprint(content: Content) -> str:
-    """Return what tells this content from other content, without reading what is large."""
+    """Return a value that distinguishes contents, without reading large ones."""
     if isinstance(content, BytesContent):
         return digest(content)
     if isinstance(content, FileContent):
@@ -162,7 +162,7 @@ def fingerprint(content: Content) -> str:
 
 
 def sniff(content: Content) -> str:
-    """Return the MIME type that the first bytes tell; empty if they tell none."""
+    """Return the MIME type according to the first bytes; empty if unknown."""
     head = b""
     for chunk in content.chunks():
         head += chunk
@@ -179,7 +179,7 @@ def sniff(content: Content) -> str:
 
 
 def dimensions(content: Content) -> tuple[int, int]:
-    """Return width and height as seen upright; (0, 0) if it is no picture that Pillow can read."""
+    """Return width and height as displayed upright; (0, 0) if Pillow cannot read it."""
     if isinstance(content, GeneratedContent):
         return content.width, content.height
     source = content.path if isinstance(content, FileContent) else io.BytesIO(read_all(content))

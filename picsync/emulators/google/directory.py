@@ -1,4 +1,4 @@
-"""A directory of photos and videos that an album follows."""
+"""A directory of photos and videos that is the source of an album."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _PHOTO_SUFFIXES = frozenset(
 _VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".3gp"})
 _TAIL_BYTES = 64 * 1024
 _ENDS = {"image/jpeg": b"\xff\xd9", "image/png": b"IEND"}
-"""What a picture ends with, apart from what cameras append."""
+"""The last bytes of a picture, apart from what cameras append."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """A file that is a photo or video, by name and by content."""
+    """A file whose name and content are those of a photo or video."""
 
     name: str
     """Relative to the directory, with forward slashes."""
@@ -30,7 +30,7 @@ class ScannedFile:
 
     @property
     def state(self) -> tuple[str, int, int]:
-        """What changes if the file is replaced."""
+        """A value that changes if the file is replaced."""
         return self.name, self.size, self.mtime_ns
 
 
@@ -44,7 +44,7 @@ class Directory:
         self._present: set[tuple[str, int, int]] = set()
 
     def scan(self) -> Iterator[ScannedFile]:
-        """Yield the usable files in order of name; hidden, partial and foreign files are passed over."""
+        """Yield the usable files in order of name; hidden, incomplete and other files are skipped."""
         self._present = set()
         for path in sorted(self.path.rglob("*")):
             name = path.relative_to(self.path).as_posix()
@@ -56,11 +56,11 @@ class Directory:
                 yield file
 
     def remember(self, file: ScannedFile, item_id: str) -> None:
-        """Note the id of this state of the file."""
+        """Record the ID for this state of the file."""
         self._ids[file.state] = item_id
 
     def gone(self) -> list[str]:
-        """Return the ids of files that the last scan no longer found, and forget them."""
+        """Return the IDs of files that the last scan no longer found, and forget them."""
         states = [state for state in self._ids if state not in self._present]
         return [self._ids.pop(state) for state in states]
 
@@ -76,7 +76,7 @@ class Directory:
             if state not in self._types:
                 self._types[state] = _usable_type(path, suffix)
         except OSError:
-            # It vanished between the directory's listing and the look at it.
+            # It was deleted after the directory was listed.
             return None
         mime_type = self._types[state]
         return ScannedFile(name, path, stat.st_size, stat.st_mtime_ns, mime_type) if mime_type else None
@@ -91,7 +91,7 @@ def _usable_type(path: Path, suffix: str) -> str:
 
 
 def _has_end(path: Path, end: bytes) -> bool:
-    """Return whether a picture is there to its end: a copy under way is not."""
+    """Return whether a picture is complete; a copy in progress is not."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         return end in file.read()

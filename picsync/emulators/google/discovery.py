@@ -1,4 +1,4 @@
-"""Discovery documents, made from the methods that the emulator has and the messages that they exchange."""
+"""Discovery documents, generated from the emulator's methods and their messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _QUERY: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Answers for the discovery document of one API."""
+    """Serves the discovery document of one API."""
 
     name: str
     title: str
@@ -38,7 +38,7 @@ class Discovery:
     methods: Sequence[Method]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Return the document for a client that reaches the API the way this request came."""
+        """Return the document with the URL under which this client reaches the API."""
         if request.query.get("version", "v1") != "v1":
             return await not_found(request)
         return json_answer(self._document(origin(request, self.host)))

@@ -1,4 +1,4 @@
-"""Refusals in the form that all Google APIs give them."""
+"""Error responses in the format of all Google APIs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHALLENGE = 'Bearer realm="https://accounts.google.com/"'
 
 
 class ApiError(Exception):
-    """A refusal; `status` is the name of a google.rpc.Code."""
+    """An error response; `status` is the name of a google.rpc.Code."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def response(self) -> web.Response:
-        """Return it as an answer."""
+        """Return it as a response."""
         code = _HTTP[self.status]
         error: dict[str, Any] = {"code": code, "message": self.message, "status": self.status}
         if self.details:
@@ -53,7 +53,7 @@ def json_answer(
     headers: Mapping[str, str] | None = None,
     indent: int | None = 2,
 ) -> web.Response:
-    """Return a JSON answer with Google's headers; indented, as Google does unless told otherwise."""
+    """Return a JSON response with Google's headers; indented by default, as Google's are."""
     separators = None if indent else (",", ":")
     text = json.dumps(body, indent=indent, ensure_ascii=False, separators=separators) + "\n"
     kind = {"Content-Type": "application/json; charset=UTF-8"}
@@ -65,7 +65,7 @@ def json_answer(
 
 
 def info(reason: str, metadata: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the detail that tells a program why."""
+    """Return the machine-readable reason of an error."""
     kind = "type.googleapis.com/google.rpc.ErrorInfo"
     return {"@type": kind, "reason": reason, "domain": "googleapis.com", "metadata": dict(metadata)}
 
@@ -76,12 +76,12 @@ def invalid(message: str = "Request contains an invalid argument.") -> ApiError:
 
 
 def not_found() -> ApiError:
-    """Return a 404 NOT_FOUND: gone, or not visible to this app."""
+    """Return a 404 NOT_FOUND: deleted, or not visible to this app."""
     return ApiError("NOT_FOUND", "Requested entity was not found.")
 
 
 def unauthenticated(method: str, *, token: bool) -> ApiError:
-    """Return a 401 UNAUTHENTICATED for an invalid token, or for none."""
+    """Return a 401 UNAUTHENTICATED for an invalid or missing token."""
     hint = (
         "Expected OAuth 2 access token, login cookie or other valid authentication credential. "
         "See https://developers.google.com/identity/sign-in/web/devconsole-project."
@@ -123,7 +123,7 @@ def service_disabled(service: str = SERVICE) -> ApiError:
 
 
 def quota_exceeded() -> ApiError:
-    """Return a 429 RESOURCE_EXHAUSTED for the day's requests."""
+    """Return a 429 RESOURCE_EXHAUSTED for the daily requests."""
     metric = "All requests"
     message = (
         f"Quota exceeded for quota metric '{metric}' and limit '{metric} per day' of service '{SERVICE}'."

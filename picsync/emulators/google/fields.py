@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[*(),/]")
 
 
 def select(value: Any, selector: str, schema: Tree) -> Any:
-    """Return only the wanted parts of a JSON value; raises ApiError for what the schema has not."""
+    """Return only the selected parts of a JSON value; raises ApiError for fields not in the schema."""
     tree = parse(selector)
     _check(tree, schema, selector)
     return _pick(value, tree)

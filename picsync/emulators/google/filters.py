@@ -17,7 +17,7 @@ _MAX_CATEGORIES = 10
 
 
 def compile_filters(filters: Mapping[str, Any], client_id: str) -> Predicate:
-    """Return whether an item passes all filters; raises ApiError for filters that Google refuses."""
+    """Return a predicate for all filters; raises ApiError for filters that Google refuses."""
     parts: list[Predicate] = []
     if not filters.get("includeArchivedMedia"):
         parts.append(lambda item: not item.archived)
@@ -79,7 +79,7 @@ _UNITS = ("year", "month", "day")
 
 
 def _span(start: Mapping[str, Any], end: Mapping[str, Any]) -> Callable[[date], bool]:
-    """Return whether a date lies between two dates that may lack parts; a lacking year means every year."""
+    """Return whether a date is between two dates that may be partial; a missing year means every year."""
     try:
         year, month, day = (start.get(unit, 0) for unit in _UNITS)
         last_year, last_month, last_day = (end.get(unit, 0) for unit in _UNITS)

@@ -20,7 +20,7 @@ class Item:
 
     item_id: str
     number: int
-    """Internal, for base URLs: they must not tell the id."""
+    """Internal number for base URLs, which must not contain the ID."""
     filename: str
     mime_type: str
     content: Content
@@ -40,7 +40,7 @@ class Item:
     favorite: bool = False
     categories: frozenset[str] = frozenset()
     revision: int = 0
-    """Counts the replacements of its bytes."""
+    """Number of times its bytes were replaced."""
 
     @property
     def is_video(self) -> bool:
@@ -54,7 +54,7 @@ class Enrichment:
 
     enrichment_id: str
     content: Mapping[str, Any]
-    """The `newEnrichmentItem` that it was made of."""
+    """The `newEnrichmentItem` that it was created from."""
     after: Item | None = None
     """The item before it; None at the beginning of the album."""
 
@@ -72,13 +72,13 @@ class Album:
     enrichments: list[Enrichment] = field(default_factory=list)
     """In the album's order."""
     cover: Item | None = None
-    """The item that was made the cover, as long as it is in the album."""
+    """The item that was chosen as the cover, as long as it is in the album."""
     shared: bool = False
     directory: Directory | None = None
 
 
 class Library:
-    """All albums and items of the one user."""
+    """All albums and items of the only user."""
 
     def __init__(self, options: GoogleOptions) -> None:
         self._options = options
@@ -90,7 +90,7 @@ class Library:
     def add_album(
         self, title: str, *, client_id: str | None, shared: bool = False, directory: Path | None = None
     ) -> Album:
-        """Add an album; with a directory its items follow that directory's files."""
+        """Add an album; with a directory, its items follow that directory's files."""
         self._counter += 1
         seed = f"{self._counter}:{title}" if directory is None else f"{directory.resolve()}:{title}"
         follows = None if directory is None else Directory(directory)
@@ -107,7 +107,7 @@ class Library:
         item_id: str = "",
         **fields: Any,
     ) -> Item:
-        """Add an item; type and dimensions are told from the bytes where not given."""
+        """Add an item; type and dimensions are detected from the bytes unless given."""
         content = as_content(value)
         self._counter += 1
         width, height = dimensions(content)
@@ -124,7 +124,7 @@ class Library:
         return item
 
     def remove_item(self, item: Item) -> None:
-        """Take an item out of the library and all albums."""
+        """Remove an item from the library and all albums."""
         self.items.pop(item.item_id, None)
         self.by_number.pop(item.number, None)
         for album in self.albums.values():
@@ -132,7 +132,7 @@ class Library:
                 album.items.remove(item)
 
     def replace_bytes(self, item: Item, value: bytes | Path | Content) -> None:
-        """Let the user edit the picture: other bytes behind the same id."""
+        """Let the user edit the picture: other bytes with the same ID."""
         item.content = as_content(value)
         item.width, item.height = dimensions(item.content)
         item.revision += 1
@@ -147,7 +147,7 @@ class Library:
         return None
 
     def refresh(self) -> None:
-        """Look again at the directories that albums follow."""
+        """Read the directories of albums again."""
         directories: list[Directory] = []
         for album in self.albums.values():
             if album.directory is not None:
@@ -177,6 +177,6 @@ class Library:
 
 
 def opaque_id(kind: str, seed: str) -> str:
-    """Return an id of the real ones' look: 86 characters that tell nothing."""
+    """Return an ID that looks like a real one: 86 characters without meaning."""
     raw = hashlib.sha512(f"{kind}:{seed}".encode()).digest()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

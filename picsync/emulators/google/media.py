@@ -1,7 +1,7 @@
 """The bytes: lh3.googleusercontent.com and video-downloads.googleusercontent.com.
 
-A parameter after `=` says what is wanted; without one comes a preview of 512 pixels. No login: the URL
-is the secret. Errors are HTML.
+A parameter after `=` selects the rendition; without one, a preview of 512 pixels is returned. There is no
+login: the URL is the secret. Errors are HTML.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _PART = re.compile(r"(?P<side>[wsh])(?P<pixels>\d{1,5})|(?P<flag>d|dv|c|p|no|k|r
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the parameter after `=` asks for."""
+class Rendering:
+    """The rendition that the parameter after `=` selects."""
 
     width: int = 0
-    """Largest width in pixels; 0: no bound."""
+    """Largest width in pixels; 0: no limit."""
     height: int = 0
     crop: bool = False
     download: bool = False
@@ -45,8 +45,8 @@ class Wanted:
     play_symbol: bool = True
 
     @classmethod
-    def parse(cls, text: str) -> Wanted | None:
-        """Return what is asked for; None if it makes no sense."""
+    def parse(cls, text: str) -> Rendering | None:
+        """Parse a parameter; None if it is invalid."""
         sizes: dict[str, int] = {}
         flags: set[str] = set()
         for part in text.split("-") if text else ():
@@ -91,19 +91,19 @@ class Media:
         }
 
     async def image(self, request: web.Request) -> web.StreamResponse:
-        """Answer a base URL with or without a parameter."""
+        """Serve a base URL with or without a parameter."""
         token = params(request)["name"].partition("=")[0]
         return await self._image(request, self._item(token, self._options.base_url_s, counted=True))
 
     async def shared_image(self, request: web.Request) -> web.StreamResponse:
-        """Answer the URL that the page of a shared album has, with or without a parameter."""
+        """Serve a URL from a shared album's page, with or without a parameter."""
         token = params(request)["name"].partition("=")[0]
         return await self._image(request, self._item(token, self._options.sharing.url_s, counted=False))
 
     async def _image(self, request: web.Request, item: Item | web.Response) -> web.StreamResponse:
         if isinstance(item, web.Response):
             return item
-        wanted = Wanted.parse(params(request)["name"].partition("=")[2])
+        wanted = Rendering.parse(params(request)["name"].partition("=")[2])
         if wanted is None:
             return error_page(400, "Your client has issued a malformed or illegal request.")
         try:
@@ -116,7 +116,7 @@ class Media:
             return await not_found(request)
 
     async def video(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a video's bytes, a part of them if a range is asked for."""
+        """Serve a video's bytes, or the requested range of them."""
         item = self._item(params(request)["token"], self._options.base_url_s, counted=True)
         if isinstance(item, web.Response):
             return item
@@ -138,7 +138,7 @@ class Media:
         return item or error_page(404, "The requested URL was not found on this server.")
 
     def _quota(self) -> bool:
-        """Count a fetch by the API's URLs; return whether the day still allows it."""
+        """Count a download through the API's URLs; return whether the daily quota permits it."""
         day = int(self._options.now() // 86400)
         used = self._requests_by_day.get(day, 0) + 1
         self._requests_by_day = {day: used}
@@ -152,15 +152,15 @@ class Media:
         return web.Response(status=302, headers={"Location": f"{origin(request, VIDEO_HOST)}/{token}"})
 
     @staticmethod
-    async def _rendition(item: Item, wanted: Wanted) -> web.StreamResponse:
+    async def _rendition(item: Item, wanted: Rendering) -> web.StreamResponse:
         data = await asyncio.to_thread(render, item, wanted)
         disposition = "attachment" if wanted.download else "inline"
         headers = _headers(item, disposition, len(data))
         return web.Response(body=data, content_type="image/jpeg", headers=headers)
 
 
-def render(item: Item, wanted: Wanted) -> bytes:
-    """Return an upright JPEG of the item; a grey picture for what Pillow cannot read, such as videos."""
+def render(item: Item, wanted: Rendering) -> bytes:
+    """Return an upright JPEG of the item; a grey picture if Pillow cannot read it, such as a video."""
     try:
         with Image.open(io.BytesIO(b"" if item.is_video else read_all(item.content))) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")

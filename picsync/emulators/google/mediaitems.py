@@ -1,4 +1,4 @@
-"""The methods of `mediaItems` that read, and `patch`."""
+"""The reading methods of `mediaItems`, and `patch`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BAD_ID = {"status": {"code": 3, "message": "Invalid media item ID."}}
 
 
 class MediaItems:
-    """What can be asked about media items."""
+    """The methods."""
 
     def __init__(self, library: Library, resources: Resources, pager: Pager) -> None:
         self._library = library
@@ -61,7 +61,7 @@ class MediaItems:
         return self._page(call, items, call.query.get("pageSize"), call.query.get("pageToken"), listing)
 
     def search(self, call: Call) -> dict[str, Any]:
-        """List the items of an album in its order, or those that pass filters, newest first."""
+        """List an album's items in its order, or those that match filters, newest first."""
         album_id, filters = call.body.get("albumId"), call.body.get("filters", {})
         order = call.body.get("orderBy")
         if album_id and filters:
@@ -92,7 +92,7 @@ class MediaItems:
         return self._resources.item(call, item)
 
     def batch_get(self, call: Call) -> dict[str, Any]:
-        """Return up to 50 items in the order asked for, or why one is not there."""
+        """Return up to 50 items in the requested order, or the reason why one is missing."""
         self._library.refresh()
         ids = call.query.getall("mediaItemIds", [])
         if not 1 <= len(ids) <= BATCH:

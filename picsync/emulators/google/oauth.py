@@ -1,7 +1,7 @@
-"""OAuth 2.0 as accounts.google.com and oauth2.googleapis.com speak it.
+"""OAuth 2.0 as implemented by accounts.google.com and oauth2.googleapis.com.
 
 Errors of the token endpoint are `{"error", "error_description"}`: 400, but 401 for `invalid_client` and
-`unauthorized_client`, 428 and 403 for a device that waits (documented).
+`unauthorized_client`, 428 and 403 for a waiting device (documented).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ANY = web.route("*", "/{path:.*}", not_found)
 
 
 class TokenError(Exception):
-    """What the token endpoint refuses."""
+    """An error of the token endpoint."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(error)
@@ -78,7 +78,7 @@ class OAuth:
         }
 
     async def discovery(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the addresses of the endpoints."""
+        """Return the URLs of the endpoints."""
         oauth, accounts = origin(request, "oauth2.googleapis.com"), origin(request, "accounts.google.com")
         return web.json_response(
             {
@@ -93,7 +93,7 @@ class OAuth:
         )
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
-        """Let the user agree at once and send the browser back; a 400 page for what Google blocks."""
+        """Let the user agree immediately and redirect the browser; a 400 page for what Google blocks."""
         query = request.query
         redirect = query.get("redirect_uri", "")
         client = self._account.client(query.get("client_id", ""))
@@ -136,7 +136,7 @@ class OAuth:
         return web.json_response(answer, headers={"Cache-Control": "no-cache, no-store"})
 
     async def device_code(self, request: web.Request) -> web.StreamResponse:
-        """Begin a login on a device; the Library API's scopes are not allowed there (documented)."""
+        """Start a login on a device; the Library API's scopes are not allowed there (documented)."""
         form = await request.post()
         client = self._account.client(str(form.get("client_id", "")))
         if client is None:
@@ -172,7 +172,7 @@ class OAuth:
         return web.json_response(body, status=400)
 
     async def tokeninfo(self, request: web.Request) -> web.StreamResponse:
-        """Tell about an access token; all numbers are strings."""
+        """Describe an access token; all numbers are strings."""
         form = await request.post() if request.method == "POST" else {}
         token = str(request.query.get("access_token") or form.get("access_token", ""))
         grant = self._account.holder(token)
@@ -192,12 +192,12 @@ class OAuth:
         )
 
     async def userinfo(self, request: web.Request) -> web.StreamResponse:
-        """Tell who the user is, as far as the scopes allow."""
+        """Return who the user is, as far as the scopes allow."""
         grant = self._account.holder(request.headers.get("Authorization", "").removeprefix("Bearer "))
         if grant is None:
             body = {"error": {"code": 401, "message": "Invalid Credentials", "status": "UNAUTHENTICATED"}}
             return web.json_response(body, status=401)
-        # Its names come from OpenID Connect, except in the two oldest versions.
+        # The field names come from OpenID Connect, except in the two oldest versions.
         old = request.path.endswith(("/v1/userinfo", "/v2/userinfo")) and "/oauth2/" in request.path
         who: dict[str, Any] = {"id" if old else "sub": _USER_ID, "picture": _PICTURE}
         if _EMAIL.intersection(grant.scopes):

@@ -1,4 +1,4 @@
-"""Google's HTML: what answers where no API method does."""
+"""Google's HTML pages for requests that no API method handles."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def error_page(status: int, message: str) -> web.Response:
 
 
 async def not_found(request: web.Request) -> web.StreamResponse:
-    """Answer what the host has no page for."""
+    """Respond to a request for an unknown path."""
     return error_page(404, f"The requested URL {request.path} was not found on this server.")

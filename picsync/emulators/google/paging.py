@@ -1,4 +1,4 @@
-"""Pages of a listing, with the ways in which Google's pages were seen to surprise their readers."""
+"""Pages of a listing, with all surprises that were observed in Google's pages."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _MAC_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page a client wants of which listing."""
+    """The requested page of a listing."""
 
     size: int
     token: str
     listing: str
-    """Everything else that was asked; a token is good for the same listing only."""
+    """All other parameters; a token is valid for the same listing only."""
 
 
 class Pager:
-    """Cuts listings into pages; tokens are opaque and hold the position."""
+    """Splits listings into pages; tokens are opaque and contain the position."""
 
     def __init__(self, options: GoogleOptions) -> None:
         self._options = options
         self._key = secrets.token_bytes(16)
 
     def size(self, value: object, *, default: int, maximum: int) -> int:
-        """Return the page size for what the client asked; raises ApiError if it may not be."""
+        """Return the page size for the requested one; raises ApiError if it is not allowed."""
         try:
             size = int(str(value)) if value not in (None, "") else 0
         except ValueError:
@@ -47,14 +47,14 @@ class Pager:
         return min(size or default, maximum)
 
     def page(self, entries: Sequence[T], request: PageRequest) -> tuple[Sequence[T], str]:
-        """Return the entries of the wanted page and the token of the next one, empty at the end."""
+        """Return the requested page's entries and the token of the next one, empty at the end."""
         options = self._options
         offset, number = self._read(request) if request.token else (0, 0)
         if options.empty_page_every and number % options.empty_page_every == options.empty_page_every - 1:
             return (), self._token(request.listing, offset, number + 1)
         begin = max(0, offset - options.repeat_entries)
         end = begin + min(request.size, options.page_cap or request.size)
-        # Repeats must not keep a listing from moving on.
+        # Repeats must not stop a listing from advancing.
         end = max(end, min(offset + 1, len(entries)))
         token = ""
         if end < len(entries) or (options.final_empty_page and entries[begin:end]):
@@ -84,5 +84,5 @@ class Pager:
 
 
 def listing_key(method: str, client_id: str, asked: Mapping[str, Any]) -> str:
-    """Return what identifies a listing, whatever the page."""
+    """Return a key that identifies a listing, independent of the page."""
     return json.dumps([method, client_id, dict(asked)], sort_keys=True, default=str)

@@ -1,7 +1,7 @@
 """The Picker API: sessions in which the user picks in Google's own page, and the picked items' bytes.
 
-What is not known (how many sessions a user may have, how long they live) is an option. Instead of Google's
-page there is a plain one with a form; a program calls `Picker.pick`.
+Unknown facts (the limit of sessions per user, their lifetime) are options. Instead of Google's page there is
+a plain one with a form; programs call `Picker.pick`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _MOST_ITEMS = 2000
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One time that the user picks."""
+    """One picking session of the user."""
 
     session_id: str
     page: str
-    """The last part of the address of its page."""
+    """The last part of its page's URL."""
     client_id: str
     expires_at: float
     most: int
@@ -53,12 +53,12 @@ class Session:
 
 
 class Picker:
-    """Answers for the Picker API, its page and its bytes."""
+    """Handles the Picker API, its page and its bytes."""
 
     def __init__(
         self, library: Library, options: GoogleOptions, urls: BaseUrls, api: Api, media: Media
     ) -> None:
-        """Take an `api` of its own, since the quotas of the Library API do not apply here."""
+        """Use a separate `api`, since the Library API's quotas do not apply here."""
         self._library = library
         self._all_options = options
         self._options = options.picker
@@ -100,11 +100,11 @@ class Picker:
         return [web.get("/picker/{page}", self._show), web.post("/picker/{page}", self._done)]
 
     def media_routes(self) -> Sequence[web.RouteDef]:
-        """Return the routes of the bytes, which unlike those of the Library API need the token."""
+        """Return the routes of the bytes, which require the token, unlike those of the Library API."""
         return [web.get("/pk/{name}", self._bytes)]
 
     def pick(self, items: Iterable[Item], session_id: str = "") -> Session:
-        """Let the user pick and press Done in a session, the latest one by default."""
+        """Let the user pick and press Done in a session, by default the latest one."""
         session = self.sessions[session_id] if session_id else list(self.sessions.values())[-1]
         session.items = list(items)[: session.most]
         return session
@@ -112,7 +112,7 @@ class Picker:
     # --- methods ----------------------------------------------------------------------------------------
 
     def create(self, call: Call) -> dict[str, Any]:
-        """Begin a session; the same request id again begins no second one."""
+        """Create a session; repeating the same request ID creates no second one."""
         if not self._options.has_account:
             message = "The user does not have an active Google Photos account."
             raise ApiError("FAILED_PRECONDITION", message)
@@ -134,7 +134,7 @@ class Picker:
         return self._session(call, session)
 
     def get(self, call: Call) -> dict[str, Any]:
-        """Tell how a session stands."""
+        """Return a session's state."""
         return self._session(call, self._of(call, call.path["sessionId"]))
 
     def delete(self, call: Call) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Where items and enrichments go in an album.
+"""Positions of items and enrichments in an album.
 
-An enrichment (text, a place, a map) is known by the item that it follows. If that item leaves the album, the
-enrichment counts as being at the beginning: no call of the API shows where it is.
+An enrichment (text, place, map) is positioned after an item. If that item leaves the album, the enrichment
+counts as being at the beginning: no call of the API shows its position.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from picsync.emulators.google.library import Album, Enrichment, Item
 
 
 def place(album: Album, items: Sequence[Item], position: Mapping[str, Any]) -> None:
-    """Insert items that are not in the album yet; raises ApiError for a position that it does not have."""
-    after, rank = _spot(album, position)
+    """Insert items that are not in the album yet; raises ApiError for an unknown position."""
+    after, rank = _resolve(album, position)
     new = list(dict.fromkeys(item for item in items if item not in album.items))
     index = 0 if after is None else album.items.index(after) + 1
     if not new:
@@ -27,14 +27,14 @@ def place(album: Album, items: Sequence[Item], position: Mapping[str, Any]) -> N
 
 
 def enrich(album: Album, enrichment: Enrichment, position: Mapping[str, Any]) -> None:
-    """Insert an enrichment; raises ApiError for a position that the album does not have."""
+    """Insert an enrichment; raises ApiError for an unknown position."""
     if position.get("position", "POSITION_TYPE_UNSPECIFIED") == "POSITION_TYPE_UNSPECIFIED":
         raise invalid("Request must specify an album position.")
-    enrichment.after, rank = _spot(album, position)
+    enrichment.after, rank = _resolve(album, position)
     album.enrichments.insert(rank, enrichment)
 
 
-def _spot(album: Album, position: Mapping[str, Any]) -> tuple[Item | None, int]:
+def _resolve(album: Album, position: Mapping[str, Any]) -> tuple[Item | None, int]:
     """Return the item before a position, and how many enrichments come before it."""
     match position.get("position", "LAST_IN_ALBUM"):
         case "FIRST_IN_ALBUM":

@@ -1,4 +1,4 @@
-"""Albums and items as the API's JSON has them: defaults left out, 64-bit numbers as strings."""
+"""Albums and items as JSON of the API: without default values, 64-bit numbers as strings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEDIA_HOST = "lh3.googleusercontent.com"
 
 
 class Resources:
-    """Writes resources for a caller: with his URLs, and only what he may see."""
+    """Creates JSON for a caller: with the caller's URLs, and only what the caller may see."""
 
     def __init__(self, library: Library, options: GoogleOptions, urls: BaseUrls) -> None:
         self._library = library
@@ -75,19 +75,19 @@ class Resources:
         return {**metadata, "photo": dict(item.details)}
 
     def video_status(self, item: Item) -> str:
-        """Return how far a video's processing is by now."""
+        """Return the current state of a video's processing."""
         return video_status(item, self._options.now())
 
 
 def video_status(item: Item, now: float) -> str:
-    """Return how far a video's processing is."""
+    """Return the state of a video's processing."""
     if item.failed:
         return "FAILED"
     return "READY" if item.ready_at <= now else "PROCESSING"
 
 
 def sees(call: Call) -> Callable[[Item | Album], bool]:
-    """Return whether the caller may see a thing: its own, or everything."""
+    """Return a predicate for what the caller may see: its own items, or everything."""
     return lambda thing: call.sees_all or thing.client_id == call.client_id
 
 

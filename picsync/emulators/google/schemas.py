@@ -1,6 +1,6 @@
-"""The messages of the Photos Library and Picker APIs: one table for everything that depends on their fields.
+"""The messages of the Photos Library and Picker APIs, in one table.
 
-The discovery documents, the reading of request bodies and the selection by `fields` all derive from it. The
+The discovery documents, the parsing of request bodies and the selection by `fields` all derive from it. The
 names and types are those of Google's own discovery documents, which its generated clients reproduce.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from picsync.emulators.google.errors import ApiError, invalid
 
 Tree = dict[str, "Tree"]
-"""Field name -> its fields; empty: it has none."""
+"""Field name -> its fields; empty if it has none."""
 
 _CATEGORIES = (
     "NONE|LANDSCAPES|RECEIPTS|CITYSCAPES|LANDMARKS|SELFIES|PEOPLE|PETS|WEDDINGS|BIRTHDAYS|DOCUMENTS|TRAVEL|ANIMALS"
@@ -25,8 +25,8 @@ _CATEGORIES = (
 _POSITIONS = "POSITION_TYPE_UNSPECIFIED|FIRST_IN_ALBUM|LAST_IN_ALBUM|AFTER_MEDIA_ITEM|AFTER_ENRICHMENT_ITEM"
 _PROCESSING = "UNSPECIFIED|PROCESSING|READY|FAILED"
 
-# One message per line, one `name:type` per field; a name alone is a string. `[T]` is a list of T, names in
-# capitals joined by `|` are an enumeration, any other name with a capital is another message.
+# One message per line, one `name:type` per field; a name alone is a string. `[T]` is a list of T, upper-case
+# names joined by `|` are an enumeration, any other capitalised name is another message.
 _LIBRARY = f"""
 Album id title productUrl isWriteable:bool shareInfo:ShareInfo mediaItemsCount:int64 coverPhotoBaseUrl \
 coverPhotoMediaItemId
@@ -119,9 +119,9 @@ class Kind:
     """The type of a field."""
 
     name: str
-    """Of a basic type, or of a message; empty for an enumeration."""
+    """A basic type, or the name of a message; empty for an enumeration."""
     values: tuple[str, ...] = ()
-    """Of an enumeration."""
+    """The values of an enumeration."""
     repeated: bool = False
 
     @property
@@ -130,7 +130,7 @@ class Kind:
         return self.name[:1].isupper()
 
     def described(self) -> dict[str, Any]:
-        """Return it as a discovery document has it."""
+        """Return it in the form of a discovery document."""
         if self.values:
             one: dict[str, Any] = {"type": "string", "enum": list(self.values)}
         else:
@@ -176,20 +176,20 @@ def described(messages: Mapping[str, Message]) -> Mapping[str, Any]:
 
 @cache
 def tree(name: str) -> Tree:
-    """Return all fields of a message, to any depth; no message of these APIs contains itself."""
+    """Return all fields of a message, at any depth; no message of these APIs contains itself."""
     return {field: tree(kind.name) if kind.is_message else {} for field, kind in _ALL[name].items()}
 
 
 def read(name: str, value: object) -> dict[str, Any]:
-    """Return the JSON of a message in camelCase without nulls; raises ApiError for what Google refuses.
+    """Return a message's JSON in camelCase without nulls; raises ApiError for what Google refuses.
 
-    Google accepts snake_case names, numbers as strings, and a single value in place of a list.
+    Google accepts snake_case names, numbers as strings, and a single value instead of a list.
     """
     return _object(name, value, "")
 
 
 def camel_case(name: str) -> str:
-    """Return a field's name as JSON spells it."""
+    """Return a field's name in JSON spelling."""
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
 
 

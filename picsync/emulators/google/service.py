@@ -1,4 +1,4 @@
-"""The emulated Google Photos: login, Library API, albums shared by link and bytes, over one library."""
+"""The emulated Google Photos: login, Library API, albums shared by link and bytes of one library."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DEFAULT_SCOPES = (APP_DATA, "photoslibrary.appendonly", "photoslibrary.edit.appc
 class GooglePhotos:
     """Google Photos for one user; a `Service` for the emulator's server.
 
-    What is added "app-created" belongs to the OAuth client `client_id`, the default one.
+    Everything that is added as "app-created" belongs to the default OAuth client `client_id`.
     """
 
     def __init__(self, options: GoogleOptions | None = None) -> None:
@@ -87,7 +87,7 @@ class GooglePhotos:
         }
 
     def methods(self) -> Mapping[str, Sequence[Method]]:
-        """Return the methods behind the routes for any path, by the API's host."""
+        """Return the methods of the routes for any path, by API host."""
         return {API_HOST: self._api.methods, PICKER_HOST: self.picker.methods}
 
     def add_client(
@@ -101,7 +101,7 @@ class GooglePhotos:
     def issue_credentials(
         self, scopes: Iterable[str] = DEFAULT_SCOPES, *, expired: bool = False, client_id: str = ""
     ) -> dict[str, Any]:
-        """Return what a login would have left behind, for a credentials file.
+        """Return what a login stores in a credentials file.
 
         `scopes` in full or without Google's prefix. Keys: client_id, client_secret, access_token,
         refresh_token, expiry (RFC 3339), scopes (in full), token_uri, token_type.
@@ -123,16 +123,16 @@ class GooglePhotos:
         }
 
     def revoke_all(self) -> None:
-        """Let the user remove every app from his account."""
+        """Let the user remove every app from the account."""
         for grant in self._grants():
             grant.revoked = True
 
     def expire_access_tokens(self) -> None:
-        """End all access tokens before their time; refresh tokens stay good."""
+        """Expire all access tokens early; refresh tokens stay valid."""
         self.account.access_tokens.clear()
 
     def answer_device(self, user_code: str, *, agree: bool = True) -> None:
-        """Let the user answer the login on a device; raises KeyError for an unknown code."""
+        """Let the user confirm or refuse the login on a device; raises KeyError for an unknown code."""
         for code in self.account.device_codes.values():
             if code.user_code == user_code:
                 code.answer = agree
@@ -147,12 +147,12 @@ class GooglePhotos:
         return self.library.add_album(title, client_id=owner, shared=shared)
 
     def directory_album(self, path: Path, title: str, *, app_created: bool = True) -> Album:
-        """Add an album that follows a directory: every listing looks again at its files."""
+        """Add an album that follows a directory: every listing reads its files again."""
         owner = self.client_id if app_created else None
         return self.library.add_album(title, client_id=owner, directory=path)
 
     def share(self, album: Album) -> SharedAlbum:
-        """Let the user switch an album's link on; `active` of what is returned switches it off again."""
+        """Let the user share an album by link; `active` of the result switches the link off again."""
         return self.sharing.share(album)
 
     def add_item(
@@ -174,7 +174,7 @@ class GooglePhotos:
         return item
 
     def put_item(self, album: Album, item: Item) -> None:
-        """Show an item of the library in a further album: one picture, one id."""
+        """Add an item of the library to a further album: one picture, one ID."""
         album.items.append(item)
 
     def remove_item(self, item: Item, album: Album | None = None) -> None:
@@ -185,7 +185,7 @@ class GooglePhotos:
             album.items.remove(item)
 
     def replace_bytes(self, item: Item, content: bytes | Path | Content) -> None:
-        """Let the user edit a picture: other bytes, same id, and nothing in the listing that tells."""
+        """Let the user edit a picture: other bytes, same ID, and no sign of it in the listing."""
         self.library.replace_bytes(item, content)
 
     def remove_album(self, album: Album) -> None:

@@ -1,4 +1,4 @@
-"""How the emulated public album pages behave."""
+"""Settings of the emulated public album pages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 
 class Consent(StrEnum):
-    """When a visitor is sent to the page that asks for consent to cookies, as in the European Union."""
+    """When a visitor is redirected to the cookie consent page, as in the European Union."""
 
     NEVER = "never"
     COOKIELESS = "cookieless"
-    """Unless the request carries the cookie SOCS."""
+    """Unless the request has the cookie SOCS."""
     ALWAYS = "always"
 
 
 class Scripts(StrEnum):
-    """Who gets a page of scripts, without data, in place of an album's page."""
+    """Who gets a page of scripts without data instead of an album's page."""
 
     NOBODY = "nobody"
     OTHERS = "others"
@@ -27,58 +27,58 @@ class Scripts(StrEnum):
 
 
 class Unshared(StrEnum):
-    """How an album answers whose link is switched off."""
+    """The response for an album whose link is switched off."""
 
     NOT_FOUND = "404"
     LOGIN = "login"
-    """By a redirect to Google's sign-in."""
+    """A redirect to Google's sign-in."""
 
 
 @dataclass(slots=True)
 class SharingOptions:
     """Settings; all may be changed while the server runs."""
 
-    # Who gets in
+    # Access
     consent: Consent = Consent.NEVER
     scripts: Scripts = Scripts.NOBODY
     unshared: Unshared = Unshared.NOT_FOUND
     interstitial_for_browsers: bool = True
-    """A short link answers a browser with a page that opens the app, others with a redirect (observed)."""
+    """A short link shows browsers a page that opens the app, and redirects other clients (observed)."""
     requests_per_minute: int | None = None
-    """More are answered by 429 and a page about unusual traffic."""
+    """Further requests get a 429 and a page about unusual traffic."""
 
     # The data
     page_items: int = 300
     data_key: str = "ds:1"
-    """The block that holds the album; the number varies (observed)."""
+    """The block that contains the album; the number varies (observed)."""
     item_keys_per_album: bool = True
-    """Whether the same picture has another key in each shared album; no one knows."""
+    """Whether the same picture has different keys in different shared albums; unknown."""
     sizes: bool = True
-    """Whether photos tell their size; often they do (observed)."""
+    """Whether photos have a size; often they do (observed)."""
     count: bool = True
-    """Whether the number of items is told at all."""
+    """Whether the item count is present at all."""
     count_offset: int = 0
-    """What the number is off by."""
+    """Error of the item count."""
     empty_as_null: bool = False
-    """Whether an empty album has null in place of an empty list; no one knows."""
+    """Whether an empty album has null instead of an empty list; unknown."""
     last_token: str | None = ""
-    """What stands for the token where no further page follows: empty or null (observed)."""
+    """The token on the last page: empty or null (observed)."""
     final_empty_page: bool = False
-    """The last page with items carries a token that leads to an empty one."""
+    """The last page with items has a token that leads to an empty page."""
     stuck_token_from: int | None = None
-    """From this page on (the first is 0) the same token comes again and again."""
+    """From this page on (the first is 0), the same token is repeated."""
     reshape: Callable[[Any, int], Any] | None = None
-    """Makes tomorrow's data of today's; its second argument is the page's number."""
+    """Converts the data to a future format; its second argument is the page's number."""
     rewrite: Callable[[str], str] | None = None
-    """Makes tomorrow's HTML of today's."""
+    """Converts the HTML to a future format."""
     before_page: Callable[[int], None] | None = None
-    """Called with a page's number before it is made: what others do to the album meanwhile."""
+    """Called with a page's number before it is built, to change the album in between."""
 
     # Bytes
     changing_urls: bool = True
-    """Whether the URL of a picture is another one each time; over months it is (observed)."""
+    """Whether a picture's URL differs each time; over months it does (observed)."""
     url_s: float | None = None
-    """How long a URL works; for years (observed)."""
+    """How long a URL is valid; years (observed)."""
 
     @classmethod
     def of(cls, variants: Iterable[str]) -> SharingOptions:
@@ -99,4 +99,4 @@ VARIANTS: Mapping[str, Consent | Scripts] = {
     "scripts": Scripts.OTHERS,
     "scripts-always": Scripts.EVERYBODY,
 }
-"""What may come in place of an album's page, by its name on the command line."""
+"""Pages that may replace an album's page, by their names on the command line."""

@@ -1,6 +1,6 @@
-"""Uploading: `/v1/uploads` takes the bytes, `mediaItems.batchCreate` makes items of them.
+"""Uploads: `/v1/uploads` receives the bytes, `mediaItems.batchCreate` creates items from them.
 
-Both the raw and the resumable protocol are spoken; the latter is what Go clients use.
+Both the raw and the resumable protocol are supported; Go clients use the latter.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HOST = "photoslibrary.googleapis.com"
 
 @dataclass(slots=True)
 class Upload:
-    """Bytes on their way; `expected` is None where the client did not announce a size."""
+    """An upload in progress; `expected` is None if the client did not announce a size."""
 
     client_id: str
     filename: str
@@ -57,7 +57,7 @@ class Upload:
 
 
 class Uploads:
-    """Takes bytes and makes items of them."""
+    """Receives bytes and creates items from them."""
 
     def __init__(self, library: Library, options: GoogleOptions, resources: Resources, api: Api) -> None:
         self._library = library
@@ -68,7 +68,7 @@ class Uploads:
         self._finished: dict[str, Upload] = {}
 
     def methods(self) -> Sequence[Method]:
-        """Return the methods that speak JSON."""
+        """Return the JSON methods."""
         return (
             Method(
                 "mediaItems.batchCreate", "BatchCreateMediaItems", "POST", "/v1/mediaItems:batchCreate",
@@ -77,7 +77,7 @@ class Uploads:
         )  # fmt: skip
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
-        """Take bytes, raw or a part of a resumable upload; the answer's body is the upload token."""
+        """Receive bytes, raw or a part of a resumable upload; the response body is the upload token."""
         try:
             commands = {each.strip() for each in request.headers.get("X-Goog-Upload-Command", "").split(",")}
             if "upload_id" in request.query:
@@ -96,7 +96,7 @@ class Uploads:
             return error.response()
 
     def batch_create(self, call: Call) -> Answer:
-        """Make items; each succeeds or fails on its own, 207 if some failed."""
+        """Create items; each succeeds or fails independently, 207 if some failed."""
         wanted = call.body.get("newMediaItems", [])
         if not 1 <= len(wanted) <= BATCH:
             raise invalid(f"Request must have 1 to {BATCH} new media items.")

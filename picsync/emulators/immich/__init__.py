@@ -1,8 +1,8 @@
-"""Immich, emulated: a self-hosted photo server in the generations 2.7, 3.0, 3.2 and 3.3, and one yet to come.
+"""An emulated Immich server of the versions 2.7, 3.0, 3.2 and 3.3, and of a future one.
 
 Emulated are albums, people, tags, favourites, memories, shared links, the metadata search in both of its
-forms, the original, the edited picture, previews and videos, and what the server says about itself. Not
-emulated: users' own logins, uploads, smart search, the timeline's assets and the mobile app's calls, and the
+forms, the original, the edited picture, previews and videos, and the server's information about itself. Not
+emulated: user logins, uploads, smart search, the timeline's assets and the mobile app's calls, and the
 decoding of HEIC, RAW and videos (pictures of them are grey).
 """
 

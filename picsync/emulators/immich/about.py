@@ -1,4 +1,4 @@
-"""What the server says about itself and about whoever asks: its version, features, disk and users."""
+"""Information about the server and the calling user: version, features, disk and users."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _FEATURES = {
     "reverseGeocoding": True,
     "search": True,
     "sidecar": True,
-    # Nothing here understands what a picture shows.
+    # Smart search is not emulated.
     "smartSearch": False,
     "trash": True,
 }
@@ -182,7 +182,7 @@ class About:
 
 
 def _usage(assets: Iterable[Asset]) -> dict[str, Any]:
-    """Return numbers and bytes of pictures and videos."""
+    """Return number and size of pictures and videos."""
     kinds: dict[str, list[int]] = {"IMAGE": [], "VIDEO": []}
     for asset in assets:
         kinds[asset.type].append(asset.size_bytes)
@@ -197,7 +197,7 @@ def _usage(assets: Iterable[Asset]) -> dict[str, Any]:
 
 
 def _human(size: float) -> str:
-    """Return a size as people read it: `1.0 GiB`."""
+    """Return a size for display: `1.0 GiB`."""
     for unit in _UNITS[:-1]:
         if size < 1024:
             return f"{size:.1f} {unit}"

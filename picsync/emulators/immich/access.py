@@ -1,4 +1,4 @@
-"""Who asks, and whether he may: API keys with their permissions, and the keys of shared links."""
+"""Identifies callers and checks permissions: API keys, and the keys of shared links."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ COOKIE = "immich_shared_link_token"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who may come in: a user by his key, or whoever has a link."""
+    """A caller: a user with an API key, or a visitor with a shared link."""
 
     user: User
     permissions: frozenset[str]
     link: SharedLink | None = None
 
     def require(self, permission: str) -> None:
-        """Raise ImmichError unless the key was given the permission."""
+        """Raise ImmichError unless the key has the permission."""
         if not self.permissions & {"all", permission}:
             raise ImmichError(403, f"Missing required permission: {permission}")
 
@@ -31,16 +31,16 @@ _LINK_PERMISSIONS = frozenset({"asset.read", "asset.view", "asset.download", "al
 
 
 class Access:
-    """Lets people in."""
+    """Checks access."""
 
     def __init__(self, library: Library, options: ImmichOptions) -> None:
         self._library = library
         self._options = options
 
     def visitor(self, request: web.Request, permission: str, *, shared: bool = False) -> Visitor:
-        """Return who asks; raises ImmichError if he has not the permission.
+        """Return the caller; raises ImmichError if the permission is missing.
 
-        `shared`: whether shared links open this, too.
+        `shared`: whether shared links give access, too.
         """
         link = self.link(request)
         if link is not None:
@@ -58,7 +58,7 @@ class Access:
         return visitor
 
     def link(self, request: web.Request) -> SharedLink | None:
-        """Return the link that the request names, if any; raises ImmichError for a dead one."""
+        """Return the link that the request names, if any; raises ImmichError for an invalid one."""
         key, slug = request.query.get("key"), request.query.get("slug")
         if key is None and slug is None:
             return None
@@ -90,7 +90,7 @@ class Access:
         return asset
 
     def _may_have(self, visitor: Visitor, asset: Asset) -> bool:
-        """Whether the visitor may have the asset: what is in the trash has only its owner."""
+        """Whether the visitor may access the asset: only its owner sees the trash."""
         if asset.visibility == "locked":
             return False
         if visitor.link is not None:

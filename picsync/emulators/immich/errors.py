@@ -1,4 +1,4 @@
-"""Immich's refusals, as JSON in the shape of each generation."""
+"""Immich's error responses, as JSON in the format of each version."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from picsync.emulators.immich.options import ImmichOptions
 
 
 class ImmichError(Exception):
-    """A request that is refused."""
+    """An error response."""
 
     def __init__(self, status: int, message: str, *, errors: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.errors = errors
-        """What is wrong with a body: code, path and message of each."""
+        """Problems of a body: code, path and message of each."""
 
     def response(self, options: ImmichOptions) -> web.Response:
-        """Return the answer; before 3.0 it repeats the status, and the problems of a body are its message."""
+        """Return the response; before 3.0 it repeats the status, and the problems are its message."""
         body: dict[str, Any] = {"message": self.message}
         if self.errors and options.strict:
             body["errors"] = list(self.errors)
@@ -39,14 +39,14 @@ class ImmichError(Exception):
 
 
 def invalid(path: Sequence[str | int], message: str, code: str = "invalid_type") -> ImmichError:
-    """Return the refusal of one field of a body or query."""
+    """Return the error for one field of a body or query."""
     return ImmichError(
         400, "Validation failed", errors=[{"code": code, "path": list(path), "message": message}]
     )
 
 
 def no_access(permission: str) -> ImmichError:
-    """Return the 400 for a thing that is missing or another's; Immich does not tell which."""
+    """Return the 400 for a missing or inaccessible object; Immich does not distinguish the two."""
     return ImmichError(400, f"Not found or no {permission} access")
 
 

@@ -1,4 +1,4 @@
-"""What a search looks for: the flat form of all versions, and the filter form since 3.2."""
+"""Search conditions: the flat form of all versions, and the filter form since 3.2."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ _FLAT = frozenset(
 
 
 class Compiler:
-    """Turns the fields of a body into what an asset must be."""
+    """Compiles the fields of a body to predicates for assets."""
 
     def __init__(self, library: Library, options: ImmichOptions) -> None:
         self._library = library
         self._options = options
 
     def flat(self, body: Mapping[str, Any]) -> Predicate:
-        """Return what the flat form asks for; raises ImmichError for a body that is refused."""
+        """Compile the flat form; raises ImmichError for an invalid body."""
         self._refuse_unknown(body)
         parts = [
             self._holds(kind, ids(body[name], (name,)), all)
             for name, kind in _ID_LISTS.items()
             if body.get(name) is not None
         ]
-        parts += self._lacking(body)
+        parts += self._without(body)
         for name, (attribute, read) in _SCALARS.items():
             if name in _PATTERNS and body.get(name) is not None:
                 parts.append(_matches(attribute, "like", read(body[name], (name,)).lower()))
@@ -72,7 +72,7 @@ class Compiler:
                 parts.append(_equals(attribute, None))
         parts += self._moments(body)
         parts.append(self._flat_visibility(body))
-        # Who asks for what is offline gets what is in the trash for that reason.
+        # A search for offline assets finds them in the trash.
         if not body.get("withDeleted") and not body.get("isOffline") and "trashedAfter" not in body:
             parts.append(_present)
         return _all(parts)
@@ -83,15 +83,15 @@ class Compiler:
                 if name not in _FLAT and not self._options.is_future(self._options.future.UNFILTERED):
                     raise invalid([name], "Unrecognized key", "unrecognized_keys")
 
-    def _lacking(self, body: Mapping[str, Any]) -> Iterable[Predicate]:
-        """Return what is asked for by having none: no tag, no album."""
+    def _without(self, body: Mapping[str, Any]) -> Iterable[Predicate]:
+        """Return the conditions for the absence of something: no tag, no album."""
         if "tagIds" in body and body["tagIds"] is None:
             yield lambda asset: not asset.tags
         if body.get("isNotInAlbum") and not body.get("albumIds"):
             yield _not(self._is_in_an_album)
 
     def _coerced(self, value: object) -> object:
-        """Return the value as it is read: before 3.0 `"true"` is true."""
+        """Return the value as parsed: before 3.0 `"true"` is true."""
         return {"true": True, "false": False}.get(str(value), value) if not self._options.strict else value
 
     def _flat_visibility(self, body: Mapping[str, Any]) -> Predicate:
@@ -109,10 +109,9 @@ class Compiler:
                     yield _compares(attribute, fits, moment(body[name], (name,)))
 
     def filter(self, value: object, path: Path = ("filter",)) -> Predicate:
-        """Return what the filter form asks for; raises ImmichError for a body that is refused.
+        """Compile the filter form; raises ImmichError for an invalid body.
 
-        Unlike the flat form, it leaves out nothing by itself but the locked: what is in the trash is found,
-        too.
+        Unlike the flat form, it excludes only locked assets by default: what is in the trash is found, too.
         """
         parts: list[Predicate] = []
         for name, condition in _object(value, path).items():
@@ -176,10 +175,10 @@ class Compiler:
         if kind == "person":
             return lambda asset: combine(each in asset.people for each in wanted)
         if kind == "tag":
-            # A tag also finds what carries one of those below it.
+            # A tag also matches assets with one of its child tags.
             families = [self._family(tag_id) for tag_id in wanted]
             return lambda asset: combine(bool(family & asset.tags) for family in families)
-        # Who names an album that he may not see is refused before anything is looked for in it.
+        # Naming an album without access is refused before anything is searched.
         holders = [self._library.albums[each] for each in wanted if each in self._library.albums]
         members = [{asset.asset_id for asset in album.assets} for album in holders]
         return lambda asset: combine(asset.asset_id in each for each in members)
@@ -226,7 +225,7 @@ def boolean(value: object, path: Path) -> bool:
 
 
 def integer(value: object, path: Path) -> int:
-    """Return a whole number; raises ImmichError for anything else."""
+    """Return an integer; raises ImmichError for anything else."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise invalid(path, "Invalid input: expected number")
     return value
@@ -265,7 +264,7 @@ def _compares(attribute: str, fits: Callable[[Any, Any], bool], bound: float) ->
 
 
 def _matches(attribute: str, how: str, part: str) -> Predicate:
-    """Return a comparison of texts; upper and lower case are the same."""
+    """Return a comparison of texts that ignores case."""
 
     def fits(asset: Asset) -> bool:
         value = str(getattr(asset, attribute)).lower()
@@ -321,11 +320,11 @@ _SCALARS: Mapping[str, tuple[str, Callable[[object, Path], Any]]] = {
     "trashedAt": ("trashed_at", moment),
     "updatedAt": ("updated_at", moment),
 }
-"""Field of a body -> attribute of an asset, and what reads a value."""
+"""Field of a body -> attribute of an asset, and a function that parses the value."""
 
 _HOLDERS: Mapping[str, Predicate] = {
     "hasAlbums": lambda _: True,
     "hasPeople": lambda asset: bool(asset.people),
     "hasTags": lambda asset: bool(asset.tags),
 }
-"""What a filter asks for with `eq` only; albums know their assets themselves."""
+"""Fields that a filter supports only with `eq`; albums contain their assets themselves."""

@@ -1,4 +1,4 @@
-"""Whom and what pictures show: the calls on people and tags."""
+"""The calls for people and tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the emulated server holds: users, assets, albums, people, tags, shared links and API keys."""
+"""The emulated server's data: users, assets, albums, people, tags, shared links and API keys."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from picsync.emulators.google.directory import Directory
 from picsync.emulators.immich.options import ImmichOptions
 
 _TYPES = {"heic": "image/heic", "heif": "image/heif", "avif": "image/avif", "webp": "image/webp"}
-"""Which the standard library does not know in all its versions."""
+"""Not known to the standard library in all versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account."""
+    """A user with an account."""
 
     user_id: str
     name: str
@@ -32,12 +32,12 @@ class User:
 
 @dataclass(slots=True, eq=False)
 class ApiKey:
-    """A key, and what its owner ticked when making it."""
+    """A key with the permissions that its owner chose."""
 
     secret: str
     user: User
     permissions: frozenset[str]
-    """`all` stands for everything."""
+    """`all` grants everything."""
     key_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     name: str = "picsync"
     created_at: float = 0.0
@@ -57,9 +57,9 @@ class Asset:
     taken_at: float
     """Seconds since the epoch."""
     modified_at: float
-    """Of the file."""
+    """The file's modification time."""
     ready_at: float
-    """There are no previews before."""
+    """No previews exist before this time."""
     width: int = 0
     height: int = 0
     visibility: str = "timeline"
@@ -67,7 +67,7 @@ class Asset:
     favorite: bool = False
     offline: bool = False
     edited: Content | None = None
-    """What the owner's crop and rotation made of it; None if he made none."""
+    """The result of the owner's crop and rotation; None without edits."""
     motion_id: str | None = None
     """The hidden video of a live photo."""
     library_id: str | None = None
@@ -83,11 +83,11 @@ class Asset:
     lens_model: str | None = None
     updated_at: float = 0.0
     previews: int = 0
-    """Counts how often what it looks like has changed."""
+    """Number of changes of its appearance."""
 
     @property
     def trashed_at(self) -> float | None:
-        """When it was put into the trash; None if it was not."""
+        """When it was moved to the trash; None if it is not there."""
         return self.updated_at if self.trashed else None
 
     @property
@@ -97,12 +97,12 @@ class Asset:
 
     @property
     def size_bytes(self) -> int:
-        """Of the original."""
+        """Size of the original."""
         return self.content.size
 
     @property
     def path(self) -> str:
-        """Where the original is on the server's disk."""
+        """Path of the original on the server's disk."""
         if self.library_id:
             return f"/external/{self.filename}"
         return f"/data/library/{self.owner.user_id}/{self.filename}"
@@ -114,7 +114,7 @@ class Asset:
 
     @property
     def is_encoded(self) -> bool:
-        """Whether there is a video that browsers can play."""
+        """Whether a video exists that browsers can play."""
         return self.type == "VIDEO"
 
     @property
@@ -124,7 +124,7 @@ class Asset:
 
     @property
     def thumbhash(self) -> str:
-        """What changes when the picture looks different."""
+        """A value that changes with the appearance."""
         seed = f"{self.checksum}:{self.previews}".encode()
         return base64.b64encode(hashlib.blake2b(seed, digest_size=19).digest()).decode()
 
@@ -143,14 +143,14 @@ class Album:
     directory: Directory | None = None
 
     def shown(self) -> list[Asset]:
-        """Return its assets without what is in the trash, hidden or locked."""
+        """Return its assets without those in the trash, hidden or locked."""
         seen = ("timeline", "archive")
         return [asset for asset in self.assets if not asset.trashed and asset.visibility in seen]
 
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody whose face was found."""
+    """A person whose face was found."""
 
     person_id: str
     name: str
@@ -169,7 +169,7 @@ class Tag:
 
 @dataclass(slots=True, eq=False)
 class SharedLink:
-    """A link that opens an album, or single assets, to everyone who has it."""
+    """A link that shows an album, or single assets, to everyone who has it."""
 
     key: str
     owner: User
@@ -183,15 +183,15 @@ class SharedLink:
     created_at: float = 0.0
     link_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    """What the cookie holds once the password was given."""
+    """The cookie's value after the password was given."""
 
     def shows(self) -> list[Asset]:
-        """Return all that it opens."""
+        """Return everything that it shows."""
         return self.album.assets if self.album is not None else self.assets
 
 
 class Library:
-    """All of it."""
+    """All data of the server."""
 
     def __init__(self, options: ImmichOptions) -> None:
         self._options = options
@@ -211,7 +211,7 @@ class Library:
         return str(uuid.UUID(bytes=raw, version=4))
 
     def add_asset(self, filename: str, value: bytes | Path | Content, owner: User, **fields: Any) -> Asset:
-        """Add an asset; type and dimensions are told from the bytes where not given."""
+        """Add an asset; type and dimensions are detected from the bytes unless given."""
         content = as_content(value)
         width, height = dimensions(content)
         now = self._options.now()
@@ -234,7 +234,7 @@ class Library:
         return asset
 
     def remove_asset(self, asset: Asset) -> None:
-        """Delete an asset for good."""
+        """Delete an asset permanently."""
         self.assets.pop(asset.asset_id, None)
         for assets in (
             *(album.assets for album in self.albums.values()),
@@ -252,18 +252,18 @@ class Library:
         return [person for person in self.people.values() if person.person_id in asset.people]
 
     def may_see(self, user: User, album: Album) -> bool:
-        """Whether an album is the user's own or shared with him."""
+        """Whether an album belongs to the user or is shared with the user."""
         return user == album.owner or user in album.members
 
     def visible(self, user: User, albums: Iterable[Album] = ()) -> list[Asset]:
-        """Return the assets that are the user's own or in one of the albums."""
+        """Return the assets that belong to the user or are in one of the albums."""
         own = {asset.asset_id: asset for asset in self.assets.values() if asset.owner == user}
         for album in albums:
             own |= {asset.asset_id: asset for asset in album.assets}
         return list(own.values())
 
     def refresh(self) -> None:
-        """Look again at the directories that albums follow."""
+        """Read the directories of albums again."""
         for album in self.albums.values():
             if album.directory is not None:
                 self._follow(album, album.directory)
@@ -306,11 +306,11 @@ def checksum(content: Content) -> str:
 
 
 def path_checksum(path: str) -> str:
-    """Return what an external library's asset has for a checksum: nothing that its bytes change."""
+    """Return the checksum of an external library's asset, which does not depend on its bytes."""
     digest = hashlib.sha1(f"path:{path}".encode(), usedforsecurity=False).digest()
     return base64.b64encode(digest).decode()
 
 
 def named_type(filename: str) -> str | None:
-    """Return the type that a file's name promises: the server looks at nothing else."""
+    """Return the type for a file name, which is all that the server considers."""
     return _TYPES.get(filename.rpartition(".")[2].lower()) or mimetypes.guess_type(filename)[0]

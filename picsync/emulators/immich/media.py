@@ -1,4 +1,4 @@
-"""The bytes: originals, what the owner's edits made of them, previews and videos."""
+"""The bytes: originals, edited pictures, previews and videos."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STILL_SIZE = (1280, 720)
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _WEB_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
 FILM = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
-"""How a transcoded video begins; the rest is the original's own bytes."""
+"""The beginning of a transcoded video; the rest is the original's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class File:
 
 
 def original(visitor: Visitor, asset: Asset, *, edited: bool) -> File:
-    """Return an upload, or what its edits made of it; raises ImmichError."""
+    """Return an upload, or its edited version; raises ImmichError."""
     if visitor.link is not None and not visitor.link.allow_download:
         raise ImmichError(403, "Forbidden")
     if asset.offline:
@@ -52,7 +52,7 @@ def original(visitor: Visitor, asset: Asset, *, edited: bool) -> File:
 async def preview(
     visitor: Visitor, asset: Asset, size: str, options: ImmichOptions, *, edited: bool
 ) -> File | str:
-    """Return a conversion, or the size that stands in for it (`original`, `preview`); raises ImmichError."""
+    """Return a conversion, or the size that replaces it (`original`, `preview`); raises ImmichError."""
     choice(size, _SIZES, ("size",))
     visitor.require("asset.view")
     if options.now() < asset.ready_at:
@@ -70,13 +70,13 @@ async def preview(
 
 
 async def face(asset: Asset) -> File:
-    """Return a square from the middle of a picture: no face is looked for here."""
+    """Return a square from the middle of a picture: faces are not detected here."""
     data = await asyncio.to_thread(_convert, asset, asset.content, _THUMBNAIL_EDGE, "JPEG", square=True)
     return File(BytesContent(data), "image/jpeg", f"{asset.asset_id}.jpeg")
 
 
 def playback(asset: Asset, options: ImmichOptions) -> File:
-    """Return a video as browsers play it; raises ImmichError."""
+    """Return a video in a format for browsers; raises ImmichError."""
     if asset.type != "VIDEO":
         raise ImmichError(400, "Asset is not a video")
     if asset.offline and not options.transcode:
@@ -87,7 +87,7 @@ def playback(asset: Asset, options: ImmichOptions) -> File:
 
 
 def flag(request: web.Request, name: str) -> bool:
-    """Return a query's true or false; raises ImmichError for anything else."""
+    """Return a Boolean query parameter; raises ImmichError for anything else."""
     value = request.query.get(name, "false")
     if value not in ("true", "false"):
         raise invalid([name], "Invalid option: expected one of true|false", "invalid_value")
@@ -95,7 +95,7 @@ def flag(request: web.Request, name: str) -> bool:
 
 
 async def send(request: web.Request, file: File) -> web.StreamResponse:
-    """Send a file, or the range of it that was asked for."""
+    """Send a file, or the requested range of it."""
     size = file.content.size
     begin, end, status = 0, size, 200
     match = _RANGE.fullmatch(request.headers.get("Range", ""))
@@ -136,7 +136,7 @@ def _stem(asset: Asset) -> str:
 
 
 def _convert(asset: Asset, content: Content, edge: int | None, kind: str, *, square: bool = False) -> bytes:
-    """Return an upright picture; a grey one of what Pillow cannot read, such as a video."""
+    """Return an upright picture; a grey one if Pillow cannot read it, such as a video."""
     try:
         with Image.open(io.BytesIO(b"" if asset.type == "VIDEO" else read_all(content))) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")

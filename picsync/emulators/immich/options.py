@@ -1,4 +1,4 @@
-"""How the emulated Immich behaves: friendly by default, hostile where a test asks for it."""
+"""Settings of the emulated Immich: friendly by default, hostile if a test asks for it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ FUTURE: Version = (4, 0, 0)
 
 
 class Future(StrEnum):
-    """What a major version that nobody has seen yet might do."""
+    """Possible behaviour of an unknown future major version."""
 
     SAME = "same"
-    """As 3.2."""
+    """Like 3.2."""
     FILTER_ONLY = "filter_only"
-    """The flat search, deprecated in 3.2, is gone."""
+    """The flat search, deprecated in 3.2, no longer exists."""
     FLAT_ONLY = "flat_only"
     """The filter form is refused."""
     RESHAPED = "reshaped"
-    """A search answers 200 in a shape of its own."""
+    """A search responds with 200 in a new format."""
     UNFILTERED = "unfiltered"
-    """A search ignores what it does not know, and so gives the whole library."""
+    """A search ignores unknown conditions, and so returns the whole library."""
 
 
 @dataclass(slots=True)
@@ -38,38 +38,38 @@ class ImmichOptions:
     version: Version = V3_3
     prerelease: int | None = None
     future: Future = Future.SAME
-    """What versions from 4.0 on do."""
+    """Behaviour of versions from 4.0 on."""
     now: Callable[[], float] = time.time
-    """Seconds since the epoch; drives expiry, previews and the proxy's limit."""
+    """Seconds since the epoch; determines expiry, previews and the proxy's limit."""
 
     # Listings
     page_cap: int | None = None
-    """The most items that a page ever holds, whatever was asked for."""
+    """Maximum number of items per page, regardless of the requested size."""
     empty_search: bool = False
-    """Searches answer 200 with no items, and say that there are no more pages."""
+    """Searches respond with 200 and no items, and claim that there are no more pages."""
     empty_statistics: bool = False
-    """Their statistics say 0, too."""
+    """Their statistics also return 0."""
     early_end: int = 0
-    """After so many pages a search says that there are no more; 0: it tells the truth."""
+    """After this number of pages, a search claims that there are no more; 0: never."""
     repeat_first_page: bool = False
-    """Every page is the first one again."""
+    """Every page repeats the first one."""
 
     # Pictures
     preview_format: str = "JPEG"
-    """`JPEG` or `WEBP`, as the administrator set it."""
+    """`JPEG` or `WEBP`, as configured by the administrator."""
     preview_edge: int = 1440
     preview_delay_s: float = 0.0
-    """How long after an upload or edit there is no preview."""
+    """How long a preview is missing after an upload or edit."""
     fullsize: bool = False
-    """Whether full-size conversions are made of what browsers cannot show."""
+    """Whether full-size conversions are made of formats that browsers cannot show."""
     transcode: bool = True
-    """Whether videos that are no MP4 are transcoded."""
+    """Whether videos other than MP4 are transcoded."""
 
-    # The proxy in front
+    # The reverse proxy
     proxy_login: bool = False
-    """Everything is answered 200 with the proxy's own login page."""
+    """Every request gets a 200 with the proxy's own login page."""
     requests_per_minute: int | None = None
-    """What is beyond gets the proxy's 429."""
+    """Requests beyond this limit get the proxy's 429."""
     link_search: bool = True
     """False: a shared link's album cannot be searched, as in some builds of 3.0."""
 
@@ -80,9 +80,9 @@ class ImmichOptions:
 
     @property
     def takes_filter(self) -> bool:
-        """Whether a search takes the filter form, since 3.2."""
+        """Whether the search supports the filter form, since 3.2."""
         return self.version >= (3, 2, 0) and not self.is_future(Future.FLAT_ONLY)
 
     def is_future(self, future: Future) -> bool:
-        """Whether it is a version of the future that behaves like that."""
+        """Whether it is a future version with this behaviour."""
         return self.version >= (4, 0, 0) and self.future is future

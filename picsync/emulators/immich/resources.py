@@ -1,4 +1,4 @@
-"""Assets, albums and the rest as JSON, each generation in its own shape."""
+"""Assets, albums and other objects as JSON, in the format of each version."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _FILM_MS = 12_340
 
 
 def instant(at: float) -> str:
-    """Return a time as Immich writes it: milliseconds and `Z`."""
+    """Return a time in Immich's format: milliseconds and `Z`."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def asset_json(
     asset: Asset, options: ImmichOptions, *, exif: bool = False, people: Iterable[Person] = ()
 ) -> dict[str, Any]:
-    """Return an asset with everything that its owner may know; `people` are those shown in it."""
+    """Return an asset with everything that its owner may see; `people` are those shown in it."""
     taken, modified = instant(asset.taken_at), instant(asset.modified_at)
     body: dict[str, Any] = {
         "id": asset.asset_id,
@@ -83,7 +83,7 @@ def asset_json(
 
 
 def whole_asset_json(asset: Asset, options: ImmichOptions, library: Library) -> dict[str, Any]:
-    """Return an asset as its own call gives it: with all that belongs to it."""
+    """Return an asset in the format of its own call, with all details."""
     body = asset_json(asset, options, exif=True, people=library.shown_people(asset))
     tags = [tag_json(tag) for tag in library.shown_tags(asset)]
     faces: dict[str, Any] = {} if options.strict else {"unassignedFaces": []}
@@ -91,21 +91,21 @@ def whole_asset_json(asset: Asset, options: ImmichOptions, library: Library) -> 
 
 
 def stripped_json(asset: Asset, options: ImmichOptions) -> dict[str, Any]:
-    """Return what a shared link without metadata tells of an asset."""
+    """Return an asset as a shared link without metadata shows it."""
     whole = asset_json(asset, options)
     kept = ("id", "type", "originalMimeType", "thumbhash", "localDateTime", "duration", "livePhotoVideoId")
     return {name: whole[name] for name in (*kept, "width", "height")} | {"hasMetadata": False}
 
 
 def duration(asset: Asset, options: ImmichOptions) -> str | int | None:
-    """Return a video's length: text before 3.0, where a picture has one too, then milliseconds."""
+    """Return a video's length: before 3.0 a text, which pictures have too; later milliseconds."""
     if options.strict:
         return _FILM_MS if asset.type == "VIDEO" else None
     return "0:00:12.34000" if asset.type == "VIDEO" else "0:00:00.00000"
 
 
 def _faces(options: ImmichOptions) -> dict[str, Any]:
-    """Return what a person in a picture has more than one in the list of people: before 3.0, the faces."""
+    """Return the additional fields of a person in a picture: before 3.0, the faces."""
     return {} if options.strict else {"faces": []}
 
 
@@ -134,7 +134,7 @@ def key_json(key: ApiKey) -> dict[str, Any]:
 
 
 def album_json(album: Album, options: ImmichOptions, links: Iterable[SharedLink]) -> dict[str, Any]:
-    """Return an album; its count leaves out what is in the trash, hidden or locked."""
+    """Return an album; its count excludes assets in the trash, hidden or locked."""
     shown = album.shown()
     taken = [asset.taken_at for asset in shown]
     linked = any(link.album is album for link in links)
@@ -171,7 +171,7 @@ def album_json(album: Album, options: ImmichOptions, links: Iterable[SharedLink]
 
 
 def person_json(person: Person, options: ImmichOptions) -> dict[str, Any]:
-    """Return a person; since 3.3 with whom he is shared."""
+    """Return a person; since 3.3 with the users that it is shared with."""
     sharing = ("otherPeople", "sharedBy", "sharedWith") if options.version >= V3_3 else ()
     return {name: [] for name in sharing} | {
         "id": person.person_id,
@@ -192,7 +192,7 @@ def tag_json(tag: Tag) -> dict[str, Any]:
 
 
 def link_json(link: SharedLink, options: ImmichOptions, links: Iterable[SharedLink]) -> dict[str, Any]:
-    """Return a shared link as its visitor sees it; an album's assets are not in it."""
+    """Return a shared link as a visitor sees it; an album's assets are not included."""
     body: dict[str, Any] = {
         "id": link.link_id,
         "key": link.key,

@@ -48,7 +48,7 @@ class Search:
         self._compiler = Compiler(library, options)
 
     def metadata(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:
-        """Return one page; raises ImmichError for a body that is refused."""
+        """Return one page; raises ImmichError for an invalid body."""
         fits, by_cursor = self._wanted(body)
         found = [] if self._options.empty_search else self._found(visitor, body, fits)
         size = min(self._size(body), self._options.page_cap or LARGEST_SIZE)
@@ -73,23 +73,23 @@ class Search:
         return {"albums": {"total": 0, "count": 0, "items": [], "facets": []}, "assets": assets}
 
     def statistics(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:
-        """Return how many there are; raises ImmichError for a body that is refused."""
+        """Return the number of matches; raises ImmichError for an invalid body."""
         fits, by_filter = self._wanted(body)
         found = [] if self._options.empty_statistics else self._found(visitor, body, fits)
         if not (by_filter and self._options.version >= V3_3):
-            # In whatever album: only the user's own.
+            # Counts only the user's own assets, in any album.
             found = [asset for asset in found if asset.owner == visitor.user]
         return {"total": len(found)}
 
     def random(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:
-        """Return some assets in any order; raises ImmichError for a body that is refused."""
+        """Return some assets in any order; raises ImmichError for an invalid body."""
         fits, _ = self._wanted(body)
         found = self._found(visitor, body, fits)
         chosen = random.sample(found, min(self._size(body), len(found)))
         return [self._item(asset, visitor, body) for asset in chosen]
 
     def suggestions(self, visitor: Visitor, query: Mapping[str, str]) -> list[str | None]:
-        """Return what there is of one kind of place or camera; raises ImmichError for another kind."""
+        """Return the known values of one kind of place or camera; raises ImmichError for another kind."""
         attribute = _SUGGESTED[choice(query.get("type"), tuple(_SUGGESTED), ("type",))]
         narrowed = {_NARROWED[name]: query[name] for name in _NARROWED if name in query}
         found = {
@@ -106,7 +106,7 @@ class Search:
         return not self._options.early_end or number < self._options.early_end
 
     def _wanted(self, body: Mapping[str, Any]) -> tuple[Predicate, bool]:
-        """Return what is looked for, and whether in the filter form."""
+        """Return the predicate, and whether it uses the filter form."""
         if self._options.is_future(Future.UNFILTERED):
             return lambda asset: not asset.trashed, "filter" in body
         if _ONLY_FILTER_FORM & body.keys() and self._options.takes_filter:
@@ -168,7 +168,7 @@ class Search:
 
 
 def _place(asset: Asset) -> tuple[float, str]:
-    """Return what assets are sorted by: ties are broken by id."""
+    """Return the sort key of assets; the ID breaks ties."""
     return asset.taken_at, asset.asset_id
 
 
@@ -177,7 +177,7 @@ def _cursor(offset: int) -> str:
 
 
 def _offset(body: Mapping[str, Any]) -> int:
-    """Return where the page begins; what comes or goes before it shifts what is on it."""
+    """Return the offset of the page; additions and removals before it shift the page."""
     cursor = body.get("cursor")
     if cursor is None:
         return 0

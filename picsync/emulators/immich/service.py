@@ -1,4 +1,4 @@
-"""The emulated Immich server: its calls over one library."""
+"""The emulated Immich server: its calls for one library."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Immich:
     def __init__(
         self, options: ImmichOptions | None = None, *, host: str = HOST, base_path: str = ""
     ) -> None:
-        """Answer for `host`; `base_path`, such as `/photos`, is where a proxy has put it."""
+        """Serve `host`; `base_path`, such as `/photos`, is the path at which a proxy serves it."""
         self.options = options or ImmichOptions()
         self.library = Library(self.options)
         self.host = host
@@ -58,16 +58,16 @@ class Immich:
         self._timeline = Timeline(self.library, self.options, self._access)
         self._minute = (0, 0)
 
-    # --- What is in it ----------------------------------------------------------------------------------
+    # --- Data --------------------------------------------------------------------------------------------
 
     def add_user(self, name: str) -> User:
-        """Add somebody with an account."""
+        """Add a user with an account."""
         user = User(self.library.new_id(), name, f"{name.lower()}@example.org", self.options.now())
         self.library.users.append(user)
         return user
 
     def add_key(self, permissions: Iterable[str] = ("all",), user: User | None = None) -> ApiKey:
-        """Let a user make an API key with these permissions."""
+        """Let a user create an API key with these permissions."""
         key = ApiKey(
             secrets.token_urlsafe(32),
             user or self.owner,
@@ -85,7 +85,7 @@ class Immich:
         return album
 
     def directory_album(self, path: Path, name: str) -> Album:
-        """Add an album that follows a directory: every request looks again at its files."""
+        """Add an album that follows a directory: every request reads its files again."""
         album = self.add_album(name)
         album.directory = Directory(path)
         return album
@@ -101,7 +101,7 @@ class Immich:
         return asset
 
     def put(self, album: Album, asset: Asset) -> None:
-        """Put an asset into an album."""
+        """Add an asset to an album."""
         album.assets.append(asset)
         album.updated_at = self.options.now()
 
@@ -118,14 +118,14 @@ class Immich:
             asset.updated_at = self.options.now()
 
     def edit(self, asset: Asset, content: bytes | Path | Content) -> None:
-        """Let the owner crop or rotate a picture: the original and its checksum stay."""
+        """Let the owner crop or rotate a picture; the original and its checksum stay."""
         asset.edited = as_content(content)
         asset.previews += 1
         asset.ready_at = self.options.now() + self.options.preview_delay_s
         asset.updated_at = self.options.now()
 
     def add_person(self, name: str, *, hidden: bool = False) -> Person:
-        """Let a face be found and named."""
+        """Let a face be detected and named."""
         person = Person(self.library.new_id(), name, hidden, self.options.now())
         self.library.people[person.person_id] = person
         return person
@@ -137,7 +137,7 @@ class Immich:
         return tag
 
     def share(self, shown: Album | Sequence[Asset], **fields: Any) -> SharedLink:
-        """Make a shared link of an album, or of single assets; `fields` are those of `SharedLink`."""
+        """Create a shared link of an album, or of single assets; `fields` are those of `SharedLink`."""
         album = shown if isinstance(shown, Album) else None
         assets = [] if isinstance(shown, Album) else list(shown)
         fields.setdefault("created_at", self.options.now())
@@ -145,10 +145,10 @@ class Immich:
         self.library.links.append(link)
         return link
 
-    # --- How it is asked --------------------------------------------------------------------------------
+    # --- Requests ----------------------------------------------------------------------------------------
 
     def routes(self) -> Mapping[str, Sequence[web.RouteDef]]:
-        """Return the routes of its host; what is not below `/api` is its web page."""
+        """Return the routes of its host; everything outside `/api` is its web page."""
         api = f"{self.base_path}/api"
         calls: Sequence[tuple[str, str, Call]] = (
             *self._about.calls(),
@@ -192,7 +192,7 @@ class Immich:
             except ImmichError as error:
                 return error.response(self.options)
             if isinstance(response, web.Response) and response.status == 200:
-                response = _unless_known(request, response)
+                response = _unless_cached(request, response)
             if isinstance(response, web.Response) and (response.content_length or 0) > _COMPRESSED_BYTES:
                 response.enable_compression()
             return response
@@ -225,7 +225,7 @@ class Immich:
         visitor = self._access.visitor(request, "album.read")
         mine = [album for album in self.library.albums.values() if self._access.may_see(visitor, album)]
         if self.options.strict:
-            mine = self._narrowed(request, visitor, mine)
+            mine = self._filtered(request, visitor, mine)
         elif "assetId" in request.query:
             mine = _with_asset(mine, request.query["assetId"])
         elif (shared := request.query.get("shared")) is None:
@@ -234,7 +234,7 @@ class Immich:
             mine = [album for album in mine if self._is_shared(album) == (shared == "true")]
         return json_answer([album_json(album, self.options, self.library.links) for album in mine])
 
-    def _narrowed(self, request: web.Request, visitor: Visitor, albums: list[Album]) -> list[Album]:
+    def _filtered(self, request: web.Request, visitor: Visitor, albums: list[Album]) -> list[Album]:
         query = request.query
         for name in query:
             if name not in ("isOwned", "isShared", "name", "id", "assetId"):
@@ -312,7 +312,7 @@ class Immich:
         return json_answer(body)
 
     async def _metadata(self, request: web.Request) -> web.StreamResponse:
-        # Before 3.0 a link opens no search; an album has its assets then.
+        # Before 3.0 a link permits no search; the album then contains its assets.
         visitor = self._access.visitor(request, "asset.read", shared=self.options.strict)
         return json_answer(self._search.metadata(visitor, await _body(request)))
 
@@ -369,8 +369,8 @@ def _with_asset(albums: Iterable[Album], asset_id: str) -> list[Album]:
     return [album for album in albums if any(asset.asset_id == asset_id for asset in album.assets)]
 
 
-def _unless_known(request: web.Request, response: web.Response) -> web.Response:
-    """Return the answer with its ETag, or 304 where a client that only reads has it already."""
+def _unless_cached(request: web.Request, response: web.Response) -> web.Response:
+    """Return the response with its ETag, or 304 if a reading client already has it."""
     body = response.body if isinstance(response.body, bytes) else b""
     tag = hashlib.sha1(body, usedforsecurity=False).hexdigest()
     response.headers["ETag"] = f'W/"{tag}"'
@@ -381,7 +381,7 @@ def _unless_known(request: web.Request, response: web.Response) -> web.Response:
 
 
 async def _body(request: web.Request) -> Mapping[str, Any]:
-    """Return a JSON body; one that is not declared to be JSON is not read, and counts as empty."""
+    """Return a JSON body; without the JSON content type it is ignored, and counts as empty."""
     if request.content_type != "application/json":
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Assets by the time at which they were taken: the buckets of the web page, and the days of earlier years."""
+"""Assets by capture time: the buckets of the web page, and the memories of earlier years."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Timeline:
         query = request.query
         wanted = query.get("type", "on_this_day") == "on_this_day"
         if flag(request, "isSaved") or flag(request, "isTrashed") or not wanted:
-            # None is ever kept, thrown away or of another kind.
+            # Memories are never saved, deleted or of another type.
             return json_answer([])
         today = _read_day(query["for"]) if "for" in query else _date(self._options.now())
         years: dict[int, list[Asset]] = {}
@@ -99,7 +99,7 @@ class Timeline:
 
 
 def _memory_id(user_id: str, today: date, year: int) -> str:
-    """Return an id that is the same each time, and of version 4 as all of them are."""
+    """Return a stable ID with the format of UUID version 4."""
     digits = list(str(uuid5(NAMESPACE_URL, f"{user_id} {today} {year}")))
     digits[14] = "4"
     return "".join(digits)
@@ -114,7 +114,7 @@ def _date(at: float) -> date:
 
 
 def _read_day(text: str) -> date:
-    """Return a day that is given as one or as a moment of it; raises ImmichError."""
+    """Parse a day given as a date or a time; raises ImmichError."""
     try:
         return datetime.fromisoformat(text).date()
     except ValueError:

@@ -1,7 +1,7 @@
-"""The Nixplay cloud as its clients see it: REST API, upload monitor and S3 buckets, quirks included.
+"""Emulated Nixplay: REST API, upload monitor and S3 buckets, with their peculiarities.
 
-Nixplay documents nothing. What is emulated has been observed by clients of the real service; what no one
-knows is an option (`NixplayOptions`).
+Nixplay's API is undocumented. The emulated behaviour was observed by clients of the real service; unknown
+behaviour is an option (`NixplayOptions`).
 """
 
 from picsync.emulators.nixplay.hosts import API, APP, HOSTS, MONITOR, ORIGINALS, UPLOADS

@@ -134,7 +134,7 @@ class OldBackend:
 
 
 def web_app_routes() -> Sequence[web.RouteDef]:
-    """Return the routes of `app.nixplay.com`: the same page for everything, as a single-page app has."""
+    """Return the routes of `app.nixplay.com`: the same page for every path, like a single-page app."""
     return (web.get("/{path:.*}", _web_app),)
 
 

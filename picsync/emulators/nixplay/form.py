@@ -1,4 +1,4 @@
-"""A multipart form as S3 reads it: field by field in order of arrival, the file streamed."""
+"""Parses a multipart form like S3: field by field in order of arrival, with a streamed file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from picsync.emulators.wireprofile import ByteStream
 
 MAX_FIELD_BYTES = 20_000
-"""S3 takes no more than this before the file."""
+"""S3's limit for all fields before the file."""
 _END = b"--"
 """Follows the last delimiter."""
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})"?', re.IGNORECASE)
@@ -16,7 +16,7 @@ _NAME = re.compile(rb'^content-disposition:[^\r\n]*?[;\s]name="?([^";\r\n]*)', r
 
 
 class MalformedForm(Exception):  # noqa: N818 - S3's own name for it
-    """The body is no well-formed multipart form."""
+    """The body is not a well-formed multipart form."""
 
 
 class FormReader:
@@ -28,7 +28,7 @@ class FormReader:
             raise MalformedForm("no boundary in the content type")
         self._content = content
         self._delimiter = b"\r\n--" + boundary[1].encode()
-        # The first delimiter has no line before it.
+        # The first delimiter is not preceded by a line break.
         self._buffer = bytearray(b"\r\n")
         self._started = False
 
@@ -47,11 +47,11 @@ class FormReader:
         return name[1].decode(errors="replace").lower()
 
     async def value(self) -> bytes:
-        """Return the whole of the present part, which must be small."""
+        """Return the current part as a whole; it must be small."""
         return await self._collect(self._delimiter)
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the present part piece by piece."""
+        """Yield the current part piece by piece."""
         return self._until(self._delimiter)
 
     async def _collect(self, mark: bytes) -> bytes:
@@ -64,7 +64,7 @@ class FormReader:
 
     async def _until(self, mark: bytes) -> AsyncIterator[bytes]:
         while (at := self._buffer.find(mark)) < 0:
-            # What may be the beginning of the mark stays in the buffer.
+            # The buffer keeps a possible beginning of the mark.
             if chunk := self._take(len(self._buffer) - len(mark) + 1):
                 yield chunk
             await self._read_on()

@@ -1,4 +1,4 @@
-"""The host names that the emulated Nixplay answers for."""
+"""The host names of the emulated Nixplay."""
 
 API = "api.nixplay.com"
 APP = "app.nixplay.com"
@@ -10,5 +10,5 @@ HOSTS = (API, APP, MONITOR, ORIGINALS, UPLOADS)
 
 
 def bucket(host: str) -> str:
-    """Return the bucket that an S3 host name is of."""
+    """Return the bucket of an S3 host name."""
     return host.partition(".")[0]

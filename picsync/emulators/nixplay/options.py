@@ -1,6 +1,6 @@
-"""What may be set about the emulated Nixplay: everything that no one knows about the real one.
+"""Settings of the emulated Nixplay: everything that is unknown about the real one.
 
-The defaults are what clients have observed, and mildly hostile where nothing has been observed.
+The defaults are what clients have observed, and mildly hostile otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A fixed answer: status, body and what it claims to be."""
+    """A fixed response: status, body and content type."""
 
     status: int
     body: str = ""
@@ -27,18 +27,18 @@ class Answer:
 
     @classmethod
     def html(cls, status: int, title: str) -> Answer:
-        """Return an answer like the old backend's error pages."""
+        """Return a response like the old backend's error pages."""
         return cls(status, _PAGE.format(f"{status} {title}"))
 
     @classmethod
     def json(cls, status: int, message: str, name: str) -> Answer:
-        """Return an answer like the errors of `/v3/`: an object of code, message and name."""
+        """Return a response like the errors of `/v3/`: an object of code, message and name."""
         body = json.dumps({"code": status, "message": message, "name": name})
         return cls(status, body, "application/json")
 
     @classmethod
     def text(cls, status: int, body: str) -> Answer:
-        """Return an answer in plain text, as the upload monitor gives them."""
+        """Return a plain text response like those of the upload monitor."""
         return cls(status, body, "text/plain")
 
     def response(self) -> web.Response:
@@ -48,8 +48,8 @@ class Answer:
         )
 
 
-class Refused(Exception):  # noqa: N818 - an answer on its way out, not an error of the emulator
-    """Ends a handler with this answer."""
+class Refused(Exception):  # noqa: N818 - a response that is raised, not an error of the emulator
+    """Ends a handler with this response."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
@@ -57,7 +57,7 @@ class Refused(Exception):  # noqa: N818 - an answer on its way out, not an error
 
 
 class ExpiredSession(Enum):
-    """What a request without a living session is answered."""
+    """The response to a request without a valid session."""
 
     JSON_401 = "401 json"
     HTML_401 = "401 html"
@@ -68,49 +68,49 @@ class ExpiredSession(Enum):
 
 
 class StorageRefusal(Enum):
-    """Where an upload learns that the storage is full."""
+    """At which step an upload is refused because the storage is full."""
 
     PERMISSION = "when asking for permission"
     MONITOR = "at the upload monitor"
 
 
 class GonePhoto(Enum):
-    """What posting playlist items does if one of the pictures does not exist (any more)."""
+    """The result of adding playlist items if one of the pictures does not exist (any more)."""
 
     REFUSE_ALL = "nothing is added"
     SKIP = "the others are added"
 
 
 class OverLimit(Enum):
-    """What a page size above the largest does."""
+    """The result of a page size above the maximum."""
 
     CAP = "silently shorter pages"
     REFUSE = "400"
 
 
 class Emoji(Enum):
-    """What becomes of characters beyond the basic plane in names."""
+    """The treatment of characters beyond the basic plane in names."""
 
     KEEP = "kept"
     STRIP = "removed"
     QUESTION_MARK = "replaced by ?"
-    ESCAPE = "written as \\U and their number"
+    ESCAPE = "written as \\U and their code"
     CUT = "removed, with everything that follows"
-    REFUSE = "the request is answered 400"
-    FAIL = "the request is answered 500"
+    REFUSE = "the request fails with 400"
+    FAIL = "the request fails with 500"
 
 
 class ListingOrder(Enum):
-    """In which order an album's pictures are listed; only the first one was observed."""
+    """The order in which an album's pictures are listed; only the first one was observed."""
 
     NEWEST_FIRST = "newest first"
     OLDEST_FIRST = "oldest first"
-    SCATTERED = "in no order, that of albums and playlists too; a new one may be anywhere"
+    SCATTERED = "in arbitrary order, also albums and playlists; a new one may be anywhere"
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """So many requests to the API in so many seconds; more are answered 429."""
+    """A maximum number of requests to the API per period; further ones get a 429."""
 
     requests: int
     seconds: float
@@ -142,9 +142,9 @@ class NixplayOptions:
 
     expired_session: ExpiredSession = ExpiredSession.REDIRECT
     session_seconds: float | None = None
-    """How long a session lives after the login; None: for ever."""
+    """Lifetime of a session; None: unlimited."""
     session_requests: int | None = None
-    """How many requests a session is good for; None: any number."""
+    """Number of requests per session; None: unlimited."""
 
     storage_limit_bytes: int | None = 500_000_000
     """Sum of the sizes of an account's photos; None: unlimited."""
@@ -152,61 +152,61 @@ class NixplayOptions:
     storage_answer: Answer = _STORAGE_ANSWER
 
     unknown_id: Answer = _UNKNOWN_ID
-    """For unknown albums and pictures on the old backend (deleting a picture never meets it)."""
+    """Response for unknown albums and pictures on the old backend (except when deleting a picture)."""
     unknown_id_v3: Answer = _UNKNOWN_ID_V3
-    """The same below `/v3/`, for playlists and upload receivers too."""
+    """The same below `/v3/`, also for playlists and upload receivers."""
     gone_photo: GonePhoto = GonePhoto.REFUSE_ALL
     gone_photo_answer: Answer = _GONE_PHOTO_ANSWER
 
     pictures_limit: int = 500
-    """Largest page of an album's pictures."""
+    """Maximum page size of an album's pictures."""
     slides_size: int = 100
-    """Largest page of a playlist's slides; also the page where a request names no size."""
+    """Maximum page size of a playlist's slides; also the size if a request names none."""
     over_limit: OverLimit = OverLimit.CAP
     playlist_limit: int = 2000
-    """Items that a playlist holds; what is posted beyond vanishes though the answer is 200."""
+    """Maximum number of items in a playlist; further ones are dropped although the status is 200."""
     photo_count_seconds: float = 0.0
-    """By how much an album's `photo_count` is behind."""
+    """How long an album's `photo_count` lags."""
     picture_count_seconds: float = 0.0
-    """By how much a playlist's `picture_count` is behind."""
+    """How long a playlist's `picture_count` lags."""
     created_seconds: float = 0.0
-    """How long listings leave out an album or a playlist that was created."""
+    """How long listings omit a new album or playlist."""
     order: ListingOrder = ListingOrder.NEWEST_FIRST
     emoji: Emoji = Emoji.QUESTION_MARK
     only_ascii: bool = False
-    """Whether `emoji` says what becomes of all characters beyond ASCII."""
+    """Whether `emoji` applies to all non-ASCII characters."""
     normal_form: Literal["NFC", "NFD"] | None = None
-    """Unicode's form to which names are normalised; None: they are not."""
+    """Unicode normalisation form of names; None: no normalisation."""
     trim_names: bool = False
     """Whether white space around names is removed."""
     name_characters: int | None = None
-    """So many characters of a name are kept; None: all."""
+    """Maximum length of a name; longer ones are truncated. None: unlimited."""
     echo_names: bool = False
-    """Whether the answer to the creation of an album has the name that was asked for, whatever was kept."""
+    """Whether the response to a creation of an album contains the requested name, whatever was stored."""
 
     accepted_types: frozenset[str] = field(default_factory=_default_types)
-    """Values of `fileType` that an upload may have; others are 400."""
+    """Allowed values of `fileType`; others get a 400."""
     true_file_size: bool = True
-    """Whether S3 refuses a file of another size than the announced `fileSize`."""
+    """Whether S3 refuses a file whose size differs from the announced `fileSize`."""
     decode_images: bool = False
-    """Whether the monitor refuses bytes that are not a picture of any kind."""
+    """Whether the monitor refuses bytes that are not a picture."""
     broken_image: Answer = _BROKEN_IMAGE
 
     enforce_token_total: bool = False
-    """Whether an upload token is good for no more photos than its `total`; one client's code says that it
-    is good for more."""
+    """Whether an upload token is valid only for its `total` of photos; one client's code says that it is
+    valid for more."""
     spent_token: Answer = _SPENT_TOKEN
-    """For a token that is used up."""
+    """Response for a token that is used up."""
     largest_total: int | None = None
-    """Largest `total` that a token is given for; None: any."""
+    """Largest `total` of a token; None: unlimited."""
 
     processing_seconds: float = 3.0
-    """How long after its bytes arrived a photo is in its album, unless the monitor is asked before."""
+    """How long after its bytes arrived a photo is in its album, unless the monitor is called before."""
     monitor_waits: bool = False
-    """Whether the monitor blocks until then. If not, asking it ends the wait, so that tests and the demo
-    need not sit it out."""
+    """Whether the monitor blocks until then. Otherwise calling it ends the wait, so that tests and the demo
+    need not wait."""
     listing_seconds: float = 0.0
-    """How long listings still leave out a photo that is in its album."""
+    """How long listings omit a photo that is in its album."""
     monitor_seconds: float | None = None
     """How long the monitor blocks at most; None: until the photo is processed."""
     monitor_gives_up: Answer = _MONITOR_GIVES_UP
@@ -215,4 +215,4 @@ class NixplayOptions:
 
     rate_limit: RateLimit | None = None
     url_seconds: float | None = None
-    """How long a photo's URL is good for; None: to the end of the month, as observed."""
+    """How long a photo's URL is valid; None: to the end of the month, as observed."""

@@ -1,4 +1,4 @@
-"""The bucket of originals: photo URLs, signed for GET and nothing else."""
+"""The bucket of originals: photo URLs, signed for GET only."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _range(request: web.Request) -> slice | None:
     try:
         wanted = request.http_range
     except ValueError:
-        # S3 answers a range that it cannot read with the whole object.
+        # S3 ignores an invalid range and returns the whole object.
         return None
     return None if wanted == slice(None, None, 1) else wanted
 

@@ -1,4 +1,4 @@
-"""What the handlers of the emulated service share, and small readers of requests."""
+"""Shared parts of the emulated service's handlers, and small functions that parse requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from picsync.emulators.service import origin, params
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The pieces of one emulated service."""
+    """The parts of one emulated service."""
 
     options: NixplayOptions
     clock: Callable[[], float]
@@ -31,7 +31,7 @@ class Parts:
     signer: Signer
 
     def urls(self, request: web.Request) -> Url:
-        """Return what makes photo URLs for the client of this request."""
+        """Return a function that creates photo URLs for the client of this request."""
         prefix = origin(request, ORIGINALS)
 
         def url(photo: Photo) -> str:
@@ -41,7 +41,7 @@ class Parts:
         return url
 
     def page_size(self, asked: int, largest: int) -> int:
-        """Return the size of the page that a request gets."""
+        """Return the page size for a request."""
         if asked > largest and self.options.over_limit is OverLimit.REFUSE:
             raise Refused(Answer.json(400, f"limit must not exceed {largest}", "AssertionError"))
         return min(asked, largest)
@@ -53,7 +53,7 @@ def path_id(request: web.Request, name: str) -> int:
 
 
 def number(text: str | None) -> int | None:
-    """Return a number without sign, None for anything else."""
+    """Return a non-negative number, None for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() else None
 
 
@@ -63,12 +63,12 @@ async def form(request: web.Request) -> Mapping[str, str]:
 
 
 def assertion(message: str) -> Refused:
-    """Return the node backend's way to say what is wrong with a request."""
+    """Return the node backend's response to an invalid request."""
     return Refused(Answer.json(400, message, "AssertionError"))
 
 
 async def json_object(request: web.Request, missing: str) -> dict[str, Any]:
-    """Return the request's JSON object; without the content type there is none, whatever the body holds."""
+    """Return the request's JSON object; without the content type there is none."""
     if request.content_type != "application/json":
         raise assertion(missing)
     try:

@@ -95,13 +95,13 @@ class PlaylistBackend:
         return _foreign(item)
 
     async def _remove(self, request: web.Request, account: Account) -> web.StreamResponse:
-        # Observed: without ids, or with an empty one, this clears the playlist.
+        # Observed: without IDs, or with an empty one, this clears the playlist.
         ids = [item_id for item_id in request.query.getall("id", []) if item_id]
         playlist = self._playlist(request, account)
         removed = [item.content for item in playlist.items if not ids or item.item_id in ids]
         self._parts.state.remove_items(playlist, ids)
         if request.query.get("delPhoto"):
-            # Never observed with a value; taken for what its name says.
+            # Never observed with a value; interpreted by its name.
             for photo in removed:
                 if isinstance(photo, Photo) and photo.photo_id in account.photos:
                     self._parts.state.delete_photo(account, photo)

@@ -10,11 +10,11 @@ from typing import Any
 from picsync.emulators.nixplay.state import Album, Frame, Photo, Playlist, PlaylistItem
 
 Url = Callable[[Photo], str]
-"""Makes the URL by which the client that asks can fetch a photo's bytes."""
+"""Creates the URL under which the calling client can download a photo's bytes."""
 
 
 def album_json(album: Album, photo_count: int, url: Url) -> dict[str, Any]:
-    """Return an album as the listing shows it."""
+    """Return an album as in the listing."""
     cover = next(reversed(album.photos.values()), None)
     src = [] if cover is None else [url(cover)]
     return {
@@ -38,7 +38,7 @@ def album_json(album: Album, photo_count: int, url: Url) -> dict[str, Any]:
 
 
 def photo_json(photo: Photo, url: Url) -> dict[str, Any]:
-    """Return a photo as the album's pages show it: without its size."""
+    """Return a photo as in the album's pages, without its size."""
     src = url(photo)
     return {
         "id": photo.photo_id,
@@ -62,7 +62,7 @@ def photo_json(photo: Photo, url: Url) -> dict[str, Any]:
 
 
 def playlist_json(playlist: Playlist, picture_count: int, url: Url) -> dict[str, Any]:
-    """Return a playlist as the listing shows it; `cover_urls` is a string that holds JSON."""
+    """Return a playlist as in the listing; `cover_urls` is a string that contains JSON."""
     updated = _iso(playlist.updated_at)
     return {
         "id": playlist.playlist_id,
@@ -87,7 +87,7 @@ def playlist_json(playlist: Playlist, picture_count: int, url: Url) -> dict[str,
 
 
 def slide_json(item: PlaylistItem, url: Url) -> dict[str, Any]:
-    """Return a playlist's item: no digest and no file name in it."""
+    """Return a playlist's item, without digest and file name."""
     content = item.content
     if isinstance(content, Photo):
         photo_id, caption, orientation = content.photo_id, content.caption, 1
@@ -112,12 +112,12 @@ def slide_json(item: PlaylistItem, url: Url) -> dict[str, Any]:
 
 
 def frame_json(frame: Frame) -> dict[str, Any]:
-    """Return a frame as the listing shows it."""
+    """Return a frame as in the listing."""
     return {**_frame(frame), "framePk": frame.pk}
 
 
 def frame_status_json(frame: Frame, now: float) -> dict[str, Any]:
-    """Return what is known of a frame's connection; times in milliseconds."""
+    """Return a frame's connection status; times in milliseconds."""
     return {
         "framePk": frame.pk,
         "frameId": frame.serial_number,

@@ -1,4 +1,4 @@
-"""The emulated Nixplay as a whole: its hosts, and what tests and the demo need to set the scene."""
+"""The emulated Nixplay as a whole: its hosts, and what tests and the demo need to prepare its data."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Observer = Callable[["Nixplay", str], None]
 
 
 class Nixplay:
-    """An emulated Nixplay without users; photos' bytes live in `spool`, by default a temporary directory.
+    """An emulated Nixplay without users; photos are stored in `spool`, by default a temporary directory.
 
-    `clock` gives Unix time; `sleep` is what the upload monitor waits with. Both may be replaced at any time.
+    `clock` returns Unix time; the upload monitor waits with `sleep`. Both may be replaced at any time.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class Nixplay:
         self.options = options or NixplayOptions()
         """Set its fields at any time; the object itself is shared and must not be replaced."""
         self.observers: list[Observer] = []
-        """Called after every change of the state with the change's name; what one raises becomes a 500."""
+        """Called after every change with the change's name; an exception becomes a 500 response."""
         self.counters: Counter[str] = Counter()
-        """How often each change happened, by the names that observers get."""
+        """Number of changes, by the names that observers receive."""
         self.spool = Path(tempfile.mkdtemp(prefix="nixplay-")) if spool is None else spool
         self._cleanup = (
             None if spool else weakref.finalize(self, shutil.rmtree, self.spool, ignore_errors=True)
@@ -63,7 +63,7 @@ class Nixplay:
         self._parts = Parts(self.options, self._now, self.state, self._sessions, uploads, Signer(self._now))
 
     def close(self) -> None:
-        """Remove the temporary directory; a given spool is left as it is."""
+        """Remove the temporary directory; a given spool is kept."""
         if self._cleanup is not None:
             self._cleanup()
 
@@ -84,7 +84,7 @@ class Nixplay:
         }
 
     def add_user(self, name: str, password: str) -> Account:
-        """Create an account with what a new one has; `name` is the part before `@mynixplay.com`."""
+        """Create an account with the content of a new one; `name` is the part before `@mynixplay.com`."""
         return self.state.add_account(name, password)
 
     def account(self, user: str | None = None) -> Account:
@@ -97,26 +97,31 @@ class Nixplay:
         return account
 
     def add_album(self, name: str, *, user: str | None = None) -> Album:
-        """Create an album, as by hand in the web app."""
+        """Create an album, like a user of the web app."""
         return self.state.create_album(self.account(user), name)
 
     def add_photo(
-        self, album: Album, filename: str, content: bytes, *, file_type: str = "image/jpeg"
+        self,
+        album: Album,
+        filename: str,
+        content: bytes,
+        *,
+        file_type: str = "Add a processed photo; raises ValueError if the album contains these bytes.",
     ) -> Photo:
         """Add a processed photo; raises ValueError if the album holds these bytes."""
         blob = spooled(self.spool, content)
         if blob.md5 in album.by_md5:
             blob.discard()
-            raise ValueError(f"The album {album.name!r} holds these bytes already.")
+            raise ValueError(f"The album {album.name!r} already contains these bytes.")
         return self.state.add_photo(self._owner(album), album, blob, filename, file_type)
 
     def delete_photo(self, photo: Photo) -> None:
-        """Delete a photo, as by hand in the web app."""
+        """Delete a photo, like a user of the web app."""
         account = next(each for each in self.state.accounts.values() if photo.photo_id in each.photos)
         self.state.delete_photo(account, photo)
 
     def add_playlist(self, name: str, photos: Sequence[Photo] = (), *, user: str | None = None) -> Playlist:
-        """Create a playlist with these photos, as by hand in the web app."""
+        """Create a playlist with these photos, like a user of the web app."""
         playlist = self.state.create_playlist(self.account(user), name)
         if photos:
             self.state.append_items(playlist, photos)

@@ -1,4 +1,4 @@
-"""Logins, cookies, and what every request to the API has to bring along."""
+"""Logins, cookies, and the requirements for every request to the API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Session:
 
 
 class Sessions:
-    """All living sessions."""
+    """All valid sessions."""
 
     def __init__(self, options: NixplayOptions, clock: Callable[[], float]) -> None:
         self._options = options
@@ -53,11 +53,11 @@ class Sessions:
         return session
 
     def with_token(self, token: str) -> Session | None:
-        """Return the session whose login answered `token`."""
+        """Return the session whose login returned `token`."""
         return next((each for each in self._sessions.values() if each.token == token), None)
 
     def end(self, session_id: str) -> None:
-        """Log out; fine if there is no such session."""
+        """Log out; succeeds if there is no such session."""
         self._sessions.pop(session_id, None)
 
     def expire_all(self) -> None:
@@ -65,7 +65,7 @@ class Sessions:
         self._sessions.clear()
 
     def guard(self, handler: AccountHandler, *, v3: bool = False) -> Handler:
-        """Return a handler that first asks for a session, and for the CSRF headers where they are due."""
+        """Return a handler that first requires a session, and the CSRF headers where necessary."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             try:
@@ -129,10 +129,10 @@ def redirect(location: str) -> web.Response:
 
 
 def set_cookies(request: web.Request, response: web.Response, session: Session, *, token: bool) -> None:
-    """Hand out the session's cookies.
+    """Set the session's cookies.
 
-    Observed: the domain with a leading dot, and `Secure`. Both are left out for clients that come through
-    the emulator's own address, where they would make the cookies useless.
+    Observed: the domain with a leading dot, and `Secure`. Both are omitted for clients that use the
+    emulator's own address, where they would make the cookies useless.
     """
     scope = "; Domain=.nixplay.com; Path=/; Secure" if by_name(request) else "; Path=/"
     cookies = [

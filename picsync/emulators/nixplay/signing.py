@@ -1,4 +1,4 @@
-"""S3's older signatures (version 2), for photo URLs and for uploads by form, and S3's errors."""
+"""S3's older signatures (version 2) for photo URLs and form uploads, and S3's errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiohttp import web
 from picsync.emulators.nixplay.options import Answer
 
 UNNAMED_FIELDS = frozenset({"awsaccesskeyid", "policy", "signature", "file"})
-"""Fields of a form that its policy need not name."""
+"""Form fields that its policy need not mention."""
 POLICY_SECONDS = 3600
 
 
@@ -38,7 +38,7 @@ def denied(message: str = "Access Denied") -> Answer:
 
 
 def wrong_signature() -> Answer:
-    """Return S3's answer to a signature that does not belong to the request."""
+    """Return S3's response to a signature that does not match the request."""
     return s3_answer(
         403,
         "SignatureDoesNotMatch",
@@ -48,7 +48,7 @@ def wrong_signature() -> Answer:
 
 
 class Signer:
-    """Signs and checks with one pair of keys, made up for this run."""
+    """Signs and verifies with one pair of keys, generated for this run."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.access_key = f"AKIA{secrets.token_hex(8).upper()}"
@@ -64,7 +64,7 @@ class Signer:
         return hmac.compare_digest(signature.encode(), self.sign(text).encode())
 
     def query(self, bucket: str, key: str, lifetime_s: float | None) -> str:
-        """Return the query that lets anyone GET an object; without a lifetime, to the end of the month."""
+        """Return a query that permits GET of an object; without a lifetime, to the end of the month."""
         expires = self._month_end() if lifetime_s is None else int(self._clock() + lifetime_s)
         signature = self.sign(f"GET\n\n\n{expires}\n/{bucket}/{key}")
         return urlencode({"AWSAccessKeyId": self.access_key, "Expires": expires, "Signature": signature})
@@ -89,7 +89,7 @@ class Signer:
         return base64.b64encode(json.dumps(document).encode()).decode()
 
     def form_problem(self, fields: Mapping[str, str], bucket: str) -> Answer | None:
-        """Return why S3 refuses these fields of a form; names in lower case."""
+        """Return why S3 refuses these form fields; names in lower case."""
         policy = fields.get("policy")
         if policy is None or "signature" not in fields:
             return denied()
@@ -103,14 +103,14 @@ class Signer:
         return _policy_problem(document["conditions"], {**fields, "bucket": bucket})
 
     def _month_end(self) -> int:
-        # A day ahead, so that no URL is handed out that ends within the hour.
+        # A day ahead, so that no URL expires within the hour.
         day = datetime.fromtimestamp(self._clock(), UTC) + timedelta(days=1)
         last = calendar.monthrange(day.year, day.month)[1]
         return int(datetime(day.year, day.month, last, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 def size_range(fields: Mapping[str, str]) -> tuple[int, int]:
-    """Return the smallest and largest file that the form's (good) policy allows."""
+    """Return the smallest and largest file size that the form's (valid) policy allows."""
     for condition in json.loads(base64.b64decode(fields["policy"]))["conditions"]:
         if condition[0] == "content-length-range":
             return condition[1], condition[2]
@@ -118,7 +118,7 @@ def size_range(fields: Mapping[str, str]) -> tuple[int, int]:
 
 
 def unknown_key() -> Answer:
-    """Return S3's answer to an access key that it does not know."""
+    """Return S3's response to an unknown access key."""
     return s3_answer(
         403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."
     )

@@ -1,4 +1,4 @@
-"""The bytes of photos, kept in files: never more than a chunk of them is in memory."""
+"""The bytes of photos, stored in files: at most one chunk of them is in memory."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A file of the spool with what is known of its content."""
+    """A stored file with its size and digest."""
 
     path: Path
     md5: str
     size_bytes: int
 
     def discard(self) -> None:
-        """Remove the file; fine if it is gone."""
+        """Remove the file; succeeds if it does not exist."""
         self.path.unlink(missing_ok=True)
 
 
 class BlobWriter:
-    """Writes one file into the spool, hashing on the way; leaving the block unfinished removes it.
+    """Writes and hashes one file; leaving the block without `finish` removes it.
 
-    Writes block the event loop, for as long as the kernel takes to copy a chunk into its cache.
+    Writing blocks the event loop while the kernel copies a chunk into its cache.
     """
 
     def __init__(self, spool: Path) -> None:
@@ -60,7 +60,7 @@ class BlobWriter:
 
 
 def spooled(spool: Path, content: bytes) -> Blob:
-    """Write `content` into the spool."""
+    """Store `content`."""
     with BlobWriter(spool) as writer:
         writer.write(content)
         return writer.finish()

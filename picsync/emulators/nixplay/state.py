@@ -1,6 +1,6 @@
-"""What the emulated service knows: accounts with albums, photos, playlists and frames.
+"""The emulated service's data: accounts with albums, photos, playlists and frames.
 
-Every method that changes something reports it afterwards, by a name, to `changed`.
+Every method that changes something then reports it, by a name, to `changed`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Photo:
     key: str
     """Object name in the bucket of originals; the same for equal bytes of one account."""
     path: Path
-    """Where the bytes are on this machine."""
+    """Path of the bytes on this machine."""
     added_at: float
     """Unix time."""
     caption: str = ""
@@ -89,7 +89,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A picture that lives elsewhere, linked into a playlist by its URL."""
+    """An external picture, linked into a playlist by its URL."""
 
     photo_url: str
     thumbnail_url: str = ""
@@ -127,7 +127,7 @@ class Playlist:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """A user with all that is theirs."""
+    """A user with all data."""
 
     name: str
     """The part before `@mynixplay.com`."""
@@ -145,7 +145,7 @@ class Account:
         return f"{self.name}@mynixplay.com"
 
     def my_uploads(self) -> Album:
-        """Return the album that takes the uploads to playlists."""
+        """Return the album for uploads to playlists."""
         return next(album for album in self.albums.values() if album.name == MY_UPLOADS)
 
 
@@ -168,7 +168,7 @@ class State:
         self._item_ids = itertools.count(0x5F3A9C0000)
 
     def name(self, text: str, *, v3: bool = False) -> str:
-        """Return what the service makes of a name; raises Refused, as below `/v3/` or elsewhere."""
+        """Return the stored form of a name; raises Refused, in the format of `/v3/` or of the old backend."""
         form = self.options.normal_form
         basic = self._basic(unicodedata.normalize(form, text) if form else text, v3=v3)
         return (basic.strip() if self.options.trim_names else basic)[: self.options.name_characters]
@@ -191,7 +191,7 @@ class State:
         return text
 
     def add_account(self, name: str, password: str) -> Account:
-        """Create a user with what a new account has."""
+        """Create a user with the content of a new account."""
         account = Account(name, password, next(self._account_numbers))
         self.accounts[name] = account
         for made in (
@@ -230,7 +230,7 @@ class State:
         self._changed("delete_album")
 
     def add_photo(self, account: Account, album: Album, blob: Blob, filename: str, file_type: str) -> Photo:
-        """Add a photo to an album that does not hold its bytes."""
+        """Add a photo to an album that does not contain its bytes."""
         extension = _EXTENSIONS.get(file_type, "jpg")
         photo = Photo(
             photo_id=next(self._photo_ids),
@@ -253,7 +253,7 @@ class State:
         return photo
 
     def delete_photo(self, account: Account, photo: Photo) -> None:
-        """Delete a photo from its album and with that from all playlists."""
+        """Delete a photo from its album, and thereby from all playlists."""
         album = account.albums[photo.album_id]
         del album.photos[photo.photo_id]
         del album.by_md5[photo.md5]
@@ -281,7 +281,7 @@ class State:
         self._changed("delete_playlist")
 
     def append_items(self, playlist: Playlist, contents: Iterable[Photo | Foreign]) -> None:
-        """Append to a playlist, in order; what it cannot hold is dropped."""
+        """Append to a playlist, in order; items beyond the limit are dropped."""
         now = self._clock()
         room = max(0, self.options.playlist_limit - len(playlist.items))
         playlist.items += [
@@ -292,20 +292,20 @@ class State:
         self._changed("append_items")
 
     def remove_items(self, playlist: Playlist, item_ids: Sequence[str]) -> None:
-        """Remove items; fine if they are gone. No ids at all: every item."""
+        """Remove items; succeeds if they are already gone. Without IDs: every item."""
         gone = set(item_ids)
         playlist.items = [item for item in playlist.items if item.item_id not in gone] if gone else []
         self._touch(playlist)
         self._changed("remove_items" if gone else "clear_items")
 
     def albums_listed(self, account: Account) -> list[Album]:
-        """Return the albums that a listing shows by now."""
+        """Return the albums that a listing currently shows."""
         latest = self._clock() - self.options.created_seconds
         listed = [album for album in account.albums.values() if album.created_at <= latest]
         return self._ordered(listed, lambda album: album.album_id)
 
     def playlists_listed(self, account: Account) -> list[Playlist]:
-        """Return the playlists that a listing shows by now."""
+        """Return the playlists that a listing currently shows."""
         latest = self._clock() - self.options.created_seconds
         listed = [playlist for playlist in account.playlists.values() if playlist.created_at <= latest]
         return self._ordered(listed, lambda playlist: playlist.playlist_id)
@@ -317,11 +317,11 @@ class State:
         return self._ordered(album.newest_first(), lambda photo: photo.photo_id)
 
     def photo_count(self, album: Album) -> int:
-        """Return how many photos a listing says that an album holds."""
+        """Return an album's photo count according to a listing."""
         return self._count(len(album.photos), album.counts, self.options.photo_count_seconds)
 
     def picture_count(self, playlist: Playlist) -> int:
-        """Return how many items a listing says that a playlist holds."""
+        """Return a playlist's item count according to a listing."""
         return self._count(len(playlist.items), playlist.counts, self.options.picture_count_seconds)
 
     def _count(self, present: int, counts: Sequence[tuple[float, int]], behind_s: float) -> int:
@@ -333,11 +333,11 @@ class State:
     def _ordered(self, listed: list[_T], number: Callable[[_T], int]) -> list[_T]:
         if self.options.order is not ListingOrder.SCATTERED:
             return listed
-        # A multiplicative hash: neighbours end up far from each other.
+        # A multiplicative hash: neighbours are moved far apart.
         return sorted(listed, key=lambda each: number(each) * 2654435761 % 2**32)
 
     def assign(self, frame: Frame, playlist: Playlist) -> None:
-        """Let a frame show a playlist; fine if it does."""
+        """Let a frame show a playlist; succeeds if it already does."""
         if frame not in playlist.frames:
             playlist.frames.append(frame)
         self._changed("assign")

@@ -1,4 +1,4 @@
-"""The steps of an upload: token and permission at the API, the form at S3, the monitor."""
+"""The steps of an upload: token and permission from the API, the form for S3, the monitor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POST_RESPONSE = (
 
 
 class UploadBackend:
-    """Handlers of the API, of the monitor and of the bucket that takes the uploads."""
+    """Handlers of the API, of the monitor and of the upload bucket."""
 
     def __init__(self, parts: Parts, spool: Path) -> None:
         self._parts = parts

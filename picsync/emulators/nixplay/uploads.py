@@ -1,4 +1,4 @@
-"""Uploads on their way: permitted, received, processed, and what the monitor says of them."""
+"""Uploads in progress: permitted, received, processed, and the monitor's response."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(slots=True, eq=False)
 class Receiver:
-    """Where the photos of an upload token go."""
+    """The destination of an upload token's photos."""
 
     token: str
     account: Account
     album_id: int
     playlist_id: int | None = None
     total: int = 1
-    """Photos that it was asked for."""
+    """Number of photos that it was requested for."""
     used: int = 0
-    """Permissions that it has given."""
+    """Number of permissions that it has given."""
 
 
 @dataclass(slots=True, eq=False)
 class Upload:
-    """One file that may be, is being or has been uploaded."""
+    """One file that may be uploaded, or was."""
 
     upload_id: str
     batch_id: str
@@ -68,19 +68,19 @@ class Uploads:
         return self._state.options
 
     def open(self, account: Account, album: Album, playlist: Playlist | None, total: int) -> Receiver:
-        """Make a token for `total` uploads to an album, or through it to a playlist."""
+        """Create a token for `total` uploads to an album, or through it to a playlist."""
         playlist_id = playlist.playlist_id if playlist else None
         receiver = Receiver(secrets.token_hex(20), account, album.album_id, playlist_id, total)
         self._receivers[receiver.token] = receiver
         return receiver
 
     def receiver(self, account: Account, token: str) -> Receiver | None:
-        """Return what an upload token is for."""
+        """Return the receiver of an upload token."""
         receiver = self._receivers.get(token)
         return receiver if receiver and receiver.account is account else None
 
     def permit(self, receiver: Receiver, filename: str, file_type: str, size_bytes: int) -> Upload:
-        """Allow one upload; refuses if the token is used up, or the storage holds less than is announced."""
+        """Permit one upload; refused if the token is used up, or the announced size exceeds the storage."""
         if self._options.enforce_token_total and receiver.used >= receiver.total:
             raise Refused(self._options.spent_token)
         if self._options.storage_refusal is StorageRefusal.PERMISSION:
@@ -100,11 +100,11 @@ class Uploads:
         return upload
 
     def is_permitted(self, key: str) -> bool:
-        """Return True if an upload may be stored under this key."""
+        """Return whether an upload may be stored under this key."""
         return key in self._by_key
 
     def received(self, key: str, blob: Blob) -> None:
-        """Take the bytes of an upload; the same upload again replaces them until they are processed."""
+        """Store the bytes of an upload; repeating it replaces them until they are processed."""
         upload = self._by_key[key]
         if upload.outcome is not None:
             blob.discard()
@@ -118,19 +118,19 @@ class Uploads:
         self.settle()
 
     def settle(self) -> None:
-        """Process what is due by time."""
+        """Process uploads whose time has come."""
         for upload in list(self._waiting):
             if self._due_in(upload) <= 0:
                 self._process(upload)
 
     def listed(self, album: Album) -> list[Photo]:
-        """Return what a listing of an album shows by now, in its order."""
+        """Return the photos that a listing of an album currently shows, in its order."""
         self.settle()
         latest = self._clock() - self._options.listing_seconds
         return [photo for photo in self._state.pictures_listed(album) if photo.added_at <= latest]
 
     async def status(self, upload_id: str) -> Answer:
-        """Return the monitor's answer, once the upload is processed."""
+        """Return the monitor's response after the upload was processed."""
         upload = self._by_id.get(upload_id)
         if upload is None:
             return self._options.unknown_upload
@@ -149,7 +149,7 @@ class Uploads:
 
     def _process(self, upload: Upload) -> Answer:
         if upload.outcome is None:
-            assert upload.blob is not None  # noqa: S101 - only what was received is processed
+            assert upload.blob is not None  # noqa: S101 - only received uploads are processed
             self._waiting.remove(upload)
             upload.outcome = self._outcome(upload, upload.blob)
         return upload.outcome

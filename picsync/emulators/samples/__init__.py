@@ -1,6 +1,6 @@
-"""Sample photos for the demo and the tests: twenty small posters, painted when they are needed.
+"""Sample photos for the demo and the tests: twenty small posters, painted when needed.
 
-The same Pillow paints the same bytes each time, so the digests stay what they were.
+The same Pillow version paints the same bytes, so the digests are stable.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import fields, gardens, mountains, shores, skies, waters
 from .brushes import Poster
 
 _QUALITIES = (84, 76, 68, 58, 48)
-"""Tried in this order until the file is at most `_LARGEST_BYTES`; meadows take more room than skies."""
+"""Tried in this order until the file is at most `_LARGEST_BYTES`; meadows compress worse than skies."""
 _LARGEST_BYTES = 150_000
 
 
@@ -31,7 +31,7 @@ class Scene:
     width: int
     height: int
     taken: str
-    """When the camera's clock would have shown it; ISO, local time."""
+    """Time of the camera's clock; ISO, local time."""
 
 
 SCENES: tuple[Scene, ...] = (
@@ -60,15 +60,15 @@ SCENES: tuple[Scene, ...] = (
 
 
 def write_samples(folder: Path) -> list[Path]:
-    """Paint all sample photos into `folder`, which is created if need be, and return their files in order."""
+    """Paint all sample photos into `folder`, creating it if necessary, and return their files in order."""
     folder.mkdir(parents=True, exist_ok=True)
-    # Pillow lets go of the interpreter lock while it works on pixels.
+    # Pillow releases the interpreter lock while it works on pixels.
     with ThreadPoolExecutor(max_workers=4) as pool:
         return list(pool.map(lambda number: write_sample(folder, number), range(len(SCENES))))
 
 
 def write_sample(folder: Path, number: int) -> Path:
-    """Paint the sample photo with this index into SCENES into an existing `folder` and return its file."""
+    """Paint the sample photo with this index in SCENES into an existing `folder` and return its file."""
     scene = SCENES[number]
     poster = Poster(scene.width, scene.height, seed=number + 1)
     scene.paint(poster)

@@ -1,7 +1,7 @@
-"""What the sample photos are painted with: gradients, anti-aliased shapes, light, mist and film grain.
+"""Tools that paint the sample photos: gradients, anti-aliased shapes, light, mist and film grain.
 
-Coordinates are pixels of the finished picture, y downwards. Everything random comes from the poster's own
-seeded generator, so a scene comes out the same each time.
+Coordinates are pixels of the finished picture, y downwards. All randomness comes from the poster's own seeded
+generator, so a scene looks the same each time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Point = tuple[float, float]
 Box = tuple[int, int, int, int]
 
 _SCALE = 2
-"""Shapes are drawn this many times larger and averaged down: smooth edges at bearable cost."""
+"""Shapes are drawn this many times larger and scaled down, for smooth edges at acceptable cost."""
 
 
 def mix(a: str, b: str, t: float) -> str:
@@ -87,11 +87,11 @@ class Pen:
 
 
 class Poster:
-    """A picture in the making."""
+    """A picture in progress."""
 
     def __init__(self, width: int, height: int, seed: int) -> None:
         self.width, self.height = width, height
-        self.rng = random.Random(seed)  # noqa: S311 - paints, protects nothing
+        self.rng = random.Random(seed)  # noqa: S311 - only used for painting
         self.image = Image.new("RGB", (width, height))
 
     def backdrop(self, *colors: str, top: int = 0, bottom: int | None = None) -> None:
@@ -187,6 +187,6 @@ def _soften(sheet: Image.Image, blur: int, size: tuple[int, int]) -> Image.Image
     if blur < 8:
         small = sheet.reduce(_SCALE)
         return small.filter(ImageFilter.GaussianBlur(blur)) if blur else small
-    # A wide blur has no detail to lose: done on a quarter of the size it costs a sixteenth.
+    # A wide blur has no detail to lose: at a quarter of the size, it costs a sixteenth.
     small = sheet.reduce(_SCALE * 4).filter(ImageFilter.GaussianBlur(blur / 4))
     return small.resize(size, Image.Resampling.BICUBIC)

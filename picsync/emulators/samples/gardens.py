@@ -65,7 +65,7 @@ def _casement(poster: Poster) -> None:
         for x in (382, 636):
             pen.polygon([(x + 30, 200), (x + 130, 200), (x, 470), (x, 290)])
             pen.polygon([(x + 232, 420), (x + 232, 520), (x + 60, 860), (x + 10, 860)])
-    with poster.fill("#fffaf0", "#fdeedd", opacity=0.88) as pen:  # lace curtains, drawn aside
+    with poster.fill("#fffaf0", "#fdeedd", opacity=0.88) as pen:  # lace curtains, drawn open
         for x, side in ((382, 1), (868, -1)):
             pen.polygon(
                 [

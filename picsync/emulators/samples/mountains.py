@@ -50,7 +50,7 @@ def starry_night(poster: Poster) -> None:
         outline = ridge(poster, y, height, waves=3.2, rough=0.56)
         with poster.fill(snow, mix(snow, rock, 0.9), rock, rock) as pen:
             pen.polygon(outline)
-        # The side away from the light: a facet below each summit.
+        # The shaded side: a facet below each summit.
         with poster.fill(rock, opacity=0.75) as pen:
             for i in range(3, len(outline) - 5):
                 (x0, y0), (x1, y1) = outline[i - 1], outline[i]

@@ -1,4 +1,4 @@
-"""At the water's edge."""
+"""Beaches, harbours and ponds."""
 
 from __future__ import annotations
 

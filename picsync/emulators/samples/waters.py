@@ -78,7 +78,7 @@ def _boat(poster: Poster, x: float, y: float, size: float, sail: str) -> None:
             t = i / 13
             middle = x + poster.rng.gauss(0, size * 0.03)
             ripple(pen, middle, y + size * (0.1 + 0.62 * t), size * 0.75 * (1.05 - t), size * 0.04)
-    # In lengths of the boat, from the foot of the mast.
+    # In boat lengths, from the foot of the mast.
     bends = [(t / 12, math.sin(t / 12 * math.pi / 2)) for t in range(13)]
     main = [(0.03, -0.08), *((0.03 + 0.46 * bend, -1.15 + 1.07 * t**1.25) for t, bend in bends)]
     jib = [(-0.02, -0.14), *((-0.02 - 0.34 * bend**1.3, -1.05 + 0.95 * t**1.1) for t, bend in bends)]

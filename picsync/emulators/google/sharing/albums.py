@@ -1,4 +1,4 @@
-"""Which albums are shared by link, and the keys by which they and their items are known there."""
+"""Which albums are shared by link, and the keys of these albums and their items."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class SharedAlbum:
 
     album: Album
     album_key: str
-    """Not the album's id in the API."""
+    """Not the album's ID in the API."""
     auth_key: str
     """The secret part of the link."""
     code: str
-    """Of the short link."""
+    """The last part of the short link."""
     active: bool = True
     """Whether the link is switched on."""
 
     @property
     def short_link(self) -> str:
-        """The link as the app hands it out."""
+        """The link as the app shows it."""
         return f"https://{SHORT_HOST}/{self.code}"
 
     @property
     def link(self) -> str:
-        """The page's address."""
+        """The page's URL."""
         return f"https://{PAGE_HOST}/share/{self.album_key}?key={self.auth_key}"
 
 
@@ -68,11 +68,11 @@ class Shares:
         return list(self._by_key.values())
 
     def by_code(self, code: str) -> SharedAlbum | None:
-        """Return the album of a short link, also if its link is switched off."""
+        """Return the album of a short link, even if the link is switched off."""
         return self._by_code.get(code)
 
     def find(self, album_key: object, auth_key: object) -> SharedAlbum | None:
-        """Return the album that both keys open; as its directory is now, if it follows one."""
+        """Return the album that both keys open; first reads its directory again, if it follows one."""
         shared = self._by_key.get(album_key) if isinstance(album_key, str) else None
         if shared is None or not shared.active or shared.auth_key != auth_key:
             return None
@@ -82,7 +82,7 @@ class Shares:
         return shared
 
     def item_key(self, shared: SharedAlbum, item: Item) -> str:
-        """Return an item's key on the page; it stays the same when the picture is edited."""
+        """Return an item's key on the page, which does not change when the picture is edited."""
         place = shared.album_key if self._options.sharing.item_keys_per_album else ""
         return "AF1Qip" + opaque_id("shared item", f"{place}:{item.item_id}")[:38]
 
@@ -92,7 +92,7 @@ class Shares:
         return items.get(key)
 
     def dedup_key(self, item: Item) -> str:
-        """Return what equal pictures have in common, and what an edit changes."""
+        """Return a key that equal pictures share, and that an edit changes."""
         state = (item.number, item.revision)
         if state not in self._dedup_keys:
             sha = hashlib.sha1(digest(item.content).encode(), usedforsecurity=False).digest()
@@ -100,5 +100,5 @@ class Shares:
         return self._dedup_keys[state]
 
     def owner(self) -> Mapping[str, str]:
-        """Return the key and name of the one user."""
+        """Return the key and name of the only user."""
         return {"key": "AF1Qip" + opaque_id("actor", "owner")[:38], "name": "Emma Lator"}

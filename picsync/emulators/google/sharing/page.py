@@ -1,4 +1,4 @@
-"""The HTML of an album's public page, and of what may come in its place."""
+"""The HTML of an album's public page, and of the pages that may replace it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "'": "\\u0027", "=":
 
 
 def script_json(value: Any) -> str:
-    """Return JSON as it stands within a script: nothing in it ends the script or the attribute."""
+    """Return JSON for use within a script: nothing in it ends the script or the attribute."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return "".join(_ESCAPES.get(one, one) for one in text)
 
@@ -29,7 +29,7 @@ def _block(key: str, number: int, value: Any) -> str:
 
 
 def language_of(header: str, asked: str) -> str:
-    """Return the language of a page, by `hl` in the address or by Accept-Language."""
+    """Return the language of a page, from `hl` in the URL or Accept-Language."""
     for tag in (asked, *header.split(",")):
         name = tag.partition(";")[0].strip().partition("-")[0].lower()
         if name in _NAMES:
@@ -58,7 +58,7 @@ def album_page(shared: SharedAlbum, data: Any, language: str, options: SharingOp
 
 
 def scripts_page() -> str:
-    """Return what a visitor gets who is not taken for a browser."""
+    """Return the page for a visitor that does not look like a browser."""
     return (
         '<!doctype html><html lang="en"><head><title>Google Photos</title><script src="/_/scs/x.js"></script>'
         "</head><body><noscript>Turn on JavaScript to use Google Photos.</noscript></body></html>"
@@ -66,7 +66,7 @@ def scripts_page() -> str:
 
 
 def interstitial() -> str:
-    """Return what a short link shows a browser: a page whose script leads on."""
+    """Return the page that a short link shows a browser; its script redirects."""
     return (
         '<!doctype html><html><head><title>Google Photos</title><script src="/_/DurableDeepLinkUi/x.js">'
         "</script></head><body></body></html>"
@@ -83,7 +83,7 @@ def consent_page(language: str) -> str:
 
 
 def unusual_traffic_page() -> str:
-    """Return the page that comes with a 429."""
+    """Return the page of a 429 response."""
     return (
         "<!doctype html><html><head><title>Sorry...</title></head><body><h1>We're sorry...</h1>"
         "<p>... but your computer or network may be sending automated queries.</p></body></html>"

@@ -1,4 +1,4 @@
-"""A page of a shared album as the nested lists that Google's page and call carry."""
+"""A page of a shared album as the nested lists in Google's page and call."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from picsync.emulators.google.options import GoogleOptions
 from picsync.emulators.google.sharing.albums import SharedAlbum, Shares
 
 VIDEO, MOTION, CAPTION = "76647426", "146008172", "396644657"
-"""Keys in an item's last element: what makes it a video (duration in ms first), a motion photo; its text."""
+"""Keys in an item's last element: video (duration in ms first), motion photo, text."""
 
 _VIDEO_MS, _MOTION_MS = 12_500, 2_840
 _CAPABILITIES = [[2], [8], [21], [19], [22]]
 _AUTH_KEY, _COUNT = 19, 21
-"""Places in the album's description."""
+"""Positions in the album's description."""
 
 
 class Payload:
-    """Makes the data of one page after the other."""
+    """Builds the data of the pages."""
 
     def __init__(self, shares: Shares, options: GoogleOptions, url: Callable[[Item, str], str]) -> None:
         """`url` makes the URL of an item's bytes, given the host's own URL."""
@@ -31,7 +31,7 @@ class Payload:
         self._url = url
 
     def page(self, shared: SharedAlbum, token: str | None, media_origin: str) -> Any | None:
-        """Return a page's data; None if the token is none of ours."""
+        """Return a page's data; None if the token is invalid."""
         options = self._options.sharing
         place = (0, 0) if token is None else _read(shared, token)
         if place is None:
@@ -122,6 +122,6 @@ def _seal(shared: SharedAlbum, place: str) -> str:
 
 
 def album_items(data: Any) -> Sequence[Any]:
-    """Return the items of a page's data, for those who reshape it."""
+    """Return the items of a page's data, for tests that change them."""
     items: Sequence[Any] = data[1] or []
     return items

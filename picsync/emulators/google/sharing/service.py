@@ -1,4 +1,4 @@
-"""The hosts of shared albums: the short links, the page, its call, and the consent to cookies."""
+"""The hosts of shared albums: the short links, the page, its call, and the cookie consent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MISSING = "The requested URL was not found on this server."
 
 
 class Sharing:
-    """Albums shared by link, of one library."""
+    """Albums of one library that are shared by link."""
 
     def __init__(self, library: Library, options: GoogleOptions, urls: BaseUrls) -> None:
         self.shares = Shares(library, options)
@@ -149,7 +149,7 @@ def _refused(code: int) -> list[Any]:
 
 
 def _arguments(text: str) -> list[Any] | None:
-    """Return what the call is asked: album key, token, something, auth key; None if it is no such call."""
+    """Return the call's arguments: album key, token, an unused one, auth key; None for another call."""
     try:
         ((name, inner, _, _),) = json.loads(text)[0]
         asked = json.loads(inner)
