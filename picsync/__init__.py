@@ -2,7 +2,7 @@
 
 import sys
 
-# httpx brings a command of its own along, and with it all of rich, if that is installed: a third of what it
-# takes to load, and 6 MB. No one calls it here; to httpx this looks as if rich were not there. It is said
-# here, before whichever module of ours is the first to load httpx.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # documented for import, unknown to typeshed
+# httpx imports its own command and thereby rich, if that is installed: a third of its import time, and 6 MB.
+# picsync does not use the command, so this entry makes httpx behave as if rich were missing. It has to be set
+# before any module of picsync imports httpx.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None is documented for import, but unknown to typeshed

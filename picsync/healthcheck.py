@@ -1,7 +1,7 @@
-"""`python -m picsync.healthcheck [URL]`: exit code 0 if a running picsync says that it is well, else 1.
+"""`python -m picsync.healthcheck [URL]`: exit code 0 if a running picsync reports that it is healthy, else 1.
 
-For the container's health check, where there is neither a shell nor curl. It uses the standard library alone,
-so that asking once a minute costs little, and it never goes through a proxy.
+For the container's health check, where there is neither a shell nor curl. It uses only the standard library,
+so that a check every minute is cheap, and it never uses a proxy.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 DEFAULT_URL = "http://127.0.0.1:1971/healthz"
 TIMEOUT_S = 5.0
-"""Shorter than the 10 s that the image gives the check, so that the reason is still told."""
+"""Shorter than the image's limit of 10 s for the check, so that the reason is still printed."""
 
 
 def check(url: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
-    """Return why the picsync at `url` is not well, or None if it is; raises ValueError for a bad URL."""
+    """Return why the picsync at `url` is unhealthy, or None; raises ValueError for a bad URL."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError(f"must be a URL such as {DEFAULT_URL}, not {url[:60]!r}")
@@ -26,14 +26,14 @@ def check(url: str, *, timeout_s: float = TIMEOUT_S) -> str | None:
         answer = connection.getresponse()
         text = answer.read(500).decode("utf-8", "replace").strip()
     except (OSError, HTTPException) as error:
-        return f"No answer from {url}: {str(error) or type(error).__name__}."
+        return f"No response from {url}: {str(error) or type(error).__name__}."
     finally:
         connection.close()
     return None if answer.status == 200 else f"{url} answers {answer.status}: {text}"
 
 
 def main(arguments: list[str]) -> int:
-    """Say on stderr what is wrong, if anything is; return the exit code."""
+    """Print what is wrong, if anything, to stderr; return the exit code."""
     try:
         problem = check(*arguments[:1] or [DEFAULT_URL])
     except ValueError as error:

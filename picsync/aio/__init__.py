@@ -1,1 +1,1 @@
-"""Helpers for asyncio, and imports that wait until they are needed."""
+"""Helpers for asyncio, and deferred imports."""

@@ -1,4 +1,4 @@
-"""Loading large libraries, some of them only once the process has something to wait for."""
+"""Loads large libraries without garbage collection, some of them only when needed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Import in this context what the process will keep.
+    """Import, in this context, modules that the process will keep.
 
-    All that is made by loading stays, so no one looks for garbage among it, now or later: that would take a
+    Their objects stay alive, so garbage collection is off and skips them later. Otherwise it would take a
     sixth of the time before the first request.
     """
     collecting = gc.isenabled()

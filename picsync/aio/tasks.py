@@ -1,4 +1,4 @@
-"""Run coroutines concurrently; the first failure is raised as itself, not as an exception group."""
+"""Runs coroutines concurrently; the first failure is raised as itself, not as an exception group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 async def gather(*works: Awaitable[T]) -> list[T]:
-    """Return the results of all, in order; the first failure cancels the rest and is raised as itself."""
+    """Return all results in order; the first failure cancels the rest and is raised as itself."""
 
     async def run(work: Awaitable[T]) -> T:
         return await work
@@ -45,7 +45,7 @@ async def cancel_and_wait(*tasks: asyncio.Future[Any]) -> None:
 
 
 _RESCHEDULES = 50
-"""A limit moves at most this often within its own length: every block of bytes is progress."""
+"""A limit is extended at most this often within its own length: every block of bytes is progress."""
 
 
 class _Progress:
@@ -64,15 +64,15 @@ class _Progress:
 _progress: ContextVar[_Progress | None] = ContextVar("progress", default=None)
 
 
-class Stalled(Exception):  # noqa: N818 - reads as what it is
+class Stalled(Exception):  # noqa: N818 - named for the state
     """Work made no progress for too long, and was cancelled."""
 
 
 @asynccontextmanager
 async def stalling_after(limit_s: float) -> AsyncIterator[None]:
-    """Cancel the body and raise Stalled once `progressed` was not called for about `limit_s` seconds.
+    """Cancel the body and raise Stalled if `progressed` was not called for about `limit_s` seconds.
 
-    Calls count from the body's task and from the tasks that it starts.
+    Calls from the body's task and from the tasks that it starts count.
     """
     timeout = asyncio.timeout(limit_s)
     try:
@@ -105,7 +105,7 @@ def unwrap_group() -> Iterator[None]:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Pick the error to raise: a bug before a known error, since no one expects it."""
+    """Select the error to raise: a bug before a known error, since bugs are never expected."""
     leaves = list(_leaves(group))
     return next((error for error in leaves if not isinstance(error, PicsyncError)), leaves[0])
 

@@ -1,1 +1,1 @@
-"""The memory that saves work: which media item has which digest."""
+"""The cache: which media item has which digest."""

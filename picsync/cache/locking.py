@@ -1,4 +1,4 @@
-"""One process per cache file: a lock that the operating system releases however the process ends."""
+"""A lock that lets one process use a cache file; released by the operating system if the process dies."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from picsync.system.localtime import absolute
 
 
 class CacheLock:
-    """Holds `<cache>.lock`. The file stays behind when released: removing it would let two processes in."""
+    """Holds `<cache>.lock`. Releasing keeps the file: removing it would allow two processes in."""
 
     def __init__(self, descriptor: int, *, kept: bool) -> None:
         self._descriptor: int | None = descriptor
         self.kept = kept
-        """Whether the file system keeps others out; some network file systems only say so."""
+        """Whether the file system enforces the lock; some network file systems only pretend to."""
 
     @classmethod
     def acquire(cls, cache: Path, now: datetime) -> Self:
-        """Take the lock at once; raises CacheError, naming the holder, if it is taken."""
+        """Take the lock without waiting; raises CacheError, which names the holder, if it is taken."""
         path = cache.with_name(cache.name + ".lock")
         try:
             descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _sign(descriptor, now)
+                _write_holder(descriptor, now)
             except BlockingIOError:
                 holder = os.fsdecode(os.pread(descriptor, 500, 0)) or "another process"
                 os.close(descriptor)
@@ -46,11 +46,11 @@ class CacheLock:
                 raise
         except OSError as error:
             raise explain_os_error(error, path) from error
-        return cls(descriptor, kept=not _taken_again(path))
+        return cls(descriptor, kept=not _can_lock_twice(path))
 
     @staticmethod
     def holder(cache: Path) -> str:
-        """Return who has the lock, empty if no one has it or it cannot be told."""
+        """Return who holds the lock; empty if nobody does, or if that is unknown."""
         try:
             descriptor = open_regular(cache.with_name(cache.name + ".lock"), os.O_RDONLY)
         except OSError:
@@ -66,23 +66,23 @@ class CacheLock:
         return ""
 
     def release(self) -> None:
-        """Let the next process in; safe to call twice."""
+        """Release the lock; safe to call twice."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
-def _sign(descriptor: int, now: datetime) -> None:
-    """Say who holds the lock."""
+def _write_holder(descriptor: int, now: datetime) -> None:
+    """Write into the lock file who holds it."""
     if os.fstat(descriptor).st_nlink > 1:
-        return  # It is another file as well: of a backup that links instead of copying, or a stranger's.
+        return  # It has a second name: in a backup that uses hard links, or it is somebody else's.
     os.ftruncate(descriptor, 0)
     holder = f"process {os.getpid()} on host {socket.gethostname()} (since {absolute(now)})"
     os.pwrite(descriptor, os.fsencode(holder), 0)
 
 
-def _taken_again(path: Path) -> bool:
-    """Whether a lock that is held can be had once more: locks are of the open file, not of the process."""
+def _can_lock_twice(path: Path) -> bool:
+    """Whether a held lock can be taken again: locks belong to the open file, not to the process."""
     try:
         descriptor = open_regular(path, os.O_RDWR)
         try:

@@ -1,4 +1,4 @@
-"""Bringing a cache to the newest revision; the only importer of Alembic."""
+"""Migrates a cache to the newest revision; the only module that imports Alembic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 
 def upgrade(engine: Engine) -> None:
-    """Apply all missing migrations in one transaction: killed on the way, the cache stays as it was."""
+    """Apply all missing migrations in one transaction; if interrupted, the cache is unchanged."""
     config = Config()
     config.set_main_option("script_location", "picsync.cache:migrations")
     with engine.execution_options(immediate=True).begin() as connection:

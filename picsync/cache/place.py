@@ -1,4 +1,4 @@
-"""Where a cache is, and opening it there: a file of one process, or a database that several share."""
+"""The location of a cache, and opening it: a file of one process, or a database that several share."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class File:
     def open(
         self, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
     ) -> tuple[sa.Engine, CacheLock]:
-        """Lock the file, set it aside if need be, and migrate it."""
+        """Lock the file, set it aside if necessary, and migrate it."""
         sqlite.check_place(self.path)
         lock = CacheLock.acquire(self.path, now)
-        with _released_if_it_fails(lock):
+        with _released_on_error(lock):
             finding = sqlite.examine(self.path, mode="rw", busy_timeout_s=busy_timeout_s)
-            return self._take(finding, lock, now, busy_timeout_s, notify), lock
+            return self._open_locked(finding, lock, now, busy_timeout_s, notify), lock
 
-    def _take(
+    def _open_locked(
         self,
         finding: sqlite.Finding,
         lock: CacheLock,
@@ -47,7 +47,7 @@ class File:
         busy_timeout_s: float,
         notify: Callable[[str], None],
     ) -> sa.Engine:
-        """Set the file aside if need be, and migrate it."""
+        """Set the file aside if necessary, and migrate it."""
         if not lock.kept:
             notify(
                 f"The file system of the cache {self.path} does not support locks, so a second"
@@ -62,7 +62,7 @@ class File:
         return engine
 
     def open_to_read(self, busy_timeout_s: float) -> sa.Engine | sqlite.State:
-        """Return an engine that only reads or, of a file that is no cache yet, its state: FRESH or GO."""
+        """Return a read-only engine or, if the file is not a cache yet, its state: FRESH or GO."""
         sqlite.check_place(self.path)
         finding = sqlite.examine(self.path, mode="ro", busy_timeout_s=busy_timeout_s)
         match finding.state:
@@ -81,9 +81,9 @@ class File:
     def open_to_plan(
         self, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
     ) -> tuple[sa.Engine, CacheLock | None]:
-        """Open the file as `open` does if that is possible, or else to read it beside whoever has it.
+        """Open the file as `open` does if possible; otherwise open it read-only next to its user.
 
-        An engine without a lock only reads.
+        An engine without a lock is read-only.
         """
         sqlite.check_place(self.path)
         try:
@@ -91,10 +91,10 @@ class File:
         except CacheError as error:
             notify(f"{error.message} The dry run reads the cache and writes nothing to it.")
             return _to_plan(self, self.open_to_read(busy_timeout_s), notify), None
-        with _released_if_it_fails(lock):
+        with _released_on_error(lock):
             finding = sqlite.examine(self.path, mode="rw", busy_timeout_s=busy_timeout_s)
             if finding.state not in sqlite.SET_ASIDE:
-                return self._take(finding, lock, now, busy_timeout_s, notify), lock
+                return self._open_locked(finding, lock, now, busy_timeout_s, notify), lock
         lock.release()
         notify(
             f"The cache {self} {finding.detail}. The dry run does not use it, and downloads what the next"
@@ -103,7 +103,7 @@ class File:
         return sqlite.empty_engine(), None
 
     def size_bytes(self) -> int:
-        """Return what the cache takes on disk."""
+        """Return the size of the cache on disk."""
         return sqlite.size_bytes(self.path)
 
 
@@ -114,7 +114,7 @@ class Server:
     url: sa.URL
 
     def __str__(self) -> str:
-        # Options are left out, since one of them may be a password.
+        # Options are omitted, since one of them may be a password.
         return self.url.set(query={}).render_as_string(hide_password=True)
 
     def open(
@@ -127,19 +127,19 @@ class Server:
         return engine, None
 
     def open_to_read(self, busy_timeout_s: float) -> sa.Engine:
-        """Return an engine that only reads."""
+        """Return a read-only engine."""
         del busy_timeout_s
         return self.engine().execution_options(postgresql_readonly=True)
 
     def open_to_plan(
         self, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
     ) -> tuple[sa.Engine, None]:
-        """Open the database to read it: others may be using it, and nothing says whether they are."""
+        """Open the database read-only: others may be using it, and there is no way to find out."""
         del now
         return _to_plan(self, self.open_to_read(busy_timeout_s), notify), None
 
     def engine(self) -> sa.Engine:
-        """Return an engine that has not connected yet."""
+        """Return an engine that is not connected yet."""
         try:
             return sa.create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
         except (ImportError, sa.exc.NoSuchModuleError) as error:
@@ -149,21 +149,21 @@ class Server:
             ) from error
 
     def size_bytes(self) -> None:
-        """Return nothing: the server's disk is not ours to measure."""
+        """Return None: the size of the server's database is not measured."""
 
 
 Place: TypeAlias = File | Server
 
 
 def parse(location: str | Path) -> Place:
-    """Tell a path from a URL (`://`); raises CacheError for URLs that picsync cannot use."""
+    """Distinguish a path from a URL (`://`); raises CacheError for unsupported URLs."""
     text = pasted(location) if isinstance(location, str) and "://" in location else str(location)
     if isinstance(location, Path) or "://" not in text:
         return File(Path(os.path.realpath(Path(location).expanduser())))
     try:
         url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
-        # Without its cause, which may quote the URL and so its password.
+        # Without its cause, which may quote the URL and thereby its password.
         raise CacheError(
             "The cache's URL cannot be parsed.",
             hint="Write it as postgresql://user:password@host/database.",
@@ -180,7 +180,7 @@ def parse(location: str | Path) -> Place:
 
 
 def revision_of(engine: sa.Engine) -> str | None:
-    """Return the revision of a cache's schema, None if there is none yet."""
+    """Return the revision of a cache's schema; None if it has none yet."""
     with engine.connect() as connection:
         if not sa.inspect(connection).has_table(schema.VERSION_TABLE):
             return None
@@ -188,7 +188,7 @@ def revision_of(engine: sa.Engine) -> str | None:
 
 
 def require_known(place: Place, revision: str | None) -> None:
-    """Raise CacheError for a revision of which this picsync knows nothing."""
+    """Raise CacheError for an unknown revision."""
     if revision is not None and revision not in schema.REVISIONS:
         raise CacheError(
             f"The cache {place} was written by a newer picsync (schema revision {revision}).",
@@ -197,7 +197,7 @@ def require_known(place: Place, revision: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _released_if_it_fails(lock: CacheLock) -> Iterator[None]:
+def _released_on_error(lock: CacheLock) -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -206,7 +206,7 @@ def _released_if_it_fails(lock: CacheLock) -> Iterator[None]:
 
 
 def _to_plan(place: Place, found: sa.Engine | sqlite.State, notify: Callable[[str], None]) -> sa.Engine:
-    """Return the engine, or that of an empty cache in memory if there are no tables that can be read."""
+    """Return the engine, or that of an empty cache in memory if there are no readable tables."""
     fresh = found is sqlite.State.FRESH
     if isinstance(found, sa.Engine):
         try:
@@ -229,13 +229,13 @@ def _to_plan(place: Place, found: sa.Engine | sqlite.State, notify: Callable[[st
 
 
 def _migrate(place: Place, engine: sa.Engine) -> None:
-    """Bring the schema to the newest revision, or dispose of the engine."""
+    """Migrate the schema to the newest revision, or dispose of the engine."""
     try:
         with explained(place):
             revision = revision_of(engine)
             require_known(place, revision)
             if revision != schema.HEAD:
-                # Imported here because Alembic takes a third of a second to load.
+                # Imported here since Alembic takes a third of a second to load.
                 from picsync.cache.migrate import upgrade
 
                 upgrade(engine)
@@ -246,7 +246,7 @@ def _migrate(place: Place, engine: sa.Engine) -> None:
 
 @contextlib.contextmanager
 def explained(place: Place) -> Iterator[None]:
-    """Turn the database's errors into CacheError; whatever else is raised is a bug."""
+    """Convert the database's errors to CacheError; any other exception is a bug."""
     try:
         yield
     except sa.exc.DBAPIError as error:

@@ -1,7 +1,7 @@
-"""Everything that is true of SQLite only: pragmas, damage, setting files aside, its error codes.
+"""Everything specific to SQLite: pragmas, damage, setting files aside, its error codes.
 
-Whoever opens a file through `prepare` gets one that is fresh, the Go picsync's, or a sound cache. Anything
-else is renamed, never overwritten, unless it is evidently a database of another program.
+A file opened through `prepare` is new, the Go picsync's, or a sound cache. Anything else is renamed, never
+overwritten, unless it is clearly another program's database.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GO_TABLES = {
     "googlephotos": {"Id", "GooglephotosId", "Md5", "LastUpdated"},
     "nixplay": {"Id", "NixplayId", "Md5"},
 }
-"""The tables of the Go picsync, with columns that tell them from others of these names."""
+"""The tables of the Go picsync, with columns that distinguish them from other tables of these names."""
 
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _SMALLEST_BYTES = 512
@@ -49,11 +49,11 @@ _ERRORS = {
     sqlite3.SQLITE_NOLFS: ("is too large for its file system", _DISK_HINT),
     sqlite3.SQLITE_NOMEM: ("cannot be read: out of memory", "Increase the memory limit of picsync."),
 }
-"""Primary result codes that say something about the context, not about the file's content."""
+"""Primary result codes that describe the environment, not the file's content."""
 
 
 class State(Enum):
-    """What a file was found to be."""
+    """What a file contains."""
 
     FRESH = auto()
     GO = auto()
@@ -64,7 +64,7 @@ class State(Enum):
 
 
 SET_ASIDE = frozenset({State.DAMAGED, State.NEWER})
-"""What is renamed, so that a new cache can take its place."""
+"""States in which the file is renamed, to make room for a new cache."""
 
 _HEADER = b"SQLite format 3\0"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3")
@@ -72,14 +72,14 @@ _SUFFIXES = (".db", ".sqlite", ".sqlite3")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a file is, and for people why so."""
+    """A file's state and, for the user, the reason."""
 
     state: State
     detail: str = ""
 
 
 def connect(path: Path, *, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open the file with SQLite's `mode` (`ro`, `rw`, `rwc`); transactions begin by statement only."""
+    """Open the file with SQLite's `mode` (`ro`, `rw`, `rwc`); transactions begin only explicitly."""
     connection = sqlite3.connect(
         f"file:{quote_from_bytes(os.fsencode(path))}?mode={mode}",
         uri=True,
@@ -87,23 +87,23 @@ def connect(path: Path, *, mode: str, busy_timeout_s: float) -> sqlite3.Connecti
         isolation_level=None,
         check_same_thread=False,
     )
-    # A byte that has tipped over spoils its row, not every query that meets the row.
+    # A corrupted byte affects its row, not every query that reads the row.
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return connection
 
 
 def engine(path: Path, *, read_only: bool = False, busy_timeout_s: float) -> sa.Engine:
-    """Return an engine for the file whose transactions also cover changes of the schema."""
+    """Return an engine for the file; its transactions include schema changes."""
 
     def creator() -> sqlite3.Connection:
         connection = connect(path, mode="ro" if read_only else "rwc", busy_timeout_s=busy_timeout_s)
         try:
             if not read_only:
-                # Readers, such as a status command, do not stop the writer. Some network file systems
-                # cannot; SQLite then stays with what works there.
+                # Readers, such as a status command, do not block the writer. Some network file systems do not
+                # support WAL; SQLite then keeps a mode that works.
                 connection.execute("PRAGMA journal_mode = WAL").close()
-                # NORMAL would lose the last commits with the power; a commit has to be as good as its word,
-                # and one fsync is shared by all mappings of a batch.
+                # NORMAL would lose the last commits in a power failure. A commit has to be durable, and all
+                # mappings of a batch share one fsync.
                 connection.execute("PRAGMA synchronous = FULL").close()
         except BaseException:
             connection.close()
@@ -121,7 +121,7 @@ def engine(path: Path, *, read_only: bool = False, busy_timeout_s: float) -> sa.
 
 
 def empty_engine() -> sa.Engine:
-    """Return an engine for an empty cache in memory, whose only connection is never used twice at once."""
+    """Return an engine for an empty cache in memory; its only connection is never used concurrently."""
     made = sa.create_engine(
         "sqlite://",
         poolclass=sa.QueuePool,
@@ -134,10 +134,10 @@ def empty_engine() -> sa.Engine:
 
 
 def prepare(path: Path, finding: Finding, *, now: datetime) -> str | None:
-    """Make sure that `path`, as it was examined, can be opened and migrated; sets aside what cannot.
+    """Make sure that `path`, as examined, can be opened and migrated; sets unusable files aside.
 
-    Call it holding the cache's lock. Returns what to tell people if a file was set aside; raises CacheError
-    if the file belongs to another program or its context do not allow to use it.
+    Call it while holding the cache's lock. Returns a message for the user if a file was set aside; raises
+    CacheError if the file belongs to another program or cannot be used.
     """
     if finding.state is State.FOREIGN:
         raise foreign(path, finding)
@@ -151,13 +151,13 @@ def prepare(path: Path, finding: Finding, *, now: datetime) -> str | None:
             hint=remedy(error, path.parent) or "Move it elsewhere, or use another path for the cache.",
         ) from error
     return (
-        f"The cache {path} {finding.detail}. It was set aside as {moved}, and a new one is begun: photos will"
-        " be downloaded and hashed again. No photo on the frame is affected."
+        f"The cache {path} {finding.detail}. It was set aside as {moved}, and a new cache was started:"
+        " photos will be downloaded and hashed again. No photo on the frame is affected."
     )
 
 
 def examine(path: Path, *, mode: str, busy_timeout_s: float) -> Finding:
-    """Find out what the file is without changing it; raises CacheError where that cannot be told."""
+    """Find out what the file is without changing it; raises CacheError if that is impossible."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -167,28 +167,29 @@ def examine(path: Path, *, mode: str, busy_timeout_s: float) -> Finding:
     if not _may_have_been_a_database(path):
         return Finding(State.FOREIGN)
     if size < _SMALLEST_BYTES:
-        # SQLite itself would take a file of one byte for an empty one.
-        return Finding(State.DAMAGED, "is no database") if size else Finding(State.FRESH)
+        # SQLite itself treats a one-byte file as empty.
+        return Finding(State.DAMAGED, "is not a database") if size else Finding(State.FRESH)
     try:
         with closing(connect(path, mode=mode, busy_timeout_s=busy_timeout_s)) as connection:
             finding = _examine(connection)
             if mode == "rw" and finding.state in (State.GO, State.OURS):
-                # Rolled back. Raises if the file is read-only, which would else show at the first mapping.
+                # Rolled back. Raises if the file is read-only, which would otherwise only show at the first
+                # mapping.
                 connection.execute("BEGIN IMMEDIATE").close()
                 connection.execute("CREATE TABLE writable (yes)").close()
             return finding
     except sqlite3.Error as error:
         if _primary_code(error) in _ERRORS:
             raise explain(error, path) from error
-        return Finding(State.DAMAGED, f"is damaged or no database ({error})")
-    except UnicodeDecodeError:  # of SQLite's message, which quotes the file
+        return Finding(State.DAMAGED, f"is damaged or not a database ({error})")
+    except UnicodeDecodeError:  # in SQLite's message, which quotes the file
         return Finding(State.DAMAGED, "is damaged")
 
 
 def _may_have_been_a_database(path: Path) -> bool:
-    """Whether a damaged file can be set aside: it is not someone's picture, text or configuration.
+    """Whether a damaged file may be set aside: it is not a picture, text or configuration.
 
-    A power cut can leave zeros, or anything, at the beginning; then only the name is left to tell.
+    A power failure can leave zeros, or anything else, at the beginning; then only the name can tell.
     """
     if path.suffix.lower() in _SUFFIXES:
         return True
@@ -209,8 +210,8 @@ def _examine(connection: sqlite3.Connection) -> Finding:
     ours = schema.VERSION_TABLE in tables
     if not ours and not all(_is_go(connection, name) for name in tables):
         return Finding(State.FOREIGN, ", ".join(sorted(tables)[:5]))
-    # The thorough check, which compares indexes with tables: what a quick one misses could fail every cycle
-    # and survive every restart. It takes less than a second per million of photos.
+    # The thorough check, which compares indexes with tables: damage that a quick check misses could fail
+    # every cycle and survive every restart. It takes less than a second per million photos.
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         return Finding(State.DAMAGED, f"is damaged ({' '.join(str(verdict).split())})")
@@ -240,14 +241,14 @@ def _is_go(connection: sqlite3.Connection, table: str) -> bool:
 
 
 def _set_aside(path: Path, why: str, now: datetime) -> Path:
-    """Rename the file and its companions to a name that is not taken; returns the file's new name."""
+    """Rename the file and its companions to an unused name; return the file's new name."""
     stem = f"{path.name}.{why}-{now:%Y%m%dT%H%M%SZ}"
     number = 1
     while any(os.path.lexists(path.with_name(stem + suffix)) for suffix in ("", *_COMPANIONS)):
         number += 1
         stem = f"{path.name}.{why}-{now:%Y%m%dT%H%M%SZ}-{number}"
     target = path.with_name(stem)
-    # The file goes first: SQLite ignores the companions of a file that is not there.
+    # The file goes first: SQLite ignores the companions of a missing file.
     path.rename(target)
     for suffix in _COMPANIONS:
         companion = path.with_name(path.name + suffix)
@@ -261,7 +262,7 @@ def foreign(path: Path, finding: Finding) -> CacheError:
     what = (
         f"is another program's database (it has the tables {finding.detail})"
         if finding.detail
-        else "is no database"
+        else "is not a database"
     )
     return CacheError(
         f"{path} {what}; it was not touched.",
@@ -270,7 +271,7 @@ def foreign(path: Path, finding: Finding) -> CacheError:
 
 
 def check_place(path: Path) -> None:
-    """Raise CacheError unless a cache file is or could be at `path`, as far as can be told by looking."""
+    """Raise CacheError unless a cache exists or could be created at `path`, judging by metadata."""
     try:
         if not path.parent.is_dir():
             raise CacheError(
@@ -288,7 +289,7 @@ def check_place(path: Path) -> None:
 
 
 def size_bytes(path: Path) -> int:
-    """Return the size of the file and its companions; 0 if there are none."""
+    """Return the size of the file and its companions; 0 if they do not exist."""
     total = 0
     for suffix in ("", *_COMPANIONS):
         try:
@@ -299,7 +300,7 @@ def size_bytes(path: Path) -> int:
 
 
 def explain(error: sqlite3.Error, path: Path) -> CacheError:
-    """Return what an error of SQLite means to people."""
+    """Return the error message for an SQLite error."""
     code = _primary_code(error)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return CacheError(f"The cache {path} is damaged ({error}).", hint=_SET_ASIDE_HINT)
@@ -312,14 +313,14 @@ def explain(error: sqlite3.Error, path: Path) -> CacheError:
 
 
 def explain_os_error(error: OSError, path: Path) -> CacheError:
-    """Return what an error of the operating system about the cache's file means to people."""
+    """Return the error message for an operating system error about the cache's file."""
     hint = remedy(error, path) or _DISK_HINT
     if error.errno == errno.ENOENT and path.parent.is_dir():
-        # Files are created when they are opened, so this folder takes none; /proc is one.
+        # Files are created when they are opened, so this folder does not accept any; /proc is an example.
         hint = f"No file can be created in {path.parent}. Use another folder for the cache."
     return CacheError(f"The cache's file {path} cannot be used: {reason(error)}.", hint=hint)
 
 
 def _primary_code(error: sqlite3.Error) -> int:
-    # Errors that Python raises itself, such as for text that is not UTF-8, have no code.
+    # Errors that Python itself raises, such as for invalid UTF-8, have no code.
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

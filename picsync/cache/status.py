@@ -1,4 +1,4 @@
-"""What a cache holds, for people."""
+"""The content of a cache, for `picsync cache status`."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ _ENTRIES = (
 
 @dataclass(frozen=True, slots=True)
 class CacheStatus:
-    """What a cache holds."""
+    """The content of a cache."""
 
     location: str
     """The file's path, or the URL without password and options."""
     revision: str | None
     """Of the schema; `0` is the Go picsync's file, None a cache that does not exist yet."""
     entries: dict[str, int] = field(default_factory=dict)
-    """Mappings by source, the unusable ones included. Those of a Go picsync's file are not counted."""
+    """Number of mappings by source, including unusable items. Those of a Go picsync's file are not counted.
+    """
     unusable: int = 0
-    """How many of them say that an item cannot be shown."""
+    """How many of them record an unusable item."""
     size_bytes: int | None = None
-    """Of all its files on disk; None for a database server."""
+    """Size of all its files on disk; None for a database server."""
     oldest_recorded_at: datetime | None = None
-    """Aware UTC, as `newest_recorded_at`; None if no mapping says when it was recorded."""
+    """Aware UTC, like `newest_recorded_at`; None if no mapping has a time."""
     newest_recorded_at: datetime | None = None
 
 
@@ -65,7 +66,7 @@ def read_status(place: Place, engine: sa.Engine) -> CacheStatus:
 
 
 def inspect(place: Place, busy_timeout_s: float) -> CacheStatus:
-    """Return the status of a cache that another process may have open, changing nothing."""
+    """Return the status of a cache that another process may have open, without changing it."""
     engine = place.open_to_read(busy_timeout_s)
     if isinstance(engine, sqlite.State):
         revision = "0" if engine is sqlite.State.GO else None

@@ -1,10 +1,10 @@
-"""The only door to the cache: which digest the bytes of a media item have.
+"""The interface to the cache: the digests of media items.
 
-The cache is a memo: losing it costs time, never correctness. What it says it has recorded survives a crash of
-the process, of the machine and of the database connection. It is an SQLite file, which one process at a time
-may open, or a PostgreSQL database, which several may share.
+The cache is a memo: losing it costs time, never correctness. A recorded mapping survives a crash of the
+process, of the machine and of the database connection. The cache is an SQLite file, which one process at a
+time may open, or a PostgreSQL database, which several may share.
 
-Importing this module loads SQLAlchemy, so import it only where a cache is about to be opened.
+Importing this module loads SQLAlchemy, so import it only when a cache is about to be opened.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from picsync.core.model import Digest, Mapping, MediaItem
 _IDS_PER_QUERY = 500
 """Below every database's limit on parameters (999 in old SQLite builds); more would not be faster."""
 _BUSY_TIMEOUT_S = 10.0
-"""How long to wait for another program's lock on the file; a backup or a look with a shell takes less."""
+"""How long to wait for another program's lock on the file; a backup or a manual query takes less."""
 
 _KEY = ("source", "item_id", "version", "recipe")
 _c = schema.mapping.c
@@ -63,8 +63,8 @@ class Cache:
     ) -> Self:
         """Open the cache at a path or, if `location` contains `://`, a database URL; migrates in place.
 
-        A damaged file, and one of a newer picsync, is renamed and replaced by a new cache; `notify` gets the
-        message about it. Raises CacheError if there can be no cache at that place, or another process has it.
+        A damaged file, or one of a newer picsync, is renamed and replaced by a new cache; `notify` receives
+        the message. Raises CacheError if there can be no cache at that location, or another process uses it.
         """
         where = place.parse(location)
         messages: list[str] = []
@@ -86,8 +86,8 @@ class Cache:
     ) -> Cache:
         """Open the cache for a dry run.
 
-        As `open` does if no other process has the file. Otherwise, and if the cache is a database server,
-        nothing is written there: what is recorded is known until the cache is closed. Raises CacheError.
+        Like `open` if no other process uses the file. Otherwise, and if the cache is a database server,
+        nothing is written to it: recorded mappings are kept until the cache is closed. Raises CacheError.
         """
         where = place.parse(location)
         messages: list[str] = []
@@ -100,18 +100,18 @@ class Cache:
 
     @classmethod
     async def inspect(cls, location: str | Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> CacheStatus:
-        """Return the status of a cache that may be in use by another process, changing nothing.
+        """Return the status of a cache that another process may have open, without changing it.
 
-        Raises CacheError if there is something else at that place, or it is damaged or of a newer picsync.
+        Raises CacheError if the file is something else, damaged, or of a newer picsync.
         """
         return await asyncio.to_thread(inspect, place.parse(location), busy_timeout_s)
 
     async def lookup(
         self, items: Sequence[MediaItem], *, recipe: Callable[[MediaItem], str], algorithm: str
     ) -> dict[MediaItem, Mapping]:
-        """Return what is known about items under the recipe that each is to be sent with.
+        """Return what is known about items, each with the recipe that it is to be sent with.
 
-        Only digests of `algorithm` count as known, and whatever was recorded as unusable. Raises CacheError.
+        Only digests of `algorithm` count as known, and items recorded as unusable. Raises CacheError.
         """
         self._require_open()
         wanted: dict[tuple[str, str], list[MediaItem]] = defaultdict(list)
@@ -120,10 +120,10 @@ class Cache:
         return await asyncio.to_thread(self._lookup, wanted, algorithm)
 
     async def record(self, mapping: Mapping) -> None:
-        """Store a mapping in place of an older one, with its own `recorded_at`; durable when this returns.
+        """Store a mapping with its own `recorded_at`, replacing an older one; durable on return.
 
-        Calls that come while a transaction is being written share the next one. A caller that is cancelled
-        does not take its mapping back. Raises CacheError, to all callers of a transaction that failed.
+        Calls during a write share the next transaction. Cancelling a caller does not withdraw its mapping.
+        Raises CacheError for all callers of a failed transaction.
         """
         self._require_open()
         _check(mapping)
@@ -135,15 +135,15 @@ class Cache:
         await asyncio.shield(self._next_commit)
 
     async def status(self) -> CacheStatus:
-        """Return what the cache holds; raises CacheError."""
+        """Return the content of the cache; raises CacheError."""
         self._require_open()
         return await asyncio.to_thread(read_status, self._place, self._engine)
 
     async def aclose(self) -> None:
-        """Finish what is being recorded and release the file; safe to call twice."""
+        """Finish pending writes and release the file; safe to call twice."""
         self._closed = True
         if self._commits:
-            # Their errors are for the callers of `record`.
+            # The callers of `record` receive their errors.
             await asyncio.wait(self._commits)
         await asyncio.to_thread(self._engine.dispose)
         if self._lock is not None:
@@ -161,18 +161,18 @@ class Cache:
     def _committed(self, commit: asyncio.Task[None]) -> None:
         self._commits.discard(commit)
         if not commit.cancelled():
-            # Every caller may have been cancelled by now; then no one is left to hear of an error.
+            # All callers may have been cancelled by now; then nobody receives the error.
             commit.exception()
 
     def _write(self, batch: Sequence[Mapping]) -> None:
         by_key = {tuple(row[name] for name in _KEY): row for row in map(_row, batch)}  # the last one wins
-        # In order, so that processes that share the database do not wait for each other in a circle.
+        # In order, so that processes that share the database cannot deadlock.
         rows = [by_key[key] for key in sorted(by_key)]
         with place.explained(self._place):
             try:
                 self._replace(rows)
             except sa.exc.IntegrityError:
-                # Another process that shares the database has just recorded the same item; it is there now.
+                # Another process that shares the database has just recorded the same item; it exists now.
                 self._replace(rows)
 
     def _replace(self, rows: list[dict[str, Any]]) -> None:
@@ -202,14 +202,14 @@ class Cache:
 
 
 class _Overlay(Cache):
-    """A cache whose engine only reads, under what is recorded: that stays in memory."""
+    """A cache with a read-only engine; recorded mappings stay in memory."""
 
     def __init__(self, where: place.Place, engine: sa.Engine, lock: CacheLock | None) -> None:
         super().__init__(where, engine, lock)
         self._recorded: dict[tuple[str, ...], Mapping] = {}
 
     async def record(self, mapping: Mapping) -> None:
-        """Keep a mapping in place of an older one."""
+        """Keep a mapping, replacing an older one."""
         self._require_open()
         _check(mapping)
         self._recorded[tuple(getattr(mapping, name) for name in _KEY)] = mapping
@@ -217,7 +217,7 @@ class _Overlay(Cache):
     async def lookup(
         self, items: Sequence[MediaItem], *, recipe: Callable[[MediaItem], str], algorithm: str
     ) -> dict[MediaItem, Mapping]:
-        """Return what the cache knows, and what was recorded here in place of it."""
+        """Return what the cache knows, overridden by what was recorded here."""
         found = await super().lookup(items, recipe=recipe, algorithm=algorithm)
         for item in items:
             mapping = self._recorded.get((item.source, item.item_id, item.version, recipe(item)))
@@ -252,10 +252,10 @@ def _mapping(
     unusable: str | None,
     recorded_at: datetime | None,
 ) -> Mapping | None:
-    """Return what a row says, or None if it does not tell what is wanted."""
+    """Return a row's mapping, or None if it lacks what is needed."""
     digest = None
     if algorithm == wanted and hex_digest is not None:
-        # A row that makes no sense is as good as none.
+        # An invalid row counts as missing.
         with contextlib.suppress(ValueError):
             digest = Digest(algorithm, hex_digest)
     if digest is None and unusable is None:

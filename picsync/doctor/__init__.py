@@ -1,7 +1,7 @@
-"""Looks at everything that a newcomer gets wrong, one finding a line, each problem with its fix.
+"""Checks for the mistakes that new users make: one finding per line, each problem with its fix.
 
-Writes nothing to a frame or the cache; a source may note for itself what it saw. `files` looks at what a
-person wrote, `machine` at the place where picsync runs, `services` at everybody else.
+Writes nothing to a frame or the cache; a source may record what it saw. `files` checks the user's files,
+`machine` the local machine, `services` all remote services.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from collections.abc import AsyncIterator
 from picsync.config import Credentials
 from picsync.core.events import Emit
 from picsync.core.model import Finding
-from picsync.doctor.files import look_at_files
-from picsync.doctor.machine import look_at_machine
-from picsync.doctor.services import look_at_services, look_at_sources
+from picsync.doctor.files import check_files
+from picsync.doctor.machine import check_machine
+from picsync.doctor.services import check_services, check_sources
 from picsync.run.settings import SettingsFiles
 
 
 async def examine(files: SettingsFiles, cache: str, emit: Emit) -> AsyncIterator[Finding]:
-    """Yield what is found, in the order in which it is to be mended: files, this machine, services.
+    """Yield the findings, in the order in which to fix them: files, machine, services.
 
-    `cache` is a path or a database URL. If the settings cannot be used as a whole, the sources are looked at
-    for which nothing is missing: a link or a folder needs no credentials.
+    `cache` is a path or a database URL. If the settings are incomplete, the sources that need nothing more
+    are still checked: a link or a folder needs no credentials.
     """
-    settings, findings = look_at_files(files)
+    settings, findings = check_files(files)
     for finding in findings:
         yield finding
-    async for finding in look_at_machine(cache, settings):
+    async for finding in check_machine(cache, settings):
         yield finding
     if settings is not None:
-        async for finding in look_at_services(settings, cache, emit):
+        async for finding in check_services(settings, cache, emit):
             yield finding
         return
     config, credentials, _ = files.parts()
     if config is not None:
-        async for finding in look_at_sources(config, credentials or Credentials(), cache, emit):
+        async for finding in check_sources(config, credentials or Credentials(), cache, emit):
             yield finding

@@ -1,4 +1,4 @@
-"""picsync.yaml, the credentials file, and the environment over them."""
+"""Checks picsync.yaml, the credentials file, and environment variables."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from picsync.observe.words import counted, rough
 from picsync.run.settings import Settings, SettingsFiles
 
 
-def look_at_files(files: SettingsFiles) -> tuple[Settings | None, Sequence[Finding]]:
-    """Return the settings, None if they cannot be used, with what was found in the files."""
+def check_files(files: SettingsFiles) -> tuple[Settings | None, Sequence[Finding]]:
+    """Return the settings, None if they are unusable, and the findings about the files."""
     try:
         settings = files.load()
     except ConfigError as error:

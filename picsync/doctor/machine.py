@@ -1,4 +1,4 @@
-"""The place where picsync runs: its cache, its room for files on their way, its clock."""
+"""Checks the local machine: cache, space for temporary files, clock."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from picsync.sync.tempfiles import DEFAULT_BUDGET_BYTES
 from picsync.system.localtime import zone_name, zone_problem
 
 LEAST_FREE_BYTES = 100_000_000
-"""For the cache: some hundred thousand photos fit into a fraction of this."""
+"""Required space for the cache: some hundred thousand photos fit into a fraction of this."""
 
 MOST_OFFSET = timedelta(minutes=2)
-"""Beyond it signatures and tokens of services begin to be refused."""
+"""Beyond this, services begin to refuse signatures and tokens."""
 
 
-async def look_at_machine(cache: str, settings: Settings | None) -> AsyncIterator[Finding]:
-    """Yield what is found."""
+async def check_machine(cache: str, settings: Settings | None) -> AsyncIterator[Finding]:
+    """Yield the findings."""
     yield await _cache(cache)
     if "://" not in cache:
         yield _folder("cache folder", own_folder(cache), LEAST_FREE_BYTES)

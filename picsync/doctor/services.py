@@ -1,4 +1,4 @@
-"""Everybody else: the frame's service, the sources, and what each rule would take from one to the other."""
+"""Checks the remote services: frames, sources, and what each rule would sync."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from picsync.sources.base import Source
 from picsync.sync.cycle import AlbumRule
 
 
-async def look_at_services(settings: Settings, cache: str, emit: Emit) -> AsyncIterator[Finding]:
-    """Yield what is found; each service is looked at although another fails."""
+async def check_services(settings: Settings, cache: str, emit: Emit) -> AsyncIterator[Finding]:
+    """Yield the findings; each service is checked even if another one fails."""
     async with open_services(settings.config, settings.credentials, cache=cache, emit=emit) as (
         sources,
         frames,
@@ -28,14 +28,14 @@ async def look_at_services(settings: Settings, cache: str, emit: Emit) -> AsyncI
         reachable = {}
         for name, frame in frames.items():
             title = frame.capabilities.title
-            found = await _tried(title, frame.examine())
+            found = await _checked(title, frame.examine())
             if all(finding.mark is not Mark.PROBLEM for finding in found):
                 reachable[name] = frame
             for finding in found:
                 named = finding.subject if name == DEFAULT_FRAME else f"{finding.subject} ({name})"
                 yield replace(finding, subject=named)
         for source in sources.values():
-            for finding in await _tried(source.capabilities.title, source.examine()):
+            for finding in await _checked(source.capabilities.title, source.examine()):
                 yield finding
         async for finding in _rules(album_rules(settings.config), sources, reachable):
             yield finding
@@ -44,7 +44,7 @@ async def look_at_services(settings: Settings, cache: str, emit: Emit) -> AsyncI
 async def _rules(
     rules: Sequence[AlbumRule], sources: Mapping[str, Source], frames: Mapping[str, Frame]
 ) -> AsyncIterator[Finding]:
-    """Yield what each rule lists, once, and what each of its frames that can be reached has of it."""
+    """Yield what each rule lists, once, and its state on each frame that can be reached."""
     listings: dict[tuple[str, str], Listing] = {}
     told: set[str] = set()
     for rule in rules:
@@ -55,14 +55,14 @@ async def _rules(
                 yield _listing(f"rule {rule.album}", listing)
         told.add(rule.album)
         if (frame := frames.get(rule.frame)) is not None:
-            for finding in await _tried(f"rule {rule.name}", _frame_side(rule, frame, len(items))):
+            for finding in await _checked(f"rule {rule.name}", _frame_side(rule, frame, len(items))):
                 yield finding
 
 
-async def look_at_sources(
+async def check_sources(
     config: Config, credentials: Credentials, cache: str, emit: Emit
 ) -> AsyncIterator[Finding]:
-    """Yield what is found about the sources for which the credentials suffice."""
+    """Yield the findings about the sources that have sufficient credentials."""
     hosts = Hosts(config.emulator)
     for rule in config.albums:
         for kind, entries in rule.sources.items():
@@ -76,7 +76,7 @@ async def look_at_sources(
                 yield Finding(Mark.PROBLEM, f"rule {rule.name}", error.message, error.hint)
 
 
-async def _tried(subject: str, look: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
+async def _checked(subject: str, look: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
     try:
         return await look
     except PicsyncError as error:
@@ -93,7 +93,7 @@ async def _listings(
             try:
                 known[account, album_id] = await sources[account].list(album_id)
             except PicsyncError as error:
-                # The source has said it of itself.
+                # The source's own findings already contain it.
                 known[account, album_id] = Listing(account, album_id, problem=error.message)
     return [known[album] for album in albums]
 
@@ -110,10 +110,10 @@ def _listing(subject: str, listing: Listing) -> Finding:
 
 
 async def _frame_side(rule: AlbumRule, frame: Frame, count: int) -> list[Finding]:
-    return [*_room(rule, frame, count), *await _album(rule, frame), *await _playlist(rule, frame)]
+    return [*_playlist_space(rule, frame, count), *await _album(rule, frame), *await _playlist(rule, frame)]
 
 
-def _room(rule: AlbumRule, frame: Frame, count: int) -> Iterator[Finding]:
+def _playlist_space(rule: AlbumRule, frame: Frame, count: int) -> Iterator[Finding]:
     subject, limit = f"rule {rule.name}", frame.capabilities.playlist_limit
     if limit is None or not count:
         return
@@ -158,7 +158,7 @@ async def _playlist(rule: AlbumRule, frame: Frame) -> list[Finding]:
 
 
 def _other_name(there: FrameAlbum | Playlist, frame: Frame) -> str:
-    """Return what to look for in the service's app, where that does not keep the name."""
+    """Return the name to look for in the service's app, if it does not keep the name."""
     if not there.listed_as:
         return ""
     return f"; {frame.capabilities.title} calls it {there.listed_as}, since it does not keep the name"

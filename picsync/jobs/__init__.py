@@ -1,1 +1,1 @@
-"""What the scheduler runs: album rules on their frames, and whatever else has to be done again and again."""
+"""The scheduler's jobs: album rules on their frames, and other repeated work."""

@@ -1,4 +1,4 @@
-"""Album rules as jobs: a rule on one of its frames."""
+"""Album rules as jobs: one rule on one of its frames."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from picsync.system.control import Requests
 
 @dataclass(frozen=True, slots=True)
 class CycleContext:
-    """What all cycles of a configuration are run with."""
+    """What all cycles of a configuration share."""
 
     tools: Tools
     requests: Requests
     emit: Emit
-    """For what does not belong to a cycle."""
+    """For messages that do not belong to a cycle."""
     warn_once: Callable[[CacheError], None]
-    """Reports what is wrong with the folder of requests, the first time."""
+    """Called once with the problem if the request folder is unusable."""
     leaving: Callable[[], bool]
-    """Whether a cycle should take up nothing new."""
+    """Whether a cycle should start no new work."""
     allowed: set[str] = field(default_factory=set)
-    """Jobs whose next cycle may delete whatever it finds due; each is taken out by that cycle."""
+    """Jobs whose next cycle may delete everything that is due; that cycle removes its entry."""
     plan_readers: Callable[[Emit], Emit] | None = None
-    """Makes the emitter of a cycle that only plans."""
+    """Creates the emitter of a cycle that only plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class AlbumJob:
 
     @property
     def title(self) -> str:
-        """What it is, in messages."""
+        """Its name in messages."""
         return f"Album {self.name}"
 
     async def run(self) -> CycleReport:
-        """Run one cycle, with what the operator has permitted for it."""
+        """Run one cycle, with the operator's permissions for it."""
         context = self.context
         released = self.name in context.allowed
         context.allowed.discard(self.name)
@@ -78,21 +78,21 @@ class AlbumJob:
         try:
             await asyncio.to_thread(context.requests.note, report)
         except CacheError as error:
-            # The cycle is done; only the command that releases held deletes does not know of them.
+            # The cycle is done; only the command that releases held deletes does not know them.
             context.warn_once(error)
-        # A cache that cannot be read is in the report already.
+        # The report already says that the cache cannot be read.
         with suppress(CacheError):
             status = await tools.cache.status()
             context.emit(CacheMeasured(status.entries, status.size_bytes))
         return report
 
     def failed(self, error: PicsyncError) -> CycleReport:
-        """Report a cycle that ended with an error of its own."""
+        """Report a cycle that ended with an unhandled error."""
         failures = (Failure(self.name, error, About.RULE),)
         report = CycleReport(self.name, CycleOutcome.FAILED, dry_run=self.rule.dry_run, failures=failures)
         self.context.emit(CycleFinished(report))
         return report
 
     async def triggered(self) -> None:
-        """Return once a source says that one of the albums has changed."""
+        """Return once a source reports that one of the albums has changed."""
         await sources_changed(self.rule.sources, self.context.tools.sources)

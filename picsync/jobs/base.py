@@ -1,4 +1,4 @@
-"""The port through which the scheduler sees whatever it runs."""
+"""The port that every job of the scheduler implements."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from picsync.core.events import CycleOutcome, Failure
 
 
 class Report(Protocol):
-    """How one run of a job ended, as far as the next one depends on it."""
+    """The result of one run of a job, as far as the next run depends on it."""
 
     @property
     def outcome(self) -> CycleOutcome:
-        """How it ended; the worst that applies."""
+        """The outcome; the worst that applies."""
 
     @property
     def failures(self) -> Sequence[Failure]:
@@ -23,14 +23,14 @@ class Report(Protocol):
 
     @property
     def did_something(self) -> bool:
-        """Whether it did more than look; jobs that only look are not started again by every change."""
+        """Whether it changed something; jobs that only checked are not started again by every change."""
 
 
 R_co = TypeVar("R_co", bound=Report, covariant=True)
 
 
 class Job(Protocol[R_co]):
-    """Something that is run once, or again and again. Its runs never overlap."""
+    """Work that runs once or repeatedly. Its runs never overlap."""
 
     @property
     def name(self) -> str:
@@ -38,17 +38,17 @@ class Job(Protocol[R_co]):
 
     @property
     def title(self) -> str:
-        """What it is, in messages, such as `Album Family`."""
+        """Its name in messages, such as `Album Family`."""
 
     @property
     def every(self) -> timedelta | None:
-        """From the beginning of one run to that of the next; None if it is run once."""
+        """Interval between the starts of two runs; None if it runs once."""
 
     async def run(self) -> R_co:
-        """Do the work once. What fails is in the report; anything raised is a bug."""
+        """Run once. Failures are in the report; an exception is a bug."""
 
     def failed(self, error: PicsyncError) -> R_co:
-        """Report that a run ended with an error that it could not report itself."""
+        """Return the report of a run that raised an error."""
 
     async def triggered(self) -> None:
-        """Return once something calls for a run before its time; may never return."""
+        """Return once something requires an early run; may never return."""

@@ -1,5 +1,5 @@
-"""The bytes of pictures and videos: which format they are of, how large, and whether they are whole.
+"""Analyses the bytes of pictures and videos: format, dimensions, and whether they are complete.
 
-All of it reads strangers' bytes. Nothing in a file makes these modules read more than a bounded number of its
-pieces, or raise anything but OSError.
+The bytes are untrusted. Whatever a file contains, these modules read a bounded number of its parts, and raise
+nothing but OSError.
 """

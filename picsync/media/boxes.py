@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 MAX_BOXES = 2_000
-"""Boxes looked at in one file; a picture from a camera has some dozens."""
+"""Maximum number of boxes to read in a file; a camera's picture has a few dozen."""
 
 _FULL_BOX_BYTES = 4
-"""Version and flags, which some boxes begin with."""
+"""Length of the version and flags with which some boxes begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class Box:
     kind: bytes
     """Four characters."""
     body: int
-    """Offset of what is inside."""
+    """Offset of the content."""
     end: int
-    """Offset behind it, as it claims; perhaps behind the end of the file."""
+    """Offset of the end according to the box; may be beyond the end of the file."""
 
 
 def boxes(file: BinaryIO, start: int, stop: int) -> Iterator[Box]:
-    """Yield the boxes that begin between two offsets; ends at the first thing that is no box."""
+    """Yield the boxes that begin between two offsets; stops at the first invalid one."""
     for _ in range(MAX_BOXES):
         if start + 8 > stop:
             return
@@ -46,7 +46,7 @@ def boxes(file: BinaryIO, start: int, stop: int) -> Iterator[Box]:
 
 
 def brands(head: bytes) -> tuple[bytes, ...]:
-    """Return the brands of a file that begins with `ftyp`, the major one first; none of any other file."""
+    """Return the brands of a file that begins with `ftyp`, the major one first; empty for other files."""
     if head[4:8] != b"ftyp":
         return ()
     end = min(int.from_bytes(head[:4]), len(head))
@@ -55,7 +55,7 @@ def brands(head: bytes) -> tuple[bytes, ...]:
 
 
 def item_types(file: BinaryIO, stop: int) -> frozenset[bytes]:
-    """Return how the pictures in a HEIF file are coded, such as `hvc1` or `av01`; none if it does not say."""
+    """Return the codings of a HEIF file's pictures, such as `hvc1` or `av01`; empty if it does not say."""
     for outer in boxes(file, 0, stop):
         if outer.kind == b"meta":
             for inner in boxes(file, outer.body + _FULL_BOX_BYTES, min(outer.end, stop)):
@@ -75,7 +75,7 @@ def _entries(file: BinaryIO, box: Box, stop: int) -> frozenset[bytes]:
         file.seek(entry.body)
         body = file.read(_FULL_BOX_BYTES + 10)
         try:
-            # Behind the item's number, of two or four bytes, and its protection.
+            # After the item's number, of two or four bytes, and its protection.
             (kind,) = struct.unpack_from("4s", body, _FULL_BOX_BYTES + (6 if body[:1] == b"\3" else 4))
         except struct.error:
             continue

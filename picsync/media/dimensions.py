@@ -1,8 +1,8 @@
-"""How many pixels a picture claims to have, read from its header: nothing is decoded, little is read.
+"""Reads the number of pixels of a picture from its header, without decoding it.
 
-A few hundred bytes can claim a picture of billions of pixels, and whoever decodes it runs out of memory. The
-header alone tells. What is damaged or of a kind not known here has no size as far as this module can say;
-nothing in a file can make it read more than `_MAX_STEPS` pieces of it, or raise anything but OSError.
+A few hundred bytes can claim a picture of billions of pixels, and decoding it would exhaust the memory. The
+header alone shows that. The size of a damaged picture, or of an unknown format, is unknown. Whatever a file
+contains, at most `_MAX_STEPS` parts of it are read, and nothing but OSError is raised.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from picsync.media import tiff
 from picsync.media.boxes import MAX_BOXES, boxes
 
 _MAX_STEPS = 2_000
-"""Segments looked at; a picture from a camera has some dozens."""
+"""Maximum number of segments to read; a camera's picture has a few dozen."""
 
 _SOF = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-"""JPEG markers: those that carry the size, and those that no length follows."""
+"""JPEG markers: those that contain the size, and those without a length."""
 
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
-"""HEIF boxes on the way to the sizes, with the bytes before their first inner box."""
+"""HEIF boxes on the path to the sizes, with the number of bytes before their first inner box."""
 
 
 def pixel_count(file: BinaryIO, mime_type: str) -> int | None:
-    """Return width times height of a picture, None if its header does not tell; moves the file's position.
+    """Return width times height of a picture, None if unknown; moves the file's position.
 
-    For HEIF and AVIF, which may hold several pictures, it is that of the largest. Raises OSError.
+    For HEIF and AVIF, which may contain several pictures, that of the largest. Raises OSError.
     """
     read = _READERS.get(mime_type)
     if read is None:

@@ -1,7 +1,7 @@
-"""Whether a picture or video has its end, as far as its structure tells: nothing is decoded.
+"""Detects truncated pictures and videos by their structure, without decoding them.
 
-A file that was cut off on its way shows as a picture with a grey lower half, or not at all. What a structure
-does not tell counts as whole: frames show many files that are not quite as they should be.
+A truncated picture is shown with a grey lower half, or not at all. If the structure does not tell, the file
+counts as complete: frames show many files that are not quite valid.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from picsync.media.boxes import MAX_BOXES, boxes
 _MAX_SEGMENTS = 2_000
 _BLOCK_BYTES = 256 * 1024
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-"""JPEG markers that no length follows."""
+"""JPEG markers without a length."""
 _PNG_END = b"IEND\xaeB`\x82"
-"""The type of the last chunk, and its checksum."""
+"""Type of the last chunk, and its checksum."""
 _FILLED = frozenset({b"mdat", b"moov", b"moof", b"meta"})
-"""Boxes that are needed as a whole; others, such as padding, may promise more than there is."""
+"""Boxes that must be complete; others, such as padding, may claim more than there is."""
 
 
-def is_cut_off(file: BinaryIO, mime_type: str) -> bool:
-    """Whether a file surely ends before what it holds does; moves its position. Raises OSError."""
+def is_truncated(file: BinaryIO, mime_type: str) -> bool:
+    """Whether a file certainly ends too early; moves its position. Raises OSError."""
     check = _CHECKS.get(mime_type)
     return check is not None and check(file, file.seek(0, io.SEEK_END))
 
 
 def _jpeg(file: BinaryIO, size: int) -> bool:
-    """Whether no end of image follows the first scan; thumbnails have ends of their own before it."""
+    """Whether no end of image follows the first scan; thumbnails before it have their own."""
     offset = 2
     for _ in range(_MAX_SEGMENTS):
         file.seek(offset)
@@ -37,7 +37,7 @@ def _jpeg(file: BinaryIO, size: int) -> bool:
         if len(head) < 4 or head[1] == 0xD9:
             return True
         if head[0] != 0xFF:
-            # Decoders skip what stands between segments, up to the next marker.
+            # Decoders skip anything between segments, up to the next marker.
             offset = _find(file, b"\xff", offset, size)
             if offset < 0:
                 return True
@@ -54,7 +54,7 @@ def _jpeg(file: BinaryIO, size: int) -> bool:
 
 
 def _png(file: BinaryIO, size: int) -> bool:
-    # Almost always it is the last thing; then one block is read.
+    # Almost always it is at the end; then only one block is read.
     tail = max(0, size - _BLOCK_BYTES)
     return _find(file, _PNG_END, tail, size) < 0 and _find(file, _PNG_END, 0, size) < 0
 
@@ -74,7 +74,7 @@ def _heif(file: BinaryIO, size: int) -> bool:
 
 
 def _movie(file: BinaryIO, size: int) -> bool:
-    """Whether the index is missing, which most cameras write last, or some of the data."""
+    """Whether the index, which most cameras write last, or some of the data is missing."""
     return _is_short(file, size, {b"moov", b"mdat"})
 
 
@@ -82,12 +82,12 @@ def _is_short(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
     found = list(boxes(file, 0, size))
     if any(box.kind in _FILLED and box.end > size for box in found):
         return True
-    # Of a file with more boxes than are looked at there is no telling.
+    # If a file has more boxes than are read, nothing can be concluded.
     return not needed <= {box.kind for box in found} and len(found) < MAX_BOXES
 
 
 def _find(file: BinaryIO, what: bytes, start: int, stop: int) -> int:
-    """Return where `what` begins between two offsets, -1 if nowhere."""
+    """Return the offset of `what` between two offsets; -1 if it does not occur."""
     kept = b""
     while start < stop:
         file.seek(start)

@@ -1,8 +1,8 @@
-"""When a camera took a picture, as it says in the file: the four tags of Exif that tell, and nothing else.
+"""Reads the capture time of a picture from four Exif tags.
 
-Read here, in two short tables of known size, since it is strangers' bytes that are read: the libraries for it
-walk through everything that a file says there is, and a damaged or hostile one sends them round in circles.
-The layout is that of TIFF 6.0; the tags are those of Exif 2.32 (CIPA DC-008).
+Implemented here with two short tables of known size, since the bytes are untrusted: libraries read everything
+that a file claims to contain, and damaged or hostile files can trap them in endless loops. The layout is that
+of TIFF 6.0; the tags are those of Exif 2.32 (CIPA DC-008).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from picsync.media import tiff
 _HEADER = b"Exif\0\0"
 _EXIF_IFD = 0x8769
 _TIMES = ((0x9003, 0x9011), (0x9004, 0x9012))
-"""Tags of the time and of its offset from UTC: of the exposure, and of the moment when it was stored."""
+"""Tags of a time and its UTC offset: of the exposure, and of its storage."""
 
 
 def taken_at_s(head: bytes) -> float | None:
-    """Return seconds since 1970 from a file's first bytes; None if they do not say.
+    """Return seconds since 1970 from a file's first bytes; None if they contain no time.
 
-    Without an offset it is in the time zone of the machine, which is near enough to tell new from old.
+    Without an offset, the machine's time zone is assumed, which is sufficient for sorting by age.
     """
-    # A TIFF begins with the block itself; in JPEG, HEIC, PNG and WebP it stands behind this word.
+    # A TIFF begins with the block itself; in JPEG, HEIC, PNG and WebP it follows this word.
     block = head if head[:4] in tiff.BYTE_ORDERS else head.partition(_HEADER)[2]
     first = next(tiff.directories(io.BytesIO(block)), None)
     exif = first.inner(_EXIF_IFD) if first else None
@@ -39,7 +39,7 @@ def taken_at_s(head: bytes) -> float | None:
 
 
 def _zone(offset: str) -> timezone | None:
-    """Return the zone of an offset such as `+02:00`; None for what is none."""
+    """Return the zone of an offset such as `+02:00`; None if it is invalid."""
     sign, hours, minutes = offset[:1], offset[1:3], offset[4:6]
     if sign not in ("+", "-") or not (hours.isdecimal() and minutes.isdecimal()):
         return None

@@ -1,7 +1,7 @@
-"""Which format bytes are of, and which one a file's name promises: bytes do not lie, names are a guess.
+"""Detects formats by content, and guesses them from file names.
 
-A container's name is not the format: a TIFF file may be a camera's raw picture, and a HEIF file may be coded
-in ways that a frame cannot show. What is inside decides.
+The container is not the format: a TIFF file may be a camera's raw picture, and a HEIF file may use codings
+that a frame cannot show. The content decides.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from picsync.core.model import MediaKind
 from picsync.media import boxes, tiff
 
 HEAD_BYTES = 4096
-"""So many of a file's first bytes tell most formats."""
+"""Number of leading bytes that identify most formats."""
 
 _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -43,9 +43,9 @@ _MAJOR_BRANDS: dict[bytes, str | None] = {
     b"qt  ": "video/quicktime",
     **dict.fromkeys((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "), None),
 }
-"""Brands of the ISO base media file format that say it all; sound alone is neither picture nor video."""
+"""Brands of the ISO base media file format that identify a format; audio is neither picture nor video."""
 _PICTURE_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
-"""Those of any HEIF picture (ISO/IEC 23008-12), whatever its coding."""
+"""Brands of any HEIF picture (ISO/IEC 23008-12), whatever its coding."""
 _VIDEO_BRANDS = frozenset(
     {
         *(b"isom", b"mp41", b"mp42", b"mp71", b"mmp4", b"M4V ", b"M4VH", b"M4VP", b"f4v ", b"F4V ", b"avc1"),
@@ -55,7 +55,7 @@ _VIDEO_BRANDS = frozenset(
 )
 _CODINGS = {b"av01": "image/avif", b"hvc1": "image/heic", b"hev1": "image/heic"}
 UNKNOWN_CODING = "image/x-heif"
-"""A HEIF picture that is coded in neither of the usual two ways."""
+"""A HEIF picture with neither of the two usual codings."""
 _QUICKTIME_ATOMS = (b"moov", b"mdat", b"wide", b"pnot")
 """How QuickTime files begin that are older than `ftyp`."""
 
@@ -76,7 +76,7 @@ _RAW = {
     "image/x-phaseone-iiq": "IIQ",
     tiff.OTHER_RAW: "raw",
 }
-"""Raw pictures of cameras, with what people call them."""
+"""Raw formats of cameras, with their common names."""
 
 _EXTENSIONS = {
     **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), "image/jpeg"),
@@ -100,9 +100,9 @@ _EXTENSIONS = {
 
 
 def sniff(head: bytes) -> str | None:
-    """Return the MIME type that a file's first bytes show, or None if they show no picture or video.
+    """Return the MIME type by a file's first bytes, or None if they show no picture or video.
 
-    Where the first bytes leave it open what a TIFF or HEIF file holds, it is `image/tiff` or `image/heif`.
+    If they do not show what a TIFF or HEIF file contains, it is `image/tiff` or `image/heif`.
     """
     found = _container(head)
     if found == "image/tiff":
@@ -113,7 +113,7 @@ def sniff(head: bytes) -> str | None:
 
 
 def identify(file: BinaryIO) -> str | None:
-    """Return the MIME type of a file, or None if it is no picture or video; moves the file's position.
+    """Return the MIME type of a file, or None if it is not a picture or video; moves its position.
 
     Raises OSError.
     """
@@ -137,7 +137,7 @@ def _container(head: bytes) -> str | None:
         return _by_brands(*boxes.brands(head))
     if head[4:8] in _QUICKTIME_ATOMS:
         return "video/quicktime"
-    # Two letters prove nothing; behind them and the size are four bytes that are always 0.
+    # Two letters prove nothing; after them and the size come four bytes that are always 0.
     if head[:2] == b"BM" and head[6:10] == bytes(4):
         return "image/bmp"
     return None
@@ -162,17 +162,17 @@ def _heif(file: BinaryIO, size: int) -> str | None:
 
 
 def promised(filename: str) -> str | None:
-    """Return the MIME type that a file's name promises, or None if it promises no picture or video."""
+    """Return the MIME type for a file name, or None if it is not that of a picture or video."""
     _, dot, extension = filename.rpartition(".")
     return _EXTENSIONS.get(extension.lower()) if dot else None
 
 
 def media_kind(mime_type: str) -> MediaKind:
-    """Return what a picture's or video's MIME type makes it."""
+    """Return the kind of media for a MIME type."""
     return MediaKind.VIDEO if mime_type.startswith("video/") else MediaKind.PHOTO
 
 
 def called(mime_type: str) -> str:
-    """Return what people call a format: `NEF`, `AVIF`, `MP4`; the type itself where it has no short name."""
+    """Return the common name of a format: `NEF`, `AVIF`, `MP4`; the type itself if it has none."""
     name = mime_type.partition("/")[2]
     return _RAW.get(mime_type) or (name.upper() if name.isalnum() else mime_type)

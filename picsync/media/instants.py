@@ -1,4 +1,4 @@
-"""Moments as services write them."""
+"""Parses times in services' responses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def instant(value: object) -> datetime | None:
-    """Return the moment of an ISO 8601 text as aware UTC, None of anything else; without a zone it is UTC."""
+    """Return an ISO 8601 time as aware UTC, None for anything else; without a zone UTC is assumed."""
     if not isinstance(value, str):
         return None
     try:

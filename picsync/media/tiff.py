@@ -1,8 +1,8 @@
-"""The directories of TIFF 6.0 files, and which of them are a camera's raw pictures.
+"""Reads the directories of TIFF 6.0 files, and detects cameras' raw pictures among them.
 
-Most raw formats are TIFF files with the sensor's data in them: to a program that only knows TIFF they show a
-thumbnail, or nothing. The tags that tell are those of TIFF/EP (ISO 12234-2) and Adobe's DNG specification,
-the compressions those that camera makers gave themselves, as LibRaw and ExifTool list them.
+Most raw formats are TIFF files that contain the sensor's data: a program that only knows TIFF shows a
+thumbnail, or nothing. The relevant tags are those of TIFF/EP (ISO 12234-2) and Adobe's DNG specification; the
+compressions were defined by camera makers, as listed by LibRaw and ExifTool.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _LONGEST_TEXT = 40
 _NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _MAKE = 254, 259, 262, 271
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 _OFFSETS = ((273, 279), (324, 325))
-"""Tags of where the strips and the tiles are, each with that of their sizes."""
+"""Tags of the offsets of strips and tiles, each with that of their sizes."""
 
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I"}
 _REDUCED = 1
 _SENSOR_DATA = frozenset({32803, 34892})
 """Photometric interpretations: one colour per pixel, and linear raw."""
 _RAW_COMPRESSIONS = frozenset({32767, 32769, 32770, 32772, 34713, 34892, 65000, 65535})
-"""Of Sony, of packed sensor data, of Samsung (twice), Nikon, lossy DNG, Kodak and Pentax."""
+"""Of Sony, of packed sensor data, of Samsung (two), Nikon, lossy DNG, Kodak and Pentax."""
 _BY_MAKE = (
     ("NIKON", "image/x-nikon-nef"),
     ("SONY", "image/x-sony-arw"),
@@ -42,7 +42,7 @@ OTHER_RAW = "image/x-dcraw"
 
 
 class Directory:
-    """One directory; a value that it does not have or that lies outside of the file is empty."""
+    """One directory; values that are missing or outside of the file are empty."""
 
     def __init__(self, file: BinaryIO, order: str, offset: int) -> None:
         """Read the entries; raises struct.error if there is no directory."""
@@ -66,7 +66,7 @@ class Directory:
         return tag in self._entries
 
     def integers(self, tag: int, most: int = _MAX_VALUES) -> tuple[int, ...]:
-        """Return a tag's whole numbers, `most` at most."""
+        """Return a tag's integers, at most `most`."""
         kind, length, value = self._entries.get(tag, (0, 0, b""))
         if kind not in _INTEGERS:
             return ()
@@ -76,14 +76,14 @@ class Directory:
         return struct.unpack(f"{self._order}{count}{form}", data[: count * struct.calcsize(form)])
 
     def text(self, tag: int) -> str:
-        """Return a tag's text without the spaces around it, of 40 characters at most."""
+        """Return a tag's text without surrounding spaces, at most 40 characters."""
         _, length, value = self._entries.get(tag, (0, 0, bytes(4)))
         return (
             self._bytes(min(length, _LONGEST_TEXT), value).split(b"\0")[0].decode("ascii", "replace").strip()
         )
 
     def inner(self, tag: int) -> Directory | None:
-        """Return the directory that a tag points to, None if there is none."""
+        """Return the directory that a tag points to; None if there is none."""
         for offset in self.integers(tag, 1):
             with suppress(struct.error):
                 return Directory(self._file, self._order, offset)
@@ -97,7 +97,7 @@ class Directory:
 
 
 def directories(file: BinaryIO) -> Iterator[Directory]:
-    """Yield the directories of a TIFF file, each followed by those inside it; ends where one is broken."""
+    """Yield the directories of a TIFF file, each followed by those inside it; stops at a broken one."""
     file.seek(0)
     head = file.read(8)
     order = BYTE_ORDERS.get(head[:4])
@@ -119,7 +119,7 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
 
 
 def raw_type(file: BinaryIO) -> str | None:
-    """Return the MIME type of a raw picture that is a TIFF file, None for any other; raises OSError."""
+    """Return the MIME type of a raw picture that is a TIFF file, None for others; raises OSError."""
     file.seek(8)
     signature = file.read(4)
     if signature[:2] == b"CR":
@@ -132,7 +132,7 @@ def raw_type(file: BinaryIO) -> str | None:
             make = directory.text(_MAKE).upper()
             if _DNG_VERSION in directory:
                 return "image/x-adobe-dng"
-            # The main picture is a thumbnail, and the real one lies inside: so TIFF/EP wants it.
+            # As TIFF/EP requires, the main picture is a thumbnail, and the full picture is inside.
             reduced = any(kind & _REDUCED for kind in directory.integers(_NEW_SUBFILE_TYPE, 1))
             raw = reduced and _SUB_DIRECTORIES in directory
         raw = raw or not _SENSOR_DATA.isdisjoint(directory.integers(_PHOTOMETRIC, 1))
@@ -143,7 +143,7 @@ def raw_type(file: BinaryIO) -> str | None:
 
 
 def size(file: BinaryIO) -> tuple[int, int] | None:
-    """Return width and height of the first picture, None if it does not tell; raises OSError."""
+    """Return width and height of the first picture, None if unknown; raises OSError."""
     for directory in directories(file):
         width, height = directory.integers(256, 1), directory.integers(257, 1)
         return (width[0], height[0]) if width and height else None
@@ -151,9 +151,9 @@ def size(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def ends_at(file: BinaryIO) -> int | None:
-    """Return the offset behind the first picture's data, 0 if it does not say where that is.
+    """Return the offset after the first picture's data, 0 if its place is unknown.
 
-    None if there is no directory at all. Raises OSError.
+    None if there is no directory. Raises OSError.
     """
     for directory in directories(file):
         for places, sizes in _OFFSETS:

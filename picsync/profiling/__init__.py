@@ -1,1 +1,1 @@
-"""What the process does with its time and memory, served as Go's net/http/pprof serves it."""
+"""CPU and memory profiles of the process, served like Go's net/http/pprof."""

@@ -1,7 +1,7 @@
-"""Profiles in the form that `go tool pprof` reads: profile.proto of google/pprof, gzipped.
+"""Writes profiles in the format of `go tool pprof`: google/pprof's profile.proto, gzipped.
 
-The format is written here field by field: it takes less code than describing the messages to a protobuf
-library would, and this way nothing but the standard library is needed.
+The format is written field by field: this takes less code than describing the messages to a protobuf library,
+and needs only the standard library.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _Key = TypeVar("_Key")
 
 
 class Frame(NamedTuple):
-    """A place in the code; nothing of what it worked on."""
+    """A place in the code, without any values."""
 
     function: str
     file: str
     line: int
     """1-based; 0 if unknown."""
     first_line: int = 0
-    """Where the function begins; 0 if unknown."""
+    """Line where the function begins; 0 if unknown."""
 
 
 Stack: TypeAlias = tuple[Frame, ...]
@@ -30,7 +30,7 @@ Stack: TypeAlias = tuple[Frame, ...]
 
 
 class Measure(NamedTuple):
-    """What a number in a profile counts."""
+    """The meaning of a number in a profile."""
 
     name: str
     unit: str
@@ -38,23 +38,23 @@ class Measure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What was measured, by stack."""
+    """Measurements by stack."""
 
     measures: tuple[Measure, ...]
-    """The last one is what readers show unless asked for another."""
+    """Readers show the last one by default."""
     samples: Mapping[Stack, tuple[int, ...]]
-    """For each stack a number for each of `measures`; negative ones are fine in a difference."""
+    """For each stack one number per entry of `measures`; negative ones are allowed in a difference."""
     began_ns: int
     """Nanoseconds since 1970."""
     duration_ns: int
-    """0 for a state rather than a span of time."""
+    """Nanoseconds; 0 for a state rather than a period."""
     period: int
-    """How much of the last measure lies between two samples."""
+    """How much of the last measure passes between two samples."""
     comments: tuple[str, ...] = ()
 
 
 def encode(profile: Profile, *, program: str) -> bytes:
-    """Return the bytes of a profile file; `program` is what it says was profiled."""
+    """Return the bytes of a profile file; `program` is the name of the profiled program."""
     strings = _Numbers[str](first=0)
     strings[""] = 0
     functions = _Numbers[tuple[str, str, int]](first=1)
@@ -69,7 +69,7 @@ def encode(profile: Profile, *, program: str) -> bytes:
     for stack, values in profile.samples.items():
         ids = [places[functions[frame.function, frame.file, frame.first_line], frame.line] for frame in stack]
         out += _bytes(2, _packed(1, ids) + _packed(2, values))
-    # The four flags say that names, files, lines and inlining are all there: nothing is to be looked up.
+    # The four flags say that names, files, lines and inlining are included: nothing has to be looked up.
     flags = b"".join(_number(field, 1) for field in (7, 8, 9, 10))
     out += _bytes(3, _number(1, 1) + _number(5, strings[program]) + flags)
     for (function, line), number in places.items():
@@ -88,7 +88,7 @@ def encode(profile: Profile, *, program: str) -> bytes:
 
 
 class _Numbers(dict[_Key, int]):
-    """Numbers things in the order in which they are first asked for."""
+    """Numbers keys in the order in which they are first requested."""
 
     def __init__(self, *, first: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Measuring: CPU time by sampling all threads, memory by asking tracemalloc."""
+"""Measures CPU time by sampling all threads, and memory through tracemalloc."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from picsync.profiling.stacks import name_lines, thread_frames, thread_stack
 from picsync.system.localtime import absolute
 
 PERIOD_NS = 10_000_000
-"""Between two samples; 100 per second as Go's."""
+"""Interval between samples; 100 per second, like Go."""
 HEAP_DEPTH = 4
-"""Calls that are kept for each piece of memory; each costs time at every allocation."""
+"""Calls that are kept for each allocation; each costs time."""
 MAX_STACKS = 2_000
-"""Stacks in a heap profile; what the smaller ones hold is in one sum, since each costs time to write."""
+"""Stacks in a heap profile; smaller ones are combined in one sum, since each costs time to write."""
 _OTHERS = Frame("(all smaller ones)", "", 0)
 
 _CPU = (Measure("samples", "count"), Measure("cpu", "nanoseconds"))
@@ -27,19 +27,19 @@ _HEAP = (Measure("inuse_objects", "count"), Measure("inuse_space", "bytes"))
 
 
 def thread_cpu_ns(native_id: int) -> int:
-    """Return the CPU time that a thread has used; raises OSError if there is no such thread.
+    """Return the CPU time that a thread has used; raises OSError if it does not exist.
 
-    Linux only: this is the clock that pthread_getcpuclockid(3) would name, which must not be asked about
-    a thread that may have ended meanwhile; the kernel may.
+    Linux only: this is the clock that pthread_getcpuclockid(3) would return. That function must not be called
+    for a thread that may have ended; reading the clock itself is safe.
     """
     return time.clock_gettime_ns(~native_id << 3 | 6)
 
 
 class CpuSampler:
-    """Adds up which stacks used how much CPU time since it was made, in all threads but its own.
+    """Sums up CPU time by stack since its creation, in all threads but its own.
 
-    A sample weighs as much as its thread has used since the one before; threads that only wait do not
-    count. Code that keeps the interpreter's lock is seen when it lets go of it, with its whole weight.
+    A sample's weight is the CPU time of its thread since the previous one; waiting threads do not count. Code
+    that holds the interpreter lock is sampled when it releases the lock, with its whole weight.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class CpuSampler:
         self._cpu_ns.clear()
 
     def sample(self) -> None:
-        """Look at all threads once."""
+        """Sample all threads once."""
         now_ns = time.monotonic_ns()
         most_ns = now_ns - self._last_ns
         frames = thread_frames()
@@ -77,7 +77,7 @@ class CpuSampler:
         self._used_ns, self._last_ns = used_ns, now_ns
 
     def profile(self) -> Profile:
-        """Return what was seen so far."""
+        """Return the profile so far."""
         return Profile(
             measures=_CPU,
             samples={stack: (self._counts[stack], used_ns) for stack, used_ns in self._cpu_ns.items()},
@@ -88,7 +88,7 @@ class CpuSampler:
 
 
 async def sample_cpu(seconds: float) -> Profile:
-    """Sample for so long; the loop that this runs in should have a thread of its own, which is left out."""
+    """Sample for so many seconds; run it in a loop with its own thread, which is excluded."""
     loop = asyncio.get_running_loop()
     sampler = CpuSampler()
     now = due = loop.time()
@@ -102,13 +102,13 @@ async def sample_cpu(seconds: float) -> Profile:
 
 
 Lines: TypeAlias = tuple[tuple[str, int], ...]
-"""A stack as tracemalloc knows it, innermost first: files and line numbers."""
+"""A stack in tracemalloc's form, innermost first: files and line numbers."""
 
 
 class HeapProfiler:
-    """Keeps account of memory that Python code allocates, from the first time that it is asked.
+    """Tracks memory that Python code allocates, from the first request on.
 
-    Keeping account costs time at each allocation and memory for each piece, so it is off until then.
+    Tracking costs time and memory for each allocation, so it is off until then.
     """
 
     def __init__(self) -> None:
@@ -116,13 +116,13 @@ class HeapProfiler:
         self._own = False
 
     def start(self) -> None:
-        """Begin to keep account, unless that is so already."""
+        """Start tracking, unless it has been started."""
         if not tracemalloc.is_tracing():
             tracemalloc.start(HEAP_DEPTH)
             self._own, self._began_ns = True, time.time_ns()
 
     def stop(self) -> bool:
-        """End what `start` began and forget it; return whether there was anything to end."""
+        """Stop what `start` began and discard the data; return whether tracking was on."""
         running = self._own and tracemalloc.is_tracing()
         if running:
             tracemalloc.stop()
@@ -130,12 +130,12 @@ class HeapProfiler:
         return running
 
     def in_use(self) -> Profile:
-        """Return what is in use of all that was allocated since `start`."""
+        """Return the memory in use that was allocated since `start`."""
         self.start()
         return self._profile(_pieces(), duration_ns=0)
 
     async def growth(self, seconds: float) -> Profile:
-        """Return how what is in use changes in so many seconds; shrinking is negative."""
+        """Return the change of memory in use over so many seconds; negative for a decrease."""
         self.start()
         before, began_ns = _pieces(), time.monotonic_ns()
         await asyncio.sleep(seconds)
@@ -161,13 +161,13 @@ class HeapProfiler:
             began_ns=time.time_ns() - duration_ns,
             duration_ns=duration_ns,
             period=1,
-            comments=(f"Accounting was started {since}; older memory is not in here.",),
+            comments=(f"Accounting was started {since}; older memory is not included.",),
         )
 
 
 def _pieces() -> dict[Lines, tuple[int, int]]:
     groups = tracemalloc.take_snapshot().statistics("traceback")
-    # The profiler's own memory says nothing about the program.
+    # The profiler's own memory is not of interest.
     own = {__file__, tracemalloc.__file__}
     return {
         tuple((frame.filename, frame.lineno) for frame in reversed(group.traceback)): (

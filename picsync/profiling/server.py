@@ -1,7 +1,7 @@
-"""Go's debugging pages for picsync: CPU and heap profiles, and where everything stands.
+"""Go's debugging pages for picsync: CPU and heap profiles, and stacks of threads and tasks.
 
-The server has a thread and an event loop of its own, so that it answers while picsync's loop is busy or
-hangs, which is when it is needed; and what serves and samples can be left out of what is measured.
+The server has its own thread and event loop, so that it responds while picsync's loop is busy or hangs, which
+is when it is needed. The serving and sampling code can thus be excluded from the profile.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from picsync.serving.server import HttpServer, Limits
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 DEFAULT_SECONDS = 30.0
-"""Length of a CPU profile; as Go's."""
+"""Length of a CPU profile; the same as Go's."""
 MAX_SECONDS = 300.0
 
 MAX_CONNECTIONS = 20
-"""One profile is taken at a time."""
+"""One profile at a time."""
 
 _SHUTDOWN_S = 0.1
 
@@ -43,17 +43,17 @@ and lines of code are shown, never values.</p>
 <dt><a href="profile">profile</a><dd>CPU time of all Python threads. <code>?seconds=N</code>: for how long,
 {DEFAULT_SECONDS:g} unless given, {MAX_SECONDS:g} at most. Threads that only wait do not show. Linux only.
 <dt><a href="heap">heap</a><dd>Memory in use that Python code allocated, with the {HEAP_DEPTH} innermost
-calls. <b>The first request starts the accounting</b>, so it finds next to nothing; ask again after a while,
-or with <code>?seconds=N</code> for what changes in that time. Accounting slows picsync down and takes
-memory, until <a href="heap?stop=1">heap?stop=1</a> ends it and forgets. Function names are those that the
-lines have now.
+calls. <b>The first request starts the accounting</b>, so it returns almost nothing; request it again after a
+while, or with <code>?seconds=N</code> for what changes in that time. Accounting slows picsync down and takes
+memory, until <a href="heap?stop=1">heap?stop=1</a> stops it and discards the data. Function names are those
+that the lines have now.
 <dt><a href="tasks">tasks</a><dd>Text: where each thread and each asyncio task is. For hangs.
 </dl>
 """
 
 
 class ProfilingServer:
-    """Serves /debug/pprof/ for the loop that starts it, from a thread of its own."""
+    """Serves /debug/pprof/ for the loop that starts it, from its own thread."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits(connections=MAX_CONNECTIONS)
@@ -70,9 +70,9 @@ class ProfilingServer:
         return self._port
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; an empty host means all addresses, port 0 takes a free one. Once only.
+        """Listen; an empty host means all addresses, port 0 selects a free one. Call it only once.
 
-        Raises ListenError if the address cannot be had; then nothing is left running.
+        Raises ListenError if the address is unavailable; then nothing is left running.
         """
         self._loop = asyncio.new_event_loop()
         pages = _Pages(asyncio.get_running_loop())
@@ -90,7 +90,7 @@ class ProfilingServer:
             raise
 
     async def close(self) -> None:
-        """End at once, without the answers under way; heap accounting ends too. Safe to repeat."""
+        """Stop immediately, without finishing responses; heap tracking ends too. Safe to repeat."""
         if self._loop is None or self._thread is None:
             return
         if not self._ended.done():
@@ -102,7 +102,7 @@ class ProfilingServer:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 runner.run(self._serve(host, port, pages))
-        except BaseException as error:  # noqa: BLE001 - not lost: picsync's own thread raises it
+        except BaseException as error:  # noqa: BLE001 - picsync's main thread raises it
             if self._started.done():
                 self._ended.set_exception(error)
             else:
@@ -132,7 +132,7 @@ class ProfilingServer:
 
 
 def _guarded(page: Page, *, acts: bool = False) -> Page:
-    """Return a page that other sites cannot read through a browser; if it `acts`, nor request at all."""
+    """Return a page that other sites cannot read through a browser, or request at all if it `acts`."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         refused = crosssite.refusal(request, get_acts=acts, local_only=True)
@@ -158,24 +158,24 @@ class _Pages:
     async def profile(self, request: web.Request) -> web.Response:
         if sys.platform != "linux":
             raise web.HTTPNotImplemented(text="CPU time of single threads is only known on Linux.\n")
-        with self._alone():
+        with self._exclusive():
             return _file("profile", await sample_cpu(_seconds(request) or DEFAULT_SECONDS))
 
     async def heap(self, request: web.Request) -> web.Response:
-        with self._alone():
+        with self._exclusive():
             seconds = _seconds(request)
             if request.query.get("stop") == "1":
                 stopped = self._heap.stop()
-                return web.Response(text="Stopped.\n" if stopped else "It was not started from here.\n")
+                return web.Response(text="Stopped.\n" if stopped else "It was not started by this server.\n")
             return _file("heap", await self._heap.growth(seconds) if seconds else self._heap.in_use())
 
     async def tasks(self, _request: web.Request) -> web.Response:
         return web.Response(text=describe_all(self._watched))
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         if self._busy:
-            raise web.HTTPConflict(text="Another profile is being taken. Ask again when it is done.\n")
+            raise web.HTTPConflict(text="Another profile is in progress. Try again when it is done.\n")
         self._busy = True
         try:
             yield
@@ -206,7 +206,7 @@ def _file(name: str, profile: Profile) -> web.Response:
 
 def _unavailable(host: str, port: int, error: OSError) -> ListenError:
     place = f"{f'[{host}]' if ':' in host else host or '*'}:{port}"
-    # Numbers of name resolution are negative.
+    # Error numbers of name resolution are negative.
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return ListenError(
         f"Profiling cannot listen on {place}: {reason}.",

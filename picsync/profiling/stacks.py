@@ -1,4 +1,4 @@
-"""Where threads and tasks are in the code: names, files and lines, never the value of a variable."""
+"""Stacks of threads and tasks: names, files and lines, never the value of a variable."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, Functi
 from picsync.profiling.pprof import Frame, Stack
 
 MAX_DEPTH = 128
-"""Calls kept of a stack, counted from the innermost; runaway recursion must not fill the memory."""
+"""Maximum number of calls per stack, from the innermost one; runaway recursion must not fill the memory."""
 
 _SUSPENDABLE: dict[type, tuple[str, str]] = {
     CoroutineType: ("cr_frame", "cr_await"),
     GeneratorType: ("gi_frame", "gi_yieldfrom"),
     AsyncGeneratorType: ("ag_frame", "ag_await"),
 }
-"""The attributes that hold where each of them is, and what it waits for."""
+"""Attributes that hold the current frame, and the awaited object."""
 
 
 def thread_stack(innermost: FrameType | None) -> Stack:
@@ -42,13 +42,13 @@ def _describe(frame: FrameType) -> Frame:
 
 def thread_frames() -> dict[int, FrameType]:
     """Return the innermost frame of each thread but the calling one, by `Thread.ident`."""
-    frames = sys._current_frames()  # noqa: SLF001 - documented; the underscore says that it is for debugging
+    frames = sys._current_frames()  # noqa: SLF001 - documented; the underscore marks it as a debugging function
     frames.pop(threading.get_ident(), None)
     return frames
 
 
 def task_stack(task: asyncio.Task[object]) -> Stack:
-    """Return the coroutines that await each other in a task; only the outermost if it is running now."""
+    """Return the coroutines that await each other in a task; only the outermost if it is running."""
     chain = map(_describe, islice(_awaiting(task.get_coro()), MAX_DEPTH))
     return tuple(chain)[::-1]
 
@@ -56,7 +56,7 @@ def task_stack(task: asyncio.Task[object]) -> Stack:
 def _awaiting(awaited: object) -> Iterator[FrameType]:
     while awaited is not None:
         if type(awaited) not in _SUSPENDABLE:
-            # What `async for` and `await` on an object wait with has no attribute that leads on.
+            # Objects awaited through `async for` or `__await__` have no attribute to follow.
             inner = (found for found in gc.get_referents(awaited) if type(found) in _SUSPENDABLE)
             awaited = next(inner, None)
             continue
@@ -68,7 +68,7 @@ def _awaiting(awaited: object) -> Iterator[FrameType]:
 
 
 def describe_all(loop: asyncio.AbstractEventLoop) -> str:
-    """Return the stacks of all threads but the calling one, and of all tasks of `loop`, for reading.
+    """Return the stacks of all other threads, and of all tasks of `loop`, as text.
 
     It may be called from any thread. Equal stacks are shown once.
     """
@@ -99,15 +99,16 @@ def _grouped(kind: str, found: Iterable[tuple[str, Stack]]) -> Iterator[str]:
 
 
 def name_lines(lines: Collection[tuple[str, int]]) -> dict[tuple[str, int], Frame]:
-    """Return for each (file, line) the frame with the innermost living function that spans it.
+    """Return, for each (file, line), the frame of the innermost existing function that contains it.
 
-    Where there is none, which is so for the code of a module's own body, the file stands for the function.
+    If there is none, as for a module's top-level code, the file name replaces the function's.
     """
     wanted: dict[str, set[int]] = {}
     for file, number in lines:
         wanted.setdefault(file, set()).add(number)
     found: dict[tuple[str, int], Frame] = {}
-    # What was loaded at the start is set aside from collections, and while it is, not among the objects.
+    # Objects loaded at the start are frozen, and therefore not listed by the garbage collector until
+    # unfrozen.
     gc.unfreeze()
     pending: list[tuple[str, CodeType]] = [
         (each.__module__ or "?", each.__code__)
@@ -124,7 +125,7 @@ def name_lines(lines: Collection[tuple[str, int]]) -> dict[tuple[str, int], Fram
             if line is None or line not in wanted.get(code.co_filename, ()):
                 continue
             place = (code.co_filename, line)
-            # A function's first line is run by what defines it, too.
+            # A function's first line is also executed by the code that defines it.
             if place not in found or found[place].first_line < code.co_firstlineno < line:
                 found[place] = Frame(f"{module}.{code.co_qualname}", *place, code.co_firstlineno)
     for place in lines:

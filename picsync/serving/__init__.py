@@ -1,1 +1,1 @@
-"""What every HTTP server of picsync has in common: limits for its clients, and which requests it refuses."""
+"""Common parts of picsync's HTTP servers: limits for clients, and which requests are refused."""

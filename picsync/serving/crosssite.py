@@ -1,10 +1,10 @@
-"""Which requests of a browser a local server refuses: those that a page of another site sends.
+"""Refuses requests that another site's page makes through a browser.
 
-Programs send no `Origin`, or the one of the service's own web page; they are let through. A browser gives the
-true origin of a page that sends a POST. For a GET it adds `Sec-Fetch-Site`, but only where the server is at a
-loopback address or speaks TLS; elsewhere an image of another site is requested with no more than a
-`User-Agent`, which no page can change. A page whose name was made to lead to this machine (DNS rebinding) is
-recognised by the `Host` header: no stranger can own a name without a dot, or one of a local domain.
+Programs send no `Origin`, or that of the service's own web page; they are allowed. A browser sends the true
+origin of a page with a POST. With a GET it sends `Sec-Fetch-Site`, but only if the server is at a loopback
+address or uses TLS; otherwise an image on another site is requested with nothing but a `User-Agent`, which no
+page can change. DNS rebinding, which makes another site's name resolve to this machine, is detected by the
+`Host` header: nobody else can own a name without a dot, or one of a local domain.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from yarl import URL
 _SAME = frozenset({"same-origin", "none"})
 _LOCAL = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 _BROWSER = "Mozilla/"
-"""Begins the `User-Agent` of every browser."""
+"""Prefix of every browser's `User-Agent`."""
 _HOST = "Refused: the Host header names another server. Use the address that the server printed."
 _SITE = "Refused: the request comes from a page of another site."
 _UNKNOWN = (
@@ -30,10 +30,10 @@ _UNKNOWN = (
 def refusal(
     request: web.BaseRequest, hosts: Collection[str] = (), *, get_acts: bool = False, local_only: bool = False
 ) -> str:
-    """Return why a request is refused; empty if it is not.
+    """Return why a request is refused; empty if it is allowed.
 
-    `hosts` are names that are served in addition to local ones. `get_acts` says that a GET does more than
-    read, `local_only` that a browser may only use a local name; `get_acts` includes that.
+    `hosts` are names that are served in addition to local ones. `get_acts` says that a GET changes something,
+    `local_only` that a browser must use a local name; `get_acts` implies it.
     """
     browser = _BROWSER in request.headers.get("User-Agent", "")
     local_only = _listens_on_loopback(request) or (browser and (get_acts or local_only))
@@ -41,7 +41,7 @@ def refusal(
         own = (request.url.host or "").lower()
     except ValueError:
         return "The Host header is not valid."
-    # On other addresses than loopback, programs call a server by any name.
+    # On other addresses than loopback, programs may use any name for a server.
     if local_only and not _is_local(own, hosts, request):
         return _HOST
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
@@ -64,7 +64,7 @@ def _is_own(origin: str, request: web.BaseRequest, hosts: Collection[str]) -> bo
             return True
     except ValueError:
         return False
-    # A client that plays the page of a service, not a browser: browsers send Sec-Fetch-Site along.
+    # A program that imitates a service's page, not a browser: browsers send Sec-Fetch-Site.
     return host in hosts and "Sec-Fetch-Site" not in request.headers
 
 

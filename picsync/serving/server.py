@@ -1,7 +1,7 @@
-"""A listening HTTP server: aiohttp, with limits on what its clients may hold.
+"""A listening HTTP server: aiohttp with limits for its clients.
 
-aiohttp's own server has no limit on connections, waits for ever for a client that does not read, and leaves
-accepting to asyncio, which after a failed accept (EMFILE) keeps trying and logs each attempt. Here:
+aiohttp's own server has no limit on connections, waits forever for a client that does not read, and leaves
+accepting to asyncio, which after a failed accept (EMFILE) keeps retrying and logs each attempt. This server:
 
 - A connection is open for at most `head_s` until a request's headers have arrived, and for `idle_s` between
   requests. While a request is handled, the client has to send its body and to read the response at `rate`
@@ -9,7 +9,7 @@ accepting to asyncio, which after a failed accept (EMFILE) keeps trying and logs
 - At most `connections` are open. When another one comes, the one that has waited longest for its client is
   closed. If all are being served, the new one waits.
 - An accept that fails closes the older half of the connections that wait for their clients; if none does, the
-  next attempt is a second later. The log has one line a minute.
+  next attempt follows a second later. The log has at most one line a minute.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from aiohttp.http_exceptions import HttpProcessingError
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 SHUTDOWN_S = 0.5
-"""For the requests under way when a server closes."""
+"""How long a closing server waits for requests in progress."""
 
 _ACCEPT_PAUSE_S = 1.0
 _SAID_EVERY_S = 60.0
 _BACKLOG = 1_024
-"""Connections not yet accepted. Beyond, the kernel drops them, and the client tries again after a second."""
+"""Listen backlog. The kernel drops further connections, and the client retries after a second."""
 _SHARE_OF_FILES = 4
-"""A server takes at most one in so many of the files that the process may have open."""
+"""A server uses at most this fraction of the process's limit of open files (one in ...)."""
 
 
 def _not_garbage(record: logging.LogRecord) -> bool:
-    """Whether a record is about a mistake of picsync: what a port scanner sends is refused without a word."""
+    """Whether a record is about an error of picsync; requests of port scanners are refused silently."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
@@ -55,28 +55,28 @@ _log.addFilter(_not_garbage)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What clients may hold, and for how long (seconds)."""
+    """Limits for clients, with times in seconds."""
 
     head_s: float = 10.0
     """From the connection, or from a request's first byte, until all of its headers have arrived."""
     idle_s: float = 75.0
-    """Between two requests. Above the interval at which Prometheus usually asks."""
+    """Between two requests. Longer than Prometheus's usual scrape interval."""
     stall_s: float = 30.0
-    """Time after which the rate is looked at, again and again while a request is handled."""
+    """Interval at which the rate is checked while a request is handled."""
     rate: int = 1_000
-    """Least bytes per second, on average over `stall_s`, that a client sends of a body that is expected, or
-    takes of a response that is ready."""
+    """Minimum bytes per second, averaged over `stall_s`, at which a client has to send an expected body, or
+    read a response."""
     connections: int = 100
 
     def within(self, open_files: int) -> int:
-        """Return how many connections a process may have that may open so many files."""
+        """Return how many connections a process with this limit of open files may have."""
         return max(2, min(self.connections, open_files // _SHARE_OF_FILES))
 
 
 class HttpServer:
     """Serves an aiohttp application or server on one port; may be started again after `close`.
 
-    `name` is how the log calls it.
+    `name` is its name in the log.
     """
 
     def __init__(
@@ -115,9 +115,9 @@ class HttpServer:
     async def start(
         self, app: web.Application | web.Server, host: str, port: int, *, handler_cancellation: bool = False
     ) -> None:
-        """Listen; no host means all addresses, port 0 a free one. Raises OSError if it cannot be had.
+        """Listen; no host means all addresses, port 0 a free one. Raises OSError if it is unavailable.
 
-        `handler_cancellation`: whether an application's handler is cancelled when its client goes.
+        `handler_cancellation`: whether a handler is cancelled when its client disconnects.
         """
         self._most = self._limits.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         sockets = await bind(host, port)
@@ -147,7 +147,7 @@ class HttpServer:
         )
 
     async def close(self) -> None:
-        """Stop listening and end every connection, whether or not its client reads; safe to call twice."""
+        """Stop listening and close every connection, even if its client does not read; safe to call twice."""
         await self.refuse()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -160,7 +160,7 @@ class HttpServer:
             await self._changed.wait()
 
     async def refuse(self) -> None:
-        """Refuse new connections, until `listen_again`; those that are open stay."""
+        """Refuse new connections until `listen_again`; existing ones are kept."""
         listening, self._listening = self._listening, {}
         for task, listener in listening.items():
             task.cancel()
@@ -168,7 +168,7 @@ class HttpServer:
             listener.close()
 
     async def listen_again(self) -> None:
-        """Take connections at the same address again. Raises OSError."""
+        """Accept connections at the same address again. Raises OSError."""
         self._listen(await bind(*self._address))
 
     def _listen(self, sockets: list[socket.socket]) -> None:
@@ -190,24 +190,24 @@ class HttpServer:
                 await self._recover(error)
                 continue
             try:
-                await self._room()
+                await self._make_room()
             except asyncio.CancelledError:
                 accepted.close()
                 raise
             inner = server()
             connection = self._connections[inner] = _Connection(
-                inner, self._limits, self._changed.set, self._gone
+                inner, self._limits, self._changed.set, self._forget
             )
             connection.open(accepted, self._ssl_context)
 
-    async def _room(self) -> None:
-        """Wait until there is room for a connection, and make it if clients can be sent away."""
+    async def _make_room(self) -> None:
+        """Wait until another connection is allowed, closing waiting ones if necessary."""
         while len(self._connections) >= self._most:
             self._changed.clear()
             if self._close_waiting(of=self._most):
-                self._say(
+                self._log_rarely(
                     "full",
-                    f"The {self._name} has {self._most} connections, as many as it takes. For each new one,"
+                    f"The {self._name} has {self._most} connections, which is its limit. For each new one,"
                     " the one that has waited longest for its client is closed.",
                 )
             await self._changed.wait()
@@ -215,20 +215,20 @@ class HttpServer:
     async def _recover(self, error: OSError) -> None:
         """Make the next accept more likely to succeed."""
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        self._say(
+        self._log_rarely(
             reason,
-            f"The {self._name} cannot take a connection: {reason}. It closes connections that wait for their"
-            " clients, and tries again at least every second.",
+            f"The {self._name} cannot accept a connection: {reason}. It closes connections that wait for"
+            " their clients, and tries again at least every second.",
         )
         if self._close_waiting(of=2):
-            # A transport closes its socket in the next pass of the loop.
+            # A transport closes its socket in the next iteration of the loop.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         else:
             await asyncio.sleep(_ACCEPT_PAUSE_S)
 
     def _close_waiting(self, *, of: int) -> bool:
-        """Close one in `of` of the connections that wait for their clients, the oldest ones, at least one."""
+        """Close one in `of` of the connections that wait for their clients: the oldest, at least one."""
         waiting = sorted(
             (each for each in self._connections.values() if each.waits), key=lambda each: each.rank
         )
@@ -236,11 +236,11 @@ class HttpServer:
             connection.abort()
         return bool(waiting)
 
-    def _gone(self, connection: _Connection) -> None:
+    def _forget(self, connection: _Connection) -> None:
         self._connections.pop(connection.inner, None)
         self._changed.set()
 
-    def _say(self, kind: str, text: str) -> None:
+    def _log_rarely(self, kind: str, text: str) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._said.get(kind, now):
             self._said[kind] = now + _SAID_EVERY_S
@@ -250,12 +250,12 @@ class HttpServer:
         assert self._handler is not None  # noqa: S101 - set by `start`
         connection = self._connections.get(request.protocol)
         if connection is None:
-            # Its client has gone.
+            # The client has disconnected.
             return web.Response()
         connection.begin(request)
         try:
             response = await self._handler(request)
-            # aiohttp does this after the handler, where no one is told when the client has read it all.
+            # aiohttp does this after the handler, and does not report when the client has read everything.
             with contextlib.suppress(ConnectionError):
                 await response.prepare(request)
                 await response.write_eof()
@@ -265,7 +265,7 @@ class HttpServer:
 
 
 class _Sent(web.StreamResponse):
-    """Stands for a file that has been sent: aiohttp would open it again, and fail at its end."""
+    """Replaces a file response that was sent: aiohttp would open the file again, and fail at its end."""
 
     def __init__(self, sent: web.StreamResponse) -> None:
         super().__init__(status=sent.status, headers=sent.headers)
@@ -283,9 +283,9 @@ class _Sent(web.StreamResponse):
 
 
 class _Connection(asyncio.Protocol):
-    """One accepted connection, between asyncio and aiohttp's protocol, which it tells everything.
+    """One accepted connection, between asyncio and aiohttp's protocol, to which it passes everything.
 
-    It is aborted by its own timer once its client is too slow.
+    Its own timer aborts it if its client is too slow.
     """
 
     def __init__(
@@ -298,7 +298,7 @@ class _Connection(asyncio.Protocol):
         self.inner = inner
         self._limits = limits
         self._changed = changed
-        self._gone = gone
+        self._forget = gone
         self._loop = asyncio.get_running_loop()
         self._socket: socket.socket | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -309,11 +309,11 @@ class _Connection(asyncio.Protocol):
         self._since = self._loop.time()
         self._received = 0
         self._paused = False
-        self._looked = _Look()
+        self._looked = _ClientProgress()
         self._timer = self._loop.call_at(self._since + limits.head_s, self._check)
 
     def open(self, accepted: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
-        """Take the socket, and begin to encrypt if there is a context."""
+        """Attach the socket, and start TLS if there is a context."""
         self._socket = accepted
         self._opening = self._loop.create_task(self._open(ssl_context))
         self._opening.add_done_callback(self._opened)
@@ -329,39 +329,39 @@ class _Connection(asyncio.Protocol):
     def _opened(self, task: asyncio.Task[None]) -> None:
         self._opening = None
         if self._socket is not None:
-            # Ended before it began.
+            # Cancelled before it started.
             self._socket.close()
         if task.cancelled() or task.exception() is not None:
-            # Such as a handshake that fails; the client knows. asyncio closes the socket in its next pass,
-            # and whoever waits for the end may end the loop right after.
+            # Such as a failed handshake; the client knows. asyncio closes the socket in its next iteration,
+            # and the waiting code may end the loop right after.
             self._loop.call_soon(self._end)
 
     @property
     def waits(self) -> bool:
-        """Whether nothing goes on until the client does something."""
+        """Whether the connection waits for its client."""
         return self._request is None or self._paused or self._expects_body()
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """The order in which those that wait are closed: first those without a request, the oldest first."""
+        """The order in which waiting connections are closed: those without a request first, then by age."""
         return self._request is not None, self._since
 
     def abort(self) -> None:
-        """Close at once; the other side sees a connection that breaks."""
+        """Close immediately; the other side sees a reset connection."""
         if self._transport is not None:
             self._transport.abort()
         elif self._opening is not None:
             self._opening.cancel()
 
     def begin(self, request: web.BaseRequest) -> None:
-        """Note that a request's headers have arrived."""
+        """Record that a request's headers have arrived."""
         self._request, self._since, self._idle = request, self._loop.time(), False
-        self._look()
+        self._check_progress()
 
     def end(self) -> None:
-        """Note that a request has been answered."""
+        """Record that a request has been answered."""
         self._request, self._since, self._idle = None, self._loop.time(), True
-        self._look()
+        self._check_progress()
         self._schedule(self._limits.idle_s)
         self._changed()
 
@@ -397,7 +397,7 @@ class _Connection(asyncio.Protocol):
     def _end(self) -> None:
         self._timer.cancel()
         self._transport = self._request = None
-        self._gone(self)
+        self._forget(self)
 
     def _schedule(self, after_s: float) -> None:
         self._timer.cancel()
@@ -408,10 +408,10 @@ class _Connection(asyncio.Protocol):
         if self._is_slow():
             self.abort()
         else:
-            self._look()
+            self._check_progress()
 
-    def _look(self) -> None:
-        self._looked = _Look(
+    def _check_progress(self) -> None:
+        self._looked = _ClientProgress(
             self._loop.time(), self._received, self._queued(), self._paused, self._expects_body()
         )
         self._schedule(self._limits.stall_s)
@@ -420,39 +420,39 @@ class _Connection(asyncio.Protocol):
         before = self._looked
         least = self._limits.rate * (self._loop.time() - before.at)
         if self._request is None:
-            # A response may still be on its way.
+            # A response may still be queued.
             return not self._idle or before.queued - self._queued() < least
         if before.paused and before.queued - self._queued() < least:
             return True
         return before.body and self._expects_body() and self._received - before.received < least
 
     def _queued(self) -> int:
-        """Return how many bytes the client has not taken: those of the transport and of the kernel."""
+        """Return how many bytes the client has not read: those of the transport and of the kernel."""
         if self._transport is None:
             return 0
         queued = self._transport.get_write_buffer_size()
         connected = self._transport.get_extra_info("socket")
         with contextlib.suppress(OSError):
-            # A kernel takes megabytes, and more of them only once a third of those is gone.
+            # A kernel buffers megabytes, and accepts more only after a third of them was sent.
             queued += struct.unpack("i", fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
         return queued
 
     def _expects_body(self) -> bool:
-        """Whether a request has more body than has arrived, and room for it."""
+        """Whether a request's body is incomplete, and there is room for more of it."""
         if self._request is None or self._transport is None:
             return False
         return not self._request.content.is_eof() and self._transport.is_reading()
 
 
 @dataclass(slots=True)
-class _Look:
-    """How far a client was when it was last looked at."""
+class _ClientProgress:
+    """The client's progress at the last check."""
 
     at: float = 0.0
     received: int = 0
     queued: int = 0
     paused: bool = False
-    """Whether the response has been waiting ever since."""
+    """Whether the response has been waiting since then."""
     body: bool = False
 
 
@@ -472,7 +472,7 @@ async def bind(host: str, port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     failed: OSError | None = None
     for family, address in dict.fromkeys((each[0], each[4]) for each in found):
-        # Each of a name's addresses would be given a free port of its own.
+        # Otherwise each of a name's addresses would get a different free port.
         place = (address[0], sockets[0].getsockname()[1] if sockets else port, *address[2:])
         try:
             sockets.append(_non_blocking(socket.create_server(place, family=family, backlog=_BACKLOG)))

@@ -20,7 +20,7 @@ from picsync.aio.tasks import progressed
 from picsync.core.errors import ContentError, Defect, NoRoomError, ProtocolError, SpoolError
 from picsync.core.model import Digest
 from picsync.media.dimensions import pixel_count
-from picsync.media.ends import is_cut_off
+from picsync.media.ends import is_truncated
 from picsync.media.formats import identify
 from picsync.system.files import reason, remedy
 
@@ -157,7 +157,7 @@ class SpoolFile:
                     return ""
                 mime_type = identify(self.file) or ""
                 pixels = pixel_count(self.file, mime_type)
-                cut_off = is_cut_off(self.file, mime_type)
+                cut_off = is_truncated(self.file, mime_type)
                 self.file.seek(0, os.SEEK_END)
         except OSError as error:
             raise self._spool.error(error, self.size_bytes, self._announced) from error

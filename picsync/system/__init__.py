@@ -1,1 +1,1 @@
-"""What the operating system is asked for: files, requests between processes, reports of crashes."""
+"""The interface to the operating system: files, requests between processes, crash reports."""

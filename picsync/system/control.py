@@ -1,19 +1,21 @@
-"""What an operator asks of a picsync that is running: requests as small files beside the cache.
+"""Operators' requests to a running picsync, as small files next to the cache.
 
-Files, not a socket: they survive a kill of either side, work from a shell in the same container, and need no
-process to be there. `<cache>.requests/` holds, all written atomically and readable by their owner only:
+Files, not a socket: they survive a crash of either side, work from a shell in the same container, and need no
+running process. `<cache>.requests/` holds, all written atomically and readable by their owner only:
 
-- `held.json`: which deletes the last cycle of each rule held back, so that a permission can name them.
+- `held.json`: which deletes the last cycle of each rule held, so that a permission can name them.
 - `allow-*.json`: the permission to delete these photos and no others, for a limited time. It stays until a
-  cycle has carried it out: a cycle that is killed loses nothing, and since a permission names the content of
-  photos, one that is used twice deletes nothing more.
-- `sync-*.json`: the wish for a cycle at once; removed as it begins, since a restart runs every rule anyway.
-- `operator-token`: the secret that lets someone press the buttons of the status page.
-- `wake`: a FIFO that the service reads. Opening it for writing tells whether a service is there, and a byte
-  wakes it. Where the file system has none, permissions wait for the next cycle.
-- `rules.json`: the rules of the service that reads it.
+  cycle has carried it out: a killed cycle loses nothing, and since a permission names the content of
+  photos, using it twice deletes nothing more.
+- `sync-*.json`: a request for an immediate cycle; removed when it begins, since a restart runs every rule
+  anyway.
+- `operator-token`: the secret that permits the use of the status page's buttons.
+- `wake`: a FIFO that the service reads. Opening it for writing shows whether a service is running, and a byte
+  wakes it. If the file system has no FIFOs, permissions wait for the next cycle.
+- `rules.json`: the names of the running service's rules.
 
-A damaged file is removed: whoever asked asks again. The functions block for as long as a local disk does.
+A damaged file is removed, and the operator has to repeat the request. The functions block while they access
+the disk.
 """
 
 from __future__ import annotations
@@ -39,55 +41,55 @@ from picsync.core.plan import Hold
 from picsync.system.files import read_regular, reason, remedy, replace_file
 
 ALLOWED_FOR = timedelta(days=7)
-"""A permission ends after this, which is long enough for a timer that runs once a week."""
+"""Lifetime of a permission; long enough for a timer that runs once a week."""
 
 MAX_FILE_BYTES = 4_000_000
-"""Of one file: the digests of an album of 50,000 photos fit."""
+"""Maximum size of a file: the digests of an album of 50,000 photos fit."""
 
 
 TOKEN_BYTES = 24
-"""Random bytes of an operator's token, 32 characters."""
+"""Random bytes of an operator token; 32 characters."""
 _LEAST_TOKEN = 20
-"""Characters of a token; a shorter one that someone has written by hand is none."""
+"""Minimum length of a token; a shorter one, written by hand, is ignored."""
 _TOKEN_FILE = "operator-token"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Deletes that a rule's last cycle held back for the user."""
+    """Deletes that a rule's last cycle held for the user's decision."""
 
     rule: str
     digests: frozenset[Digest]
-    """Content of the photos."""
+    """Digests of the photos."""
     on_frame: int = 0
-    """Photos in the frame album then."""
+    """Number of photos in the frame album at that time."""
 
     @classmethod
     def by(cls, report: CycleReport, hold: Hold) -> Held:
-        """Return what a cycle held back."""
+        """Return what a cycle held."""
         digests = frozenset(photo.digest for photo in hold.photos)
         return cls(report.rule, digests, report.on_frame or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """The folder of requests that belongs to a cache."""
+    """The request folder of a cache."""
 
     folder: Path
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @classmethod
     def beside(cls, cache: str) -> Requests:
-        """Return the requests of a cache: a path or, for a database, the folder that picsync runs in."""
+        """Return a cache's request folder, which for a database is in the working directory."""
         if "://" in cache:
             return cls(Path("picsync.requests"))
         path = Path(os.path.realpath(Path(cache).expanduser()))
         return cls(path.with_name(path.name + ".requests"))
 
-    # --- what is held ---------------------------------------------------------------------------------
+    # --- held deletes -----------------------------------------------------------------------------------
 
     def held(self) -> dict[str, Held]:
-        """Return what is held back, by rule; empty where no cycle has said."""
+        """Return what is held, by rule; empty if no cycle has reported."""
         found = self._read(self.folder / "held.json")
         rules = found.get("rules") if isinstance(found, dict) else None
         held: dict[str, Held] = {}
@@ -97,9 +99,9 @@ class Requests:
         return held
 
     def note(self, report: CycleReport) -> None:
-        """Keep what a cycle held back, and forget the permissions that it has carried out.
+        """Store what a cycle held, and remove the permissions that it has carried out.
 
-        A cycle that ended before it had decided says nothing either way. Raises CacheError.
+        A cycle that ended before its decision changes nothing. Raises CacheError.
         """
         if report.dry_run or report.in_playlist is None:
             return
@@ -123,13 +125,13 @@ class Requests:
     # --- requests -------------------------------------------------------------------------------------
 
     def allow(self, held: Held) -> None:
-        """Permit the deletes that are held now; raises CacheError."""
+        """Permit the deletes that are currently held; raises CacheError."""
         until = (self.now() + ALLOWED_FOR).isoformat()
         content = {"format": 1, "rule": held.rule, "until": until, "photos": _texts(held.digests)}
         self._write_json(f"allow-{uuid.uuid4().hex}.json", content)
 
     def allowed(self, rule: str) -> frozenset[Digest]:
-        """Return the content of the photos that a rule may delete whatever the brake says."""
+        """Return the digests of photos that a rule may delete despite the limit."""
         found: set[Digest] = set()
         for content in self._allowances(rule).values():
             found |= _digests(content["photos"])
@@ -153,7 +155,7 @@ class Requests:
         return found
 
     def ask_for_cycle(self, rule: str | None) -> Path:
-        """Ask for a cycle of a rule, or of all; return the file that is gone once the service has read it.
+        """Request a cycle of a rule, or of all; return the file, which disappears when the service reads it.
 
         Raises CacheError.
         """
@@ -162,7 +164,7 @@ class Requests:
         return self.folder / name
 
     def take_asked(self, known: Iterable[str]) -> set[str]:
-        """Return the rules that are to run at once, and remove the requests for it."""
+        """Return the rules that are to run immediately, and remove the requests."""
         rules = set(known)
         asked: set[str] = set()
         for path in self._files("sync-"):
@@ -177,7 +179,7 @@ class Requests:
     # --- the operator's token ---------------------------------------------------------------------------
 
     def token(self) -> str | None:
-        """Return the operator's token, None if there is none."""
+        """Return the operator token; None if there is none."""
         try:
             found = read_regular(self.folder / _TOKEN_FILE, 1000).decode("ascii").strip()
         except (OSError, ValueError):
@@ -185,7 +187,7 @@ class Requests:
         return found if len(found) >= _LEAST_TOKEN else None
 
     def new_token(self) -> str:
-        """Make a token in place of the one that there is, and return it; raises CacheError."""
+        """Create a token that replaces the existing one, and return it; raises CacheError."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         self._write(_TOKEN_FILE, token + "\n")
         return token
@@ -193,14 +195,14 @@ class Requests:
     # --- waking ---------------------------------------------------------------------------------------
 
     def rules(self) -> list[str]:
-        """Return the rules of the service that was last here, empty if that is not known."""
+        """Return the rules of the last running service; empty if unknown."""
         found = self._read(self.folder / "rules.json").get("rules")
         return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
     def wake(self) -> bool:
-        """Wake the service; return whether there is one. False also where it cannot be told.
+        """Wake the service; return whether there is one. Also False if that is unknown.
 
-        Raises CacheError if there may be one that this user must not wake.
+        Raises CacheError if there may be one that this user is not allowed to wake.
         """
         path = self.folder / "wake"
         try:
@@ -225,18 +227,18 @@ class Requests:
     def listening(
         self, rules: Iterable[str], woken: Callable[[], None], refused: Callable[[CacheError], None]
     ) -> Iterator[None]:
-        """Call `woken` in the running loop whenever someone wakes the service, until the context ends.
+        """Call `woken` in the running loop whenever the service is woken, until the context ends.
 
-        If no one can, `refused` is given the reason. `rules` are those of the service.
+        If waking is impossible, `refused` receives the reason. `rules` are those of the service.
         """
         loop = asyncio.get_running_loop()
         try:
             descriptor = self._open_fifo()
         except OSError as error:
-            refused(self._unwakeable(error))
+            refused(self._cannot_be_woken(error))
             yield
             return
-        with contextlib.suppress(CacheError):  # Only for better messages.
+        with contextlib.suppress(CacheError):  # Only used for better messages.
             self._write_json("rules.json", {"format": 1, "rules": list(rules)})
 
         def read() -> None:
@@ -256,24 +258,24 @@ class Requests:
         self._make_folder()
         with contextlib.suppress(FileExistsError):
             os.mkfifo(path, 0o600)
-        # For writing too, so that the end of one writer is no end of file.
+        # Also opened for writing, so that no end of file occurs when a writer closes it.
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.EEXIST, "It is there already, and no FIFO", str(path))
+            raise OSError(errno.EEXIST, "The path already exists and is not a FIFO", str(path))
         return descriptor
 
-    def _unwakeable(self, error: OSError) -> CacheError:
+    def _cannot_be_woken(self, error: OSError) -> CacheError:
         return CacheError(
             "`picsync sync-now` and `picsync allow-deletes` cannot wake this picsync:"
             f" {error.filename or self.folder}: {reason(error)}.",
-            hint=self._mend(error),
+            hint=self._what_helps(error),
         )
 
-    def _mend(self, error: OSError) -> str:
+    def _what_helps(self, error: OSError) -> str:
         match error.errno:
             case errno.EACCES | errno.EPERM:
-                # Of the command or of the service: the one that may not.
+                # Of the command or of the service, whichever has no access.
                 return "Run this as the user that picsync runs as, and give that user write access."
             case errno.EEXIST | errno.ENOTDIR:
                 return f"Remove {error.filename or self.folder}."
@@ -297,7 +299,7 @@ class Requests:
 
     @staticmethod
     def _read(path: Path) -> Any:
-        """Return a file's JSON, an empty object if there is none that can be read."""
+        """Return a file's JSON; an empty object if there is no readable file."""
         try:
             found = json.loads(read_regular(path, MAX_FILE_BYTES))
         except (OSError, ValueError, RecursionError):
@@ -310,12 +312,12 @@ class Requests:
     def _write(self, name: str, text: str) -> None:
         try:
             self._make_folder()
-            # What root writes, the user has to read whom the folder around belongs to.
+            # If root writes a file, the owner of the surrounding folder has to be able to read it.
             replace_file(self.folder / name, [text.encode()], owner_of=self.folder.parent)
         except OSError as error:
             raise CacheError(
-                f"The folder of requests {self.folder} cannot be written to: {reason(error)}.",
-                hint=self._mend(error),
+                f"The request folder {self.folder} cannot be written to: {reason(error)}.",
+                hint=self._what_helps(error),
             ) from error
 
 

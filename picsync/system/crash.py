@@ -1,7 +1,7 @@
-"""An unexpected exception as a report for the developers: where it was raised, never with which values.
+"""Reports unexpected exceptions for developers: where they were raised, without any values.
 
-The text of an exception may hold anything that passed through the code: a URL with a token, a line of the
-credentials file, a photo's name. The report therefore has the types and the code's own lines only.
+The text of an exception may contain anything that passed through the code: a URL with a token, a line of the
+credentials file, a photo's name. The report therefore contains only types and lines of code.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from picsync.core.errors import REPORT_TO, UnexpectedError
 from picsync.core.events import Crashed
 
 FRAMES_KEPT = 30
-"""Innermost calls of a traceback; an endless recursion has thousands."""
+"""Maximum number of innermost calls in a traceback; an endless recursion has thousands."""
 ERRORS_KEPT = 10
-"""Exceptions of one report, causes and members of groups included."""
+"""Maximum number of exceptions in a report, including causes and members of groups."""
 
 
 def unexpected(error: BaseException) -> UnexpectedError:
-    """Return the error that stands for a bug in reports, the status and notifications."""
+    """Return the error that represents a bug in reports, the status and notifications."""
     return UnexpectedError(
         f"An unexpected error: {summary(error)}.",
         hint=f"This is a bug in picsync. Please report it at {REPORT_TO} with the traceback from the log.",
@@ -28,12 +28,12 @@ def unexpected(error: BaseException) -> UnexpectedError:
 
 
 def crashed(error: BaseException, what: str, *, rule: str = "") -> Crashed:
-    """Return the event that tells of a bug; `what` names the part that failed, and what goes on."""
+    """Return the event for a bug; `what` names the part that failed, and what continues."""
     return Crashed(rule, what, summary(error), report(error))
 
 
 def summary(error: BaseException) -> str:
-    """Return the type of an exception and the place in picsync where it was raised, on one line."""
+    """Return an exception's type and the place in picsync where it was raised, on one line."""
     error = _innermost(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "picsync" in PurePath(frame.filename).parts]
@@ -69,7 +69,7 @@ def _lines(error: BaseException) -> Iterator[str]:
 
 
 def _related(error: BaseException, why: str = "") -> Iterator[tuple[BaseException, str]]:
-    """Yield an exception, the members of a group, and what each was raised from."""
+    """Yield an exception, the members of a group, and the causes of each."""
     found: list[tuple[BaseException, str]] = [(error, why)]
     seen: set[int] = set()
     while found:
@@ -87,7 +87,7 @@ def _related(error: BaseException, why: str = "") -> Iterator[tuple[BaseExceptio
 
 
 def _file(frame: traceback.FrameSummary) -> str:
-    """Return the file from its package on: where Python is installed is no one's business."""
+    """Return the path from the package on, without the location of the Python installation."""
     parts = PurePath(frame.filename).parts
     for root in ("site-packages", "picsync"):
         if root in parts:

@@ -1,4 +1,4 @@
-"""Files of picsync's own: opening and replacing them safely, and what errors of the operating system mean."""
+"""Opens and replaces picsync's own files safely, and explains operating system errors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
 SHARED_FILE = 0o666
-"""Of files that other programs read, less what the umask takes."""
+"""Mode of files that other programs read, before the umask."""
 
 PART = ".part"
-"""How the names of files end that are still being written."""
+"""Suffix of files that are being written."""
 
 _NOT_REGULAR = "It is not a regular file, but a pipe, a socket or a device"
 _CHUNK_BYTES = 1 << 20
 _CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EBADF})
-"""Answers of file systems, most of them on a network, that cannot flush a folder."""
+"""Error codes of file systems, mostly network ones, that cannot flush a folder."""
 
 
 class NotRegularError(OSError):
-    """A pipe, a socket or a device is where a file should be."""
+    """A pipe, a socket or a device exists in place of a file."""
 
 
 def open_regular(
@@ -48,7 +48,7 @@ def open_regular(
     try:
         descriptor = os.open(path, flags, mode, dir_fd=folder)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # A pipe that no one reads, or a socket.
+        if error.errno == errno.ENXIO:  # A pipe without a reader, or a socket.
             raise NotRegularError(errno.EINVAL, _NOT_REGULAR, str(path)) from error
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "It is a symbolic link", str(path)) from error
@@ -69,7 +69,7 @@ def _require_regular(mode: int, path: Path | str) -> None:
 
 
 def create_anew(path: Path, mode: int = PRIVATE_FILE) -> int:
-    """Create a file, by default private to its owner, in place of whatever has this name; raises OSError."""
+    """Create a file, by default private to its owner, replacing any file of this name; raises OSError."""
     path.unlink(missing_ok=True)
     return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
 
@@ -81,7 +81,7 @@ def chunks(descriptor: int) -> Iterator[bytes]:
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:
-    """Return the first `max_bytes` of a regular file; raises OSError."""
+    """Return at most the first `max_bytes` of a regular file; raises OSError."""
     descriptor = open_regular(path, os.O_RDONLY)
     try:
         content = bytearray()
@@ -95,7 +95,7 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
 
 
 def write_all(descriptor: int, content: Iterable[bytes]) -> None:
-    """Write every chunk and flush the file to its disk; raises OSError."""
+    """Write every chunk and flush the file to disk; raises OSError."""
     for chunk in content:
         rest = memoryview(chunk)
         while rest:
@@ -104,7 +104,7 @@ def write_all(descriptor: int, content: Iterable[bytes]) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Flush the names in a folder to its disk, where the file system is able to; raises OSError."""
+    """Flush the names in a folder to disk, if the file system supports it; raises OSError."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -119,9 +119,9 @@ def flush_folder(folder: Path) -> None:
 def replace_file(
     path: Path, content: Iterable[bytes], *, mode: int = PRIVATE_FILE, owner_of: Path | None = None
 ) -> None:
-    """Replace a file as a whole; on the disk when this returns. Raises OSError, and the file is as it was.
+    """Replace a file atomically; it is on disk on return. If it raises OSError, the file is unchanged.
 
-    The new file gets the owner of `owner_of`, where that exists and the process may give files away. A crash
+    The new file gets the owner of `owner_of`, if that exists and the process may change owners. A crash
     leaves at most a file in the same folder whose name ends in `.part`.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{PART}")
@@ -144,7 +144,7 @@ def replace_file(
 
 
 def make_private(path: Path) -> None:
-    """Take all permissions but the owner's from a file or folder, where it is ours to change."""
+    """Remove all permissions but the owner's from a file or folder, if it belongs to this user."""
     with suppress(OSError):  # Another user's, read-only, or a file system without permissions.
         seen = path.lstat()
         if stat.S_ISLNK(seen.st_mode) or not seen.st_mode & 0o077:
@@ -158,7 +158,7 @@ def reason(error: OSError) -> str:
 
 
 def remedy(error: OSError, path: Path | str) -> str:
-    """Return what to do about an error at `path`; empty if nothing is known to help."""
+    """Return what the user can do about an error at `path`; empty if there is no known remedy."""
     place = shlex.quote(str(path))
     match error.errno:
         case errno.EACCES | errno.EPERM:
@@ -187,7 +187,7 @@ def remedy(error: OSError, path: Path | str) -> str:
 
 
 def _existing(path: Path | str) -> Path:
-    """Return the path, or the closest folder above it that is there: what has to be writable to create it."""
+    """Return the path, or its closest existing parent, which must be writable to create the path."""
     place = Path(path)
     with suppress(OSError):
         while not place.exists() and place != place.parent:

@@ -1,8 +1,8 @@
-"""Instants for people: in the time zone of `TZ`, or of the machine, everywhere.
+"""Displays times in the time zone of `TZ`, or of the machine.
 
-Values are aware UTC inside picsync; what is shown goes through here. The C library takes a zone that it does
-not know for UTC and calls it by the first letters of the name. So `use_known_zone` replaces such a `TZ` when
-picsync starts, and `zone_problem` says what is wrong with it.
+Inside picsync, times are aware UTC; this module converts all displayed times. The C library treats an unknown
+zone as UTC, but names it after the first letters of `TZ`. `use_known_zone` therefore replaces such a `TZ`
+when picsync starts, and `zone_problem` says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from datetime import datetime
 from pathlib import Path
 
 ZONE_FOLDERS = (Path("/usr/share/zoneinfo"), Path("/usr/lib/zoneinfo"), Path("/usr/share/lib/zoneinfo"))
-"""Where C libraries look."""
+"""Where C libraries look for zones."""
 LOCALTIME = Path("/etc/localtime")
 
 _NAME = r"(?:<[A-Za-z0-9+-]{3,}>|[A-Za-z]{3,})"
 _OFFSET = r"[+-]?\d{1,2}(?::\d{2}){0,2}"
 _RULES = re.compile(rf"{_NAME}{_OFFSET}(?:{_NAME}(?:{_OFFSET})?(?:,[MJ\d.:/+-]+,[MJ\d.:/+-]+)?)?", re.ASCII)
-"""A zone written out as POSIX has it, such as `CET-1CEST,M3.5.0,M10.5.0/3`."""
+"""A zone in POSIX notation, such as `CET-1CEST,M3.5.0,M10.5.0/3`."""
 _REVERSED = re.compile(r"(?:UTC|GMT)([+-]?)(0?[1-9]|[12]\d)", re.ASCII)
-"""What looks like an offset; POSIX counts it to the west, and the times would still be called UTC."""
+"""Something that looks like an offset; POSIX counts it westwards, and the times would still be called UTC."""
 _WITHOUT_DATA = frozenset({"", "UTC", "UTC0", "GMT", "GMT0", "Etc/UTC", "Etc/GMT", "Etc/UCT", "Zulu", "Z"})
-"""Names for which no data is needed: UTC is what an unknown zone is taken for."""
+"""Names that need no data, and mean UTC."""
 _replaced: list[str] = []
-"""The `TZ` that the process was started with, if that cannot be used."""
+"""The process's original `TZ`, if it is unusable."""
 
 
 def local(instant: datetime) -> datetime:
@@ -36,7 +36,7 @@ def local(instant: datetime) -> datetime:
     try:
         return instant.astimezone()
     except (OverflowError, ValueError, OSError):
-        # At the ends of the calendar, which foreign dates may reach.
+        # At the ends of the calendar, which dates in foreign data may reach.
         return instant
 
 
@@ -82,7 +82,7 @@ def exact(instant: datetime) -> str:
 
 
 def zone_name() -> str:
-    """Return the name of the zone: that of `TZ`, or of the machine; UTC if it cannot be told."""
+    """Return the name of the zone: that of `TZ`, or of the machine; UTC if unknown."""
     if "TZ" in os.environ:
         return os.environ["TZ"].removeprefix(":") or "Etc/UTC"
     with suppress(OSError):
@@ -92,7 +92,7 @@ def zone_name() -> str:
 
 
 def use_known_zone(environ: MutableMapping[str, str]) -> None:
-    """Replace a `TZ` that cannot be used by UTC, so that times are called what they are."""
+    """Replace an unusable `TZ` by UTC, so that times are labelled correctly."""
     zone = environ.get("TZ", "")
     if not _known(zone, environ):
         _replaced[:] = [zone]
@@ -101,10 +101,10 @@ def use_known_zone(environ: MutableMapping[str, str]) -> None:
 
 
 def zone_problem() -> tuple[str, str] | None:
-    """Return what is wrong with the `TZ` that the process was started with, and what to do about it."""
+    """Return what is wrong with the process's original `TZ`, and what to do about it."""
     if not _replaced:
         return None
-    # For this one message.
+    # Only for this message.
     import difflib
     from zoneinfo import available_timezones
 
@@ -135,7 +135,7 @@ def _known(zone: str, environ: Mapping[str, str]) -> bool:
         return True
     if _RULES.fullmatch(zone):
         return not _REVERSED.fullmatch(zone)
-    # An absolute path stays what it is.
+    # An absolute path is kept.
     return any(_has_rules(folder / zone) for folder in _folders(environ))
 
 

@@ -1,1 +1,1 @@
-"""Services that more than one source or frame uses: login, tokens, calls."""
+"""Services that several sources or frames use: login, tokens, calls."""

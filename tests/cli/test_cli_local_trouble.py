@@ -98,13 +98,13 @@ def test_a_cache_that_another_process_uses(synced: CommandLine) -> None:
 def test_a_damaged_cache_is_set_aside(synced: CommandLine) -> None:
     synced.cache.write_bytes(b"garbage " * 1000)
     result = synced.run("sync")
-    result.assert_message(0, "damaged or no database", "set aside as", "hashed again", "2 already there")
+    result.assert_message(0, "damaged or not a database", "set aside as", "hashed again", "2 already there")
     [aside] = synced.folder.glob("picsync-metadata-cache.db.damaged-*")
     assert aside.read_bytes() == b"garbage " * 1000
     assert str(aside) in result.err
     assert synced.writes() == [], "nothing went up again"
     synced.cache.write_bytes(b"garbage " * 1000)
-    synced.run("cache", "status").assert_message(4, "damaged or no database", "renames it")
+    synced.run("cache", "status").assert_message(4, "damaged or not a database", "renames it")
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "link.db", "settings.yaml"])
@@ -120,7 +120,7 @@ def test_what_was_never_a_cache_is_left_alone(synced: CommandLine, name: str, dr
         place.write_bytes(content)
     before = sorted(synced.folder.iterdir())
     result = synced.run("sync", *(["--dry-run"] if dry else []), "--cache", str(place))
-    result.assert_message(4, "is no database; it was not touched", "Use another file for the cache")
+    result.assert_message(4, "is not a database; it was not touched", "Use another file for the cache")
     assert place.read_bytes() == content
     left = [path for path in synced.folder.iterdir() if path not in before]
     assert [path.suffix for path in left] in ([], [".lock"])

@@ -73,14 +73,14 @@ async def test_nobody_there() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/healthz"
         code, said = await healthcheck(url)
     assert code == 1
-    assert said.startswith(f"No answer from {url}: ")
+    assert said.startswith(f"No response from {url}: ")
     assert "refused" in said
 
 
 def test_silence_ends_after_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/healthz"
-        assert check(url, timeout_s=0.05) == f"No answer from {url}: timed out."
+        assert check(url, timeout_s=0.05) == f"No response from {url}: timed out."
 
 
 @pytest.mark.parametrize("url", ["localhost:1971", "https://127.0.0.1/", "http://127.0.0.1:x/"])

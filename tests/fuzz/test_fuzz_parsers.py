@@ -21,7 +21,7 @@ from picsync.http.allowed import AllowedHosts
 from picsync.http.client import HttpClient
 from picsync.http.retry import Operation, Retrier, RetryPolicy, parse_retry_after
 from picsync.media.dimensions import pixel_count
-from picsync.media.ends import is_cut_off
+from picsync.media.ends import is_truncated
 from picsync.media.formats import identify, sniff
 from picsync.observe.words import printable
 from picsync.run.kinds import logins, read_credentials
@@ -91,7 +91,7 @@ def test_a_file_of_any_structure(content: bytes) -> None:
     """Its format, and whether it is whole, are found without a surprise in a bounded number of reads."""
     file = CountedFile(content)
     mime_type = identify(file) or ""
-    assert is_cut_off(file, mime_type) in (True, False)
+    assert is_truncated(file, mime_type) in (True, False)
     pixels = pixel_count(file, mime_type)
     assert pixels is None or pixels >= 0
     assert file.reads < 10_000

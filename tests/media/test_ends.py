@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from picsync.media.ends import is_cut_off
+from picsync.media.ends import is_truncated
 from picsync.media.formats import identify
 from tests.media.files import box, ftyp, heif, movie
 from tests.media.test_dimensions import KINDS, written
@@ -21,7 +21,7 @@ CHECKED = sorted(set(KINDS) - {"GIF", "BMP"})
 
 def cut_off(data: bytes) -> bool:
     file = io.BytesIO(data)
-    return is_cut_off(file, identify(file) or "")
+    return is_truncated(file, identify(file) or "")
 
 
 def noise(kind: str, **options: object) -> bytes:
@@ -99,4 +99,4 @@ def test_padding_may_promise_more_than_there_is() -> None:
 @given(st.sampled_from(["image/jpeg", "image/png", "image/tiff", "image/heic", "video/mp4"]), st.binary())
 @example("image/jpeg", b"\xff\xd8" + b"\xff" * 100_000)
 def test_any_bytes_are_read_without_a_surprise(mime_type: str, data: bytes) -> None:
-    assert is_cut_off(io.BytesIO(data), mime_type) in (True, False)
+    assert is_truncated(io.BytesIO(data), mime_type) in (True, False)

@@ -137,7 +137,7 @@ async def test_heap_from_the_first_request_until_stopped(client: aiohttp.ClientS
     first = Decoded(await read(client, "heap"))
     assert tracemalloc.is_tracing()
     assert first.total(".hoard") == 0
-    assert "older memory is not in here" in first.comments[0]
+    assert "older memory is not included" in first.comments[0]
     kept = hoard()
     second = Decoded(await read(client, "heap"))
     assert second.types == [("inuse_objects", "count"), ("inuse_space", "bytes")]

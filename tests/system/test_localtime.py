@@ -102,7 +102,7 @@ WRITTEN_FOR_MACHINES = {
     "system/localtime.py",
     "cache/sqlite.py",  # names of files
     "vendors/google/credentials.py",  # the credentials file
-    "system/control.py",  # the folder of requests
+    "system/control.py",  # the request folder
     "sources/google/links/wire.py",  # a name by the picture's own offset
 }
 

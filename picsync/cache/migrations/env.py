@@ -1,6 +1,6 @@
-"""Executed by Alembic for each command, with the connection that `picsync.cache.migrate` hands in.
+"""Executed by Alembic for each command, with a connection from `picsync.cache.migrate`.
 
-Its transaction belongs to the caller, so that all migrations become visible at once or not at all.
+The caller owns the transaction, so that all migrations become visible together or not at all.
 """
 
 from alembic import context

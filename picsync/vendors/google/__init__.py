@@ -1,1 +1,1 @@
-"""Google's login and what its libraries need; shared by all that uses a Google account."""
+"""Google's login and what its client libraries need; shared by all users of a Google account."""

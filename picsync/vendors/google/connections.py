@@ -1,4 +1,4 @@
-"""The connections that the threads speak through, made of httplib2's; loaded when the first is needed."""
+"""HTTP connections of the worker threads, based on httplib2; loaded when first needed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BROKEN = (
     ValueError,
     google.auth.exceptions.TransportError,
 )
-"""What is raised where the wire failed."""
+"""Exceptions that mean a network failure."""
 
 
 class _BoundedResponse(http.client.HTTPResponse):
@@ -35,13 +35,13 @@ class _BoundedResponse(http.client.HTTPResponse):
         try:
             return self._whole()
         except BaseException:
-            # A connection that was to be closed after this answer belongs to no one else any more.
+            # A connection that closes after this response is no longer in use by anyone else.
             self.close()
             raise
 
     def _whole(self) -> bytes:
         content = super().read(MAX_ANSWER_BYTES + 1)
-        # Only a read without a size notices by itself that the announced length has not come.
+        # Only a read without a size notices that less than the announced length was received.
         left = self.length
         coding = self.headers["content-encoding"] or ""
         if coding.lower() in PACKED:
@@ -50,14 +50,14 @@ class _BoundedResponse(http.client.HTTPResponse):
             left = left or (None if whole else 1)
         if len(content) > MAX_ANSWER_BYTES:
             limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
-            raise ProtocolError(f"Google Photos: the answer is larger than {limit}, which is implausible.")
+            raise ProtocolError(f"Google Photos: the response is larger than {limit}, which is implausible.")
         if left:
             raise http.client.IncompleteRead(content, left)
         return content
 
 
 class _Wired:
-    """A connection whose socket stays known: http.client forgets it while a last answer is still read."""
+    """A connection that keeps its socket: http.client drops it while a last response is still read."""
 
     sock: socket.socket | None
     wire: socket.socket | None = None
@@ -72,9 +72,9 @@ class _Connection(_Wired, httplib2.HTTPConnectionWithTimeout):
 
 
 class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
-    """An encrypted connection, verified as all others are, through the process's proxy if there is one.
+    """An encrypted connection with the common certificate verification, through the configured proxy.
 
-    httplib2's own support for proxies needs another package, and reads the environment by other rules.
+    httplib2's own proxy support needs another package, and reads the environment by other rules.
     """
 
     response_class = _BoundedResponse
@@ -83,7 +83,7 @@ class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
         super().__init__(host, port, **options)
         network = current()
         self._context = network.context
-        # Of `name:port` the base class has made two.
+        # The base class has split `name:port` into two.
         self._through = network.proxy(httpx.URL(scheme="https", host=self.host, port=self.port))
         if self._through is not None:
             self.set_tunnel(self.host, self.port, _authorization(self._through))
@@ -107,20 +107,20 @@ def _authorization(proxy: Proxy) -> dict[str, str]:
 
 
 class Http(httplib2.Http):
-    """A client that keeps its connections, reads no more than an answer may hold, and follows nothing."""
+    """A client that keeps its connections, limits the size of responses, and follows no redirects."""
 
     def __init__(self, timeout_s: float) -> None:
         super().__init__(timeout=timeout_s, proxy_info=None)
         self.follow_redirects = False
 
     def request(self, uri: str, *args: Any, **options: Any) -> Any:
-        """Send a request, as httplib2 does, over a connection of ours."""
+        """Send a request like httplib2, over one of the connections above."""
         kind = _SecureConnection if uri.startswith("https:") else _Connection
         return super().request(uri, *args, **{"connection_type": kind, **options})
 
 
 def no_answer(error: Exception) -> NoAnswer:
-    """Translate what httplib2, http.client and sockets raise."""
+    """Translate exceptions of httplib2, http.client and sockets."""
     if refused := refused_certificate(error):
         return refused
     match error:

@@ -1,4 +1,4 @@
-"""The section of a Google account in the credentials file, written by `picsync googlephotos login`."""
+"""The credentials file's section for a Google account, written by `picsync googlephotos login`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from picsync.config.credentials import EMPTY, Account, Key, SecretKey, Section
 
 
 def _expiry(value: object, read: ValidatorFunctionWrapHandler) -> datetime | None:
-    """Read a time, which is in UTC where it has no offset; the year 1 (Go's zero time) is None."""
+    """Parse a time, in UTC if it has no offset; the year 1 (Go's zero time) is None."""
     try:
         expires_at: datetime | None = read(value.strip() if isinstance(value, str) else value)
         if expires_at is None or expires_at.year == 1:
@@ -29,7 +29,7 @@ class GoogleClient(Section):
 
 
 class GoogleAccess(Section):
-    """What Google handed out at the login."""
+    """The tokens that Google issued at the login."""
 
     token_type: Key = Field(
         default="Bearer", description="How the access token is sent.", examples=["Bearer"]
@@ -70,7 +70,7 @@ KIND = "googlephotos"
 
 
 def require_client(account: Account) -> GoogleClient:
-    """Return the complete OAuth client, which is all that a login needs; raises ConfigError."""
+    """Return the complete OAuth client, which is sufficient for a login; raises ConfigError."""
     client = account.read(GooglePhotosLogin).api
     account.require(
         {"api.key": client.key, "api.secret": client.secret.get_secret_value()},
@@ -93,7 +93,7 @@ def require_login(account: Account) -> GooglePhotosLogin:
 
 
 def login_fields(section: GooglePhotosLogin) -> dict[str, dict[str, str]]:
-    """Return what belongs into the credentials file after a login; empty where nothing is known."""
+    """Return the fields for the credentials file after a login; empty values are unknown."""
     return {
         "api": {"key": section.api.key, "secret": section.api.secret.get_secret_value()},
         "access": _access_fields(section.access),

@@ -1,8 +1,8 @@
-"""How the user lets picsync read from Google Photos: OAuth's flow for installed apps.
+"""Logs in to Google Photos: OAuth's flow for installed apps.
 
-Google sends the browser back to a port on the loopback address. Where the browser runs on this machine,
-picsync hears of it there. Where it does not (a container, a NAS), the browser ends on a page that it cannot
-load, and the person pastes that page's address instead. Both are waited for; the first good one counts.
+Google redirects the browser to a port on the loopback address. If the browser runs on this machine, picsync
+receives the request. If it does not (container, NAS), the browser shows an error page, and the user pastes
+that page's address instead. picsync waits for both; the first valid response counts.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ _AUTH_URL = f"https://{CONSENT_HOST}/o/oauth2/v2/auth"
 _TOKEN_URL = f"https://{TOKEN_HOST}/token"
 _TIMEOUT_S = 60.0
 _SILENCE_S = 10.0
-"""For a browser that connects and sends nothing; each such connection has a thread."""
+"""Timeout for a browser that connects and sends nothing; each such connection has a thread."""
 
-# Asked to be talkative, it repeats the code and the client secret.
+# At the debug level, it logs the code and the client secret.
 logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
 
 _DONE_PAGE = b"picsync has what it needs. You may close this window."
 _OTHER_PAGE = b"This page only waits for Google's answer to picsync."
 
 Answer = Mapping[str, str]
-"""The query of the address to which Google sent the browser."""
+"""The query of the URL to which Google redirected the browser."""
 
 
 def login(
@@ -64,14 +64,14 @@ def login(
     say: Callable[[str], None],
     scopes: Sequence[str] = SCOPES,
 ) -> GoogleLogin:
-    """Lead the user through Google's consent to `scopes` and return the login; waits until they are done.
+    """Guide the user through Google's consent to `scopes` and return the login; blocks until done.
 
-    `ask` shows a prompt and returns a line, raising EOFError if there is no one to type; it runs in a
-    thread of its own and is left behind where the browser is quicker. Raises LoginNeeded if consent is
-    denied or not enough, or Google refuses the client; TransientError, ProtocolError.
+    `ask` shows a prompt and returns a line, raising EOFError if there is no terminal; it runs in a thread,
+    which is abandoned if the browser is faster. Raises LoginNeeded if consent is denied or insufficient, or
+    Google refuses the client; TransientError, ProtocolError.
     """
     flow = _flow(client_id, client_secret, hosts, scopes)
-    # The code verifier is of PKCE: the code is of no use to whoever else sees it.
+    # PKCE's code verifier makes the code useless to anyone else who sees it.
     state = secrets.token_urlsafe(24)
     answers: SimpleQueue[Answer] = SimpleQueue()
     with _listening(state, answers) as port:
@@ -94,9 +94,9 @@ def _flow(client_id: str, client_secret: str, hosts: Hosts, scopes: Sequence[str
         "token_uri": _TOKEN_URL,
     }
     flow = InstalledAppFlow.from_client_config({"installed": client}, scopes=list(scopes))
-    # A redirect of the exchange would take the code and the client secret along.
+    # A redirect of the exchange would forward the code and the client secret.
     flow.oauth2session.max_redirects = 0
-    # It would look for proxies, authorities and passwords (.netrc) by rules of its own.
+    # It would look for proxies, authorities and passwords (.netrc) by its own rules.
     flow.oauth2session.trust_env = False
     proxy = current().proxy(httpx.URL(_TOKEN_URL))
     if proxy is not None:
@@ -104,27 +104,28 @@ def _flow(client_id: str, client_secret: str, hosts: Hosts, scopes: Sequence[str
             f"{quote(proxy.username, safe='')}:{quote(proxy.password, safe='')}@" if proxy.username else ""
         )
         flow.oauth2session.proxies = {"https": proxy.url.replace("://", f"://{login}", 1)}
-    flow.oauth2session.mount("https://", _Verified())
+    flow.oauth2session.mount("https://", _VerifyingAdapter())
     if hosts.emulator:
-        # oauthlib insists on https, rightly; so it keeps Google's address, and only the wire leads elsewhere.
-        flow.oauth2session.mount(f"https://{TOKEN_HOST}", _Elsewhere(hosts.url(TOKEN_HOST)))
+        # oauthlib requires https, rightly; so it keeps Google's URL, and only the connection goes to the
+        # emulator.
+        flow.oauth2session.mount(f"https://{TOKEN_HOST}", _ToEmulator(hosts.url(TOKEN_HOST)))
     return flow
 
 
-class _Verified(HTTPAdapter):
-    """Verifies as all other clients of this process do, whatever file requests would read."""
+class _VerifyingAdapter(HTTPAdapter):
+    """Uses the same certificate verification as all other clients of this process."""
 
     def build_connection_pool_key_attributes(self, request: requests.PreparedRequest, *_args: Any) -> Any:
-        """Return what a connection is made with; not only the key, as the name has it."""
+        """Return the parameters of a connection; despite the method's name, not only its key."""
         host, made_with = super().build_connection_pool_key_attributes(request, verify=True)
         return host, {**made_with, "ssl_context": current().context}
 
     def cert_verify(self, conn: Any, *_args: Any) -> None:
-        """Leave out the authorities of requests: the context has them all."""
+        """Ignore requests' own authorities: the TLS context contains all of them."""
         conn.cert_reqs = "CERT_REQUIRED"
 
 
-class _Elsewhere(HTTPAdapter):
+class _ToEmulator(HTTPAdapter):
     """Sends the requests for one host to an emulator."""
 
     def __init__(self, prefix: str) -> None:
@@ -138,7 +139,7 @@ class _Elsewhere(HTTPAdapter):
 
 @contextmanager
 def _listening(state: str, answers: SimpleQueue[Answer]) -> Iterator[int]:
-    """Wait on a free loopback port for the browser to come back; yields the port."""
+    """Wait for the browser on a free loopback port; yields the port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         timeout = _SILENCE_S
@@ -154,8 +155,8 @@ def _listening(state: str, answers: SimpleQueue[Answer]) -> Iterator[int]:
             if answer is not None:
                 answers.put(answer)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-            """Say nothing: the address holds the code."""
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
+            """Log nothing: the URL contains the code."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -184,7 +185,7 @@ def _ask(
 
 
 def read_answer(address: str, state: str) -> Answer | None:
-    """Return what Google says in an address, or None if that is not the answer to this `state`."""
+    """Return Google's response from a URL, or None if it does not belong to this `state`."""
     try:
         query = {name: values[0] for name, values in parse_qs(urlsplit(pasted(address)).query).items()}
     except ValueError:
@@ -210,10 +211,10 @@ def _exchange(flow: Any, answer: Answer, scopes: Sequence[str], say: Callable[[s
     except OAuth2Error as error:
         raise _refused(error) from error
     except Warning as error:
-        # oauthlib raises a plain Warning where other permissions were granted than asked for.
+        # oauthlib raises a plain Warning if the granted permissions differ from the requested ones.
         token = getattr(error, "token", {})
     except Exception as error:
-        # Of what these libraries stumble over in an answer, such as a charset that is none for text.
+        # Exceptions of these libraries for invalid responses, such as a charset that is not for text.
         raise _not_understood() from error
     return _granted(flow.client_config, token, scopes, say)
 
@@ -238,7 +239,7 @@ def _refused(error: OAuth2Error) -> LoginNeeded | ProtocolError:
         return _not_understood()
     if error.error == "invalid_grant":
         return LoginNeeded(
-            "Google no longer accepts this consent: it is good for some minutes, and once.",
+            "Google no longer accepts this consent: it is valid only once, and for a few minutes.",
             hint=f"Run `{LOGIN_COMMAND}` again.",
         )
     return token_refusal(error.error)

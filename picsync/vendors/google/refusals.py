@@ -1,7 +1,7 @@
-"""What Google's refusals mean: one pure function per kind of body, from answer to picsync's error.
+"""Maps Google's error responses to picsync's errors, by one pure function per kind of body.
 
-Reasons are read from the machine-readable parts only. Answers that are not in Google's form (a proxy's
-page, say) are left to the general policy.
+Only machine-readable fields are used. Responses that are not in Google's format, such as a proxy's page, are
+left to the general policy.
 """
 
 from __future__ import annotations
@@ -47,14 +47,15 @@ _TOKEN_REFUSALS = {
 
 
 def api_refusal(operation: Operation, answer: Answer, content: bytes) -> WireError | PicsyncError:
-    """Return what to raise for an API answer that is not a 2xx."""
+    """Return the exception for an API response without a 2xx status."""
     error = _api_error(content)
     if answer.status != 403 or error is None:
         return WireError(answer)
     if "SERVICE_DISABLED" in error.reasons:
         return LoginNeeded(
             "The Photos Library API is not enabled in the Google Cloud project of this client id.",
-            hint="Enable it in the Google Cloud console (APIs & Services), wait a little, then try again.",
+            hint="Enable it in the Google Cloud console (APIs & Services), wait a few minutes, then try"
+            " again.",
         )
     if operation.name == "list_shared_albums":
         return RefusedError(
@@ -78,7 +79,7 @@ def token_refusal(error: str) -> LoginNeeded:
 
 
 def unauthenticated() -> LoginNeeded:
-    """Return the error for a token that Google refuses although it is new."""
+    """Return the error for a fresh token that Google refuses."""
     return LoginNeeded("Google refuses this login, even with a fresh token (401).", hint=LOGIN_AGAIN)
 
 

@@ -1,4 +1,4 @@
-"""One renewal of an access token, on google-auth; it runs in a thread, and loads that library when needed."""
+"""Renews an access token through google-auth; runs in a thread, and loads that library when needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from picsync.vendors.google.wire import TokenAnswer, parse
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """What a renewal brought."""
+    """The result of a renewal."""
 
     token: str = field(repr=False)
     expiry: datetime | None
@@ -36,12 +36,12 @@ def renew(
 ) -> Renewed:
     """Return a new access token.
 
-    Raises LoginNeeded if Google gives none, TransientError, ProtocolError, and WireError for what may be
-    tried again.
+    Raises LoginNeeded if Google refuses, TransientError, ProtocolError, and WireError for failures that may
+    be retried.
     """
     if not refresh_token:
         raise LoginNeeded("There is no renewable login to Google Photos.", hint=LOGIN_AGAIN)
-    credentials: Any = Credentials(  # type: ignore[no-untyped-call] # google-auth has few types
+    credentials: Any = Credentials(  # type: ignore[no-untyped-call] # google-auth is mostly untyped
         None,
         refresh_token=refresh_token,
         token_uri=token_uri,
@@ -60,15 +60,15 @@ def renew(
             ) from error
         raise token_refusal(reason) from error
     expiry: datetime | None = credentials.expiry
-    # google-auth computes in naive UTC.
+    # google-auth uses naive UTC.
     aware = expiry and expiry.replace(tzinfo=UTC)
     return Renewed(credentials.token, aware, credentials.refresh_token, request.answer)
 
 
 class _CheckedRequest(google.auth.transport.Request):
-    """Sends google-auth's token request and lets only answers through that it can be trusted to read.
+    """Sends google-auth's token request, and passes on only responses that it interprets correctly.
 
-    Left to itself google-auth repeats requests on its own clock and takes an HTML page for a final refusal.
+    By itself, google-auth retries with its own timing, and treats an HTML page as a final refusal.
     """
 
     def __init__(self, client: httplib2.Http) -> None:
@@ -90,7 +90,7 @@ class _CheckedRequest(google.auth.transport.Request):
             after_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
             raise WireError(Answer(status, after_s))
         try:
-            # As google-auth decodes it: what only one of the two can read must not pass.
+            # Decoded like google-auth does: a response that only one of the two can read must not pass.
             answer = json.loads(response.data.decode("utf-8"))
         except (ValueError, RecursionError):
             raise ProtocolError(

@@ -1,9 +1,9 @@
-"""Keeps blocking HTTP (httplib2, on which Google's client library sits) off the event loop.
+"""Runs blocking HTTP (httplib2, which Google's client library uses) outside of the event loop.
 
-An `httplib2.Http` must not be shared between threads, so each thread of a small pool has its own. What
-httplib2 and the sockets below it raise becomes WireError here, and nowhere else. httplib2 sends a request
-once more by itself where a kept connection turns out to be stale; nothing sent here minds. It reads and
-unpacks bodies of any size, so it is told where to stop.
+An `httplib2.Http` must not be shared between threads, so each thread of a small pool has its own. The
+exceptions of httplib2 and of sockets become WireError here, and nowhere else. httplib2 resends a request if a
+kept connection is stale, which is harmless for all requests sent here. It reads and decompresses bodies of
+any size, so it is given a limit.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 THREADS = 10
-"""As many as calls at a time; they are started when first needed."""
+"""As many threads as concurrent calls; started when first needed."""
 
 _ABORT_TIMEOUT_S = 0.001
 
 
 class HttpThreads:
-    """A pool of threads, each with its own connection."""
+    """A thread pool in which each thread has its own connection."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -41,22 +41,22 @@ class HttpThreads:
         self._all: list[httplib2.Http] = []
 
     async def run(self, send: Callable[[httplib2.Http], T]) -> T:
-        """Return what `send` returns, run in one of the threads; raises WireError for the wire's failures."""
+        """Return the result of `send`, run in one of the threads; raises WireError for network failures."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._send, send)
 
     def _send(self, send: Callable[[httplib2.Http], T]) -> T:
-        # Loaded here and not before: it takes a while, in which the event loop is not held up.
+        # Loaded here since it takes a while, during which the event loop is not blocked.
         from picsync.vendors.google.connections import BROKEN, no_answer
 
         client = self._client()
-        # As `deadline` bounds other requests: a byte now and then would keep within the timeout for ever.
-        overdue = threading.Timer(SILENCES * self._timeout_s, _break_off, (client,))
+        # Like `deadline` for other requests: a byte now and then would never reach the timeout.
+        overdue = threading.Timer(SILENCES * self._timeout_s, _interrupt, (client,))
         overdue.daemon = True
         overdue.start()
         try:
             result = send(client)
         except BROKEN as error:
-            # What is left of the connection may hold the rest of the old answer.
+            # The connection may still contain the rest of the previous response.
             client.close()
             late = overdue.finished.is_set()
             raise WireError(no_answer(TimeoutError() if late else error)) from error
@@ -65,7 +65,7 @@ class HttpThreads:
             raise
         else:
             if overdue.finished.is_set():
-                # What was broken off can look like an answer that ended there.
+                # An interrupted response can look like one that ended there.
                 client.close()
                 raise WireError(no_answer(TimeoutError()))
             return result
@@ -83,17 +83,17 @@ class HttpThreads:
         return client
 
     async def aclose(self) -> None:
-        """Break off what is under way and close all connections; safe to call twice."""
+        """Interrupt requests in progress and close all connections; safe to call twice."""
         for client in self._all:
-            _break_off(client)
+            _interrupt(client)
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         for client in self._all:
             client.close()
 
 
-def _break_off(client: httplib2.Http) -> None:
+def _interrupt(client: httplib2.Http) -> None:
     for connection in list(client.connections.values()):
-        # httplib2 may try the broken connection again: not for long.
+        # httplib2 may retry the broken connection, but not for long.
         connection.timeout = _ABORT_TIMEOUT_S
         with suppress(OSError, AttributeError):
             connection.wire.shutdown(socket.SHUT_RDWR)

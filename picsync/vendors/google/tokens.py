@@ -1,4 +1,4 @@
-"""The access token that every call needs, and its renewal before it expires."""
+"""The access token for API calls, and its renewal before it expires."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 TOKEN_HOST = "oauth2.googleapis.com"  # noqa: S105 - a host name
 READ_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"
-"""The only permission to read albums unattended that Google has left since 2025-03-31."""
+"""The only permission to read albums unattended that remains since 2025-03-31."""
 
 RENEW_BEFORE = timedelta(minutes=3, seconds=45)
-"""Before a token expires: google-auth's own measure."""
+"""How long before its expiry a token is renewed; google-auth's own value."""
 
 
 @dataclass(frozen=True, slots=True)
 class GoogleLogin:
-    """What the user's consent left behind, from the credentials file."""
+    """The user's login, from the credentials file."""
 
     client_id: str
     client_secret: str = field(repr=False)
     refresh_token: str = field(repr=False)
-    """Does not change when an access token is renewed."""
+    """Does not change when the access token is renewed."""
     access_token: str = field(default="", repr=False)
     """Empty if there is none yet."""
     expiry: datetime | None = None
-    """Aware; None if it is not known when the access token expires."""
+    """Aware; None if the access token's expiry is unknown."""
 
     @classmethod
     def of(cls, client: GoogleClient, access: GoogleAccess) -> GoogleLogin:
-        """Return what the credentials file says of a login."""
+        """Return the login in the credentials file."""
         return cls(
             client_id=client.key,
             client_secret=client.secret.get_secret_value(),
@@ -52,7 +52,7 @@ class GoogleLogin:
 
 
 class Tokens:
-    """Hands out a valid access token; concurrent callers share one renewal."""
+    """Provides a valid access token; concurrent callers share one renewal."""
 
     def __init__(self, login: GoogleLogin, *, hosts: Hosts, threads: HttpThreads, retrier: Retrier) -> None:
         self._login = login
@@ -64,18 +64,18 @@ class Tokens:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the current access token expires, aware UTC; None if that is not known."""
+        """When the current access token expires, aware UTC; None if unknown."""
         return self._login.expiry and self._login.expiry.astimezone(UTC)
 
     async def renew(self) -> TokenAnswer:
-        """Renew the access token whether or not it has expired, and return the answer; raises as `get`."""
+        """Renew the access token even if it has not expired, and return the response; raises like `get`."""
         await self.get(refused=self._login.access_token)
         return self._answer
 
     async def get(self, *, refused: str | None = None) -> str:
         """Return an access token other than `refused`, renewed if it has expired or is about to.
 
-        Raises LoginNeeded if Google gives no new one, TransientError, ProtocolError.
+        Raises LoginNeeded if Google issues no new one, TransientError, ProtocolError.
         """
         async with self._lock:
             if not self._is_valid() or self._login.access_token == refused:

@@ -1,7 +1,7 @@
-"""The Library API's JSON, as far as picsync reads it.
+"""The parts of the Library API's JSON that picsync reads.
 
-It is proto3 JSON: a field that has its default value is absent, 64-bit integers are strings. Unknown
-fields are ignored; anything of another shape than here makes the whole answer a ProtocolError.
+It is proto3 JSON: a field with its default value is absent, 64-bit integers are strings. Unknown fields are
+ignored; any other deviation makes the whole response a ProtocolError.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from picsync.media.instants import instant
 M = TypeVar("M", bound=BaseModel)
 
 Sendable = Annotated[str, Field(max_length=10_000)]
-"""Text that goes back to Google; the limit also refuses what is no valid Unicode."""
+"""Text that is sent back to Google; the length limit also rejects invalid Unicode."""
 
 MEDIA_ITEM_FIELDS = "id,baseUrl,mimeType,filename,mediaMetadata(creationTime,video(status))"
-"""The partial response that `MediaItemWire` needs; half of the bytes of the whole."""
+"""The partial response for `MediaItemWire`; half the size of the full one."""
 
 
 class _Wire(BaseModel):
@@ -52,13 +52,13 @@ class SharedAlbumPage(_Wire):
 
 
 class Video(_Wire):
-    """What only videos have."""
+    """Fields that only videos have."""
 
     status: str = ""
 
 
 class MediaMetadata(_Wire):
-    """What Google knows of the picture; `creation_time` may be of any form."""
+    """What Google knows about the picture; `creation_time` may have any form."""
 
     creation_time: object = None
     video: Video | None = None
@@ -74,7 +74,7 @@ class MediaItemWire(_Wire):
     media_metadata: MediaMetadata = MediaMetadata()
 
     def media_item(self, source: str) -> MediaItem:
-        """Return it as the rest of picsync speaks of it."""
+        """Return it as a media item."""
         mime_type = self.mime_type.partition(";")[0].strip().lower()
         video = self.media_metadata.video is not None or mime_type.startswith("video/")
         return MediaItem(
@@ -96,20 +96,20 @@ class MediaItemPage(_Wire):
 
 
 class Status(_Wire):
-    """A google.rpc.Status; code 0 means that all is well."""
+    """A google.rpc.Status; code 0 means success."""
 
     code: int = 0
 
 
 class MediaItemResult(_Wire):
-    """What became of one id of a `mediaItems:batchGet`."""
+    """The result for one ID of a `mediaItems:batchGet`."""
 
     media_item: MediaItemWire | None = None
     status: Status = Status()
 
 
 class BatchAnswer(_Wire):
-    """The answer of `mediaItems:batchGet`, in the order of the ids asked for."""
+    """The response to `mediaItems:batchGet`, in the order of the requested IDs."""
 
     media_item_results: list[MediaItemResult] = []
 
@@ -121,7 +121,7 @@ class ErrorDetail(_Wire):
 
 
 class ApiError(_Wire):
-    """What the APIs say of a request that failed."""
+    """The APIs' error object."""
 
     status: str = ""
     details: list[ErrorDetail] = []
@@ -133,31 +133,31 @@ class ApiError(_Wire):
 
 
 class ErrorAnswer(_Wire):
-    """The body of a refusal."""
+    """The body of an error response."""
 
     error: ApiError
 
 
 class TokenAnswer(BaseModel):
-    """What a granted token request answers, as far as it is checked before it is used."""
+    """The response to a token request, as far as it is checked before it is used."""
 
     # Printable ASCII (RFC 6750), since it becomes part of a header.
     access_token: str = Field(pattern=r"^[!-~]+$", repr=False)
     refresh_token: str = Field(default="unchanged", min_length=1, repr=False)
     scope: str = ""
-    """What was granted, separated by spaces; may be less than what was asked for."""
+    """The granted scopes, separated by spaces; may be fewer than requested."""
     refresh_token_expires_in: int | None = Field(default=None, ge=0, le=10**10)
-    """Seconds; only of logins that end by themselves, such as those of an app in Testing (documented)."""
+    """Seconds; only for logins that expire, such as those of an app in Testing (documented)."""
     expires_in: int | None = Field(default=None, ge=0, le=10**9)
 
 
 def parse(operation: Operation, model: type[M], body: object) -> M:
-    """Return the answer's JSON as `model`; raises ProtocolError, naming what was wrong but no content."""
+    """Parse the response's JSON as `model`; raises ProtocolError, which quotes no content."""
     if not isinstance(body, dict):
-        raise ProtocolError(f"{operation}: the answer is not a JSON object, as expected.")
+        raise ProtocolError(f"{operation}: the response is not a JSON object, as expected.")
     try:
         return model.model_validate(body)
     except ValidationError as error:
         # The exception itself quotes values, such as URLs that open a photo to anyone.
         where = ".".join(map(str, error.errors(include_input=False, include_context=False)[0]["loc"]))
-        raise ProtocolError(f"{operation}: the answer cannot be parsed at {where}.") from None
+        raise ProtocolError(f"{operation}: the response cannot be parsed at {where}.") from None

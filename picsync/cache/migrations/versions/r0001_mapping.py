@@ -1,8 +1,8 @@
-"""The first revision: creates the table, and takes over what the Go picsync had learnt.
+"""The first revision: creates the table and imports the cache of the Go picsync.
 
-The Go picsync's file is version zero. Its `googlephotos` rows hold the MD5 of each original; its `nixplay`
-rows repeat what the frame's own listing says and are dropped. Its time columns hold whatever the driver
-made of Go's `time.Time`, mostly that type's printed form.
+The Go picsync's file is version zero. Its `googlephotos` rows contain the MD5 of each original; its `nixplay`
+rows repeat the frame's own listing and are dropped. Its time columns contain Go's `time.Time` as converted by
+the driver, mostly in printed form.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def upgrade() -> None:
-    """Create the table and fill it from the Go picsync's, if there is one."""
+    """Create the table, and fill it from the Go picsync's if there is one."""
     mapping = op.create_table(
         "mapping",
         sa.Column("source", sa.Text(), nullable=False),
@@ -45,7 +45,7 @@ def upgrade() -> None:
     )
     connection = op.get_bind()
     if connection.dialect.name != "sqlite":
-        return  # there was never a Go cache anywhere else, so tables of these names are someone else's
+        return  # Go caches existed only in SQLite, so tables of these names belong to someone else
     tables = sa.inspect(connection).get_table_names()
     if "googlephotos" in tables and (rows := list(_go_mappings(connection))):
         connection.execute(mapping.insert(), rows)
@@ -55,8 +55,8 @@ def upgrade() -> None:
 
 
 def _go_mappings(connection: sa.Connection) -> Iterator[dict[str, Any]]:
-    """Yield one row per item: the one written last, of those that hold an MD5."""
-    # As bytes, since the columns may hold any type and text that is not UTF-8.
+    """Yield one row per item: the one written last among those with an MD5."""
+    # Read as bytes, since the columns may contain any type, and text that is not UTF-8.
     columns = [
         sa.cast(sa.cast(sa.column(name), sa.Text), sa.LargeBinary).label(name)
         for name in ("GooglephotosId", "Md5", "LastUpdated")
@@ -82,7 +82,7 @@ def _go_mappings(connection: sa.Connection) -> Iterator[dict[str, Any]]:
 
 
 def _text(value: bytes | None) -> str:
-    """Return the text of a cell; empty for NULL and for what is not UTF-8."""
+    """Return the text of a cell; empty for NULL and for invalid UTF-8."""
     try:
         return (value or b"").decode()
     except UnicodeDecodeError:
@@ -90,10 +90,10 @@ def _text(value: bytes | None) -> str:
 
 
 def go_time(text: str) -> datetime | None:
-    """Return the instant that a time column of the Go picsync holds; None where it cannot be made out.
+    """Return the time in a time column of the Go picsync; None if it cannot be parsed.
 
-    Accepts a printed Go time (`2023-02-03 10:11:12.123456789 +0100 CET m=+0.5`), ISO 8601, and a Unix time
-    in seconds, or in milli-, micro- or nanoseconds. Without a zone it is taken for UTC.
+    Accepts a printed Go time (`2023-02-03 10:11:12.123456789 +0100 CET m=+0.5`), ISO 8601, and a Unix time in
+    seconds, or in milli-, micro- or nanoseconds. Without a zone, UTC is assumed.
     """
     try:
         if re.fullmatch(r"\d{1,19}", text, re.ASCII):
