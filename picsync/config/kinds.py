@@ -79,8 +79,8 @@ class Kind(Generic[P_co]):
     """Every kind of request that it may send."""
     require: Callable[[Account, Sequence[Any]], object] = _requires_nothing
     """Raises ConfigError with everything that the account lacks for these entries."""
-    login_command: bool = False
-    """Whether commands log in and look around, with the option `--account` for a named account."""
+    login_command: str = ""
+    """The command that hints name to log in; for a named account it takes the option `--account`."""
     needs_entry: str = ""
     """Of a source that cannot list albums by itself: an example of an entry to name one by."""
     playlists: bool = False

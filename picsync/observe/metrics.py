@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import accumulate
@@ -323,6 +323,16 @@ class Metrics(Collector):
         self._pairs = dict(rules)
         for rule in wanted:
             self._set(INTERVAL, (every_s or {}).get(rule, 0), rule)
+
+    def expect_accounts(self, services: Collection[str], sources: Collection[str]) -> None:
+        """Set the services and source accounts in force; gauges of those that are gone end.
+
+        Their counters stay: what was counted has happened.
+        """
+        for metric, names in ((LOGIN_OK, services), (TOKEN_EXPIRY, services), (LAST_LISTING, sources)):
+            series = self._values[metric]
+            for labels in [labels for labels in series if labels[0] not in names]:
+                del series[labels]
 
     def watch(self, status: Callable[[], Status]) -> None:
         """Take the rules' health from `status` at each scrape."""

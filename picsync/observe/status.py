@@ -6,7 +6,7 @@ The board keeps no photo's name longer than it is among the last events, and nev
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -138,8 +138,13 @@ class StatusBoard:
         self._entries: deque[Entry] = deque(maxlen=EVENTS_KEPT)
         self._status = Status(version, now(), now())
 
-    def expect(self, rules: Mapping[str, RuleStatus]) -> None:
-        """Set the rules in force; what is known of those that stay is kept."""
+    def expect(self, rules: Mapping[str, RuleStatus], services: Collection[str] | None = None) -> None:
+        """Set the rules in force, and the titles of the services that they use (None: any).
+
+        What is known of those that stay is kept; the login of a service that is no longer used is forgotten.
+        """
+        for service in [] if services is None else self._status.logins.keys() - services:
+            self._forget(service)
         self._rules = {
             name: replace(
                 self._rules[name], sources=rule.sources, dry_run=rule.dry_run, playlists=rule.playlists
@@ -193,12 +198,18 @@ class StatusBoard:
         )
 
     def _login(self, service: str, refusal: str | None = None, hint: str = "") -> None:
-        refusals = {name: said for name, said in self._status.refusals.items() if name != service}
-        hints = {name: said for name, said in self._status.hints.items() if name != service}
+        logins, refusals, hints = self._status.logins, self._status.refusals, self._status.hints
+        refusals = {name: said for name, said in refusals.items() if name != service}
+        hints = {name: said for name, said in hints.items() if name != service}
         if refusal is not None:
             refusals[service], hints[service] = refusal, hint
-        logins = {**self._status.logins, service: refusal is None}
+        logins = {**logins, service: refusal is None}
         self._status = replace(self._status, logins=logins, refusals=refusals, hints=hints)
+
+    def _forget(self, service: str) -> None:
+        self._login(service)
+        logins = {name: accepted for name, accepted in self._status.logins.items() if name != service}
+        self._status = replace(self._status, logins=logins)
 
     @staticmethod
     def _moved(rule: RuleStatus, event: Event) -> RuleStatus:

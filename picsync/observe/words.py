@@ -459,7 +459,7 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
     """Return an event in words, or None for those that only move counters and bars."""
     match event:
         case ConfigApplied(rules):
-            return f"The configuration is in force: {counted(len(rules), 'album rule')}."
+            return f"The configuration is in force: {counted(len(rules), 'frame album')}."
         case ConfigRefused(problems):
             more = f" And {counted(len(problems) - 1, 'more problem')}." if len(problems) > 1 else ""
             return f"The changed configuration is not used: {' '.join(problems[:1])}{more}"

@@ -33,8 +33,8 @@ from picsync.jobs.albums import AlbumJob, CycleContext
 from picsync.observe.status import RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
 from picsync.run.scheduler import HEARTBEAT_S, Service, Stop
-from picsync.run.settings import Settings, SettingsFiles, album_rules
-from picsync.run.wiring import open_services, open_tools, operations
+from picsync.run.settings import Settings, SettingsFiles, album_rules, entries_in_use
+from picsync.run.wiring import open_services, open_tools, operations, services
 from picsync.sync.cycle import AlbumRule
 from picsync.system.control import Requests
 from picsync.system.crash import crashed
@@ -230,13 +230,14 @@ class LongRun:
         self._context.warn(settings)
         async with AsyncExitStack() as stack:
             # Whoever reads events reads them from the first request on.
-            self._board.expect({rule.name: _expected(rule, settings) for rule in rules})
+            self._board.expect({rule.name: _expected(rule, settings) for rule in rules}, services(settings))
             self._tell(settings, intervals)
             if settings.config.prometheus is not None:
                 every_s = {name: every.total_seconds() for name, every in intervals.items()}
                 metrics = self._figures().metrics
                 pairs = {rule.name: (rule.album, rule.frame) for rule in rules}
                 metrics.expect(pairs, every_s=every_s)
+                metrics.expect_accounts(services(settings), entries_in_use(settings.config))
                 metrics.expect_requests(operations(settings))
             jobs = await stack.enter_async_context(self._context.open_jobs(settings, intervals))
             if settings.config.prometheus is not None:

@@ -20,9 +20,10 @@ from picsync.config import (
     Credentials,
     FrameSettings,
 )
+from picsync.config.credentials import Account
 from picsync.config.kinds import AnyKind, Opening, Sleep
 from picsync.core.errors import ConfigError, Problem, TransientError
-from picsync.core.events import Emit, Event
+from picsync.core.events import Emit, Event, LoginRefused
 from picsync.frames.base import Frame
 from picsync.frames.kinds import FRAMES
 from picsync.http import network
@@ -31,7 +32,7 @@ from picsync.http.clock import offset_of
 from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Retrier
 from picsync.run.settings import Settings, entries_in_use, frames_in_use
-from picsync.sources.accounts import with_account
+from picsync.sources.accounts import hint_of_account, with_account
 from picsync.sources.base import Source
 from picsync.sources.kinds import SOURCES
 from picsync.sync.tempfiles import Spool
@@ -214,19 +215,23 @@ class Opener:
             entries,
             options,
             self._hosts,
-            labelled(self._emit, account.name) if account.named else self._emit,
+            labelled(self._emit, account) if account.named else self._emit,
             self._sleep,
             self._own_folder,
             self._paces.setdefault(name, Pace(self._caps)),
         )
 
 
-def labelled(emit: Emit, account: str) -> Emit:
+def labelled(emit: Emit, account: Account) -> Emit:
     """Return an emitter that names the account in events about a service: each has metrics of its own."""
+    kind = SOURCES.get(account.kind)
+    command = kind.login_command if kind else ""
 
     def named(event: Event) -> None:
+        if isinstance(event, LoginRefused):
+            event = replace(event, hint=hint_of_account(event.hint, command, account.name))
         service = getattr(event, "service", None)
-        emit(event if service is None else replace(event, service=label(service, account)))  # type: ignore[call-arg] # it has one
+        emit(event if service is None else replace(event, service=label(service, account.name)))  # type: ignore[call-arg] # it has one
 
     return named
 
@@ -320,15 +325,28 @@ async def inspect_cache(cache: str) -> CacheStatus:
     return await Cache.inspect(cache)
 
 
-def operations(settings: Settings) -> list[tuple[str, str]]:
-    """Return service and name of every kind of request that the cycles may make."""
+def _kinds_in_use(settings: Settings) -> list[tuple[Account, AnyKind]]:
+    """Return the accounts of the frames and sources of all rules, with their kinds."""
     config, credentials = settings.config, settings.credentials
     kinds: list[tuple[str, AnyKind]] = [
         *((used.account, FRAMES[used.kind]) for used in frames_in_use(config, credentials)),
         *((account, SOURCES[credentials.account(account).kind]) for account in entries_in_use(config)),
     ]
+    return [(credentials.account(account), kind) for account, kind in kinds]
+
+
+def services(settings: Settings) -> frozenset[str]:
+    """Return the titles of the services that the rules use, as events name them."""
+    return frozenset(
+        label(kind.title, account.name) if account.named else kind.title
+        for account, kind in _kinds_in_use(settings)
+    )
+
+
+def operations(settings: Settings) -> list[tuple[str, str]]:
+    """Return service and name of every kind of request that the cycles may make."""
     return [
-        (label(each.service, account) if credentials.account(account).named else each.service, each.name)
-        for account, kind in kinds
+        (label(each.service, account.name) if account.named else each.service, each.name)
+        for account, kind in _kinds_in_use(settings)
         for each in kind.operations()
     ]

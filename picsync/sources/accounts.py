@@ -18,7 +18,7 @@ class AccountSource:
     to know about accounts.
     """
 
-    def __init__(self, source: Source, account: str, *, login_command: bool = False) -> None:
+    def __init__(self, source: Source, account: str, *, login_command: str = "") -> None:
         self.source = source
         """The wrapped source."""
         self._kind = source.capabilities.kind
@@ -61,17 +61,16 @@ class AccountSource:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Add to a login error's hint which account the commands are for."""
+        """Name the account in the command that a login error's hint tells to run."""
         try:
             yield
         except LoginNeeded as error:
-            if self._login_command:
-                error.hint = f"{error.hint} Add `--account {self._account}` to the command.".lstrip()
+            error.hint = hint_of_account(error.hint, self._login_command, self._account)
             raise
 
 
 class _NoticingAccountSource(AccountSource):
-    def __init__(self, source: NoticesChanges, account: str, *, login_command: bool) -> None:
+    def __init__(self, source: NoticesChanges, account: str, *, login_command: str) -> None:
         super().__init__(source, account, login_command=login_command)  # type: ignore[arg-type] # it is both
         self._noticing = source
 
@@ -80,10 +79,16 @@ class _NoticingAccountSource(AccountSource):
         await self._noticing.changed(album_id)
 
 
-def with_account(source: Source, account: str, *, login_command: bool = False) -> Source:
+def hint_of_account(hint: str, command: str, account: str) -> str:
+    """Return a hint in which `command` is the one for the account, however often it was named already."""
+    option = f"{command} --account {account}"
+    return hint.replace(option, command).replace(command, option) if command else hint
+
+
+def with_account(source: Source, account: str, *, login_command: str = "") -> Source:
     """Return the source, attributed to a named account.
 
-    `login_command` says whether the hints of login errors name commands that take `--account`.
+    `login_command` is the command that the hints of login errors name, if it takes `--account`.
     """
     if isinstance(source, NoticesChanges):
         return _NoticingAccountSource(source, account, login_command=login_command)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from picsync.core.events import CycleOutcome, CycleReport, Event
+from picsync.core.events import AccessToken, CycleOutcome, CycleReport, Event, LoggedIn, LoginRefused
 from picsync.core.model import Finding, Mark
 from picsync.doctor import examine
 from picsync.emulators.google import GooglePhotos, generated_jpeg
@@ -20,7 +20,7 @@ from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import READ_SCOPE
 from picsync.observe.words import failure_text
 from picsync.run.settings import SettingsFiles, album_rules
-from picsync.run.wiring import inspect_cache, open_tools, operations
+from picsync.run.wiring import inspect_cache, open_tools, operations, services
 from picsync.sync.cycle import run_cycle
 from tests.observe.scraping import Scraped
 
@@ -181,7 +181,7 @@ async def test_a_frame_account_fails_alone(family: Family) -> None:
     ("account", "old", "new", "said"),
     [
         ("aunt", f"'http://{AUNT}', api_key: '", f"'http://{AUNT}', api_key: 'x", "`accounts.aunt.api_key`"),
-        ("cousin", "cousins-secret", "another", "Add `--account cousin` to the command"),
+        ("cousin", "cousins-secret", "another", "`picsync googlephotos login --account cousin`"),
     ],
 )
 async def test_a_source_account_fails_alone(
@@ -198,6 +198,21 @@ async def test_a_source_account_fails_alone(
     problems = await family.problems()
     assert problems
     assert all(account in f"{one.subject}{one.message}" for one in problems), problems
+
+
+async def test_the_services_in_use_are_those_of_the_login_events(family: Family) -> None:
+    await family.cycles()
+    told = {event.service for event in family.events if isinstance(event, LoggedIn | AccessToken)}
+    assert told == services(family.files.load())
+
+
+async def test_a_refused_login_names_the_command_for_its_account(family: Family) -> None:
+    family.rewrite("cousins-secret", "another")
+    family.google.expire_access_tokens()
+    await family.cycles()
+    hints = {event.hint for event in family.events if isinstance(event, LoginRefused)}
+    assert all("`picsync googlephotos login --account cousin`" in hint for hint in hints)
+    assert hints
 
 
 async def test_metrics_tell_the_accounts_apart(family: Family) -> None:

@@ -327,6 +327,20 @@ def test_rules_come_and_go() -> None:
     assert scraped.value("cycles_total", album="goes", outcome="done") == 0
 
 
+def test_gauges_of_accounts_that_are_gone_end() -> None:
+    scraped = Scraped(RULE)
+    scraped.read(*SAMPLES, LoginRefused("Nixplay (opa)", "no"))
+    login = scraped.value("requests_total", service="Nixplay", operation="login", outcome="success")
+    scraped.metrics.expect_accounts({"Nixplay"}, {"immich"})
+    assert scraped.value("login_ok", service="Nixplay (opa)") is None
+    assert scraped.value("login_ok", service="Google Photos") is None
+    assert scraped.value("login_ok", service="Nixplay") == 1
+    assert 'access_token_expiry_timestamp_seconds{service="Google Photos"}' not in scraped.text()
+    assert 'last_listing_media_items{source="googlephotos"}' not in scraped.text()
+    after = scraped.value("requests_total", service="Nixplay", operation="login", outcome="success")
+    assert login == after, "what was counted stays counted"
+
+
 def test_labels_are_bounded() -> None:
     scraped = Scraped(RULE)
     scraped.read(*SAMPLES)

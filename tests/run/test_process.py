@@ -180,6 +180,25 @@ def test_a_changed_password_heals_when_the_file_has_it(cli: CommandLine) -> None
     assert cli.on_frame() == 1
 
 
+def test_a_refused_account_that_no_rule_uses_is_forgotten(cli: CommandLine) -> None:
+    head = ["every: 300ms", PAGE]
+    cli.write_config(head=head, rule=["frames: [nixplay, grandpa]"])
+    one = cli.config.read_text("utf-8")
+    text = cli.credentials.read_text("utf-8")
+    cli.credentials.write_text(
+        f"{text}accounts: {{grandpa: {{kind: nixplay, username: hans, password: x}}}}\n"
+    )
+    with SyncProcess(cli) as picsync:
+        picsync.served()
+        picsync.until(lambda status: not status["ready"] and all(rule["last"] for rule in status["rules"]))
+        assert picsync.ask("/readyz").text == "Not logged in to Nixplay (grandpa).\n"
+        cli.config.write_text(one.replace(", grandpa]", "]"), "utf-8")
+        picsync.served()
+        status = picsync.until(lambda status: status["ready"])
+        assert [login["service"] for login in status["logins"]] == ["Nixplay", "Google Photos"]
+        assert 'picsync_login_ok{service="Nixplay (grandpa)"}' not in picsync.ask("/metrics").text
+
+
 def test_an_idle_service_ends_at_once(cli: CommandLine) -> None:
     cli.add(1)
     cli.write_config(head=["every: 1h", PAGE])

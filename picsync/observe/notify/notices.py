@@ -57,7 +57,7 @@ class Key:
         """What to say when it is over; true also if the album rule was removed."""
         match self.code:
             case HealthCode.LOGIN_NEEDED:
-                return f"{self.subject} accepts the login."
+                return f"{self.subject}: the login is no longer refused."
             case HealthCode.CONFIG_REFUSED:
                 return "The configuration is valid again."
             case HealthCode.QUOTA_EXCEEDED:

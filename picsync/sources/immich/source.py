@@ -9,7 +9,7 @@ import httpx
 
 from picsync.config.credentials import Account
 from picsync.core.errors import FailureCode, ItemError, LoginNeeded, PicsyncError, RefusedError
-from picsync.core.events import Emit, ListingProgress, LoginRefused
+from picsync.core.events import Emit, ListingProgress, LoggedIn, LoginRefused
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import Hosts, HttpClient
@@ -76,6 +76,8 @@ class ImmichSource:
         """External libraries that each link to single pictures has shown so far."""
         self._misnamed: set[tuple[str, str]] = set()
         """ID and version of items whose originals no frame shows, whatever their file names."""
+        self._accepted = False
+        """Whether the last word on the login was that it is accepted."""
         self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
 
     @property
@@ -107,10 +109,15 @@ class ImmichSource:
                     self._by_link(address), collected, self._login.link_password, libraries
                 )
         except LoginNeeded as error:
+            self._accepted = False
             self._emit(LoginRefused(TITLE, error.message, error.hint))
             raise
         except PicsyncError as error:
             problem, cause = str(error), error.code
+        else:
+            if address is None and not self._accepted:
+                self._accepted = True
+                self._emit(LoggedIn(TITLE))
         return Listing(KIND, album_id, collected.visible_items(), problem, cause)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:

@@ -9,6 +9,8 @@ from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from picsync.config.credentials import EMPTY, Account, Key, SecretKey, Section
 
+LOGIN_COMMAND = "picsync googlephotos login"
+
 
 def _expiry(value: object, read: ValidatorFunctionWrapHandler) -> datetime | None:
     """Parse a time, in UTC if it has no offset; the year 1 (Go's zero time) is None."""
@@ -87,7 +89,7 @@ def require_login(account: Account) -> GooglePhotosLogin:
     option = f" --account {account.name}" if account.named else ""
     account.require(
         {"access.refresh_token": login.access.refresh_token.get_secret_value()},
-        f"Run: picsync googlephotos login{option}",
+        f"Run: {LOGIN_COMMAND}{option}",
     )
     return login
 

@@ -32,7 +32,8 @@ from picsync.http.client import Hosts
 from picsync.http.cookies import unwarned
 from picsync.http.network import current
 from picsync.system.localtime import day
-from picsync.vendors.google.refusals import LOGIN_COMMAND, token_refusal
+from picsync.vendors.google.credentials import LOGIN_COMMAND
+from picsync.vendors.google.refusals import token_refusal
 from picsync.vendors.google.tokens import READ_SCOPE, TOKEN_HOST, GoogleLogin
 
 SCOPES = (READ_SCOPE,)

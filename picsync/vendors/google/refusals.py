@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from picsync.core.errors import LoginNeeded, PicsyncError, RefusedError
 from picsync.http.retry import Answer, Operation, WireError
+from picsync.vendors.google.credentials import LOGIN_COMMAND
 from picsync.vendors.google.wire import ApiError, ErrorAnswer
 
 REFRESH_TOKEN = Operation("Google Photos", "refresh_token")
 
-LOGIN_COMMAND = "picsync googlephotos login"
 LOGIN_AGAIN = f"Log in again with `{LOGIN_COMMAND}`."
 
 _SINCE_2025 = (

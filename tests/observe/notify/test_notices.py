@@ -47,7 +47,8 @@ def test_what_is_over_and_what_is_new_are_one_message() -> None:
     message = due(told, KEYS[1], KEYS[2])
     assert message.level is Level.WARNING
     assert message.body == (
-        "- <held_deletes A>\n\nWell again:\n- Nixplay accepts the login.\n\nStill open:\n- <config_refused >"
+        "- <held_deletes A>\n\nWell again:\n- Nixplay: the login is no longer refused.\n\n"
+        "Still open:\n- <config_refused >"
     )
 
 
@@ -61,7 +62,7 @@ def test_all_is_well_again() -> None:
     message = due(Notices(frozenset(KEYS)))
     assert (message.title, message.level) == ("picsync: all problems are resolved", Level.SUCCESS)
     assert message.body == (
-        "- Nixplay accepts the login.\n- The configuration is valid again.\n"
+        "- Nixplay: the login is no longer refused.\n- The configuration is valid again.\n"
         "- Album A: no deletes wait for you any more.\n- Album B: its cycles no longer fail."
     )
 

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from picsync.core.errors import LoginNeeded
-from picsync.core.events import ListingProgress, LoginRefused
+from picsync.core.events import ListingProgress, LoggedIn, LoginRefused
 from picsync.core.model import Certainty
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, V3_3, Future
@@ -640,3 +640,18 @@ async def test_the_flat_form_is_tried_where_the_filter_form_is_refused(version: 
     assert first["orderBy"] == {"field": "fileCreatedAt", "direction": "asc"}
     assert "order" not in first
     assert (second["order"], second["page"]) == ("asc", 1)
+
+
+async def test_a_refusal_of_the_key_is_over_when_it_lists() -> None:
+    async with immich_server() as server:
+        server.album(1)
+        source = server.source()
+        for _ in range(2):
+            await source.list("Trip")
+        server.fail(Fault(kind=FaultKind.STATUS, status=401, path="/api/", body="{}"))
+        with pytest.raises(LoginNeeded):
+            await source.list("Trip")
+        for _ in range(2):
+            await source.list("Trip")
+        said = [type(event) for event in server.events if isinstance(event, LoggedIn | LoginRefused)]
+        assert said == [LoggedIn, LoginRefused, LoggedIn]

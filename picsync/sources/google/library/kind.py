@@ -8,7 +8,7 @@ from picsync.config.credentials import Account
 from picsync.config.kinds import Kind, Opening
 from picsync.http.retry import Operation
 from picsync.sources.base import AlbumName, Source
-from picsync.vendors.google.credentials import KIND, GooglePhotosLogin, require_login
+from picsync.vendors.google.credentials import KIND, LOGIN_COMMAND, GooglePhotosLogin, require_login
 
 
 def _open(opening: Opening) -> Source:
@@ -40,5 +40,5 @@ GOOGLEPHOTOS: Kind[Source] = Kind(
     open=_open,
     operations=_operations,
     require=_require,
-    login_command=True,
+    login_command=LOGIN_COMMAND,
 )
