@@ -312,7 +312,7 @@ async def test_an_outage_and_the_return_on_the_same_port() -> None:
 
 
 def test_faults_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(ValueError, match="cannot come after"):
+    with pytest.raises(ValueError, match="cannot act after"):
         Fault(kind=FaultKind.TRICKLE, after=True)
     for wrong in ({"kind": "fire"}, {"kind": "status", "colour": "red"}, {"kind": "status", "path": "("}, {}):
         with pytest.raises(ValueError):

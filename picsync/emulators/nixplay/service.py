@@ -106,9 +106,9 @@ class Nixplay:
         filename: str,
         content: bytes,
         *,
-        file_type: str = "Add a processed photo; raises ValueError if the album contains these bytes.",
+        file_type: str = "image/jpeg",
     ) -> Photo:
-        """Add a processed photo; raises ValueError if the album holds these bytes."""
+        """Add a processed photo; raises ValueError if the album contains these bytes."""
         blob = spooled(self.spool, content)
         if blob.md5 in album.by_md5:
             blob.discard()
