@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,3 +41,22 @@ def fork_server() -> Iterator[ForkServer]:
     """Return what starts picsync as a process; one for each worker."""
     with ForkServer() as started:
         yield started
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Iterator[None]:
+    """Root may do anything, so these tests become somebody else for a moment."""
+    if os.geteuid() != 0:
+        yield
+        return
+    opened_up = []
+    for folder in (tmp_path, *tmp_path.parents):
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & 0o005 != 0o005:
+            opened_up.append((folder, mode))
+            folder.chmod(mode | 0o055)
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+    for folder, mode in opened_up:
+        folder.chmod(mode)

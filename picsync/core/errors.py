@@ -4,6 +4,7 @@
     ├── ConfigError        picsync.yaml or the credentials file; carries every problem at once
     ├── LoginNeeded        a service refuses who we are or what we may do; only the user can help
     ├── TransientError     time may cure it: network trouble, 429, 5xx; already retried
+    │   ├── InaccessibleError      an account's folder cannot be used, such as one that is not mounted
     │   └── ListingError   a source album could not be listed completely
     ├── ProtocolError      a service answered something that picsync does not understand
     │   ├── ForeignAddressError   ... or led to a server that is none of its own
@@ -189,6 +190,12 @@ class TransientError(PicsyncError):
     def answered(self) -> bool:
         """Whether an answer came."""
         return self.status is not None
+
+
+class InaccessibleError(TransientError):
+    """An account's place cannot be used at all, such as a folder that is not mounted, or is read-only."""
+
+    scope = Scope.SERVICE
 
 
 class ListingError(TransientError):

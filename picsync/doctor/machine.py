@@ -15,6 +15,7 @@ from picsync.observe.words import counted, size
 from picsync.run.settings import Settings
 from picsync.run.wiring import clock_offset, inspect_cache, own_folder
 from picsync.sync.tempfiles import DEFAULT_BUDGET_BYTES
+from picsync.system.files import reason, remedy, require_writable
 from picsync.system.localtime import zone_name, zone_problem
 
 LEAST_FREE_BYTES = 100_000_000
@@ -55,9 +56,11 @@ def _folder(subject: str, folder: Path, least_bytes: int) -> Finding:
     if not folder.is_dir():
         fix = "Create it, or mount the volume there."
         return Finding(Mark.PROBLEM, subject, f"{folder} does not exist.", fix)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        fix = f"Give write access to the user that picsync runs as (UID {os.geteuid()})."
-        return Finding(Mark.PROBLEM, subject, f"{folder} is not writable.", fix)
+    try:
+        require_writable(folder)
+    except OSError as error:
+        text = f"{folder} is not writable: {reason(error)}."
+        return Finding(Mark.PROBLEM, subject, text, remedy(error, folder))
     free = shutil.disk_usage(folder).free
     if free < least_bytes:
         fix = f"Free some space: picsync can use {size(least_bytes)}."

@@ -11,9 +11,10 @@ from picsync.core.events import Emit
 from picsync.core.model import DEFAULT_FRAME, Finding, FrameAlbum, Listing, Mark, Playlist
 from picsync.core.select import Overflow
 from picsync.frames.base import Frame, PlaylistFrame
+from picsync.frames.kinds import FRAMES
 from picsync.http.client import Hosts
 from picsync.observe.words import counted, listing_words
-from picsync.run.settings import Settings, album_rules
+from picsync.run.settings import Settings, album_rules, frames_in_use
 from picsync.run.wiring import open_services, open_source
 from picsync.sources.base import Source
 from picsync.sync.cycle import AlbumRule
@@ -26,9 +27,9 @@ async def check_services(settings: Settings, cache: str, emit: Emit) -> AsyncIte
         frames,
     ):
         reachable = {}
+        kinds = {used.name: used.kind for used in frames_in_use(settings.config, settings.credentials)}
         for name, frame in frames.items():
-            title = frame.capabilities.title
-            found = await _checked(title, frame.examine())
+            found = await _checked(FRAMES[kinds[name]].title, frame.examine())
             if all(finding.mark is not Mark.PROBLEM for finding in found):
                 reachable[name] = frame
             for finding in found:

@@ -12,6 +12,7 @@ from picsync.core.errors import (
     PicsyncError,
     PlaylistMismatchError,
     ProtocolError,
+    Scope,
     TransientError,
 )
 from picsync.core.events import About, Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
@@ -203,19 +204,28 @@ async def delete(
     emit: Emit,
     stopping: Callable[[], bool],
 ) -> DeleteResult:
-    """Delete photos, at most MAX_DELETES_AT_ONCE concurrently; each fails alone. Raises LoginNeeded."""
+    """Delete photos, at most MAX_DELETES_AT_ONCE concurrently; each fails alone. Raises LoginNeeded.
+
+    An error that concerns the whole frame is one failure, and no further photo is deleted.
+    """
     result = DeleteResult()
     queue = iter(photos)
+    halted: list[PicsyncError] = []
 
     async def work() -> None:
         for photo in queue:
-            if stopping():
+            if stopping() or halted:
                 return
             try:
                 await frame.delete(album, photo)
             except LoginNeeded:
                 raise
             except PicsyncError as error:
+                if error.scope is Scope.SERVICE:
+                    if not halted:
+                        halted.append(error)
+                        result.failures.append(Failure(rule, error, About.RULE))
+                    return
                 emit(ItemFailed(rule, photo.filename, error))
                 result.failures.append(Failure(photo.filename or photo.photo_id, error))
             else:

@@ -22,6 +22,18 @@ PART = ".part"
 
 _NOT_REGULAR = "It is not a regular file, but a pipe, a socket or a device"
 _CHUNK_BYTES = 1 << 20
+_REMEDIES = {
+    errno.EROFS: "{} is mounted read-only; mount it without `:ro` (or `readOnly: true`).",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space on the disk of {}."),
+    errno.ELOOP: "Remove the link {}.",
+    errno.EINVAL: "Remove {}, or name a regular file.",
+    errno.ENAMETOOLONG: "Use a shorter path.",
+    **dict.fromkeys(
+        (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO, errno.ENOTCONN),
+        "Check the disk or volume of {} and its mount.",
+    ),
+}
+"""What the user can do, by the error code, with the place."""
 _CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EBADF})
 """Error codes of file systems, mostly network ones, that cannot flush a folder."""
 
@@ -152,6 +164,15 @@ def make_private(path: Path) -> None:
         path.chmod(stat.S_IMODE(seen.st_mode) & PRIVATE_FOLDER)
 
 
+def require_writable(folder: Path) -> None:
+    """Raise OSError if files cannot be created in a folder, as far as that is known without trying."""
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
+    effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
 def reason(error: OSError) -> str:
     """Return what happened, as a part of a sentence without its full stop."""
     return error.strerror or str(error) or type(error).__name__
@@ -169,21 +190,13 @@ def remedy(error: OSError, path: Path | str) -> str:
                 "A file is needed here. Docker creates a directory where a mounted file does not exist: stop"
                 f" the container, run: rmdir {place}, create the file, and start the container again."
             )
-        case errno.ENOENT | errno.ENOTDIR:
+        case errno.ENOTDIR:
+            return f"{shlex.quote(str(_existing(path)))} is not a folder; name a folder instead."
+        case errno.ENOENT:
             parent = Path(path).parent
             missing = place if parent.is_dir() else f"the folder {shlex.quote(str(parent))}"
             return f"Create {missing}, or mount the volume that has it."
-        case errno.EROFS:
-            return f"{place} is mounted read-only; mount it without `:ro` (or `readOnly: true`)."
-        case errno.ENOSPC | errno.EDQUOT:
-            return f"Free some space on the disk of {place}."
-        case errno.ELOOP:
-            return f"Remove the link {place}."
-        case errno.EINVAL:
-            return f"Remove {place}, or name a regular file."
-        case errno.EIO | errno.ESTALE | errno.ETIMEDOUT | errno.ENODEV | errno.ENXIO | errno.ENOTCONN:
-            return f"Check the disk or volume of {place} and its mount."
-    return ""
+    return _REMEDIES.get(error.errno or 0, "").format(place)
 
 
 def _existing(path: Path | str) -> Path:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -253,25 +252,6 @@ async def test_a_link_leads_to_the_file(path: Path, tmp_path: Path) -> None:
     async with opened(link) as cache:
         assert await known(cache, [item(1)]) == {mapping(1)}
         assert "is in use" in (await refused(path, inspect=False)).message
-
-
-@pytest.fixture
-def nobody(tmp_path: Path) -> Iterator[None]:
-    """Root may do anything, so these tests become somebody else for a moment."""
-    if os.geteuid() != 0:
-        yield
-        return
-    opened_up = []
-    for folder in (tmp_path, *tmp_path.parents):
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        if mode & 0o005 != 0o005:
-            opened_up.append((folder, mode))
-            folder.chmod(mode | 0o055)
-    os.seteuid(65534)
-    yield
-    os.seteuid(0)
-    for folder, mode in opened_up:
-        folder.chmod(mode)
 
 
 def give_away(path: Path) -> None:

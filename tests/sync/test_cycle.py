@@ -9,6 +9,7 @@ import pytest
 
 from picsync.core.errors import (
     FailureCode,
+    InaccessibleError,
     ItemError,
     ListingError,
     LoginNeeded,
@@ -17,7 +18,7 @@ from picsync.core.errors import (
     RefusedError,
     TransientError,
 )
-from picsync.core.events import CycleOutcome, Event, Listed, PlaylistCreated
+from picsync.core.events import About, CycleOutcome, Event, Listed, PlaylistCreated
 from picsync.core.model import Certainty, FrameAlbum, Listing, MediaKind, Photos, PlaylistItem
 from picsync.core.plan import (
     DeleteLimit,
@@ -728,3 +729,22 @@ async def test_the_report_says_whether_a_frame_shows_the_playlist(harness: Harne
         playlist.assigned = True
     report = await harness.cycle()
     assert (report.assigned, report.unassigned) == (True, ())
+
+
+async def test_a_folder_that_cannot_be_written_to_is_one_failure(harness: Harness) -> None:
+    harness.put(*map(str, range(40)))
+    harness.frame.fail["upload"] = [InaccessibleError("Read-only file system.") for _ in range(40)]
+    report = await harness.cycle()
+    assert [(each.about, str(each.error)) for each in report.failures] == [
+        (About.RULE, "Read-only file system.")
+    ]
+    assert len(harness.source.downloads) < 20, "the rest would have been downloaded in vain"
+    harness.frame.fail.clear()
+    await harness.cycle()
+    harness.frame.fail["delete"] = [InaccessibleError("Read-only file system.") for _ in range(40)]
+    harness.remove("1", "2", "3", "4", "5", "6")
+    report = await harness.cycle()
+    assert [each.about for each in report.failures] == [About.RULE]
+    harness.frame.fail.clear()
+    await harness.cycle()
+    harness.assert_synced("0", *map(str, range(7, 40)))

@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-from picsync.core.errors import ItemError, PicsyncError, QuotaError, TransientError
+from picsync.core.errors import InaccessibleError, ItemError, PicsyncError, QuotaError
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
 from picsync.frames.folder import manifest as journal
@@ -40,6 +40,7 @@ from picsync.system.files import (
     reason,
     remedy,
     replace_file,
+    require_writable,
     write_all,
 )
 
@@ -59,6 +60,8 @@ EXTENSIONS = {
     "video/quicktime": "mov",
 }
 """MIME types that are written, with the file extension that viewers recognise."""
+LEAST_FREE_BYTES = 20_000_000
+"""Below this, the doctor notes that new photos may not fit: two large ones would not."""
 MAX_STEM = 40
 """How many characters of the original file name are kept in the new name."""
 _HASH_DIGITS = 12
@@ -182,10 +185,12 @@ class FolderFrame:
 
         def look() -> Sequence[Finding]:
             manifest = self._read()
-            if not os.access(self._path, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, "Permission denied", str(self._path))
+            require_writable(self._path)
             free = shutil.disk_usage(self._path).free
             files = f"{len(manifest.entries):,} files of picsync" if manifest.identity else "not filled yet"
+            if free < LEAST_FREE_BYTES:
+                text = f"{self._path} has only {size(free)} free, so new photos may not fit; {files}."
+                return [Finding(Mark.NOTE, "Folder", text, "Free some space on its disk.")]
             text = f"{self._path} can be written to; {files}; {size(free)} are free."
             return [Finding(Mark.OK, "Folder", text)]
 
@@ -198,8 +203,7 @@ class FolderFrame:
 
     def _read(self) -> Manifest:
         """Return the manifest as it is; an empty one if the directory was never filled."""
-        if not _is_folder(self._path):
-            raise FileNotFoundError(errno.ENOENT, "There is no such directory", str(self._path))
+        _require_folder(self._path)
         seen = self._stamp()
         if self._manifest is None or seen is None or seen != self._seen:
             self._manifest, self._seen = journal.read(self._path), seen
@@ -209,10 +213,10 @@ class FolderFrame:
         return self._manifest
 
     def _require_new(self) -> None:
-        """Raise TransientError if a directory without a manifest was filled before."""
+        """Raise InaccessibleError if a directory without a manifest was filled before."""
         if (self._path / FOLDER).is_dir() or not self._note.exists():
             return
-        raise TransientError(
+        raise InaccessibleError(
             f"The folder {self._path} has no manifest of picsync any more, so it is left as it is.",
             hint="Mount the volume that belongs there. If it is a new, empty one, create the folder"
             f" {self._path / FOLDER} in it.",
@@ -380,12 +384,13 @@ def _digest(path: Path) -> Digest:
     return Digest.md5(content.hexdigest())
 
 
-def _is_folder(path: Path) -> bool:
-    """Whether the directory exists; raises OSError if that is unknown."""
+def _require_folder(path: Path) -> None:
+    """Raise OSError unless the directory exists."""
     try:
-        return stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+        if not stat.S_ISDIR(path.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "It is not a directory", str(path))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "There is no such directory", str(path)) from error
 
 
 def _discard(path: Path) -> None:
@@ -397,4 +402,6 @@ def _failure(error: OSError, folder: Path) -> PicsyncError:
     hint = remedy(error, folder)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return QuotaError(f"There is no room left in the folder {folder}.", hint=hint)
-    return TransientError(f"The folder {folder} cannot be used: {reason(error)}.", hint=hint)
+    if error.errno == errno.EFBIG:
+        return ItemError(f"it is larger than the file system of {folder} allows.", unusable=True)
+    return InaccessibleError(f"The folder {folder} cannot be used: {reason(error)}.", hint=hint)

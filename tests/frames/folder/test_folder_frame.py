@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from picsync.core.errors import ItemError, TransientError
-from picsync.core.model import FramePhoto
+from picsync.core.errors import InaccessibleError, ItemError, Scope
+from picsync.core.model import FramePhoto, Mark
 from picsync.frames.folder.frame import FolderFrame, file_name
 from tests.contract.frame_contract import JPEG, rendition
 
@@ -79,11 +83,11 @@ async def test_an_unmounted_volume_is_unavailable_not_empty(folder: Path, own: P
     await filled(folder, own, JPEG)
     folder.rename(folder.with_name("elsewhere"))
     frame = opened(folder, own)
-    with pytest.raises(TransientError, match="no such directory"):
+    with pytest.raises(InaccessibleError, match="no such directory"):
         await frame.find_album("Trip")
     folder.mkdir()
     for call in (frame.find_album("Trip"), frame.create_album("Trip"), frame.albums(), frame.examine()):
-        with pytest.raises(TransientError, match="has no manifest of picsync any more"):
+        with pytest.raises(InaccessibleError, match="has no manifest of picsync any more"):
             await call
     assert list(folder.iterdir()) == []
 
@@ -100,7 +104,7 @@ async def test_a_volume_that_comes_back_is_as_it_was(folder: Path, own: Path) ->
     frame = opened(folder, own)
     album = await frame.create_album("Trip")
     folder.rename(folder.with_name("elsewhere"))
-    with pytest.raises(TransientError):
+    with pytest.raises(InaccessibleError):
         await frame.photos(album)
     folder.with_name("elsewhere").rename(folder)
     assert list((await frame.photos(album)).items) == before
@@ -198,8 +202,52 @@ async def test_bytes_that_changed_on_the_way_are_not_shown(folder: Path, own: Pa
 
 async def test_a_file_in_its_place_is_refused(own: Path) -> None:
     frame = FolderFrame("/dev/full", own_folder=own)
-    with pytest.raises(TransientError, match="/dev/full"):
+    with pytest.raises(InaccessibleError, match="/dev/full is not a folder; name a folder instead"):
         await frame.find_album("Trip")
+
+
+async def test_a_folder_of_another_user_is_unavailable_as_a_whole(
+    folder: Path, own: Path, nobody: None
+) -> None:
+    if os.geteuid() == folder.stat().st_uid:
+        folder.chmod(0o555)
+    frame = opened(folder, own)
+    for attempt in (frame.examine, partial(frame.create_album, "Trip")):
+        with pytest.raises(InaccessibleError, match=r"Permission denied.* run: chown") as caught:
+            await attempt()
+        assert caught.value.scope is Scope.SERVICE
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Have the system refuse files beyond 2,000 bytes, as FAT does beyond 4 GiB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_file_too_large_for_the_file_system_fails_alone(
+    folder: Path, own: Path, small_files: None
+) -> None:
+    frame = opened(folder, own)
+    album = await frame.create_album("Trip")
+    large = rendition(JPEG + bytes(3_000))
+    with pytest.raises(ItemError, match="larger than the file system") as caught:
+        await frame.upload(album, large)
+    assert caught.value.unusable
+    await frame.upload(album, rendition(JPEG))
+    assert len(pictures(folder)) == 1
+
+
+async def test_a_full_disk_is_noted_before_it_matters(
+    folder: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [finding] = await opened(folder, own).examine()
+    assert finding.mark is Mark.OK
+    monkeypatch.setattr("picsync.frames.folder.frame.LEAST_FREE_BYTES", 1 << 60)
+    [finding] = await opened(folder, own).examine()
+    assert (finding.mark, "new photos may not fit" in finding.message) == (Mark.NOTE, True)
 
 
 def test_names_suit_every_file_system() -> None:
