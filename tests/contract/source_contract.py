@@ -1,11 +1,10 @@
-"""What every source must do, whatever service is behind it: a fixture and an empty class make it a test."""
+"""What every source must do, whatever service is behind it: a subclass with a fixture makes it a test."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import pytest
 
@@ -87,9 +86,6 @@ async def downloaded(source: Source, item: MediaItem) -> bytes:
 
 class SourceContract:
     """Subclasses bring the fixture `world` and close its source."""
-
-    kind: ClassVar[str] = ""
-    """The source's kind in the registry; empty if it is not there."""
 
     @pytest.fixture
     async def world(self) -> SourceWorld:

@@ -1,4 +1,4 @@
-"""`python -m tests.faults` runs the matrix: every kind of request, with every fault, in every scenario."""
+"""`python -m tests.faults` runs the matrix: every kind with every trouble in every scenario."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from tests.faults.campaign import campaign
-from tests.faults.matrix import Cell, Result, chosen, every_cell
+from tests.faults.cells import Cell, Result
+from tests.faults.matrix import chosen, every_cell
 
 
 def main(arguments: list[str]) -> int:

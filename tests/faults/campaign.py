@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.matrix import Cell, Result, every_cell, play
+from tests.faults.cells import Cell, Result
+from tests.faults.matrix import every_cell
 
 CELL_TIMEOUT_S = 60.0
 
@@ -66,7 +67,7 @@ def campaign(
             break
         summary.played += 1
         result: Result | None = None
-        also = drawn.choice([each for each in due if _goes_with(each, cell)] or [None]) if pairs else None
+        also = drawn.choice([each for each in due if cell.pairs_with(each)] or [None]) if pairs else None
         try:
             result = asyncio.run(_played(cell, also, restart=(seed + number) % 2 == 1))
         except Exception:  # noqa: BLE001 - whatever a cell raises is its result
@@ -78,12 +79,7 @@ def campaign(
     return summary
 
 
-def _goes_with(other: Cell, cell: Cell) -> bool:
-    same = (other.kind, other.scenario) == (cell.kind, cell.scenario)
-    return same and other.operation != cell.operation and not other.trouble.kills and not other.trouble.outage
-
-
 async def _played(cell: Cell, also: Cell | None, *, restart: bool) -> Result:
     with tempfile.TemporaryDirectory() as folder:
-        playing = play(cell, Path(folder), restart=restart, also=also)
+        playing = cell.play(Path(folder), restart=restart, also=also)
         return await asyncio.wait_for(playing, CELL_TIMEOUT_S)

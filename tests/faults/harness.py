@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,8 @@ import httpx
 
 from picsync.cache.store import Cache
 from picsync.core.events import CycleOutcome, CycleReport, Event
-from picsync.core.model import Digest, Mapping, MediaItem, MediaKind
+from picsync.core.model import Digest, MediaItem, MediaKind
+from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import Rule
 from picsync.emulators.google import Album, GooglePhotos, generated_jpeg
 from picsync.emulators.google.content import read_all
@@ -26,14 +27,20 @@ from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
+from picsync.sources.kinds import SOURCES
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools, recipe_of
 from tests.faults.interception import WatchedLog, Wire, Wired
 from tests.faults.invariants import InvariantChecker
 from tests.faults.operations import DOWNLOADS, WRITES, operation_of
-from tests.faults.source_albums import ALBUM, PAGE, SOURCE_ALBUMS, GoogleAlbum, SourceAlbum
+from tests.faults.source_albums import ALBUM, PAGE, GoogleAlbum, SourceAlbum
+from tests.trials import trial_of
 
+SOURCE_ALBUMS: Mapping[str, Callable[[World], SourceAlbum]] = {
+    name: album for name, kind in SOURCES.items() if (album := trial_of(kind).album) is not None
+}
+"""By the kind's name in picsync.yaml."""
 PLAYLIST = "ss_Family"
 PHOTO_BYTES = 2_000
 PATIENCE_S = 60.0
@@ -121,7 +128,7 @@ class Harness:
             digest = Digest.md5(photos[-1].md5)
             now = datetime.now(UTC)
             await cache.record(
-                Mapping(media.source, media.item_id, media.version, recipe_of(media), digest, None, now)
+                DigestMapping(media.source, media.item_id, media.version, recipe_of(media), digest, None, now)
             )
         await cache.aclose()
         self.nixplay.add_playlist(PLAYLIST, photos)

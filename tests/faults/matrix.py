@@ -1,4 +1,8 @@
-"""The matrix: every kind of request of every scenario, with every fault, once and lasting."""
+"""The matrix: every kind of source and frame, with every trouble at every place, once and lasting.
+
+Kinds that send requests have a cell for each fault of each kind of request in each scenario; the trials of
+the others bring their own.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,15 @@ from picsync.emulators.faults import Fault
 from picsync.frames.nixplay.client import DELETE_PHOTO
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import OPERATIONS as GOOGLE
+from tests.faults.cells import Cell, Result
 from tests.faults.fault_kinds import LARGER_FAMILIES, TROUBLES, Trouble
-from tests.faults.harness import FEW_ATTEMPTS, SHORT_S, Harness, open_harness
+from tests.faults.harness import FEW_ATTEMPTS, SHORT_S, SOURCE_ALBUMS, Harness, open_harness
 from tests.faults.scenarios import MAIN, Scenario, answers, operations_of, scenarios_of
-from tests.faults.source_albums import SOURCE_ALBUMS
+from tests.trials import kinds, trial_of
 
 
 @dataclass(frozen=True)
-class Cell:
+class RequestCell:
     """One fault of one kind of request in one scenario."""
 
     kind: str
@@ -30,6 +35,20 @@ class Cell:
     lasting: bool
 
     @property
+    def place(self) -> str:
+        return str(self.operation)
+
+    @property
+    def family(self) -> str:
+        family = self.trouble.family or self.trouble.name
+        # All sources are read alike, so but for the main one the families are larger.
+        return family if self.kind == MAIN else LARGER_FAMILIES.get(family, family)
+
+    @property
+    def long(self) -> bool:
+        return self.trouble.outage  # Up to a minute.
+
+    @property
     def uses_up(self) -> bool:
         """Whether Google seems to say that the day's requests are used up."""
         return self.lasting and self.trouble.family == "429" and self.operation in GOOGLE
@@ -38,12 +57,51 @@ class Cell:
         how = "lasting" if self.lasting else "once"
         return f"{self.kind}: {self.scenario}: {self.operation.name}: {self.trouble.name} {how}"
 
+    def pairs_with(self, other: Cell) -> bool:
+        return (
+            isinstance(other, RequestCell)
+            and (other.kind, other.scenario) == (self.kind, self.scenario)
+            and other.operation != self.operation
+            and not other.trouble.kills
+            and not other.trouble.outage
+        )
 
-def every_cell() -> list[Cell]:
-    """Return the whole matrix, in a fixed order."""
+    async def play(self, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
+        async with open_harness(folder, self.kind) as harness:
+            await self.scenario.set(harness)
+            harness.elsewhere = answers()
+            other = also if isinstance(also, RequestCell) else None
+            if other is not None:
+                other.trouble.place(harness, other.operation, lasting=other.lasting)
+            if self.trouble.kills:
+                return Result(await _killed(self, harness), None)
+            slow = any(each is not None and each.trouble.slow for each in (self, other))
+            if slow:
+                harness.timeout_s, harness.attempts = SHORT_S, FEW_ATTEMPTS
+            armed = self.trouble.place(harness, self.operation, lasting=self.lasting)
+            async with harness.picsync() as tools:
+                report = await harness.cycle(tools)
+                hits = harness.server.faults.hits(armed) if isinstance(armed, Fault) else armed.hits
+                assert hits or other is not None, "the trouble never came"
+                assert harness.invariants.violations == [], harness.failures()
+                troubled = {each.operation for each in (self, other) if each is not None}
+                if report.outcome is CycleOutcome.DONE and DELETE_PHOTO not in troubled:
+                    # That a photo was deleted is believed of the answer; the next cycle sees for itself.
+                    assert harness.synced(), f"said to be done, but is not: {harness.state()}"
+                await harness.recover()
+                used_up = any(each is not None and each.uses_up for each in (self, other))
+                # Then nothing more is asked of Google on this day, by this process.
+                if not (restart or slow or used_up):
+                    return Result(await harness.converge(tools, 2), report.outcome)
+            async with harness.picsync() as tools:
+                return Result(await harness.converge(tools, 2), report.outcome)
+
+
+def request_cells() -> list[RequestCell]:
+    """Return the cells of all kinds that send requests, in a fixed order."""
     answers()  # Made before there is an event loop.
     return [
-        Cell(kind, scenario, operation, trouble, lasting)
+        RequestCell(kind, scenario, operation, trouble, lasting)
         for kind in SOURCE_ALBUMS
         for scenario in scenarios_of(kind)
         for operation in operations_of(scenario, kind)
@@ -53,52 +111,12 @@ def every_cell() -> list[Cell]:
     ]
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of a cell."""
-
-    cycles: int
-    """How many it took after the trouble was over."""
-    outcome: CycleOutcome | None
-    """Of the cycle in trouble; None if the process was killed."""
+def every_cell() -> list[Cell]:
+    """Return the whole matrix, in a fixed order: the cells of every kind in the registries."""
+    return [*request_cells(), *(cell for kind in kinds() for cell in trial_of(kind).cells())]
 
 
-async def play(cell: Cell, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
-    """Run a cycle in trouble, then cycles without; raises AssertionError for whatever must not be.
-
-    With `restart` the trouble's end finds a new process. The trouble of `also` comes on top, if the first one
-    lets the cycle get that far.
-    """
-    async with open_harness(folder, cell.kind) as harness:
-        await cell.scenario.set(harness)
-        harness.elsewhere = answers()
-        if also is not None:
-            also.trouble.place(harness, also.operation, lasting=also.lasting)
-        if cell.trouble.kills:
-            return Result(await _killed(cell, harness), None)
-        slow = any(each is not None and each.trouble.slow for each in (cell, also))
-        if slow:
-            harness.timeout_s, harness.attempts = SHORT_S, FEW_ATTEMPTS
-        armed = cell.trouble.place(harness, cell.operation, lasting=cell.lasting)
-        async with harness.picsync() as tools:
-            report = await harness.cycle(tools)
-            hits = harness.server.faults.hits(armed) if isinstance(armed, Fault) else armed.hits
-            assert hits or also is not None, "the trouble never came"
-            assert harness.invariants.violations == [], harness.failures()
-            troubled = {each.operation for each in (cell, also) if each is not None}
-            if report.outcome is CycleOutcome.DONE and DELETE_PHOTO not in troubled:
-                # That a photo was deleted is believed of the answer; the next cycle sees for itself.
-                assert harness.synced(), f"said to be done, but is not: {harness.state()}"
-            await harness.recover()
-            used_up = any(each is not None and each.uses_up for each in (cell, also))
-            # Then nothing more is asked of Google on this day, by this process.
-            if not (restart or slow or used_up):
-                return Result(await harness.converge(tools, 2), report.outcome)
-        async with harness.picsync() as tools:
-            return Result(await harness.converge(tools, 2), report.outcome)
-
-
-async def _killed(cell: Cell, harness: Harness) -> int:
+async def _killed(cell: RequestCell, harness: Harness) -> int:
     """End the process at the request, once or in two cycles running, and return how many more it took."""
     for _ in range(2 if cell.lasting else 1):
         harness.server.hanging.clear()
@@ -118,23 +136,18 @@ async def _killed(cell: Cell, harness: Harness) -> int:
 
 
 def chosen(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the short run: each kind of request with every other family of troubles, once or lasting.
+    """Return the short run: every place with every other family of troubles, once or lasting.
 
-    Which families those are changes from request to request. An outage takes up to a minute, so only the
-    whole matrix has them. All sources are read alike, so but for the main
-    one the families are larger. `python -m tests.faults` plays all cells.
+    Which families those are changes from place to place. What takes long only the whole matrix has.
     """
-    found: dict[tuple[Operation, str], list[Cell]] = {}
+    found: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
-        family = cell.trouble.family or cell.trouble.name
-        if cell.kind != MAIN:
-            family = LARGER_FAMILIES.get(family, family)
-        found.setdefault((cell.operation, family), []).append(cell)
-    operations = list(dict.fromkeys(operation for operation, _ in found))
+        found.setdefault((cell.place, cell.family), []).append(cell)
+    places = list(dict.fromkeys(place for place, _ in found))
     families = list(dict.fromkeys(family for _, family in found))
     return [
         # Primes, so that scenarios, statuses and how often change along both axes.
-        alike[(place * 7 + len(alike) // 2) % len(alike)]
-        for place, ((operation, family), alike) in enumerate(found.items())
-        if (operations.index(operation) + families.index(family)) % 2 == 0 and not alike[0].trouble.outage
+        alike[(number * 7 + len(alike) // 2) % len(alike)]
+        for number, ((place, family), alike) in enumerate(found.items())
+        if (places.index(place) + families.index(family)) % 2 == 0 and not alike[0].long
     ]

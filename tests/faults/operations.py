@@ -1,6 +1,6 @@
 """Every kind of request that picsync sends, by service, and how one is recognised at the wire.
 
-A new kind of source brings a module with its `TABLE`, an entry here, and a `SourceAlbum` in `source_albums`.
+The trials of the kinds have the tables.
 """
 
 from __future__ import annotations
@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from picsync.http.retry import Operation
-from tests.faults.tables import googlephotos, immich, nixplay, sharedlinks
+from tests.faults.tables import googlephotos
 from tests.faults.tables.table import Place, Table
+from tests.trials import kinds, trial_of
 
 FRAME = "nixplay"
 LIBRARY = googlephotos.LIBRARY
 """The host of Google's Library API."""
 
 TABLES: Mapping[str, Table] = {
-    FRAME: nixplay.TABLE,
-    "googlephotos": googlephotos.TABLE,
-    "sharedlinks": sharedlinks.TABLE,
-    "immich": immich.TABLE,
+    kind.name: table for kind in kinds() if (table := trial_of(kind).requests) is not None
 }
 """By the kind's name in picsync.yaml."""
 

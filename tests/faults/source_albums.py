@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -165,9 +165,3 @@ class ImmichAlbum:
             emit=harness.events.append,
             timeout_s=harness.timeout_s,
         )
-
-
-SOURCE_ALBUMS: Mapping[str, Callable[[World], SourceAlbum]] = {
-    source_album.kind: source_album for source_album in (GoogleAlbum, SharedAlbum, ImmichAlbum)
-}
-"""By the kind's name in picsync.yaml."""

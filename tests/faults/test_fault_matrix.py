@@ -1,4 +1,4 @@
-"""Every kind of request with every family of troubles; `python -m tests.faults --all` plays all of each."""
+"""Every kind with every family of troubles; `python -m tests.faults` plays all of each."""
 
 from __future__ import annotations
 
@@ -6,40 +6,37 @@ from pathlib import Path
 
 import pytest
 
-from picsync.frames.kinds import FRAMES
+from picsync.config.kinds import AnyKind
 from picsync.frames.nixplay import OPERATIONS
-from picsync.sources.kinds import SOURCES
-from tests.faults.matrix import Cell, chosen, every_cell, play
+from tests.faults.cells import Cell
+from tests.faults.matrix import chosen, every_cell
 from tests.faults.operations import FRAME, TABLES
 from tests.faults.scenarios import Scenario, reference, scenarios_of
-from tests.faults.source_albums import SOURCE_ALBUMS
+from tests.trials import kinds, trial_of, with_toys
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Take the cells from what cycles do, so that a new kind of request is among them by itself."""
+    """Take the cells from the registries and from what cycles do: whatever is new is among them by itself."""
     if "cell" in metafunc.fixturenames:
-        cells = chosen(every_cell())
+        with with_toys():
+            cells = chosen(every_cell())
         metafunc.parametrize(("number", "cell"), list(enumerate(cells)), ids=list(map(str, cells)))
 
 
-@pytest.mark.parametrize("kind", SOURCES)
-def test_matrix_covers_every_request_of_each_source_kind(kind: str) -> None:
-    operations = set(SOURCES[kind].operations())
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
+def test_matrix_covers_every_kind(kind: AnyKind) -> None:
+    trial = trial_of(kind)
+    operations = set(kind.operations())
     if not operations:
-        return  # It reads a disk.
-    assert kind in TABLES, f"tests/faults/tables has no table of the requests of {kind}"
-    assert kind in SOURCE_ALBUMS, f"tests/faults/source_albums has no album of {kind}"
-    table = TABLES[kind]
-    assert set(table.places) == operations
-    asked = {operation for scenario in scenarios_of(kind) for operation in reference(scenario, kind).asked}
-    assert operations - asked == table.unplayed
-
-
-@pytest.mark.parametrize("kind", FRAMES)
-def test_matrix_has_every_frame_that_sends_requests(kind: str) -> None:
-    if operations := set(FRAMES[kind].operations()):
-        assert kind in TABLES, f"tests/faults/tables has no table of the requests of {kind}"
-        assert set(TABLES[kind].places) == operations
+        assert trial.cells(), f"the trial of {kind.name} needs `cells`"
+        return
+    assert trial.requests is not None, f"the trial of {kind.name} needs `requests`"
+    assert set(trial.requests.places) == operations
+    if trial.album is not None:
+        asked = {
+            each for scenario in scenarios_of(kind.name) for each in reference(scenario, kind.name).asked
+        }
+        assert operations - asked == trial.requests.unplayed
 
 
 def test_matrix_covers_every_request_to_the_frame() -> None:
@@ -48,6 +45,24 @@ def test_matrix_covers_every_request_to_the_frame() -> None:
     assert set(OPERATIONS) <= asked
 
 
+def test_a_new_kind_is_in_the_matrix() -> None:
+    def places() -> set[str]:
+        return {str(cell).partition(":")[0] for cell in every_cell()}
+
+    before = places()
+    with with_toys():
+        assert places() - before == {"boxes", "shelf"}
+
+
+def test_a_kind_without_a_trial_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.run.trial.TRIALS", {})
+    with (
+        with_toys(),
+        pytest.raises(AssertionError, match=r"write tests/run/trial.py with `TRIALS = {'boxes'"),
+    ):
+        every_cell()
+
+
 async def test_trouble_passes_without_a_trace(tmp_path: Path, number: int, cell: Cell) -> None:
-    result = await play(cell, tmp_path, restart=number % 2 == 1)
+    result = await cell.play(tmp_path, restart=number % 2 == 1)
     assert result.cycles == 1

@@ -105,6 +105,7 @@ class Toys:
                 title="Shelf",
                 summary="A shelf for pictures.",
                 example="top: {kind: shelf, board: 3}",
+                playlists=True,
                 options=ShelfOptions,
                 credentials=ShelfLogin,
                 open=open_shelf,

@@ -83,7 +83,9 @@ class FolderFrame:
         self._seen: tuple[int, int, int] | None = None
         """Device, inode and size of the journal that `_manifest` was read from."""
         self._tidied = False
-        """Whether incomplete files of earlier processes have been removed."""
+        """Whether incomplete files have been removed."""
+        self._writing: set[Path] = set()
+        """The temporary files of the uploads in progress."""
         self._lock = asyncio.Lock()
         self._capabilities = FrameCapabilities(
             kind="folder",
@@ -154,11 +156,13 @@ class FolderFrame:
         if there is not None:
             return there
         temporary = self._path / FOLDER / f"{rendition.digest.hex}-{id(rendition):x}{PART}"
+        self._writing.add(temporary)
         try:
             await self._explained(lambda: _copy(rendition, temporary))
             return await self._locked(lambda: self._publish(album, rendition, temporary))
         finally:
             await asyncio.to_thread(_discard, temporary)
+            self._writing.discard(temporary)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Remove the photo from the album; its file is deleted when no album contains it any more."""
@@ -214,7 +218,7 @@ class FolderFrame:
 
     def _require_new(self) -> None:
         """Raise InaccessibleError if a directory without a manifest was filled before."""
-        if (self._path / FOLDER).is_dir() or not self._note.exists():
+        if _is_folder(self._path / FOLDER) or not self._note.exists():
             return
         raise InaccessibleError(
             f"The folder {self._path} has no manifest of picsync any more, so it is left as it is.",
@@ -229,9 +233,9 @@ class FolderFrame:
             self._manifest = manifest = journal.create(self._path)
             self._seen = self._stamp()
         if not self._tidied:
-            for left in (self._path / FOLDER).glob(f"*{PART}"):
-                _discard(left)
             self._tidied = True
+            for left in set((self._path / FOLDER).glob(f"*{PART}")) - self._writing:
+                left.unlink(missing_ok=True)
         self._note_filled()
         return manifest
 
@@ -341,7 +345,23 @@ class FolderFrame:
         try:
             return await asyncio.to_thread(work)
         except OSError as error:
+            self._tidied = False
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                error = await asyncio.to_thread(self._cause, error)
             raise _failure(error, self._path) from error
+
+    def _cause(self, error: OSError) -> OSError:
+        """Return why something is missing: the volume may have been unmounted.
+
+        Raises InaccessibleError if the directory has no manifest any more.
+        """
+        try:
+            _require_folder(self._path)
+            if self._stamp() is None:
+                self._require_new()
+        except OSError as found:
+            return found
+        return error
 
 
 def file_name(rendition: Rendition, digits: int = _HASH_DIGITS) -> str:
@@ -391,6 +411,15 @@ def _require_folder(path: Path) -> None:
             raise NotADirectoryError(errno.ENOTDIR, "It is not a directory", str(path))
     except FileNotFoundError as error:
         raise FileNotFoundError(errno.ENOENT, "There is no such directory", str(path)) from error
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether the directory exists; raises OSError if that is unknown."""
+    try:
+        _require_folder(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _discard(path: Path) -> None:

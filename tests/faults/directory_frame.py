@@ -1,0 +1,578 @@
+"""Frames that are a directory: every call to the system at which something goes wrong, in every scenario.
+
+Real are the files, the cycle, the cache and what other programs do to the directory: they rename it, put a
+file in its place, delete, truncate and write. Injected are the errors of the system, the quirks of a file
+system, the end of the process, and what a power failure takes. `test_real_volumes` has volumes that are
+really full, read-only or unmounted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache, partial
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+
+from picsync.cache.store import Cache
+from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.plan import Rule
+from picsync.frames.folder.frame import FolderFrame
+from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.tempfiles import Spool
+from picsync.sync.transfer import Tools
+from tests.contract.memory_source import MemorySource
+from tests.faults.cells import Cell, Result
+from tests.faults.disk import CHANGES, Armed, Call, Disk, Killed
+from tests.pictures import jpeg
+
+KIND = "folder"
+ALBUM = "Family"
+INNER = ".picsync"
+JOURNAL = f"{INNER}/manifest.jsonl"
+
+NAMES = (
+    "Größe.jpg",  # Composed,
+    "Gro\u0308\u00dfe.jpg",  # and decomposed: the same name to a Mac, and to whoever reads it.
+    "北京 🎂.jpg",
+    "\u202egpj.exe",
+    "IMG_1.JPG",
+    "img_1.jpg",
+    "con.jpg",
+    "../../up.jpg",
+    ".hidden.jpg",
+    "a/b\\c:d*e?f.jpg",
+    "",
+    "x" * 300 + ".jpg",
+)
+
+
+def what(path: str) -> str:
+    """Return the sort of a file in a directory that is a frame."""
+    match PurePath(path).parts:
+        case ():
+            return "the folder"
+        case (".picsync",):
+            return "the inner folder"
+        case (".picsync", "manifest.jsonl"):
+            return "the manifest"
+        case (".picsync", name):
+            return "a new manifest" if "manifest" in name else "a new picture"
+        case _:
+            return "a picture"
+
+
+class Scenario(StrEnum):
+    """What a cycle finds."""
+
+    NEW = "new folder"
+    """Other people's files, one of which has the name that a photo is to get."""
+    CHANGED = "changed album"
+    """In step but for a photo that came, one that went, one that was cut short and one that was deleted."""
+    LONG_MANIFEST = "long manifest"
+    """As CHANGED, with a manifest that is due to be written again."""
+    NAMES = "odd names"
+    """Photos with names of every form."""
+
+
+@dataclass
+class World:
+    """A directory that is a frame, and what picsync makes of it."""
+
+    folder: Path
+    disk: Disk
+    source: MemorySource = field(default_factory=lambda: MemorySource("boxes"))
+    reports: list[CycleReport] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    elsewhere: Path | None = None
+    """Where the directory is while it is away."""
+    unknowable: bool = False
+    """Whether it went away before picsync had ever filled it: an empty one in its place is a new one."""
+    forgotten: bool = False
+    """Whether picsync can no longer know which pictures are its own."""
+    harmed: set[str] = field(default_factory=set)
+    """Digests of pictures that another program took or cut."""
+    _others: dict[str, bytes] = field(default_factory=dict)
+    _shown: set[str] = field(default_factory=set)
+    _known: set[str] = field(default_factory=set)
+    _made: int = 0
+
+    def __post_init__(self) -> None:
+        self.source.put_album("red")
+        self.disk.observers.append(self.look)
+
+    @property
+    def root(self) -> Path:
+        return self.disk.root
+
+    def add(self, *filenames: str) -> list[str]:
+        """Put photos into the source's album; returns their ids."""
+        for filename in filenames:
+            self._made += 1
+            content = jpeg(f"photo {self._made} " * 20)
+            self._known.add(_md5(content))
+            self.source.put("red", f"id-{self._made}", content, filename=filename)
+        return list(self.source.content["red"].items)[-len(filenames) :]
+
+    def put_foreign(self, name: str, content: bytes) -> None:
+        """Put a file of another program into the directory."""
+        path = self.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        self._others[name] = content
+
+    def forget_foreign(self, name: str) -> None:
+        """Let the other program do with its file what it likes."""
+        del self._others[name]
+
+    def frame(self) -> FolderFrame:
+        return FolderFrame(str(self.root), own_folder=self.folder / "own")
+
+    @asynccontextmanager
+    async def picsync(self) -> AsyncIterator[Tools]:
+        """Open what a process works with."""
+        cache = await Cache.open(self.folder / "cache.db", notify=lambda _: None)
+        try:
+            frames = {"stick": self.frame()}
+            spool = Spool(self.folder / "spool")
+            yield Tools({"boxes": self.source}, frames, cache, spool, lambda _: None, sleep=_at_once)
+        finally:
+            await cache.aclose()
+
+    async def cycle(self, tools: Tools) -> CycleReport:
+        rule = AlbumRule(Rule(ALBUM), {"boxes": ["red"]}, frame="stick")
+        report = await run_cycle(rule, tools)
+        self.reports.append(report)
+        return report
+
+    # --- what is ---------------------------------------------------------------------------------------
+
+    def wanted(self) -> set[str]:
+        return {_md5(content) for content in self.source.content["red"].originals.values()}
+
+    def pictures(self) -> dict[str, bytes]:
+        """Return what a viewer would show, other people's files left out."""
+        with self.disk.by_hand():
+            if not self.root.is_dir():
+                return {}
+            files = (path for path in self.root.iterdir() if path.is_file())
+            return {path.name: path.read_bytes() for path in files if path.name not in self._others}
+
+    def look(self, when: str) -> None:
+        """Note what must not be, after a change."""
+        if self.elsewhere is not None:
+            if not self.unknowable and self.root.is_dir() and any(self.root.iterdir()):
+                self.violations.append(f"something was written where the volume is not, after {when}")
+            return
+        shown = {_md5(content) for content in self.pictures().values()}
+        for digest in shown - self._known - self.harmed:
+            self.violations.append(f"a picture was not whole after {when}: {digest}")
+        for digest in (self._shown - shown) & self.wanted() - self.harmed:
+            self.violations.append(f"a wanted picture was gone after {when}: {digest}")
+        self._shown = shown
+        with self.disk.by_hand():
+            for name, content in self._others.items():
+                path = self.root / name
+                if not path.is_file() or path.read_bytes() != content:
+                    self.violations.append(f"another program's {name} was touched after {when}")
+
+    def synced(self) -> bool:
+        digests = Counter(map(_md5, self.pictures().values()))
+        right = digests.keys() >= self.wanted() if self.forgotten else digests.keys() == self.wanted()
+        return right and set(digests.values()) <= {1} and not self._leftovers()
+
+    def _leftovers(self) -> list[str]:
+        with self.disk.by_hand():
+            inner = self.root / INNER
+            return [path.name for path in inner.iterdir() if path.name.endswith(".part")]
+
+    def state(self) -> str:
+        digests = {name: _md5(content) in self.wanted() for name, content in self.pictures().items()}
+        failures = [
+            (
+                report.outcome,
+                report.hold and report.hold.reason,
+                [str(each.error) for each in report.failures],
+            )
+            for report in self.reports
+        ]
+        return f"{len(self.wanted())} wanted; there and wanted: {digests}; {self._leftovers()}; {failures}"
+
+    def restart(self) -> None:
+        """Take what is there now for what was shown; a power failure has taken the rest."""
+        self._shown = {_md5(content) for content in self.pictures().values()}
+
+    def recover(self) -> None:
+        """End every trouble."""
+        self.disk.armed.clear()
+        if self.elsewhere is None:
+            return
+        with self.disk.by_hand():
+            if self.root.is_dir():
+                shutil.rmtree(self.root)
+            else:
+                self.root.unlink(missing_ok=True)
+            self.elsewhere.rename(self.root)
+            if self.unknowable:
+                # What the message about a directory without a manifest asks for.
+                (self.root / INNER).mkdir(exist_ok=True)
+        self.elsewhere = None
+
+    async def converge(self, tools: Tools, most: int) -> int:
+        """Run cycles until everything is right, and return how many it took; then prove that all is quiet."""
+        for number in range(1, most + 1):
+            report = await self.cycle(tools)
+            if report.outcome is CycleOutcome.DONE and self.synced():
+                await self.assert_idle(tools)
+                return number
+        raise AssertionError(f"not in step after {most} cycles\n{self.state()}")
+
+    async def assert_idle(self, tools: Tools) -> None:
+        """The next cycle moves no photo, writes nothing and opens no picture."""
+        downloads = len(self.source.downloads)
+        self.disk.calls.clear()
+        report = await self.cycle(tools)
+        assert report.outcome is CycleOutcome.DONE, self.state()
+        assert len(self.source.downloads) == downloads, "a photo was downloaded again"
+        did = [str(call) for call in self.disk.calls if call.function in CHANGES or call == OPEN_PICTURE]
+        assert did == [], did
+        assert self.synced(), self.state()
+        assert self.violations == []
+        assert self.disk.went_round == []
+
+
+OPEN_PICTURE = Call("open", "a picture")
+
+
+async def _at_once(_: float) -> None:
+    return
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+@asynccontextmanager
+async def open_world(folder: Path) -> AsyncIterator[World]:
+    for name in ("stick", "own", "spool"):
+        (folder / name).mkdir()
+    world = World(folder, Disk(folder / "stick", what=what))
+    with world.disk.watching():
+        yield world
+
+
+async def set_scene(world: World, scenario: Scenario) -> None:
+    """Make it so, up to the cycle's first call."""
+    with world.disk.by_hand():
+        world.put_foreign("holiday.jpg", b"another program's")
+        world.put_foreign("others/IMG_1.jpg", b"in a folder of its own")
+    match scenario:
+        case Scenario.NEW:
+            world.add("IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg")
+            digest = _md5(world.source.content["red"].originals["id-2"])
+            with world.disk.by_hand():
+                world.put_foreign(f"img_2-{digest[:12]}.jpg", b"has the name of another")
+        case Scenario.NAMES:
+            world.add(*NAMES)
+        case Scenario.CHANGED | Scenario.LONG_MANIFEST:
+            await _fill_and_change(world)
+            if scenario is Scenario.LONG_MANIFEST:
+                with world.disk.by_hand(), (world.root / JOURNAL).open("ab") as journal:
+                    journal.write(b'{"album":"Family"}\n' * 1_100)
+    world.reports.clear()
+    world.disk.calls.clear()
+    world.source.downloads.clear()
+    world.disk.flush()
+
+
+async def _fill_and_change(world: World) -> None:
+    gone, *_ = world.add(*(f"IMG_{number}.jpg" for number in range(6)))
+    async with world.picsync() as tools:
+        assert (await world.cycle(tools)).outcome is CycleOutcome.DONE, world.state()
+    world.source.remove("red", gone)
+    _take_picture(world, lambda path: path.unlink())
+    _take_picture(world, lambda path: os.truncate(path, 30))
+    world.add("IMG_9.jpg")
+
+
+def _take_picture(world: World, deed: Callable[[Path], object]) -> None:
+    """Do something to one of the wanted pictures that nobody has taken yet, as another program."""
+    for name, content in sorted(world.pictures().items()):
+        digest = _md5(content)
+        if digest in world.wanted() and digest not in world.harmed:
+            with world.disk.by_hand():
+                path = world.root / name
+                deed(path)
+                world.harmed |= {digest, *([_md5(path.read_bytes())] if path.is_file() else [])}
+            return
+
+
+# --- troubles -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A way to go wrong at one kind of call."""
+
+    name: str
+    family: str
+    concerns: Callable[[Call], bool]
+    before: Callable[[World, Disk, str], None] | None = None
+    after: Callable[[World, Disk, str], None] | None = None
+    may_last: bool = False
+    kills: bool = False
+    power_lost: bool = False
+    names_kept: bool = False
+
+    def arm(self, world: World, call: Call, *, lasting: bool) -> Armed:
+        before = None if self.before is None else partial(self.before, world)
+        after = None if self.after is None else partial(self.after, world)
+        return world.disk.arm(Armed(call, None if lasting else 1, before, after))
+
+
+WRITING = frozenset({"create", "write", "mkdir", "rename", "flush"})
+ANY = frozenset({"open", "read", "list", "look at", "free space of", *WRITING, "unlink"})
+
+
+def _error(number: int, functions: frozenset[str]) -> Trouble:
+    def fail(_world: World, _disk: Disk, path: str) -> None:
+        raise OSError(number, os.strerror(number), path)
+
+    return Trouble(
+        errno.errorcode[number],
+        "no room" if number in (errno.ENOSPC, errno.EDQUOT) else "errors",
+        lambda call: call.function in functions,
+        fail,
+        may_last=True,
+    )
+
+
+def _half_written(_world: World, disk: Disk, path: str) -> None:
+    with (disk.root / path).open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.truncate(max(size - 20, 0))
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
+def _unmount(world: World, disk: Disk, _path: str) -> None:
+    _take_away(world, disk)
+    disk.root.mkdir()
+
+
+def _take_away(world: World, disk: Disk, _path: str = "") -> None:
+    world.elsewhere = world.folder / "elsewhere"
+    world.unknowable = not any((world.folder / "own").rglob("*"))
+    disk.root.rename(world.elsewhere)
+
+
+def _become_a_file(world: World, disk: Disk, _path: str) -> None:
+    _take_away(world, disk)
+    disk.root.write_bytes(b"a file")
+
+
+def _lose_manifest(world: World, disk: Disk, _path: str) -> None:
+    (disk.root / JOURNAL).unlink(missing_ok=True)
+    world.forgotten = True
+
+
+def _rename_picture(world: World, _disk: Disk, _path: str) -> None:
+    def rename(path: Path) -> None:
+        # From now on it is not picsync's any more, whatever is in it.
+        world.put_foreign("renamed.jpg", path.read_bytes())
+        path.unlink()
+
+    _take_picture(world, rename)
+
+
+def _by_others(name: str, deed: Callable[[World, Disk, str], None]) -> Trouble:
+    return Trouble(name, "others", lambda call: call.function != "permission of", deed)
+
+
+def _kill(_world: World, disk: Disk, _path: str) -> None:
+    disk.kill()
+
+
+def _changing(call: Call) -> bool:
+    return call.function in CHANGES or call.function == "flush"
+
+
+TROUBLES: tuple[Trouble, ...] = (
+    _error(errno.ENOSPC, WRITING),
+    _error(errno.EDQUOT, WRITING),
+    Trouble("half written, ENOSPC", "no room", lambda call: call.function == "write", after=_half_written),
+    _error(errno.EIO, ANY),
+    _error(errno.EROFS, frozenset({"create", "mkdir", "rename", "unlink"})),
+    _error(errno.EACCES, frozenset({"open", "create", "mkdir", "rename", "unlink", "list", "look at"})),
+    _error(errno.ESTALE, ANY),
+    _by_others("unmounted", _unmount),
+    _by_others("folder gone", _take_away),
+    _by_others("folder replaced by a file", _become_a_file),
+    _by_others("a file written", lambda world, _disk, _path: world.put_foreign("new.jpg", b"new")),
+    _by_others("a picture deleted", lambda world, *_: _take_picture(world, Path.unlink)),
+    _by_others("a picture cut", lambda world, *_: _take_picture(world, lambda path: os.truncate(path, 30))),
+    _by_others("a picture renamed", _rename_picture),
+    _by_others("the manifest deleted", _lose_manifest),
+    Trouble("killed before", "killed", _changing, _kill, kills=True),
+    Trouble("killed after", "killed", _changing, after=_kill, kills=True),
+    Trouble("power lost", "killed", _changing, after=_kill, kills=True, power_lost=True),
+    Trouble(
+        "power lost, names kept",
+        "killed",
+        _changing,
+        after=_kill,
+        kills=True,
+        power_lost=True,
+        names_kept=True,
+    ),
+)
+
+
+def _quirk(name: str) -> Callable[[World], None]:
+    return lambda world: setattr(world.disk, name, name != "flushes_folders")
+
+
+QUIRKS: Mapping[str, Callable[[World], None]] = {
+    "plain": lambda _: None,
+    "ignores case": _quirk("ignores_case"),
+    "two-second times": _quirk("coarse_times"),
+    "cannot flush folders": _quirk("flushes_folders"),
+}
+"""File systems; what is injected of each."""
+
+
+# --- cells ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DirectoryCell:
+    """A trouble at one kind of call, or a whole cycle on a file system with a quirk."""
+
+    scenario: Scenario
+    call: Call | None
+    trouble: Trouble | None
+    lasting: bool = False
+    quirk: str = "plain"
+    kind: str = KIND
+    long: bool = False
+
+    @property
+    def place(self) -> str:
+        return str(self.call or "the volume")
+
+    @property
+    def family(self) -> str:
+        return self.quirk if self.trouble is None else f"disk: {self.trouble.family}"
+
+    def __str__(self) -> str:
+        if self.trouble is None:
+            return f"{self.kind} frame: {self.scenario}: {self.quirk}"
+        how = "lasting" if self.lasting else "once"
+        return f"{self.kind} frame: {self.scenario}: {self.call}: {self.trouble.name} {how}"
+
+    def pairs_with(self, other: Cell) -> bool:
+        return (
+            isinstance(other, DirectoryCell)
+            and other.scenario is self.scenario
+            and other.call != self.call
+            and other.trouble is not None
+            and self.trouble is not None
+            and not other.trouble.kills
+            and not self.trouble.kills
+            and "others" not in (other.trouble.family, self.trouble.family)
+        )
+
+    async def play(self, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
+        async with open_world(folder) as world:
+            QUIRKS[self.quirk](world)
+            await set_scene(world, self.scenario)
+            if self.call is None or self.trouble is None:
+                async with world.picsync() as tools:
+                    return Result(await world.converge(tools, 2), None)
+            if self.trouble.kills:
+                return Result(await self._killed(world, self.call, self.trouble), None)
+            armed = self.trouble.arm(world, self.call, lasting=self.lasting)
+            if isinstance(also, DirectoryCell) and also.call is not None and also.trouble is not None:
+                also.trouble.arm(world, also.call, lasting=also.lasting)
+            async with world.picsync() as tools:
+                report = await world.cycle(tools)
+                assert armed.hits or also is not None, "the trouble never came"
+                assert world.violations == [], world.state()
+                _require_clear(world, report, one=also is None)
+                if report.outcome is CycleOutcome.DONE and self.trouble.family != "others":
+                    assert world.synced(), f"said to be done, but is not: {world.state()}"
+                world.recover()
+                if not restart:
+                    return Result(await world.converge(tools, 2), report.outcome)
+            async with world.picsync() as tools:
+                return Result(await world.converge(tools, 2), report.outcome)
+
+    async def _killed(self, world: World, call: Call, trouble: Trouble) -> int:
+        for _ in range(2 if self.lasting else 1):
+            trouble.arm(world, call, lasting=False)
+            async with world.picsync() as tools:
+                try:
+                    await world.cycle(tools)
+                except BaseException as error:
+                    if not _is_kill(error):
+                        raise
+            assert world.violations == [], world.state()
+            world.disk.restart(power_lost=trouble.power_lost, names_kept=trouble.names_kept)
+            # What a power failure takes is no deed of picsync's.
+            world.restart()
+        async with world.picsync() as tools:
+            return await world.converge(tools, 2)
+
+
+def _is_kill(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_kill, error.exceptions))
+    return isinstance(error, Killed) or (error.__cause__ is not None and _is_kill(error.__cause__))
+
+
+def _require_clear(world: World, report: CycleReport, *, one: bool) -> None:
+    """What the operator reads: one message, that names the place and says what to do."""
+    said = {str(each.error) for each in report.failures}
+    assert not one or len(said) <= 1, said
+    for each in report.failures:
+        assert str(world.root) in each.error.message, each.error
+        assert each.error.hint, each.error
+    assert (report.outcome is CycleOutcome.FAILED) == bool(said), report
+
+
+def directory_cells() -> list[DirectoryCell]:
+    """Return all cells, in a fixed order; not to be called from within an event loop."""
+    cells = [DirectoryCell(scenario, None, None, quirk=quirk) for scenario in Scenario for quirk in QUIRKS]
+    for scenario in Scenario:
+        for call in calls_of(scenario):
+            for trouble in TROUBLES:
+                if trouble.concerns(call):
+                    lasts = (False, True) if trouble.may_last or trouble.kills else (False,)
+                    cells += [DirectoryCell(scenario, call, trouble, lasting) for lasting in lasts]
+    return cells
+
+
+@cache
+def calls_of(scenario: Scenario) -> list[Call]:
+    """Return the kinds of calls that a cycle makes in a scenario and that are to be tried in it."""
+    with TemporaryDirectory() as folder:
+        found = asyncio.run(_calls(scenario, Path(folder)))
+    earlier = {call for each in list(Scenario)[: list(Scenario).index(scenario)] for call in calls_of(each)}
+    # A changed album is where most can go wrong: there every call is tried.
+    return sorted(found if scenario is Scenario.CHANGED else found - earlier)
+
+
+async def _calls(scenario: Scenario, folder: Path) -> set[Call]:
+    async with open_world(folder) as world:
+        await set_scene(world, scenario)
+        async with world.picsync() as tools:
+            await world.cycle(tools)
+        assert world.synced(), world.state()
+        return set(world.disk.calls)
