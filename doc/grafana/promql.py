@@ -4,7 +4,10 @@ from __future__ import annotations
 
 SCOPE = 'job="$job", instance=~"$instance"'
 ALBUM = f'{SCOPE}, album=~"$album"'
-GOOGLE = f'{SCOPE}, service="Google Photos"'
+GOOGLE = f'{SCOPE}, service=~"Google Photos( \\\\(.+\\\\))?"'
+"""All accounts; the name of one that is not called after its kind follows in parentheses."""
+RULE = "album, frame"
+"""The labels of an album rule on one of its frames."""
 
 
 def of_album(name: str) -> str:
@@ -55,16 +58,16 @@ def standing(*labels: str) -> str:
 
 _AGE = f"time() - ({LAST_GOOD} > 0)"
 AGE = _AGE
-AGE_IN_TIME = f"max by (album) ({_AGE} <= {INTERVAL} or {_AGE} and {INTERVAL} == 0)"
-AGE_LATE = f"max by (album) ({_AGE} > {INTERVAL} <= 3 * {INTERVAL} and {INTERVAL} > 0)"
-AGE_OVERDUE = f"max by (album) ({_AGE} > 3 * ({INTERVAL} > 0))"
-NEVER_GOOD = f"max by (album) (-1 + 0 * ({LAST_GOOD} == 0))"
+AGE_IN_TIME = f"max by ({RULE}) ({_AGE} <= {INTERVAL} or {_AGE} and {INTERVAL} == 0)"
+AGE_LATE = f"max by ({RULE}) ({_AGE} > {INTERVAL} <= 3 * {INTERVAL} and {INTERVAL} > 0)"
+AGE_OVERDUE = f"max by ({RULE}) ({_AGE} > 3 * ({INTERVAL} > 0))"
+NEVER_GOOD = f"max by ({RULE}) (-1 + 0 * ({LAST_GOOD} == 0))"
 """-1 for each rule without a good cycle."""
 
 
 def per_row(expr: str) -> str:
     """Return a query for one value for each row of the table of albums."""
-    return f"max by (album, instance) ({expr})"
+    return f"max by ({RULE}, instance) ({expr})"
 
 
 def per_minute(name: str) -> str:
@@ -89,4 +92,5 @@ GOOGLE_REQUESTS = (
     f'sum(increase(picsync_requests_total{{{GOOGLE}, operation!~"download|refresh_token"}}[1d])) / 10000'
 )
 GOOGLE_DOWNLOADS = f'sum(increase(picsync_requests_total{{{GOOGLE}, operation="download"}}[1d])) / 75000'
-FULLEST = f"topk(5, max by (album) ({IN_PLAYLIST})) / 2000"
+# A frame without playlists, such as a folder, has no limit, and no playlist that could be assigned.
+FULLEST = f"topk(5, max by ({RULE}) ({IN_PLAYLIST} and {of_album('playlist_assigned')})) / 2000"

@@ -49,6 +49,7 @@ OUTCOMES = {
     "stopped": GREY,
 }
 MIB = 2.0**20
+RULE = "{{album}} on {{frame}}"
 
 
 def add_frame(board: Dashboard) -> None:
@@ -66,7 +67,7 @@ def add_frame(board: Dashboard) -> None:
                 "none",
                 empty="no picsync answers",
             ),
-            Query(promql.standing("album"), "{{album}}"),
+            Query(promql.standing(promql.RULE), RULE),
             mappings=STANDING,
         )
     )
@@ -82,10 +83,10 @@ def add_frame(board: Dashboard) -> None:
                 decimals=0,
                 empty="no picsync answers",
             ),
-            Query(promql.AGE_OVERDUE, "{{album}}", RED),
-            Query(promql.AGE_LATE, "{{album}}", YELLOW),
-            Query(promql.AGE_IN_TIME, "{{album}}", GREEN),
-            Query(promql.NEVER_GOOD, "{{album}}", BLUE),
+            Query(promql.AGE_OVERDUE, RULE, RED),
+            Query(promql.AGE_LATE, RULE, YELLOW),
+            Query(promql.AGE_IN_TIME, RULE, GREEN),
+            Query(promql.NEVER_GOOD, RULE, BLUE),
             mappings=mapping({-1: ("none yet", BLUE)}),
         )
     )
@@ -147,19 +148,20 @@ def _albums(board: Dashboard) -> None:
         rows(
             About(
                 "On the frame = in the playlist = wanted",
-                "One row for each album rule, the worst first, with what its last cycle found. No room:"
-                " photos, the oldest, beyond the 2,000 that a playlist shows. Held: deletes kept back, for"
-                " whatever reason.",
+                "One row for each album rule and frame, the worst first, with what the last cycle found. No"
+                " room: photos, the oldest, beyond the 2,000 that a playlist shows. Held: deletes kept back,"
+                " for whatever reason.",
                 (7, 1, 12, 8),
                 "none",
                 empty="no picsync answers",
             ),
             [
-                Column("Album", 150, label="album"),
+                Column("Album", 130, label="album"),
+                Column("Frame", 90, label="frame"),
                 Column(
-                    "Frame",
-                    130,
-                    query=Query(promql.standing("album", "instance")),
+                    "State",
+                    110,
+                    query=Query(promql.standing(promql.RULE, "instance")),
                     properties=[words, background],
                 ),
                 Column("On frame", 75, query=Query(promql.per_row(promql.ON_FRAME))),
@@ -174,7 +176,7 @@ def _albums(board: Dashboard) -> None:
                     query=Query(promql.per_row(f"{promql.NEXT} - time()")),
                     properties=[*duration, due],
                 ),
-                Column("Instance", 130, label="instance"),
+                Column("Instance", 110, label="instance"),
             ],
         )
     )
@@ -300,7 +302,8 @@ def add_limits(board: Dashboard) -> None:
         bars(
             About(
                 "Google's quota, last 24 hours",
-                "Of 10,000 API requests and 75,000 downloads that Google allows a Cloud project each day"
+                "Of 10,000 API requests and 75,000 downloads that Google allows a Cloud project each day, by"
+                " all accounts together"
                 " (its day ends at midnight in California). Beyond, it answers 429 until the next day: raise"
                 " `every`.",
                 (0, 21, 5, 4),
@@ -325,7 +328,7 @@ def add_limits(board: Dashboard) -> None:
                 decimals=1,
                 empty="not known yet",
             ),
-            Query(promql.FULLEST, "{{album}}"),
+            Query(promql.FULLEST, RULE),
         )
     )
     board.with_panel(

@@ -36,7 +36,7 @@ def by_service(operations: dict[str, str]) -> set[Labels]:
 
 
 ALONE: set[Labels] = {frozenset()}
-BOTH = keys("album", [FAMILY, ITALY])
+BOTH = keys("album", [FAMILY, ITALY], frame="nixplay")
 OUTCOMES = tuple(RequestOutcome)
 ALWAYS = by_service(
     {
@@ -123,7 +123,7 @@ async def check_series(monitored: MonitoredSync) -> None:
     for target in targets():
         expected = EVER.get((target.panel, target.ref))
         if target.panel == ALBUMS:
-            expected = keys("album", [FAMILY, ITALY], instance=instance)
+            expected = keys("album", [FAMILY, ITALY], frame="nixplay", instance=instance)
         assert expected is not None, f"no expectation of {target.panel} {target.ref}"
         found = await ever(monitored, target)
         besides = FLEETING.get((target.panel, target.ref), set())

@@ -69,13 +69,19 @@ RULES: dict[str, tuple[dict[str, float | None], int, str]] = {
 """Album -> what differs from the gauges above, how it stands, and which query has its age."""
 
 
+def labels(rule: str) -> str:
+    """Return the labels of `<album>`, or of `<album> on <frame>`."""
+    album, _, frame = rule.partition(" on ")
+    return f'album="{album}", frame="{frame or "nixplay"}"'
+
+
 def unit_test(
     folder: Path, rules: dict[str, dict[str, float | None]], expected: dict[str, dict[str, float]]
 ) -> None:
     """Have promtool put queries to these series; raises AssertionError with what it found instead."""
     series = [
         {
-            "series": f'picsync_{name}{{job="picsync", instance="a", album="{album}"}}',
+            "series": f'picsync_{name}{{job="picsync", instance="a", {labels(album)}}}',
             "values": f"{value}x{NOW_S // 60}",
         }
         for album, own in rules.items()
@@ -86,7 +92,7 @@ def unit_test(
         {
             "expr": expr,
             "eval_time": f"{NOW_S}s",
-            "exp_samples": [{"labels": f'{{album="{a}"}}', "value": v} for a, v in values.items()],
+            "exp_samples": [{"labels": f"{{{labels(a)}}}", "value": v} for a, v in values.items()],
         }
         for expr, values in expected.items()
     ]
@@ -125,5 +131,18 @@ def test_fifty_rules_are_fifty_tiles(tmp_path: Path) -> None:
         {
             asked("Is the frame up to date?")["A"]: dict.fromkeys(rules, 0.0),
             asked("Last good cycle")["C"]: dict.fromkeys(rules, 60.0),
+        },
+    )
+
+
+def test_two_frames_of_an_album_are_two_tiles(tmp_path: Path) -> None:
+    late = {"last_good_cycle_timestamp_seconds": NOW_S - 900.0}
+    unit_test(
+        tmp_path,
+        {"Family": {}, "Family on usb": dict(late)},
+        {
+            asked("Is the frame up to date?")["A"]: {"Family": 0.0, "Family on usb": 6.0},
+            asked("Last good cycle")["C"]: {"Family": 60.0},
+            asked("Last good cycle")["B"]: {"Family on usb": 900.0},
         },
     )
