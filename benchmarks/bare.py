@@ -105,7 +105,8 @@ class _Httpx:
 
 def _open(client: str, authority: str) -> Client:
     if client == "picsync":
-        from picsync.http.network import async_client, use
+        from picsync.http.network import use
+        from picsync.http.transport import async_client
 
         use(authority, {})
         return _Httpx(async_client(timeout=60.0))

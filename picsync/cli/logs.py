@@ -127,7 +127,7 @@ def set_up(*, verbose: bool = False, as_json: bool = False) -> None:
     log.propagate = False
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
     # These write URLs and tokens that are secrets, and say at WARNING what picsync says better.
-    for name in ("httpx", "httpcore", "googleapiclient", "google", "oauthlib", "requests_oauthlib"):
+    for name in ("httpx", "googleapiclient", "google", "oauthlib", "requests_oauthlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 

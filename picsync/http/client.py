@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 import httpx
 
 from picsync.core.errors import ForeignAddressError, ProtocolError, RefusedError
-from picsync.http import body, deadline
+from picsync.http import body
 from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.certificates import refused_certificate
-from picsync.http.network import async_client
 from picsync.http.retry import (
     EXCERPT_CHARACTERS,
     Answer,
@@ -24,16 +23,13 @@ from picsync.http.retry import (
     WireError,
     parse_retry_after,
 )
+from picsync.http.transport import async_client
 
 T = TypeVar("T")
 
 TIMEOUT = httpx.Timeout(60.0, connect=15.0, pool=None)
 """Seconds without a byte before a request is given up; `deadline` bounds the whole by them.
 Waiting for a free connection is not trouble."""
-
-
-KEPT_CONNECTIONS = 32
-"""Idle connections that are kept open. Open ones are not limited here: `http.pace` limits requests."""
 
 MAX_REDIRECTS = 5
 """Of one download; a video of Google Photos takes one."""
@@ -79,6 +75,26 @@ def no_answer(error: httpx.TransportError) -> NoAnswer:
             return NoAnswer(f"the connection broke off ({type(error).__name__})", sent=True)
 
 
+class UnusableAnswer(Exception):  # noqa: N818 - says what it is
+    """httpx cannot handle what came, in a way that none of its own exceptions describes."""
+
+
+async def send(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+    """Send a request and return the response, its body still to be read.
+
+    The boundary to httpx and the libraries below it: whatever is raised there comes out as an
+    httpx.HTTPError or as UnusableAnswer.
+    """
+    try:
+        return await client.send(request, stream=True)
+    except httpx.HTTPError:
+        raise
+    except Exception as error:
+        # The libraries let each other's exceptions through: names that IDNA refuses, dates, encodings. The
+        # text of such an error may hold what a stranger has sent, or a secret of ours.
+        raise UnusableAnswer(type(error).__name__) from error
+
+
 class HttpClient:
     """An httpx client whose every request is an Operation under the retry policy, to allowed hosts only."""
 
@@ -95,7 +111,6 @@ class HttpClient:
         self._client = async_client(
             headers={"accept-encoding": "gzip", **(headers or {})},
             timeout=timeout,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
         )
 
     @property
@@ -125,7 +140,7 @@ class HttpClient:
             with translated(operation):
                 request = self._request(operation, method, url, **options)
                 self._require_allowed(operation, request.url)
-                response = await deadline.send(self._client, request)
+                response = await send(self._client, request)
                 try:
                     body.count(operation, response, body.MAX_WIRE_BYTES)
                     if not (response.is_success or (redirects and response.has_redirect_location)):
@@ -172,7 +187,7 @@ class HttpClient:
             request = self._request(operation, "GET", url, headers=plain)
             for _ in range(MAX_REDIRECTS + 1):
                 self._require_allowed(operation, request.url)
-                response = await deadline.send(self._client, request)
+                response = await send(self._client, request)
                 try:
                     if response.next_request is None:
                         yield response
@@ -220,7 +235,7 @@ class translated:  # noqa: N801 - used as a statement
         match error:
             case httpx.TransportError():
                 raise WireError(no_answer(error)) from error
-            case httpx.HTTPError() | httpx.InvalidURL() | httpx.CookieConflict() | deadline.UnusableAnswer():
+            case httpx.HTTPError() | httpx.InvalidURL() | httpx.CookieConflict() | UnusableAnswer():
                 raise ProtocolError(
                     f"{self._operation}: unusable answer ({type(error).__name__})."
                 ) from error

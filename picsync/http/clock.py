@@ -10,9 +10,8 @@ import httpx
 
 from picsync.core.errors import TransientError
 from picsync.http.allowed import AllowedHosts
-from picsync.http.client import no_answer
-from picsync.http.deadline import UnusableAnswer, send
-from picsync.http.network import async_client
+from picsync.http.client import UnusableAnswer, no_answer, send
+from picsync.http.transport import async_client
 
 _LIMIT_S = 15.0
 

@@ -24,7 +24,6 @@ import certifi
 import httpx
 
 from picsync.core.errors import ConfigError, Problem
-from picsync.http.cookies import cookie_jar
 
 _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -300,38 +299,3 @@ def using(own_authorities: str | None) -> Iterator[None]:
 def current() -> Network:
     """Return the network of this process; raises ConfigError if the environment makes none."""
     return _current or use()
-
-
-class _Routed(httpx.AsyncBaseTransport):
-    """Sends each request directly or through its proxy."""
-
-    def __init__(self, network: Network, limits: httpx.Limits) -> None:
-        self._network = network
-        self._limits = limits
-        self._by_proxy: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        proxy = self._network.proxy(request.url)
-        if proxy not in self._by_proxy:
-            self._by_proxy[proxy] = self._transport(proxy)
-        return await self._by_proxy[proxy].handle_async_request(request)
-
-    def _transport(self, proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
-        context = self._network.context
-        made = None
-        if proxy is not None:
-            login = (proxy.username, proxy.password) if proxy.username or proxy.password else None
-            made = httpx.Proxy(
-                proxy.url, auth=login, ssl_context=context if proxy.scheme == "https" else None
-            )
-        return httpx.AsyncHTTPTransport(verify=context, limits=self._limits, proxy=made, trust_env=False)
-
-    async def aclose(self) -> None:
-        for transport in self._by_proxy.values():
-            await transport.aclose()
-
-
-def async_client(*, limits: httpx.Limits | None = None, **options: object) -> httpx.AsyncClient:
-    """Return an httpx client that leaves by the network of this process, whatever the environment says."""
-    transport = _Routed(current(), limits or httpx.Limits(max_connections=10))
-    return httpx.AsyncClient(transport=transport, trust_env=False, cookies=cookie_jar(), **options)  # type: ignore[arg-type] # httpx's own

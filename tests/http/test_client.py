@@ -155,7 +155,7 @@ def test_hosts_are_reached_by_name_or_below_an_emulator() -> None:
 
 
 async def test_a_request_searches_for_no_module(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """httpcore asks for one at each request, and a search in vain costs more than all the rest of it."""
+    """A search in vain for an optional module costs more than all the rest of a request."""
     searched: list[str] = []
 
     class Finder:
@@ -171,13 +171,16 @@ async def test_a_request_searches_for_no_module(client: HttpClient, monkeypatch:
 
 async def test_connections_are_used_again(client: HttpClient) -> None:
     connections = 0
+    open_now: list[int] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
+        open_now.append(open_now[-1] + 1 if open_now else 1)
         with suppress(asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        open_now.append(open_now[-1] - 1)
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -190,5 +193,6 @@ async def test_connections_are_used_again(client: HttpClient) -> None:
             await ask()
         assert connections == 1
         await asyncio.gather(*(ask() for _ in range(100)))
-        assert connections <= API.cap
+        # In all there may be more: on a busy machine some are idle for long enough to be closed.
+        assert max(open_now) <= API.cap
         await client.aclose()
