@@ -59,10 +59,15 @@ class Armed:
     """How often it happens; None for always."""
     before: Deed | None = None
     after: Deed | None = None
+    skip: int = 0
+    """How many calls it lets pass first."""
     hits: int = 0
 
     def due(self, call: Call) -> bool:
-        return call == self.call and self.hits != self.count
+        if call != self.call or self.hits == self.count:
+            return False
+        self.skip -= 1
+        return self.skip < 0
 
 
 class Disk:
