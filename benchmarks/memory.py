@@ -34,9 +34,9 @@ def allocators() -> dict[str, Mapping[str, str]]:
         "glibc": {},
         "glibc, `MALLOC_ARENA_MAX=1`": {"MALLOC_ARENA_MAX": "1"},
         "glibc, `MALLOC_ARENA_MAX=2`": {"MALLOC_ARENA_MAX": "2"},
-        "glibc, `MALLOC_ARENA_MAX=1`, `MALLOC_TRIM_THRESHOLD_=65536`": {
+        "glibc, `MALLOC_ARENA_MAX=1`, `MALLOC_TRIM_THRESHOLD_=131072`": {
             "MALLOC_ARENA_MAX": "1",
-            "MALLOC_TRIM_THRESHOLD_": "65536",
+            "MALLOC_TRIM_THRESHOLD_": "131072",
         },
     }
     for title, name in _LIBRARIES.items():
