@@ -13,7 +13,7 @@ import click
 from picsync.cli import logs
 
 if TYPE_CHECKING:
-    from picsync.config import Account, Credentials
+    from picsync.config import Account, Config, Credentials
     from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.http.client import Hosts
     from picsync.sources.base import Source
@@ -53,10 +53,10 @@ def account_of(found: Credentials, name: str | None, kind: str) -> Account:
 def hosts() -> Hosts:
     """Return where the services are, and let requests leave as those of a sync do.
 
-    `PICSYNC_EMULATOR` leads to an emulator, as `emulator:` does in a sync. Authorities of your own are
-    named by `PICSYNC_CA_CERTIFICATES`, or by `caCertificates` in the picsync.yaml of this folder. Raises
-    ConfigError.
+    An emulator and private certificate authorities are those of `PICSYNC_EMULATOR` and
+    `PICSYNC_CA_CERTIFICATES`, or of the picsync.yaml in this folder, as for a sync. Raises ConfigError.
     """
+    from picsync.cli.sync import DEFAULT_CONFIG
     from picsync.core.errors import ConfigError, Problem
     from picsync.http import network
     from picsync.http.addresses import emulator_address
@@ -67,18 +67,23 @@ def hosts() -> Hosts:
         emulator = emulator and emulator_address(emulator)
     except ValueError as error:
         raise ConfigError([Problem("the environment", None, "PICSYNC_EMULATOR", str(error))]) from None
-    network.use(os.environ.get("PICSYNC_CA_CERTIFICATES") or _own_authorities())
+    settings = _settings_here()
+    authorities = settings.ca_certificates if settings else None
+    network.use(os.environ.get("PICSYNC_CA_CERTIFICATES") or authorities)
+    if settings and settings.emulator and not emulator:
+        emulator = settings.emulator
+        logs.note(f"{DEFAULT_CONFIG}: all requests go to the emulator at {emulator}.")
     return Hosts(emulator or None)
 
 
-def _own_authorities() -> str | None:
-    """Return the setting of the picsync.yaml in this folder; None if it has none, or cannot be read."""
+def _settings_here() -> Config | None:
+    """Return the picsync.yaml in this folder; None if there is none, or it cannot be read."""
     from picsync.cli.sync import DEFAULT_CONFIG
     from picsync.core.errors import ConfigError
     from picsync.run.kinds import read_accounts, read_config
 
     try:
-        return read_config(Path(DEFAULT_CONFIG), os.environ, read_accounts(os.environ)).ca_certificates
+        return read_config(Path(DEFAULT_CONFIG), os.environ, read_accounts(os.environ))
     except ConfigError:
         # The command needs nothing else of it.
         return None

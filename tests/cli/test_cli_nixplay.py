@@ -35,6 +35,16 @@ def test_list(synced: CommandLine) -> None:
     assert [str(album.album_id), "2", "Family"] in rows
 
 
+@pytest.mark.parametrize("command", [["nixplay", "list"], ["list", "googlephotos"]])
+def test_the_emulator_of_the_configuration_here(
+    synced: CommandLine, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.delenv("PICSYNC_EMULATOR")
+    result = synced.run(*command)
+    assert "Family" in result.out, result.err
+    assert f"picsync.yaml: all requests go to the emulator at {synced.server.url}." in result.err
+
+
 def test_list_as_json(synced: CommandLine) -> None:
     albums = json.loads(synced.run("nixplay", "list", "--json").out)
     assert {"name": "Family", "photo_count": 2}.items() <= next(
