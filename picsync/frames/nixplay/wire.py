@@ -159,17 +159,25 @@ _LATE = ConfigDict(defer_build=True)
 ALBUMS = TypeAdapter(list[AlbumRecord], config=_LATE)
 NEW_ALBUM = TypeAdapter(Annotated[list[AlbumRecord], Field(min_length=1, max_length=1)], config=_LATE)
 PLAYLISTS = TypeAdapter(list[PlaylistRecord], config=_LATE)
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 def parse(operation: Operation, response: httpx.Response, shape: type[T] | TypeAdapter[T]) -> T:
     """Parse a response as the given model; raises ProtocolError, which names the field but no value."""
-    adapter = shape if isinstance(shape, TypeAdapter) else TypeAdapter(shape)
+    adapter = shape if isinstance(shape, TypeAdapter) else _adapter(shape)
     try:
         return adapter.validate_python(read_json(operation, response))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the top level"
         raise ProtocolError(f"{operation}: unexpected response ({where}: {first['msg']}).") from error
+
+
+def _adapter(shape: type[Any]) -> TypeAdapter[Any]:
+    """Return the adapter of a model; making one takes longer than most responses take to parse."""
+    if shape not in _adapters:
+        _adapters[shape] = TypeAdapter(shape)
+    return _adapters[shape]
 
 
 def is_html(response: httpx.Response) -> bool:
