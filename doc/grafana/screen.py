@@ -31,12 +31,12 @@ from doc.grafana.panels import (
 
 STANDING = mapping(
     {
-        promql.RIGHT: ("right", GREEN),
+        promql.RIGHT: ("up to date", GREEN),
         promql.KEEPS_MORE: ("right, keeps more", GREEN),
         promql.UNKNOWN: ("not known yet", BLUE),
         promql.UPLOADING: ("uploading", BLUE),
         promql.MISSING: ("photos missing", YELLOW),
-        promql.WAITS: ("waits for you", YELLOW),
+        promql.WAITS: ("waits for permission", YELLOW),
         promql.TRYING: ("last cycle failed", ORANGE),
         promql.STUCK: ("stuck", RED),
     }

@@ -1,4 +1,4 @@
-"""`picsync cache`: looking into the memory that saves work."""
+"""`picsync cache`: inspect the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`picsync allow-deletes`, `sync-now` and `operator-token`: how an operator reaches a running picsync."""
+"""`picsync allow-deletes`, `sync-now` and `operator-token`: requests to a running picsync."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 ANSWER_WITHIN_S = 5.0
-"""How long to wait until the service has read a request; it does so at once unless the machine is busy."""
+"""How long to wait until the service has read a request, which it does immediately unless it is busy."""
 
 
 @click.command(name="allow-deletes")
@@ -109,7 +109,7 @@ def operator_token(*, new: bool, cache: str) -> None:
 
 
 def _begin(requests: Requests, rules: list[str] | list[str | None]) -> bool:
-    """Ask for cycles if someone is there, and say whether the request was taken up; return whether."""
+    """Request cycles if a picsync is running, and report whether it took up the request; return that."""
     if not requests.wake():
         return False
     asked = [requests.ask_for_cycle(rule) for rule in rules]
@@ -118,7 +118,7 @@ def _begin(requests: Requests, rules: list[str] | list[str | None]) -> bool:
     deadline = time.monotonic() + ANSWER_WITHIN_S
     while any(map(Path.exists, asked)):
         if time.monotonic() > deadline:
-            click.echo("A cycle was requested, but picsync is busy and has not answered yet.")
+            click.echo("A cycle was requested, but picsync is busy and has not responded yet.")
             return True
         time.sleep(0.02)
     whole = ", ".join("all album rules" if rule is None else printable(rule) for rule in rules)

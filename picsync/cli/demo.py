@@ -1,4 +1,4 @@
-"""`picsync demo`: the real sync between emulated services, with the frame on a page."""
+"""`picsync demo`: the real sync between emulated services, with the frame on a web page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from picsync.emulators.world import World
 
 EVERY = "2s"
-"""Between cycles: a new picture is on the frame before one has walked over to it."""
+"""Interval between cycles: short enough to see a new picture on the frame quickly."""
 
 
 @click.command()
@@ -75,13 +75,13 @@ def demo(
 
 
 class Caption:
-    """The corner of the page: how the last cycle went."""
+    """The corner of the page: the result of the last cycle."""
 
     def __init__(self) -> None:
         self._lines: tuple[str, ...] = ("The first cycle is running.",)
 
     def read(self, event: Event) -> None:
-        """Take note of a cycle's end."""
+        """Handle the end of a cycle."""
         if isinstance(event, CycleFinished):
             self._lines = (
                 f"{clock(datetime.now(UTC))}  {report_sentence(event.report)}",
@@ -94,17 +94,17 @@ class Caption:
 
 
 class _Told:
-    """Hands events on, without what no one has to do here, and tells the page what its visitor would miss."""
+    """Forwards events, without those that need no action here, and reports some to the page's visitor."""
 
     def __init__(self, emit: Emit, announce: Callable[[str], None]) -> None:
         self._emit = emit
         self._announce = announce
 
     def read(self, event: Event) -> None:
-        """Take note of an event."""
+        """Handle an event."""
         match event:
             case PlaylistCreated():
-                return  # The emulated frame is assigned every playlist by itself.
+                return  # The demo assigns every playlist to the frame.
             case CycleFinished(report):
                 new = NoticeKind.PLAYLIST_NEW
                 notices = tuple(notice for notice in report.notices if notice.kind is not new)
@@ -123,9 +123,9 @@ def _help(photos: Path, *, droppable: bool) -> list[str]:
 
 
 def _addresses(url: str, host: str) -> list[str]:
-    """Return where the page is found: on this machine and, if it listens there, from others."""
+    """Return the page's URLs: for this machine and, if it listens there, for others."""
     found = [f"{url}/"]
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
         port = url.rpartition(":")[2]
         name = _own_address() or socket.gethostname()
         found.append(f"http://{f'[{name}]' if ':' in name else name}:{port}/  (from other machines)")
@@ -133,7 +133,7 @@ def _addresses(url: str, host: str) -> list[str]:
 
 
 def _own_address() -> str | None:
-    """Return this machine's address on its network, by asking the routing table; nothing is sent."""
+    """Return this machine's address on its network, from the routing table; sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737
@@ -163,7 +163,7 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
         click.echo("Painting sample photos ...", err=True)
         await asyncio.to_thread(write_samples, photos)
     own = photos.resolve()
-    # From this machine alone: whoever can reach the page could fill the directory.
+    # Only from this machine: anyone who can reach the page could fill the directory.
     droppable = samples or _is_loopback(listen[0])
     world = World(
         caption=caption,
@@ -191,7 +191,7 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
 
 
 def _write_settings(folder: Path, world: World, source: str, photos: Path) -> tuple[Path, Path]:
-    """Write the two files that the user would have, leading to the emulated services."""
+    """Write the user's two files, configured for the emulated services."""
     from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 
     staged = SCENES[source](world, photos)

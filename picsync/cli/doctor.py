@@ -1,4 +1,4 @@
-"""`picsync doctor`: everything that can be wrong, one line each, with the fix."""
+"""`picsync doctor`: all checks, one line each, with the fix."""
 
 from __future__ import annotations
 

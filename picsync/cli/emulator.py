@@ -1,4 +1,4 @@
-"""`picsync emulator`: the emulated services on their own, for other people's clients and for tests."""
+"""`picsync emulator`: the emulated services on their own, for other clients and for tests."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=LISTEN,
     required=True,
     metavar="HOST:PORT",
-    help="Where to serve; port 0 takes a free one.",
+    help="Where to serve; port 0 selects a free one.",
 )
 @click.option("--tls-cert", type=_FILE, help="Serve over TLS with this certificate (PEM).")
 @click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM).")
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A directory that plays an album in Google Photos, and one in Immich.",
+    help="A directory that serves as an album in Google Photos and in Immich.",
 )
 @click.option(
     "--era",
@@ -52,7 +52,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(list(IMMICH_VERSIONS)),
     default="3.3",
     show_default=True,
-    help="Immich's version; 4.0 is one that nobody knows yet.",
+    help="Immich's version; 4.0 is a hypothetical future one.",
 )
 @click.option(
     "--shared-page",
@@ -140,7 +140,7 @@ async def _serve(world: World, listen: tuple[str, int], photos: Path | None, era
 
 
 def _introduce(world: World, photos: Path | None, era: str) -> None:
-    """Print what a client needs to get in. None of it opens anything but this emulator."""
+    """Print the access data for clients. It is only valid for this emulator."""
     from picsync.emulators.world import LEGACY_SCOPE, NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE
 
     login = world.google.issue_credentials([LEGACY_SCOPE if era == "legacy" else READ_SCOPE])

@@ -1,4 +1,4 @@
-"""Exit codes, and how an error reaches the user."""
+"""Exit codes, and printing of errors."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from picsync.core.errors import ConfigError, DiskError, LoginNeeded, PicsyncErro
 
 
 class Exit(IntEnum):
-    """What the process's exit code says; documented in doc/commands.md."""
+    """The process's exit code; documented in doc/commands.md."""
 
     DONE = 0
-    """Everything that was asked for is done."""
+    """Everything that was requested is done."""
     FAILED = 1
-    """Finished, but something failed, was held back or was refused; the messages say what."""
+    """Finished, but something failed, was held or was refused; the messages say what."""
     USAGE = 2
     """The command line, the configuration or the credentials file is wrong; nothing was done."""
     LOGIN_NEEDED = 3
-    """A service wants the user to log in."""
+    """A service requires the user to log in."""
     LOCAL = 4
-    """This machine is in the way: the cache cannot be used, or a disk is full."""
+    """A problem of this machine: the cache cannot be used, or a disk is full."""
     INTERRUPTED = 130
-    """Stopped by a signal before it was done."""
+    """Stopped by a signal before the work was done."""
 
 
 def exit_for(error: PicsyncError) -> Exit:
-    """Return the exit code that an error leads to."""
+    """Return the exit code for an error."""
     if isinstance(error, ConfigError):
         return Exit.USAGE
     if isinstance(error, LoginNeeded):
@@ -38,7 +38,7 @@ def exit_for(error: PicsyncError) -> Exit:
 
 
 def worst(exits: Iterable[Exit]) -> Exit:
-    """Return the code that matters most: a login first, then this machine, then any failure."""
+    """Return the most important code: login first, then this machine, then any failure."""
     order = (Exit.INTERRUPTED, Exit.LOGIN_NEEDED, Exit.LOCAL, Exit.USAGE, Exit.FAILED)
     found = set(exits)
     return next((code for code in order if code in found), Exit.DONE)

@@ -1,4 +1,4 @@
-"""`picsync googlephotos`: logging in, and looking at what the account shows."""
+"""`picsync googlephotos`: log in, and list what the account shows."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def _google(source: Source) -> GooglePhotosSource:
     from picsync.sources.google.library.source import GooglePhotosSource
 
     own = source.source if isinstance(source, AccountSource) else source
-    assert isinstance(own, GooglePhotosSource)  # noqa: S101 - the kind was checked
+    assert isinstance(own, GooglePhotosSource)  # noqa: S101 - the kind is checked above
     return own
 
 
 async def _update(source: Source, listing: Listing, cache: str) -> int:
-    """Record the digests that are missing; return how many items failed."""
+    """Record the missing digests; return how many items failed."""
     from picsync.run.wiring import update_cache
 
     learnt = await update_cache(source, listing.items, cache=cache, notify=logs.note)

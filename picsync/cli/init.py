@@ -1,4 +1,4 @@
-"""`picsync init`: asks for what a first set-up needs, tests each answer at once, and writes the files."""
+"""`picsync init`: asks for the settings, tests each answer immediately, and writes the files."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
     from picsync.core.model import Finding, Listing, SourceAlbum
 
 FEW_ALBUMS = 30
-"""Albums of an Immich server that are shown; more are named by hand."""
+"""Number of an Immich server's albums that are listed; others are entered by name."""
 
 _GOOGLE = re.compile(r"(?:https?://)?(?:photos\.app\.goo\.gl|photos\.google\.com)/", re.IGNORECASE)
 _IMMICH_LINK = re.compile(r"https?://[^/]+/(?:.*/)?(?:share|s)/[^/]+", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 _NO_KEY_YET = "-"
-"""Stands for the API key until it is known; it is not sent."""
+"""Placeholder for the API key until it is known; it is not sent."""
 
 _SOURCE_QUESTION = (
     "Paste the link of a shared album (Google Photos or Immich), the address of an Immich server, or the path"
@@ -61,13 +61,13 @@ _SOURCE_QUESTION = (
 @dataclass(slots=True)
 class _Answers:
     cache: str
-    """What looks at sources may use as their cache."""
+    """A cache for the tests of sources."""
     username: str = ""
     password: str = field(default="", repr=False)
     immich_server: str = ""
     immich_key: str = field(default="", repr=False)
     sources: dict[str, list[str]] = field(default_factory=dict)
-    """Kind -> entries as they are written under `sources:`."""
+    """Kind -> entries as written under `sources:`."""
 
     def add(self, kind: str, entries: Iterable[str]) -> None:
         known = self.sources.setdefault(kind, [])
@@ -137,7 +137,7 @@ def init(ctx: click.Context, /, folder: Path) -> None:
 
 
 def _ask(question: str, read: Callable[[str], str], *, default: str | None = None) -> str:
-    """Ask until `read` accepts the answer; it raises ValueError, or ConfigError, with what is wrong."""
+    """Ask until `read` accepts the answer; it raises ValueError or ConfigError with the problem."""
     while True:
         text = str(click.prompt(question, default=default))
         try:
@@ -149,7 +149,7 @@ def _ask(question: str, read: Callable[[str], str], *, default: str | None = Non
 
 
 def _secret(question: str) -> str:
-    # Without a terminal no one looks on, and there is no echo to switch off.
+    # Without a terminal nobody is watching, and there is no echo to switch off.
     return str(click.prompt(question, hide_input=sys.stdin.isatty()))
 
 
@@ -176,7 +176,7 @@ def _good(text: str) -> None:
 
 
 def _refused(error: ValidationError) -> str:
-    """Return what is wrong with an address or a key, as for the credentials file."""
+    """Return what is wrong with an address or a key, worded as for the credentials file."""
     said = "; ".join(
         str(one["msg"]).removeprefix("Value error, ") for one in error.errors(include_input=False)
     )
@@ -224,7 +224,7 @@ async def _examine_frame(answers: _Answers) -> Sequence[Finding]:
 
 
 def _shown(findings: Sequence[Finding]) -> bool:
-    """Show what was found; return whether it can be used as it is."""
+    """Show the findings; return whether the settings can be used."""
     for finding in findings:
         show = _problem if finding.mark == "problem" else _good
         show(f"{finding.message} {finding.fix}".rstrip())
@@ -274,8 +274,8 @@ def _add_source(answers: _Answers, text: str) -> None:
 
 def _add_folder(answers: _Answers, text: str) -> None:
     if not in_container():
-        # `~` means something else to the container or the service that reads the file later.
-        _try_entries(answers, "folder", [os.path.expanduser(text)])  # noqa: PTH111 - Path would raise for `~user`
+        # For the container or service that reads the file later, `~` is a different folder.
+        _try_entries(answers, "folder", [os.path.expanduser(text)])  # noqa: PTH111 - Path raises for `~user`
     elif text.startswith("~"):
         _problem("Give the full path on the host: in this container, `~` is a different folder.")
     elif Path(text).is_dir():
@@ -333,7 +333,7 @@ def _chosen(albums: Sequence[SourceAlbum]) -> list[str]:
 
 
 def _try_entries(answers: _Answers, kind: str, texts: Sequence[str]) -> None:
-    """List the entries and take those that can be listed, or that the user wants all the same."""
+    """List the entries; accept those that can be listed, or that the user wants anyway."""
     for text, listing in asyncio.run(_listings(answers, kind, texts)):
         if listing.problem is None:
             _good(f"{counted(len(listing.items), 'item')} found.")
@@ -348,7 +348,7 @@ async def _listings(answers: _Answers, kind: str, texts: Sequence[str]) -> list[
     from picsync.config import read_entries
     from picsync.run.kinds import known
 
-    # A look takes what is there now; a cycle waits until a file has been left alone for a while.
+    # The test takes files immediately; a cycle waits until they have been unchanged for a while.
     looks = [json.dumps({"path": text, "quiet": "0s"}) if kind == "folder" else text for text in texts]
     entries = read_entries(kind, looks, known())
     click.echo("Checking ...")
@@ -363,13 +363,13 @@ def _opened(answers: _Answers, kind: str, entries: Sequence[Any]) -> Any:
     return open_source(kind, entries, answers.credentials, hosts(), logs.LogView(), cache=answers.cache)
 
 
-# --- what comes next ----------------------------------------------------------------------------------
+# --- next steps -------------------------------------------------------------------------------------
 
 
 def _cache(ctx: click.Context) -> str:
-    """Return a cache that looks can use: that of `picsync sync`, or one that is gone at the end.
+    """Return a cache for the tests: that of `picsync sync`, or a temporary one.
 
-    In a container the cache's volume is not there yet while picsync is set up.
+    In a container, the cache's volume is not mounted yet during the set-up.
     """
     cache = os.environ.get("PICSYNC_CACHE") or DEFAULT_CACHE
     if "://" in cache or os.access(Path(cache).expanduser().parent, os.W_OK | os.X_OK):
@@ -378,7 +378,7 @@ def _cache(ctx: click.Context) -> str:
 
 
 def _offer_dry_run(set_up: SetUp, cache: str) -> Exit:
-    """Do a dry run if it is wanted; return the exit code that it leads to."""
+    """Do a dry run if the user wants it; return its exit code."""
     question = (
         "\nShow what the first cycle would do? This changes nothing, but downloads all photos once to compare"
         " them"

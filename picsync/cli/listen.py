@@ -1,4 +1,4 @@
-"""What the commands that serve emulated services share."""
+"""Shared parts of the commands that serve emulated services."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from picsync.system.packages import extra_advice
 
 
 class ListenType(click.ParamType[tuple[str, int]]):
-    """HOST:PORT on the command line; the port 0 lets the system choose."""
+    """HOST:PORT on the command line; port 0 lets the system choose."""
 
     name = "host:port"
 
@@ -23,13 +23,13 @@ class ListenType(click.ParamType[tuple[str, int]]):
         host, colon, port = value.rpartition(":")
         if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
             self.fail(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8080 or :8080.", param, ctx)
-        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - an absent host means all addresses
+        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - no host means all addresses
 
 
 LISTEN = ListenType()
 
 
 def need_extra() -> None:
-    """Raise a usage error that names the remedy, unless what the emulators need is installed."""
+    """Raise a usage error with the remedy if the emulators' requirements are not installed."""
     if find_spec("aiohttp") is None or find_spec("PIL") is None:
         raise click.UsageError(f"This needs the emulated services. {extra_advice('demo')}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from picsync.core.model import Listing, MediaItem, SourceAlbum
 
 FEW = 3
-"""File names at either end that a summary shows."""
+"""Number of file names at each end of a summary."""
 
 
 def print_albums(albums: Sequence[SourceAlbum], *, as_json: bool) -> None:
@@ -27,7 +27,7 @@ def print_albums(albums: Sequence[SourceAlbum], *, as_json: bool) -> None:
 
 
 def items_json(items: Sequence[MediaItem]) -> list[dict[str, Any]]:
-    """Return media items as values for JSON."""
+    """Return media items as JSON values."""
     return [
         {
             "id": item.item_id,
@@ -42,13 +42,13 @@ def items_json(items: Sequence[MediaItem]) -> list[dict[str, Any]]:
 
 
 def print_items(items: Sequence[MediaItem]) -> None:
-    """Print media items, one a line."""
+    """Print media items, one per line."""
     rows = [(to_minute(item.taken_at), item.kind, item.filename, item.item_id) for item in items]
     print_table(["TAKEN", "KIND", "FILE NAME", "ID"], rows)
 
 
 def summary_lines(listing: Listing) -> Iterator[str]:
-    """Yield what a listing shows, in a few lines: counts, dates, sizes and names."""
+    """Yield a summary of a listing in a few lines: counts, dates, sizes and names."""
     from picsync.frames.nixplay.frame import CAPABILITIES
     from picsync.media.formats import called
 

@@ -1,4 +1,4 @@
-"""The event stream as log records on stderr: a sentence for people, `action` and fields for machines."""
+"""Writes events as log records to stderr: a sentence for people, `action` and fields for programs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 log = logging.getLogger("picsync")
 
 _DETAILS = CycleStarted | Listed | ItemDownloaded | ItemFailed | LoggedIn | LoginRefused | CacheMeasured
-"""Said only when asked to say more; failures are told again at the end of their cycle."""
+"""Only logged with `--verbose`; failures are repeated at the end of their cycle."""
 _WARNINGS = RetryScheduled | ConfigRefused
 
 
@@ -68,7 +68,7 @@ def log_options(command: T) -> T:
 
 @contextmanager
 def logging_to(log_format: str, *, verbose: bool) -> Iterator[Emit]:
-    """Log to stderr, and show progress bars on a terminal; yields where the events go."""
+    """Log to stderr, and show progress bars on a terminal; yields the emitter of events."""
     terminal = sys.stderr.isatty()
     set_up(verbose=verbose, as_json=log_format == "json" or (log_format == "auto" and not terminal))
     with ExitStack() as stack:
@@ -90,7 +90,7 @@ def logging_to(log_format: str, *, verbose: bool) -> Iterator[Emit]:
 
 
 _making_room: list[Callable[[], AbstractContextManager[None]]] = []
-"""What takes things off the screen that a result must not be printed into."""
+"""Objects that hide their output while a result is printed."""
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _alone(make_room: Callable[[], AbstractContextManager[None]]) -> Iterator[No
 
 
 def print_result(lines: Iterable[str]) -> None:
-    """Print lines to stdout, with no progress bars among them."""
+    """Print lines to stdout, with progress bars hidden."""
     with ExitStack() as stack:
         for make_room in _making_room:
             stack.enter_context(make_room())
@@ -112,7 +112,7 @@ def print_result(lines: Iterable[str]) -> None:
 
 
 class _Stderr(logging.Handler):
-    """Writes lines to whatever stderr is at that moment, so that they appear above progress bars."""
+    """Writes lines to the current stderr, so that they appear above progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
         sys.stderr.write(self.format(record) + "\n")
@@ -120,13 +120,13 @@ class _Stderr(logging.Handler):
 
 
 def set_up(*, verbose: bool = False, as_json: bool = False) -> None:
-    """Send picsync's log records to stderr: bare sentences, or one JSON object a line."""
+    """Send picsync's log records to stderr: plain sentences, or one JSON object per line."""
     handler = _Stderr()
     handler.setFormatter(_json_formatter() if as_json else logging.Formatter("%(message)s"))
     log.handlers = [handler]
     log.propagate = False
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
-    # These write URLs and tokens that are secrets, and say at WARNING what picsync says better.
+    # These loggers write secret URLs and tokens, and repeat at WARNING what picsync reports better.
     for name in ("httpx", "googleapiclient", "google", "oauthlib", "requests_oauthlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -135,7 +135,7 @@ def _json_formatter() -> logging.Formatter:
     from pythonjsonlogger.json import JsonFormatter
 
     class LocalFormatter(JsonFormatter):
-        """Writes the time in the zone in which everything else is shown."""
+        """Writes the time in the time zone of all other output."""
 
         def add_fields(
             self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
@@ -154,12 +154,12 @@ def _json_formatter() -> logging.Formatter:
 
 
 def note(message: str) -> None:
-    """Log something that is no event of a cycle and that the user should know."""
+    """Log a message for the user that is not an event of a cycle."""
     log.warning(message, extra={"action": "note"})
 
 
 class LogView:
-    """Logs events; a cycle that ends just as the one before is worth no second line."""
+    """Logs events; a cycle with the same result as the previous one gets no second line."""
 
     def __init__(self, *, each_photo: bool = True) -> None:
         """Log a line for each photo, unless something else shows them."""
@@ -169,16 +169,16 @@ class LogView:
         self._reported: set[str] = set()
         """Tracebacks that were logged."""
         self._announced: dict[str, int] = {}
-        """Items of a rule that were to be transferred, as it was said last; none once some have arrived."""
+        """Number of items to transfer that was last logged for a rule; removed once some have arrived."""
         self._open: set[str] = set()
-        """Rules whose cycle has said something that asks for an end."""
+        """Rules whose cycle has logged something that requires a closing line."""
         self._waiting: set[str] = set()
-        """Rules that a service has asked to wait for longer than their interval; logged once."""
+        """Rules that a service asked to wait for longer than their interval; logged once."""
         self._in_trouble: set[str] = set()
-        """Services whose requests are being repeated; said once, and once when they answer again."""
+        """Services whose requests are being retried; logged once, and once when they respond again."""
 
     def __call__(self, event: Event) -> None:
-        """Log an event, if it is one to log."""
+        """Log an event, if it is to be logged."""
         match event:
             case CycleFinished(report):
                 self._finished(event, report)
@@ -194,9 +194,9 @@ class LogView:
                 service in self._in_trouble
             ):
                 self._in_trouble.discard(service)
-                _write(logging.INFO, event, f"{service} answers again.")
+                _write(logging.INFO, event, f"{service} responds again.")
         if isinstance(event, Written | TransfersPlanned) and event.rule in self._dry:
-            return  # Its plan says so instead.
+            return  # The plan is logged instead.
         message = event_sentence(event)
         if message is not None:
             _write(self._level(event), event, message, getattr(event, "rule", None))
@@ -204,7 +204,7 @@ class LogView:
             self._in_trouble.add(event.service)
 
     def _crashed(self, event: Crashed) -> None:
-        """Log a bug, with its traceback the first time only."""
+        """Log a bug; the traceback only the first time."""
         message = event_sentence(event)
         if event.report in self._reported:
             _write(logging.ERROR, event, f"{message} The traceback is above.", event.rule or None)
@@ -229,7 +229,7 @@ class LogView:
         return logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
 
     def _transfers_level(self, event: TransfersPlanned) -> int:
-        """Return a low level for what the cycle before has tried in vain already."""
+        """Return a low level for what the previous cycle has already tried without success."""
         if self._announced.get(event.rule) == len(event.transfers):
             return logging.DEBUG
         self._announced[event.rule] = len(event.transfers)

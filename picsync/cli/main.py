@@ -1,4 +1,4 @@
-"""The `picsync` command: its subcommands, and the way errors become messages and exit codes."""
+"""The `picsync` command: its subcommands, and the conversion of errors to messages and exit codes."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ COMMANDS = {
     "sync-now": ("control:sync_now", "Start a cycle of RULE, or of all album rules, in the running picsync."),
     "sync": ("sync", "Sync the frame with the albums that CONFIG names."),
 }
-"""Name -> its module in `picsync.cli`, with the attribute there if that has another name, and its help."""
+"""Name -> its module in `picsync.cli`, with the attribute if it has another name, and its help."""
 
 
 SHOW_TIMES = frozenset({"cache", "googlephotos", "list", "picked", "sync-now"})
-"""Commands that print times and do not report a wrong `TZ` themselves, as `sync` and `doctor` do."""
+"""Commands that print times and do not report an invalid `TZ` themselves, unlike `sync` and `doctor`."""
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,7 +64,7 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit with its code; results that no one could be given are a failure."""
+    """Run the command line and exit with its code; undelivered output counts as a failure."""
     with lasting_streams() as out:
         code = run(sys.argv[1:])
         sys.stdout.flush()
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; return the exit code. Whatever is raised is a bug."""
+    """Run the command line; return the exit code. Any exception is a bug."""
     use_known_zone(os.environ)
     try:
         code = cli.main(arguments, prog_name="picsync", standalone_mode=False)
@@ -95,7 +95,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _lost(error: OSError) -> Exit:
-    """Say that what was to be written is lost, unless its reader wanted no more."""
+    """Report lost output, unless its reader has closed the pipe."""
     if isinstance(error, BrokenPipeError):
         return Exit.FAILED
     if error.errno in FULL:

@@ -1,4 +1,4 @@
-"""`picsync nixplay`: looking at, and tidying, the frame's account."""
+"""`picsync nixplay`: list and tidy the frame's account."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def delete_album(
 
 
 def _ask_unless(yes: bool, question: str) -> None:
-    """Ask the person; raises Exit if they refuse, and Abort if there is none or they leave."""
+    """Ask the user; raises Exit if they decline, and Abort if there is no answer."""
     try:
         if yes or click.confirm(question, err=True):
             return

@@ -1,4 +1,4 @@
-"""`picsync notify`: trying the notifications before they are needed."""
+"""`picsync notify`: test the notifications."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test(ctx: click.Context, /, config: Path) -> None:
 
 
 async def _try_all(config: Config) -> int:
-    """Try every receiver and the monitor; return how many failed."""
+    """Test every receiver and the monitor; return how many failed."""
     from picsync.observe.notify import HttpPing, Level, Message, deliver, label, with_page
     from picsync.run.process import status_page
 

@@ -19,7 +19,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; instants as RFC 3339 with the local offset."""
+    """Print a value as JSON; times as RFC 3339 with the local offset."""
 
     def default(found: object) -> str:
         if isinstance(found, datetime):
@@ -30,7 +30,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows as wide as they are: nothing is cut off, so that ids can be copied."""
+    """Print rows at full width: nothing is truncated, so that IDs can be copied."""
     table = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
     for row in table:

@@ -66,7 +66,7 @@ def _sentence(album: PickedAlbum, result: Picked) -> str:
 
 
 def _picked(album: PickedAlbum, account: str | None, *, open_browser: bool) -> Picked:
-    """Pick with the login at hand; with a new one where there is none, or it is refused."""
+    """Pick with the stored login, or with a new one if there is none or it is refused."""
     from picsync.cli.session import account_of, credentials
     from picsync.vendors.google.credentials import KIND, GooglePhotosLogin, require_client
 

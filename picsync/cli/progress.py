@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, fed by the event stream; between cycles, when the next one is."""
+"""Progress bars on a terminal, updated by events; between cycles, the time of the next one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Count:
 
 
 class _Bars(Progress):
-    """The bars, and a line instead of them."""
+    """The bars, and a line that replaces them."""
 
     line = ""
 
@@ -56,9 +56,9 @@ def _now() -> datetime:
 
 
 class ProgressBars:
-    """Shows counts, bytes and the time left, added up over the rules that are running.
+    """Shows counts, bytes and the remaining time, summed over the running rules.
 
-    While none is running, it shows when the next cycle is, if there is to be one.
+    While none is running, it shows when the next cycle starts, if there is one.
     """
 
     def __init__(self, console: Console | None = None, now: Callable[[], datetime] = _now) -> None:
@@ -71,12 +71,12 @@ class ProgressBars:
             TimeRemainingColumn(),
             console=console or Console(stderr=True),
             transient=True,
-            # What is printed there is a result: it may go into a file, and must not land among the bars.
+            # Output on stdout is a result: it may go to a file, and must not mix with the bars.
             redirect_stdout=False,
         )
         self._tasks: dict[str, TaskID] = {}
         self._counts: dict[str, dict[str, _Count]] = {step: {} for step in STEPS}
-        """By step, then by rule; listings by album, since rules may share one."""
+        """By step, then by rule; listings by album, since rules may share them."""
         self._running: set[str] = set()
         self._dry: set[str] = set()
         self._due: dict[str, datetime] = {}
@@ -92,7 +92,7 @@ class ProgressBars:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Take the bars off the screen, so that something else can be printed there."""
+        """Hide the bars, so that something else can be printed there."""
         self._progress.stop()
         try:
             yield
@@ -100,7 +100,7 @@ class ProgressBars:
             self._progress.start()
 
     def show(self, event: Event) -> None:
-        """Bring the bars up to date with an event."""
+        """Update the bars for an event."""
         self._count(event)
         match event:
             case CycleStarted(rule, dry_run):
@@ -130,7 +130,7 @@ class ProgressBars:
                 whole = None if total is None else max(count, total)
                 self._set("listing", f"{service} {album}", _Count(whole, count))
             case TransfersPlanned(rule, transfers) if rule in self._dry:
-                # Nothing goes up; what is not known is fetched, to know it.
+                # A dry run uploads nothing, but downloads unknown items.
                 unknown = sum(1 for each in transfers if each.digest is None)
                 if unknown:
                     self._set("downloading", rule, _Count(unknown))

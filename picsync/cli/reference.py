@@ -1,6 +1,6 @@
-"""The reference of all settings as Markdown, made from the models.
+"""Generates the reference of all settings as Markdown from the models.
 
-`python -m picsync.cli.reference doc/configuration.md` puts it into the page again.
+`python -m picsync.cli.reference doc/configuration.md` updates the page.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from picsync.run.kinds import logins
 
 BEGIN = "<!-- Made by `python -m picsync.cli.reference doc/configuration.md`; do not edit. -->"
 SETTINGS = config_shape(Known({}))
-"""Without the kinds, whose options doc/sources.md and doc/frames.md have."""
+"""Without the kinds' options, which are documented in doc/sources.md and doc/frames.md."""
 END = "<!-- End of what is made. -->"
 
 
 def reference() -> str:
-    """Return the tables of both files as Markdown, ending in a line break."""
+    """Return the tables of both files as Markdown, ending with a line break."""
     sections = credentials_shape(logins())
     return f"## picsync.yaml\n\n{_table(SETTINGS)}\n## .picsync-credentials.yaml\n\n{_table(sections)}"
 
 
 def insert_reference(page: str) -> str:
-    """Return the page with the reference between its markers; raises ValueError if it has none."""
+    """Return the page with the reference between its markers; raises ValueError if they are missing."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -43,7 +43,7 @@ def insert_reference(page: str) -> str:
 
 
 def settings_of(shape: Shape) -> Iterator[tuple[FieldPath, Shape]]:
-    """Yield the settings that the reference has: of named entries only what all kinds have."""
+    """Yield the documented settings: of named entries only the keys that all kinds have."""
     for path, setting in shape.walk():
         if path[:1] != ("accounts",) or path[2:] in ((), ("kind",)):
             yield path, setting

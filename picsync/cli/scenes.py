@@ -1,4 +1,4 @@
-"""What `picsync demo --source` shows: for each kind of source, a directory of pictures as its album."""
+"""The scenes of `picsync demo --source`: for each kind of source, a directory that serves as its album."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ALBUM = "Family"
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A source as the demo's two files have it."""
+    """A source in the demo's two files."""
 
     entries: Sequence[object]
-    """What stands under its name in picsync.yaml."""
+    """The entries under its name in picsync.yaml."""
     credentials: Mapping[str, object] = field(default_factory=dict)
-    """What it needs in the credentials file."""
+    """Its section of the credentials file."""
 
 
 def _googlephotos(world: World, photos: Path) -> Staged:
@@ -47,7 +47,7 @@ def _sharedlinks(world: World, photos: Path) -> Staged:
 
 
 def _folder(_world: World, photos: Path) -> Staged:
-    # Short enough for someone who watches, long enough for a picture to be copied.
+    # Short enough for a spectator, long enough for a picture to be copied completely.
     return Staged([{"path": str(photos.resolve()), "quiet": "1s"}])
 
 
@@ -57,7 +57,7 @@ SCENES: Mapping[str, Callable[[World, Path], Staged]] = {
     "immich": _immich,
     "sharedlinks": _sharedlinks,
 }
-"""For each kind of source what lets a directory of pictures play its album."""
+"""For each kind of source, a function that lets a directory of pictures serve as its album."""
 
 SINGULAR: Mapping[str, str] = {"sharedlink": "sharedlinks"}
-"""What people write for a kind of source of which the demo has one album."""
+"""Names that users write for kinds of which the demo has one album."""

@@ -1,4 +1,4 @@
-"""What the small commands share: the configuration's services, opened for one look."""
+"""Shared parts of small commands: the configured services, opened for one command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def credentials() -> Credentials:
-    """Return the credentials from the usual places, with warnings about what is unsafe about them."""
+    """Return the credentials from the usual places, and log warnings if they are unsafe."""
     from picsync.run.kinds import read_credentials
 
     found = read_credentials(os.environ)
@@ -39,7 +39,7 @@ account_option = click.option(
 
 
 def account_of(found: Credentials, name: str | None, kind: str) -> Account:
-    """Return the account of a kind that a command is to use; raises UsageError if there is none."""
+    """Return the account that a command is to use; raises UsageError if there is none."""
     account = found.account(name or kind)
     if account.kind != kind:
         names = [one for one, its in found.kinds.items() if its == kind]
@@ -51,7 +51,7 @@ def account_of(found: Credentials, name: str | None, kind: str) -> Account:
 
 
 def hosts() -> Hosts:
-    """Return where the services are, and let requests leave as those of a sync do.
+    """Return the service hosts, and set up the network as a sync does.
 
     An emulator and private certificate authorities are those of `PICSYNC_EMULATOR` and
     `PICSYNC_CA_CERTIFICATES`, or of the picsync.yaml in this folder, as for a sync. Raises ConfigError.
@@ -85,12 +85,12 @@ def _settings_here() -> Config | None:
     try:
         return read_config(Path(DEFAULT_CONFIG), os.environ, read_accounts(os.environ))
     except ConfigError:
-        # The command needs nothing else of it.
+        # The command needs nothing else from it.
         return None
 
 
 def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]], account: str | None) -> T:
-    """Open a Nixplay account for one piece of work."""
+    """Open a Nixplay account for one command."""
     from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.run.wiring import open_frame
 
@@ -98,14 +98,14 @@ def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]], account: str | No
         found = credentials()
         name = account_of(found, account, "nixplay").name
         async with open_frame(name, found, hosts(), logs.LogView()) as frame:
-            assert isinstance(frame, NixplayFrame)  # noqa: S101 - the kind was checked
+            assert isinstance(frame, NixplayFrame)  # noqa: S101 - the kind is checked above
             return await work(frame)
 
     return asyncio.run(run())
 
 
 def with_source(kind: str, work: Callable[[Source], Awaitable[T]], account: str | None) -> T:
-    """Open a source without entries for one piece of work."""
+    """Open a source without entries for one command."""
     from picsync.run.wiring import open_source
 
     async def run() -> T:

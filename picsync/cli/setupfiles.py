@@ -1,4 +1,4 @@
-"""The files of a first set-up: what is in each, and how they are written."""
+"""The files of a first set-up: their content, and how they are written."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ IMAGE_USER = 65532
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """What the files for running picsync depend on."""
+    """The input of the files for running picsync."""
 
     folder: Path
-    """Absolute; where picsync.yaml and the credentials file are."""
+    """Absolute path of the folder with picsync.yaml and the credentials file."""
     album: str
     photo_folders: tuple[str, ...] = ()
     """Folders of this machine that are sources."""
 
     @property
     def user(self) -> tuple[int, int]:
-        """User and group that own the files: those that a container is to run as."""
+        """User and group that own the files, and that a container is to run as."""
         return (IMAGE_USER, IMAGE_USER) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
 
 
 def private_files(folder: Path) -> tuple[Path, Path]:
-    """Return where picsync.yaml and the credentials file are in a folder."""
+    """Return the paths of picsync.yaml and the credentials file in a folder."""
     from picsync.config.credentials import FILE_NAME
 
     return folder / DEFAULT_CONFIG, folder / FILE_NAME
 
 
 def config_text(name: str, sources: Mapping[str, Sequence[str]], every: str) -> str:
-    """Return picsync.yaml; every text from outside is a quoted string of JSON, which YAML reads as well."""
+    """Return picsync.yaml; text from outside is quoted as JSON, which is valid YAML."""
     lines = [
         "# Written by `picsync init`. doc/configuration.md describes every setting.",
         "albums:",
@@ -82,10 +82,10 @@ def _quoted(text: str) -> str:
 
 
 def install(folder: Path, config: str, credentials: str) -> None:
-    """Write both files, readable by their owner alone; replace nothing.
+    """Write both files, readable only by their owner; replaces nothing.
 
-    What is written is read back as `picsync sync` reads it, before the files get their names. Raises
-    ConfigError; then neither file is there.
+    The files are read back like `picsync sync` does before they get their names. Raises ConfigError; then
+    neither file exists.
     """
     from picsync.run.settings import SettingsFiles
 
@@ -120,20 +120,20 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _place(path: Path, target: Path) -> None:
-    """Give a file its name unless that is taken."""
+    """Rename a file unless the name is taken."""
     try:
         os.link(path, target)
     except OSError as error:
         if error.errno == errno.EEXIST:
             raise
-        # A file system without hard links, such as that of a USB stick.
+        # File systems without hard links, such as that of a USB stick.
         handle = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         os.close(handle)
         path.replace(target)
 
 
 def make_cache_folder(set_up: SetUp) -> None:
-    """Make the folder that the container keeps its cache in; raises OSError."""
+    """Create the folder for the container's cache; raises OSError."""
     cache = set_up.folder / "cache"
     with suppress(FileExistsError):
         cache.mkdir(mode=0o700)
@@ -142,7 +142,7 @@ def make_cache_folder(set_up: SetUp) -> None:
 
 
 def compose_file(set_up: SetUp) -> str:
-    """Return a compose.yaml that runs picsync with the files beside it."""
+    """Return a compose.yaml that runs picsync with the files next to it."""
     user, group = set_up.user
     folders = "".join(_folder_mount(folder) for folder in set_up.photo_folders)
     return f"""\
@@ -186,7 +186,7 @@ services:
 
 
 def _folder_mount(folder: str) -> str:
-    # Compose takes `$` for a variable.
+    # Compose treats `$` as the start of a variable.
     path = _quoted(os.path.expanduser(folder).replace("$", "$$"))  # noqa: PTH111 - as in the source itself
     return (
         f"    - {{type: bind, source: {path}, target: {path}, read_only: true,"
@@ -239,7 +239,7 @@ def _unit_word(text: str) -> str:
 
 
 def kubernetes_commands(set_up: SetUp) -> list[str]:
-    """Return the commands that put the files into a cluster and start picsync there."""
+    """Return the commands that copy the files to a cluster and start picsync there."""
     config, credentials = (shlex.quote(str(path)) for path in private_files(set_up.folder))
     key = private_files(Path())[1].name
     return [

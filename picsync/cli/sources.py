@@ -1,4 +1,4 @@
-"""`picsync sources` and `picsync list`: what can be a source, and what one would give."""
+"""`picsync sources` and `picsync list`: the kinds of sources, and the content of a source."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sources(*, as_json: bool) -> None:
 
 
 def _names() -> dict[str, str]:
-    """Return what may stand under `sources:`: name of a kind or an account -> the kind."""
+    """Return what may be used under `sources:`: name of a kind or an account -> the kind."""
     from picsync.run.kinds import read_accounts
     from picsync.sources.kinds import SOURCES
 

@@ -1,4 +1,4 @@
-"""Standard streams that never raise: whatever becomes of a log's reader or disk, picsync goes on."""
+"""Standard streams that never raise: picsync continues even if the log's reader is gone or its disk full."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says where a disk, a quota or a file is full."""
+"""Error codes for a full disk, quota or file."""
 
 BUSY_LIMIT_S = 1.0
-"""Seconds to wait for a reader that takes nothing, where the stream does not wait by itself."""
+"""How long to wait, in seconds, for a reader of a non-blocking stream."""
 
 
 class LastingWriter(io.RawIOBase):
-    """Writes to a file descriptor; what cannot be written is dropped, and the first reason is kept."""
+    """Writes to a file descriptor; output that cannot be written is dropped, and the first reason is kept."""
 
     def __init__(self, number: int, *, was_closed: bool = False) -> None:
         """Write to the descriptor `number`, which stays open.
 
-        `was_closed`: the null device stands in for a closed descriptor, so what is written is lost.
+        `was_closed`: the null device replaces a closed descriptor, so output is lost.
         """
         self._number = number
         self._was_closed = was_closed
         self.lost: OSError | None = None
-        """Why something was dropped; None if nothing was."""
+        """Why output was dropped; None if none was."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write all of it, or drop the rest."""
+        """Write everything, or drop the rest."""
         rest = memoryview(data).cast("B")
         size = len(rest)
         if self._was_closed:
@@ -53,7 +53,7 @@ class LastingWriter(io.RawIOBase):
         return size
 
     def writable(self) -> bool:
-        """Say that this is for writing."""
+        """Return True: it can be written to."""
         return True
 
     def fileno(self) -> int:
@@ -61,16 +61,16 @@ class LastingWriter(io.RawIOBase):
         return self._number
 
     def isatty(self) -> bool:
-        """Say whether this is a terminal."""
+        """Return whether this is a terminal."""
         return os.isatty(self._number)
 
 
 @contextmanager
 def lasting_streams() -> Iterator[LastingWriter]:
-    """Put streams that never raise in the place of the standard ones; yields what stdout writes to.
+    """Replace the standard streams by ones that never raise; yields the one for stdout.
 
-    Characters that an encoding lacks are escaped. A stream that is closed becomes the null device, so that
-    no file that is opened later, as the cache, takes its number and is written into by mistake.
+    Characters that an encoding lacks are escaped. A closed stream is replaced by the null device. Otherwise a
+    file that is opened later, such as the cache, would get its number and be overwritten by mistake.
     """
     closed = set()
     for number in range(3):
@@ -81,7 +81,7 @@ def lasting_streams() -> Iterator[LastingWriter]:
             os.open(os.devnull, os.O_RDWR)  # The system gives the lowest free number, which is this one.
     before = sys.stdin, sys.stdout, sys.stderr
     out = LastingWriter(1, was_closed=1 in closed)
-    # typeshed leaves out that each of them is None if it was closed when Python started.
+    # typeshed does not say that each is None if it was closed when Python started.
     sys.stdin = before[0] or io.TextIOWrapper(io.FileIO(0, closefd=False))
     sys.stdout = _text(before[1], out)
     sys.stderr = _text(before[2], LastingWriter(2))
@@ -107,5 +107,5 @@ def _text(stream: TextIO | None, writer: LastingWriter) -> io.TextIOWrapper:
 
 
 def takes_all(stream: TextIO) -> bool:
-    """Say whether an encoding has every character: elsewhere JSON needs escapes of its own."""
+    """Return whether an encoding has every character; for others, JSON needs escapes."""
     return (stream.encoding or "").lower().startswith("utf")

@@ -1,4 +1,4 @@
-"""`picsync sync`: the main job."""
+"""`picsync sync`: run the cycles."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_CONFIG = "picsync.yaml"
 DEFAULT_CACHE = "picsync-metadata-cache.db"
 
 PING_LIMIT_S = 60.0
-"""Seconds that a single cycle's ping may take; longer than its retries do."""
+"""Time limit for a single cycle's ping, in seconds; longer than its retries take."""
 
 cache_option = click.option(
     "--cache",
@@ -43,14 +43,14 @@ config_argument = click.argument("config", default=DEFAULT_CONFIG, type=click.Pa
 
 @dataclass(frozen=True, slots=True)
 class SyncOptions:
-    """The command line of `picsync sync`."""
+    """The options of `picsync sync`."""
 
     cache: str = DEFAULT_CACHE
     once: bool = False
     dry_run: bool = False
     allow_deletes: bool = False
     least_every: timedelta | None = None
-    """Least interval of a rule, if not that of the long run; for the demo, whose services are its own."""
+    """Minimum interval of a rule; lower for the demo, which has its own services."""
 
 
 @click.command()
@@ -89,9 +89,9 @@ def load_libraries() -> None:
 
 
 async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Exit:
-    """Run the cycles that the settings and `options` ask for, until done or stopped; return the exit code.
+    """Run the cycles according to settings and `options`; return the exit code.
 
-    Raises ConfigError and CacheError for what is wrong before the first cycle.
+    Raises ConfigError and CacheError for problems before the first cycle.
     """
     from picsync.config import LEAST_EVERY
     from picsync.run.process import LongRun, RunContext
@@ -158,7 +158,7 @@ class PlanView:
         self._uploads: list[tuple[str, str]] = []
 
     def show(self, event: Event) -> None:
-        """Take note of what would go up, and print it with all else that is planned."""
+        """Record predicted uploads, and print them with the rest of the plan."""
         from picsync.core.events import ChangesPlanned, ItemUploaded, Listed, TransfersPlanned
         from picsync.observe.words import plan_lines
 
@@ -169,14 +169,14 @@ class PlanView:
                 known = [each.item for each in transfers if each.digest is not None]
                 self._uploads += [(item.filename, item.source) for item in known]
             case ItemUploaded(_, filename, size_bytes, source) if size_bytes:
-                # Content that had to be fetched to be known; what turns out to be there has no size.
+                # Downloaded to determine its content; if that already exists on the frame, it has no size.
                 self._uploads.append((filename, source))
             case ChangesPlanned(rule, plan):
                 print_result(plan_lines(rule, self._listings, self._uploads, plan))
 
 
 def report_exit(report: CycleReport) -> Exit:
-    """Return the exit code that a cycle's report leads to."""
+    """Return the exit code for a cycle's report."""
     if report.hold is not None and report.hold.needs_person:
         return worst([Exit.FAILED, *(exit_for(failure.error) for failure in report.failures)])
     return worst(exit_for(failure.error) for failure in report.failures)

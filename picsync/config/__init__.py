@@ -1,4 +1,4 @@
-"""picsync.yaml, the credentials file and the environment: read, checked, and every problem named at once."""
+"""Reads and checks picsync.yaml, the credentials file and the environment; reports all problems at once."""
 
 from picsync.config.credentials import (
     CREDENTIALS_PATHS,

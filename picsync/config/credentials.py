@@ -1,8 +1,8 @@
-"""The credentials file: the types of its values, the sections of all kinds, and accounts by name.
+"""The credentials file: types of its values, sections of all kinds, and named accounts.
 
-Every field may be absent from the file: which ones are needed depends on what is done with them, so
-`Account.require` says what is missing when it is needed. Secrets are a type that does not print itself. The
-sections are declared by the kinds (`Kind.credentials`); the keys are those of the Go picsync.
+Every field may be missing from the file: which ones are needed depends on their use, so `Account.require`
+reports missing ones when they are needed. Secrets have a type that does not print itself. The kinds declare
+the sections (`Kind.credentials`); the keys are those of the Go picsync.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from picsync.core.text import pasted
 
 FILE_NAME = ".picsync-credentials.yaml"
 CREDENTIALS_PATHS = (Path(FILE_NAME), Path("/etc/picsync-credentials") / FILE_NAME)
-"""Where the credentials are looked for; the first file that exists is read."""
+"""Where the credentials file is looked for; the first one that exists is read."""
 
 EMPTY = SecretStr("")
 
 Logins: TypeAlias = Mapping[str, type[BaseModel]]
-"""Kind -> the model of an account's section, of the kinds that need an account."""
+"""Kind -> the model of an account's section, for kinds that need an account."""
 M = TypeVar("M", bound=BaseModel)
 
 
 def _key(value: str) -> str:
-    """Return a key without what was copied along with it; it has to fit into a header of HTTP."""
+    """Return a key without white space copied along; it must be valid in an HTTP header."""
     key = pasted(value)
     wrong = next((at for at, one in enumerate(key, 1) if not "!" <= one <= "~"), None)
     if wrong is not None:
@@ -58,13 +58,13 @@ def _secret_key(value: SecretStr) -> SecretStr:
 
 
 def _password(value: SecretStr) -> SecretStr:
-    """Return a password without the line end that a file brings; any other character may be meant."""
+    """Return a password without a trailing line end; any other character may be intended."""
     return SecretStr(value.get_secret_value().rstrip("\r\n").removeprefix("\ufeff"))
 
 
 Key: TypeAlias = Annotated[str, AfterValidator(_key)]
 SecretKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_key)]
-"""A secret that is sent in a header or a form, and has no characters but those that fit into both."""
+"""A secret that is sent in a header or a form, and contains only characters that are valid in both."""
 Password: TypeAlias = Annotated[SecretStr, AfterValidator(_password)]
 
 
@@ -75,7 +75,7 @@ class Section(BaseModel):
 
 
 class NamedAccount(Section):
-    """What every entry under `accounts:` has, besides the keys of its kind's section."""
+    """Common keys of every entry under `accounts:`."""
 
     kind: str = Field(
         description="The kind of the account: the name of the section that it would have on its own.",
@@ -121,28 +121,28 @@ def file_model(logins: Logins) -> type[BaseModel]:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A login at a service, or a server; named after its kind unless it is one of several."""
+    """A login at a service, or a server; named after its kind unless the user named it."""
 
     name: str
     kind: str
     section: BaseModel | None = None
-    """What the credentials say of it; None for nothing."""
+    """Its section of the credentials; None if there is none."""
     file: str = FILE_NAME
     """The file, for messages."""
 
     @property
     def named(self) -> bool:
-        """Whether its name is one of the user's choice."""
+        """Whether the user chose its name."""
         return self.name != self.kind
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys that lead to its section."""
+        """The path of its section."""
         return ("accounts", self.name) if self.named else (self.kind,)
 
     @property
     def section_name(self) -> str:
-        """The keys that lead to its section, for messages."""
+        """The path of its section, for messages."""
         return ".".join(self.keys)
 
     def read(self, model: type[M]) -> M:
@@ -150,7 +150,7 @@ class Account:
         return model() if self.section is None else cast("M", self.section)
 
     def require(self, values: Mapping[str, str], advice: str) -> None:
-        """Raise ConfigError if one of the values is empty, by their keys below the section."""
+        """Raise ConfigError if one of the values is empty; `values` are by key within the section."""
         missing = [name for name, value in values.items() if not value]
         if missing:
             problems = [
@@ -159,7 +159,7 @@ class Account:
             raise ConfigError(problems, hint=f"{advice}.")
 
     def example(self, inside: str) -> str:
-        """Return how its section is written, with `inside` between the braces."""
+        """Return an example of its section, with `inside` between the braces."""
         if self.named:
             return f"`accounts: {{{self.name}: {{kind: {self.kind}, {inside}}}}}`"
         return f"`{self.kind}: {{{inside}}}`"
@@ -167,26 +167,26 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the credentials file and the environment say, and where that was looked for."""
+    """The content of credentials file and environment, and where the file was looked for."""
 
     sections: Mapping[str, BaseModel] = field(default_factory=dict)
-    """Of the accounts that are named after their kind."""
+    """Sections of the accounts that are named after their kind."""
     named: Mapping[str, Entry] = field(default_factory=dict)
     """The accounts under `accounts:`."""
     path: Path | None = None
     """The file that was read; None if there was none."""
     looked_for: tuple[Path, ...] = CREDENTIALS_PATHS
     warnings: tuple[Problem, ...] = ()
-    """What the user should mend although picsync can go on, such as a file that everyone can read."""
+    """Warnings that do not stop picsync, such as about a file that everyone can read."""
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Name of every account that is written down -> its kind."""
+        """Name of every configured account -> its kind."""
         named = {name: entry.kind for name, entry in self.named.items()}
         return {**{kind: kind for kind in self.sections}, **named}
 
     def account(self, name: str) -> Account:
-        """Return an account; one that nothing is written about is named after its kind."""
+        """Return an account; one without configuration is named after its kind."""
         if name in self.named:
             entry = self.named[name]
             return Account(name, entry.kind, entry.options, self._file())

@@ -1,4 +1,4 @@
-"""Durations as people write them in picsync.yaml: the grammar of Go's `time.ParseDuration`."""
+"""Durations in picsync.yaml, in the syntax of Go's `time.ParseDuration`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PART = re.compile(r"([0-9]*)(\.[0-9]*)?([^0-9.]*)")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the duration written in `text`, cut to whole microseconds; may be zero or negative.
+    """Return the duration written in `text`, truncated to microseconds; may be zero or negative.
 
-    Raises ValueError, saying what to write, for whatever Go would not accept either.
+    Raises ValueError, which says what to write, for anything that Go would not accept either.
     """
     sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
     if rest == "0":
@@ -49,5 +49,5 @@ def _part_ns(whole: str, fraction: str, unit: str, text: str) -> int:
         raise ValueError(
             f"has the unknown unit {unit[:20]!r} in {text!r}; the units are ns, us, ms, s, m and h"
         )
-    # The fraction in floating point, as in Go: a third of an hour is 20 minutes.
+    # The fraction is in floating point, as in Go: a third of an hour is 20 minutes.
     return int(whole or 0) * _UNIT_NS[unit] + int(float(f"0{fraction or '.0'}") * _UNIT_NS[unit])

@@ -1,8 +1,8 @@
-"""Settings from environment variables, laid over those of a file.
+"""Settings from environment variables, which override those of a file.
 
-A variable is `PICSYNC_` and the setting's path in upper case, joined by two underscores:
-`PICSYNC_EVERY`, `PICSYNC_ALBUMS__0__DRY_RUN`. A single value is taken as it is; a group or list of
-settings is written as YAML. An empty variable counts as not set.
+A variable is `PICSYNC_` and the setting's path in upper case, joined by two underscores: `PICSYNC_EVERY`,
+`PICSYNC_ALBUMS__0__DRY_RUN`. A single value is used unchanged; a group or list of settings is written as
+YAML. An empty variable counts as not set.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from picsync.core.errors import ConfigError, Problem
 
 PREFIX = "PICSYNC_"
 RESERVED = frozenset({"PICSYNC_CACHE", "PICSYNC_LOG_FORMAT"})
-"""Options of the command line, which reads them itself."""
+"""Variables for command line options, which read them themselves."""
 
 
 def variable(path: FieldPath) -> str:
@@ -31,9 +31,9 @@ def variable(path: FieldPath) -> str:
 def overlay(
     tree: Node, shape: Shape, environ: Mapping[str, str], *, others: Shape, known: Collection[str]
 ) -> list[Problem]:
-    """Write the variables of `shape` into the tree and return what is wrong with them.
+    """Write the variables of `shape` into the tree and return the problems.
 
-    Variables of `others`, the other file's settings, are left alone. `known` are the names to suggest.
+    Variables of `others`, the other file's settings, are ignored. `known` are the names to suggest.
     """
     problems: list[Problem] = []
     settings: list[tuple[FieldPath, str]] = []
@@ -48,7 +48,7 @@ def overlay(
     for path, name in sorted(settings, key=_order):
         try:
             place = Place(f"{IN_ENVIRONMENT}{name}")
-            # Names that came with a whole group are known by now, with their capitals.
+            # Names from a whole group are known by now, with their capitalisation.
             path = _path(name, shape, tree) or path
             single = (shape.at(path) or shape).single
             value = environ[name]
@@ -60,7 +60,7 @@ def overlay(
 
 
 def _order(setting: tuple[FieldPath, str]) -> list[tuple[int, str]]:
-    """Sort whole groups and lists before what is in them, and elements of lists by number."""
+    """Sort whole groups and lists before their content, and list elements by number."""
     return [(step, "") if isinstance(step, int) else (0, step) for step in setting[0]]
 
 
@@ -102,7 +102,7 @@ def _put(tree: Node, path: FieldPath, leaf: Node) -> None:
     for at, step in enumerate(path):
         if node.value is None:
             node.value = [] if isinstance(step, int) else {}
-            # What is missing at the top is missing in the file.
+            # A problem at the top level is a problem of the file.
             node.place = node.place if node is tree else leaf.place
         if isinstance(step, int) and not isinstance(node.value, list):
             node.value = [Node(node.value, node.place)]
@@ -119,13 +119,13 @@ def _put(tree: Node, path: FieldPath, leaf: Node) -> None:
             node.value[step] = leaf if last else old
             node = node.value[step]
         else:
-            return  # The file has something else here and is going to be told so.
+            return  # The file's own value is invalid and will be reported.
 
 
 CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
-"""Files that Docker and Podman put into each container."""
+"""Files that Docker and Podman create in each container."""
 
 
 def in_container() -> bool:
-    """Return whether this process runs in a container of Docker's or Podman's."""
+    """Return whether this process runs in a Docker or Podman container."""
     return any(mark.exists() for mark in CONTAINER_MARKS)

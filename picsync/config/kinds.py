@@ -1,8 +1,8 @@
-"""Kinds of sources and frames: what a package declares about itself, and what it gets to open one.
+"""Kinds of sources and frames: what a package declares about itself, and what it receives to open one.
 
 A kind belongs to the package that implements it. The registries `picsync.sources.kinds` and
-`picsync.frames.kinds` name them all; configuration, credentials, environment variables, the doctor, metrics
-and documentation read the registries. Nothing here knows a vendor.
+`picsync.frames.kinds` list them all; configuration, credentials, environment variables, doctor, metrics and
+documentation read the registries. Nothing here depends on a vendor.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a source or frame is made from."""
+    """The arguments for opening a source or frame."""
 
     account: Account
     entries: Mapping[str, Any]
-    """Of a source: album ID -> the entry of picsync.yaml that it is the text of, over all rules."""
+    """Of a source: album ID -> the entry of picsync.yaml with this text, over all rules."""
     options: BaseModel | None
-    """Of a frame: its entry under `frames:`; None where it has none."""
+    """Of a frame: its entry under `frames:`; None if it has none."""
     hosts: Hosts
     emit: Emit
     sleep: Sleep
     """Used for all waiting for services."""
     own_folder: Path
-    """Where files may be kept that must outlive the process."""
+    """Folder for files that are kept across restarts."""
     pace: Pace = field(default_factory=Pace)
     """The concurrency limits of the account."""
 
     def retrier(self, policy: RetryPolicy | None = None) -> Retrier:
-        """Return what repeats requests by `policy`."""
+        """Return an object that retries requests according to `policy`."""
         return Retrier(policy or RetryPolicy(), emit=self.emit, pace=self.pace, sleep=self.sleep)
 
 
@@ -65,30 +65,31 @@ class Kind(Generic[P_co]):
     title: str
     """Its name in messages."""
     summary: str
-    """What it is for, in one sentence."""
+    """Its purpose, in one sentence."""
     example: str
-    """What to write in picsync.yaml, as YAML."""
+    """An example for picsync.yaml."""
     options: Any = None
     """Of a source: the type of one entry of its list; `str` of an entry is the album's ID.
     Of a frame: the model of its entry under `frames:`, without `kind` and `account`; None if it has none."""
     credentials: type[BaseModel] | None = None
     """The model of an account's section in the credentials file; None if it needs no account."""
     open: Callable[[Opening], P_co]
-    """Makes the source or frame; sends nothing. Raises ConfigError if the account lacks something."""
+    """Opens the source or frame, without sending anything. Raises ConfigError if the account lacks something.
+    """
     operations: Callable[[], Sequence[Operation]] = _sends_nothing
     """Every kind of request that it may send."""
     require: Callable[[Account, Sequence[Any]], object] = _requires_nothing
     """Raises ConfigError with everything that the account lacks for these entries."""
     login_command: str = ""
-    """The command that hints name to log in; for a named account it takes the option `--account`."""
+    """The login command that hints mention; for a named account it takes the option `--account`."""
     needs_entry: str = ""
-    """Of a source that cannot list albums by itself: an example of an entry to name one by."""
+    """Of a source that cannot list its albums: an example entry."""
     playlists: bool = False
-    """Of a frame: whether it shows playlists rather than albums."""
+    """Of a frame: whether it shows playlists instead of albums."""
     directory: Callable[[BaseModel], str] | None = None
     """The directory of this machine that an entry reads or fills, for kinds that have one."""
     clock: Callable[[], str] | None = None
-    """The host whose answers tell the service's time, for the doctor; None if there is none."""
+    """The host whose responses contain the service's time, for the doctor; None if there is none."""
 
 
 AnyKind: TypeAlias = Kind[Any]

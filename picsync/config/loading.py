@@ -1,4 +1,4 @@
-"""Reading picsync.yaml and the credentials file, each together with the environment."""
+"""Reads picsync.yaml and the credentials file, each together with the environment."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from picsync.core.errors import ConfigError, Problem
 
 
 def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins: Logins) -> Config:
-    """Return the settings of the file at `path` with those of the environment laid over them.
+    """Return the settings of the file at `path`, overridden by the environment.
 
-    The file may be absent if the environment has the albums. Raises ConfigError with every problem found.
+    The file may be missing if the environment contains the albums. Raises ConfigError with every problem.
     """
     shape = config_shape(known)
     file = read_text(path)
@@ -49,7 +49,7 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
 
 
 def read_entries(name: str, texts: Sequence[str], known: Known) -> tuple[Any, ...]:
-    """Return entries as they stand under `sources: {<name>: ...}`, from the command line's arguments.
+    """Return entries in the form of `sources: {<name>: ...}`, from the command line's arguments.
 
     Each is a text, or an entry with options as YAML such as `{path: /photos}`. Raises ConfigError.
     """
@@ -68,7 +68,7 @@ def read_entries(name: str, texts: Sequence[str], known: Known) -> tuple[Any, ..
     try:
         config = validate(Config, tree, shape, problems, elsewhere={}, context=Checks(known))
     except ConfigError as error:
-        # There is no file in which the user could find `albums[0].sources`.
+        # `albums[0].sources` would mean nothing to the user, since there is no file.
         own = re.compile(rf"albums\[0\]\.sources\.{re.escape(name)}(?:\[[0-9]+\])?\.?")
         raise ConfigError([replace(one, field=own.sub("", one.field)) for one in error.problems]) from None
     return tuple(config.albums[0].sources[name])
@@ -77,10 +77,10 @@ def read_entries(name: str, texts: Sequence[str], known: Known) -> tuple[Any, ..
 def load_credentials(
     paths: Sequence[Path], environ: Mapping[str, str], known: Known, logins: Logins
 ) -> Credentials:
-    """Return the credentials of the first of the files that exists, with the environment laid over them.
+    """Return the credentials of the first file that exists, overridden by the environment.
 
-    No file at all is fine here: what is missing is said when it is needed. Raises ConfigError with every
-    problem that was found, showing no values.
+    The file may be missing: missing values are reported when they are needed. Raises ConfigError with every
+    problem, without showing values.
     """
     file = next((found for found in map(read_text, paths) if found is not None), None)
     path = file.path if file else next(iter(paths), Path(FILE_NAME))
@@ -97,7 +97,7 @@ def load_credentials(
     sections = {kind: getattr(content, kind) for kind in logins}
     return Credentials(
         {kind: section for kind, section in sections.items() if section is not None},
-        with_places(content.accounts, tree, "accounts"),  # type: ignore[attr-defined] # the model is made from the kinds
+        with_places(content.accounts, tree, "accounts"),  # type: ignore[attr-defined] # the model is built from the kinds
         path=file.path if file else None,
         looked_for=tuple(paths),
         warnings=tuple(_exposures(file)) if file else (),
@@ -105,9 +105,9 @@ def load_credentials(
 
 
 def account_kinds(paths: Sequence[Path], environ: Mapping[str, str], logins: Logins) -> dict[str, str]:
-    """Return the kind of each account by name, as far as it can be told; raises nothing.
+    """Return the kind of each account by name, as far as it is known; raises nothing.
 
-    For looking at picsync.yaml although the credentials cannot be used.
+    Used to read picsync.yaml although the credentials are invalid.
     """
     try:
         file = next((found for found in map(read_text, paths) if found is not None), None)
@@ -122,7 +122,7 @@ def account_kinds(paths: Sequence[Path], environ: Mapping[str, str], logins: Log
 
 
 def _kinds(tree: Node, key: str) -> dict[str, str]:
-    """Return the kind that each entry of a group of named ones gives, as far as it can be told."""
+    """Return the kind of each named entry, as far as it is known."""
     group = tree.value.get(key) if isinstance(tree.value, dict) else None
     found = {}
     for name, entry in group.value.items() if group is not None and isinstance(group.value, dict) else ():
@@ -133,7 +133,7 @@ def _kinds(tree: Node, key: str) -> dict[str, str]:
 
 
 def _taken(tree: Node, named: Mapping[str, str], kinds: Iterable[str]) -> Iterator[Problem]:
-    """Yield the accounts under `accounts` that are named like another one, or like a kind."""
+    """Yield problems of accounts named like another account, or like a kind."""
     folded = {fold(kind): kind for kind in kinds}
     for name, kind in named.items():
         path = ("accounts", name)
@@ -148,7 +148,7 @@ def _taken(tree: Node, named: Mapping[str, str], kinds: Iterable[str]) -> Iterat
 
 
 def _unmentioned(tree: Node, key: str) -> Iterator[Problem]:
-    """Yield the names that only environment variables mention, and that none of these gives a kind."""
+    """Yield problems of names that occur only in environment variables, none of which sets a kind."""
     group = tree.value.get(key) if isinstance(tree.value, dict) else None
     entries = group.value if group is not None and isinstance(group.value, dict) else {}
     written = [name for name, entry in entries.items() if not entry.place.from_environment]
@@ -162,9 +162,9 @@ def _unmentioned(tree: Node, key: str) -> Iterator[Problem]:
 
 
 def _exposures(file: FileText) -> Iterator[Problem]:
-    """Yield who else can open a file of passwords, if anybody can.
+    """Yield a problem if other users can access a file of passwords.
 
-    A file that no one may write and a group may read is how Kubernetes hands out secrets.
+    Kubernetes provides secrets as files that nobody may write and a group may read.
     """
     if file.mode & 0o007:
         others = "every user of this machine"
@@ -178,7 +178,7 @@ def _exposures(file: FileText) -> Iterator[Problem]:
 
 
 def _tree(path: Path, file: FileText | None, problems: list[Problem]) -> Node:
-    """Return the file's tree; its value is a dict, or None for nothing at all."""
+    """Return the file's tree; its value is a dict, or None if it is empty."""
     if file is None:
         return Node(None, Place(str(path)))
     tree = parse_yaml(file.text, str(path), problems)
@@ -189,13 +189,13 @@ def _tree(path: Path, file: FileText | None, problems: list[Problem]) -> Node:
 
 
 def credentials_shape(logins: Logins, named: Mapping[str, str] = MappingProxyType({})) -> Shape:
-    """Return what may be written into the credentials file; `named` are accounts whose kind is known."""
+    """Return the possible content of the credentials file; `named` are accounts of a known kind."""
     models = {name: logins[kind] for name, kind in named.items()}
     return shape_of(file_model(logins), shared=NamedAccount, kinds=list(logins.values()), entries=models)
 
 
 def config_shape(known: Known, named: Mapping[str, str] = MappingProxyType({})) -> Shape:
-    """Return what may be written into picsync.yaml; `named` are frames whose kind is known."""
+    """Return the possible content of picsync.yaml; `named` are frames of a known kind."""
     models = {name: known.frames[kind] for name, kind in named.items() if kind in known.frames}
     kinds = [model for model in known.frames.values() if model is not None]
     return shape_of(Config, known.sources, shared=NamedFrame, kinds=kinds, entries=models)

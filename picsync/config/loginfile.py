@@ -1,4 +1,4 @@
-"""Writing a fresh login into the credentials file, leaving all else in it as the person wrote it."""
+"""Writes a new login into the credentials file, and keeps everything else that the user wrote."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Fields: TypeAlias = Mapping[str, "str | Fields"]
 
 
 def merge_login(path: Path, place: tuple[str, ...], fields: Fields) -> None:
-    """Write the `fields` that have a value into the credentials file, creating it if absent.
+    """Write the `fields` that have a value into the credentials file, creating it if missing.
 
-    `place` are the keys that lead to the section, such as `("accounts", "aunt")`.
+    `place` are the keys of the section, such as `("accounts", "aunt")`.
 
-    Other sections, comments and their order stay; a symbolic link stays one. The file is replaced as a
-    whole or not at all, and is readable by its owner alone from its first byte on. Raises ConfigError if
-    the file cannot be understood or written; it is then as it was.
+    Other sections, comments and their order are kept, and so is a symbolic link. The file is replaced
+    atomically, and is readable only by its owner from its first byte on. Raises ConfigError if the file
+    cannot be parsed or written; it is then unchanged.
     """
     file = read_text(path)
     problems: list[Problem] = []
@@ -53,7 +53,7 @@ def merge_login(path: Path, place: tuple[str, ...], fields: Fields) -> None:
         raise ConfigError([Problem(str(path), None, "", message)])
     target = path.resolve()
     try:
-        # A login done as root in a container must not take the file away from its owner.
+        # A login by root in a container must not change the file's owner.
         replace_file(target, [text.encode()], owner_of=target)
     except OSError as error:
         raise ConfigError([Problem(str(path), None, "", _reason(error, target.parent))]) from None
@@ -69,12 +69,12 @@ def _merged(text: str, place: tuple[str, ...], fields: Fields, *, empty: bool) -
     yaml.preserve_quotes = True
     yaml.width = 1 << 20
     yaml.map_indent = _indent(text)
-    # What stands before the document is no part of it, and would be lost.
+    # Text before the document is not part of it, and would be lost.
     head = _HEAD.match(text)
     kept, body = (head[0], text[head.end() :]) if head else ("", text)
     document: Any = None if empty else yaml.load(body)
     if document is None:
-        # Comments alone make no document that they could hang on.
+        # A file with nothing but comments has no document that they could belong to.
         kept += "".join(f"{line}\n" for line in body.splitlines() if line.startswith("#"))
         document = CommentedMap()
     section = document
@@ -92,7 +92,7 @@ def _text_resolver() -> type[Any]:
     from ruamel.yaml.resolver import VersionedResolver
 
     class TextResolver(VersionedResolver):
-        """Takes numbers, times and booleans for texts, so that `0x1F` is written as it was read."""
+        """Reads numbers, times and Booleans as strings, so that `0x1F` is written as it was read."""
 
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
             tag = super().resolve(kind, value, implicit)
@@ -103,7 +103,7 @@ def _text_resolver() -> type[Any]:
 
 
 def _indent(text: str) -> int:
-    """Return how far the file's first nested key is indented, in columns."""
+    """Return the indentation of the file's first nested key, in columns."""
     indents = (
         len(line) - len(line.lstrip(" ")) for line in text.splitlines() if not line.lstrip().startswith("#")
     )
@@ -111,7 +111,10 @@ def _indent(text: str) -> int:
 
 
 def _put(group: Any, values: Mapping[str, Any]) -> None:
-    """Set what has a value; new keys go first, since a comment after the last is about the next section."""
+    """Set the fields with a value.
+
+    New keys go first, since a comment after the last key belongs to the next section.
+    """
     from ruamel.yaml.comments import CommentedMap
 
     new = 0
@@ -131,7 +134,7 @@ def _put(group: Any, values: Mapping[str, Any]) -> None:
 
 
 def _rest(tree: Node | None, place: tuple[str, ...]) -> dict[str, object]:
-    """Return what the file says of everything but the section at `place`."""
+    """Return the file's content except for the section at `place`."""
     content = tree.plain() if tree else None
     return _without(content, place) if isinstance(content, dict) else {}
 

@@ -1,4 +1,4 @@
-"""Entries under names of the user's choice, each with a `kind`: `accounts:` and `frames:`."""
+"""Entries with names chosen by the user, each with a `kind`: `accounts:` and `frames:`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from picsync.config.shape import closest, fold
 from picsync.config.tree import Node, Place
 
 NAME = re.compile(r"\w[\w-]{0,39}")
-"""A name ends up in variable names, metric labels, URLs and commands."""
+"""A name becomes part of variable names, metric labels, URLs and commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,18 @@ class Entry:
     values: Mapping[str, Any]
     """Keys that all kinds have, such as `account`."""
     options: BaseModel | None
-    """None where the kind has no options."""
+    """None if the kind has no options."""
     place: Place | None = None
-    """Where it is written."""
+    """The place where it is written."""
 
 
 def with_places(entries: Mapping[str, Entry], tree: Node, key: str) -> dict[str, Entry]:
-    """Return the entries with where they are written, below `key` of a file."""
+    """Return the entries with their places, below `key` of a file."""
     return {name: replace(entry, place=tree.place_of((key, name))) for name, entry in entries.items()}
 
 
 class Problems:
-    """Collects errors with their places, to be raised together inside a validator."""
+    """Collects errors with their places, to raise them together in a validator."""
 
     def __init__(self) -> None:
         self._errors: list[InitErrorDetails] = []
@@ -47,19 +47,19 @@ class Problems:
         self._errors.append(InitErrorDetails(type=error, loc=path, input=value))
 
     def add_unknown(self, path: tuple[int | str, ...], value: object) -> None:
-        """Add an error for a key that may not be written."""
+        """Add an error for an unknown key."""
         error = PydanticCustomError("extra_forbidden", "unknown")
         self._errors.append(InitErrorDetails(type=error, loc=path, input=value))
 
     def add_all(self, path: tuple[int | str, ...], error: ValidationError) -> None:
-        """Add the errors of something that is inside what `path` leads to."""
+        """Add the errors of a value at `path`."""
         for one in error.errors(include_url=False):
             message = one["msg"].replace("{", "(").replace("}", ")")
             known = PydanticCustomError(one["type"], message, one.get("ctx"))
             self._errors.append(InitErrorDetails(type=known, loc=(*path, *one["loc"]), input=one["input"]))
 
     def check(self, title: str) -> None:
-        """Raise ValidationError if there is anything to say."""
+        """Raise ValidationError if there are errors."""
         if self._errors:
             raise ValidationError.from_exception_data(title, self._errors)
 
@@ -72,9 +72,9 @@ def read_entries_of_kinds(
     shared: Iterable[str] = (),
     context: object = None,
 ) -> dict[str, Entry]:
-    """Return name -> Entry for what stands under `accounts:` or `frames:`; raises ValidationError.
+    """Return name -> Entry for the content of `accounts:` or `frames:`; raises ValidationError.
 
-    `models` has the options of each kind; `noun` says what an entry is.
+    `models` has the options of each kind; `noun` is the word for an entry.
     """
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "no mapping")
@@ -113,13 +113,13 @@ def read_entries_of_kinds(
 
 
 class _NoOptions(BaseModel, extra="forbid", hide_input_in_errors=True):
-    """Of kinds that have no options."""
+    """The model of kinds without options."""
 
 
 def name_problem(
     name: object, taken: Mapping[str, str], kinds: Mapping[str, object], entry: object
 ) -> str | None:
-    """Return what is wrong with a name, None if nothing is."""
+    """Return what is wrong with a name; None if it is valid."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         return (
             "cannot be a name: use up to 40 letters, digits, `-` and `_`, and begin with a letter or a digit"

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 
 class Options(BaseModel):
-    """A group of settings: camelCase in the file, unknown keys refused, values never shown in errors."""
+    """A group of settings: camelCase in the file, unknown keys rejected, values never shown in errors."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -1,4 +1,4 @@
-"""Folders of this machine as settings."""
+"""Paths of folders in settings."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pydantic import AfterValidator
 
 
 def _absolute(value: str) -> str:
-    path = os.path.expanduser(value)  # noqa: PTH111 - Path would raise for an unknown `~user`
-    if not os.path.isabs(path):  # noqa: PTH117 - a text all the way
+    path = os.path.expanduser(value)  # noqa: PTH111 - Path raises for an unknown `~user`
+    if not os.path.isabs(path):  # noqa: PTH117 - it is a string
         raise ValueError(
             f"must be an absolute path such as /photos, or begin with `~/`, not {value[:60]!r}: where picsync"
             " is started from differs between a terminal, a container and a service"
         )
     if "\0" in path:
         raise ValueError("must not contain a NUL")
-    # Two slashes at the beginning are kept by POSIX, and mean the same as one wherever picsync runs.
+    # POSIX keeps two slashes at the beginning, which mean the same as one on all systems of picsync.
     return "/" + os.path.normpath(path).lstrip("/")
 
 

@@ -1,7 +1,7 @@
-"""The models of picsync.yaml; the keys are those of the Go picsync, and some more.
+"""The models of picsync.yaml; the keys of the Go picsync, and additional ones.
 
-The models say what each setting means, its unit, its default and why: doc/configuration.md is made from
-them. Which kinds of sources there are is not known here; it comes in with the validation's context.
+The models describe each setting, its unit, its default and the reason for the default; doc/configuration.md
+is generated from them. The kinds of sources are not known here; they are passed in by the validation context.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from picsync.http.addresses import emulator_address, web_address
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What picsync.yaml may refer to: the kinds, and the accounts of the credentials file."""
+    """What picsync.yaml may refer to: kinds, and accounts of the credentials file."""
 
     sources: Mapping[str, Any]
     """Name under `sources:`, of a kind or an account -> the type of one entry of its list."""
@@ -50,18 +50,18 @@ class Known:
     """Name of an account -> its kind."""
 
     def is_frame(self, name: str) -> bool:
-        """Whether a rule may name this frame although `frames:` does not."""
+        """Whether a rule may name this frame without an entry under `frames:`."""
         kind = self.accounts.get(name, name)
-        # Without options there is nothing that an entry would have to say.
+        # A kind without options needs no entry.
         return kind in self.frames and self.frames[kind] is None
 
 
 LEAST_EVERY = timedelta(seconds=10)
-"""Shortest interval of a rule. A cycle makes about ten requests to services that are free of charge; edited
+"""Minimum interval of a rule. A cycle sends about ten requests to services that are free of charge; edited
 files are noticed independently of it."""
 
 MOST_AT_A_TIME = 64
-"""More concurrent requests to one service than this would look like an attack."""
+"""More concurrent requests to one service would look like an attack."""
 
 _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
@@ -72,7 +72,7 @@ class Listen:
     """An address to listen on."""
 
     host: str
-    """Empty for all of the machine's addresses; an IPv6 address without its brackets."""
+    """Empty for all of the machine's addresses; an IPv6 address without brackets."""
     port: int
     """0 lets the system choose."""
 
@@ -88,7 +88,7 @@ class MaxDelete:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What validating a file needs beyond the models; good for one validation."""
+    """The context of validating one file."""
 
     known: Known
     pairs: set[tuple[str, str]] = field(default_factory=set)
@@ -102,17 +102,17 @@ class FrameSettings:
     name: str
     kind: str
     account: str
-    """Name of the account that it belongs to; the kind's for kinds that need none."""
+    """Name of its account; that of the kind if it needs none."""
     options: BaseModel | None
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """What two names of one and the same frame have in common."""
+        """A key that is equal for two names of the same frame."""
         return self.kind, self.account, repr(self.options)
 
 
 def _but_is(value: object) -> str:
-    """Return what was written in place of something else, for the end of a message."""
+    """Return the invalid value, for the end of a message."""
     return f", not {value[:60]!r}" if isinstance(value, str) else ""
 
 
@@ -173,7 +173,7 @@ def _notify_url(value: SecretStr) -> SecretStr:
 def _ca_file(value: str) -> str:
     if not value.strip() or "\0" in value:
         raise ValueError("must be the path of a file with certificates (PEM)")
-    return os.path.expanduser(value.strip())  # noqa: PTH111 - Path would raise for an unknown `~user`
+    return os.path.expanduser(value.strip())  # noqa: PTH111 - Path raises for an unknown `~user`
 
 
 def _web_address(value: str) -> str:
@@ -184,14 +184,14 @@ def _ping_url(value: SecretStr) -> SecretStr:
     try:
         return SecretStr(_web_address(value.get_secret_value()))
     except ValueError as error:
-        # The default message would name an example that fits the status page.
+        # The default message would contain an example for the status page.
         raise ValueError(str(error).replace("http://nas:1971/", "https://hc-ping.com/<id>")) from None
 
 
 def _equal_name(name: str) -> str:
-    """Return the form in which two names are the same to the frame's side.
+    """Return the form in which names are compared by the frame.
 
-    It finds an album whatever the spaces around its name, and however its characters are composed.
+    Surrounding spaces and the composition of characters do not matter.
     """
     return unicodedata.normalize("NFC", name.strip())
 
@@ -209,7 +209,7 @@ def _frame_entries(value: object, info: ValidationInfo) -> object:
 
 
 def _sources(value: object, info: ValidationInfo) -> object:
-    """Validate each kind's albums with what was handed in for it, collecting the errors of all."""
+    """Validate each kind's albums with the types of the context, collecting all errors."""
     if not isinstance(value, Mapping) or not isinstance(info.context, Checks):
         return value
     result: dict[str, object] = {}
@@ -274,12 +274,12 @@ def _frames_together(config: Config, known: Known) -> None:
 
 
 def _same_frame(rule: AlbumRule, place: int, before: str, *, earlier: bool) -> str:
-    """Return what is wrong about a rule's frame, first named `before`; empty if nothing is."""
+    """Return the problem with a rule's frame that it already named as `before`; empty if there is none."""
     name = rule.frames[place]
     if name in rule.frames[:place]:
         return f"names `{name}` twice; remove one of them"
     if name == before:
-        return ""  # Of another rule of this name, the name is what is wrong.
+        return ""  # Another rule has this name, which is reported instead.
     if earlier:
         album = f"an earlier rule fills an album {rule.name[:60]!r}"
         return f"`{name}` is the same frame as `{before}`, where {album}; rename one of the rules"
@@ -287,7 +287,7 @@ def _same_frame(rule: AlbumRule, place: int, before: str, *, earlier: bool) -> s
 
 
 def _other_meaning(name: str, known: Known) -> str:
-    """Return what else the name of a frame stands for; empty if nothing."""
+    """Return what else the name of a frame could mean; empty if nothing."""
     if name in known.accounts:
         return f"`{name}` is an account of the kind `{known.accounts[name]}`, too"
     if name in known.sources and name not in known.frames:
@@ -419,7 +419,7 @@ class AlbumRule(Options):
 
 
 class Listener(Options):
-    """Something that answers HTTP requests."""
+    """The settings of an HTTP listener."""
 
     listen: Annotated[Listen, BeforeValidator(_listen)] = Field(
         description="Address and port to listen on; without an address, all addresses of the machine. With "
@@ -475,7 +475,7 @@ class Concurrency(Options):
 
 
 class NamedFrame(Options):
-    """What every entry under `frames:` has, besides the options of its kind."""
+    """Common keys of every entry under `frames:`."""
 
     kind: str = Field(
         description="The kind of the frame; doc/frames.md has the kinds and their options.",
@@ -569,7 +569,7 @@ class Config(Options):
         return self
 
     def frame(self, name: str, accounts: Mapping[str, str]) -> FrameSettings:
-        """Return the frame that rules know by this name; `accounts` has the kind of each account by name."""
+        """Return the frame with this name; `accounts` has the kind of each account by name."""
         entry = self.frames.get(name)
         if entry is None:
             return FrameSettings(name, accounts.get(name, name), name, None)

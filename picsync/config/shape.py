@@ -1,7 +1,6 @@
-"""What may be written where: the settings of a pydantic model as a plain tree of keys.
+"""The settings of a pydantic model as a tree of keys.
 
-Unknown keys, environment variables and the reference table all need the same walk over the models; this
-is that walk, done once.
+Unknown keys, environment variables and the reference table all use this tree.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from picsync.config.tree import FieldPath
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One place of a file: a group of keys, a list, or (neither) a single value."""
+    """A place in a file: a group of keys, a list, or (neither) a single value."""
 
     keys: Mapping[str, Shape] = field(default_factory=dict)
     items: Shape | None = None
     named: Shape | None = None
-    """The shape of each value where the keys are names of the user's choice."""
+    """The shape of each value, if the keys are names chosen by the user."""
     info: FieldInfo | None = None
-    """What the model says of the setting; None for the root, list elements and source kinds."""
+    """The model's description of the setting; None for the root, list elements and source kinds."""
 
     @property
     def single(self) -> bool:
-        """Whether the place holds one text rather than further settings."""
+        """Whether the place holds a text instead of further settings."""
         return not self.keys and self.items is None and self.named is None
 
     def at(self, path: FieldPath) -> Shape | None:
-        """Return the shape at `path`, None if nothing may be written there."""
+        """Return the shape at `path`; None if nothing may be written there."""
         shape: Shape | None = self
         for step in path:
             if shape is None:
@@ -45,7 +44,7 @@ class Shape:
         return shape
 
     def walk(self, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Shape]]:
-        """Yield every key below with its path, in the models' order; list elements have the index 0."""
+        """Yield every key below with its path, in the models' order; list elements have index 0."""
         for key, child in self.keys.items():
             yield (*path, key), child
             yield from child.walk((*path, key))
@@ -70,9 +69,9 @@ def shape_of(
 ) -> Shape:
     """Return the shape of a model.
 
-    `lists` are the keys of a setting that maps names to lists, with the type of the list's entries. Under
-    names of the user's choice may stand what `shared` has and what one of `kinds` has; `entries` tells which
-    one, of names that are known.
+    `lists` are the keys of a setting that maps names to lists, with the type of the list's entries. Below
+    names chosen by the user, the keys of `shared` and of one of `kinds` are allowed; `entries` has the kind
+    of known names.
     """
     return _Shapes(lists, shared, kinds, entries).of(model, None)
 
@@ -116,7 +115,7 @@ class _Shapes:
 
 
 def fold(word: str) -> str:
-    """Return the word as it is compared: without case, underscores and hyphens."""
+    """Return the word for comparison: without case, underscores and hyphens."""
     return re.sub(r"[_-]", "", word).lower()
 
 

@@ -1,8 +1,8 @@
-"""YAML as a tree of texts that knows where each value was written.
+"""YAML as a tree of strings with the place of each value.
 
-Scalars stay what the person typed: `name: 2022` and `password: 0123` are texts, as they were for the Go
-picsync, and it is the model of a setting that knows what they mean. Only null is told apart, for it
-counts as "not written". Nothing here puts a scalar's text into a message, since it may be a secret.
+Scalars are kept as written: `name: 2022` and `password: 0123` are strings, as for the Go picsync; the model
+of a setting interprets them. Only null is special, since it counts as "not written". No scalar's text is put
+into a message, since it may be a secret.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from picsync.system.files import open_regular
 
 FieldPath: TypeAlias = tuple[str | int, ...]
 YamlNode: TypeAlias = Any
-"""A composed node of the YAML library, whose classes share no typed base that has all that is read here."""
+"""A composed node of the YAML library, whose classes share no suitable typed base."""
 
 MAX_BYTES = 256 * 1024
-"""Largest file that is read; a real one has a few hundred bytes."""
+"""Maximum size of a file; real ones have a few hundred bytes."""
 _MAX_NODES = 10_000
-"""Values and keys, each time that an alias brings them; some hundred album rules have as many."""
+"""Maximum number of values and keys, with aliases expanded; some hundred album rules have as many."""
 _MAX_DEPTH = 40
 _TOO_MUCH = "is nested too deeply or has too many values, perhaps through its aliases (`*name`)."
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
@@ -34,7 +34,7 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 def field_name(path: FieldPath) -> str:
-    """Return the path as people write it, e.g. `albums[0].sources`."""
+    """Return the path in the usual notation, e.g. `albums[0].sources`."""
     words = (f"[{step}]" if isinstance(step, int) else f".{step.partition(':')[0][:60]}" for step in path)
     return "".join(words).removeprefix(".")
 
@@ -44,7 +44,7 @@ IN_ENVIRONMENT = "environment variable "
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value was written."""
+    """The place where a value was written."""
 
     file: str
     """The file's name, or `environment variable PICSYNC_...`."""
@@ -52,7 +52,7 @@ class Place:
 
     @property
     def from_environment(self) -> bool:
-        """Whether an environment variable has it."""
+        """Whether it is an environment variable."""
         return self.file.startswith(IN_ENVIRONMENT)
 
     def problem(self, path: FieldPath, message: str) -> Problem:
@@ -68,7 +68,7 @@ class Node:
     place: Place
 
     def plain(self) -> object:
-        """Return the value as nested dicts, lists, texts and None."""
+        """Return the value as nested dicts, lists, strings and None."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -83,7 +83,7 @@ class Node:
             yield from child.walk((*path, step))
 
     def place_of(self, path: FieldPath) -> Place:
-        """Return the place of the value at `path`, or of the nearest one that was written around it."""
+        """Return the place of the value at `path`, or of its nearest written parent."""
         node = self
         for step in path:
             match node.value, step:
@@ -92,7 +92,7 @@ class Node:
                 case list() as items, int() if step < len(items):
                     node = items[step]
                 case ((str() | dict()), int()):
-                    continue  # One value where a list may stand counts as a list of one.
+                    continue  # A single value counts as a list of one.
                 case _:
                     break
         return node.place
@@ -100,7 +100,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """A file as it was read."""
+    """A file's content and attributes."""
 
     path: Path
     text: str
@@ -109,10 +109,10 @@ class FileText:
 
 
 def read_regular(path: Path) -> tuple[bytes, int]:
-    """Return the first bytes of a file, one more than MAX_BYTES at most, and its permission bits.
+    """Return at most MAX_BYTES + 1 bytes of a file, and its permission bits.
 
-    Never blocks: a pipe, socket or device is refused with OSError, since the files are read again and again
-    while picsync runs. `/dev/null` counts as an empty file.
+    Never blocks: a pipe, socket or device is refused with OSError, since the files are read repeatedly while
+    picsync runs. `/dev/null` counts as an empty file.
     """
     status = path.stat()
     if os.path.samestat(status, Path(os.devnull).stat()):
@@ -123,7 +123,7 @@ def read_regular(path: Path) -> tuple[bytes, int]:
 
 
 def read_text(path: Path) -> FileText | None:
-    """Return the file's text, None if there is no such file; raises ConfigError if it cannot be read."""
+    """Return the file's text, None if it does not exist; raises ConfigError if it cannot be read."""
     name = str(path)
     try:
         content, mode = read_regular(path)
@@ -153,16 +153,16 @@ def read_text(path: Path) -> FileText | None:
 
 
 def parse_yaml(text: str, file: str, problems: list[Problem], *, lines: bool = True) -> Node:
-    """Return the tree of one YAML document, a None value for an empty one.
+    """Return the tree of one YAML document; its value is None if it is empty.
 
-    Adds what is wrong with single settings, such as one that is there twice, to `problems`; raises
-    ConfigError if there is no tree to speak of. With `lines` false places are `file` as a whole.
+    Adds problems of single settings, such as duplicates, to `problems`; raises ConfigError if there is no
+    usable tree. Without `lines`, places are `file` as a whole.
     """
     import yaml
 
     root = Place(file)
     try:
-        # The loader in C limits the depth as well, and takes time with the size of the text, not its square.
+        # The C loader also limits the depth, and takes linear instead of quadratic time.
         document = yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except RecursionError:
         raise ConfigError([root.problem((), _TOO_MUCH)]) from None
@@ -178,14 +178,14 @@ def _syntax_problem(error: Exception, text: str, root: Place, *, lines: bool) ->
     position = getattr(error, "position", None)
     line = None
     if lines and mark is not None:
-        # What is not closed is noticed at the end, after the last line.
+        # An unclosed bracket is only noticed at the end, after the last line.
         line = min(mark.line, text.rstrip().count("\n")) + 1
     elif lines and isinstance(position, int):
         line = text.encode(errors="replace").count(b"\n", 0, position) + 1
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     if what == "second occurrence":
         what = "two anchors (`&name`) have the same name"
-    # What is quoted may be a piece of a password, except for single characters and `<stream end>`.
+    # The quoted text may be part of a password, except for single characters and `<stream end>`.
     what = _QUOTED.sub(lambda one: one[0] if len(one[0]) == 3 or one[0][1] == "<" else "...", str(what))
     message = (
         f"is not valid YAML: {what}. Check the indentation (spaces only), that a space follows each `key:`, "
@@ -196,7 +196,7 @@ def _syntax_problem(error: Exception, text: str, root: Place, *, lines: bool) ->
 
 @dataclass(slots=True)
 class _Builder:
-    """Turns composed nodes into the tree, expanding aliases within bounds."""
+    """Converts composed nodes to the tree, and expands aliases up to a limit."""
 
     file: str
     lines: bool

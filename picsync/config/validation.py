@@ -1,4 +1,4 @@
-"""From a tree to a model: every problem at once, each with its place and in plain English."""
+"""Validates a tree against a model: every problem at once, each with its place and in plain English."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def validate(
     elsewhere: Mapping[str, str],
     context: object = None,
 ) -> M:
-    """Return the model that the tree describes.
+    """Return the model for the tree.
 
-    Raises ConfigError with every problem, those `known` before included. `elsewhere` says of keys that
-    people write at the top of the wrong file where they belong.
+    Raises ConfigError with every problem, including those already `known`. `elsewhere` maps keys that are
+    often written into the wrong file to their correct place.
     """
     problems = [*known, *_not_text(tree)]
     try:
@@ -66,14 +66,14 @@ def validate(
 
 
 def _not_text(tree: Node) -> Iterator[Problem]:
-    """Yield the texts that nothing could be done with: halves of surrogate pairs, from odd bytes."""
+    """Yield texts that cannot be processed: halves of surrogate pairs, from invalid bytes."""
     for path, node in tree.walk():
         if isinstance(node.value, str) and any("\ud800" <= one <= "\udfff" for one in node.value):
             yield node.place.problem(path, "must be UTF-8 text.")
 
 
 def _plain(node: Node, shape: Shape) -> object:
-    """Return the node's value without the known keys that have none, which count as not written."""
+    """Return the node's value without known keys that are empty, which count as not written."""
     if isinstance(node.value, dict):
         shapes = {key: shape.keys.get(key) for key in node.value}
         return {
@@ -89,7 +89,7 @@ def _plain(node: Node, shape: Shape) -> object:
 def _problem(error: ErrorDetails, tree: Node, shape: Shape, elsewhere: Mapping[str, str]) -> Problem:
     path, place = error["loc"], tree.place_of(error["loc"])
     if error["type"] == "extra_forbidden" and error["input"] is None and not _meant(path, shape):
-        # Half of a password with a comma, in `{password: a,b}`, looks like this: not to be shown.
+        # Half of a password with a comma, as in `{password: a,b}`, looks like this: it must not be shown.
         return place.problem(
             path[:-1], "has a word without a value that is not a setting; use quotes if it is part of one."
         )

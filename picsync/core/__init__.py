@@ -1,1 +1,1 @@
-"""What is wanted, what differs, and what may be done: values and functions without any I/O."""
+"""Values and decisions without any I/O: what is wanted, what differs, and what may be done."""

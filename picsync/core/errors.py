@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""All errors of picsync as one tree.
 
     PicsyncError
     ├── ConfigError        picsync.yaml or the credentials file; carries every problem at once
@@ -44,11 +44,11 @@ from typing import ClassVar
 from picsync.core.text import harmless
 
 REPORT_TO = "https://github.com/andrewjjenkins/picsync/issues"
-"""Where bugs are reported."""
+"""Where to report bugs."""
 
 
 class Scope(StrEnum):
-    """How far an error reaches: what cannot go on because of it."""
+    """The scope of an error: what cannot continue because of it."""
 
     ITEM = "item"
     ALBUM = "album"
@@ -57,7 +57,7 @@ class Scope(StrEnum):
 
 
 class FailureCode(StrEnum):
-    """What kind of failure an error is, for machines; codes are stable. doc/monitoring.md explains them."""
+    """The kind of a failure, for programs; codes are stable. doc/monitoring.md explains them."""
 
     LOGIN_NEEDED = "login_needed"
     QUOTA_EXCEEDED = "quota_exceeded"
@@ -83,11 +83,11 @@ class FailureCode(StrEnum):
 
 
 class PicsyncError(Exception):
-    """Base of all errors that picsync raises on purpose; anything else that surfaces is a bug."""
+    """Base of all errors that picsync raises intentionally; any other exception is a bug."""
 
     scope: ClassVar[Scope] = Scope.ALBUM
     transient: ClassVar[bool] = False
-    """Whether the same request may succeed later without the user doing anything."""
+    """Whether the same request may succeed later without any action of the user."""
     _code: ClassVar[FailureCode] = FailureCode.UNEXPECTED
 
     def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
@@ -96,11 +96,11 @@ class PicsyncError(Exception):
         super().__init__(self.message)
         self.retry_after_s = retry_after_s
         self.account = ""
-        """Name of the account at which it came up; empty where none is to blame, or it is not known."""
+        """Name of the account at which it occurred; empty if none is affected or it is unknown."""
 
     @property
     def code(self) -> FailureCode:
-        """What kind of failure it is."""
+        """The kind of failure."""
         return self._code
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ class PicsyncError(Exception):
 
 @contextmanager
 def at_account(account: str) -> Iterator[None]:
-    """Note in errors of the body at which account they came up, unless they say so already."""
+    """Set the account in errors raised by the body, unless they have one."""
     try:
         yield
     except PicsyncError as error:
@@ -119,11 +119,11 @@ def at_account(account: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file the user wrote."""
+    """One problem in a file that the user wrote."""
 
     file: str
     line: int | None
-    """1-based; None where the problem has no place, such as a missing key at the top."""
+    """1-based; None if the problem has no place, such as a missing key at the top level."""
     field: str
     """Dotted path of the setting, e.g. `albums[0].sources`."""
     message: str
@@ -157,8 +157,8 @@ class ConfigError(PicsyncError):
         self.args = (self.message,)
 
 
-class LoginNeeded(PicsyncError):  # noqa: N818 - reads as what it is
-    """The service wants the user: wrong password, revoked token, missing scope. Not retried."""
+class LoginNeeded(PicsyncError):  # noqa: N818 - named for the situation
+    """The service requires the user: wrong password, revoked token, missing scope. Not retried."""
 
     _code = FailureCode.LOGIN_NEEDED
 
@@ -166,7 +166,7 @@ class LoginNeeded(PicsyncError):  # noqa: N818 - reads as what it is
 
 
 class TransientError(PicsyncError):
-    """Network trouble or a service in trouble, after the retries that were due."""
+    """Network trouble or a failing service, after all retries."""
 
     _code = FailureCode.UNREACHABLE
 
@@ -177,18 +177,19 @@ class TransientError(PicsyncError):
     ) -> None:
         super().__init__(message, hint=hint, retry_after_s=retry_after_s)
         self.status = status
-        """Of the answer, such as 503; None if none came: then the request may still be carried out."""
+        """Status of the response, such as 503; None without a response: the request may still be carried out.
+        """
 
     @property
     def code(self) -> FailureCode:
-        """Unreachable without a response; else by its status."""
+        """Unreachable if there is no response; otherwise by its status."""
         if self.status is None:
             return self._code
         return FailureCode.RATE_LIMITED if self.status == 429 else FailureCode.UNAVAILABLE
 
     @property
     def answered(self) -> bool:
-        """Whether an answer came."""
+        """Whether there was a response."""
         return self.status is not None
 
 
@@ -199,23 +200,23 @@ class InaccessibleError(TransientError):
 
 
 class ListingError(TransientError):
-    """A source album could not be listed completely; the message is what the source says about it."""
+    """A source album could not be listed completely; the message is the source's."""
 
     _code = FailureCode.PARTIAL_LISTING
 
     def __init__(self, message: str, cause: FailureCode | None = None) -> None:
-        """`cause` is the code of the failure that cut the listing short, where it was one."""
+        """`cause` is the code of the failure that interrupted the listing, if there was one."""
         super().__init__(message)
         self.cause = cause
 
     @property
     def code(self) -> FailureCode:
-        """Why the listing was cut short, if that is known."""
+        """Why the listing was interrupted, if known."""
         return self.cause or self._code
 
 
 class ProtocolError(PicsyncError):
-    """An answer of a kind that the service was never seen to give; nothing is concluded from it."""
+    """A response that picsync does not understand; nothing is concluded from it."""
 
     _code = FailureCode.PROTOCOL
 
@@ -223,7 +224,7 @@ class ProtocolError(PicsyncError):
 
 
 class PlaylistMismatchError(ProtocolError):
-    """A playlist does not hold what was published, although every request succeeded."""
+    """A playlist differs from what was published, although every request succeeded."""
 
     def __init__(self, held: int, due: int) -> None:
         super().__init__(f"the playlist holds {held} entries instead of {due}")
@@ -232,7 +233,7 @@ class PlaylistMismatchError(ProtocolError):
 
 
 class ForeignAddressError(ProtocolError):
-    """A service's answer names an address at a host that is not known as one of its own; nothing was sent."""
+    """A response contains an address at a host that is not the service's; nothing was sent to it."""
 
 
 class QuotaError(PicsyncError):
@@ -244,13 +245,13 @@ class QuotaError(PicsyncError):
 
 
 class LimitError(QuotaError):
-    """A limit of a service other than its storage is reached: requests of the day, entries of a playlist."""
+    """A limit other than the storage is reached: daily requests, entries of a playlist."""
 
     _code = FailureCode.LIMIT_REACHED
 
 
 class PlaylistFullError(LimitError):
-    """A playlist has no room for all photos, and the rule says `overflow: error`."""
+    """A playlist is too small for all photos, and the rule has `overflow: error`."""
 
     _code = FailureCode.PLAYLIST_FULL
 
@@ -261,7 +262,7 @@ class PlaylistFullError(LimitError):
 
 
 class RefusedError(PicsyncError):
-    """The service understood the request and refused it; repeating it would be refused again."""
+    """The service understood the request and refused it; a retry would be refused again."""
 
     _code = FailureCode.REFUSED
 
@@ -269,17 +270,17 @@ class RefusedError(PicsyncError):
         super().__init__(message, hint=hint)
         self.status = status
         self.excerpt = excerpt
-        """First characters of the answer, for the code that knows this service's refusals."""
+        """The first characters of the response, for code that knows this service's errors."""
 
 
 class NotFoundError(RefusedError):
-    """The thing asked for does not exist, or this account may not see it."""
+    """The requested object does not exist, or this account may not see it."""
 
     _code = FailureCode.NOT_FOUND
 
 
 class NoSourceError(RefusedError):
-    """An album rule names no source; carried out, it would empty the album."""
+    """An album rule names no source; carrying it out would empty the album."""
 
     _code = FailureCode.NO_SOURCE
 
@@ -289,7 +290,7 @@ class NoSourceError(RefusedError):
 
 
 class AmbiguousError(PicsyncError):
-    """Several albums or playlists have the name of the rule's."""
+    """Several albums or playlists have the rule's name."""
 
     _code = FailureCode.AMBIGUOUS
 
@@ -304,7 +305,7 @@ class ItemError(PicsyncError):
     def __init__(self, message: str, *, unusable: bool = False, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.unusable = unusable
-        """True if trying again soon is pointless: the bytes themselves are what is wrong."""
+        """True if retrying soon is pointless, since the bytes themselves are unusable."""
 
     @property
     def code(self) -> FailureCode:
@@ -330,11 +331,11 @@ class ContentError(ItemError):
     """The content of a file cannot be used."""
 
     def __init__(self, defect: Defect, *, amount: int = 0, limit: int = 0) -> None:
-        # An empty file may be a download that went wrong without a word.
+        # An empty file may be an unnoticed failed download.
         super().__init__(f"its content is {defect.replace('_', ' ')}", unusable=defect is not Defect.EMPTY)
         self.defect = defect
         self.amount = amount
-        """What was measured, in the unit of `limit`."""
+        """The measured value, in the unit of `limit`."""
         self.limit = limit
 
 
@@ -368,7 +369,7 @@ class SpoolError(DiskError):
     """A file in transit cannot be written to the local disk; no other file could be."""
 
     def __init__(self, folder: str, reason: str, *, remedy: str = "") -> None:
-        """`reason` and `remedy` are the operating system's, as `system.files` puts them."""
+        """`reason` and `remedy` come from the operating system's error (`system.files`)."""
         super().__init__(f"{folder}: {reason}", hint=remedy)
         self.folder = folder
         self.reason = reason
@@ -390,17 +391,17 @@ class NoRoomError(SpoolError):
         written_bytes: int = 0,
         free_bytes: int | None = None,
     ) -> None:
-        """`reason` is the operating system's; it is empty if the free space was too little from the start."""
+        """`reason` is the operating system's; empty if the free space was insufficient from the start."""
         super().__init__(folder, reason)
         self.size_bytes = size_bytes
-        """Least size of the file."""
+        """Minimum size of the file."""
         self.written_bytes = written_bytes
-        """What could be written."""
+        """How much could be written."""
         self.free_bytes = free_bytes
 
 
 class ListenError(PicsyncError):
-    """An address and port to serve on are taken, forbidden or not of this machine."""
+    """A listen address is unavailable: in use, not permitted, or not of this machine."""
 
     _code = FailureCode.LISTEN
 
@@ -408,7 +409,7 @@ class ListenError(PicsyncError):
 
 
 class UnexpectedError(PicsyncError):
-    """A bug made a cycle fail; the log has the traceback. Another attempt may meet other circumstances."""
+    """A bug made a cycle fail; the log has the traceback. A retry may succeed."""
 
     _code = FailureCode.UNEXPECTED
 

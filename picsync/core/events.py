@@ -1,6 +1,6 @@
 """Events: emitted once as values, consumed by the log, the progress bars, the metrics and the status page.
 
-`action` is a stable word for machines; no field ever holds a secret.
+`action` is a stable word for programs; no field contains a secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Emit: TypeAlias = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class RetryScheduled(Event):
-    """A request failed for a reason that may pass, and will be repeated."""
+    """A request failed temporarily, and will be retried."""
 
     action = "retry_scheduled"
     service: str
@@ -43,17 +43,17 @@ class RetryScheduled(Event):
 
 
 class RequestOutcome(StrEnum):
-    """How one attempt of a request ended."""
+    """The outcome of one attempt of a request."""
 
     SUCCESS = "success"
     REFUSED = "refused"
-    """An answer that repeating would not change."""
+    """A response that a retry would not change."""
     FAILED = "failed"
-    """No answer, one that says to come back, or one that makes no sense."""
+    """No response, one that asks to retry, or one that cannot be understood."""
     UNSENT = "unsent"
-    """No connection could be had, so the service knows nothing of it."""
+    """No connection could be made, so the service received nothing."""
     CANCELLED = "cancelled"
-    """Broken off by picsync itself, perhaps before it was sent."""
+    """Cancelled by picsync, possibly before it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class RequestFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn(Event):
-    """A service has accepted our credentials; again, if a session had ended."""
+    """A service has accepted the credentials; repeated if a session had ended."""
 
     action = "logged_in"
     service: str
@@ -77,7 +77,7 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
-    """A service refuses the credentials, or a permission that is needed; the operator has to act."""
+    """A service refuses the credentials, or lacks a required permission; the operator has to act."""
 
     action = "login_refused"
     service: str
@@ -93,7 +93,7 @@ class AccessToken(Event):
     action = "access_token"
     service: str
     expires_at: datetime | None
-    """Aware UTC; None if not known."""
+    """Aware UTC; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class CacheRead(Event):
 
 @dataclass(frozen=True, slots=True)
 class CacheWritten(Event):
-    """What was learnt of a source's item was recorded, in place of an older mapping if `updated`."""
+    """The content of a source's item was recorded, replacing an older mapping if `updated`."""
 
     action = "cache_written"
     source: str
@@ -117,7 +117,7 @@ class CacheWritten(Event):
 
 @dataclass(frozen=True, slots=True)
 class CacheMeasured(Event):
-    """How large the cache is, taken after a cycle."""
+    """The size of the cache after a cycle."""
 
     action = "cache_measured"
     entries: Mapping[str, int]
@@ -136,7 +136,7 @@ class ConfigApplied(Event):
 
 @dataclass(frozen=True, slots=True)
 class ConfigRefused(Event):
-    """A changed configuration or credentials file cannot be used; the old one stays in force."""
+    """A changed configuration or credentials file is invalid; the old one stays in force."""
 
     action = "config_refused"
     problems: tuple[str, ...]
@@ -151,14 +151,14 @@ class CycleScheduled(Event):
     at: datetime
     """Aware UTC."""
     refused_wait_s: float | None = None
-    """Seconds that a service asked for, if that is more than the rule's interval, which is waited instead."""
+    """Seconds that a service asked for, if longer than the rule's interval, which is used instead."""
     wait_s: float = 0.0
     """Seconds from now until `at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CycleRequested(Event):
-    """The operator has asked for a cycle at once."""
+    """The operator has requested an immediate cycle."""
 
     action = "cycle_requested"
     rule: str
@@ -166,7 +166,7 @@ class CycleRequested(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeletesAllowed(Event):
-    """The operator has allowed the deletes that a rule holds back."""
+    """The operator has allowed a rule's held deletes."""
 
     action = "deletes_allowed"
     rule: str
@@ -175,11 +175,11 @@ class DeletesAllowed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Crashed(Event):
-    """A bug was met: the part in which it appeared has failed, and everything else goes on."""
+    """A bug occurred: the affected part has failed, everything else continues."""
 
     action = "crashed"
     rule: str
-    """Empty for what belongs to no rule."""
+    """Empty if it belongs to no rule."""
     what: str
     """The part that failed and what happens now, as a sentence."""
     error: str
@@ -190,14 +190,14 @@ class Crashed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Stopping(Event):
-    """The process was asked to end and takes up nothing new."""
+    """The process was asked to stop and starts nothing new."""
 
     action = "stopping"
 
 
 @dataclass(frozen=True, slots=True)
 class ListingProgress(Event):
-    """Some more of an album has been listed."""
+    """More items of an album have been listed."""
 
     action = "listing_progress"
     service: str
@@ -208,7 +208,7 @@ class ListingProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class CycleStarted(Event):
-    """A pass over an album rule has begun."""
+    """A cycle of an album rule has started."""
 
     action = "cycle_started"
     rule: str
@@ -235,7 +235,7 @@ class TransfersPlanned(Event):
 
 @dataclass(frozen=True, slots=True)
 class ItemDownloaded(Event):
-    """An original has arrived."""
+    """An original was downloaded."""
 
     action = "item_downloaded"
     rule: str
@@ -245,7 +245,7 @@ class ItemDownloaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class ItemUploaded(Event):
-    """The frame's service has confirmed a photo; `size_bytes` is 0 where it had it already."""
+    """The frame's service has confirmed a photo; `size_bytes` is 0 if it already had it."""
 
     action = "item_uploaded"
     rule: str
@@ -257,7 +257,7 @@ class ItemUploaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class ItemFailed(Event):
-    """One media item or photo could not be dealt with; the others go on."""
+    """One media item or photo failed; the others continue."""
 
     action = "item_failed"
     rule: str
@@ -267,7 +267,7 @@ class ItemFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChangesPlanned(Event):
-    """The second phase of planning has ended: the playlist's content and the deletes."""
+    """The second plan: the playlist's content and the deletes."""
 
     action = "changes_planned"
     rule: str
@@ -276,7 +276,7 @@ class ChangesPlanned(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaylistCreated(Event):
-    """A playlist is new, and the user has to assign it to a frame once."""
+    """A playlist was created, and the user has to assign it to a frame once."""
 
     action = "playlist_created"
     rule: str
@@ -285,14 +285,14 @@ class PlaylistCreated(Event):
 
 @dataclass(frozen=True, slots=True)
 class NameReplaced(Event):
-    """The frame's service does not keep a name, so an album or a playlist was made under a plain one."""
+    """The frame's service does not keep a name, so an album or a playlist got a plain name."""
 
     action = "name_replaced"
     service: str
     kind: str
     """`album` or `playlist`."""
     name: str
-    """The name of the rule's."""
+    """The rule's name."""
     listed_as: str
 
 
@@ -306,12 +306,12 @@ class Published(Event):
     added: int
     removed: int
     count: int
-    """Entries that the playlist now holds, as the service says."""
+    """Number of entries that the playlist now has according to the service."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoDeleted(Event):
-    """A photo has left the frame album."""
+    """A photo was deleted from the frame album."""
 
     action = "photo_deleted"
     rule: str
@@ -319,7 +319,7 @@ class PhotoDeleted(Event):
 
 
 Written: TypeAlias = ItemUploaded | PlaylistCreated | Published | PhotoDeleted
-"""Events that say something was written to the frame; in a dry run it was only predicted."""
+"""Events for writes to the frame; in a dry run they are only predicted."""
 
 
 class CycleOutcome(StrEnum):
@@ -338,7 +338,7 @@ class CycleOutcome(StrEnum):
 
 
 class About(StrEnum):
-    """What a failure is about."""
+    """The subject of a failure."""
 
     ITEM = "item"
     """A media item or photo; the subject is its file name."""
@@ -351,28 +351,28 @@ class About(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Photos that wait for room on the frame."""
+    """Photos that wait for storage on the frame."""
 
     count: int
     size_bytes: int
-    """Of those whose size is known; 0 if it is known of none."""
+    """Total of the known sizes; 0 if none is known."""
     at_least: bool
-    """Whether the size of some is unknown."""
+    """Whether some sizes are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something that failed: what it was about, and the error."""
+    """A failure: its subject, and the error."""
 
     subject: str
     error: PicsyncError
     about: About = About.ITEM
     account: str = ""
-    """Account at which it failed; that of the error by default. Empty where none is to blame."""
+    """Account at which it failed; by default that of the error. Empty if none is affected."""
     more: int = 0
     """Further subjects of the same kind that failed in the same way."""
     waiting: Waiting | None = None
-    """What waits for room, if the frame's storage is full."""
+    """The photos that wait, if the frame's storage is full."""
 
     def __post_init__(self) -> None:
         """Take the account from the error."""
@@ -380,12 +380,12 @@ class Failure:
 
     @property
     def code(self) -> FailureCode:
-        """What kind of failure it is, for machines."""
+        """The kind of failure, for programs."""
         return self.error.code
 
 
 class NoticeKind(StrEnum):
-    """What an operator should know although nothing failed."""
+    """Something that an operator should know although nothing failed."""
 
     PLAYLIST_NEW = "playlist_new"
     """A playlist was created; assign it to a frame once."""
@@ -398,7 +398,7 @@ class NoticeKind(StrEnum):
     PLAYLIST_FULL_NEWEST = "playlist_full_newest"
     """A playlist has no room for the oldest photos."""
     PLAYLIST_FULL_SPLIT = "playlist_full_split"
-    """The playlists of a split album have no room yet."""
+    """The playlists of a split album lack space."""
     UPLOADS_UNLISTED = "uploads_unlisted"
     """The frame does not list some confirmed uploads yet."""
     FRAME_LISTING_DOUBTFUL = "frame_listing_doubtful"
@@ -406,26 +406,26 @@ class NoticeKind(StrEnum):
     SOURCE_CHANGED = "source_changed"
     """A source album changed while it was listed."""
     SOURCE_NOTE = "source_note"
-    """Something that a source says about an album."""
+    """A source's remark about an album."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that an operator should know although nothing failed; each kind uses some of the fields."""
+    """One notice for the operator; each kind uses some of the fields."""
 
     kind: NoticeKind
     name: str = ""
     """Name of the playlist."""
     count: int = 0
-    """Playlists of that name, photos without room, or uploads that are not listed."""
+    """Playlists of that name, photos without space, or unlisted uploads."""
     shown: int = 0
     """Photos that a full playlist shows."""
     frame: str = ""
     """Title of the frame's service."""
     asked: str = ""
-    """The name that a new playlist should have had, if the service does not keep it."""
+    """The requested name of a new playlist, if the service does not keep it."""
     said: str | Contradiction = ""
-    """What a source says, or why a listing of the frame is in doubt."""
+    """A source's remark, or why a listing of the frame is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,34 +439,34 @@ class CycleReport:
     listed: int = 0
     """Media items listed, each once."""
     wanted: int = 0
-    """Photos meant to be on the frame, as far as their content is known."""
+    """Photos that should be on the frame, as far as their content is known."""
     certainty: Certainty = Certainty.COMPLETE
-    """Of the least certain listing; PARTIAL if nothing could be listed."""
+    """Certainty of the least certain listing; PARTIAL if nothing could be listed."""
     skipped: Mapping[Skip, int] = field(default_factory=dict)
     formats: Mapping[str, int] = field(default_factory=dict)
-    """MIME types that the frame does not take -> items skipped for it."""
+    """MIME types that the frame does not accept -> number of skipped items."""
     downloaded: int = 0
     downloaded_bytes: int = 0
     uploaded: int = 0
     uploaded_bytes: int = 0
     already_there: int = 0
-    """Items whose content the frame turned out to hold once it was known."""
+    """Items whose content turned out to be on the frame already."""
     deleted: int = 0
     playlists_edited: int = 0
-    """Playlists that were created or whose entries were changed."""
+    """Playlists that were created or changed."""
     entries_added: int = 0
-    """Playlist entries added, as far as the service confirmed it."""
+    """Playlist entries added, as confirmed by the service."""
     entries_removed: int = 0
     on_frame: int | None = None
-    """Photos in the frame album at the end; None if it could not be read."""
+    """Photos in the frame album at the end; None if unknown."""
     in_playlist: int | None = None
-    """Photos that the frame shows; `on_frame` where a frame shows albums rather than playlists."""
+    """Photos that the frame shows; equal to `on_frame` if a frame shows albums instead of playlists."""
     assigned: bool | None = None
-    """Whether frames show the playlists that hold photos; None where the service does not say."""
+    """Whether frames show the playlists that contain photos; None if the service does not say."""
     playlist: str = ""
-    """Name of the rule's playlist, or of its first part, at the service; empty where none was seen."""
+    """Name of the rule's playlist, or of its first part, at the service; empty if unknown."""
     unassigned: tuple[str, ...] = ()
-    """The playlists with photos that no frame shows, by name."""
+    """Names of the playlists with photos that no frame shows."""
     overflow: int = 0
     hold: Hold | None = None
     failures: tuple[Failure, ...] = ()
@@ -484,13 +484,13 @@ class CycleReport:
 
     @property
     def did_something(self) -> bool:
-        """Whether it did more than look; rewriting a playlist each time does not count."""
+        """Whether it changed something; rewriting a playlist in each cycle does not count."""
         return self.photos_changed
 
 
 @dataclass(frozen=True, slots=True)
 class CycleFinished(Event):
-    """A pass over an album rule has ended."""
+    """A cycle of an album rule has ended."""
 
     action = "cycle_finished"
     report: CycleReport

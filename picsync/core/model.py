@@ -1,7 +1,7 @@
-"""The values that everything else speaks in: frozen, hashable, free of I/O.
+"""The values that all other modules use: frozen, hashable, without I/O.
 
-A *source* lists *media items*; a *frame* holds *photos*, each in one album, and shows *playlists*.
-The two sides meet in the *digest*: the content hash that the frame reports for the bytes it was sent.
+A *source* lists *media items*; a *frame* contains *photos*, each in one album, and shows *playlists*. The
+*digest* connects the two sides: the content hash that the frame reports for the bytes it was sent.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Self
 from picsync.core.errors import FailureCode
 
 DEFAULT_FRAME = "nixplay"
-"""The frame of rules that name none; the only one of picsync 2."""
+"""The frame of rules without `frames`; the only one of picsync 2."""
 
 
 def job_name(rule: str, frame: str) -> str:
-    """Return what an album rule on one of its frames is called: the rule's name alone on the default one."""
+    """Return the name of a rule on one of its frames: on the default frame, the rule's name alone."""
     return rule if frame == DEFAULT_FRAME else f"{rule} on {frame}"
 
 
@@ -34,7 +34,7 @@ class Digest:
     algorithm: str
     """`md5` or `sha256`, as the frame reports it."""
     hex: str
-    """Lower-case hexadecimal, of the length that the algorithm gives."""
+    """Lower-case hexadecimal, with the length of the algorithm."""
 
     def __post_init__(self) -> None:
         pattern = _HEX.get(self.algorithm)
@@ -51,14 +51,14 @@ class Digest:
 
 
 class MediaKind(StrEnum):
-    """What a media item is. A motion photo is a photo."""
+    """The type of a media item. A motion photo is a photo."""
 
     PHOTO = "photo"
     VIDEO = "video"
 
 
 MAX_SIZE_BYTES = 1 << 53
-"""Largest size of an original that is believed; 9 PB."""
+"""Largest accepted size of an original; 9 PB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +68,25 @@ class MediaItem:
     source: str
     """The source's kind, e.g. `googlephotos`; the namespace of `item_id`."""
     item_id: str
-    """Permanent within the source, opaque."""
+    """Permanent within the source; opaque."""
     version: str = ""
-    """Changes when the content behind `item_id` does; empty where the source does not tell."""
+    """Changes with the content of `item_id`; empty if the source has no version."""
     kind: MediaKind = field(default=MediaKind.PHOTO, compare=False)
     mime_type: str = field(default="", compare=False)
-    """As the source says, lower case without parameters; may contradict the bytes. Empty if unknown."""
+    """According to the source, lower case without parameters; may be wrong. Empty if unknown."""
     filename: str = field(default="", compare=False)
-    """As the source says: not unique, any Unicode, possibly empty."""
+    """According to the source: not unique, any Unicode, possibly empty."""
     taken_at: datetime | None = field(default=None, compare=False)
-    """Aware UTC; None where the source does not say."""
+    """Aware UTC; None if the source does not say."""
     size_bytes: int | None = field(default=None, compare=False)
-    """Size of the original; None where the listing does not say."""
+    """Size of the original; None if the listing does not say."""
     digest: Digest | None = field(default=None, compare=False)
-    """Content digest, for sources whose listing carries one."""
+    """Content digest, for sources whose listing contains one."""
     url: str = field(default="", compare=False, repr=False)
-    """Where the bytes are, for the source's own use. Often a bearer secret: never logged, never stored."""
+    """Location of the bytes, for the source's own use. Often a bearer secret: never logged or stored."""
 
     def __post_init__(self) -> None:
-        """Drop a size that no file has, since a float, the database or a text cannot hold it."""
+        """Drop an impossible size, which a float, the database or a text could not represent."""
         if self.size_bytes is not None and not 0 <= self.size_bytes <= MAX_SIZE_BYTES:
             object.__setattr__(self, "size_bytes", None)
 
@@ -98,74 +98,74 @@ class SourceAlbum:
     album_id: str
     title: str
     item_count: int | None = None
-    """As the source claims; may lag behind its listing. None if it does not say."""
+    """According to the source; may lag behind its listing. None if it does not say."""
 
 
 class Certainty(StrEnum):
-    """How far a listing can be trusted to show everything that a source album holds."""
+    """How far a listing can be trusted to contain everything in a source album."""
 
     COMPLETE = "complete"
-    """Every item came, and nothing contradicts that. Only then is an item that is not listed gone."""
+    """All items were listed, and nothing contradicts that. Only then is a missing item gone."""
     SAMPLE = "sample"
-    """The source shows only some of its items, by its nature."""
+    """By its nature, the source shows only some of its items."""
     PARTIAL = "partial"
-    """Something went wrong on the way."""
+    """Something failed."""
 
     @classmethod
     def least(cls, certainties: Iterable[Certainty]) -> Certainty:
-        """Return the least certain one; COMPLETE of none."""
+        """Return the least certain one; COMPLETE if there is none."""
         return max(certainties, key=list(cls).index, default=cls.COMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one source album was seen to hold, with how far that can be trusted."""
+    """The listed content of one source album, and how far it can be trusted."""
 
     source: str
     album_id: str
     items: tuple[MediaItem, ...] = ()
     """In the source's order, each item once."""
     problem: str | None = None
-    """What went wrong, in words for the user; None if nothing did."""
+    """For the user: what failed; None if nothing did."""
     cause: FailureCode | None = None
-    """Code of the failure that cut the listing short, where it was one."""
+    """Code of the failure that interrupted the listing, if there was one."""
     sample: bool = False
-    """Whether the source shows only some of the album's items by its nature."""
+    """Whether the source, by its nature, shows only some of the album's items."""
     unrecognised: int = 0
-    """Items that are listed for their names, but whose content is neither a picture nor a video."""
+    """Items that are listed because of their names, but are neither pictures nor videos."""
     changed: bool = False
-    """Whether the album listed something else when it was listed once more in the same cycle."""
+    """Whether a second listing in the same cycle differed."""
     note: str = ""
-    """What the user may wonder about although nothing went wrong, such as why there are no items."""
+    """For the user: a remark although nothing failed, such as why there are no items."""
 
     @property
     def certainty(self) -> Certainty:
-        """How far it can be trusted to show everything."""
+        """How far it can be trusted to be complete."""
         if self.problem is not None or self.changed:
             return Certainty.PARTIAL
         return Certainty.SAMPLE if self.sample else Certainty.COMPLETE
 
     @property
     def complete(self) -> bool:
-        """True only if every page came and nothing contradicts them. Only then may anything be deleted."""
+        """True only if all pages came and nothing contradicts them. Only then may anything be deleted."""
         return self.certainty is Certainty.COMPLETE
 
 
 @dataclass(frozen=True, slots=True)
 class FrameAlbum:
-    """The album on the frame's side that an album rule keeps in step."""
+    """The album at the frame that an album rule keeps in sync."""
 
     album_id: str
     name: str
-    """The name that was asked for."""
+    """The requested name."""
     photo_count: int | None = field(default=None, compare=False)
-    """As the service claims; may lag behind the listing. None if it does not say."""
+    """According to the service; may lag behind the listing. None if it does not say."""
     listed_as: str = field(default="", compare=False)
-    """Its name at the service, where that does not keep `name`; otherwise empty."""
+    """Its name at the service, if that does not keep `name`; otherwise empty."""
 
     @property
     def shown_name(self) -> str:
-        """Its name for people who look for it in the service's app."""
+        """Its name in the service's app."""
         return self.listed_as or self.name
 
 
@@ -181,28 +181,28 @@ class FramePhoto:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Two listings of one frame album, in one cycle, give these photos different content."""
+    """Two listings of a frame album in the same cycle give these photos different content."""
 
     photo_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """What a frame album was seen to hold, with how far that can be trusted."""
+    """The listed content of a frame album, and how far it can be trusted."""
 
     items: tuple[FramePhoto, ...] = ()
     problem: str | Contradiction | None = None
-    """Why there may be more photos than `items`; None if this is all of them."""
+    """Why there may be more photos than `items`; None if these are all."""
 
     @property
     def complete(self) -> bool:
-        """True only if nothing contradicts the listing. Only then may a photo be taken for absent."""
+        """True only if nothing contradicts the listing. Only then may a photo count as absent."""
         return self.problem is None
 
     def after(self, earlier: Photos) -> Photos:
-        """Return this listing, incomplete if an earlier one of the same cycle gives an id other content.
+        """Return this listing; incomplete if an earlier one in the same cycle contradicts it.
 
-        By ids photos are deleted, and one of the two listings has them wrong.
+        Photos are deleted by ID, and one of the two listings has wrong IDs.
         """
         before = {photo.photo_id: photo.digest for photo in earlier.items}
         odd = tuple(
@@ -223,49 +223,49 @@ class PlaylistItem:
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """What a frame shows: an ordered list of references to photos."""
+    """A playlist on a frame: an ordered list of references to photos."""
 
     playlist_id: str
     name: str
-    """The name that was asked for."""
+    """The requested name."""
     items: tuple[PlaylistItem, ...] = ()
     assigned: bool | None = None
-    """Whether some frame shows it; None where the service does not say."""
+    """Whether some frame shows it; None if the service does not say."""
     listed_as: str = field(default="", compare=False)
-    """Its name at the service, where that does not keep `name`; otherwise empty."""
+    """Its name at the service, if that does not keep `name`; otherwise empty."""
 
     @property
     def shown_name(self) -> str:
-        """Its name for people who look for it in the service's app."""
+        """Its name in the service's app."""
         return self.listed_as or self.name
 
 
 class Mark(StrEnum):
-    """What a look at one thing led to."""
+    """The result of a check."""
 
     OK = "ok"
     NOTE = "note"
-    """Worth knowing; nothing fails because of it."""
+    """Worth knowing; does not cause a failure."""
     PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was seen when one thing was looked at, as a line for the user. It holds no secret."""
+    """The finding of a check, as a line for the user. It contains no secret."""
 
     mark: Mark
     subject: str
-    """What was looked at: a file, a service, an album."""
+    """The subject of the check: a file, a service, an album."""
     message: str
     fix: str = ""
-    """What to do about it; empty if there is nothing to be done."""
+    """What to do about it; empty if nothing is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """What is known about the bytes of a media item: their digest, or that no frame can use them.
+    """The content of a media item: its digest, or that no frame can use it.
 
-    It belongs to one `recipe`, the way the original is turned into what is sent (`original`: not at all).
+    It belongs to one `recipe`, which converts the original to the sent bytes (`original`: no conversion).
     """
 
     source: str
@@ -274,6 +274,6 @@ class Mapping:
     recipe: str
     digest: Digest | None
     unusable: str | None = None
-    """Why the item cannot be shown, in words for the user; then `digest` may be None."""
+    """For the user: why the item cannot be shown; then `digest` may be None."""
     recorded_at: datetime | None = None
-    """Aware UTC; None for mappings taken over from a cache that did not say."""
+    """Aware UTC; None for mappings imported from a cache without times."""

@@ -1,8 +1,8 @@
-"""Deciding what to do: pure functions from the current state to two plans.
+"""Planning: pure functions from the current state to two plans.
 
 The first plan (`plan_transfers`) says which media items must be transferred. The second (`plan_changes`) is
-made after that, from what the frame then reports: the playlist's content, and the photos to delete, or a
-Hold that says why none is deleted. Whatever the inputs, this holds:
+made after that, from what the frame then reports: the playlist's content, and the photos to delete, or a Hold
+that says why none is deleted. Whatever the inputs, this holds:
 
 - *Knowledge*: nothing is deleted unless every listing is complete, every listed item's digest is known (or
   the item is known to be unusable) and everything wanted is on the frame.
@@ -40,20 +40,20 @@ from picsync.core.select import Candidate, Overflow, newest, wanted
 
 BRAKE_COUNT = 10
 BRAKE_SHARE = 0.10
-"""More deletes than both of these at once are held unless the rule says otherwise: the user tidying an album
-removes a few pictures; hundreds at once are more often a failure than a wish."""
+"""More deletes than both of these are held unless the rule says otherwise: users who tidy up an album remove
+a few pictures; hundreds at once are more often a failure than intended."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteLimit:
-    """What `maxDelete` allows one cycle to delete: a number of photos or a share of the album."""
+    """The rule's `maxDelete`: a number of photos or a share of the album."""
 
     count: int | None = None
     share: float | None = None
-    """0 to 1; 1 allows even emptying the album."""
+    """0 to 1; 1 permits emptying the album."""
 
     def allows(self, deletes: int, photos: int) -> bool:
-        """Whether `deletes` of `photos` may go at once."""
+        """Whether this number of `deletes` among `photos` is allowed."""
         if self.share is not None:
             return deletes <= self.share * photos
         return self.count is not None and deletes <= self.count and deletes < photos
@@ -61,7 +61,7 @@ class DeleteLimit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The settings of an album rule that planning depends on."""
+    """The settings of an album rule that affect planning."""
 
     name: str
     """Name of the frame album."""
@@ -69,16 +69,16 @@ class Rule:
     force_publish: bool = False
     videos: bool = False
     delete_limit: DeleteLimit | None = None
-    """None means the default brake."""
+    """None for the default limit."""
     allow_deletes: bool = False
-    """Whether the user has said that this one cycle may delete whatever it finds due."""
+    """Whether the user has permitted this cycle to delete everything that is due."""
     allowed: frozenset[Digest] = frozenset()
-    """Content of photos whose delete the user has permitted; what goes beyond must pass the brake alone."""
+    """Digests of photos that the user has permitted to delete; other deletes must be within the limit."""
     overflow: Overflow = Overflow.NEWEST
 
     @property
     def playlist_name(self) -> str:
-        """Name of the playlist that shows the album, or the first part of it."""
+        """Name of the playlist that shows the album, or its first part."""
         return f"ss_{self.name}"
 
     def part_name(self, number: int) -> str:
@@ -88,55 +88,55 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A media item that must be downloaded, and uploaded unless the frame turns out to hold its content."""
+    """A media item to download, and to upload unless the frame already has its content."""
 
     item: MediaItem
     digest: Digest | None
-    """None where only the download will tell."""
+    """None if only the download will show it."""
 
 
 class HoldReason(StrEnum):
-    """Why deletes are held back."""
+    """Why deletes are held."""
 
     BRAKE = "brake"
-    """Too many at once; the user must allow it."""
+    """Too many deletes; the user must allow them."""
     LISTING = "listing"
-    """A listing is incomplete, so what is missing from it may still be wanted."""
+    """A listing is incomplete, so missing photos may still be wanted."""
     SAMPLE = "sample"
-    """A source shows only some of its items by its nature, so deletes never follow from what it shows."""
+    """By its nature, a source shows only some of its items, so nothing is deleted."""
     UNKNOWN = "unknown"
-    """The content of some listed items is not known yet."""
+    """The content of some listed items is unknown."""
     UPLOADS = "uploads"
-    """Something wanted is not on the frame yet; showing less now would be worse."""
+    """Something wanted is not on the frame yet; deleting now would show even less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Deletes that are not carried out, and why."""
+    """Deletes that are not carried out, and the reason."""
 
     reason: HoldReason
     photos: tuple[FramePhoto, ...]
     total: int
-    """Photos in the frame album, those included."""
+    """Photos in the frame album, including these."""
     waiting: int = 0
-    """What is waited for: items with unknown content (UNKNOWN), or photos to upload (UPLOADS)."""
+    """The number of items with unknown content (UNKNOWN), or of photos to upload (UPLOADS)."""
     problem: str | Contradiction | None = None
-    """Why the listing of the frame album is incomplete; None if that of a source is (LISTING)."""
+    """Why the frame album's listing is incomplete; None if a source's is (LISTING)."""
 
     @property
     def count(self) -> int:
-        """The number of deletes held back."""
+        """The number of held deletes."""
         return len(self.photos)
 
     @property
     def needs_person(self) -> bool:
-        """Whether waiting cannot release it."""
+        """Whether only the user can release it."""
         return self.reason is HoldReason.BRAKE
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a playlist is to hold."""
+    """The wanted content of a playlist."""
 
     name: str
     photos: tuple[FramePhoto, ...] = ()
@@ -145,7 +145,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class PlaylistEdit:
-    """What turns one playlist (None: to be created) into the one wanted."""
+    """The changes that convert one playlist (None: to be created) to the wanted one."""
 
     content: Content
     playlist: Playlist | None
@@ -155,21 +155,21 @@ class PlaylistEdit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The result of the second phase: all remaining changes on the frame, in this order."""
+    """The second plan: all remaining changes on the frame, in this order."""
 
     edits: tuple[PlaylistEdit, ...] = ()
     deletes: tuple[FramePhoto, ...] = ()
     hold: Hold | None = None
     contents: tuple[Content, ...] = ()
-    """By name of the playlist: one, or the parts of a split album and those that it no longer needs."""
+    """By the playlist's name: one, or the parts of a split album and those no longer needed."""
     overflow: int = 0
-    """Photos of the album that the playlist has no room for."""
+    """Photos of the album that do not fit into the playlist."""
     seen: frozenset[str] | None = None
-    """Ids of the photos whose entries may leave playlists; None: any entry may."""
+    """IDs of the photos whose entries may be removed from playlists; None: any."""
 
     @property
     def shown(self) -> tuple[FramePhoto, ...]:
-        """What all playlists of the rule together will hold."""
+        """The content of all playlists of the rule together."""
         return tuple(photo for content in self.contents for photo in content.photos)
 
     @property
@@ -184,20 +184,21 @@ class Situation:
 
     candidates: Sequence[Candidate]
     listings: Sequence[Listing]
-    """Of all source albums; only their certainty counts, since `candidates` has what they hold."""
+    """Listings of all source albums; used for their certainty, since `candidates` has the content."""
     photos: Photos
     playlists: Sequence[Playlist]
-    """Those that show the album, or parts of it, in order of the parts."""
+    """Playlists that show the album, or parts of it, in order of the parts."""
     playlist_limit: int | None = None
-    """How many photos a playlist holds, as the frame declares in `Capabilities` (Nixplay: 2,000)."""
+    """Capacity of a playlist, as declared by the frame (Nixplay: 2,000)."""
     shows_albums: bool = False
-    """Whether the frame shows the album itself, and has no playlists."""
+    """Whether the frame shows the album itself, without playlists."""
     storage_full: bool = False
-    """The frame has no room: then what is due may go although uploads failed, since that makes room."""
+    """The frame's storage is full: then deletes may go ahead although uploads failed, since they free space.
+    """
 
 
 def plan_transfers(candidates: Sequence[Candidate], photos: Photos) -> tuple[Transfer, ...]:
-    """Return the items to transfer: those whose content is unknown or not on the frame, each content once."""
+    """Return the items to transfer: unknown or missing content, each content once."""
     there = {photo.digest for photo in photos.items}
     transfers = []
     for candidate in candidates:
@@ -212,7 +213,7 @@ def plan_transfers(candidates: Sequence[Candidate], photos: Photos) -> tuple[Tra
 def deletes_wait_for_content(
     rule: Rule, found: Sequence[Candidate], listings: Sequence[Listing], photos: Photos
 ) -> bool:
-    """Return whether a photo may have to be deleted once the content of all listed items is known."""
+    """Return whether a photo may have to be deleted once all content is known."""
     if not rule.delete or not all(listing.complete for listing in listings):
         return False
     known = {candidate.digest for candidate in found}
@@ -220,7 +221,7 @@ def deletes_wait_for_content(
 
 
 def plan_changes(rule: Rule, now: Situation) -> Plan:
-    """Return what makes the playlist right and removes what is no longer wanted, or holds it back."""
+    """Return the changes to playlists, and the deletes or the reason why they are held."""
     items = wanted(now.candidates)
     by_digest: dict[Digest, FramePhoto] = {}
     surplus = []
@@ -281,7 +282,7 @@ def _within_limit(limit: DeleteLimit | None, deletes: int, photos: int) -> bool:
 
 
 def parts_needed(photos: int, limit: int | None) -> int:
-    """Return how many playlists hold so many photos, at least one."""
+    """Return how many playlists this number of photos needs; at least one."""
     return 1 if limit is None else max(1, -(-photos // limit))
 
 
@@ -303,7 +304,7 @@ def _contents(
         held.setdefault(playlist.name, set()).update(item.photo_id for item in playlist.items)
     count = 1
     if rule.overflow is Overflow.SPLIT:
-        # What may be there unseen keeps its place: no part is given up.
+        # Unlisted photos keep their places, so no part is given up.
         count = max(parts_needed(len(photos), limit), len(held) if unseen_stay else 0)
     names = [rule.part_name(number) for number in range(1, count + 1)]
     places = [held.get(name, set()) for name in names]
@@ -315,9 +316,9 @@ def _contents(
 def _spread(
     photos: Sequence[FramePhoto], places: Sequence[Collection[str]], limit: int, *, unseen_stay: bool
 ) -> list[tuple[FramePhoto, ...]]:
-    """Give each photo a playlist: the first that holds it, or else the first with room; some may go without.
+    """Assign each photo to a playlist: the one that contains it, or the first with space; some may get none.
 
-    `places` are the ids of the photos in each playlist now.
+    `places` are the IDs of the photos currently in each playlist.
     """
     homes: dict[str, int] = {}
     seen = {photo.photo_id for photo in photos}
@@ -353,10 +354,10 @@ def _edits(
 def plan_edit(
     playlist: Playlist, content: Content, *, rewrite: bool = False, seen: Collection[str] | None = None
 ) -> PlaylistEdit:
-    """Return what makes `playlist` hold each of the photos exactly once and nothing else.
+    """Return the changes after which `playlist` contains each of the photos exactly once and nothing else.
 
-    Where `seen` is given, entries of photos that are not among these ids stay. Otherwise, with `rewrite`,
-    every entry is replaced, which also restores the order.
+    If `seen` is given, entries of photos with other IDs stay. With `rewrite`, every entry is replaced, which
+    also restores the order.
     """
     if rewrite and seen is None:
         return PlaylistEdit(content, playlist, content.photos, playlist.items)
@@ -391,17 +392,17 @@ Step: TypeAlias = AddItems | RemoveItems
 
 
 def steps(edit: PlaylistEdit, limit: int | None) -> Iterator[Step]:
-    """Yield an edit's steps: adding first, removing after; where a full playlist forces it, by turns.
+    """Yield an edit's steps: additions first, then removals; alternating if the playlist is full.
 
-    The playlist never exceeds `limit` entries on the way and is never empty between steps, unless it was
-    or is to be.
+    The playlist never exceeds `limit` entries and is never empty between steps, unless it was empty or is to
+    be.
     """
     size = len(edit.playlist.items) if edit.playlist else 0
     add, remove = list(edit.add), list(edit.remove)
     while add:
         room = len(add) if limit is None else limit - size
         if room <= 0:
-            # Most entries stay, so that the frame has something to show meanwhile.
+            # Most entries stay, so that the frame always has something to show.
             out = remove[: min(len(add), max(1, size // 4), size - 1)]
             if not out:
                 break

@@ -1,11 +1,11 @@
-"""Selection: which media items are meant for a frame, and which of them fit; pure functions.
+"""Selection: which media items should be on a frame, and which of them fit; pure functions.
 
-`candidates` decides for each listed item whether it is meant for the frame or skipped, and why; `learned`
-decides it again once transfers have shown what the items contain. Whatever the inputs, this holds:
+`candidates` decides for each listed item whether it should be on the frame or is skipped, and why; `learned`
+decides again after transfers have shown the items' content. Always:
 
 - Each item has one candidate, in the order of the listing.
-- Content that is on the frame stays wanted: its format and a failed attempt to use it skip nothing.
-- A video is skipped unless the rule asks for videos, and its source and the frame can handle them.
+- Content that is on the frame stays wanted: neither its format nor a failed attempt to use it skips it.
+- A video is skipped unless the rule asks for videos, and its source and the frame support them.
 - An item that could not be used is tried again after `UNUSABLE_FOR`.
 """
 
@@ -21,31 +21,31 @@ from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 
 UNUSABLE_FOR = timedelta(days=1)
-"""Time after which an item that could not be used is tried again, in case a service has been fixed."""
+"""Time after which an unusable item is tried again, in case a service was fixed."""
 
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Skip(StrEnum):
-    """Why a media item is not meant to be on the frame."""
+    """Why a media item should not be on the frame."""
 
     VIDEO = "video"
-    """It is a video, and the rule, the source or the frame does not take videos."""
+    """It is a video, and the rule, the source or the frame does not support videos."""
     FORMAT = "format"
     """The frame does not accept its format."""
     UNUSABLE = "unusable"
-    """Its content could not be used when it was last tried."""
+    """Its content could not be used at the last attempt."""
 
 
 class Overflow(StrEnum):
-    """What to do with photos that do not fit into the playlist of an album."""
+    """What to do with photos that do not fit into an album's playlist."""
 
     NEWEST = "newest"
     """Show the newest photos."""
     SPLIT = "split"
-    """Show the rest in further playlists."""
+    """Show the rest in additional playlists."""
     ERROR = "error"
-    """Keep the photos that are shown, add none in excess of the limit, and report a failure."""
+    """Keep the photos that are shown, add none beyond the limit, and report a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Accepted:
     mime_types: frozenset[str]
     """Formats that the frame accepts."""
     videos_from: frozenset[str] = frozenset()
-    """Sources whose videos are wanted and can be shown; empty if the rule or the frame takes no videos."""
+    """Sources whose videos are wanted and supported; empty if the rule or the frame excludes videos."""
 
     def accepts(self, mime_type: str) -> bool:
         """Whether to try a file of that type. An unknown (empty) type may be tried."""
@@ -64,18 +64,18 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A listed media item with what is known of its content."""
+    """A listed media item with its content, if known."""
 
     item: MediaItem
     digest: Digest | None = None
     """None while the content is unknown."""
     skip: Skip | None = None
-    """Why the item is not meant to be on the frame; None if it is."""
+    """Why the item should not be on the frame; None if it should."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """How many listed items are not meant for the frame."""
+    """How many listed items should not be on the frame."""
 
     reasons: Mapping[Skip, int] = field(default_factory=dict)
     formats: Mapping[str, int] = field(default_factory=dict)
@@ -89,9 +89,9 @@ def candidates(
     accepted: Accepted,
     now: datetime,
 ) -> list[Candidate]:
-    """Return a candidate for each item: wanted or skipped, with its digest where that is known.
+    """Return a candidate for each item: wanted or skipped, with its digest if known.
 
-    `known` is what the cache holds, `there` the content on the frame.
+    `known` is the content of the cache, `there` the content on the frame.
     """
     return [_candidate(item, known.get(item), there, accepted, now) for item in items]
 
@@ -122,7 +122,7 @@ def _recent(recorded_at: datetime | None, now: datetime) -> bool:
 def learned(
     found: Iterable[Candidate], digests: Mapping[MediaItem, Digest], unusable: Collection[MediaItem]
 ) -> list[Candidate]:
-    """Return the candidates with what the transfers have shown of their content."""
+    """Return the candidates, updated by what the transfers have shown of their content."""
 
     def one(candidate: Candidate) -> Candidate:
         if candidate.item in unusable:
@@ -143,7 +143,7 @@ def count_skipped(found: Iterable[Candidate]) -> Skipped:
 
 
 def wanted(found: Iterable[Candidate]) -> dict[Digest, MediaItem]:
-    """Return the content that is meant to be on the frame and known, each with the first item that has it."""
+    """Return the known content that should be on the frame, each with the first item that has it."""
     first: dict[Digest, MediaItem] = {}
     for candidate in found:
         if candidate.digest is not None and candidate.skip is None:
@@ -154,9 +154,9 @@ def wanted(found: Iterable[Candidate]) -> dict[Digest, MediaItem]:
 def newest(
     photos: Sequence[FramePhoto], items: Mapping[Digest, MediaItem], limit: int
 ) -> tuple[FramePhoto, ...]:
-    """Return the `limit` photos that were taken last, in the order of `photos`; undated ones go first.
+    """Return the `limit` photos that were taken last, in the order of `photos`.
 
-    `items` tell when the photos were taken.
+    `items` provide the capture times; photos without one are dropped first.
     """
 
     def taken_at(photo: FramePhoto) -> datetime:

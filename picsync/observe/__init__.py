@@ -1,1 +1,1 @@
-"""How it stands: states, words, metrics and notifications."""
+"""Consumers of events: status, words, metrics and notifications."""

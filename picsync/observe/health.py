@@ -1,13 +1,12 @@
-"""How severe a situation is: decided here once, for the status page, /status.json, notifications and metrics.
+"""Decides how severe a situation is, for the status page, /status.json, notifications and metrics.
 
-`health` reads the level and its reasons off a Status, for each album rule and for the service as a whole.
-`open_problems` are the situations that need an operator. Both are pure, and neither reads a message: what
-they go by are outcomes, counts and the codes of failures. `observe/words` and `observe/verdict` have the
-sentences.
+`health` derives the level and its reasons from a Status, for each album rule and for the whole service.
+`open_problems` are the situations that need an operator. Both are pure, and neither reads a message: they use
+outcomes, counts and the codes of failures. `observe/words` and `observe/verdict` have the sentences.
 
-What is known to be wrong outweighs what waits for the operator, which outweighs what is in progress or not
-known. A rule is right only if a cycle has found everything in place, and nothing has gone wrong since. A
-playlist that no frame shows is not in place; where the service does not tell, nothing is concluded.
+A known problem outweighs a decision that waits for the operator, which outweighs work in progress or an
+unknown state. A rule is right only if a cycle found everything in place, and nothing has failed since. A
+playlist that no frame shows is not in place; if the service does not say, nothing is concluded.
 """
 
 from __future__ import annotations
@@ -22,22 +21,23 @@ from picsync.core.events import CycleOutcome, CycleReport, Failure
 from picsync.observe.status import Phase, RuleStatus, Status
 
 MANY_FAILURES = 3
-"""Consecutive failed cycles after which a rule counts as stuck, although each failure could have passed."""
+"""Consecutive failed cycles after which a rule counts as failing, although each failure could have been
+temporary."""
 
 OVERDUE_AFTER = 3
-"""Intervals, and consecutive failed cycles, without a good one before the operator is told: a single one is
-often a service's bad hour, and failures that may pass are retried well within an interval."""
+"""Intervals, and consecutive failed cycles, without success before the operator is told: a single failure is
+often a short outage, and temporary failures are retried well within an interval."""
 
 FULL_CODES = frozenset({FailureCode.QUOTA_EXCEEDED, FailureCode.LIMIT_REACHED, FailureCode.PLAYLIST_FULL})
-"""Failures that end only once someone makes room or a limit is renewed."""
+"""Failures that end only when someone frees space or a limit is reset."""
 
 
 class Level(StrEnum):
-    """How good or bad a situation is; the worst comes first."""
+    """The severity of a situation; the worst comes first."""
 
     BAD = "bad"
     ATTENTION = "attention"
-    """Not as it should be, or only if the operator says so."""
+    """A deviation, or something that waits for the operator."""
     BUSY = "busy"
     UNKNOWN = "unknown"
     GOOD = "good"
@@ -89,7 +89,7 @@ LEVELS: Mapping[HealthCode, Level] = {
     HealthCode.DRY_RUN: Level.UNKNOWN,
     HealthCode.RIGHT: Level.GOOD,
 }
-"""The one table of severities."""
+"""The severity of each code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +102,32 @@ class Reason:
 
     @property
     def level(self) -> Level:
-        """How severe it is."""
+        """The severity."""
         return LEVELS[self.code]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleHealth:
-    """How one album rule stands."""
+    """The state of one album rule."""
 
     rule: RuleStatus
     code: HealthCode
 
     @property
     def level(self) -> Level:
-        """How severe it is."""
+        """The severity."""
         return LEVELS[self.code]
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How everything stands."""
+    """The state of everything."""
 
     level: Level
     rules: tuple[RuleHealth, ...]
-    """The rules that count: those that are not dry runs, or all if each is one."""
+    """The relevant rules: all but dry runs, or all if there are only dry runs."""
     reasons: tuple[Reason, ...] = ()
-    """What concerns the whole service, the most important first."""
+    """Problems of the whole service, the most important first."""
 
     @property
     def worst(self) -> tuple[RuleHealth, ...]:
@@ -136,7 +136,7 @@ class Health:
 
 
 def rule_health(rule: RuleStatus) -> RuleHealth:
-    """Return how one album rule stands."""
+    """Return the state of one album rule."""
     return RuleHealth(rule, _rule_code(rule))
 
 
@@ -168,7 +168,7 @@ def _after(rule: RuleStatus, report: CycleReport) -> HealthCode:
 
 
 def missing(report: CycleReport) -> int:
-    """Return how many photos are not shown yet that should be; 0 if that is not known."""
+    """Return how many wanted photos are not shown yet; 0 if unknown."""
     return 0 if report.in_playlist is None else report.wanted - report.overflow - report.in_playlist
 
 
@@ -183,8 +183,8 @@ def _failed(rule: RuleStatus, report: CycleReport) -> HealthCode:
 
 
 def health(status: Status) -> Health:
-    """Return how everything stands."""
-    # A dry run says nothing of the frame, so where others are carried out, these decide.
+    """Return the state of everything."""
+    # A dry run says nothing about the frame, so other rules decide if there are any.
     counting = [rule for rule in status.rules if not rule.dry_run] or status.rules
     rules = tuple(map(rule_health, counting))
     reasons = tuple(_service_reasons(status))
@@ -233,7 +233,7 @@ class OpenProblem:
 
 
 def open_problems(status: Status, intervals: Mapping[str, timedelta]) -> Iterator[OpenProblem]:
-    """Yield what needs an operator now, as far as the last cycles show.
+    """Yield what currently needs an operator, according to the last cycles.
 
     `intervals` are the rules'; a rule without one is never overdue.
     """
@@ -263,16 +263,16 @@ def _of_report(rule: RuleStatus, report: CycleReport) -> Iterator[OpenProblem]:
 
 
 def _full_subject(failure: Failure) -> str:
-    """Return what is full: a playlist, or an account; the same for all rules that meet it."""
+    """Return what is full: a playlist, or an account; the same for all affected rules."""
     return failure.subject if failure.code is FailureCode.PLAYLIST_FULL else failure.account
 
 
 def _overdue(status: Status, intervals: Mapping[str, timedelta]) -> list[RuleStatus]:
-    """Return the rules without a good cycle for too long that no other problem explains."""
+    """Return the rules without a successful cycle for too long, unless another problem explains it."""
 
     def overdue(rule: RuleStatus, times: int) -> bool:
         every = intervals.get(rule.name)
-        # A rule that is new since has its failures count, as its beginning is not known.
+        # For a new rule, failures are counted, since its start is not known.
         since = rule.last_good_at or status.started_at
         return every is not None and status.now - since >= times * every
 
@@ -283,7 +283,7 @@ def _overdue(status: Status, intervals: Mapping[str, timedelta]) -> list[RuleSta
     ]
     if not any(overdue(rule, OVERDUE_AFTER) for rule in failing):
         return []
-    # Rules that are about to follow have the same cause, and belong in the same message.
+    # Rules that are about to become overdue have the same cause, and belong in the same message.
     return [rule for rule in failing if overdue(rule, OVERDUE_AFTER - 1)]
 
 
@@ -294,9 +294,9 @@ def _explained(report: CycleReport) -> bool:
 
 
 def may_continue(code: HealthCode, rule: RuleStatus | None) -> bool:
-    """Whether a problem that was seen in a rule has not been seen to be over.
+    """Whether a rule's problem is still open, as far as known.
 
-    A cycle that ended at the network, say, shows nothing of the frame's storage.
+    A cycle that ended with a network error, for example, says nothing about the frame's storage.
     """
     if rule is None or rule.last is None:
         return False
@@ -306,7 +306,7 @@ def may_continue(code: HealthCode, rule: RuleStatus | None) -> bool:
         case HealthCode.HELD_DELETES:
             return rule.last.outcome is not CycleOutcome.DONE and not rule.last.deleted
         case HealthCode.PLAYLIST_UNASSIGNED:
-            # A cycle that ended before it saw the playlist shows nothing either way.
+            # A cycle that ended before it read the playlist says nothing about it.
             return rule.last.in_playlist is None
         case HealthCode.OVERDUE:
             return rule.failures_in_a_row > 0

@@ -1,10 +1,10 @@
-"""Every metric: its name, labels and meaning, and which events move it. Nothing else writes to them.
+"""All metrics: name, labels and meaning, and which events change them. Nothing else writes to them.
 
-Labels are of bounded sets: album rules in force, kinds of sources, services, their operations, outcomes and
-reasons; never a photo. What an alert needs is there from the first scrape on; a gauge whose value is not
-known yet is absent, not zero. A dry run is counted as a cycle, but what it only predicts is not.
+Label values come from bounded sets: rules in force, kinds of sources, services, their operations, outcomes
+and reasons; never photos. Metrics for alerts exist from the first scrape on; a gauge whose value is not known
+yet is absent, not zero. A dry run counts as a cycle, but its predictions do not count.
 
-`python -m picsync.observe.metrics doc/monitoring.md` puts the table of all metrics into the page again.
+`python -m picsync.observe.metrics doc/monitoring.md` updates the table of all metrics in the page.
 """
 
 from __future__ import annotations
@@ -72,18 +72,18 @@ Labels: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric as it is documented and exposed."""
+    """A metric's definition."""
 
     kind: type[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]
     name: str
     meaning: str
     labels: Labels
     buckets: tuple[float, ...] = ()
-    """Upper bounds; only of a histogram."""
+    """Upper bounds; only for a histogram."""
 
     @property
     def exposed(self) -> Labels:
-        """The labels' names on the page: those of an album rule also tell the frame."""
+        """The labels' names in the documentation: those of an album rule include the frame."""
         return ("album", "frame", *self.labels[1:]) if self.labels[:1] == ("album",) else self.labels
 
 
@@ -103,7 +103,7 @@ def _by(label: str, words: Iterable[str]) -> str:
     return f"by {label}: {', '.join(f'`{word}`' for word in words)}."
 
 
-# --- when cycles run, and how they end ----------------------------------------------------------------
+# --- times and outcomes of cycles -------------------------------------------------------------------
 OUTCOMES = (*CycleOutcome, "refused")
 """Values of the label `outcome` of cycles. No cycle ends as `refused`, but dashboards and alerts made for
 version 2 may read that series, so it exists and stays at 0."""
@@ -142,7 +142,7 @@ NEXT_CYCLE = _gauge(
     "picsync_next_cycle_timestamp_seconds", "When the next cycle is due; in the past if it is late.", "album"
 )
 
-# --- what the last cycle found that got as far as comparing both sides --------------------------------
+# --- results of the last cycle that compared both sides ---------------------------------------------
 COMPLETE = _gauge(
     "picsync_listing_complete", "1 if the last cycle listed all source albums completely.", "album"
 )
@@ -177,7 +177,7 @@ HELD_FOR_PERSON = _gauge(
 )
 STORAGE_FULL = _gauge("picsync_storage_full", "1 if the frame's storage quota is used up.", "album")
 
-# --- what was moved and changed, counted the moment it happens ----------------------------------------
+# --- transfers and changes, counted when they happen ------------------------------------------------
 DOWNLOADED = _counter("picsync_media_items_downloaded_total", "Originals downloaded.", "album")
 DOWNLOADED_BYTES = _counter("picsync_downloaded_bytes_total", "Size of these originals.", "album")
 UPLOADED = _counter(
@@ -244,7 +244,7 @@ RETRIES = _counter(
     *("service", "operation"),
 )
 LOGIN_OK = _gauge(
-    "picsync_login_ok", "1 if the service accepts our login, 0 if a person has to see to it.", "service"
+    "picsync_login_ok", "1 if the service accepts the login, 0 if the operator has to fix it.", "service"
 )
 TOKEN_EXPIRY = _gauge(
     "picsync_access_token_expiry_timestamp_seconds", "When the current access token expires.", "service"
@@ -269,7 +269,7 @@ CONFIG_PROBLEMS = _gauge(
 BUILD = _gauge("picsync_build_info", "Always 1; the label is the version of picsync.", "version")
 
 METRICS = tuple(each for each in list(vars().values()) if isinstance(each, Metric))
-"""All of picsync's own, in the order of the documentation."""
+"""All of picsync's own metrics, in the order of the documentation."""
 
 
 class _Histogram:
@@ -288,10 +288,10 @@ class _Histogram:
 
 
 class Metrics(Collector):
-    """Keeps the metrics of a registry up to date with the events that it reads."""
+    """Updates the metrics of a registry from events."""
 
     def __init__(self, registry: CollectorRegistry, *, now: Callable[[], float]) -> None:
-        """`now` gives seconds since 1970."""
+        """`now` returns seconds since 1970."""
         self._now = now
         self._values: dict[Metric, dict[Labels, float]] = {metric: {} for metric in METRICS}
         self._histograms: dict[Metric, dict[Labels, _Histogram]] = {metric: {} for metric in METRICS}
@@ -309,10 +309,10 @@ class Metrics(Collector):
     def expect(
         self, rules: Mapping[str, tuple[str, str]], *, every_s: Mapping[str, float] | None = None
     ) -> None:
-        """Set the rules in force: series of new ones begin, those of rules that are gone end.
+        """Set the rules in force: adds series of new rules, and removes those of old ones.
 
-        `rules` has the album and the frame of each rule by its name in events; `every_s` has the seconds from
-        cycle to cycle, and a rule that it does not name is not repeated.
+        `rules` has the album and the frame of each rule by its name in events; `every_s` has the intervals in
+        seconds, without rules that run once.
         """
         wanted = frozenset(rules)
         for rule in self._rules - wanted:
@@ -335,13 +335,13 @@ class Metrics(Collector):
                 del series[labels]
 
     def watch(self, status: Callable[[], Status]) -> None:
-        """Take the rules' health from `status` at each scrape."""
+        """Read the rules' health from `status` at each scrape."""
         self._status = status
 
     def expect_requests(self, operations: Iterable[tuple[str, str]]) -> None:
-        """Begin the series of these (service, operation) at zero, so that no request goes uncounted.
+        """Start the series of these (service, operation) at zero, so that no request goes uncounted.
 
-        A counter whose first value is not zero has, for Prometheus, not increased.
+        Prometheus does not count a counter's first value as an increase.
         """
         for service, operation in operations:
             for outcome in RequestOutcome:
@@ -349,7 +349,7 @@ class Metrics(Collector):
             self._add(RETRIES, 0, service, operation)
 
     def read(self, event: Event) -> None:
-        """Take note of an event; of a rule that is not in force, nothing goes under the rule's name."""
+        """Handle an event; events of rules that are not in force are ignored for rule metrics."""
         rule = event.report.rule if isinstance(event, CycleFinished) else getattr(event, "rule", None)
         if rule is not None and rule in self._rules:
             self._of_cycle(rule, event)
@@ -363,7 +363,7 @@ class Metrics(Collector):
                 self._config(problems, refused=True)
 
     def collect(self) -> Iterable[Exposed]:
-        """Yield all metrics as they are now, for the registry."""
+        """Yield all metrics with their current values, for the registry."""
         self._values[TOKEN_REMAINING] = {
             labels: expiry - self._now() for labels, expiry in self._values[TOKEN_EXPIRY].items()
         }
@@ -487,7 +487,7 @@ class Metrics(Collector):
             case AccessToken(service, at) if at is not None:
                 self._set(TOKEN_EXPIRY, at.timestamp(), service)
                 if at.timestamp() > self._now():
-                    # It is only told of once the service has been asked with it and has not refused.
+                    # It is only reported after the service has accepted it in a request.
                     self._set(LOGIN_OK, 1, service)
 
     def _config(self, problems: Sequence[str], *, refused: bool = False) -> None:
@@ -528,7 +528,7 @@ class Metrics(Collector):
         series[labels] = series.get(labels, 0) + amount
 
     def _outcome(self, metric: Metric, outcomes: Iterable[str], outcome: str, *labels: str) -> None:
-        """Count one outcome; the others begin with it, so that the first of them shows as an increase."""
+        """Count one outcome; the others start at 0, so that their first count shows as an increase."""
         for each in outcomes:
             self._add(metric, each == outcome, *labels, each)
 
@@ -537,7 +537,7 @@ class Metrics(Collector):
 
 
 def table() -> str:
-    """Return all metrics as a Markdown table, ending in a line break."""
+    """Return all metrics as a Markdown table, ending with a line break."""
     rows = (
         (
             f"`{metric.name}`",
@@ -552,7 +552,7 @@ def table() -> str:
 
 
 def insert_table(page: str) -> str:
-    """Return the page with the table between its markers; raises ValueError if it has none."""
+    """Return the page with the table between its markers; raises ValueError if they are missing."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

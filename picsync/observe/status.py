@@ -1,6 +1,6 @@
-"""What the service is doing and how it has fared, as values: built from events, read by the pages.
+"""The state of the service and its last results, as values: built from events, read by the pages.
 
-The board keeps no photo's name longer than it is among the last events, and never a secret.
+A photo's name is kept only as long as it is among the last events; secrets are never kept.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from picsync.observe.words import summed_sentence
 EVENTS_KEPT = 50
 
 _PASSING = CycleStarted | Listed | ItemDownloaded
-"""What the counters show better than a line among the last events."""
+"""Events that counters show better than a line among the last events."""
 _ALIKE = ItemUploaded | ItemFailed | PhotoDeleted | RetryScheduled
-"""Of these one following another is one entry, so that many photos do not push out all else."""
+"""Consecutive events of these types share one entry, so that many photos do not displace everything else."""
 
 
 class Phase(StrEnum):
-    """What a rule is doing."""
+    """The state of a rule."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -52,7 +52,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListingSummary:
-    """What was seen of a source album."""
+    """The last listing of a source album."""
 
     count: int
     certainty: Certainty
@@ -64,18 +64,18 @@ class RuleStatus:
 
     name: str
     sources: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Source kind -> album ids."""
+    """Source kind -> album IDs."""
     listed: Mapping[tuple[str, str], ListingSummary] = field(default_factory=dict)
-    """Source kind and album id -> what was last seen there; those not listed yet are absent."""
+    """Source kind and album ID -> its last listing; albums not listed yet are missing."""
     album: str = ""
-    """Name of the frame album; the rule's where empty."""
+    """Name of the frame album; equal to the rule's name if empty."""
     frame: str = DEFAULT_FRAME
     playlists: bool = True
     """Whether the frame shows playlists."""
     dry_run: bool = False
     phase: Phase = Phase.WAITING
     planned: int = 0
-    """Items that the running cycle transfers; so far `downloaded`, `uploaded`, `failed` of them."""
+    """Items that the running cycle transfers; `downloaded`, `uploaded`, `failed` count its progress."""
     downloaded: int = 0
     uploaded: int = 0
     failed: int = 0
@@ -83,9 +83,9 @@ class RuleStatus:
     """The last cycle's report; None before the first one has ended."""
     last_at: datetime | None = None
     last_good_at: datetime | None = None
-    """When a cycle last ended well; aware UTC."""
+    """End of the last good cycle; aware UTC."""
     next_at: datetime | None = None
-    """When the next cycle is due; None while one is running, or if there is none to come."""
+    """Start of the next cycle; None while one is running, or if none is scheduled."""
     failures_in_a_row: int = 0
 
 
@@ -96,12 +96,12 @@ class Entry:
     at: datetime
     action: str
     rule: str
-    """Empty for what concerns the whole service."""
+    """Empty if it concerns the whole service."""
     message: str
     times: int = 1
-    """How often in a row; `at` and, where it varies, `message` are of the last time."""
+    """Number of consecutive repetitions; `at` and `message` are those of the last one."""
     summed: bool = False
-    """Whether `message` says how many they were."""
+    """Whether `message` contains that number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,25 +113,25 @@ class Status:
     now: datetime
     rules: tuple[RuleStatus, ...] = ()
     logins: Mapping[str, bool] = field(default_factory=dict)
-    """Service title -> whether it accepts us; a service that was not asked yet is absent."""
+    """Service title -> whether it accepts the login; missing if it was not contacted yet."""
     refusals: Mapping[str, str] = field(default_factory=dict)
-    """Service title -> what it said, for those that do not accept us."""
+    """Service title -> its message, for refused logins."""
     hints: Mapping[str, str] = field(default_factory=dict)
     """Service title -> what the operator can do, for the same services."""
     config_problems: tuple[str, ...] = ()
-    """Why a changed configuration is not in force; empty if the files are."""
+    """Why a changed configuration is not in force; empty if it is."""
     stopping: bool = False
     entries: tuple[Entry, ...] = ()
     """The last events, newest first."""
 
 
 class StatusBoard:
-    """Listens to events and answers with a Status."""
+    """Builds a Status from events."""
 
     def __init__(
         self, version: str, now: Callable[[], datetime], describe: Callable[[Event], str | None]
     ) -> None:
-        """`now` gives aware UTC; `describe` puts an event worth keeping into words, or gives None."""
+        """`now` returns aware UTC; `describe` returns an event in words, or None if it is not to be kept."""
         self._now = now
         self._describe = describe
         self._rules: dict[str, RuleStatus] = {}
@@ -141,7 +141,7 @@ class StatusBoard:
     def expect(self, rules: Mapping[str, RuleStatus], services: Collection[str] | None = None) -> None:
         """Set the rules in force, and the titles of the services that they use (None: any).
 
-        What is known of those that stay is kept; the login of a service that is no longer used is forgotten.
+        The state of rules that stay is kept; the login of a service that is no longer used is forgotten.
         """
         for service in [] if services is None else self._status.logins.keys() - services:
             self._forget(service)
@@ -192,7 +192,7 @@ class StatusBoard:
         self._entries.appendleft(entry)
 
     def status(self) -> Status:
-        """Return how things stand."""
+        """Return the current status."""
         return replace(
             self._status, now=self._now(), rules=tuple(self._rules.values()), entries=tuple(self._entries)
         )

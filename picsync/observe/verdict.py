@@ -1,4 +1,4 @@
-"""The answer to "is the frame up to date?" in words, for one album rule and for all: from a Health."""
+"""The status page's summary in words, for one album rule and for all, from a Health."""
 
 from __future__ import annotations
 
@@ -13,63 +13,63 @@ from picsync.observe.health import Health, HealthCode, Level, Reason, RuleHealth
 from picsync.observe.status import RuleStatus, Status
 from picsync.observe.words import advice, counted, error_sentence, relative, unassigned_sentence
 
-_ANSWERS = {
-    Level.BAD: "No, it is stuck.",
-    Level.ATTENTION: "Not quite.",
-    Level.BUSY: "Almost.",
+_HEADLINES = {
+    Level.BAD: "Stalled.",
+    Level.ATTENTION: "Needs attention.",
+    Level.BUSY: "Updating.",
     Level.UNKNOWN: "Not known yet.",
-    Level.GOOD: "Yes.",
+    Level.GOOD: "Up to date.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """How one album rule stands."""
+    """The state of one album rule in words."""
 
     level: Level
     word: str
-    """A word or three, for a badge."""
+    """A few words for a badge."""
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How everything stands."""
+    """The overall state in words."""
 
     level: Level
-    answer: str
-    """To "is the frame up to date?"."""
+    headline: str
+    """The headline."""
     details: tuple[str, ...]
-    """Sentences that say why, the most important first."""
+    """Sentences with the reasons, the most important first."""
 
 
 def rule_verdict(rule: RuleStatus) -> RuleVerdict:
-    """Return how one album rule stands."""
+    """Return one album rule's state in words."""
     return _in_words(rule_health(rule))
 
 
 _BADGES = {
     HealthCode.LOGIN_NEEDED: "login needed",
     HealthCode.FAILING: "failing",
-    HealthCode.HELD_DELETES: "waits for you",
+    HealthCode.HELD_DELETES: "waits for permission",
     HealthCode.INCOMPLETE: "incomplete",
-    HealthCode.RETRYING: "trying again",
+    HealthCode.RETRYING: "retrying",
     HealthCode.NO_PHOTOS: "no photos",
     HealthCode.PLAYLIST_UNASSIGNED: "not shown",
     HealthCode.UPLOADING: "uploading",
-    HealthCode.PHOTOS_MISSING: "almost",
+    HealthCode.PHOTOS_MISSING: "photos missing",
     HealthCode.STOPPED: "stopped",
-    HealthCode.NOT_STARTED: "not begun",
-    HealthCode.FIRST_CYCLE: "first look",
+    HealthCode.NOT_STARTED: "not started",
+    HealthCode.FIRST_CYCLE: "first cycle",
     HealthCode.DRY_RUN: "dry run",
-    HealthCode.RIGHT: "right",
+    HealthCode.RIGHT: "up to date",
 }
 _FIXED = {
-    HealthCode.LOGIN_NEEDED: "A service does not let picsync in.",
-    HealthCode.NO_PHOTOS: "Its source albums hold no photo.",
-    HealthCode.STOPPED: "The last cycle was stopped on the way.",
-    HealthCode.NOT_STARTED: "The first cycle has not begun.",
-    HealthCode.FIRST_CYCLE: "The album is being compared for the first time.",
+    HealthCode.LOGIN_NEEDED: "A service refuses the login.",
+    HealthCode.NO_PHOTOS: "Its source albums contain no photo.",
+    HealthCode.STOPPED: "The last cycle was stopped early.",
+    HealthCode.NOT_STARTED: "The first cycle has not started.",
+    HealthCode.FIRST_CYCLE: "The first cycle is running.",
     HealthCode.DRY_RUN: "A dry run changes nothing on the frame.",
 }
 
@@ -79,7 +79,7 @@ def _in_words(found: RuleHealth) -> RuleVerdict:
     sentence = _FIXED.get(found.code, "")
     if found.code is HealthCode.UPLOADING:
         count = f"{rule.uploaded:,} of {counted(rule.planned, 'new photo')}"
-        sentence = f"{count} {'has' if rule.planned == 1 else 'have'} arrived."
+        sentence = f"{count} {'has' if rule.planned == 1 else 'have'} been uploaded."
     elif report is not None and not sentence:
         sentence = _about_report(found.code, rule, report)
     return RuleVerdict(found.level, _BADGES[found.code], sentence)
@@ -90,11 +90,11 @@ def _about_report(code: HealthCode, rule: RuleStatus, report: CycleReport) -> st
         case HealthCode.HELD_DELETES:
             return _held(report)
         case HealthCode.PHOTOS_MISSING:
-            return f"{counted(missing(report), 'photo')} will follow with the next cycle."
+            return f"{counted(missing(report), 'photo')} will be added in the next cycle."
         case HealthCode.PLAYLIST_UNASSIGNED:
             return unassigned_sentence(report)
         case HealthCode.INCOMPLETE:
-            return f"All but {counted(len(report.failures), 'photo')} could be dealt with."
+            return f"{counted(len(report.failures), 'photo')} failed."
         case HealthCode.RETRYING | HealthCode.FAILING:
             return _failed(rule, report, again=code is HealthCode.RETRYING)
     return f"{counted(report.in_playlist or 0, 'photo')} in place."
@@ -104,18 +104,18 @@ def _held(report: CycleReport) -> str:
     count = report.hold.count if report.hold else 0
     are, stay = ("is", "stays") if count == 1 else ("are", "stay")
     photos = counted(count, "photo")
-    return f"{photos} that {are} in no source {stay} on the frame until you allow deleting."
+    return f"{photos} that {are} in no source {stay} on the frame until you allow the deletes."
 
 
 def _failed(rule: RuleStatus, report: CycleReport, *, again: bool) -> str:
     why = error_sentence(report.failures[0].error) if report.failures else ""
     row = f"The last {rule.failures_in_a_row} cycles" if rule.failures_in_a_row > 1 else "The last cycle"
-    what = "The last cycle failed, and picsync tries again." if again else f"{row} failed."
+    what = "The last cycle failed; picsync is retrying." if again else f"{row} failed."
     return f"{what} {why}".rstrip() + _kept(report)
 
 
 def _kept(report: CycleReport) -> str:
-    """Return what the frame shows although not everything could be listed; empty if that is not known."""
+    """Return what the frame shows if not everything could be listed; empty if unknown."""
     if report.certainty is not Certainty.PARTIAL or not report.on_frame:
         return ""
     kept = counted(report.on_frame, "photo")
@@ -127,29 +127,29 @@ def _kept(report: CycleReport) -> str:
 
 
 def verdict(status: Status) -> Verdict:
-    """Return how everything stands."""
+    """Return the overall state in words."""
     found = health(status)
     if not found.rules and not found.reasons:
-        return Verdict(found.level, _ANSWERS[found.level], ("There are no album rules.",))
+        return Verdict(found.level, _HEADLINES[found.level], ("There are no album rules.",))
     details = [_reason_sentence(reason) for reason in found.reasons]
     rules = [each.rule for each in found.rules]
     if found.level is Level.GOOD:
-        details += [_all_good(rules), _looked(rules, status.now)]
+        details += [_all_good(rules), _last_checked(rules, status.now)]
     elif any(reason.level is Level.BAD for reason in found.reasons):
-        # A refused login is reported once, not for each rule that ends with it.
+        # A refused login is reported once, not for each affected rule.
         details += _login_hints(status.rules)
     else:
         details += _by_rule(found)
     dry = all(rule.dry_run for rule in status.rules) and not found.reasons
-    return Verdict(found.level, "Dry run." if dry else _ANSWERS[found.level], tuple(details))
+    return Verdict(found.level, "Dry run." if dry else _HEADLINES[found.level], tuple(details))
 
 
 def _reason_sentence(reason: Reason) -> str:
     match reason.code:
         case HealthCode.LOGIN_NEEDED:
-            return f"{reason.subject} does not let picsync in. The frame keeps what it has."
+            return f"{reason.subject} refuses the login. The frame keeps its photos."
         case HealthCode.CONFIG_REFUSED:
-            return "The changed configuration cannot be used; the one before it is still in force."
+            return "The changed configuration is invalid; the previous one is still in use."
         case _:
             return "picsync is stopping."
 
@@ -162,7 +162,7 @@ def obstacle_sentence(reason: Reason) -> str:
         case HealthCode.CONFIG_REFUSED:
             return f"The configuration was refused: {reason.subject}"
         case HealthCode.NOT_STARTED:
-            return f"The rule {reason.subject} has not begun its first cycle."
+            return f"The rule {reason.subject} has not started its first cycle."
         case _:
             return "picsync is stopping."
 
@@ -188,7 +188,7 @@ def _all_good(rules: Sequence[RuleStatus]) -> str:
     return f"All {counted(photos, 'photo')} of {len(rules)} albums are in place."
 
 
-def _looked(rules: Sequence[RuleStatus], now: datetime) -> str:
-    """Return when the rule was looked at that has waited longest."""
+def _last_checked(rules: Sequence[RuleStatus], now: datetime) -> str:
+    """Return when the rule that has waited longest was last checked."""
     looked = [rule.last_good_at for rule in rules if rule.last_good_at is not None]
     return f"Last checked {relative(min(looked), now)}." if looked else ""

@@ -62,10 +62,10 @@ from picsync.media.formats import called
 _FORMATS_SHOWN = 5
 
 HELD_DELETES = "held_deletes"
-"""Code of log lines about deletes that are held back; failures and notices have theirs."""
+"""Code of log lines about held deletes; failures and notices have their own."""
 
 FEW = 25
-"""Up to so many, photos are named one by one."""
+"""Up to this number, photos are named individually."""
 
 _SKIPPED = {
     Skip.VIDEO: ("video", "videos", "skipped (`videos: true` takes them)"),
@@ -83,15 +83,15 @@ _UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
 
 
 def rough(seconds: float) -> str:
-    """Return a duration in the unit that suits it: "45 seconds", "12 minutes", "3 days"."""
+    """Return a duration in a suitable unit: "45 seconds", "12 minutes", "3 days"."""
     seconds = min(max(0.0, seconds), 1e12)
-    # Up to two of a unit, the next smaller one tells more: 90 minutes rather than 1 hour.
+    # Below two of a unit, the next smaller one is used: 90 minutes rather than 1 hour.
     unit, length = next((each for each in _UNITS if seconds >= 2 * each[1]), ("second", 1.0))
     return counted(round(seconds / length), unit)
 
 
 def relative(instant: datetime, now: datetime) -> str:
-    """Return how long ago or ahead an instant is: "12 minutes ago", "in 3 hours", "now"."""
+    """Return a time relative to now: "12 minutes ago", "in 3 hours", "now"."""
     seconds = (instant - now).total_seconds()
     if abs(seconds) < 2:
         return "now"
@@ -99,7 +99,7 @@ def relative(instant: datetime, now: datetime) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """Return a size in the unit that suits it: "3.2 MB"."""
+    """Return a size in a suitable unit: "3.2 MB"."""
     if size_bytes < 1000:
         return f"{size_bytes} B"
     value, unit = float(size_bytes), "B"
@@ -111,12 +111,12 @@ def size(size_bytes: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a foreign name, such as that of a file, as `harmless` shows it; "(no name)" for an empty one."""
+    """Return a foreign name, such as that of a file, sanitised; "(no name)" if it is empty."""
     return harmless(text) or "(no name)"
 
 
 def listing_words(listing: Listing) -> str:
-    """Return what a source album was seen to hold, and how far that can be trusted."""
+    """Return a source album's listing in words, with its certainty."""
     where = f"{listing.source} {printable(listing.album_id)}"
     seen = f"{where}: {counted(len(listing.items), 'item')}, {listing.certainty}"
     return f"{seen}. {listing.note.rstrip('.')}" if listing.note else seen
@@ -125,9 +125,9 @@ def listing_words(listing: Listing) -> str:
 def plan_lines(
     rule: str, listings: Sequence[Listing], uploads: Sequence[tuple[str, str]], plan: Plan
 ) -> Iterator[str]:
-    """Yield a dry run's plan: photo by photo when few, summarised when many.
+    """Yield a dry run's plan: photo by photo if there are few, otherwise summarised.
 
-    `uploads` are file names, each with the kind of the source that it comes from.
+    `uploads` are file names, each with the kind of its source.
     """
     yield f"Album {printable(rule)}:"
     for listing in listings:
@@ -155,7 +155,7 @@ def plan_lines(
 
 
 def _each(verb: str, names: Sequence[str], origin: str = "") -> Iterator[str]:
-    # A name may be that of several photos: shared links name photos by the second in which they were taken.
+    # Several photos may have the same name: shared links name photos by the second of their capture.
     times = Counter(names)
     if len(times) > FEW:
         different = list(times)
@@ -168,7 +168,7 @@ def _each(verb: str, names: Sequence[str], origin: str = "") -> Iterator[str]:
 
 
 def hold_sentence(hold: Hold) -> str:
-    """Return which deletes are held back, and what releases them."""
+    """Return which deletes are held, and what releases them."""
     held = f"{counted(hold.count, 'photo')} of {hold.total:,} not deleted: "
     match hold.reason:
         case HoldReason.LISTING:
@@ -184,7 +184,7 @@ def hold_sentence(hold: Hold) -> str:
             return f"{held}the content of {items} could not be read yet."
         case HoldReason.UPLOADS:
             photos = counted(hold.waiting, "photo")
-            return f"{held}{photos} could not be uploaded yet, and the frame keeps what it has."
+            return f"{held}{photos} could not be uploaded yet, and the frame keeps its photos."
         case HoldReason.BRAKE if hold.count == hold.total:
             return (
                 f"{held}this would empty the album. If this is intended, run `picsync allow-deletes`, or set"
@@ -223,8 +223,8 @@ def notice_sentence(notice: Notice) -> str:  # noqa: C901 - one flat table
             return f"No frame shows the playlist {name} yet. Assign it to one once by hand."
         case NoticeKind.PLAYLIST_DUPLICATE:
             return (
-                f"{count} playlists are named {name}; all are kept in step."
-                " Remove by hand the ones that no frame shows."
+                f"{count} playlists are named {name}; all are kept in sync. Remove by hand the ones that no"
+                " frame shows."
             )
         case NoticeKind.PLAYLIST_UNUSED:
             return (
@@ -293,7 +293,7 @@ def _defect(error: ContentError) -> str:
         case Defect.NOT_MEDIA:
             return "its content is neither a picture nor a video."
         case Defect.TRUNCATED:
-            return "it is cut off: the end of the file is missing."
+            return "it is truncated: the end of the file is missing."
         case Defect.TOO_LARGE:
             return f"it is larger than {error.limit >> 30} GiB."
         case Defect.TOO_MANY_PIXELS:
@@ -302,7 +302,7 @@ def _defect(error: ContentError) -> str:
 
 
 def advice(error: PicsyncError) -> str:
-    """Return what the user should do about an error; empty if no one knows."""
+    """Return what the user should do about an error; empty if unknown."""
     match error:
         case ContentError(defect=Defect.TRUNCATED):
             return "Put the whole file into the album again."
@@ -322,28 +322,28 @@ def advice(error: PicsyncError) -> str:
             )
         case SpoolError():
             return f"{error.hint} Or point TMPDIR to another folder.".lstrip()
-    return error.hint or ("This may pass by itself: try again later." if error.transient else "")
+    return error.hint or ("This may resolve itself: try again later." if error.transient else "")
 
 
 def failure_advice(failure: Failure) -> str:
-    """Return what the user should do about a failure, with what waits for it; empty if no one knows."""
+    """Return what the user should do about a failure, with the photos that wait for it; empty if unknown."""
     waiting = failure.waiting
     if waiting is None:
         return advice(failure.error)
     least = "at least " if waiting.at_least else ""
     needed = f" ({least}{size(waiting.size_bytes)})" if waiting.size_bytes else ""
     wait = "waits" if waiting.count == 1 else "wait"
-    return f"{counted(waiting.count, 'photo')}{needed} {wait} for room. {failure.error.hint}".rstrip()
+    return f"{counted(waiting.count, 'photo')}{needed} {wait} for storage. {failure.error.hint}".rstrip()
 
 
 def failure_text(failure: Failure) -> str:
-    """Return what happened, and what to do where that is known, without what it is about."""
+    """Return what happened and, if known, what to do, without the subject."""
     known = failure.waiting is not None or not failure.error.transient or failure.error.hint
     return f"{error_sentence(failure.error)} {failure_advice(failure) if known else ''}".rstrip()
 
 
 def failure_subject(failure: Failure) -> str:
-    """Return what a failure is about."""
+    """Return the subject of a failure."""
     name = printable(failure.subject)
     match failure.about:
         case About.RULE:
@@ -363,7 +363,7 @@ def report_sentence(report: CycleReport) -> str:
 
 
 def report_result(report: CycleReport, *, timed: bool = True) -> str:
-    """Return what one cycle did, without the album's name; if `timed`, with how long it took."""
+    """Return the result of a cycle, without the album's name; with its duration if `timed`."""
     if report.on_frame is None:
         return "nothing was changed."
     done = list(_done(report))
@@ -373,7 +373,7 @@ def report_result(report: CycleReport, *, timed: bool = True) -> str:
     if report.dry_run:
         return f"dry run, nothing was changed; it would leave {state}."
     if report.outcome == "stopped":
-        done.append("stopped on the way")
+        done.append("stopped early")
     verdict = ", ".join(done) if done else "nothing to do" if report.outcome == "done" else "nothing changed"
     took = f" ({report.duration_s:.1f} s)" if timed else ""
     return f"{verdict}; {state}{took}."
@@ -405,7 +405,7 @@ def unassigned_sentence(report: CycleReport) -> str:
 
 
 def skip_remarks(report: CycleReport) -> Iterator[str]:
-    """Yield which items are not meant to be on the frame, and why."""
+    """Yield which items are not sent to the frame, and why."""
     for skip, count in report.skipped.items():
         one, many, why = _SKIPPED[skip]
         formats = f" ({_formats(report)})" if skip is Skip.FORMAT and report.formats else ""
@@ -419,7 +419,7 @@ def _formats(report: CycleReport) -> str:
 
 
 def report_lines(report: CycleReport) -> Iterator[tuple[str, str, str]]:
-    """Yield code, account and sentence of each thing that an operator should know besides."""
+    """Yield code, account and sentence of each additional thing that an operator should know."""
     for sentence in skip_remarks(report):
         yield "", "", sentence
     for notice in report.notices:
@@ -433,7 +433,7 @@ def report_lines(report: CycleReport) -> Iterator[tuple[str, str, str]]:
 
 
 def report_remarks(report: CycleReport) -> Iterator[str]:
-    """Yield what the user should know besides: skipped items, notices, deletes held back, failures."""
+    """Yield additional information for the user: skipped items, notices, held deletes, failures."""
     for _, _, sentence in report_lines(report):
         yield sentence
 
@@ -443,7 +443,7 @@ def _failure(failure: Failure) -> str:
 
 
 def summed_sentence(event: Event, times: int) -> str | None:
-    """Return several events in a row as one sentence; None where they do not add up."""
+    """Return several consecutive events as one sentence; None if they cannot be combined."""
     match event:
         case ItemUploaded(_, filename):
             return f"{counted(times, 'photo')} arrived on the frame; the last one was {printable(filename)}."
@@ -456,7 +456,7 @@ def summed_sentence(event: Event, times: int) -> str | None:
 
 
 def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
-    """Return an event in words, or None for those that only move counters and bars."""
+    """Return an event in words; None for those that only change counters and bars."""
     match event:
         case ConfigApplied(rules):
             return f"The configuration is in force: {counted(len(rules), 'frame album')}."
@@ -516,5 +516,5 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
             bug = f"Unexpected error: {error}. This is a bug; please report it at {REPORT_TO}."
             return f"{printable(what)} {bug}"
         case Stopping():
-            return "Stopping: nothing new is taken up."
+            return "Stopping: no new work is started."
     return None

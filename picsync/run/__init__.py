@@ -1,1 +1,1 @@
-"""A household as a process: what is opened, what runs when, and how it stops."""
+"""The long-running process: what is opened, what runs when, and how it stops."""

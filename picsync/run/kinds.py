@@ -1,4 +1,4 @@
-"""The registries of kinds together: what the configuration may refer to, and how accounts are opened."""
+"""Combines the registries of kinds: what the configuration may refer to, and how accounts are opened."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def kinds() -> list[AnyKind]:
 
 
 def logins() -> Logins:
-    """Return the models of the sections of the credentials file, by kind."""
+    """Return the models of the credentials file's sections, by kind."""
     return {kind.name: kind.credentials for kind in kinds() if kind.credentials is not None}
 
 
@@ -40,12 +40,12 @@ def known(accounts: Mapping[str, str] = MappingProxyType({})) -> Known:
 
 
 def read_credentials(environ: Mapping[str, str], paths: Sequence[Path] = CREDENTIALS_PATHS) -> Credentials:
-    """Return the credentials with sections of all kinds; raises ConfigError."""
+    """Return the credentials with the sections of all kinds; raises ConfigError."""
     return load_credentials(paths, environ, known(), logins())
 
 
 def read_accounts(environ: Mapping[str, str], paths: Sequence[Path] = CREDENTIALS_PATHS) -> dict[str, str]:
-    """Return the kind of each account by name, as far as the credentials tell."""
+    """Return the kind of each account by name, as far as the credentials say."""
     return account_kinds(paths, environ, logins())
 
 

@@ -1,4 +1,4 @@
-"""The service as a process: cycles with their tools, files watched, pages served, figures counted.
+"""The service as a process: runs cycles, watches files, serves pages, updates metrics.
 
 SIGINT and SIGTERM are handled by `Stop` in `scheduler`, and SIGHUP by `Service`.
 """
@@ -49,14 +49,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("picsync")
 
 LISTEN_AGAIN_S = 60.0
-"""Between two tries to serve on an address that someone else has."""
+"""Interval between attempts to listen on an address that is in use."""
 
 
 def send_to(readers: Sequence[Emit]) -> Emit:
-    """Return an emitter that lets every reader see each event, in order.
+    """Return an emitter that passes each event to every reader, in order.
 
-    A reader that fails misses that event, and no one else does: what one view cannot show is no reason to
-    fail a cycle. Readers may be added to the sequence later.
+    A reader that fails misses that event; the others do not, and the cycle continues. Readers may be added to
+    the sequence later.
     """
     told: set[str] = set()
 
@@ -64,11 +64,11 @@ def send_to(readers: Sequence[Emit]) -> Emit:
         for read in readers:
             try:
                 read(event)
-            except Exception as error:  # noqa: BLE001 - not lost: logged, and the event reaches the others
+            except Exception as error:  # noqa: BLE001 - logged, and the event reaches the other readers
                 crash = crashed(error, f"The event {event.action} is missing in a log, page or metric.")
                 if crash.report not in told:
                     told.add(crash.report)
-                    log.error(  # noqa: TRY400 - with a traceback that has no values
+                    log.error(  # noqa: TRY400 - with a traceback without values
                         event_sentence(crash), extra={"action": crash.action, "report": crash.report}
                     )
 
@@ -76,7 +76,7 @@ def send_to(readers: Sequence[Emit]) -> Emit:
 
 
 def noting_progress(emit: Emit) -> Emit:
-    """Return an emitter for which each event is progress, except for requests that failed."""
+    """Return an emitter that counts each event as progress, except for failed requests."""
 
     def note(event: Event) -> None:
         failed = isinstance(event, RequestFinished) and event.outcome is not RequestOutcome.SUCCESS
@@ -89,35 +89,35 @@ def noting_progress(emit: Emit) -> Emit:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What cycles are run with, besides the settings."""
+    """The environment of cycles, besides the settings."""
 
     cache: str
     """Path or database URL."""
     emit: Emit
     notify: Callable[[str], None]
-    """Told what is no event and the user should know."""
+    """Called with messages for the user that are not events."""
     stop: Stop
     dry_run: bool = False
-    """Whether all rules only say what they would do."""
+    """Whether all rules only print what they would do."""
     allowed: set[str] = field(default_factory=set)
-    """Rules whose next cycle may delete whatever it finds due; each is taken out by that cycle."""
+    """Rules whose next cycle may delete everything that is due; that cycle removes its entry."""
     told: set[str] = field(default_factory=set)
-    """What is wrong with the folder of requests and was said: no cycle and no reload says it again."""
+    """The reported problem of the request folder, so that it is not repeated by each cycle or reload."""
     warned: set[str] = field(default_factory=set)
     """Current warnings about the settings, so that a reload does not repeat them."""
     show_plan: Callable[[], Emit] | None = None
-    """Makes a reader for each cycle that only plans."""
+    """Creates a reader for each cycle that only plans."""
     leaving: Callable[[], bool] | None = None
-    """Whether a cycle should take up nothing new; `stop` unless given."""
+    """Whether a cycle should start no new work; `stop` by default."""
 
     def tell_once(self, error: CacheError) -> None:
-        """Say what is wrong with the folder of requests, the first time."""
+        """Report a problem of the request folder once."""
         if error.message not in self.told:
             self.told.add(error.message)
             self.notify(str(error))
 
     def warn(self, settings: Settings) -> None:
-        """Report unsafe credentials and unused accounts, unless that was reported and is unchanged."""
+        """Report unsafe credentials and unused accounts, unless already reported and unchanged."""
         warnings = {str(warning) for warning in (*settings.credentials.warnings, *settings.unused)}
         for warning in sorted(warnings - self.warned):
             self.notify(warning)
@@ -130,7 +130,7 @@ class RunContext:
     ) -> AsyncIterator[list[AlbumJob]]:
         """Open what the settings need; the jobs can be run until the end of the context.
 
-        `intervals` are by the job's name. Raises ConfigError and CacheError.
+        `intervals` are by job name. Raises ConfigError and CacheError.
         """
         emit = noting_progress(self.emit)
         async with open_tools(
@@ -158,21 +158,21 @@ class RunContext:
 
 
 class Server(Protocol):
-    """Something that listens."""
+    """A server."""
 
     @property
     def port(self) -> int:
         """The port it listens on, after `start`."""
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; raises ListenError or ConfigError if the address cannot be had."""
+        """Listen; raises ListenError or ConfigError if the address is unavailable."""
 
     async def close(self) -> None:
         """Stop listening."""
 
 
 class LongRun:
-    """Runs the rules again and again, and serves what the configuration asks for; made inside the loop."""
+    """Runs the rules repeatedly, and serves the configured pages; create it inside the event loop."""
 
     def __init__(
         self,
@@ -182,7 +182,9 @@ class LongRun:
         heartbeat_s: float = HEARTBEAT_S,
         least_every: timedelta = LEAST_EVERY,
     ) -> None:
-        """`heartbeat_s` lies between two looks at the files; no rule has an interval below `least_every`."""
+        """Create the service; the files are checked every `heartbeat_s`, and intervals are at least
+        `least_every`.
+        """
         self._files = files
         self._board = StatusBoard(version("picsync"), _now, event_sentence)
         self._readers: list[Emit] = [context.emit, self._board.read]
@@ -190,7 +192,7 @@ class LongRun:
         self._emit = send_to(self._readers)
         self._least_every = least_every
         self._raised: Mapping[str, timedelta] = {}
-        """Rules whose interval is below the least one, as the configuration has it; said once."""
+        """Rules whose configured interval is below the minimum; reported once."""
         self._notifier: Notifier | None = None
         self._pinger: Pinger | None = None
         self._addresses: dict[str, str] = {}
@@ -198,7 +200,7 @@ class LongRun:
         self._context = replace(context, emit=self._emit, leaving=self._service.leaving)
 
     async def run(self, settings: Settings) -> None:
-        """Serve until stopped; raises CancelledError if what was in flight did not finish in time."""
+        """Serve until stopped; raises CancelledError if running transfers did not finish in time."""
         try:
             with self._service.on_hangup():
                 await self._service.run(settings)
@@ -219,17 +221,17 @@ class LongRun:
         return self._files.load()
 
     def fingerprint(self) -> object:
-        """Return what differs when the files do."""
+        """Return a value that changes when the files do."""
         return self._files.fingerprint()
 
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator[list[AlbumJob]]:
-        """Bring settings to life: tools, pages, figures."""
+        """Open everything for the settings: tools, pages, metrics."""
         rules = album_rules(settings.config, dry_run=self._context.dry_run)
         intervals = self._intervals(settings)
         self._context.warn(settings)
         async with AsyncExitStack() as stack:
-            # Whoever reads events reads them from the first request on.
+            # Readers are started first, so that they see the first request.
             self._board.expect({rule.name: _expected(rule, settings) for rule in rules}, services(settings))
             self._tell(settings, intervals)
             if settings.config.prometheus is not None:
@@ -275,7 +277,7 @@ class LongRun:
             self._pinger.expect(settings.config.ping, intervals)
 
     def _intervals(self, settings: Settings) -> dict[str, timedelta]:
-        """Return the rules' intervals, none below the least one."""
+        """Return the rules' intervals, none below the minimum."""
         raised = {name: every for name, every in settings.intervals.items() if every < self._least_every}
         if raised and raised != self._raised:
             self._context.notify(
@@ -299,7 +301,7 @@ class LongRun:
         )
 
     def _figures(self) -> _Figures:
-        """Return the metrics, which are counted from the first time that someone may ask for them."""
+        """Return the metrics, which are counted from the first possible scrape on."""
         if self._counted is None:
             from prometheus_client import CollectorRegistry
 
@@ -312,14 +314,14 @@ class LongRun:
         return self._counted
 
     async def _serve(self, stack: AsyncExitStack, server: Server, listen: Listen, what: str) -> None:
-        """Serve until the stack is unwound; if someone else has the address, go on and try again later.
+        """Serve until the stack is unwound; if the address is in use, continue and try again later.
 
-        `what` is said once it listens, with the URL for `{}`.
+        `what` is logged once it listens, with the URL for `{}`.
         """
         stack.push_async_callback(self._close, server)
         try:
             await self._listen(server, listen, what)
-        except Exception as error:  # noqa: BLE001 - not lost: said, and tried again; the photos matter more
+        except Exception as error:  # noqa: BLE001 - reported and retried; photos are more important
             if isinstance(error, ListenError):
                 self._context.notify(str(error))
             else:
@@ -330,15 +332,15 @@ class LongRun:
     async def _listen_later(self, server: Server, listen: Listen, what: str) -> None:
         while True:
             await asyncio.sleep(LISTEN_AGAIN_S)
-            with suppress(Exception):  # The first one was said.
+            with suppress(Exception):  # The first error was reported.
                 await self._listen(server, listen, what)
                 return
 
     async def _close(self, server: Server) -> None:
         try:
             await server.close()
-        except Exception as error:  # noqa: BLE001 - not lost: reported, and nothing needs it any more
-            self._emit(crashed(error, "A server was not closed properly. picsync goes on."))
+        except Exception as error:  # noqa: BLE001 - reported; the server is no longer needed
+            self._emit(crashed(error, "A server was not closed properly. picsync continues."))
 
     async def _listen(self, server: Server, listen: Listen, what: str) -> None:
         await server.start(listen.host, listen.port)
@@ -361,7 +363,7 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 def status_page(config: Config) -> str:
-    """Return where the user opens the status page, empty if there is none or its address is not known."""
+    """Return the URL of the status page for the user; empty if there is none or it is unknown."""
     from picsync.observe.notify import page_address
 
     pages = config.prometheus

@@ -1,9 +1,9 @@
-"""When a rule's next cycle is due: pure arithmetic on how the last one went.
+"""Computes when a rule's next cycle is due, from the result of the last one: pure arithmetic.
 
-A cycle that went well is followed by the next one an interval after it began. One that failed for a reason
-that may pass is tried again sooner, ever less so, and at most an interval apart, even if a service asks for
-more: no rule waits longer than its user allowed. One that needs the user is left alone for longer, since
-asking a service again and again with a wrong password helps no one.
+A good cycle is followed by the next one an interval after its start. A cycle with a temporary failure is
+retried sooner, with exponential backoff up to one interval, even if a service asks for more: no rule waits
+longer than its user configured. A cycle that needs the user waits for longer, since repeated requests with a
+wrong password help nobody.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from picsync.jobs.base import Report
 FIRST_RETRY_S = 30.0
 FIRST_LOGIN_RETRY_S = 60.0
 MAX_LOGIN_RETRY_S = 3600.0
-"""The user may have changed the password at the service's own site, so the wait has an end."""
+"""The user may have changed the password at the service's own site, so the wait is limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Due:
     at_s: float
     """By the same clock as `began_s` and `ended_s`."""
     failures_in_a_row: int
-    """Cycles that have failed one after another by now."""
+    """Number of consecutive failed cycles so far."""
     not_before_s: float = 0.0
-    """When it may begin if a source says that something has changed."""
+    """Earliest start if a source reports a change."""
     refused_wait_s: float | None = None
-    """Seconds that a service asked for, if that is more than the interval."""
+    """Seconds that a service asked for, if longer than the interval."""
 
 
 def next_due(
@@ -40,7 +40,8 @@ def next_due(
 ) -> Due:
     """Return when a rule is due again; `failures_in_a_row` counts those before this cycle.
 
-    Never earlier than `ended_s`: a cycle that took longer than the interval is followed by the next at once.
+    Never before `ended_s`: a cycle that took longer than the interval is followed by the next one
+    immediately.
     """
     on_time_s = max(ended_s, began_s + every_s)
     if report.outcome is CycleOutcome.LOGIN_NEEDED:

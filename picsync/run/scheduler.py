@@ -1,20 +1,18 @@
-"""The long run: every album rule in its own rhythm, until the process is asked to stop.
+"""The scheduler: runs every job at its interval until the process is asked to stop.
 
-What it guarantees: a rule runs at once and then when `schedule` says so, or earlier if its sources say that
-something has changed; it is never started while it is
-still running; only so many rules run at a time. Changed settings are applied between cycles;
-a running one gets `RELOAD_WAIT_S` to end. Settings that cannot be read, tried out or opened
-are refused while the old stay in force. Stopping is in two strokes: nothing new is taken up and what is in
-flight may finish until a deadline; then everything is cancelled. Nothing is lost either way, since the next
-cycle goes by what the services report.
+Guarantees: a rule runs immediately, and then when `schedule` says so, or earlier if its sources report a
+change. Runs of a rule never overlap, and the number of concurrent rules is limited. Changed settings are
+applied between cycles; a running one gets `RELOAD_WAIT_S` to end. Settings that cannot be read, checked or
+opened are rejected, and the old ones stay in force. After a stop request, no new work is started, and running
+work may finish until a deadline; then everything is cancelled. Nothing is lost in either case, since the next
+cycle starts from what the services report.
 
-What can fail alone fails alone. A bug in a cycle is that rule's failure, and one in watching its sources
-costs the early start only. A cycle without progress for `STALLED_AFTER_S` is cancelled, so that it does not
-hold its place in the pool for ever. Only two things end the process: settings that cannot be opened when it
-starts, and a bug in this module itself, since nothing would run the rules then; whoever runs the process
-starts it again.
+Failures are isolated. A bug in a cycle fails that rule; a bug in watching its sources only prevents early
+starts. A cycle without progress for `STALLED_AFTER_S` is cancelled, so that it does not occupy its place in
+the pool forever. Only two things end the process: settings that cannot be opened at the start, and a bug in
+this module itself, since no rule would run then; a supervisor restarts the process.
 
-It leaves to others what a cycle does (`cycle`), when it is due (`schedule`), and what the settings mean.
+Other modules define what a cycle does (`cycle`), when it is due (`schedule`), and what the settings mean.
 """
 
 from __future__ import annotations
@@ -46,39 +44,39 @@ R = TypeVar("R", bound=Report)
 AnyJob: TypeAlias = Job[Report]
 
 GRACE_S = 25.0
-"""Seconds for what is in flight to finish after a stop was asked for; inside Kubernetes' 30."""
+"""Grace period in seconds for running transfers after a stop request; within Kubernetes' 30."""
 
 HEARTBEAT_S = 10.0
-"""Between two looks at the settings' files; the only thing that wakes an idle service."""
+"""Interval between checks of the settings' files; the only thing that wakes an idle service."""
 
 ALIVE_S = 60.0
-"""A heart that has not beaten for so long has stopped."""
+"""Without a heartbeat for this long, the service counts as hanging."""
 
 MAX_RULES_AT_ONCE = 4
 
 MIN_REST_S = 10.0
-"""Least time between a rule's cycles, however soon something changes in its sources. It doubles with each
-cycle that a change has brought and that found nothing to do: some file may be written all day."""
+"""Minimum time between a rule's cycles when its sources change. It doubles with each cycle that a change has
+triggered and that found nothing to do, since some file may be written all day."""
 
 RELOAD_WAIT_S = 120.0
-"""For running cycles to end when there are new settings. They are told to take up nothing new, so this is for
-what is in flight; a large video that takes longer is uploaded again by the next cycle."""
+"""How long running cycles may take to end when there are new settings. They start no new work, so this is for
+running transfers; a large video that takes longer is uploaded again by the next cycle."""
 
 STALLED_AFTER_S = 1800.0
-"""A cycle in which nothing was listed, received, sent or decided for so long is cancelled. Requests have
-shorter limits of their own; this one is for whatever has none, such as a folder on a server that is gone."""
+"""A cycle without any listing, transfer or decision for this long is cancelled. Requests have shorter limits;
+this one is for everything else, such as a folder on an unreachable server."""
 
 REOPEN_S = (5.0, 15.0, 60.0)
-"""Waits between attempts to open the old settings again after new ones could not be opened."""
+"""Waits between attempts to reopen the old settings after new ones could not be opened."""
 
 
 class Stop:
-    """Someone's wish that the process should end: asked for once, it waits; twice, it is obeyed at once."""
+    """A request to stop the process: the first lets transfers finish, the second cancels them."""
 
     def __init__(
         self, grace_s: float = GRACE_S, *, acknowledge: Callable[[float], None] = lambda _grace_s: None
     ) -> None:
-        """`acknowledge` is told, when first asked, how many seconds there are for what is in flight."""
+        """`acknowledge` is called at the first request, with the grace period in seconds."""
         self._grace_s = grace_s
         self._acknowledge = acknowledge
         self._asked = asyncio.Event()
@@ -86,11 +84,11 @@ class Stop:
         self._deadline: asyncio.TimerHandle | None = None
 
     def __call__(self) -> bool:
-        """Whether stopping was asked for."""
+        """Whether stopping was requested."""
         return self._asked.is_set()
 
     def ask(self) -> None:
-        """Ask once to finish what is in flight within the time of grace; again to give that up too."""
+        """Request a stop: first with the grace period, then immediately."""
         if self._task is None:
             raise RuntimeError("a Stop belongs to the task that made it")
         if self._asked.is_set():
@@ -101,16 +99,16 @@ class Stop:
         self._deadline = asyncio.get_running_loop().call_later(self._grace_s, self._task.cancel)
 
     async def asked(self) -> None:
-        """Wait until stopping is asked for."""
+        """Wait until stopping is requested."""
         await self._asked.wait()
 
     async def asked_within(self, seconds: float) -> bool:
-        """Wait until stopping is asked for, but not longer; return whether it was."""
+        """Wait until stopping is requested or the time is over; return whether it was requested."""
         return await _wait(self._asked, seconds)
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Have SIGINT and SIGTERM ask, until the end of the context, which also lifts the deadline."""
+        """Let SIGINT and SIGTERM request a stop until the context ends, which also lifts the deadline."""
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM)
         for number in signals:
@@ -121,28 +119,28 @@ class Stop:
             for number in signals:
                 loop.remove_signal_handler(number)
             if self._deadline is not None:
-                # All is done in time; what closes connections and files now must not be cut short.
+                # All work ended in time; closing connections and files must not be interrupted.
                 self._deadline.cancel()
 
 
 class Settings(Protocol[S]):
-    """Where the settings come from."""
+    """The source of the settings."""
 
     def load(self) -> S:
         """Read them; raises ConfigError."""
 
     def fingerprint(self) -> object:
-        """Return something that differs whenever `load` might give something else."""
+        """Return a value that changes whenever `load` might return something else."""
 
     async def try_out(self, settings: S) -> None:
-        """Raise whatever `open` would, as far as that can be known while other settings are open."""
+        """Raise what `open` would raise, as far as possible while other settings are open."""
 
     def open(self, settings: S) -> AbstractAsyncContextManager[Sequence[AnyJob]]:
-        """Open what the settings need, for the time of the context; the jobs are what there is to do."""
+        """Open what the settings need, for the duration of the context; yields the jobs."""
 
 
 async def run_guarded(job: Job[R], emit: Emit) -> R:
-    """Run a job so that it always ends in a report: a bug and a standstill are failures of this job alone."""
+    """Run a job so that it always ends in a report: a bug or a stalled run fails only this job."""
     try:
         async with stalling_after(STALLED_AFTER_S):
             return await job.run()
@@ -151,14 +149,14 @@ async def run_guarded(job: Job[R], emit: Emit) -> R:
             f"Nothing moved for {STALLED_AFTER_S / 60:.0f} minutes, so the cycle was cancelled.",
             hint="If this happens again, check that the sources (a network folder?) can be read.",
         )
-    except Exception as error:  # noqa: BLE001 - not lost: it is reported, and the other jobs go on
-        emit(crashed(error, f"{job.title}: the cycle failed. Other rules go on.", rule=job.name))
+    except Exception as error:  # noqa: BLE001 - reported; the other jobs continue
+        emit(crashed(error, f"{job.title}: the cycle failed. Other rules continue.", rule=job.name))
         failure = unexpected(error)
     return job.failed(failure)
 
 
 async def run_once(jobs: Sequence[Job[R]], stop: Stop, emit: Emit) -> list[R]:
-    """Run every job once, some side by side; those not begun when stopping is asked for are left out."""
+    """Run every job once with limited concurrency; a stop request omits those not started."""
     pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
     reports: dict[int, R] = {}
 
@@ -172,7 +170,7 @@ async def run_once(jobs: Sequence[Job[R]], stop: Stop, emit: Emit) -> list[R]:
 
 
 class Service(Generic[S]):
-    """Runs the rules of settings that may change on the way."""
+    """Runs the rules of settings that may change."""
 
     def __init__(
         self,
@@ -183,7 +181,7 @@ class Service(Generic[S]):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
-        """`now` gives aware UTC, for telling people; the intervals go by the event loop's clock."""
+        """`now` returns aware UTC, for messages; the intervals use the event loop's clock."""
         self._settings = settings
         self._stop = stop
         self._emit = emit
@@ -192,29 +190,29 @@ class Service(Generic[S]):
         self._pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
         self._beat_at = asyncio.get_running_loop().time()
         self._beaten = asyncio.Event()
-        """Set by the next beat, which wakes all that is done now and then: the process wakes up once."""
+        """Set by the next heartbeat, which runs all periodic work: the process wakes up only once."""
         self._seen: object = None
         self._next: S | None = None
         self._failures: dict[str, int] = {}
         self._leave = asyncio.Event()
-        """Set when the settings in force are about to be dropped, or the process to end."""
+        """Set when the current settings are about to be replaced, or the process is to end."""
         self._wakes: dict[str, asyncio.Event] = {}
-        """By rule: set to have its next cycle begin now."""
+        """By rule: set to start its next cycle now."""
         self._reload = asyncio.Event()
 
     def alive(self) -> bool:
-        """Whether the heart has beaten lately."""
+        """Whether there was a recent heartbeat."""
         return asyncio.get_running_loop().time() - self._beat_at < ALIVE_S
 
     def leaving(self) -> bool:
-        """Whether running cycles should take up nothing new, since the process or the settings end."""
+        """Whether running cycles should start no new work, since the process or the settings end."""
         return self._stop() or self._leave.is_set()
 
     def wake(self, rules: Iterable[str] | None = None) -> list[str]:
-        """Have the next cycle of these rules, or of all, begin as soon as possible; return which there are.
+        """Start the next cycle of these rules, or of all, as soon as possible; return the known ones.
 
-        Whatever they wait for is cut short: the interval, a backoff, a login, a time that a service named. A
-        rule that is running has another cycle afterwards.
+        Any wait ends: the interval, a backoff, a login, or a time that a service asked for. A rule that is
+        running gets another cycle afterwards.
         """
         asked = self._wakes if rules is None else set(rules)
         woken = [name for name in self._wakes if name in asked]
@@ -223,12 +221,12 @@ class Service(Generic[S]):
         return woken
 
     def reload(self) -> None:
-        """Read the settings' files now, and apply them even if they are unchanged."""
+        """Read the settings' files now, and apply them even if unchanged."""
         self._reload.set()
 
     @contextmanager
     def on_hangup(self) -> Iterator[None]:
-        """Have SIGHUP reload, until the end of the context; if the terminal is gone, it asks to stop."""
+        """Let SIGHUP reload, until the end of the context; if the terminal is gone, it requests a stop."""
         had_terminal = _on_terminal()
 
         def hung_up() -> None:
@@ -245,10 +243,10 @@ class Service(Generic[S]):
             loop.remove_signal_handler(signal.SIGHUP)
 
     async def run(self, settings: S) -> None:
-        """Serve `settings`, and what they are changed to, until stopping is asked for.
+        """Serve `settings`, and later versions of them, until stopping is requested.
 
-        Returns once what was in flight has finished; a cancellation means that it did not in time.
-        Raises what opening `settings` raises.
+        Returns once running transfers have finished; is cancelled if they did not finish in time. Raises what
+        opening `settings` raises.
         """
         self._seen = self._settings.fingerprint()
         with unwrap_group():
@@ -267,8 +265,8 @@ class Service(Generic[S]):
                     wanted, self._next = self._next, None
                     try:
                         await stack.aclose()
-                    except Exception as error:  # noqa: BLE001 - not lost: reported
-                        self._emit(crashed(error, "Closing the old configuration failed. picsync goes on."))
+                    except Exception as error:  # noqa: BLE001 - reported
+                        self._emit(crashed(error, "Closing the old configuration failed. picsync continues."))
                     opened = await self._open(stack, wanted, settings)
                     if opened is None:
                         break
@@ -276,10 +274,10 @@ class Service(Generic[S]):
             heart.cancel()
 
     async def _open(self, stack: AsyncExitStack, new: S, old: S) -> tuple[Sequence[AnyJob], S] | None:
-        """Open the new settings or, if that fails, the old ones; None if stopping is asked for first."""
+        """Open the new settings or, if that fails, the old ones; None if stopping is requested first."""
         try:
             jobs = await stack.enter_async_context(self._settings.open(new))
-        except Exception as error:  # noqa: BLE001 - not lost: refused with its reason
+        except Exception as error:  # noqa: BLE001 - reported as the reason for the rejection
             refused = error
         else:
             self._emit(ConfigApplied(tuple(job.name for job in jobs)))
@@ -288,7 +286,7 @@ class Service(Generic[S]):
         for attempt in count():
             try:
                 return await stack.enter_async_context(self._settings.open(old)), old
-            except Exception as error:  # noqa: BLE001 - not lost: reported, and tried again
+            except Exception as error:  # noqa: BLE001 - reported and retried
                 if not isinstance(error, PicsyncError):
                     self._emit(crashed(error, "The old configuration cannot be opened again either."))
                 else:
@@ -298,7 +296,7 @@ class Service(Generic[S]):
         raise AssertionError
 
     def _refuse(self, error: Exception) -> None:
-        """Say why changed settings are not used."""
+        """Report why changed settings are not used."""
         match error:
             case ConfigError():
                 problems = [*map(str, error.problems), *([error.hint] if error.hint else [])]
@@ -310,7 +308,7 @@ class Service(Generic[S]):
         self._emit(ConfigRefused(tuple(problems)))
 
     async def _serve(self, jobs: Sequence[AnyJob]) -> None:
-        """Run the jobs until stopping is asked for or there are new settings; end what is in flight."""
+        """Run the jobs until stopping is requested or there are new settings; then end running cycles."""
         self._leave = leave = asyncio.Event()
         names = [job.name for job in jobs]
         self._wakes = {name: self._wakes.get(name) or asyncio.Event() for name in names}
@@ -374,9 +372,10 @@ class Service(Generic[S]):
             raise
 
     async def _rest(self, job: AnyJob, leave: asyncio.Event, due: Due, least_s: float) -> bool:
-        """Wait until a rule is due, or is woken, or its sources have changed; or until `leave` is set.
+        """Wait until a rule is due, is woken, its sources have changed, or `leave` is set.
 
-        A change counts after the least rest, and not while `due` forbids it. Returns whether it was one.
+        A change counts only after the minimum pause, and not while `due` forbids it. Returns whether it was a
+        change.
         """
         clock = asyncio.get_running_loop().time
         wait_s = max(0.0, due.at_s - clock())
@@ -398,10 +397,10 @@ class Service(Generic[S]):
             await cancel_and_wait(*ending, *([changing] if changing else []))
 
     async def _triggered(self, job: AnyJob) -> bool:
-        """Return once something calls for a run of the job."""
+        """Return once something triggers a run of the job."""
         try:
             await job.triggered()
-        except Exception as error:  # noqa: BLE001 - not lost: reported, and the rule keeps its interval
+        except Exception as error:  # noqa: BLE001 - reported; the rule keeps its interval
             what = f"{job.title}: changes in its sources are not noticed until its next cycle."
             self._emit(crashed(error, what, rule=job.name))
             await asyncio.Event().wait()
@@ -415,7 +414,7 @@ class Service(Generic[S]):
             await asyncio.sleep(self._heartbeat_s)
 
     async def _watch(self) -> None:
-        """Look at the files now and then; returns when there are new settings that can be used."""
+        """Check the files periodically; returns when there are new, valid settings."""
         while True:
             forced = await self._time_to_look()
             try:
@@ -425,14 +424,14 @@ class Service(Generic[S]):
                 self._seen = seen
                 settings = await asyncio.to_thread(self._settings.load)
                 await self._settings.try_out(settings)
-            except Exception as error:  # noqa: BLE001 - not lost: refused with its reason
+            except Exception as error:  # noqa: BLE001 - reported as the reason for the rejection
                 self._refuse(error)
             else:
                 self._next = settings
                 return
 
     async def _time_to_look(self) -> bool:
-        """Wait for the next beat, or for `reload`; return whether it was that."""
+        """Wait for the next heartbeat, or for `reload`; return whether it was `reload`."""
         if not self._reload.is_set():
             looking = [asyncio.ensure_future(event.wait()) for event in (self._beaten, self._reload)]
             try:
@@ -445,7 +444,7 @@ class Service(Generic[S]):
 
 
 def _on_terminal() -> bool:
-    """Whether standard input is a terminal that is still there."""
+    """Whether standard input is a terminal that still exists."""
     try:
         return os.isatty(0)
     except OSError:
@@ -453,7 +452,7 @@ def _on_terminal() -> bool:
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for the event, but not longer; return whether it is set."""
+    """Wait for the event or a timeout; return whether it is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,4 +1,4 @@
-"""The settings of picsync.yaml, the credentials and the environment: read together, and checked together."""
+"""The settings of picsync.yaml, the credentials and the environment: read and checked together."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from picsync.sync.cycle import AlbumRule
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Configuration and credentials that fit together."""
+    """A configuration and credentials that match."""
 
     config: Config
     credentials: Credentials
 
     @property
     def intervals(self) -> dict[str, timedelta]:
-        """Name of a job -> from one cycle's beginning to the next one's; empty if there is one cycle only."""
+        """Job name -> interval between starts; empty if there is only one cycle."""
         every = {
             job_name(album.name, frame): album.every or self.config.every
             for album in self.config.albums
@@ -56,7 +56,7 @@ class Settings:
 
     @property
     def unused(self) -> list[Problem]:
-        """What is defined under a name, and no rule uses: frames, and accounts."""
+        """Frames and accounts that are defined, but that no rule uses."""
         config, accounts = self.config, self.credentials.kinds
         frames = {name for album in config.albums for name in album.frames}
         used = {name for album in config.albums for name in album.sources}
@@ -83,14 +83,14 @@ def _problem(entry: Entry, path: FieldPath, message: str) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class SettingsFiles:
-    """Where the settings are: two files, and the environment over them."""
+    """The source of the settings: two files, overridden by the environment."""
 
     config: Path
     environ: Mapping[str, str]
     credentials: Sequence[Path] = CREDENTIALS_PATHS
 
     def load(self) -> Settings:
-        """Read and check everything; raises ConfigError with every problem that both files have."""
+        """Read and check everything; raises ConfigError with all problems of both files."""
         config, credentials, errors = self.parts()
         if config is None or credentials is None or errors:
             hints = [error.hint for error in errors if error.hint]
@@ -110,7 +110,7 @@ class SettingsFiles:
         return settings
 
     def parts(self) -> tuple[Config | None, Credentials | None, list[ConfigError]]:
-        """Return what can be used of the settings, None for a file that cannot, and what is wrong."""
+        """Return the usable settings, None for an unusable file, and the problems."""
         config, credentials, errors = None, None, []
         try:
             credentials = read_credentials(self.environ, self.credentials)
@@ -141,7 +141,7 @@ class SettingsFiles:
 
 
 def _each_once(errors: Sequence[ConfigError]) -> list[ConfigError]:
-    """Return the errors without problems that an earlier one has, such as an unknown variable."""
+    """Return the errors without problems that an earlier error contains, such as an unknown variable."""
     seen: set[Problem] = set()
     kept = []
     for error in errors:
@@ -153,7 +153,7 @@ def _each_once(errors: Sequence[ConfigError]) -> list[ConfigError]:
 
 
 def _content(path: Path) -> tuple[bytes, int] | None:
-    """Return a file's content and the permission bits of others than its owner; None if unreadable."""
+    """Return a file's content and its permission bits for non-owners; None if unreadable."""
     try:
         content, mode = read_regular(path)
         return content, mode & 0o077
@@ -162,7 +162,7 @@ def _content(path: Path) -> tuple[bytes, int] | None:
 
 
 def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = False) -> list[AlbumRule]:
-    """Return each rule of the configuration on each of its frames; the options apply to all of them."""
+    """Return each rule on each of its frames; the options apply to all of them."""
     return [
         AlbumRule(
             Rule(
@@ -192,13 +192,13 @@ def _delete_limit(allowed: MaxDelete | None) -> DeleteLimit | None:
 
 
 def frames_in_use(config: Config, credentials: Credentials) -> list[FrameSettings]:
-    """Return the frames that rules go to, each once."""
+    """Return the frames that rules use, each once."""
     names = dict.fromkeys(name for album in config.albums for name in album.frames)
     return [config.frame(name, credentials.kinds) for name in names]
 
 
 def _require(config: Config, credentials: Credentials) -> None:
-    """Raise ConfigError with everything that the credentials lack, of all services at once."""
+    """Raise ConfigError with everything that the credentials lack, for all services at once."""
     lacking: list[ConfigError] = []
     needs: list[tuple[AnyKind, Account, list[Any]]] = [
         *(
@@ -221,7 +221,7 @@ def _require(config: Config, credentials: Credentials) -> None:
 
 
 def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
-    """Yield an error for each frame whose directory another frame or a source has, too."""
+    """Yield an error for each frame whose directory overlaps with another frame or a source."""
     read: list[str] = []
     for name, entries in entries_in_use(config).items():
         place = SOURCES[credentials.account(name).kind].directory
@@ -251,12 +251,12 @@ def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]
 
 
 def _inside(path: str, folder: str) -> bool:
-    """Return whether a path is in a folder or equal to it, symbolic links followed."""
+    """Return whether a path is inside a folder or equal to it, following symbolic links."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def entries_in_use(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the entries of all rules: account -> album ID -> entry, of accounts that have any."""
+    """Return the entries of all rules: account -> album ID -> entry, for accounts with entries."""
     found: dict[str, dict[str, Any]] = {}
     for album in config.albums:
         for account, entries in album.sources.items():

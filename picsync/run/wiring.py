@@ -1,4 +1,4 @@
-"""What the configuration says becomes sources, frame and tools; `kinds` has the table of sources."""
+"""Builds sources, frames and tools from the configuration."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def log_in_to_googlephotos(
     say: Callable[[str], None],
     picking: bool = False,
 ) -> GooglePhotosLogin:
-    """Lead the user through the login; returns what belongs into the credentials file.
+    """Guide the user through the login; return the fields for the credentials file.
 
-    With `picking` it is the one for picking photos, which permits nothing else. Raises LoginNeeded if
-    Google or the person refuses.
+    With `picking` it is the login for picking photos, which permits nothing else. Raises LoginNeeded if
+    Google or the user refuses.
     """
     from picsync.sources.google.picked.api import SCOPE
     from picsync.vendors.google.credentials import GoogleAccess, GooglePhotosLogin
@@ -84,7 +84,7 @@ def log_in_to_googlephotos(
 
 @asynccontextmanager
 async def open_picker(login: GooglePhotosLogin, hosts: Hosts, emit: Emit) -> AsyncIterator[GooglePicker]:
-    """Open Google's picker by the login for picking, and close it at the end of the context."""
+    """Open Google's picker with the login for picking, and close it at the end of the context."""
     from picsync.sources.google.picked.api import GooglePicker
     from picsync.vendors.google.tokens import GoogleLogin
 
@@ -100,7 +100,7 @@ async def open_picker(login: GooglePhotosLogin, hosts: Hosts, emit: Emit) -> Asy
 
 
 def picked_library(cache: str) -> Library:
-    """Return the library of picked photos that belongs to a cache."""
+    """Return the library of picked photos for a cache."""
     from picsync.sources.google.picked.library import FOLDER, Library
 
     return Library(own_folder(cache) / FOLDER)
@@ -119,9 +119,9 @@ async def open_tools(
 ) -> AsyncIterator[Tools]:
     """Open what the rules of `config` need, and close it at the end of the context.
 
-    `cache` is a path or a database URL; messages about it that the user should see go to `notify`. `sleep` is
-    used for all waiting for services. With `dry_run`, a cache that another process has is not written to.
-    Raises ConfigError and CacheError; until then nothing but logins is sent.
+    `cache` is a path or a database URL; messages about it go to `notify`. `sleep` is used for all waiting for
+    services. With `dry_run`, a cache that another process uses is not written to. Raises ConfigError and
+    CacheError; before that, only logins are sent.
     """
     async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frames):
         for frame in frames.values():
@@ -137,7 +137,7 @@ async def open_tools(
 
 @functools.cache
 def _cache() -> type[Cache]:
-    """Return the class, whose module is loaded first: that takes about as long as a service's answer."""
+    """Return the class; loading its module takes about as long as a response of the service."""
     with loading():
         from picsync.cache.store import Cache
     return Cache
@@ -147,12 +147,12 @@ def _cache() -> type[Cache]:
 async def open_services(
     config: Config, credentials: Credentials, *, cache: str, emit: Emit, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[tuple[dict[str, Source], dict[str, Frame]]]:
-    """Open the sources of all rules, by account, and the frames, by name, for the time of the context.
+    """Open the sources of all rules, by account, and the frames, by name, for the context.
 
     Sends nothing. Raises ConfigError.
     """
     async with AsyncExitStack() as stack:
-        # Settings that are only tried out leave the network of those in force as it was.
+        # Settings that are only being checked must not change the network set-up of those in force.
         stack.enter_context(network.using(config.ca_certificates))
         opener = Opener(
             credentials, Hosts(config.emulator), emit, cache=cache, sleep=sleep, caps=_caps(config)
@@ -169,7 +169,7 @@ async def open_services(
 
 
 class Opener:
-    """Opens sources and frames by their accounts; those of one account share its concurrency limits."""
+    """Opens sources and frames by account; those of one account share its concurrency limits."""
 
     def __init__(
         self,
@@ -223,7 +223,7 @@ class Opener:
 
 
 def labelled(emit: Emit, account: Account) -> Emit:
-    """Return an emitter that names the account in events about a service: each has metrics of its own."""
+    """Return an emitter that adds the account to events about a service, for its own metrics."""
     kind = SOURCES.get(account.kind)
     command = kind.login_command if kind else ""
 
@@ -237,7 +237,7 @@ def labelled(emit: Emit, account: Account) -> Emit:
 
 
 def label(service: str, account: str) -> str:
-    """Return what a service is called where it has several accounts."""
+    """Return a service's name if it has several accounts."""
     return f"{service} ({account})"
 
 
@@ -256,7 +256,7 @@ async def clock_offset(settings: Settings) -> timedelta:
 async def open_source(
     account: str, entries: Sequence[Any], credentials: Credentials, hosts: Hosts, emit: Emit, *, cache: str
 ) -> AsyncIterator[Source]:
-    """Open one source for a look at some entries, and close it at the end of the context.
+    """Open one source with some entries, and close it at the end of the context.
 
     Raises ConfigError if the credentials lack something.
     """
@@ -276,7 +276,7 @@ async def open_source(
 async def open_frame(
     account: str, credentials: Credentials, hosts: Hosts, emit: Emit
 ) -> AsyncIterator[Frame]:
-    """Open the frame of an account for one piece of work, and close it at the end of the context."""
+    """Open an account's frame for one command, and close it at the end of the context."""
     kind = credentials.account(account).kind
     frame = Opener(credentials, hosts, emit, cache="").frame(FrameSettings(account, kind, account, None))
     try:
@@ -286,19 +286,19 @@ async def open_frame(
 
 
 def _caps(config: Config) -> dict[str, int]:
-    """Return what the configuration says of stages, by the name of the stage."""
+    """Return the configured concurrency limits, by stage."""
     return config.concurrency.model_dump(exclude_unset=True)
 
 
 def own_folder(cache: str) -> Path:
-    """Return where picsync keeps things of its own: beside the cache, or here if that is on a server."""
+    """Return the folder for picsync's own files: next to the cache, or the current one for a database."""
     return Path() if "://" in cache else Path(cache).expanduser().parent
 
 
 async def update_cache(
     source: Source, items: Sequence[MediaItem], *, cache: str, notify: Callable[[str], None]
 ) -> TransferResult:
-    """Learn the digests that the cache lacks, by the algorithm of Nixplay."""
+    """Record missing digests in the cache, with Nixplay's algorithm."""
     from picsync.cache.store import Cache
     from picsync.frames.nixplay.frame import CAPABILITIES
 
@@ -310,7 +310,7 @@ async def update_cache(
 
 
 def cache_holder(cache: str) -> str:
-    """Return which process has the cache, empty if none or if that cannot be told. Raises CacheError."""
+    """Return which process uses the cache; empty if none or unknown. Raises CacheError."""
     from picsync.cache.locking import CacheLock
     from picsync.cache.place import File, parse
 
@@ -319,7 +319,7 @@ def cache_holder(cache: str) -> str:
 
 
 async def inspect_cache(cache: str) -> CacheStatus:
-    """Return what a cache holds, without disturbing a process that uses it; raises CacheError."""
+    """Return the status of a cache, without disturbing a process that uses it; raises CacheError."""
     from picsync.cache.store import Cache
 
     return await Cache.inspect(cache)

@@ -1,4 +1,4 @@
-"""What an operator sees over HTTP: the status page, its JSON, health and metrics.
+"""The HTTP pages for the operator: the status page, its JSON, health and metrics.
 
-Only `operator` changes something: it passes on what the operator asks for.
+Only `operator` changes something: it passes on the operator's requests.
 """

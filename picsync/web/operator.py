@@ -1,13 +1,13 @@
-"""The buttons of the status page, and who may press them.
+"""The status page's buttons, and who may use them.
 
-Whoever reaches the port may look; only the operator may change something: whoever has entered the token of
-`picsync operator-token` on the page. The browser then keeps a cookie, which is derived from the token and
-expires after `SIGNED_IN_FOR`. A new token invalidates all cookies.
+Everyone who can reach the port may read the page; only the operator may change something, after entering the
+token of `picsync operator-token` on the page. The browser then keeps a cookie, which is derived from the
+token and expires after `SIGNED_IN_FOR`. A new token invalidates all cookies.
 
 A request changes something only if it is a POST of the page's own form. Browsers say in `Origin` and
-`Sec-Fetch-Site` which page sent a form; `Origin` must name the host that was requested. A page whose name was
-made to lead here (DNS rebinding) passes that check, but has no cookie. The response redirects to the page,
-which shows the result for `_SAID_S` seconds.
+`Sec-Fetch-Site` which page sent a form; `Origin` must name the host that was requested. A page that uses DNS
+rebinding passes that check, but has no cookie. The response redirects to the page, which shows the result for
+`_SAID_S` seconds.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from picsync.observe.words import counted
 from picsync.system.control import Held, Requests
 
 SIGNED_IN_FOR = timedelta(days=30)
-"""How long a browser need not be given the token again."""
+"""How long a browser does not need the token again."""
 
 WRONG_TOKENS = 5
-"""Limit of wrong tokens within `WRONG_TOKENS_S` seconds, after which none is accepted. It is for all clients
-together: behind a proxy, they have one address. Tokens are random, so guessing is hopeless anyway."""
+"""Limit of wrong tokens within `WRONG_TOKENS_S` seconds, after which none is accepted. It applies to all
+clients together: behind a proxy, they have one address. Tokens are random, so guessing is hopeless anyway."""
 WRONG_TOKENS_S = 60.0
 
 MAX_FORM_BYTES = 4096
-"""Of a form: its fields are a token, or keys of 16 characters."""
+"""Maximum size of a form: its fields are a token, or keys of 16 characters."""
 
 _SAID_COOKIE = "picsync-said"
 _SAID_S = 30
-"""Seconds for which the page shows what was done."""
+"""How long, in seconds, the page shows the result."""
 
 _SAID = {
     "entered": "Signed in as the operator.",
@@ -65,17 +65,17 @@ _log = logging.getLogger("picsync.web")
 
 @dataclass(frozen=True, slots=True)
 class Operating:
-    """What the page shows of the operator's part."""
+    """The operator's part of the page."""
 
     signed_in: bool = False
     entering: bool = False
-    """Whether the page is to have the form for the token; it then does not renew itself."""
+    """Whether the page shows the form for the token; it then does not refresh itself."""
     said: str = ""
-    """What was just done, or why not."""
+    """The result of the last request."""
 
 
 class Operator:
-    """Answers the forms of the status page."""
+    """Handles the forms of the status page."""
 
     def __init__(
         self,
@@ -86,9 +86,9 @@ class Operator:
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`wake` has the next cycle of these rules, or of all, begin now, and returns which there are.
+        """`wake` starts the next cycle of these rules, or of all, and returns the known ones.
 
-        `now` gives seconds since 1970.
+        `now` returns seconds since 1970.
         """
         self._requests = requests
         self._status = status
@@ -98,7 +98,7 @@ class Operator:
         self._wrong: deque[float] = deque(maxlen=WRONG_TOKENS)
 
     async def look(self, request: web.Request) -> Operating:
-        """Return what a browser that asks for the page is shown."""
+        """Return the operator's part of the page for the requesting browser."""
         signed_in = _has_cookie(request) and self._signed_in(
             request, await asyncio.to_thread(self._requests.token)
         )
@@ -109,7 +109,7 @@ class Operator:
         )
 
     async def post(self, request: web.Request) -> web.Response:
-        """Do what a form of the page asks for, and lead back to the page."""
+        """Execute a form of the page, and redirect to the page."""
         if refusal := cross_site(request.headers):
             return web.Response(status=403, text=refusal)
         if request.content_type != "application/x-www-form-urlencoded":
@@ -147,7 +147,7 @@ class Operator:
                 return await self._allow(self._rule(form.get("rule", "")), form.get("held", ""))
         return web.Response(status=400, text="This is not a form of the status page.\n")
 
-    # --- who ------------------------------------------------------------------------------------------
+    # --- authentication ---------------------------------------------------------------------------------
 
     def _enter(self, request: web.Request, token: str | None, entered: str) -> web.Response:
         now = self._now()
@@ -173,7 +173,7 @@ class Operator:
             max_age=int(SIGNED_IN_FOR.total_seconds()),
             httponly=True,
             samesite="Strict",
-            # What the browser says it was shown: picsync itself speaks plain HTTP, perhaps behind a proxy.
+            # The scheme that the browser uses: picsync itself speaks plain HTTP, perhaps behind a proxy.
             secure=request.headers.get("Origin", "").startswith("https:"),
         )
         return response
@@ -184,10 +184,10 @@ class Operator:
         until, _, seal = request.cookies.get(_cookie_name(token), "").partition(".")
         if not hmac.compare_digest(seal.encode("utf-8", "replace"), _seal(token, until).encode()):
             return False
-        # Only what was sealed is a number for sure.
+        # Only a sealed value is certainly a number.
         return int(until) > self._now()
 
-    # --- what -----------------------------------------------------------------------------------------
+    # --- actions ----------------------------------------------------------------------------------------
 
     def _rule(self, key: str) -> RuleStatus | None:
         return next((rule for rule in self._status().rules if rule_key(rule.name) == key), None)
@@ -228,18 +228,18 @@ class Operator:
 
 
 def rule_key(name: str) -> str:
-    """Return what stands for a rule in a form: names may hold what the page shows differently."""
+    """Return a rule's key for a form: names may contain characters that the page shows differently."""
     return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def held_key(hold: Hold) -> str:
-    """Return what stands for the photos that are held back, so that no one allows what was not shown."""
+    """Return a key of the held photos, so that only deletes that were shown can be allowed."""
     digests = sorted(f"{photo.digest.algorithm}:{photo.digest.hex}" for photo in hold.photos)
     return sha256(" ".join(digests).encode()).hexdigest()[:16]
 
 
 def cross_site(headers: Mapping[str, str]) -> str:
-    """Return why a form is refused that another site may have sent; empty if it is the page's own."""
+    """Return why a form that another site may have sent is refused; empty if it is the page's own."""
     site, origin, host = headers.get("Sec-Fetch-Site"), headers.get("Origin"), headers.get("Host", "")
     if site not in (None, "same-origin"):
         return "Refused: the form was sent by a page of another site.\n"
@@ -267,7 +267,7 @@ _COOKIE = "picsync-operator-"
 
 
 def _cookie_name(token: str) -> str:
-    """Return the name, which each token has of its own: all ports of a host share the browser's cookies."""
+    """Return the cookie's name, which depends on the token, since all ports of a host share cookies."""
     return _COOKIE + _seal(token, "name")[:8]
 
 
@@ -276,7 +276,7 @@ def _seal(token: str, text: str) -> str:
 
 
 def _back(code: str, where: str = "./", *, rule: str = "") -> web.Response:
-    """Lead back to the page, which says for a while what was done."""
+    """Redirect to the page, which shows the result for a while."""
     response = web.Response(status=303, headers={"Location": where})
     value = f"{code}.{rule_key(rule)}" if rule else code
     response.set_cookie(_SAID_COOKIE, value, max_age=_SAID_S, httponly=True, samesite="Strict")

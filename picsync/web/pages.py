@@ -1,7 +1,7 @@
-"""The status page as HTML: one document without anything from elsewhere.
+"""The status page as HTML: one document without external resources.
 
-Whatever services and people have named comes through `_foreign`: no control characters, all markup escaped.
-Style and script are inline and are allowed by their hashes alone.
+Text from services and users passes through `_foreign`: no control characters, all markup escaped. Style and
+script are inline and are allowed only by their hashes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from picsync.web.operator import Operating, held_key, rule_key
 from picsync.web.statusjson import playlist_name
 
 REFRESH_S = {True: 3, False: 15}
-"""Seconds until the page renews itself: while a rule is running, and at rest. 0: it does not."""
+"""Refresh intervals in seconds: while a rule is running, and otherwise. 0: no refresh."""
 
 _ICONS = {
     Level.GOOD: "#2f7d4f",
@@ -65,18 +65,18 @@ POLICY = (
     f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-"""Nothing from elsewhere and nothing but the page's own script, whatever a photo's name tries."""
+"""Nothing external and no script but the page's own, whatever a photo's name contains."""
 
 
 def _foreign(value: Any) -> Any:
-    """Return text as it may be shown; what is markup already, and numbers, as they are."""
+    """Return text for display; markup and numbers are unchanged."""
     if type(value) is not str:
         return value
     return "\n".join(printable(line) if line else "" for line in value.split("\n"))
 
 
 def _code(text: str) -> Markup:
-    """Return escaped text in which what stands in backticks is code."""
+    """Return escaped text in which text in backticks becomes code."""
     parts = re.split(r"`([^`\n]+)`", str(_foreign(text)))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
@@ -85,7 +85,7 @@ def _code(text: str) -> Markup:
 
 
 def _icon(level: Level) -> str:
-    """Return the tab's icon: a little frame in the colour of the answer."""
+    """Return the tab's icon: a small frame in the colour of the level."""
     svg = (
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
         "<rect x='2' y='5' width='28' height='22' rx='3' fill='#3b3a37'/>"
@@ -95,7 +95,7 @@ def _icon(level: Level) -> str:
 
 
 def _release(report: CycleReport) -> str:
-    """Return the lines of picsync.yaml that let the held deletes through."""
+    """Return the lines of picsync.yaml that release the held deletes."""
     held = len(report.hold.photos) if report.hold else 0
     limit = '"100%"' if held == report.on_frame else str(held)
     name = json.dumps(report.rule, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The port that an operator, Kubernetes and Prometheus ask: aiohttp around pure functions of a Status."""
+"""The port for the operator, Kubernetes and Prometheus: aiohttp with pure functions of a Status."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from picsync.web.pages import POLICY, status_page
 from picsync.web.statusjson import as_json
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Prometheus' text format. The newer 1.0.0, which differs only for names outside of [a-zA-Z0-9_:], is for
-those who ask for it."""
+"""Prometheus' text format. The newer 1.0.0, which differs only for names outside of [a-zA-Z0-9_:], is only
+sent on request."""
 
 _FIELD = "prometheus.listen"
 _HEADERS = {
@@ -37,7 +37,7 @@ _NOT_HERE = "Not found. Try /, /status.json, /metrics, /healthz or /readyz.\n"
 
 
 class WebServer:
-    """Serves status page, JSON, health and metrics; what they tell is asked for again with each request."""
+    """Serves status page, JSON, health and metrics, with current values for each request."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class WebServer:
         *,
         operator: Operator | None = None,
     ) -> None:
-        """`metrics` gives Prometheus' text format; `alive` whether the service makes progress.
+        """`metrics` returns Prometheus' text format; `alive` whether the service makes progress.
 
         Without an `operator` the page has no buttons.
         """
@@ -64,8 +64,8 @@ class WebServer:
         return self._server.port
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; no host means all addresses, port 0 a free one. Raises ListenError if it cannot be had."""
-        # Without middlewares, since aiohttp keeps an application that has some for ever.
+        """Listen; no host means all addresses, port 0 a free one. Raises ListenError if it is unavailable."""
+        # Without middlewares, since aiohttp never frees an application that has some.
         app = web.Application()
         app.on_response_prepare.append(self._prepare)
         app.add_routes(
@@ -86,7 +86,7 @@ class WebServer:
             raise _unavailable(host, port, error) from error
 
     async def close(self) -> None:
-        """Stop listening and end every connection, whether or not its client reads; safe to call twice."""
+        """Stop listening and close every connection, even if its client does not read; safe to call twice."""
         await self._server.close()
 
     async def _prepare(self, _request: web.Request, response: web.StreamResponse) -> None:
@@ -97,7 +97,7 @@ class WebServer:
         return web.Response(status=404, text=_NOT_HERE)
 
     async def _page(self, request: web.Request) -> web.Response:
-        # With no-referrer, browsers would not say in Origin that it is this page which sends a form.
+        # With no-referrer, browsers would not send the page's Origin with its own forms.
         headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
         operating = await self._operator.look(request) if self._operator is not None else None
         page = status_page(self._status(), operating)

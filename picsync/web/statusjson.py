@@ -1,8 +1,8 @@
-"""A Status as JSON for machines: keys that stay, no ids of photos, no secrets.
+"""A Status as JSON for programs: stable keys, no photo IDs, no secrets.
 
-Instants are RFC 3339 with the local offset.
+Times are RFC 3339 with the local offset.
 
-`format` is raised if a key goes or changes its meaning; new keys may come at any time.
+`format` is incremented if a key is removed or changes its meaning; new keys may be added at any time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FORMAT = 1
 
 
 def as_json(status: Status) -> dict[str, Any]:
-    """Return what `/status.json` answers."""
+    """Return the content of `/status.json`."""
     overall, found, unready = verdict(status), health(status), obstacles(status)
     return {
         "format": FORMAT,
@@ -40,7 +40,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "ready": not unready,
         "obstacles": [obstacle_sentence(reason) for reason in unready],
         "stopping": status.stopping,
-        "verdict": {"level": overall.level, "answer": overall.answer, "details": list(overall.details)},
+        "verdict": {"level": overall.level, "answer": overall.headline, "details": list(overall.details)},
         "health": {
             "level": found.level,
             "reasons": [
@@ -59,7 +59,7 @@ def as_json(status: Status) -> dict[str, Any]:
 
 
 def playlist_name(rule: RuleStatus) -> str:
-    """Return the name of the rule's playlist as the frame's service shows it; empty if it has none."""
+    """Return the playlist's name as the frame's service shows it; empty if it has none."""
     if not rule.playlists:
         return ""
     seen = rule.last.playlist if rule.last is not None else ""

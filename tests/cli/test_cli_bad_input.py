@@ -22,7 +22,7 @@ CLAIMS: dict[str, Any] = {"mime_type": "image/jpeg", "width": 4, "height": 3}
 
 NOT_JSON = "not a JSON object"
 AGAIN = "The next cycle lists it again."
-PASSES = "This may pass by itself: try again later."
+PASSES = "This may resolve itself: try again later."
 
 EXPIRED = "2020-01-01T00:00:00Z"
 

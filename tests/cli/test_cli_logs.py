@@ -79,7 +79,7 @@ def test_trouble_is_said_once_and_so_is_its_end(cli: CommandLine) -> None:
     cli.server.faults.add(Fault(kind=FaultKind.STATUS, status=503, host="lh3.googleusercontent.com", count=4))
     err = cli.run("sync").err
     assert err.count("Trying again in") == 1
-    assert err.count("Google Photos answers again.") == 1
+    assert err.count("Google Photos responds again.") == 1
 
 
 def test_what_is_announced_has_an_end_and_a_repetition_is_silent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ _JSON: Mapping[str, type] = {"string": str, "boolean": bool, "integer": int, "ob
 
 
 class Client:
-    """Google's client of an API, beginning with a refresh token only; holds answers against the document."""
+    """Google's client of an API, beginning with a refresh token only; holds responds against the document."""
 
     def __init__(self, server: EmulatorServer, google: GooglePhotos, host: str, *scopes: str) -> None:
         issued = google.issue_credentials(scopes) if scopes else google.issue_credentials()

@@ -116,7 +116,7 @@ async def test_a_full_storage_costs_one_download_per_cycle(household: Household)
     # Those that no cycle has come to yet are fetched once, if they do not go up.
     (failure,) = report.failures
     assert isinstance(failure.error, QuotaError)
-    assert f"{80 - held} photos (at least 20.0 kB) wait for room" in failed(report)
+    assert f"{80 - held} photos (at least 20.0 kB) wait for storage" in failed(report)
     household.nixplay.options.storage_limit_bytes = None
     await household.cycle()
     household.assert_synced()

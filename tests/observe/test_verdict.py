@@ -50,23 +50,23 @@ FINAL = PicsyncError("It is over.")
 @pytest.mark.parametrize(
     ("reports", "level", "word"),
     [
-        ([], Level.UNKNOWN, "not begun"),
-        ([GOOD], Level.GOOD, "right"),
+        ([], Level.UNKNOWN, "not started"),
+        ([GOOD], Level.GOOD, "up to date"),
         ([report_of("Grandma", 0)], Level.ATTENTION, "no photos"),
-        ([replace(report_of("Grandma", 0), listed=3)], Level.GOOD, "right"),
-        ([replace(GOOD, wanted=2000, overflow=1995)], Level.GOOD, "right"),
-        ([replace(GOOD, playlists_edited=1, entries_removed=2)], Level.GOOD, "right"),
-        ([replace(GOOD, wanted=6)], Level.BUSY, "almost"),
+        ([replace(report_of("Grandma", 0), listed=3)], Level.GOOD, "up to date"),
+        ([replace(GOOD, wanted=2000, overflow=1995)], Level.GOOD, "up to date"),
+        ([replace(GOOD, playlists_edited=1, entries_removed=2)], Level.GOOD, "up to date"),
+        ([replace(GOOD, wanted=6)], Level.BUSY, "photos missing"),
         ([replace(GOOD, outcome=CycleOutcome.STOPPED)], Level.UNKNOWN, "stopped"),
         ([replace(GOOD, outcome=CycleOutcome.LOGIN_NEEDED)], Level.BAD, "login needed"),
-        ([GOOD, failed(AWAY)], Level.ATTENTION, "trying again"),
-        ([GOOD, failed(AWAY, on_frame=None)], Level.ATTENTION, "trying again"),
+        ([GOOD, failed(AWAY)], Level.ATTENTION, "retrying"),
+        ([GOOD, failed(AWAY, on_frame=None)], Level.ATTENTION, "retrying"),
         ([failed(AWAY)], Level.BAD, "failing"),
         ([GOOD, failed(AWAY), failed(AWAY), failed(AWAY)], Level.BAD, "failing"),
-        ([GOOD, failed(AWAY), failed(AWAY), GOOD, failed(AWAY)], Level.ATTENTION, "trying again"),
+        ([GOOD, failed(AWAY), failed(AWAY), GOOD, failed(AWAY)], Level.ATTENTION, "retrying"),
         ([GOOD, failed(BROKEN)], Level.ATTENTION, "incomplete"),
         ([GOOD, failed(BROKEN, AWAY, FINAL)], Level.BAD, "failing"),
-        ([replace(GOOD, dry_run=True)], Level.GOOD, "right"),
+        ([replace(GOOD, dry_run=True)], Level.GOOD, "up to date"),
     ],
 )
 def test_a_rule(reports: list[CycleReport], level: Level, word: str) -> None:
@@ -84,9 +84,9 @@ def test_the_worst_rule_decides_and_is_named() -> None:
     found = verdict(builder.board.status())
     assert found.level is Level.UNKNOWN
     assert found.details == (
-        "Office: The first cycle has not begun.",
-        "Hall: The first cycle has not begun.",
-        "Attic: The first cycle has not begun.",
+        "Office: The first cycle has not started.",
+        "Hall: The first cycle has not started.",
+        "Attic: The first cycle has not started.",
         "And 1 more album.",
     )
 

@@ -42,7 +42,7 @@ def test_the_pages_before_and_after_the_first_cycle(cli: CommandLine) -> None:
         picsync.until(lambda status: sum(rule["phase"] == "running" for rule in status["rules"]) == 4)
         early = picsync.ask("/readyz")
         assert picsync.ask("/healthz").text == "ok\n"
-        assert (early.status_code, early.text) == (503, "The rule E has not begun its first cycle.\n")
+        assert (early.status_code, early.text) == (503, "The rule E has not started its first cycle.\n")
         assert "picsync_cycles_total" in picsync.ask("/metrics").text
         assert picsync.ask("/").status_code == 200
         cli.server.faults.clear()

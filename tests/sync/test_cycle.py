@@ -215,7 +215,7 @@ async def test_truncated_picture_is_reported_once_and_blocks_nothing(harness: Ha
     harness.source.put("a", "two", whole[:-2], filename="two.jpg")
     report = await harness.cycle()
     assert report.outcome is CycleOutcome.FAILED
-    assert failed(report).startswith("it is cut off: the end of the file is missing.")
+    assert failed(report).startswith("it is truncated: the end of the file is missing.")
     harness.assert_synced("one")
     report = await harness.cycle()
     assert (report.outcome, report.skipped) == (CycleOutcome.DONE, {Skip.UNUSABLE: 1})

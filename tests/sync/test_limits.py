@@ -210,7 +210,7 @@ async def test_what_is_missing_is_told_with_its_size(harness: Harness) -> None:
     full(harness)
     report = await harness.cycle()
     size_bytes = len(jpeg("one")) + len(jpeg("two"))
-    assert failure_advice(report.failures[0]) == f"2 photos ({size_bytes} B) wait for room. Buy some."
+    assert failure_advice(report.failures[0]) == f"2 photos ({size_bytes} B) wait for storage. Buy some."
 
 
 async def test_deletes_make_room_though_new_content_was_not_known(harness: Harness) -> None:

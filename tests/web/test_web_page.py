@@ -91,13 +91,17 @@ def test_hostile_text_is_shown_as_text() -> None:
 @pytest.mark.parametrize(
     ("situation", "level", "expected"),
     [
-        ("at_rest", "good", ["Yes. All 1,508 photos of 2 albums are in place. Last checked 4 minutes ago."]),
+        (
+            "at_rest",
+            "good",
+            ["Up to date. All 1,508 photos of 2 albums are in place. Last checked 4 minutes ago."],
+        ),
         ("mid_upload", "busy", ["Almost. Grandma: 44 of 120 new photos have arrived.", "1 failed"]),
         (
             "held_deletes",
             "attention",
             [
-                "Not quite. Grandma: 203 photos that are in no source stay on the frame",
+                "Needs attention. Grandma: 203 photos that are in no source stay on the frame",
                 "run picsync allow-deletes, or set maxDelete: 203 in the rule",
                 'albums: - name: "Grandma" maxDelete: 203',
                 "IMG_4400.HEIC",
@@ -107,23 +111,27 @@ def test_hostile_text_is_shown_as_text() -> None:
         (
             "login_needed",
             "bad",
-            ["No, it is stuck. Nixplay does not let picsync in.", "Check nixplay: in", "login refused"],
+            ["Stalled. Nixplay refuses the login.", "Check nixplay: in", "login refused"],
         ),
         (
             "config_refused",
             "attention",
-            ["Not quite. The changed configuration cannot be used", "did you mean maxDelete?", "12: every:"],
+            [
+                "Needs attention. The changed configuration is invalid",
+                "did you mean maxDelete?",
+                "12: every:",
+            ],
         ),
         (
             "first_start",
             "unknown",
-            ["Not known yet. Grandma: The album is being compared", "Waiting"],
+            ["Not known yet. Grandma: The first cycle is running", "Waiting"],
         ),
         (
             "failing",
             "bad",
             [
-                "No, it is stuck. Grandma: The last 4 cycles failed. Google Photos does not answer",
+                "Stalled. Grandma: The last 4 cycles failed. Google Photos does not answer",
                 "IMG_0815.HEIC: It is neither a picture nor a video. Remove it from the album.",
                 "2 playlists are named ss_Uncle",
             ],

@@ -116,8 +116,8 @@ async def test_health_is_what_alive_says(pages: RunningPages) -> None:
         (
             "first_start",
             [
-                "The rule Uncle Rafał & family has not begun its first cycle.",
-                "The rule Cabin has not begun its first cycle.",
+                "The rule Uncle Rafał & family has not started its first cycle.",
+                "The rule Cabin has not started its first cycle.",
             ],
         ),
     ],

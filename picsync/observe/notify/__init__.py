@@ -1,7 +1,7 @@
-"""Telling the user, once, that something needs them, and once that it is well again.
+"""Notifies the user once about each problem, and once when it is resolved.
 
-`notices` decides what is said (pure), `notifier` when, `delivery` hands it to the Apprise library. That
-library runs in a process of its own for each message (`courier`): many of its services write addresses and
+`notices` decides what to say (pure), `notifier` when, `delivery` passes it to the Apprise library. That
+library runs in a separate process for each message (`courier`): many of its services write addresses and
 tokens to logs, and none can be interrupted otherwise.
 """
 

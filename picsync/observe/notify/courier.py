@@ -1,6 +1,6 @@
-"""The process that delivers one notification, or only looks at its URL; started by `delivery`.
+"""The process that delivers one notification, or only checks its URL; started by `delivery`.
 
-Reads a letter as JSON from stdin, where no other user of the machine sees the URL, and answers with its exit
+Reads the message as JSON from stdin, where no other user of the machine sees the URL, and reports by its exit
 code. It imports nothing of picsync, so that it is small and starts quickly.
 """
 
@@ -12,9 +12,9 @@ DELIVERED, UNDELIVERED, NOT_UNDERSTOOD = 0, 1, 3
 
 
 def main() -> int:
-    """Deliver the letter; without a body, only say whether its URL makes sense."""
+    """Deliver the message; without a body, only check its URL."""
     letter = json.load(sys.stdin.buffer)
-    # Should whoever started this be gone by then.
+    # In case the parent process has ended by then.
     signal.alarm(letter["limit_s"])
     import apprise
 

@@ -1,4 +1,4 @@
-"""The way to the Apprise library: a process for each message, with a time limit and without a word."""
+"""Delivers messages through the Apprise library: a process for each, with a time limit and without output."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from picsync.observe.notify.notices import Message
 from picsync.system.packages import extra_advice
 
 LIMIT_S = 30.0
-"""Seconds that a delivery may take; Apprise itself gives a mail server 15."""
+"""Time limit of a delivery in seconds; Apprise itself allows a mail server 15."""
 CHECK_LIMIT_S = 60.0
-"""Seconds for looking at a URL, which takes less than one where the machine is not busy."""
+"""Time limit for checking a URL in seconds, which takes less than one on an idle machine."""
 
 _INHERITED = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT"}
@@ -31,23 +31,23 @@ _INHERITED = frozenset(
     | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
     | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 )
-"""All that the courier gets of the environment: what a request needs, and none of picsync's secrets."""
+"""Environment variables that the courier receives: what a request needs, and none of picsync's secrets."""
 
-# With -P no file that lies beside the courier is taken for a module of Apprise.
+# With -P, no file next to the courier is imported instead of a module of Apprise.
 _COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("courier.py")))
 
 
 def label(url: SecretStr) -> str:
-    """Return all of a URL that is no secret, such as "mailto://..."."""
+    """Return the part of a URL that is not secret, such as "mailto://..."."""
     found = re.match(r"[A-Za-z][A-Za-z0-9+.-]{0,30}(?=://)", url.get_secret_value().strip())
     return f"{found[0].lower()}://..." if found else "a URL without a scheme"
 
 
 def check_notify(urls: Sequence[SecretStr], file: str) -> list[Problem]:
-    """Return what is wrong with the `notify` setting of `file`.
+    """Return the problems of the `notify` setting of `file`.
 
-    Starts a process for each URL and waits for it, about half a second each: call it in a thread while
-    anything else is to go on.
+    Starts a process for each URL and waits for it, about half a second each: call it in a thread if anything
+    else has to continue.
     """
     if not urls:
         return []
@@ -62,7 +62,7 @@ def check_notify(urls: Sequence[SecretStr], file: str) -> list[Problem]:
 
 def _problem(url: SecretStr) -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603 - our own program, and nothing of the URL is an argument
+        done = subprocess.run(  # noqa: S603 - our own program; the URL is not an argument
             _COMMAND,
             input=_letter(url, None, CHECK_LIMIT_S),
             env=_environment(),
@@ -92,7 +92,7 @@ async def deliver(url: SecretStr, message: Message, *, limit_s: float = LIMIT_S)
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C at the terminal is for picsync, which lets this finish.
+            # Ctrl-C in the terminal is for picsync, which lets this finish.
             process_group=0,
         )
     except OSError as error:
@@ -101,7 +101,7 @@ async def deliver(url: SecretStr, message: Message, *, limit_s: float = LIMIT_S)
         async with asyncio.timeout(limit_s):
             await process.communicate(_letter(url, message, limit_s))
     except TimeoutError:
-        raise TransientError(f"{label(url)}: it did not answer within {limit_s:.0f} s.") from None
+        raise TransientError(f"{label(url)}: it did not respond within {limit_s:.0f} s.") from None
     finally:
         if process.returncode is None:
             process.kill()

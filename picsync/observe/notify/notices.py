@@ -1,8 +1,8 @@
-"""What needs the user, and what to say about it: pure functions of how things stand.
+"""What needs the user, and how it is described: pure functions of a Status.
 
-`conditions` reads what is wrong off a Status. It sticks to what it knew where a cycle shows nothing either
-way (one that ended at the network says nothing of the storage), so that a problem is over only when that was
-seen. `Notices` is what one receiver has been told: its difference to the conditions is the next message.
+`conditions` derives problems from a Status. If a cycle says nothing about a known problem (a network error
+says nothing about the storage), the problem is kept until a cycle shows that it is resolved. `Notices` is
+what one receiver was told; its difference to the conditions is the next message.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from picsync.observe.words import (
 from picsync.system.localtime import absolute
 
 RETRY_AFTER = timedelta(minutes=15)
-"""A message that could not be delivered is tried again after this, or as soon as there is more to say."""
+"""An undelivered message is retried after this time, or as soon as there is more to report."""
 
 MOST_LINES = 10
-"""Of each list in a message, which may have to fit a telephone's screen."""
+"""Maximum length of each list in a message, which may have to fit a phone's screen."""
 
 
 _ORDER = (
@@ -41,12 +41,12 @@ _ORDER = (
     HealthCode.PLAYLIST_UNASSIGNED,
     HealthCode.OVERDUE,
 )
-"""What can need an operator, the most urgent first."""
+"""What may need an operator, the most urgent first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Which problem it is; the same one keeps its key while its text may change."""
+    """The identity of a problem; its text may change while the key stays the same."""
 
     code: HealthCode
     subject: str = ""
@@ -54,7 +54,7 @@ class Key:
 
     @property
     def over(self) -> str:
-        """What to say when it is over; true also if the album rule was removed."""
+        """What to say when it is resolved; also true if the album rule was removed."""
         match self.code:
             case HealthCode.LOGIN_NEEDED:
                 return f"{self.subject}: the login is no longer refused."
@@ -72,12 +72,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A problem that holds."""
+    """An open problem."""
 
     text: str
-    """What is wrong and what to do, in words for the user."""
+    """For the user: what is wrong and what to do."""
     rules: frozenset[str] = frozenset()
-    """The album rules it was seen in."""
+    """The affected album rules."""
 
 
 _NONE: Mapping[Key, Condition] = MappingProxyType({})
@@ -86,9 +86,9 @@ _NONE: Mapping[Key, Condition] = MappingProxyType({})
 def conditions(
     status: Status, intervals: Mapping[str, timedelta], known: Mapping[Key, Condition] = _NONE
 ) -> dict[Key, Condition]:
-    """Return what needs the user now.
+    """Return what currently needs the user.
 
-    `intervals` are the rules' (a rule without one is never overdue), `known` is what was returned before.
+    `intervals` are the rules' (a rule without one is never overdue), `known` is the previous result.
     """
     found: dict[Key, Condition] = {}
     for key, condition in _seen(status, intervals):
@@ -136,7 +136,7 @@ def _text(problem: OpenProblem, status: Status) -> str:
 
 
 class Level(StrEnum):
-    """What a message is; the values are Apprise's."""
+    """The type of a message; the values are Apprise's."""
 
     WARNING = "warning"
     INFO = "info"
@@ -145,13 +145,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something to tell the user."""
+    """A message to the user."""
 
     title: str
     body: str
     level: Level
     keys: frozenset[Key] = frozenset()
-    """The problems that whoever has read this knows to hold."""
+    """The problems that are open according to this message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +160,13 @@ class Notices:
 
     told: frozenset[Key] = frozenset()
     failed: frozenset[Key] | None = None
-    """The problems of the message that could not be delivered last; None if it could."""
+    """The problems of the last undelivered message; None if it was delivered."""
     retry_at: datetime | None = None
 
     def due(self, present: Mapping[Key, Condition], now: datetime) -> Message | None:
-        """Return what to tell: problems that are new and those that are over; None if there is neither.
+        """Return a message about new and resolved problems; None if there are none.
 
-        Also None while the same news could not be delivered shortly before.
+        Also None if the same message could not be delivered shortly before.
         """
         keys = frozenset(present)
         waiting = keys == self.failed and self.retry_at is not None and now < self.retry_at
@@ -185,7 +185,7 @@ def _message(present: Mapping[Key, Condition], told: Collection[Key]) -> Message
     new = [present[key].text for key in _ordered(present) if key not in told]
     over = [key.over for key in _ordered(told) if key not in present]
     still = [present[key].text for key in _ordered(present) if key in told]
-    parts = [_list("", new), _list("Well again:" if new or still else "", over), _list("Still open:", still)]
+    parts = [_list("", new), _list("Resolved:" if new or still else "", over), _list("Still open:", still)]
     if new:
         title, level = f"picsync needs you: {counted(len(new), 'problem')}", Level.WARNING
     elif still:

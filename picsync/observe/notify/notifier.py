@@ -1,4 +1,4 @@
-"""The event reader that tells people: it looks at how things stand and delivers in the background."""
+"""Sends notifications in the background when the status changes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from picsync.observe.status import Status
 log = logging.getLogger("picsync.notify")
 
 SETTLE_S = 60.0
-"""Seconds between a change and its message: what comes about together is told together, and what passes by
-itself within them is not told at all."""
+"""Delay in seconds between a change and its message: changes within it are reported together, and problems
+that are resolved within it are not reported."""
 CLOSE_S = 5.0
-"""Seconds for what is under way to be delivered when the process ends; inside the time of grace."""
+"""How long, in seconds, messages may be delivered when the process ends; within the grace period."""
 
 Deliver: TypeAlias = Callable[[SecretStr, Message], Awaitable[None]]
 
@@ -48,10 +48,10 @@ class _Receiver:
 
 
 def page_address(listen: Listen, address: str | None, *, reachable: bool = True) -> str:
-    """Return where the user opens the status page, empty if that is not known.
+    """Return the URL of the status page for the user, empty if unknown.
 
-    `address` is what the settings say. Without it, that is the listener's address or this machine's name,
-    unless that name is not `reachable`, as in a container.
+    `address` is the setting. Without it, the listener's address or this machine's name is used, unless that
+    name is not `reachable`, as in a container.
     """
     if address is not None:
         return address
@@ -62,20 +62,20 @@ def page_address(listen: Listen, address: str | None, *, reachable: bool = True)
 
 
 def with_page(message: Message, page: str) -> Message:
-    """Return the message with the address of the status page below it, if there is one."""
+    """Return the message with the URL of the status page below it, if there is one."""
     return replace(message, body=f"{message.body}\n\nStatus page: {page}") if page else message
 
 
 class Notifier:
-    """Tells each receiver what needs the user and what is well again; for use within an event loop.
+    """Tells each receiver about new and resolved problems; for use within an event loop.
 
-    Nothing is remembered on disk: after a restart, what is still wrong is told once more.
+    Nothing is stored on disk: after a restart, open problems are reported again.
     """
 
     def __init__(
         self, status: Callable[[], Status], *, deliver: Deliver = deliver, settle_s: float = SETTLE_S
     ) -> None:
-        """`status` says how things stand after the event that is read; `deliver` raises TransientError."""
+        """`status` returns the status after the current event; `deliver` raises TransientError."""
         self._status = status
         self._deliver = deliver
         self._settle_s = settle_s
@@ -89,7 +89,7 @@ class Notifier:
     def expect(
         self, urls: Sequence[SecretStr], intervals: Mapping[str, timedelta], *, page: str = ""
     ) -> None:
-        """Set what is in force: the receivers, the rules' intervals, and the address of the status page.
+        """Set the receivers, the rules' intervals, and the address of the status page.
 
         Receivers that stay are told nothing twice.
         """
@@ -99,7 +99,7 @@ class Notifier:
         self._intervals = dict(intervals)
 
     def read(self, event: Event) -> None:
-        """Take note of an event, and begin to tell people if it changed something for them."""
+        """Handle an event, and start a delivery if it changed something for the receivers."""
         if not isinstance(event, _TELLING) or self._closing.is_set():
             return
         self._present = conditions(self._status(), self._intervals, self._present)
@@ -107,7 +107,7 @@ class Notifier:
             self._task = asyncio.get_running_loop().create_task(self._tell_all())
 
     async def aclose(self, wait_s: float = CLOSE_S) -> None:
-        """Read nothing any more; what is to be told gets `wait_s` seconds, and is given up then."""
+        """Stop handling events; pending messages get `wait_s` seconds."""
         self._closing.set()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=wait_s)
@@ -126,8 +126,8 @@ class Notifier:
                     for receiver in self._receivers:
                         group.create_task(self._tell(receiver))
         except Exception:
-            # The photos matter more than the word about them: even a bug here ends no cycle. The next
-            # change starts this task again.
+            # Photos are more important than notifications: even a bug here ends no cycle. The next change
+            # starts this task again.
             log.exception("Notifications have stopped.", extra={"action": "notify_stopped"})
 
     async def _settle(self) -> None:

@@ -1,4 +1,4 @@
-"""The dead man's switch: a request after each good cycle, whose absence makes a monitor raise the alarm."""
+"""Pings a monitor after each good cycle; the monitor raises an alarm when the pings stop."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ log = logging.getLogger("picsync.notify")
 PING = Operation("Monitor", "ping")
 
 POLICY = RetryPolicy(attempts=3, max_wait_s=10.0, budget_s=30.0)
-"""The next good cycle pings again, and monitors allow for one that is late."""
+"""The next good cycle pings again, and monitors tolerate a late one."""
 
 TIMEOUT = httpx.Timeout(10.0)
 CLOSE_S = 5.0
-"""Seconds that a ping under way has when the process ends; inside the time of grace."""
+"""How long, in seconds, a ping may take when the process ends; within the grace period."""
 
 
 class Client(Protocol):
-    """What sends a ping and can be closed."""
+    """An object that sends pings and can be closed."""
 
     async def ping(self) -> None:
-        """Send one; raises PicsyncError."""
+        """Send a ping; raises PicsyncError."""
 
     async def aclose(self) -> None:
         """Close the connections."""
 
 
 class HttpPing:
-    """Requests one address."""
+    """Requests one URL."""
 
     def __init__(self, url: SecretStr) -> None:
         self._url = url.get_secret_value()
@@ -52,7 +52,7 @@ class HttpPing:
         )
 
     async def ping(self) -> None:
-        """GET the address; raises PicsyncError unless a 2xx response comes."""
+        """GET the URL; raises PicsyncError unless the response is a 2xx."""
         await self._http.request(PING, "GET", self._url, lambda _response: None)
 
     async def aclose(self) -> None:
@@ -61,9 +61,9 @@ class HttpPing:
 
 
 class Pinger:
-    """An event reader that pings after good cycles, in the background; for use within an event loop.
+    """Pings after good cycles, in the background; for use within an event loop.
 
-    While the last cycle of any rule has failed, it is silent: the monitor is to raise the alarm.
+    While the last cycle of any rule has failed, it does not ping, so that the monitor raises the alarm.
     """
 
     def __init__(self, connect: Callable[[SecretStr], Client] = HttpPing) -> None:
@@ -74,12 +74,12 @@ class Pinger:
         self._failing = False
 
     def expect(self, url: SecretStr | None, rules: Collection[str]) -> None:
-        """Set the address and the rules in force."""
+        """Set the URL and the rules in force."""
         self._url = url
         self._good = {rule: good for rule, good in self._good.items() if rule in rules}
 
     def read(self, event: Event) -> None:
-        """Take note of a cycle's end, and begin to ping if all is well."""
+        """Handle the end of a cycle, and start a ping if all rules are good."""
         if not isinstance(event, CycleFinished) or event.report.dry_run:
             return
         self._good[event.report.rule] = event.report.outcome.good
@@ -87,12 +87,12 @@ class Pinger:
             self.send()
 
     def send(self) -> None:
-        """Begin to ping, unless a ping is under way."""
+        """Start a ping, unless one is in progress."""
         if self._url is not None and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._ping(self._url))
 
     async def aclose(self, wait_s: float = CLOSE_S) -> None:
-        """Give a ping that is under way `wait_s` seconds, then give it up."""
+        """Give a ping in progress `wait_s` seconds, then cancel it."""
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=wait_s)
             self._task.cancel()
@@ -115,7 +115,7 @@ class Pinger:
                 )
             self._failing = True
         except Exception:
-            # The photos matter more than the word about them: even a bug here ends no cycle.
+            # Photos are more important than pings: even a bug here ends no cycle.
             log.exception("The ping has failed.", extra={"action": "ping_failed"})
         else:
             if self._failing:

@@ -1,15 +1,15 @@
 "use strict";
-// Renews the page in place, so that what is folded out, selected or in focus stays; without it, the page
-// reloads. If picsync does not answer, the page says so rather than show an old answer as if it were new.
+// Refreshes the page in place, so that open details, selections and the focus are kept; without it, the page
+// reloads. If picsync does not respond, the page says so instead of showing old data as current.
 let since = null;
 async function renew() {
-  // Not while a token is typed.
+  // Not while a token is being typed.
   if (document.documentElement.dataset.refresh === "0") return;
   if (document.hidden || !getSelection().isCollapsed) return;
   try {
-    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
-    if (!answer.ok) throw new Error(answer.status);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+    if (!response.ok) throw new Error(response.status);
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     const focused = document.activeElement && document.activeElement.id;
     for (const open of document.querySelectorAll("details[open]")) {
       const same = fresh.getElementById(open.id);
@@ -23,8 +23,8 @@ async function renew() {
     since = null;
   } catch {
     since ??= Date.now();
-    document.title = "No answer · picsync";
-    // How long, and not since when: this clock and time zone may be others than those of the page.
+    document.title = "No response · picsync";
+    // A duration instead of a time: the browser may have another clock and time zone than the page.
     const minutes = Math.floor((Date.now() - since) / 60000);
     document.getElementById("lost-for").textContent = minutes < 1 ? "less than a minute" : `${minutes} min`;
   }

@@ -47,7 +47,7 @@ def test_what_is_over_and_what_is_new_are_one_message() -> None:
     message = due(told, KEYS[1], KEYS[2])
     assert message.level is Level.WARNING
     assert message.body == (
-        "- <held_deletes A>\n\nWell again:\n- Nixplay: the login is no longer refused.\n\n"
+        "- <held_deletes A>\n\nResolved:\n- Nixplay: the login is no longer refused.\n\n"
         "Still open:\n- <config_refused >"
     )
 

@@ -235,7 +235,7 @@ async def test_a_receiver_that_hangs_is_left_in_time(caplog: pytest.LogCaptureFi
     caplog.set_level(logging.DEBUG)
     async with serving() as receiver:
         receiver.answers.clear()
-        with pytest.raises(Exception, match=r"^json://\.\.\.: it did not answer within 2 s\.$") as caught:
+        with pytest.raises(Exception, match=r"^json://\.\.\.: it did not respond within 2 s\.$") as caught:
             await deliver(receiver.url, MESSAGE, limit_s=2)
         no_secrets(caplog, caught.value, caught.value.__cause__, caught.value.__context__)
 
