@@ -182,8 +182,9 @@ class LongRun:
         heartbeat_s: float = HEARTBEAT_S,
         least_every: timedelta = LEAST_EVERY,
     ) -> None:
-        """Create the service; the files are checked every `heartbeat_s`, and intervals are at least
-        `least_every`.
+        """Create the service; the files are checked every `heartbeat_s`.
+
+        No rule has an interval below `least_every`.
         """
         self._files = files
         self._board = StatusBoard(version("picsync"), _now, event_sentence)
