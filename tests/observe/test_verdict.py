@@ -98,7 +98,7 @@ def test_a_rule_that_sends_is_almost_right_even_after_a_failure() -> None:
     builder.tell(CycleStarted("Grandma", dry_run=False))
     assert verdict(builder.board.status()).level is Level.BAD
     builder.tell(TransfersPlanned("Grandma", (Transfer(item(1), None),)))
-    assert verdict(builder.board.status()).details == ("0 of 1 new photo has arrived.",)
+    assert verdict(builder.board.status()).details == ("0 of 1 new photo has been uploaded.",)
 
 
 def test_a_login_or_a_configuration_that_recovers_is_forgotten() -> None:

@@ -46,7 +46,7 @@ def test_it_is_a_valid_accessible_document(situation: str) -> None:
     metas = {meta.get("name"): meta.get("content") for meta in all_of(document, "meta")}
     assert metas["viewport"] == "width=device-width, initial-scale=1"
     (heading,) = all_of(document, "h1")
-    assert text_of(heading).startswith("Is the frame up to date? ")
+    assert text_of(heading).startswith("The frame ")
     assert len(all_of(document, "main")) == 1
     levels = [int(e.tag[-1]) for e in document.iter() if re.fullmatch(HTML + "h[1-6]", str(e.tag))]
     assert all(after - before <= 1 for before, after in pairwise(levels))
@@ -96,7 +96,7 @@ def test_hostile_text_is_shown_as_text() -> None:
             "good",
             ["Up to date. All 1,508 photos of 2 albums are in place. Last checked 4 minutes ago."],
         ),
-        ("mid_upload", "busy", ["Almost. Grandma: 44 of 120 new photos have arrived.", "1 failed"]),
+        ("mid_upload", "busy", ["Updating. Grandma: 44 of 120 new photos have been uploaded.", "1 failed"]),
         (
             "held_deletes",
             "attention",
@@ -141,7 +141,7 @@ def test_hostile_text_is_shown_as_text() -> None:
             "unknown",
             ["Dry run. A dry run changes nothing", "it would leave 310 photos on the frame"],
         ),
-        ("stopping", "busy", ["Almost. picsync is stopping."]),
+        ("stopping", "busy", ["Updating. picsync is stopping."]),
     ],
 )
 def test_each_scene_says_what_matters(situation: str, level: str, expected: list[str]) -> None:
