@@ -36,16 +36,16 @@ from tests.run.resources import assert_flat
 from tests.run.soak import run as run_soak
 
 EXAMPLES = 10
-"""Of the machine, between two looks at the clock."""
+"""Interval of the state machine between checks of the time."""
 CELL_S = 60.0
 LONG = 1_000_000
 SOAKED = 50
-"""Cycles of the soak between two looks at what it holds."""
+"""Cycles of the soak test between checks of its resources."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a campaign."""
+    """The result of a campaign."""
 
     count: int
     what: str
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def faults(number: int, until: float) -> Outcome:
-    """Play cells in an order of the seed's."""
+    """Run cells in an order determined by the seed."""
     summary = campaign(number, until - time.monotonic())
     for cell, how in summary.failed.items():
         print(f"FAILED {cell}\n{how}", flush=True)
@@ -61,7 +61,7 @@ def faults(number: int, until: float) -> Outcome:
 
 
 def kills(number: int, until: float) -> Outcome:
-    """Kill processes; each seed in a row gives its own scenarios."""
+    """Kill processes; consecutive seeds give different scenarios."""
     for start in Start:
         reference(start)
     tally = Tally()
@@ -122,14 +122,14 @@ def wire(number: int, until: float) -> Outcome:
 
 
 def fuzz(number: int, until: float) -> Outcome:
-    """Feed the parsers by turns, each at least once."""
+    """Fuzz the parsers in turn, each at least once."""
     results = run_fuzz(number, until - time.monotonic())
     inputs, failures = (sum(each.inputs for each in results), sum(len(each.failures) for each in results))
     return Outcome(inputs, f"inputs of {len(results)} parsers", failures)
 
 
 def soak(number: int, until: float) -> Outcome:
-    """Run picsync in fast motion until the time is up."""
+    """Run picsync in simulated time until the time is up."""
     with tempfile.TemporaryDirectory() as folder:
         soaked = run_soak(Path(folder), cycles=LONG, looks=LONG // SOAKED, seed=number, until=until)
     failures = [*soaked.miscounted()]

@@ -1,4 +1,4 @@
-"""What every test needs, and how the suite is run: on every processor, the same way each time."""
+"""Fixtures for every test, and how the suite runs: on all processors, with the same inputs each time."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from hypothesis import Phase, settings
 
 from tests.fork_server import ForkServer
 
-# Python 3.11 makes a loop for whoever asks for the current one before there is any, as pytest-asyncio does
-# between two tests; nobody would close it. Saying that there is none keeps it from being made.
+# If there is no event loop yet, Python 3.11 creates one on request, as pytest-asyncio does between two tests;
+# nobody would close it. Setting it to None prevents that.
 asyncio.set_event_loop(None)
 
-# What is shown is in the zone of the machine.
+# Times are displayed in the machine's zone.
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-# The suite draws the same inputs each time; `python -m tests.campaign` draws others, by its seed.
+# The suite uses the same inputs each time; `python -m tests.campaign` uses others, by its seed.
 settings.register_profile("suite", derandomize=True, database=None, deadline=None, print_blob=True)
 settings.register_profile("campaign", derandomize=False, database=None, deadline=None, print_blob=True)
-# Where only the first failure matters, not the smallest one.
+# For runs in which only the first failure matters, not the smallest one.
 settings.register_profile("mutants", settings.get_profile("suite"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("suite")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Stay in this process where only files or single tests are named: workers take longer to start."""
+    """Run in this process if only files or single tests are named: workers take longer to start."""
     places = [Path(each.split("::")[0]) for each in config.args]
     return 0 if all(place.is_file() for place in places) else None
 
 
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
-    """Return what starts picsync as a process; one for each worker."""
+    """Return the server that starts picsync as a process; one for each worker."""
     with ForkServer() as started:
         yield started
 

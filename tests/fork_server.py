@@ -1,7 +1,7 @@
-"""Starts picsync as processes that are forked from one that has imported it: imports are most of a start.
+"""Starts picsync processes by forking a process that has imported it, since imports are most of a start.
 
 A forked process has its own arguments, environment, folder and standard streams. It shares the interpreter's
-options and imports: tests of those, or of what /proc says, start a new one.
+options and imports: tests of those, or of /proc, start a new process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 30
-"""Longest wait for the server, which answers at once."""
+"""Longest wait for the server, which responds immediately."""
 MESSAGE_BYTES = 2**17
 
 PRELOADED = (
@@ -77,7 +77,7 @@ class ForkServer:
         return self._ask(order, streams)
 
     def reap(self, pid: int) -> int:
-        """Return the exit code of a process that has ended; minus the signal's number if one ended it."""
+        """Return the exit code of an ended process; the negative signal number if a signal ended it."""
         return os.waitstatus_to_exitcode(self._ask({"reap": pid}, ()))
 
     def _ask(self, order: dict[str, Any], streams: Sequence[int]) -> int:
@@ -87,7 +87,7 @@ class ForkServer:
 
 
 class ForkedProcess(subprocess.Popen[str]):
-    """A process of picsync's, as `Popen` has it, that the server has forked."""
+    """A forked picsync process with the interface of `Popen`."""
 
     def __init__(self, server: ForkServer, pace: float, arguments: Sequence[str], **options: Any) -> None:
         self._server = server
@@ -113,7 +113,7 @@ class ForkedProcess(subprocess.Popen[str]):
         return code
 
     def _ended(self, timeout: float | None) -> int | None:
-        """Return the exit code once there is one; None if there is none in time."""
+        """Return the exit code once available; None after the timeout."""
         waiting = select.poll()
         waiting.register(self._fd, select.POLLIN)
         if not waiting.poll(None if timeout is None else max(0.0, timeout) * 1000):
@@ -126,7 +126,7 @@ class ForkedProcess(subprocess.Popen[str]):
 
 
 def serve(connection: socket.socket) -> None:
-    """Fork processes and tell of their end until the connection is closed."""
+    """Fork processes and report their ends until the connection is closed."""
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()

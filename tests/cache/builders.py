@@ -1,4 +1,4 @@
-"""What the cache's tests share."""
+"""Shared helpers of the cache's tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes cache files as the Go picsync wrote them."""
+"""Creates cache files as the Go picsync wrote them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class GoRow:
 
 
 def write_go_cache(path: Path, rows: Sequence[GoRow], *, nixplay_rows: int = 2) -> None:
-    """Create the file with the given rows, written in this order, and some rows about the frame."""
+    """Create the file with the given rows, written in this order, and some rows of the frame."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(_SCHEMA)
         connection.executemany(

@@ -1,7 +1,7 @@
-"""A command line: emulated services that run in a thread, and a folder with the files of one picsync.
+"""A command line: emulated services in a thread, and a folder with the files of one picsync.
 
-The services have a thread of their own, so that a command runs in the main thread, with its own event loop
-and signals. `CommandLine.run` runs it in this process, `CommandLine.start` in a new one.
+The services run in their own thread, so that a command runs in the main thread, with its own event loop and
+signals. `CommandLine.run` runs it in this process, `CommandLine.start` in a new one.
 """
 
 from __future__ import annotations
@@ -34,32 +34,32 @@ from tests.fork_server import ForkedProcess, ForkServer
 T = TypeVar("T")
 
 PATIENCE_S = 30.0
-"""Longest wait for a process; only a failing test ever waits so long."""
+"""Longest wait for a process; only reached by failing tests."""
 
 COMMAND = (sys.executable, "-W", "error", "-c", "from tests.cli.short_waits import main; main()")
 """picsync with short waits; Python warnings are errors."""
 
 STRICT = (sys.executable, "-X", "dev", *COMMAND[1:])
-"""The same in Python's development mode, which finds more but is slow."""
+"""The same in Python's development mode, which finds more problems but is slow."""
 
 REAL_TIME = (*COMMAND[:-1], "from tests.cli.short_waits import main; main(1.0)")
 
 PACES = {COMMAND: FACTOR, REAL_TIME: 1.0}
-"""Commands that can be forked, and how long their waits take."""
+"""Commands that can be forked, and the factor of their waits."""
 
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a person gets to see of a command."""
+    """The visible result of a command."""
 
     code: int
     out: str
     err: str
 
     def assert_message(self, code: int, *words: str) -> None:
-        """One message of these words, in their order, with this exit code, and no traceback."""
+        """Assert one message with these words in this order, this exit code, and no traceback."""
         assert self.code == code, self
         for trouble in ("Traceback", "Exception ignored", "Warning: "):
             assert trouble not in self.out + self.err, self.err
@@ -70,7 +70,7 @@ class Result:
 
 
 class Process:
-    """A picsync in a process of its own."""
+    """A picsync in its own process."""
 
     def __init__(self, popen: subprocess.Popen[str]) -> None:
         self.popen = popen
@@ -84,7 +84,7 @@ class Process:
         return self.popen.stdout.readline()
 
     def error_line(self, word: str) -> str:
-        """Return the next line of stderr that has the word in it."""
+        """Return the next line of stderr that contains the word."""
         assert self.popen.stderr is not None
         return next(line for line in self.popen.stderr if word in line)
 
@@ -94,7 +94,7 @@ class Process:
         self.popen.stdin.flush()
 
     def end(self, within_s: float = PATIENCE_S) -> Result:
-        """Wait for its end; what `line` and `error_line` have read is not in the result."""
+        """Wait for its end; the result omits what `line` and `error_line` have read."""
         out, err = self.popen.communicate(timeout=within_s)
         return Result(self.popen.returncode, out, err)
 
@@ -158,7 +158,7 @@ class CommandLine:
         write_credentials(self.credentials, self.world, **login)
 
     def add(self, count: int) -> list[Item]:
-        """Put new photos into the Google album."""
+        """Add new photos to the Google album."""
         items = []
         for _ in range(count):
             self.made += 1
@@ -176,7 +176,7 @@ class CommandLine:
     def start(self, *arguments: str, **options: Any) -> Process:
         """Start a command as a process; `options` are Popen's.
 
-        Without `forked` it is a forked process only if no option but `stdin` and `command` is given.
+        Unless `forked` is given, it is forked only if `options` contains nothing but `stdin` and `command`.
         """
         command = options.pop("command", COMMAND)
         forked = options.pop("forked", command in PACES and not options.keys() - {"stdin"})
@@ -198,15 +198,15 @@ class CommandLine:
         return Process(popen)
 
     def on_loop(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something in the services' event loop."""
+        """Run a function in the services' event loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
 
     def wait_for(self, predicate: Callable[[RequestLog], bool]) -> None:
-        """Wait until the services have been asked something."""
+        """Wait until the services have received certain requests."""
         self.on_loop(self.server.log.wait_for(predicate))
 
     def listed(self, count: int) -> str:
-        """Return the line of a plan that says what the source album was seen to hold."""
+        """Return the plan's line about the listing of the source album."""
         return f"  from googlephotos {self.album.album_id}: {count} item{'s'[: count - 1]}, complete"
 
     def on_frame(self) -> int:
@@ -220,7 +220,7 @@ class CommandLine:
         return self.server.log.count(host=MEDIA_HOST)
 
     def writes(self) -> list[str]:
-        """What was asked of Nixplay that may change something, login apart."""
+        """Requests to Nixplay that may change something, except for logins."""
         return [
             f"{record.method} {record.path}"
             for record in self.server.log.records

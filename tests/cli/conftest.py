@@ -15,7 +15,7 @@ LOGGERS = ("picsync", "httpx", "googleapiclient", "google", "oauthlib", "request
 
 @pytest.fixture
 def loggers_as_before() -> Iterator[None]:
-    """Undo what a command does to the process's logging."""
+    """Undo a command's changes to the process's logging."""
     before = [(log, log.handlers, log.propagate, log.level) for log in map(logging.getLogger, LOGGERS)]
     yield
     for log, handlers, propagate, level in before:
@@ -35,7 +35,7 @@ def cli(
     with served() as (world, loop), short_waits():
         opened = CommandLine(tmp_path, world, loop, world.google.add_album("Family"), capsys, fork_server)
         monkeypatch.setenv("PICSYNC_EMULATOR", opened.server.url)
-        # Tests read sentences; test_cli_logs.py looks at the JSON.
+        # Tests check sentences; test_cli_logs.py checks the JSON.
         monkeypatch.setenv("PICSYNC_LOG_FORMAT", "human")
         opened.write_config()
         opened.write_credentials()

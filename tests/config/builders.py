@@ -1,4 +1,4 @@
-"""What the tests of the configuration share."""
+"""Shared helpers of the configuration's tests."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +36,7 @@ def config_problems(tmp_path: Path, text: str | None, environ: Mapping[str, str]
 
 
 def credentials(tmp_path: Path, text: str | None, environ: Mapping[str, str] | None = None) -> Credentials:
-    """Load `text` as credentials file, readable by its owner alone; None for no file."""
+    """Load `text` as the credentials file, readable only by its owner; None for no file."""
     path = tmp_path / ".picsync-credentials.yaml"
     if text is not None:
         path.touch(0o600)

@@ -28,7 +28,7 @@ NAMES = [
 
 
 def rendition(content: bytes, filename: str = "IMG_1.jpg", mime_type: str = "image/jpeg") -> Rendition:
-    """Return a rendition of the content, its file not at the beginning."""
+    """Return a rendition of the content whose file is not at the beginning."""
     file = io.BytesIO(content)
     file.seek(0, io.SEEK_END)
     digest = Digest.md5(hashlib.md5(content, usedforsecurity=False).hexdigest())
@@ -36,7 +36,7 @@ def rendition(content: bytes, filename: str = "IMG_1.jpg", mime_type: str = "ima
 
 
 async def ensure_album(frame: Frame, name: str) -> FrameAlbum:
-    """Return the album of that name, made if need be, as a cycle does it."""
+    """Return the album of that name, created if necessary, as a cycle does it."""
     return await frame.find_album(name) or await frame.create_album(name)
 
 
@@ -49,7 +49,7 @@ async def upload(frame: Frame, album: FrameAlbum, *contents: bytes) -> list[Fram
 
 
 async def only_playlist(frame: PlaylistFrame, name: str) -> Playlist:
-    """Return the playlist of that name as the service has it now."""
+    """Return the playlist of that name as the service currently has it."""
     [playlist] = await frame.playlists(name)
     return playlist
 
@@ -59,7 +59,7 @@ def shown(playlist: Playlist) -> Sequence[str]:
 
 
 class FrameContract:
-    """Tests of the port; a subclass has a fixture `frame` with an empty account."""
+    """Tests of the port; a subclass provides a fixture `frame` with an empty account."""
 
     def test_capabilities_can_be_used(self, frame: Frame) -> None:
         capabilities = frame.capabilities

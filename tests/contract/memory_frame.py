@@ -1,4 +1,4 @@
-"""A frame without a service: the port kept in memory, with failures on demand."""
+"""A frame without a service: implements the port in memory, with failures on demand."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class MemoryPlaylist:
 
 
 class MemoryFrame:
-    """Implements `Frame`. Tests look at and change the content directly, and script failures.
+    """Implements `Frame`. Tests read and change the content directly, and script failures.
 
-    `fail[method]` and `fail_after[method]` hold errors for the next calls of that method: each call takes
-    the first one and raises it, before or after it takes effect (the latter is an answer that was lost).
-    `calls` tells what was called with which names and ids. `observers` run after every change, and `passing`
-    as each call begins and ends, with its method.
+    `fail[method]` and `fail_after[method]` contain errors for the next calls of that method: each call takes
+    the first one and raises it, before or after it takes effect (the latter is a lost response). `calls`
+    records the calls with names and IDs. `observers` run after every change, and `passing` at the begin and
+    end of each call, with its method.
     """
 
     def __init__(self, capabilities: FrameCapabilities = CAPABILITIES) -> None:
@@ -65,20 +65,20 @@ class MemoryFrame:
         self.observers: list[Callable[[], object]] = []
         self.passing: Callable[[str], object] = _ignore
         self.photos_problem: str | None = None
-        """If set, `photos` says so: its listing is incomplete."""
+        """If set, `photos` reports it: its listing is incomplete."""
         self.unlisted: dict[str, int] = {}
-        """Photo id -> how many more listings leave it out without saying so."""
+        """Photo ID -> how many more listings silently omit it."""
         self.listed_late = 0
-        """How many listings leave a new photo out."""
+        """How many listings omit a new photo."""
         self.room: int | None = None
-        """For how many photos, in all albums, there is storage."""
+        """The storage, as a number of photos in all albums."""
         self.adds_break_off: list[int] = []
-        """After how many photos each of the next additions to a playlist ends without an answer."""
+        """After how many photos each of the next additions to a playlist ends without a response."""
         self.adds_drop: list[int] = []
-        """How many photos each of the next additions takes; the others vanish without a word."""
+        """How many photos each of the next additions accepts; the others are silently dropped."""
         self._ids = itertools.count(1)
 
-    # What tests use.
+    # Interface for tests.
 
     def album_named(self, name: str) -> MemoryAlbum:
         """Return the first album of that name; raises KeyError."""
@@ -95,7 +95,7 @@ class MemoryFrame:
         raise KeyError(name)
 
     def digests(self, album_name: str) -> set[Digest]:
-        """Return what the albums of that name hold; nothing if there is none."""
+        """Return the content of the albums of that name; empty if there is none."""
         return {
             photo.digest
             for album in self.album_list
@@ -104,7 +104,7 @@ class MemoryFrame:
         }
 
     def playlist_digests(self, name: str) -> list[Digest]:
-        """Return what the playlists of that name show, in order; nothing if there is none."""
+        """Return the content of the playlists of that name, in order; empty if there is none."""
         photos = {photo_id: photo for each in self.album_list for photo_id, photo in each.photos.items()}
         return [
             photos[item.photo_id].digest
@@ -114,21 +114,22 @@ class MemoryFrame:
         ]
 
     def add_album(self, name: str) -> MemoryAlbum:
-        """Make one more album, whether or not the name is taken."""
+        """Create an album, even if the name is taken."""
         album = MemoryAlbum(FrameAlbum(f"a{next(self._ids)}", name))
         self.album_list.append(album)
         self._changed()
         return album
 
     def add_playlist(self, name: str, photos: Iterable[FramePhoto] = ()) -> MemoryPlaylist:
-        """Make one more playlist, whether or not the name is taken."""
+        """Create a playlist, even if the name is taken."""
         playlist = MemoryPlaylist(f"l{next(self._ids)}", name, [self._item(photo) for photo in photos])
         self.playlist_list.append(playlist)
         self._changed()
         return playlist
 
     def put(self, album_name: str, data: bytes, filename: str = "") -> FramePhoto:
-        """Put a photo into an album, made if need be, as a person would; returns the one that is there."""
+        """Add a photo to an album, created if necessary, like a user would; returns the existing one if there
+        is one."""
         try:
             album = self.album_named(album_name)
         except KeyError:
@@ -136,7 +137,7 @@ class MemoryFrame:
         return self.put_into(album, data, filename)
 
     def put_into(self, album: MemoryAlbum, data: bytes, filename: str = "") -> FramePhoto:
-        """Put a photo into this album; returns the one that is there."""
+        """Add a photo to this album; returns the existing one if there is one."""
         digest = self._digest(hashlib.new(self.capabilities.digest_algorithm, data))
         for photo in album.photos.values():
             if photo.digest == digest:
@@ -144,11 +145,11 @@ class MemoryFrame:
         return self._add_photo(album, digest, filename)
 
     def new_id(self, prefix: str) -> str:
-        """Return an id that nothing has."""
+        """Return an unused ID."""
         return f"{prefix}{next(self._ids)}"
 
     def remove(self, photo_id: str) -> None:
-        """Take a photo out of its album and of all playlists; nothing happens if there is none."""
+        """Remove a photo from its album and from all playlists; does nothing if there is none."""
         if not any(album.photos.pop(photo_id, None) for album in self.album_list):
             return
         for playlist in self.playlist_list:
@@ -253,7 +254,7 @@ class MemoryFrame:
     async def aclose(self) -> None:
         self.calls.append(("aclose",))
 
-    # Below.
+    # Implementation.
 
     async def _begin(self, method: str, *arguments: str) -> None:
         self.calls.append((method, *arguments))

@@ -1,4 +1,4 @@
-"""A source without a wire, for tests of everything that stands on the port."""
+"""A source in memory, for tests of everything that uses the port."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK_BYTES = 1024
 
 @dataclass
 class Album:
-    """What an album holds, in its order."""
+    """The content of an album, in order."""
 
     title: str
     items: dict[str, MediaItem] = field(default_factory=dict)
@@ -24,28 +24,28 @@ class Album:
 
 
 class MemorySource:
-    """Albums in memory, with failures by script and counters of what was asked."""
+    """Albums in memory, with scripted failures and request counters."""
 
     def __init__(self, kind: str = "googlephotos") -> None:
         self._capabilities = SourceCapabilities(kind=kind, title=kind, videos=True)
         self.content: dict[str, Album] = {}
-        """Album id -> album. `put` makes albums; an album that is not here is missing."""
+        """Album ID -> album. `put` creates albums; other albums are missing."""
         self.listing_problem: dict[str, str] = {}
-        """Album id -> why its listings are incomplete, until removed."""
+        """Album ID -> why its listings are incomplete, until removed."""
         self.listed_until: dict[str, int] = {}
-        """Album id -> how many items a listing with a problem still shows; all by default."""
+        """Album ID -> how many items an incomplete listing still contains; all by default."""
         self.fail_downloads: dict[str, PicsyncError | int] = {}
-        """Item id -> the error of every download, or the number of downloads that fail first."""
+        """Item ID -> the error of every download, or the number of downloads that fail first."""
         self.broken_off: dict[str, int] = {}
-        """Item id -> how often the wire breaks halfway and is mended without the caller noticing."""
+        """Item ID -> how often the connection breaks halfway and is retried without the caller noticing."""
         self.login_needed: LoginNeeded | None = None
-        """Raised by everything while set."""
+        """While set, everything raises it."""
         self.lists: list[str] = []
         """Album ids in the order in which they were listed."""
         self.downloads: list[str] = []
         """Item ids in the order in which downloads began, failed ones too."""
         self.passing: Callable[[str], object] = _ignore
-        """Called as each listing and download begins and ends, with its method."""
+        """Called at the begin and end of each listing and download, with its method."""
         self.downloads_left: int | None = None
         """How many downloads the service still allows on this day."""
         self.closed = False
@@ -66,7 +66,7 @@ class MemorySource:
         version: str = "",
         taken_at: datetime | None = None,
     ) -> MediaItem:
-        """Put an item at the end of an album, or new bytes (and version) in its old place."""
+        """Append an item to an album, or replace its bytes (and version) in place."""
         item = MediaItem(
             self._capabilities.kind,
             item_id,
@@ -82,16 +82,16 @@ class MemorySource:
         return item
 
     def put_album(self, album_id: str, title: str | None = None) -> Album:
-        """Make an album unless it is there."""
+        """Create an album unless it exists."""
         return self.content.setdefault(album_id, Album(title or album_id))
 
     def remove(self, album_id: str, item_id: str) -> None:
-        """Take an item out of an album; its bytes are gone unless another album has it."""
+        """Remove an item from an album; its bytes are gone unless another album contains it."""
         album = self.content[album_id]
         del album.items[item_id], album.originals[item_id]
 
     def reorder(self, album_id: str, item_ids: Sequence[str]) -> None:
-        """Put an album's items into this order."""
+        """Reorder an album's items."""
         album = self.content[album_id]
         album.items = {item_id: album.items[item_id] for item_id in item_ids}
 

@@ -18,7 +18,7 @@ MP4 = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
 
 @dataclass(frozen=True)
 class Original:
-    """An item as its owner put it there."""
+    """An item as its owner added it."""
 
     filename: str
     data: bytes
@@ -39,25 +39,25 @@ ORIGINALS = (
 
 @dataclass
 class SourceWorld:
-    """A source with something behind it that a test can change."""
+    """A source with a service whose content a test can change."""
 
     source: Source
     album_id: str
-    """Holds `ORIGINALS`."""
+    """The album that contains `ORIGINALS`."""
     empty_id: str
     missing_id: str
-    """Of the right form, but there is no such album."""
+    """An ID of the correct form for which there is no album."""
     vanish: Callable[[MediaItem], None]
-    """Takes an item out of the service altogether."""
+    """Removes an item from the service completely."""
     break_off: Callable[[MediaItem], None]
-    """Lets the next transfer of an item's bytes break off halfway, once."""
+    """Breaks the next transfer of an item's bytes halfway, once."""
     tells_names: bool = True
-    """Whether a listing has the owner's file names and their types; else the source makes names up."""
+    """Whether a listing has the owner's file names and types; otherwise the source generates names."""
 
 
 @dataclass
 class MemorySink:
-    """Takes an original into memory."""
+    """Receives an original in memory."""
 
     data: bytearray = field(default_factory=bytearray)
     begun: list[tuple[int | None, str]] = field(default_factory=list)
@@ -85,7 +85,7 @@ async def downloaded(source: Source, item: MediaItem) -> bytes:
 
 
 class SourceContract:
-    """Subclasses bring the fixture `world` and close its source."""
+    """Subclasses provide the fixture `world` and close its source."""
 
     @pytest.fixture
     async def world(self) -> SourceWorld:

@@ -1,4 +1,4 @@
-"""Where a cycle can be killed: every request and every change that a reference run of it makes."""
+"""The points at which a cycle can be killed: every request and every change of a reference run."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ UPLOAD_PERMISSION = r"^/v3/photo/upload/?$"
 
 
 class Start(StrEnum):
-    """What a sync finds."""
+    """The state before a sync."""
 
     EMPTY = "empty account"
     """Six photos for an account that has neither the album nor the playlist."""
     SYNCED = "synced account"
-    """Twelve photos are in step; since then two came and one went."""
+    """Twelve photos are in sync; since then two were added and one was removed."""
 
 
 async def prepare(household: Household, start: Start) -> Scenario:
-    """Set up a scenario: the token must be refreshed first, and listings have several pages."""
+    """Prepare a scenario: the token must be refreshed first, and listings have several pages."""
     household.google.options.page_cap = PAGE
     if start is Start.EMPTY:
         new = household.add(6)
@@ -53,16 +53,16 @@ async def prepare(household: Household, start: Start) -> Scenario:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A household just before the sync that is killed."""
+    """An installation just before the sync that is killed."""
 
     household: Household
     new: int
-    """Photos that the sync has to bring to the frame."""
+    """Photos that the sync has to add to the frame."""
     known: int
     """Digests in the cache."""
 
     async def assert_recovers(self) -> None:
-        """The next sync ends where an undisturbed one would have, and does nothing twice."""
+        """Assert that the next sync ends like an undisturbed one, and does nothing twice."""
         household = self.household
         await household.server.drained()
         learnt = await recorded(household) - self.known
@@ -70,7 +70,7 @@ class Scenario:
         household.server.log.clear()
         report = await household.cycle()
         assert report.outcome is CycleOutcome.DONE, report
-        # The bytes of a known photo are fetched again only if they have to be sent.
+        # The bytes of a known photo are downloaded again only if they have to be uploaded.
         assert household.media_requests() == report.downloaded == report.uploaded
         assert report.already_there == 0
         assert household.nixplay.counters["add_photo"] == self.new
@@ -80,7 +80,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Request:
-    """A kind of request: what it is for, whichever album or photo it names."""
+    """A kind of request: its purpose, for any album or photo."""
 
     method: str
     host: str
@@ -99,7 +99,7 @@ class Request:
         return log.count(method=self.method, host=self.host, path=self.path)
 
     def hang(self, passing: int) -> Fault:
-        """Return the fault that lets so many pass and none after them."""
+        """Return a fault that lets this many requests pass and none after them."""
         return Fault(
             kind=FaultKind.HANG,
             method=self.method,
@@ -117,16 +117,16 @@ def _pattern(segment: str) -> str:
 
 @dataclass(frozen=True)
 class Reference:
-    """What one undisturbed sync does."""
+    """The requests and changes of one undisturbed sync."""
 
     requests: Counter[Request]
     changes: Counter[str]
-    """Of Nixplay, by the names that observers get."""
+    """Changes at Nixplay, by the names that observers receive."""
 
 
 @cache
 def reference(start: Start) -> Reference:
-    """Run a sync of that start undisturbed and return what it did."""
+    """Run an undisturbed sync from that start and return its requests and changes."""
 
     async def run() -> Reference:
         with tempfile.TemporaryDirectory() as folder:
@@ -141,12 +141,12 @@ def reference(start: Start) -> Reference:
 
 
 def places(count: int, *, middle: bool) -> Sequence[int]:
-    """Return the first and the last of so many, from 0, and if wished one between."""
+    """Return the first and the last of so many, from 0, and optionally one in between."""
     return sorted({0, count - 1, *([count // 2] if middle else [])})
 
 
 async def recorded(household: Household) -> int:
-    """How many digests the cache holds; a sync makes the file before its first request."""
+    """Return the number of digests in the cache; a sync creates the file before its first request."""
     if not household.cache.exists():
         return 0
     return sum((await Cache.inspect(household.cache)).entries.values())

@@ -1,4 +1,4 @@
-"""A real `picsync sync --once` that a test can kill at an exact moment."""
+"""A real `picsync sync --once` that a test can kill at a certain moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.household import Household
 from tests.fork_server import ForkServer
 
 LIMIT_S = 30
-"""Far more than anything here takes; what hangs fails by its own name."""
+"""Far more than anything here takes; a hang fails with a clear name."""
 
 
 class Sync:
@@ -37,7 +37,7 @@ class Sync:
             signal.pidfd_send_signal(self._fd, number)
 
     def kill(self) -> None:
-        """Kill it; when this returns it does nothing any more, not even with what is on the wire to it."""
+        """Kill it; on return it does nothing any more, not even with data already sent to it."""
         self.signal(signal.SIGKILL)
         select.select([self._fd], [], [], LIMIT_S)
 
@@ -49,7 +49,7 @@ class Sync:
         return self._code
 
     async def asked(self, predicate: Callable[[RequestLog], bool]) -> None:
-        """Wait for what it asks the services; fails if it ends before."""
+        """Wait for its requests to the services; fails if it ends first."""
         asking = asyncio.create_task(self._household.server.log.wait_for(predicate))
         ending = asyncio.create_task(self._ended.wait())
         try:
@@ -61,11 +61,11 @@ class Sync:
             ending.cancel()
 
     def output(self) -> str:
-        """What this and earlier processes of the test have printed."""
+        """The output of this and earlier processes of the test."""
         return log_of(self._household).read_text("utf-8")
 
     def close(self) -> None:
-        """Make sure that there is no process any more."""
+        """Make sure that no process is left."""
         self.kill()
         self._reap()
         os.close(self._fd)
@@ -83,7 +83,7 @@ def log_of(household: Household) -> Path:
 
 @asynccontextmanager
 async def running(fork_server: ForkServer, household: Household) -> AsyncIterator[Sync]:
-    """Run `picsync sync --once` on the household's files; it is dead at the end, whatever the test did."""
+    """Run `picsync sync --once` on the installation's files; it is killed at the end in any case."""
     arguments = ["sync", str(household.write_config()), "--cache", str(household.cache), "--once"]
     with log_of(household).open("ab") as log, Path(os.devnull).open("rb") as nothing:
         streams = (nothing.fileno(), log.fileno(), log.fileno())

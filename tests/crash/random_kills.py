@@ -32,7 +32,7 @@ LONGEST_LIFE_S = 0.5
 MOST_KILLS_IN_A_ROW = 4
 KILLED = -9
 POWER_LOSS = 0.4
-"""How many of the kills are the power's."""
+"""Share of kills that simulate a power failure."""
 
 
 @dataclass
@@ -42,14 +42,14 @@ class Tally:
     kills: Counter[str] = field(default_factory=Counter)
     scenarios: int = 0
     survived: int = 0
-    """Syncs that were done before their time had come."""
+    """Syncs that ended before the time of their kill."""
     power_losses: int = 0
-    """Kills after which the cache was without its last writes."""
+    """Kills after which the cache lacked its last writes."""
 
 
 @dataclass
 class Trial:
-    """One scenario: syncs that are killed a few times, then one that is not."""
+    """One scenario: some syncs that are killed, then one that is not."""
 
     household: Household
     fork_server: ForkServer
@@ -62,7 +62,8 @@ class Trial:
         household = self.household
         new = (await prepare(household, self.start)).new
         for _ in range(kills):
-            # What is there and wanted must never go, whatever the source album did since.
+            # What is on the frame and wanted must never be deleted, whatever has happened to the source album
+            # since.
             held = on_frame(household)
             done = held & recorded_digests(household)
             sent = household.nixplay.counters["add_photo"]
@@ -77,7 +78,7 @@ class Trial:
             assert permitted <= len(learnt), "a photo was sent before its digest was recorded"
             fetched, due = household.server.log.count(host=MEDIA_HOST), len(household.wanted() - done)
             files = sorted(path.name for path in household.folder.iterdir())
-            # A log that lost what the file was already built on makes the cache a damaged one.
+            # If the log loses something that the file already builds on, the cache is damaged.
             begun_anew = any("damaged" in name for name in files)
             assert fetched <= due or begun_anew, f"fetched again: {fetched} for {due}; {files}"
             household.server.log.clear()
@@ -88,7 +89,8 @@ class Trial:
         await self._mend(new)
 
     def _lose_power(self) -> None:
-        """Take the cache's last writes away, from anywhere on in its log, and what only memory held."""
+        """Remove the cache's last writes, from any position of its log, and everything that was only in
+        memory."""
         cache = self.household.cache
         cache.with_name(f"{cache.name}-shm").unlink(missing_ok=True)
         wal = cache.with_name(f"{cache.name}-wal")
@@ -119,7 +121,7 @@ class Trial:
             self.tally.survived += 1
 
     async def _until_request(self, sync: Sync, passing: int) -> None:
-        """Return once the request that is not answered has been made, or there are not that many."""
+        """Return once the unanswered request was sent, or when there are not that many requests."""
         asking = asyncio.create_task(
             self.household.server.log.wait_for(lambda log: len(log.records) > passing)
         )
@@ -138,13 +140,13 @@ class Trial:
 
 
 def on_frame(household: Household) -> set[str]:
-    """Return the digests that the frame's album holds; none while there is no album."""
+    """Return the digests in the frame's album; none if there is no album."""
     albums = household.nixplay.albums_named(ALBUM)
     return household.on_frame() if albums else set()
 
 
 def recorded_digests(household: Household) -> set[str]:
-    """Return the digests in the cache, leaving its files as a dead process has left them."""
+    """Return the digests in the cache, leaving its files as a killed process left them."""
     if not household.cache.exists():
         return set()
     with closing(sqlite3.connect(f"file:{household.cache}?mode=ro", uri=True)) as connection:

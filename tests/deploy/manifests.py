@@ -1,4 +1,4 @@
-"""What is under k8s/, read as kubectl reads it."""
+"""The manifests of k8s/, read like kubectl reads them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
 
 Manifest: TypeAlias = dict[str, Any]
-"""Typed loosely on purpose: kubernetes-validate checks the shapes."""
+"""Loosely typed on purpose: kubernetes-validate checks the schema."""
 
 
 def parse(text: str) -> list[Manifest]:
-    """Return the documents of a YAML text; like kubectl by the rules of YAML 1.1, where 0440 is octal."""
+    """Return the documents of a YAML text, by the rules of YAML 1.1 like kubectl, where 0440 is octal."""
     yaml = YAML(typ="safe", pure=True)
     yaml.version = (1, 1)
     return [cast("Manifest", document) for document in yaml.load_all(text)]

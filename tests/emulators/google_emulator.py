@@ -1,4 +1,4 @@
-"""What the tests of the emulated Google Photos share."""
+"""Shared helpers of the tests of the emulated Google Photos."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class GoogleEmulator:
         return answer.text
 
     async def pages(self, **body: Any) -> list[dict[str, Any]]:
-        """Return all pages of a search, as they came."""
+        """Return all pages of a search as received."""
         pages = [await self.search(**body)]
         while token := pages[-1].get("nextPageToken"):
             pages.append(await self.search(**body, pageToken=token))

@@ -1,4 +1,4 @@
-"""What the tests of the emulated Immich share."""
+"""Shared helpers of the tests of the emulated Immich."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class ImmichEmulator:
     headers: dict[str, str] = field(default_factory=dict)
 
     def use_key(self, *permissions: str) -> None:
-        """Ask with a new key of these permissions from now on."""
+        """Use a new key with these permissions from now on."""
         self.headers = {"x-api-key": self.immich.add_key(permissions or ("all",)).secret}
 
     def log(self, path: str) -> Sequence[Record]:
-        """Return what was asked at a path."""
+        """Return the requests to a path."""
         return self.server.log.matching(path=path, host=HOST)
 
     async def get(self, path: str, **query: Any) -> httpx.Response:
@@ -47,7 +47,7 @@ class ImmichEmulator:
         return await self.http.post(f"/{HOST}/api{path}", json=body, params=query, headers=self.headers)
 
     async def found(self, body: Any) -> list[str]:
-        """Return the names of all that a search finds, over all its pages."""
+        """Return the names of all search results, over all pages."""
         names: list[str] = []
         body = dict(body)
         while True:

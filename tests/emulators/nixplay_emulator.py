@@ -1,4 +1,4 @@
-"""A small client of the emulated Nixplay, written against the wire alone, for the emulator's own tests."""
+"""A small client of the emulated Nixplay, written against the protocol, for the emulator's own tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USER, PASSWORD = "jane", "correct horse"
 
 
 class FakeTime:
-    """A clock that only sleeping moves."""
+    """A clock that is advanced only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0

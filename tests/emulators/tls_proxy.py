@@ -1,4 +1,4 @@
-"""Emulated services under their own host names, over TLS: for programs whose addresses are built in."""
+"""Emulated services under their own host names, over TLS: for programs with fixed addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from picsync.emulators.service import Service
 
 
 class ConnectProxy:
-    """An HTTP proxy that leads every host to one port of this machine."""
+    """An HTTP proxy that connects every host to one port of this machine."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -68,13 +68,13 @@ class ConnectProxy:
 
 @dataclass(frozen=True)
 class ByName:
-    """A running emulator, and how a program is led to it."""
+    """A running emulator, and how a program reaches it."""
 
     server: EmulatorServer
     authority: Path
-    """The certificate of the authority that vouches for the hosts."""
+    """The certificate of the authority that signed the hosts' certificates."""
     environment: dict[str, str]
-    """Variables for a program: those that it needs to run, and the proxy."""
+    """Environment variables for a program: those that it needs to run, and the proxy."""
 
 
 @asynccontextmanager

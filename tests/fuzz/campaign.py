@@ -1,4 +1,4 @@
-"""Fuzzing while a budget lasts: every parser of foreign data in turn, with inputs that the seed decides."""
+"""Fuzzing within a budget: every parser of foreign data in turn, with inputs determined by the seed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.fuzz import (
 from tests.fuzz.wireserver import looping
 
 ROUND_S = 4.0
-"""Of a parser, before it is the next one's turn."""
+"""Time for a parser before the next one continues."""
 
 PARSERS: Mapping[str, tuple[Any, ...]] = {
     "settings: any text": (config.test_any_file, config.test_any_environment),
@@ -51,18 +51,18 @@ PARSERS: Mapping[str, tuple[Any, ...]] = {
     "file names": (test_fuzz_parsers.test_a_name_for_the_frame, test_fuzz_parsers.test_a_name_for_people),
     "whole cycles": (test_fuzz_cycle.test_no_wanted_photo_goes,),
 }
-"""What is fuzzed, by the tests that do it."""
+"""The fuzzed parsers, by the tests that do it."""
 
 
 @dataclass
 class Fuzzed:
-    """What came of one parser."""
+    """The result of one parser."""
 
     parser: str
     inputs: int = 0
     seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
-    """What Hypothesis says: the input, and where it went wrong."""
+    """Hypothesis's report: the input, and where it failed."""
 
 
 def run(

@@ -20,14 +20,14 @@ USER, PASSWORD = "anna", "s3cret-Passw0rd"
 
 @dataclass
 class NixplayAccount:
-    """The service, the way to it, and what the frame has said and waited for."""
+    """The service, a client of it, and what the frame has emitted and waited for."""
 
     service: Nixplay
     server: EmulatorServer
     events: list[Event] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     pause: Callable[[float], Awaitable[None]] | None = None
-    """What happens while the frame waits, instead of nothing."""
+    """Called while the frame waits, instead of nothing."""
 
     def frame(self, password: str = PASSWORD, monitor_timeout_s: float = 10) -> NixplayFrame:
         """Return a new frame on the account."""
@@ -58,7 +58,7 @@ class NixplayAccount:
         return self.server.log.matching(path=path, method=method, host=host)
 
     def asked(self) -> list[str]:
-        """Return what the API was asked, in order: method and path."""
+        """Return the API requests, in order: method and path."""
         return [f"{record.method} {record.path}" for record in self.requests()]
 
 
