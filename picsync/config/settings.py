@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import GenericAlias, MappingProxyType
@@ -48,6 +48,8 @@ class Known:
     """Kind of frame -> the model of its options, None if it has none."""
     accounts: Mapping[str, str] = field(default_factory=dict)
     """Name of an account -> its kind."""
+    without_account: Collection[str] = ()
+    """Kinds of frames that belong to no account."""
 
     def is_frame(self, name: str) -> bool:
         """Whether a rule may name this frame without an entry under `frames:`."""
@@ -296,6 +298,8 @@ def _other_meaning(name: str, known: Known) -> str:
 
 
 def _no_account(account: object, kind: str, known: Known) -> str:
+    if kind in known.without_account:
+        return f"a frame of the kind `{kind}` belongs to no account; remove `account`"
     if isinstance(account, str) and account in known.accounts:
         its = known.accounts[account]
         return f"`{account}` is an account of the kind `{its}`, but this is a frame of the kind `{kind}`"

@@ -57,12 +57,24 @@ def validate(
     try:
         result = model.model_validate(_plain(tree, shape), context=context, by_alias=True, by_name=False)
     except ValidationError as error:
-        found = [_problem(detail, tree, shape, elsewhere) for detail in error.errors(include_url=False)]
+        details = _causes(error.errors(include_url=False))
+        found = [_problem(detail, tree, shape, elsewhere) for detail in details]
         named = {(one.file, one.field) for one in problems}
         problems += [one for one in found if (one.file, one.field) not in named]
     if problems:
         raise ConfigError(sorted(problems, key=lambda one: (one.file, one.line or 0)))
     return result
+
+
+def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the errors without those lists that are too short only because their elements are wrong."""
+
+    def follows(detail: ErrorDetails) -> bool:
+        place = detail["loc"]
+        inside = (other["loc"] for other in details if len(other["loc"]) > len(place))
+        return detail["type"] == "too_short" and any(loc[: len(place)] == place for loc in inside)
+
+    return [detail for detail in details if not follows(detail)]
 
 
 def _not_text(tree: Node) -> Iterator[Problem]:

@@ -36,7 +36,8 @@ def known(accounts: Mapping[str, str] = MappingProxyType({})) -> Known:
     entries = {name: kind.options for name, kind in SOURCES.items()}
     named = {name: SOURCES[kind].options for name, kind in accounts.items() if kind in SOURCES}
     frames = {name: kind.options for name, kind in FRAMES.items()}
-    return Known({**entries, **named}, frames, accounts)
+    alone = frozenset(name for name, kind in FRAMES.items() if kind.credentials is None)
+    return Known({**entries, **named}, frames, accounts, alone)
 
 
 def read_credentials(environ: Mapping[str, str], paths: Sequence[Path] = CREDENTIALS_PATHS) -> Credentials:

@@ -236,9 +236,10 @@ def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]
         where = ("frames", frame.name)
         entry = config.frames[frame.name]
         if (source := next((one for one in read if _inside(path, one)), None)) is not None:
+            is_what = "is the folder of a source" if path == source else f"is in {source}, a source's folder"
             message = (
-                f"{path} is in {source}, which is a source: picsync would take the photos that it puts there"
-                " for new ones. Choose a directory outside of it."
+                f"{path} {is_what}: picsync would take the photos that it puts there for new ones. Choose a"
+                " directory outside of it."
             )
             yield ConfigError([_problem(entry, where, message)])
         for other, taken in filled.items():

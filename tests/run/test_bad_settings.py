@@ -87,6 +87,8 @@ def test_an_account_that_is_there_twice(tmp_path: Path) -> None:
             "4: albums[0].frames[0]: `folder` needs an entry under `frames:` at the top level",
         ),
         ("frames: [nixplya]", "4: albums[0].frames[0]: `nixplya` is not a frame; did you mean `nixplay`?"),
+        ("frames: [[nixplay]]", "4: albums[0].frames[0]: must be a text, not a list."),
+        ("frames: [{usb: {kind: folder}}]", "4: albums[0].frames[0]: must be a text, not a group"),
         ("frames: [nixplay, nixplay]", "4: albums[0].frames[1]: names `nixplay` twice; remove one of them."),
     ],
 )
@@ -168,6 +170,11 @@ def test_two_rules_for_one_album(tmp_path: Path, frames: str, first: str, second
         ("immich: {kind: folder, path: /u}", "frames.immich: `immich` is a kind of source, too; choose"),
         ("'a/b': {kind: folder, path: /u}", "frames.a/b: cannot be a name: "),
         ("x: {kind: folder}", "frames.x.path: is missing"),
+        ("x: {kind: folder, path: //}", "frames.x.path: must not be `/`, the root of the machine;"),
+        (
+            "x: {kind: folder, path: /u, account: opa}",
+            "frames.x.account: a frame of the kind `folder` belongs to no account; remove `account`.",
+        ),
         ("x: {kind: folder, path: u}", "frames.x.path: must be an absolute path such as /photos"),
     ],
 )
@@ -186,7 +193,8 @@ def test_a_frame_inside_a_source(tmp_path: Path) -> None:
         )
         [problem] = problems(tmp_path, config, "", {})
         assert problem.startswith("picsync.yaml:2: frames.usb: ")
-        assert "which is a source" in problem
+        what = "is the folder of a source" if path.name == "photos" else "is in "
+        assert f"{path.name} {what}" in problem
 
 
 def test_frames_that_overlap(tmp_path: Path) -> None:

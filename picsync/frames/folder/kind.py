@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
 
 from picsync.config.kinds import Kind, Opening
 from picsync.config.options import Options
@@ -10,10 +12,16 @@ from picsync.config.paths import AbsolutePath
 from picsync.frames.base import Frame
 
 
+def _not_the_root(path: str) -> str:
+    if path == "/":
+        raise ValueError("must not be `/`, the root of the machine; name the directory to fill")
+    return path
+
+
 class FolderFrameOptions(Options):
     """A directory of this machine."""
 
-    path: AbsolutePath = Field(
+    path: Annotated[AbsolutePath, AfterValidator(_not_the_root)] = Field(
         description="The directory that is filled: an absolute path, or one that begins with `~/`. It must"
         " exist. Files in it that picsync did not write are left unchanged.",
         examples=["/mnt/usb/frame"],
