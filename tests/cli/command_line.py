@@ -22,14 +22,11 @@ from typing import Any, TypeVar
 import pytest
 
 from picsync.cli.main import run
-from picsync.emulators.google import Album, GooglePhotos, Item, generated_jpeg
-from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.requestlog import RequestLog
-from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import World
 from tests.cli.short_waits import FACTOR
-from tests.e2e.household import ALBUM, MEDIA_HOST, PLAYLIST, write_credentials
 from tests.fork_server import ForkedProcess, ForkServer
+from tests.household_services import ALBUM, GoogleServices, write_credentials
 
 T = TypeVar("T")
 
@@ -100,37 +97,14 @@ class Process:
 
 
 @dataclass
-class CommandLine:
-    """A Google album, a Nixplay account, and the folder in which picsync is started."""
+class CommandLine(GoogleServices):
+    """A Google album, a Nixplay account, and commands that are started in the folder of the files."""
 
-    folder: Path
-    world: World
+    photo_bytes = 5_000
     loop: asyncio.AbstractEventLoop
-    album: Album
     capsys: pytest.CaptureFixture[str]
     fork_server: ForkServer
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
-    made: int = 0
-
-    @property
-    def google(self) -> GooglePhotos:
-        return self.world.google
-
-    @property
-    def nixplay(self) -> Nixplay:
-        return self.world.nixplay
-
-    @property
-    def server(self) -> EmulatorServer:
-        return self.world.server
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "picsync.yaml"
-
-    @property
-    def credentials(self) -> Path:
-        return self.folder / ".picsync-credentials.yaml"
 
     @property
     def cache(self) -> Path:
@@ -156,15 +130,6 @@ class CommandLine:
 
     def write_credentials(self, **login: str) -> None:
         write_credentials(self.credentials, self.world, **login)
-
-    def add(self, count: int) -> list[Item]:
-        """Add new photos to the Google album."""
-        items = []
-        for _ in range(count):
-            self.made += 1
-            content = generated_jpeg(self.made, 5000)
-            items.append(self.google.add_item(self.album, f"IMG_{self.made}.jpg", content))
-        return items
 
     def run(self, *arguments: str) -> Result:
         """Run a command to its end in this process."""
@@ -210,22 +175,13 @@ class CommandLine:
         return f"  from googlephotos {self.album.album_id}: {count} item{'s'[: count - 1]}, complete"
 
     def on_frame(self) -> int:
-        albums = self.nixplay.albums_named(ALBUM)
-        return sum(len(self.nixplay.album_photos(album)) for album in albums)
+        return len(self.frame_digests())
 
     def in_playlist(self) -> int:
-        return len(self.nixplay.playlist_photos(self.nixplay.playlist_named(PLAYLIST)))
+        return len(self.playlist_digests())
 
     def downloads(self) -> int:
-        return self.server.log.count(host=MEDIA_HOST)
-
-    def writes(self) -> list[str]:
-        """Requests to Nixplay that may change something, except for logins."""
-        return [
-            f"{record.method} {record.path}"
-            for record in self.server.log.records
-            if "nixplay" in record.host and record.method != "GET" and "login" not in record.path
-        ]
+        return self.media_requests()
 
 
 @contextmanager

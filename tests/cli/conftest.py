@@ -33,7 +33,7 @@ def cli(
 ) -> Iterator[CommandLine]:
     monkeypatch.chdir(tmp_path)
     with served() as (world, loop), short_waits():
-        opened = CommandLine(tmp_path, world, loop, world.google.add_album("Family"), capsys, fork_server)
+        opened = CommandLine(tmp_path, world, world.google.add_album("Family"), loop, capsys, fork_server)
         monkeypatch.setenv("PICSYNC_EMULATOR", opened.server.url)
         # Tests check sentences; test_cli_logs.py checks the JSON.
         monkeypatch.setenv("PICSYNC_LOG_FORMAT", "human")

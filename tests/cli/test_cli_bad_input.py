@@ -13,7 +13,7 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.world import LEGACY_SCOPE
 from tests.cli.command_line import CommandLine
-from tests.e2e.household import ALBUM, MEDIA_HOST
+from tests.household_services import ALBUM, MEDIA_HOST
 
 LISTING = r"mediaItems:search"
 HTML = "<html><body>Sorry</body></html>"

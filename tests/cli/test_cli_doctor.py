@@ -14,7 +14,7 @@ from picsync.frames.nixplay import names
 from picsync.http.allowed import AllowedHosts
 from picsync.http.clock import offset_of
 from tests.cli.command_line import CommandLine
-from tests.e2e.household import ALBUM, PLAYLIST, write_credentials
+from tests.household_services import ALBUM, PLAYLIST, write_credentials
 
 
 def findings(cli: CommandLine, code: int) -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.run.kinds import read_credentials
 from picsync.vendors.google.credentials import require_login
 from tests.cli.command_line import CommandLine, Process, Result
-from tests.e2e.household import MEDIA_HOST
+from tests.household_services import MEDIA_HOST
 
 LOGIN = ("googlephotos", "login", "--no-browser")
 READ = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"

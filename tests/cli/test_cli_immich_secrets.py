@@ -11,7 +11,7 @@ from picsync.emulators.google import generated_jpeg
 from picsync.emulators.immich import HOST
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 from tests.cli.command_line import CommandLine
-from tests.e2e.household import ALBUM
+from tests.household_services import ALBUM
 
 PASSWORD = "marked-link-password-9d4c"
 FAULTS = {

@@ -14,7 +14,7 @@ from picsync.emulators.google.picker import SCOPE
 from picsync.run.kinds import read_credentials
 from picsync.vendors.google.credentials import GoogleAccess, GooglePhotosLogin, login_fields
 from tests.cli.command_line import CommandLine, Process, Result
-from tests.e2e.household import ALBUM
+from tests.household_services import ALBUM
 
 PICK = ("googlephotos", "pick", "Grandma", "--no-browser")
 

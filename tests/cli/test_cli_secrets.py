@@ -6,7 +6,7 @@ import pytest
 
 from picsync.emulators.faults import Fault, FaultKind
 from tests.cli.command_line import CommandLine, Result
-from tests.e2e.household import MEDIA_HOST
+from tests.household_services import MEDIA_HOST
 
 PASSWORD = "marked-password-1f3e"
 FAULTS = {

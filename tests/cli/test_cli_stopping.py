@@ -9,7 +9,7 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.run.scheduler import GRACE_S
 from tests.cli.command_line import REAL_TIME, STRICT, CommandLine
-from tests.e2e.household import MEDIA_HOST
+from tests.household_services import MEDIA_HOST
 
 LISTING = r"mediaItems:search"
 HANGING = Fault(kind=FaultKind.HANG, host=MEDIA_HOST, count=None)

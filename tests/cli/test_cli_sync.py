@@ -11,7 +11,7 @@ from picsync.run.scheduler import Stop
 from picsync.run.settings import SettingsFiles
 from tests.cache.go_cache import GoRow, write_go_cache
 from tests.cli.command_line import CommandLine
-from tests.e2e.household import ALBUM
+from tests.household_services import ALBUM
 
 
 def test_the_first_sync_and_the_next(cli: CommandLine) -> None:

@@ -17,7 +17,8 @@ from picsync.core.events import CycleOutcome
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.requestlog import Record, RequestLog
 from picsync.emulators.world import READ_SCOPE
-from tests.e2e.household import Household, open_household, write_credentials
+from tests.e2e.household import Household, open_household
+from tests.household_services import write_credentials
 
 PAGE = 5
 UPLOAD_PERMISSION = r"^/v3/photo/upload/?$"

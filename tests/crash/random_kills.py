@@ -25,8 +25,9 @@ from pathlib import Path
 from picsync.emulators.faults import Fault, FaultKind
 from tests.crash.kill_points import UPLOAD_PERMISSION, Start, prepare, reference
 from tests.crash.process import Sync, running
-from tests.e2e.household import ALBUM, MEDIA_HOST, Household, open_household
+from tests.e2e.household import Household, open_household
 from tests.fork_server import ForkServer
+from tests.household_services import ALBUM, MEDIA_HOST
 
 LONGEST_LIFE_S = 0.5
 MOST_KILLS_IN_A_ROW = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,46 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from picsync.core.events import CycleReport, Event
-from picsync.emulators.google import Album, GooglePhotos, Item, generated_jpeg
-from picsync.emulators.google.content import read_all
 from picsync.emulators.nixplay import Nixplay
-from picsync.emulators.server import EmulatorServer
-from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, World
+from picsync.emulators.world import World
 from picsync.run.kinds import read_config, read_credentials
 from picsync.run.settings import album_rules
 from picsync.run.wiring import open_tools
 from picsync.sync.cycle import AlbumRule, run_cycle
+from tests.household_services import ALBUM, GoogleServices, write_credentials
 
-ALBUM = "Family"
-PLAYLIST = "ss_Family"
-PHOTO_BYTES = 20_000
-MEDIA_HOST = "lh3.googleusercontent.com"
-
-
-def write_credentials(path: Path, world: World, **login: str) -> None:
-    """Write a credentials file that opens the emulated services; `login` replaces parts of Google's."""
-    google = world.google.issue_credentials([READ_SCOPE]) | login
-    path.touch(mode=0o600)
-    path.write_text(
-        f"nixplay: {{username: {NIXPLAY_USER}, password: {NIXPLAY_PASSWORD}}}\n"
-        "googlephotos:\n"
-        f"  api: {{key: {google['client_id']}, secret: {google['client_secret']}}}\n"
-        "  access:\n"
-        f"    access_token: {google['access_token']}\n"
-        f"    refresh_token: {google['refresh_token']}\n"
-        f'    expiry: "{google["expiry"]}"\n'
-        f"immich: {{server: 'http://{world.immich.host}', api_key: '{world.immich.add_key().secret}'}}\n",
-        "utf-8",
-    )
+PHOTO_BYTES = GoogleServices.photo_bytes
 
 
 @dataclass
-class Household:
-    """A Google album `album`, a Nixplay account, and the files of one picsync."""
+class Household(GoogleServices):
+    """A Google album, a Nixplay account, and cycles that run in this process."""
 
-    folder: Path
-    world: World
-    album: Album
     name: str = ALBUM
     """The rule's."""
     rule_lines: list[str] = field(default_factory=list)
@@ -64,39 +38,13 @@ class Household:
     events: list[Event] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     may_empty: bool = False
-    made: int = 0
-
-    @property
-    def google(self) -> GooglePhotos:
-        return self.world.google
-
-    @property
-    def nixplay(self) -> Nixplay:
-        return self.world.nixplay
-
-    @property
-    def server(self) -> EmulatorServer:
-        return self.world.server
 
     @property
     def cache(self) -> Path:
         return self.folder / "cache.db"
 
-    @property
-    def credentials(self) -> Path:
-        return self.folder / ".picsync-credentials.yaml"
-
-    def add(self, count: int, album: Album | None = None) -> list[Item]:
-        """Put new photos into the Google album."""
-        items = []
-        for _ in range(count):
-            self.made += 1
-            content = generated_jpeg(self.made, PHOTO_BYTES)
-            items.append(self.google.add_item(album or self.album, f"IMG_{self.made}.jpg", content))
-        return items
-
     def write_config(self, *, every: str = "") -> Path:
-        path = self.folder / "picsync.yaml"
+        path = self.config
         lines = [
             f"emulator: {self.server.url}",
             *self.top_lines,
@@ -133,19 +81,11 @@ class Household:
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    def wanted(self) -> set[str]:
-        """MD5 digests of what the Google album holds."""
-        return {
-            hashlib.md5(read_all(item.content), usedforsecurity=False).hexdigest()
-            for item in self.album.items
-        }
-
     def on_frame(self) -> set[str]:
-        return {photo.md5 for photo in self.nixplay.album_photos(self.nixplay.album_named(ALBUM))}
+        return set(self.frame_digests())
 
     def in_playlist(self) -> list[str]:
-        photos = self.nixplay.playlist_photos(self.nixplay.playlist_named(PLAYLIST))
-        return [photo.md5 for photo in photos]
+        return self.playlist_digests()
 
     def assert_synced(self, wanted: set[str] | None = None) -> None:
         """Frame album = playlist = what the sources want: the one assertion that ends every test."""
@@ -162,17 +102,6 @@ class Household:
         assert report.outcome == "done", report
         assert self.media_requests() == 0
         assert self.writes() == []
-
-    def media_requests(self) -> int:
-        return self.server.log.count(host=MEDIA_HOST)
-
-    def writes(self) -> list[str]:
-        """What was asked of Nixplay that may change something, login apart."""
-        return [
-            f"{record.method} {record.path}"
-            for record in self.server.log.records
-            if "nixplay" in record.host and record.method != "GET" and "login" not in record.path
-        ]
 
 
 @asynccontextmanager

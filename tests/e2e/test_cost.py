@@ -9,7 +9,8 @@ import tracemalloc
 
 from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.content import read_all
-from tests.e2e.household import ALBUM, MEDIA_HOST, Household
+from tests.e2e.household import Household
+from tests.household_services import ALBUM, MEDIA_HOST
 from tests.pictures import jpeg
 
 LISTED = r"mediaItems:search|/pictures/json/|/slides$"

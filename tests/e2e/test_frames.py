@@ -13,7 +13,8 @@ from picsync.run.kinds import read_config, read_credentials
 from picsync.run.process import RunContext
 from picsync.run.scheduler import Stop, run_once
 from picsync.run.settings import Settings
-from tests.e2e.household import MEDIA_HOST, Household
+from tests.e2e.household import Household
+from tests.household_services import MEDIA_HOST
 
 
 @pytest.fixture

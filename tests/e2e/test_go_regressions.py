@@ -15,7 +15,8 @@ from picsync.emulators.google import Era, generated_jpeg
 from picsync.emulators.nixplay import ExpiredSession
 from picsync.emulators.world import LEGACY_SCOPE
 from picsync.frames.nixplay import frame as nixplay_frame
-from tests.e2e.household import ALBUM, MEDIA_HOST, PLAYLIST, Household, write_credentials
+from tests.e2e.household import Household
+from tests.household_services import ALBUM, MEDIA_HOST, PLAYLIST, write_credentials
 from tests.media.files import heif, movie
 from tests.pictures import jpeg
 from tests.sentences import said

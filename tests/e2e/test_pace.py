@@ -20,7 +20,8 @@ from picsync.run.settings import album_rules
 from picsync.run.wiring import open_tools
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.transfer import Tools
-from tests.e2e.household import MEDIA_HOST, Household
+from tests.e2e.household import Household
+from tests.household_services import MEDIA_HOST
 
 API = "api.nixplay.com"
 BUCKET = "nixplay-prod-upload.s3.us-west-2.amazonaws.com"

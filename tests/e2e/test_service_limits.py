@@ -12,7 +12,8 @@ from picsync.core.model import Certainty
 from picsync.core.plan import HoldReason
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.frames.nixplay import frame as nixplay_frame
-from tests.e2e.household import ALBUM, PHOTO_BYTES, PLAYLIST, Household
+from tests.e2e.household import PHOTO_BYTES, Household
+from tests.household_services import ALBUM, PLAYLIST
 from tests.sentences import failed, said
 
 PLAYLISTS = r"^/v3/playlists$"

@@ -33,7 +33,7 @@ def bare(
     with served() as (world, loop), short_waits():
         monkeypatch.setenv("PICSYNC_EMULATOR", world.server.url)
         monkeypatch.setenv("PICSYNC_LOG_FORMAT", "human")
-        yield CommandLine(tmp_path, world, loop, None, capsys, fork_server)  # type: ignore[arg-type] # it has no album
+        yield CommandLine(tmp_path, world, None, loop, capsys, fork_server)  # type: ignore[arg-type] # it has no album
 
 
 def assert_nothing_moved(bare: CommandLine) -> None:

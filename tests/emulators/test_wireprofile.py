@@ -11,8 +11,8 @@ import pytest
 from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.wireprofile import HOME, LAN, MAX_CATCH_UP_S, Distance, PacedBody, Wire, WireProfile
 from picsync.emulators.world import World
-from tests.e2e.household import MEDIA_HOST
 from tests.emulators.nixplay_emulator import nixplay_emulator
+from tests.household_services import MEDIA_HOST
 
 KB = 1000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,9 +18,8 @@ from picsync.core.events import CycleOutcome, CycleReport, Event
 from picsync.core.model import Digest, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import Rule
-from picsync.emulators.google import Album, GooglePhotos, generated_jpeg
+from picsync.emulators.google import Album, generated_jpeg
 from picsync.emulators.google.content import read_all
-from picsync.emulators.nixplay import Nixplay
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
 from picsync.frames.nixplay import NixplayFrame, NixplayLogin
@@ -35,14 +33,13 @@ from tests.faults.interception import WatchedLog, Wire, Wired
 from tests.faults.invariants import InvariantChecker
 from tests.faults.operations import DOWNLOADS, WRITES, operation_of
 from tests.faults.source_albums import ALBUM, PAGE, GoogleAlbum, SourceAlbum
+from tests.household_services import PLAYLIST, Services, md5
 from tests.trials import trial_of
 
 SOURCE_ALBUMS: Mapping[str, Callable[[World], SourceAlbum]] = {
     name: album for name, kind in SOURCES.items() if (album := trial_of(kind).album) is not None
 }
 """By the kind's name in picsync.yaml."""
-PLAYLIST = "ss_Family"
-PHOTO_BYTES = 2_000
 PATIENCE_S = 60.0
 SHORT_S = 0.2
 """For services that hang; far more than an answer takes."""
@@ -52,12 +49,10 @@ FEW_ATTEMPTS = 2
 
 
 @dataclass
-class Harness:
+class Harness(Services):
     """The services, what picsync has of them, and what it did."""
 
-    folder: Path
-    world: World
-    server: EmulatorServer
+    photo_bytes = 2_000
     log: WatchedLog
     wire: Wire
     source_album: SourceAlbum
@@ -69,7 +64,6 @@ class Harness:
     reports: list[CycleReport] = field(default_factory=list)
     elsewhere: dict[Operation, bytes] = field(default_factory=dict)
     """Answers that may come by mistake."""
-    made: int = 0
     slept_s: float = 0.0
     """What picsync has waited; Nixplay's clock goes on by it."""
     service_ahead_s: float = 0.0
@@ -89,14 +83,6 @@ class Harness:
         self.nixplay.options.enforce_token_total = True
 
     @property
-    def google(self) -> GooglePhotos:
-        return self.world.google
-
-    @property
-    def nixplay(self) -> Nixplay:
-        return self.world.nixplay
-
-    @property
     def album(self) -> Album:
         """The album at Google Photos."""
         assert isinstance(self.source_album, GoogleAlbum)
@@ -107,7 +93,7 @@ class Harness:
         photos = []
         for _ in range(count):
             self.made += 1
-            content = read_all(generated_jpeg(self.made, PHOTO_BYTES))
+            content = read_all(generated_jpeg(self.made, self.photo_bytes))
             photos.append(self.source_album.add(f"IMG_{self.made}.jpg", content))
         return photos
 
@@ -180,10 +166,7 @@ class Harness:
     # --- what is ---------------------------------------------------------------------------------------
 
     def wanted(self) -> set[str]:
-        return {
-            hashlib.md5(content, usedforsecurity=False).hexdigest()
-            for content in self.source_album.contents()
-        }
+        return set(map(md5, self.source_album.contents()))
 
     def synced(self) -> bool:
         """Whether there is one album and one playlist of the name, and both hold what is wanted, once."""
@@ -191,9 +174,7 @@ class Harness:
         playlists = self.nixplay.playlists_named(PLAYLIST)
         if len(albums) != 1 or len(playlists) != 1:
             return False
-        on_frame = sorted(photo.md5 for photo in self.nixplay.album_photos(albums[0]))
-        shown = sorted(photo.md5 for photo in self.nixplay.playlist_photos(playlists[0]))
-        return on_frame == shown == sorted(self.wanted())
+        return sorted(self.frame_digests()) == sorted(self.playlist_digests()) == sorted(self.wanted())
 
     def state(self) -> str:
         """Say what there is, for messages of tests."""
@@ -274,4 +255,4 @@ async def open_harness(folder: Path, kind: str = GoogleAlbum.kind) -> AsyncItera
         [Wired(each, wire) for each in (world.google, world.immich, world.nixplay)], log=log, sleep=_at_once
     )
     async with world:
-        yield Harness(folder, world, world.server, log, wire, SOURCE_ALBUMS[kind](world))
+        yield Harness(folder, world, log, wire, SOURCE_ALBUMS[kind](world))

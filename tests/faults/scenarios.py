@@ -14,9 +14,10 @@ from picsync.core.events import RequestFinished, RequestOutcome
 from picsync.emulators.nixplay import Nixplay
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import DOWNLOAD
-from tests.faults.harness import PLAYLIST, SOURCE_ALBUMS, Harness, open_harness
+from tests.faults.harness import SOURCE_ALBUMS, Harness, open_harness
 from tests.faults.operations import FRAME, TABLES, operation_of
 from tests.faults.source_albums import ALBUM, GoogleAlbum
+from tests.household_services import PLAYLIST
 
 HOURS_S = 3 * 3600.0
 UNSURE = (RequestOutcome.UNSENT, RequestOutcome.CANCELLED)

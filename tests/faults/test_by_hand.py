@@ -11,9 +11,10 @@ from picsync.emulators.nixplay import Photo
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import DOWNLOAD
-from tests.faults.harness import PLAYLIST, Harness, open_harness
+from tests.faults.harness import Harness, open_harness
 from tests.faults.scenarios import Scenario, reference
 from tests.faults.source_albums import ALBUM
+from tests.household_services import PLAYLIST
 
 Deed = Callable[[Harness], object]
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from picsync.frames.nixplay.client import LIST_WEB_ALBUMS
-from tests.faults.harness import PLAYLIST, Harness
+from tests.faults.harness import Harness
 from tests.faults.scenarios import Scenario
 from tests.faults.source_albums import ALBUM
+from tests.household_services import PLAYLIST
 
 
 def empty_the_playlist(harness: Harness) -> None:

@@ -14,9 +14,10 @@ from picsync.core.plan import HoldReason
 from picsync.frames.nixplay import client as nixplay
 from picsync.http.retry import Operation
 from picsync.sources.google.library.api import LIST_MEDIA_ITEMS
-from tests.faults.harness import PLAYLIST, Harness
+from tests.faults.harness import Harness
 from tests.faults.interception import Rewrite
 from tests.faults.scenarios import Scenario
+from tests.household_services import PLAYLIST
 
 
 def rewrite(harness: Harness, operation: Operation, change: Callable[[Any], object]) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from picsync.emulators import server as emulator
 from picsync.emulators.faults import Fault, FaultKind
-from tests.e2e.household import MEDIA_HOST, Household, open_household
+from tests.e2e.household import Household, open_household
 from tests.fuzz.mutations import Json, inputs, mutated
+from tests.household_services import MEDIA_HOST
 
 MOST_REQUESTS = 26
 """Of the cycle below, a few more or less."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Album, generated_jpeg
 from picsync.emulators.world import World
-from tests.e2e.household import MEDIA_HOST, write_credentials
 from tests.grafana.prometheus import JOB, Prometheus, free_port, open_prometheus
+from tests.household_services import MEDIA_HOST, write_credentials
 
 FAMILY, ITALY = "Family", "Italy (2024)"
 """One of the names holds what regular expressions take for their own."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.household import ALBUM, Household, open_household
+from tests.e2e.household import Household, open_household
+from tests.household_services import ALBUM
 from tests.observe.scraping import ROOT, Scraped
 
 BEGIN = "<!-- Measured by tests/observe/test_metrics_cycle.py, which fails if this differs. -->\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote
 
 from tests.cli.command_line import CommandLine
-from tests.e2e.household import MEDIA_HOST
+from tests.household_services import MEDIA_HOST
 
 PASSWORD = "marked-password-1f3e"
 NOTIFY_PASSWORD = "marked-notify-7c2a"

@@ -19,9 +19,10 @@ from typing import Any
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Album
 from picsync.emulators.nixplay.hosts import HOSTS
-from tests.e2e.household import ALBUM, MEDIA_HOST, Household, open_household
+from tests.e2e.household import Household, open_household
 from tests.faults.interception import FOLLOWED
 from tests.faults.operations import LIBRARY, operation_of
+from tests.household_services import ALBUM, MEDIA_HOST
 from tests.run.resources import rss_kib
 
 OTHER = "Holiday"

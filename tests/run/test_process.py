@@ -19,7 +19,7 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay.hosts import MONITOR, UPLOADS
 from tests.cache.builders import query
 from tests.cli.command_line import REAL_TIME, CommandLine
-from tests.e2e.household import ALBUM
+from tests.household_services import ALBUM
 from tests.run.sync_process import PAGE, SyncProcess
 
 CONFIG_OK = "picsync_config_last_reload_successful"

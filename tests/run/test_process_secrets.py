@@ -14,7 +14,7 @@ import pytest
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay.hosts import API, MONITOR, UPLOADS
 from tests.cli.command_line import COMMAND, REAL_TIME, CommandLine
-from tests.e2e.household import MEDIA_HOST, write_credentials
+from tests.household_services import MEDIA_HOST, write_credentials
 from tests.run.known_secrets import NOTIFY_PASSWORD, PASSWORD, Secrets, left_behind, unpacked
 from tests.run.sync_process import PAGE, SyncProcess
 
