@@ -222,7 +222,7 @@ def test_an_api_that_is_not_enabled(synced: CommandLine) -> None:
 # --- what the services hold and answer -------------------------------------------------------------------
 
 
-NO_ALBUM = ("Google Photos has no album with the ID nope", "`picsync googlephotos list`", "same client id")
+NO_ALBUM = ("Google Photos has no album with the ID nope", "`picsync googlephotos list`", "same client ID")
 
 
 def test_a_google_album_that_does_not_exist(synced: CommandLine) -> None:

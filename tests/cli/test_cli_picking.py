@@ -103,7 +103,7 @@ def test_nobody_picks(cli: CommandLine) -> None:
 
 def test_wrong_names(cli: CommandLine) -> None:
     cli.run("picked", "list", "Nobody").assert_message(2, "no album 'Nobody'", "picsync picked list")
-    cli.run("googlephotos", "pick", " ").assert_message(2, "cannot name an album")
+    cli.run("googlephotos", "pick", " ").assert_message(2, "cannot be the name of an album")
     cli.run("picked", "remove", "Nobody").assert_message(2, "Give the IDs of photos")
     assert json.loads(cli.run("picked", "list", "--json").out) == []
 
