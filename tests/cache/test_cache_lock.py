@@ -137,7 +137,7 @@ async def test_the_same_process_cannot_open_it_twice(tmp_path: Path) -> None:
         assert (await cache.status()).entries == {}
 
 
-async def test_a_failed_open_lets_go_of_the_lock(tmp_path: Path) -> None:
+async def test_a_failed_open_releases_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "picsync.db"
     path.with_name("picsync.db.lock").mkdir()
     with pytest.raises(CacheError, match=r"picsync\.db\.lock cannot be used: Is a directory"):
@@ -147,7 +147,7 @@ async def test_a_failed_open_lets_go_of_the_lock(tmp_path: Path) -> None:
         assert (await cache.status()).revision == "0001"
 
 
-async def test_a_file_system_that_lies_about_locks_is_found_out(
+async def test_a_file_system_without_working_locks_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fcntl.flock", lambda _descriptor, _operation: None)

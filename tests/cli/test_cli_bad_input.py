@@ -211,7 +211,7 @@ def test_the_permissions_that_google_removed(synced: CommandLine, command: list[
 
 def test_a_wrong_client_secret(synced: CommandLine) -> None:
     synced.write_credentials(client_secret="not-it", expiry=EXPIRED)
-    synced.run("sync").assert_message(3, "rejects this client id and client secret", "Compare them")
+    synced.run("sync").assert_message(3, "rejects this client ID and client secret", "Compare them")
 
 
 def test_an_api_that_is_not_enabled(synced: CommandLine) -> None:

@@ -69,7 +69,7 @@ def test_a_cache_file_that_may_not_be_written(synced: CommandLine) -> None:
     assert_only_logged_in(synced)
 
 
-def test_two_processes_where_the_file_system_lies_about_locks(synced: CommandLine) -> None:
+def test_two_processes_without_working_locks(synced: CommandLine) -> None:
     (synced.folder / "sitecustomize.py").write_text("import fcntl\nfcntl.flock = lambda *_: None\n")
     synced.add(3)
     env = {"PYTHONPATH": os.pathsep.join((str(synced.folder), str(ROOT)))}

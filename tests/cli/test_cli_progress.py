@@ -81,7 +81,7 @@ def test_rules_add_up_and_each_takes_its_share_away(terminal: Terminal) -> None:
     assert terminal.read() == {}
 
 
-def test_a_rule_without_transfers_disturbs_nobody(terminal: Terminal) -> None:
+def test_a_rule_without_transfers_does_not_affect_others(terminal: Terminal) -> None:
     terminal.show(CycleStarted("A", dry_run=False), CycleStarted("B", dry_run=False), planned("A", 2))
     terminal.show(planned("B", 0), ItemUploaded("B", "1.jpg", 10), finished("B"))
     assert terminal.read() == {"Downloading": "0/2", "Uploading": "0/2"}

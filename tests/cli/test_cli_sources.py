@@ -63,7 +63,7 @@ def test_a_listing_that_broke_off_says_so(cli: CommandLine) -> None:
     assert ": 5 items, partial" in result.out
 
 
-def test_a_folder_is_not_praised_for_what_is_no_picture(cli: CommandLine) -> None:
+def test_a_folder_without_pictures_is_not_reported_as_good(cli: CommandLine) -> None:
     photos = cli.folder / "photos"
     photos.mkdir()
     whole = b"".join(generated_jpeg(1, 5000).chunks())

@@ -113,7 +113,7 @@ def test_progress_bars_on_a_terminal_without_the_characters(cli: CommandLine, en
     assert cli.on_frame() == 1
 
 
-def test_a_terminal_that_goes_away(cli: CommandLine) -> None:
+def test_a_terminal_that_is_closed(cli: CommandLine) -> None:
     cli.write_config(head=["every: 200ms"])
     ours, theirs = pty.openpty()
     process = cli.start("sync", "-v", env={"TERM": "xterm"}, stderr=theirs, start_new_session=True)
@@ -128,7 +128,7 @@ def test_a_terminal_that_goes_away(cli: CommandLine) -> None:
     assert cli.on_frame() == 1
 
 
-def test_a_plan_that_nobody_can_be_given(cli: CommandLine) -> None:
+def test_a_plan_that_cannot_be_printed(cli: CommandLine) -> None:
     cli.add(2)
     with Path("/dev/full").open("w") as full:
         result = cli.start("sync", "--dry-run", stdout=full).end()

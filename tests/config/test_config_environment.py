@@ -100,7 +100,7 @@ def test_problems_name_the_variable(tmp_path: Path, name: str, value: str, probl
     assert found.startswith(f"environment variable PICSYNC_{name}: {problem}")
 
 
-def test_a_file_that_has_something_else_there_is_told_so(tmp_path: Path) -> None:
+def test_a_conflicting_value_in_the_file_is_reported(tmp_path: Path) -> None:
     [found] = config_problems(tmp_path, f"albums:\n{RULE}pprof: 1\n", {"PICSYNC_PPROF__LISTEN": ":1"})
     assert found.startswith("picsync.yaml:4: pprof: must be a group of settings")
 

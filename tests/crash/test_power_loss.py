@@ -106,7 +106,7 @@ def test_no_digest_is_read_that_was_not_recorded(
 
 @pytest.mark.parametrize("moment", [0, 2, 5, -1])
 @pytest.mark.parametrize("cut", [None, 0, 1, 3, 0.5, 0.97], ids=str)
-async def test_the_next_cycle_ends_in_step(tmp_path: Path, moment: int, cut: int | float | None) -> None:
+async def test_the_next_cycle_ends_in_sync(tmp_path: Path, moment: int, cut: int | float | None) -> None:
     """A photo goes and one comes after the power is back; what the cache forgot is only read again."""
     before, after, kept = tmp_path / "before", tmp_path / "after", tmp_path / "kept"
     for folder in (before, after, kept):

@@ -67,7 +67,7 @@ async def test_unwell_says_why() -> None:
     assert (code, said) == (1, f"{url} answers 503: Album Family: no cycle has ended for 4 hours.\n")
 
 
-async def test_nobody_there() -> None:
+async def test_no_picsync_is_running() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/healthz"

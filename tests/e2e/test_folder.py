@@ -70,7 +70,7 @@ async def test_a_steady_cycle_opens_no_file(household: Household, album: Album) 
 
 
 @pytest.mark.parametrize("left_behind", ["nothing", "an empty folder", "an unreadable name"])
-async def test_a_folder_that_goes_away_takes_nothing_from_the_frame(
+async def test_an_unmounted_folder_deletes_nothing_from_the_frame(
     household: Household, album: Album, left_behind: str
 ) -> None:
     await household.cycle()

@@ -285,7 +285,7 @@ async def test_an_html_page_in_place_of_a_photo_is_never_remembered(household: H
     await household.assert_idle()
 
 
-async def test_an_upload_that_s3_refuses_once_goes_up(household: Household) -> None:
+async def test_an_upload_that_s3_refuses_once_is_repeated(household: Household) -> None:
     household.add(3)
     household.server.faults.add(
         Fault(kind=FaultKind.STATUS, status=503, host="nixplay-prod-upload.s3.us-west-2.amazonaws.com")

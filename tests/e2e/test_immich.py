@@ -130,7 +130,7 @@ async def test_a_server_that_is_down_deletes_nothing_and_comes_back(household: H
     await household.assert_idle()
 
 
-async def test_a_cycle_in_step_costs_a_few_requests_and_no_photo(household: Household) -> None:
+async def test_a_steady_cycle_costs_a_few_requests_and_no_photo(household: Household) -> None:
     immich = household.world.immich
     immich.options.page_cap = 60
     album = immich.add_album("Grandma")

@@ -278,7 +278,7 @@ async def test_in_flight_and_waiting(server: EmulatorServer, client: httpx.Async
     await server.log.wait_for(lambda log: all(record.done for record in log.records))
 
 
-async def test_what_the_dead_have_sent_is_waited_for() -> None:
+async def test_requests_of_killed_clients_are_waited_for() -> None:
     async with EmulatorServer([Echo()]) as server:
         for number in range(1, 20):
             with socket.create_connection(("127.0.0.1", server.port)) as dying:

@@ -99,7 +99,7 @@ async def test_an_open_page_hears_of_photos_that_come_and_go(
         assert (await next_state(events))["photos"] == []
 
 
-async def test_a_change_nobody_announced_is_noticed_too(frame: Frame, site: aiohttp.ClientSession) -> None:
+async def test_an_unannounced_change_is_noticed(frame: Frame, site: aiohttp.ClientSession) -> None:
     async with site.get("/events") as events:
         await next_state(events)
         frame.caption = ["nothing to do"]

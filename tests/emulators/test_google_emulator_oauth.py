@@ -197,7 +197,7 @@ async def test_device_login() -> None:
         assert refused(await poll()) == (403, "access_denied")
 
 
-async def test_google_auth_refreshes_and_tells_a_dead_login() -> None:
+async def test_google_auth_refreshes_and_reports_an_invalid_login() -> None:
     async with google_emulator() as emulator:
         issued: dict[str, Any] = emulator.google.issue_credentials(expired=True)
         uri = f"{emulator.server.url}/oauth2.googleapis.com/token"

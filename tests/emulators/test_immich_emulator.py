@@ -193,7 +193,7 @@ async def test_a_body_that_is_not_declared_as_json_counts_as_empty() -> None:
 
 
 @GENERATIONS
-async def test_a_missing_album_and_a_stranger_s_are_refused_alike(version: Any) -> None:
+async def test_missing_and_foreign_albums_get_the_same_error(version: Any) -> None:
     async with immich_emulator(version=version) as immich:
         hidden = immich.immich.add_album("Secret", owner=immich.immich.add_user("Eve"))
         for album_id in (STRANGER, hidden.album_id):

@@ -54,7 +54,7 @@ async def test_an_answer_begins_after_the_latency_and_no_later() -> None:
     assert clock.now == pytest.approx(0.5)
 
 
-async def test_a_host_that_is_not_named_is_next_door() -> None:
+async def test_an_unlisted_host_has_no_latency() -> None:
     clock = Clock()
     transfer = wire(clock).request("elsewhere")
     await transfer.wait_for_start()
@@ -81,7 +81,7 @@ async def test_all_that_go_through_a_pipe_share_it() -> None:
     assert clock.now == pytest.approx(1.5)
 
 
-async def test_who_is_still_on_the_way_holds_up_nobody() -> None:
+async def test_a_pending_caller_does_not_delay_others() -> None:
     clock = Clock()
     held = asyncio.Event()
 

@@ -325,7 +325,7 @@ async def test_requests_in_flight_rise_to_the_caps_and_no_further() -> None:
     assert service.most == {"list": 5, "store": 4}
 
 
-async def test_two_rules_share_one_limit_by_turns() -> None:
+async def test_two_rules_are_served_round_robin() -> None:
     service = Service(Pace({"api": 2}))
     huge = [service.ask(LIST, "huge", _answer) for _ in range(100)]
     small = [service.ask(LIST, "small", _answer) for _ in range(5)]

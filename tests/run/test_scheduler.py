@@ -318,7 +318,7 @@ async def test_broken_settings_are_refused_once_and_old_ones_stay() -> None:
     assert [name for name, _ in play.began] == ["A", "A", "C"]
 
 
-async def test_the_heart_beats_while_a_cycle_runs_for_hours() -> None:
+async def test_heartbeat_continues_while_a_cycle_runs_for_hours() -> None:
     play = Play(takes_s=20_000, moves_every_s=100)
     beats = []
 

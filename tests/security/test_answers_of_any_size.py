@@ -182,7 +182,7 @@ async def test_an_endless_error_ends(ask: Ask) -> None:
     ],
     ids=["announced", "unannounced", "bomb", "just too large", "error"],
 )
-async def test_google_s_library_is_told_where_to_stop(tmp_path: Path, raw: bytes) -> None:
+async def test_google_s_library_gets_a_size_limit(tmp_path: Path, raw: bytes) -> None:
     host = "photoslibrary.googleapis.com"
     with trusting(tmp_path):
         async with serving(lambda _: raw, certified(host)) as server:

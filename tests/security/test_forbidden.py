@@ -54,7 +54,7 @@ def test_nothing_else_is_excused_from_them() -> None:
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_nobody_is_trusted_unproven(path: Path) -> None:
+def test_every_connection_is_verified(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         match node:

@@ -76,7 +76,7 @@ def test_fields_that_sound_like_secrets_are_never_shown() -> None:
     assert not found
 
 
-async def test_errors_and_logs_at_their_most_talkative_tell_no_secret(
+async def test_errors_and_debug_logs_contain_no_secret(
     stack: Stack, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets = ("marked-password", "marked-secret", "marked-refresh", "marked-access", "marked-code")

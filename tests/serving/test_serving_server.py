@@ -342,7 +342,7 @@ def test_garbage_is_refused_without_a_word(caplog: pytest.LogCaptureFixture) -> 
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
 
-def test_closing_waits_for_nobody() -> None:
+def test_closing_does_not_wait_for_clients() -> None:
     async def work() -> None:
         running = RunningServer(serving())
         await running.start()

@@ -331,7 +331,7 @@ async def test_force_publish_rewrites_without_a_moment_of_emptiness(harness: Har
     assert not before & {item.item_id for item in harness.frame.playlist_named(PLAYLIST).items}
 
 
-async def test_every_playlist_of_the_name_is_kept_in_step(harness: Harness) -> None:
+async def test_every_playlist_of_the_name_is_kept_in_sync(harness: Harness) -> None:
     harness.put("one")
     harness.frame.add_playlist(PLAYLIST)
     harness.frame.add_playlist(PLAYLIST)

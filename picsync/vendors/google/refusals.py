@@ -36,12 +36,12 @@ _TOKEN_REFUSALS = {
         f"{LOGIN_AGAIN} {_SEVEN_DAYS}",
     ),
     "invalid_client": (
-        "Google rejects this client id and client secret.",
+        "Google rejects this client ID and client secret.",
         f"Compare them with the Google Cloud project's OAuth client, then log in with `{LOGIN_COMMAND}`.",
     ),
     "unauthorized_client": (
-        "This login belongs to another client id.",
-        f"Log in with `{LOGIN_COMMAND}` whenever the client id has changed.",
+        "This login belongs to another client ID.",
+        f"Log in with `{LOGIN_COMMAND}` whenever the client ID has changed.",
     ),
 }
 
@@ -53,7 +53,7 @@ def api_refusal(operation: Operation, answer: Answer, content: bytes) -> WireErr
         return WireError(answer)
     if "SERVICE_DISABLED" in error.reasons:
         return LoginNeeded(
-            "The Photos Library API is not enabled in the Google Cloud project of this client id.",
+            "The Photos Library API is not enabled in the Google Cloud project of this client ID.",
             hint="Enable it in the Google Cloud console (APIs & Services), wait a few minutes, then try"
             " again.",
         )

@@ -150,9 +150,7 @@ async def test_write_answered_with_html_is_checked_before_a_repeat(
     assert len(account.requests("/items$")) == 1
 
 
-async def test_a_garbled_creation_makes_one_album_whatever_else_lies(
-    account: NixplayAccount, frame: NixplayFrame
-) -> None:
+async def test_a_garbled_creation_makes_only_one_album(account: NixplayAccount, frame: NixplayFrame) -> None:
     account.fail(
         Fault(kind=FaultKind.BODY, path="/album/create/", body=LOGIN_PAGE, after=True),
         Fault(kind=FaultKind.BODY, path="^/user/profile/edit/$", body=LOGIN_PAGE, count=None),

@@ -47,7 +47,7 @@ def keys(status: Status, *known: Status) -> set[Key]:
         status_of(rule("A", CycleOutcome.HELD, hold=held(), dry_run=True)),
     ],
 )
-def test_what_needs_nobody(status: Status) -> None:
+def test_what_needs_no_user(status: Status) -> None:
     assert keys(status) == set()
 
 

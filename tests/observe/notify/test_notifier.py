@@ -125,7 +125,7 @@ async def test_problems_are_told_once_and_their_end_once(caplog: pytest.LogCaptu
         assert "Sent a notification to json://...: picsync needs you: 2 problems." in caplog.text
 
 
-async def test_a_failing_receiver_is_logged_once_and_holds_up_nobody(
+async def test_a_failing_receiver_is_logged_once_and_delays_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -160,7 +160,7 @@ async def test_changes_during_a_delivery_are_sent_after_it() -> None:
         assert receiver.letters.get_nowait()["title"] == "picsync: all problems are resolved"
 
 
-async def test_what_passes_before_it_is_told_is_not_told() -> None:
+async def test_a_short_problem_is_not_reported() -> None:
     board = Board(status_of(problems=["x"]))
     async with serving() as receiver, notifying(board, receiver, settle_s=600) as notifier:
         notifier.read(REFUSED)

@@ -72,7 +72,7 @@ async def test_other_files_are_omitted_unless_named_like_pictures(album: FolderA
         "Photos Library.download/IMG_1.jpg",
     ],
 )
-async def test_what_programs_leave_in_folders_is_nobodys_picture(album: FolderAlbum, path: str) -> None:
+async def test_files_left_by_programs_are_skipped(album: FolderAlbum, path: str) -> None:
     album.put("seen.jpg")
     album.put(path, JPEG)
     assert names(await album.list()) == ["seen.jpg"]

@@ -189,7 +189,7 @@ async def test_what_is_noticed(album: FolderAlbum, what: str) -> None:
 
 
 @only_linux
-async def test_what_is_none_of_a_persons_business_is_not_noticed(album: FolderAlbum) -> None:
+async def test_changes_of_ignored_files_are_not_noticed(album: FolderAlbum) -> None:
     album.put("a.jpg")
     album.put("@eaDir/a.jpg/thumb.jpg", JPEG)
     source = album.source()

@@ -53,7 +53,7 @@ async def test_a_key_in_the_clear_is_fine_at_home_only(address: str, warned: boo
         assert (Mark.OK, f"3.3.5 responds at {address}. ") in findings
 
 
-async def test_a_version_that_nobody_knows_is_worth_a_note() -> None:
+async def test_an_unknown_version_is_noted() -> None:
     async with immich_server(version=FUTURE) as server:
         findings = await said(server)
         assert any(mark is Mark.NOTE and "does not know version 4.0.0" in text for mark, text in findings)

@@ -156,7 +156,7 @@ async def test_people_tags_and_favourites(server: ImmichServer) -> None:
         assert (listing.album_id, names(listing)) == (entry, [name])
 
 
-async def test_nobody_s_favourites_are_completely_empty(server: ImmichServer) -> None:
+async def test_no_favourites_are_a_complete_empty_listing(server: ImmichServer) -> None:
     server.album(3)
     listing = await server.listed("favorites")
     assert listing.complete
@@ -610,7 +610,7 @@ async def test_library_that_appears_or_vanishes_deletes_nothing(
         server.immich.mount(assets)
 
 
-async def test_what_goes_while_pages_are_read_hides_none_of_the_rest(server: ImmichServer) -> None:
+async def test_removals_during_a_listing_hide_no_other_item(server: ImmichServer) -> None:
     server.options.page_cap = 3
     _, assets = server.album(10)
     for asset in assets:

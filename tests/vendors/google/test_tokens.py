@@ -82,7 +82,7 @@ async def test_a_google_that_refuses_every_token_is_not_asked_for_ever(account: 
     assert len(account.requests()) == 2
 
 
-async def test_a_dead_refresh_token_asks_for_a_login(account: GoogleAccount) -> None:
+async def test_an_invalid_refresh_token_asks_for_a_login(account: GoogleAccount) -> None:
     login = account.login(expired=True)
     account.google.revoke_all()
     with pytest.raises(LoginNeeded) as caught:
@@ -98,8 +98,8 @@ async def test_a_dead_refresh_token_asks_for_a_login(account: GoogleAccount) -> 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"client_secret": "wrong"}, "rejects this client id and client secret"),
-        ({"client_id": "unknown"}, "rejects this client id and client secret"),
+        ({"client_secret": "wrong"}, "rejects this client ID and client secret"),
+        ({"client_id": "unknown"}, "rejects this client ID and client secret"),
         ({"refresh_token": ""}, "no renewable login to Google Photos"),
         ({"refresh_token": "1//unknown"}, "expired or was revoked"),
     ],
@@ -115,7 +115,7 @@ async def test_a_wrong_login_is_explained(
 async def test_a_login_of_another_client_is_explained(account: GoogleAccount) -> None:
     client = account.google.add_client("other", "its secret")
     login = replace(account.login(expired=True), client_id=client.client_id, client_secret="its secret")
-    with pytest.raises(LoginNeeded, match="belongs to another client id"):
+    with pytest.raises(LoginNeeded, match="belongs to another client ID"):
         await account.source(login).list("x")
 
 
