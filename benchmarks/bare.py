@@ -106,10 +106,10 @@ class _Httpx:
 def _open(client: str, authority: str) -> Client:
     if client == "picsync":
         from picsync.http.network import use
-        from picsync.http.transport import async_client
+        from picsync.http.transport import AsyncClient
 
         use(authority, {})
-        return _Httpx(async_client(timeout=60.0))
+        return _Httpx(AsyncClient(timeout=60.0))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     import certifi
 

@@ -53,29 +53,26 @@ def unpack(operation: Operation, response: httpx.Response) -> None:
         raise ProtocolError(f"{operation}: the answer is packed in a way that was not asked for.")
 
 
-def count(operation: Operation, response: httpx.Response, most_bytes: int) -> None:
-    """Let a streamed answer end with a ProtocolError once more than `most_bytes` came over the wire."""
+async def whole(operation: Operation, response: httpx.Response) -> None:
+    """Read and unpack the body of a streamed response.
+
+    Raises ProtocolError if it is too large, or packed in a way that was not asked for.
+    """
+    _bound(operation, response, MAX_WIRE_BYTES)
+    unpack(operation, response)
+    _bound(operation, response, MAX_ANSWER_BYTES)
+    await response.aread()
+
+
+def _bound(operation: Operation, response: httpx.Response, most_bytes: int) -> None:
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - it comes from an AsyncClient
-    response.stream = _Counted(response.stream, operation, most_bytes)
-
-
-async def whole(operation: Operation, response: httpx.Response) -> httpx.Response:
-    """Return a streamed answer with its body read; raises ProtocolError if that is too large."""
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > MAX_ANSWER_BYTES:
-            limit = f"{MAX_ANSWER_BYTES >> 20} MiB"
-            raise ProtocolError(f"{operation}: the answer is larger than {limit}, which is implausible.")
-    headers = response.headers
-    return httpx.Response(
-        response.status_code, headers=headers, content=bytes(body), request=response.request
-    )
+    response.stream = _Bounded(response.stream, operation, most_bytes)
 
 
 async def beginning(operation: Operation, response: httpx.Response) -> bytes:
     """Return the first bytes of a streamed error answer; how they are packed matters less than the error."""
     found = b""
+    _bound(operation, response, MAX_WIRE_BYTES)
     with suppress(ProtocolError):
         unpack(operation, response)
     with suppress(httpx.DecodingError, ProtocolError):
@@ -95,7 +92,7 @@ def unpacked(packed: bytes, max_bytes: int) -> tuple[bytes, bool]:
         return b"", False
 
 
-class _Counted(httpx.AsyncByteStream):
+class _Bounded(httpx.AsyncByteStream):
     def __init__(self, stream: httpx.AsyncByteStream, operation: Operation, most_bytes: int) -> None:
         self._stream = stream
         self._operation = operation

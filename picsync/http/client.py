@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 
 from picsync.core.errors import ForeignAddressError, ProtocolError, RefusedError
 from picsync.http import body
 from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.certificates import refused_certificate
+from picsync.http.cookies import Cookies
 from picsync.http.retry import (
     EXCERPT_CHARACTERS,
     Answer,
@@ -23,7 +25,7 @@ from picsync.http.retry import (
     WireError,
     parse_retry_after,
 )
-from picsync.http.transport import async_client
+from picsync.http.transport import AsyncClient
 
 T = TypeVar("T")
 
@@ -108,7 +110,8 @@ class HttpClient:
     ) -> None:
         self._retrier = retrier
         self._allowed = allowed
-        self._client = async_client(
+        self._cookies = Cookies()
+        self._client = AsyncClient(
             headers={"accept-encoding": "gzip", **(headers or {})},
             timeout=timeout,
         )
@@ -116,7 +119,7 @@ class HttpClient:
     @property
     def cookies(self) -> httpx.Cookies:
         """The cookies that the services have set; sent back by the rules of their domain and path."""
-        return self._client.cookies
+        return self._cookies
 
     async def request(
         self,
@@ -139,17 +142,14 @@ class HttpClient:
         async def attempt() -> T:
             with translated(operation):
                 request = self._request(operation, method, url, **options)
-                self._require_allowed(operation, request.url)
-                response = await send(self._client, request)
+                response = await self._send(operation, request)
                 try:
-                    body.count(operation, response, body.MAX_WIRE_BYTES)
                     if not (response.is_success or (redirects and response.has_redirect_location)):
                         raise WireError(await _answer(operation, response))
-                    body.unpack(operation, response)
-                    answer = await body.whole(operation, response)
+                    await body.whole(operation, response)
                 finally:
                     await response.aclose()
-            return read(answer)
+            return read(response)
 
         return await self._retrier.run(operation, attempt)
 
@@ -184,10 +184,10 @@ class HttpClient:
         with translated(operation):
             # Originals are packed as they are, and their digest is of the bytes as they are.
             plain = {"accept-encoding": "identity", **(headers or {})}
-            request = self._request(operation, "GET", url, headers=plain)
+            first = request = self._request(operation, "GET", url, headers=plain)
             for _ in range(MAX_REDIRECTS + 1):
-                self._require_allowed(operation, request.url)
-                response = await send(self._client, request)
+                cookies = same_origin(first.url, request.url)
+                response = await self._send(operation, request, cookies=cookies)
                 try:
                     if response.next_request is None:
                         yield response
@@ -209,6 +209,16 @@ class HttpClient:
                 status=0,
                 hint="Check the address and the key of this service in the settings.",
             ) from None
+
+    async def _send(
+        self, operation: Operation, request: httpx.Request, *, cookies: bool = True
+    ) -> httpx.Response:
+        self._require_allowed(operation, request.url)
+        if cookies and self._cookies:
+            self._cookies.set_cookie_header(request)
+        response = await send(self._client, request)
+        self._cookies.extract_cookies(response)
+        return response
 
     def _require_allowed(self, operation: Operation, url: httpx.URL) -> None:
         if not self._allowed.allow(url):
@@ -263,6 +273,20 @@ def read_json(operation: Operation, response: httpx.Response) -> Any:
     except (ValueError, RecursionError) as error:
         came = response.headers.get("content-type", "no content type").split(";")[0]
         raise ProtocolError(f"{operation}: expected JSON, but got {came} that cannot be parsed.") from error
+
+
+def read_model(operation: Operation, response: httpx.Response, shape: TypeAdapter[T]) -> T:
+    """Return the JSON of a response as `shape`, parsed and validated in one pass.
+
+    Raises ProtocolError if it is not JSON, pydantic.ValidationError if its shape is another.
+    """
+    try:
+        return shape.validate_json(response.content)
+    except ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] != "json_invalid":
+            raise
+    # Python's parser accepts half of a character ("\\ud83d"), which a service may leave when it truncates.
+    return shape.validate_python(read_json(operation, response))
 
 
 async def _answer(operation: Operation, response: httpx.Response) -> Answer:

@@ -11,7 +11,7 @@ import httpx
 from picsync.core.errors import TransientError
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import UnusableAnswer, no_answer, send
-from picsync.http.transport import async_client
+from picsync.http.transport import AsyncClient
 
 _LIMIT_S = 15.0
 
@@ -26,7 +26,7 @@ async def offset_of(
     target = httpx.URL(f"{url}/")
     if not allowed.allow(target):
         raise TransientError("Refusing to read the time from an unlisted host.")
-    async with async_client(timeout=_LIMIT_S) as client:
+    async with AsyncClient(timeout=_LIMIT_S) as client:
         before = now()
         try:
             response = await send(client, client.build_request("GET", target))

@@ -9,10 +9,26 @@ from contextlib import contextmanager
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
 
+import httpx
 
-def cookie_jar() -> CookieJar:
-    """Return an empty jar."""
-    return _Jar(_Sendable())
+
+class Cookies(httpx.Cookies):
+    """The cookies of a client. Most responses set none, and are not searched for them."""
+
+    def __init__(self) -> None:
+        super().__init__(_Jar(_Sendable()))
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Keep the cookies that a response sets."""
+        if "set-cookie" in response.headers:
+            super().extract_cookies(response)
+
+
+class NoCookies(httpx.Cookies):
+    """Keeps none."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Ignore the cookies that a response sets."""
 
 
 class _Sendable(DefaultCookiePolicy):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import BinaryIO
 
 import httpx
 
 from picsync.aio.tasks import progressed
 
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 512 * 1024
+"""Bytes that a thread reads at a time; most photos are one of these blocks."""
 
 
 class FileForm:
@@ -26,21 +28,26 @@ class FileForm:
         self._tail = f"\r\n--{boundary}--\r\n".encode()
         self._head = empty.read().removesuffix(self._tail)
         self._file = file
+        self._size_bytes = size_bytes
         length = len(self._head) + size_bytes + len(self._tail)
         self.headers = {"content-type": content_type, "content-length": str(length)}
         """What the request has to say of its body."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        block = self._head + await _in_thread(self._from_start)
-        while more := await _in_thread(lambda: self._file.read(BLOCK_BYTES)):
-            yield block
+        head, left_bytes = self._head, self._size_bytes
+        while left_bytes > 0:
+            block = await _in_thread(partial(self._read, self._size_bytes - left_bytes, left_bytes))
+            if not block:
+                break  # The connection reports a body that is too short.
+            left_bytes -= len(block)
+            yield head + block
+            head = b""
             progressed()
-            block = more
-        yield block + self._tail
+        yield head + self._tail
 
-    def _from_start(self) -> bytes:
-        self._file.seek(0)
-        return self._file.read(BLOCK_BYTES)
+    def _read(self, at: int, left_bytes: int) -> bytes:
+        self._file.seek(at)
+        return self._file.read(min(left_bytes, BLOCK_BYTES))
 
 
 async def _in_thread(read: Callable[[], bytes]) -> bytes:

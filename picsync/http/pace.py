@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -128,16 +128,8 @@ class FairSemaphore:
         """Whether a further caller would have to wait."""
         return self._inside >= self._limit()
 
-    @asynccontextmanager
-    async def acquired(self, key: str) -> AsyncIterator[None]:
-        """Wait until admitted, and hold a place for the time of the context."""
-        await self._enter(key)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    async def _enter(self, key: str) -> None:
+    async def enter(self, key: str) -> None:
+        """Wait until admitted; the caller then holds a place until it calls `leave`."""
         if not self._waiting and not self.full:
             self._inside += 1
             return
@@ -149,7 +141,7 @@ class FairSemaphore:
             if waiter.cancelled():
                 self._forget(key, waiter)
             else:  # Admitted, and cancelled before it could know.
-                self._leave()
+                self.leave()
             raise
 
     def _forget(self, key: str, waiter: asyncio.Future[None]) -> None:
@@ -159,7 +151,8 @@ class FairSemaphore:
         if not queue:
             self._waiting.pop(key, None)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Give a place back."""
         self._inside -= 1
         while self._waiting and not self.full:
             key, queue = self._waiting.popitem(last=False)
@@ -200,11 +193,24 @@ class ConcurrencyLimit:
         """The number of requests that may run concurrently now."""
         return self._limit.value
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[Slot]:
+    def slot(self) -> SlotContext:
         """Wait for a slot, and hold it for the time of the context."""
-        async with self._semaphore.acquired(_key.get()):
-            yield Slot(self._limit, lambda: self._semaphore.full, self._limit.cuts)
+        return SlotContext(self._limit, self._semaphore)
+
+
+class SlotContext:
+    """The context of `ConcurrencyLimit.slot`; a class, since each request enters one."""
+
+    def __init__(self, limit: AdaptiveLimit, semaphore: FairSemaphore) -> None:
+        self._limit = limit
+        self._semaphore = semaphore
+
+    async def __aenter__(self) -> Slot:
+        await self._semaphore.enter(_key.get())
+        return Slot(self._limit, lambda: self._semaphore.full, self._limit.cuts)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._semaphore.leave()
 
 
 @dataclass(slots=True)

@@ -18,8 +18,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-
 from picsync.core.errors import (
     ForeignAddressError,
     NotFoundError,
@@ -152,7 +150,7 @@ class RetryPolicy:
     """Least wait after a 429 that names no time (Google asks for 30 s)."""
 
 
-class _Again(Exception):  # noqa: N818 - private signal to tenacity
+class _Again(Exception):  # noqa: N818 - private signal
     def __init__(self, verdict: Again, *, rate_limited: bool) -> None:
         super().__init__()
         self.verdict = verdict
@@ -197,22 +195,20 @@ class Retrier:
         """
         limit = self.pace.limit(operation.service, operation.stage)
 
-        async def judged() -> T:
-            async with limit.slot() as slot:
-                return await self._attempt(operation, attempt, slot)
-
-        retrying = AsyncRetrying(
-            sleep=self._sleep,
-            retry=retry_if_exception_type(_Again),
-            wait=self._wait_s,
-            stop=self._stop,
-            before_sleep=lambda state: self._announce(operation, state),
-            reraise=True,
-        )
-        try:
-            return await retrying(judged)
-        except _Again as exhausted:
-            raise exhausted.verdict.error from exhausted.__cause__
+        waited_s = 0.0
+        for number in range(1, self.policy.attempts + 1):
+            try:
+                async with limit.slot() as slot:
+                    return await self._attempt(operation, attempt, slot)
+            except _Again as again:
+                wait_s = self._wait_s(again, number)
+                if number == self.policy.attempts or waited_s + wait_s > self.policy.budget_s:
+                    raise again.verdict.error from again.__cause__
+                reason = again.verdict.error.message
+            self._emit(RetryScheduled(operation.service, operation.name, wait_s, reason))
+            waited_s += wait_s
+            await self._sleep(wait_s)
+        raise ValueError("a retry policy needs at least one attempt")
 
     async def _attempt(self, operation: Operation, attempt: Callable[[], Awaitable[T]], slot: Slot) -> T:
         began = self._clock()
@@ -246,29 +242,14 @@ class Retrier:
             duration_s = self._clock() - began
             self._emit(RequestFinished(operation.service, operation.name, outcome, duration_s))
 
-    def _wait_s(self, state: RetryCallState) -> float:
-        signal = _signal(state)
-        ceiling = min(self.policy.max_wait_s, self.policy.first_wait_s * 2.0 ** (state.attempt_number - 1))
+    def _wait_s(self, again: _Again, number: int) -> float:
+        """Return the seconds to wait after the failed attempt of this number."""
+        ceiling = min(self.policy.max_wait_s, self.policy.first_wait_s * 2.0 ** (number - 1))
         backoff = ceiling * (0.5 + self._jitter() / 2)
-        if signal.verdict.after_s is not None:
-            return max(signal.verdict.after_s, backoff)
-        return max(backoff, self.policy.rate_limited_wait_s) if signal.rate_limited else backoff
-
-    def _stop(self, state: RetryCallState) -> bool:
-        wait_s: float = state.idle_for + state.upcoming_sleep
-        return state.attempt_number >= self.policy.attempts or wait_s > self.policy.budget_s
-
-    def _announce(self, operation: Operation, state: RetryCallState) -> None:
-        reason = _signal(state).verdict.error.message
-        self._emit(RetryScheduled(operation.service, operation.name, state.upcoming_sleep, reason))
+        if again.verdict.after_s is not None:
+            return max(again.verdict.after_s, backoff)
+        return max(backoff, self.policy.rate_limited_wait_s) if again.rate_limited else backoff
 
 
 def _is_overload(result: Answer | NoAnswer) -> bool:
     return isinstance(result, NoAnswer) or result.status in OVERLOAD_STATUSES
-
-
-def _signal(state: RetryCallState) -> _Again:
-    error = state.outcome.exception() if state.outcome else None
-    if not isinstance(error, _Again):
-        raise TypeError("tenacity asked for a wait without a failed attempt")
-    return error

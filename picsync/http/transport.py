@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
 
 from picsync.http.connection import Body, Connection, Headers, Incoming
-from picsync.http.cookies import cookie_jar
+from picsync.http.cookies import NoCookies
 from picsync.http.deadline import CONNECT_S
 from picsync.http.network import Network, Proxy, current
 
@@ -184,11 +185,23 @@ def _proxy_login(proxy: Proxy) -> Headers:
     return [(b"Proxy-Authorization", b"Basic " + login)]
 
 
-def async_client(**options: object) -> httpx.AsyncClient:
-    """Return an httpx client that leaves by the network of this process, whatever the environment says."""
-    return httpx.AsyncClient(
-        transport=Transport(current()),
-        trust_env=False,
-        cookies=cookie_jar(),
-        **options,  # type: ignore[arg-type] # httpx's own
-    )
+class AsyncClient(httpx.AsyncClient):
+    """A client that leaves by the network of this process, whatever the environment says.
+
+    It keeps no cookies: httpx copies all of them for each request. `HttpClient` has its own.
+    """
+
+    def __init__(
+        self, *, headers: Mapping[str, str] | None = None, timeout: httpx.Timeout | float | None = 5.0
+    ) -> None:
+        super().__init__(transport=Transport(current()), trust_env=False, headers=headers, timeout=timeout)
+        self._none = NoCookies()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None."""
+        return self._none
+
+    @cookies.setter
+    def cookies(self, _: object) -> None:
+        raise TypeError("this client keeps no cookies")

@@ -10,7 +10,6 @@ from picsync.core.errors import ProtocolError
 from picsync.http.retry import NoAnswer, Operation, WireError
 from picsync.sources.base import Sink
 
-_CHUNK_BYTES = 64 * 1024
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
@@ -25,7 +24,7 @@ async def receive(operation: Operation, sink: Sink, response: httpx.Response) ->
     announced = response.headers.get("content-length", "")
     size_bytes = int(announced) if _LENGTH.fullmatch(announced) else None
     await sink.begin(size_bytes, mime_type)
-    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+    async for chunk in response.aiter_raw():
         await sink.write(chunk)
     if size_bytes not in (None, response.num_bytes_downloaded):
         raise WireError(NoAnswer("the response ended before its announced length", sent=True))

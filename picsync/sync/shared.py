@@ -63,7 +63,6 @@ class Original:
     spooled: SpoolFile
     digest: Digest | None = None
     users: int = 0
-    mime_type: str | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -80,12 +79,9 @@ class Original:
                 self.digest = await self.spooled.finish()
             return self.digest, fresh
 
-    async def examine(self) -> str:
+    def examine(self) -> str:
         """Return the MIME type of the bytes; raises ContentError as `SpoolFile.examine` does."""
-        async with self._lock:
-            if self.mime_type is None:
-                self.mime_type = await self.spooled.examine()
-            return self.mime_type
+        return self.spooled.examine()
 
     def file(self) -> BinaryIO:
         """Return the bytes as a file with a position of its own."""

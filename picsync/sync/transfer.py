@@ -269,7 +269,7 @@ class Transferrer:
         self._sizes[item] = original.size_bytes
         await self._record(item, digest, None)
         # What the frame holds stays there, even if it would not be sent today.
-        mime_type = "" if digest in self._there else await original.examine()
+        mime_type = "" if digest in self._there else original.examine()
         if not self._frame.capabilities.accepts(mime_type):
             raise FormatError(mime_type, self._frame.capabilities.title)
         rendition = Rendition(original.file(), original.size_bytes, digest, mime_type, item.filename)
@@ -379,7 +379,7 @@ async def learn(
                 async with spool.file(algorithm) as spooled:
                     await source.download(item, spooled)
                     digest = await spooled.finish()
-                    await spooled.examine()
+                    spooled.examine()
                     result.digests[item] = digest
                 await cache.record(_mapping(item, result.digests[item], None, datetime.now(UTC)))
             except PicsyncError as error:

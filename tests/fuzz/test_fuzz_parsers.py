@@ -123,7 +123,7 @@ def test_an_original_in_any_pieces(content: bytes, cuts: Sequence[int]) -> None:
                 await file.begin(None, "")
                 for part in parts:
                     await file.write(part)
-                return await file.finish(), await file.examine()
+                return await file.finish(), file.examine()
             except (ProtocolError, ItemError) as error:
                 return type(error)
 

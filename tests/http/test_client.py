@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
+from pydantic import BaseModel, TypeAdapter
 
 from picsync.core.errors import PicsyncError, ProtocolError, RefusedError, TransientError
-from picsync.http.client import Hosts, HttpClient, no_answer, read_json, translated
+from picsync.http.client import Hosts, HttpClient, no_answer, read_json, read_model, translated
 from picsync.http.pace import API
 from picsync.http.retry import NoAnswer, Operation, Retrier, RetryPolicy, WireError
 from tests.http.loopback import LoopbackHosts
@@ -196,3 +197,27 @@ async def test_connections_are_used_again(client: HttpClient) -> None:
         # In all there may be more: on a busy machine some are idle for long enough to be closed.
         assert max(open_now) <= API.cap
         await client.aclose()
+
+
+class _Named(BaseModel):
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b'{"name": "a"}', "a"),
+        (b'{"name": "a", "title": "\\ud83d"}', "a"),
+        ('{"name": "ä"}'.encode("utf-16"), "ä"),
+    ],
+)
+def test_what_python_can_parse_is_parsed(content: bytes, name: str) -> None:
+    """Half a character in a field that no one reads does not cost the whole response."""
+    response = httpx.Response(200, content=content)
+    assert read_model(OPERATION, response, TypeAdapter(_Named)).name == name
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b'{"name": "a"', b"\xff\xfe"])
+def test_what_is_not_json_is_a_protocol_error(content: bytes) -> None:
+    with pytest.raises(ProtocolError, match="expected JSON"):
+        read_model(OPERATION, httpx.Response(200, content=content), TypeAdapter(_Named))

@@ -193,12 +193,13 @@ class Crowd:
         assert not self.gate.full
 
     async def _visit(self, name: str) -> None:
-        async with self.gate.acquired(name[0]):
-            self.inside.append(name)
-            try:
-                await self._leave[name].wait()
-            finally:
-                self.inside.remove(name)
+        await self.gate.enter(name[0])
+        self.inside.append(name)
+        try:
+            await self._leave[name].wait()
+        finally:
+            self.inside.remove(name)
+            self.gate.leave()
 
 
 async def settled() -> None:
@@ -252,7 +253,7 @@ async def test_who_is_cancelled_while_waiting_gives_up_the_place() -> None:
 async def test_cancellation_on_admission_admits_the_next_waiter() -> None:
     crowd = Crowd(1)
     await crowd.come("a1", "a2", "a3")
-    crowd.gate._leave()  # a1's place, given to a2 who does not know yet
+    crowd.gate.leave()  # a1's place, given to a2 who does not know yet
     crowd.cancel("a2")
     await settled()
     assert crowd.inside == ["a1", "a3"]

@@ -82,7 +82,7 @@ async def spooled(folder: Path, data: bytes) -> bytes:
         await file.begin(len(data), "image/jpeg")
         await file.write(data)
         await file.finish()
-        await file.examine()
+        file.examine()
         assert file.file.tell() == len(data), "what is written next must not land in the middle"
         file.file.seek(0)
         return file.file.read()

@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from picsync.core.errors import ProtocolError
-from picsync.http.client import read_json
+from picsync.http.client import read_model
 from picsync.http.retry import Operation
 
 T = TypeVar("T")
@@ -164,9 +164,9 @@ _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 def parse(operation: Operation, response: httpx.Response, shape: type[T] | TypeAdapter[T]) -> T:
     """Parse a response as the given model; raises ProtocolError, which names the field but no value."""
-    adapter = shape if isinstance(shape, TypeAdapter) else _adapter(shape)
+    adapter: TypeAdapter[T] = shape if isinstance(shape, TypeAdapter) else _adapter(shape)
     try:
-        return adapter.validate_python(read_json(operation, response))
+        return read_model(operation, response, adapter)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the top level"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from picsync.core.errors import ProtocolError
+from picsync.http.client import read_model
 from picsync.http.retry import Operation
 
 T = TypeVar("T")
@@ -170,16 +171,15 @@ SHARED_LINK = TypeAdapter(SharedLinkWire)
 def parse(operation: Operation, adapter: TypeAdapter[T], response: httpx.Response) -> T:
     """Parse a response's JSON; raises ProtocolError, which names what was wrong but no content."""
     try:
-        return adapter.validate_json(response.content)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-    if first["type"] == "json_invalid":
-        came = response.headers.get("content-type", "no content type").split(";")[0][:60]
+        return read_model(operation, response, adapter)
+    except ProtocolError as error:
         raise ProtocolError(
-            f"{operation}: expected JSON, but got {came} that cannot be parsed.",
+            error.message,
             hint="Is `server` in the credentials file the address of Immich itself? A proxy in front of it"
             " must let picsync through without a login page.",
-        )
+        ) from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     where = ".".join(map(str, first["loc"]))
     raise ProtocolError(
         f"{operation}: the response cannot be parsed at {where or 'its beginning'}.",
