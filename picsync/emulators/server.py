@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -52,6 +53,19 @@ class _Late:
     """Number of requests that still have to be handled before it."""
 
 
+class _Host:
+    """The routes of one host. aiohttp takes long to compile them, and most tests use few hosts."""
+
+    def __init__(self) -> None:
+        self.routes: list[web.RouteDef] = []
+
+    @cached_property
+    def dispatcher(self) -> web.UrlDispatcher:
+        made = web.UrlDispatcher()
+        made.add_routes(self.routes)
+        return made
+
+
 class EmulatorServer:
     """Serves emulated services on one port, over TLS if given a context; an async context manager.
 
@@ -79,10 +93,10 @@ class EmulatorServer:
         self._ssl_context = ssl_context
         self._limits = limits or LIMITS
         self._sleep = sleep
-        self._hosts: dict[str, web.UrlDispatcher] = {}
+        self._hosts: dict[str, _Host] = {}
         for service in services:
             for host, routes in service.routes().items():
-                self._hosts.setdefault(host, web.UrlDispatcher()).add_routes(routes)
+                self._hosts.setdefault(host, _Host()).routes.extend(routes)
         self._own = web.UrlDispatcher()
         self._own.add_routes([*control_routes(self.log, self.faults), *pages])
         self._server: HttpServer | None = None
@@ -151,7 +165,7 @@ class EmulatorServer:
             await self._take_effect(self._late.pop(0))
 
     async def _take_effect(self, late: _Late) -> None:
-        await _dispatch(self._hosts[late.host], late.request)
+        await _dispatch(self._hosts[late.host].dispatcher, late.request)
 
     async def __aenter__(self) -> Self:
         if self._server is None:
@@ -205,7 +219,7 @@ class EmulatorServer:
                 await self._take_effect(late)
             fault = self.faults.draw(request.method, host, request.path)
             if fault is None:
-                response = await _dispatch(self._hosts[host], request)
+                response = await _dispatch(self._hosts[host].dispatcher, request)
             else:
                 record.fault = fault.kind
                 response = await self._apply(fault, host, request, writer)
@@ -234,7 +248,7 @@ class EmulatorServer:
     ) -> web.StreamResponse:
         if fault.after:
             writer.discard = True
-            await _finish(await _dispatch(self._hosts[host], request), request)
+            await _finish(await _dispatch(self._hosts[host].dispatcher, request), request)
             writer.discard = False
         match fault.kind:
             case FaultKind.RESET_BEFORE | FaultKind.RESET_AFTER:
@@ -259,7 +273,7 @@ class EmulatorServer:
             case _:
                 await _drain(request)
                 return _scripted(fault)
-        return await _dispatch(self._hosts[host], request)
+        return await _dispatch(self._hosts[host].dispatcher, request)
 
     async def _hang(self, request: web.Request, begun: bytes = b"") -> None:
         self.hanging.set()

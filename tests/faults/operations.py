@@ -6,6 +6,7 @@ The trials of the kinds have the tables.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from picsync.http.retry import Operation
 from tests.faults.tables import googlephotos
@@ -33,6 +34,7 @@ WRITES = frozenset().union(*(table.writes for table in TABLES.values()))
 """What may change something; the only requests whose effect can be lost with their answer."""
 
 
+@cache
 def operation_of(method: str, host: str, path: str) -> Operation:
     """Return the kind of a request; raises LookupError for one that is in no table."""
     found = [operation for operation, place in PLACES.items() if place.matches(method, host, path)]
