@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from picsync.core.errors import FailureCode
 from picsync.core.events import CycleReport
 from picsync.core.model import Certainty
 from picsync.observe.health import Health, HealthCode, Level, Reason, RuleHealth, health, missing, rule_health
 from picsync.observe.status import RuleStatus, Status
-from picsync.observe.words import advice, counted, error_sentence, relative, unassigned_sentence
+from picsync.observe.words import counted, error_sentence, relative, unassigned_sentence
 
 _HEADLINES = {
     Level.BAD: "Stalled.",
@@ -131,23 +130,25 @@ def verdict(status: Status) -> Verdict:
     found = health(status)
     if not found.rules and not found.reasons:
         return Verdict(found.level, _HEADLINES[found.level], ("There are no album rules.",))
-    details = [_reason_sentence(reason) for reason in found.reasons]
+    details = [_reason_sentence(reason, status) for reason in found.reasons]
     rules = [each.rule for each in found.rules]
     if found.level is Level.GOOD:
         details += [_all_good(rules), _last_checked(rules, status.now)]
     elif any(reason.level is Level.BAD for reason in found.reasons):
         # A refused login is reported once, not for each affected rule.
-        details += _login_hints(status.rules)
+        details.append("The frame keeps its photos.")
     else:
         details += _by_rule(found)
     dry = all(rule.dry_run for rule in status.rules) and not found.reasons
     return Verdict(found.level, "Dry run." if dry else _HEADLINES[found.level], tuple(details))
 
 
-def _reason_sentence(reason: Reason) -> str:
+def _reason_sentence(reason: Reason, status: Status) -> str:
     match reason.code:
         case HealthCode.LOGIN_NEEDED:
-            return f"{reason.subject} refuses the login. The frame keeps its photos."
+            service = reason.subject
+            said = (status.refusals.get(service, ""), status.hints.get(service, ""))
+            return " ".join([f"{service} refuses the login.", *filter(None, said)])
         case HealthCode.CONFIG_REFUSED:
             return "The changed configuration is invalid; the previous one is still in use."
         case _:
@@ -165,12 +166,6 @@ def obstacle_sentence(reason: Reason) -> str:
             return f"The rule {reason.subject} has not started its first cycle."
         case _:
             return "picsync is stopping."
-
-
-def _login_hints(rules: Sequence[RuleStatus]) -> Iterator[str]:
-    failures = [failure for rule in rules if rule.last is not None for failure in rule.last.failures]
-    hints = (advice(failure.error) for failure in failures if failure.code is FailureCode.LOGIN_NEEDED)
-    yield from dict.fromkeys(filter(None, hints))
 
 
 def _by_rule(found: Health) -> Iterator[str]:

@@ -182,7 +182,7 @@ def login_needed() -> StatusBuilder:
     for _ in range(3):
         for name in ("Grandma", "Uncle Rafał & family"):
             builder.tell(CycleStarted(name, dry_run=False), after_s=20)
-            builder.tell(LoginRefused("Nixplay", error.message))
+            builder.tell(LoginRefused("Nixplay", error.message, error.hint))
             failed = (Failure(name, error, About.RULE),)
             builder.finish(
                 report_of(

@@ -17,6 +17,7 @@ from picsync.core.events import (
     CycleStarted,
     Failure,
     ItemUploaded,
+    LoggedIn,
     LoginRefused,
     TransfersPlanned,
 )
@@ -185,3 +186,19 @@ def test_relative_times(seconds: float, expected: str) -> None:
 
 def test_a_clock_that_was_set_back_does_no_harm() -> None:
     assert rough(-5) == "0 seconds"
+
+
+def test_each_refused_login_is_one_sentence_with_its_remedy() -> None:
+    builder = StatusBuilder()
+    builder.expect("Grandma")
+    builder.tell(
+        LoginRefused("Nixplay (opa)", "Wrong password.", "Check `accounts.opa:`."),
+        LoginRefused("Google Photos", "Revoked.", "Log in again."),
+        LoginRefused("Immich", "Rejected."),
+        LoggedIn("Immich"),
+    )
+    assert verdict(builder.board.status()).details == (
+        "Nixplay (opa) refuses the login. Wrong password. Check `accounts.opa:`.",
+        "Google Photos refuses the login. Revoked. Log in again.",
+        "The frame keeps its photos.",
+    )
