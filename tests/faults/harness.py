@@ -13,7 +13,6 @@ from pathlib import Path
 
 import httpx
 
-from picsync.cache.store import Cache
 from picsync.core.events import CycleOutcome, CycleReport, Event
 from picsync.core.model import Digest, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
@@ -29,6 +28,7 @@ from picsync.sources.kinds import SOURCES
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools, recipe_of
+from tests.cache.fresh import open_fresh
 from tests.faults.interception import WatchedLog, Wire, Wired
 from tests.faults.invariants import InvariantChecker
 from tests.faults.operations import DOWNLOADS, WRITES, operation_of
@@ -104,7 +104,7 @@ class Harness(Services):
                 assert (await self.cycle(tools)).outcome is CycleOutcome.DONE, self.failures()
             self.forget()
             return
-        cache = await Cache.open(self.folder / "cache.db", notify=_ignore)
+        cache = await open_fresh(self.folder / "cache.db")
         album = self.nixplay.add_album(ALBUM)
         photos = []
         for item in self.album.items:
@@ -135,7 +135,7 @@ class Harness(Services):
             stack.push_async_callback(frame.aclose)
             source = self.source_album.open(self, token_expired=token_expired)
             stack.push_async_callback(source.aclose)
-            cache = await Cache.open(self.folder / "cache.db", notify=_ignore)
+            cache = await open_fresh(self.folder / "cache.db")
             stack.push_async_callback(cache.aclose)
             yield Tools(
                 {self.source_album.kind: source},
@@ -236,10 +236,6 @@ class Harness(Services):
         assert [each.name for each in asked if each in WRITES | DOWNLOADS] == []
         assert self.synced(), self.state()
         assert self.invariants.violations == []
-
-
-def _ignore(_: str) -> None:
-    return
 
 
 async def _at_once(_: float) -> None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from picsync.cache.store import Cache
 from picsync.core.events import CycleReport, Event
 from picsync.core.model import Digest
 from picsync.core.plan import Rule
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools
+from tests.cache.fresh import open_fresh
 from tests.contract.memory_frame import MemoryFrame
 from tests.contract.memory_source import MemorySource
 from tests.pictures import jpeg
@@ -81,7 +81,7 @@ async def _no_wait(_seconds: float) -> None:
 async def open_harness(folder: Path) -> AsyncIterator[Harness]:
     source, frame, events = MemorySource(), MemoryFrame(), list[Event]()
     source.put_album("a")
-    cache = await Cache.open(folder / "cache.db", notify=lambda _message: None)
+    cache = await open_fresh(folder / "cache.db")
     tools = Tools(
         {"googlephotos": source},
         {"nixplay": frame},
