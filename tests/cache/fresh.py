@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from picsync.cache.store import Cache
 async def open_fresh(path: Path) -> Cache:
     """Open the cache at `path`, which is empty unless there is one."""
     if not path.exists():
-        path.write_bytes(await asyncio.to_thread(_content))
+        path.write_bytes(_content())
     return await Cache.open(path, notify=lambda _: None)
 
 
@@ -26,5 +27,7 @@ def _content() -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cache.db"
-        asyncio.run(make(path))
+        # Some tests have an event loop whose threads are none.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, make(path)).result()
         return path.read_bytes()

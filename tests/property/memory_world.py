@@ -31,6 +31,7 @@ from picsync.frames.base import Rendition, UploadResult
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools
+from tests.cache.fresh import open_fresh
 from tests.contract.memory_frame import CAPABILITIES, MemoryAlbum, MemoryFrame, MemoryPlaylist
 from tests.contract.memory_source import MemorySource
 from tests.property.oracle import AlbumSeen, Piece, PlaylistSeen, Seen
@@ -343,7 +344,7 @@ class MemoryWorld:
         self._cache = self._open()
 
     def _open(self) -> Cache:
-        return self._run(Cache.open(self._folder / "cache.db", notify=lambda _message: None))
+        return self._run(open_fresh(self._folder / "cache.db"))
 
     def _keep_copy(self) -> None:
         self._copies = [*self._copies[-4:], self._copy()]
