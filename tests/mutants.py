@@ -180,11 +180,24 @@ MUTANTS = (
     Mutant(
         "creates without looking first",
         "picsync/frames/nixplay/catalog.py",
-        "            for _ in range(denials, 2):\n"
-        "                if found := await self._find(name, form, blamed):\n"
-        "                    return found\n",
+        "            if found := await self._find(name, self._seen.usable_since(name, DENIED_FOR_S)):\n"
+        "                return found\n",
         "",
         ("tests/frames", "tests/property/test_wire_machine.py", "tests/faults/test_fault_matrix.py"),
+    ),
+    Mutant(
+        "believes one listing without the name",
+        "picsync/frames/nixplay/view.py",
+        "DENIALS = 2\n",
+        "DENIALS = 1\n",
+        ("tests/frames",),
+    ),
+    Mutant(
+        "shares an observation that began too early",
+        "picsync/aio/observation.py",
+        "            elif running.given_up or running.began <= instant:\n",
+        "            elif running.given_up:\n",
+        ("tests/aio", "tests/frames"),
     ),
     Mutant(
         "believes a listing of the frame whatever its count says",

@@ -11,22 +11,24 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from picsync.aio.tasks import cancel_and_wait
+from picsync.aio.observation import ALWAYS, Instants, Observation
 from picsync.core.model import Digest, Listing, MediaItem
 from picsync.sources.base import Source
 from picsync.sync.tempfiles import Spool, SpoolFile
 
 
 class Listings:
-    """Listings under way, by source and album."""
+    """Listings in progress, by source and album."""
 
     def __init__(self) -> None:
-        self._running: dict[tuple[str, str], tuple[asyncio.Task[Listing], list[None]]] = {}
+        self._instants = Instants(time.monotonic)
+        self._running: dict[tuple[str, str], Observation[Listing]] = {}
 
     async def list(self, source: Source, account: str, album_id: str) -> Listing:
         """Do as `source.list` does; callers that come while it lists that album get the same listing.
@@ -35,24 +37,13 @@ class Listings:
         two listings that follow each other.
         """
         key = (account, album_id)
-        running = self._running.get(key)
-        if running is None:
-            running = (asyncio.create_task(self._listed(source, key)), [])
-            self._running[key] = running
-        task, waiting = running
-        waiting.append(None)
+        new = Observation(lambda: source.list(album_id), self._instants)
+        observation = self._running.setdefault(key, new)
         try:
-            return await asyncio.shield(task)
+            return (await observation.after(ALWAYS)).value
         finally:
-            waiting.pop()
-            if not waiting:
-                await cancel_and_wait(task)
-
-    async def _listed(self, source: Source, key: tuple[str, str]) -> Listing:
-        try:
-            return await source.list(key[1])
-        finally:
-            del self._running[key]
+            if observation.idle and self._running.get(key) is observation:
+                del self._running[key]
 
 
 @dataclass(eq=False)

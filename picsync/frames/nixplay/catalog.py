@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import itertools
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic
 
+from picsync.aio.observation import ALWAYS, Observed
 from picsync.core.errors import (
     LoginNeeded,
     NotFoundError,
@@ -25,7 +26,7 @@ from picsync.core.errors import (
 from picsync.core.events import Emit, NameReplaced
 from picsync.frames.nixplay import names
 from picsync.frames.nixplay.session import SERVICE
-from picsync.frames.nixplay.view import Found, Listed, R, find
+from picsync.frames.nixplay.view import DENIALS, DENIED_FOR_S, RECENT_S, Found, Listed, R, find
 
 CREATE_ATTEMPTS = 3
 LOOK_AGAIN_AFTER_S = 5.0
@@ -71,11 +72,8 @@ class Catalog(Generic[R]):
 
     async def find(self, name: str) -> R | None:
         """Return the one with this name, or None if the service has denied twice that it exists."""
-        found = self._choose(await self._seen.look_up(name))
-        found = found or self._choose(await self._seen.look_again(name))
-        if found is not None:
-            self._seen.keep_content(found)
-        return found
+        since = self._seen.usable_since(name, RECENT_S)
+        return self._chosen(name, await self._seen.look_up(name)) or await self._find(name, since)
 
     async def ensure(self, name: str) -> R:
         """Return the one with this name, creating it if necessary.
@@ -83,70 +81,79 @@ class Catalog(Generic[R]):
         Raises what `choose` raises, and NameNotKept if the service keeps neither the name nor a plain one.
         """
         async with self._making[name]:
-            plain, denials = names.plain(name), self._seen.take_denials(name)
-            blamed: list[PicsyncError] = []
-            if plain is None:
-                return await self._find_or_create(name, name, denials, blamed)
+            plain, blamed = names.plain(name), list[PicsyncError]()
             try:
-                # The listing shows whether a creation under a changed name took effect.
-                return await self._find_or_create(name, name, min(denials, 1), blamed)
+                return await self._find_or_create(name, name, blamed)
             except PicsyncError as error:
-                if error not in blamed or not _name_may_be_refused(error):
+                if plain is None or error not in blamed or not _name_may_be_refused(error):
                     raise
                 refusal = error
             try:
-                return await self._find_or_create(name, plain, 1, blamed)
+                return await self._find_or_create(name, plain, blamed)
             except PicsyncError as error:
                 # The name was not the reason, or nothing can be done about it.
                 raise (refusal if error in blamed and _name_may_be_refused(error) else error) from None
 
-    async def _find(self, name: str, form: str, blamed: list[PicsyncError]) -> R | None:
-        """Return the one with this name, or None.
+    def _chosen(self, name: str, listing: Observed[Sequence[R]]) -> R | None:
+        """Return the one with this name, if it is in a listing."""
+        chosen = self._choose(find(name, listing.value))
+        if chosen is not None:
+            self._seen.keep_content(chosen, listing)
+        return chosen
 
-        Raises NameNotKept if an earlier attempt seems to have created it under a changed name. Otherwise each
-        cycle that is interrupted before its removal would leave another one.
-        """
-        records = await self._seen.fetch()
-        if chosen := self._choose(find(name, records)):
-            self._seen.keep_content(chosen)
-            return chosen
-        if form == name:
-            for record in records:
-                if record.count == 0 and names.may_derive_from(record.name, name):
-                    error = self._name_not_kept(name, record.name)
-                    blamed.append(error)
-                    raise error
+    async def _find(self, name: str, since: float) -> R | None:
+        """Return the one with this name, or None if two listings that began after `since` deny it."""
+        while len(self._seen.denials(name, since)) < DENIALS:
+            if found := self._chosen(name, await self._seen.look_again(name)):
+                return found
         return None
 
-    async def _find_or_create(self, name: str, form: str, denials: int, blamed: list[PicsyncError]) -> R:
-        """Return the one named `name`, or create it as `form`; its absence was confirmed `denials` times.
+    async def _check(self, name: str, form: str, blamed: list[PicsyncError]) -> R | None:
+        """Return the one with this name if it is listed now."""
+        found = self._chosen(name, await self._seen.fetch())
+        if found is None:
+            self._look_for_changed(name, form, blamed)
+        return found
+
+    def _look_for_changed(self, name: str, form: str, blamed: list[PicsyncError]) -> None:
+        """Raise NameNotKept if an earlier attempt seems to have created it under a changed name.
+
+        Otherwise each cycle that is interrupted before its removal would leave another one.
+        """
+        listings = self._seen.denials(name, ALWAYS) if form == name else ()
+        for record in (record for listing in listings for record in listing.value):
+            if record.count == 0 and names.may_derive_from(record.name, name):
+                error = self._name_not_kept(name, record.name)
+                blamed.append(error)
+                raise error
+
+    async def _find_or_create(self, name: str, form: str, blamed: list[PicsyncError]) -> R:
+        """Return the one named `name`, or create it as `form`.
 
         A single empty response is not trusted. If a creation gets no response, it may take effect at any
         later time: unless it already has, the error is raised, and a later cycle looks again. After an error
         response (503, or a proxy's 502 and 504), it is tried once more if two look-ups with a pause in
         between do not find it. A response that cannot be understood means that the service has finished, so
-        one look-up decides whether to try again.
+        two look-ups decide whether to try again.
 
         Adds errors that the name may have caused to `blamed`.
         """
         repeated = False
         for attempt in itertools.count(1):
-            for _ in range(denials, 2):
-                if found := await self._find(name, form, blamed):
-                    return found
-            denials = 0
+            if found := await self._find(name, self._seen.usable_since(name, DENIED_FOR_S)):
+                return found
+            self._look_for_changed(name, form, blamed)
             try:
                 return await self._create(name, form, blamed)
             except TransientError as error:
-                if made := await self._find(name, form, blamed):
+                if made := await self._check(name, form, blamed):
                     return made
                 if not error.answered or repeated:
                     raise
                 repeated = True
                 await self._pause(max(LOOK_AGAIN_AFTER_S, min(error.retry_after_s or 0.0, MAX_RETRY_AFTER_S)))
-                if made := await self._find(name, form, blamed):
+                if made := await self._check(name, form, blamed):
                     return made
-                denials = 2
             except ProtocolError:
                 if attempt == CREATE_ATTEMPTS:
                     raise
@@ -154,14 +161,13 @@ class Catalog(Generic[R]):
 
     async def _create(self, name: str, form: str, blamed: list[PicsyncError]) -> R:
         try:
-            created = await self._create_one(form)
+            with self._seen.changing(name):
+                created = await self._create_one(form)
         except PicsyncError as error:
             blamed.append(error)
             raise
-        finally:
-            self._seen.changed(name)
         is_new = self._seen.is_new(created.id)
-        made = await self._wait_until_listed(created)
+        made, listing = await self._wait_until_listed(created)
         if not names.same(made.name, form):
             # One that existed before, or contains photos, was created by someone else, whatever the response
             # says.
@@ -173,15 +179,16 @@ class Catalog(Generic[R]):
             raise changed
         if form != name:
             self._emit(NameReplaced(SERVICE, self._kind, name, form))
-        self._seen.keep_content(made, made=True)
+        self._seen.keep_content(made, listing, made=True)
         return made
 
-    async def _wait_until_listed(self, created: R) -> R:
+    async def _wait_until_listed(self, created: R) -> tuple[R, Observed[Sequence[R]]]:
         """Return what was created as it appears in the listing, where later cycles look for it."""
         for wait_s in (*LISTED_WAITS_S, None):
-            for record in await self._seen.fetch():
+            listing = await self._seen.fetch()
+            for record in listing.value:
                 if record.id == created.id:
-                    return record
+                    return record, listing
             if wait_s is not None:
                 await self._pause(wait_s)
         raise TransientError(

@@ -27,7 +27,7 @@ from picsync.frames.nixplay.client import PHOTOS, PROCESSING, NixplayClient
 from picsync.frames.nixplay.pages import Page, Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
-from picsync.frames.nixplay.view import AccountView, Found
+from picsync.frames.nixplay.view import AccountView, Found, find
 from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier
 
@@ -124,9 +124,9 @@ class NixplayFrame:
 
     async def delete_album(self, album: FrameAlbum) -> None:
         """Delete an album with its photos; succeeds if it is already gone."""
-        self._view.albums.filled(album.album_id)
-        self._view.albums.changed(album.name)
-        await _unless_gone(self._client.delete_album(album.album_id))
+        view = self._view.albums
+        with view.filling(album.album_id), view.changing(album.name):
+            await _unless_gone(self._client.delete_album(album.album_id))
 
     async def photos(self, album: FrameAlbum) -> Photos:
         """Return all photos of the album, compared with the count in the list of albums.
@@ -155,17 +155,17 @@ class NixplayFrame:
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
         """Send the bytes and wait for the upload monitor's response."""
-        self._view.albums.filled(album.album_id)
-        return await self._uploader.upload(album, rendition, upcoming)
+        with self._view.albums.filling(album.album_id):
+            return await self._uploader.upload(album, rendition, upcoming)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Delete a photo; Nixplay removes it from all playlists."""
-        self._view.albums.filled(album.album_id)
-        await _unless_gone(self._client.delete_photo(photo.photo_id))
+        with self._view.albums.filling(album.album_id):
+            await _unless_gone(self._client.delete_photo(photo.photo_id))
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
         """Return the playlists of that name with their items."""
-        found = await self._view.playlists.look_up(name)
+        found = find(name, (await self._view.playlists.look_up(name)).value)
         return await gather(*(self._with_items(record, name) for record in found.all))
 
     async def playlist(self, known: Playlist, *, expected: int) -> Playlist | None:
@@ -179,9 +179,9 @@ class NixplayFrame:
 
         with unwrap_group():
             async with asyncio.TaskGroup() as group:
-                listing = group.create_task(self._client.playlists())
+                listing = group.create_task(self._view.playlists.fetch())
                 reading = group.create_task(read())
-        for record in listing.result():
+        for record in listing.result().value:
             if record.id == known.playlist_id:
                 slides = reading.result()
                 agreed = record.count in (None, len(slides))
@@ -233,7 +233,11 @@ class NixplayFrame:
         await self._client.aclose()
 
     async def _photo_count(self, album: FrameAlbum) -> int | None:
-        for listing in (self._client.web_albums, self._client.email_albums):
+
+        async def web_albums() -> Sequence[wire.AlbumRecord]:
+            return (await self._view.albums.fetch()).value
+
+        for listing in (web_albums, self._client.email_albums):
             for record in await listing():
                 if record.id == album.album_id:
                     return record.count
@@ -259,7 +263,8 @@ class NixplayFrame:
                 break
             # Items that are only missing from the listing must not be added again; the count may have changed
             # or lag.
-            latest = [each for each in await self._client.playlists() if each.id == record.id]
+            listing = await self._view.playlists.fetch()
+            latest = [each for each in listing.value if each.id == record.id]
             if not latest or len(slides) >= (latest[0].count or 0):
                 break
             if wait_s is None:

@@ -1,40 +1,50 @@
 """What was last seen of an account, how long it is valid, and which of our own writes invalidate it.
 
-Each cycle uses the service's current state. Earlier results save requests in four cases:
+A listing contains all albums, or all playlists, so one listing serves every rule that may use it (see
+`aio.observation`). How recent it has to be depends on what it is used for:
 
-- A listing of all albums (or playlists) that another rule requested may be up to 10 seconds old, or in
-  progress.
-  Each name is looked up in it once, and not after `changed` for that name.
-- The service has to deny a name twice before it is created. A denial counts once, for a minute, and not
-  after `changed`.
-- The listing that contains an album also has its photo count. The count is used for one reading of the
-  photos,
-  and not after `filled`.
-- An album that was just created and is listed as empty need not be read: once, and not after `filled`.
+- Finding a name: it may be up to 10 seconds old. Each name is looked up in it once, and it must have begun
+  after our last creation or deletion under that name (`changing`).
+- Creating a name: the last two listings must not contain it. Both must have begun within the last minute and
+  after `changing`.
+- Everything else, such as whether a creation is listed, or the number of photos: it must begin now or later.
+
+The listing that contains an album also has its photo count. It is used for one reading of the photos, unless
+the listing began before the end of our last change to the photos (`filling`). An album that was just created
+and is listed as empty need not be read: once, and not after `filling`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import math
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Generic, TypeVar
 
-from picsync.core.errors import PicsyncError
+from picsync.aio.observation import ALWAYS, Instants, Observation, Observed
 from picsync.frames.nixplay import names
 from picsync.frames.nixplay.client import NixplayClient
 from picsync.frames.nixplay.wire import AlbumRecord, PlaylistRecord
 
 RECENT_S = 10.0
-"""Maximum age of a listing, from the time of its request."""
+"""Maximum age of a listing in which a name is looked up, from the time of its request."""
 DENIED_FOR_S = 60.0
-"""How long a response without a name counts among the two that are needed before creating it."""
+"""How long a listing without a name counts among the two that are needed before creating it."""
+DENIALS = 2
+"""How many listings have to be without a name before it is created."""
 
 
 R = TypeVar("R", bound=AlbumRecord | PlaylistRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is known about an album's photos, or a playlist's items, before they are read."""
+
+    count: int | None = None
+    made: bool = False
+    """It was just created, and nothing has been added to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +70,14 @@ def find(name: str, records: Sequence[R]) -> Found[R]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What is known about an album's photos, or a playlist's items, before they are read."""
+def denials(
+    name: str, listings: Sequence[Observed[Sequence[R]]], since: float
+) -> Sequence[Observed[Sequence[R]]]:
+    """Return the latest of the listings, up to one with the name or one that did not begin after `since`.
 
-    count: int | None = None
-    made: bool = False
-    """It was just created, and nothing has been added to it."""
+    The listings are ordered, the latest first.
+    """
+    return list(takewhile(lambda each: each.began > since and not find(name, each.value).all, listings))
 
 
 class Listed(Generic[R]):
@@ -76,92 +87,83 @@ class Listed(Generic[R]):
         """`ask` lists all of them; `clock` is in seconds."""
         self._ask = ask
         self._clock = clock
+        self._instants = Instants(clock)
+        self._listings = Observation(self._list, self._instants, keep=DENIALS)
         self._ids: set[str] = set()
         """IDs of everything that was ever listed."""
-        self._latest: asyncio.Task[Sequence[R]] | None = None
-        """The shared listing."""
-        self._began = -math.inf
-        self._looked_up: set[str] = set()
-        """Names that were looked up in it."""
-        self._waiting: Counter[asyncio.Task[Sequence[R]]] = Counter()
-        """Number of callers that wait for each listing in progress."""
-        self._denied: dict[str, list[float]] = {}
-        """Name -> start times of the look-ups that did not find it."""
-        self._changed_at: dict[str, float] = {}
-        self._contents: dict[str, Content] = {}
+        self._looked_up: dict[str, float] = {}
+        """Name -> beginning of the listing in which it was last looked up."""
+        self._changed: dict[str, float] = {}
+        """Name -> end of our last creation or deletion."""
+        self._filled: dict[str, float] = {}
+        """ID -> end of our last change to the content."""
+        self._contents: dict[str, Observed[Content]] = {}
         """By ID."""
 
-    async def fetch(self) -> Sequence[R]:
-        """Request all of them from the service now."""
-        records = await self._ask()
-        self._ids.update(record.id for record in records)
-        return records
+    async def fetch(self) -> Observed[Sequence[R]]:
+        """Return a listing that begins now or later."""
+        return await self._listings.after(self._instants.now())
 
-    async def look_up(self, name: str) -> Found[R]:
-        """Return the matches for a name, from a listing that another look-up may have just requested."""
-        latest, began = self._latest, self._began
-        usable_since = max(self._changed_at.get(name, -math.inf), self._clock() - RECENT_S)
-        if latest is not None and name not in self._looked_up and began > usable_since:
-            self._looked_up.add(name)
-            # If another look-up's request fails, this one sends its own.
-            with suppress(PicsyncError):
-                return self._noted(name, await self._answer(latest), began)
-        began = self._began = self._clock()
-        self._looked_up = {name}
-        asking = self._latest = asyncio.create_task(self.fetch())
-        return self._noted(name, await self._answer(asking), began)
+    async def look_up(self, name: str) -> Observed[Sequence[R]]:
+        """Return a recent listing in which the name was not looked up before."""
+        since = max(self.usable_since(name, RECENT_S), self._looked_up.get(name, ALWAYS))
+        listing = await self._listings.after(since)
+        self._looked_up[name] = max(listing.began, self._looked_up.get(name, ALWAYS))
+        return listing
 
-    async def look_again(self, name: str) -> Found[R]:
-        """Return the matches for a name, from a new listing."""
-        began = self._clock()
-        return self._noted(name, await self.fetch(), began)
+    async def look_again(self, name: str) -> Observed[Sequence[R]]:
+        """Return a recent listing that is none of `denials`."""
+        latest = self.denials(name, ALWAYS)[:1]
+        since = max([self.usable_since(name, RECENT_S), *(listing.began for listing in latest)])
+        return await self._listings.after(since)
 
-    def take_denials(self, name: str) -> int:
-        """Return how many valid look-ups have not found a name; each counts once."""
-        since = max(self._changed_at.get(name, -math.inf), self._clock() - DENIED_FOR_S)
-        return sum(began > since for began in self._denied.pop(name, ()))
+    def denials(self, name: str, since: float) -> Sequence[Observed[Sequence[R]]]:
+        """Return the latest listings, at most two, that began after `since` and are without the name."""
+        since = max(since, self._changed.get(name, ALWAYS))
+        return denials(name, self._listings.kept, since)
+
+    def usable_since(self, name: str, within_s: float) -> float:
+        """Return the instant after which a listing must have begun to be used for a name now."""
+        return max(self._changed.get(name, ALWAYS), self._clock() - within_s)
 
     def is_new(self, identifier: str) -> bool:
         """Return whether it was in no listing so far."""
         return identifier not in self._ids
 
-    def keep_content(self, record: R, *, made: bool = False) -> None:
+    def keep_content(self, record: R, listing: Observed[Sequence[R]], *, made: bool = False) -> None:
         """Keep what a listing says about the content, for `take_content`."""
-        self._contents[record.id] = Content(record.count, made and record.count == 0)
+        self._contents[record.id] = Observed(listing.began, Content(record.count, made and record.count == 0))
 
     def take_content(self, identifier: str) -> Content:
         """Return what is known about the content; it is returned once."""
-        return self._contents.pop(identifier, Content())
+        known = self._contents.pop(identifier, None)
+        if known is None or known.began <= self._filled.get(identifier, ALWAYS):
+            return Content()
+        return known.value
 
-    def changed(self, name: str) -> None:
-        """Record that something with this name was, or may have been, created or deleted."""
-        self._changed_at[name] = self._clock()
+    def changing(self, name: str) -> AbstractContextManager[None]:
+        """Create or delete something with this name in the context.
 
-    def filled(self, identifier: str) -> None:
-        """Record that its content changes."""
-        self._contents.pop(identifier, None)
+        Listings that began before its end are not used for this name.
+        """
+        return self._writing(self._changed, name)
 
-    def _noted(self, name: str, records: Sequence[R], began: float) -> Found[R]:
-        found = find(name, records)
-        if found.all:
-            self._denied.pop(name, None)
-        else:
-            self._denied.setdefault(name, []).append(began)
-        return found
+    def filling(self, identifier: str) -> AbstractContextManager[None]:
+        """Change the content in the context; listings that began before its end do not tell it."""
+        return self._writing(self._filled, identifier)
 
-    async def _answer(self, asking: asyncio.Task[Sequence[R]]) -> Sequence[R]:
-        """Wait for a listing; it is cancelled with the last caller that waits for it."""
-        self._waiting[asking] += 1
+    @contextmanager
+    def _writing(self, ends: dict[str, float], key: str) -> Iterator[None]:
+        ends[key] = self._instants.now()
         try:
-            return await asyncio.shield(asking)
+            yield
         finally:
-            self._waiting[asking] -= 1
-            if not self._waiting[asking]:
-                del self._waiting[asking]
-                if not asking.done():
-                    asking.cancel()
-                    if self._latest is asking:
-                        self._latest = None
+            ends[key] = self._instants.now()
+
+    async def _list(self) -> Sequence[R]:
+        records = await self._ask()
+        self._ids.update(record.id for record in records)
+        return records
 
 
 class AccountView:

@@ -120,8 +120,10 @@ async def test_a_page_for_people_is_taken_for_an_ended_session(
     await frame.create_album("Trip")
     await frame.create_playlist("ss_Trip")
     account.fail(Fault(kind=FaultKind.BODY, path=path, body=LOGIN_PAGE, content_type="text/html"))
-    assert await frame.find_album("Trip")
-    assert await frame.playlists("ss_Trip")
+    # The first look-up uses the listing that confirmed the creation.
+    for _ in range(2):
+        assert await frame.find_album("Trip")
+        assert await frame.playlists("ss_Trip")
     assert logins(account) == 2
 
 
