@@ -10,6 +10,7 @@ import asyncio
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import httpx
 
@@ -138,9 +139,11 @@ class Transport(httpx.AsyncBaseTransport):
     async def _connected(self, route: _Route, stage_s: float | None) -> Connection:
         proxy = route.proxy
         scheme, host, port = (proxy or route).scheme, (proxy or route).host, (proxy or route).port
+        # One address needs no race; and when it is cancelled, asyncio's may drop a connected socket unclosed.
+        delay_s = None if _is_address(host) else _HAPPY_EYEBALLS_S
         async with asyncio.timeout(stage_s):
             _, connection = await asyncio.get_running_loop().create_connection(
-                Connection, host, port, happy_eyeballs_delay=_HAPPY_EYEBALLS_S
+                Connection, host, port, happy_eyeballs_delay=delay_s
             )
         self._open.add(connection)
         connection.closed.add_done_callback(lambda _: self._forget(connection))
@@ -176,6 +179,15 @@ async def _open_tunnel(connection: Connection, route: _Route, proxy: Proxy) -> N
         raise httpx.ProxyError("the proxy gave no valid response") from error
     if not 200 <= incoming.status < 300:
         raise httpx.ProxyError(f"the proxy refused the connection with status {incoming.status}")
+
+
+def _is_address(host: str) -> bool:
+    """Return whether a host is an IP address, not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _proxy_login(proxy: Proxy) -> Headers:

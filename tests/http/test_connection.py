@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -263,3 +264,15 @@ async def test_a_proxy_that_opens_no_way_is_an_error_before_the_request(answer: 
         async with client_of(through) as client:
             with pytest.raises(httpx.ProxyError):
                 await client.get("https://photos.example.org/")
+
+
+async def test_a_request_cancelled_while_connecting_leaves_no_socket() -> None:
+    async with serving(answering(COUNTED)) as url, client_of() as client:
+        for turns in range(12):
+            request = asyncio.create_task(client.get(url))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            request.cancel()
+            await asyncio.wait([request])
+            # An unclosed socket is an error as soon as it is collected.
+            gc.collect()
