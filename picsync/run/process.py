@@ -32,6 +32,7 @@ from picsync.frames.kinds import FRAMES
 from picsync.jobs.albums import AlbumJob, CycleContext
 from picsync.observe.status import RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
+from picsync.run.filewatch import FileWatch
 from picsync.run.scheduler import HEARTBEAT_S, Service, Stop
 from picsync.run.settings import Settings, SettingsFiles, album_rules, entries_in_use
 from picsync.run.wiring import open_services, open_tools, operations, services
@@ -182,7 +183,7 @@ class LongRun:
         heartbeat_s: float = HEARTBEAT_S,
         least_every: timedelta = LEAST_EVERY,
     ) -> None:
-        """Create the service; the files are checked every `heartbeat_s`.
+        """Create the service; the files are checked when they change, and every `heartbeat_s`.
 
         No rule has an interval below `least_every`.
         """
@@ -198,12 +199,13 @@ class LongRun:
         self._pinger: Pinger | None = None
         self._addresses: dict[str, str] = {}
         self._service = Service(self, context.stop, self._emit, heartbeat_s=heartbeat_s)
+        self._watch = FileWatch((files.config, *files.credentials), self._service.look)
         self._context = replace(context, emit=self._emit, leaving=self._service.leaving)
 
     async def run(self, settings: Settings) -> None:
         """Serve until stopped; raises CancelledError if running transfers did not finish in time."""
         try:
-            with self._service.on_hangup():
+            with self._watch, self._service.on_hangup():
                 await self._service.run(settings)
         finally:
             if self._notifier is not None:
@@ -223,6 +225,7 @@ class LongRun:
 
     def fingerprint(self) -> object:
         """Return a value that changes when the files do."""
+        self._watch.renew()
         return self._files.fingerprint()
 
     @asynccontextmanager

@@ -46,10 +46,11 @@ AnyJob: TypeAlias = Job[Report]
 GRACE_S = 25.0
 """Grace period in seconds for running transfers after a stop request; within Kubernetes' 30."""
 
-HEARTBEAT_S = 10.0
-"""Interval between checks of the settings' files; the only thing that wakes an idle service."""
+HEARTBEAT_S = 60.0
+"""Interval between checks of the settings' files, for changes that the system does not report; the only thing
+that wakes an idle service."""
 
-ALIVE_S = 60.0
+ALIVE_S = 180.0
 """Without a heartbeat for this long, the service counts as hanging."""
 
 MAX_RULES_AT_ONCE = 4
@@ -189,8 +190,11 @@ class Service(Generic[S]):
         self._heartbeat_s = heartbeat_s
         self._pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
         self._beat_at = asyncio.get_running_loop().time()
-        self._beaten = asyncio.Event()
-        """Set by the next heartbeat, which runs all periodic work: the process wakes up only once."""
+        self._look = asyncio.Event()
+        """Set when the settings' files are to be checked. The heartbeat sets it, too: all periodic work is
+        due at the same time, so that the process wakes up only once."""
+        self._forced = False
+        """Whether the files are applied even if unchanged."""
         self._seen: object = None
         self._next: S | None = None
         self._failures: dict[str, int] = {}
@@ -198,7 +202,6 @@ class Service(Generic[S]):
         """Set when the current settings are about to be replaced, or the process is to end."""
         self._wakes: dict[str, asyncio.Event] = {}
         """By rule: set to start its next cycle now."""
-        self._reload = asyncio.Event()
 
     def alive(self) -> bool:
         """Whether there was a recent heartbeat."""
@@ -222,7 +225,12 @@ class Service(Generic[S]):
 
     def reload(self) -> None:
         """Read the settings' files now, and apply them even if unchanged."""
-        self._reload.set()
+        self._forced = True
+        self._look.set()
+
+    def look(self) -> None:
+        """Check the settings' files now, and apply them if they have changed."""
+        self._look.set()
 
     @contextmanager
     def on_hangup(self) -> Iterator[None]:
@@ -409,14 +417,15 @@ class Service(Generic[S]):
     async def _beat(self) -> None:
         while True:
             self._beat_at = asyncio.get_running_loop().time()
-            beaten, self._beaten = self._beaten, asyncio.Event()
-            beaten.set()
             await asyncio.sleep(self._heartbeat_s)
+            self._look.set()
 
     async def _watch(self) -> None:
-        """Check the files periodically; returns when there are new, valid settings."""
+        """Check the files whenever asked; returns when there are new, valid settings."""
         while True:
-            forced = await self._time_to_look()
+            await self._look.wait()
+            self._look.clear()
+            forced, self._forced = self._forced, False
             try:
                 seen = await asyncio.to_thread(self._settings.fingerprint)
                 if seen == self._seen and not forced:
@@ -429,18 +438,6 @@ class Service(Generic[S]):
             else:
                 self._next = settings
                 return
-
-    async def _time_to_look(self) -> bool:
-        """Wait for the next heartbeat, or for `reload`; return whether it was `reload`."""
-        if not self._reload.is_set():
-            looking = [asyncio.ensure_future(event.wait()) for event in (self._beaten, self._reload)]
-            try:
-                await asyncio.wait(looking, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                await cancel_and_wait(*looking)
-        forced = self._reload.is_set()
-        self._reload.clear()
-        return forced
 
 
 def _on_terminal() -> bool:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,7 @@ from picsync.core.events import (
 )
 from picsync.observe.words import event_sentence
 from picsync.run.scheduler import (
+    HEARTBEAT_S,
     MAX_RULES_AT_ONCE,
     RELOAD_WAIT_S,
     STALLED_AFTER_S,
@@ -423,11 +425,11 @@ async def test_new_settings_do_not_wait_for_ever_for_a_stuck_rule() -> None:
     play = Play(takes_s=10.0**6)
 
     async def change() -> None:
-        await asyncio.sleep(50)
+        await asyncio.sleep(HEARTBEAT_S)
         play.takes_s, play.names, play.content = 1.0, ("B",), "second"
 
     await play.run(until_s=1000, during=change)
-    assert play.began == [("A", 0), ("B", 50 + RELOAD_WAIT_S)]
+    assert play.began == [("A", 0), ("B", HEARTBEAT_S + RELOAD_WAIT_S)]
     last = [event.report for event in play.events if isinstance(event, CycleFinished)][-1]
     assert (last.rule, last.outcome) == ("A", CycleOutcome.FAILED)
     assert "configuration had changed" in last.failures[0].error.message
@@ -463,7 +465,7 @@ async def test_old_settings_are_retried_until_they_can_be_opened() -> None:
     play = Play(takes_s=0)
 
     async def spoil() -> None:
-        await asyncio.sleep(50)
+        await asyncio.sleep(HEARTBEAT_S)
         play.names, play.content = ("B",), "second"
         play.unopenable = {("B",): CacheError("the disk"), ("A",): CacheError("the disk")}
         await asyncio.sleep(100)
@@ -471,13 +473,45 @@ async def test_old_settings_are_retried_until_they_can_be_opened() -> None:
 
     await play.run(until_s=500, during=spoil)
     assert [name for name, _ in play.began] == ["A", "A"]
-    assert play.refused_to_open == [50, 50, 55, 70, 130]
+    assert [at - HEARTBEAT_S for at in play.refused_to_open] == [0, 0, 5, 20, 80]
 
 
 async def test_a_reload_looks_at_once_even_if_nothing_has_changed() -> None:
     play = Play(takes_s=0)
     await told(play, lambda service: service.reload(), at_s=3, until_s=5)
     assert [at for _, at in play.began] == [0, 3]
+
+
+async def test_a_look_applies_only_what_has_changed() -> None:
+    play = Play(takes_s=0)
+    loop = asyncio.get_running_loop()
+
+    def change() -> None:
+        play.names, play.content = ("B",), "second"
+
+    stop = Stop()
+    service = Service(play, stop, play.events.append)
+    loop.call_at(3, service.look)
+    loop.call_at(4, change)
+    loop.call_at(5, service.look)
+    loop.call_at(8, stop.ask)
+    await service.run(play.load())
+    assert play.began == [("A", 0), ("B", 5)]
+
+
+async def test_an_idle_service_sets_one_timer_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    play, loop = Play(names=tuple("ABCDEF"), takes_s=0), asyncio.get_running_loop()
+    due: list[float] = []
+    call_at = loop.call_at
+
+    def noted(when: float, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+        due.append(when)
+        return call_at(when, *arguments, **options)
+
+    monkeypatch.setattr(loop, "call_at", noted)
+    await play.run(until_s=3500)
+    minutes = {when // 60 for when in due if 60 <= when < 3500}
+    assert len({when for when in due if 60 <= when < 3500}) <= len(minutes)
 
 
 async def test_once_runs_each_rule_once_and_stops_in_between() -> None:
