@@ -53,7 +53,9 @@ that wakes an idle service."""
 ALIVE_S = 180.0
 """Without a heartbeat for this long, the service counts as hanging."""
 
-MAX_RULES_AT_ONCE = 4
+MAX_RULES_AT_ONCE = 8
+"""Rules that run concurrently. The limits of each service bound their requests. More rules would share more
+of a frame's listings, but each holds its own listings in memory."""
 
 MIN_REST_S = 10.0
 """Minimum time between a rule's cycles when its sources change. It doubles with each cycle that a change has

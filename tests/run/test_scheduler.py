@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
@@ -241,10 +242,10 @@ async def test_slow_rule_runs_back_to_back_but_never_twice_at_once() -> None:
 
 
 async def test_rules_run_side_by_side_in_a_bounded_pool() -> None:
-    play = Play(names=tuple("ABCDEFG"))
+    play = Play(names=tuple(ascii_uppercase[: MAX_RULES_AT_ONCE + 3]))
     await play.run(until_s=1800)
     assert play.most_at_once == MAX_RULES_AT_ONCE
-    assert [at for _, at in play.began] == [0, 0, 0, 0, 10, 10, 10]
+    assert [at for _, at in play.began] == [0] * MAX_RULES_AT_ONCE + [10] * 3
 
 
 async def test_passing_trouble_is_tried_again_sooner() -> None:
@@ -260,7 +261,7 @@ async def test_a_login_that_needs_a_person_is_not_hammered() -> None:
 
 
 async def test_stopping_finishes_transfers_and_starts_nothing_new() -> None:
-    play = Play(names=tuple("ABCDEF"), takes_s=20)
+    play = Play(names=tuple(ascii_uppercase[: MAX_RULES_AT_ONCE + 2]), takes_s=20)
     await play.run(until_s=5)
     assert len(play.ended) == MAX_RULES_AT_ONCE
     assert now_s() == 20
@@ -515,11 +516,12 @@ async def test_an_idle_service_sets_one_timer_a_minute(monkeypatch: pytest.Monke
 
 
 async def test_once_runs_each_rule_once_and_stops_in_between() -> None:
-    play = Play(names=tuple("ABCDEF"))
+    names = ascii_uppercase[: MAX_RULES_AT_ONCE + 2]
+    play = Play(names=tuple(names))
     stop = Stop()
     async with play.open(play.names) as jobs:
         reports = await run_once(jobs, stop, play.events.append)
-        assert [report.rule for report in reports] == list("ABCDEF")
+        assert [report.rule for report in reports] == list(names)
         asyncio.get_running_loop().call_later(5, stop.ask)
         reports = await run_once(jobs, stop, play.events.append)
-    assert [report.rule for report in reports] == list("ABCD")
+    assert [report.rule for report in reports] == list(names[:MAX_RULES_AT_ONCE])
