@@ -105,11 +105,13 @@ class _Httpx:
 
 def _open(client: str, authority: str) -> Client:
     if client == "picsync":
-        from picsync.http.network import use
-        from picsync.http.transport import AsyncClient
+        import httpx
+
+        from picsync.http.network import current, use
+        from picsync.http.transport import Transport
 
         use(authority, {})
-        return _Httpx(AsyncClient(timeout=60.0))
+        return _Httpx(httpx.AsyncClient(transport=Transport(current()), timeout=60.0))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     import certifi
 

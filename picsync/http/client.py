@@ -16,6 +16,7 @@ from picsync.http import body
 from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.certificates import refused_certificate
 from picsync.http.cookies import Cookies
+from picsync.http.network import current
 from picsync.http.retry import (
     EXCERPT_CHARACTERS,
     Answer,
@@ -25,7 +26,7 @@ from picsync.http.retry import (
     WireError,
     parse_retry_after,
 )
-from picsync.http.transport import AsyncClient
+from picsync.http.transport import Transport
 
 T = TypeVar("T")
 
@@ -36,9 +37,7 @@ Waiting for a free connection is not trouble."""
 MAX_REDIRECTS = 5
 """Of one download; a video of Google Photos takes one."""
 
-TRAVELLING_HEADERS = frozenset(
-    {"accept", "accept-encoding", "accept-language", "host", "range", "user-agent"}
-)
+TRAVELLING_HEADERS = frozenset({"accept", "accept-encoding", "accept-language", "range", "user-agent"})
 """Headers that go along when a redirect leads to another server: those that open nothing."""
 
 
@@ -81,20 +80,22 @@ class UnusableAnswer(Exception):  # noqa: N818 - says what it is
     """httpx cannot handle what came, in a way that none of its own exceptions describes."""
 
 
-async def send(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+async def send(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
     """Send a request and return the response, its body still to be read.
 
     The boundary to httpx and the libraries below it: whatever is raised there comes out as an
     httpx.HTTPError or as UnusableAnswer.
     """
     try:
-        return await client.send(request, stream=True)
+        response = await transport.handle_async_request(request)
     except httpx.HTTPError:
         raise
     except Exception as error:
         # The libraries let each other's exceptions through: names that IDNA refuses, dates, encodings. The
         # text of such an error may hold what a stranger has sent, or a secret of ours.
         raise UnusableAnswer(type(error).__name__) from error
+    response.request = request
+    return response
 
 
 class HttpClient:
@@ -111,10 +112,14 @@ class HttpClient:
         self._retrier = retrier
         self._allowed = allowed
         self._cookies = Cookies()
-        self._client = AsyncClient(
+        self._transport = Transport(current())
+        self._requests = httpx.AsyncClient(
+            transport=self._transport,
             headers={"accept-encoding": "gzip", **(headers or {})},
             timeout=timeout,
+            trust_env=False,
         )
+        """Builds requests. They are sent without it, see `Transport`."""
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -189,18 +194,18 @@ class HttpClient:
                 cookies = same_origin(first.url, request.url)
                 response = await self._send(operation, request, cookies=cookies)
                 try:
-                    if response.next_request is None:
+                    if not response.has_redirect_location:
                         yield response
                         return
                 finally:
                     await response.aclose()
-                request = _redirected(request, response.next_request)
+                request = _redirected(request, response)
             raise ProtocolError(f"{operation}: the redirects do not end.")
 
     def _request(self, operation: Operation, method: str, url: str, **options: Any) -> httpx.Request:
         """Build a request; raises RefusedError for an address or a header that cannot be sent."""
         try:
-            return self._client.build_request(method, url, **options)
+            return self._requests.build_request(method, url, **options)
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             # The text of the error may show the value, which may be a secret.
             raise RefusedError(
@@ -216,7 +221,7 @@ class HttpClient:
         self._require_allowed(operation, request.url)
         if cookies and self._cookies:
             self._cookies.set_cookie_header(request)
-        response = await send(self._client, request)
+        response = await send(self._transport, request)
         self._cookies.extract_cookies(response)
         return response
 
@@ -229,7 +234,7 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
-        await self._client.aclose()
+        await self._requests.aclose()
 
 
 class translated:  # noqa: N801 - used as a statement
@@ -251,12 +256,18 @@ class translated:  # noqa: N801 - used as a statement
                 ) from error
 
 
-def _redirected(request: httpx.Request, following: httpx.Request) -> httpx.Request:
-    """Return the next request of a chain of redirects, without what another server must not see."""
-    if not same_origin(request.url, following.url):
-        for name in set(following.headers) - TRAVELLING_HEADERS:
-            del following.headers[name]
-    return following
+def _redirected(request: httpx.Request, response: httpx.Response) -> httpx.Request:
+    """Return the next request of a chain of redirects, without what another server must not see.
+
+    Raises httpx.RemoteProtocolError if the response names no address.
+    """
+    try:
+        url = request.url.join(response.headers["location"])
+        kept = request.headers if same_origin(request.url, url) else TRAVELLING_HEADERS
+        headers = {name: value for name, value in request.headers.items() if name in kept and name != "host"}
+        return httpx.Request("GET", url, headers=headers, extensions=request.extensions)
+    except (httpx.InvalidURL, ValueError) as error:  # ValueError: a name that IDNA refuses
+        raise httpx.RemoteProtocolError("the redirect leads to no address") from error
 
 
 def _named(url: httpx.URL) -> str:

@@ -11,9 +11,10 @@ import httpx
 from picsync.core.errors import TransientError
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import UnusableAnswer, no_answer, send
-from picsync.http.transport import AsyncClient
+from picsync.http.network import current
+from picsync.http.transport import Transport
 
-_LIMIT_S = 15.0
+_TIMEOUT = httpx.Timeout(15.0)
 
 
 async def offset_of(
@@ -26,10 +27,12 @@ async def offset_of(
     target = httpx.URL(f"{url}/")
     if not allowed.allow(target):
         raise TransientError("Refusing to read the time from an unlisted host.")
-    async with AsyncClient(timeout=_LIMIT_S) as client:
+    async with Transport(current()) as transport:
         before = now()
         try:
-            response = await send(client, client.build_request("GET", target))
+            response = await send(
+                transport, httpx.Request("GET", target, extensions={"timeout": _TIMEOUT.as_dict()})
+            )
             told = response.headers.get("date", "")
             await response.aclose()
         except httpx.TransportError as error:

@@ -24,13 +24,6 @@ class Cookies(httpx.Cookies):
             super().extract_cookies(response)
 
 
-class NoCookies(httpx.Cookies):
-    """Keeps none."""
-
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """Ignore the cookies that a response sets."""
-
-
 class _Sendable(DefaultCookiePolicy):
     """Takes only cookies that can be sent back: others would make every later request fail."""
 

@@ -34,16 +34,17 @@ class FileForm:
         """What the request has to say of its body."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        head, left_bytes = self._head, self._size_bytes
+        yield self._head
+        left_bytes = self._size_bytes
         while left_bytes > 0:
             block = await _in_thread(partial(self._read, self._size_bytes - left_bytes, left_bytes))
             if not block:
                 break  # The connection reports a body that is too short.
             left_bytes -= len(block)
-            yield head + block
-            head = b""
+            yield block
+            del block  # Not kept while the next one is read.
             progressed()
-        yield head + self._tail
+        yield self._tail
 
     def _read(self, at: int, left_bytes: int) -> bytes:
         self._file.seek(at)

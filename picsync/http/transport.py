@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 import httpx
+from aiohappyeyeballs import start_connection
 
 from picsync.http.connection import Body, Connection, Headers, Incoming
-from picsync.http.cookies import NoCookies
 from picsync.http.deadline import CONNECT_S
-from picsync.http.network import Network, Proxy, current
+from picsync.http.network import Network, Proxy
 
 KEPT_CONNECTIONS = 32
 """Idle connections that are kept open. Open ones are not limited here: `http.pace` limits requests."""
@@ -27,6 +26,9 @@ KEPT_S = 4.0
 
 _HAPPY_EYEBALLS_S = 0.25
 """Seconds after which the next address of a server is tried too (RFC 8305)."""
+
+_INTERLEAVE = 1
+"""Addresses of one family that are tried before one of the other."""
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -42,7 +44,11 @@ class _Route:
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Sends each request directly or through its proxy, by a connection of its own."""
+    """Sends each request directly or through its proxy, by a connection of its own.
+
+    Use it without httpx.AsyncClient where every request counts: the client's redirects, cookies and
+    authentication cost as much CPU per request as the transport itself.
+    """
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -139,12 +145,14 @@ class Transport(httpx.AsyncBaseTransport):
     async def _connected(self, route: _Route, stage_s: float | None) -> Connection:
         proxy = route.proxy
         scheme, host, port = (proxy or route).scheme, (proxy or route).host, (proxy or route).port
-        # One address needs no race; and when it is cancelled, asyncio's may drop a connected socket unclosed.
-        delay_s = None if _is_address(host) else _HAPPY_EYEBALLS_S
         async with asyncio.timeout(stage_s):
-            _, connection = await asyncio.get_running_loop().create_connection(
-                Connection, host, port, happy_eyeballs_delay=delay_s
+            loop = asyncio.get_running_loop()
+            addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            # Not asyncio's own race, which in Python 3.11 loses a socket if it is cancelled at its end.
+            found = await start_connection(
+                addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_S, interleave=_INTERLEAVE
             )
+            _, connection = await loop.create_connection(Connection, sock=found)
         self._open.add(connection)
         connection.closed.add_done_callback(lambda _: self._forget(connection))
         try:
@@ -181,39 +189,8 @@ async def _open_tunnel(connection: Connection, route: _Route, proxy: Proxy) -> N
         raise httpx.ProxyError(f"the proxy refused the connection with status {incoming.status}")
 
 
-def _is_address(host: str) -> bool:
-    """Return whether a host is an IP address, not a name."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _proxy_login(proxy: Proxy) -> Headers:
     if not (proxy.username or proxy.password):
         return []
     login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode())
     return [(b"Proxy-Authorization", b"Basic " + login)]
-
-
-class AsyncClient(httpx.AsyncClient):
-    """A client that leaves by the network of this process, whatever the environment says.
-
-    It keeps no cookies: httpx copies all of them for each request. `HttpClient` has its own.
-    """
-
-    def __init__(
-        self, *, headers: Mapping[str, str] | None = None, timeout: httpx.Timeout | float | None = 5.0
-    ) -> None:
-        super().__init__(transport=Transport(current()), trust_env=False, headers=headers, timeout=timeout)
-        self._none = NoCookies()
-
-    @property
-    def cookies(self) -> httpx.Cookies:
-        """None."""
-        return self._none
-
-    @cookies.setter
-    def cookies(self, _: object) -> None:
-        raise TypeError("this client keeps no cookies")

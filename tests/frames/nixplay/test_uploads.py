@@ -145,7 +145,7 @@ async def test_a_large_file_is_never_whole_in_memory(frame: NixplayFrame, album:
             _, peak_bytes = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert peak_bytes < 2 * 2**20
+    assert peak_bytes < 3 * 2**20  # The emulator is in this process, too.
     assert [photo.digest for photo in (await frame.photos(album)).items] == [digest]
 
 
