@@ -79,10 +79,13 @@ class _SecureConnection(_Wired, httplib2.HTTPSConnectionWithTimeout):
 
     response_class = _BoundedResponse
 
-    def __init__(self, host: str, port: int | None = None, **options: Any) -> None:
-        super().__init__(host, port, **options)
+    def __init__(
+        self, host: str, port: int | None = None, *, timeout: float | None = None, **_unused: object
+    ) -> None:
         network = current()
-        self._context = network.context
+        # httplib2's constructor would read the public authorities again for each connection.
+        http.client.HTTPSConnection.__init__(self, host, port, timeout=timeout, context=network.context)
+        self.proxy_info = None
         # The base class has split `name:port` into two.
         self._through = network.proxy(httpx.URL(scheme="https", host=self.host, port=self.port))
         if self._through is not None:
