@@ -19,11 +19,11 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from picsync.aio.tasks import cancel_and_wait
 from picsync.core.errors import LoginNeeded
+from picsync.core.values import dataclass
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -17,6 +16,7 @@ from picsync.cache import schema, sqlite
 from picsync.cache.locking import CacheLock
 from picsync.core.errors import CacheError
 from picsync.core.text import pasted
+from picsync.core.values import dataclass
 from picsync.system.packages import extra_advice
 
 

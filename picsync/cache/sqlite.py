@@ -10,7 +10,6 @@ import errno
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
@@ -20,6 +19,7 @@ import sqlalchemy as sa
 
 from picsync.cache import schema
 from picsync.core.errors import CacheError
+from picsync.core.values import dataclass
 from picsync.system.files import reason, remedy
 
 _GO_TABLES = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from picsync.cache import schema, sqlite
 from picsync.cache.place import Place, explained, require_known, revision_of
+from picsync.core.values import dataclass
 
 _c = schema.mapping.c
 _ENTRIES = (

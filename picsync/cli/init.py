@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ from picsync.cli.sync import DEFAULT_CACHE, DEFAULT_CONFIG, SyncOptions, run_syn
 from picsync.config.environment import in_container
 from picsync.core.errors import ConfigError, LoginNeeded, PicsyncError
 from picsync.core.text import pasted
+from picsync.core.values import dataclass
 from picsync.observe.words import advice, counted, printable
 
 if TYPE_CHECKING:

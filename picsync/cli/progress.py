@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -27,6 +26,7 @@ from picsync.core.events import (
     PhotoDeleted,
     TransfersPlanned,
 )
+from picsync.core.values import dataclass
 from picsync.observe.words import printable, size
 from picsync.system.localtime import upcoming
 

@@ -10,13 +10,13 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from picsync.cli.sync import DEFAULT_CONFIG
 from picsync.config.environment import in_container
 from picsync.core.errors import ConfigError, Problem
+from picsync.core.values import dataclass
 from picsync.system.files import create_anew, reason, remedy
 from picsync.system.localtime import zone_name
 

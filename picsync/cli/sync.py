@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import click
 from picsync.aio.loading import loading
 from picsync.cli.exits import Exit, exit_for, worst
 from picsync.cli.logs import log_options, logging_to, note, print_result
+from picsync.core.values import dataclass
 from picsync.system.localtime import zone_problem
 
 if TYPE_CHECKING:
@@ -84,7 +84,6 @@ def sync(ctx: click.Context, /, config: Path, *, verbose: bool, log_format: str,
 def load_libraries() -> None:
     """Load what every sync needs before its first request."""
     with loading():
-        import picsync.frames.nixplay.frame
         import picsync.run.process  # noqa: F401
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar, cast
@@ -29,6 +29,7 @@ from pydantic import (
 from picsync.config.named import Entry, read_entries_of_kinds
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.text import pasted
+from picsync.core.values import dataclass
 
 FILE_NAME = ".picsync-credentials.yaml"
 CREDENTIALS_PATHS = (Path(FILE_NAME), Path("/etc/picsync-credentials") / FILE_NAME)

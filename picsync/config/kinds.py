@@ -8,7 +8,7 @@ documentation read the registries. Nothing here depends on a vendor.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from picsync.config.credentials import Account
 from picsync.core.events import Emit
+from picsync.core.values import dataclass
 from picsync.http.client import Hosts
 from picsync.http.pace import Pace
 from picsync.http.retry import Operation, Retrier, RetryPolicy

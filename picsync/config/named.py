@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from picsync.config.shape import closest, fold
 from picsync.config.tree import Node, Place
+from picsync.core.values import dataclass
 
 NAME = re.compile(r"\w[\w-]{0,39}")
 """A name becomes part of variable names, metric labels, URLs and commands."""
@@ -112,7 +113,7 @@ def read_entries_of_kinds(
     return result
 
 
-class _NoOptions(BaseModel, extra="forbid", hide_input_in_errors=True):
+class _NoOptions(BaseModel, extra="forbid", hide_input_in_errors=True, defer_build=True):
     """The model of kinds without options."""
 
 

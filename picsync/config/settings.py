@@ -10,7 +10,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from types import GenericAlias, MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
@@ -35,6 +35,7 @@ from picsync.config.options import Options
 from picsync.config.shape import closest
 from picsync.core.model import DEFAULT_FRAME, job_name
 from picsync.core.text import pasted
+from picsync.core.values import dataclass
 from picsync.http.addresses import emulator_address, web_address
 
 

@@ -11,12 +11,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.text import harmless
+from picsync.core.values import dataclass
 from picsync.system.files import open_regular
 
 FieldPath: TypeAlias = tuple[str | int, ...]

@@ -37,11 +37,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
 from picsync.core.text import harmless
+from picsync.core.values import dataclass
 
 REPORT_TO = "https://github.com/andrewjjenkins/picsync/issues"
 """Where to report bugs."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
@@ -19,6 +19,7 @@ from picsync.core.plan import (
     Transfer,
 )
 from picsync.core.select import Skip
+from picsync.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

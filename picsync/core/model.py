@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
 from picsync.core.errors import FailureCode
+from picsync.core.values import dataclass
 
 DEFAULT_FRAME = "nixplay"
 """The frame of rules without `frames`; the only one of picsync 2."""

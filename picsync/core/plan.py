@@ -21,7 +21,6 @@ Which items are skipped is decided before both plans, in `select`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -37,6 +36,7 @@ from picsync.core.model import (
     PlaylistItem,
 )
 from picsync.core.select import Candidate, Overflow, newest, wanted
+from picsync.core.values import dataclass
 
 BRAKE_COUNT = 10
 BRAKE_SHARE = 0.10

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
+from picsync.core.values import dataclass
 
 UNUSABLE_FOR = timedelta(days=1)
 """Time after which an unusable item is tried again, in case a service was fixed."""

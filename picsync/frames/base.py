@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeAlias, runtime_checkable
 
 from picsync.core.model import (
@@ -16,6 +15,7 @@ from picsync.core.model import (
     Playlist,
     PlaylistItem,
 )
+from picsync.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

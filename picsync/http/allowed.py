@@ -10,10 +10,11 @@ connections prove the name, and neither an IP address nor a local name can match
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
 import httpx
+
+from picsync.core.values import dataclass
 
 _PORTS = {"http": 80, "https": 443}
 _LABEL = "[a-z0-9_-]+"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from picsync.core.errors import ForeignAddressError, ProtocolError, RefusedError
+from picsync.core.values import dataclass
 from picsync.http import body
 from picsync.http.allowed import AllowedHosts, same_origin
 from picsync.http.certificates import refused_certificate

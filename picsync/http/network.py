@@ -16,7 +16,7 @@ import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +24,7 @@ import certifi
 import httpx
 
 from picsync.core.errors import ConfigError, Problem
+from picsync.core.values import dataclass
 
 _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -15,7 +15,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from picsync.core.values import dataclass
 
 REFUSED_SHARE = 0.5
 """What is left of a limit after the service has refused or not answered."""

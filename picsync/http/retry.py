@@ -13,7 +13,6 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -27,6 +26,7 @@ from picsync.core.errors import (
     TransientError,
 )
 from picsync.core.events import Emit, RequestFinished, RequestOutcome, RetryScheduled
+from picsync.core.values import dataclass
 from picsync.http.pace import API, Pace, Slot, Stage
 
 T = TypeVar("T")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
-from dataclasses import dataclass
 
 import httpx
 from aiohappyeyeballs import start_connection
 
+from picsync.core.values import dataclass
 from picsync.http.connection import Body, Connection, Headers, Incoming
 from picsync.http.deadline import CONNECT_S
 from picsync.http.network import Network, Proxy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 
 from picsync.core.errors import CacheError, PicsyncError
@@ -18,6 +18,7 @@ from picsync.core.events import (
     Emit,
     Failure,
 )
+from picsync.core.values import dataclass
 from picsync.http.pace import on_behalf_of
 from picsync.sources.base import sources_changed
 from picsync.sync.cycle import AlbumRule, run_cycle

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from picsync.core.values import dataclass
 
 MAX_BOXES = 2_000
 """Maximum number of boxes to read in a file; a camera's picture has a few dozen."""

@@ -12,12 +12,12 @@ playlist that no frame shows is not in place; if the service does not say, nothi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from picsync.core.errors import FailureCode, Scope
 from picsync.core.events import CycleOutcome, CycleReport, Failure
+from picsync.core.values import dataclass
 from picsync.observe.status import Phase, RuleStatus, Status
 
 MANY_FAILURES = 3

@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
@@ -56,6 +55,7 @@ from picsync.core.plan import (
     HoldReason,
 )
 from picsync.core.select import Skip
+from picsync.core.values import dataclass
 from picsync.observe.health import Level, rule_health
 from picsync.observe.status import Status
 

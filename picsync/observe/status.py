@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -33,6 +33,7 @@ from picsync.core.events import (
     Written,
 )
 from picsync.core.model import DEFAULT_FRAME, Certainty
+from picsync.core.values import dataclass
 from picsync.observe.words import summed_sentence
 
 EVENTS_KEPT = 50

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from picsync.core.events import CycleReport
 from picsync.core.model import Certainty
+from picsync.core.values import dataclass
 from picsync.observe.health import Health, HealthCode, Level, Reason, RuleHealth, health, missing, rule_health
 from picsync.observe.status import RuleStatus, Status
 from picsync.observe.words import counted, error_sentence, relative, unassigned_sentence

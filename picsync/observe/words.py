@@ -57,7 +57,6 @@ from picsync.core.model import Contradiction, Listing
 from picsync.core.plan import Hold, HoldReason, Plan
 from picsync.core.select import Skip
 from picsync.core.text import harmless
-from picsync.media.formats import called
 
 _FORMATS_SHOWN = 5
 
@@ -260,7 +259,7 @@ def error_sentence(error: PicsyncError) -> str:
         case ContentError():
             return _defect(error)
         case FormatError():
-            return f"its format is {called(error.mime_type)}, which {error.frame} does not accept."
+            return f"its format is {_format(error.mime_type)}, which {error.frame} does not accept."
         case NoSourceError():
             return f"The rule for album {printable(error.rule)!r} names no source, so nothing is changed."
         case PlaylistFullError():
@@ -412,9 +411,16 @@ def skip_remarks(report: CycleReport) -> Iterator[str]:
         yield f"{counted(count, one, many)} {why}{formats}."
 
 
+def _format(mime_type: str) -> str:
+    """Return the name of a format."""
+    from picsync.media.formats import called
+
+    return called(mime_type)
+
+
 def _formats(report: CycleReport) -> str:
     often = sorted(report.formats.items(), key=lambda each: (-each[1], each[0]))
-    shown = [f"{count:,} {printable(called(mime_type))}" for mime_type, count in often[:_FORMATS_SHOWN]]
+    shown = [f"{count:,} {printable(_format(mime_type))}" for mime_type, count in often[:_FORMATS_SHOWN]]
     return ", ".join([*shown, "and others"] if len(often) > _FORMATS_SHOWN else shown)
 
 

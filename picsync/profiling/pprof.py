@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
+
+from picsync.core.values import dataclass
 
 _Key = TypeVar("_Key")
 

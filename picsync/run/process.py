@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from types import MappingProxyType
@@ -28,6 +28,7 @@ from picsync.core.events import (
     RequestOutcome,
     RetryScheduled,
 )
+from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
 from picsync.jobs.albums import AlbumJob, CycleContext
 from picsync.observe.status import RuleStatus, StatusBoard

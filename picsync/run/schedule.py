@@ -9,10 +9,10 @@ wrong password help nobody.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from picsync.core.errors import LoginNeeded
 from picsync.core.events import CycleOutcome, Failure
+from picsync.core.values import dataclass
 from picsync.jobs.base import Report
 
 FIRST_RETRY_S = 30.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from picsync.core.errors import ConfigError, Problem
 from picsync.core.model import job_name
 from picsync.core.plan import DeleteLimit, Rule
 from picsync.core.select import Overflow
+from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
 from picsync.http import network
 from picsync.run.kinds import read_accounts, read_config, read_credentials

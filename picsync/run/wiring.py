@@ -193,14 +193,16 @@ class Opener:
         """Return the source of an account, for these entries by album ID. Raises ConfigError."""
         opening = self._opening(account, entries=entries)
         kind = SOURCES[opening.account.kind]
-        source = kind.open(opening)
+        with loading():
+            source = kind.open(opening)
         if not opening.account.named:
             return source
         return with_account(source, account, login_command=kind.login_command)
 
     def frame(self, settings: FrameSettings) -> Frame:
         """Return a frame; raises ConfigError."""
-        return FRAMES[settings.kind].open(self._opening(settings.account, options=settings.options))
+        with loading():
+            return FRAMES[settings.kind].open(self._opening(settings.account, options=settings.options))
 
     def _opening(
         self,

@@ -26,10 +26,11 @@ import ssl
 import struct
 import termios
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+
+from picsync.core.values import dataclass
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

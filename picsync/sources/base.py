@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import AfterValidator
 
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
+from picsync.core.values import dataclass
 
 
 def _named(value: str) -> str:

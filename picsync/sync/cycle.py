@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import count
 
 from picsync.aio.tasks import run_all, unwrap_group
@@ -56,6 +56,7 @@ from picsync.core.plan import (
     plan_transfers,
 )
 from picsync.core.select import Accepted, Candidate, Overflow, candidates, count_skipped, learned, wanted
+from picsync.core.values import dataclass
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.frames.dryrun import unchanged
 from picsync.sync.publish import Playlists, PublishResult, delete, publish

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from picsync.aio.tasks import cancel_and_wait, run_all
 from picsync.core.errors import (
@@ -18,6 +18,7 @@ from picsync.core.errors import (
 from picsync.core.events import About, Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
 from picsync.core.model import FrameAlbum, FramePhoto, Playlist
 from picsync.core.plan import AddItems, PlaylistEdit, plan_edit, steps
+from picsync.core.values import dataclass
 from picsync.frames.base import Frame, PlaylistFrame
 
 PUBLISH_ATTEMPTS = 3

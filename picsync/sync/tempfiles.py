@@ -19,9 +19,6 @@ from typing import BinaryIO
 from picsync.aio.tasks import progressed
 from picsync.core.errors import ContentError, Defect, NoRoomError, ProtocolError, SpoolError
 from picsync.core.model import Digest
-from picsync.media.dimensions import pixel_count
-from picsync.media.ends import is_truncated
-from picsync.media.formats import identify
 from picsync.system.files import reason, remedy
 
 DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
@@ -206,6 +203,11 @@ class SpoolFile:
                 rest = rest[self._file.write(rest) :]
             digest.update(block)
             if last:
+                # Most cycles transfer nothing, and need no parser.
+                from picsync.media.dimensions import pixel_count
+                from picsync.media.ends import is_truncated
+                from picsync.media.formats import identify
+
                 mime_type = identify(self._file) or ""
                 pixels = pixel_count(self._file, mime_type)
                 self._examined = mime_type, pixels, is_truncated(self._file, mime_type)

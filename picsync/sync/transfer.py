@@ -14,7 +14,7 @@ import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
@@ -45,6 +45,7 @@ from picsync.core.events import (
 from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import Transfer
+from picsync.core.values import dataclass
 from picsync.frames.base import AlreadyThere, Frame, Rendition
 from picsync.http.pace import DOWNLOADS
 from picsync.sources.base import Source

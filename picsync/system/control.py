@@ -29,7 +29,7 @@ import secrets
 import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from picsync.core.errors import CacheError
 from picsync.core.events import CycleReport
 from picsync.core.model import Digest
 from picsync.core.plan import Hold
+from picsync.core.values import dataclass
 from picsync.system.files import read_regular, reason, remedy, replace_file
 
 ALLOWED_FOR = timedelta(days=7)

@@ -18,7 +18,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlsplit
@@ -28,6 +27,7 @@ from aiohttp import web
 from picsync.core.errors import CacheError
 from picsync.core.events import CycleRequested, DeletesAllowed, Emit
 from picsync.core.plan import Hold
+from picsync.core.values import dataclass
 from picsync.observe.status import RuleStatus, Status
 from picsync.observe.words import counted
 from picsync.system.control import Held, Requests

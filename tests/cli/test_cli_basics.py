@@ -59,7 +59,7 @@ def test_the_help_loads_no_command() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
     command_line = [f"picsync.cli{part}" for part in ("", ".commands", ".exits", ".main", ".streams")]
-    core = ["picsync.core", "picsync.core.errors", "picsync.core.text"]
+    core = [f"picsync.core{part}" for part in ("", ".errors", ".text", ".values")]
     assert loaded == str([*command_line, *core, "picsync.system", "picsync.system.localtime"])
 
 

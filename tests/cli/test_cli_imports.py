@@ -66,3 +66,83 @@ def test_a_sync_loads_nothing_before_it_needs_it(tmp_path: Path) -> None:
             check=True,
         )
     assert done.stdout.splitlines() == ["loaded []", "opened ['sqlalchemy']"]
+
+
+CYCLE = """
+import sys
+from tests.cli.short_waits import main
+try:
+    main()
+finally:
+    print(" ".join(name for name in sys.modules if name.startswith("picsync.")))
+"""
+SOURCES = {
+    "googlephotos": ("picsync.sources.google.library", "[abc]"),
+    "sharedlinks": ("picsync.sources.google.links", "[https://photos.app.goo.gl/abcdefghijk]"),
+    "picked": ("picsync.sources.google.picked", "[Grandma]"),
+    "immich": ("picsync.sources.immich", "[Grandma]"),
+    "folder": ("picsync.sources.folder", "[/nowhere]"),
+}
+FRAMES = {"nixplay": "picsync.frames.nixplay", "folder": "picsync.frames.folder"}
+DECLARATIONS = {"kind", "options", "credentials", "address"}
+"""Modules that say what may be written about a kind in the settings; every start has those of all kinds."""
+OPTIONAL = (
+    "emulators",
+    "web",
+    "serving",
+    "profiling",
+    "observe.notify",
+    "observe.metrics",
+    "doctor",
+    "cli.init",
+)
+PARSERS = {f"picsync.media.{name}" for name in ("boxes", "dimensions", "ends", "exif", "formats", "tiff")}
+KNOWS_FORMATS = {"picked", "folder", "immich"}
+"""Sources that need the formats for a listing."""
+
+
+def test_a_cycle_loads_only_the_kinds_that_are_named(tmp_path: Path) -> None:
+    started = {
+        (source, frame): _cycle(tmp_path / f"{source}-{frame}", source, frame)
+        for source, frame in zip(SOURCES, ["nixplay", "nixplay", "folder", "nixplay", "folder"], strict=True)
+    }
+    said = {kinds: process.communicate(timeout=60) for kinds, process in started.items()}
+    for (source, frame), (output, errors) in said.items():
+        loaded = set(output.split())
+        assert {f"{SOURCES[source][0]}.source", f"{FRAMES[frame]}.frame"} <= loaded, errors
+        named = (SOURCES[source][0], FRAMES[frame])
+        packages = (*(package for package, _ in SOURCES.values()), *FRAMES.values())
+        others = tuple(f"{package}." for package in packages if package not in named)
+        found = {name for name in loaded if name.startswith(others)}
+        assert {name for name in found if name.rpartition(".")[2] not in DECLARATIONS} == set(), source
+        assert not {name for name in loaded if name.startswith(tuple(f"picsync.{each}" for each in OPTIONAL))}
+        if source not in KNOWS_FORMATS:
+            assert not loaded & PARSERS
+        if source != "googlephotos":
+            assert {name for name in loaded if name.startswith("picsync.vendors.google.")} <= {
+                "picsync.vendors.google.credentials"
+            }
+
+
+def _cycle(folder: Path, source: str, frame: str) -> subprocess.Popen[str]:
+    """Start one cycle in which no service answers; a folder that is not there fails, too."""
+    folder.mkdir()
+    (folder / "filled").mkdir()
+    (folder / "picsync.yaml").write_text(
+        "emulator: http://127.0.0.1:1\n"
+        f"frames: {{usb: {{kind: folder, path: {folder / 'filled'}}}}}\n"
+        f"albums: [{{name: Family, sources: {{{source}: {SOURCES[source][1]}}},"
+        f" frames: {'usb' if frame == 'folder' else frame}}}]\n",
+        "utf-8",
+    )
+    credentials = folder / ".picsync-credentials.yaml"
+    credentials.touch(mode=0o600)
+    credentials.write_text(f"{CREDENTIALS}immich: {{server: 'http://127.0.0.1:1', api_key: a}}\n", "utf-8")
+    return subprocess.Popen(
+        [sys.executable, "-c", CYCLE, "sync", "--once", "--dry-run"],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -21,7 +21,8 @@ from picsync.emulators.google import Album, generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
-from picsync.frames.nixplay import NixplayFrame, NixplayLogin
+from picsync.frames.nixplay.frame import NixplayFrame
+from picsync.frames.nixplay.session import NixplayLogin
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.sources.kinds import SOURCES

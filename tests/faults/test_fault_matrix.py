@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from picsync.config.kinds import AnyKind
-from picsync.frames.nixplay import OPERATIONS
+from picsync.frames.nixplay.client import OPERATIONS
 from tests.faults.cells import Cell
 from tests.faults.matrix import chosen, every_cell
 from tests.faults.operations import FRAME, TABLES

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from picsync.core.errors import PicsyncError
 from picsync.core.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 from picsync.frames.base import Rendition
-from picsync.frames.nixplay import NixplayFrame, NixplayLogin, wire
+from picsync.frames.nixplay import wire
+from picsync.frames.nixplay.frame import NixplayFrame
+from picsync.frames.nixplay.session import NixplayLogin
 from picsync.http.client import TIMEOUT, Hosts
 from picsync.http.retry import Retrier, RetryPolicy
 from tests.fuzz.mutations import STATUSES, Json, headers, inputs, monsters, mutated, sweep

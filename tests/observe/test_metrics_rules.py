@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from picsync.frames.nixplay import OPERATIONS as NIXPLAY
+from picsync.frames.nixplay.client import OPERATIONS as NIXPLAY
 from picsync.observe.metrics import METRICS
 from picsync.sources.google.library.source import OPERATIONS as GOOGLE
 from tests.observe.scraping import Scraped, load

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import trustme
 
-from picsync.frames.nixplay import NixplayFrame, NixplayLogin
+from picsync.frames.nixplay.frame import NixplayFrame
+from picsync.frames.nixplay.session import NixplayLogin
 from picsync.http import network
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy

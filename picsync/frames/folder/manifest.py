@@ -13,11 +13,12 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from picsync.core.model import Digest
+from picsync.core.values import dataclass
 from picsync.system.files import (
     SHARED_FILE,
     flush_folder,

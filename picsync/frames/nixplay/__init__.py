@@ -1,7 +1,5 @@
-"""Nixplay, through the API of its web app."""
+"""Nixplay, through the API of its web app.
 
-from picsync.frames.nixplay.client import OPERATIONS
-from picsync.frames.nixplay.frame import CAPABILITIES, NixplayFrame
-from picsync.frames.nixplay.session import NixplayLogin
-
-__all__ = ["CAPABILITIES", "OPERATIONS", "NixplayFrame", "NixplayLogin"]
+- `frame`: the port; `catalog`, `view`: what the account has; `upload`: the bytes of a photo.
+- `client`: the calls; `session`: the login; `wire`: their JSON; `pages`: long lists; `names`: which it keeps.
+"""

@@ -10,11 +10,12 @@ read once more, sequentially.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, Protocol, TypeVar
 
 from picsync.aio.tasks import gather
 from picsync.core.errors import ProtocolError, RefusedError
+from picsync.core.values import dataclass
 
 PHOTOS = (500, 100)
 """Page sizes of an album's photos: that of the web app (observed), and that of other clients."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ import httpx
 from picsync.aio.tasks import cancel_and_wait
 from picsync.core.errors import LoginNeeded, ProtocolError, RefusedError
 from picsync.core.events import Emit, LoggedIn, LoginRefused
+from picsync.core.values import dataclass
 from picsync.frames.nixplay import wire
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import Operation, Retrier

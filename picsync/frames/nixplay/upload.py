@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 
 from picsync.core.errors import ItemError, LoginNeeded, QuotaError, RefusedError, TransientError
 from picsync.core.model import FrameAlbum
+from picsync.core.values import dataclass
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded, UploadResult
 from picsync.frames.nixplay import wire
 from picsync.frames.nixplay.client import NixplayClient

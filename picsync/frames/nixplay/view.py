@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Generic, TypeVar
 
 from picsync.aio.observation import ALWAYS, Instants, Observation, Observed
+from picsync.core.values import dataclass
 from picsync.frames.nixplay import names
 from picsync.frames.nixplay.client import NixplayClient
 from picsync.frames.nixplay.wire import AlbumRecord, PlaylistRecord

@@ -8,12 +8,12 @@ what one receiver was told; its difference to the conditions is the next message
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
 from picsync.core.events import About
+from picsync.core.values import dataclass
 from picsync.observe.health import HealthCode, OpenProblem, may_continue, open_problems
 from picsync.observe.status import Status
 from picsync.observe.words import (

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -23,6 +23,7 @@ from picsync.core.events import (
     LoggedIn,
     LoginRefused,
 )
+from picsync.core.values import dataclass
 from picsync.observe.notify.delivery import deliver, label
 from picsync.observe.notify.notices import Condition, Key, Message, Notices, conditions
 from picsync.observe.status import Status

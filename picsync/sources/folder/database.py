@@ -12,9 +12,10 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from picsync.core.values import dataclass
 from picsync.sources.folder.volumes import Volume
 
 FILE_NAME = "picsync-folders.db"

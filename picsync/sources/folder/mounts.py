@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from picsync.core.values import dataclass
 
 _MOUNTS = Path("/proc/self/mountinfo")
 

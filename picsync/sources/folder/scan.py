@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
 from picsync.core.model import MediaItem
+from picsync.core.values import dataclass
 from picsync.media.formats import media_kind, promised
 from picsync.observe.words import counted
 from picsync.sources.folder.database import DatabaseUnavailable, FolderDatabase, Probed, StoredFolder

@@ -13,13 +13,14 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from picsync.core.errors import ItemError, TransientError
 from picsync.core.model import Finding, Listing, Mark, MediaItem, SourceAlbum
+from picsync.core.values import dataclass
 from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Operation
 from picsync.media.formats import HEAD_BYTES, sniff

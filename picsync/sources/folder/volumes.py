@@ -7,8 +7,8 @@ by another one with much less in it, the listing is incomplete until the user co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from picsync.core.values import dataclass
 from picsync.sources.folder.walk import shown
 
 

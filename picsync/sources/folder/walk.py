@@ -10,8 +10,8 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from picsync.core.values import dataclass
 from picsync.sources.folder.names import Choice, skipped_file, skipped_folder
 from picsync.sources.folder.nofollow import is_gone, open_file, open_folder, open_root, what_helps
 from picsync.system.files import reason

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self
 from urllib.parse import urlsplit
 
 from picsync.core.text import pasted
+from picsync.core.values import dataclass
 from picsync.http.addresses import decoded, web_address
 
 _SHARED = re.compile(r"(?P<base>.*?)/(?P<form>share|s)/(?P<value>[^/]+)(?:/photos/[^/]+)?/?")

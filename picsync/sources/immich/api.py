@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from pydantic import TypeAdapter
 
 from picsync.core.errors import ForeignAddressError, NotFoundError, PicsyncError, ProtocolError, RefusedError
+from picsync.core.values import dataclass
 from picsync.http.client import HttpClient
 from picsync.http.pace import Stage
 from picsync.http.retry import Operation

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from picsync.core.errors import AmbiguousError, ProtocolError, RefusedError
+from picsync.core.values import dataclass
 from picsync.sources.immich.api import LIST_PEOPLE, ImmichApi
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.selection import Selection

@@ -47,7 +47,7 @@ class ImmichEntry(BaseModel):
     As text: an album's name or ID, `person:<name>`, `tag:<name>`, `favorites` or a shared link.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     album: Name | None = Field(
         default=None,

@@ -12,8 +12,10 @@ trash. Neither search finds them then, so they are searched for separately.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from picsync.core.values import dataclass
 
 LARGEST_PAGE = 1000
 TIMELINE, ARCHIVE = "timeline", "archive"

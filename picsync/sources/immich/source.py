@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import httpx
 
@@ -11,6 +11,7 @@ from picsync.config.credentials import Account
 from picsync.core.errors import FailureCode, ItemError, LoginNeeded, PicsyncError, RefusedError
 from picsync.core.events import Emit, ListingProgress, LoggedIn, LoginRefused
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
+from picsync.core.values import dataclass
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.retry import Retrier, RetryPolicy

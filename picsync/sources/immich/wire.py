@@ -26,7 +26,7 @@ Text = Annotated[str, Field(max_length=10_000)]
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, strict=True)
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, strict=True, defer_build=True)
 
 
 class Version(_Wire):

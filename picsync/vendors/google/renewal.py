@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import httplib2
 from google.oauth2.credentials import Credentials
 
 from picsync.core.errors import LoginNeeded, ProtocolError, TransientError
+from picsync.core.values import dataclass
 from picsync.http.retry import RETRIED_STATUSES, Answer, WireError, parse_retry_after
 from picsync.vendors.google.refusals import LOGIN_AGAIN, REFRESH_TOKEN, token_refusal
 from picsync.vendors.google.wire import TokenAnswer, parse

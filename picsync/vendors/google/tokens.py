@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from picsync.core.values import dataclass
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier
 from picsync.vendors.google.refusals import REFRESH_TOKEN

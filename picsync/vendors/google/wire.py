@@ -141,6 +141,8 @@ class ErrorAnswer(_Wire):
 class TokenAnswer(BaseModel):
     """The response to a token request, as far as it is checked before it is used."""
 
+    model_config = ConfigDict(defer_build=True)
+
     # Printable ASCII (RFC 6750), since it becomes part of a header.
     access_token: str = Field(pattern=r"^[!-~]+$", repr=False)
     refresh_token: str = Field(default="unchanged", min_length=1, repr=False)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from picsync.frames.nixplay import NixplayFrame
+from picsync.frames.nixplay.frame import NixplayFrame
 from tests.frames.nixplay.nixplay_account import NixplayAccount, nixplay_account
 
 

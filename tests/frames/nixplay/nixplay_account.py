@@ -11,7 +11,8 @@ from picsync.emulators.faults import Fault
 from picsync.emulators.nixplay import API, Nixplay, NixplayOptions
 from picsync.emulators.requestlog import Record
 from picsync.emulators.server import EmulatorServer
-from picsync.frames.nixplay import NixplayFrame, NixplayLogin
+from picsync.frames.nixplay.frame import NixplayFrame
+from picsync.frames.nixplay.session import NixplayLogin
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
 

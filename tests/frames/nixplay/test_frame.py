@@ -17,8 +17,9 @@ from picsync.core.events import ListingProgress, LoggedIn
 from picsync.core.model import Digest, FrameAlbum, FramePhoto, PlaylistItem
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import Emoji, Foreign, OverLimit, Photo
-from picsync.frames.nixplay import CAPABILITIES, OPERATIONS, NixplayFrame
 from picsync.frames.nixplay.catalog import LOOK_AGAIN_AFTER_S
+from picsync.frames.nixplay.client import OPERATIONS
+from picsync.frames.nixplay.frame import CAPABILITIES, NixplayFrame
 from picsync.observe.words import doubt
 from tests.contract.frame_contract import JPEG, only_playlist, rendition, shown
 from tests.frames.nixplay.nixplay_account import NixplayAccount

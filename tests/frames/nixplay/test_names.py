@@ -21,7 +21,8 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay.options import Emoji, NixplayOptions, Refused
 from picsync.emulators.nixplay.state import State
 from picsync.frames.base import Uploaded
-from picsync.frames.nixplay import NixplayFrame, names
+from picsync.frames.nixplay import names
+from picsync.frames.nixplay.frame import NixplayFrame
 from picsync.frames.nixplay.upload import MAX_NAME_BYTES, safe_name
 from picsync.http.retry import RetryPolicy
 from tests.contract.frame_contract import JPEG, rendition

@@ -11,7 +11,8 @@ from picsync.core.errors import LoginNeeded, ProtocolError, TransientError
 from picsync.core.events import LoggedIn, LoginRefused, RetryScheduled
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import ExpiredSession
-from picsync.frames.nixplay import NixplayFrame, NixplayLogin
+from picsync.frames.nixplay.frame import NixplayFrame
+from picsync.frames.nixplay.session import NixplayLogin
 from tests.contract.frame_contract import JPEG, rendition, upload
 from tests.frames.nixplay.nixplay_account import PASSWORD, USER, NixplayAccount
 

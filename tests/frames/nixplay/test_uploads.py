@@ -15,7 +15,7 @@ from picsync.core.model import Digest, FrameAlbum
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay import API, MONITOR, UPLOADS, Answer, ExpiredSession, StorageRefusal
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded
-from picsync.frames.nixplay import NixplayFrame
+from picsync.frames.nixplay.frame import NixplayFrame
 from picsync.frames.nixplay.upload import safe_name
 from tests.contract.frame_contract import JPEG, rendition
 from tests.frames.nixplay.nixplay_account import NixplayAccount

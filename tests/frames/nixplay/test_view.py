@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from picsync.core.errors import TransientError
 from picsync.core.model import FrameAlbum
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.frames.nixplay import NixplayFrame
+from picsync.frames.nixplay.frame import NixplayFrame
 from picsync.frames.nixplay.view import DENIED_FOR_S, RECENT_S, Content, Listed, find
 from picsync.frames.nixplay.wire import AlbumRecord
 from tests.frames.nixplay.nixplay_account import NixplayAccount

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import dropwhile, islice
 
 from picsync.core.model import MediaItem
+from picsync.core.values import dataclass
 
 MAX_AGE_S = 55 * 60.0
 """Renew before Google's 60 minutes end, so that a slow download still starts in time."""

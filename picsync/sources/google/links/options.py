@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 from urllib.parse import parse_qs
 
 from pydantic import PlainValidator
 
+from picsync.core.values import dataclass
 from picsync.http.addresses import decoded, web_address
 
 if TYPE_CHECKING:

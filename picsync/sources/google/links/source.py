@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 import httpx
@@ -21,6 +21,7 @@ import httpx
 from picsync.core.errors import FailureCode, ItemError, NotFoundError, PicsyncError, RefusedError
 from picsync.core.events import Emit, ListingProgress
 from picsync.core.model import Finding, Listing, MediaItem, MediaKind, SourceAlbum
+from picsync.core.values import dataclass
 from picsync.http.client import Hosts, HttpClient
 from picsync.http.pace import DOWNLOADS
 from picsync.http.retry import Operation, Retrier, RetryPolicy

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from picsync.core.model import MAX_SIZE_BYTES, MediaItem, MediaKind
+from picsync.core.values import dataclass
 from picsync.sources.google.links.markup import NotUnderstood
 from picsync.sources.google.links.options import AlbumAddress
 

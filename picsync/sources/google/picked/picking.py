@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from picsync.core.errors import ItemError, NotFoundError, PicsyncError, ProtocolError, TransientError
 from picsync.core.model import MediaItem
+from picsync.core.values import dataclass
 from picsync.sources.google.picked.library import PickedAlbum
 from picsync.sources.google.picked.port import Picker, PickingSession
 
