@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
@@ -20,7 +20,7 @@ else:
         are closures. A frozen class does not refuse assignments at run time; mypy refuses them, since it
         takes this for the function of the standard library.
         """
-        simple = options.get("slots") and options.keys() <= {"frozen", "slots", "kw_only", "eq"}
+        simple = options.get("slots") and options.keys() <= {"frozen", "slots", "kw_only", "eq", "order"}
 
         def decorate(plain: type) -> type:
             return _made(plain, options) if simple else dataclasses.dataclass(plain, **options)
@@ -30,13 +30,18 @@ else:
 
 def _made(plain: type, options: dict[str, Any]) -> type:
     own = set(plain.__dict__)
-    made: type = dataclasses.dataclass(plain, **{**options, "frozen": False, "eq": False, "repr": False})
+    replaced = dict.fromkeys(("frozen", "eq", "order", "repr"), False)
+    made: type = dataclasses.dataclass(plain, **{**options, **replaced})
     fields = dataclasses.fields(made)
     methods: dict[str, Callable[..., Any] | None] = {
         "__repr__": _repr([one.name for one in fields if one.repr])
     }
     if options.get("eq", True):
-        methods["__eq__"] = _eq(_key([one.name for one in fields if one.compare]))
+        compared = _key([one.name for one in fields if one.compare])
+        methods["__eq__"] = _comparing(operator.eq, compared)
+        if options.get("order"):
+            for comparison in (operator.lt, operator.le, operator.gt, operator.ge):
+                methods[f"__{comparison.__name__}__"] = _comparing(comparison, compared)
         hashed = [one.name for one in fields if (one.compare if one.hash is None else one.hash)]
         methods["__hash__"] = _hash(_key(hashed)) if options.get("frozen") else None
     for name, method in methods.items():
@@ -52,17 +57,19 @@ def _made(plain: type, options: dict[str, Any]) -> type:
 def _key(names: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
     """Return a function for the values of these attributes."""
     if len(names) > 1:
-        return attrgetter(*names)
+        return operator.attrgetter(*names)
     return lambda value: tuple(getattr(value, name) for name in names)
 
 
-def _eq(key: Callable[[object], tuple[Any, ...]]) -> Callable[[object, object], bool]:
-    def __eq__(self: object, other: object) -> bool:  # noqa: N807 - it becomes one
+def _comparing(
+    comparison: Callable[[Any, Any], Any], key: Callable[[object], tuple[Any, ...]]
+) -> Callable[[object, object], Any]:
+    def compare(self: object, other: object) -> Any:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return key(self) == key(other)
+        return comparison(key(self), key(other))
 
-    return __eq__
+    return compare
 
 
 def _hash(key: Callable[[object], tuple[Any, ...]]) -> Callable[[object], int]:

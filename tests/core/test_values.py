@@ -75,6 +75,10 @@ def behaviour(make: Callable[..., Any], options: dict[str, bool]) -> list[object
     values += [replace(values[2], value=2), copy.copy(values[7])]
     seen: list[object] = [repr(value).rpartition("<locals>")[2] for value in values]
     seen += [[left == right for right in values] for left in values]
+    if options.get("order"):
+        seen += [
+            [low < high, low <= low, high > low, high >= high, low > high] for low, high in [values[3:5]]
+        ]
     for value in values:
         try:
             hash(value)
