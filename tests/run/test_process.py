@@ -17,6 +17,7 @@ from pathlib import Path
 
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.nixplay.hosts import MONITOR, UPLOADS
+from picsync.run.scheduler import MAX_RULES_AT_ONCE
 from tests.cache.builders import query
 from tests.cli.command_line import REAL_TIME, CommandLine
 from tests.household_services import ALBUM
@@ -32,17 +33,21 @@ def rules(status: dict[str, list[dict[str, object]]]) -> set[object]:
 
 def test_the_pages_before_and_after_the_first_cycle(cli: CommandLine) -> None:
     cli.add(3)
-    more = "".join(f"\n- {{name: {n}, sources: {{googlephotos: [{cli.album.album_id}]}}}}" for n in "BCDE")
+    more = "".join(
+        f"\n- {{name: {n}, sources: {{googlephotos: [{cli.album.album_id}]}}}}" for n in "BCDEFGHI"
+    )
     cli.write_config(head=["every: 1h", PAGE])
     cli.config.write_text(cli.config.read_text("utf-8") + more, "utf-8")
     slow = Fault(kind=FaultKind.TRICKLE, path="mediaItems:search", chunk_bytes=100, delay_s=0.05, count=None)
     cli.server.faults.add(slow)
     with SyncProcess(cli) as picsync:
         picsync.served()
-        picsync.until(lambda status: sum(rule["phase"] == "running" for rule in status["rules"]) == 4)
+        picsync.until(
+            lambda status: sum(rule["phase"] == "running" for rule in status["rules"]) == MAX_RULES_AT_ONCE
+        )
         early = picsync.ask("/readyz")
         assert picsync.ask("/healthz").text == "ok\n"
-        assert (early.status_code, early.text) == (503, "The rule E has not started its first cycle.\n")
+        assert (early.status_code, early.text) == (503, "The rule I has not started its first cycle.\n")
         assert "picsync_cycles_total" in picsync.ask("/metrics").text
         assert picsync.ask("/").status_code == 200
         cli.server.faults.clear()
