@@ -430,5 +430,5 @@ def test_three_hundred_silent_connections() -> None:
         said = process.stderr.read()
     assert [line[:50] for line in said.splitlines()] == [
         "WARNING:picsync.serving:The status page has 64 con",
-        "WARNING:picsync.serving:The status page cannot tak",
+        "WARNING:picsync.serving:The status page cannot acc",
     ], said
