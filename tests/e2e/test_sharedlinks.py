@@ -64,7 +64,7 @@ async def test_a_link_that_was_switched_off_deletes_nothing(
     for _ in range(2):
         report = await household.cycle(allow_deletes=True)
         assert report.outcome is CycleOutcome.FAILED
-        assert "not shared by link who has its link" in messages(report)
+        assert "The album is not shared by link" in messages(report)
         assert shared.code not in messages(report)
         household.assert_synced(wanted)
     shared.active = True

@@ -110,7 +110,7 @@ class Catalog(Generic[R]):
 
     async def _check(self, name: str, form: str, blamed: list[PicsyncError]) -> R | None:
         """Return the one with this name if it is listed now."""
-        found = self._chosen(name, await self._seen.fetch())
+        found = self._chosen(name, await self._seen.fetch(name))
         if found is None:
             self._look_for_changed(name, form, blamed)
         return found
@@ -167,7 +167,7 @@ class Catalog(Generic[R]):
             blamed.append(error)
             raise
         is_new = self._seen.is_new(created.id)
-        made, listing = await self._wait_until_listed(created)
+        made, listing = await self._wait_until_listed(name, created)
         if not names.same(made.name, form):
             # One that existed before, or contains photos, was created by someone else, whatever the response
             # says.
@@ -182,10 +182,10 @@ class Catalog(Generic[R]):
         self._seen.keep_content(made, listing, made=True)
         return made
 
-    async def _wait_until_listed(self, created: R) -> tuple[R, Observed[Sequence[R]]]:
+    async def _wait_until_listed(self, name: str, created: R) -> tuple[R, Observed[Sequence[R]]]:
         """Return what was created as it appears in the listing, where later cycles look for it."""
         for wait_s in (*LISTED_WAITS_S, None):
-            listing = await self._seen.fetch()
+            listing = await self._seen.fetch(name)
             for record in listing.value:
                 if record.id == created.id:
                     return record, listing

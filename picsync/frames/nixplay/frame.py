@@ -179,7 +179,7 @@ class NixplayFrame:
 
         with unwrap_group():
             async with asyncio.TaskGroup() as group:
-                listing = group.create_task(self._view.playlists.fetch())
+                listing = group.create_task(self._view.playlists.fetch(known.name))
                 reading = group.create_task(read())
         for record in listing.result().value:
             if record.id == known.playlist_id:
@@ -235,7 +235,7 @@ class NixplayFrame:
     async def _photo_count(self, album: FrameAlbum) -> int | None:
 
         async def web_albums() -> Sequence[wire.AlbumRecord]:
-            return (await self._view.albums.fetch()).value
+            return (await self._view.albums.fetch(album.name)).value
 
         for listing in (web_albums, self._client.email_albums):
             for record in await listing():
@@ -263,7 +263,7 @@ class NixplayFrame:
                 break
             # Items that are only missing from the listing must not be added again; the count may have changed
             # or lag.
-            listing = await self._view.playlists.fetch()
+            listing = await self._view.playlists.fetch(name)
             latest = [each for each in listing.value if each.id == record.id]
             if not latest or len(slides) >= (latest[0].count or 0):
                 break

@@ -100,22 +100,26 @@ class Listed(Generic[R]):
         self._contents: dict[str, Observed[Content]] = {}
         """By ID."""
 
-    async def fetch(self) -> Observed[Sequence[R]]:
-        """Return a listing that begins now or later."""
-        return await self._listings.after(self._instants.now())
+    async def fetch(self, name: str) -> Observed[Sequence[R]]:
+        """Return a listing that begins now or later, in which a name counts as looked up."""
+        listing = await self._listings.after(self._instants.now())
+        self._note(name, listing)
+        return listing
 
     async def look_up(self, name: str) -> Observed[Sequence[R]]:
         """Return a recent listing in which the name was not looked up before."""
         since = max(self.usable_since(name, RECENT_S), self._looked_up.get(name, ALWAYS))
         listing = await self._listings.after(since)
-        self._looked_up[name] = max(listing.began, self._looked_up.get(name, ALWAYS))
+        self._note(name, listing)
         return listing
 
     async def look_again(self, name: str) -> Observed[Sequence[R]]:
         """Return a recent listing that is none of `denials`."""
         latest = self.denials(name, ALWAYS)[:1]
         since = max([self.usable_since(name, RECENT_S), *(listing.began for listing in latest)])
-        return await self._listings.after(since)
+        listing = await self._listings.after(since)
+        self._note(name, listing)
+        return listing
 
     def denials(self, name: str, since: float) -> Sequence[Observed[Sequence[R]]]:
         """Return the latest listings, at most two, that began after `since` and are without the name."""
@@ -151,6 +155,9 @@ class Listed(Generic[R]):
     def filling(self, identifier: str) -> AbstractContextManager[None]:
         """Change the content in the context; listings that began before its end do not tell it."""
         return self._writing(self._filled, identifier)
+
+    def _note(self, name: str, listing: Observed[Sequence[R]]) -> None:
+        self._looked_up[name] = max(listing.began, self._looked_up.get(name, ALWAYS))
 
     @contextmanager
     def _writing(self, ends: dict[str, float], key: str) -> Iterator[None]:

@@ -633,3 +633,16 @@ async def test_nothing_but_the_login_and_progress_is_told(
     await frame.upload(album, rendition(JPEG))
     await frame.photos(album)
     assert {type(event) for event in account.events} == {LoggedIn, ListingProgress}
+
+
+@pytest.mark.parametrize("fault", BAD_ANSWERS, ids=name)
+async def test_the_count_of_an_album_outside_the_web_listing(
+    account: NixplayAccount, frame: NixplayFrame, fault: Fault
+) -> None:
+    """The album that collects emails is only in a listing of its own."""
+    (received,) = [each for each in await frame.albums() if "@" in each.name]
+    account.fail(at(fault, "^/v2/albums/email/json/$", count=None))
+    with pytest.raises((TransientError, ProtocolError)):
+        await frame.photos(received)
+    account.server.faults.clear()
+    assert not (await frame.photos(received)).items
