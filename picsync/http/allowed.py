@@ -16,7 +16,8 @@ import httpx
 
 from picsync.core.values import dataclass
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
+"""Scheme -> the port of an address that names none."""
 _LABEL = "[a-z0-9_-]+"
 
 
@@ -54,7 +55,7 @@ def _host(url: httpx.URL) -> str:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, _host(url), url.port or _PORTS.get(url.scheme)
+    return url.scheme, _host(url), url.port or PORTS.get(url.scheme)
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:

@@ -47,7 +47,7 @@ def unpack(operation: Operation, response: httpx.Response) -> None:
     if coding in PACKED:
         # The length is that of the packed body.
         response.headers.pop("content-length", None)
-        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - it comes from an AsyncClient
+        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - every transport's is one
         response.stream = _Unpacked(response.stream)
     elif coding not in ("", "identity"):
         raise ProtocolError(f"{operation}: the answer is packed in a way that was not asked for.")
@@ -65,7 +65,7 @@ async def whole(operation: Operation, response: httpx.Response) -> None:
 
 
 def _bound(operation: Operation, response: httpx.Response, most_bytes: int) -> None:
-    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - it comes from an AsyncClient
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - every transport's is one
     response.stream = _Bounded(response.stream, operation, most_bytes)
 
 

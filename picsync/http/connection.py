@@ -83,9 +83,8 @@ class Incoming:
         if self.is_complete:
             return
         if error is None and self.has_head and not self._is_framed:
-            self.is_complete = (
-                True  # RFC 9112, 6.3, case 8: the end of the connection is the end of the body.
-            )
+            # RFC 9112, 6.3, case 8: the end of the connection is the end of the body.
+            self.is_complete = True
         elif not self.failure:
             self.failure = "the connection was closed " + (
                 "before the response was complete" if self.has_head else "before there was a response"
@@ -215,9 +214,7 @@ class Connection(asyncio.Protocol):
         allotment = Allotment(silence_s)
         while not incoming.has_head:
             self._raise_for(incoming)
-            began = self._loop.time()
-            await self._change(min(silence_s, allotment.left_s), httpx.ReadTimeout)
-            allotment.waited(self._loop.time() - began, 0)
+            await self._change(silence_s, allotment, httpx.ReadTimeout)
         return incoming
 
     async def _send(
@@ -242,9 +239,7 @@ class Connection(asyncio.Protocol):
                     raise httpx.WriteError("the connection was closed while the request was sent")
                 self._require_open().write(piece[at : at + WRITE_BYTES])
                 while not self._can_write and not incoming.has_head and self.is_open:
-                    began = self._loop.time()
-                    await self._change(min(stall_s, allotment.left_s), httpx.WriteTimeout)
-                    allotment.waited(self._loop.time() - began, 0)
+                    await self._change(stall_s, allotment, httpx.WriteTimeout)
         if left_bytes:
             raise httpx.LocalProtocolError("the body is shorter than announced")
 
@@ -253,16 +248,13 @@ class Connection(asyncio.Protocol):
 
         Raises httpx.ReadTimeout, ReadError and RemoteProtocolError.
         """
-        waited_s = 0.0
         while not incoming.waiting_bytes:
             if incoming.is_complete:
                 return b""
             self._raise_for(incoming)
-            began = self._loop.time()
-            await self._change(min(silence_s, allotment.left_s - waited_s), httpx.ReadTimeout)
-            waited_s += self._loop.time() - began
+            await self._change(silence_s, allotment, httpx.ReadTimeout)
         piece = incoming.take()
-        allotment.waited(waited_s, len(piece))
+        allotment.waited(0.0, len(piece))
         if self._transport is not None and not incoming.failure and self.is_open:
             self._transport.resume_reading()
         return piece
@@ -286,9 +278,14 @@ class Connection(asyncio.Protocol):
         if incoming.failure:
             raise httpx.RemoteProtocolError(incoming.failure)
 
-    async def _change(self, seconds: float, late: type[httpx.TimeoutException]) -> None:
-        """Wait until bytes arrive, can be sent, or the connection is closed."""
+    async def _change(self, most_s: float, allotment: Allotment, late: type[httpx.TimeoutException]) -> None:
+        """Wait until bytes arrive, can be sent, or the connection is closed.
+
+        Raises `late` after `most_s` seconds, or once the allotment is used up; the wait is taken from it.
+        """
+        seconds = min(most_s, allotment.left_s)
         self._waiter = self._loop.create_future()
+        began = self._loop.time()
         try:
             async with asyncio.timeout(None if seconds == float("inf") else seconds):
                 await self._waiter
@@ -296,6 +293,7 @@ class Connection(asyncio.Protocol):
             raise late("the server did not keep to the deadline") from error
         finally:
             self._waiter = None
+        allotment.waited(self._loop.time() - began, 0)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -25,10 +25,9 @@ import httpx
 
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.values import dataclass
+from picsync.http.allowed import PORTS
 
 _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +172,7 @@ class Network:
         """Return the proxy through which an address is reached, None for none."""
         found = dict(self.proxies).get(url.scheme)
         host = url.raw_host.decode("ascii", "replace")
-        port = url.port or _PORTS.get(url.scheme, 0)
+        port = url.port or PORTS.get(url.scheme, 0)
         return None if found is None or self.exceptions.cover(host, port) else found
 
     @property
@@ -210,7 +209,7 @@ def _proxy(text: str) -> Proxy:
     if "://" not in text:
         text = f"http://{text}"
     scheme = text.partition("://")[0].lower()
-    if scheme not in _PORTS:
+    if scheme not in PORTS:
         raise ValueError(f"picsync speaks to HTTP proxies, not to one of the kind {scheme[:20]!r}. {form}.")
     rest = text.partition("://")[2]
     encode = "with special characters of the password encoded (# as %23, / as %2F, ? as %3F, @ as %40)"
@@ -227,7 +226,7 @@ def _proxy(text: str) -> Proxy:
     return Proxy(
         scheme,
         host or "",
-        port or _PORTS[scheme],
+        port or PORTS[scheme],
         unquote(url.username or ""),
         unquote(url.password or ""),
     )

@@ -14,6 +14,7 @@ import httpx
 from aiohappyeyeballs import start_connection
 
 from picsync.core.values import dataclass
+from picsync.http.allowed import PORTS
 from picsync.http.connection import Body, Connection, Headers, Incoming
 from picsync.http.deadline import CONNECT_S
 from picsync.http.network import Network, Proxy
@@ -29,8 +30,6 @@ _HAPPY_EYEBALLS_S = 0.25
 
 _INTERLEAVE = 1
 """Addresses of one family that are tried before one of the other."""
-
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +94,12 @@ class Transport(httpx.AsyncBaseTransport):
             await asyncio.wait([connection.closed for connection in closing])
 
     def _route(self, url: httpx.URL) -> _Route:
-        if url.scheme not in _PORTS:
+        if url.scheme not in PORTS:
             raise httpx.UnsupportedProtocol("the address is neither http:// nor https://")
         host = url.raw_host.decode("ascii")
         if not host:
             raise httpx.UnsupportedProtocol("the address names no host")
-        return _Route(url.scheme, host, url.port or _PORTS[url.scheme], self._network.proxy(url))
+        return _Route(url.scheme, host, url.port or PORTS[url.scheme], self._network.proxy(url))
 
     def _kept(self, route: _Route) -> Connection | None:
         """Return an idle connection, the one that was used last."""
