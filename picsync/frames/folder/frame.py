@@ -313,15 +313,18 @@ class FolderFrame:
     def _name_for(self, rendition: Rendition) -> tuple[str, bool]:
         """Return the name for a photo, and whether a file with that name and its bytes exists.
 
-        The name is always the same, and never that of a file with other bytes. A file with both the name and
-        the bytes is picsync's own, from a lost manifest.
+        The name is never that of a file with other bytes. A file with one of the photo's names and its bytes
+        is picsync's own, from a lost manifest; a shorter name may have become free since it was written.
         """
+        free = None
         for digits in range(_HASH_DIGITS, len(rendition.digest.hex) + 1):
             name = file_name(rendition, digits)
             if self._look_up(name) is None:
-                return name, False
-            if self._holds(name, rendition.size_bytes) and _digest(self._path / name) == rendition.digest:
+                free = free or name
+            elif self._holds(name, rendition.size_bytes) and _digest(self._path / name) == rendition.digest:
                 return name, True
+        if free is not None:
+            return free, False
         raise ItemError(f"all names for it are taken in {self._path}.")
 
     # --- locking and errors ---------------------------------------------------------------------------

@@ -134,6 +134,17 @@ async def test_a_damaged_file_counts_as_another_photo(folder: Path, own: Path) -
     assert {(folder / name).read_bytes() for name in pictures(folder)} == {JPEG}
 
 
+async def test_a_lost_manifest_never_doubles_a_photo(folder: Path, own: Path) -> None:
+    taken = folder / file_name(rendition(JPEG))
+    taken.write_bytes(b"somebody else's")
+    [photo] = await filled(folder, own, JPEG)
+    assert photo.photo_id != taken.name
+    taken.unlink()
+    (folder / ".picsync" / "manifest.jsonl").unlink()
+    assert [each.photo_id for each in await filled(folder, own, JPEG)] == [photo.photo_id]
+    assert pictures(folder) == {photo.photo_id}
+
+
 async def test_a_journal_cut_off_by_a_crash_is_continued(folder: Path, own: Path) -> None:
     await filled(folder, own, JPEG + b"1")
     path = folder / ".picsync" / "manifest.jsonl"
