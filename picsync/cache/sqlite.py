@@ -7,6 +7,7 @@ overwritten, unless it is clearly another program's database.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import sqlite3
 from contextlib import closing
@@ -14,8 +15,6 @@ from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 from urllib.parse import quote_from_bytes
-
-import sqlalchemy as sa
 
 from picsync.cache import schema
 from picsync.core.errors import CacheError
@@ -68,6 +67,7 @@ SET_ASIDE = frozenset({State.DAMAGED, State.NEWER})
 
 _HEADER = b"SQLite format 3\0"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3")
+_TEXT = functools.partial(str, encoding="utf-8", errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,49 +88,8 @@ def connect(path: Path, *, mode: str, busy_timeout_s: float) -> sqlite3.Connecti
         check_same_thread=False,
     )
     # A corrupted byte affects its row, not every query that reads the row.
-    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    connection.text_factory = _TEXT
     return connection
-
-
-def engine(path: Path, *, read_only: bool = False, busy_timeout_s: float) -> sa.Engine:
-    """Return an engine for the file; its transactions include schema changes."""
-
-    def creator() -> sqlite3.Connection:
-        connection = connect(path, mode="ro" if read_only else "rwc", busy_timeout_s=busy_timeout_s)
-        try:
-            if not read_only:
-                # Readers, such as a status command, do not block the writer. Some network file systems do not
-                # support WAL; SQLite then keeps a mode that works.
-                connection.execute("PRAGMA journal_mode = WAL").close()
-                # NORMAL would lose the last commits in a power failure. A commit has to be durable, and all
-                # mappings of a batch share one fsync.
-                connection.execute("PRAGMA synchronous = FULL").close()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    made = sa.create_engine("sqlite://", creator=creator, poolclass=sa.QueuePool, hide_parameters=True)
-
-    @sa.event.listens_for(made, "begin")
-    def begin(connection: sa.Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    return made
-
-
-def empty_engine() -> sa.Engine:
-    """Return an engine for an empty cache in memory; its only connection is never used concurrently."""
-    made = sa.create_engine(
-        "sqlite://",
-        poolclass=sa.QueuePool,
-        pool_size=1,
-        max_overflow=0,
-        connect_args={"check_same_thread": False},
-    )
-    schema.metadata.create_all(made)
-    return made
 
 
 def prepare(path: Path, finding: Finding, *, now: datetime) -> str | None:
@@ -226,8 +185,8 @@ def _examine(connection: sqlite3.Connection) -> Finding:
         return Finding(State.NEWER, f"was written by a newer picsync (schema revision {revision})")
     if revision == schema.HEAD:
         # Raises if the table or a column is missing.
-        names = ", ".join(column.name for column in schema.mapping.c)
-        connection.execute(f"SELECT {names} FROM {schema.mapping.name} LIMIT 0").close()  # noqa: S608
+        names = ", ".join(schema.COLUMNS)
+        connection.execute(f"SELECT {names} FROM {schema.TABLE} LIMIT 0").close()  # noqa: S608
     return Finding(State.OURS, str(revision))
 
 

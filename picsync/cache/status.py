@@ -5,24 +5,10 @@ from __future__ import annotations
 from dataclasses import field
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from picsync.cache import schema, sqlite
-from picsync.cache.place import Place, explained, require_known, revision_of
+from picsync.cache.database import Database, require_known
+from picsync.cache.place import Place
 from picsync.core.values import dataclass
-
-_c = schema.mapping.c
-_ENTRIES = (
-    sa.select(
-        _c.source,
-        sa.func.count(),
-        sa.func.count(_c.unusable),
-        sa.func.min(_c.recorded_at),
-        sa.func.max(_c.recorded_at),
-    )
-    .group_by(_c.source)
-    .order_by(_c.source)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +31,33 @@ class CacheStatus:
     newest_recorded_at: datetime | None = None
 
 
-def read_status(place: Place, engine: sa.Engine) -> CacheStatus:
-    """Return the status of a cache that can be read through `engine`; raises CacheError."""
+def read_status(place: Place, database: Database) -> CacheStatus:
+    """Return the status of an open cache; raises CacheError."""
     size_bytes = place.size_bytes()
-    with explained(place):
-        revision = revision_of(engine)
-        require_known(place, revision)
-        if revision is None:
-            return CacheStatus(str(place), None, size_bytes=size_bytes)
-        with engine.connect() as connection:
-            rows = connection.execute(_ENTRIES).all()
+    revision = database.revision()
+    require_known(place, revision)
+    if revision is None:
+        return CacheStatus(str(place), None, size_bytes=size_bytes)
+    rows = database.entries()
+    instants = [at for *_, first, last in rows for at in map(schema.instant, (first, last)) if at is not None]
     return CacheStatus(
         str(place),
         revision,
         entries={source: count for source, count, *_ in rows},
         unusable=sum(unusable for _, _, unusable, *_ in rows),
         size_bytes=size_bytes,
-        oldest_recorded_at=min((at for *_, at, _ in rows if at is not None), default=None),
-        newest_recorded_at=max((at for *_, at in rows if at is not None), default=None),
+        oldest_recorded_at=min(instants, default=None),
+        newest_recorded_at=max(instants, default=None),
     )
 
 
 def inspect(place: Place, busy_timeout_s: float) -> CacheStatus:
     """Return the status of a cache that another process may have open, without changing it."""
-    engine = place.open_to_read(busy_timeout_s)
-    if isinstance(engine, sqlite.State):
-        revision = "0" if engine is sqlite.State.GO else None
+    found = place.open_to_read(busy_timeout_s)
+    if isinstance(found, sqlite.State):
+        revision = "0" if found is sqlite.State.GO else None
         return CacheStatus(str(place), revision, size_bytes=place.size_bytes())
     try:
-        return read_status(place, engine)
+        return read_status(place, found)
     finally:
-        engine.dispose()
+        found.close()

@@ -3,8 +3,6 @@
 The cache is a memo: losing it costs time, never correctness. A recorded mapping survives a crash of the
 process, of the machine and of the database connection. The cache is an SQLite file, which one process at a
 time may open, or a PostgreSQL database, which several may share.
-
-Importing this module loads SQLAlchemy, so import it only when a cache is about to be opened.
 """
 
 from __future__ import annotations
@@ -15,11 +13,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
-
-import sqlalchemy as sa
+from typing import Self
 
 from picsync.cache import place, schema
+from picsync.cache.database import Database, Row
 from picsync.cache.locking import CacheLock
 from picsync.cache.status import CacheStatus, inspect, read_status
 from picsync.core.model import Digest, Mapping, MediaItem
@@ -29,22 +26,13 @@ _IDS_PER_QUERY = 500
 _BUSY_TIMEOUT_S = 10.0
 """How long to wait for another program's lock on the file; a backup or a manual query takes less."""
 
-_KEY = ("source", "item_id", "version", "recipe")
-_c = schema.mapping.c
-_LOOKUP = sa.select(_c.item_id, _c.version, _c.algorithm, _c.digest, _c.unusable, _c.recorded_at).where(
-    _c.source == sa.bindparam("source"),
-    _c.recipe == sa.bindparam("recipe"),
-    _c.item_id.in_(sa.bindparam("item_ids", expanding=True)),
-)
-_FORGET = sa.delete(schema.mapping).where(*(_c[name] == sa.bindparam(name) for name in _KEY))
-
 
 class Cache:
     """An open cache. All methods may run concurrently; nothing blocks the event loop."""
 
-    def __init__(self, where: place.Place, engine: sa.Engine, lock: CacheLock | None) -> None:
+    def __init__(self, where: place.Place, database: Database, lock: CacheLock | None) -> None:
         self._place = where
-        self._engine = engine
+        self._database = database
         self._lock = lock
         self._pending: list[Mapping] = []
         self._next_commit: asyncio.Task[None] | None = None
@@ -66,14 +54,14 @@ class Cache:
         A damaged file, or one of a newer picsync, is renamed and replaced by a new cache; `notify` receives
         the message. Raises CacheError if there can be no cache at that location, or another process uses it.
         """
-        where = place.parse(location)
         messages: list[str] = []
         try:
-            engine, lock = await asyncio.to_thread(where.open, now(), busy_timeout_s, messages.append)
+            where = await asyncio.to_thread(place.parse, location)
+            opened = await asyncio.to_thread(where.open, now(), busy_timeout_s, messages.append)
         finally:
             for message in messages:
                 notify(message)
-        return cls(where, engine, lock)
+        return cls(where, *opened)
 
     @classmethod
     async def open_to_plan(
@@ -89,14 +77,15 @@ class Cache:
         Like `open` if no other process uses the file. Otherwise, and if the cache is a database server,
         nothing is written to it: recorded mappings are kept until the cache is closed. Raises CacheError.
         """
-        where = place.parse(location)
         messages: list[str] = []
         try:
-            engine, lock = await asyncio.to_thread(where.open_to_plan, now(), busy_timeout_s, messages.append)
+            where = await asyncio.to_thread(place.parse, location)
+            opened = await asyncio.to_thread(where.open_to_plan, now(), busy_timeout_s, messages.append)
         finally:
             for message in messages:
                 notify(message)
-        return _Overlay(where, engine, None) if lock is None else cls(where, engine, lock)
+        kind = _Overlay if opened[1] is None else cls
+        return kind(where, *opened)
 
     @classmethod
     async def inspect(cls, location: str | Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> CacheStatus:
@@ -104,7 +93,8 @@ class Cache:
 
         Raises CacheError if the file is something else, damaged, or of a newer picsync.
         """
-        return await asyncio.to_thread(inspect, place.parse(location), busy_timeout_s)
+        where = await asyncio.to_thread(place.parse, location)
+        return await asyncio.to_thread(inspect, where, busy_timeout_s)
 
     async def lookup(
         self, items: Sequence[MediaItem], *, recipe: Callable[[MediaItem], str], algorithm: str
@@ -137,7 +127,7 @@ class Cache:
     async def status(self) -> CacheStatus:
         """Return the content of the cache; raises CacheError."""
         self._require_open()
-        return await asyncio.to_thread(read_status, self._place, self._engine)
+        return await asyncio.to_thread(read_status, self._place, self._database)
 
     async def aclose(self) -> None:
         """Finish pending writes and release the file; safe to call twice."""
@@ -145,7 +135,7 @@ class Cache:
         if self._commits:
             # The callers of `record` receive their errors.
             await asyncio.wait(self._commits)
-        await asyncio.to_thread(self._engine.dispose)
+        await asyncio.to_thread(self._database.close)
         if self._lock is not None:
             self._lock.release()
 
@@ -165,54 +155,42 @@ class Cache:
             commit.exception()
 
     def _write(self, batch: Sequence[Mapping]) -> None:
-        by_key = {tuple(row[name] for name in _KEY): row for row in map(_row, batch)}  # the last one wins
+        by_key = {row[: len(schema.KEY)]: row for row in map(_row, batch)}  # the last one wins
         # In order, so that processes that share the database cannot deadlock.
-        rows = [by_key[key] for key in sorted(by_key)]
-        with place.explained(self._place):
-            try:
-                self._replace(rows)
-            except sa.exc.IntegrityError:
-                # Another process that shares the database has just recorded the same item; it exists now.
-                self._replace(rows)
-
-    def _replace(self, rows: list[dict[str, Any]]) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(_FORGET, [{name: row[name] for name in _KEY} for row in rows])
-            connection.execute(sa.insert(schema.mapping), rows)
+        self._database.replace([by_key[key] for key in sorted(by_key)])
 
     def _lookup(
         self, wanted: dict[tuple[str, str], list[MediaItem]], algorithm: str
     ) -> dict[MediaItem, Mapping]:
         found: dict[MediaItem, Mapping] = {}
-        with place.explained(self._place), self._engine.connect() as connection:
-            for (source, recipe), items in wanted.items():
-                for start in range(0, len(items), _IDS_PER_QUERY):
-                    chunk = items[start : start + _IDS_PER_QUERY]
-                    by_key = {(schema.key(item.item_id), schema.key(item.version)): item for item in chunk}
-                    parameters = {
-                        "source": schema.key(source),
-                        "recipe": schema.key(recipe),
-                        "item_ids": list({item_id for item_id, _ in by_key}),
-                    }
-                    for item_id, version, *content in connection.execute(_LOOKUP, parameters):
-                        item = by_key.get((item_id, version))
-                        if item and (mapping := _mapping(item, recipe, algorithm, *content)):
-                            found[item] = mapping
+        for (source, recipe), items in wanted.items():
+            for start in range(0, len(items), _IDS_PER_QUERY):
+                by_key = {
+                    (schema.key(item.item_id), schema.key(item.version)): item
+                    for item in items[start : start + _IDS_PER_QUERY]
+                }
+                item_ids = list({item_id for item_id, _ in by_key})
+                for item_id, version, *content in self._database.find(
+                    schema.key(source), schema.key(recipe), item_ids
+                ):
+                    item = by_key.get((item_id, version))
+                    if item and (mapping := _mapping(item, recipe, algorithm, *content)):
+                        found[item] = mapping
         return found
 
 
 class _Overlay(Cache):
-    """A cache with a read-only engine; recorded mappings stay in memory."""
+    """A cache with a read-only database; recorded mappings stay in memory."""
 
-    def __init__(self, where: place.Place, engine: sa.Engine, lock: CacheLock | None) -> None:
-        super().__init__(where, engine, lock)
+    def __init__(self, where: place.Place, database: Database, lock: CacheLock | None) -> None:
+        super().__init__(where, database, lock)
         self._recorded: dict[tuple[str, ...], Mapping] = {}
 
     async def record(self, mapping: Mapping) -> None:
         """Keep a mapping, replacing an older one."""
         self._require_open()
         _check(mapping)
-        self._recorded[tuple(getattr(mapping, name) for name in _KEY)] = mapping
+        self._recorded[tuple(getattr(mapping, name) for name in schema.KEY)] = mapping
 
     async def lookup(
         self, items: Sequence[MediaItem], *, recipe: Callable[[MediaItem], str], algorithm: str
@@ -233,14 +211,18 @@ def _check(mapping: Mapping) -> None:
         raise ValueError("recorded_at must be aware")
 
 
-def _row(mapping: Mapping) -> dict[str, Any]:
+def _row(mapping: Mapping) -> Row:
     digest = mapping.digest
-    return {name: schema.key(getattr(mapping, name)) for name in _KEY} | {
-        "algorithm": digest and digest.algorithm,
-        "digest": digest and digest.hex,
-        "unusable": None if mapping.unusable is None else schema.printable(mapping.unusable),
-        "recorded_at": mapping.recorded_at,
-    }
+    return (
+        schema.key(mapping.source),
+        schema.key(mapping.item_id),
+        schema.key(mapping.version),
+        schema.key(mapping.recipe),
+        digest and digest.algorithm,
+        digest and digest.hex,
+        None if mapping.unusable is None else schema.printable(mapping.unusable),
+        schema.number(mapping.recorded_at),
+    )
 
 
 def _mapping(
@@ -250,7 +232,7 @@ def _mapping(
     algorithm: str | None,
     hex_digest: str | None,
     unusable: str | None,
-    recorded_at: datetime | None,
+    recorded_at: object,
 ) -> Mapping | None:
     """Return a row's mapping, or None if it lacks what is needed."""
     digest = None
@@ -260,4 +242,6 @@ def _mapping(
             digest = Digest(algorithm, hex_digest)
     if digest is None and unusable is None:
         return None
-    return Mapping(item.source, item.item_id, item.version, recipe, digest, unusable, recorded_at)
+    return Mapping(
+        item.source, item.item_id, item.version, recipe, digest, unusable, schema.instant(recorded_at)
+    )

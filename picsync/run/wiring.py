@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -15,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, SecretStr
 
 from picsync.aio.loading import loading
+from picsync.cache.file import File
+from picsync.cache.locking import CacheLock
+from picsync.cache.place import parse
+from picsync.cache.store import Cache
 from picsync.config import (
     Config,
     Credentials,
@@ -40,7 +43,6 @@ from picsync.sync.transfer import Tools, TransferResult, learn
 
 if TYPE_CHECKING:
     from picsync.cache.status import CacheStatus
-    from picsync.cache.store import Cache
     from picsync.core.model import MediaItem
     from picsync.sources.google.picked.api import GooglePicker
     from picsync.sources.google.picked.library import Library
@@ -126,21 +128,12 @@ async def open_tools(
     async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frames):
         for frame in frames.values():
             frame.prepare()
-        kind = await asyncio.to_thread(_cache)
-        store = await (kind.open_to_plan if dry_run else kind.open)(cache, notify=notify)
+        store = await (Cache.open_to_plan if dry_run else Cache.open)(cache, notify=notify)
         try:
             downloads = Pace(_caps(config)).cap(DOWNLOADS)
             yield Tools(sources, frames, store, Spool(), emit, max_downloads=downloads, sleep=sleep)
         finally:
             await store.aclose()
-
-
-@functools.cache
-def _cache() -> type[Cache]:
-    """Return the class; loading its module takes about as long as a response of the service."""
-    with loading():
-        from picsync.cache.store import Cache
-    return Cache
 
 
 @asynccontextmanager
@@ -301,7 +294,6 @@ async def update_cache(
     source: Source, items: Sequence[MediaItem], *, cache: str, notify: Callable[[str], None]
 ) -> TransferResult:
     """Record missing digests in the cache, with Nixplay's algorithm."""
-    from picsync.cache.store import Cache
     from picsync.frames.nixplay.frame import CAPABILITIES
 
     store = await Cache.open(cache, notify=notify)
@@ -313,17 +305,12 @@ async def update_cache(
 
 def cache_holder(cache: str) -> str:
     """Return which process uses the cache; empty if none or unknown. Raises CacheError."""
-    from picsync.cache.locking import CacheLock
-    from picsync.cache.place import File, parse
-
     place = parse(cache)
     return CacheLock.holder(place.path) if isinstance(place, File) else ""
 
 
 async def inspect_cache(cache: str) -> CacheStatus:
     """Return the status of a cache, without disturbing a process that uses it; raises CacheError."""
-    from picsync.cache.store import Cache
-
     return await Cache.inspect(cache)
 
 

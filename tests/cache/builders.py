@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from picsync.cache.store import Cache
 from picsync.core.model import Digest, Mapping, MediaItem
 
@@ -47,6 +49,18 @@ async def known(cache: Cache, items: Sequence[MediaItem]) -> set[Mapping]:
     return set((await cache.lookup(items, recipe=original, algorithm="md5")).values())
 
 
+def on_connect(monkeypatch: pytest.MonkeyPatch, hook: Callable[[sqlite3.Connection], object]) -> None:
+    """Call `hook` with every connection to SQLite that is opened from now on."""
+    connect = sqlite3.connect
+
+    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        hook(connection)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+
+
 def query(path: Path, statement: str) -> list[Any]:
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(statement).fetchall()

@@ -8,7 +8,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from picsync.cache import schema
+from picsync.cache import schema, tables
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
 from picsync.core.model import Digest, Mapping, MediaItem
@@ -88,6 +88,15 @@ def url(server: str) -> Iterator[str]:
     admin.dispose()
 
 
+@contextmanager
+def closing_engine(url: str) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 async def test_it_is_the_same_cache(url: str) -> None:
     odd = Mapping("localfolder", "a\\\0\udcff", "v1", "original", Digest("md5", "e" * 32), "odd", NOW)
     assert (await Cache.inspect(url)).revision is None
@@ -126,15 +135,15 @@ async def test_planning_writes_nothing(url: str) -> None:
 
 
 async def test_its_schema_equals_the_tables_in_the_code(url: str) -> None:
-    async with opened(url) as cache:
-        with cache._engine.connect() as connection:
+    async with opened(url):
+        with closing_engine(url) as engine, engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
-            assert compare_metadata(context, schema.metadata) == []
+            assert compare_metadata(context, tables.metadata) == []
 
 
 async def test_a_newer_picsyncs_is_refused(url: str) -> None:
-    async with opened(url) as cache:
-        with cache._engine.begin() as connection:
+    async with opened(url):
+        with closing_engine(url) as engine, engine.begin() as connection:
             connection.exec_driver_sql("UPDATE picsync_schema SET version_num = 'f00d'")
     for attempt in (Cache.open(url, notify=pytest.fail), Cache.inspect(url)):
         with pytest.raises(CacheError, match=r"newer picsync \(schema revision f00d\)"):
@@ -142,15 +151,14 @@ async def test_a_newer_picsyncs_is_refused(url: str) -> None:
 
 
 async def test_another_programs_table_is_not_touched(url: str) -> None:
-    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE mapping (id integer)")
-        connection.exec_driver_sql("CREATE TABLE googlephotos (id integer)")
-    with pytest.raises(CacheError, match="already exists"):
-        await Cache.open(url, notify=pytest.fail)
-    with engine.connect() as connection:
-        assert sorted(sa.inspect(connection).get_table_names()) == ["googlephotos", "mapping"]
-    engine.dispose()
+    with closing_engine(url) as engine:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE mapping (id integer)")
+            connection.exec_driver_sql("CREATE TABLE googlephotos (id integer)")
+        with pytest.raises(CacheError, match="already exists"):
+            await Cache.open(url, notify=pytest.fail)
+        with engine.connect() as connection:
+            assert sorted(sa.inspect(connection).get_table_names()) == ["googlephotos", "mapping"]
 
 
 async def test_a_wrong_password(url: str) -> None:

@@ -7,19 +7,17 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
-from tests.cache.builders import item, known, mapping, opened, query
+from tests.cache.builders import item, known, mapping, on_connect, opened, query
 
 _COUNT = 300
 
@@ -314,19 +312,18 @@ async def test_a_file_locked_by_another_program(path: Path) -> None:
 
 
 @pytest.fixture
-async def full(path: Path) -> AsyncIterator[Path]:
+async def full(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that SQLite may not let grow, which it reports just as a full disk."""
     path.unlink()
     async with opened(path):
         assert path.exists()
     pages = path.stat().st_size // 4096 + 1
 
-    def limit(connection: sqlite3.Connection, _: Any) -> None:
+    def limit(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}").close()
 
-    sa.event.listen(sa.Engine, "connect", limit)
-    yield path
-    sa.event.remove(sa.Engine, "connect", limit)
+    on_connect(monkeypatch, limit)
+    return path
 
 
 async def test_a_full_disk(full: Path) -> None:

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from picsync.cache import schema
+from picsync.cache import schema, tables
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
 from picsync.core.model import Digest, Mapping, MediaItem
@@ -164,7 +164,8 @@ async def test_the_schema_equals_the_tables_in_the_code(tmp_path: Path) -> None:
             context = MigrationContext.configure(
                 connection, opts={"version_table": schema.VERSION_TABLE, "compare_type": True}
             )
-            assert compare_metadata(context, schema.metadata) == []
+            assert compare_metadata(context, tables.metadata) == []
+        assert tuple(tables.mapping.c.keys()) == schema.COLUMNS
         engine.dispose()
 
 

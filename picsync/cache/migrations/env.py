@@ -5,11 +5,11 @@ The caller owns the transaction, so that all migrations become visible together 
 
 from alembic import context
 
-from picsync.cache import schema
+from picsync.cache import schema, tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=schema.metadata,
+    target_metadata=tables.metadata,
     version_table=schema.VERSION_TABLE,
 )
 context.run_migrations()

@@ -1,0 +1,100 @@
+"""What the cache needs of a database: an SQLite file and a server are two kinds of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from picsync.cache import schema
+from picsync.core.errors import CacheError
+
+Row: TypeAlias = tuple[Any, ...]
+"""Values in the order of `schema.COLUMNS`, as stored."""
+
+
+class Database(Protocol):
+    """An open database. Its methods block, may run in several threads, and raise CacheError."""
+
+    def revision(self) -> str | None:
+        """Return the revision of the schema; None if there is no schema yet."""
+
+    def find(self, source: str, recipe: str, item_ids: Sequence[str]) -> Iterable[Row]:
+        """Return item_id, version, algorithm, digest, unusable and recorded_at of all rows of these items."""
+
+    def replace(self, rows: Sequence[Row]) -> None:
+        """Write rows in one transaction, each in place of the row with the same key; durable on return."""
+
+    def entries(self) -> Sequence[Row]:
+        """Return source, rows, unusable rows, and the first and last `recorded_at`, for each source."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
+class Empty:
+    """A cache without entries, for a dry run that finds none; recorded mappings stay in the overlay."""
+
+    def revision(self) -> str | None:
+        """Return None: there is no schema."""
+        return None
+
+    def find(self, source: str, recipe: str, item_ids: Sequence[str]) -> Iterable[Row]:
+        """Return no rows."""
+        del source, recipe, item_ids
+        return ()
+
+    def replace(self, rows: Sequence[Row]) -> None:
+        """Forget the rows."""
+
+    def entries(self) -> Sequence[Row]:
+        """Return no rows."""
+        return ()
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def require_known(place: object, revision: str | None) -> None:
+    """Raise CacheError for an unknown revision."""
+    if revision is not None and revision not in schema.REVISIONS:
+        raise CacheError(
+            f"The cache {place} was written by a newer picsync (schema revision {revision}).",
+            hint="Update picsync, or use another cache.",
+        )
+
+
+def migrated(place: object, database: Database, migrate: Callable[[], None]) -> Database:
+    """Return the database, migrated to the newest revision if necessary; closes it on errors."""
+    try:
+        revision = database.revision()
+        require_known(place, revision)
+        if revision != schema.HEAD:
+            migrate()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def to_plan(place: object, database: Database, notify: Callable[[str], None]) -> Database:
+    """Return a database to plan with, or an empty one if this has no readable tables."""
+    try:
+        revision = database.revision()
+        require_known(place, revision)
+    except BaseException:
+        database.close()
+        raise
+    if revision == schema.HEAD:
+        return database
+    database.close()
+    if revision is not None:
+        not_migrated(place, notify)
+    return Empty()
+
+
+def not_migrated(place: object, notify: Callable[[str], None]) -> None:
+    """Tell the user that a dry run cannot use a cache of an older revision."""
+    notify(
+        f"The cache {place} is not migrated yet, so the dry run cannot use it: it downloads what the next"
+        " sync would find there."
+    )

@@ -1,0 +1,166 @@
+"""A cache in a PostgreSQL database, which several processes may share. Importing this loads SQLAlchemy."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from picsync.cache import schema, tables
+from picsync.cache.database import Database, Row, migrated, to_plan
+from picsync.core.errors import CacheError
+from picsync.core.values import dataclass
+from picsync.system.packages import extra_advice
+
+_c = tables.mapping.c
+_FIND = sa.select(_c.item_id, _c.version, _c.algorithm, _c.digest, _c.unusable, _c.recorded_at).where(
+    _c.source == sa.bindparam("source"),
+    _c.recipe == sa.bindparam("recipe"),
+    _c.item_id.in_(sa.bindparam("item_ids", expanding=True)),
+)
+_FORGET = sa.delete(tables.mapping).where(*(_c[name] == sa.bindparam(name) for name in schema.KEY))
+_ENTRIES = (
+    sa.select(
+        _c.source,
+        sa.func.count(),
+        sa.func.count(_c.unusable),
+        sa.func.min(_c.recorded_at),
+        sa.func.max(_c.recorded_at),
+    )
+    .group_by(_c.source)
+    .order_by(_c.source)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL database."""
+
+    url: sa.URL
+
+    def __str__(self) -> str:
+        # Options are omitted, since one of them may be a password.
+        return self.url.set(query={}).render_as_string(hide_password=True)
+
+    def open(
+        self, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
+    ) -> tuple[Database, None]:
+        """Migrate the database; the arguments are for files only."""
+        del now, busy_timeout_s, notify
+        database = ServerDatabase(self, self.engine())
+        return migrated(self, database, database.migrate), None
+
+    def open_to_read(self, busy_timeout_s: float) -> Database:
+        """Open the database read-only."""
+        del busy_timeout_s
+        return ServerDatabase(self, self.engine().execution_options(postgresql_readonly=True))
+
+    def open_to_plan(
+        self, now: datetime, busy_timeout_s: float, notify: Callable[[str], None]
+    ) -> tuple[Database, None]:
+        """Open the database read-only: others may be using it, and there is no way to find out."""
+        del now
+        return to_plan(self, self.open_to_read(busy_timeout_s), notify), None
+
+    def engine(self) -> sa.Engine:
+        """Return an engine that is not connected yet."""
+        try:
+            return sa.create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+        except (ImportError, sa.exc.NoSuchModuleError) as error:
+            raise CacheError(
+                f"The cache {self} needs a database driver that is not installed.",
+                hint=extra_advice("postgresql"),
+            ) from error
+
+    def size_bytes(self) -> None:
+        """Return None: the size of the server's database is not measured."""
+
+
+class ServerDatabase:
+    """The tables in a server's database."""
+
+    def __init__(self, place: Server, engine: sa.Engine) -> None:
+        self._place = place
+        self._engine = engine
+
+    def migrate(self) -> None:
+        """Migrate the schema to the newest revision."""
+        # Imported here since Alembic takes a third of a second to load.
+        from picsync.cache.migrate import upgrade
+
+        with self._explained():
+            upgrade(self._engine)
+
+    def revision(self) -> str | None:
+        """Return the revision of the schema; None if there is no schema yet."""
+        with self._explained(), self._engine.connect() as connection:
+            if not sa.inspect(connection).has_table(schema.VERSION_TABLE):
+                return None
+            return connection.scalar(sa.select(tables.version.c.version_num))
+
+    def find(self, source: str, recipe: str, item_ids: Sequence[str]) -> Sequence[Row]:
+        """Return item_id, version, algorithm, digest, unusable and recorded_at of all rows of these items."""
+        wanted = {"source": source, "recipe": recipe, "item_ids": item_ids}
+        with self._explained(), self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(_FIND, wanted)]
+
+    def replace(self, rows: Sequence[Row]) -> None:
+        """Write rows in one transaction, each in place of the row with the same key; durable on return."""
+        named = [dict(zip(schema.COLUMNS, row, strict=True)) for row in rows]
+        keys = [{name: row[name] for name in schema.KEY} for row in named]
+
+        def write() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(_FORGET, keys)
+                connection.execute(sa.insert(tables.mapping), named)
+
+        with self._explained():
+            try:
+                write()
+            except sa.exc.IntegrityError:
+                # Another process that shares the database has just recorded the same item; it exists now.
+                write()
+
+    def entries(self) -> Sequence[Row]:
+        """Return source, rows, unusable rows, and the first and last `recorded_at`, for each source."""
+        with self._explained(), self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(_ENTRIES)]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Convert the database's errors to CacheError; any other exception is a bug."""
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            detail = " ".join(str(error.orig).split())
+            raise CacheError(
+                f"The cache {self._place} cannot be used: {detail}",
+                hint="Check that the server runs, and that this user may create and change tables there.",
+            ) from error
+
+
+def parse(text: str) -> Server | str:
+    """Return the database that a URL names, or the path of an SQLite file; raises CacheError."""
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        # Without its cause, which may quote the URL and thereby its password.
+        raise CacheError(
+            "The cache's URL cannot be parsed.",
+            hint="Write it as postgresql://user:password@host/database.",
+        ) from None
+    backend, _, driver = url.drivername.partition("+")
+    if backend == "sqlite" and url.database and url.database != ":memory:":
+        return url.database
+    if backend not in ("postgres", "postgresql"):
+        raise CacheError(
+            f"The cache cannot be kept in {Server(url)}.",
+            hint="Name a file, or a postgresql://... database.",
+        )
+    return Server(url.set(drivername=f"postgresql+{driver or 'psycopg'}"))

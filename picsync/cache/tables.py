@@ -1,0 +1,33 @@
+"""The tables of the cache for SQLAlchemy, which is used for servers and for migrations."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from picsync.cache import schema
+
+metadata = sa.MetaData()
+
+mapping = sa.Table(
+    schema.TABLE,
+    metadata,
+    # The kind of the source that lists the item, e.g. `googlephotos`.
+    sa.Column("source", sa.Text, primary_key=True),
+    # Permanent within the source; opaque.
+    sa.Column("item_id", sa.Text, primary_key=True),
+    # Changes with the content of the item; empty if the source has no version.
+    sa.Column("version", sa.Text, primary_key=True),
+    # The conversion from the original to the sent bytes; `original` for none.
+    sa.Column("recipe", sa.Text, primary_key=True),
+    # Algorithm of the digest: `md5` or `sha256`. NULL if and only if there is no digest.
+    sa.Column("algorithm", sa.Text),
+    # Lower-case hexadecimal. NULL only for unusable items.
+    sa.Column("digest", sa.Text),
+    # For the user: why no frame can show the item. NULL for usable items.
+    sa.Column("unusable", sa.Text),
+    # When this was recorded, in microseconds since 1970 UTC. NULL if imported from a cache without times.
+    sa.Column("recorded_at", sa.BigInteger),
+)
+
+# The part of Alembic's own table that picsync reads.
+version = sa.Table(schema.VERSION_TABLE, sa.MetaData(), sa.Column("version_num", sa.String(32)))
