@@ -14,17 +14,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from picsync.core.choice import newest_first
 from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.values import dataclass
 
 UNUSABLE_FOR = timedelta(days=1)
 """Time after which an unusable item is tried again, in case a service was fixed."""
-
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Skip(StrEnum):
@@ -160,9 +159,9 @@ def newest(
     `items` provide the capture times; photos without one are dropped first.
     """
 
-    def taken_at(photo: FramePhoto) -> datetime:
+    def taken_at(photo: FramePhoto) -> datetime | None:
         item = items.get(photo.digest)
-        return (item.taken_at if item else None) or _LONG_AGO
+        return item.taken_at if item else None
 
-    chosen = {photo.photo_id for photo in sorted(photos, key=taken_at, reverse=True)[:limit]}
+    chosen = {photo.photo_id for photo in newest_first(photos, taken_at)[:limit]}
     return tuple(photo for photo in photos if photo.photo_id in chosen)
