@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from picsync.cli.listen import LISTEN, need_extra
+from picsync.cli.listen import LISTEN
 from picsync.cli.logs import log_options, logging_to
 from picsync.cli.scenes import ALBUM, SCENES, SINGULAR
 from picsync.cli.sync import SyncOptions, run_sync
@@ -64,7 +64,6 @@ def demo(
     A directory of pictures serves as the source album; a web page shows the frame. Add a picture to the
     directory, or remove one, and watch the frame. Ctrl-C ends the demo and removes its files.
     """
-    need_extra()
     with (
         logging_to(log_format, verbose=verbose) as emit,
         tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder,

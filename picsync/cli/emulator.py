@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from picsync.cli.exits import Exit
-from picsync.cli.listen import LISTEN, need_extra
+from picsync.cli.listen import LISTEN
 
 if TYPE_CHECKING:
     from picsync.emulators.world import World
@@ -89,7 +89,6 @@ def emulator(
 
     Clients reach a service by its own host name, or through a path prefix: http://HOST:PORT/api.nixplay.com/.
     """
-    need_extra()
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
     context = None

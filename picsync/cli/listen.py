@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import click
-
-from picsync.system.packages import extra_advice
 
 
 class ListenType(click.ParamType[tuple[str, int]]):
@@ -27,9 +23,3 @@ class ListenType(click.ParamType[tuple[str, int]]):
 
 
 LISTEN = ListenType()
-
-
-def need_extra() -> None:
-    """Raise a usage error with the remedy if the emulators' requirements are not installed."""
-    if find_spec("aiohttp") is None or find_spec("PIL") is None:
-        raise click.UsageError(f"This needs the emulated services. {extra_advice('demo')}")

@@ -38,7 +38,7 @@ def _jpeg(file: BinaryIO, size: int) -> bool:
             return True
         if head[0] != 0xFF:
             # Decoders skip anything between segments, up to the next marker.
-            offset = _find(file, b"\xff", offset, size)
+            offset = find(file, b"\xff", offset, size)
             if offset < 0:
                 return True
         elif head[1] == 0xFF:  # Fill bytes may stand before a marker.
@@ -48,7 +48,7 @@ def _jpeg(file: BinaryIO, size: int) -> bool:
         else:
             after = offset + 2 + max(int.from_bytes(head[2:]), 2)
             if head[1] == 0xDA:
-                return _find(file, b"\xff\xd9", after, size) < 0
+                return find(file, b"\xff\xd9", after, size) < 0
             offset = after
     return False
 
@@ -56,7 +56,7 @@ def _jpeg(file: BinaryIO, size: int) -> bool:
 def _png(file: BinaryIO, size: int) -> bool:
     # Almost always it is at the end; then only one block is read.
     tail = max(0, size - _BLOCK_BYTES)
-    return _find(file, _PNG_END, tail, size) < 0 and _find(file, _PNG_END, 0, size) < 0
+    return find(file, _PNG_END, tail, size) < 0 and find(file, _PNG_END, 0, size) < 0
 
 
 def _webp(file: BinaryIO, size: int) -> bool:
@@ -86,7 +86,7 @@ def _is_short(file: BinaryIO, size: int, needed: set[bytes]) -> bool:
     return not needed <= {box.kind for box in found} and len(found) < MAX_BOXES
 
 
-def _find(file: BinaryIO, what: bytes, start: int, stop: int) -> int:
+def find(file: BinaryIO, what: bytes, start: int, stop: int) -> int:
     """Return the offset of `what` between two offsets; -1 if it does not occur."""
     kept = b""
     while start < stop:

@@ -1,4 +1,4 @@
-"""Reads the capture time of a picture from four Exif tags.
+"""Reads a few Exif tags of a picture, and writes the ones to keep.
 
 Implemented here with two short tables of known size, since the bytes are untrusted: libraries read everything
 that a file claims to contain, and damaged or hostile files can trap them in endless loops. The layout is that
@@ -8,6 +8,8 @@ of TIFF 6.0; the tags are those of Exif 2.32 (CIPA DC-008).
 from __future__ import annotations
 
 import io
+import struct
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 from picsync.media import tiff
@@ -16,6 +18,17 @@ _HEADER = b"Exif\0\0"
 _EXIF_IFD = 0x8769
 _TIMES = ((0x9003, 0x9011), (0x9004, 0x9012))
 """Tags of a time and its UTC offset: of the exposure, and of its storage."""
+_SUB_SECONDS = {0x9003: 0x9291, 0x9004: 0x9292}
+_DESCRIPTION, _ORIENTATION = 0x010E, 0x0112
+_GPS_IFD, _INTEROPERABILITY_IFD = 0x8825, 0xA005
+_INTEROPERABILITY = 1
+_ADOBE_RGB = "R03"
+"""Cameras that follow DCF mark Adobe RGB so; they embed no profile."""
+_LATITUDE, _LONGITUDE = 2, 4
+_POSITION = (0, 1, _LATITUDE, 3, _LONGITUDE, 5, 6)
+"""GPS tags that are kept with a position: version, latitude, longitude, altitude."""
+_MAX_DESCRIPTION_BYTES = 4_000
+_TEXT, _LONG = 2, 4
 
 
 def taken_at_s(head: bytes) -> float | None:
@@ -45,3 +58,106 @@ def _zone(offset: str) -> timezone | None:
         return None
     away = timedelta(hours=int(hours), minutes=int(minutes))
     return timezone(-away if sign == "-" else away)
+
+
+def _first(block: bytes) -> tiff.Directory | None:
+    return next(tiff.directories(io.BytesIO(block)), None)
+
+
+def orientation(block: bytes) -> int:
+    """Return how a picture is turned, 1 to 8, by its TIFF structure; 1 if that says nothing valid."""
+    first = _first(block)
+    found = first.integers(_ORIENTATION, 1) if first else ()
+    return found[0] if found and 1 <= found[0] <= 8 else 1
+
+
+def is_adobe_rgb(block: bytes) -> bool:
+    """Whether a camera says that colours without a profile are Adobe RGB."""
+    first = _first(block)
+    inner = first.inner(_EXIF_IFD) if first else None
+    directory = inner.inner(_INTEROPERABILITY_IFD) if inner else None
+    return directory is not None and directory.text(_INTEROPERABILITY) == _ADOBE_RGB
+
+
+def has_position(block: bytes) -> bool:
+    """Whether the TIFF structure tells where the picture was taken, or may do so."""
+    first = _first(block)
+    if first is None or _GPS_IFD not in first:
+        return False
+    gps = first.inner(_GPS_IFD)
+    # A directory that cannot be read here may be readable for others.
+    return gps is None or _LATITUDE in gps or _LONGITUDE in gps
+
+
+def kept(block: bytes, *, location: bool) -> bytes:
+    """Return a TIFF structure with only the time taken and the description; empty if there is neither.
+
+    With `location`, the position is kept too. Times such as 0000:00:00 are dropped.
+    """
+    first = _first(block)
+    if first is None:
+        return b""
+    entries: dict[int, tuple[int, int, bytes]] = {}
+    _, count, description = first.content(_DESCRIPTION, _MAX_DESCRIPTION_BYTES)
+    if count and (text := description.split(b"\0")[0].strip()):
+        entries[_DESCRIPTION] = (_TEXT, len(text) + 1, text + b"\0")
+    inner = _times(first.inner(_EXIF_IFD))
+    gps = _gps(first) if location else {}
+    return _written(entries, {_EXIF_IFD: inner, _GPS_IFD: gps}, first.order)
+
+
+def _times(exif: tiff.Directory | None) -> dict[int, tuple[int, int, bytes]]:
+    """Return the time of the exposure, or that of its storage in its place, with offset and fraction."""
+    for time, offset in _TIMES if exif else ():
+        with suppress(ValueError):
+            text = exif.text(time) if exif else ""
+            datetime.strptime(text, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - only whether it is valid
+            zone, fraction = (exif.text(offset), exif.text(_SUB_SECONDS[time])) if exif else ("", "")
+            found = {0x9003: text}
+            found |= {0x9011: zone} if _zone(zone) else {}
+            found |= {0x9291: fraction} if fraction.isdecimal() and fraction.isascii() else {}
+            return {
+                tag: (_TEXT, len(each) + 1, each.encode("ascii", "replace") + b"\0")
+                for tag, each in found.items()
+            }
+    return {}
+
+
+def _gps(first: tiff.Directory) -> dict[int, tuple[int, int, bytes]]:
+    gps = first.inner(_GPS_IFD)
+    if gps is None or _LATITUDE not in gps or _LONGITUDE not in gps:
+        return {}
+    found = {tag: gps.content(tag, 64) for tag in _POSITION}
+    return {tag: entry for tag, entry in found.items() if entry[1]}
+
+
+def _written(
+    entries: dict[int, tuple[int, int, bytes]],
+    inner: dict[int, dict[int, tuple[int, int, bytes]]],
+    order: str,
+) -> bytes:
+    """Return a TIFF structure of a directory and those inside it; empty if there is nothing in them."""
+    inner = {tag: directory for tag, directory in inner.items() if directory}
+    if not entries and not inner:
+        return b""
+    pointers = {tag: (_LONG, 1, bytes(4)) for tag in inner}
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8)
+    at = 8 + len(_directory({**entries, **pointers}, order, 8))
+    behind = b""
+    for tag, directory in inner.items():
+        pointers[tag] = (_LONG, 1, struct.pack(f"{order}I", at + len(behind)))
+        behind += _directory(directory, order, at + len(behind))
+    return head + _directory({**entries, **pointers}, order, 8) + behind
+
+
+def _directory(entries: dict[int, tuple[int, int, bytes]], order: str, at: int) -> bytes:
+    after = at + 2 + 12 * len(entries) + 4
+    table, behind = b"", b""
+    for tag, (kind, count, value) in sorted(entries.items()):
+        table += struct.pack(f"{order}HHI", tag, kind, count)
+        if len(value) <= 4:
+            table += value.ljust(4, b"\0")
+        else:
+            table += struct.pack(f"{order}I", after + len(behind))
+            behind += value + bytes(len(value) % 2)
+    return struct.pack(f"{order}H", len(entries)) + table + bytes(4) + behind

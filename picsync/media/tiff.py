@@ -26,6 +26,8 @@ _OFFSETS = ((273, 279), (324, 325))
 """Tags of the offsets of strips and tiles, each with that of their sizes."""
 
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I"}
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+"""Bytes of a value of each type."""
 _REDUCED = 1
 _SENSOR_DATA = frozenset({32803, 34892})
 """Photometric interpretations: one colour per pixel, and linear raw."""
@@ -81,6 +83,18 @@ class Directory:
         return (
             self._bytes(min(length, _LONGEST_TEXT), value).split(b"\0")[0].decode("ascii", "replace").strip()
         )
+
+    def content(self, tag: int, most: int) -> tuple[int, int, bytes]:
+        """Return a tag's type, its number of values, and their bytes; none if they are more than `most`."""
+        kind, length, value = self._entries.get(tag, (0, 0, b""))
+        size = _SIZES.get(kind, 0) * length
+        data = self._bytes(size, value) if 0 < size <= most else b""
+        return (kind, length, data) if data and len(data) == size else (kind, 0, b"")
+
+    @property
+    def order(self) -> str:
+        """Order of bytes, as `struct` writes it."""
+        return self._order
 
     def inner(self, tag: int) -> Directory | None:
         """Return the directory that a tag points to; None if there is none."""

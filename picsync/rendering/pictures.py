@@ -1,0 +1,359 @@
+"""Makes renditions with Pillow. Only workers import this module: what it reads may crash the process.
+
+Pixels are reduced first and converted afterwards, since a frame shows a tenth of what a camera records. JPEG
+files are reduced while they are decoded, as far as enough detail for a good filter remains.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import warnings
+from typing import Any, BinaryIO
+
+import pillow_heif
+from PIL import AvifImagePlugin, Image, ImageCms, ImageFilter, UnidentifiedImageError
+
+from picsync.core.recipe import Recipe
+from picsync.media import exif, formats, icc, jpeg, previews
+from picsync.media.treatment import Placement, Treatment, place, treatment
+from picsync.rendering.protocol import Answer, Limits
+
+_FORMATS = {
+    "image/jpeg": "JPEG",
+    "image/png": "PNG",
+    "image/gif": "GIF",
+    "image/webp": "WEBP",
+    "image/tiff": "TIFF",
+    "image/bmp": "BMP",
+    "image/jp2": "JPEG2000",
+    "image/heic": "HEIF",
+    "image/heif": "HEIF",
+    "image/avif": "AVIF",
+}
+"""Names of Pillow's decoders."""
+
+MIN_PREVIEW_EDGE = 1_000
+"""Pixels of the long edge that the preview in a raw file needs, unless the panel has fewer."""
+_GAP = 1.5
+"""Detail that is left for the good filter: a decoder reduces a picture to no less than this multiple."""
+_BLUR_EDGE = 64
+_BLACK = "#000000"
+
+Image.MAX_IMAGE_PIXELS = None  # Limits.max_pixels counts.
+warnings.simplefilter("ignore")
+pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+Image.preinit()
+
+
+class Unusable(Exception):  # noqa: N818 - named for the state
+    """No rendition can be made of an original; the text says why."""
+
+
+class _Part(io.RawIOBase):
+    """A file from an offset on."""
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file = file
+        self._start = start
+        file.seek(start)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        place = self._start + offset if whence == io.SEEK_SET else offset
+        return self._file.seek(place, whence) - self._start
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def render(source: BinaryIO, recipe: Recipe, target: BinaryIO, limits: Limits) -> Answer:
+    """Do what the recipe says; see `Answer`. Moves both positions.
+
+    Raises Unusable for a picture that cannot be read, OSError with a number if a file cannot be used.
+    """
+    mime_type = formats.identify(source)
+    picture = jpeg.read(source, 0 if mime_type else None) if mime_type in ("image/jpeg", None) else None
+    if picture is not None:
+        mime_type = "image/jpeg"
+    if mime_type is None:
+        raise Unusable("its content is neither a picture nor a video")
+    done = treatment(picture, recipe)
+    if done is Treatment.AS_IS:
+        size = source.seek(0, io.SEEK_END)
+        width, height = (picture.width, picture.height) if picture else (0, 0)
+        return Answer(done.value, mime_type, width, height, size)
+    if done is Treatment.METADATA and picture is not None:
+        metadata = exif.kept(picture.exif, location=recipe.keep_location) if picture.exif else b""
+        jpeg.copy_with(source, picture, target, metadata=metadata)
+        return Answer(
+            done.value, mime_type, picture.width, picture.height, target.tell(), _notes(picture.profile)
+        )
+    return _rendered(source, mime_type, picture, recipe, target, limits)
+
+
+def _notes(profile: bytes | None) -> tuple[str, ...]:
+    damaged = profile is not None and not icc.is_valid(profile)
+    return ("Its colour profile is damaged and was ignored.",) if damaged else ()
+
+
+def _rendered(
+    source: BinaryIO,
+    mime_type: str,
+    picture: jpeg.Jpeg | None,
+    recipe: Recipe,
+    target: BinaryIO,
+    limits: Limits,
+) -> Answer:
+    turned: int | None = None
+    metadata: bytes | None = None
+    name = _FORMATS.get(mime_type)
+    if name is None and mime_type.startswith("image/"):
+        preview = previews.find_preview(source)
+        if preview is None:
+            raise Unusable(f"picsync cannot read {formats.called(mime_type)} files without a preview in them")
+        _require_large_enough(preview, mime_type, recipe)
+        picture, turned, metadata = preview.picture, previews.orientation(preview), preview.metadata
+        name = "JPEG"
+    if name is None:
+        raise Unusable(f"{formats.called(mime_type)} is not a picture")
+    start = picture.start if picture else 0
+    file: Any = _Part(source, start) if start else source
+    file.seek(0)
+    image: Image.Image = Image.open(file, formats=(name,))
+    _require_pixels(*image.size, limits)
+    if metadata is None:
+        metadata = _metadata(image, picture, source)
+    if turned is None:
+        turned = 1 if name == "HEIF" else exif.orientation(metadata)
+    profile = image.info.get("icc_profile")
+    if profile is None and exif.is_adobe_rgb(metadata) and image.mode == "RGB":
+        profile = icc.adobe_rgb()
+    width, height = image.size if turned < 5 else image.size[::-1]
+    placement = place(width, height, recipe)
+    image = _reduced(image, placement, turned)
+    image, notes = _in_srgb(image, profile)
+    image = _turned(image, turned)
+    image = _on_background(image, placement, recipe.background)
+    data = io.BytesIO()
+    image.save(
+        data,
+        "JPEG",
+        quality=recipe.quality,
+        subsampling="4:2:0",
+        progressive=recipe.progressive,
+        exif=b"Exif\0\0" + kept if (kept := exif.kept(metadata, location=recipe.keep_location)) else b"",
+    )
+    target.write(data.getbuffer())
+    return Answer(Treatment.RENDER.value, "image/jpeg", *image.size, data.tell(), notes)
+
+
+def _require_large_enough(preview: previews.Preview, mime_type: str, recipe: Recipe) -> None:
+    edge = max(preview.picture.width, preview.picture.height)
+    needed = MIN_PREVIEW_EDGE
+    if recipe.panel is not None:
+        needed = min(needed, max(recipe.panel.width, recipe.panel.height))
+    if edge < needed:
+        raise Unusable(
+            f"the preview in this {formats.called(mime_type)} file is too small: its long edge has {edge:,}"
+            f" pixels, at least {needed:,} are needed"
+        )
+
+
+def _require_pixels(width: int, height: int, limits: Limits) -> None:
+    if not 0 < width * height <= limits.max_pixels:
+        raise Unusable(
+            f"it claims to have {width:,} x {height:,} pixels; at most"
+            f" {limits.max_pixels // 1_000_000:,} megapixels are accepted"
+        )
+
+
+def _metadata(image: Image.Image, picture: jpeg.Jpeg | None, source: BinaryIO) -> bytes:
+    """Return the TIFF structure of an open picture; empty if it has none."""
+    if picture is not None:
+        return picture.exif or b""
+    if image.format == "TIFF":
+        source.seek(0)
+        return source.read(1 << 16)
+    found = image.info.get("exif", b"")
+    return found.removeprefix(b"Exif\0\0") if isinstance(found, bytes) else b""
+
+
+def _reduced(image: Image.Image, placement: Placement, turned: int) -> Image.Image:
+    """Return the part that is shown, in its final size, as it is stored: not yet turned."""
+    crop = placement.crop
+    width, height = image.size if turned < 5 else image.size[::-1]
+    box = _stored((crop.left, crop.top, crop.right, crop.bottom), (width, height), turned)
+    size = (placement.width, placement.height) if turned < 5 else (placement.height, placement.width)
+    full = image.size
+    if image.format in ("JPEG", "MPO"):
+        scale = min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
+        if scale / _GAP >= 2:
+            image.draft(None, (int(full[0] / scale * _GAP), int(full[1] / scale * _GAP)))
+    image.load()
+    if image.size != full:
+        across, down = image.size[0] / full[0], image.size[1] / full[1]
+        box = (
+            box[0] * across,
+            box[1] * down,
+            min(box[2] * across, image.size[0]),
+            min(box[3] * down, image.size[1]),
+        )
+    image = _plain(image)
+    left, top, right, bottom = box
+    if right - left == size[0] and bottom - top == size[1] and left % 1 == top % 1 == 0:
+        return image.crop((round(left), round(top), round(right), round(bottom)))
+    return image.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=2.0)
+
+
+def _stored(
+    box: tuple[float, float, float, float], size: tuple[int, int], turned: int
+) -> tuple[float, float, float, float]:
+    """Return where a part of the upright picture is in the stored one."""
+    left, top, right, bottom = box
+    width, height = size
+    if turned in (2, 3, 6, 7):  # Columns of the upright picture are stored from right to left.
+        left, right = width - right, width - left
+    if turned in (3, 4, 7, 8):
+        top, bottom = height - bottom, height - top
+    return (left, top, right, bottom) if turned < 5 else (top, left, bottom, right)
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _turned(image: Image.Image, turned: int) -> Image.Image:
+    return image.transpose(_TURNS[turned]) if turned in _TURNS else image
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Return the picture in a mode that can be reduced: L, RGB, RGBA, CMYK or LAB, 8 bits each."""
+    mode = image.mode
+    if mode in ("RGB", "L", "CMYK", "LAB", "RGBA") and "transparency" not in image.info:
+        return image
+    if mode.startswith("I") or mode == "F":
+        return _in_8_bits(image.convert("F"), 65_535 if mode.startswith("I;16") else None)
+    if mode in ("LA", "La", "PA", "RGBa", "RGBA") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("L" if mode == "1" else "RGB")
+
+
+def _in_8_bits(image: Image.Image, white: float | None) -> Image.Image:
+    """Return a picture of numbers as grey; without `white`, its brightest pixel tells the range."""
+    if white is None:
+        found = image.getextrema()[1]
+        brightest = found if isinstance(found, int | float) else 255.0
+        white = next((most for most in (1.0, 255.0, 65_535.0) if brightest <= most), brightest)
+    factor = 255 / white
+    return image.point(lambda value: value * factor + 0.5).convert("L")
+
+
+def _in_srgb(image: Image.Image, profile: Any) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return the picture as RGB or RGBA in sRGB, and what is to be said about its profile."""
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    if alpha is not None:
+        image = image.convert("RGB")
+    notes: tuple[str, ...] = ()
+    if image.mode == "LAB":
+        image = _converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+    elif isinstance(profile, bytes) and not icc.is_srgb(profile):
+        try:
+            described = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            space = described.profile.xcolor_space.strip()
+            if space == {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY"}[image.mode]:
+                image = _converted(image, described)
+            elif space == "RGB" and image.mode == "L":
+                image = _converted(image.convert("RGB"), described)
+        except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
+            notes = _notes(b"")
+    image = image.convert("RGB")
+    if alpha is not None:
+        image.putalpha(alpha)
+    return image, notes
+
+
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image,
+        profile,
+        _SRGB,
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    if converted is None:
+        raise ValueError("no picture")
+    return converted
+
+
+def _on_background(image: Image.Image, placement: Placement, background: str) -> Image.Image:
+    """Return the picture without transparency, with what is beside it."""
+    colour = background if background.startswith("#") else _BLACK
+    canvas = placement.canvas
+    if image.mode == "RGBA":
+        opaque = Image.new("RGB", image.size, colour)
+        opaque.paste(image, mask=image.getchannel("A"))
+        image = opaque
+    if canvas is None:
+        return image
+    size = (canvas.width, canvas.height)
+    whole = _blurred(image, size) if background == "blur" else Image.new("RGB", size, colour)
+    whole.paste(image, (placement.left, placement.top))
+    return whole
+
+
+def _blurred(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return a blurred, darkened copy that fills the size."""
+    scale = _BLUR_EDGE / max(size)
+    small = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+    shape = size[0] / size[1]
+    width = min(image.width, image.height * shape)
+    height = min(image.height, image.width / shape)
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    box = (left, top, left + width, top + height)
+    reduced = image.resize(small, Image.Resampling.BOX, box=box).filter(ImageFilter.GaussianBlur(2))
+    return reduced.resize(size, Image.Resampling.BICUBIC).point(lambda value: value * 0.6)
+
+
+def reason(error: Exception, limits: Limits) -> str:
+    """Return in words why a picture could not be rendered."""
+    match error:
+        case Unusable():
+            return str(error)
+        case MemoryError():
+            return (
+                f"decoding it needs more memory than a worker process may use"
+                f" ({limits.memory_bytes // 2**20:,} MiB)"
+            )
+        case UnidentifiedImageError():
+            return "its data is damaged, or of a kind that picsync cannot read"
+        case OSError() if "truncated" in str(error):
+            return "it is truncated: the end of the file is missing"
+    return f"its data is damaged ({type(error).__name__}: {str(error)[:120]})"
+
+
+def is_about_files(error: OSError) -> bool:
+    """Whether the operating system refused something, rather than a decoder."""
+    return error.errno is not None and error.errno in errno.errorcode

@@ -1,0 +1,89 @@
+"""What the service and its workers send each other: lines of JSON over a socket, and two open files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+from picsync.core.recipe import Fit, Panel, Recipe
+from picsync.core.values import dataclass
+
+MAX_LINE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one picture may cost."""
+
+    memory_bytes: int = 900 * 2**20
+    """Address space of a worker. Libraries and stacks take some 250 MB of it; far less is resident."""
+    cpu_s: int = 60
+    """A picture of 50 megapixels takes 2 s on a PC, 20 s on the smallest boards."""
+    wall_s: float = 300.0
+    """For machines on which a worker gets a fifth of a processor."""
+    max_pixels: int = 250_000_000
+    """The largest cameras in use stop at 200 megapixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A picture to render; the original and the target come along as open files."""
+
+    recipe: Recipe
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of it."""
+
+    treatment: str = ""
+    """One of `Treatment`; empty if it failed."""
+    mime_type: str = ""
+    width: int = 0
+    height: int = 0
+    size_bytes: int = 0
+    notes: tuple[str, ...] = ()
+    """What is worth knowing about the picture, such as a damaged colour profile."""
+    unusable: str = ""
+    """Why no rendition can be made of it."""
+    error_number: int = 0
+    """Of the operating system, if the target could not be written or the original not be read."""
+
+
+def order_line(order: Order) -> bytes:
+    """Return an order as it is sent."""
+    return _line({"recipe": asdict(order.recipe), "limits": asdict(order.limits)})
+
+
+def read_order(line: bytes) -> Order:
+    """Return an order that was received."""
+    received = json.loads(line)
+    recipe = dict(received["recipe"])
+    recipe["fit"] = Fit(recipe["fit"])
+    recipe["panel"] = Panel(**recipe["panel"]) if recipe["panel"] else None
+    return Order(Recipe(**recipe), Limits(**received["limits"]))
+
+
+def answer_line(answer: Answer) -> bytes:
+    """Return an answer as it is sent."""
+    return _line(asdict(answer))
+
+
+def read_answer(line: bytes) -> Answer:
+    """Return an answer; raises ValueError if it is none, since a decoder may have gone wild."""
+    received: Any = json.loads(line)
+    if not isinstance(received, dict):
+        raise ValueError("no object")  # noqa: TRY004 - callers expect one kind
+    kinds = {one.name: type(one.default) for one in fields(Answer)}
+    received["notes"] = tuple(map(str, received.get("notes", ())))
+    if received.keys() != kinds.keys() or any(
+        type(received[name]) is not kind for name, kind in kinds.items()
+    ):
+        raise ValueError("other fields than expected")
+    return Answer(**received)
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, default=str).encode() + b"\n"
