@@ -25,8 +25,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.crash.kill_points import Start, reference
-from tests.crash.random_kills import Tally, torture
+from tests.crash.random_kills import Tally, prepare_references, torture
 from tests.faults.campaign import campaign
 from tests.fuzz.campaign import run as run_fuzz
 from tests.property.machine import Cycles
@@ -62,8 +61,7 @@ def faults(number: int, until: float) -> Outcome:
 
 def kills(number: int, until: float) -> Outcome:
     """Kill processes; consecutive seeds give different scenarios."""
-    for start in Start:
-        reference(start)
+    prepare_references()
     tally = Tally()
     failures = 0
     try:

@@ -17,9 +17,12 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.crash.kill_at_call import KillAt
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 30
@@ -71,9 +74,16 @@ class ForkServer:
         environ: Mapping[str, str],
         streams: Sequence[int],
         pace: float,
+        kill_at: KillAt | None = None,
     ) -> int:
         """Start picsync and return its process id; waits take `pace` times their time."""
-        order = {"arguments": arguments, "folder": str(folder), "environ": dict(environ), "pace": pace}
+        order = {
+            "arguments": arguments,
+            "folder": str(folder),
+            "environ": dict(environ),
+            "pace": pace,
+            "kill_at": kill_at and asdict(kill_at),
+        }
         return self._ask(order, streams)
 
     def reap(self, pid: int) -> int:
@@ -158,9 +168,12 @@ def become(order: dict[str, Any], streams: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(order["environ"])
     time.tzset()
+    if order["kill_at"] is not None:
+        KillAt(**order["kill_at"]).arm()
     sys.argv = ["picsync", *order["arguments"]]
     main(order["pace"])
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    with socket.socket(fileno=int(sys.argv[1])) as connected:
+        serve(connected)

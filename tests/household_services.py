@@ -21,6 +21,8 @@ from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, READ_SCOPE, 
 ALBUM = "Family"
 PLAYLIST = "ss_Family"
 MEDIA_HOST = "lh3.googleusercontent.com"
+LINK_PASSWORD = "sesame"
+"""Of shared links of the Immich server."""
 
 
 def write_credentials(path: Path, world: World, **login: str) -> None:
@@ -35,7 +37,8 @@ def write_credentials(path: Path, world: World, **login: str) -> None:
         f"    access_token: {google['access_token']}\n"
         f"    refresh_token: {google['refresh_token']}\n"
         f'    expiry: "{google["expiry"]}"\n'
-        f"immich: {{server: 'http://{world.immich.host}', api_key: '{world.immich.add_key().secret}'}}\n",
+        f"immich: {{server: 'http://{world.immich.host}', api_key: '{world.immich.add_key().secret}',"
+        f" link_password: {LINK_PASSWORD}}}\n",
         "utf-8",
     )
 

@@ -1,8 +1,8 @@
-"""How each kind of source and frame is tried: what the contract suites and the fault matrix need for it.
+"""How each kind of source and frame is tried, by the contract suites, the fault matrix and the kill tests.
 
-A kind is declared in the module that opens it; beside the tests of that module is a `trial.py` with
-`TRIALS`, by the kind's name. So a kind that is in the registry is in both suites, and one without a trial
-fails the test that says so.
+A kind is declared in the module that opens it; next to the tests of that module is a `trial.py` with
+`TRIALS`, by the kind's name. Thus every kind in the registry is in all these suites, and a test fails for a
+kind without a trial.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from picsync.sources.kinds import SOURCES
 from tests.run.toys import Toys
 
 if TYPE_CHECKING:
+    from tests.crash.frame_albums import FrameAlbum
+    from tests.e2e.household import Household
     from tests.faults.cells import Cell
+    from tests.faults.directory_source import MakeDirectory
     from tests.faults.source_albums import SourceAlbum
     from tests.faults.tables.table import Table
 
@@ -43,23 +46,45 @@ class Trial:
     That is a `Frame` with an empty account, or a `SourceWorld`.
     """
     requests: Table | None = None
-    """Of a kind that sends requests: all of them. The fault matrix plays troubles of each."""
+    """For a kind that sends requests: all of them, with the faults that the fault matrix plays at each."""
     album: Callable[[World], SourceAlbum] | None = None
-    """Of a source that sends requests: an album at the emulated service, for the fault matrix."""
+    """For a source that sends requests: an album at the emulated service."""
+    directory: MakeDirectory | None = None
+    """For a source that reads a directory: an album in one."""
+    frame_album: Callable[[Household], FrameAlbum] | None = None
+    """For a frame: an album on it, for the kill tests."""
     cells: Callable[[], Sequence[Cell]] = _no_cells
-    """Of a kind that sends no requests: its cells of the fault matrix."""
+    """For a kind that sends no requests: its cells of the fault matrix."""
 
 
 def trial_of(kind: AnyKind) -> Trial:
     """Return how a kind is tried; raises AssertionError, saying what to write, if that is not declared."""
-    package, _, _ = kind.open.__module__.replace("picsync.", "tests.", 1).rpartition(".")
-    name = f"{package}.trial"
-    file = f"{name.replace('.', '/')}.py"
-    missing = f"write {file} with `TRIALS = {{{kind.name!r}: Trial(...)}}`; see tests/trials.py"
+    name = _module_of(kind)
+    missing = f"write {_file_of(kind)} with `TRIALS = {{{kind.name!r}: Trial(...)}}`; see tests/trials.py"
     assert find_spec(name) is not None, missing
     trials: Mapping[str, Trial] = import_module(name).TRIALS
     assert kind.name in trials, missing
     return trials[kind.name]
+
+
+def killed_as(kind: AnyKind) -> Trial:
+    """Return the trial of a kind that the kill tests can play; raises AssertionError for any other."""
+    trial = trial_of(kind)
+    of_frame = kind.name in FRAMES and FRAMES[kind.name] is kind
+    fields = ("frame_album",) if of_frame else ("album", "directory")
+    needed = "` or `".join(fields)
+    missing = f"the kill tests need `{needed}` in the trial of {kind.name!r} in {_file_of(kind)}"
+    assert any(getattr(trial, each) is not None for each in fields), missing
+    return trial
+
+
+def _module_of(kind: AnyKind) -> str:
+    package, _, _ = kind.open.__module__.replace("picsync.", "tests.", 1).rpartition(".")
+    return f"{package}.trial"
+
+
+def _file_of(kind: AnyKind) -> str:
+    return f"{_module_of(kind).replace('.', '/')}.py"
 
 
 def kinds() -> list[AnyKind]:

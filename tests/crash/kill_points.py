@@ -1,4 +1,4 @@
-"""The points at which a cycle can be killed: every request and every change of a reference run."""
+"""The points at which a cycle can be killed: every request, change and system call of a reference run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -17,7 +18,9 @@ from picsync.core.events import CycleOutcome
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.requestlog import Record, RequestLog
 from picsync.emulators.world import READ_SCOPE
-from tests.e2e.household import Household, open_household
+from tests.crash.installation import MAIN, Installation, Pair, open_installation, pairs
+from tests.e2e.household import Household
+from tests.faults.disk import CHANGES, Call
 from tests.household_services import write_credentials
 
 PAGE = 5
@@ -28,35 +31,37 @@ class Start(StrEnum):
     """The state before a sync."""
 
     EMPTY = "empty account"
-    """Six photos for an account that has neither the album nor the playlist."""
+    """Six photos for a frame that has neither the album nor the playlist."""
     SYNCED = "synced account"
     """Twelve photos are in sync; since then two were added and one was removed."""
 
 
-async def prepare(household: Household, start: Start) -> Scenario:
+async def prepare(installation: Installation, start: Start) -> Scenario:
     """Prepare a scenario: the token must be refreshed first, and listings have several pages."""
+    household = installation.household
     household.google.options.page_cap = PAGE
     if start is Start.EMPTY:
-        new = household.add(6)
+        new = 6
     else:
-        _, second, *_ = household.add(12)
+        await installation.add(12)
         await household.cycle()
-        household.google.remove_item(second, household.album)
-        new = household.add(2)
+        installation.remove(2)
+        new = 2
+    await installation.add(new)
     expired = household.google.issue_credentials([READ_SCOPE], expired=True)
     write_credentials(
         household.credentials, household.world, **{key: str(value) for key, value in expired.items()}
     )
     household.server.log.clear()
     household.nixplay.counters.clear()
-    return Scenario(household, len(new), await recorded(household))
+    return Scenario(installation, new, await recorded(household))
 
 
 @dataclass(frozen=True)
 class Scenario:
     """An installation just before the sync that is killed."""
 
-    household: Household
+    installation: Installation
     new: int
     """Photos that the sync has to add to the frame."""
     known: int
@@ -64,19 +69,18 @@ class Scenario:
 
     async def assert_recovers(self) -> None:
         """Assert that the next sync ends like an undisturbed one, and does nothing twice."""
-        household = self.household
+        installation = self.installation
+        household = installation.household
         await household.server.drained()
         learnt = await recorded(household) - self.known
         assert household.server.log.count(path=UPLOAD_PERMISSION) <= learnt, "uploaded before it was recorded"
-        household.server.log.clear()
         report = await household.cycle()
         assert report.outcome is CycleOutcome.DONE, report
         # The bytes of a known photo are downloaded again only if they have to be uploaded.
-        assert household.media_requests() == report.downloaded == report.uploaded
+        assert report.downloaded == report.uploaded
         assert report.already_there == 0
-        assert household.nixplay.counters["add_photo"] == self.new
-        household.assert_synced()
-        await household.assert_idle()
+        installation.frame_album.assert_synced(installation.wanted, self.new)
+        await installation.assert_idle()
 
 
 @dataclass(frozen=True)
@@ -116,34 +120,101 @@ def _pattern(segment: str) -> str:
     return "[^/]+" if is_id else re.escape(segment)
 
 
+Step = Request | str | Call
+"""A request, the name of a change at Nixplay, or a call in a directory."""
+
+
 @dataclass(frozen=True)
 class Reference:
-    """The requests and changes of one undisturbed sync."""
+    """The requests, changes and calls to the system of one undisturbed sync."""
 
     requests: Counter[Request]
     changes: Counter[str]
     """Changes at Nixplay, by the names that observers receive."""
+    calls: Counter[Call]
+    """Calls to the system in the directory of the source or the frame."""
 
 
 @cache
-def reference(start: Start) -> Reference:
-    """Run an undisturbed sync from that start and return its requests and changes."""
+def reference(pair: Pair, start: Start) -> Reference:
+    """Run an undisturbed sync from that start and return what it did."""
 
     async def run() -> Reference:
         with tempfile.TemporaryDirectory() as folder:
-            async with open_household(Path(folder)) as household:
-                await prepare(household, start)
-                await household.cycle()
-                household.assert_synced()
-                requests = Counter(map(Request.of, household.server.log.records))
-                return Reference(requests, Counter(household.nixplay.counters))
+            async with open_installation(Path(folder), pair) as installation:
+                scenario = await prepare(installation, start)
+                disk = installation.disk()
+                with nullcontext() if disk is None else disk.watching():
+                    report = await installation.household.cycle()
+                assert report.outcome is CycleOutcome.DONE, report
+                installation.frame_album.assert_synced(installation.wanted, scenario.new)
+                requests = Counter(map(Request.of, installation.household.server.log.records))
+                changes = Counter(installation.household.nixplay.counters)
+                return Reference(requests, changes, Counter() if disk is None else disk.calls)
 
     return asyncio.run(run())
 
 
-def places(count: int, *, middle: bool) -> Sequence[int]:
-    """Return the first and the last of so many, from 0, and optionally one in between."""
-    return sorted({0, count - 1, *([count // 2] if middle else [])})
+@dataclass(frozen=True)
+class Point:
+    """A point at which a sync is killed."""
+
+    pair: Pair
+    start: Start
+    what: Step
+    passing: int
+    """How many of these are made first."""
+
+    def __str__(self) -> str:
+        pair = "" if self.pair == MAIN else f"{self.pair}: "
+        return f"{pair}{self.start}: {self.what} {self.passing + 1}"
+
+
+@cache
+def points() -> Sequence[Point]:
+    """Return every point of the main pair, and those of each other pair that are new."""
+    found: list[Point] = []
+    of_main: set[Step] = set()
+    for pair in pairs():
+        known = set(of_main)
+        for start in Start:
+            did = reference(pair, start)
+            steps: dict[Step, int] = dict(
+                [*did.requests.items(), *did.changes.items(), *_telling(did.calls).items()]
+            )
+            found += [
+                Point(pair, start, what, passing)
+                for what, count in steps.items()
+                if what not in known
+                for passing in _places(pair, what, count)
+            ]
+            if pair == MAIN:
+                of_main |= steps.keys()
+            else:
+                known |= steps.keys()
+    return found
+
+
+def _telling(calls: Mapping[Call, int]) -> Mapping[Call, int]:
+    """Return the calls that change something, if any do: a kill at any other finds the same files."""
+    return {call: count for call, count in calls.items() if call.function in CHANGES} or calls
+
+
+def _places(pair: Pair, what: Step, count: int) -> Sequence[int]:
+    """Return which of so many are killed, from 0.
+
+    These are the first and the last, and of changes one in between as well; but only one of the requests of
+    other pairs than the main one, and of calls that only read. The number of calls differs from run to run,
+    since photos are transferred concurrently, so none after half of them is chosen.
+    """
+    match what:
+        case Call():
+            places = {count // 2, *([0] if what.function in CHANGES else [])}
+        case Request():
+            places = {count - 1, *([0] if pair == MAIN else [])}
+        case _:
+            places = {0, count // 2, count - 1}
+    return sorted(places)
 
 
 async def recorded(household: Household) -> int:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from picsync.emulators.requestlog import RequestLog
+from tests.crash.kill_at_call import KillAt
 from tests.e2e.household import Household
 from tests.fork_server import ForkServer
 
@@ -82,12 +83,14 @@ def log_of(household: Household) -> Path:
 
 
 @asynccontextmanager
-async def running(fork_server: ForkServer, household: Household) -> AsyncIterator[Sync]:
+async def running(
+    fork_server: ForkServer, household: Household, *, kill_at: KillAt | None = None
+) -> AsyncIterator[Sync]:
     """Run `picsync sync --once` on the installation's files; it is killed at the end in any case."""
     arguments = ["sync", str(household.write_config()), "--cache", str(household.cache), "--once"]
     with log_of(household).open("ab") as log, Path(os.devnull).open("rb") as nothing:
         streams = (nothing.fileno(), log.fileno(), log.fileno())
-        pid = fork_server.fork(arguments, household.folder, os.environ, streams, pace=1.0)
+        pid = fork_server.fork(arguments, household.folder, os.environ, streams, pace=1.0, kill_at=kill_at)
     sync = Sync(household, pid, fork_server)
     try:
         yield sync

@@ -1,11 +1,13 @@
-"""Kills a real `picsync sync --once` again and again, at random requests and moments.
+"""Kills a real `picsync sync --once` again and again, with a source and a frame of any kind.
+
+The kills are at random requests, at random calls to the operating system, and at random moments.
 
     python -m tests.crash.random_kills --count 300 --seed 7
 
-After each kill nothing wanted is gone, nothing was sent that was not recorded before, and nothing was
-fetched that was recorded and on the frame. After some of them the power goes as well: the cache loses its
-last writes, in the middle of one if it comes to that. After one to four kills a sync that is left alone ends
-where an undisturbed one would have.
+After each kill, every wanted photo is still on the frame, nothing was sent before it was recorded, and
+nothing was downloaded that was recorded and on the frame. Some kills simulate a power failure: the cache
+loses its last writes, even part of one. After one to four kills, an undisturbed sync ends in the same state
+as without any kill.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from picsync.emulators.faults import Fault, FaultKind
+from tests.crash.installation import Installation, open_installation, pairs
 from tests.crash.kill_points import UPLOAD_PERMISSION, Start, prepare, reference
 from tests.crash.process import Sync, running
-from tests.e2e.household import Household, open_household
+from tests.e2e.household import Household
 from tests.fork_server import ForkServer
-from tests.household_services import ALBUM, MEDIA_HOST
 
+IMMICH_ORIGINAL = "/original$"
 LONGEST_LIFE_S = 0.5
 MOST_KILLS_IN_A_ROW = 4
 KILLED = -9
@@ -52,7 +55,7 @@ class Tally:
 class Trial:
     """One scenario: some syncs that are killed, then one that is not."""
 
-    household: Household
+    installation: Installation
     fork_server: ForkServer
     start: Start
     rng: random.Random
@@ -60,24 +63,25 @@ class Trial:
 
     async def run(self, kills: int) -> None:
         """Prepare, kill, and verify that a last sync repairs everything."""
-        household = self.household
-        new = (await prepare(household, self.start)).new
+        installation = self.installation
+        household = installation.household
+        new = (await prepare(installation, self.start)).new
         for _ in range(kills):
             # What is on the frame and wanted must never be deleted, whatever has happened to the source album
             # since.
-            held = on_frame(household)
+            held = installation.on_frame
             done = held & recorded_digests(household)
             sent = household.nixplay.counters["add_photo"]
             await self._kill_one()
             await household.server.drained()
-            assert held & household.wanted() <= on_frame(household), "a wanted photo was deleted"
+            assert held & installation.wanted <= installation.on_frame, "a wanted photo was deleted"
             assert household.violations == [], household.violations
             assert household.nixplay.counters["add_photo"] - sent <= new
             assert "Traceback" not in (household.folder / "output.txt").read_text("utf-8")
             permitted = household.server.log.count(path=UPLOAD_PERMISSION)
             learnt = recorded_digests(household) - held
             assert permitted <= len(learnt), "a photo was sent before its digest was recorded"
-            fetched, due = household.server.log.count(host=MEDIA_HOST), len(household.wanted() - done)
+            fetched, due = fetched_originals(household), len(installation.wanted - done)
             files = sorted(path.name for path in household.folder.iterdir())
             # If the log loses something that the file already builds on, the cache is damaged.
             begun_anew = any("damaged" in name for name in files)
@@ -86,13 +90,15 @@ class Trial:
             if self.rng.random() < POWER_LOSS:
                 self._lose_power()
             if self.rng.random() < 0.3:
-                new += len(household.add(self.rng.randint(1, 3)))
+                more = self.rng.randint(1, 3)
+                await installation.add(more)
+                new += more
         await self._mend(new)
 
     def _lose_power(self) -> None:
         """Remove the cache's last writes, from any position of its log, and everything that was only in
         memory."""
-        cache = self.household.cache
+        cache = self.installation.household.cache
         cache.with_name(f"{cache.name}-shm").unlink(missing_ok=True)
         wal = cache.with_name(f"{cache.name}-wal")
         if wal.exists() and (content := wal.read_bytes()):
@@ -100,23 +106,29 @@ class Trial:
             self.tally.power_losses += 1
 
     async def _kill_one(self) -> None:
-        household, rng = self.household, self.rng
-        by_request = rng.random() < 0.5
-        passing = rng.randrange(reference(self.start).requests.total())
-        if by_request:
+        household, rng = self.installation.household, self.rng
+        did = reference(self.installation.pair, self.start)
+        how = rng.choice(["request", "moment", *(["call"] if did.calls else [])])
+        passing = rng.randrange(did.requests.total())
+        kill_at = None
+        if how == "request":
             household.server.faults.add(Fault(kind=FaultKind.HANG, skip=passing, count=None))
+        elif how == "call":
+            call = rng.choice(sorted(did.calls))
+            kill_at = self.installation.kill_at(call, rng.randrange(did.calls[call]))
         try:
-            async with running(self.fork_server, household) as sync:
-                if by_request:
+            async with running(self.fork_server, household, kill_at=kill_at) as sync:
+                if how == "request":
                     await self._until_request(sync, passing)
-                else:
+                elif how == "moment":
                     await asyncio.sleep(rng.uniform(0, LONGEST_LIFE_S))
-                sync.kill()
+                if how != "call":
+                    sync.kill()
                 code = await sync.ended()
         finally:
             household.server.faults.clear()
         if code == KILLED:
-            self.tally.kills["at a request" if by_request else "at a moment"] += 1
+            self.tally.kills[f"at a {how}"] += 1
         else:
             assert code == 0, sync.output()
             self.tally.survived += 1
@@ -124,7 +136,7 @@ class Trial:
     async def _until_request(self, sync: Sync, passing: int) -> None:
         """Return once the unanswered request was sent, or when there are not that many requests."""
         asking = asyncio.create_task(
-            self.household.server.log.wait_for(lambda log: len(log.records) > passing)
+            self.installation.household.server.log.wait_for(lambda log: len(log.records) > passing)
         )
         ending = asyncio.create_task(sync.ended())
         await asyncio.wait([asking, ending], return_when=asyncio.FIRST_COMPLETED)
@@ -132,18 +144,16 @@ class Trial:
         ending.cancel()
 
     async def _mend(self, new: int) -> None:
-        household = self.household
-        async with running(self.fork_server, household) as sync:
+        installation = self.installation
+        async with running(self.fork_server, installation.household) as sync:
             assert await sync.ended() == 0, sync.output()
-        household.assert_synced()
-        assert household.nixplay.counters["add_photo"] == new, "a photo was uploaded twice"
-        await household.assert_idle()
+        installation.frame_album.assert_synced(installation.wanted, new)
+        await installation.assert_idle()
 
 
-def on_frame(household: Household) -> set[str]:
-    """Return the digests in the frame's album; none if there is no album."""
-    albums = household.nixplay.albums_named(ALBUM)
-    return household.on_frame() if albums else set()
+def fetched_originals(household: Household) -> int:
+    """Return how often the bytes of an original were requested."""
+    return household.media_requests() + household.server.log.count(path=IMMICH_ORIGINAL)
 
 
 def recorded_digests(household: Household) -> set[str]:
@@ -156,6 +166,13 @@ def recorded_digests(household: Household) -> set[str]:
     return {digest for (digest,) in found if digest is not None}
 
 
+def prepare_references() -> None:
+    """Run the undisturbed syncs; not to be called from within an event loop."""
+    for pair in pairs():
+        for start in Start:
+            reference(pair, start)
+
+
 async def torture(count: int, seed: int, *, until: float = math.inf, tally: Tally | None = None) -> Tally:
     """Kill `count` syncs and more, until a scenario ends; raises AssertionError with the scenario's number.
 
@@ -165,14 +182,14 @@ async def torture(count: int, seed: int, *, until: float = math.inf, tally: Tall
     with ForkServer() as fork_server:
         while tally.kills.total() < count and time.monotonic() < until:
             rng = random.Random(f"{seed} {tally.scenarios}")
-            start = rng.choice(list(Start))
+            pair, start = rng.choice(pairs()), rng.choice(list(Start))
             with tempfile.TemporaryDirectory() as folder:
-                async with open_household(Path(folder)) as household:
-                    trial = Trial(household, fork_server, start, rng, tally)
+                async with open_installation(Path(folder), pair) as installation:
+                    trial = Trial(installation, fork_server, start, rng, tally)
                     try:
                         await trial.run(rng.randint(1, MOST_KILLS_IN_A_ROW))
                     except AssertionError as error:
-                        error.add_note(f"seed {seed}, scenario {tally.scenarios}, {start}")
+                        error.add_note(f"seed {seed}, scenario {tally.scenarios}, {pair}, {start}")
                         raise
             tally.scenarios += 1
     return tally
@@ -187,8 +204,7 @@ def main() -> None:
         "--seed", type=int, default=0, help="the same kills at requests, roughly the same others"
     )
     arguments = parser.parse_args()
-    for start in Start:
-        reference(start)
+    prepare_references()
     began = time.monotonic()
     tally = asyncio.run(torture(arguments.count, arguments.seed))
     kills = ", ".join(f"{number} {how}" for how, number in sorted(tally.kills.items()))

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from picsync.core.events import CycleOutcome, CycleReport
@@ -32,6 +32,7 @@ from tests.cache.fresh import open_fresh
 from tests.contract.memory_source import MemorySource
 from tests.faults.cells import Cell, Result
 from tests.faults.disk import CHANGES, Armed, Call, Disk, Killed
+from tests.faults.sorts_of_files import in_a_frame
 from tests.pictures import jpeg
 
 KIND = "folder"
@@ -53,21 +54,6 @@ NAMES = (
     "",
     "x" * 300 + ".jpg",
 )
-
-
-def what(path: str) -> str:
-    """Return the sort of a file in a directory that is a frame."""
-    match PurePath(path).parts:
-        case ():
-            return "the folder"
-        case (".picsync",):
-            return "the inner folder"
-        case (".picsync", "manifest.jsonl"):
-            return "the manifest"
-        case (".picsync", name):
-            return "a new manifest" if "manifest" in name else "a new picture"
-        case _:
-            return "a picture"
 
 
 class Scenario(StrEnum):
@@ -272,7 +258,7 @@ def _md5(content: bytes) -> str:
 async def open_world(folder: Path) -> AsyncIterator[World]:
     for name in ("stick", "own", "spool"):
         (folder / name).mkdir()
-    world = World(folder, Disk(folder / "stick", what=what))
+    world = World(folder, Disk(folder / "stick", what=in_a_frame))
     with world.disk.watching():
         yield world
 

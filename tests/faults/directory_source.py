@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from picsync.sources.base import Source
 from picsync.sync.cycle import AlbumRule
 from tests.faults.cells import Cell, Result
 from tests.faults.disk import Armed, Call, Disk
+from tests.faults.sorts_of_files import in_a_source
 from tests.sync.harness import Harness, digest, open_harness
 
 ALBUM = "Family"
@@ -35,7 +36,11 @@ class Directory(Protocol):
     root: Path
     """Everything that the source reads."""
     entry: str
-    """What stands in the rule for the album."""
+    """The album as the source names it."""
+
+    @property
+    def written(self) -> object:
+        """The same in picsync.yaml; files are read immediately after a change."""
 
     async def put(self, name: str) -> bytes:
         """Put a picture into the album and return its content."""
@@ -132,7 +137,7 @@ async def open_world(folder: Path, make: MakeDirectory) -> AsyncIterator[World]:
     for name in ("read", "own"):
         (folder / name).mkdir()
     directory = make(folder / "read")
-    disk = Disk(directory.root, what=_what)
+    disk = Disk(directory.root, what=in_a_source)
     async with open_harness(folder / "own") as harness:
         world = World(folder, directory, disk, harness)
         await world.put(*(f"IMG_{number}.jpg" for number in range(5)))
@@ -146,12 +151,6 @@ async def open_world(folder: Path, make: MakeDirectory) -> AsyncIterator[World]:
                 yield world
             finally:
                 await world.close()
-
-
-def _what(path: str) -> str:
-    if path == ".":
-        return "the folder"
-    return "a file" if PurePath(path).suffix else "a subfolder"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from picsync.sources.google.links.source import SharedLinksSource
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.source import ImmichLogin, ImmichSource
 from picsync.vendors.google.tokens import GoogleLogin
+from tests.household_services import LINK_PASSWORD
 
 if TYPE_CHECKING:
     from tests.faults.harness import Harness
@@ -34,8 +35,12 @@ class SourceAlbum(Protocol):
     """The source's name in picsync.yaml."""
 
     @property
+    def written(self) -> Sequence[str]:
+        """The album in picsync.yaml, in each form that leads to it."""
+
+    @property
     def entries(self) -> Sequence[str]:
-        """What stands in the rule for the album, by each way that leads to it."""
+        """The same as the source names it."""
 
     def add(self, filename: str, content: bytes) -> object:
         """Put a new photo into the album and return it."""
@@ -59,10 +64,11 @@ class GoogleAlbum:
         self._google = world.google
         self._google.options.page_cap = PAGE
         self.album: Album = self._google.add_album(ALBUM, app_created=app_created)
+        self.written: Sequence[str] = [self.album.album_id]
 
     @property
     def entries(self) -> Sequence[str]:
-        return [self.album.album_id]
+        return self.written
 
     def add(self, filename: str, content: bytes) -> Item:
         return self._google.add_item(self.album, filename, content)
@@ -99,7 +105,8 @@ class SharedAlbum(GoogleAlbum):
     def __init__(self, world: World) -> None:
         super().__init__(world, app_created=False)
         world.google.options.sharing.page_items = PAGE
-        self._link = SharedLink.parse(world.google.share(self.album).short_link)
+        self.written = [world.google.share(self.album).short_link]
+        self._link = SharedLink.parse(self.written[0])
 
     @property
     def entries(self) -> Sequence[str]:
@@ -120,18 +127,18 @@ class ImmichAlbum:
     """An album of an Immich server, all photos of which show one person and carry one tag."""
 
     kind = "immich"
-    password = "sesame"
 
     def __init__(self, world: World) -> None:
         self._immich = world.immich
         self._immich.options.page_cap = PAGE
         self._album = self._immich.add_album(ALBUM)
         self._person, self._tag = self._immich.add_person("Anna"), self._immich.add_tag("Trips")
-        link = self._immich.share(self._album, password=self.password)
+        link = self._immich.share(self._album, password=LINK_PASSWORD)
         ways: list[str] = [ALBUM, self._album.album_id]
         ways += [f"person:{each}" for each in ("Anna", self._person.person_id)]
         ways += [f"tag:{each}" for each in ("Trips", self._tag.tag_id)]
-        self._ways = [ImmichEntry.model_validate(way) for way in (*ways, f"https://{HOST}/share/{link.key}")]
+        self.written = [*ways, f"https://{HOST}/share/{link.key}"]
+        self._ways = [ImmichEntry.model_validate(way) for way in self.written]
 
     @property
     def entries(self) -> Sequence[str]:
@@ -158,7 +165,7 @@ class ImmichAlbum:
         del token_expired  # There is none.
         key = self._immich.add_key().secret
         return ImmichSource(
-            ImmichLogin(f"http://{HOST}:2283", key, self.password),
+            ImmichLogin(f"http://{HOST}:2283", key, LINK_PASSWORD),
             entries={str(way): way for way in self._ways},
             hosts=Hosts(harness.server.url),
             retrier_for=harness.retrier,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from picsync.frames.base import Frame
 from picsync.frames.folder.frame import FolderFrame
+from tests.crash.frame_albums import DirectoryAlbum
 from tests.faults.directory_frame import directory_cells
 from tests.trials import Trial
 
@@ -18,4 +19,6 @@ async def directory(folder: Path) -> AsyncIterator[Frame]:
     yield FolderFrame(str(folder / "frame"), own_folder=folder)
 
 
-TRIALS = {"folder": Trial(worlds={"": directory}, cells=directory_cells)}
+TRIALS = {
+    "folder": Trial(worlds={"": directory}, frame_album=DirectoryAlbum, cells=directory_cells),
+}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from picsync.emulators.nixplay import NixplayOptions, OverLimit
 from picsync.frames.base import PlaylistFrame
+from tests.crash.frame_albums import NixplayAlbum
 from tests.faults.tables import nixplay
 from tests.frames.nixplay.nixplay_account import nixplay_account
 from tests.trials import Trial
@@ -35,5 +36,9 @@ async def on_a_bad_day(folder: Path) -> AsyncIterator[PlaylistFrame]:
 
 
 TRIALS = {
-    "nixplay": Trial(worlds={"": account, "on a bad day": on_a_bad_day}, requests=nixplay.TABLE),
+    "nixplay": Trial(
+        worlds={"": account, "on a bad day": on_a_bad_day},
+        requests=nixplay.TABLE,
+        frame_album=NixplayAlbum,
+    ),
 }

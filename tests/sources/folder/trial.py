@@ -41,7 +41,7 @@ async def directory(folder: Path) -> AsyncIterator[SourceWorld]:
 
 
 class PictureFolder:
-    """A folder with a subfolder, for the fault matrix."""
+    """A folder with a subfolder, for the fault matrix and the kill tests."""
 
     kind = "folder"
 
@@ -49,6 +49,7 @@ class PictureFolder:
         self.root = folder / "pictures"
         self._album = FolderAlbum(self.root, folder)
         self.entry = str(self._album.entry)
+        self.written = {"path": str(self.root), "quiet": "0s"}
 
     async def put(self, name: str) -> bytes:
         content = jpeg(name)
@@ -63,4 +64,10 @@ class PictureFolder:
         return self._album.source()
 
 
-TRIALS = {"folder": Trial(worlds={"": directory}, cells=lambda: source_cells("folder", PictureFolder))}
+TRIALS = {
+    "folder": Trial(
+        worlds={"": directory},
+        directory=PictureFolder,
+        cells=lambda: source_cells("folder", PictureFolder),
+    )
+}

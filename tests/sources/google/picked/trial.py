@@ -34,10 +34,11 @@ async def picked(folder: Path) -> AsyncIterator[SourceWorld]:
 
 
 class PickedPhotos:
-    """A library with one album, for the fault matrix."""
+    """A library with one album, for the fault matrix and the kill tests."""
 
     kind = "picked"
     entry = "Known"
+    written = entry
 
     def __init__(self, folder: Path) -> None:
         self._library = library(folder)
@@ -58,4 +59,10 @@ class PickedPhotos:
         return PickedSource(self._library)
 
 
-TRIALS = {"picked": Trial(worlds={"": picked}, cells=lambda: source_cells("picked", PickedPhotos))}
+TRIALS = {
+    "picked": Trial(
+        worlds={"": picked},
+        directory=PickedPhotos,
+        cells=lambda: source_cells("picked", PickedPhotos),
+    )
+}

@@ -1,0 +1,80 @@
+"""An album on each kind of frame, in an installation whose syncs are killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from tests.e2e.household import Household
+from tests.household_services import md5
+
+
+class FrameAlbum(Protocol):
+    """The album of the rule on a frame."""
+
+    @property
+    def frame(self) -> str:
+        """The name of the frame in picsync.yaml."""
+
+    @property
+    def entries(self) -> Mapping[str, Mapping[str, str]]:
+        """The frames that the configuration declares."""
+
+    @property
+    def root(self) -> Path | None:
+        """The directory that picsync fills; None if it sends requests."""
+
+    def digests(self) -> Sequence[str]:
+        """Return the digest of each photo in the album."""
+
+    def assert_synced(self, wanted: set[str], uploads: int) -> None:
+        """Assert that exactly `wanted` is shown, after this many uploads, and nothing else is left."""
+
+
+class NixplayAlbum:
+    """An album of the Nixplay account, and its playlist."""
+
+    frame = "nixplay"
+    entries: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    root = None
+
+    def __init__(self, household: Household) -> None:
+        self._household = household
+
+    def digests(self) -> Sequence[str]:
+        return self._household.frame_digests()
+
+    def assert_synced(self, wanted: set[str], uploads: int) -> None:
+        self._household.assert_synced(wanted)
+        assert self._household.nixplay.counters["add_photo"] == uploads
+
+
+class DirectoryAlbum:
+    """A directory that also contains a file of another program."""
+
+    frame = "usb"
+
+    def __init__(self, household: Household) -> None:
+        self.root = household.folder / "stick"
+        self.entries = {self.frame: {"kind": "folder", "path": str(self.root)}}
+        self.root.mkdir()
+        self._others = self.root / "others.txt"
+        self._others.write_text("another program's")
+
+    def digests(self) -> Sequence[str]:
+        return [md5(path.read_bytes()) for path in self._pictures()]
+
+    def assert_synced(self, wanted: set[str], uploads: int) -> None:
+        del uploads  # A picture whose file had no name yet is written again.
+        assert sorted(self.digests()) == sorted(wanted)
+        inner = self.root / ".picsync"
+        assert [path.name for path in inner.iterdir()] == ["manifest.jsonl"], "temporary files are left"
+        lines = (inner / "manifest.jsonl").read_bytes().splitlines()
+        named = {json.loads(line).get("file") for line in lines}
+        assert {path.name for path in self._pictures()} <= named, "a file is not known as picsync's own"
+        assert self._others.read_text() == "another program's"
+
+    def _pictures(self) -> list[Path]:
+        return [path for path in self.root.iterdir() if path.is_file() and path != self._others]
