@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from picsync.config.credentials import Account
 from picsync.core.events import Emit
+from picsync.core.recipe import Panel
 from picsync.core.values import dataclass
 from picsync.http.client import Hosts
 from picsync.http.pace import Pace
@@ -87,6 +88,8 @@ class Kind(Generic[P_co]):
     """Of a source that cannot list its albums: an example entry."""
     playlists: bool = False
     """Of a frame: whether it shows playlists instead of albums."""
+    panel: Panel | None = None
+    """Of a frame: the pixels of its largest display; None if they are unknown."""
     directory: Callable[[BaseModel], str] | None = None
     """The directory of this machine that an entry reads or fills, for kinds that have one."""
     clock: Callable[[], str] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ class Entry:
 
     kind: str
     values: Mapping[str, Any]
-    """Keys that all kinds have, such as `account`."""
+    """Those that are written of the settings that all kinds have, such as `account`; by attribute names."""
     options: BaseModel | None
     """None if the kind has no options."""
     place: Place | None = None
@@ -70,12 +70,13 @@ def read_entries_of_kinds(
     models: Mapping[str, type[BaseModel] | None],
     *,
     noun: str,
-    shared: Iterable[str] = (),
+    shared: type[BaseModel] | None = None,
     context: object = None,
 ) -> dict[str, Entry]:
     """Return name -> Entry for the content of `accounts:` or `frames:`; raises ValidationError.
 
-    `models` has the options of each kind; `noun` is the word for an entry.
+    `models` has the options of each kind; `noun` is the word for an entry; `shared` has the settings that
+    all kinds have, `kind` included.
     """
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "no mapping")
@@ -98,19 +99,26 @@ def read_entries_of_kinds(
         if not isinstance(kind, str) or kind not in models:
             problems.add((name, "kind") if kind else (name,), "".join(_no_kind(kind, models, noun)), kind)
             continue
-        values = {key: entry[key] for key in shared if key in entry}
-        rest = {key: each for key, each in entry.items() if key != "kind" and key not in values}
-        model = models[kind]
-        try:
-            options = (model or _NoOptions).model_validate(
-                rest, context=context, by_alias=True, by_name=False
-            )
-        except ValidationError as error:
-            problems.add_all((name,), error)
-        else:
-            result[name] = Entry(kind, values, None if model is None else options)
+        model, common = models[kind], _keys(shared)
+        parts = []
+        for part, own in ((shared or _NoOptions, False), (model or _NoOptions, True)):
+            values = {
+                key: each for key, each in entry.items() if key != "kind" and (key in common) is not own
+            }
+            values |= {"kind": kind} if part is shared else {}
+            try:
+                parts.append(part.model_validate(values, context=context, by_alias=True, by_name=False))
+            except ValidationError as error:
+                problems.add_all((name,), error)
+        if len(parts) == 2:
+            written = {key: getattr(parts[0], key) for key in parts[0].model_fields_set - {"kind"}}
+            result[name] = Entry(kind, written, None if model is None else parts[1])
     problems.check(noun)
     return result
+
+
+def _keys(model: type[BaseModel] | None) -> set[str]:
+    return {one.alias or name for name, one in model.model_fields.items()} if model else set()
 
 
 class _NoOptions(BaseModel, extra="forbid", hide_input_in_errors=True, defer_build=True):

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
+
+_TRUE = frozenset({"true", "yes", "on", "y"})
+_FALSE = frozenset({"false", "no", "off", "n"})
+
+
+def _boolean(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.lower() not in _TRUE | _FALSE:
+        raise ValueError(f"must be true or false, not {value[:60]!r}")
+    return value.lower() in _TRUE
+
+
+Boolean: TypeAlias = Annotated[bool, BeforeValidator(_boolean)]
 
 
 class Options(BaseModel):

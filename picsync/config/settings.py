@@ -31,9 +31,11 @@ from pydantic import (
 
 from picsync.config.durations import parse_duration
 from picsync.config.named import Entry, Problems, read_entries_of_kinds
-from picsync.config.options import Options
+from picsync.config.options import Boolean, Options
+from picsync.config.renditions import PanelSize, RenditionSettings, RenditionValue
 from picsync.config.shape import closest
 from picsync.core.model import DEFAULT_FRAME, job_name
+from picsync.core.recipe import Panel
 from picsync.core.text import pasted
 from picsync.core.values import dataclass
 from picsync.http.addresses import emulator_address, web_address
@@ -65,9 +67,6 @@ files are noticed independently of it."""
 
 MOST_AT_A_TIME = 64
 """More concurrent requests to one service would look like an attack."""
-
-_TRUE = frozenset({"true", "yes", "on", "y"})
-_FALSE = frozenset({"false", "no", "off", "n"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,9 @@ class FrameSettings:
     account: str
     """Name of its account; that of the kind if it needs none."""
     options: BaseModel | None
+    panel: Panel | None = None
+    """Of the entry; None if it has none."""
+    rendition: RenditionSettings | None = None
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -127,14 +129,6 @@ def _listen(value: object) -> object:
     if not found or int(found[3]) > 65535:
         raise ValueError(f'must be `":<port>"` or `"<address>:<port>"`, such as ":1971"{_but_is(value)}')
     return Listen(found[1] or found[2] or "", int(found[3]))
-
-
-def _boolean(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if value.lower() not in _TRUE | _FALSE:
-        raise ValueError(f"must be true or false, not {value[:60]!r}")
-    return value.lower() in _TRUE
 
 
 def _every(value: object) -> object:
@@ -208,7 +202,7 @@ def _rule_name(value: str) -> str:
 def _frame_entries(value: object, info: ValidationInfo) -> object:
     if not isinstance(info.context, Checks):
         return value
-    return read_entries_of_kinds(value, info.context.known.frames, noun="frame", shared=["account"])
+    return read_entries_of_kinds(value, info.context.known.frames, noun="frame", shared=NamedFrame)
 
 
 def _sources(value: object, info: ValidationInfo) -> object:
@@ -323,9 +317,6 @@ def _no_frame(name: str, config: Config, known: Known) -> str:
     return f"`{name[:60]}` is not a frame{hint}"
 
 
-Boolean: TypeAlias = Annotated[bool, BeforeValidator(_boolean)]
-
-
 Sources: TypeAlias = Annotated[
     Mapping[str, tuple[Any, ...]],
     BeforeValidator(_sources),
@@ -398,6 +389,15 @@ class AlbumRule(Options):
         examples=['"20%"', "50"],
     )
 
+    rendition: RenditionValue | None = Field(
+        default=None,
+        description="How photos are converted before they are sent; doc/renditions.md explains it. `auto`: a "
+        "photo that the frame shows well as it is, is sent unchanged; all others become JPEG files of the "
+        "panel's size. `original`: photos are never converted, and those that the frame does not accept "
+        "are skipped. A group of settings changes how `auto` converts them. The rule's keys override "
+        "those of the frame. The default is `auto`.",
+        examples=["original", "{panel: 1280x800}"],
+    )
     overflow: Literal["newest", "split", "error"] = Field(
         default="newest",
         description="What happens to photos beyond the 2,000 that a Nixplay playlist holds. `newest`: the "
@@ -492,6 +492,19 @@ class NamedFrame(Options):
         "account that is named after the kind.",
         examples=["grandpa"],
     )
+    panel: PanelSize | None = Field(
+        default=None,
+        description="Width and height of the frame's display in pixels. Larger photos are reduced to it. "
+        "Nixplay's default is 1920x1200, the largest display of its frames; a folder has none: photos keep "
+        "their size.",
+        examples=["1280x800"],
+    )
+    rendition: RenditionValue | None = Field(
+        default=None,
+        description="How photos are converted for this frame, unless a rule says otherwise; the values are "
+        "those of a rule's `rendition`.",
+        examples=["original", "{background: blur}"],
+    )
 
 
 class Config(Options):
@@ -578,5 +591,8 @@ class Config(Options):
         entry = self.frames.get(name)
         if entry is None:
             return FrameSettings(name, accounts.get(name, name), name, None)
-        account = entry.values.get("account") or entry.kind
-        return FrameSettings(name, entry.kind, account, entry.options)
+        values = entry.values
+        account = values.get("account") or entry.kind
+        return FrameSettings(
+            name, entry.kind, account, entry.options, values.get("panel"), values.get("rendition")
+        )

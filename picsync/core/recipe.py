@@ -18,8 +18,8 @@ ORIGINAL_TEXT = "original"
 
 MIN_QUALITY, MAX_QUALITY = 1, 95
 """Beyond 95, JPEG files only become larger."""
-MAX_PANEL_EDGE = 16_384
-"""More pixels than any panel has; 8K is 7,680 wide."""
+MIN_PANEL_EDGE, MAX_PANEL_EDGE = 16, 16_384
+"""Pixels of a panel; the largest, 8K, is 7,680 wide."""
 
 
 class Fit(StrEnum):

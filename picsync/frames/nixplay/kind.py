@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from picsync.config.credentials import Account
 from picsync.config.kinds import Kind, Opening
+from picsync.core.recipe import Panel
 from picsync.frames.base import Frame
 from picsync.frames.nixplay.credentials import NixplayAccount, require_account
 from picsync.http.retry import Operation
@@ -50,5 +51,6 @@ NIXPLAY: Kind[Frame] = Kind(
     operations=_operations,
     require=_require,
     playlists=True,
+    panel=Panel(1920, 1200),
     clock=_clock,
 )

@@ -1,0 +1,167 @@
+"""The settings of renditions: `rendition` of a rule and of a frame, `panel` of a frame.
+
+A key that is not written is None, so that the keys of a rule can override those of its frame one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
+
+from picsync.config.options import Boolean, Options
+from picsync.core.recipe import (
+    MAX_PANEL_EDGE,
+    MAX_QUALITY,
+    MIN_PANEL_EDGE,
+    MIN_QUALITY,
+    ORIGINAL,
+    Fit,
+    Panel,
+    Recipe,
+)
+from picsync.core.values import dataclass
+
+_LOCATION = "location"
+_BACKGROUNDS = ("black", "blur")
+
+
+def _panel(value: object) -> object:
+    if isinstance(value, Panel):
+        return value
+    found = re.fullmatch(r"([0-9]{1,6}) ?[xX] ?([0-9]{1,6})", value.strip() if isinstance(value, str) else "")
+    panel = Panel(int(found[1]), int(found[2])) if found else Panel(0, 0)
+    if not all(MIN_PANEL_EDGE <= edge <= MAX_PANEL_EDGE for edge in (panel.width, panel.height)):
+        raise ValueError(
+            "must be the width and height of the frame's display in pixels, such as 1280x800, each from"
+            f" {MIN_PANEL_EDGE} to {MAX_PANEL_EDGE:,}"
+        )
+    return panel
+
+
+def _quality(value: object) -> object:
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+    if not isinstance(number, int) or not MIN_QUALITY <= number <= MAX_QUALITY:
+        raise ValueError(
+            f"must be a number from {MIN_QUALITY} to {MAX_QUALITY}; beyond that, files only become larger"
+        )
+    return number
+
+
+def _background(value: object) -> object:
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text not in _BACKGROUNDS and not re.fullmatch(r"#[0-9a-f]{6}", text):
+        raise ValueError('must be `black`, `blur` or a colour such as "#203040" (in quotes)')
+    return text
+
+
+def _keep(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+PanelSize: TypeAlias = Annotated[Panel, BeforeValidator(_panel), PlainSerializer(str, return_type=str)]
+
+
+class RenditionSettings(Options):
+    """How photos are converted for a frame."""
+
+    _original: bool = PrivateAttr(default=False)
+
+    panel: PanelSize | None = Field(
+        default=None,
+        description="Width and height of the frame's display in pixels. Larger photos are reduced to it; "
+        "smaller ones are never enlarged. By default the `panel` of the frame; Nixplay: 1920x1200, the "
+        "largest display of its frames.",
+        examples=["1280x800"],
+    )
+    fit: Literal["contain", "cover", "auto"] | None = Field(
+        default=None,
+        description="How a photo of another shape fits the panel. `contain`: all of it is shown. `cover`: it "
+        "is cropped to the shape of the panel. `auto`: it is cropped if that takes at most 10 % of it. The "
+        "default is `contain`, since frames add bars by themselves, and cropped heads are worse than bars.",
+        examples=["auto"],
+    )
+    quality: Annotated[int, BeforeValidator(_quality)] | None = Field(
+        default=None,
+        description="Quality of the JPEG encoder, from 1 to 95. The default is 90: higher values cost "
+        "storage and are not visible.",
+        examples=["85"],
+    )
+    background: Annotated[str, BeforeValidator(_background)] | None = Field(
+        default=None,
+        description="What fills the panel beside a photo of another shape with `fit: contain`, and what "
+        "shows through transparent photos: `black`, `blur` (a blurred copy of the photo) or a colour. Absent "
+        "by default: photos get no bars, and transparency becomes black.",
+        examples=["blur", '"#203040"'],
+    )
+    keep: Annotated[tuple[Literal["location"], ...], BeforeValidator(_keep)] | None = Field(
+        default=None,
+        description="Metadata that stays in addition to the time taken and the description: `location`, the "
+        "place where a photo was taken. Removed by default: everyone with access to the frame's service "
+        "could read it.",
+        examples=["[location]"],
+    )
+    progressive: Boolean | None = Field(
+        default=None,
+        description="Make and send progressive JPEG, which is a little smaller. Off by default: some frames "
+        "show it as grey boxes.",
+        examples=["true"],
+    )
+    replace: Boolean | None = Field(
+        default=None,
+        description="Replace photos that are on the frame as originals by renditions, a few per cycle. Off "
+        "by default: what is on the frame stays, and only new photos are converted. It may stay on.",
+        examples=["true"],
+    )
+
+    @property
+    def original(self) -> bool:
+        """Whether photos are never converted, whatever else is set."""
+        return self._original
+
+    @classmethod
+    def read(cls, value: object) -> object:
+        """Return the settings for `auto` or `original`; anything else unchanged. Raises ValueError."""
+        if not isinstance(value, str):
+            return value
+        if value not in ("auto", "original"):
+            raise ValueError("must be `auto`, `original`, or a group of settings such as `{panel: 1280x800}`")
+        settings = cls()
+        settings._original = value == "original"
+        return settings
+
+
+RenditionValue: TypeAlias = Annotated[RenditionSettings, BeforeValidator(RenditionSettings.read)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """How a rule's photos are converted for one of its frames."""
+
+    recipe: Recipe
+    replace: bool = False
+    """Whether photos that are on the frame as originals are replaced."""
+
+
+def rendition(
+    rule: RenditionSettings | None, frame: RenditionSettings | None, panel: Panel | None
+) -> Rendition:
+    """Return what the settings of a rule and its frame say; the rule's keys override the frame's.
+
+    `panel` is the one of the frame, for settings that name none.
+    """
+    found: dict[str, Any] = {}
+    original = False
+    for settings in (frame, rule):
+        if settings is not None:
+            # Any other value than `original`, also a group with a single key, asks for conversions.
+            original = settings.original
+            values = {name: getattr(settings, name) for name in settings.model_fields_set}
+            found.update({name: value for name, value in values.items() if value is not None})
+    replace = bool(found.pop("replace", False))
+    if original:
+        return Rendition(ORIGINAL, replace)
+    location = _LOCATION in found.pop("keep", ())
+    fit = Fit(found.pop("fit", Fit.CONTAIN))
+    return Rendition(Recipe(**{"panel": panel, **found}, fit=fit, keep_location=location), replace)
