@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from picsync.emulators.immich import HOST as IMMICH
 from picsync.observe.metrics import METRICS
+from tests.cache.fresh import open_fresh
 from tests.cli.command_line import CommandLine, served
 from tests.cli.conftest import loggers_as_before
 from tests.cli.short_waits import short_waits
@@ -59,6 +62,23 @@ def test_version_2_goes_on_where_it_was(bare: CommandLine) -> None:
     before = series((VERSION_2 / "metrics.txt").read_text("utf-8"))
     assert len(before) > 200
     assert_joins_still_match(labels_of(before), labels_of(now))
+
+
+async def test_version_2_reads_a_cache_of_today_or_sets_it_aside(tmp_path: Path) -> None:
+    """Version 2 looks into `picsync_schema`; it sets a cache of any other revision than its own aside."""
+    await (await open_fresh(tmp_path / "today.db")).aclose()
+    with (
+        closing(sqlite3.connect(tmp_path / "today.db")) as today,
+        closing(sqlite3.connect(":memory:")) as version_2,
+    ):
+        version_2.executescript((VERSION_2 / "cache.sql").read_text("utf-8"))
+        revision = "SELECT version_num FROM picsync_schema"
+        columns = "SELECT name, type, pk FROM pragma_table_info('mapping')"
+        (theirs,), (ours,) = (database.execute(revision).fetchone() for database in (version_2, today))
+        if ours == theirs:
+            assert today.execute(columns).fetchall() == version_2.execute(columns).fetchall()
+        else:
+            assert ours > theirs, "version 2 would migrate the cache"
 
 
 def missing(page: str) -> list[str]:
