@@ -1,8 +1,8 @@
-"""Decides how severe a situation is, for the status page, /status.json, notifications and metrics.
+"""Decides how severe a failure or other situation is, for page, /status.json, notifications and metrics.
 
 `health` derives the level and its reasons from a Status, for each album rule and for the whole service.
 `open_problems` are the situations that need an operator. Both are pure, and neither reads a message: they use
-outcomes, counts and the codes of failures. `observe/words` and `observe/verdict` have the sentences.
+outcomes, counts and the codes of failures. `observe/words` and `observe/summary` have the sentences.
 
 A known problem outweighs a decision that waits for the operator, which outweighs work in progress or an
 unknown state. A rule is right only if a cycle found everything in place, and nothing has failed since. A

@@ -1,6 +1,6 @@
 """Plans, reports, failures and advice as sentences and lines; pure functions.
 
-The log, the status page and notifications all use these. `verdict` words the status page's answer to "is the
+The log, the status page and notifications all use these. `summary` words the status page's answer to "is the
 frame up to date?"; the page's headings and labels are in `web/templates/status.html`.
 """
 

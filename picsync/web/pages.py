@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from picsync.core.events import CycleReport
 from picsync.observe.health import Level
 from picsync.observe.status import Status
-from picsync.observe.verdict import rule_verdict, verdict
+from picsync.observe.summary import summarize, summarize_rule
 from picsync.observe.words import (
     FEW,
     counted,
@@ -133,20 +133,20 @@ _JINJA.filters |= {
     "skips": skip_remarks,
     "subject": failure_subject,
     "to_second": to_second,
-    "verdict": rule_verdict,
+    "summary": summarize_rule,
 }
 _TEMPLATE = _JINJA.get_template("status.html")
 
 
 def status_page(status: Status, operator: Operating | None = None) -> str:
     """Return the page; without `operator`, it has no part for one."""
-    overall = verdict(status)
+    overall = summarize(status)
     refresh_s = REFRESH_S[any(rule.phase == "running" for rule in status.rules)]
     if operator is not None and operator.entering:
         refresh_s = 0
     return _TEMPLATE.render(
         status=status,
-        verdict=overall,
+        summary=overall,
         icon=_icon(overall.level),
         refresh_s=refresh_s,
         operator=operator,

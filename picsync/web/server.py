@@ -13,7 +13,7 @@ from aiohttp import web
 from picsync.core.errors import ListenError
 from picsync.observe.health import obstacles
 from picsync.observe.status import Status
-from picsync.observe.verdict import obstacle_sentence
+from picsync.observe.summary import obstacle_sentence
 from picsync.observe.words import printable
 from picsync.serving.server import HttpServer, Limits
 from picsync.web.operator import Operator

@@ -15,7 +15,7 @@ from picsync.core.model import Certainty
 from picsync.core.plan import Rule
 from picsync.observe.health import health, obstacles, rule_health
 from picsync.observe.status import Entry, RuleStatus, Status
-from picsync.observe.verdict import obstacle_sentence, verdict
+from picsync.observe.summary import obstacle_sentence, summarize
 from picsync.observe.words import (
     error_sentence,
     failure_advice,
@@ -31,7 +31,7 @@ FORMAT = 1
 
 def as_json(status: Status) -> dict[str, Any]:
     """Return the content of `/status.json`."""
-    overall, found, unready = verdict(status), health(status), obstacles(status)
+    overall, found, unready = summarize(status), health(status), obstacles(status)
     return {
         "format": FORMAT,
         "version": status.version,

@@ -22,7 +22,7 @@ _HEADLINES = {
 
 
 @dataclass(frozen=True, slots=True)
-class RuleVerdict:
+class RuleSummary:
     """The state of one album rule in words."""
 
     level: Level
@@ -32,7 +32,7 @@ class RuleVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Summary:
     """The overall state in words."""
 
     level: Level
@@ -42,7 +42,7 @@ class Verdict:
     """Sentences with the reasons, the most important first."""
 
 
-def rule_verdict(rule: RuleStatus) -> RuleVerdict:
+def summarize_rule(rule: RuleStatus) -> RuleSummary:
     """Return one album rule's state in words."""
     return _in_words(rule_health(rule))
 
@@ -73,7 +73,7 @@ _FIXED = {
 }
 
 
-def _in_words(found: RuleHealth) -> RuleVerdict:
+def _in_words(found: RuleHealth) -> RuleSummary:
     rule, report = found.rule, found.rule.last
     sentence = _FIXED.get(found.code, "")
     if found.code is HealthCode.UPLOADING:
@@ -81,7 +81,7 @@ def _in_words(found: RuleHealth) -> RuleVerdict:
         sentence = f"{count} {'has' if rule.planned == 1 else 'have'} been uploaded."
     elif report is not None and not sentence:
         sentence = _about_report(found.code, rule, report)
-    return RuleVerdict(found.level, _BADGES[found.code], sentence)
+    return RuleSummary(found.level, _BADGES[found.code], sentence)
 
 
 def _about_report(code: HealthCode, rule: RuleStatus, report: CycleReport) -> str:
@@ -125,11 +125,11 @@ def _kept(report: CycleReport) -> str:
     )
 
 
-def verdict(status: Status) -> Verdict:
+def summarize(status: Status) -> Summary:
     """Return the overall state in words."""
     found = health(status)
     if not found.rules and not found.reasons:
-        return Verdict(found.level, _HEADLINES[found.level], ("There are no album rules.",))
+        return Summary(found.level, _HEADLINES[found.level], ("There are no album rules.",))
     details = [_reason_sentence(reason, status) for reason in found.reasons]
     rules = [each.rule for each in found.rules]
     if found.level is Level.GOOD:
@@ -140,7 +140,7 @@ def verdict(status: Status) -> Verdict:
     else:
         details += _by_rule(found)
     dry = all(rule.dry_run for rule in status.rules) and not found.reasons
-    return Verdict(found.level, "Dry run." if dry else _HEADLINES[found.level], tuple(details))
+    return Summary(found.level, "Dry run." if dry else _HEADLINES[found.level], tuple(details))
 
 
 def _reason_sentence(reason: Reason, status: Status) -> str:

@@ -25,7 +25,7 @@ from picsync.core.model import Certainty
 from picsync.core.plan import Transfer
 from picsync.observe.health import Level, obstacles
 from picsync.observe.status import EVENTS_KEPT, Status
-from picsync.observe.verdict import rule_verdict, verdict
+from picsync.observe.summary import summarize, summarize_rule
 from picsync.observe.words import relative, rough
 from tests.observe.statuses import START, StatusBuilder, item, report_of
 
@@ -72,9 +72,9 @@ FINAL = PicsyncError("It is over.")
 )
 def test_a_rule(reports: list[CycleReport], level: Level, word: str) -> None:
     status = after(*reports)
-    found = rule_verdict(status.rules[0])
+    found = summarize_rule(status.rules[0])
     assert (found.level, found.word) == (level, word)
-    assert verdict(status).level is level
+    assert summarize(status).level is level
 
 
 def test_the_worst_rule_decides_and_is_named() -> None:
@@ -82,7 +82,7 @@ def test_the_worst_rule_decides_and_is_named() -> None:
     builder.expect("Grandma", "Cabin", "Office", "Hall", "Attic", "Barn")
     for name in ("Grandma", "Cabin"):
         builder.cycle(report_of(name, 5))
-    found = verdict(builder.board.status())
+    found = summarize(builder.board.status())
     assert found.level is Level.UNKNOWN
     assert found.details == (
         "Office: The first cycle has not started.",
@@ -97,9 +97,9 @@ def test_a_rule_that_sends_is_almost_right_even_after_a_failure() -> None:
     builder.expect("Grandma")
     builder.cycle(failed(FINAL))
     builder.tell(CycleStarted("Grandma", dry_run=False))
-    assert verdict(builder.board.status()).level is Level.BAD
+    assert summarize(builder.board.status()).level is Level.BAD
     builder.tell(TransfersPlanned("Grandma", (Transfer(item(1), None),)))
-    assert verdict(builder.board.status()).details == ("0 of 1 new photo has been uploaded.",)
+    assert summarize(builder.board.status()).details == ("0 of 1 new photo has been uploaded.",)
 
 
 def test_a_login_or_a_configuration_that_recovers_is_forgotten() -> None:
@@ -110,11 +110,11 @@ def test_a_login_or_a_configuration_that_recovers_is_forgotten() -> None:
         LoginRefused("Google Photos", "The token was revoked."), ConfigRefused(("picsync.yaml: no",))
     )
     refused = builder.board.status()
-    assert (verdict(refused).level, not obstacles(refused)) == (Level.BAD, False)
+    assert (summarize(refused).level, not obstacles(refused)) == (Level.BAD, False)
     assert refused.refusals == {"Google Photos": "The token was revoked."}
     builder.tell(AccessToken("Google Photos", None), ConfigApplied(("Grandma",)))
     again = builder.board.status()
-    assert (verdict(again).level, not obstacles(again), again.refusals) == (Level.GOOD, True, {})
+    assert (summarize(again).level, not obstacles(again), again.refusals) == (Level.GOOD, True, {})
 
 
 def test_a_dry_run_leaves_the_answer_to_the_others() -> None:
@@ -124,25 +124,25 @@ def test_a_dry_run_leaves_the_answer_to_the_others() -> None:
     builder.board.expect(rules)
     builder.cycle(report_of("Grandma", 5))
     builder.cycle(report_of("Cabin", 9, dry_run=True))
-    found = verdict(builder.board.status())
+    found = summarize(builder.board.status())
     assert (found.level, found.details[0]) == (Level.GOOD, "All 5 photos are in place.")
 
 
 def test_a_playlist_that_no_frame_shows_is_no_yes() -> None:
-    found = verdict(after(replace(GOOD, assigned=False, unassigned=("ss_Grandma",))))
+    found = summarize(after(replace(GOOD, assigned=False, unassigned=("ss_Grandma",))))
     assert found.level is Level.ATTENTION
     assert found.details[0].startswith("No frame shows ss_Grandma yet: assign it to a frame once by hand.")
-    assert verdict(after(replace(GOOD, assigned=True))).level is Level.GOOD
-    assert verdict(after(replace(GOOD, assigned=None))).level is Level.GOOD
+    assert summarize(after(replace(GOOD, assigned=True))).level is Level.GOOD
+    assert summarize(after(replace(GOOD, assigned=None))).level is Level.GOOD
 
 
 def test_what_could_not_be_listed_is_not_zero() -> None:
     nothing = replace(failed(AWAY), certainty=Certainty.PARTIAL, wanted=0)
-    assert "Nothing could be listed; the frame keeps its 5 photos." in verdict(after(nothing)).details[0]
+    assert "Nothing could be listed; the frame keeps its 5 photos." in summarize(after(nothing)).details[0]
 
 
 def test_no_rule_is_no_yes() -> None:
-    assert verdict(StatusBuilder().board.status()).level is Level.UNKNOWN
+    assert summarize(StatusBuilder().board.status()).level is Level.UNKNOWN
 
 
 def test_many_photos_do_not_push_out_what_matters() -> None:
@@ -197,7 +197,7 @@ def test_each_refused_login_is_one_sentence_with_its_remedy() -> None:
         LoginRefused("Immich", "Rejected."),
         LoggedIn("Immich"),
     )
-    assert verdict(builder.board.status()).details == (
+    assert summarize(builder.board.status()).details == (
         "Nixplay (opa) refuses the login. Wrong password. Check `accounts.opa:`.",
         "Google Photos refuses the login. Revoked. Log in again.",
         "The frame keeps its photos.",
