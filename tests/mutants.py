@@ -238,9 +238,9 @@ MUTANTS = (
     ),
     Mutant(
         "shows the oldest where there is no room",
-        "picsync/core/select.py",
-        "key=taken_at, reverse=True)",
-        "key=taken_at)",
+        "picsync/core/choice.py",
+        "taken_at(thing) or _LONG_AGO, reverse=True)",
+        "taken_at(thing) or _LONG_AGO)",
         (*PLAN, "tests/e2e/test_service_limits.py"),
     ),
     Mutant(
