@@ -11,6 +11,7 @@ import io
 import struct
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from typing import BinaryIO, TypeAlias
 
 from picsync.media import tiff
 
@@ -60,18 +61,22 @@ def _zone(offset: str) -> timezone | None:
     return timezone(-away if sign == "-" else away)
 
 
-def _first(block: bytes) -> tiff.Directory | None:
-    return next(tiff.directories(io.BytesIO(block)), None)
+Block: TypeAlias = bytes | BinaryIO
+"""A TIFF structure; a TIFF file is one as a whole."""
 
 
-def orientation(block: bytes) -> int:
+def _first(block: Block) -> tiff.Directory | None:
+    return next(tiff.directories(io.BytesIO(block) if isinstance(block, bytes) else block), None)
+
+
+def orientation(block: Block) -> int:
     """Return how a picture is turned, 1 to 8, by its TIFF structure; 1 if that says nothing valid."""
     first = _first(block)
     found = first.integers(_ORIENTATION, 1) if first else ()
     return found[0] if found and 1 <= found[0] <= 8 else 1
 
 
-def is_adobe_rgb(block: bytes) -> bool:
+def is_adobe_rgb(block: Block) -> bool:
     """Whether a camera says that colours without a profile are Adobe RGB."""
     first = _first(block)
     inner = first.inner(_EXIF_IFD) if first else None
@@ -79,7 +84,7 @@ def is_adobe_rgb(block: bytes) -> bool:
     return directory is not None and directory.text(_INTEROPERABILITY) == _ADOBE_RGB
 
 
-def has_position(block: bytes) -> bool:
+def has_position(block: Block) -> bool:
     """Whether the TIFF structure tells where the picture was taken, or may do so."""
     first = _first(block)
     if first is None or _GPS_IFD not in first:
@@ -89,7 +94,7 @@ def has_position(block: bytes) -> bool:
     return gps is None or _LATITUDE in gps or _LONGITUDE in gps
 
 
-def kept(block: bytes, *, location: bool) -> bytes:
+def kept(block: Block, *, location: bool) -> bytes:
     """Return a TIFF structure with only the time taken and the description; empty if there is neither.
 
     With `location`, the position is kept too. Times such as 0000:00:00 are dropped.

@@ -33,6 +33,9 @@ _FORMATS = {
 }
 """Names of Pillow's decoders."""
 
+_TURNING = frozenset({"HEIF", "TIFF"})
+"""Decoders whose pictures are upright. Pillow's for AVIF reports what its container says as Exif would."""
+
 MIN_PREVIEW_EDGE = 1_000
 """Pixels of the long edge that the preview in a raw file needs, unless the panel has fewer."""
 _GAP = 1.5
@@ -117,7 +120,7 @@ def _rendered(
     limits: Limits,
 ) -> Answer:
     turned: int | None = None
-    metadata: bytes | None = None
+    metadata: exif.Block | None = None
     name = _FORMATS.get(mime_type)
     if name is None and mime_type.startswith("image/"):
         preview = previews.find_preview(source)
@@ -136,7 +139,7 @@ def _rendered(
     if metadata is None:
         metadata = _metadata(image, picture, source)
     if turned is None:
-        turned = 1 if name == "HEIF" else exif.orientation(metadata)
+        turned = 1 if name in _TURNING else exif.orientation(metadata)
     profile = image.info.get("icc_profile")
     if profile is None and exif.is_adobe_rgb(metadata) and image.mode == "RGB":
         profile = icc.adobe_rgb()
@@ -179,13 +182,12 @@ def _require_pixels(width: int, height: int, limits: Limits) -> None:
         )
 
 
-def _metadata(image: Image.Image, picture: jpeg.Jpeg | None, source: BinaryIO) -> bytes:
+def _metadata(image: Image.Image, picture: jpeg.Jpeg | None, source: BinaryIO) -> exif.Block:
     """Return the TIFF structure of an open picture; empty if it has none."""
     if picture is not None:
         return picture.exif or b""
     if image.format == "TIFF":
-        source.seek(0)
-        return source.read(1 << 16)
+        return source
     found = image.info.get("exif", b"")
     return found.removeprefix(b"Exif\0\0") if isinstance(found, bytes) else b""
 

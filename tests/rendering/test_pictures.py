@@ -1,0 +1,512 @@
+"""What renditions look like: upright, in sRGB, opaque, of the right size, with the metadata to keep."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from picsync.core.recipe import Fit, Panel, Recipe
+from picsync.media import exif, icc, jpeg
+from picsync.rendering import pictures
+from picsync.rendering.protocol import Answer, Limits
+from tests.media.files import box, ftyp, tiff
+from tests.rendering import profiles
+from tests.rendering.drawing import (
+    BLUE,
+    GREEN,
+    RED,
+    WHITE,
+    alike,
+    assert_quarters,
+    baseline,
+    coded,
+    corners,
+    opened,
+    quarters,
+)
+
+PLAIN = Recipe()
+SMALL = Recipe(panel=Panel(32, 24))
+
+
+def made(data: bytes, recipe: Recipe = PLAIN, limits: Limits | None = None) -> tuple[Answer, bytes]:
+    target = io.BytesIO()
+    answer = pictures.render(io.BytesIO(data), recipe, target, limits or Limits())
+    return answer, target.getvalue()
+
+
+def rendition(data: bytes, recipe: Recipe = PLAIN) -> Image.Image:
+    answer, written = made(data, recipe)
+    assert answer.treatment == "render"
+    assert answer.mime_type == "image/jpeg"
+    assert answer.size_bytes == len(written)
+    image = opened(written)
+    assert image.format == "JPEG"
+    assert image.mode == "RGB"
+    assert image.size == (answer.width, answer.height)
+    found = jpeg.read(io.BytesIO(written))
+    assert found is not None
+    assert found.baseline
+    assert found.subsampled
+    return image
+
+
+def oriented(number: int, **more: Any) -> bytes:
+    found = Image.Exif()
+    found[0x0112] = number
+    for tag, value in more.items():
+        found[int(tag.removeprefix("t"), 16)] = value
+    return found.tobytes()
+
+
+def stored(number: int, image: Image.Image | None = None) -> Image.Image:
+    """Return the upright picture as a camera stores it that says it is turned by `number`."""
+    inverse = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}[number]
+    image = image or quarters()
+    return pictures._turned(image, inverse)
+
+
+TURNS = range(1, 9)
+
+
+@pytest.mark.parametrize("turned", TURNS)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("recipe", [PLAIN, SMALL], ids=["large", "small"])
+def test_the_orientation_is_applied_once(kind: str, turned: int, recipe: Recipe) -> None:
+    options = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
+    data = coded(stored(turned), kind, exif=oriented(turned), **options)
+    if kind == "JPEG" and turned == 1 and recipe is PLAIN:
+        return  # It is sent as it is.
+    image = rendition(data, recipe)
+    assert image.size == ((64, 48) if recipe is PLAIN else (32, 24))
+    assert_quarters(image, 12)
+    assert image.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("turned", TURNS)
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_containers_that_turn_by_themselves_are_not_turned_twice(kind: str, turned: int) -> None:
+    """The encoders write the turn both into the container's boxes and into Exif, as phones do."""
+    data = coded(stored(turned, quarters(128, 96)), kind, exif=oriented(turned), quality=90)
+    image = rendition(data)
+    assert image.size == (128, 96)
+    assert_quarters(image, 14)
+
+
+@pytest.mark.parametrize("turned", TURNS)
+def test_the_part_that_is_shown_is_in_the_middle_however_it_is_stored(turned: int) -> None:
+    upright = Image.new("RGB", (96, 32), RED)
+    upright.paste(GREEN, (32, 0, 64, 32))
+    data = coded(stored(turned, upright), "PNG", exif=oriented(turned))
+    image = rendition(data, Recipe(panel=Panel(32, 32), fit=Fit.COVER))
+    assert image.size == (32, 32)
+    assert all(alike(corner, GREEN) for corner in corners(image))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        *((mode, "PNG") for mode in ("RGB", "RGBA", "P")),
+        *((mode, "TIFF") for mode in ("RGB", "CMYK", "YCbCr", "LAB")),
+        *(("RGB", kind) for kind in ("BMP", "WEBP", "JPEG2000", "HEIF", "AVIF")),
+        *(("RGBA", kind) for kind in ("HEIF", "AVIF")),
+        ("P", "GIF"),
+        ("CMYK", "JPEG"),
+    ],
+)
+@pytest.mark.parametrize("recipe", [PLAIN, Recipe(panel=Panel(64, 48))], ids=["large", "small"])
+def test_every_format_and_mode(kind: str, mode: str, recipe: Recipe) -> None:
+    source = quarters(128, 96)
+    if mode == "LAB":
+        source = Image.new("LAB", (128, 96), (255, 128, 128))
+        source.paste((87, 129, 176), (0, 0, 64, 48))
+    elif mode == "P":
+        source = source.quantize(8)
+    elif mode != "RGB":
+        source = source.convert(mode)
+    image = rendition(coded(source, kind), recipe)
+    if mode == "LAB":
+        assert alike(corners(image)[3], WHITE)
+    else:
+        assert_quarters(image, 20 if kind in ("JPEG", "HEIF", "AVIF", "GIF") else 12)
+
+
+def test_grey_in_every_depth() -> None:
+    ramp = Image.linear_gradient("L").resize((64, 48))
+    deep = ramp.convert("I").point(lambda value: value * 257).convert("I;16")
+    bilevel = ramp.point(lambda value: 255 * (value > 127)).convert("1")
+    floats = ramp.convert("F").point(lambda value: value * (1 / 255) + 0.0)
+    for image, kind in ((ramp, "PNG"), (ramp, "JPEG"), (deep, "PNG"), (deep, "TIFF"), (floats, "TIFF")):
+        found = rendition(coded(image, kind))
+        for y in (6, 24, 42):
+            expected = int(ramp.getpixel((32, y)))  # type: ignore[arg-type]
+            assert alike(found.getpixel((32, y)), (expected,) * 3, 4), (image.mode, kind, y)  # type: ignore[arg-type]
+    found = rendition(coded(bilevel, "PNG"))
+    assert alike(found.getpixel((32, 4)), (0, 0, 0))  # type: ignore[arg-type]
+    assert alike(found.getpixel((32, 44)), WHITE)  # type: ignore[arg-type]
+
+
+def test_sixteen_bits_of_colour() -> None:
+    """Pillow writes no such PNG, so it is made by hand."""
+    import zlib
+
+    row = b"\0" + b"".join(struct.pack(">3H", *(each * 257 for each in RED)) for _ in range(16))
+    chunks = [
+        (b"IHDR", struct.pack(">2I5B", 16, 16, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(row * 16)),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in chunks:
+        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    assert alike(corners(rendition(data))[0], RED)
+
+
+@pytest.mark.parametrize("recipe", [PLAIN, SMALL], ids=["large", "small"])
+@pytest.mark.parametrize(
+    ("background", "shown"), [("", (0, 0, 0)), ("black", (0, 0, 0)), ("#2040c0", (0x20, 0x40, 0xC0))]
+)
+def test_transparency_shows_the_background(background: str, shown: tuple[int, ...], recipe: Recipe) -> None:
+    image = quarters().convert("RGBA")
+    image.putalpha(Image.new("L", image.size, 255))
+    image.paste((255, 0, 255, 0), (32, 24, 64, 48))
+    found = rendition(coded(image, "PNG"), Recipe(panel=recipe.panel, background=background))
+    assert [alike(a, b) for a, b in zip(corners(found), (RED, GREEN, BLUE, shown), strict=True)] == [True] * 4
+
+
+def test_a_transparent_colour_of_a_palette_or_of_rgb() -> None:
+    palette = quarters().quantize(4)
+    index = palette.getpixel((60, 44))
+    assert alike(corners(rendition(coded(palette, "PNG", transparency=index)))[3], (0, 0, 0))
+    assert alike(corners(rendition(coded(quarters(), "PNG", transparency=WHITE)))[3], (0, 0, 0))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_the_first_picture_of_several(kind: str) -> None:
+    others = [Image.new("RGB", (64, 48), (9, 9, 9)) for _ in range(2)]
+    options: dict[str, Any] = {} if kind == "TIFF" else {"duration": 100}
+    image = rendition(coded(quarters(), kind, save_all=True, append_images=others, **options))
+    assert_quarters(image, 25)
+
+
+def test_the_primary_picture_of_several() -> None:
+    others = [Image.new("RGB", (128, 96), (9, 9, 9))]
+    data = coded(
+        others[0], "HEIF", save_all=True, append_images=[quarters(128, 96)], primary_index=1, quality=90
+    )
+    assert_quarters(rendition(data), 14)
+
+
+def test_ten_bits_and_grids_of_heic() -> None:
+    import pillow_heif
+
+    pixels = quarters(128, 96).tobytes()
+    words = b"".join(struct.pack("<H", value << 8) for value in pixels)
+    deep = pillow_heif.from_bytes("RGB;16", (128, 96), words)
+    file = io.BytesIO()
+    deep.save(file, quality=90)
+    assert_quarters(rendition(file.getvalue()), 14)
+    grid = coded(quarters(256, 192), "HEIF", tile_size=64, quality=90)
+    assert grid.count(b"hvc1") > 4
+    assert_quarters(rendition(grid), 14)
+
+
+def test_progressive_and_other_codings_become_baseline() -> None:
+    for options in ({"progressive": True}, {"subsampling": "4:4:4"}):
+        assert_quarters(rendition(coded(quarters(), "JPEG", quality=95, **options)))
+
+
+def test_progressive_is_sent_if_it_is_wanted() -> None:
+    photo = coded(quarters(), "JPEG", progressive=True, subsampling="4:2:0")
+    assert made(photo, Recipe(progressive=True))[0].treatment == "as is"
+    _, written = made(coded(quarters(), "PNG"), Recipe(progressive=True))
+    found = jpeg.read(io.BytesIO(written))
+    assert found is not None
+    assert found.progressive
+
+
+def ycck(image: Image.Image) -> bytes:
+    """Return a JPEG in Adobe's YCCK: the inks but black as luma and chroma."""
+    cyan, magenta, yellow, black = image.convert("CMYK").split()
+    luma = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr").split()
+    inverted = [band.point(lambda value: 255 - value) for band in luma]
+    data = coded(Image.merge("CMYK", (*inverted, black)), "JPEG", quality=95, subsampling="4:4:4")
+    at = data.index(b"Adobe")
+    return data[: at + 11] + b"\2" + data[at + 12 :]
+
+
+def test_inks_of_cmyk_and_ycck_are_not_inverted() -> None:
+    assert_quarters(
+        rendition(
+            coded(quarters(), "JPEG").replace(b"", b"")
+            and coded(quarters().convert("CMYK"), "JPEG", quality=95)
+        ),
+        14,
+    )
+    assert_quarters(rendition(ycck(quarters())), 14)
+
+
+def test_display_p3_is_converted() -> None:
+    """A red of sRGB as Display P3 stores it: IEC 61966-2-1 and SMPTE EG 432-1, computed independently."""
+    data = coded(
+        Image.new("RGB", (16, 16), (234, 51, 35)), "PNG", icc_profile=profiles.matrix(profiles.DISPLAY_P3)
+    )
+    assert alike(corners(rendition(data))[0], (255, 0, 0), 4)
+    grey = coded(
+        Image.new("RGB", (16, 16), (128, 128, 128)), "PNG", icc_profile=profiles.matrix(profiles.DISPLAY_P3)
+    )
+    assert alike(corners(rendition(grey))[0], (128, 128, 128), 2)
+
+
+def test_adobe_rgb_is_converted_whether_a_profile_or_a_letter_says_so() -> None:
+    """A green of sRGB has the values (144, 255, 60) in Adobe RGB."""
+    image = Image.new("RGB", (16, 16), (144, 255, 60))
+    assert alike(corners(rendition(coded(image, "PNG", icc_profile=icc.adobe_rgb())))[0], (0, 255, 0), 4)
+    found = Image.Exif()
+    found.get_ifd(0x8769)[0xA001] = 0xFFFF
+    found.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    data = coded(image, "JPEG", quality=95, subsampling="4:2:0", exif=found.tobytes())
+    assert exif.is_adobe_rgb(jpeg.read(io.BytesIO(data)).exif or b"")  # type: ignore[union-attr]
+    assert alike(corners(rendition(data))[0], (0, 255, 0), 6)
+
+
+def test_grey_with_a_profile_is_converted() -> None:
+    data = coded(Image.new("L", (16, 16), 128), "PNG", icc_profile=profiles.grey(1.0))
+    assert alike(corners(rendition(data))[0], (188, 188, 188), 3)
+
+
+def test_inks_with_a_profile_are_converted() -> None:
+    data = coded(Image.new("CMYK", (16, 16), (0, 0, 255, 0)), "JPEG", quality=95, icc_profile=profiles.cmyk())
+    red, green, blue = corners(rendition(data))[0]
+    assert red > 180
+    assert max(green, blue) < 80
+    white = coded(Image.new("CMYK", (16, 16), (0, 0, 0, 0)), "TIFF", icc_profile=profiles.cmyk())
+    assert alike(corners(rendition(white))[0], WHITE, 6)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [b"x" * 500, bytes(128), profiles.matrix(profiles.DISPLAY_P3)[:200], profiles.grey(2.2), profiles.cmyk()],
+    ids=["garbage", "zeros", "cut", "of grey", "of inks"],
+)
+def test_a_profile_that_does_not_fit_is_ignored(profile: bytes) -> None:
+    assert_quarters(rendition(coded(quarters(), "PNG", icc_profile=profile)))
+
+
+def test_a_damaged_profile_is_mentioned_and_removed_without_encoding_again() -> None:
+    photo = baseline(icc_profile=b"garbage" * 30)
+    answer, written = made(photo)
+    assert answer.treatment == "metadata"
+    assert answer.notes == ("Its colour profile is damaged and was ignored.",)
+    assert b"ICC_PROFILE" not in written
+    assert opened(written).tobytes() == opened(photo).tobytes()
+    answer, _ = made(coded(quarters(), "PNG", icc_profile=b"garbage" * 30))
+    assert answer.notes == ("Its colour profile is damaged and was ignored.",)
+
+
+def test_bars_and_their_colour() -> None:
+    tall = Image.new("RGB", (24, 48), GREEN)
+    recipe = Recipe(panel=Panel(64, 48), background="#c02040")
+    image = rendition(coded(tall, "PNG"), recipe)
+    assert image.size == (64, 48)
+    assert alike(image.getpixel((32, 24)), GREEN)  # type: ignore[arg-type]
+    assert alike(image.getpixel((4, 24)), (0xC0, 0x20, 0x40))  # type: ignore[arg-type]
+    assert rendition(coded(tall, "PNG"), Recipe(panel=Panel(64, 48))).size == (24, 48)
+
+
+def test_bars_of_a_blurred_copy() -> None:
+    image = rendition(coded(quarters(48, 96), "PNG"), Recipe(panel=Panel(64, 48), background="blur"))
+    assert image.size == (64, 48)
+    left = image.getpixel((2, 24))
+    assert isinstance(left, tuple)
+    assert 20 < sum(left) / 3 < 150
+
+
+def test_nothing_is_enlarged() -> None:
+    assert rendition(coded(quarters(), "PNG"), Recipe(panel=Panel(640, 480))).size == (64, 48)
+    assert rendition(coded(quarters(), "PNG"), Recipe(panel=Panel(640, 480), background="black")).size == (
+        640,
+        480,
+    )
+
+
+def test_odd_sizes_become_even_without_resampling() -> None:
+    image = rendition(coded(quarters(65, 49), "PNG"))
+    assert image.size == (64, 48)
+    assert_quarters(image)
+    assert rendition(coded(Image.new("RGB", (1, 9)), "PNG")).size == (1, 8)
+
+
+DATES = {"t9003": "2024:05:06 07:08:09", "t9011": "+02:00", "t9291": "123"}
+
+
+def full_exif(turned: int = 1) -> bytes:
+    found = Image.Exif()
+    found[0x0112] = turned
+    found[0x010E] = "Grandma's birthday"
+    found[0x010F] = "Camera maker"
+    found[0x927C] = b"maker note"
+    inner = found.get_ifd(0x8769)
+    inner.update(
+        {0x9003: DATES["t9003"], 0x9011: DATES["t9011"], 0x9291: DATES["t9291"], 0x927C: b"note" * 20}
+    )
+    found.get_ifd(0x8825).update(
+        {1: "N", 2: (48.0, 8.0, 14.2), 3: "E", 4: (11.0, 34.0, 31.0), 5: b"\0", 6: 520.0}
+    )
+    return found.tobytes()
+
+
+def assert_metadata(written: bytes, *, location: bool) -> None:
+    found = opened(written).getexif()
+    assert found[0x010E] == "Grandma's birthday"
+    inner = found.get_ifd(0x8769)
+    assert inner == {0x9003: DATES["t9003"], 0x9011: DATES["t9011"], 0x9291: DATES["t9291"]}
+    gps = found.get_ifd(0x8825)
+    assert set(found) <= {0x010E, 0x8769, 0x8825}
+    if location:
+        assert (gps[1], gps[2], gps[4]) == ("N", (48.0, 8.0, 14.2), (11.0, 34.0, 31.0))
+    else:
+        assert gps == {}
+        assert b"maker" not in written.lower()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF"])
+@pytest.mark.parametrize("location", [False, True])
+def test_time_and_description_are_kept_and_the_rest_is_not(kind: str, location: bool) -> None:
+    data = coded(quarters(128, 96), kind, exif=full_exif())
+    answer, written = made(data, Recipe(panel=Panel(64, 48), keep_location=location))
+    assert answer.treatment == "render"
+    assert_metadata(written, location=location)
+
+
+def test_a_position_alone_is_removed_without_encoding_again() -> None:
+    photo = baseline(exif=full_exif(), comment=b"secret place")
+    answer, written = made(photo)
+    assert answer.treatment == "metadata"
+    assert (answer.width, answer.height, answer.size_bytes) == (64, 48, len(written))
+    assert opened(written).tobytes() == opened(photo).tobytes()
+    assert_metadata(written, location=False)
+    assert b"secret" not in written
+    assert made(written)[0].treatment == "as is"
+    assert made(photo, Recipe(keep_location=True))[0].treatment == "as is"
+
+
+def test_a_position_in_xmp_is_removed() -> None:
+    photo = baseline(xmp=b"<x:xmpmeta exif:GPSLatitude='48,8.2N'/>")
+    answer, written = made(photo)
+    assert answer.treatment == "metadata"
+    assert b"GPSLatitude" not in written
+
+
+@pytest.mark.parametrize("taken", ["0000:00:00 00:00:00", "    :  :     :  :  ", "2024:13:45 99:99:99", ""])
+def test_a_time_that_is_none_is_dropped(taken: str) -> None:
+    found = Image.Exif()
+    found.get_ifd(0x8769)[0x9003] = taken
+    _, written = made(coded(quarters(), "PNG", exif=found.tobytes()))
+    assert opened(written).getexif().get_ifd(0x8769) == {}
+
+
+def test_what_stands_before_and_after_a_photo_is_removed() -> None:
+    photo = baseline()
+    for data in (b"HTTP/1.1 200 OK\r\n\r\n" + photo, photo + b"a video" * 1000, photo + photo):
+        answer, written = made(data)
+        assert answer.treatment == "metadata"
+        assert opened(written).tobytes() == opened(photo).tobytes()
+    assert made(photo + bytes(100))[0].treatment == "as is"
+
+
+def test_junk_before_a_photo_that_is_rendered() -> None:
+    assert_quarters(rendition(b"\r\n\r\n" + baseline(640, 480), SMALL))
+
+
+def test_the_first_picture_of_an_mpo() -> None:
+    first, second = quarters(), Image.new("RGB", (64, 48))
+    data = coded(first, "MPO", save_all=True, append_images=[second], subsampling="4:2:0", quality=95)
+    answer, written = made(data)
+    assert answer.treatment == "metadata"
+    assert_quarters(opened(written))
+    assert b"MPF" not in written
+    assert_quarters(rendition(data, SMALL))
+
+
+def test_the_same_bytes_each_time() -> None:
+    photo = baseline(640, 480)
+    assert made(photo, SMALL) == made(photo, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "neither a picture nor a video"),
+        (b"hello", "neither a picture nor a video"),
+        (baseline(640, 480)[:3000], "truncated"),
+        (coded(quarters(), "PNG")[:60], "truncated|damaged"),
+        (coded(quarters(128, 96), "HEIF")[:-100], "damaged|truncated"),
+        (ftyp(b"isom") + box(b"moov") + box(b"mdat"), "MP4 is not a picture"),
+        (b"\xff\x0a" + bytes(100), "cannot read JXL files without a preview"),
+        (tiff({50706: 1, 271: b"Maker"}), "cannot read DNG files without a preview"),
+    ],
+)
+def test_a_picture_that_cannot_be_read_says_why(data: bytes, words: str) -> None:
+    import re
+
+    with pytest.raises(Exception) as caught:
+        made(data, SMALL)
+    assert re.search(words, pictures.reason(caught.value, Limits()))
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    import zlib
+
+    head = struct.pack(">2I5B", 60_000, 60_000, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")):
+        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    with pytest.raises(
+        pictures.Unusable, match="60,000 x 60,000 pixels; at most 250 megapixels are accepted"
+    ):
+        made(data)
+
+
+def raw(preview: bytes, make: bytes = b"Maker") -> bytes:
+    return tiff({50706: 1, 271: make}) + bytes(64) + preview + bytes(1000)
+
+
+def test_the_preview_of_a_raw_file() -> None:
+    small = baseline(160, 120)
+    large = coded(quarters(1200, 800), "JPEG", quality=90)
+    image = rendition(raw(small + large), Recipe(panel=Panel(128, 96)))
+    assert image.size == (128, 84)
+    assert_quarters(image)
+
+
+def test_the_preview_of_a_raw_file_is_turned_like_the_file() -> None:
+    preview = coded(stored(6, quarters(1200, 800)), "JPEG", quality=90)
+    data = tiff({50706: 1, 271: b"Maker", 274: 6}) + preview
+    image = rendition(data, Recipe(panel=Panel(120, 120)))
+    assert image.size == (120, 80)
+    assert_quarters(image)
+
+
+def test_a_small_preview_is_refused_with_the_reason() -> None:
+    message = (
+        "the preview in this DNG file is too small: its long edge has 160 pixels, at least 1,000 are needed"
+    )
+    with pytest.raises(pictures.Unusable, match=message):
+        made(raw(baseline(160, 120)))
+    with pytest.raises(pictures.Unusable, match="at least 640 are needed"):
+        made(raw(baseline(160, 120)), Recipe(panel=Panel(480, 640)))
+    assert_quarters(rendition(raw(baseline(160, 120)), Recipe(panel=Panel(160, 120))))
+
+
+def test_canons_newer_raw_files() -> None:
+    directory = tiff({274: 8, 271: b"Canon"})
+    preview = coded(stored(8, quarters(1200, 800)), "JPEG", quality=90)
+    data = (
+        ftyp(b"crx ") + box(b"moov", box(b"uuid", bytes(16), box(b"CMT1", directory))) + box(b"mdat", preview)
+    )
+    assert_quarters(rendition(data, Recipe(panel=Panel(120, 80))))
