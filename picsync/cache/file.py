@@ -18,20 +18,21 @@ from picsync.core.values import dataclass
 _IDLE_CONNECTIONS = 4
 """How many connections are kept for later: reads and a write may be under way at the same time."""
 
-# S608: all names are the schema's own.
 _FIND = (
-    "SELECT item_id, version, algorithm, digest, unusable, recorded_at"  # noqa: S608
-    f" FROM {schema.TABLE} WHERE source = ? AND recipe = ? AND item_id IN ({{}})"
+    "SELECT item_id, version, algorithm, digest, unusable, recorded_at FROM mapping"
+    " WHERE source = ? AND recipe = ? AND item_id IN ({})"
 )
 _REPLACE = (
-    f"INSERT OR REPLACE INTO {schema.TABLE} ({', '.join(schema.COLUMNS)})"  # noqa: S608
-    f" VALUES ({', '.join('?' * len(schema.COLUMNS))})"
+    "INSERT OR REPLACE INTO mapping"
+    " (source, item_id, version, recipe, algorithm, digest, unusable, recorded_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+"""In the order of `schema.COLUMNS`."""
 _ENTRIES = (
-    "SELECT source, count(*), count(unusable), min(recorded_at), max(recorded_at)"  # noqa: S608
-    f" FROM {schema.TABLE} GROUP BY source ORDER BY source"
+    "SELECT source, count(*), count(unusable), min(recorded_at), max(recorded_at)"
+    " FROM mapping GROUP BY source ORDER BY source"
 )
-_REVISION = f"SELECT version_num FROM {schema.VERSION_TABLE}"  # noqa: S608
+_REVISION = "SELECT version_num FROM picsync_schema"
 _HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 

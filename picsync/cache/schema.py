@@ -19,13 +19,13 @@ KEY = ("source", "item_id", "version", "recipe")
 COLUMNS = (*KEY, "algorithm", "digest", "unusable", "recorded_at")
 """All columns; `tables` says what they contain."""
 
-_VERSIONS = f"""\
-CREATE TABLE {VERSION_TABLE} (
+_VERSIONS = """\
+CREATE TABLE picsync_schema (
 \tversion_num VARCHAR(32) NOT NULL,\x20
-\tCONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num)
+\tCONSTRAINT picsync_schema_pkc PRIMARY KEY (version_num)
 )"""
-_MAPPING = f"""\
-CREATE TABLE {TABLE} (
+_MAPPING = """\
+CREATE TABLE mapping (
 \tsource TEXT NOT NULL,\x20
 \titem_id TEXT NOT NULL,\x20
 \tversion TEXT NOT NULL,\x20
@@ -36,8 +36,7 @@ CREATE TABLE {TABLE} (
 \trecorded_at BIGINT,\x20
 \tPRIMARY KEY (source, item_id, version, recipe)
 )"""
-# S608: the names are constants.
-FRESH = (_VERSIONS, f"INSERT INTO {VERSION_TABLE} VALUES ('{HEAD}')", _MAPPING)  # noqa: S608
+FRESH = (_VERSIONS, "INSERT INTO picsync_schema VALUES ('0001')", _MAPPING)
 """Creates the tables of an SQLite file as the migrations would, without loading SQLAlchemy and Alembic."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,13 +6,16 @@ ignored; any other deviation makes the whole response a ProtocolError.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, TypeVar
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from picsync.core.errors import ProtocolError
 from picsync.core.model import MediaItem, MediaKind
+from picsync.http.client import read_json
 from picsync.http.retry import Operation
 from picsync.media.instants import instant
 
@@ -139,18 +142,27 @@ class ErrorAnswer(_Wire):
 
 
 class TokenAnswer(BaseModel):
-    """The response to a token request, as far as it is checked before it is used."""
+    """The response to a token request, as far as picsync reads it."""
 
     model_config = ConfigDict(defer_build=True)
 
     # Printable ASCII (RFC 6750), since it becomes part of a header.
     access_token: str = Field(pattern=r"^[!-~]+$", repr=False)
-    refresh_token: str = Field(default="unchanged", min_length=1, repr=False)
+    refresh_token: str | None = Field(default=None, min_length=1, repr=False)
+    """Absent unless it has changed."""
     scope: str = ""
     """The granted scopes, separated by spaces; may be fewer than requested."""
     refresh_token_expires_in: int | None = Field(default=None, ge=0, le=10**10)
     """Seconds; only for logins that expire, such as those of an app in Testing (documented)."""
     expires_in: int | None = Field(default=None, ge=0, le=10**9)
+
+
+def read(operation: Operation, model: type[M], response: httpx.Response) -> M:
+    """Return the JSON of a response as `model`; raises ProtocolError, which quotes no content."""
+    with suppress(ValidationError):
+        # In one pass; if that fails, the slower way says why.
+        return model.model_validate_json(response.content)
+    return parse(operation, model, read_json(operation, response))
 
 
 def parse(operation: Operation, model: type[M], body: object) -> M:

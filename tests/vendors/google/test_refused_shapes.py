@@ -1,4 +1,4 @@
-"""Refusals whose JSON has a shape that Google never sent: Google's library must not end picsync by them."""
+"""Refusals whose JSON has a shape that Google never sent: they must not end picsync."""
 
 from __future__ import annotations
 

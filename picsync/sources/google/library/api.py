@@ -1,32 +1,20 @@
-"""The Library API calls that picsync makes, on google-api-python-client.
-
-The client library reads the API's description from our own `discovery.json`, since Google's packages contain
-none for it, and fetching it would need the network before the first call. Its own retries are off: picsync's
-retry policy decides.
-"""
+"""The Library API calls that picsync makes."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from importlib import resources
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import quote
 
+import httpx
 from pydantic import BaseModel
 
 from picsync.core.errors import ProtocolError, RefusedError
-from picsync.http.client import Hosts
-from picsync.http.retry import (
-    EXCERPT_CHARACTERS,
-    Answer,
-    Operation,
-    Retrier,
-    parse_retry_after,
-)
+from picsync.http.client import Hosts, HttpClient
+from picsync.http.retry import Operation, Retrier
 from picsync.sources.google.library.quotas import Quota
 from picsync.vendors.google.refusals import api_refusal, unauthenticated
-from picsync.vendors.google.threads import HttpThreads
 from picsync.vendors.google.tokens import Tokens
 from picsync.vendors.google.wire import (
     MEDIA_ITEM_FIELDS,
@@ -35,11 +23,8 @@ from picsync.vendors.google.wire import (
     BatchAnswer,
     MediaItemPage,
     SharedAlbumPage,
-    parse,
+    read,
 )
-
-if TYPE_CHECKING:
-    import httplib2
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -59,9 +44,6 @@ UNAUTHENTICATED = 401
 
 _ALBUM_FIELDS = "id,title,mediaItemsCount"
 
-Build = Callable[[Any], Any]
-"""Builds a googleapiclient HttpRequest from a googleapiclient Resource."""
-
 
 class LibraryApi:
     """The calls.
@@ -70,55 +52,43 @@ class LibraryApi:
     """
 
     def __init__(
-        self, *, hosts: Hosts, threads: HttpThreads, tokens: Tokens, retrier: Retrier, quota: Quota
+        self, *, hosts: Hosts, tokens: Tokens, retrier: Retrier, quota: Quota, timeout: httpx.Timeout
     ) -> None:
-        self._root_url = f"{hosts.url(API_HOST)}/"
-        self._threads = threads
+        self._base = f"{hosts.url(API_HOST)}/v1"
+        self._http = HttpClient(retrier, allowed=hosts.allowed(API_HOST), timeout=timeout)
         self._tokens = tokens
-        self._retrier = retrier
         self._quota = quota
-        self._service: Any = None
 
     async def album(self, album_id: str) -> Album:
         """Return an album's title and item count."""
-        return await self._call(
-            LOOK_AT_ALBUM, Album, lambda api: api.albums().get(albumId=album_id, fields=_ALBUM_FIELDS)
-        )
+        path = f"/albums/{quote(album_id, safe='')}"
+        return await self._call(LOOK_AT_ALBUM, Album, "GET", path, {"fields": _ALBUM_FIELDS})
 
     async def albums(self, page_token: str) -> AlbumPage:
         """Return a page of the albums that this app created."""
-        fields = f"nextPageToken,albums({_ALBUM_FIELDS})"
-        return await self._call(
-            LIST_ALBUMS,
-            AlbumPage,
-            lambda api: api.albums().list(pageSize=ALBUMS_PER_PAGE, fields=fields, **_page(page_token)),
-        )
+        query = {"pageSize": ALBUMS_PER_PAGE, "fields": f"nextPageToken,albums({_ALBUM_FIELDS})"}
+        return await self._call(LIST_ALBUMS, AlbumPage, "GET", "/albums", query | _page(page_token))
 
     async def shared_albums(self, page_token: str) -> SharedAlbumPage:
         """Return a page of the shared albums; Google has refused this call since 2025-03-31."""
-        fields = f"nextPageToken,sharedAlbums({_ALBUM_FIELDS})"
+        query = {"pageSize": ALBUMS_PER_PAGE, "fields": f"nextPageToken,sharedAlbums({_ALBUM_FIELDS})"}
         return await self._call(
-            LIST_SHARED_ALBUMS,
-            SharedAlbumPage,
-            lambda api: api.sharedAlbums().list(pageSize=ALBUMS_PER_PAGE, fields=fields, **_page(page_token)),
+            LIST_SHARED_ALBUMS, SharedAlbumPage, "GET", "/sharedAlbums", query | _page(page_token)
         )
 
     async def media_items(self, album_id: str, page_token: str) -> MediaItemPage:
         """Return a page of an album. A short or empty page may still have a next page."""
         body = {"albumId": album_id, "pageSize": ITEMS_PER_PAGE, **_page(page_token)}
-        fields = f"nextPageToken,mediaItems({MEDIA_ITEM_FIELDS})"
+        query = {"fields": f"nextPageToken,mediaItems({MEDIA_ITEM_FIELDS})"}
         return await self._call(
-            LIST_MEDIA_ITEMS, MediaItemPage, lambda api: api.mediaItems().search(body=body, fields=fields)
+            LIST_MEDIA_ITEMS, MediaItemPage, "POST", "/mediaItems:search", query, json=body
         )
 
     async def batch(self, item_ids: Sequence[str]) -> BatchAnswer:
         """Return at most `IDS_PER_BATCH` items with fresh URLs, in the order of the IDs."""
         fields = f"mediaItemResults(status,mediaItem({MEDIA_ITEM_FIELDS}))"
-        answer = await self._call(
-            RENEW_URLS,
-            BatchAnswer,
-            lambda api: api.mediaItems().batchGet(mediaItemIds=list(item_ids), fields=fields),
-        )
+        query = {"mediaItemIds": list(item_ids), "fields": fields}
+        answer = await self._call(RENEW_URLS, BatchAnswer, "GET", "/mediaItems:batchGet", query)
         came = [result.media_item and result.media_item.id for result in answer.media_item_results]
         if len(came) != len(item_ids) or any(
             got not in (None, due) for got, due in zip(came, item_ids, strict=True)
@@ -126,60 +96,40 @@ class LibraryApi:
             raise ProtocolError(f"{RENEW_URLS}: the response contains other items than requested.")
         return answer
 
-    async def _call(self, operation: Operation, model: type[M], build: Build) -> M:
+    async def aclose(self) -> None:
+        """Close all connections; safe to call twice."""
+        await self._http.aclose()
+
+    async def _call(
+        self, operation: Operation, model: type[M], method: str, path: str, query: Any, **options: Any
+    ) -> M:
+        async def send(token: str) -> M:
+            return await self._quota.spend(
+                lambda: self._http.request(
+                    operation,
+                    method,
+                    f"{self._base}{path}",
+                    partial(read, operation, model),
+                    refused=partial(api_refusal, operation),
+                    headers={"authorization": f"Bearer {token}"},
+                    params=query,
+                    **options,
+                )
+            )
+
         # The token is fetched outside of the retries, since fetching it has its own.
         token = await self._tokens.get()
         try:
-            return await self._send(operation, model, build, token)
+            return await send(token)
         except RefusedError as error:
             if error.status != UNAUTHENTICATED:
                 raise
         try:
-            return await self._send(operation, model, build, await self._tokens.get(refused=token))
+            return await send(await self._tokens.get(refused=token))
         except RefusedError as error:
             if error.status == UNAUTHENTICATED:
                 raise unauthenticated() from error
             raise
-
-    async def _send(self, operation: Operation, model: type[M], build: Build, token: str) -> M:
-        async def attempt() -> M:
-            return await self._threads.run(
-                lambda client: self._execute(operation, model, build, client, token)
-            )
-
-        return await self._quota.spend(lambda: self._retrier.run(operation, attempt))
-
-    def _execute(
-        self, operation: Operation, model: type[M], build: Build, client: httplib2.Http, token: str
-    ) -> M:
-        # Imported late: it is large, and most commands never call Google.
-        from googleapiclient.errors import HttpError
-
-        request = build(self._resource(client))
-        request.headers["authorization"] = f"Bearer {token}"
-        try:
-            body = request.execute(http=client, num_retries=0)
-        except HttpError as error:
-            after_s = parse_retry_after(error.resp.get("retry-after"), datetime.now(UTC))
-            excerpt = error.content[:EXCERPT_CHARACTERS].decode(errors="replace")
-            raise api_refusal(
-                operation, Answer(error.resp.status, after_s, excerpt), error.content
-            ) from error
-        except OSError:
-            raise  # A refused certificate is also a ValueError.
-        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
-            # The library fails if the JSON of an error response has an unknown shape.
-            raise ProtocolError(f"{operation}: expected JSON, but got something else.") from error
-        return parse(operation, model, body)
-
-    def _resource(self, client: httplib2.Http) -> Any:
-        if self._service is None:
-            from googleapiclient.discovery import build_from_document
-
-            document = json.loads(resources.files(__package__).joinpath("discovery.json").read_text("utf-8"))
-            # `client` only keeps it from looking for credentials; each request carries its own.
-            self._service = build_from_document({**document, "rootUrl": self._root_url}, http=client)
-        return self._service
 
 
 def _page(token: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
-from itertools import dropwhile, islice
+from itertools import chain, dropwhile, islice
 
 from picsync.core.model import MediaItem
 from picsync.core.values import dataclass
@@ -85,7 +85,9 @@ class Links:
     def _due(self, item_id: str) -> list[str]:
         following = next((ages for ages in self._listed.values() if item_id in ages), {item_id: _LONG_AGO})
         rest = dropwhile(lambda other: other != item_id, following)
-        others = (other for other in rest if other != item_id and not self._is_renewed(other))
+        # The earlier ones last: refusals of concurrent downloads do not arrive in order.
+        candidates = dict.fromkeys(chain(rest, following))
+        others = (other for other in candidates if other != item_id and not self._is_renewed(other))
         return [item_id, *islice(others, self._batch_size - 1)]
 
     def _is_renewed(self, item_id: str) -> bool:

@@ -26,7 +26,7 @@ from picsync.core.errors import (
     RefusedError,
 )
 from picsync.core.model import MediaItem, MediaKind
-from picsync.http.client import Hosts, HttpClient, read_json
+from picsync.http.client import Hosts, HttpClient
 from picsync.http.pace import DOWNLOADS
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.media.instants import instant
@@ -34,9 +34,8 @@ from picsync.sources.base import Sink
 from picsync.sources.download import receive
 from picsync.sources.google.library.source import BYTES_HOSTS, KIND, POLICY, SUFFIX, VIDEO_PROBLEMS
 from picsync.sources.google.picked.port import PickingSession
-from picsync.vendors.google.threads import HttpThreads
 from picsync.vendors.google.tokens import GoogleLogin, Tokens
-from picsync.vendors.google.wire import Sendable, parse
+from picsync.vendors.google.wire import Sendable, read
 
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R")
@@ -172,8 +171,7 @@ class GooglePicker:
         retrier = retrier_for(POLICY)
         timeout = httpx.Timeout(timeout_s, pool=None)
         self._clock = clock
-        self._threads = HttpThreads(timeout_s)
-        self._tokens = Tokens(login, hosts=hosts, threads=self._threads, retrier=retrier)
+        self._tokens = Tokens(login, hosts=hosts, retrier=retrier, timeout=timeout)
         self._api = HttpClient(retrier, allowed=hosts.allowed(API_HOST), timeout=timeout)
         self._bytes = HttpClient(retrier, allowed=hosts.allowed(*BYTES_HOSTS), timeout=timeout)
         self._base = f"{hosts.url(API_HOST)}/v1"
@@ -225,7 +223,7 @@ class GooglePicker:
         """Release connections; safe to call twice."""
         await self._api.aclose()
         await self._bytes.aclose()
-        await self._threads.aclose()
+        await self._tokens.aclose()
 
     async def _list(self, session_id: str) -> dict[str, PickedWire]:
         since = self._clock()
@@ -262,12 +260,14 @@ class GooglePicker:
         await self._with_token(send)
 
     async def _call(self, operation: Operation, method: str, path: str, model: type[M], **options: Any) -> M:
-        def read(response: httpx.Response) -> M:
-            return parse(operation, model, read_json(operation, response))
-
         async def send(headers: dict[str, str]) -> M:
             return await self._api.request(
-                operation, method, f"{self._base}{path}", read, headers=headers, **options
+                operation,
+                method,
+                f"{self._base}{path}",
+                partial(read, operation, model),
+                headers=headers,
+                **options,
             )
 
         try:
