@@ -101,7 +101,7 @@ MUTANTS = (
     Mutant(
         "has no brake",
         "picsync/core/plan.py",
-        "    if rule.allow_deletes or _within_limit(rule.delete_limit, count, total):\n",
+        "    if not count or rule.allow_deletes or _within_limit(rule.delete_limit, count, total):\n",
         "    if True:\n",
         PLAN,
     ),
@@ -115,8 +115,8 @@ MUTANTS = (
     Mutant(
         "does not obey delete: false",
         "picsync/core/plan.py",
-        "    deletes = tuple(surplus) if rule.delete and hold is None else ()\n",
-        "    deletes = tuple(surplus) if hold is None else ()\n",
+        "    held = set(hold.photos if hold else surplus if not rule.delete else ())\n",
+        "    held = set(hold.photos if hold else ())\n",
         PLAN,
     ),
     Mutant(

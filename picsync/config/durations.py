@@ -1,9 +1,11 @@
-"""Durations in picsync.yaml, in the syntax of Go's `time.ParseDuration`."""
+"""Durations in picsync.yaml, as Go's `time.ParseDuration` reads them, and spans of days, months and years."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+
+from picsync.core.choice import Span
 
 _UNIT_NS = {
     "ns": 1,
@@ -51,3 +53,38 @@ def _part_ns(whole: str, fraction: str, unit: str, text: str) -> int:
         )
     # The fraction is in floating point, as in Go: a third of an hour is 20 minutes.
     return int(whole or 0) * _UNIT_NS[unit] + int(float(f"0{fraction or '.0'}") * _UNIT_NS[unit])
+
+
+_SPAN_UNITS = {
+    "y": Span(12),
+    "mo": Span(1),
+    "w": Span(time=timedelta(weeks=1)),
+    "d": Span(time=timedelta(days=1)),
+    "h": Span(time=timedelta(hours=1)),
+}
+_SPAN_PART = re.compile(r"([0-9]{1,6}) ?([a-z]+) ?")
+_SPAN = "must be a span such as `14d`, `3w`, `6mo` or `2y`"
+MAX_YEARS = 1000
+
+
+def parse_span(text: str) -> Span:
+    """Return the span written in `text`, such as `1y6mo`; raises ValueError, which says what to write."""
+    months, time, rest = 0, timedelta(0), text.strip()
+    while rest:
+        part = _SPAN_PART.match(rest)
+        if part is None:
+            raise ValueError(f"{_SPAN}, not {text[:40]!r}")
+        number, unit = int(part[1]), part[2]
+        if unit not in _SPAN_UNITS:
+            meant = "; for months write `mo`" if unit == "m" else ""
+            raise ValueError(
+                f"has the unknown unit {unit[:20]!r} in {text[:40]!r}; the units are y, mo, w, d and h{meant}"
+            )
+        months += number * _SPAN_UNITS[unit].months
+        time += number * _SPAN_UNITS[unit].time
+        rest = rest[part.end() :]
+    if not months and not time:
+        raise ValueError(f"{_SPAN}, not {text[:40]!r}")
+    if months + time.days // 30 > 12 * MAX_YEARS:
+        raise ValueError(f"must be less than {MAX_YEARS} years, not {text[:40]!r}")
+    return Span(months, time)

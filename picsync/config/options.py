@@ -1,4 +1,4 @@
-"""The base of all groups of settings in picsync.yaml."""
+"""The base of all groups of settings in picsync.yaml, and types that several of them use."""
 
 from __future__ import annotations
 

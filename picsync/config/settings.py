@@ -33,6 +33,7 @@ from picsync.config.durations import parse_duration
 from picsync.config.named import Entry, Problems, read_entries_of_kinds
 from picsync.config.options import Boolean, Options
 from picsync.config.renditions import PanelSize, RenditionSettings, RenditionValue
+from picsync.config.selecting import Select
 from picsync.config.shape import closest
 from picsync.core.model import DEFAULT_FRAME, job_name
 from picsync.core.recipe import Panel
@@ -405,6 +406,13 @@ class AlbumRule(Options):
         "show the rest; assign each of them to a frame once. `error`: the playlist stays as it is, and the "
         "cycle fails. `newest` is the default, since it needs no manual step.",
         examples=["split"],
+    )
+
+    select: Select | None = Field(
+        default=None,
+        description="Which photos are shown. What it leaves out is not downloaded, and is removed from the "
+        "frame once everything that is chosen is there. Absent by default: all of them.",
+        examples=["{most: 500, fresh: 14d}"],
     )
 
     @model_validator(mode="after")

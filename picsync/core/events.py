@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
+from picsync.core.choice import LeftOut
 from picsync.core.errors import FailureCode, PicsyncError
 from picsync.core.model import Certainty, Contradiction, Listing
 from picsync.core.plan import (
@@ -446,6 +447,8 @@ class CycleReport:
     skipped: Mapping[Skip, int] = field(default_factory=dict)
     formats: Mapping[str, int] = field(default_factory=dict)
     """MIME types that the frame does not accept -> number of skipped items."""
+    left_out: Mapping[LeftOut, int] = field(default_factory=dict)
+    """Why the rule's `select` leaves out items -> their number; empty if the rule has none."""
     downloaded: int = 0
     downloaded_bytes: int = 0
     uploaded: int = 0

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
 from picsync.core.errors import FailureCode
@@ -63,6 +64,41 @@ MAX_SIZE_BYTES = 1 << 53
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a listing says of a picture, as far as only a choice among pictures depends on it."""
+
+    width: int | None = None
+    height: int | None = None
+    """In pixels, as shown. None if the source does not say."""
+    rating: int | None = None
+    """1 to 5; 0 for none. None if the source has no ratings."""
+    favorite: bool | None = None
+    """None if the source has no favourites."""
+
+
+@lru_cache(maxsize=4096)
+def facts(
+    width: int | None = None,
+    height: int | None = None,
+    *,
+    rating: int | None = None,
+    favorite: bool | None = None,
+) -> Facts:
+    """Return facts; equal ones, of which a library has thousands, share one object.
+
+    Sizes that are no picture's count as unknown.
+    """
+    if width is None or height is None or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        width = height = None
+    return Facts(width, height, None if rating is None else min(max(rating, 0), 5), favorite)
+
+
+NO_FACTS = Facts()
+MAX_SIDE = 1_000_000
+"""Largest accepted side of a picture, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaItem:
     """A picture or video as a source lists it. Equal items are the same picture at the same source."""
 
@@ -83,6 +119,7 @@ class MediaItem:
     """Size of the original; None if the listing does not say."""
     digest: Digest | None = field(default=None, compare=False)
     """Content digest, for sources whose listing contains one."""
+    facts: Facts = field(default=NO_FACTS, compare=False)
     url: str = field(default="", compare=False, repr=False)
     """Location of the bytes, for the source's own use. Often a bearer secret: never logged or stored."""
 

@@ -6,7 +6,9 @@ that says why none is deleted. Whatever the inputs, this holds:
 
 - *Knowledge*: nothing is deleted unless every listing is complete, every listed item's digest is known (or
   the item is known to be unusable) and everything wanted is on the frame.
-- *Brake*: a plan that would empty an album, or delete more than a set share of it, is held.
+- *Brake*: a plan that would empty an album, or delete more than a set share of it, is held. It counts photos
+  that are gone from the sources; *displaced* ones, which the rule's choice leaves out, are deleted all the
+  same, unless nothing would be left.
 - *Never empty*: carried out in order, with any step failing, `steps` leaves a playlist that names photos
   which exist, and never an empty one, unless nothing is to be shown.
 - *Never less*: while something wanted is not seen on the frame, or is not known, a listing of the frame may
@@ -35,7 +37,7 @@ from picsync.core.model import (
     Playlist,
     PlaylistItem,
 )
-from picsync.core.select import Candidate, Overflow, newest, wanted
+from picsync.core.select import Candidate, Overflow, Skip, newest, wanted
 from picsync.core.values import dataclass
 
 BRAKE_COUNT = 10
@@ -232,8 +234,9 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
             surplus.append(photo)
 
     hold = _hold(rule, now, items.keys() - by_digest.keys(), surplus) if rule.delete and surplus else None
-    deletes = tuple(surplus) if rule.delete and hold is None else ()
-    kept = () if deletes else tuple(surplus)
+    held = set(hold.photos if hold else surplus if not rule.delete else ())
+    deletes = tuple(photo for photo in surplus if photo not in held)
+    kept = tuple(photo for photo in surplus if photo in held)
 
     everything = [by_digest[digest] for digest in items if digest in by_digest] + list(kept)
     if now.shows_albums:
@@ -267,7 +270,12 @@ def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[Fr
         return hold(HoldReason.UNKNOWN, unknown)
     if missing and not now.storage_full:
         return hold(HoldReason.UPLOADS, len(missing))
-    if rule.allow_deletes or _within_limit(rule.delete_limit, count, total):
+    displaced = {each.digest for each in now.candidates if each.skip is Skip.NOT_CHOSEN}
+    gone = [photo for photo in surplus if photo.digest not in displaced]
+    if count < total:
+        # What the choice leaves out may go, whatever becomes of the rest.
+        surplus, count = gone, len(gone)
+    if not count or rule.allow_deletes or _within_limit(rule.delete_limit, count, total):
         return None
     beyond = sum(1 for photo in surplus if photo.digest not in rule.allowed)
     if not beyond or (beyond < count < total and _within_limit(rule.delete_limit, beyond, total)):

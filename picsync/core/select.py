@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
-from picsync.core.choice import newest_first
-from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind
+from picsync.core.choice import Choice, Excluded, LeftOut, Subject, choose, newest_first
+from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind, Photos
 from picsync.core.model import Mapping as DigestMapping
+from picsync.core.screens import is_screenshot
 from picsync.core.values import dataclass
 
 UNUSABLE_FOR = timedelta(days=1)
@@ -35,6 +36,8 @@ class Skip(StrEnum):
     """The frame does not accept its format."""
     UNUSABLE = "unusable"
     """Its content could not be used at the last attempt."""
+    NOT_CHOSEN = "not_chosen"
+    """The rule's `select` leaves it out."""
 
 
 class Overflow(StrEnum):
@@ -71,6 +74,10 @@ class Candidate:
     """None while the content is unknown."""
     skip: Skip | None = None
     """Why the item should not be on the frame; None if it should."""
+    left_out: LeftOut | None = None
+    """Why it was not chosen, if that is why it is skipped."""
+    doubtful: bool = False
+    """Whether it could not be used before, and is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class Skipped:
     reasons: Mapping[Skip, int] = field(default_factory=dict)
     formats: Mapping[str, int] = field(default_factory=dict)
     """The number of items skipped for their format, by MIME type."""
+    left_out: Mapping[LeftOut, int] = field(default_factory=dict)
+    """The number of items that were not chosen, by reason."""
 
 
 def candidates(
@@ -112,7 +121,7 @@ def _candidate(
         return Candidate(item, digest, Skip.FORMAT)
     if known is not None and known.unusable is not None and _recent(known.recorded_at, now):
         return Candidate(item, digest, Skip.UNUSABLE)
-    return Candidate(item, digest)
+    return Candidate(item, digest, doubtful=known is not None and known.unusable is not None)
 
 
 def _recent(recorded_at: datetime | None, now: datetime) -> bool:
@@ -133,12 +142,69 @@ def learned(
     return [one(candidate) for candidate in found]
 
 
+def chosen_among(
+    found: Sequence[Candidate],
+    choice: Choice,
+    photos: Photos,
+    *,
+    complete: bool,
+    now: datetime,
+    zone: tzinfo,
+    rule: str,
+) -> list[Candidate]:
+    """Return the candidates; those that the choice leaves out are skipped.
+
+    Equal content counts once. If the listings are not `complete`, the frame's photos that they lack keep
+    their places.
+    """
+    there = {photo.digest for photo in photos.items}
+    first: dict[Digest, int] = {}
+    subjects, shown = [], set()
+    for at, candidate in enumerate(found):
+        if candidate.skip is not None:
+            continue
+        if candidate.digest is not None and first.setdefault(candidate.digest, at) != at:
+            continue
+        subjects.append(_subject(at, candidate, screens=Excluded.SCREENSHOTS in choice.exclude))
+        if candidate.digest in there:
+            shown.add(at)
+    absent = 0 if complete else len(there - {candidate.digest for candidate in found})
+    made = choose(subjects, choice, shown=shown, now=now, zone=zone, seed=rule, absent=absent)
+
+    def one(at: int, candidate: Candidate) -> Candidate:
+        if candidate.skip is not None:
+            return candidate
+        leader = at if candidate.digest is None else first[candidate.digest]
+        reason = made.left_out.get(leader)
+        return candidate if reason is None else replace(candidate, skip=Skip.NOT_CHOSEN, left_out=reason)
+
+    return [one(at, candidate) for at, candidate in enumerate(found)]
+
+
+def _subject(at: int, candidate: Candidate, *, screens: bool) -> Subject[int]:
+    item = candidate.item
+    facts = item.facts
+    return Subject(
+        at,
+        f"{item.source}/{item.item_id}",
+        at,
+        item.taken_at,
+        width=facts.width,
+        height=facts.height,
+        rating=facts.rating,
+        favorite=facts.favorite,
+        screenshot=screens and is_screenshot(item),
+        doubtful=candidate.doubtful,
+    )
+
+
 def count_skipped(found: Iterable[Candidate]) -> Skipped:
     """Return how many candidates are skipped, and why."""
     skipped = [candidate for candidate in found if candidate.skip is not None]
     return Skipped(
         Counter(candidate.skip for candidate in skipped if candidate.skip is not None),
         Counter(candidate.item.mime_type for candidate in skipped if candidate.skip is Skip.FORMAT),
+        Counter(candidate.left_out for candidate in skipped if candidate.left_out is not None),
     )
 
 

@@ -22,6 +22,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Exposed
 from prometheus_client.registry import Collector
 
+from picsync.core.choice import LeftOut
 from picsync.core.errors import FailureCode
 from picsync.core.events import (
     AccessToken,
@@ -152,6 +153,11 @@ LISTED = _gauge(
 SKIPPED = _gauge(
     "picsync_media_items_skipped",
     "Media items that are not sent to the frame, " + _by("reason", Skip),
+    *("album", "reason"),
+)
+LEFT_OUT = _gauge(
+    "picsync_photos_left_out",
+    "Photos that the rule's `select` leaves out, " + _by("reason", LeftOut),
     *("album", "reason"),
 )
 WANTED = _gauge("picsync_photos_wanted", "Photos that should be on the frame.", "album")
@@ -419,6 +425,8 @@ class Metrics(Collector):
             self._set(metric, value, rule)
         for skip in Skip:
             self._set(SKIPPED, report.skipped.get(skip, 0), rule, skip)
+        for why, number in report.left_out.items():
+            self._set(LEFT_OUT, number, rule, why)
         hold = report.hold
         for reason in HoldReason:
             self._set(HELD, len(hold.photos) if hold and hold.reason is reason else 0, rule, reason)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from picsync.core.choice import LeftOut
 from picsync.core.errors import (
     REPORT_TO,
     ContentError,
@@ -70,7 +71,27 @@ _SKIPPED = {
     Skip.VIDEO: ("video", "videos", "skipped (`videos: true` takes them)"),
     Skip.FORMAT: ("item", "items", "skipped, since the frame does not take the format"),
     Skip.UNUSABLE: ("item", "items", "skipped as unusable; each is tried again after a day"),
+    Skip.NOT_CHOSEN: ("photo", "photos", "left out by `select`"),
 }
+
+_LEFT_OUT = {
+    LeftOut.EXCLUDE: "of an excluded kind (`exclude`)",
+    LeftOut.UNDATED: "without a date (`since`, `until`)",
+    LeftOut.SINCE: "taken too early (`since`)",
+    LeftOut.UNTIL: "taken too late (`until`)",
+    LeftOut.ORIENTATION: "of another shape (`orientation`)",
+    LeftOut.MIN_RATING: "with fewer stars (`minRating`)",
+    LeftOut.FAVORITES: "that are not favourites (`favorites`)",
+    LeftOut.SIMILAR: "similar to a better one (`similar`)",
+    LeftOut.UNKNOWN: "not examined yet",
+    LeftOut.MOST: "ranked too low (`most`)",
+    LeftOut.LISTING: "waiting for a complete listing",
+}
+
+
+def left_out_words(reason: LeftOut) -> str:
+    """Return why a photo is left out, to follow a number of photos or a name."""
+    return _LEFT_OUT[reason]
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -407,8 +428,12 @@ def skip_remarks(report: CycleReport) -> Iterator[str]:
     """Yield which items are not sent to the frame, and why."""
     for skip, count in report.skipped.items():
         one, many, why = _SKIPPED[skip]
-        formats = f" ({_formats(report)})" if skip is Skip.FORMAT and report.formats else ""
-        yield f"{counted(count, one, many)} {why}{formats}."
+        more = f" ({_formats(report)})" if skip is Skip.FORMAT and report.formats else ""
+        if skip is Skip.NOT_CHOSEN:
+            numbers = [(each, report.left_out.get(each, 0)) for each in LeftOut]
+            reasons = [f"{number:,} {left_out_words(each)}" for each, number in numbers if number]
+            more = f": {', '.join(reasons)}"
+        yield f"{counted(count, one, many)} {why}{more}."
 
 
 def _format(mime_type: str) -> str:

@@ -178,6 +178,7 @@ def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = 
                 account: tuple(dict.fromkeys(map(str, entries))) for account, entries in album.sources.items()
             },
             frame=frame,
+            choice=None if album.select is None else album.select.choice,
             dry_run=dry_run or album.dry_run,
         )
         for album in config.albums

@@ -13,6 +13,7 @@ from dataclasses import field, replace
 from itertools import count
 
 from picsync.aio.tasks import run_all, unwrap_group
+from picsync.core.choice import Choice, LeftOut
 from picsync.core.errors import (
     ListingError,
     LoginNeeded,
@@ -55,7 +56,16 @@ from picsync.core.plan import (
     plan_changes,
     plan_transfers,
 )
-from picsync.core.select import Accepted, Candidate, Overflow, candidates, count_skipped, learned, wanted
+from picsync.core.select import (
+    Accepted,
+    Candidate,
+    Overflow,
+    candidates,
+    chosen_among,
+    count_skipped,
+    learned,
+    wanted,
+)
 from picsync.core.values import dataclass
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.frames.dryrun import unchanged
@@ -76,6 +86,8 @@ class AlbumRule:
     """Name of a source's account -> album IDs."""
     frame: str = DEFAULT_FRAME
     """Name of the frame."""
+    choice: Choice | None = None
+    """Which photos are shown; None: all."""
     dry_run: bool = False
 
     @property
@@ -161,7 +173,7 @@ class _Cycle:
 
     async def _close_the_difference(self, playlists: Playlists | None) -> None:
         seen = await self._look()
-        self.candidates = await self._resolve(seen.photos)
+        self.candidates = await self._choose(await self._resolve(seen.photos), seen.photos)
         await self._transfer(seen, playlists)
         self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
         if self.plan.deletes:
@@ -299,6 +311,21 @@ class _Cycle:
             self.tools.emit(CacheRead(source, sum(asked), len(asked) - sum(asked)))
         there = {photo.digest for photo in photos.items}
         return candidates(items, known, there, self._accepted(), self.tools.now())
+
+    async def _choose(self, found: list[Candidate], photos: Photos) -> list[Candidate]:
+        choice = self.album_rule.choice
+        if choice is None:
+            return found
+        return await asyncio.to_thread(
+            chosen_among,
+            found,
+            choice,
+            photos,
+            complete=all(listing.complete for listing in self.listings),
+            now=self.tools.now(),
+            zone=self.tools.zone,
+            rule=self.album_rule.rule.name,
+        )
 
     def _accepted(self) -> Accepted:
         capabilities = self.frame.capabilities
@@ -472,6 +499,9 @@ class _Cycle:
             else Certainty.PARTIAL,
             skipped=skipped.reasons,
             formats=skipped.formats,
+            left_out={}
+            if self.album_rule.choice is None
+            else dict.fromkeys(LeftOut, 0) | dict(skipped.left_out),
             downloaded=done.downloaded_count,
             downloaded_bytes=done.downloaded_bytes,
             uploaded=done.uploaded_count,

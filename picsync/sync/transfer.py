@@ -15,7 +15,7 @@ import io
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -51,6 +51,7 @@ from picsync.http.pace import DOWNLOADS
 from picsync.sources.base import Source
 from picsync.sync.shared import Listings, Original, Originals
 from picsync.sync.tempfiles import Spool
+from picsync.system.localtime import MachineZone
 
 if TYPE_CHECKING:
     from picsync.cache.store import Cache
@@ -88,6 +89,8 @@ class Tools:
     max_downloads: int = DOWNLOADS.cap
     """The highest limit of the stage `downloads`; the workers of a cycle follow from it."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    zone: tzinfo = field(default_factory=MachineZone)
+    """In which days begin."""
     clock: Callable[[], float] = time.monotonic
     """Seconds, for durations."""
     sleep: Callable[[float], Awaitable[None]] = _sleep

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 ZONE_FOLDERS = (Path("/usr/share/zoneinfo"), Path("/usr/lib/zoneinfo"), Path("/usr/share/lib/zoneinfo"))
@@ -29,6 +29,34 @@ _WITHOUT_DATA = frozenset({"", "UTC", "UTC0", "GMT", "GMT0", "Etc/UTC", "Etc/GMT
 """Names that need no data, and mean UTC."""
 _replaced: list[str] = []
 """The process's original `TZ`, if it is unusable."""
+
+
+class MachineZone(tzinfo):
+    """The time zone of the process, as the C library knows it."""
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        """Return the offset of a local time."""
+        found = None if moment is None else _aware(moment.replace(tzinfo=None)).utcoffset()
+        return found or timedelta(0)
+
+    def dst(self, moment: datetime | None) -> None:
+        """Return None: nothing depends on it."""
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        """Return the abbreviation of the zone at a local time."""
+        return None if moment is None else _aware(moment.replace(tzinfo=None)).tzname()
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """Return the local time of a UTC time."""
+        return _aware(moment.replace(tzinfo=UTC)).replace(tzinfo=self)
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return a naive local time, or an aware one, with the offset of the process's zone."""
+    try:
+        return moment.astimezone()
+    except (OverflowError, ValueError, OSError):
+        return moment  # At the ends of the calendar.
 
 
 def local(instant: datetime) -> datetime:

@@ -112,6 +112,7 @@ def _report(report: CycleReport) -> dict[str, Any]:
         "overflow": report.overflow,
         "skipped": {skip.value: count for skip, count in report.skipped.items()},
         "formats": dict(report.formats),
+        "left_out": {reason.value: count for reason, count in report.left_out.items()},
         "downloaded": report.downloaded,
         "downloaded_bytes": report.downloaded_bytes,
         "uploaded": report.uploaded,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from picsync.core.errors import ItemError, LimitError, LoginNeeded, PicsyncError, TransientError
-from picsync.core.model import Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
+from picsync.core.model import NO_FACTS, Facts, Finding, Listing, Mark, MediaItem, MediaKind, SourceAlbum
 from picsync.sources.base import Sink, SourceCapabilities
 
 CHUNK_BYTES = 1024
@@ -65,6 +65,7 @@ class MemorySource:
         kind: MediaKind = MediaKind.PHOTO,
         version: str = "",
         taken_at: datetime | None = None,
+        facts: Facts = NO_FACTS,
     ) -> MediaItem:
         """Append an item to an album, or replace its bytes (and version) in place."""
         item = MediaItem(
@@ -75,6 +76,7 @@ class MemorySource:
             mime_type=mime_type,
             filename=f"{item_id}.jpg" if filename is None else filename,
             taken_at=taken_at,
+            facts=facts,
         )
         album = self.put_album(album_id)
         album.items[item_id] = item

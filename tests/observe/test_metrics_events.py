@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from picsync.core import events
+from picsync.core.choice import LeftOut
 from picsync.core.errors import ItemError, QuotaError, TransientError
 from picsync.core.events import (
     AccessToken,
@@ -63,6 +64,7 @@ REPORT = CycleReport(
     listed=12,
     wanted=9,
     skipped={Skip.VIDEO: 2, Skip.FORMAT: 1},
+    left_out={LeftOut.MOST: 3},
     on_frame=9,
     in_playlist=8,
     assigned=True,
@@ -146,6 +148,7 @@ def test_a_cycle() -> None:
     assert scraped.value("media_items_listed", album=RULE) == 12
     assert scraped.value("media_items_skipped", album=RULE, reason="video") == 2
     assert scraped.value("media_items_skipped", album=RULE, reason="unusable") == 0
+    assert scraped.value("photos_left_out", album=RULE, reason="most") == 3
     assert scraped.value("photos_wanted", album=RULE) == 9
     assert scraped.value("photos_on_frame", album=RULE) == 9
     assert scraped.value("playlist_photos", album=RULE) == 8

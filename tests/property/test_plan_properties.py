@@ -358,3 +358,14 @@ def test_the_reasons_to_hold_are_all_reachable() -> None:
     assert hold(Situation(missing, [], some, [])) is HoldReason.UPLOADS
     assert hold(Situation([], [], some, [])) is HoldReason.BRAKE
     assert hold(Situation(known, [], some, [])) is None
+
+
+@given(RULES, situations())
+def test_brake_counts_what_is_gone_but_not_what_is_displaced(rule: Rule, now: Situation) -> None:
+    rule = replace(rule, allow_deletes=False, delete_limit=DeleteLimit(count=0))
+    displaced = {each.digest for each in now.candidates if each.skip is Skip.NOT_CHOSEN}
+    plan = plan_changes(rule, now)
+    assert displaced.issuperset(photo.digest for photo in plan.deletes)
+    assert len(plan.deletes) < len(now.photos.items) or not plan.deletes
+    if plan.hold is not None and plan.hold.reason is HoldReason.BRAKE and plan.deletes:
+        assert displaced.isdisjoint(photo.digest for photo in plan.hold.photos)

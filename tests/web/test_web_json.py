@@ -67,6 +67,7 @@ REPORT = {
     "overflow": int,
     "skipped": dict,
     "formats": dict,
+    "left_out": dict,
     "downloaded": int,
     "downloaded_bytes": int,
     "uploaded": int,
