@@ -96,6 +96,14 @@ class NoticesChanges(Protocol):
         """
 
 
+@runtime_checkable
+class Rates(Protocol):
+    """Implemented in addition by a source whose listings contain ratings only if they are needed."""
+
+    def list_ratings(self, album_id: str) -> None:
+        """Have listings of an album contain ratings from now on; they become larger."""
+
+
 async def sources_changed(albums: Mapping[str, Sequence[str]], sources: Mapping[str, Source]) -> None:
     """Return once one of the albums (by kind) has changed; never, if no source can notice changes."""
     noticing = [

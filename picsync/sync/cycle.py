@@ -69,6 +69,7 @@ from picsync.core.select import (
 from picsync.core.values import dataclass
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.frames.dryrun import unchanged
+from picsync.sources.base import Rates
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
 from picsync.sync.transfer import Tools, Transferrer, TransferResult, recipe_of
 
@@ -218,6 +219,10 @@ class _Cycle:
 
         albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
         listings = [Listing(kind, album_id, problem="") for kind, album_id in albums]
+        if self.album_rule.choice is not None and self.album_rule.choice.rates:
+            for kind, album_id in albums:
+                if isinstance(source := self.tools.sources[kind], Rates):
+                    source.list_ratings(album_id)
         try:
             await run_all(*(one(kind, album_id, place) for place, (kind, album_id) in enumerate(albums)))
         finally:

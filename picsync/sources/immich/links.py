@@ -50,7 +50,7 @@ async def list_link(api: ImmichApi, collected: Collected, password: str, librari
 async def _list_shared_album(
     api: ImmichApi, collected: Collected, album: AlbumWire, version: Version, password: str
 ) -> str | None:
-    claimed, selection = album.asset_count, Selection("album", album.id)
+    claimed, selection = album.asset_count, Selection("album", album.id, ratings=collected.ratings)
     missing = collected.empty_copy(offline_only=True)
     problem = await _collect_missing_of_link(api, missing, selection)
     if version.major < 3:

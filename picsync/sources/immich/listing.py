@@ -9,6 +9,7 @@ the album contains mean that the search was not understood, and then nothing is 
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from picsync.core.errors import ProtocolError, RefusedError
 from picsync.sources.immich import names
@@ -30,7 +31,7 @@ async def list_entry(api: ImmichApi, entry: ImmichEntry, collected: Collected) -
     version = await known_version(api)
     resolved = await names.resolve(api, entry, version)
     collected.title = resolved.title
-    selection, prefers_filter = resolved.selection, version.takes_filter
+    selection, prefers_filter = replace(resolved.selection, ratings=collected.ratings), version.takes_filter
     # Counting first notices a disk that fails during the listing; searching for missing files first notices
     # one that comes back.
     counted = await _counted(api, resolved, by_filter=prefers_filter)

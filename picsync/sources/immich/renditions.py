@@ -8,7 +8,7 @@ changes with the appearance, including crops and rotations made in Immich.
 
 from __future__ import annotations
 
-from picsync.core.model import MediaItem, MediaKind
+from picsync.core.model import Facts, MediaItem, MediaKind, facts
 from picsync.media.formats import HEAD_BYTES, promised, sniff
 from picsync.media.instants import instant
 from picsync.sources.base import Sink
@@ -46,8 +46,25 @@ def media_item(source: str, asset: AssetWire, wanted: Rendition, *, through: str
         mime_type=mime_type if path == ORIGINAL else "video/mp4" if path == PLAYBACK else "",
         filename=asset.original_file_name,
         taken_at=instant(asset.file_created_at or asset.local_date_time),
+        facts=_facts(asset),
         url=" ".join([through, *(f"/assets/{asset.id}/{way}" for way in ways)]),
     )
+
+
+def _facts(asset: AssetWire) -> Facts:
+    exif = asset.exif_info
+    return facts(
+        _number(asset.width),
+        _number(asset.height),
+        rating=None if exif is None else _number(exif.rating) or 0,
+        favorite=asset.is_favorite,
+    )
+
+
+def _number(value: object) -> int | None:
+    # Not a boolean, which Python counts as a number, nor NaN.
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+    return int(value) if known and isinstance(value, int | float) else None
 
 
 def _path(asset: AssetWire, wanted: Rendition, mime_type: str) -> str:

@@ -35,6 +35,8 @@ class Collected:
     progress: Callable[[str, int, int | None], None]
     """Called after each page with title, count and expected count."""
     title: str = ""
+    ratings: bool = False
+    """Whether ratings are needed."""
     offline_only: bool = False
     """Only assets whose files are missing were requested."""
     seen: set[str] = field(default_factory=set)
@@ -65,7 +67,14 @@ class Collected:
 
     def empty_copy(self, *, offline_only: bool = False) -> Collected:
         """Return an empty one for a further search of the same entry."""
-        return Collected(self.kind, self.wanted, self.through, lambda *_: None, offline_only=offline_only)
+        return Collected(
+            self.kind,
+            self.wanted,
+            self.through,
+            lambda *_: None,
+            ratings=self.ratings,
+            offline_only=offline_only,
+        )
 
     def add(self, other: Collected) -> None:
         """Add the items of another one."""

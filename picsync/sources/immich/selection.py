@@ -34,6 +34,8 @@ class Selection:
     visibility: str = TIMELINE
     offline: bool = False
     """Only assets whose files are missing; they are in the trash."""
+    ratings: bool = False
+    """Whether to request the ratings, which come with all other metadata."""
 
     def missing(self) -> Selection:
         """Return the same selection, of assets whose files are missing on the server's disk."""
@@ -51,7 +53,10 @@ class Selection:
 
     def flat_page(self, number: int) -> Mapping[str, Any]:
         """Return the search for a page; the first is 1."""
-        return {**self.flat(), "order": "asc", "size": LARGEST_PAGE, "page": number}
+        return {**self.flat(), "order": "asc", "size": LARGEST_PAGE, "page": number, **self._metadata()}
+
+    def _metadata(self) -> Mapping[str, Any]:
+        return {"withExif": True} if self.ratings else {}
 
     def statistics(self, *, by_filter: bool) -> Mapping[str, Any]:
         """Return the request body for the search statistics."""
@@ -71,5 +76,6 @@ class Selection:
             "filter": {**what, "visibility": {"eq": self.visibility}, **kept},
             "orderBy": {"field": "fileCreatedAt", "direction": "asc"},
             "size": LARGEST_PAGE,
+            **self._metadata(),
         }
         return body if cursor is None else {**body, "cursor": cursor}

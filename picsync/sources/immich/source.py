@@ -77,6 +77,8 @@ class ImmichSource:
         """External libraries that each link to single pictures has shown so far."""
         self._misnamed: set[tuple[str, str]] = set()
         """ID and version of items whose originals no frame shows, whatever their file names."""
+        self._rated: set[str] = set()
+        """Entries whose ratings are needed."""
         self._accepted = False
         """Whether the last word on the login was that it is accepted."""
         self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
@@ -93,12 +95,18 @@ class ImmichSource:
             entry = ImmichEntry(album=album.id)
             yield SourceAlbum(str(entry), album.album_name, album.asset_count)
 
+    def list_ratings(self, album_id: str) -> None:
+        """Have listings of an entry contain ratings from now on; see the port."""
+        self._rated.add(album_id)
+
     async def list(self, album_id: str) -> Listing:
         """List what an entry shows; see the port."""
         entry = self._entries.get(album_id) or ImmichEntry.model_validate(album_id)
         address = entry.address
         through = _BY_KEY if address is None else str(address)
-        collected = Collected(KIND, entry.rendition, through, self._progress, title=album_id)
+        collected = Collected(
+            KIND, entry.rendition, through, self._progress, title=album_id, ratings=album_id in self._rated
+        )
         problem: str | None
         cause: FailureCode | None = None
         try:

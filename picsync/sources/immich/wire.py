@@ -57,6 +57,13 @@ class KeyWire(_Wire):
     """`all` grants everything."""
 
 
+class ExifWire(_Wire):
+    """Metadata of a picture; only on request."""
+
+    rating: object = None
+    """1 to 5; before 3.0 also 0 and -1 for none. Anything else counts as none."""
+
+
 class AssetWire(_Wire):
     """A picture or video; a shared link without metadata omits most fields."""
 
@@ -74,7 +81,12 @@ class AssetWire(_Wire):
     is_trashed: bool = False
     is_offline: bool | None = None
     """None if Immich does not say, as through a link without metadata."""
-    is_favorite: bool = False
+    is_favorite: bool | None = None
+    width: object = None
+    height: object = None
+    """In pixels, as shown. Absent before 2.5, and None until Immich has examined the picture; anything but a
+    number counts as unknown."""
+    exif_info: ExifWire | None = None
     is_edited: bool = False
     live_photo_video_id: Text | None = None
     library_id: Text | None = None

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from picsync.core.errors import ProtocolError
-from picsync.core.model import MediaItem, MediaKind
+from picsync.core.model import MediaItem, MediaKind, facts
 from picsync.http.client import read_json
 from picsync.http.retry import Operation
 from picsync.media.instants import instant
@@ -24,7 +24,7 @@ M = TypeVar("M", bound=BaseModel)
 Sendable = Annotated[str, Field(max_length=10_000)]
 """Text that is sent back to Google; the length limit also rejects invalid Unicode."""
 
-MEDIA_ITEM_FIELDS = "id,baseUrl,mimeType,filename,mediaMetadata(creationTime,video(status))"
+MEDIA_ITEM_FIELDS = "id,baseUrl,mimeType,filename,mediaMetadata(creationTime,width,height,video(status))"
 """The partial response for `MediaItemWire`; half the size of the full one."""
 
 
@@ -64,6 +64,9 @@ class MediaMetadata(_Wire):
     """What Google knows about the picture; `creation_time` may have any form."""
 
     creation_time: object = None
+    width: object = None
+    height: object = None
+    """64-bit integers, so strings; one that cannot be parsed counts as unknown."""
     video: Video | None = None
 
 
@@ -87,8 +90,13 @@ class MediaItemWire(_Wire):
             mime_type=mime_type,
             filename=self.filename,
             taken_at=instant(self.media_metadata.creation_time),
+            facts=facts(_pixels(self.media_metadata.width), _pixels(self.media_metadata.height)),
             url=self.base_url,
         )
+
+
+def _pixels(value: object) -> int | None:
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else None
 
 
 class MediaItemPage(_Wire):

@@ -11,11 +11,13 @@ import pytest
 
 from picsync.core.errors import LoginNeeded
 from picsync.core.events import ListingProgress, LoggedIn, LoginRefused
-from picsync.core.model import Certainty
+from picsync.core.model import Certainty, facts
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.immich import FUTURE, HOST, V2_7, V3_0, V3_2, V3_3, Future
 from picsync.emulators.immich.resources import asset_json
-from picsync.sources.immich.options import ImmichEntry
+from picsync.sources.immich.options import ImmichEntry, Rendition
+from picsync.sources.immich.renditions import media_item
+from picsync.sources.immich.wire import SEARCH
 from tests.sources.immich.immich_server import ImmichServer, immich_server, names
 
 GENERATIONS = [V2_7, V3_0, V3_2, V3_3]
@@ -655,3 +657,35 @@ async def test_a_refusal_of_the_key_is_over_when_it_lists() -> None:
             await source.list("Trip")
         said = [type(event) for event in server.events if isinstance(event, LoggedIn | LoginRefused)]
         assert said == [LoggedIn, LoginRefused, LoggedIn]
+
+
+async def test_sizes_and_favourites_are_listed_and_ratings_if_needed(server: ImmichServer) -> None:
+    album, (plain,) = server.album(1)
+    plain.width, plain.height = 3000, 4000
+    server.add(album, "best.jpg", width=4000, height=3000, favorite=True, rating=5)
+    source = server.source()
+    listing = await source.list("Trip")
+    assert [item.facts for item in listing.items] == [
+        facts(3000, 4000, favorite=False),
+        facts(4000, 3000, favorite=True),
+    ]
+    assert not any("withExif" in record.body.decode() for record in server.requests("/search/metadata"))
+    requests = len(server.requests())
+    source.list_ratings("Trip")
+    listing = await source.list("Trip")
+    assert [item.facts.rating for item in listing.items] == [0, 5]
+    assert len(server.requests()) - requests == requests
+
+
+async def test_odd_sizes_and_ratings_count_as_unknown() -> None:
+    async with immich_server() as server:
+        _, (asset,) = server.album(1)
+        page = {"assets": {"items": [], "count": 1, "nextPage": None}, "albums": {}}
+        odd = asset_json(asset, server.options, exif=True)
+        for width, rating in (("wide", "best"), (True, None), (-1, -1), (10**30, 10**30), (0, [])):
+            item = {**odd, "width": width, "exifInfo": {**odd["exifInfo"], "rating": rating}}
+            page["assets"]["items"] = [item]
+            asset_wire = SEARCH.validate_json(json.dumps(page)).assets.items[0]
+            known = media_item("immich", asset_wire, Rendition.AUTO, through="key").facts
+            assert (known.width, known.height) == (None, None)
+            assert known.rating == 0

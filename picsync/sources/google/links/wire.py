@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from picsync.core.model import MAX_SIZE_BYTES, MediaItem, MediaKind
+from picsync.core.model import MAX_SIZE_BYTES, MediaItem, MediaKind, facts
 from picsync.core.values import dataclass
 from picsync.sources.google.links.markup import NotUnderstood
 from picsync.sources.google.links.options import AlbumAddress
@@ -184,6 +184,7 @@ def _item(entry: Any, place: str, allowed: Allowed) -> MediaItem:
         kind=MediaKind.VIDEO if _VIDEO in extras else MediaKind.PHOTO,
         filename=_name(taken_at, entry[_OFFSET]),
         taken_at=taken_at,
+        facts=facts(*sides),
         size_bytes=_size(picture),
         url=url,
     )

@@ -9,9 +9,10 @@ import pytest
 
 from picsync.core.errors import LoginNeeded, PicsyncError, RefusedError
 from picsync.core.events import ListingProgress
-from picsync.core.model import Listing, MediaKind
+from picsync.core.model import Listing, MediaKind, facts
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Era
+from picsync.emulators.google.content import generated_jpeg
 from tests.vendors.google.google_account import API, READ, GoogleAccount, google_account
 
 SEARCH = "mediaItems:search"
@@ -60,6 +61,15 @@ async def test_what_google_says_of_an_item(account: GoogleAccount) -> None:
     assert photo.taken_at == datetime.fromtimestamp(1_600_000_000, UTC)
     assert (video.mime_type, video.kind) == ("video/quicktime", MediaKind.VIDEO)
     assert "http" not in repr(photo)
+    assert photo.facts == facts()
+
+
+async def test_sizes_are_listed(account: GoogleAccount) -> None:
+    album = account.google.add_album("Trip")
+    account.google.add_item(album, "a.jpg", generated_jpeg(1, 4000, width=40, height=30))
+    account.google.add_item(album, "b.jpg", generated_jpeg(2, 4000, width=30, height=40))
+    items = (await account.source().list(album.album_id)).items
+    assert [item.facts for item in items] == [facts(40, 30), facts(30, 40)]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from picsync.core.events import ListingProgress
-from picsync.core.model import Certainty, Listing, MediaKind
+from picsync.core.model import Certainty, Listing, MediaKind, facts
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import GoogleOptions, SharedAlbum, SharingOptions, Unshared
 from picsync.emulators.google.sharing.payload import VIDEO
@@ -51,6 +51,7 @@ async def test_an_album_s_items_are_what_the_page_says(world: SharedAlbums) -> N
     assert photo.taken_at == at
     assert photo.filename == "2024-05-04 00.30.15", "by the picture's own clock, two hours before UTC"
     assert photo.size_bytes == 7
+    assert photo.facts == facts(1080, 1920), "what the page says"
     assert [each.kind for each in (photo, video, motion)] == [
         MediaKind.PHOTO,
         MediaKind.VIDEO,
