@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 BLOCK_BYTES = 256 * 1024
-"""Read from a file at once."""
+"""Bytes read from a file in one call."""
 
 Call = Mapping[str, Any]
 """One request: `method`, `url`, `sent_bytes` and `received_bytes` of its bodies."""
@@ -43,7 +43,7 @@ _NEEDS = {"aiohttp-uvloop": "uvloop", "httpx-aiohttp": "httpx_aiohttp"}
 
 
 def is_installed(client: str) -> bool:
-    """Whether the packages of a client are there."""
+    """Whether the packages of a client are installed."""
     return importlib.util.find_spec(_NEEDS.get(client, "aiohttp")) is not None
 
 
@@ -115,7 +115,7 @@ def _open(client: str, authority: str) -> Client:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     import certifi
 
-    # As picsync has them, and any client of the real services.
+    # As picsync and any client of the real services have them.
     context.load_verify_locations(certifi.where())
     context.load_verify_locations(authority)
     if client.startswith("aiohttp"):
@@ -125,7 +125,7 @@ def _open(client: str, authority: str) -> Client:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
     options: dict[str, Any] = {"timeout": 60.0, "limits": limits, "trust_env": False}
     if client == "httpx-aiohttp":
-        # Only those who compare clients install it.
+        # Only the comparison of clients needs it.
         transport = importlib.import_module("httpx_aiohttp").AiohttpTransport
         return _Httpx(httpx.AsyncClient(transport=transport(verify=context, limits=limits), **options))
     return _Httpx(httpx.AsyncClient(verify=context, **options))
@@ -158,7 +158,7 @@ class Bare:
                 tasks.create_task(work())
 
     async def _photo(self, path: Path, photo: Mapping[str, Call]) -> None:
-        """Take one photo through its requests, as far as it has them, in their order."""
+        """Send the requests of one photo, in their order."""
         download, permit, store, status = (
             photo.get(name) for name in ("download", "permit_upload", "store_bytes", "await_processing")
         )

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.folder`: what a cycle over a folder costs: CPU, memory, files opened, requests.
+"""`python -m benchmarks.folder`: the cost of a cycle over a folder: CPU, memory, files opened, requests.
 
-The folder's pictures are on the emulated frame from the beginning, so that no photo travels: what is left is
+The pictures are on the emulated frame from the beginning, so no photo is transferred: what remains is
 listing, comparing and, in the first cycle, reading every file for its digest.
 """
 
@@ -51,7 +51,7 @@ finally:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one cycle, or one listing, as a process of its own took."""
+    """The cost of one cycle, or one listing, as its own process."""
 
     title: str
     wall_s: float
@@ -82,7 +82,7 @@ def fill(root: Path, services: World, files: int) -> None:
 
 
 def write_settings(folder: Path, root: Path, services: World) -> None:
-    """Write picsync's two files."""
+    """Write the two settings files."""
     source = json.dumps({"path": str(root), "quiet": "0s"})
     (folder / "picsync.yaml").write_text(
         f"emulator: {services.server.url}\ncaCertificates: {authority().write(folder / 'authority.pem')}\n"
@@ -119,7 +119,7 @@ async def measured(title: str, folder: Path, root: Path, services: World, *argum
 
 
 async def run(files: int, say: Callable[[str], object]) -> None:
-    """Measure, and say each row of the table."""
+    """Measure, and print each row of the table."""
     with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as name:
         folder, root = Path(name) / "own", Path(name) / "photos"
         folder.mkdir()
@@ -144,7 +144,7 @@ async def run(files: int, say: Callable[[str], object]) -> None:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--files", default=20_000, show_default=True, type=click.IntRange(min=1))
 def main(files: int) -> None:
-    """Measure what a cycle over a folder costs."""
+    """Measure the cost of a cycle over a folder."""
     asyncio.run(run(files, click.echo))
 
 

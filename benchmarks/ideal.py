@@ -1,24 +1,23 @@
-"""The wall time that the wire alone would allow: what a machine with unlimited CPU would need.
+"""The wall time that the network alone would take, with unlimited CPU.
 
-The model, in three parts that follow each other:
+The model has three parts that follow one another:
 
-- **Look.** The source of a rule: the album, then its pages, each named by the one before. Nixplay's side:
-  the login; the list of albums and the list of playlists side by side, once for all rules; then all pages of
-  the album's photos and of the playlist side by side, since their number is known. Both sides go on at the
-  same time.
-- **Move.** Each photo is downloaded; a new one then gets leave to be uploaded, goes to the bucket and is
-  waited for at the upload monitor. Photos go one behind the other through every step, as many at a time as
-  the caps allow, and share the pipes in that order. The receiver is opened beside the first download, and a
-  playlist that is missing is made beside the last uploads.
-- **Close.** After an upload the photos are counted and listed again, side by side; after a change the
-  playlist is read back, its slides beside the list that it has to be on; before a delete the sources are
-  listed again: that is what keeps a frame from harm, and no machine may leave it out. What is deleted goes
-  as many at a time as the caps allow.
+- **Look.** The source of a rule: the album, then its pages, each named by the previous one. Nixplay: the
+  login; the lists of albums and of playlists concurrently, once for all rules; then all pages of the album's
+  photos and of the playlist concurrently, since their number is known. Both sides run concurrently.
+- **Move.** Each photo is downloaded; a new one then gets an upload permission, is sent to the bucket and is
+  awaited at the upload monitor. Photos pass through the steps in order, concurrently up to the limits, and
+  share the bandwidth in that order. The receiver is opened during the first download, and a missing playlist
+  is created during the last uploads.
+- **Close.** After an upload the photos are counted and listed again, concurrently; after a change the
+  playlist is read again, its slides concurrently with the list that contains it; before a delete the sources
+  are listed again, which is what protects the frame and cannot be omitted. Deletes are concurrent up to the
+  limit.
 
-A folder's or a picked album's photos are on this machine: listing and reading them takes no time.
-
-Each step takes its host's latency, and bytes what their pipe allows. Several rules go through each part side
-by side, but never with more requests at a time to a host than the cap. The caps are picsync's own.
+The photos of a folder or a picked album are on this machine: listing and reading them takes no time. Each
+step takes the latency of its host, and bytes take what their bandwidth allows. Several rules run concurrently
+in each part, but never with more concurrent requests to a host than the limit. The limits are those of
+picsync.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ from picsync.emulators.wireprofile import WireProfile
 PHOTOS_PAGE = 500
 SLIDES_PAGE = 100
 PLAYLIST_LIMIT = 2000
-"""What the services were seen to give at most."""
+"""Limits of the services, as observed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Most requests at a time."""
+    """Maximum concurrent requests."""
 
     api: int
     """To each API."""
@@ -49,7 +48,7 @@ class Caps:
     processing: int
     """At the upload monitor."""
     photos: int
-    """Photos between asking for leave to upload and the last of their bytes."""
+    """Photos between the request for an upload permission and the last of their bytes."""
 
 
 SERIAL = Caps(1, 1, 1, 1, 1)
@@ -57,7 +56,7 @@ SERIAL = Caps(1, 1, 1, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be done, by all rules together."""
+    """The work of all rules together."""
 
     rules: int
     each: Moved
@@ -67,7 +66,7 @@ class Work:
 
 
 def ideal_s(work: Work, profile: WireProfile, caps: Caps, *, one_at_a_time: bool = False) -> float:
-    """Return the ideal wall time in seconds; with `one_at_a_time`, of one request after the other."""
+    """Return the ideal wall time in seconds; with `one_at_a_time`, that of consecutive requests."""
     model = _Model(profile, caps)
     if one_at_a_time:
         return model.serial(work)
@@ -146,7 +145,7 @@ class _Model:
 
     @staticmethod
     def _creating(each: Moved) -> int:
-        """Return 1 if the album and its playlist are still to be made."""
+        """Return 1 if the album and its playlist do not exist yet."""
         return 0 if each.on_frame else 1
 
     @staticmethod
@@ -161,7 +160,7 @@ class _Model:
 
 
 class _Line:
-    """Photos one behind the other through steps with so many places each, and pipes that they share."""
+    """Photos that pass in order through steps with limited concurrency, and share bandwidth."""
 
     def __init__(self, profile: WireProfile, caps: Caps, work: Work) -> None:
         self._profile = profile
@@ -203,7 +202,7 @@ def _latency_s(profile: WireProfile, host: str) -> float:
 
 
 def _rate(profile: WireProfile, host: str) -> float:
-    """Return the bytes per second of the bytes that a host sends or takes."""
+    """Return the bytes per second that a host sends or receives."""
     distance = profile.hosts.get(host)
     if distance is None:
         return float("inf")

@@ -1,8 +1,8 @@
-"""One process, measured from the outside: time, CPU, memory, and what the services saw of it.
+"""Measures one process from the outside: time, CPU, memory, and what the services received from it.
 
-CPU seconds are those that the kernel counts for the process from its first instruction to its last. The
-peak of its resident memory is read inside it, at the very end, since what the kernel tells a parent also
-covers the moment before the program was loaded.
+CPU seconds are those that the kernel counts for the process from its first instruction to its last. The peak
+of its resident memory is read inside it, at the very end, since the value that the kernel reports to a parent
+includes the time before the program was loaded.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ finally:
 
 
 class ProgramFailedError(Exception):
-    """The process that was to be measured did not do its work; the message has what it said."""
+    """The measured process failed; the message contains its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one process took."""
+    """The cost of one process."""
 
     wall_s: float
-    """From its start to its end."""
+    """Seconds from start to end."""
     cpu_s: float
     """User and system time."""
     peak_bytes: int
-    """Most resident memory."""
+    """Peak of the resident memory."""
     started_at: float
     """Seconds since the epoch."""
 
@@ -118,7 +118,7 @@ async def run_picsync(
     program: Program = THIS,
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Spent:
-    """Run it to its end; raises ProgramFailedError if it exits with anything but 0."""
+    """Run it; raises ProgramFailedError if it does not exit with 0."""
     environ = {**program.environment, **environ}
     return await run(folder, program.command(*arguments), environ, f"picsync {' '.join(arguments)}")
 
@@ -151,13 +151,13 @@ def _wait(pid: int) -> tuple[int, resource.struct_rusage]:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """What the emulated services took themselves, on the machine that picsync ran on too."""
+    """The cost of the emulated services, which run on the same machine."""
 
     cpu_s: float
     waits: int
-    """How often something was to be waited for: a latency, a chunk's passage."""
+    """Number of waits: for a latency, or the transfer of a chunk."""
     late_mean_s: float
-    """By how much such a wait was too long, on average."""
+    """By how much such a wait was too long on average, in seconds."""
     late_worst_s: float
 
 
@@ -178,7 +178,7 @@ async def cycle(scene: Scene, program: Program = THIS) -> tuple[Spent, Emulator]
 def watched(wire: Wire) -> Iterator[Callable[[], Emulator]]:
     """Measure the services of this process; what is yielded returns the figures once the context is over."""
     gc.collect()
-    # A collection over a world of 50,000 photos would hold up the wire.
+    # A garbage collection over a world of 50,000 photos would delay responses.
     gc.freeze()
     before = time.process_time()
     cpu_s = 0.0
@@ -195,7 +195,7 @@ def watched(wire: Wire) -> Iterator[Callable[[], Emulator]]:
 
 
 def machine() -> dict[str, str | int]:
-    """Return what the figures were measured on."""
+    """Describe the machine of the measurement."""
     info = Path("/proc/cpuinfo").read_text(errors="replace")
     model = next((line.partition(":")[2].strip() for line in info.splitlines() if "model name" in line), "")
     memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks memory`: what an idle picsync keeps, with different memory allocators."""
+"""`python -m benchmarks memory`: the memory of an idle picsync with different memory allocators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LIBRARIES = {
     "jemalloc": "libjemalloc.so.2",
     "mimalloc": "libmimalloc.so.2.0",
 }
-"""Of Debian's packages libjemalloc2 and libmimalloc2.0."""
+"""From Debian's packages libjemalloc2 and libmimalloc2.0."""
 _KINDS = ("idle", "idle_link")
 _COLUMNS = (
     "allocator",

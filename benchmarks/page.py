@@ -1,4 +1,4 @@
-"""doc/performance.md: its figures lie between two marks, everything else in it is written by people."""
+"""doc/performance.md: the figures are between two marks; everything else in it is written by hand."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def require_marks(path: Path) -> None:
 
 
 def write(figures: Figures, path: Path) -> None:
-    """Put figures into a page, with the picture and the JSON beside it."""
+    """Write figures into a page, with the picture and the JSON file."""
     draw(figures, path.with_suffix(".png"))
     figures.write(path.with_suffix(".json"))
     insert(figures, path)
 
 
 def insert(figures: Figures, path: Path) -> None:
-    """Put figures into a page, in place of those that it has."""
+    """Replace the figures of a page."""
     before, begin, rest = path.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     image = f"![Wall time against the ideal, and cost by size]({path.stem}.png)"

@@ -28,7 +28,7 @@ _COLUMNS = (
 async def compared(case: Case, before: Program, runs: int, say: Callable[[str], object]) -> str:
     """Measure a case with both, alternately, so that a busy machine slows down both; return a table.
 
-    Each run has services and a bare client of its own. The CPU ratio is of the two medians.
+    Each run has its own services and bare client. The CPU ratio is that of the two medians.
     """
     versions = {"before": before, "after": THIS}
     found: dict[str, list[Result]] = {name: [] for name in versions}

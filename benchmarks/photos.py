@@ -1,4 +1,4 @@
-"""Photos that take no room: unique bytes, made while they are sent."""
+"""Photos that use no memory: unique bytes, generated while they are sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MP4_HEAD = struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"isom", 512, b"isom", b"mp4
 
 @dataclass(frozen=True, slots=True)
 class PhotoBytes(GeneratedContent):
-    """A small JPEG, its number in a comment, blown up with further comments; nothing of it is kept."""
+    """A small JPEG with its number in a comment, enlarged by further comments; its bytes are not stored."""
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes from the start."""
@@ -39,7 +39,7 @@ class PhotoBytes(GeneratedContent):
 
 @dataclass(frozen=True, slots=True)
 class VideoBytes(GeneratedContent):
-    """Something with the head of an MP4 and a number in it; as large as wanted, and nothing to watch."""
+    """Bytes with the header of an MP4 and a number; of any size, but without a picture."""
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes from the start."""
@@ -64,7 +64,7 @@ def video(number: int, size_bytes: int) -> VideoBytes:
 
 
 def smallest_photo() -> int:
-    """Return the size below which there is no photo, in bytes."""
+    """Return the minimum size of a photo, in bytes."""
     return len(_picture()) + len(_MARK) + _SEED.size
 
 

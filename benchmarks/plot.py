@@ -1,4 +1,4 @@
-"""The figures as a picture: how near the wall time comes to the ideal, and what one more photo costs."""
+"""The figures as a picture: the wall time compared with the ideal, and the cost of one more photo."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What the process itself costs: the help, the time before the first request, doing nothing, and memory.
+"""The cost of the process itself: the help, the time before the first request, idling, and memory.
 
-An idle picsync is one whose rule is due in an hour and has had its first cycle. Its wake-ups are the
-voluntary context switches of all its threads within a minute: what it does without being asked. After that it
-gets new photos and is asked for a cycle; what it keeps of that cycle's memory shows once it is idle again.
+An idle picsync has completed its first cycle, and its rule is due in an hour. Its wake-ups are the voluntary
+context switches of all its threads within a minute. Then it gets new photos and is asked for a cycle; the
+memory that it keeps after that cycle is measured once it is idle again.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ async def _until_first_request(scene: Scene) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """An idle process to look at."""
+    """An idle process to measure."""
 
     scenario: str
-    """What it has in its album."""
+    """Number of photos in its album."""
     page: bool = False
     """Whether it serves the status page."""
 
@@ -88,7 +88,7 @@ async def idle(
     new_photos: int = NEW_PHOTOS,
     program: Program = THIS,
 ) -> dict[str, float]:
-    """Return memory and wake-ups of idle processes, which run side by side."""
+    """Return memory and wake-ups of idle processes, which run concurrently."""
     async with AsyncExitStack() as stack:
         scenes = []
         for kind in map(IDLE.__getitem__, names):
@@ -153,7 +153,7 @@ async def _ask_for_cycle(scene: Scene) -> None:
 
 @contextmanager
 def _process(scene: Scene, program: Program, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a sync, ended with the context if it has not ended by then; its words go to the file `said`."""
+    """Run a sync during the context; its output goes to the file `said`."""
     with (scene.folder / "said").open("wb") as output:
         process = subprocess.Popen(
             [program.python, "-c", _PROGRAM, *measure.sync_arguments(scene), *options],
@@ -170,7 +170,7 @@ def _process(scene: Scene, program: Program, *options: str) -> Iterator[subproce
 
 
 async def _until_idle(pid: int, said: Path, *, cycles: int) -> None:
-    """Return once so many cycles are over and nothing has used the processor for a while."""
+    """Return when that many cycles are done and the process has used no CPU for a while."""
     quiet, before = 0, -1.0
     async with asyncio.timeout(_PATIENCE_S):
         while quiet < 20 or _finished_cycles(said) < cycles:
@@ -184,7 +184,7 @@ def _finished_cycles(said: Path) -> int:
 
 
 def _page(said: Path) -> str:
-    """Return the address that a process said it serves, or nothing."""
+    """Return the address at which a process serves, if it has reported one."""
     for line in said.read_text("utf-8").splitlines():
         record = json.loads(line)
         if record.get("action") == "listening":

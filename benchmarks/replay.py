@@ -1,9 +1,9 @@
-"""What the bare client sends, and a server that answers it.
+"""The requests of the bare client, and a server that responds to them.
 
-A script has the requests that the services saw from one picsync: method, host, path, and the sizes of both
-bodies. Those of a photo (download, upload permission, upload, status) form a chain; the rest may be sent at
-any time. The server is the one of the emulated services, with the same TLS, latency and bandwidth; it reads
-what comes and answers with as many bytes as the request asks for. So both processes see the same from it.
+A script contains the requests that the services received from one picsync: method, host, path, and the sizes
+of both bodies. Those of a photo (download, upload permission, upload, status) form a chain; the rest may be
+sent at any time. The server is that of the emulated services, with the same TLS, latency and bandwidth; it
+reads each request and responds with as many bytes as that asks for. So both processes cause the same traffic.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Script:
             url = f"/{record.host}{quote(record.path)}" + (f"?{record.query}" if record.query else "")
             call = Call(record.method, url, record.bytes_in, record.bytes_out)
             chains.get(operation(record), others).append(call)
-        # Largest first: so the upload of a file meets its download.
+        # Largest first, so that the upload of a file matches its download.
         columns = [sorted(chains[name], key=lambda call: -call.size_bytes) for name in CHAIN]
         photos = [
             {name: call for name, call in zip(CHAIN, calls, strict=True) if call is not None}
@@ -119,7 +119,7 @@ def _with_file(photo: Mapping[str, Call]) -> dict[str, Call]:
 
 
 class Replay:
-    """Takes what comes and answers with as many bytes as it is asked for; a service of the emulator."""
+    """Reads each request and responds with as many bytes as it asks for; a service of the emulator."""
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self._hosts = list(hosts)
@@ -145,14 +145,14 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """What a bare client took."""
+    """The cost of a bare client."""
 
     cpu_s: float
     """Of the whole process, as for picsync."""
     wall_s: float
     peak_bytes: int
     exchange_cpu_s: float
-    """Of it without the start and the loading of modules."""
+    """Without the start of the process and the loading of modules."""
     exchange_s: float
     requests: int
     bytes: int

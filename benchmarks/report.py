@@ -58,7 +58,7 @@ PROCESS = {
         }.items()
     },
 }
-"""What each figure is, and how many digits of it are told."""
+"""What each figure is, and its number of digits."""
 
 
 def table(results: Sequence[Result]) -> str:

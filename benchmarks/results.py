@@ -1,4 +1,4 @@
-"""Figures as JSON, and what two runs have to say to each other."""
+"""Figures as JSON, and the comparison of two runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets a scene, lets picsync loose on it, and gathers what there is to know about it."""
+"""Sets up a scene, runs picsync in it, and collects the figures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Case:
 
 
 def caps() -> Caps:
-    """Return the most requests at a time that picsync makes unless it is told otherwise."""
+    """Return the default concurrency limits of picsync."""
     from picsync.frames.nixplay.client import PHOTOS, PROCESSING, UPLOADS
     from picsync.http.pace import API, DOWNLOADS
 
@@ -50,7 +50,7 @@ def caps() -> Caps:
 async def run_case(case: Case, program: Program = THIS) -> Result:
     """Measure one case, and the bare client with the same requests.
 
-    Raises ProgramFailedError if picsync fails, AssertionError if it has not brought the frame in step.
+    Raises ProgramFailedError if picsync fails, AssertionError if the frame is not in sync afterwards.
     """
     scenario, profile = SCENARIOS[case.scenario], PROFILES[case.profile]
     with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as name:
@@ -74,7 +74,7 @@ async def run_case(case: Case, program: Program = THIS) -> Result:
         rules = scenario.rules(case.size)
         work = Work(rules, scenario.moved(case.size // rules), case.photo_bytes, scenario.source)
         used = SERIAL if case.serial else caps()
-        # One at a time, it would take as long again and show nothing else.
+        # With consecutive requests it would take as long again, and show nothing else.
         script = Script.of(log.records)
         bare = None if case.serial else await run_bare(folder, script, used, Wire(profile))
         return Result(

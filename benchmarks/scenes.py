@@ -1,8 +1,8 @@
-"""The states of the world that a cycle starts from, and what it must have made of them.
+"""The states that a cycle starts from, and the checks of its result.
 
-Each scene is a Google account, an Immich server, a Nixplay account, and a folder with picsync's files. Where
-both sides are to be in step, they are made so here, without a byte travelling, and a cycle that is not
-measured does the rest.
+Each scene is a Google account, an Immich server, a Nixplay account, and a folder with the files of picsync.
+If both sides are to be in sync, that is set up here without a transfer, and a cycle that is not measured does
+the rest.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ PICKED = SourceKind("picked")
 PLAYLIST_LIMIT = 2000
 CACHED_AT_ONCE = 2000
 NEWS = 5
-"""Photos that come, and photos that go, where some do."""
+"""Photos that are added, and photos that are removed, where any are."""
 
 
 @dataclass
@@ -103,12 +103,12 @@ class Scene:
         return self.albums[name]
 
     def add(self, album: Album, count: int) -> None:
-        """Take so many photos."""
+        """Add that many photos."""
         for _ in range(count):
             self._add(album, photo(self._number(), self.photo_bytes), "jpg")
 
     def add_video(self, album: Album, size_bytes: int) -> None:
-        """Take a video."""
+        """Add a video."""
         self._add(album, video(self._number(), size_bytes), "mp4")
 
     def _number(self) -> int:
@@ -119,7 +119,7 @@ class Scene:
         """Add a photo to Google's album, which says what is wanted, and to the source if that is another."""
         mime_type = "video/mp4" if suffix == "mp4" else "image/jpeg"
         name = f"IMG_{self.made:06}.{suffix}"
-        # The older, the lower the number, as in a real album.
+        # A lower number is older, as in a real album.
         at = 1.6e9 + self.made
         item = self.world.google.add_item(album, name, content, mime_type=mime_type, created_at=at)
         if self.source is IMMICH:
@@ -144,7 +144,7 @@ class Scene:
         return Library(self.folder / LIBRARY).album(album.title)
 
     def _keep(self, album: PickedAlbum, item: Item) -> None:
-        """Keep a photo as if it had been picked and downloaded."""
+        """Store a photo as if it had been picked and downloaded."""
         stored_as = hashlib.sha256(item.item_id.encode()).hexdigest()[:32]
         digest = self._write_file(album.folder / f"{stored_as}.jpg", item.content)
         record = Record(
@@ -208,19 +208,19 @@ class Scene:
         return blob.md5
 
     def forget(self) -> None:
-        """Lose the cache."""
+        """Delete the cache."""
         for path in self.folder.glob(f"{self.cache.name}*"):
             path.unlink()
 
     def news(self) -> None:
-        """Let some photos come and others go, in every album."""
+        """Add some photos and remove others, in every album."""
         for album in self.albums.values():
             for item in album.items[:NEWS]:
                 self.world.google.remove_item(item)
             self.add(album, NEWS)
 
     def write_settings(self) -> None:
-        """Write picsync's two files."""
+        """Write the two settings files."""
         rules = [
             line
             for name, album in self.albums.items()
@@ -257,17 +257,17 @@ class Scene:
         if self.source is LINK:
             return self.world.google.share(album).short_link
         if self.source is FOLDER:
-            # Its files are complete; there is no need to wait and see whether they still grow.
+            # Its files are complete, so there is no need to wait for writes.
             return json.dumps({"path": str(self._photos(album)), "quiet": "0s"})
         return album.title
 
     def set_wire(self, profile: WireProfile, *, one_at_a_time: bool = False) -> Wire:
-        """Move the services away, or back next door."""
+        """Set latency and bandwidth of the services."""
         self.world.server.wire = Wire(profile, one_at_a_time=one_at_a_time)
         return self.world.server.wire
 
     def assert_synced(self) -> None:
-        """Raise AssertionError unless album = frame = playlist, for every rule: else no figure counts."""
+        """Raise AssertionError unless album = frame = playlist for every rule; else no figure is valid."""
         for name, album in self.albums.items():
             wanted = {_digest(item) for item in album.items}
             photos = self.world.nixplay.album_photos(self.world.nixplay.album_named(name))
@@ -286,7 +286,7 @@ def _digest(item: Item) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a cycle has to move, as far as the ideal depends on it; per rule."""
+    """The work of a cycle, as far as the ideal depends on it; per rule."""
 
     listed: int
     on_frame: int
@@ -303,12 +303,12 @@ class Scenario:
     name: str
     title: str
     build: Callable[[Scene, int], Awaitable[None]]
-    """Makes the scene of a size, and all that precedes the measured cycle but the settled one."""
+    """Sets up a scene of that size, up to the first cycle."""
     change: Callable[[Scene], None] | None = None
-    """What happens between a settled cycle and the measured one; without it nothing was settled before."""
+    """Changes between the cycle that is not measured and the measured one; None without the former."""
     moved: Callable[[int], Moved] = lambda size: Moved(size, 0, size, size)
     rules: Callable[[int], int] = lambda _: 1
-    """How many rules a size means; `moved` gets the photos of one."""
+    """Number of rules for a size; `moved` is given the photos of one."""
     rule_lines: Sequence[str] = ()
     source: SourceKind = API
 
@@ -410,7 +410,7 @@ SCENARIOS = {
 
 
 def world(profile: WireProfile = LAN) -> World:
-    """Return accounts without quotas and limits, over TLS, whose request log forgets nothing."""
+    """Return accounts without quotas and limits, over TLS, with an unlimited request log."""
     google = GoogleOptions(requests_per_day=None, media_requests_per_day=None)
     nixplay = NixplayOptions(storage_limit_bytes=None)
     return World(

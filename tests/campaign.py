@@ -1,12 +1,12 @@
-"""Every long campaign by one command: as long as the budget lasts, with inputs that the seed decides.
+"""Runs every long campaign with one command, for a given time, with inputs determined by the seed.
 
     python -m tests.campaign --seed 7 --budget 3600
     python -m tests.campaign --seed 7 --budget 600 --only kills,machine
 
-`faults` plays cells of the matrix of requests and troubles, `kills` kills real processes, `machine` runs the
-state machine in memory and `wire` over real HTTP, `fuzz` feeds the parsers, `soak` runs picsync in fast
-motion. What fails is printed with what plays it again; a table closes the run, and the exit code is 1 if
-anything failed.
+`faults` plays cells of the matrix of requests and faults, `kills` kills real processes, `machine` runs the
+state machine in memory and `wire` over real HTTP, `fuzz` fuzzes the parsers, `soak` runs picsync in simulated
+time. Each failure is printed with the command that reproduces it; a table follows at the end, and the exit
+code is 1 if anything failed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A household at emulated services: the album of a source, a Nixplay account, and the files of one picsync.
 
-The set-ups of tests/e2e (cycles in this process), tests/cli (commands) and tests/faults (troubles at
+The set-ups of tests/e2e (cycles in this process), tests/cli (commands) and tests/faults (faults at
 every request) are made of it.
 """
 

@@ -1,10 +1,10 @@
-"""Shows that the suite has teeth: picsync made wrong on purpose, one way at a time, must fail it.
+"""Checks that the suite detects defects: copies of picsync with one defect each must fail it.
 
     python -m tests.mutants [WORD...]
 
-Each mutant is a copy of the package in a temporary directory with one change; the work tree is left alone.
-The tests named for it run until the first one fails. A mutant that none of them kills survives, and the exit
-code is 1: then the suite needs a new test.
+Each mutant is a copy of the package in a temporary directory with one change; the work tree is not modified.
+The tests named for it run until the first one fails. If none fails, the mutant survives and the exit code is
+1: then the suite needs a new test.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ LIMIT_S = 600
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change that must not go unnoticed."""
+    """One change that a test must detect."""
 
     name: str
     file: str
     old: str
     new: str
     tests: Sequence[str]
-    """Where it should be found; each of them has to find it by itself."""
+    """The test directories and files, each of which must detect it by itself."""
 
 
 MUTANTS = (
@@ -269,7 +269,7 @@ MUTANTS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a mutant at one place of the suite."""
+    """The result of a mutant with one directory or file of tests."""
 
     killed: bool
     by: str
@@ -277,7 +277,7 @@ class Verdict:
 
 
 def mutate(folder: Path, mutant: Mutant) -> None:
-    """Make the change in a copy; raises LookupError if the code has moved on."""
+    """Make the change in a copy; raises LookupError if its code no longer exists."""
     path = folder / mutant.file
     text = path.read_text("utf-8")
     if text.count(mutant.old) != 1:
@@ -286,7 +286,7 @@ def mutate(folder: Path, mutant: Mutant) -> None:
 
 
 def copy_to(folder: Path) -> None:
-    """Copy what tests need."""
+    """Copy the files that tests need."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
@@ -314,7 +314,7 @@ def judge(folder: Path, tests: str) -> Verdict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Judge the mutants whose names have every word; print a line for each place and return an exit code."""
+    """Test the mutants whose names have every word; print a line for each result and return an exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,15 +1,15 @@
-"""Observations of a remote state that serve everyone who may use them.
+"""Observations of a remote state that are shared by all callers who may use them.
 
-Whoever needs to know a state says how recent its knowledge has to be: "an observation that began after this
-instant", such as the end of a write. One request may then answer many callers, if the rules below hold:
+A caller says how recent its knowledge has to be: "an observation that began after this instant", such as the
+end of a write. One request may then serve many callers, under these rules:
 
 - A caller gets a result whose observation began after the instant that it named, never an earlier one.
-- Observations of the same state never overlap: one begins after the previous one has ended. So two different
-  results are the state at two different times, and callers that wait for the end of an observation that is
-  too old for them share the next one.
-- A failure belongs to the caller on whose behalf the observation began. The others make one more attempt
-  together; only if that fails too, it is a failure for all of them. `LoginNeeded` is a failure for everyone
-  at once: only the user can help, and services lock accounts after repeated attempts.
+- Observations of the same state never overlap: one begins after the previous one has ended. So two
+  different results are the state at two different times, and callers that wait for the end of an
+  observation that is too old for them share the next one.
+- A failure belongs to the caller for whom the observation began. The others share one more attempt; only
+  if that fails too, it is a failure for all of them. `LoginNeeded` is immediately a failure for all: only
+  the user can help, and services lock accounts after repeated attempts.
 - A caller that is cancelled leaves the observation to the others. It is cancelled with the last one.
 """
 
@@ -28,14 +28,14 @@ from picsync.core.values import dataclass
 T = TypeVar("T")
 
 ALWAYS = -math.inf
-"""The instant before all others."""
+"""An instant before all others."""
 
 
 class Instants:
-    """Returns increasing instants, also while the clock stands still."""
+    """Returns increasing instants, even while the clock stands still."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """`clock` is in seconds and never goes back."""
+        """`clock` returns seconds and never decreases."""
         self._clock = clock
         self._latest = ALWAYS
 
@@ -69,7 +69,7 @@ class _Running(Generic[T]):
 
 
 class Observation(Generic[T]):
-    """Observes one state, at most once at any time; safe for concurrent use."""
+    """Observes one state, with at most one observation in progress; safe for concurrent use."""
 
     def __init__(self, observe: Callable[[], Awaitable[T]], instants: Instants, *, keep: int = 0) -> None:
         """`observe` is called for each observation; the last `keep` results are kept for later callers."""
@@ -122,10 +122,10 @@ class Observation(Generic[T]):
             return observed
 
         def ended(task: asyncio.Task[Observed[T]]) -> None:
-            # The first callback of the task: whoever waits for it continues later.
+            # This is the first callback of the task, so it runs before those who wait for it continue.
             self._running = None
             if not task.cancelled():
-                task.exception()  # Everyone who waited may have been cancelled.
+                task.exception()  # All callers may have been cancelled.
 
         self._running = running = _Running(began, asyncio.create_task(observe()))
         running.task.add_done_callback(ended)
@@ -143,7 +143,7 @@ class Observation(Generic[T]):
 
 
 def _worth_repeating(ended: asyncio.Task[Any]) -> bool:
-    """Return whether a failure is not necessarily one for everybody."""
+    """Return whether other callers may succeed after this failure."""
     if ended.cancelled():
         return True
     error = ended.exception()

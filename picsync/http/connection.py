@@ -1,8 +1,8 @@
-"""One HTTP/1.1 connection: asyncio's sockets and TLS, the parser of Node.js (llhttp, by httptools).
+"""One HTTP/1.1 connection: asyncio sockets and TLS, and the parser of Node.js (llhttp, from httptools).
 
 A connection carries one request at a time, under the deadlines of `deadline`. Every failure is an
-`httpx.TransportError` whose type tells how far the request came: `transport` raises those of connecting,
-after which the service has seen nothing; here are those of sending and receiving.
+`httpx.TransportError` whose type says how far the request came: `transport` raises those of connecting,
+after which the service has received nothing; those of sending and receiving are raised here.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import httpx
 from picsync.http.deadline import LEAST_BYTES_PER_S, Allotment, BodyAllotment
 
 READ_AHEAD_BYTES = 256 * 1024
-"""Bytes of a body that wait for their reader before the connection stops reading. TLS hands over as many
-at a time, so this is no precise limit."""
+"""Bytes of a body that may wait for their reader before the connection stops reading. TLS delivers pieces of
+up to this size, so the limit is not exact."""
 
 WRITE_BYTES = 64 * 1024
-"""Bytes that are handed to the connection at a time: they are encrypted, and then wait in memory."""
+"""Bytes passed to the connection in one call: they are encrypted, and then wait in memory."""
 
 MAX_HEAD_BYTES = 128 * 1024
-"""Maximum size of a response's head. Google's have some kilobytes, most of them cookies and policies."""
+"""Maximum size of a response's head. Google's have a few kilobytes, mostly cookies and policies."""
 
 MAX_FRAMING = 16
 """Chunked bodies may take this many times their own size for framing: a chunk of one byte takes five more."""
@@ -67,9 +67,9 @@ class Incoming:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if self.is_complete:
-                self.reusable = False  # Bytes after the response that no one has asked for.
+                self.reusable = False  # Unsolicited bytes after the response.
             else:
-                # Without its text, which may quote what was sent.
+                # The message omits its text, which may quote what was sent.
                 self.failure = f"the response is not HTTP ({type(error).__name__})"
         allowed = MAX_HEAD_BYTES + MAX_FRAMING * self._body_bytes
         if self._arrived_bytes - self._body_bytes > allowed and not self.failure:
@@ -78,7 +78,7 @@ class Incoming:
             )
 
     def end(self, error: Exception | None) -> None:
-        """Take note that the connection was closed, in order or by an error."""
+        """Record that the connection was closed, in order or by an error."""
         self.reusable = False
         if self.is_complete:
             return
@@ -91,24 +91,24 @@ class Incoming:
             )
 
     def take(self) -> bytes:
-        """Return the bytes of the body that have arrived, and forget them."""
+        """Return and remove the bytes of the body that have arrived."""
         pieces, self._pieces = self._pieces, []
         self.waiting_bytes = 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def on_message_begin(self) -> None:
-        """Note that another response begins."""
+        """Record that another response begins."""
         if self.is_complete:
             self.reusable = False
 
     def on_status(self, reason: bytes) -> None:
-        """Keep the reason phrase."""
+        """Store the reason phrase."""
         if not self.has_head:
             self.reason += reason
 
     def on_header(self, name: bytes, value: bytes | None) -> None:
-        """Keep a header field."""
-        if not self.has_head:  # Else it is a trailer.
+        """Store a header field."""
+        if not self.has_head:  # Otherwise it is a trailer.
             self.headers.append((name, (value or b"").strip(b" \t")))
 
     def on_headers_complete(self) -> None:
@@ -127,7 +127,7 @@ class Incoming:
             self.reusable = False
 
     def on_body(self, piece: bytes) -> None:
-        """Keep a piece of the body."""
+        """Store a piece of the body."""
         if self.is_complete:
             return
         self._pieces.append(piece)
@@ -135,7 +135,7 @@ class Incoming:
         self._body_bytes += len(piece)
 
     def on_message_complete(self) -> None:
-        """Note that the response is complete."""
+        """Record that the response is complete."""
         if self.has_head:
             self.is_complete = True
         else:  # An informational response, which another one follows.
@@ -163,7 +163,7 @@ class Connection(asyncio.Protocol):
     def is_quiet(self) -> bool:
         """Whether an idle connection is still open, as far as this machine knows.
 
-        The event loop may not yet have seen that the server closed it, so the socket is asked.
+        The event loop may not yet have noticed that the server closed it, so this checks the socket.
         """
         if self._transport is None or not self.is_open:
             return False
@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
         return not news.poll(0)
 
     async def encrypt(self, context: ssl.SSLContext, server_hostname: str) -> None:
-        """Begin TLS; raises OSError (of which ssl.SSLError is one) if that fails."""
+        """Start TLS; raises OSError (of which ssl.SSLError is a subclass) on failure."""
         if self._transport is None or not self.is_open:
             raise ConnectionAbortedError("the connection was closed before the TLS handshake")
         self._incoming = None
@@ -190,7 +190,7 @@ class Connection(asyncio.Protocol):
         self._transport = encrypted
 
     def abort(self) -> None:
-        """Close the connection now, whatever is under way; safe to call twice."""
+        """Close the connection now, whatever is in progress; safe to call twice."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -232,7 +232,7 @@ class Connection(asyncio.Protocol):
                 raise httpx.LocalProtocolError("the body is longer than announced")
             for at in range(0, len(piece), WRITE_BYTES):
                 if incoming.has_head:
-                    incoming.reusable = False  # The server does not want the rest.
+                    incoming.reusable = False  # The server responded before the end of the request.
                     return
                 if not self.is_open:
                     self._raise_for(incoming)
@@ -260,7 +260,7 @@ class Connection(asyncio.Protocol):
         return piece
 
     def finish(self, incoming: Incoming) -> bool:
-        """End the exchange; return whether the connection can carry another, or else close it."""
+        """End the exchange. Returns whether the connection can carry another request; closes it otherwise."""
         self._incoming = None
         if incoming.is_complete and incoming.reusable and self.is_open:
             return True
@@ -281,7 +281,8 @@ class Connection(asyncio.Protocol):
     async def _change(self, most_s: float, allotment: Allotment, late: type[httpx.TimeoutException]) -> None:
         """Wait until bytes arrive, can be sent, or the connection is closed.
 
-        Raises `late` after `most_s` seconds, or once the allotment is used up; the wait is taken from it.
+        Raises `late` after `most_s` seconds, or once the time of the stage is used up; the wait is subtracted
+        from it.
         """
         seconds = min(most_s, allotment.left_s)
         self._waiter = self._loop.create_future()
@@ -300,12 +301,12 @@ class Connection(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over the transport of a new connection."""
+        """Store the transport of a new connection."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream's is one
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what is under way."""
+        """End the exchange in progress."""
         self._error = exc
         self._can_write = True
         if self._incoming is not None:
@@ -326,11 +327,11 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def pause_writing(self) -> None:
-        """Send no more for now."""
+        """Pause sending."""
         self._can_write = False
 
     def resume_writing(self) -> None:
-        """Go on sending."""
+        """Resume sending."""
         self._can_write = True
         self._wake()
 
@@ -360,7 +361,7 @@ class Body(httpx.AsyncByteStream):
             self._finish()
 
     async def aclose(self) -> None:
-        """Give up what has not been read."""
+        """Discard what has not been read."""
         self._finish()
 
     def _finish(self) -> None:

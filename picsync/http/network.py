@@ -168,11 +168,9 @@ class Network:
             raise ConfigError(list(dict.fromkeys(problems)))
         return network
 
-    def proxy(self, url: httpx.URL) -> Proxy | None:
-        """Return the proxy through which an address is reached, None for none."""
-        found = dict(self.proxies).get(url.scheme)
-        host = url.raw_host.decode("ascii", "replace")
-        port = url.port or PORTS.get(url.scheme, 0)
+    def proxy(self, scheme: str, host: str, port: int) -> Proxy | None:
+        """Return the proxy through which a server is reached, None for none."""
+        found = dict(self.proxies).get(scheme)
         return None if found is None or self.exceptions.cover(host, port) else found
 
     @property

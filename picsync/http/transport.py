@@ -1,7 +1,7 @@
-"""Connections to servers, kept open for the next request: what httpx sends its requests through.
+"""Connections to servers, kept open for the next request, through which httpx sends its requests.
 
-Not httpx's own transport: its TLS and its parser are written in Python, and took more CPU than all the rest
-of picsync together. doc/performance.md has the comparison.
+httpx has a transport of its own, but its TLS and its parser are written in Python, and took more CPU than the
+rest of picsync. doc/performance.md has the comparison.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEPT_S = 4.0
 """How long an idle connection is kept. Servers on Node.js, such as Immich, close theirs after 5 s."""
 
 _HAPPY_EYEBALLS_S = 0.25
-"""Seconds after which the next address of a server is tried too (RFC 8305)."""
+"""Seconds after which the next address of a server is also tried (RFC 8305)."""
 
 _INTERLEAVE = 1
 """Addresses of one family that are tried before one of the other."""
@@ -34,7 +34,7 @@ _INTERLEAVE = 1
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """What a connection must have in common with a request to carry it."""
+    """The properties that a connection and a request must have in common."""
 
     scheme: str
     host: str
@@ -43,17 +43,17 @@ class _Route:
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Sends each request directly or through its proxy, by a connection of its own.
+    """Sends each request directly or through its proxy, on a connection of its own.
 
-    Use it without httpx.AsyncClient where every request counts: the client's redirects, cookies and
-    authentication cost as much CPU per request as the transport itself.
+    Where every request counts, use it without httpx.AsyncClient: the redirects, cookies and authentication of
+    that cost as much CPU per request as the transport itself.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._open: set[Connection] = set()
         self._idle: dict[Connection, tuple[_Route, float]] = {}
-        """Connection -> where it leads, and since when it is idle; the newest last."""
+        """Idle connection -> its route, and since when it is idle; the newest last."""
         self._sweep: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -84,7 +84,7 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Close all connections, those in use too."""
+        """Close all connections, including those in use."""
         if self._sweep is not None:
             self._sweep.cancel()
         closing = list(self._open)
@@ -99,7 +99,8 @@ class Transport(httpx.AsyncBaseTransport):
         host = url.raw_host.decode("ascii")
         if not host:
             raise httpx.UnsupportedProtocol("the address names no host")
-        return _Route(url.scheme, host, url.port or PORTS[url.scheme], self._network.proxy(url))
+        address = url.scheme, host, url.port or PORTS[url.scheme]
+        return _Route(*address, self._network.proxy(*address))
 
     def _kept(self, route: _Route) -> Connection | None:
         """Return an idle connection, the one that was used last."""
@@ -138,7 +139,7 @@ class Transport(httpx.AsyncBaseTransport):
         except TimeoutError as error:
             raise httpx.ConnectTimeout("no connection in time") from error
         except (OSError, ValueError) as error:
-            # ValueError: a name that IDNA refuses, a port beyond 65535, a certificate's odd name.
+            # ValueError: a name that IDNA refuses, a port above 65535, an unusual name in a certificate.
             raise httpx.ConnectError("no connection") from error
 
     async def _connected(self, route: _Route, stage_s: float | None) -> Connection:
@@ -147,7 +148,7 @@ class Transport(httpx.AsyncBaseTransport):
         async with asyncio.timeout(stage_s):
             loop = asyncio.get_running_loop()
             addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            # Not asyncio's own race, which in Python 3.11 loses a socket if it is cancelled at its end.
+            # asyncio's own race is not used: in Python 3.11 it leaks a socket if it is cancelled at its end.
             found = await start_connection(
                 addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_S, interleave=_INTERLEAVE
             )

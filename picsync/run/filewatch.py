@@ -1,7 +1,7 @@
-"""Notices by inotify that a settings file has changed, on file systems of this Linux machine.
+"""Detects changed settings files by inotify, on file systems of this Linux machine.
 
-Elsewhere, and for changes that another machine makes on a network share, the heartbeat's look at the files
-has to suffice, so nothing here is an error.
+Elsewhere, and for changes that another machine makes on a network share, the check at each heartbeat has to
+suffice, so nothing here is an error.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from inotify_simple import INotify
 
 SETTLE_S = 1.0
-"""Wait after the first event: a program that writes a file often sets its permissions right after that."""
+"""Wait after the first event: a program that writes a file often sets its permissions immediately after."""
 
 _SWAPPED = "..data"
 """The link that Kubernetes replaces to update all files of a volume at once."""
 
 
 class FileWatch:
-    """Watches files; a context, entered in the event loop that it calls back in."""
+    """Watches files; a context manager, to be entered in the event loop that it calls back in."""
 
     def __init__(
         self, paths: Iterable[Path], touched: Callable[[], None], *, settle_s: float = SETTLE_S
@@ -43,7 +43,7 @@ class FileWatch:
         if sys.platform == "linux":
             from inotify_simple import INotify
 
-            with suppress(OSError):  # The user's limit of inotify instances is reached.
+            with suppress(OSError):  # The limit of inotify instances per user is reached.
                 self._inotify = INotify(nonblocking=True)
                 self._loop = asyncio.get_running_loop()
                 self._loop.add_reader(self._inotify.fileno(), self._read)
@@ -58,12 +58,12 @@ class FileWatch:
             self._settling.cancel()
 
     def renew(self) -> None:
-        """Watch the files that the paths lead to now. Call it just before reading them, from any thread."""
+        """Watch the files at these paths. Call it immediately before reading them, from any thread."""
         inotify = self._inotify
         if inotify is None:
             return
         for place, name in dict.fromkeys(each for path in self._paths for each in _places(path)):
-            # A missing folder, or the limit of watches.
+            # The folder is missing, or the limit of watches is reached.
             with suppress(OSError, ValueError):
                 self._names.setdefault(inotify.add_watch(place, _mask()), set()).add(name)
 
@@ -89,7 +89,7 @@ class FileWatch:
 
 def _places(path: Path) -> Iterator[tuple[str, str]]:
     """Yield what to watch for a file, each with the name of the entry that matters."""
-    # The file itself, since a mounted one has its folder outside of the container.
+    # The file itself: the folder of a mounted file is outside of the container.
     real = os.path.realpath(path)
     yield real, ""
     for each in (str(path.absolute()), real):

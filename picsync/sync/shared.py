@@ -1,9 +1,9 @@
-"""What the frames of one rule share while their cycles run: listings and originals.
+"""Shared by the frames of one rule while their cycles run: listings and originals.
 
-Each frame has a cycle of its own. Cycles that run at the same time would list the same albums and download
-the same originals. Here a listing that is under way serves everyone who asks for it meanwhile. An original is
-kept until every other cycle of its rule has used it, has planned without it, or has ended. That costs space
-for temporary files, never time: whoever needs space takes that of originals that are only kept.
+Each frame has its own cycle. Concurrent cycles would list the same albums and download the same originals.
+Here, a listing in progress serves every cycle that requests it in the meantime. An original is kept until
+every other cycle of its rule has used it, has planned without it, or has ended. That costs space for
+temporary files, never time: an original that is only kept is evicted when space is needed.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Listings:
         self._running: dict[tuple[str, str], Observation[Listing]] = {}
 
     async def list(self, source: Source, account: str, album_id: str) -> Listing:
-        """Do as `source.list` does; callers that come while it lists that album get the same listing.
+        """Like `source.list`; concurrent callers for the same album share one listing.
 
-        A listing never begins before an earlier one of the same album has ended, so whoever looks twice sees
-        two listings that follow each other.
+        A listing starts only after the previous one of the same album has ended, so two consecutive calls of
+        one caller return two consecutive listings.
         """
         key = (account, album_id)
         new = Observation(lambda: source.list(album_id), self._instants)
@@ -48,7 +48,7 @@ class Listings:
 
 @dataclass(eq=False)
 class Original:
-    """The bytes of a media item, once someone has fetched them."""
+    """The bytes of a media item, once one cycle has downloaded them."""
 
     item: MediaItem
     spooled: SpoolFile
@@ -58,11 +58,11 @@ class Original:
 
     @property
     def size_bytes(self) -> int:
-        """Size of the original, once it is there."""
+        """Size of the original, once downloaded."""
         return self.spooled.size_bytes
 
     async def fetch(self, source: Source) -> tuple[Digest, bool]:
-        """Return the digest, and whether this call has downloaded the original; raises as `download` does."""
+        """Return the digest, and whether this call downloaded the original; raises like `download`."""
         async with self._lock:
             fresh = self.digest is None
             if self.digest is None:
@@ -71,16 +71,16 @@ class Original:
             return self.digest, fresh
 
     def examine(self) -> str:
-        """Return the MIME type of the bytes; raises ContentError as `SpoolFile.examine` does."""
+        """Return the MIME type of the bytes; raises ContentError like `SpoolFile.examine`."""
         return self.spooled.examine()
 
     def file(self) -> BinaryIO:
-        """Return the bytes as a file with a position of its own."""
+        """Return the bytes as a file with its own position."""
         return io.BufferedReader(_View(self.spooled.file, self.size_bytes))
 
 
 class _View(io.RawIOBase):
-    """Reads a file without moving its position, since others read it, too."""
+    """Reads a file without moving its position, since others read it too."""
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         self._file = file
@@ -106,18 +106,18 @@ class _View(io.RawIOBase):
 
 
 class Originals:
-    """The originals in flight, and those that another cycle of the same rule still needs."""
+    """The originals in use, and those that another cycle of the same rule still needs."""
 
     def __init__(self, spool: Spool) -> None:
         self.spool = spool
         self._entries: dict[tuple[str, MediaItem, str], tuple[Original, AsyncExitStack]] = {}
         self._plans: dict[str, dict[str, set[MediaItem] | None]] = {}
-        """Group -> cycle -> the items that it transfers, None until it has planned."""
+        """Group -> cycle -> the items that it transfers; None until it has planned."""
         spool.evict = self._evict
 
     @asynccontextmanager
     async def cycle(self, group: str, name: str) -> AsyncIterator[None]:
-        """Take part in what the cycles of a group share, for the time of the context."""
+        """Share originals with the other cycles of a group during the context."""
         self._plans.setdefault(group, {})[name] = None
         try:
             yield
@@ -128,13 +128,13 @@ class Originals:
             await self._tidy()
 
     async def planned(self, group: str, name: str, items: Iterable[MediaItem]) -> None:
-        """Take note of the items that a cycle transfers; what no one needs is given up."""
+        """Record the items that a cycle transfers; originals that no cycle needs are discarded."""
         if name in self._plans.get(group, {}):
             self._plans[group][name] = set(items)
         await self._tidy()
 
     async def _tidy(self) -> None:
-        """Give up the originals that no one uses and no other cycle needs."""
+        """Discard the originals that are not in use and that no other cycle needs."""
         for key, (original, stack) in list(self._entries.items()):
             if not original.users and not self._needed(key[0], original.item):
                 self._entries.pop(key, None)
@@ -142,7 +142,7 @@ class Originals:
 
     @asynccontextmanager
     async def borrow(self, group: str, name: str, item: MediaItem, algorithm: str) -> AsyncIterator[Original]:
-        """Use the original of an item, which others may use at the same time."""
+        """Use the original of an item, which others may use concurrently."""
         key = (group, item, algorithm)
         if key not in self._entries:
             stack = AsyncExitStack()
@@ -168,7 +168,7 @@ class Originals:
         return any(plan is None or item in plan for name, plan in plans.items() if name != but)
 
     async def _evict(self) -> bool:
-        """Give up one original that is only kept; return whether there was one."""
+        """Discard one original that is only kept; return whether there was one."""
         for key, (original, stack) in list(self._entries.items()):
             if not original.users:
                 self._entries.pop(key, None)

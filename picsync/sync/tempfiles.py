@@ -1,6 +1,6 @@
-"""Files on their way from a source to a frame: on disk, within a budget, hashed as they arrive.
+"""Files in transit from a source to a frame: on disk, within a budget, hashed as they arrive.
 
-A spool file has no name in the file system, so that nothing is left behind however the process ends.
+A spool file has no name in the file system, so nothing is left behind however the process ends.
 """
 
 from __future__ import annotations
@@ -22,32 +22,34 @@ from picsync.core.model import Digest
 from picsync.system.files import reason, remedy
 
 DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
-"""Room for the originals in flight: some hundred photos, or one long video (a larger one travels alone)."""
+"""Space for the originals in transit: some hundred photos, or one long video (a larger one is transferred
+alone)."""
 
 UNANNOUNCED_BYTES = 64 * 1024 * 1024
-"""Room set aside for an original whose size the source does not announce."""
+"""Space reserved for an original whose size the source does not announce."""
 
 BLOCK_BYTES = 512 * 1024
-"""Bytes that a thread writes and hashes at a time. A change of threads costs as much CPU as 100 kB do, so
-larger blocks save next to nothing, and several of them are in memory at the same time."""
+"""Bytes that a thread writes and hashes in one call. Switching threads costs as much CPU as 100 kB do, so
+larger blocks save almost nothing, and several of them are in memory at the same time."""
 
 INLINE_BYTES = 4 * 2**20
-"""A file of up to this size is closed without a thread: that takes no more than a millisecond."""
+"""A file of up to this size is closed without a thread: that takes less than a millisecond."""
 
 MAX_ORIGINAL_BYTES = 1024**3
-"""Largest original that is taken up, announced or not: frames play clips of some minutes, and the volumes of
-the container's manifests have room for it."""
+"""Maximum size of an original, announced or not: frames play clips of some minutes, and the volumes of the
+container manifests have space for it."""
 
 MAX_PIXELS = 250_000_000
-"""Of a picture. The largest cameras in use and Google Photos stop at 200 megapixels; a frame shows two."""
+"""Maximum number of pixels. The largest cameras in use and Google Photos stop at 200 megapixels; a frame
+shows two."""
 
 _HEAD_BYTES = 32
 _TEXT_STARTS = (b"<", b"{", b"[", b")]}'")
-"""How an error page or message begins that came in place of a picture."""
+"""The first bytes of an error page or message that was sent instead of a picture."""
 
 
 def _free_bytes(folder: Path) -> int | None:
-    """Return the bytes that are free in a folder, None where the file system does not say."""
+    """Return the free bytes of a folder; None if the file system does not report them."""
     try:
         found = os.statvfs(folder)
     except OSError:
@@ -56,10 +58,10 @@ def _free_bytes(folder: Path) -> int | None:
 
 
 class SpoolFile:
-    """One original on its way; the Sink that a source writes to.
+    """One original in transit; the Sink that a source writes to.
 
-    Threads write and hash it, a block at a time, so that neither a slow disk nor a large file holds up the
-    event loop's other requests. The last one also examines the file.
+    Threads write and hash it, block by block, so that neither a slow disk nor a large file delays other
+    requests in the event loop. The last one also examines the file.
     """
 
     def __init__(self, folder: Path | None, spool: Spool, algorithm: str) -> None:
@@ -77,13 +79,13 @@ class SpoolFile:
         self._begun = False
         self._closed = False
         self._examined: tuple[str, int | None, bool] = ("", None, False)
-        """MIME type, pixels, and whether its end is missing, once it has been written."""
+        """MIME type, number of pixels, and whether the end is missing, once it has been written."""
         # A thread may still be writing when its caller is cancelled.
         self._using = threading.Lock()
 
     @property
     def holds(self) -> bool:
-        """Whether room is set aside for it."""
+        """Whether space is reserved for it."""
         return self._reserved > 0
 
     @property
@@ -94,9 +96,9 @@ class SpoolFile:
         return self._file
 
     async def begin(self, size_bytes: int | None, mime_type: str) -> None:  # noqa: ARG002 - bytes tell better
-        """Forget what came so far and set room aside; waits until there is some.
+        """Discard the bytes so far and reserve space; waits until there is some.
 
-        Raises ItemError, unusable, for a size that no frame takes.
+        Raises ItemError, unusable, for a size that no frame accepts.
         """
         self.release()
         _check_size(size_bytes or 0)
@@ -113,10 +115,10 @@ class SpoolFile:
         self._block = bytearray()
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes.
+        """Write the next bytes; waits for space if they were not announced.
 
-        Waits for room for those that were not announced. Raises ProtocolError if they are the beginning of a
-        text, ItemError if they are too many, NoRoomError if the disk is full.
+        Raises ProtocolError if they are the beginning of a text, ItemError if they are too many, NoRoomError
+        if the disk is full.
         """
         _check_size(self.size_bytes + len(chunk))
         missing = self.size_bytes + len(chunk) - self._reserved
@@ -133,9 +135,9 @@ class SpoolFile:
             await self._store()
 
     async def finish(self) -> Digest:
-        """Return the digest of what came: it tells whether the frame has it, whatever it is.
+        """Return the digest of the bytes: it tells whether the frame has them, whatever they are.
 
-        Raises ItemError if nothing came, NoRoomError if the disk is full.
+        Raises ItemError if nothing arrived, NoRoomError if the disk is full.
         """
         if self.size_bytes == 0:
             raise ContentError(Defect.EMPTY)
@@ -146,10 +148,10 @@ class SpoolFile:
         return Digest(self._algorithm, self._hash.hexdigest())
 
     def examine(self) -> str:
-        """Return the MIME type of what came, once `finish` has returned.
+        """Return the MIME type of the bytes, once `finish` has returned.
 
-        Raises ContentError, unusable, if it is neither a picture nor a video, has lost its end, or claims
-        more pixels than anyone could show.
+        Raises ContentError, unusable, if they are neither a picture nor a video, are truncated, or claim more
+        pixels than any device can show.
         """
         mime_type, pixels, truncated = self._examined
         if not mime_type:
@@ -161,12 +163,12 @@ class SpoolFile:
         return mime_type
 
     def release(self) -> None:
-        """Give back the room set aside."""
+        """Release the reserved space."""
         self._spool.release(self._reserved, self)
         self._reserved = 0
 
     async def aclose(self) -> None:
-        """Give up the file, once no thread uses it any more."""
+        """Close the file, once no thread uses it."""
         self.release()
         if not self._begun:
             return
@@ -193,13 +195,13 @@ class SpoolFile:
             if self._closed:
                 return
             if self._file is None:
-                # Unbuffered: a full disk shows at the write that hits it, and no copy waits in memory.
+                # Unbuffered: a full disk fails the write that fills it, and no copy waits in memory.
                 self._file = tempfile.TemporaryFile(dir=self._folder, prefix="picsync-", buffering=0)  # noqa: SIM115
             elif anew:
                 self._file.seek(0)
                 self._file.truncate()
             rest = memoryview(block)
-            while rest:  # A disk that is nearly full takes a part, and refuses only the next write.
+            while rest:  # A disk that is nearly full writes a part, and refuses only the next write.
                 rest = rest[self._file.write(rest) :]
             digest.update(block)
             if last:
@@ -224,11 +226,11 @@ class SpoolFile:
 
 
 class Spool:
-    """The room for files in flight.
+    """The space for files in transit.
 
-    Room is reserved before bytes come. Some files turn out to be larger than announced: they get more room as
-    they grow, before any new file gets some. Where all files in flight wait for each other's room, one of
-    them goes on beyond the budget, so that there is always one that comes to an end.
+    Space is reserved before bytes arrive. Some files turn out to be larger than announced: they get more
+    space as they grow, before any new file gets some. If all files in transit wait for space of each other,
+    one of them exceeds the budget, so that one can always complete.
     """
 
     def __init__(
@@ -237,9 +239,9 @@ class Spool:
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         free_bytes: Callable[[Path], int | None] = _free_bytes,
     ) -> None:
-        """Use `folder` (default: the system's place for temporary files) up to `budget_bytes`.
+        """Use `folder` (default: the system folder for temporary files) up to `budget_bytes`.
 
-        A folder with less room is used as far as it goes.
+        If the folder has less space, the budget is what it has.
         """
         self._folder = folder
         self._budget_bytes = budget_bytes
@@ -250,9 +252,9 @@ class Spool:
         self._open: set[SpoolFile] = set()
         self._growing: set[SpoolFile] = set()
         self._beyond: SpoolFile | None = None
-        """The file that may go beyond the budget."""
+        """The file that may exceed the budget."""
         self.evict: Callable[[], Awaitable[bool]] | None = None
-        """Gives up a file that is only kept in case it is needed; returns whether there was one."""
+        """Discards a file that is only kept in case it is needed; returns whether there was one."""
 
     @property
     def folder(self) -> Path:
@@ -261,7 +263,7 @@ class Spool:
 
     @asynccontextmanager
     async def file(self, algorithm: str) -> AsyncIterator[SpoolFile]:
-        """Open a spool file that is gone, and its room free again, at the end of the context."""
+        """Open a spool file; it is removed, and its space released, at the end of the context."""
         spooled = SpoolFile(self._folder, self, algorithm)
         self._open.add(spooled)
         try:
@@ -274,9 +276,9 @@ class Spool:
                 self._freed.set()
 
     async def reserve(self, size_bytes: int) -> int:
-        """Wait until `size_bytes` fit, or nothing else is in flight; return what to release later.
+        """Wait until `size_bytes` fit, or nothing else is in transit; return what to release later.
 
-        In order of arrival, so that a video gets its room however many photos come after it.
+        In order of arrival, so that a video gets its space however many photos follow it.
         """
         async with self._line:
             while self._used_bytes and (self._growing or not self._fits(size_bytes)):
@@ -288,7 +290,7 @@ class Spool:
         return size_bytes
 
     async def grow(self, file: SpoolFile, size_bytes: int) -> int:
-        """Wait until a file in flight can have `size_bytes` more; return what to release later."""
+        """Wait until a file in transit can have `size_bytes` more; return what to release later."""
         self._growing.add(file)
         try:
             while self._beyond is not file and not self._fits(size_bytes):
@@ -309,24 +311,24 @@ class Spool:
         return self.evict is not None and await self.evict()
 
     def changed(self) -> None:
-        """Have those who wait for room look again, since a file may be evicted now."""
+        """Wake up those who wait for space, since a file may be evicted now."""
         self._freed.set()
 
     def release(self, size_bytes: int, file: SpoolFile | None = None) -> None:
-        """Give back what `reserve` and `grow` returned; with `file`, all that it has."""
+        """Release what `reserve` and `grow` returned; with `file`, all that it has."""
         self._used_bytes -= size_bytes
         if file is not None and self._beyond is file:
             self._beyond = None
         self._freed.set()
 
     def require_possible(self, size_bytes: int) -> None:
-        """Raise NoRoomError for a file that does not fit even when nothing else is in flight."""
+        """Raise NoRoomError for a file that does not fit even when nothing else is in transit."""
         room = self._room_bytes()
         if room is not None and size_bytes > room:
             raise NoRoomError(str(self.folder), "", size_bytes=size_bytes, free_bytes=room)
 
     def error(self, error: OSError, size_bytes: int, announced: int = 0) -> SpoolError:
-        """Return what an error means that came when `size_bytes` were to be there."""
+        """Return the error for an OSError of a file that should have `size_bytes`."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             folder, needed = str(self.folder), max(size_bytes, announced)
             return NoRoomError(folder, reason(error), size_bytes=needed, written_bytes=size_bytes)
@@ -340,7 +342,7 @@ class Spool:
         return room is None or wanted <= room
 
     def _room_bytes(self) -> int | None:
-        """Return what the disk has for spool files, those included that are on it; None if unknown."""
+        """Return the space on the disk for spool files, including those on it; None if unknown."""
         free = self._free_bytes(self.folder)
         return None if free is None else free + sum(file.size_bytes for file in self._open)
 

@@ -17,7 +17,7 @@ from tests.e2e.household import Household
 from tests.fork_server import ForkServer
 
 LIMIT_S = 30
-"""Far more than anything here takes; a hang fails with a clear name."""
+"""Far longer than anything here takes; a hang then fails with a clear name."""
 
 
 class Sync:
@@ -38,7 +38,7 @@ class Sync:
             signal.pidfd_send_signal(self._fd, number)
 
     def kill(self) -> None:
-        """Kill it; on return it does nothing any more, not even with data already sent to it."""
+        """Kill it; on return it does nothing any more, not even with data that it has received."""
         self.signal(signal.SIGKILL)
         select.select([self._fd], [], [], LIMIT_S)
 

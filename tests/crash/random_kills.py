@@ -48,12 +48,12 @@ class Tally:
     survived: int = 0
     """Syncs that ended before the time of their kill."""
     power_losses: int = 0
-    """Kills after which the cache lacked its last writes."""
+    """Kills after which the cache lost its last writes."""
 
 
 @dataclass
 class Trial:
-    """One scenario: some syncs that are killed, then one that is not."""
+    """One scenario: some syncs that are killed, then an undisturbed one."""
 
     installation: Installation
     fork_server: ForkServer
@@ -83,7 +83,7 @@ class Trial:
             assert permitted <= len(learnt), "a photo was sent before its digest was recorded"
             fetched, due = fetched_originals(household), len(installation.wanted - done)
             files = sorted(path.name for path in household.folder.iterdir())
-            # If the log loses something that the file already builds on, the cache is damaged.
+            # If the log loses a record on which the file depends, the cache is damaged.
             begun_anew = any("damaged" in name for name in files)
             assert fetched <= due or begun_anew, f"fetched again: {fetched} for {due}; {files}"
             household.server.log.clear()
@@ -134,7 +134,7 @@ class Trial:
             self.tally.survived += 1
 
     async def _until_request(self, sync: Sync, passing: int) -> None:
-        """Return once the unanswered request was sent, or when there are not that many requests."""
+        """Return when the unanswered request was sent, or when the process ended before."""
         asking = asyncio.create_task(
             self.installation.household.server.log.wait_for(lambda log: len(log.records) > passing)
         )

@@ -1,4 +1,4 @@
-"""The cache's files as a disk may have them after the power went: without the last writes, cut anywhere."""
+"""The files of the cache after a power failure: without the last writes, truncated anywhere."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class History:
     digests: dict[str, set[Digest | None]] = field(default_factory=lambda: defaultdict(set))
 
     def take(self, cache: Path) -> None:
-        """Keep the files as they are now; nobody may be writing."""
+        """Copy the files as they are now; nothing may be writing."""
         for suffix in ("", "-wal"):
             if (source := cache.with_name(cache.name + suffix)).exists():
                 shutil.copy(source, self.folder / f"{self.moments}{suffix}")
         self.moments += 1
 
     def restore(self, moment: int, cut: int | float | None, cache: Path) -> None:
-        """Put the files of a moment in place, without -shm; the log ends at a frame or part of its bytes."""
+        """Restore the files of a moment, without -shm; the log ends at a frame or within one."""
         shutil.copy(self.folder / str(moment), cache)
         wal = self.folder / f"{moment}-wal"
         if not wal.exists():
@@ -107,7 +107,7 @@ def test_no_digest_is_read_that_was_not_recorded(
 @pytest.mark.parametrize("moment", [0, 2, 5, -1])
 @pytest.mark.parametrize("cut", [None, 0, 1, 3, 0.5, 0.97], ids=str)
 async def test_the_next_cycle_ends_in_sync(tmp_path: Path, moment: int, cut: int | float | None) -> None:
-    """A photo goes and one comes after the power is back; what the cache forgot is only read again."""
+    """After the power failure a photo is removed and one added; what the cache forgot is only read again."""
     before, after, kept = tmp_path / "before", tmp_path / "after", tmp_path / "kept"
     for folder in (before, after, kept):
         folder.mkdir()

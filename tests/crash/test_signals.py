@@ -1,4 +1,4 @@
-"""A real `picsync sync --once` that is asked to stop: it ends well, and the next one does the rest."""
+"""A real `picsync sync --once` that receives a signal: it ends in order, and the next one does the rest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_DELETES_AT_ONCE = 3
 
 
 def on_first(household: Household, change: str, sync: Sync, number: signal.Signals) -> None:
-    """Send a signal when the first change of that name has been made but not answered yet."""
+    """Send a signal when the first change of that name was made but not answered."""
 
     def watch(nixplay: Nixplay, operation: str) -> None:
         if operation == change and nixplay.counters[change] == 1:
@@ -53,7 +53,7 @@ async def test_sigterm_between_deletes_takes_up_no_further_one(
     async with running(fork_server, household) as sync:
         on_first(household, "delete_photo", sync, signal.SIGTERM)
         assert await sync.ended() == INTERRUPTED, sync.output()
-    # Each of those under way may be followed by one more before the signal is heard.
+    # Each of those in progress may be followed by one more before the signal is handled.
     assert 1 <= household.nixplay.counters["delete_photo"] <= 2 * MAX_DELETES_AT_ONCE
     assert set(household.in_playlist()) == household.wanted()
     await household.cycle()

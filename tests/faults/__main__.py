@@ -1,4 +1,4 @@
-"""`python -m tests.faults` runs the matrix: every kind with every trouble in every scenario."""
+"""`python -m tests.faults` runs the matrix: every kind with every fault in every scenario."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--part", default="1/1", metavar="N/M", help="play only the Nth of M parts, from 1")
     parser.add_argument("--suite", action="store_true", help="play only what the test suite plays")
     parser.add_argument(
-        "--pairs", action="store_true", help="add another cell's trouble to each, by the seed"
+        "--pairs", action="store_true", help="add another cell's fault_type to each, by the seed"
     )
     parser.add_argument("--list", action="store_true", help="name the cells and play none")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The matrix as a campaign: as many cells as a budget allows, in an order that a seed decides."""
+"""The matrix as a campaign: as many cells as the time allows, in an order determined by the seed."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ CELL_TIMEOUT_S = 60.0
 
 @dataclass
 class Summary:
-    """What a campaign came to."""
+    """The result of a campaign."""
 
     total: int
-    """Cells that there were to play."""
+    """Number of cells that could have been played."""
     played: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     """Cell -> how it failed."""
     cycles: Counter[int] = field(default_factory=Counter)
-    """How many cycles it took until all was right -> in how many cells."""
+    """Number of cycles until everything was right -> number of cells."""
     duration_s: float = 0.0
 
     def __str__(self) -> str:
@@ -51,10 +51,10 @@ def campaign(
     pairs: bool = False,
     told: Callable[[Cell, Result | None], None] = _silent,
 ) -> Summary:
-    """Play cells, all unless told which, until the budget is spent; `told` hears of each, None if it failed.
+    """Play cells until the time is up, by default all; `told` is called after each, with None if it failed.
 
-    Seed 0 keeps their order. With `pairs` each cell has the trouble of another one besides, drawn by the seed
-    from those of the same scenario. Not to be called from within an event loop.
+    Seed 0 keeps the order. With `pairs`, each cell is combined with another one of the same scenario, chosen
+    by the seed. Must not be called from within an event loop.
     """
     began = time.monotonic()
     due = list(every_cell() if cells is None else cells)

@@ -1,4 +1,4 @@
-"""What every cell of the fault matrix is, whatever its kind reads or writes."""
+"""The interface of a cell of the fault matrix, for requests and for calls."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from picsync.core.events import CycleOutcome
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a cell."""
+    """The result of a cell."""
 
     cycles: int
-    """How many it took after the trouble was over."""
+    """Number of cycles that were needed after the fault had ended."""
     outcome: CycleOutcome | None
-    """Of the cycle in trouble; None if the process was killed."""
+    """Outcome of the cycle with the fault; None if the process was killed."""
 
 
 class Cell(Protocol):
-    """One trouble at one point of one scenario. `str` names it."""
+    """One fault at one point of one scenario. `str` names it."""
 
     @property
     def kind(self) -> str:
-        """The kind of source or frame that is tried, as in picsync.yaml."""
+        """The kind of source or frame, as in picsync.yaml."""
 
     @property
     def place(self) -> str:
-        """Where the trouble strikes: a kind of request, or of call."""
+        """Where the fault occurs: a kind of request, or of call."""
 
     @property
     def family(self) -> str:
-        """Of the troubles of a family one stands for all in the short run."""
+        """The short run plays one fault of each family."""
 
     @property
     def long(self) -> bool:
-        """Whether it takes so long that the short run leaves it out."""
+        """Whether the short run omits it because it takes long."""
 
     def pairs_with(self, other: Cell) -> bool:
-        """Whether the trouble of the other one can come on top."""
+        """Whether the fault of the other cell can occur in addition."""
 
     async def play(self, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
-        """Run a cycle in trouble, then cycles without; raises AssertionError for whatever must not be.
+        """Run a cycle with the fault, then cycles without; raises AssertionError if anything is wrong.
 
-        With `restart` the trouble's end finds a new process. The trouble of `also` comes on top, if the first
-        one lets the cycle get that far.
+        With `restart`, a new process runs once the fault has ended. The fault of `also` occurs in addition,
+        if the cycle gets that far.
         """

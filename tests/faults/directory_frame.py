@@ -1,9 +1,9 @@
-"""Frames that are a directory: every call to the system at which something goes wrong, in every scenario.
+"""Frames that are a directory: a fault at every system call, in every scenario.
 
-Real are the files, the cycle, the cache and what other programs do to the directory: they rename it, put a
-file in its place, delete, truncate and write. Injected are the errors of the system, the quirks of a file
-system, the end of the process, and what a power failure takes. `test_real_volumes` has volumes that are
-really full, read-only or unmounted.
+The files, the cycle and the cache are real, and so is what other programs do to the directory: they rename
+it, replace it by a file, delete, truncate and write. Error codes, quirks of file systems, the end of the
+process and the effects of a power failure are injected. `test_real_volumes` has volumes that are really full,
+read-only or unmounted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ JOURNAL = f"{INNER}/manifest.jsonl"
 
 NAMES = (
     "Größe.jpg",  # Composed,
-    "Gro\u0308\u00dfe.jpg",  # and decomposed: the same name to a Mac, and to whoever reads it.
+    "Gro\u0308\u00dfe.jpg",  # and decomposed: the same name on macOS, and to people.
     "北京 🎂.jpg",
     "\u202egpj.exe",
     "IMG_1.JPG",
@@ -57,21 +57,21 @@ NAMES = (
 
 
 class Scenario(StrEnum):
-    """What a cycle finds."""
+    """The state that a cycle starts from."""
 
     NEW = "new folder"
-    """Other people's files, one of which has the name that a photo is to get."""
+    """Only files of other programs; one of them has the name that a photo would get."""
     CHANGED = "changed album"
-    """In step but for a photo that came, one that went, one that was cut short and one that was deleted."""
+    """In sync, except that one photo was added, one removed, one truncated and one deleted."""
     LONG_MANIFEST = "long manifest"
-    """As CHANGED, with a manifest that is due to be written again."""
+    """As CHANGED, with a manifest that has to be rewritten."""
     NAMES = "odd names"
-    """Photos with names of every form."""
+    """Photos with unusual names."""
 
 
 @dataclass
 class World:
-    """A directory that is a frame, and what picsync makes of it."""
+    """A directory that is a frame, and the picsync that fills it."""
 
     folder: Path
     disk: Disk
@@ -79,13 +79,14 @@ class World:
     reports: list[CycleReport] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     elsewhere: Path | None = None
-    """Where the directory is while it is away."""
+    """Location of the directory while it is unmounted."""
     unknowable: bool = False
-    """Whether it went away before picsync had ever filled it: an empty one in its place is a new one."""
+    """Whether it was unmounted before picsync had ever filled it, so that an empty one in its place is a new
+    one."""
     forgotten: bool = False
-    """Whether picsync can no longer know which pictures are its own."""
+    """Whether picsync cannot know any more which pictures it wrote."""
     harmed: set[str] = field(default_factory=set)
-    """Digests of pictures that another program took or cut."""
+    """Digests of pictures that another program deleted or truncated."""
     _others: dict[str, bytes] = field(default_factory=dict)
     _shown: set[str] = field(default_factory=set)
     _known: set[str] = field(default_factory=set)
@@ -100,7 +101,7 @@ class World:
         return self.disk.root
 
     def add(self, *filenames: str) -> list[str]:
-        """Put photos into the source's album; returns their ids."""
+        """Add photos to the source's album; returns their IDs."""
         for filename in filenames:
             self._made += 1
             content = jpeg(f"photo {self._made} " * 20)
@@ -116,7 +117,7 @@ class World:
         self._others[name] = content
 
     def forget_foreign(self, name: str) -> None:
-        """Let the other program do with its file what it likes."""
+        """Stop checking a file of another program."""
         del self._others[name]
 
     def frame(self) -> FolderFrame:
@@ -124,7 +125,7 @@ class World:
 
     @asynccontextmanager
     async def picsync(self) -> AsyncIterator[Tools]:
-        """Open what a process works with."""
+        """Open the tools of one process."""
         cache = await open_fresh(self.folder / "cache.db")
         try:
             frames = {"stick": self.frame()}
@@ -145,7 +146,7 @@ class World:
         return {_md5(content) for content in self.source.content["red"].originals.values()}
 
     def pictures(self) -> dict[str, bytes]:
-        """Return what a viewer would show, other people's files left out."""
+        """Return what a viewer would show, apart from files of other programs."""
         with self.disk.by_hand():
             if not self.root.is_dir():
                 return {}
@@ -153,7 +154,7 @@ class World:
             return {path.name: path.read_bytes() for path in files if path.name not in self._others}
 
     def look(self, when: str) -> None:
-        """Note what must not be, after a change."""
+        """Record violations, after a change."""
         if self.elsewhere is not None:
             if not self.unknowable and self.root.is_dir() and any(self.root.iterdir()):
                 self.violations.append(f"something was written where the volume is not, after {when}")
@@ -176,7 +177,7 @@ class World:
         return right and set(digests.values()) <= {1} and (self._tidy() or not self._wrote())
 
     def _wrote(self) -> bool:
-        """Whether anything was written; what a crash has left is removed before."""
+        """Whether anything was written, apart from the removal of what a crash left."""
         return any(call.function in CHANGES for call in self.disk.calls)
 
     def _tidy(self) -> bool:
@@ -200,11 +201,11 @@ class World:
         return f"{len(self.wanted())} wanted; there and wanted: {digests}; {self._leftovers()}; {failures}"
 
     def restart(self) -> None:
-        """Take what is there now for what was shown; a power failure has taken the rest."""
+        """Expect what is there now; the power failure removed the rest."""
         self._shown = {_md5(content) for content in self.pictures().values()}
 
     def recover(self) -> None:
-        """End every trouble."""
+        """End every fault."""
         self.disk.armed.clear()
         if self.elsewhere is None:
             return
@@ -215,12 +216,13 @@ class World:
                 self.root.unlink(missing_ok=True)
             self.elsewhere.rename(self.root)
             if self.unknowable:
-                # What the message about a directory without a manifest asks for.
+                # As the message about a directory without a manifest says.
                 (self.root / INNER).mkdir(exist_ok=True)
         self.elsewhere = None
 
     async def converge(self, tools: Tools, most: int) -> int:
-        """Run cycles until everything is right, and return how many it took; then prove that all is quiet."""
+        """Run cycles until everything is right and return their number; assert that the next one does
+        nothing."""
         for number in range(1, most + 1):
             self.disk.calls.clear()
             report = await self.cycle(tools)
@@ -230,7 +232,7 @@ class World:
         raise AssertionError(f"not in step after {most} cycles\n{self.state()}")
 
     async def assert_idle(self, tools: Tools) -> None:
-        """The next cycle moves no photo, writes nothing and opens no picture."""
+        """Assert that the next cycle transfers no photo, writes nothing and opens no picture."""
         downloads = len(self.source.downloads)
         self.disk.calls.clear()
         report = await self.cycle(tools)
@@ -240,7 +242,7 @@ class World:
         assert did == [], did
         assert self.synced(), self.state()
         assert self.violations == []
-        assert self.disk.went_round == []
+        assert self.disk.bypassed == []
 
 
 OPEN_PICTURE = Call("open", "a picture")
@@ -263,8 +265,8 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
         yield world
 
 
-async def set_scene(world: World, scenario: Scenario) -> None:
-    """Make it so, up to the cycle's first call."""
+async def set_up(world: World, scenario: Scenario) -> None:
+    """Set up the scenario, up to the first call of the cycle."""
     with world.disk.by_hand():
         world.put_foreign("holiday.jpg", b"another program's")
         world.put_foreign("others/IMG_1.jpg", b"in a folder of its own")
@@ -297,24 +299,24 @@ async def _fill_and_change(world: World) -> None:
     world.add("IMG_9.jpg")
 
 
-def _take_picture(world: World, deed: Callable[[Path], object]) -> None:
-    """Do something to one of the wanted pictures that nobody has taken yet, as another program."""
+def _take_picture(world: World, action: Callable[[Path], object]) -> None:
+    """Change one of the wanted, unchanged pictures, as another program."""
     for name, content in sorted(world.pictures().items()):
         digest = _md5(content)
         if digest in world.wanted() and digest not in world.harmed:
             with world.disk.by_hand():
                 path = world.root / name
-                deed(path)
+                action(path)
                 world.harmed |= {digest, *([_md5(path.read_bytes())] if path.is_file() else [])}
             return
 
 
-# --- troubles -------------------------------------------------------------------------------------------
+# --- fault types ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A way to go wrong at one kind of call."""
+class FaultType:
+    """A fault at one kind of call."""
 
     name: str
     family: str
@@ -333,16 +335,16 @@ class Trouble:
 
 
 FULL = (Scenario.NEW, Scenario.CHANGED)
-"""Where every kind of call is tried."""
+"""Scenarios in which every kind of call is played."""
 WRITING = frozenset({"create", "write", "mkdir", "rename", "flush"})
 ANY = frozenset({"open", "read", "list", "look at", "free space of", *WRITING, "unlink"})
 
 
-def _error(number: int, functions: frozenset[str]) -> Trouble:
+def _error(number: int, functions: frozenset[str]) -> FaultType:
     def fail(_world: World, _disk: Disk, path: str) -> None:
         raise OSError(number, os.strerror(number), path)
 
-    return Trouble(
+    return FaultType(
         errno.errorcode[number],
         "no room" if number in (errno.ENOSPC, errno.EDQUOT) else "errors",
         lambda call: call.function in functions,
@@ -381,15 +383,15 @@ def _lose_manifest(world: World, disk: Disk, _path: str) -> None:
 
 def _rename_picture(world: World, _disk: Disk, _path: str) -> None:
     def rename(path: Path) -> None:
-        # From now on it is not picsync's any more, whatever is in it.
+        # Whatever it contains, it no longer belongs to picsync.
         world.put_foreign("renamed.jpg", path.read_bytes())
         path.unlink()
 
     _take_picture(world, rename)
 
 
-def _by_others(name: str, deed: Callable[[World, Disk, str], None]) -> Trouble:
-    return Trouble(name, "others", lambda call: call.function != "permission of", deed)
+def _by_others(name: str, action: Callable[[World, Disk, str], None]) -> FaultType:
+    return FaultType(name, "others", lambda call: call.function != "permission of", action)
 
 
 def _kill(_world: World, disk: Disk, _path: str) -> None:
@@ -400,10 +402,10 @@ def _changing(call: Call) -> bool:
     return call.function in CHANGES or call.function == "flush"
 
 
-TROUBLES: tuple[Trouble, ...] = (
+FAULT_TYPES: tuple[FaultType, ...] = (
     _error(errno.ENOSPC, WRITING),
     _error(errno.EDQUOT, WRITING),
-    Trouble("half written, ENOSPC", "no room", lambda call: call.function == "write", after=_half_written),
+    FaultType("half written, ENOSPC", "no room", lambda call: call.function == "write", after=_half_written),
     _error(errno.EIO, ANY),
     _error(errno.EROFS, frozenset({"create", "mkdir", "rename", "unlink"})),
     _error(errno.EACCES, frozenset({"open", "create", "mkdir", "rename", "unlink", "list", "look at"})),
@@ -416,10 +418,10 @@ TROUBLES: tuple[Trouble, ...] = (
     _by_others("a picture cut", lambda world, *_: _take_picture(world, lambda path: os.truncate(path, 30))),
     _by_others("a picture renamed", _rename_picture),
     _by_others("the manifest deleted", _lose_manifest),
-    Trouble("killed before", "killed", _changing, _kill, kills=True),
-    Trouble("killed after", "killed", _changing, after=_kill, kills=True),
-    Trouble("power lost", "killed", _changing, after=_kill, kills=True, power_lost=True),
-    Trouble(
+    FaultType("killed before", "killed", _changing, _kill, kills=True),
+    FaultType("killed after", "killed", _changing, after=_kill, kills=True),
+    FaultType("power lost", "killed", _changing, after=_kill, kills=True, power_lost=True),
+    FaultType(
         "power lost, names kept",
         "killed",
         _changing,
@@ -441,7 +443,7 @@ QUIRKS: Mapping[str, Callable[[World], None]] = {
     "two-second times": _quirk("coarse_times"),
     "cannot flush folders": _quirk("flushes_folders"),
 }
-"""File systems; what is injected of each."""
+"""File systems, and how each is simulated."""
 
 
 # --- cells ----------------------------------------------------------------------------------------------
@@ -449,14 +451,14 @@ QUIRKS: Mapping[str, Callable[[World], None]] = {
 
 @dataclass(frozen=True)
 class DirectoryCell:
-    """A trouble at one kind of call, or a whole cycle on a file system with a quirk."""
+    """A fault at one kind of call, or a whole cycle on a file system with a quirk."""
 
     scenario: Scenario
     call: Call | None
-    trouble: Trouble | None
+    fault_type: FaultType | None
     lasting: bool = False
     last: bool = False
-    """Whether it strikes at the last of these calls, rather than the first."""
+    """Whether it occurs at the last of these calls instead of the first."""
     quirk: str = "plain"
     kind: str = KIND
     long: bool = False
@@ -467,44 +469,44 @@ class DirectoryCell:
 
     @property
     def family(self) -> str:
-        return self.quirk if self.trouble is None else f"disk: {self.trouble.family}"
+        return self.quirk if self.fault_type is None else f"disk: {self.fault_type.family}"
 
     def __str__(self) -> str:
-        if self.trouble is None:
+        if self.fault_type is None:
             return f"{self.kind} frame: {self.scenario}: {self.quirk}"
         how = "lasting" if self.lasting else "at last" if self.last else "once"
-        return f"{self.kind} frame: {self.scenario}: {self.call}: {self.trouble.name} {how}"
+        return f"{self.kind} frame: {self.scenario}: {self.call}: {self.fault_type.name} {how}"
 
     def pairs_with(self, other: Cell) -> bool:
         return (
             isinstance(other, DirectoryCell)
             and other.scenario is self.scenario
             and other.call != self.call
-            and other.trouble is not None
-            and self.trouble is not None
-            and not other.trouble.kills
-            and not self.trouble.kills
-            and "others" not in (other.trouble.family, self.trouble.family)
+            and other.fault_type is not None
+            and self.fault_type is not None
+            and not other.fault_type.kills
+            and not self.fault_type.kills
+            and "others" not in (other.fault_type.family, self.fault_type.family)
         )
 
     async def play(self, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
         async with open_world(folder) as world:
             QUIRKS[self.quirk](world)
-            await set_scene(world, self.scenario)
-            if self.call is None or self.trouble is None:
+            await set_up(world, self.scenario)
+            if self.call is None or self.fault_type is None:
                 async with world.picsync() as tools:
                     return Result(await world.converge(tools, 2), None)
-            if self.trouble.kills:
-                return Result(await self._killed(world, self.call, self.trouble), None)
-            armed = self.trouble.arm(world, self.call, lasting=self.lasting)
-            if isinstance(also, DirectoryCell) and also.call is not None and also.trouble is not None:
-                also.trouble.arm(world, also.call, lasting=also.lasting)
+            if self.fault_type.kills:
+                return Result(await self._killed(world, self.call, self.fault_type), None)
+            armed = self.fault_type.arm(world, self.call, lasting=self.lasting)
+            if isinstance(also, DirectoryCell) and also.call is not None and also.fault_type is not None:
+                also.fault_type.arm(world, also.call, lasting=also.lasting)
             async with world.picsync() as tools:
                 report = await world.cycle(tools)
-                assert armed.hits or also is not None, "the trouble never came"
+                assert armed.hits or also is not None, "the fault never occurred"
                 assert world.violations == [], world.state()
                 _require_clear(world, report, one=also is None)
-                if report.outcome is CycleOutcome.DONE and self.trouble.family != "others":
+                if report.outcome is CycleOutcome.DONE and self.fault_type.family != "others":
                     assert world.synced(), f"said to be done, but is not: {world.state()}"
                 world.recover()
                 if not restart:
@@ -512,11 +514,11 @@ class DirectoryCell:
             async with world.picsync() as tools:
                 return Result(await world.converge(tools, 2), report.outcome)
 
-    async def _killed(self, world: World, call: Call, trouble: Trouble) -> int:
+    async def _killed(self, world: World, call: Call, fault_type: FaultType) -> int:
         for _ in range(2 if self.lasting else 1):
-            # Uploads are concurrent, so that the number of calls may differ: then it strikes at the end.
+            # Uploads are concurrent, so the number of calls may differ: then the fault occurs at the end.
             skip = calls_of(self.scenario)[call] - 1 if self.last else 0
-            trouble.arm(world, call, lasting=False, skip=skip)
+            fault_type.arm(world, call, lasting=False, skip=skip)
             async with world.picsync() as tools:
                 try:
                     await world.cycle(tools)
@@ -524,8 +526,8 @@ class DirectoryCell:
                     if not _is_kill(error):
                         raise
             assert world.violations == [], world.state()
-            world.disk.restart(power_lost=trouble.power_lost, names_kept=trouble.names_kept)
-            # What a power failure takes is no deed of picsync's.
+            world.disk.restart(power_lost=fault_type.power_lost, names_kept=fault_type.names_kept)
+            # A power failure is not a fault of picsync.
             world.restart()
         async with world.picsync() as tools:
             return await world.converge(tools, 2)
@@ -538,7 +540,7 @@ def _is_kill(error: BaseException) -> bool:
 
 
 def _require_clear(world: World, report: CycleReport, *, one: bool) -> None:
-    """What the operator reads: one message, that names the place and says what to do."""
+    """Assert that the operator gets one message, with the path and what to do."""
     said = {str(each.error) for each in report.failures}
     assert not one or len(said) <= 1, said
     for each in report.failures:
@@ -548,39 +550,39 @@ def _require_clear(world: World, report: CycleReport, *, one: bool) -> None:
 
 
 def directory_cells() -> list[DirectoryCell]:
-    """Return all cells, in a fixed order; not to be called from within an event loop."""
+    """Return all cells, in a fixed order. Must not be called from within an event loop."""
     cells = [DirectoryCell(scenario, None, None, quirk=quirk) for scenario in Scenario for quirk in QUIRKS]
     for scenario in Scenario:
         for call in places_of(scenario):
-            for trouble in TROUBLES:
-                if trouble.concerns(call):
-                    cells.append(DirectoryCell(scenario, call, trouble))
-                    if trouble.may_last or trouble.kills:
-                        cells.append(DirectoryCell(scenario, call, trouble, lasting=True))
-                    if trouble.kills:
-                        cells.append(DirectoryCell(scenario, call, trouble, last=True))
+            for fault_type in FAULT_TYPES:
+                if fault_type.concerns(call):
+                    cells.append(DirectoryCell(scenario, call, fault_type))
+                    if fault_type.may_last or fault_type.kills:
+                        cells.append(DirectoryCell(scenario, call, fault_type, lasting=True))
+                    if fault_type.kills:
+                        cells.append(DirectoryCell(scenario, call, fault_type, last=True))
     return cells
 
 
 def places_of(scenario: Scenario) -> list[Call]:
-    """Return the kinds of calls that are tried in a scenario."""
+    """Return the kinds of calls that are played in a scenario."""
     found = set(calls_of(scenario))
     if scenario not in FULL:
         found -= set(calls_of(Scenario.CHANGED))
-    # A new folder has the same calls, whatever the photos are called.
+    # The names of photos do not change which calls a new folder needs.
     return [] if scenario is Scenario.NAMES else sorted(found)
 
 
 @cache
 def calls_of(scenario: Scenario) -> Counter[Call]:
-    """Return the calls that a cycle makes in a scenario; not to be called first from within an event loop."""
+    """Return the calls that a cycle makes in a scenario. The first call must not come from an event loop."""
     with TemporaryDirectory() as folder:
         return asyncio.run(_calls(scenario, Path(folder)))
 
 
 async def _calls(scenario: Scenario, folder: Path) -> Counter[Call]:
     async with open_world(folder) as world:
-        await set_scene(world, scenario)
+        await set_up(world, scenario)
         async with world.picsync() as tools:
             await world.cycle(tools)
         assert world.synced(), world.state()

@@ -1,6 +1,6 @@
-"""Sources that read a directory: every call to the system at which something goes wrong while it is read.
+"""Sources that read a directory: a fault at every system call of a listing or download.
 
-Files and deeds are real, errors are injected; the frame is in memory.
+Files and the changes to them are real, error codes are injected; the frame is in memory.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Directory(Protocol):
         """The same in picsync.yaml; files are read immediately after a change."""
 
     async def put(self, name: str) -> bytes:
-        """Put a picture into the album and return its content."""
+        """Add a picture to the album and return its bytes."""
 
     def remove(self, name: str) -> None:
-        """Take a picture out of the album, as its owner would."""
+        """Remove a picture from the album, as its owner would."""
 
     def open(self) -> Source:
         """Open the source as a new process would."""
@@ -58,7 +58,7 @@ MakeDirectory = Callable[[Path], Directory]
 
 @dataclass
 class World:
-    """A directory that is read, and a frame that shows it."""
+    """A directory that a source reads, and a frame that shows its pictures."""
 
     folder: Path
     directory: Directory
@@ -80,7 +80,7 @@ class World:
         del self.wanted[name]
 
     async def start(self) -> None:
-        """Begin a new process."""
+        """Start a new process."""
         await self.close()
         source = self.directory.open()
         self._sources.append(source)
@@ -123,7 +123,7 @@ class World:
         self.elsewhere = None
 
     async def converge(self, most: int) -> int:
-        """Run cycles until everything is right; then prove that all is quiet."""
+        """Run cycles until everything is right, then assert that the next one does nothing."""
         for number in range(1, most + 1):
             if (await self.cycle()).outcome is CycleOutcome.DONE and self.synced():
                 await self.harness.assert_idle()
@@ -133,7 +133,7 @@ class World:
 
 @asynccontextmanager
 async def open_world(folder: Path, make: MakeDirectory) -> AsyncIterator[World]:
-    """Open a world that was in step, since when one picture came and one went."""
+    """Open a world that was in sync, after which one picture was added and one removed."""
     for name in ("read", "own"):
         (folder / name).mkdir()
     directory = make(folder / "read")
@@ -154,7 +154,7 @@ async def open_world(folder: Path, make: MakeDirectory) -> AsyncIterator[World]:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class FaultType:
     name: str
     family: str
     before: Callable[[World, Disk, str], None]
@@ -165,11 +165,11 @@ class Trouble:
 READING = frozenset({"open", "read", "list", "look at"})
 
 
-def _error(number: int, functions: frozenset[str] = READING) -> Trouble:
+def _error(number: int, functions: frozenset[str] = READING) -> FaultType:
     def fail(_world: World, _disk: Disk, path: str) -> None:
         raise OSError(number, os.strerror(number), path)
 
-    return Trouble(
+    return FaultType(
         errno.errorcode[number], "errors", fail, lambda call: call.function in functions, may_last=True
     )
 
@@ -189,25 +189,25 @@ def _delete(world: World, _disk: Disk, _path: str) -> None:
         world.remove("IMG_1.jpg")
 
 
-TROUBLES = (
+FAULT_TYPES = (
     _error(errno.EIO),
     _error(errno.ESTALE),
     _error(errno.EACCES, frozenset({"open", "list", "look at"})),
-    Trouble("unmounted", "others", _unmount),
-    Trouble("folder gone", "others", lambda world, _disk, _path: world.take_away()),
-    Trouble("folder replaced by a file", "others", _become_a_file),
-    Trouble("a picture deleted", "others", _delete),
+    FaultType("unmounted", "others", _unmount),
+    FaultType("folder gone", "others", lambda world, _disk, _path: world.take_away()),
+    FaultType("folder replaced by a file", "others", _become_a_file),
+    FaultType("a picture deleted", "others", _delete),
 )
 
 
 @dataclass(frozen=True)
 class SourceCell:
-    """A trouble at one kind of call while a source reads its directory."""
+    """A fault at one kind of call while a source reads its directory."""
 
     kind: str
     make: MakeDirectory
     call: Call
-    trouble: Trouble
+    fault_type: FaultType
     lasting: bool
     long: bool = False
 
@@ -217,16 +217,16 @@ class SourceCell:
 
     @property
     def family(self) -> str:
-        return f"disk: {self.trouble.family}"
+        return f"disk: {self.fault_type.family}"
 
     def __str__(self) -> str:
         how = "lasting" if self.lasting else "once"
-        return f"{self.kind} source: {self.call}: {self.trouble.name} {how}"
+        return f"{self.kind} source: {self.call}: {self.fault_type.name} {how}"
 
     def pairs_with(self, other: Cell) -> bool:
         return (
             isinstance(other, SourceCell)
-            and (other.kind, other.trouble.family) == (self.kind, "errors")
+            and (other.kind, other.fault_type.family) == (self.kind, "errors")
             and other.call != self.call
         )
 
@@ -237,16 +237,16 @@ class SourceCell:
             if isinstance(also, SourceCell):
                 also._arm(world)
             report = await world.cycle()
-            assert armed.hits or also is not None, "the trouble never came"
+            assert armed.hits or also is not None, "the fault never occurred"
             wanted = set(map(digest, world.wanted.values()))
             lost = (before & wanted) - world.harness.frame.digests(ALBUM)
             assert not lost, f"the frame lost what is still wanted: {report}"
             assert (report.outcome is CycleOutcome.DONE) == (not report.failures), report
             for each in report.failures:
                 assert each.error.message, report
-            if report.outcome is CycleOutcome.DONE and self.trouble.family == "errors":
+            if report.outcome is CycleOutcome.DONE and self.fault_type.family == "errors":
                 assert world.synced(), report
-            assert world.disk.went_round == []
+            assert world.disk.bypassed == []
             world.recover()
             if restart:
                 await world.start()
@@ -254,22 +254,22 @@ class SourceCell:
 
     def _arm(self, world: World) -> Armed:
         def before(disk: Disk, path: str) -> None:
-            self.trouble.before(world, disk, path)
+            self.fault_type.before(world, disk, path)
 
         return world.disk.arm(Armed(self.call, None if self.lasting else 1, before))
 
 
 def source_cells(kind: str, make: MakeDirectory) -> list[SourceCell]:
-    """Return the cells of a kind of source, in a fixed order; not to be called from within an event loop."""
+    """Return the cells of a kind of source, in a fixed order. Not to be called from an event loop."""
     return list(_cells(kind, make))
 
 
 def _cells(kind: str, make: MakeDirectory) -> Iterator[SourceCell]:
     for call in _calls_of(make):
-        for trouble in TROUBLES:
-            if trouble.concerns(call):
-                for lasting in (False, True) if trouble.may_last else (False,):
-                    yield SourceCell(kind, make, call, trouble, lasting)
+        for fault_type in FAULT_TYPES:
+            if fault_type.concerns(call):
+                for lasting in (False, True) if fault_type.may_last else (False,):
+                    yield SourceCell(kind, make, call, fault_type, lasting)
 
 
 @cache

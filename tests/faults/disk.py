@@ -1,10 +1,10 @@
-"""Stands between the process and the operating system for the files below one directory.
+"""Intercepts system calls for the files below one directory.
 
-The files are real; what is scripted is what the system answers. `Disk` replaces functions of the module
-`os`, which picsync uses for all its work in such a directory. An audit hook of the interpreter notices what
-bypasses them. Errors, deeds of other programs, the end of the process and power failures happen at a call
-of the test's choice. After a power failure the directory holds only what was flushed: the bytes of a file
-by its own fsync, a name by that of its folder.
+The files are real; the results of the calls are scripted. `Disk` replaces functions of the module `os`, which
+picsync uses for all its work in such a directory. An audit hook of the interpreter detects calls that bypass
+them. Error codes, changes by other programs, the end of the process and power failures occur at a call that
+the test chooses. After a power failure the directory contains only what was flushed: the bytes of a file by
+its own fsync, a name by that of its folder.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import Any
 
 import pytest
 
-Deed = Callable[["Disk", str], None]
-"""What happens at a call; it gets the path, relative to the directory."""
+Action = Callable[["Disk", str], None]
+"""What happens at a call, given the path relative to the directory."""
 
 CHANGES = frozenset({"create", "write", "rename", "unlink", "mkdir"})
 FLUSHES = frozenset({"flush"})
@@ -41,7 +41,7 @@ class Killed(BaseException):
 
 @dataclass(frozen=True, order=True)
 class Call:
-    """One kind of call: what is done to which sort of file."""
+    """One kind of call: a function, and the sort of file."""
 
     function: str
     what: str
@@ -52,15 +52,15 @@ class Call:
 
 @dataclass(eq=False)
 class Armed:
-    """Something that happens at calls of one kind."""
+    """A fault at calls of one kind."""
 
     call: Call
     count: int | None
-    """How often it happens; None for always."""
-    before: Deed | None = None
-    after: Deed | None = None
+    """Number of times it occurs; None for always."""
+    before: Action | None = None
+    after: Action | None = None
     skip: int = 0
-    """How many calls it lets pass first."""
+    """Number of calls that it lets pass first."""
     hits: int = 0
 
     def due(self, call: Call) -> bool:
@@ -79,9 +79,9 @@ class Disk:
         self.calls: Counter[Call] = Counter()
         self.armed: list[Armed] = []
         self.observers: list[Callable[[str], None]] = []
-        """Called after every change, with the call's name."""
-        self.went_round: list[str] = []
-        """Names that were used without coming through here."""
+        """Called with the name of the call after each change."""
+        self.bypassed: list[str] = []
+        """Calls that bypassed this object."""
         self.ignores_case = False
         self.flushes_folders = True
         self.coarse_times = False
@@ -100,7 +100,7 @@ class Disk:
 
     @contextmanager
     def by_hand(self) -> Iterator[None]:
-        """Let the test, or another program, do something; nothing of it is seen."""
+        """Let the test, or another program, change something; it is neither counted nor intercepted."""
         with self._lock:
             before, self._inside.depth = getattr(self._inside, "depth", 0), 1
             try:
@@ -109,7 +109,7 @@ class Disk:
                 self._inside.depth = before
 
     def flush(self) -> None:
-        """Have everything on the disk as it is now."""
+        """Flush everything."""
         with self.by_hand():
             self._durable.take_all()
 
@@ -119,7 +119,7 @@ class Disk:
         raise Killed
 
     def restart(self, *, power_lost: bool = False, names_kept: bool = False) -> None:
-        """Begin a new process, after a power failure with what was flushed."""
+        """Start a new process; after a power failure, with what was flushed."""
         with self.by_hand():
             for descriptor in list(self._descriptors):
                 _REAL["close"](descriptor)
@@ -134,7 +134,7 @@ class Disk:
 
     @contextmanager
     def watching(self) -> Iterator[Disk]:
-        """Replace the functions of `os` for as long as the context lasts."""
+        """Replace the functions of `os` during the context."""
         _listen()
         self.flush()
         with pytest.MonkeyPatch.context() as patch:
@@ -148,10 +148,10 @@ class Disk:
 
     def audited(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _AUDITED and not getattr(self._inside, "depth", 0):
-            # A descriptor came from here; what a file object reads by it is not seen.
+            # A descriptor was opened here; what a file object reads by it is not observed.
             path = None if isinstance(arguments[0], int) else self._relative(arguments[0])
             if path is not None:
-                self.went_round.append(f"{event} {path}")
+                self.bypassed.append(f"{event} {path}")
 
     def _relative(self, path: Any, folder: int | None = None) -> str | None:
         """Return a path relative to the root, None for one outside."""
@@ -170,7 +170,7 @@ class Disk:
         return text[len(root) + 1 :] if text.startswith(f"{root}/") else None
 
     def _run(self, function: str, path: str, work: Callable[[str], Any]) -> Any:
-        """Do one call, with whatever is due before and after it; `work` gets the real path."""
+        """Make one call, with the faults before and after it; `work` gets the real path."""
         with self._lock:
             if getattr(self._inside, "depth", 0):
                 return work(str(self.root / path))
@@ -193,7 +193,7 @@ class Disk:
             return result
 
     def _real(self, path: str) -> str:
-        """Return the real path of what has a name, whatever the case where that makes no difference."""
+        """Return the real path of a name, in any case where the file system ignores it."""
         whole = self.root / path
         if self.ignores_case and not os.path.lexists(whole) and whole.parent.is_dir():
             for name in os.listdir(whole.parent):  # noqa: PTH208 - names
@@ -341,15 +341,15 @@ class Disk:
 
 @dataclass
 class _Durable:
-    """What a power failure leaves of a directory."""
+    """The content of a directory after a power failure."""
 
     root: Path
     names: dict[str, dict[str, int | None]] = field(default_factory=dict)
     """Folder -> name -> file, None for a folder."""
     contents: dict[int, bytes] = field(default_factory=dict)
-    """File -> its flushed bytes."""
+    """File number -> its flushed bytes."""
     _files: dict[int, int] = field(default_factory=dict)
-    """Inode -> file: inodes are used again."""
+    """Inode -> file number, since inodes are reused."""
     _made: int = 0
 
     def take_all(self) -> None:
@@ -365,7 +365,7 @@ class _Durable:
         self._files.pop(os.fstat(descriptor).st_ino, None)
 
     def removing(self, real: str, work: Callable[[], object]) -> None:
-        """Do what takes a file its name: its inode may soon be another file's."""
+        """Remove the name of a file: its inode may soon belong to another file."""
         inode = None
         with suppress(OSError):
             inode = _REAL["stat"](real, follow_symlinks=False).st_ino
@@ -381,7 +381,7 @@ class _Durable:
             self.contents[self._file(seen.st_ino)] = (self.root / path).read_bytes()
 
     def restore(self, *, names_kept: bool) -> None:
-        """Leave only what was flushed; with `names_kept` all names as they are, with the bytes flushed."""
+        """Keep only what was flushed; with `names_kept`, all names with their flushed bytes."""
         if names_kept:
             for above, _, _ in list(os.walk(self.root)):
                 self._take_names(Path(above))
@@ -427,4 +427,4 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 @cache
 def _listen() -> None:
-    sys.addaudithook(_audit)  # It stays for as long as the interpreter does.
+    sys.addaudithook(_audit)  # It remains until the interpreter ends.

@@ -1,4 +1,4 @@
-"""The ways in which a request goes wrong, each once or for as long as the cycle lasts."""
+"""The faults of a request, each once or throughout the cycle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.faults.operations import PLACES, SWAPS, UNREAD, WRITES
 PAGE = "<!DOCTYPE html><html><head><title>Sorry</title></head><body>Something went wrong</body></html>"
 
 SLOW = frozenset({FaultKind.HANG, FaultKind.DRIP, FaultKind.DRIP_HEAD})
-"""What only a time limit ends."""
+"""Faults that only a timeout ends."""
 
 LARGER_FAMILIES: Mapping[str, str] = {
     "reset before": "broken off",
@@ -35,28 +35,28 @@ LARGER_FAMILIES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A way to go wrong; of one kind of request it makes a fault."""
+class FaultType:
+    """A fault; `place` arms it for one kind of request."""
 
     name: str
     fault: Mapping[str, Any] | None = None
-    """Of `Fault`; None for a rewritten answer."""
+    """Fields of `Fault`; None for a rewritten response."""
     family: str = ""
-    """Of the troubles that are much alike one stands for all in the short run."""
+    """The short run plays one of the faults of a family, since they are alike."""
     of: Operation | None = None
-    """The request whose answer comes instead."""
+    """The request whose response is sent instead."""
     kills: bool = False
-    """Whether the process ends at that moment, too."""
+    """Whether the process also ends at that moment."""
     outage: bool = False
-    """Whether nobody listens from that moment on."""
+    """Whether the service stops listening at that moment."""
 
     @property
     def slow(self) -> bool:
-        """Whether only a time limit ends it."""
+        """Whether only a timeout ends it."""
         return self.fault is not None and self.fault["kind"] in SLOW
 
     def concerns(self, operation: Operation) -> bool:
-        """Whether it can happen to this kind, and means something there."""
+        """Whether it applies to this kind of request."""
         kind = None if self.fault is None else self.fault["kind"]
         if kind is FaultKind.LATE:
             # A body that is streamed to its handler cannot be kept for later.
@@ -101,7 +101,7 @@ class Trouble:
 
 
 class _Outage:
-    """Ends the service's life at the first request of a kind."""
+    """Stops the service at the first request of a kind."""
 
     def __init__(self, harness: Harness, operation: Operation, outage: Fault) -> None:
         self._harness = harness
@@ -138,44 +138,44 @@ def _stringly(value: Any) -> Any:
             return value
 
 
-def _status(status: int, *, after: bool = False, retry_after: str = "") -> Trouble:
+def _status(status: int, *, after: bool = False, retry_after: str = "") -> FaultType:
     name = f"{status}{' after' if after else ''}{' with a time' if retry_after else ''}"
     headers = {"Retry-After": retry_after} if retry_after else {}
     fault = {"kind": FaultKind.STATUS, "status": status, "after": after, "headers": headers, "body": PAGE}
     family = "garbled" if after else "429" if status == 429 else f"{status // 100}xx"
-    return Trouble(name, fault, family)
+    return FaultType(name, fault, family)
 
 
-def _json(body: str) -> Trouble:
-    return Trouble(f"JSON {body}", _json_fault(body.encode()), "JSON")
+def _json(body: str) -> FaultType:
+    return FaultType(f"JSON {body}", _json_fault(body.encode()), "JSON")
 
 
-TROUBLES: tuple[Trouble, ...] = (
-    Trouble("reset before", {"kind": FaultKind.RESET_BEFORE}),
-    Trouble("reset after", {"kind": FaultKind.RESET_AFTER}, "lost"),
-    Trouble("late", {"kind": FaultKind.LATE, "requests": 1_000}),
-    Trouble("soon", {"kind": FaultKind.LATE, "requests": 2}),
-    Trouble("hang before", {"kind": FaultKind.HANG}),
-    Trouble("hang after", {"kind": FaultKind.HANG, "after": True}, "hang after"),
-    Trouble("killed before", {"kind": FaultKind.HANG}, "killed", kills=True),
-    Trouble("killed after", {"kind": FaultKind.HANG, "after": True}, "killed after", kills=True),
-    Trouble("outage", {"kind": FaultKind.RESET_BEFORE}, outage=True),
-    Trouble("drip", {"kind": FaultKind.DRIP}, "drip"),
-    Trouble("drip after", {"kind": FaultKind.DRIP, "after": True}, "drip after"),
-    Trouble("drip in the head", {"kind": FaultKind.DRIP_HEAD}, "drip"),
-    Trouble("trickle", {"kind": FaultKind.TRICKLE, "chunk_bytes": 64}),
-    Trouble("truncated", {"kind": FaultKind.TRUNCATE}),
+FAULT_TYPES: tuple[FaultType, ...] = (
+    FaultType("reset before", {"kind": FaultKind.RESET_BEFORE}),
+    FaultType("reset after", {"kind": FaultKind.RESET_AFTER}, "lost"),
+    FaultType("late", {"kind": FaultKind.LATE, "requests": 1_000}),
+    FaultType("soon", {"kind": FaultKind.LATE, "requests": 2}),
+    FaultType("hang before", {"kind": FaultKind.HANG}),
+    FaultType("hang after", {"kind": FaultKind.HANG, "after": True}, "hang after"),
+    FaultType("killed before", {"kind": FaultKind.HANG}, "killed", kills=True),
+    FaultType("killed after", {"kind": FaultKind.HANG, "after": True}, "killed after", kills=True),
+    FaultType("outage", {"kind": FaultKind.RESET_BEFORE}, outage=True),
+    FaultType("drip", {"kind": FaultKind.DRIP}, "drip"),
+    FaultType("drip after", {"kind": FaultKind.DRIP, "after": True}, "drip after"),
+    FaultType("drip in the head", {"kind": FaultKind.DRIP_HEAD}, "drip"),
+    FaultType("trickle", {"kind": FaultKind.TRICKLE, "chunk_bytes": 64}),
+    FaultType("truncated", {"kind": FaultKind.TRUNCATE}),
     *(_status(status) for status in (400, 401, 403, 404, 409, 429, 500, 502, 503)),
     *(_status(status, retry_after="7") for status in (429, 503)),
     *(_status(status, after=True) for status in (500, 502, 503)),
-    Trouble("HTML", {"kind": FaultKind.BODY, "body": PAGE}, "page"),
-    Trouble("HTML after", {"kind": FaultKind.BODY, "body": PAGE, "after": True}, "garbled"),
-    Trouble("login page", {"kind": FaultKind.REDIRECT}, "page"),
-    Trouble("login page after", {"kind": FaultKind.REDIRECT, "after": True}, "garbled"),
+    FaultType("HTML", {"kind": FaultKind.BODY, "body": PAGE}, "page"),
+    FaultType("HTML after", {"kind": FaultKind.BODY, "body": PAGE, "after": True}, "garbled"),
+    FaultType("login page", {"kind": FaultKind.REDIRECT}, "page"),
+    FaultType("login page after", {"kind": FaultKind.REDIRECT, "after": True}, "garbled"),
     *(_json(body) for body in ("{}", "[]", "null", "7", '"ok"')),
-    Trouble("numbers as text", family="swap"),
+    FaultType("numbers as text", family="swap"),
     *(
-        Trouble(f"the answer to {other.name}", family="swap", of=other)
+        FaultType(f"the answer to {other.name}", family="swap", of=other)
         for other in sorted({each for found in SWAPS.values() for each in found}, key=lambda each: each.name)
     ),
 )

@@ -1,4 +1,4 @@
-"""A cycle over real HTTP with faults at the wire: small photos, short limits, invariants checked always."""
+"""A cycle over real HTTP with faults at the wire: small photos, short limits, invariants always checked."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ SOURCE_ALBUMS: Mapping[str, Callable[[World], SourceAlbum]] = {
 """By the kind's name in picsync.yaml."""
 PATIENCE_S = 60.0
 SHORT_S = 0.2
-"""For services that hang; far more than an answer takes."""
+"""For services that hang; far longer than a response takes."""
 ATTEMPTS = RetryPolicy().attempts
 FEW_ATTEMPTS = 2
-"""Of a request that takes that long."""
+"""Attempts of a request that takes that long."""
 
 
 @dataclass
 class Harness(Services):
-    """The services, what picsync has of them, and what it did."""
+    """The services, the files of picsync, and what it did."""
 
     photo_bytes = 2_000
     log: WatchedLog
@@ -59,18 +59,18 @@ class Harness(Services):
     source_album: SourceAlbum
     timeout_s: float = PATIENCE_S
     attempts: int = ATTEMPTS
-    """Most, for any request."""
+    """Maximum for any request."""
     events: list[Event] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     reports: list[CycleReport] = field(default_factory=list)
     elsewhere: dict[Operation, bytes] = field(default_factory=dict)
-    """Answers that may come by mistake."""
+    """Responses that may be sent by mistake."""
     slept_s: float = 0.0
-    """What picsync has waited; Nixplay's clock goes on by it."""
+    """Seconds that picsync has waited; Nixplay's clock advances by them."""
     service_ahead_s: float = 0.0
-    """By how much Google's clock is before ours."""
+    """Seconds by which Google's clock is ahead of ours."""
     own_ahead: timedelta = timedelta()
-    """By how much the cycle's clock is before the true one."""
+    """Time by which the cycle's clock is ahead of the true one."""
     invariants: InvariantChecker = field(init=False)
     _refusing: asyncio.Future[None] | None = None
 
@@ -90,7 +90,7 @@ class Harness(Services):
         return self.source_album.album
 
     def add(self, count: int) -> list[object]:
-        """Put new photos into the source's album."""
+        """Add photos to the source's album."""
         photos = []
         for _ in range(count):
             self.made += 1
@@ -99,7 +99,7 @@ class Harness(Services):
         return photos
 
     async def bring_to_the_frame(self) -> None:
-        """Be where a good cycle ends, without one where the source's items are known."""
+        """Bring the frame in sync, without a cycle where the items of the source are known."""
         if self.source_album.kind != "googlephotos":
             async with self.picsync() as tools:
                 assert (await self.cycle(tools)).outcome is CycleOutcome.DONE, self.failures()
@@ -122,7 +122,7 @@ class Harness(Services):
 
     @asynccontextmanager
     async def picsync(self, *, token_expired: bool = True) -> AsyncIterator[Tools]:
-        """Open what a process works with, for as many cycles as it lives."""
+        """Open the tools of one process, for any number of cycles."""
         hosts = Hosts(self.server.url)
         async with AsyncExitStack() as stack:
             frame = NixplayFrame(
@@ -149,7 +149,7 @@ class Harness(Services):
             )
 
     def retrier(self, policy: RetryPolicy) -> Retrier:
-        """Return what repeats requests, without waiting."""
+        """Return a Retrier that does not wait."""
         policy = replace(policy, attempts=min(policy.attempts, self.attempts))
         return Retrier(policy, emit=self.events.append, sleep=self._sleep, jitter=lambda: 1.0)
 
@@ -158,7 +158,7 @@ class Harness(Services):
         self.slept_s += seconds
 
     async def cycle(self, tools: Tools) -> CycleReport:
-        """Run a cycle; one that says that all is done has to be right."""
+        """Run a cycle and return its report."""
         rule = AlbumRule(Rule(ALBUM), {self.source_album.kind: self.source_album.entries})
         report = await run_cycle(rule, tools)
         self.reports.append(report)
@@ -170,7 +170,7 @@ class Harness(Services):
         return set(map(md5, self.source_album.contents()))
 
     def synced(self) -> bool:
-        """Whether there is one album and one playlist of the name, and both hold what is wanted, once."""
+        """Whether there is one album and one playlist of the name, each with exactly the wanted photos."""
         albums = self.nixplay.albums_named(ALBUM)
         playlists = self.nixplay.playlists_named(PLAYLIST)
         if len(albums) != 1 or len(playlists) != 1:
@@ -178,7 +178,7 @@ class Harness(Services):
         return sorted(self.frame_digests()) == sorted(self.playlist_digests()) == sorted(self.wanted())
 
     def state(self) -> str:
-        """Say what there is, for messages of tests."""
+        """Describe the state, for messages of tests."""
         account = self.nixplay.account()
         albums = {f"{each.name} {each.album_id}": len(each.photos) for each in account.albums.values()}
         lists = {f"{each.name} {each.playlist_id}": len(each.items) for each in account.playlists.values()}
@@ -192,7 +192,7 @@ class Harness(Services):
         )
 
     def refuse(self) -> None:
-        """Let nobody listen any more."""
+        """Stop listening."""
         self._refusing = asyncio.ensure_future(self.server.refuse())
 
     def heal(self) -> None:
@@ -201,7 +201,7 @@ class Harness(Services):
         self.wire.rewrites.clear()
 
     async def recover(self) -> None:
-        """End every fault; what was late is done, who was away listens again."""
+        """End every fault; finish delayed work, and listen again."""
         self.heal()
         self.timeout_s, self.attempts = PATIENCE_S, ATTEMPTS
         await self.server.settle()
@@ -211,14 +211,15 @@ class Harness(Services):
             await self.server.listen_again()
 
     def forget(self) -> None:
-        """Begin anew with what is told of cycles and requests."""
+        """Clear the records of cycles and requests."""
         self.log.records.clear()
         self.events.clear()
         self.waits.clear()
         self.reports.clear()
 
     async def converge(self, tools: Tools, most: int) -> int:
-        """Run cycles until everything is right, and return how many it took; then prove that all is quiet."""
+        """Run cycles until everything is right and return their number; assert that the next one does
+        nothing."""
         for number in range(1, most + 1):
             report = await self.cycle(tools)
             if report.outcome is CycleOutcome.DONE and self.synced():
@@ -227,7 +228,7 @@ class Harness(Services):
         raise AssertionError(f"not in step after {most} cycles\n{self.failures()}\n{self.state()}")
 
     async def assert_idle(self, tools: Tools) -> None:
-        """The next cycle moves no photo and writes nothing."""
+        """Assert that the next cycle transfers no photo and writes nothing."""
         self.log.records.clear()
         changes = self.nixplay.counters.total()
         report = await self.cycle(tools)

@@ -1,4 +1,4 @@
-"""Hands on the wire: answers rewritten on their way out, and a call for every request that comes in."""
+"""Rewrites responses, and calls observers for each incoming request."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from picsync.http.retry import Operation
 from tests.faults.operations import PLACES, operation_of
 
 FOLLOWED = (APP, "video-downloads.googleusercontent.com")
-"""Where answers of other hosts lead to: no request of its own."""
+"""Requests for redirects to other hosts; not requests of picsync."""
 
 Rewriting = Callable[[bytes], bytes]
 
 
 @dataclass(eq=False)
 class Rewrite:
-    """Replaces the bodies of good answers of one kind."""
+    """Replaces the bodies of successful responses of one kind."""
 
     operation: Operation
     rewriting: Rewriting
     count: int | None = None
-    """How many it still hits; None for all."""
+    """Number of responses that it still replaces; None for all."""
     hits: int = 0
 
     def due(self, operation: Operation) -> bool:
@@ -35,12 +35,12 @@ class Rewrite:
 
 
 class Wire:
-    """What is between the services and the server."""
+    """The layer between the services and the server."""
 
     def __init__(self) -> None:
         self.rewrites: list[Rewrite] = []
         self.answers: dict[Operation, list[bytes]] = {}
-        """Bodies of the good answers, before they were rewritten."""
+        """Bodies of the successful responses, before they were rewritten."""
 
     def route(self, host: str, route: web.RouteDef) -> web.RouteDef:
         async def handler(request: web.Request) -> web.StreamResponse:
@@ -76,7 +76,7 @@ class Wired:
 
 
 class WatchedLog(RequestLog):
-    """Calls every observer at a request's arrival, before anything is done about it."""
+    """Calls every observer when a request arrives, before it is handled."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What must hold at every instant, looked at after every change and at every request."""
+"""Invariants that are checked after every change and at every request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFIX = "ss_"
 
 
 class InvariantChecker:
-    """Collects violations; what people do by hand is announced by `by_hand` first."""
+    """Collects violations; changes made by hand are announced with `by_hand`."""
 
     def __init__(self, nixplay: Nixplay, wanted: Callable[[], set[str]]) -> None:
         self._nixplay = nixplay
@@ -27,11 +27,11 @@ class InvariantChecker:
         self.violations: list[str] = []
         nixplay.observers.append(self._changed)
 
-    def by_hand(self, deed: Callable[[], object]) -> None:
-        """Let a person do something that picsync must not."""
+    def by_hand(self, action: Callable[[], object]) -> None:
+        """Allow a change that picsync must not make."""
         self._hands = True
         try:
-            deed()
+            action()
         finally:
             self._hands = False
         self._has_shown = {each for each in self._has_shown if self._shows(each)}
@@ -39,7 +39,7 @@ class InvariantChecker:
         self._named, self._shown = self._names(), self._entries()
 
     def asked(self, operation: Operation) -> None:
-        """Look, as a request comes in."""
+        """Check when a request arrives."""
         self._look(f"before {operation}")
         named = self._named_but_gone()
         for photo_id in named & self._dangling:
@@ -71,7 +71,7 @@ class InvariantChecker:
                 self.violations.append(f"{playlist.name} was empty {when}")
 
     def _look_for_doubles(self, when: str) -> None:
-        """What a person has doubled may stay; nothing may become more."""
+        """Duplicates made by hand may remain, but no new one may appear."""
         names, entries = self._names(), self._entries()
         for name, count in names.items():
             if count > max(1, self._named[name]):

@@ -1,7 +1,7 @@
-"""The matrix: every kind of source and frame, with every trouble at every place, once and lasting.
+"""The matrix: every kind of source and frame, with every fault at every place, once and lasting.
 
 Kinds that send requests have a cell for each fault of each kind of request in each scenario; the trials of
-the others bring their own.
+the others supply their own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from picsync.frames.nixplay.client import DELETE_PHOTO
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import OPERATIONS as GOOGLE
 from tests.faults.cells import Cell, Result
-from tests.faults.fault_kinds import LARGER_FAMILIES, TROUBLES, Trouble
+from tests.faults.fault_kinds import FAULT_TYPES, LARGER_FAMILIES, FaultType
 from tests.faults.harness import FEW_ATTEMPTS, SHORT_S, SOURCE_ALBUMS, Harness, open_harness
 from tests.faults.scenarios import MAIN, Scenario, answers, operations_of, scenarios_of
 from tests.trials import kinds, trial_of
@@ -28,10 +28,10 @@ class RequestCell:
     """One fault of one kind of request in one scenario."""
 
     kind: str
-    """Of the source."""
+    """Kind of the source."""
     scenario: Scenario
     operation: Operation
-    trouble: Trouble
+    fault_type: FaultType
     lasting: bool
 
     @property
@@ -40,30 +40,30 @@ class RequestCell:
 
     @property
     def family(self) -> str:
-        family = self.trouble.family or self.trouble.name
-        # All sources are read alike, so but for the main one the families are larger.
+        family = self.fault_type.family or self.fault_type.name
+        # All sources are read in the same way, so the families of all but the main one are larger.
         return family if self.kind == MAIN else LARGER_FAMILIES.get(family, family)
 
     @property
     def long(self) -> bool:
-        return self.trouble.outage  # Up to a minute.
+        return self.fault_type.outage  # Up to a minute.
 
     @property
     def uses_up(self) -> bool:
-        """Whether Google seems to say that the day's requests are used up."""
-        return self.lasting and self.trouble.family == "429" and self.operation in GOOGLE
+        """Whether Google's response says that the daily quota is used up."""
+        return self.lasting and self.fault_type.family == "429" and self.operation in GOOGLE
 
     def __str__(self) -> str:
         how = "lasting" if self.lasting else "once"
-        return f"{self.kind}: {self.scenario}: {self.operation.name}: {self.trouble.name} {how}"
+        return f"{self.kind}: {self.scenario}: {self.operation.name}: {self.fault_type.name} {how}"
 
     def pairs_with(self, other: Cell) -> bool:
         return (
             isinstance(other, RequestCell)
             and (other.kind, other.scenario) == (self.kind, self.scenario)
             and other.operation != self.operation
-            and not other.trouble.kills
-            and not other.trouble.outage
+            and not other.fault_type.kills
+            and not other.fault_type.outage
         )
 
     async def play(self, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
@@ -72,25 +72,25 @@ class RequestCell:
             harness.elsewhere = answers()
             other = also if isinstance(also, RequestCell) else None
             if other is not None:
-                other.trouble.place(harness, other.operation, lasting=other.lasting)
-            if self.trouble.kills:
+                other.fault_type.place(harness, other.operation, lasting=other.lasting)
+            if self.fault_type.kills:
                 return Result(await _killed(self, harness), None)
-            slow = any(each is not None and each.trouble.slow for each in (self, other))
+            slow = any(each is not None and each.fault_type.slow for each in (self, other))
             if slow:
                 harness.timeout_s, harness.attempts = SHORT_S, FEW_ATTEMPTS
-            armed = self.trouble.place(harness, self.operation, lasting=self.lasting)
+            armed = self.fault_type.place(harness, self.operation, lasting=self.lasting)
             async with harness.picsync() as tools:
                 report = await harness.cycle(tools)
                 hits = harness.server.faults.hits(armed) if isinstance(armed, Fault) else armed.hits
-                assert hits or other is not None, "the trouble never came"
+                assert hits or other is not None, "the fault never occurred"
                 assert harness.invariants.violations == [], harness.failures()
-                troubled = {each.operation for each in (self, other) if each is not None}
-                if report.outcome is CycleOutcome.DONE and DELETE_PHOTO not in troubled:
-                    # That a photo was deleted is believed of the answer; the next cycle sees for itself.
+                faulty = {each.operation for each in (self, other) if each is not None}
+                if report.outcome is CycleOutcome.DONE and DELETE_PHOTO not in faulty:
+                    # picsync trusts the response to a delete; the next cycle checks.
                     assert harness.synced(), f"said to be done, but is not: {harness.state()}"
                 await harness.recover()
                 used_up = any(each is not None and each.uses_up for each in (self, other))
-                # Then nothing more is asked of Google on this day, by this process.
+                # Then this process sends Google no more requests on this day.
                 if not (restart or slow or used_up):
                     return Result(await harness.converge(tools, 2), report.outcome)
             async with harness.picsync() as tools:
@@ -99,15 +99,15 @@ class RequestCell:
 
 def request_cells() -> list[RequestCell]:
     """Return the cells of all kinds that send requests, in a fixed order."""
-    answers()  # Made before there is an event loop.
+    answers()  # Created before an event loop runs.
     return [
-        RequestCell(kind, scenario, operation, trouble, lasting)
+        RequestCell(kind, scenario, operation, fault_type, lasting)
         for kind in SOURCE_ALBUMS
         for scenario in scenarios_of(kind)
         for operation in operations_of(scenario, kind)
-        for trouble in TROUBLES
-        if trouble.concerns(operation)
-        for lasting in ((True,) if trouble.outage else (False, True))
+        for fault_type in FAULT_TYPES
+        if fault_type.concerns(operation)
+        for lasting in ((True,) if fault_type.outage else (False, True))
     ]
 
 
@@ -117,10 +117,11 @@ def every_cell() -> list[Cell]:
 
 
 async def _killed(cell: RequestCell, harness: Harness) -> int:
-    """End the process at the request, once or in two cycles running, and return how many more it took."""
+    """End the process at the request, in one cycle or in two consecutive ones; return the number of cycles
+    that followed."""
     for _ in range(2 if cell.lasting else 1):
         harness.server.hanging.clear()
-        armed = cell.trouble.place(harness, cell.operation, lasting=False)
+        armed = cell.fault_type.place(harness, cell.operation, lasting=False)
         assert isinstance(armed, Fault)
         async with harness.picsync() as tools:
             cycle = asyncio.ensure_future(harness.cycle(tools))
@@ -136,9 +137,9 @@ async def _killed(cell: RequestCell, harness: Harness) -> int:
 
 
 def chosen(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the short run: every place with every other family of troubles, once or lasting.
+    """Return the short run: every place with every other family of faults, once or lasting.
 
-    Which families those are changes from place to place. What takes long only the whole matrix has.
+    The families differ from place to place. Long cells are only in the whole matrix.
     """
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
@@ -146,7 +147,7 @@ def chosen(cells: Sequence[Cell]) -> list[Cell]:
     places = list(dict.fromkeys(place for place, _ in found))
     families = list(dict.fromkeys(family for _, family in found))
     return [
-        # Primes, so that scenarios, statuses and how often change along both axes.
+        # Primes, so that scenarios, statuses and durations vary along both axes.
         alike[(number * 7 + len(alike) // 2) % len(alike)]
         for number, ((place, family), alike) in enumerate(found.items())
         if (places.index(place) + families.index(family)) % 2 == 0 and not alike[0].long

@@ -1,4 +1,4 @@
-"""Every kind of request that picsync sends, by service, and how one is recognised at the wire.
+"""Every kind of request that picsync sends, by service, and how to recognise it at the wire.
 
 The trials of the kinds have the tables.
 """
@@ -31,7 +31,7 @@ SWAPS: Mapping[Operation, tuple[Operation, ...]] = {
 UNREAD = frozenset().union(*(table.unread for table in TABLES.values()))
 DOWNLOADS = frozenset().union(*(table.downloads for table in TABLES.values()))
 WRITES = frozenset().union(*(table.writes for table in TABLES.values()))
-"""What may change something; the only requests whose effect can be lost with their answer."""
+"""Requests that may change something; only their effect can be lost with the response."""
 
 
 @cache

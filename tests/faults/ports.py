@@ -1,4 +1,4 @@
-"""Kinds that live in memory: every call of the port with every error that it allows, once and lasting."""
+"""Kinds in memory: every call of the port with every error that it allows, once and lasting."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ FRAME_CALLS = ("find_album", "photos", "playlists", "playlist", *WRITES)
 
 @dataclass(frozen=True)
 class PortCell:
-    """An error of one call of a port; `arm` has it happen so many times."""
+    """An error of one call of a port; `arm` makes it occur that often."""
 
     kind: str
     place: str
-    trouble: str
+    fault_type: str
     lasting: bool
     arm: Callable[[Harness, int], None]
     long: bool = False
 
     @property
     def family(self) -> str:
-        return f"port: {self.trouble}"
+        return f"port: {self.fault_type}"
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.place}: {self.trouble} {'lasting' if self.lasting else 'once'}"
+        return f"{self.kind}: {self.place}: {self.fault_type} {'lasting' if self.lasting else 'once'}"
 
     def pairs_with(self, other: Cell) -> bool:
         return isinstance(other, PortCell) and other.place != self.place
 
     async def play(self, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
-        del restart  # Nothing of it is kept in the process.
+        del restart  # The process keeps none of it.
         async with open_harness(folder) as harness:
             harness.put(*"abcd")
             assert (await harness.cycle()).outcome is CycleOutcome.DONE
-            # One comes, one goes, and the playlist holds one twice.
+            # One is added, one removed, and the playlist contains one twice.
             harness.remove("a")
             harness.put("e")
             playlist = harness.frame.playlist_list[0]

@@ -1,4 +1,4 @@
-"""What a cycle finds, and which kinds of request it then sends."""
+"""The states that a cycle starts from, and the kinds of requests that it then sends."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from tests.household_services import PLAYLIST
 
 HOURS_S = 3 * 3600.0
 UNSURE = (RequestOutcome.UNSENT, RequestOutcome.CANCELLED)
-"""Of requests that may or may not have reached the wire: what a cycle calls off depends on how far it got."""
+"""For requests that may or may not have been sent: what a cycle cancels depends on its progress."""
 
 
 class Scenario(StrEnum):
-    """The start of a cycle; from EXPIRING on something befalls it besides."""
+    """The state before a cycle; from EXPIRING on, something also happens during the cycle."""
 
     EMPTY = "empty account"
     """Three photos for an account that has neither the album nor the playlist."""
     CHANGED = "changed album"
-    """Four photos are in step; since then one came and one went, and the playlist holds one twice."""
+    """Four photos are in sync; since then one was added and one removed, and the playlist contains one twice.
+    """
     EXPIRING = "expiring addresses"
-    """As CHANGED, and all addresses and tokens of Google's expire before the download."""
+    """As CHANGED, and all URLs and tokens of Google expire before the download."""
     VANISHING = "vanishing album"
-    """As CHANGED, and the album is deleted by hand while it is uploaded to."""
+    """As CHANGED, and the album is deleted by hand during the uploads."""
     RENAMED_ALBUM = "album renamed on the way"
-    """As EMPTY, and the service keeps another name of the album than it was given."""
+    """As EMPTY, and the service stores the album under another name."""
     RENAMED_PLAYLIST = "playlist renamed on the way"
 
     async def set(self, harness: Harness) -> None:
-        """Make it so, up to the cycle's first request."""
+        """Set up the scenario, up to the first request of the cycle."""
         if self in (Scenario.CHANGED, Scenario.EXPIRING, Scenario.VANISHING):
             first, *_ = harness.add(4)
             await harness.bring_to_the_frame()
@@ -68,7 +69,7 @@ def _expire(harness: Harness, operation: Operation) -> None:
 
 
 class _Vanishing:
-    """Deletes the album once, as soon as it holds something new."""
+    """Deletes the album once, as soon as it contains a new photo."""
 
     def __init__(self, harness: Harness) -> None:
         self._harness = harness
@@ -82,7 +83,7 @@ class _Vanishing:
 
 
 class _Renaming:
-    """Gives the first thing that is made another name."""
+    """Renames the first album or playlist that is created."""
 
     def __init__(self, *, playlists: bool) -> None:
         self._playlists = playlists
@@ -101,12 +102,12 @@ class _Renaming:
 
 @dataclass(frozen=True)
 class Reference:
-    """A cycle of a scenario without further faults."""
+    """A cycle of a scenario without other faults."""
 
     asked: Counter[Operation]
-    """By the log."""
+    """Requests in the log."""
     answers: dict[Operation, bytes]
-    """The last one to each kind of request."""
+    """The last response to each kind of request."""
 
 
 MAIN = GoogleAlbum.kind
@@ -120,13 +121,13 @@ def scenarios_of(kind: str) -> list[Scenario]:
 
 @cache
 def reference(scenario: Scenario, kind: str = MAIN) -> Reference:
-    """Run it; not to be called first from within an event loop."""
+    """Run it. The first call must not come from an event loop."""
     return asyncio.run(_reference(scenario, kind))
 
 
 @cache
 def answers() -> dict[Operation, bytes]:
-    """Return an answer to each kind of request, from an account like the harness's."""
+    """Return a response to each kind of request, from an account like that of the harness."""
     found: dict[Operation, bytes] = {}
     for kind in SOURCE_ALBUMS:
         for scenario in reversed(scenarios_of(kind)):

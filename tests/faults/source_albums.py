@@ -43,13 +43,13 @@ class SourceAlbum(Protocol):
         """The same as the source names it."""
 
     def add(self, filename: str, content: bytes) -> object:
-        """Put a new photo into the album and return it."""
+        """Add a photo to the album and return it."""
 
     def remove(self, photo: object) -> None:
-        """Take a photo out of the album."""
+        """Remove a photo from the album."""
 
     def contents(self) -> Sequence[bytes]:
-        """Return what the album holds."""
+        """Return the bytes of the album's photos."""
 
     def open(self, harness: Harness, *, token_expired: bool) -> Source:
         """Open the source with the harness's time limits."""
@@ -98,7 +98,7 @@ class GoogleAlbum:
 
 
 class SharedAlbum(GoogleAlbum):
-    """The same, seen through a link."""
+    """The same album, by a shared link."""
 
     kind = "sharedlinks"
 
@@ -124,7 +124,7 @@ class SharedAlbum(GoogleAlbum):
 
 
 class ImmichAlbum:
-    """An album of an Immich server, all photos of which show one person and carry one tag."""
+    """An album of an Immich server; all its photos show one person and have one tag."""
 
     kind = "immich"
 

@@ -1,4 +1,4 @@
-"""What people do at Nixplay and Google while a cycle is under way, at each of its requests."""
+"""Changes made by hand at Nixplay and Google during a cycle, at each of its requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.scenarios import Scenario, reference
 from tests.faults.source_albums import ALBUM
 from tests.household_services import PLAYLIST
 
-Deed = Callable[[Harness], object]
+Action = Callable[[Harness], object]
 
 
 def delete_album(harness: Harness) -> None:
@@ -58,7 +58,7 @@ def delete_photo(harness: Harness) -> None:
             harness.nixplay.delete_photo(photo)
 
 
-DEEDS: dict[str, Deed] = {
+DEEDS: dict[str, Action] = {
     "the album is deleted": delete_album,
     "the album is renamed": rename_album,
     "the playlist is deleted": delete_playlist,
@@ -77,15 +77,15 @@ PLACES = (
 
 
 @pytest.mark.parametrize("operation", PLACES, ids=lambda operation: operation.name)
-@pytest.mark.parametrize("deed", DEEDS)
-async def test_a_person_is_faster(harness: Harness, deed: str, operation: Operation) -> None:
+@pytest.mark.parametrize("action", DEEDS)
+async def test_a_person_is_faster(harness: Harness, action: str, operation: Operation) -> None:
     await Scenario.CHANGED.set(harness)
     done: list[Operation] = []
 
     def meanwhile(asked: Operation) -> None:
         if asked == operation and not done:
             done.append(asked)
-            harness.invariants.by_hand(lambda: DEEDS[deed](harness))
+            harness.invariants.by_hand(lambda: DEEDS[action](harness))
 
     harness.log.observers.append(meanwhile)
     async with harness.picsync() as tools:

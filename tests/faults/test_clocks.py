@@ -1,4 +1,4 @@
-"""Sessions, tokens and addresses that end in the middle of a cycle, and clocks that are hours off."""
+"""Sessions, tokens and URLs that expire during a cycle, and clocks that are hours off."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASKED = (
     nixplay.ADD_ITEMS,
     nixplay.LIST_SLIDES,
 )
-"""Of Nixplay, for an account that has neither the album nor the playlist."""
+"""Requests of Nixplay, for an account that has neither the album nor the playlist."""
 
 
 async def done_at_once(harness: Harness, *, token_expired: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Every kind with every family of troubles; `python -m tests.faults` plays all of each."""
+"""Every kind with every family of faults; `python -m tests.faults` plays every fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.trials import kinds, trial_of, with_toys
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Take the cells from the registries and from what cycles do: whatever is new is among them by itself."""
+    """Take the cells from the registries and from reference cycles, so that new ones are included."""
     if "cell" in metafunc.fixturenames:
         with with_toys():
             cells = chosen(every_cell())
@@ -65,6 +65,6 @@ def test_a_kind_without_a_trial_is_reported(monkeypatch: pytest.MonkeyPatch) -> 
         every_cell()
 
 
-async def test_trouble_passes_without_a_trace(tmp_path: Path, number: int, cell: Cell) -> None:
+async def test_every_fault_is_recovered_from(tmp_path: Path, number: int, cell: Cell) -> None:
     result = await cell.play(tmp_path, restart=number % 2 == 1)
     assert result.cycles == 1

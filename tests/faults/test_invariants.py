@@ -1,4 +1,4 @@
-"""The watch sees each thing that must not be: here it is done on purpose."""
+"""The checker reports each violation; these tests cause them on purpose."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ BROKEN: dict[str, tuple[Callable[[Harness], None], str]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_what_must_not_be_is_seen(harness: Harness, name: str) -> None:
-    deed, said = BROKEN[name]
+    action, said = BROKEN[name]
     await Scenario.CHANGED.set(harness)
     assert harness.invariants.violations == []
-    deed(harness)
+    action(harness)
     assert said in " ".join(harness.invariants.violations)
 
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_what_a_person_does_is_no_violation(harness: Harness, name: str) -> None:
-    deed, _ = BROKEN[name]
+    action, _ = BROKEN[name]
     await Scenario.CHANGED.set(harness)
-    harness.invariants.by_hand(lambda: deed(harness))
+    harness.invariants.by_hand(lambda: action(harness))
     harness.invariants.asked(LIST_WEB_ALBUMS)
     harness.invariants.asked(LIST_WEB_ALBUMS)
     twice_there = [each for each in harness.invariants.violations if "content was there" not in each]
@@ -76,7 +76,7 @@ async def test_playlist_may_name_a_deleted_photo_for_one_request_only(harness: H
     await Scenario.CHANGED.set(harness)
     album = harness.nixplay.album_named(ALBUM)
     unwanted = next(each for each in album.photos.values() if each.md5 not in harness.wanted())
-    # The service takes what it deletes out of its playlists; this one forgets to.
+    # The service removes deleted photos from its playlists; this one does not.
     del album.photos[unwanted.photo_id], harness.nixplay.account().photos[unwanted.photo_id]
     harness.invariants.asked(LIST_WEB_ALBUMS)
     assert harness.invariants.violations == []

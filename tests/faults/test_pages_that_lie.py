@@ -1,4 +1,4 @@
-"""Listings whose pages repeat, never end, shift or contradict what is said elsewhere."""
+"""Listings whose pages repeat, never end, shift, or contradict other responses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rewrite(harness: Harness, operation: Operation, change: Callable[[Any], obje
 
 
 async def suffers(harness: Harness, *, cycles: int = 1) -> CycleOutcome:
-    """Run a cycle in trouble and as many as are due after it; nothing may be lost or doubled."""
+    """Run a cycle with the fault and as many as follow; no photo may be lost or duplicated."""
     async with harness.picsync() as tools:
         report = await harness.cycle(tools)
         assert harness.invariants.violations == [], harness.failures()

@@ -1,4 +1,4 @@
-"""A frame on volumes that are really full, read-only or unmounted; only root may mount them."""
+"""A frame on volumes that are really full, read-only or unmounted; mounting them requires root."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _remount_read_only(world: World) -> Callable[[], None]:
 
 
 def _unmount(world: World) -> Callable[[], None]:
-    """Bind the volume elsewhere, so that it is the same one that comes back."""
+    """Bind the volume to a second path, so that the same one comes back."""
     kept = world.folder / "kept"
     kept.mkdir()
     run("mount", "--bind", str(world.root), str(kept))
@@ -76,9 +76,9 @@ def _unmount(world: World) -> Callable[[], None]:
     return back
 
 
-@pytest.mark.parametrize("deed", [_remount_read_only, _unmount], ids=["read-only", "unmounted"])
+@pytest.mark.parametrize("action", [_remount_read_only, _unmount], ids=["read-only", "unmounted"])
 async def test_a_volume_that_cannot_be_written(
-    tmp_path: Path, deed: Callable[[World], Callable[[], None]]
+    tmp_path: Path, action: Callable[[World], Callable[[], None]]
 ) -> None:
     async with open_world(tmp_path) as world:
         with mounted(world.root, "size=1m"):
@@ -88,7 +88,7 @@ async def test_a_volume_that_cannot_be_written(
                 world.source.remove("red", next(iter(world.source.content["red"].items)))
                 world.add("IMG_9.jpg")
                 with world.disk.by_hand():
-                    undo = deed(world)
+                    undo = action(world)
                 try:
                     report = await world.cycle(tools)
                 finally:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from picsync.core.errors import ConfigError, PicsyncError
@@ -32,24 +31,22 @@ def read(**environ: str) -> Network:
 
 
 def test_without_variables_everything_is_direct() -> None:
-    assert read().proxy(httpx.URL("https://api.nixplay.com/")) is None
+    assert read().proxy("https", "api.nixplay.com", 443) is None
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 def test_a_proxy_is_read_by_each_of_its_names(name: str) -> None:
-    assert read(**{name: PROXY}).proxy(httpx.URL("https://a.example/")) == Proxy(
-        "http", "proxy.example", 3128
-    )
+    assert read(**{name: PROXY}).proxy("https", "a.example", 443) == Proxy("http", "proxy.example", 3128)
 
 
 def test_each_scheme_has_its_proxy() -> None:
     found = read(HTTPS_PROXY="one:1", HTTP_PROXY="http://two:2/")
-    assert found.proxy(httpx.URL("https://a.example/")) == Proxy("http", "one", 1)
-    assert found.proxy(httpx.URL("http://a.example/")) == Proxy("http", "two", 2)
+    assert found.proxy("https", "a.example", 443) == Proxy("http", "one", 1)
+    assert found.proxy("http", "a.example", 80) == Proxy("http", "two", 2)
 
 
 def test_a_password_may_have_any_character_if_it_is_encoded() -> None:
-    found = read(HTTPS_PROXY="http://u:p%23%40%2F@[::1]:3128").proxy(httpx.URL("https://a.example/"))
+    found = read(HTTPS_PROXY="http://u:p%23%40%2F@[::1]:3128").proxy("https", "a.example", 443)
     assert found == Proxy("http", "::1", 3128, "u", "p#@/")
     assert "p#@/" not in repr(found)
 

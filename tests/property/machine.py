@@ -1,4 +1,5 @@
-"""Any sequence of changes, hands, trouble, kills and restarts: never wrong on the way, right in the end."""
+"""Any sequence of changes, manual interventions, faults, kills and restarts: the frame is never wrong, and in
+sync at the end."""
 
 from __future__ import annotations
 
@@ -26,13 +27,13 @@ T = TypeVar("T")
 
 ITEMS = [f"i{number}" for number in range(16)]
 CONTENTS = 12
-"""Fewer than items: some have equal content under another id."""
+"""Fewer than items: some have the same content under another ID."""
 UNUSABLE = "i3"
-"""Says it is a JPEG, but is of a type that the frame does not take."""
+"""Claims to be a JPEG, but has a type that the frame does not accept."""
 VIDEO = "i5"
 SOURCE_ALBUMS = ("a", "b")
 OTHER = "Holiday"
-"""An album of somebody else's; so is the playlist `ss_Holiday`."""
+"""An album of another program, like the playlist `ss_Holiday`."""
 MANY_CYCLES = 8
 NAMES = ("others", PLAYLIST, f"{PLAYLIST}_2")
 LIMITS = (
@@ -46,7 +47,7 @@ LIMITS = (
 
 
 class Hand(StrEnum):
-    """What people do."""
+    """Changes made by hand."""
 
     ADD_ITEM = "add an item to a source album"
     REMOVE_ITEM = "take an item out of a source album"
@@ -179,7 +180,7 @@ class Cycles(RuleBasedStateMachine):
             self.here.take(album, item)
 
     def meddle(self, hand: Hand, album: str, item: str, pick: int) -> None:
-        """Let somebody do something, between cycles or within one."""
+        """Make a change by hand, between cycles or within one."""
         with self.watch.by_hand():
             if hand in SOURCE_HANDS:
                 self._at_the_sources(hand, album, item, pick)
@@ -294,7 +295,7 @@ class Cycles(RuleBasedStateMachine):
             force_publish=force_publish,
         )
 
-    # --- trouble --------------------------------------------------------------------------------------
+    # --- faults ---------------------------------------------------------------------------------------
 
     @rule(trouble=troubles)
     def trouble(self, trouble: tuple[str, How, int, int]) -> None:
@@ -330,7 +331,7 @@ class Cycles(RuleBasedStateMachine):
     def run_one(
         self, interrupted: Sequence[Interruption] = (), *, allow_deletes: bool = False
     ) -> CycleReport | None:
-        """Run a cycle under watch; what it says of itself has to be true."""
+        """Run a cycle with the oracle checking it; its report has to be true."""
         rule = replace(self.rule, allow_deletes=allow_deletes)
         self.cycles += 1
         with self.watch.cycle(rule, self.here.limit):
@@ -373,7 +374,7 @@ class Cycles(RuleBasedStateMachine):
         fate: Fate | None,
         allow_deletes: bool,
     ) -> None:
-        """Go the way that sequences of single rules find too seldom: change, trouble, cycle, all in one."""
+        """Do what sequences of single rules rarely do: a change, a fault and a cycle in one step."""
         for change in changes:
             self.meddle(*change)
         if trouble is not None:
@@ -404,7 +405,7 @@ class Cycles(RuleBasedStateMachine):
             self.world.close()
 
     def settle(self) -> None:
-        """Trouble ends: it comes to rest as the rule says, and then, once people allow it, in step."""
+        """End the faults: cycles end as the rule says and, once the user allows it, in sync."""
         self.all_is_well_again()
         self.rule = replace(self.rule, force_publish=False)
         report = self.rest()
@@ -422,20 +423,20 @@ class Cycles(RuleBasedStateMachine):
         assert self.seen() == seen
 
     def rest(self, *, allow_deletes: bool = False) -> CycleReport:
-        """Run cycles until one has nothing to do, and return what it says."""
+        """Run cycles until one has nothing to do, and return its report."""
         report: CycleReport | None = None
         for _ in range(MANY_CYCLES):
             writes = self.here.counts()["writes"]
             report = self.run_one(allow_deletes=allow_deletes)
             assert report is not None
             named = all(isinstance(each.error, LimitError | AmbiguousError) for each in report.failures)
-            # What is found to be unusable is a failure once.
+            # An unusable item is a failure once.
             if self.here.counts()["writes"] == writes and named:
                 return report
         raise AssertionError(f"it does not come to rest: {report}")
 
     def clear_the_way(self) -> None:
-        """Do what the messages ask a person for."""
+        """Do what the messages ask the user to do."""
         albums_named = [each for each in self.seen().albums if each.name == ALBUM]
         for each in albums_named[1:]:
             self.here.rename_album(each.album_id, "Others")
@@ -456,5 +457,5 @@ SOURCE_HANDS = frozenset(
 
 
 def content(number: int) -> bytes:
-    """Return bytes that pass for a JPEG and differ from those of any other number."""
+    """Return bytes that are accepted as a JPEG and differ for each number."""
     return jpeg(f"c{number}" * 5)

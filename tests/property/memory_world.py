@@ -1,4 +1,5 @@
-"""The machine's world in memory: ports without a wire, a real cache, a loop whose turns are counted."""
+"""The world of the state machine in memory: ports without a network, a real cache, and an event loop whose
+iterations are counted."""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ ERRORS: Mapping[How, Callable[[], PicsyncError]] = {
 
 
 class Inline(ThreadPoolExecutor):
-    """Does at once what it is given, so that every run of an example takes the same turns."""
+    """Runs its work immediately, so that each run of an example has the same iterations."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
@@ -68,7 +69,7 @@ class Inline(ThreadPoolExecutor):
 
 
 class WatchedFrame(MemoryFrame):
-    """Says what is about to be sent."""
+    """Announces what is about to be sent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -198,7 +199,7 @@ class MemoryWorld:
             PlaylistItem(self.frame.new_id("h"), photo_id) for photo_id in photo_ids
         ]
 
-    # --- trouble --------------------------------------------------------------------------------------
+    # --- faults ---------------------------------------------------------------------------------------
 
     def trouble(self, method: str, how: How, times: int, pick: int) -> bool:
         error = ERRORS[how]
@@ -324,7 +325,7 @@ class MemoryWorld:
         self._cache = self._open()
 
     def restart(self, fate: Fate, pick: int) -> None:
-        # What a killed process leaves: nobody has tidied the write-ahead log up.
+        # As a killed process leaves it, with its write-ahead log.
         as_it_is = self._copy()
         self._run(self._cache.aclose())
         match fate:

@@ -1,7 +1,7 @@
-"""What is true, known apart from picsync: what a frame must hold, and what must never happen on the way.
+"""The truth, determined independently of picsync: what a frame must hold, and what must never happen.
 
-Nothing here asks picsync what it thinks: the sources' content is the model's own, what the frame holds is
-read where it is kept, and the rules are written down once more, from what a family may expect.
+Nothing here uses decisions of picsync: the content of the sources is that of the model, the content of the
+frame is read from its state, and the rules are written down a second time, as a user expects them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ BRAKE_COUNT, BRAKE_SHARE = 10, 0.1
 
 @dataclass(frozen=True)
 class Piece:
-    """What is behind an item of a source."""
+    """The content of an item of a source."""
 
     data: bytes
     mime_type: str = "image/jpeg"
     usable: bool = True
     taken: int = 0
-    """Larger is newer."""
+    """A larger number is newer."""
 
     @property
     def video(self) -> bool:
@@ -58,7 +58,7 @@ class AlbumSeen:
 
 @dataclass(frozen=True)
 class PlaylistSeen:
-    """A playlist; what is in it that is no photo of the account has no id."""
+    """A playlist; entries that are no photos of the account have no ID."""
 
     playlist_id: str
     name: str
@@ -67,7 +67,7 @@ class PlaylistSeen:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that the frame's side holds at an instant."""
+    """The whole state of the frame at one instant."""
 
     albums: tuple[AlbumSeen, ...]
     playlists: tuple[PlaylistSeen, ...]
@@ -83,7 +83,7 @@ class Seen:
         return [each for each in self.playlists if each.name == name]
 
     def parts(self, rule: Rule, limit: int | None) -> list[PlaylistSeen]:
-        """Return the playlists that the rule is about, in order, up to a gap behind all that it needs."""
+        """Return the playlists of the rule, in order, up to the first gap after those that it needs."""
         needed = parts_needed(len(self.photos(ALBUM)), limit)
         found = []
         for number in itertools.count(1):
@@ -95,16 +95,16 @@ class Seen:
 
 
 def parts_needed(photos: int, limit: int | None) -> int:
-    """Return how many playlists hold so many photos."""
+    """Return the number of playlists for that many photos."""
     return 1 if limit is None else max(1, -(-photos // limit))
 
 
 @dataclass
 class Sources:
-    """The source albums as they are."""
+    """The current source albums."""
 
     albums: dict[str, dict[str, Piece]] = field(default_factory=dict)
-    """Album -> item -> what is behind it, in order."""
+    """Album -> item -> its content, in order."""
 
     def wanted(self, rule: Rule) -> dict[str, int]:
         """Return what the rule's frame should hold: MD5 -> when it was taken, of the item listed first."""
@@ -118,18 +118,18 @@ class Sources:
 
 @dataclass
 class Weather:
-    """What is known to be wrong with the services just now, as far as it excuses anything."""
+    """The current faults of the services, as far as they excuse anything."""
 
     listings_lie: bool = False
-    """Complete listings of the frame leave photos out."""
+    """Complete listings of the frame omit photos."""
     incomplete: bool = False
-    """Some listing says of itself that it is incomplete."""
+    """A listing reports that it is incomplete."""
     full: bool = False
-    """The frame's storage has refused something."""
+    """The frame has refused an upload for lack of storage."""
 
 
 class Watch:
-    """Looks on while picsync works; collects what must not happen. What people do meanwhile is excused."""
+    """Observes picsync and collects violations. Changes made by hand are not violations."""
 
     def __init__(self, look: Callable[[], Seen], sources: Sources) -> None:
         self._look = look
@@ -137,7 +137,7 @@ class Watch:
         self.weather = Weather()
         self.violations: list[str] = []
         self.hands = 0
-        """How often people have meddled since the cycle began."""
+        """Number of changes by hand since the cycle began."""
         self._watching = False
         self._by_hand = False
         self._rule = Rule(ALBUM)
@@ -148,11 +148,11 @@ class Watch:
         self._held_at_first = 0
         self._deletes = 0
         self._ours: set[str] = set()
-        """Ids of albums and playlists that have been the rule's in this cycle, whatever they are called."""
+        """IDs of albums and playlists that belonged to the rule in this cycle, under any name."""
 
     @contextmanager
     def cycle(self, rule: Rule, limit: int | None) -> Iterator[None]:
-        """Watch one cycle of picsync's."""
+        """Observe one cycle."""
         self._rule, self._limit = rule, limit
         self._before = self._look()
         self._needed = set(self._sources.wanted(rule))
@@ -167,7 +167,7 @@ class Watch:
 
     @contextmanager
     def by_hand(self) -> Iterator[None]:
-        """Excuse what happens now."""
+        """Accept what happens during the context."""
         self._by_hand = True
         try:
             yield
@@ -181,14 +181,14 @@ class Watch:
             self._claim(now)
 
     def changed(self, what: str) -> None:
-        """Look at what has just changed at the frame."""
+        """Check a change at the frame."""
         if self._watching and not self._by_hand:
             before, self._before = self._before, self._look()
             self._claim(self._before)
             self.violations += [f"{what}: {each}" for each in self._wrong(before, self._before)]
 
     def uploading(self, md5: str) -> None:
-        """Look at what is about to be sent."""
+        """Check what is about to be sent."""
         if md5 in self._before.photos(ALBUM).values() and not (
             self.hands or self.weather.listings_lie or self.weather.incomplete
         ):
@@ -274,7 +274,7 @@ class Watch:
 
 
 def allowed(rule: Rule, deletes: int, photos: int) -> bool:
-    """Whether one cycle may delete so many of so many photos without being asked to."""
+    """Whether one cycle may delete that many of the photos without permission."""
     match rule.delete_limit:
         case None:
             few = deletes <= BRAKE_COUNT or deletes <= BRAKE_SHARE * photos
@@ -288,7 +288,7 @@ def allowed(rule: Rule, deletes: int, photos: int) -> bool:
 
 
 def assert_settled(rule: Rule, limit: int | None, sources: Sources, seen: Seen, report: CycleReport) -> None:
-    """Frame album = playlists = what the sources want, or a hold or failure that says by name why not."""
+    """Assert that frame album = playlists = wanted photos, or a hold or failure that explains it."""
     wanted = sources.wanted(rule)
     albums = [each for each in seen.albums if each.name == ALBUM]
     if len(albums) > 1:

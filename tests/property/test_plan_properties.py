@@ -1,4 +1,4 @@
-"""What must hold of every plan, whatever was listed and whatever fails on the way."""
+"""Properties of every plan, for every listing and every failure."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_transfers_are_minimal_and_sufficient(listed: list[Candidate], there: li
 
 @dataclass
 class World:
-    """A frame that obeys, except where told to fail."""
+    """A frame that carries out every action, except those that are told to fail."""
 
     photos: set[str]
     playlists: dict[str, Playlist]
@@ -293,7 +293,7 @@ def test_any_interrupted_plan_leaves_wanted_photos_shown(
 
 
 def fits(now: Situation) -> bool:
-    """Whether no playlist holds more than it can."""
+    """Whether no playlist exceeds its maximum."""
     return now.playlist_limit is None or all(len(p.items) <= now.playlist_limit for p in now.playlists)
 
 

@@ -1,4 +1,5 @@
-"""The machine's world over real HTTP: emulated services, real source and frame, kills at any request."""
+"""The world of the state machine over real HTTP: emulated services, real source and frame, kills at any
+request."""
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ FAULTS: Mapping[How, Mapping[str, Any]] = {
     How.ITEM: {"kind": FaultKind.STATUS, "status": 503, "body": HTML},
 }
 LASTING = 4
-"""So many times, or more, stands for: until all is well again."""
+"""This number of times or more means: until all faults end."""
 BYTES_OF_A_PHOTO = 20
 
 
@@ -109,7 +110,7 @@ class WireWorld:
     # --- the sources ----------------------------------------------------------------------------------
 
     def add_source_album(self, name: str) -> None:
-        """Make an album at Google."""
+        """Create an album at Google."""
         self._albums[name] = self._stage.google.add_album(name)
 
     def put(self, album: str, item: str, piece: Piece) -> None:
@@ -191,7 +192,7 @@ class WireWorld:
         contents = [self._photos([each])[0] if each else elsewhere for each in photo_ids]
         state.append_items(playlist, contents)
 
-    # --- trouble --------------------------------------------------------------------------------------
+    # --- faults ---------------------------------------------------------------------------------------
 
     def trouble(self, method: str, how: How, times: int, pick: int) -> bool:
         operations = OPERATIONS[method]
@@ -210,7 +211,7 @@ class WireWorld:
             case Limit.LISTED:
                 broken = {"kind": FaultKind.STATUS, "status": 500, "count": None, "skip": amount}
                 self._arm(google.LIST_MEDIA_ITEMS, broken)
-                return False  # Whether it is in time for a cycle's first listing is not known.
+                return False  # It is not known whether it comes before the first listing of a cycle.
             case Limit.PHOTOS:
                 options.photo_count_seconds = 3600.0 * amount
                 return False
@@ -233,7 +234,7 @@ class WireWorld:
         options, google_options = self._stage.nixplay.options, self._stage.google.options
         options.photo_count_seconds, options.listing_seconds, options.storage_limit_bytes = 0.0, 0.0, None
         google_options.media_requests_per_day = None
-        # What the day has left is remembered by the process.
+        # The process remembers the rest of the daily quota.
         self._run(self._end())
 
     # --- picsync --------------------------------------------------------------------------------------
@@ -344,6 +345,6 @@ def _photo_id(item: PlaylistItem) -> str:
 
 
 def _without(body: bytes, count: int) -> bytes:
-    """Leave the last photos out of a page."""
+    """Omit the last photos of a page."""
     answer = json.loads(body)
     return json.dumps({**answer, "photos": answer["photos"][:-count]}).encode()

@@ -1,4 +1,5 @@
-"""What the machine drives: a source and a frame, people who meddle, trouble, and picsync's processes."""
+"""What the state machine controls: a source and a frame, manual interventions, faults, and the processes of
+picsync."""
 
 from __future__ import annotations
 
@@ -24,11 +25,11 @@ METHODS = (
     "add_items",
     "remove_items",
 )
-"""Of both ports: where trouble can be."""
+"""Methods of both ports, at which faults can occur."""
 
 
 class How(StrEnum):
-    """What goes wrong with calls of one method."""
+    """The faults of calls of one method."""
 
     BROKEN = "no answer, and nothing was done"
     LOST = "done, but the answer was lost"
@@ -40,7 +41,7 @@ class How(StrEnum):
 
 
 class Limit(StrEnum):
-    """What the services have only so much of, or do only in part."""
+    """Limits of the services."""
 
     LISTED = "items that a listing shows before it breaks off"
     PHOTOS = "the frame lists fewer than it counts"
@@ -53,7 +54,7 @@ class Limit(StrEnum):
 
 
 class Fate(StrEnum):
-    """What becomes of the cache between two processes."""
+    """What happens to the cache between two processes."""
 
     KEPT = "as it was"
     LOST = "lost"
@@ -62,22 +63,22 @@ class Fate(StrEnum):
 
 
 class Killed(BaseException):
-    """Ends what would be a process at once: nothing that it does afterwards has any effect."""
+    """Ends a process: nothing that it does afterwards has any effect."""
 
 
 @dataclass(frozen=True)
 class Interruption:
-    """What happens at a step of a cycle, counted from its first call or request."""
+    """An action at a step of a cycle, counted from its first call or request."""
 
     step: int
     deed: Callable[[], None]
 
 
 class World(Protocol):
-    """Everything but the machine's own knowledge. Nothing here is picsync but what `cycle` runs."""
+    """Everything apart from the knowledge of the machine. Only `cycle` runs picsync."""
 
     limit: int | None
-    """How many photos a playlist holds."""
+    """Maximum number of photos of a playlist."""
     edits_items: bool
     """Whether an item of the source can get new content."""
     changed: Callable[[str], None]
@@ -110,16 +111,16 @@ class World(Protocol):
     def delete_playlist(self, playlist_id: str) -> None: ...
 
     def set_playlist(self, playlist_id: str, photo_ids: Sequence[str]) -> None:
-        """Give a playlist this content; what has no id is a picture from elsewhere."""
+        """Set the content of a playlist; an entry without ID is a picture of another account."""
 
     def trouble(self, method: str, how: How, times: int, pick: int) -> bool:
-        """Let the next calls of a method go wrong; returns whether that can be here."""
+        """Make the next calls of a method fail; returns whether this world can do that."""
 
     def limited(self, what: Limit, amount: int, pick: int) -> bool:
-        """Let there be only so much; returns whether that can be here."""
+        """Set a limit; returns whether this world can do that."""
 
     def heal(self) -> None:
-        """End all trouble and all limits."""
+        """End all faults and limits."""
 
     def cycle(
         self,
@@ -128,21 +129,21 @@ class World(Protocol):
         *,
         dry_run: bool = False,
     ) -> CycleReport | None:
-        """Run one cycle; None if it did not come to its end."""
+        """Run one cycle; returns None if it did not complete."""
 
     def kill(self) -> None:
-        """An Interruption's deed: the process is gone, with whatever it would have done."""
+        """Action of an Interruption: the process is killed."""
 
     def break_off(self) -> None:
-        """An Interruption's deed: what is under way is broken off, as by a second signal."""
+        """Action of an Interruption: the cycle is cancelled, as by a second signal."""
 
     def stop(self) -> None:
-        """An Interruption's deed: the process is asked to stop."""
+        """Action of an Interruption: the process receives a request to stop."""
 
     def restart(self, fate: Fate, pick: int) -> None:
-        """Let another process go on."""
+        """Start another process."""
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many `writes` to the frame and `downloads` there were so far."""
+        """Return the number of `writes` to the frame and of `downloads` so far."""
 
     def close(self) -> None: ...

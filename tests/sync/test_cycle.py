@@ -350,7 +350,7 @@ async def test_overfull_playlist_shows_the_newest_and_says_so(harness: Harness) 
     await harness.assert_idle()
 
 
-# --- trouble -----------------------------------------------------------------------------------------
+# --- faults ------------------------------------------------------------------------------------------
 
 
 async def test_one_broken_download_fails_alone(harness: Harness) -> None:

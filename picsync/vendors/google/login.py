@@ -19,7 +19,6 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-import httpx
 import requests
 from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped] # it ships no types
@@ -27,6 +26,7 @@ from requests.adapters import HTTPAdapter
 
 from picsync.core.errors import LoginNeeded, ProtocolError, TransientError
 from picsync.core.text import pasted
+from picsync.http.allowed import PORTS
 from picsync.http.certificates import refused_certificate
 from picsync.http.client import Hosts
 from picsync.http.cookies import unwarned
@@ -99,7 +99,7 @@ def _flow(client_id: str, client_secret: str, hosts: Hosts, scopes: Sequence[str
     flow.oauth2session.max_redirects = 0
     # It would look for proxies, authorities and passwords (.netrc) by its own rules.
     flow.oauth2session.trust_env = False
-    proxy = current().proxy(httpx.URL(_TOKEN_URL))
+    proxy = current().proxy("https", TOKEN_HOST, PORTS["https"])
     if proxy is not None:
         login = (
             f"{quote(proxy.username, safe='')}:{quote(proxy.password, safe='')}@" if proxy.username else ""
