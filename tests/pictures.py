@@ -1,4 +1,4 @@
-"""Pictures that are whole as far as their structure tells, and hold what a test wants."""
+"""Pictures with a valid structure and the content that a test wants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One observation serves everyone who may use it, and nobody else."""
+"""One observation serves all callers who may use it, and no others."""
 
 from __future__ import annotations
 

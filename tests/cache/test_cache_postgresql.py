@@ -1,4 +1,4 @@
-"""The same cache in a PostgreSQL of our own; skipped where none is installed."""
+"""The cache in a PostgreSQL that the tests start; skipped where none is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Damaged, foreign and newer files; disks, permissions and locks. Nothing is lost, everything is said."""
+"""Damaged, foreign and newer files; disks, permissions and locks: nothing is lost, and everything is
+reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs that lead nowhere; a password is never shown."""
+"""URLs of databases that cannot be reached; a password is never shown."""
 
 from __future__ import annotations
 

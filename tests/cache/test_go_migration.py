@@ -1,4 +1,4 @@
-"""The Go picsync's file is version zero: what it knew is taken over, in one transaction."""
+"""The file of the Go picsync is version zero: its records are migrated, in one transaction."""
 
 from __future__ import annotations
 

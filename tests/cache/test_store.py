@@ -1,4 +1,4 @@
-"""Looking up and recording, on a sound file."""
+"""Looking up and recording, in a valid file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands for one of several accounts, and what is wrong about accounts and frames."""
+"""Commands for one of several accounts, and messages about accounts and frames."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Whatever is wrong outside of picsync: one clear message, the documented exit code, and nothing lost.
+"""Bad input of every kind: one clear message, the documented exit code, and nothing is lost.
 
-Every test begins with a frame in step and ends by looking that no photo has gone.
+Every test begins with a frame in sync and ends by checking that no photo is gone.
 """
 
 from __future__ import annotations

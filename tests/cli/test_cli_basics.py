@@ -1,4 +1,4 @@
-"""The command as a program: help, version, completion, start-up, output that nobody reads."""
+"""The command as a program: help, version, completion, start-up, closed output."""
 
 from __future__ import annotations
 

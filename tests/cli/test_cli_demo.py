@@ -1,4 +1,4 @@
-"""`picsync demo` as a process, as its visitor sees it."""
+"""`picsync demo` as a process, as its user sees it."""
 
 from __future__ import annotations
 

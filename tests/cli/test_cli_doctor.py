@@ -1,4 +1,4 @@
-"""`picsync doctor`: each thing that a newcomer gets wrong, with its fix."""
+"""`picsync doctor`: each mistake of a new user, with its fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Neither Immich's API key nor a shared link or its password gets out, whatever goes wrong."""
+"""Immich's API key, shared links and their passwords are never shown, whatever fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is loaded when: the libraries that take long come when they are needed, and not before."""
+"""Slow libraries are imported only when they are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This machine in the way: the cache cannot be used, or a disk is full. Exit code 4, and nothing is lost."""
+"""Faults of this machine: an unusable cache, or a full disk. Exit code 4, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log looks like elsewhere than on a terminal."""
+"""The log when stderr is not a terminal."""
 
 from __future__ import annotations
 

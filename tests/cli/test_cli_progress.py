@@ -1,4 +1,4 @@
-"""Progress bars of rules that run side by side."""
+"""Progress bars of concurrent rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret ever reaches the screen, the log or the cache, whatever goes wrong."""
+"""No secret is shown, logged or cached, whatever fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard streams in trouble: picsync does its work, whoever reads, or does not read, what it says."""
+"""Closed, full and unread standard streams: picsync does its work all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`picsync sync`: what it does, says and exits with when nothing is wrong, or deletes are held."""
+"""`picsync sync`: actions, output and exit codes without faults, and with held deletes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A current rclone, from PyPI, with the scopes that it asks for today: it sees what it made."""
+"""A current rclone, from PyPI, with its current scopes: it sees what it created."""
 
 from __future__ import annotations
 

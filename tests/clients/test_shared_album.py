@@ -1,4 +1,4 @@
-"""A library of npm that has listed albums shared by link since 2019, by the links that users have."""
+"""An npm library that has listed shared albums since 2019, with the links that users have."""
 
 from __future__ import annotations
 

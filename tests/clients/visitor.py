@@ -1,7 +1,5 @@
-"""A browser whose user agrees to everything: visitor.py ADDRESS.
-
-The proxy and the certificate authority, `CA`, come from the environment.
-"""
+"""A browser whose user accepts everything: visitor.py ADDRESS. The proxy and the certificate authority, `CA`,
+come from the environment."""
 
 from __future__ import annotations
 

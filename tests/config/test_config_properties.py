@@ -1,4 +1,4 @@
-"""Whatever is in the files or in the environment, the answer is a value or a ConfigError."""
+"""Any files and environment give a value or a ConfigError."""
 
 import re
 import string

@@ -1,4 +1,4 @@
-"""What every frame must do, whatever service is behind it: a subclass with a fixture makes it a test."""
+"""Requirements of every frame, whatever its service: a subclass with a fixture makes it a test."""
 
 from __future__ import annotations
 

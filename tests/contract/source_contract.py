@@ -1,4 +1,4 @@
-"""What every source must do, whatever service is behind it: a subclass with a fixture makes it a test."""
+"""Requirements of every source, whatever its service: a subclass with a fixture makes it a test."""
 
 from __future__ import annotations
 

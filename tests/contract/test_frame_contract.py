@@ -1,4 +1,4 @@
-"""Every frame against the contract of the port; the registry says which there are."""
+"""Every frame in the registry against the contract of the port."""
 
 from __future__ import annotations
 

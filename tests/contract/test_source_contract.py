@@ -1,4 +1,4 @@
-"""Every source against the contract of the port; the registry says which there are."""
+"""Every source in the registry against the contract of the port."""
 
 from __future__ import annotations
 

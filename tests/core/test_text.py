@@ -1,4 +1,4 @@
-"""Foreign text: what is shown of it, and what is left of what people paste."""
+"""Foreign text as it is displayed, and pasted text once it is cleaned."""
 
 from __future__ import annotations
 

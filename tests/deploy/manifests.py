@@ -1,4 +1,4 @@
-"""The manifests of k8s/, read like kubectl reads them."""
+"""The manifests of k8s/, read as kubectl reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""doc/architecture.md and the campaigns say the same, and the command does what it says."""
+"""doc/architecture.md describes the campaigns as they are, and the command works as described."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""doc/commands.md and the commands say the same."""
+"""doc/commands.md describes the commands as they are."""
 
 from __future__ import annotations
 

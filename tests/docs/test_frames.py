@@ -1,4 +1,4 @@
-"""doc/frames.md says everything about every kind of frame."""
+"""doc/frames.md describes every kind of frame completely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every case of doc/how-it-works.md names tests, and they exist."""
+"""Every case of doc/how-it-works.md names tests that exist."""
 
 from __future__ import annotations
 

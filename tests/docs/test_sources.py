@@ -1,4 +1,4 @@
-"""doc/sources.md says everything about every kind of source."""
+"""doc/sources.md describes every kind of source completely."""
 
 from __future__ import annotations
 

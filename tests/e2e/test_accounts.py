@@ -1,4 +1,4 @@
-"""Two accounts of each kind in one configuration: each on its own, in what it does and in what fails."""
+"""Two accounts of each kind in one configuration: each works, and fails, independently."""
 
 from __future__ import annotations
 

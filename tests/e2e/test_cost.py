@@ -1,4 +1,4 @@
-"""What a cycle costs: requests, bytes, memory."""
+"""The cost of a cycle: requests, bytes, memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a folder to the frame over real HTTP, and what becomes of the frame when the folder is in trouble."""
+"""From a folder to the frame over real HTTP, also when the folder is unavailable."""
 
 from __future__ import annotations
 

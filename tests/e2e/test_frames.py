@@ -1,4 +1,4 @@
-"""A rule on several frames: each has a cycle of its own, and photos are downloaded once for all of them."""
+"""A rule on several frames: each has its own cycle, and photos are downloaded once for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went wrong with the Go picsync, case by case, over real HTTP; each must go right now."""
+"""Faults of the Go picsync, case by case, over real HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An Immich album beside a Google one, all the way to the frame, over real HTTP."""
+"""An Immich album beside a Google one, up to the frame, over real HTTP."""
 
 from __future__ import annotations
 

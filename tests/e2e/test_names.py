@@ -1,4 +1,4 @@
-"""Rules whose names Nixplay does not keep, over whole cycles: one album, one playlist, the right photos."""
+"""Rules whose names Nixplay changes, over whole cycles: one album, one playlist, the right photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An album shared by link, all the way to the frame."""
+"""A shared album, up to the frame, over real HTTP."""
 
 from __future__ import annotations
 

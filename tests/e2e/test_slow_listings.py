@@ -1,4 +1,4 @@
-"""What Nixplay's listings may be like, over whole cycles: late, in any order, with counts that lag behind."""
+"""Nixplay's listings over whole cycles: late, in any order, with counts that lag behind."""
 
 from __future__ import annotations
 

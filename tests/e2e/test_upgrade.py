@@ -1,4 +1,5 @@
-"""Today's picsync starts on what earlier versions left: nothing is downloaded, uploaded or deleted."""
+"""The current picsync starts on installations of earlier versions: nothing is downloaded, uploaded or
+deleted."""
 
 from __future__ import annotations
 

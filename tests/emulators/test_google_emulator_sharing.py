@@ -1,4 +1,4 @@
-"""The emulated albums shared by link, as a browser and as a script see them."""
+"""The emulated shared albums, as a browser and as a script see them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulated Immich: what each generation answers, and what it refuses."""
+"""The emulated Immich: responses and refusals of each generation."""
 
 from __future__ import annotations
 

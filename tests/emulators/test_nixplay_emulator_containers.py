@@ -1,4 +1,4 @@
-"""What other clients' suites hold against the real service, for albums and playlists alike."""
+"""The requirements of other clients' suites for the real service, for albums and playlists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rclone of the distribution, with the scopes of its time, against the emulator."""
+"""The distribution's rclone, with the scopes of its version, against the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latency and pipes by a clock of the test's own: what is waited for is exact, whatever timers do."""
+"""Latency and bandwidth by the test's own clock: the waits are exact, whatever timers do."""
 
 from __future__ import annotations
 

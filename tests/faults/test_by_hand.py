@@ -58,7 +58,7 @@ def delete_photo(harness: Harness) -> None:
             harness.nixplay.delete_photo(photo)
 
 
-DEEDS: dict[str, Action] = {
+ACTIONS: dict[str, Action] = {
     "the album is deleted": delete_album,
     "the album is renamed": rename_album,
     "the playlist is deleted": delete_playlist,
@@ -77,7 +77,7 @@ PLACES = (
 
 
 @pytest.mark.parametrize("operation", PLACES, ids=lambda operation: operation.name)
-@pytest.mark.parametrize("action", DEEDS)
+@pytest.mark.parametrize("action", ACTIONS)
 async def test_a_person_is_faster(harness: Harness, action: str, operation: Operation) -> None:
     await Scenario.CHANGED.set(harness)
     done: list[Operation] = []
@@ -85,7 +85,7 @@ async def test_a_person_is_faster(harness: Harness, action: str, operation: Oper
     def meanwhile(asked: Operation) -> None:
         if asked == operation and not done:
             done.append(asked)
-            harness.invariants.by_hand(lambda: DEEDS[action](harness))
+            harness.invariants.by_hand(lambda: ACTIONS[action](harness))
 
     harness.log.observers.append(meanwhile)
     async with harness.picsync() as tools:

@@ -1,4 +1,4 @@
-"""Valid JSON made wrong: keys dropped, types changed, huge numbers, deep nesting, torn bytes."""
+"""Valid JSON with defects: missing keys, other types, huge numbers, deep nesting, corrupted bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses that no decent server sends, byte for byte: status lines, headers, framing, packing, endings."""
+"""Responses that no correct server sends: status lines, headers, framing, encoding, endings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache file whose bytes are not as they were written: picsync's own error, or a cache that works."""
+"""A cache file with changed bytes gives an error of picsync, or a cache that works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One answer of a whole cycle is another than it should be: no wanted photo goes, something is shown."""
+"""One changed response in a whole cycle: no wanted photo is lost, and the frame is not empty."""
 
 from __future__ import annotations
 

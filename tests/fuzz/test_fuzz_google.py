@@ -1,4 +1,4 @@
-"""Whatever Google answers: picsync's own errors at most, in time and in bounded memory."""
+"""Any response of Google: at most an error of picsync, in bounded time and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever Nixplay answers: picsync's own errors at most, in time, in bounded memory, and nothing deleted."""
+"""Any response of Nixplay: at most an error of picsync, in bounded time and memory, and no delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small parsers of foreign text and bytes: heads, file names, dates, cookies, settings torn on disk."""
+"""The small parsers of foreign text and bytes: headers, file names, dates, cookies, corrupted settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a shared album's page says: picsync's own errors at most, and no photo is taken for gone."""
+"""Any page of a shared album: at most an error of picsync, and no photo counts as removed."""
 
 from __future__ import annotations
 

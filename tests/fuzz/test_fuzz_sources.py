@@ -1,4 +1,4 @@
-"""What the other sources read of strangers: a shared album's page, Immich's and the picker's JSON, EXIF."""
+"""The other parsers of foreign data: the page of a shared album, JSON of Immich and the picker, EXIF."""
 
 from __future__ import annotations
 

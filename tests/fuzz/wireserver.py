@@ -1,4 +1,4 @@
-"""A tiny HTTP server that says whatever a test makes up, and a harness that gives each input its limits."""
+"""A small HTTP server that sends any response, and a harness that limits the resources of each input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A household in fast motion: a real `picsync sync` at work against the emulators, watched by Prometheus."""
+"""A household in simulated time: a real `picsync sync` with the emulators, scraped by Prometheus."""
 
 from __future__ import annotations
 

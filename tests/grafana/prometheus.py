@@ -1,4 +1,4 @@
-"""A real Prometheus of our own: scraping once a second, on a port that the system chose."""
+"""A real Prometheus, started by the tests: it scrapes once a second, on a port chosen by the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard is what its builder makes, asks for nothing that does not exist, and explains itself."""
+"""The dashboard is the output of its builder, queries only existing series, and has descriptions."""
 
 from __future__ import annotations
 

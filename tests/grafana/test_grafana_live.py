@@ -1,4 +1,4 @@
-"""Every query of the dashboard, put to a real Prometheus that has watched a real picsync at work."""
+"""Every query of the dashboard, sent to a real Prometheus that has scraped a real picsync."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tiles say in states that are hard to bring about, and of fifty rules: by promtool."""
+"""The tiles in states that are hard to produce, and with fifty rules, by promtool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A policy for clients whose test servers take whatever port they are given."""
+"""A policy for clients of test servers on any port."""
 
 from __future__ import annotations
 

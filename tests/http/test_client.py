@@ -1,4 +1,4 @@
-"""The HTTP client over a real socket: failures become what the retry policy can judge."""
+"""The HTTP client over a real socket: failures become what the retry policy can classify."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections: what a server may send in which pieces, what it may never, and when one is used again."""
+"""Connections: split responses, invalid responses, and when a connection is used again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole request has its time, and a slow line has more of it."""
+"""The deadlines of a whole request, and more time on a slow connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multipart bodies are what httpx itself would make, and read their file in threads from its start."""
+"""Multipart bodies equal those of httpx, and threads read their file from its start."""
 
 from __future__ import annotations
 

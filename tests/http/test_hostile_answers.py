@@ -1,4 +1,4 @@
-"""Answers that are made to end the process or to keep a request busy without end."""
+"""Responses designed to end the process or to keep a request busy forever."""
 
 from __future__ import annotations
 

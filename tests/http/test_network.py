@@ -1,4 +1,4 @@
-"""Proxies and authorities: read from the environment once, and obeyed by every client."""
+"""Proxies and authorities: read from the environment once, and used by every client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many requests at a time: the limit as a state machine, the gate, and both around real attempts."""
+"""Concurrency limits: the limit as a state machine, the semaphore, and both with real attempts."""
 
 from __future__ import annotations
 

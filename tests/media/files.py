@@ -1,4 +1,4 @@
-"""Small files laid out as cameras and programs write them; without pictures in them."""
+"""Small files with the structure that cameras and programs write, but without pictures."""
 
 from __future__ import annotations
 

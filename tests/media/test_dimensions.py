@@ -1,4 +1,4 @@
-"""How many pixels a header claims: as the imaging library that wrote it says, and never a surprise."""
+"""The number of pixels by the header: equal to that of the imaging library that wrote it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that was cut off is told from a whole one, as the imaging library writes them."""
+"""Truncated files are told from complete ones, as the imaging library writes them."""
 
 from __future__ import annotations
 

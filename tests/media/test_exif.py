@@ -1,4 +1,4 @@
-"""When a picture was taken, from bytes that anybody may have written."""
+"""When a picture was taken, from arbitrary bytes."""
 
 from __future__ import annotations
 

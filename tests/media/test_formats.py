@@ -1,4 +1,4 @@
-"""Telling formats by their bytes, and what names promise."""
+"""Formats by bytes, and by names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statuses that an operator may see, each made by telling real events to a StatusBoard."""
+"""Statuses that an operator may see, each from real events sent to a StatusBoard."""
 
 from __future__ import annotations
 

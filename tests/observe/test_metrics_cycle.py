@@ -1,4 +1,4 @@
-"""What the metrics say of real cycles, as doc/monitoring.md shows it."""
+"""The metrics of real cycles, as doc/monitoring.md shows them."""
 
 from __future__ import annotations
 

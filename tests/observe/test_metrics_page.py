@@ -1,4 +1,4 @@
-"""doc/monitoring.md and the code, the alerts and the old names say the same."""
+"""doc/monitoring.md, the code, the alerts and the old names agree."""
 
 from __future__ import annotations
 

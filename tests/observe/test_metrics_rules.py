@@ -1,4 +1,4 @@
-"""k8s/prometheusrule.yaml and k8s/podmonitor.yaml: shape, names, and what promtool says."""
+"""k8s/prometheusrule.yaml and k8s/podmonitor.yaml: structure, names, and the checks of promtool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to "is the frame up to date?" case by case, and how times and events read."""
+"""The summary "is the frame up to date?" case by case, and times and events in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A wall clock that jumps: it is only shown, so that nothing may break and nothing be timed by it."""
+"""A wall clock that jumps: it is only displayed, and nothing is timed by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads profile.proto by way of the protobuf library, independently of what writes it."""
+"""Reads profile.proto with the protobuf library, independently of the code that writes it."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class Cycles(RuleBasedStateMachine):
         if synced:
             self.run_one()
 
-    # --- the world goes on ----------------------------------------------------------------------------
+    # --- changes of the world -------------------------------------------------------------------------
 
     def add(self, album: str, item: str) -> None:
         if not self.here.edits_items and any(item in held for held in self.sources.albums.values()):
@@ -347,7 +347,7 @@ class Cycles(RuleBasedStateMachine):
             assert_settled(rule, self.here.limit, self.sources, self.seen(), report)
         return report
 
-    def deed(self, what: Step, hand: Hand, album: str, item: str, pick: int) -> Callable[[], None]:
+    def action(self, what: Step, hand: Hand, album: str, item: str, pick: int) -> Callable[[], None]:
         match what:
             case Step.KILL:
                 return self.here.kill
@@ -382,7 +382,7 @@ class Cycles(RuleBasedStateMachine):
         if fate is not None:
             self.here.restart(fate, 15)
         interrupted = [
-            Interruption(step, self.deed(what, hand, album, item, pick))
+            Interruption(step, self.action(what, hand, album, item, pick))
             for step, what, hand, album, item, pick in cuts
         ]
         self.run_one(interrupted, allow_deletes=allow_deletes)

@@ -277,7 +277,7 @@ class MemoryWorld:
         self, rule: Rule, interruptions: Sequence[Interruption] = (), *, dry_run: bool = False
     ) -> CycleReport | None:
         self._step, self._stopping = 0, False
-        self._interruptions = {each.step: each.deed for each in interruptions}
+        self._interruptions = {each.step: each.action for each in interruptions}
         self._keep_copy()
         album_rule = AlbumRule(rule, {"googlephotos": sorted(self.source.content)}, dry_run=dry_run)
         tools = Tools(
@@ -302,8 +302,8 @@ class MemoryWorld:
         if self._dead:
             raise Killed
         self._step += 1
-        if deed := self._interruptions.pop(self._step, None):
-            deed()
+        if action := self._interruptions.pop(self._step, None):
+            action()
 
     def kill(self) -> None:
         self._as_it_died = self._copy()

@@ -250,7 +250,7 @@ class WireWorld:
     ) -> CycleReport | None:
         tools = await self._begin()
         self._step, self._stopping = 0, False
-        self._interruptions = {each.step: each.deed for each in interruptions}
+        self._interruptions = {each.step: each.action for each in interruptions}
         albums = [album.album_id for album in self._albums.values()]
         album_rule = AlbumRule(rule, {"googlephotos": albums}, dry_run=dry_run)
         self._task = asyncio.create_task(run_cycle(album_rule, tools, stopping=lambda: self._stopping))
@@ -284,8 +284,8 @@ class WireWorld:
         if self._task is None:
             return
         self._step += 1
-        if deed := self._interruptions.pop(self._step, None):
-            deed()
+        if action := self._interruptions.pop(self._step, None):
+            action()
 
     def kill(self) -> None:
         self._as_it_died = self._copy()

@@ -71,7 +71,7 @@ class Interruption:
     """An action at a step of a cycle, counted from its first call or request."""
 
     step: int
-    deed: Callable[[], None]
+    action: Callable[[], None]
 
 
 class World(Protocol):

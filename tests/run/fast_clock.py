@@ -1,4 +1,4 @@
-"""An event loop whose clock runs fast, so that an hour of waiting and of timeouts is over in seconds."""
+"""An event loop with a fast clock, so that an hour of waits and timeouts takes seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that opens something: gathered from what the services handed out and what they were sent."""
+"""All secrets: those that the services issued, and those that they received."""
 
 from __future__ import annotations
 

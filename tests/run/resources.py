@@ -1,4 +1,4 @@
-"""What a process holds on to: the figures that must not grow."""
+"""Resources of a process that must not grow."""
 
 from __future__ import annotations
 

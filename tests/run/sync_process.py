@@ -1,4 +1,4 @@
-"""A `picsync sync` that goes on: its output line by line, and its pages."""
+"""A running `picsync sync`: its output line by line, and its pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of the settings' files, as the system reports them."""
+"""Changes of settings files, as the system reports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kind that is registered works everywhere: nothing else has to know it."""
+"""A registered kind works everywhere, without a change elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The long run tells no secret, whatever fails: not in log, pages, profiles, arguments, files or traces."""
+"""A long run shows no secret, whatever fails: in no log, page, profile, argument, file or trace."""
 
 from __future__ import annotations
 

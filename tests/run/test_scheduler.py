@@ -1,4 +1,4 @@
-"""The long run in simulated time."""
+"""The scheduler in simulated time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The soak, as long as the suite can bear; PICSYNC_SOAK_CYCLES makes it longer."""
+"""A short soak; PICSYNC_SOAK_CYCLES makes it longer."""
 
 from __future__ import annotations
 

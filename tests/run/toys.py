@@ -1,4 +1,4 @@
-"""A kind of source and a kind of frame that only tests know: boxes of pictures, and a shelf."""
+"""A kind of source and a kind of frame for tests: boxes of pictures, and a shelf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers of one's own under any name: raw answers over TLS, and a resolver that finds them on loopback."""
+"""Test servers under any name: raw responses over TLS, and a resolver that returns loopback addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service's answer cannot send picsync to a server of its choosing."""
+"""A service's response cannot redirect picsync to any other server."""
 
 from __future__ import annotations
 

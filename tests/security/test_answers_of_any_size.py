@@ -1,4 +1,4 @@
-"""Bodies that are larger than any true answer, or unpack to more, are cut off while they come."""
+"""Bodies that are larger than any valid response, also once decompressed, are cut off during the transfer."""
 
 from __future__ import annotations
 

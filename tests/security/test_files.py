@@ -1,4 +1,4 @@
-"""What people write is read within bounds, and what picsync writes for them is theirs alone."""
+"""Files of users are read within limits, and files that picsync writes are private."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must not be in the code, and what keeps it out: a rule of the linter, and no way around it unseen."""
+"""Forbidden constructs, and the linter rules that reject them."""
 
 from __future__ import annotations
 

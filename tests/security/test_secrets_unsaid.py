@@ -1,4 +1,4 @@
-"""No value that holds a secret shows it, and no library's log repeats one, however talkative it is."""
+"""No value that holds a secret displays it, and no log of a library repeats one, at any level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every stack that picsync talks with proves whom it talks to, and never talks in the clear instead."""
+"""Every HTTP stack verifies its server, and never falls back to plain text."""
 
 from __future__ import annotations
 

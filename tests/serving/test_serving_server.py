@@ -1,4 +1,4 @@
-"""Clients that send nothing, too little or too slowly, and too many of them; over real sockets."""
+"""Silent, terse, slow and numerous clients, over real sockets."""
 
 from __future__ import annotations
 

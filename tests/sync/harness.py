@@ -1,4 +1,4 @@
-"""Runs cycles between an in-memory source and frame, with a real cache and spool; waits take no time."""
+"""Runs cycles with an in-memory source and frame, a real cache and spool, and no waits."""
 
 from __future__ import annotations
 

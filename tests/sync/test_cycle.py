@@ -1,4 +1,4 @@
-"""Whole cycles of one album rule against in-memory ports: what a user sees of them."""
+"""Whole cycles of one album rule with in-memory ports, as a user sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole cycles at the limits of the frame's service: entries of a playlist, and storage."""
+"""Whole cycles at the limits of the frame's service: playlist entries and storage."""
 
 from __future__ import annotations
 

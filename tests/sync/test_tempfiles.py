@@ -1,4 +1,4 @@
-"""Files on their way: hashed as they come, off the event loop, within a budget, in order of arrival."""
+"""Files in transit: hashed as they arrive, off the event loop, within a budget, in order of arrival."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests beside the cache: what is permitted, for how long, and who is woken."""
+"""Requests as files beside the cache: permissions, expiry, and wake-ups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of picsync's own, and what errors of the operating system mean to people."""
+"""picsync's own files, and errors of the operating system in words."""
 
 from __future__ import annotations
 

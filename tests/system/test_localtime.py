@@ -1,4 +1,4 @@
-"""Instants as people read them, in zones that exist and in those that do not."""
+"""Instants as users read them, in valid and invalid time zones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys and types of /status.json, which others build upon."""
+"""The keys and types of /status.json, on which other programs depend."""
 
 from __future__ import annotations
 

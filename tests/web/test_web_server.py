@@ -1,4 +1,4 @@
-"""The port over real HTTP: every route, every refusal, and clients that behave badly."""
+"""The pages over real HTTP: every route, every refusal, and misbehaving clients."""
 
 from __future__ import annotations
 

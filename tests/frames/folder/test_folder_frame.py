@@ -1,4 +1,4 @@
-"""A directory as a frame: what is in it is picsync's or somebody else's, and nothing is ever half there."""
+"""A directory as a frame: each file belongs to picsync or to others, and no picture is ever incomplete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nixplay's albums, listings and playlists on good days and bad ones."""
+"""Nixplay's albums, listings and playlists, with and without faults."""
 
 from __future__ import annotations
 

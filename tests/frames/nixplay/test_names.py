@@ -1,4 +1,4 @@
-"""File names reach Nixplay in a form that it keeps; names of albums that it does not keep are replaced."""
+"""File names are sent to Nixplay in a form that it keeps; album names that it does not keep are replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Login at Nixplay: once, again when a session has ended, and never with the password in words."""
+"""Login at Nixplay: once, again when a session has ended, and the password never appears in a message."""
 
 from __future__ import annotations
 

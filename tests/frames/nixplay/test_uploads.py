@@ -1,4 +1,4 @@
-"""An upload to Nixplay: what is sent where, what comes back, and what that means."""
+"""Uploads to Nixplay: the requests, the responses, and their meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was seen of an account counts for as long as it may, and no longer."""
+"""Results of earlier listings are used as long as they are valid, and no longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How things may stand, in few words."""
+"""Situations, in few words."""
 
 from __future__ import annotations
 

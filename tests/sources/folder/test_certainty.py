@@ -1,4 +1,4 @@
-"""What cannot be seen of a folder is never taken for gone."""
+"""What cannot be seen of a folder never counts as removed."""
 
 from __future__ import annotations
 

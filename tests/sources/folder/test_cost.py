@@ -1,4 +1,4 @@
-"""What a steady cycle over a folder costs: no file is opened, and memory is a few hundred bytes for each."""
+"""The cost of a steady cycle over a folder: no file is opened, and memory is a few hundred bytes per file."""
 
 from __future__ import annotations
 

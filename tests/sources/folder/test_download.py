@@ -1,4 +1,4 @@
-"""A file's bytes, if they are still those that were listed."""
+"""The bytes of a file, if it has not changed since it was listed."""
 
 from __future__ import annotations
 

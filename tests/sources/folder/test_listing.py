@@ -1,4 +1,4 @@
-"""What a folder is seen to hold."""
+"""The listing of a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What picsync.yaml may say of a folder."""
+"""The options of a folder in picsync.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that somebody still writes, and being told when something changes."""
+"""Files that are still being written, and notifications of changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which bytes come, under which version, and what is said where none do."""
+"""The bytes and versions of downloads, and the messages where there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries of picsync.yaml, addresses as people paste them, and names that become ids."""
+"""Entries of picsync.yaml, addresses as users paste them, and names that are resolved to IDs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `picsync doctor` hears of an Immich server."""
+"""The lines of `picsync doctor` about an Immich server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an Immich listing shows, and when it is believed, in every generation of the API."""
+"""Immich listings, and when they count as complete, in every generation of the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The consent, with a browser on this machine and with one elsewhere."""
+"""The consent, with a browser on this machine and on another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access token: renewed in time, by one request, and never shown."""
+"""The access token: renewed in time, by one request, and never displayed."""
 
 from __future__ import annotations
 

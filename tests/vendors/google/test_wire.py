@@ -1,4 +1,4 @@
-"""Google's JSON: lenient where proto3 is, strict about everything else."""
+"""Google's JSON: lenient where proto3 is, strict otherwise."""
 
 from __future__ import annotations
 

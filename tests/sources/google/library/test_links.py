@@ -1,4 +1,4 @@
-"""The URLs of originals, when albums are listed while some are being renewed."""
+"""The URLs of originals, when albums are listed while some URLs are renewed."""
 
 from __future__ import annotations
 

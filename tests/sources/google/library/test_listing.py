@@ -1,4 +1,4 @@
-"""Listing Google Photos: only a listing that nothing contradicts is complete."""
+"""Listing Google Photos: a listing is complete only if nothing contradicts it."""
 
 from __future__ import annotations
 

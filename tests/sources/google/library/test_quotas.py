@@ -1,4 +1,4 @@
-"""What is done once Google has no more requests or downloads for the day."""
+"""The behaviour once a daily quota of Google for requests or downloads is used up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the source makes of the public page of a shared album, and of what may come in its place."""
+"""The public page of a shared album, and other responses in its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of request of the source against every kind of passing trouble."""
+"""Every kind of request of the source with every kind of temporary fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links as people write them, and the name by which they are spoken of."""
+"""Links as users write them, and the short form in messages."""
 
 from __future__ import annotations
 

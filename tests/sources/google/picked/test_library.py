@@ -1,4 +1,4 @@
-"""The folder of picked photos: what was cut off, taken away, changed or never there."""
+"""The folder of picked photos: truncated, removed, changed and missing files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Picking over real HTTP: the person's time, the service's refusals, and what was cut off."""
+"""Picking over real HTTP: the user's time, refusals of the service, and interruptions."""
 
 from __future__ import annotations
 
