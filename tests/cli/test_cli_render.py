@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,17 @@ def test_a_folder_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFix
     (folder / "taken").write_text("")
     assert run(["render", "fine.jpg", "--frame", "nixplay", "-o", "taken/below"]) != 0
     assert "taken" in capsys.readouterr().err
+
+
+def test_only_workers_load_a_decoder(folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "from picsync.cli.main import run\n"
+        "import picsync.run.process, picsync.run.wiring\n"
+        "code = run(['render', 'large.png', '--frame', 'nixplay', '-o', 'out'])\n"
+        "found = {'PIL', 'pillow_heif', 'picsync.rendering.pictures'} & sys.modules.keys()\n"
+        "sys.exit(f'{code} {found}' if code or found else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "out" / "large.jpg").exists()
