@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from picsync.cli.listen import LISTEN
+from picsync.cli.listen import LISTEN, start
 from picsync.cli.logs import log_options, logging_to
 from picsync.cli.scenes import ALBUM, SCENES, SINGULAR
 from picsync.cli.sync import SyncOptions, run_sync
@@ -169,12 +169,7 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
         help_lines=_help(own, droppable=droppable),
         dropped=DroppedPhotos(own) if droppable else None,
     )
-    try:
-        await world.server.start(*listen)
-    except OSError as error:
-        raise click.UsageError(
-            f"--listen: {listen[0]}:{listen[1]} cannot be used: {error.strerror}"
-        ) from error
+    await start(world.server, listen)
     async with world:
         config, credentials = _write_settings(folder, world, source, photos)
         for number, address in enumerate(_addresses(world.server.url, listen[0])):

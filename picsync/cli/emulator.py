@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from picsync.cli.exits import Exit
-from picsync.cli.listen import LISTEN
+from picsync.cli.listen import LISTEN, start
 
 if TYPE_CHECKING:
     from picsync.emulators.world import World
@@ -124,12 +124,7 @@ def _world(
 
 
 async def _serve(world: World, listen: tuple[str, int], photos: Path | None, era: str) -> None:
-    try:
-        await world.server.start(*listen)
-    except OSError as error:
-        raise click.UsageError(
-            f"--listen: {listen[0]}:{listen[1]} cannot be used: {error.strerror}"
-        ) from error
+    await start(world.server, listen)
     async with world:
         _introduce(world, photos, era)
         stopped = asyncio.Event()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from picsync.emulators.server import EmulatorServer
 
 
 class ListenType(click.ParamType[tuple[str, int]]):
@@ -23,3 +28,12 @@ class ListenType(click.ParamType[tuple[str, int]]):
 
 
 LISTEN = ListenType()
+
+
+async def start(server: EmulatorServer, address: tuple[str, int]) -> None:
+    """Start the server; raises UsageError if the address is unavailable."""
+    host, port = address
+    try:
+        await server.start(host, port)
+    except OSError as error:
+        raise click.UsageError(f"--listen: {host}:{port} cannot be used: {error.strerror}") from error

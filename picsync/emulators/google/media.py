@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ from picsync.emulators.google.content import read_all
 from picsync.emulators.google.library import Item, Library
 from picsync.emulators.google.options import GoogleOptions
 from picsync.emulators.google.pages import error_page, not_found
+from picsync.emulators.google.ranges import send
 from picsync.emulators.google.resources import MEDIA_HOST, Resources
 from picsync.emulators.service import origin, params
 
@@ -28,7 +29,6 @@ VIDEO_HOST = "video-downloads.googleusercontent.com"
 LARGEST_SIDE = 16383
 PREVIEW_SIDE = 512
 _STILL_SIZE = (1280, 720)
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _PART = re.compile(r"(?P<side>[wsh])(?P<pixels>\d{1,5})|(?P<flag>d|dv|c|p|no|k|rw|nu)")
 
 
@@ -110,7 +110,7 @@ class Media:
             if wanted.video:
                 return self._redirect_to_video(request, item)
             if wanted.download and not item.is_video:
-                return await _send(request, item, ranges=False)
+                return await _original(request, item, ranges=False)
             return await self._rendition(item, wanted)
         except FileNotFoundError:
             return await not_found(request)
@@ -121,7 +121,7 @@ class Media:
         if isinstance(item, web.Response):
             return item
         try:
-            return await _send(request, item, ranges=True)
+            return await _original(request, item, ranges=True)
         except FileNotFoundError:
             return await not_found(request)
 
@@ -155,7 +155,7 @@ class Media:
     async def _rendition(item: Item, wanted: Rendering) -> web.StreamResponse:
         data = await asyncio.to_thread(render, item, wanted)
         disposition = "attachment" if wanted.download else "inline"
-        headers = _headers(item, disposition, len(data))
+        headers = _headers(item, disposition)
         return web.Response(body=data, content_type="image/jpeg", headers=headers)
 
 
@@ -189,13 +189,12 @@ def _still(item: Item, *, play_symbol: bool) -> Image.Image:
     return image
 
 
-def _headers(item: Item, disposition: str, size: int) -> dict[str, str]:
+def _headers(item: Item, disposition: str) -> dict[str, str]:
     plain = item.filename.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
     text = f'{disposition};filename="{plain}"'
     if plain != item.filename:
         text += f";filename*=UTF-8''{quote(item.filename, safe='')}"
     return {
-        "Content-Length": str(size),
         "Content-Disposition": text,
         "ETag": f'"v{item.number:x}{item.revision:x}"',
         "Cache-Control": "private, max-age=86400, no-transform",
@@ -204,37 +203,6 @@ def _headers(item: Item, disposition: str, size: int) -> dict[str, str]:
     }
 
 
-async def _send(request: web.Request, item: Item, *, ranges: bool) -> web.StreamResponse:
-    size = item.content.size
-    begin, end = 0, size
-    status = 200
-    match = _RANGE.fullmatch(request.headers.get("Range", "")) if ranges else None
-    if match is not None and any(match.groups()):
-        first, last = match.groups()
-        begin = int(first) if first else max(0, size - int(last))
-        end = min(size, int(last) + 1) if first and last else size
-        status = 206
-        if begin >= end:
-            return web.Response(status=416, headers={"Content-Range": f"bytes */{size}"})
-    headers = _headers(item, "attachment", end - begin) | {"Content-Type": item.mime_type}
-    if ranges:
-        headers["Accept-Ranges"] = "bytes"
-    if status == 206:
-        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
-    response = web.StreamResponse(status=status, headers=headers)
-    await response.prepare(request)
-    if request.method != "HEAD":
-        for chunk in _slice(item.content.chunks(), begin, end):
-            await response.write(chunk)
-    return response
-
-
-def _slice(chunks: Iterator[bytes], begin: int, end: int) -> Iterator[bytes]:
-    position = 0
-    for chunk in chunks:
-        piece = chunk[max(0, begin - position) : max(0, end - position)]
-        position += len(chunk)
-        if piece:
-            yield piece
-        if position >= end:
-            return
+async def _original(request: web.Request, item: Item, *, ranges: bool) -> web.StreamResponse:
+    headers = _headers(item, "attachment") | {"Content-Type": item.mime_type}
+    return await send(request, item.content, headers, ranges=ranges)

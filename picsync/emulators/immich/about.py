@@ -7,10 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from picsync.emulators.immich.access import Access
+from picsync.emulators.immich.access import Calls
 from picsync.emulators.immich.errors import ImmichError, json_answer
-from picsync.emulators.immich.library import Asset, Library, User
-from picsync.emulators.immich.options import V3_2, ImmichOptions
+from picsync.emulators.immich.library import Asset, User
+from picsync.emulators.immich.options import V3_2
 from picsync.emulators.immich.resources import instant, user_json
 from picsync.emulators.service import Handler
 
@@ -70,13 +70,8 @@ _FEATURES = {
 }
 
 
-class About:
+class About(Calls):
     """The calls below `/server` and `/users`."""
-
-    def __init__(self, library: Library, options: ImmichOptions, access: Access) -> None:
-        self._library = library
-        self._options = options
-        self._access = access
 
     def calls(self) -> Sequence[tuple[str, str, Handler]]:
         """Return verb, path below `/api` and handler of each."""

@@ -99,3 +99,12 @@ class Access:
             return True
         albums = (album for album in self._library.albums.values() if self.may_see(visitor, album))
         return not asset.trashed and any(asset in album.assets for album in albums)
+
+
+class Calls:
+    """Some of the server's calls, with what they need."""
+
+    def __init__(self, library: Library, options: ImmichOptions, access: Access) -> None:
+        self._library = library
+        self._options = options
+        self._access = access

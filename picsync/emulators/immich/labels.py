@@ -7,23 +7,17 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from picsync.emulators.immich import media
-from picsync.emulators.immich.access import Access
+from picsync.emulators.immich.access import Calls
 from picsync.emulators.immich.errors import ImmichError, invalid, json_answer, no_access
-from picsync.emulators.immich.library import Library, Person
-from picsync.emulators.immich.options import ImmichOptions
+from picsync.emulators.immich.library import Person
 from picsync.emulators.immich.resources import person_json, tag_json
 from picsync.emulators.service import Handler, params
 
 _LARGEST_PEOPLE_PAGE = 1000
 
 
-class Labels:
+class Labels(Calls):
     """The calls below `/people` and `/tags`."""
-
-    def __init__(self, library: Library, options: ImmichOptions, access: Access) -> None:
-        self._library = library
-        self._options = options
-        self._access = access
 
     def calls(self) -> Sequence[tuple[str, str, Handler]]:
         """Return verb, path below `/api` and handler of each."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from picsync.emulators.google import ranges
 from picsync.emulators.google.content import BytesContent, Content, read_all
 from picsync.emulators.immich.access import Visitor
 from picsync.emulators.immich.errors import ImmichError, invalid
@@ -23,7 +21,6 @@ from picsync.emulators.immich.options import ImmichOptions
 _SIZES = ("fullsize", "preview", "thumbnail")
 _THUMBNAIL_EDGE = 250
 _STILL_SIZE = (1280, 720)
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _WEB_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
 FILM = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
 """The beginning of a transcoded video; the rest is the original's bytes."""
@@ -96,39 +93,12 @@ def flag(request: web.Request, name: str) -> bool:
 
 async def send(request: web.Request, file: File) -> web.StreamResponse:
     """Send a file, or the requested range of it."""
-    size = file.content.size
-    begin, end, status = 0, size, 200
-    match = _RANGE.fullmatch(request.headers.get("Range", ""))
-    if match is not None and any(match.groups()):
-        first, last = match.groups()
-        begin = int(first) if first else max(0, size - int(last))
-        end = min(size, int(last) + 1) if first and last else size
-        status = 206
-        if begin >= end:
-            return web.Response(status=416, headers={"Content-Range": f"bytes */{size}"})
-    headers: dict[str, Any] = {
+    headers = {
         "Content-Type": file.mime_type,
-        "Content-Length": str(end - begin),
         "Content-Disposition": f"inline; filename*=UTF-8''{quote(file.name, safe='')}",
-        "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=86400, no-transform",
     }
-    if status == 206:
-        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
-    response = web.StreamResponse(status=status, headers=headers)
-    await response.prepare(request)
-    if request.method != "HEAD":
-        for piece in _slice(file.content.chunks(), begin, end):
-            await response.write(piece)
-    return response
-
-
-def _slice(chunks: Iterator[bytes], begin: int, end: int) -> Iterator[bytes]:
-    at = 0
-    for chunk in chunks:
-        if piece := chunk[max(0, begin - at) : max(0, end - at)]:
-            yield piece
-        at += len(chunk)
+    return await ranges.send(request, file.content, headers)
 
 
 def _stem(asset: Asset) -> str:

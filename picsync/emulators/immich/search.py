@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from picsync.emulators.immich.access import Access, Visitor
+from picsync.emulators.immich.access import Access, Calls, Visitor
 from picsync.emulators.immich.errors import ImmichError, invalid, no_access
 from picsync.emulators.immich.filters import Compiler, Path, Predicate, album_ids, choice, integer
 from picsync.emulators.immich.library import Asset, Library
@@ -38,13 +38,11 @@ _NARROWED = {
 _ORDER_FIELDS = ("fileCreatedAt", "localDateTime", "fileSizeInBytes", "rating")
 
 
-class Search:
+class Search(Calls):
     """Finds assets."""
 
     def __init__(self, library: Library, options: ImmichOptions, access: Access) -> None:
-        self._library = library
-        self._options = options
-        self._access = access
+        super().__init__(library, options, access)
         self._compiler = Compiler(library, options)
 
     def metadata(self, visitor: Visitor, body: Mapping[str, Any]) -> Any:

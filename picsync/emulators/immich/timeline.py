@@ -10,23 +10,17 @@ from uuid import NAMESPACE_URL, uuid5
 
 from aiohttp import web
 
-from picsync.emulators.immich.access import Access, Visitor
+from picsync.emulators.immich.access import Calls, Visitor
 from picsync.emulators.immich.errors import invalid, json_answer
 from picsync.emulators.immich.filters import VISIBILITIES, choice
-from picsync.emulators.immich.library import Asset, Library
+from picsync.emulators.immich.library import Asset
 from picsync.emulators.immich.media import flag
-from picsync.emulators.immich.options import ImmichOptions
 from picsync.emulators.immich.resources import asset_json, instant
 from picsync.emulators.service import Handler
 
 
-class Timeline:
+class Timeline(Calls):
     """The calls below `/timeline` and `/memories`."""
-
-    def __init__(self, library: Library, options: ImmichOptions, access: Access) -> None:
-        self._library = library
-        self._options = options
-        self._access = access
 
     def calls(self) -> Sequence[tuple[str, str, Handler]]:
         """Return verb, path below `/api` and handler of each."""
