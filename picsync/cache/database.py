@@ -24,6 +24,18 @@ class Database(Protocol):
     def replace(self, rows: Sequence[Row]) -> None:
         """Write rows in one transaction, each in place of the row with the same key; durable on return."""
 
+    def find_facts(self, source: str, item_ids: Sequence[str]) -> Iterable[Row]:
+        """Return `schema.FACTS_COLUMNS` without the source of all rows of these items."""
+
+    def replace_facts(self, rows: Sequence[Row]) -> None:
+        """Write rows of `schema.FACTS_COLUMNS` as `replace` does."""
+
+    def rule_start(self, rule: str) -> int | None:
+        """Return when a rule started; None if that is not known."""
+
+    def start_rule(self, rule: str, at: int) -> None:
+        """Store when a rule started, unless that is known."""
+
     def entries(self) -> Sequence[Row]:
         """Return source, rows, unusable rows, and the first and last `recorded_at`, for each source."""
 
@@ -45,6 +57,20 @@ class Empty:
 
     def replace(self, rows: Sequence[Row]) -> None:
         """Forget the rows."""
+
+    def find_facts(self, source: str, item_ids: Sequence[str]) -> Iterable[Row]:
+        """Return no rows."""
+        del source, item_ids
+        return ()
+
+    def replace_facts(self, rows: Sequence[Row]) -> None:
+        """Forget the rows."""
+
+    def rule_start(self, rule: str) -> None:
+        """Return None: nothing is known."""
+
+    def start_rule(self, rule: str, at: int) -> None:
+        """Forget it."""
 
     def entries(self) -> Sequence[Row]:
         """Return no rows."""

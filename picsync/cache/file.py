@@ -28,6 +28,18 @@ _REPLACE = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 """In the order of `schema.COLUMNS`."""
+_FIND_FACTS = (
+    "SELECT item_id, version, first_seen_at, width, height, rating, look, examined_at FROM facts"
+    " WHERE source = ? AND item_id IN ({})"
+)
+_REPLACE_FACTS = (
+    "INSERT OR REPLACE INTO facts"
+    " (source, item_id, version, first_seen_at, width, height, rating, look, examined_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+"""In the order of `schema.FACTS_COLUMNS`."""
+_RULE_START = "SELECT started_at FROM rule_start WHERE rule = ?"
+_START_RULE = "INSERT OR IGNORE INTO rule_start (rule, started_at) VALUES (?, ?)"
 _ENTRIES = (
     "SELECT source, count(*), count(unusable), min(recorded_at), max(recorded_at)"
     " FROM mapping GROUP BY source ORDER BY source"
@@ -172,9 +184,33 @@ class FileDatabase:
 
     def replace(self, rows: Sequence[Row]) -> None:
         """Write rows in one transaction, each in place of the row with the same key; durable on return."""
+        self._write(_REPLACE, rows)
+
+    def find_facts(self, source: str, item_ids: Sequence[str]) -> Sequence[Row]:
+        """Return `schema.FACTS_COLUMNS` without the source of all rows of these items."""
+        statement = _FIND_FACTS.format(",".join("?" * len(item_ids)))
+        with self._connected() as connection:
+            found: list[Any] = connection.execute(statement, (source, *item_ids)).fetchall()
+        return found
+
+    def replace_facts(self, rows: Sequence[Row]) -> None:
+        """Write rows of `schema.FACTS_COLUMNS` as `replace` does."""
+        self._write(_REPLACE_FACTS, rows)
+
+    def rule_start(self, rule: str) -> int | None:
+        """Return when a rule started; None if that is not known."""
+        with self._connected() as connection:
+            found = connection.execute(_RULE_START, (rule,)).fetchall()
+        return found[0][0] if found else None
+
+    def start_rule(self, rule: str, at: int) -> None:
+        """Store when a rule started, unless that is known."""
+        self._write(_START_RULE, [(rule, at)])
+
+    def _write(self, statement: str, rows: Sequence[Row]) -> None:
         with self._connected() as connection:
             connection.execute("BEGIN IMMEDIATE").close()
-            connection.executemany(_REPLACE, rows).close()
+            connection.executemany(statement, rows).close()
             connection.execute("COMMIT").close()
 
     def entries(self) -> Sequence[Row]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Oldest first. A cache of any other revision was written by a newer picsync."""
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "picsync_schema"
@@ -18,6 +18,15 @@ KEY = ("source", "item_id", "version", "recipe")
 """The primary key; its values are written by `key`."""
 COLUMNS = (*KEY, "algorithm", "digest", "unusable", "recorded_at")
 """All columns; `tables` says what they contain."""
+FACTS = "facts"
+FACTS_KEY = ("source", "item_id")
+FACTS_COLUMNS = (
+    *FACTS_KEY,
+    *("version", "first_seen_at", "width", "height", "rating", "look", "examined_at"),
+)
+RULES = "rule_start"
+RULES_COLUMNS = ("rule", "started_at")
+TABLES = {TABLE: COLUMNS, FACTS: FACTS_COLUMNS, RULES: RULES_COLUMNS}
 
 _VERSIONS = """\
 CREATE TABLE picsync_schema (
@@ -36,7 +45,26 @@ CREATE TABLE mapping (
 \trecorded_at BIGINT,\x20
 \tPRIMARY KEY (source, item_id, version, recipe)
 )"""
-FRESH = (_VERSIONS, "INSERT INTO picsync_schema VALUES ('0001')", _MAPPING)
+_FACTS = """\
+CREATE TABLE facts (
+\tsource TEXT NOT NULL,\x20
+\titem_id TEXT NOT NULL,\x20
+\tversion TEXT NOT NULL,\x20
+\tfirst_seen_at BIGINT,\x20
+\twidth INTEGER,\x20
+\theight INTEGER,\x20
+\trating INTEGER,\x20
+\tlook BIGINT,\x20
+\texamined_at BIGINT,\x20
+\tPRIMARY KEY (source, item_id)
+)"""
+_RULES = """\
+CREATE TABLE rule_start (
+\trule TEXT NOT NULL,\x20
+\tstarted_at BIGINT NOT NULL,\x20
+\tPRIMARY KEY (rule)
+)"""
+FRESH = (_VERSIONS, "INSERT INTO picsync_schema VALUES ('0002')", _MAPPING, _FACTS, _RULES)
 """Creates the tables of an SQLite file as the migrations would, without loading SQLAlchemy and Alembic."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

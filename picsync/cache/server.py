@@ -20,7 +20,11 @@ _FIND = sa.select(_c.item_id, _c.version, _c.algorithm, _c.digest, _c.unusable, 
     _c.recipe == sa.bindparam("recipe"),
     _c.item_id.in_(sa.bindparam("item_ids", expanding=True)),
 )
-_FORGET = sa.delete(tables.mapping).where(*(_c[name] == sa.bindparam(name) for name in schema.KEY))
+_f = tables.facts.c
+_FIND_FACTS = sa.select(*(_f[name] for name in schema.FACTS_COLUMNS[1:])).where(
+    _f.source == sa.bindparam("source"), _f.item_id.in_(sa.bindparam("item_ids", expanding=True))
+)
+_RULE = sa.select(tables.rule_start.c.started_at).where(tables.rule_start.c.rule == sa.bindparam("rule"))
 _ENTRIES = (
     sa.select(
         _c.source,
@@ -108,13 +112,37 @@ class ServerDatabase:
 
     def replace(self, rows: Sequence[Row]) -> None:
         """Write rows in one transaction, each in place of the row with the same key; durable on return."""
-        named = [dict(zip(schema.COLUMNS, row, strict=True)) for row in rows]
-        keys = [{name: row[name] for name in schema.KEY} for row in named]
+        self._replace(tables.mapping, schema.KEY, rows)
+
+    def find_facts(self, source: str, item_ids: Sequence[str]) -> Sequence[Row]:
+        """Return `schema.FACTS_COLUMNS` without the source of all rows of these items."""
+        wanted = {"source": source, "item_ids": item_ids}
+        with self._explained(), self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(_FIND_FACTS, wanted)]
+
+    def replace_facts(self, rows: Sequence[Row]) -> None:
+        """Write rows of `schema.FACTS_COLUMNS` as `replace` does."""
+        self._replace(tables.facts, schema.FACTS_KEY, rows)
+
+    def rule_start(self, rule: str) -> int | None:
+        """Return when a rule started; None if that is not known."""
+        with self._explained(), self._engine.connect() as connection:
+            return connection.scalar(_RULE, {"rule": rule})
+
+    def start_rule(self, rule: str, at: int) -> None:
+        """Store when a rule started, unless that is known."""
+        if self.rule_start(rule) is None:
+            self._replace(tables.rule_start, ("rule",), [(rule, at)])
+
+    def _replace(self, table: sa.Table, key: Sequence[str], rows: Sequence[Row]) -> None:
+        named = [dict(zip(table.c.keys(), row, strict=True)) for row in rows]
+        keys = [{f"its_{name}": row[name] for name in key} for row in named]
+        forget = sa.delete(table).where(*(table.c[name] == sa.bindparam(f"its_{name}") for name in key))
 
         def write() -> None:
             with self._engine.begin() as connection:
-                connection.execute(_FORGET, keys)
-                connection.execute(sa.insert(tables.mapping), named)
+                connection.execute(forget, keys)
+                connection.execute(sa.insert(table), named)
 
         with self._explained():
             try:

@@ -184,9 +184,9 @@ def _examine(connection: sqlite3.Connection) -> Finding:
     if revision not in schema.REVISIONS:
         return Finding(State.NEWER, f"was written by a newer picsync (schema revision {revision})")
     if revision == schema.HEAD:
-        # Raises if the table or a column is missing.
-        names = ", ".join(schema.COLUMNS)
-        connection.execute(f"SELECT {names} FROM {schema.TABLE} LIMIT 0").close()  # noqa: S608
+        # Raises if a table or a column is missing.
+        for table, columns in schema.TABLES.items():
+            connection.execute(f"SELECT {', '.join(columns)} FROM {table} LIMIT 0").close()  # noqa: S608
     return Finding(State.OURS, str(revision))
 
 

@@ -19,7 +19,7 @@ from picsync.cache import place, schema
 from picsync.cache.database import Database, Row
 from picsync.cache.locking import CacheLock
 from picsync.cache.status import CacheStatus, inspect, read_status
-from picsync.core.model import Digest, Mapping, MediaItem
+from picsync.core.model import Digest, ItemFacts, Mapping, MediaItem, facts
 
 _IDS_PER_QUERY = 500
 """Below every database's limit on parameters (999 in old SQLite builds); more would not be faster."""
@@ -124,6 +124,34 @@ class Cache:
             self._next_commit.add_done_callback(self._committed)
         await asyncio.shield(self._next_commit)
 
+    async def facts(self, items: Sequence[MediaItem]) -> dict[MediaItem, ItemFacts]:
+        """Return what is stored of items, whatever their versions; raises CacheError."""
+        self._require_open()
+        by_source: dict[str, list[MediaItem]] = defaultdict(list)
+        for item in items:
+            by_source[item.source].append(item)
+        return await asyncio.to_thread(self._facts, by_source)
+
+    async def record_facts(self, facts: Sequence[ItemFacts]) -> None:
+        """Store facts, replacing older ones of the same items; durable on return. Raises CacheError."""
+        self._require_open()
+        if facts:
+            by_key = {row[: len(schema.FACTS_KEY)]: row for row in map(_facts_row, facts)}
+            rows = [by_key[key] for key in sorted(by_key)]
+            async with self._writing:
+                await asyncio.to_thread(self._database.replace_facts, rows)
+
+    async def rule_start(self, rule: str) -> datetime | None:
+        """Return when a rule was first listed completely; None if that is not known. Raises CacheError."""
+        self._require_open()
+        return schema.instant(await asyncio.to_thread(self._database.rule_start, schema.key(rule)))
+
+    async def start_rule(self, rule: str, at: datetime) -> None:
+        """Store when a rule was first listed completely, unless that is known. Raises CacheError."""
+        self._require_open()
+        async with self._writing:
+            await asyncio.to_thread(self._database.start_rule, schema.key(rule), schema.number(at) or 0)
+
     async def status(self) -> CacheStatus:
         """Return the content of the cache; raises CacheError."""
         self._require_open()
@@ -178,6 +206,16 @@ class Cache:
                         found[item] = mapping
         return found
 
+    def _facts(self, by_source: dict[str, list[MediaItem]]) -> dict[MediaItem, ItemFacts]:
+        found: dict[MediaItem, ItemFacts] = {}
+        for source, items in by_source.items():
+            for start in range(0, len(items), _IDS_PER_QUERY):
+                by_id = {schema.key(item.item_id): item for item in items[start : start + _IDS_PER_QUERY]}
+                for item_id, *stored in self._database.find_facts(schema.key(source), list(by_id)):
+                    item = by_id[item_id]
+                    found[item] = _item_facts(item, *stored)
+        return found
+
 
 class _Overlay(Cache):
     """A cache with a read-only database; recorded mappings stay in memory."""
@@ -185,6 +223,8 @@ class _Overlay(Cache):
     def __init__(self, where: place.Place, database: Database, lock: CacheLock | None) -> None:
         super().__init__(where, database, lock)
         self._recorded: dict[tuple[str, ...], Mapping] = {}
+        self._recorded_facts: dict[tuple[str, str], ItemFacts] = {}
+        self._starts: dict[str, datetime] = {}
 
     async def record(self, mapping: Mapping) -> None:
         """Keep a mapping, replacing an older one."""
@@ -202,6 +242,24 @@ class _Overlay(Cache):
             if mapping and (mapping.digest is None or mapping.digest.algorithm == algorithm):
                 found[item] = mapping
         return found
+
+    async def facts(self, items: Sequence[MediaItem]) -> dict[MediaItem, ItemFacts]:
+        """Return what the cache stores, overridden by what was recorded here."""
+        recorded = {item: self._recorded_facts.get((item.source, item.item_id)) for item in items}
+        return await super().facts(items) | {item: facts for item, facts in recorded.items() if facts}
+
+    async def record_facts(self, facts: Sequence[ItemFacts]) -> None:
+        """Keep facts, replacing older ones."""
+        self._require_open()
+        self._recorded_facts.update(((one.source, one.item_id), one) for one in facts)
+
+    async def rule_start(self, rule: str) -> datetime | None:
+        """Return what the cache stores, or was kept here."""
+        return await super().rule_start(rule) or self._starts.get(rule)
+
+    async def start_rule(self, rule: str, at: datetime) -> None:
+        """Keep when a rule started."""
+        self._starts.setdefault(rule, at)
 
 
 def _check(mapping: Mapping) -> None:
@@ -222,6 +280,52 @@ def _row(mapping: Mapping) -> Row:
         digest and digest.hex,
         None if mapping.unusable is None else schema.printable(mapping.unusable),
         schema.number(mapping.recorded_at),
+    )
+
+
+_SIGN = 1 << 63
+"""Databases store signed numbers of 64 bits."""
+
+
+def _facts_row(stored: ItemFacts) -> Row:
+    return (
+        schema.key(stored.source),
+        schema.key(stored.item_id),
+        schema.key(stored.version),
+        schema.number(stored.first_seen_at),
+        stored.width,
+        stored.height,
+        stored.rating,
+        None if stored.look is None else stored.look - _SIGN,
+        schema.number(stored.examined_at),
+    )
+
+
+def _item_facts(
+    item: MediaItem,
+    version: object,
+    first_seen_at: object,
+    width: object,
+    height: object,
+    rating: object,
+    look: object,
+    examined_at: object,
+) -> ItemFacts:
+    """Return a row's facts; values that make no sense count as unknown."""
+    seen_at = schema.instant(first_seen_at)
+    if version != schema.key(item.version) or (examined := schema.instant(examined_at)) is None:
+        return ItemFacts(item.source, item.item_id, item.version, seen_at)
+    sizes = facts(*(side if isinstance(side, int) else None for side in (width, height)))
+    return ItemFacts(
+        item.source,
+        item.item_id,
+        item.version,
+        seen_at,
+        sizes.width,
+        sizes.height,
+        rating if isinstance(rating, int) and 0 <= rating <= 5 else None,
+        look + _SIGN if isinstance(look, int) and -_SIGN <= look < _SIGN else None,
+        examined,
     )
 
 

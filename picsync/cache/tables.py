@@ -29,5 +29,32 @@ mapping = sa.Table(
     sa.Column("recorded_at", sa.BigInteger),
 )
 
+facts = sa.Table(
+    schema.FACTS,
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("item_id", sa.Text, primary_key=True),
+    # The version of the item that was examined; what was learned holds for no other.
+    sa.Column("version", sa.Text, nullable=False),
+    # When a rule with `select` first listed the item, in microseconds since 1970 UTC.
+    sa.Column("first_seen_at", sa.BigInteger),
+    # What the picture itself told: its size as shown, its rating (XMP), and its perceptual hash.
+    sa.Column("width", sa.Integer),
+    sa.Column("height", sa.Integer),
+    sa.Column("rating", sa.Integer),
+    sa.Column("look", sa.BigInteger),
+    # When the picture was examined; NULL if it was not.
+    sa.Column("examined_at", sa.BigInteger),
+)
+
+rule_start = sa.Table(
+    schema.RULES,
+    metadata,
+    # Name of a rule with `select`.
+    sa.Column("rule", sa.Text, primary_key=True),
+    # When all its albums had been listed completely for the first time.
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+)
+
 # The part of Alembic's own table that picsync reads.
 version = sa.Table(schema.VERSION_TABLE, sa.MetaData(), sa.Column("version_num", sa.String(32)))

@@ -300,6 +300,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What is stored of a media item because its listing does not tell it, and a choice depends on it."""
+
+    source: str
+    item_id: str
+    version: str = ""
+    """The version that was examined; what was learned holds for no other."""
+    first_seen_at: datetime | None = None
+    """Aware UTC; None if unknown."""
+    width: int | None = None
+    height: int | None = None
+    """In pixels, as shown."""
+    rating: int | None = None
+    """1 to 5, according to the picture itself."""
+    look: int | None = None
+    """Perceptual hash of 64 bits."""
+    examined_at: datetime | None = None
+    """When the picture was examined; None if it was not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """The content of a media item: its digest, or that no frame can use it.
 
