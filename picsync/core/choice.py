@@ -170,6 +170,11 @@ class Choice:
     exclude: frozenset[Excluded] = frozenset()
 
     @property
+    def looks(self) -> bool:
+        """Whether it may depend on what only the picture tells."""
+        return self.similar_one or self.orientation is not None
+
+    @property
     def rates(self) -> bool:
         """Whether it depends on ratings."""
         return self.similar_one or self.min_rating is not None or self.order is Order.RATING

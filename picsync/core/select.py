@@ -18,7 +18,7 @@ from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from picsync.core.choice import Choice, Excluded, LeftOut, Subject, choose, newest_first
-from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind, Photos
+from picsync.core.model import Digest, FramePhoto, ItemFacts, MediaItem, MediaKind, Photos
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.screens import is_screenshot
 from picsync.core.values import dataclass
@@ -142,30 +142,44 @@ def learned(
     return [one(candidate) for candidate in found]
 
 
+@dataclass(frozen=True, slots=True)
+class ChoiceMade:
+    """The result of a choice."""
+
+    candidates: list[Candidate]
+    """Those that are left out are skipped."""
+    to_look_at: Sequence[int] = ()
+    """Places of candidates whose pictures the choice depends on, the most important first."""
+
+
 def chosen_among(
     found: Sequence[Candidate],
     choice: Choice,
     photos: Photos,
     *,
+    facts: Mapping[MediaItem, ItemFacts],
+    started_at: datetime | None,
     complete: bool,
     now: datetime,
     zone: tzinfo,
     rule: str,
-) -> list[Candidate]:
-    """Return the candidates; those that the choice leaves out are skipped.
+) -> ChoiceMade:
+    """Choose among the candidates by what listings and `facts` say of them.
 
-    Equal content counts once. If the listings are not `complete`, the frame's photos that they lack keep
-    their places.
+    `started_at` is when the rule was first listed completely. Equal content counts once. If the listings are
+    not `complete`, the frame's photos that they lack keep their places.
     """
     there = {photo.digest for photo in photos.items}
     first: dict[Digest, int] = {}
     subjects, shown = [], set()
+    screens = Excluded.SCREENSHOTS in choice.exclude
     for at, candidate in enumerate(found):
         if candidate.skip is not None:
             continue
         if candidate.digest is not None and first.setdefault(candidate.digest, at) != at:
             continue
-        subjects.append(_subject(at, candidate, screens=Excluded.SCREENSHOTS in choice.exclude))
+        stored = facts.get(candidate.item)
+        subjects.append(_subject(at, candidate, stored, started_at, screens=screens))
         if candidate.digest in there:
             shown.add(at)
     absent = 0 if complete else len(there - {candidate.digest for candidate in found})
@@ -178,22 +192,31 @@ def chosen_among(
         reason = made.left_out.get(leader)
         return candidate if reason is None else replace(candidate, skip=Skip.NOT_CHOSEN, left_out=reason)
 
-    return [one(at, candidate) for at, candidate in enumerate(found)]
+    return ChoiceMade([one(at, candidate) for at, candidate in enumerate(found)], made.to_look_at)
 
 
-def _subject(at: int, candidate: Candidate, *, screens: bool) -> Subject[int]:
-    item = candidate.item
-    facts = item.facts
+def _subject(
+    at: int, candidate: Candidate, stored: ItemFacts | None, started_at: datetime | None, *, screens: bool
+) -> Subject[int]:
+    item, listed = candidate.item, candidate.item.facts
+    sized = listed if stored is None or listed.width else stored
+    seen_at = stored.first_seen_at if stored is not None else None
+    rating = listed.rating
+    if stored is not None and stored.rating and not rating:
+        rating = stored.rating
     return Subject(
         at,
         f"{item.source}/{item.item_id}",
         at,
         item.taken_at,
-        width=facts.width,
-        height=facts.height,
-        rating=facts.rating,
-        favorite=facts.favorite,
+        seen_at if seen_at is not None and started_at is not None and seen_at > started_at else None,
+        sized.width,
+        sized.height,
+        rating,
+        listed.favorite,
         screenshot=screens and is_screenshot(item),
+        look=None if stored is None else stored.look,
+        looked_at=item.kind is MediaKind.VIDEO or (stored is not None and stored.examined_at is not None),
         doubtful=candidate.doubtful,
     )
 

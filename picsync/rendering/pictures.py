@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import warnings
 from typing import Any, BinaryIO
 
 import pillow_heif
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFilter, UnidentifiedImageError
 
-from picsync.core.recipe import Recipe
+from picsync.core.recipe import Panel, Recipe
 from picsync.media import exif, formats, icc, jpeg, previews
 from picsync.media.treatment import Placement, Treatment, place, treatment
 from picsync.rendering.protocol import Answer, Limits
@@ -41,6 +42,9 @@ MIN_PREVIEW_EDGE = 1_000
 _GAP = 1.5
 """Detail that is left for the good filter: a decoder reduces a picture to no less than this multiple."""
 _BLUR_EDGE = 64
+_XMP_BYTES = 256 * 1024
+"""Programs write ratings near the beginning."""
+_RATING = re.compile(rb"""xmp:Rating(?:=["']([0-5])(?:\.0+)?["']|>\s*([0-5])(?:\.0+)?\s*<)""")
 _BLACK = "#000000"
 
 Image.MAX_IMAGE_PIXELS = None  # Limits.max_pixels counts.
@@ -86,12 +90,7 @@ def render(source: BinaryIO, recipe: Recipe, target: BinaryIO, limits: Limits) -
 
     Raises Unusable for a picture that cannot be read, OSError with a number if a file cannot be used.
     """
-    mime_type = formats.identify(source)
-    picture = jpeg.read(source, 0 if mime_type else None) if mime_type in ("image/jpeg", None) else None
-    if picture is not None:
-        mime_type = "image/jpeg"
-    if mime_type is None:
-        raise Unusable("its content is neither a picture nor a video")
+    mime_type, picture = _identified(source)
     done = treatment(picture, recipe)
     if done is Treatment.AS_IS:
         size = source.seek(0, io.SEEK_END)
@@ -104,6 +103,17 @@ def render(source: BinaryIO, recipe: Recipe, target: BinaryIO, limits: Limits) -
             done.value, mime_type, picture.width, picture.height, target.tell(), _notes(picture.profile)
         )
     return _rendered(source, mime_type, picture, recipe, target, limits)
+
+
+def _identified(source: BinaryIO) -> tuple[str, jpeg.Jpeg | None]:
+    """Return the format, and the structure of a JPEG file."""
+    mime_type = formats.identify(source)
+    picture = jpeg.read(source, 0 if mime_type else None) if mime_type in ("image/jpeg", None) else None
+    if picture is not None:
+        mime_type = "image/jpeg"
+    if mime_type is None:
+        raise Unusable("its content is neither a picture nor a video")
+    return mime_type, picture
 
 
 def _notes(profile: bytes | None) -> tuple[str, ...]:
@@ -119,6 +129,33 @@ def _rendered(
     target: BinaryIO,
     limits: Limits,
 ) -> Answer:
+    image, turned, metadata = _opened(source, mime_type, picture, recipe, limits)
+    profile = image.info.get("icc_profile")
+    if profile is None and exif.is_adobe_rgb(metadata) and image.mode == "RGB":
+        profile = icc.adobe_rgb()
+    width, height = image.size if turned < 5 else image.size[::-1]
+    placement = place(width, height, recipe)
+    image = _reduced(image, placement, turned)
+    image, notes = _in_srgb(image, profile)
+    image = _turned(image, turned)
+    image = _on_background(image, placement, recipe.background)
+    data = io.BytesIO()
+    image.save(
+        data,
+        "JPEG",
+        quality=recipe.quality,
+        subsampling="4:2:0",
+        progressive=recipe.progressive,
+        exif=b"Exif\0\0" + kept if (kept := exif.kept(metadata, location=recipe.keep_location)) else b"",
+    )
+    target.write(data.getbuffer())
+    return Answer(Treatment.RENDER.value, "image/jpeg", *image.size, data.tell(), notes)
+
+
+def _opened(
+    source: BinaryIO, mime_type: str, picture: jpeg.Jpeg | None, recipe: Recipe, limits: Limits
+) -> tuple[Image.Image, int, exif.Block]:
+    """Return the picture, not decoded yet, its orientation, and its metadata."""
     turned: int | None = None
     metadata: exif.Block | None = None
     name = _FORMATS.get(mime_type)
@@ -140,26 +177,40 @@ def _rendered(
         metadata = _metadata(image, picture, source)
     if turned is None:
         turned = 1 if name in _TURNING else exif.orientation(metadata)
-    profile = image.info.get("icc_profile")
-    if profile is None and exif.is_adobe_rgb(metadata) and image.mode == "RGB":
-        profile = icc.adobe_rgb()
+    return image, turned, metadata
+
+
+_LOOK = Recipe(panel=Panel(64, 64))
+"""Large enough to compare pictures, and for every preview."""
+_LOOK_EDGE = 8
+
+
+def examine(source: BinaryIO, limits: Limits) -> Answer:
+    """Return a picture's size as it is shown, its rating, and its perceptual hash; raises as `render` does.
+
+    The hash has a bit for each of 64 pairs of neighbours in a tiny grey picture: whether the left one is
+    darker. It changes little with size, compression and exposure.
+    """
+    mime_type, picture = _identified(source)
+    rating = _rating(source)
+    image, turned, _ = _opened(source, mime_type, picture, _LOOK, limits)
     width, height = image.size if turned < 5 else image.size[::-1]
-    placement = place(width, height, recipe)
-    image = _reduced(image, placement, turned)
-    image, notes = _in_srgb(image, profile)
-    image = _turned(image, turned)
-    image = _on_background(image, placement, recipe.background)
-    data = io.BytesIO()
-    image.save(
-        data,
-        "JPEG",
-        quality=recipe.quality,
-        subsampling="4:2:0",
-        progressive=recipe.progressive,
-        exif=b"Exif\0\0" + kept if (kept := exif.kept(metadata, location=recipe.keep_location)) else b"",
-    )
-    target.write(data.getbuffer())
-    return Answer(Treatment.RENDER.value, "image/jpeg", *image.size, data.tell(), notes)
+    grey = _turned(_reduced(image, place(width, height, _LOOK), turned), turned).convert("RGBA").convert("L")
+    tiny = grey.resize((_LOOK_EDGE + 1, _LOOK_EDGE), Image.Resampling.BOX)
+    pixels = tiny.tobytes()
+    bits = 0
+    for row in range(_LOOK_EDGE):
+        for column in range(_LOOK_EDGE):
+            at = row * (_LOOK_EDGE + 1) + column
+            bits = bits << 1 | (pixels[at] < pixels[at + 1])
+    return Answer("look", mime_type, width, height, rating=rating, look=f"{bits:016x}")
+
+
+def _rating(source: BinaryIO) -> int:
+    """Return the stars that the picture's XMP metadata has; 0 for none."""
+    source.seek(0)
+    found = _RATING.search(source.read(_XMP_BYTES))
+    return min(int(found[1] or found[2]), 5) if found else 0
 
 
 def _require_large_enough(preview: previews.Preview, mime_type: str, recipe: Recipe) -> None:

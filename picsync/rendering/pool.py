@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from picsync.core.errors import ItemError
-from picsync.core.recipe import Recipe
+from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.values import dataclass
 from picsync.media.treatment import Treatment
 from picsync.rendering import protocol
@@ -54,6 +54,19 @@ class Rendered:
     """Of what is to be sent."""
     notes: tuple[str, ...] = ()
     """Sentences about the original, such as that its colour profile is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a picture tells of itself."""
+
+    width: int | None
+    height: int | None
+    """In pixels, as shown; None if unknown."""
+    rating: int | None
+    """1 to 5; None if it has none."""
+    look: int | None
+    """Perceptual hash of 64 bits."""
 
 
 class WorkerError(Exception):
@@ -95,11 +108,31 @@ class Renderer:
         is too large, took too long, or crashed its worker. Raises ItemError that is not unusable if no worker
         can be started, and OSError if `target` cannot be written, such as on a full disk.
         """
-        order = protocol.order_line(protocol.Order(recipe, self._limits))
+        answer = await self._answer(protocol.Order(recipe, self._limits), source, target)
+        return Rendered(
+            Treatment(answer.treatment),
+            answer.mime_type,
+            answer.width,
+            answer.height,
+            answer.size_bytes,
+            answer.notes,
+        )
+
+    async def examine(self, source: BinaryIO) -> Examined:
+        """Return what a picture tells of itself; raises as `render` does."""
+        answer = await self._answer(protocol.Order(ORIGINAL, self._limits, examine=True), source, source)
+        try:
+            look = int(answer.look, 16) if answer.look else None
+        except ValueError:
+            look = None
+        return Examined(answer.width or None, answer.height or None, answer.rating or None, look)
+
+    async def _answer(self, order: protocol.Order, source: BinaryIO, target: BinaryIO) -> protocol.Answer:
+        line = protocol.order_line(order)
         async with self._free:
             worker = await self._worker()
             try:
-                answer = await worker.ask(order, source, target, self._limits)
+                answer = await worker.ask(line, source, target, self._limits)
             except WorkerError as error:
                 self._end(worker)
                 raise ItemError(str(error), unusable=True) from error
@@ -114,14 +147,7 @@ class Renderer:
             raise OSError(answer.error_number, os.strerror(answer.error_number))
         if answer.unusable:
             raise ItemError(answer.unusable, unusable=True)
-        return Rendered(
-            Treatment(answer.treatment),
-            answer.mime_type,
-            answer.width,
-            answer.height,
-            answer.size_bytes,
-            answer.notes,
-        )
+        return answer
 
     async def aclose(self) -> None:
         """End all workers; safe to call twice. Renders in progress must have ended or been cancelled."""

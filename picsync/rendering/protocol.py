@@ -32,6 +32,8 @@ class Order:
 
     recipe: Recipe
     limits: Limits
+    examine: bool = False
+    """Whether only to examine the original; then the recipe and the target do not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Answer:
     size_bytes: int = 0
     notes: tuple[str, ...] = ()
     """What is worth knowing about the picture, such as a damaged colour profile."""
+    rating: int = 0
+    """Stars, if it was examined; 0 for none."""
+    look: str = ""
+    """Its perceptual hash in hexadecimal, if it was examined."""
     unusable: str = ""
     """Why no rendition can be made of it."""
     error_number: int = 0
@@ -54,7 +60,7 @@ class Answer:
 
 def order_line(order: Order) -> bytes:
     """Return an order as it is sent."""
-    return _line({"recipe": asdict(order.recipe), "limits": asdict(order.limits)})
+    return _line(asdict(order))
 
 
 def read_order(line: bytes) -> Order:
@@ -63,7 +69,7 @@ def read_order(line: bytes) -> Order:
     recipe = dict(received["recipe"])
     recipe["fit"] = Fit(recipe["fit"])
     recipe["panel"] = Panel(**recipe["panel"]) if recipe["panel"] else None
-    return Order(Recipe(**recipe), Limits(**received["limits"]))
+    return Order(Recipe(**recipe), Limits(**received["limits"]), received["examine"])
 
 
 def answer_line(answer: Answer) -> bytes:

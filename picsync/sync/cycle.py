@@ -61,7 +61,6 @@ from picsync.core.select import (
     Candidate,
     Overflow,
     candidates,
-    chosen_among,
     count_skipped,
     learned,
     wanted,
@@ -70,6 +69,7 @@ from picsync.core.values import dataclass
 from picsync.frames.base import Frame, PlaylistFrame
 from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates
+from picsync.sync.choosing import Choosing
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
 from picsync.sync.transfer import Tools, Transferrer, TransferResult, recipe_of
 
@@ -321,16 +321,16 @@ class _Cycle:
         choice = self.album_rule.choice
         if choice is None:
             return found
-        return await asyncio.to_thread(
-            chosen_among,
-            found,
+        choosing = Choosing(
+            self.album_rule.name,
             choice,
-            photos,
-            complete=all(listing.complete for listing in self.listings),
-            now=self.tools.now(),
-            zone=self.tools.zone,
-            rule=self.album_rule.rule.name,
+            self.tools,
+            group=self.album_rule.album,
+            algorithm=self.frame.capabilities.digest_algorithm,
+            stopping=self.stopping,
+            may_download=not self.album_rule.dry_run,
         )
+        return await choosing.choose(found, self.listings, photos)
 
     def _accepted(self) -> Accepted:
         capabilities = self.frame.capabilities

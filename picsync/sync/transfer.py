@@ -48,6 +48,7 @@ from picsync.core.plan import Transfer
 from picsync.core.values import dataclass
 from picsync.frames.base import AlreadyThere, Frame, Rendition
 from picsync.http.pace import DOWNLOADS
+from picsync.rendering.pool import Renderer
 from picsync.sources.base import Source
 from picsync.sync.shared import Listings, Original, Originals
 from picsync.sync.tempfiles import Spool
@@ -95,6 +96,8 @@ class Tools:
     """Seconds, for durations."""
     sleep: Callable[[float], Awaitable[None]] = _sleep
     listings: Listings = field(default_factory=Listings)
+    renderer: Renderer = field(default_factory=Renderer)
+    """Starts processes when there is something to render, and ends them when there is not."""
     shared: Originals | None = None
     """The originals in the spool."""
 

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
-from picsync.core.model import Digest, Mapping, MediaItem, MediaKind
+from picsync.core.model import Digest, ItemFacts, Mapping, MediaItem, MediaKind
 from tests.cache.builders import NOW, item, known, mapping, on_connect, opened, original, query
 
 
@@ -325,3 +325,40 @@ async def test_every_statement_finds_its_rows_by_an_index(cache: Cache, path: Pa
     (step,) = [step for step in plan if "mapping" in step]
     assert step.startswith("SEARCH mapping USING INDEX")
     assert "source=? AND item_id=?" in step
+
+
+async def test_facts_are_found_after_reopening(path: Path) -> None:
+    known = ItemFacts("googlephotos", "item-1", "v", NOW, 4000, 3000, 4, (1 << 64) - 1, NOW)
+    seen = ItemFacts("googlephotos", "item-2", "", NOW)
+    async with opened(path) as cache:
+        await cache.record_facts([seen, replace(known, look=0)])
+        await cache.record_facts([known])
+        assert await cache.rule_start("Family") is None
+        await cache.start_rule("Family", NOW)
+        await cache.start_rule("Family", NOW + timedelta(days=1))
+    async with opened(path) as cache:
+        items = [item(1, version="v"), item(2), item(3)]
+        assert await cache.facts(items) == {items[0]: known, items[1]: seen}
+        # What was learned holds for one version, when it was first seen for all.
+        edited = item(1, version="edited")
+        assert await cache.facts([edited]) == {edited: ItemFacts("googlephotos", "item-1", "edited", NOW)}
+        assert await cache.rule_start("Family") == NOW
+        assert await cache.rule_start("Other") is None
+
+
+async def test_facts_that_make_no_sense_are_not_known(cache: Cache, path: Path) -> None:
+    await cache.record_facts([ItemFacts("googlephotos", "item-1", "", NOW, 4000, 3000, 4, 7, NOW)])
+    query(path, "UPDATE facts SET width = 'wide', rating = 9, look = 'x', first_seen_at = 'then'")
+    assert await cache.facts([item(1)]) == {
+        item(1): ItemFacts("googlephotos", "item-1", "", None, None, None, None, None, NOW)
+    }
+
+
+async def test_facts_beside_a_running_sync_stay_in_memory(path: Path) -> None:
+    async with opened(path) as cache, aclosing(await Cache.open_to_plan(path, notify=lambda _: None)) as plan:
+        await cache.record_facts([ItemFacts("googlephotos", "item-1", "", NOW)])
+        await plan.record_facts([ItemFacts("googlephotos", "item-2", "", NOW)])
+        await plan.start_rule("Family", NOW)
+        assert len(await plan.facts([item(1), item(2)])) == 2
+        assert len(await cache.facts([item(1), item(2)])) == 1
+        assert (await plan.rule_start("Family"), await cache.rule_start("Family")) == (NOW, None)

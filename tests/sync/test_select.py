@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import io
+import random
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from PIL import Image, ImageDraw
 
 from picsync.core.choice import Choice, LeftOut, Order, Orientation, Span
 from picsync.core.errors import TransientError
@@ -15,6 +18,7 @@ from picsync.core.model import Facts, facts
 from picsync.core.plan import DeleteLimit, HoldReason
 from picsync.core.select import Skip
 from picsync.observe.words import report_remarks
+from picsync.rendering.pool import Renderer
 from tests.pictures import jpeg
 from tests.sync.harness import Harness
 
@@ -196,3 +200,107 @@ async def test_unusable_photo_costs_no_place(harness: Harness) -> None:
     report = await days_later(harness, 2)
     assert report.deleted == 0
     harness.assert_synced(*MANY[1:11])
+
+
+# --- what only pictures tell ----------------------------------------------------------------------------
+
+
+def picture(seed: int, *, width: int = 240, height: int = 160, brighter: int = 0, rating: int = 0) -> bytes:
+    """Return a JPEG of a few large spots; those of one seed look alike."""
+    spots = random.Random(seed)
+    image = Image.new("RGB", (width, height), (70, 90, 110))
+    draw = ImageDraw.Draw(image)
+    for _ in range(12):
+        x, y = spots.randrange(width), spots.randrange(height)
+        colour = tuple(min(spots.randrange(230) + brighter, 255) for _ in range(3))
+        draw.ellipse((x - 40, y - 40, x + 40, y + 40), fill=colour)
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=80 + brighter, xmp=b'<x xmp:Rating="%d"/>' % rating if rating else b"")
+    return data.getvalue()
+
+
+@pytest.fixture
+async def examining(harness: Harness) -> AsyncIterator[Harness]:
+    renderer = Renderer(1)
+    harness.tools = replace(harness.tools, renderer=renderer)
+    yield harness
+    await renderer.aclose()
+
+
+async def test_best_of_similar_photos_is_shown_and_each_is_examined_once(examining: Harness) -> None:
+    harness = examining
+
+    def add(name: str, data: bytes, seconds: int, what: Facts | None = None) -> None:
+        taken_at = TODAY - timedelta(days=9) + timedelta(seconds=seconds)
+        harness.source.put("a", name, data, taken_at=taken_at, facts=what or facts())
+
+    add("burst1", picture(1), 0)
+    add("burst2", picture(1, brighter=4), 2)
+    add("burst3", picture(1, brighter=8), 4, facts(240, 160, favorite=True))
+    add("other", picture(2), 6)
+    add("rated", picture(3, rating=4), 100)
+    add("unrated", picture(3, brighter=3), 101)
+    add("later", picture(1, brighter=2), 3600)
+    choose(harness, similar_one=True)
+    report = await harness.cycle()
+    assert report.outcome is CycleOutcome.DONE, report
+    assert harness.names_on_frame() == {f"{name}.jpg" for name in ("burst3", "other", "rated", "later")}
+    assert report.left_out[LeftOut.SIMILAR] == 3
+    assert sorted(harness.source.downloads) == [
+        *("burst1", "burst2", "burst3", "later", "other", "rated", "unrated"),
+    ]
+    await harness.assert_idle()
+
+
+async def test_shape_that_is_not_listed_is_learned_once(examining: Harness) -> None:
+    harness = examining
+    for number in range(6):
+        size = {"width": 160, "height": 240} if number % 2 else {}
+        harness.source.put("a", f"p{number}", picture(number, **size))
+    choose(harness, orientation=Orientation.PORTRAIT, most=2, order=Order.ALBUM)
+    await harness.cycle()
+    assert harness.names_on_frame() == {"p1.jpg", "p3.jpg"}
+    assert sorted(harness.source.downloads) == ["p0", "p1", "p2", "p3", "p4", "p5"]
+    await harness.assert_idle()
+
+
+async def test_broken_picture_is_examined_once_and_costs_only_itself(examining: Harness) -> None:
+    harness = examining
+    harness.source.put("a", "broken", picture(1)[:900] + b"\xff\xd9")
+    harness.source.put("a", "text", b"no picture")
+    harness.source.put("a", "whole", picture(2, width=160, height=240))
+    choose(harness, orientation=Orientation.PORTRAIT)
+    report = await harness.cycle()
+    assert report.outcome is CycleOutcome.DONE
+    assert harness.names_on_frame() == {"whole.jpg"}
+    await harness.assert_idle()
+
+
+async def test_new_photos_are_fresh_although_taken_long_ago(harness: Harness) -> None:
+    put_all(harness, MANY[:30])
+    choose(harness, most=10, fresh=Span(time=timedelta(days=14)))
+    await harness.cycle()
+    harness.assert_synced(*MANY[:10])
+    put(harness, "scan", 9000)
+    await days_later(harness, 1)
+    harness.assert_synced(*MANY[:9], "scan")
+    await days_later(harness, 14)
+    harness.assert_synced(*MANY[:9], "scan")
+    report = await days_later(harness, 16)
+    assert report.outcome is CycleOutcome.DONE
+    # Its place is among the last tenth, so it stays until a newcomer is better; there is one.
+    put(harness, "new", -15)
+    await days_later(harness, 16)
+    assert "new.jpg" in harness.names_on_frame()
+
+
+async def test_first_seen_counts_only_after_all_was_listed_once(harness: Harness) -> None:
+    put_all(harness, MANY[:20])
+    choose(harness, most=5, fresh=Span(time=timedelta(days=14)))
+    harness.source.listing_problem["a"] = "The connection broke."
+    harness.source.listed_until["a"] = 10
+    await harness.cycle()
+    del harness.source.listing_problem["a"]
+    put(harness, "scan", 9000)
+    await days_later(harness, 1)
+    harness.assert_synced(*MANY[:5])

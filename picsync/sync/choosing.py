@@ -1,0 +1,150 @@
+"""Chooses what a rule with `select` shows, and learns what the choice depends on.
+
+What listings do not tell is stored in the cache: when an item was first seen, and what its picture tells. A
+picture is examined only if the choice depends on it, in a worker process, at most `MAX_LOOKS` per cycle. Its
+original stays in the spool until the cycle has planned its transfers, so that it is downloaded once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from picsync.aio.tasks import run_all
+from picsync.core.choice import Choice
+from picsync.core.errors import ItemError, PicsyncError, Scope, at_account
+from picsync.core.events import ItemDownloaded
+from picsync.core.model import ItemFacts, Listing, MediaItem, Photos
+from picsync.core.select import Candidate, chosen_among
+from picsync.rendering.pool import Examined
+from picsync.sync.transfer import Tools
+
+MAX_LOOKS = 100
+"""Originals that one cycle downloads to examine them: some minutes at home. The next cycles continue."""
+_AT_ONCE = 4
+
+
+class Choosing:
+    """The choice of one cycle."""
+
+    def __init__(
+        self,
+        rule: str,
+        choice: Choice,
+        tools: Tools,
+        *,
+        group: str,
+        algorithm: str,
+        stopping: Callable[[], bool],
+        may_download: bool,
+    ) -> None:
+        """Work for the job `rule`, whose cycles on several frames belong to the rule `group`."""
+        self._rule = rule
+        self._choice = choice
+        self._tools = tools
+        self._group = group
+        self._algorithm = algorithm
+        self._stopping = stopping
+        self._looks_left = MAX_LOOKS if may_download else 0
+        self._facts: dict[MediaItem, ItemFacts] = {}
+        self._tried: set[MediaItem] = set()
+        self._ended = False
+        """Whether a service asks for no more requests, or nothing works there."""
+
+    async def choose(
+        self, found: Sequence[Candidate], listings: Sequence[Listing], photos: Photos
+    ) -> list[Candidate]:
+        """Return the candidates; those that the choice leaves out are skipped. Raises CacheError."""
+        complete = all(listing.complete for listing in listings)
+        started_at = await self._recall([each.item for each in found], complete=complete)
+        for last in (False, False, True):
+            made = await asyncio.to_thread(
+                chosen_among,
+                found,
+                self._choice,
+                photos,
+                facts=self._facts,
+                started_at=started_at,
+                complete=complete,
+                now=self._tools.now(),
+                zone=self._tools.zone,
+                rule=self._group,
+            )
+            items = [found[at].item for at in made.to_look_at if found[at].item not in self._tried]
+            if last or not items or not self._looks_left or self._ended or self._stopping():
+                break
+            await self._look_at(items[: self._looks_left])
+        return made.candidates
+
+    async def _recall(self, items: Sequence[MediaItem], *, complete: bool) -> datetime | None:
+        """Read the stored facts, and take note of new items; return when the rule was first complete."""
+        if self._choice.fresh is None and not self._choice.looks:
+            return None
+        cache, now = self._tools.cache, self._tools.now()
+        self._facts = await cache.facts(items)
+        new = {
+            item: ItemFacts(item.source, item.item_id, item.version, now)
+            for item in items
+            if item not in self._facts
+        }
+        if new:
+            await cache.record_facts(list(new.values()))
+            self._facts |= new
+        if self._choice.fresh is None:
+            return None
+        started_at = await cache.rule_start(self._group)
+        if started_at is None and complete:
+            await cache.start_rule(self._group, now)
+        return started_at
+
+    async def _look_at(self, items: Sequence[MediaItem]) -> None:
+        """Examine these items' pictures; what fails is tried again in another cycle."""
+        self._looks_left -= len(items)
+        self._tried.update(items)
+        queue = iter(items)
+        learned: list[ItemFacts] = []
+
+        async def work() -> None:
+            for item in queue:
+                if self._ended or self._stopping():
+                    return
+                try:
+                    examined = await self._examined(item)
+                except PicsyncError as error:
+                    if error.scope is Scope.PROCESS:
+                        raise
+                    self._ended = self._ended or error.scope is Scope.SERVICE
+                    if not (isinstance(error, ItemError) and error.unusable):
+                        continue
+                    examined = Examined(None, None, None, None)
+                before = self._facts.get(item)
+                facts = ItemFacts(
+                    item.source,
+                    item.item_id,
+                    item.version,
+                    before.first_seen_at if before is not None else None,
+                    examined.width,
+                    examined.height,
+                    examined.rating,
+                    examined.look,
+                    self._tools.now(),
+                )
+                self._facts[item] = facts
+                learned.append(facts)
+
+        try:
+            await run_all(*(work() for _ in range(min(_AT_ONCE, len(items)))))
+        finally:
+            await self._tools.cache.record_facts(learned)
+
+    async def _examined(self, item: MediaItem) -> Examined:
+        # Under another name than the cycle's: the original stays until that has planned.
+        name = f"{self._rule} (choice)"
+        async with self._tools.originals.borrow(self._group, name, item, self._algorithm) as original:
+            with at_account(item.source):
+                _, fresh = await original.fetch(self._tools.sources[item.source])
+            if fresh:
+                self._tools.emit(ItemDownloaded(self._rule, item.filename, original.size_bytes))
+            original.examine()
+            return await self._tools.renderer.examine(original.spooled.file)
