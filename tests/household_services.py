@@ -1,7 +1,7 @@
-"""A household at emulated services: the album of a source, a Nixplay account, and the files of one picsync.
+"""A household with emulated services: an album of a source, a Nixplay account, and the files of one picsync.
 
-The set-ups of tests/e2e (cycles in this process), tests/cli (commands) and tests/faults (faults at
-every request) are made of it.
+The fixtures of tests/e2e (cycles in this process), tests/cli (commands) and tests/faults (faults at every
+request) are based on it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ALBUM = "Family"
 PLAYLIST = "ss_Family"
 MEDIA_HOST = "lh3.googleusercontent.com"
 LINK_PASSWORD = "sesame"
-"""Of shared links of the Immich server."""
+"""Password of shared links of the Immich server."""
 
 
 def write_credentials(path: Path, world: World, **login: str) -> None:
@@ -56,7 +56,7 @@ class Services:
     folder: Path
     world: World
     made: int = field(default=0, kw_only=True)
-    """How many photos `generate` has made."""
+    """Number of photos made so far."""
 
     @property
     def google(self) -> GooglePhotos:
@@ -79,21 +79,21 @@ class Services:
         return self.folder / ".picsync-credentials.yaml"
 
     def frame_digests(self) -> list[str]:
-        """Return what the frame's albums of the rule's name hold."""
+        """Return the digests in the frame's albums of the rule's name."""
         albums = self.nixplay.albums_named(ALBUM)
         return [photo.md5 for album in albums for photo in self.nixplay.album_photos(album)]
 
     def playlist_digests(self) -> list[str]:
-        """Return what the playlist shows, in its order; raises KeyError if there is none."""
+        """Return the digests in the playlist, in order; raises KeyError if there is none."""
         photos = self.nixplay.playlist_photos(self.nixplay.playlist_named(PLAYLIST))
         return [photo.md5 for photo in photos]
 
     def media_requests(self) -> int:
-        """Return how often the bytes of an original were asked for."""
+        """Return how often the bytes of an original were requested."""
         return self.server.log.count(host=MEDIA_HOST)
 
     def writes(self) -> list[str]:
-        """Return what was asked of Nixplay that may change something, login apart."""
+        """Return the requests to Nixplay that may change something, except logins."""
         return [
             f"{record.method} {record.path}"
             for record in self.server.log.records
@@ -103,12 +103,12 @@ class Services:
 
 @dataclass
 class GoogleServices(Services):
-    """The same, with an album at Google Photos."""
+    """The services, with an album at Google Photos."""
 
     album: Album
 
     def add(self, count: int, album: Album | None = None) -> list[Item]:
-        """Put new photos into the Google album."""
+        """Add photos to the Google album."""
         items = []
         for _ in range(count):
             self.made += 1
@@ -117,9 +117,9 @@ class GoogleServices(Services):
         return items
 
     def contents(self) -> Sequence[bytes]:
-        """Return what the Google album holds."""
+        """Return the bytes of the photos in the Google album."""
         return [read_all(item.content) for item in self.album.items]
 
     def wanted(self) -> set[str]:
-        """Return the digests of what the Google album holds."""
+        """Return the digests of the photos in the Google album."""
         return set(map(md5, self.contents()))

@@ -25,15 +25,15 @@ class Household(GoogleServices):
     """A Google album, a Nixplay account, and cycles that run in this process."""
 
     name: str = ALBUM
-    """The rule's."""
+    """Name of the rule."""
     rule_lines: list[str] = field(default_factory=list)
     top_lines: list[str] = field(default_factory=list)
-    """Of the top level of picsync.yaml."""
+    """Lines of the top level of picsync.yaml."""
     more_albums: list[str] = field(default_factory=list)
     source_lines: list[str] | None = None
-    """What stands under `sources:`; None for the Google album and `more_albums`."""
+    """Lines under `sources:`; None for the Google album and `more_albums`."""
     one_at_a_time: bool = False
-    """Whether photos go up one by one, so that their ids follow their order."""
+    """Whether photos are uploaded one by one, so that their IDs follow their order."""
     waits: list[float] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Household(GoogleServices):
         return self.playlist_digests()
 
     def assert_synced(self, wanted: set[str] | None = None) -> None:
-        """Frame album = playlist = what the sources want: the one assertion that ends every test."""
+        """Assert that frame album = playlist = wanted photos."""
         wanted = self.wanted() if wanted is None else wanted
         assert self.on_frame() == wanted
         assert set(self.in_playlist()) == wanted
@@ -96,7 +96,7 @@ class Household(GoogleServices):
         assert self.violations == []
 
     async def assert_idle(self) -> None:
-        """The next cycle moves no photo and writes nothing."""
+        """Assert that the next cycle transfers no photo and writes nothing."""
         self.server.log.clear()
         report = await self.cycle()
         assert report.outcome == "done", report
@@ -112,7 +112,7 @@ async def open_household(folder: Path) -> AsyncIterator[Household]:
         has_shown: set[int] = set()
 
         def watch(nixplay: Nixplay, operation: str) -> None:
-            """A playlist that has shown something never shows nothing while its album holds photos."""
+            """Record a violation if a playlist that had photos is empty while its album has photos."""
             for playlist in nixplay.account().playlists.values():
                 if playlist.items:
                     has_shown.add(playlist.playlist_id)

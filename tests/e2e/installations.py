@@ -172,10 +172,10 @@ def _make_version_2(tree: Path) -> None:
         def on_loop(work: Coroutine[Any, Any, T]) -> T:
             return asyncio.run_coroutine_threadsafe(work, loop).result(PATIENCE_S)
 
-        async def furnish() -> Albums:
+        async def set_up() -> Albums:
             return Albums(world, folder)
 
-        albums = on_loop(furnish())
+        albums = on_loop(set_up())
         values = _values(world, folder)
         config = _CONFIG_OF_VERSION_2.format(link=albums.link, own=albums.own.album_id, folder=folder)
         (folder / CONFIG).write_text(config, "utf-8")

@@ -40,7 +40,7 @@ class Family:
     events: list[Event] = field(default_factory=list)
     contents: set[str] = field(default_factory=set)
 
-    def furnish(self) -> None:
+    def set_up(self) -> None:
         """Fill the albums, and write configuration and credentials."""
         clients = (self.google.client_id, "cousin.apps.example")
         self.google.add_client(clients[1], "cousins-secret")
@@ -138,7 +138,7 @@ async def family(tmp_path: Path) -> AsyncIterator[Family]:
     immich = (Immich(), Immich(host=AUNT))
     async with EmulatorServer([google, *immich, nixplay]) as server:
         found = Family(tmp_path, google, immich, nixplay, server)
-        found.furnish()
+        found.set_up()
         yield found
     nixplay.close()
 

@@ -72,7 +72,7 @@ def run(
     only: str = "",
     say: Callable[[str], None] = print,
 ) -> list[Fuzzed]:
-    """Fuzz by turns, at least one round each, until the budget is used up; `only` is a part of a name."""
+    """Fuzz the parsers in turn, at least one round each, until the time is up; `only` is part of a name."""
     results = [Fuzzed(parser) for parser in PARSERS if only.lower() in parser.lower()]
     if not results:
         raise ValueError(f"no parser is called {only!r}; there are: {', '.join(PARSERS)}")

@@ -1,9 +1,9 @@
-"""A hostile server over raw sockets, and every client of picsync playing against it.
+"""A hostile server over raw sockets, with every client of picsync.
 
-`python -m tests.fuzz.hostile --count 300000` plays that many responses. Each case has a server of its own and
-draws what it says by the seed, the player and its number, so that a failure is played again with `--replay`.
-Required of each: it ends; nothing is raised but picsync's own errors, in no thread and no task; what those
-say is text; the server never gets rid of more bytes than an answer may have.
+`python -m tests.fuzz.hostile --count 300000` plays that many responses. Each case has its own server; its
+responses are determined by the seed, the client and its number, so `--replay` reproduces a failure.
+Requirements: each case ends; only picsync's own errors are raised, in any thread and task; their messages are
+text; the server cannot send more bytes than a response may have.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ from tests.fuzz.wireserver import Asked, Reply
 from tests.http.loopback import LoopbackHosts
 
 SILENCE_S = 0.3
-"""The longest silence that the clients bear here."""
+"""Maximum silence that the clients tolerate here."""
 CASE_S = 600.0
-"""A case that takes longer hangs. One of 5 s took 73 s beside 14 busy processes on two cores."""
+"""A case that takes longer counts as hanging. One of 5 s took 73 s beside 14 busy processes on two cores."""
 AT_A_TIME = 8
 SAY_LESS_THAN = 1_500
 """Characters of an error message."""
@@ -83,7 +83,7 @@ class Failed:
 
 @dataclass
 class Server:
-    """Answers with what `good` says, or with something hostile, as often as `often` says."""
+    """Sends what `good` returns, or something hostile, as often as `often` says."""
 
     rng: Random
     good: Good
@@ -93,7 +93,7 @@ class Server:
     url: str = ""
     responses: int = 0
     taken: list[str] = field(default_factory=list)
-    """Responses of which a client took more than it should."""
+    """Responses of which a client read more than it should."""
     documents: list[Json] = field(default_factory=lambda: [{"a": [1, {"b": "c"}]}])
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -126,7 +126,7 @@ class Server:
             self.writers.discard(writer)
 
     async def _noise(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Say in the clear what is no handshake."""
+        """Send plain text that is no handshake."""
         self.writers.add(writer)
         rng = self.rng
         try:
@@ -179,7 +179,7 @@ class Server:
 
     async def _endless(self, answer: Answer, writer: asyncio.StreamWriter) -> bool:
         """Write until the client hangs up; return whether it does in time."""
-        # asyncio swallows what is written to an encrypted connection that the client has closed.
+        # asyncio drops what is written to an encrypted connection that the client has closed.
         encrypted = writer.get_extra_info("ssl_object") is not None
         sent = 0
         while sent < ENDLESS_BYTES and not writer.is_closing():
@@ -253,7 +253,7 @@ async def _body(reader: asyncio.StreamReader, named: Mapping[str, str]) -> None:
         await reader.readexactly(int(named.get("content-length", "0")))
 
 
-# The players. Each makes every call of one client; what is raised is judged by `_judged`.
+# The clients. Each makes all its calls; `_judged` checks what is raised.
 
 
 def _judged(error: PicsyncError) -> None:
@@ -274,7 +274,7 @@ async def _tried(call: Awaitable[object]) -> None:
 
 
 async def _no_wait(_seconds: float) -> None:
-    """Let time pass at once."""
+    """Skip waits."""
 
 
 def _retrier(_policy: RetryPolicy | None = None) -> Retrier:
@@ -403,7 +403,7 @@ PLAYERS: dict[str, tuple[Callable[[Server], Awaitable[None]], float, int]] = {
     "clock": (play_clock, 1.0, 2),
     "login": (play_login, 0.8, 2),
 }
-"""Who plays, how often a response is hostile, and its share of the cases."""
+"""The clients, the rate of hostile responses, and the share of cases."""
 
 
 def _good(player: str, url: str) -> Good:
@@ -472,7 +472,7 @@ async def play(player: str, seed: int, number: int, tls: ssl.SSLContext) -> tupl
     case = f"{player}:{seed}:{number}"
     rng = Random(case)
     work, often, _ = PLAYERS[player]
-    # What a person waits for (a login), or what asks once for the time, has no short limits.
+    # A login, for which a user waits, and a single request for the time have no short limits.
     server = Server(rng, lambda _: Reply(), often, waits=player not in {"clock", "login"})
     failed: list[Failed] = []
     kind = rng.choices(["plain", "tls", "noise"], [84, 13, 3])[0]
@@ -489,7 +489,7 @@ async def play(player: str, seed: int, number: int, tls: ssl.SSLContext) -> tupl
 
 @contextmanager
 def _watched(failed: list[Failed]) -> Iterator[Callable[[Any, Mapping[str, Any]], None]]:
-    """Take note of what is raised where nobody catches it; yields a handler for the loop."""
+    """Record exceptions that nobody catches; yields a handler for the loop."""
 
     def note(what: object) -> None:
         failed.append(Failed("in a task or a thread", str(what)))
@@ -505,7 +505,7 @@ def _watched(failed: list[Failed]) -> Iterator[Callable[[Any, Mapping[str, Any]]
         if not isinstance(args.exc_value, ResourceWarning):
             note(f"{args.err_msg} {args.exc_value!r}")
 
-    # It speaks of each write to a client that has gone.
+    # It logs each write to a client that has disconnected.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     before = threading.excepthook, sys.unraisablehook
     threading.excepthook = lambda args: note("".join(traceback.format_exception(args.exc_value)))
@@ -536,7 +536,7 @@ class Played:
 
 
 async def campaign(seed: int, count: int, *, until: float = math.inf, only: str = "") -> Played:
-    """Play cases until there were `count` responses or the time is up, several at a time."""
+    """Play cases concurrently, until there were `count` responses or the time is up."""
     played = Played()
     began = time.monotonic()
     shares = {name: share for name, (_, _, share) in PLAYERS.items() if only in name}

@@ -1,9 +1,9 @@
 """Commands of picsync with any environment, credentials and settings: each ends with a message and a code.
 
-`python -m tests.fuzz.outside --count 5000` plays so many commands, drawn by the seed. Most run in a fork of
-this process; some start an interpreter of their own, which reads variables before picsync does. Required of
-each: it ends, with a documented exit code; what it prints is text, holds no traceback, no warning of Python
-and no secret; a failure says something.
+`python -m tests.fuzz.outside --count 5000` plays that many commands, determined by the seed. Most run in a
+fork of this process; some start their own interpreter, which reads variables before picsync does.
+Requirements: each command ends with a documented exit code; its output is text without a traceback, a warning
+of Python or a secret; a failure has a message.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Draws doc/prometheus-grafana.png: `python -m tests.grafana.draw`, in the top folder, takes two minutes.
 
-Panels stand where picsync.json has them and show, in its units, words and colours, what a real Prometheus
-answers to its queries after having watched a real picsync at work against the emulators.
+The panels have the positions, units, words and colours of picsync.json, and show the results of its queries
+from a real Prometheus that has scraped a real picsync with the emulators.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Answers = dict[str, list[Shown]]
 
 
 async def play(monitored: MonitoredSync) -> tuple[float, float]:
-    """Go through some minutes of a household; return when to begin and end drawing."""
+    """Run some minutes of a household; return when to begin and end drawing."""
     right = {FAMILY: 0, ITALY: 0}
     await monitored.settle("steady", right, cycles=6)
     monitored.trouble()
@@ -77,7 +77,7 @@ async def ask(monitored: MonitoredSync, start: float, end: float) -> Answers:
     """Return what every panel shows."""
     answers: Answers = {}
     for target in targets():
-        # What Grafana asks for one moment is asked for the last one drawn.
+        # A query for one moment uses the last one drawn.
         first = end if target.instant else start
         for series in await monitored.prometheus.query_range(target.expr, first, end):
             name = target.legend
@@ -364,7 +364,7 @@ class Board:
 
 
 async def draw() -> None:
-    """Play, ask and draw."""
+    """Run the household, query and draw."""
     with tempfile.TemporaryDirectory() as folder:
         async with open_monitored_sync(Path(folder), family=120, italy=40) as monitored:
             start, end = await play(monitored)

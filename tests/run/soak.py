@@ -1,8 +1,10 @@
-"""A long run in fast motion with trouble in every third cycle; `python -m tests.run.soak --cycles 10000`.
+"""A long run in simulated time with faults in every third cycle.
 
-Picsync's loop runs fast; the services have a process and a clock of their own (`soak_services`). Now and then
-it gets calm: then the frame has to be right, and what this process holds is looked at. At the end the
-counters that picsync shows are compared with the services' own log of requests.
+    python -m tests.run.soak --cycles 10000
+
+picsync's event loop runs fast; the services have their own process and clock (`soak_services`). From time to
+time the faults end: then the frame has to be right, and the resources of this process are measured. At the
+end, the counters of picsync are compared with the request log of the services.
 """
 
 from __future__ import annotations
@@ -47,12 +49,12 @@ from tests.run.resources import Resources, assert_flat, measure
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300.0
-"""By the clock on the wall, for a frame to be right once it is calm; much more than a busy machine takes."""
+"""Seconds of real time for a frame to be right after the faults end; far more than a busy machine takes."""
 PAGES = ("/metrics", "/", "/status.json", "/healthz", "/readyz")
 
 
 class Services:
-    """The process of the services, told what to do."""
+    """The process of the services, which receives orders."""
 
     def __init__(self, folder: Path, port: int, seed: int) -> None:
         command = [sys.executable, "-m", "tests.run.soak_services", str(folder), str(port), str(seed)]
@@ -63,14 +65,14 @@ class Services:
         self._answer()
 
     def tell(self, what: str) -> None:
-        """Have something done; it is done before anything that is said later."""
+        """Send an order; it is carried out before later ones."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": what}) + "\n")
         self._process.stdin.flush()
         self._unread += 1
 
     def ask(self, what: str) -> dict[str, Any]:
-        """Have something done and return what came of it; blocks."""
+        """Send an order and return the response; blocks."""
         self.tell(what)
         while self._unread > 1:
             self._answer()
@@ -91,25 +93,25 @@ class Services:
 
 @dataclass
 class Soak:
-    """One long run, and what became of it."""
+    """One long run and its result."""
 
     services: Services
     url: str
     noisy: bool = False
     until: float = math.inf
-    """When it ends at the latest, by the monotonic clock."""
+    """Latest end, by the monotonic clock."""
     taken: list[Resources] = field(default_factory=list)
     others_kib: list[int] = field(default_factory=list)
-    """What the services' process held at the same moments."""
+    """Resources of the services' process at the same moments."""
     memory: list[tracemalloc.Snapshot] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     applied: int = 0
     refused: int = 0
     scrapes: int = 0
     judged: dict[str, Any] = field(default_factory=dict)
-    """What the services said last."""
+    """The last report of the services."""
     metrics: str = ""
-    """As picsync's page shows them, at the end."""
+    """Metrics of picsync at the end."""
     _calm: bool = False
     _due: int = 0
     _idle: int | None = None
@@ -153,8 +155,8 @@ class Soak:
             await self._still.wait()
         self._still.clear()
 
-    async def weather(self, cycles: int, looks: int) -> None:
-        """Let it storm and be calm in turns, and look each time that it is calm."""
+    async def run_phases(self, cycles: int, looks: int) -> None:
+        """Alternate between phases with and without faults, and check at the end of each phase without."""
         each = max(1, cycles // looks)
         while self.cycles < cycles and time.monotonic() < self.until:
             self._calm, self._due = False, self.cycles + each
@@ -175,7 +177,7 @@ class Soak:
             print(f"{self.taken[-1]}  services' rss_kib {self.others_kib[-1]}", flush=True)
 
     async def scrape(self) -> None:
-        """Ask for every page again and again, whether it is there or not."""
+        """Request every page repeatedly, whether it exists or not."""
         async with httpx.AsyncClient(timeout=PATIENCE_S * SPEED) as client:
             while True:
                 for path in PAGES:
@@ -187,12 +189,12 @@ class Soak:
                 await asyncio.sleep(0.5 * SPEED)
 
     def finish(self, registry: CollectorRegistry) -> None:
-        """Keep both sides' figures, when picsync has ended."""
+        """Store the figures of both processes, after the end of picsync."""
         self.judged = self.services.ask("judge")
         self.metrics = generate_latest(registry).decode()
 
     def miscounted(self) -> list[str]:
-        """Return where the figures and the services' log of requests disagree."""
+        """Return the differences between the metrics and the request log of the services."""
         counted: Counter[str] = Counter()
         cancelled: Counter[str] = Counter()
         for labels, value in re.findall(
@@ -208,13 +210,13 @@ class Soak:
         return [
             f"{kind}: counted {counted[kind]}, asked {asked[kind]}, {reset[kind]} of them reset"
             for kind in sorted(counted.keys() | asked.keys())
-            # What picsync itself broke off may have been on the wire already.
+            # A request that picsync cancelled may have been sent already.
             if not counted[kind] <= asked[kind] <= counted[kind] + cancelled[kind]
         ]
 
 
 async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
-    """Weather `cycles`, with about so many looks."""
+    """Run `cycles`, with about that many checks."""
     files = SettingsFiles(folder / "picsync.yaml", {}, [folder / ".picsync-credentials.yaml"])
     stop = Stop()
     context = RunContext(str(folder / "cache.db"), soak.read, lambda _message: None, stop)
@@ -222,7 +224,7 @@ async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
         long_run = LongRun(files, context)
         running = group.create_task(long_run.run(files.load()))
         scraping = group.create_task(soak.scrape())
-        await soak.weather(cycles, looks)
+        await soak.run_phases(cycles, looks)
         await soak.scraped.wait()
         scraping.cancel()
         stop.ask()
@@ -233,7 +235,7 @@ async def _soak(soak: Soak, folder: Path, cycles: int, looks: int) -> None:
 def run(
     folder: Path, *, cycles: int, looks: int, seed: int = 0, noisy: bool = False, until: float = math.inf
 ) -> Soak:
-    """Weather so many cycles, looking about so many times, but not beyond `until`; return what was seen."""
+    """Run that many cycles with about that many checks, but not beyond `until`; return the result."""
     with contextlib.ExitStack() as stack:
         port = free_port()
         services = Services(folder, port, seed)

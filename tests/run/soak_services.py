@@ -1,9 +1,9 @@
-"""The soak's services, in a process of their own, so that what they hold is not taken for picsync's.
+"""The services of the soak, in their own process, so that their resources are not counted as picsync's.
 
     python -m tests.run.soak_services FOLDER PORT SEED
 
-Reads one JSON object a line (`do` and its arguments) and answers each with one. What goes on between two
-cycles is decided here: which requests go wrong, what happens to the albums and to the configuration.
+Reads one JSON object per line (`do` and its arguments) and responds to each with one. This process decides
+what happens between two cycles: which requests fail, and how the albums and the configuration change.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ STATUSES = (400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504)
 BODIES = ("", "{}", "[]", "null", "[{}]", '{"error":', "<html>Sorry</html>", "\xff" * 3000)
 PLACES = ("http://127.0.0.1:1/x?t=1", "https://app.nixplay.com/login", "/", "")
 SLOW = frozenset({FaultKind.HANG, FaultKind.DRIP, FaultKind.DRIP_HEAD})
-"""What costs a whole timeout or several, so there is little of it."""
+"""Faults that cost a timeout or several, so they are rare."""
 KINDS = [kind for kind in FaultKind for _ in range(1 if kind in SLOW else 20)]
 EVERY = 3
-"""One cycle in so many is disturbed."""
+"""One of this many cycles has a fault."""
 FEWEST, MOST = 4, 9
 
 
 class Services:
-    """The emulated services, the files, and the weather."""
+    """The emulated services, the files, and the faults."""
 
     def __init__(self, household: Household, port: int, seed: int) -> None:
         self.household = household
@@ -51,10 +51,10 @@ class Services:
         self._struck: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
         self._reset: Counter[str] = Counter()
-        """Requests whose connection was reset, which a client may have sent again unseen."""
+        """Requests whose connection was reset; a client may have sent them again unseen."""
 
     def strike(self) -> None:
-        """Change something; disturb every third cycle."""
+        """Change something; cause a fault in every third cycle."""
         self._count()
         self.household.server.faults.clear()
         self._strikes += 1
@@ -76,7 +76,7 @@ class Services:
                 self._configure(rules=self._rules)
 
     def _count(self) -> None:
-        """Take over what the log has, which is then empty."""
+        """Take the records of the log, which is then empty."""
         for record in self.household.server.log.records:
             if record.fault:
                 self._struck[f"{record.fault} at {record.host}"] += 1
@@ -111,7 +111,7 @@ class Services:
             self.household.google.remove_item(self._rng.choice(album.items))
 
     def _configure(self, *, rules: int = 1, trouble: str = "") -> None:
-        """Replace the configuration by one that differs, if only in a comment."""
+        """Replace the configuration with a different one, if only by a comment."""
         self._rules = rules
         self.household.rule_lines = ['maxDelete: "100%"']
         path = self.household.write_config(every="1s")
@@ -124,7 +124,7 @@ class Services:
         new.replace(path)
 
     def calm(self) -> None:
-        """Let nothing go wrong any more, with a number of photos that is always the same."""
+        """End all faults, with a number of photos that is always the same."""
         self._count()
         self.household.server.faults.clear()
         for album in (self.household.album, self.other):
@@ -134,7 +134,7 @@ class Services:
         self._configure(rules=1)
 
     def judge(self) -> dict[str, Any]:
-        """Say whether the frame is right and has always been, and what was asked and done so far."""
+        """Report whether the frame is right and always has been, and the requests and changes so far."""
         self._count()
         try:
             self.household.assert_synced()
@@ -154,7 +154,7 @@ class Services:
 
 
 async def serve(folder: Path, port: int, seed: int) -> None:
-    """Do what standard input says until it ends."""
+    """Carry out orders from standard input until it ends."""
     async with open_household(folder) as household:
         household.google.options.requests_per_day = household.google.options.media_requests_per_day = None
         services = Services(household, port, seed)

@@ -35,7 +35,7 @@ class Harness:
     tools: Tools
     events: list[Event]
     may_empty: bool = False
-    """Set where the playlist is meant to become empty."""
+    """Set where the playlist may become empty."""
     rule: AlbumRule = field(default_factory=lambda: AlbumRule(Rule(ALBUM), sources={"googlephotos": ["a"]}))
 
     def put(self, *names: str, album: str = "a") -> None:
@@ -56,7 +56,7 @@ class Harness:
         return {photo.filename for photo in self.frame.album_named(ALBUM).photos.values()}
 
     def assert_synced(self, *names: str) -> None:
-        """Frame album = playlist = what the sources want: the one assertion that ends every test."""
+        """Assert that frame album = playlist = wanted photos."""
         wanted = {digest(jpeg(name)) for name in names}
         assert self.frame.digests(ALBUM) == wanted
         shown = self.frame.playlist_digests(PLAYLIST)
@@ -64,7 +64,7 @@ class Harness:
         assert len(shown) == len(wanted)
 
     async def assert_idle(self) -> None:
-        """The next cycle downloads nothing and writes nothing."""
+        """Assert that the next cycle downloads nothing and writes nothing."""
         downloads, calls = len(self.source.downloads), len(self.frame.calls)
         report = await self.cycle()
         assert report.outcome == "done", report
