@@ -177,7 +177,8 @@ def points() -> Sequence[Point]:
     of_main: set[Step] = set()
     for pair in pairs():
         known = set(of_main)
-        for start in Start:
+        # A source is read in the same way whatever is on the frame.
+        for start in Start if pair.source == MAIN.source else [Start.EMPTY]:
             did = reference(pair, start)
             steps: dict[Step, int] = dict(
                 [*did.requests.items(), *did.changes.items(), *_telling(did.calls).items()]
