@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 COPIED = ("picsync", "tests", "doc", "pyproject.toml", "README.md", "CHANGELOG.md", "picsync.yaml.example")
 PLAN = ("tests/property/test_plan_properties.py", "tests/property/test_cycle_machine.py", "tests/sync")
+RENDITIONS = ("tests/sync/test_renditions.py",)
 MACHINE = ("tests/property/test_cycle_machine.py", "tests/sync")
 OVER_HTTP = ("tests/property/test_wire_machine.py", "tests/frames", "tests/e2e", "tests/faults")
 LIMIT_S = 600
@@ -94,8 +95,8 @@ MUTANTS = (
     Mutant(
         "sends equal content twice",
         "picsync/core/plan.py",
-        "        if candidate.skip is not None or candidate.digest in there:\n",
-        "        if candidate.skip is not None:\n",
+        "        if same in planned:\n",
+        "        if False:\n",
         MACHINE,
     ),
     Mutant(
@@ -115,7 +116,7 @@ MUTANTS = (
     Mutant(
         "does not obey delete: false",
         "picsync/core/plan.py",
-        "    held = set(hold.photos if hold else surplus if not rule.delete else ())\n",
+        "    held = set(hold.photos if hold else rest if not rule.delete else ())\n",
         "    held = set(hold.photos if hold else ())\n",
         PLAN,
     ),
@@ -159,8 +160,8 @@ MUTANTS = (
     Mutant(
         "records a digest only after the upload",
         "picsync/sync/transfer.py",
-        "        await self._record(item, digest, None)\n        # What",
-        "        # What",
+        "        await self._record(item, content)\n        shown",
+        "        shown",
         ("tests/sync", "tests/crash/test_kills.py"),
     ),
     Mutant(
@@ -241,12 +242,47 @@ MUTANTS = (
         "picsync/core/choice.py",
         "taken_at(thing) or _LONG_AGO, reverse=True)",
         "taken_at(thing) or _LONG_AGO)",
-        (*PLAN, "tests/e2e/test_service_limits.py"),
+        ("tests/property/test_select_properties.py",),
+    ),
+    Mutant(
+        "knows no photo by its name",
+        "picsync/core/identity.py",
+        "        if not self._parsed():\n",
+        "        if True:\n",
+        RENDITIONS,
+    ),
+    Mutant(
+        "never looks again at what fitted another recipe",
+        "picsync/core/identity.py",
+        "key.recipe == FITTING_BYTES and not remembered",
+        "key.recipe == FITTING_BYTES",
+        RENDITIONS,
+    ),
+    Mutant(
+        "knows no photo by the content of another item",
+        "picsync/core/identity.py",
+        "found if original is None else (*found, *self._by_token(content_key(original)))",
+        "found",
+        RENDITIONS,
+    ),
+    Mutant(
+        "keeps a replaced photo while others cannot be uploaded",
+        "picsync/core/plan.py",
+        "if photo.photo_id not in replaced]",
+        "]",
+        RENDITIONS,
+    ),
+    Mutant(
+        "replaces everything at once",
+        "picsync/core/plan.py",
+        "elif len(replacing) < replacements:",
+        "else:",
+        RENDITIONS,
     ),
     Mutant(
         "skips what is on the frame for its format",
         "picsync/core/select.py",
-        "    if digest in there:\n        return Candidate(item, digest)\n",
+        "    if found.digest in shown.digests:\n        return found\n",
         "",
         ("tests/property/test_select_properties.py",),
     ),

@@ -115,9 +115,14 @@ class Cache:
         Calls during a write share the next transaction. Cancelling a caller does not withdraw its mapping.
         Raises CacheError for all callers of a failed transaction.
         """
+        await self.record_all([mapping])
+
+    async def record_all(self, mappings: Sequence[Mapping]) -> None:
+        """Store mappings as `record` does, all or none of them."""
         self._require_open()
-        _check(mapping)
-        self._pending.append(mapping)
+        for mapping in mappings:
+            _check(mapping)
+        self._pending += mappings
         if self._next_commit is None:
             self._next_commit = asyncio.create_task(self._commit())
             self._commits.add(self._next_commit)
@@ -226,11 +231,12 @@ class _Overlay(Cache):
         self._recorded_facts: dict[tuple[str, str], ItemFacts] = {}
         self._starts: dict[str, datetime] = {}
 
-    async def record(self, mapping: Mapping) -> None:
-        """Keep a mapping, replacing an older one."""
+    async def record_all(self, mappings: Sequence[Mapping]) -> None:
+        """Keep mappings, replacing older ones."""
         self._require_open()
-        _check(mapping)
-        self._recorded[tuple(getattr(mapping, name) for name in schema.KEY)] = mapping
+        for mapping in mappings:
+            _check(mapping)
+            self._recorded[tuple(getattr(mapping, name) for name in schema.KEY)] = mapping
 
     async def lookup(
         self, items: Sequence[MediaItem], *, recipe: Callable[[MediaItem], str], algorithm: str

@@ -215,6 +215,8 @@ class FramePhoto:
     """Unique at the frame's service."""
     digest: Digest
     filename: str = field(default="", compare=False)
+    size_bytes: int | None = field(default=None, compare=False)
+    """As the frame says; None if it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ that says why none is deleted. Whatever the inputs, this holds:
 - *Knowledge*: nothing is deleted unless every listing is complete, every listed item's digest is known (or
   the item is known to be unusable) and everything wanted is on the frame.
 - *Brake*: a plan that would empty an album, or delete more than a set share of it, is held. It counts photos
-  that are gone from the sources; *displaced* ones, which the rule's choice leaves out, are deleted all the
-  same, unless nothing would be left.
+  that are gone from the sources. *Displaced* ones, which the choice or the capacity leaves out, are deleted
+  all the same, unless nothing would be left.
+- *Replaced*: a photo is deleted once the frame has another rendition of the same item in its place, whatever
+  else is held, unless the frame's listing is doubtful; no more are replaced at a time than the rule says.
 - *Never empty*: carried out in order, with any step failing, `steps` leaves a playlist that names photos
   which exist, and never an empty one, unless nothing is to be shown.
 - *Never less*: while something wanted is not seen on the frame, or is not known, a listing of the frame may
@@ -22,10 +24,11 @@ Which items are skipped is decided before both plans, in `select`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
+from picsync.core.identity import identities, shown_by
 from picsync.core.model import (
     Certainty,
     Contradiction,
@@ -44,6 +47,11 @@ BRAKE_COUNT = 10
 BRAKE_SHARE = 0.10
 """More deletes than both of these are held unless the rule says otherwise: users who tidy up an album remove
 a few pictures; hundreds at once are more often a failure than intended."""
+_MAY_BE_SHOWN = frozenset({None, Skip.NOT_CHOSEN, Skip.CAPACITY})
+"""Why an item is skipped whose photo is only displaced; whatever else is skipped counts as gone."""
+REPLACE_PER_CYCLE = 50
+"""So many are replaced at a time unless the rule says otherwise: an album of thousands takes some days, and
+nobody notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class Rule:
     allowed: frozenset[Digest] = frozenset()
     """Digests of photos that the user has permitted to delete; other deletes must be within the limit."""
     overflow: Overflow = Overflow.NEWEST
+    replace_per_cycle: int = REPLACE_PER_CYCLE
+    """How many photos a cycle replaces by other renditions at most."""
 
     @property
     def playlist_name(self) -> str:
@@ -95,6 +105,15 @@ class Transfer:
     item: MediaItem
     digest: Digest | None
     """None if only the download will show it."""
+    content: Digest | None = None
+    """Of the original, if it is known."""
+    replaces: Digest | None = None
+    """Of the photo that the new one is to replace."""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the frame may have it, for all that is known."""
+        return self.digest is None and self.content is None and self.replaces is None
 
 
 class HoldReason(StrEnum):
@@ -199,17 +218,30 @@ class Situation:
     """
 
 
-def plan_transfers(candidates: Sequence[Candidate], photos: Photos) -> tuple[Transfer, ...]:
-    """Return the items to transfer: unknown or missing content, each content once."""
+def plan_transfers(
+    candidates: Sequence[Candidate], photos: Photos, replacements: int = REPLACE_PER_CYCLE
+) -> tuple[Transfer, ...]:
+    """Return the items to transfer: unknown or missing content, each content once.
+
+    At the end come up to `replacements` items whose photos are to be replaced.
+    """
     there = {photo.digest for photo in photos.items}
-    transfers = []
+    planned: set[Digest] = set()
+    missing: list[Transfer] = []
+    replacing: list[Transfer] = []
     for candidate in candidates:
-        if candidate.skip is not None or candidate.digest in there:
+        digest, content = candidate.digest, candidate.content
+        if candidate.skip is not None or (digest in there and not candidate.outdated):
             continue
-        if candidate.digest is not None:
-            there.add(candidate.digest)
-        transfers.append(Transfer(candidate.item, candidate.digest))
-    return tuple(transfers)
+        same = digest or content
+        if same in planned:
+            continue
+        planned |= set() if same is None else {same}
+        if not candidate.outdated:
+            missing.append(Transfer(candidate.item, digest, content))
+        elif len(replacing) < replacements:
+            replacing.append(Transfer(candidate.item, None, content, digest))
+    return (*missing, *replacing)
 
 
 def deletes_wait_for_content(
@@ -233,28 +265,62 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
         else:
             surplus.append(photo)
 
-    hold = _hold(rule, now, items.keys() - by_digest.keys(), surplus) if rule.delete and surplus else None
-    held = set(hold.photos if hold else surplus if not rule.delete else ())
+    listed, replaced = _related(now, surplus, by_digest) if rule.delete else (set(), set())
+    if now.photos.problem:
+        replaced = set()
+    rest = [photo for photo in surplus if photo.photo_id not in replaced]
+    unmade = {each.content for each in now.candidates if each.digest is None and each.skip is None} - {None}
+    missing = len(items.keys() - by_digest.keys()) + len(unmade)
+    hold = _hold(rule, now, missing, rest, listed) if rule.delete and rest else None
+    held = set(hold.photos if hold else rest if not rule.delete else ())
     deletes = tuple(photo for photo in surplus if photo not in held)
-    kept = tuple(photo for photo in surplus if photo in held)
+    kept = tuple(photo for photo in rest if photo in held)
 
     everything = [by_digest[digest] for digest in items if digest in by_digest] + list(kept)
     if now.shows_albums:
         return Plan(deletes=deletes, hold=hold)
-    sure = _all_known(now) and not items.keys() - by_digest.keys()
+    sure = _all_known(now) and not missing
     seen = None if sure else frozenset(photo.photo_id for photo in now.photos.items)
     contents = _contents(rule, now, everything, items, unseen_stay=not sure)
     left_out = len(everything) - sum(len(content.photos) for content in contents)
     return Plan(_edits(rule, now, contents, seen), deletes, hold, contents, left_out, seen)
 
 
+def _related(
+    now: Situation, surplus: Sequence[FramePhoto], by_digest: Mapping[Digest, FramePhoto]
+) -> tuple[set[str], set[str]]:
+    """Return the IDs of the surplus photos that show listed items, and of those that others have replaced.
+
+    An item's photo is replaced once the frame has another one that shows the item as it is wanted.
+    """
+    if not surplus:
+        return set(), set()
+    listed: set[str] = set()
+    replaced: set[str] = set()
+    for candidate in now.candidates:
+        if candidate.skip not in _MAY_BE_SHOWN:
+            continue
+        photo = by_digest.get(candidate.digest) if candidate.digest and candidate.skip is None else None
+        tokens = identities(candidate.item, candidate.content or candidate.digest, photo)
+        listed |= tokens
+        if photo is not None and not candidate.outdated:
+            replaced |= tokens
+
+    def ids(tokens: set[str]) -> set[str]:
+        return {photo.photo_id for photo in surplus if not tokens.isdisjoint(shown_by(photo))}
+
+    return ids(listed), ids(replaced)
+
+
 def _all_known(now: Situation) -> bool:
     """Whether all listings are complete and all content is known."""
     complete = now.photos.complete and all(listing.complete for listing in now.listings)
-    return complete and all(each.digest is not None or each.skip is not None for each in now.candidates)
+    return complete and not any(each.unknown for each in now.candidates)
 
 
-def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[FramePhoto]) -> Hold | None:
+def _hold(
+    rule: Rule, now: Situation, missing: int, surplus: Sequence[FramePhoto], listed: Collection[str]
+) -> Hold | None:
     count, total = len(surplus), len(now.photos.items)
 
     def hold(reason: HoldReason, waiting: int = 0, problem: str | Contradiction | None = None) -> Hold:
@@ -265,16 +331,15 @@ def _hold(rule: Rule, now: Situation, missing: set[Digest], surplus: Sequence[Fr
         return hold(HoldReason.LISTING, problem=now.photos.problem)
     if certainty is Certainty.SAMPLE:
         return hold(HoldReason.SAMPLE)
-    unknown = sum(1 for candidate in now.candidates if candidate.digest is None and candidate.skip is None)
+    unknown = sum(1 for candidate in now.candidates if candidate.unknown)
     if unknown:
         return hold(HoldReason.UNKNOWN, unknown)
     if missing and not now.storage_full:
-        return hold(HoldReason.UPLOADS, len(missing))
-    displaced = {each.digest for each in now.candidates if each.skip is Skip.NOT_CHOSEN}
-    gone = [photo for photo in surplus if photo.digest not in displaced]
-    if count < total:
-        # What the choice leaves out may go, whatever becomes of the rest.
-        surplus, count = gone, len(gone)
+        return hold(HoldReason.UPLOADS, missing)
+    # What a choice leaves out is displaced, not gone; but if nothing would be left, all of it counts.
+    empties = count >= total
+    surplus = [photo for photo in surplus if empties or photo.photo_id not in listed]
+    count = len(surplus)
     if not count or rule.allow_deletes or _within_limit(rule.delete_limit, count, total):
         return None
     beyond = sum(1 for photo in surplus if photo.digest not in rule.allowed)

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from picsync.core.choice import Choice, Excluded, LeftOut, Subject, choose, newest_first
+from picsync.core.identity import Shown
 from picsync.core.model import Digest, FramePhoto, ItemFacts, MediaItem, MediaKind, Photos
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.screens import is_screenshot
@@ -38,6 +39,8 @@ class Skip(StrEnum):
     """Its content could not be used at the last attempt."""
     NOT_CHOSEN = "not_chosen"
     """The rule's `select` leaves it out."""
+    CAPACITY = "capacity"
+    """The frame has no room for it."""
 
 
 class Overflow(StrEnum):
@@ -59,10 +62,12 @@ class Accepted:
     """Formats that the frame accepts."""
     videos_from: frozenset[str] = frozenset()
     """Sources whose videos are wanted and supported; empty if the rule or the frame excludes videos."""
+    any_picture: bool = False
+    """Whether pictures are converted, so that their format does not matter."""
 
     def accepts(self, mime_type: str) -> bool:
         """Whether to try a file of that type. An unknown (empty) type may be tried."""
-        return not mime_type or mime_type in self.mime_types
+        return not mime_type or self.any_picture or mime_type in self.mime_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,24 @@ class Candidate:
 
     item: MediaItem
     digest: Digest | None = None
-    """None while the content is unknown."""
+    """Of the photo that shows it, or is to show it; None while that is unknown."""
     skip: Skip | None = None
     """Why the item should not be on the frame; None if it should."""
     left_out: LeftOut | None = None
     """Why it was not chosen, if that is why it is skipped."""
     doubtful: bool = False
     """Whether it could not be used before, and is tried again."""
+    content: Digest | None = None
+    """Of the original's bytes; None while they are unknown."""
+    outdated: bool = False
+    """Whether the photo that shows it is to be replaced by another rendition."""
+    recognised: bool = False
+    """Whether only the photo's name tells that it shows the item."""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether any photo on the frame may show it, for all that is known."""
+        return self.digest is None and self.content is None and self.skip is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,50 +110,92 @@ class Skipped:
 def candidates(
     items: Iterable[MediaItem],
     known: Mapping[MediaItem, DigestMapping],
-    there: Collection[Digest],
+    originals: Mapping[MediaItem, DigestMapping],
+    shown: Shown,
     accepted: Accepted,
     now: datetime,
 ) -> list[Candidate]:
     """Return a candidate for each item: wanted or skipped, with its digest if known.
 
-    `known` is the content of the cache, `there` the content on the frame.
+    `known` is what the cache has of the recipe's renditions, `originals` of the items' own bytes, and `shown`
+    the content of the frame.
     """
-    return [_candidate(item, known.get(item), there, accepted, now) for item in items]
+    return [_candidate(item, known.get(item), originals.get(item), shown, accepted, now) for item in items]
 
 
 def _candidate(
     item: MediaItem,
     known: DigestMapping | None,
-    there: Collection[Digest],
+    original: DigestMapping | None,
+    shown: Shown,
     accepted: Accepted,
     now: datetime,
 ) -> Candidate:
     if item.kind is MediaKind.VIDEO and item.source not in accepted.videos_from:
         return Candidate(item, skip=Skip.VIDEO)
-    digest = item.digest or (known.digest if known else None)
-    if digest in there:
-        return Candidate(item, digest)
+    made = known.digest if known else None
+    content = item.digest or (original.digest if original else None)
+    if not shown.converts(item):
+        made = content = item.digest or made
+    match = shown.match(item, made, content)
+    tried = known is not None and known.unusable is not None
+    recently = known is not None and tried and _recent(known.recorded_at, now)
+    found = Candidate(
+        item,
+        match.digest,
+        content=match.content,
+        # A photo whose replacement cannot be made stays.
+        outdated=match.outdated and not recently,
+        recognised=match.recognised,
+    )
+    if found.digest in shown.digests:
+        return found
     if item.kind is MediaKind.PHOTO and not accepted.accepts(item.mime_type):
-        return Candidate(item, digest, Skip.FORMAT)
-    if known is not None and known.unusable is not None and _recent(known.recorded_at, now):
-        return Candidate(item, digest, Skip.UNUSABLE)
-    return Candidate(item, digest, doubtful=known is not None and known.unusable is not None)
+        return replace(found, skip=Skip.FORMAT)
+    return replace(found, skip=Skip.UNUSABLE) if recently else replace(found, doubtful=tried)
 
 
 def _recent(recorded_at: datetime | None, now: datetime) -> bool:
     return recorded_at is not None and now - recorded_at < UNUSABLE_FOR
 
 
-def learned(
-    found: Iterable[Candidate], digests: Mapping[MediaItem, Digest], unusable: Collection[MediaItem]
-) -> list[Candidate]:
-    """Return the candidates, updated by what the transfers have shown of their content."""
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What transfers have shown of the content of items."""
+
+    digests: Mapping[MediaItem, Digest] = field(default_factory=dict)
+    """Of what was sent, or is to be."""
+    contents: Mapping[MediaItem, Digest] = field(default_factory=dict)
+    """Of the originals."""
+    unusable: Collection[MediaItem] = ()
+
+
+def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
+    """Return the candidates, updated by what the transfers have shown of their content.
+
+    Items with the same content are transferred once, and all of them learn from it.
+    """
+    renewed: dict[Digest | None, Digest] = {}
+    for candidate in found:
+        digest = lesson.digests.get(candidate.item)
+        for same in (candidate.digest, candidate.content, lesson.contents.get(candidate.item)):
+            if same is not None and digest is not None:
+                renewed[same] = digest
 
     def one(candidate: Candidate) -> Candidate:
-        if candidate.item in unusable:
-            return replace(candidate, skip=Skip.UNUSABLE)
-        digest = digests.get(candidate.item)
-        return candidate if digest is None else replace(candidate, digest=digest)
+        content = lesson.contents.get(candidate.item, candidate.content)
+        if candidate.item in lesson.unusable:
+            # What shows it already goes on showing it.
+            return (
+                candidate if candidate.outdated else replace(candidate, skip=Skip.UNUSABLE, content=content)
+            )
+        digest = lesson.digests.get(candidate.item)
+        if digest is None and candidate.skip is None:
+            same = (renewed[each] for each in (candidate.digest, content) if each in renewed)
+            digest = next(same, None)
+        if digest is None:
+            return candidate if content == candidate.content else replace(candidate, content=content)
+        return replace(candidate, digest=digest, content=content, outdated=False)
 
     return [one(candidate) for candidate in found]
 

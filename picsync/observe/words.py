@@ -72,6 +72,7 @@ _SKIPPED = {
     Skip.FORMAT: ("item", "items", "skipped, since the frame does not take the format"),
     Skip.UNUSABLE: ("item", "items", "skipped as unusable; each is tried again after a day"),
     Skip.NOT_CHOSEN: ("photo", "photos", "left out by `select`"),
+    Skip.CAPACITY: ("photo", "photos", "left out, since the frame has no room; the newest are shown"),
 }
 
 _LEFT_OUT = {

@@ -36,16 +36,19 @@ from picsync.core.events import (
     NoticeKind,
     TransfersPlanned,
 )
+from picsync.core.identity import Shown
 from picsync.core.model import (
     DEFAULT_FRAME,
     Certainty,
     FrameAlbum,
     Listing,
+    MediaItem,
     MediaKind,
     Photos,
     Playlist,
     job_name,
 )
+from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import (
     Content,
     Plan,
@@ -56,6 +59,7 @@ from picsync.core.plan import (
     plan_changes,
     plan_transfers,
 )
+from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.select import (
     Accepted,
     Candidate,
@@ -71,7 +75,7 @@ from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates
 from picsync.sync.choosing import Choosing
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
-from picsync.sync.transfer import Tools, Transferrer, TransferResult, recipe_of
+from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of, recipe_of
 
 CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
@@ -90,6 +94,10 @@ class AlbumRule:
     choice: Choice | None = None
     """Which photos are shown; None: all."""
     dry_run: bool = False
+    recipe: Recipe = ORIGINAL
+    """How originals become what the frame is sent."""
+    replace: bool = False
+    """Whether photos that were sent without the recipe are to be replaced, too."""
 
     @property
     def name(self) -> str:
@@ -310,12 +318,39 @@ class _Cycle:
     async def _resolve(self, photos: Photos) -> list[Candidate]:
         items = list(dict.fromkeys(item for listing in self.listings for item in listing.items))
         algorithm = self.frame.capabilities.digest_algorithm
-        known = await self.tools.cache.lookup(items, recipe=recipe_of, algorithm=algorithm)
+        cache, recipe = self.tools.cache, self.album_rule.recipe
+        known = await cache.lookup(items, recipe=lambda item: recipe_of(item, recipe), algorithm=algorithm)
+        shown = self._shown(photos)
+        originals: Mapping[MediaItem, DigestMapping] = {}
+        if recipe.convert:
+            unseen = [item for item in items if item not in known or known[item].digest not in shown.digests]
+            originals = await cache.lookup(unseen, recipe=recipe_of, algorithm=algorithm)
         for source in self.album_rule.sources:
-            asked = [item in known for item in items if item.source == source]
+            asked = [item in known or item in originals for item in items if item.source == source]
             self.tools.emit(CacheRead(source, sum(asked), len(asked) - sum(asked)))
-        there = {photo.digest for photo in photos.items}
-        return candidates(items, known, there, self._accepted(), self.tools.now())
+        found = candidates(items, known, originals, shown, self._accepted(), self.tools.now())
+        await self._remember(found, known, originals)
+        return found
+
+    async def _remember(
+        self,
+        found: Sequence[Candidate],
+        known: Mapping[MediaItem, DigestMapping],
+        originals: Mapping[MediaItem, DigestMapping],
+    ) -> None:
+        """Record what only the names of the frame's photos have told: the cache was lost."""
+        recipe, now, told = self.album_rule.recipe, self.tools.now(), []
+        for each in found:
+            if each.recognised and each.digest is not None and each.item not in known:
+                told.append(mapping_of(each.item, each.digest, recipe, now))
+            new = each.item not in originals and each.item not in known and each.item.digest is None
+            if recipe.convert and each.content is not None and new:
+                told.append(mapping_of(each.item, each.content, ORIGINAL, now))
+        if told:
+            await self.tools.cache.record_all(told)
+
+    def _shown(self, photos: Photos) -> Shown:
+        return Shown(photos.items, self.album_rule.recipe, replace=self.album_rule.replace)
 
     async def _choose(self, found: list[Candidate], photos: Photos) -> list[Candidate]:
         choice = self.album_rule.choice
@@ -336,12 +371,16 @@ class _Cycle:
         capabilities = self.frame.capabilities
         videos = self.album_rule.rule.videos and capabilities.accepts_kind(MediaKind.VIDEO)
         able = {name for name in self.album_rule.sources if self.tools.sources[name].capabilities.videos}
-        return Accepted(capabilities.mime_types, frozenset(able if videos else ()))
+        accepted = frozenset(able if videos else ())
+        return Accepted(capabilities.mime_types, accepted, any_picture=self.album_rule.recipe.convert)
 
     # --- transfer -------------------------------------------------------------------------------------
 
     async def _transfer(self, seen: _Seen, playlists: Playlists | None) -> None:
-        transfers = plan_transfers(self.candidates, seen.photos)
+        rule = self.album_rule.rule
+        # Where nothing may be deleted, a replaced photo would stay beside the new one.
+        replacements = rule.replace_per_cycle if rule.delete else 0
+        transfers = plan_transfers(self.candidates, seen.photos, replacements)
         self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))
         if not transfers:
             return
@@ -353,9 +392,9 @@ class _Cycle:
             account=self.album_rule.frame,
             stopping=self.stopping,
             dry_run=self.album_rule.dry_run,
+            recipe=self.album_rule.recipe,
             closing=(lambda: None) if playlists is None or self._has_playlist(seen) else playlists.begin,
         )
-        there = [photo.digest for photo in seen.photos.items]
         learn = deletes_wait_for_content(self.album_rule.rule, self.candidates, self.listings, seen.photos)
 
         async def album() -> FrameAlbum:
@@ -364,11 +403,13 @@ class _Cycle:
                     seen.album = await self.frame.create_album(self.album_rule.album)
             return seen.album
 
-        self.transferred = done = await transferrer.run(album, transfers, there, learn=learn)
+        self.transferred = done = await transferrer.run(
+            album, transfers, self._shown(seen.photos), learn=learn
+        )
         self.failures += done.failures
         if done.no_album is not None:
             raise done.no_album
-        self.candidates = learned(self.candidates, done.digests, done.unusable)
+        self.candidates = learned(self.candidates, done.lesson)
         if done.uploaded:
             await self._observe_again(seen)
 

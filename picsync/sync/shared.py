@@ -9,8 +9,6 @@ temporary files, never time: an original that is only kept is evicted when space
 from __future__ import annotations
 
 import asyncio
-import io
-import os
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +17,10 @@ from typing import BinaryIO
 
 from picsync.aio.observation import ALWAYS, Instants, Observation
 from picsync.core.model import Digest, Listing, MediaItem
+from picsync.core.recipe import Recipe
+from picsync.rendering.pool import Renderer
 from picsync.sources.base import Source
+from picsync.sync.renditions import Made, make, view
 from picsync.sync.tempfiles import Spool, SpoolFile
 
 
@@ -55,6 +56,7 @@ class Original:
     digest: Digest | None = None
     users: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _made: dict[Recipe, Made] = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:
@@ -76,33 +78,21 @@ class Original:
 
     def file(self) -> BinaryIO:
         """Return the bytes as a file with its own position."""
-        return io.BufferedReader(_View(self.spooled.file, self.size_bytes))
+        return view(self.spooled.file, self.size_bytes)
 
+    async def made(self, renderer: Renderer, spool: Spool, recipe: Recipe) -> Made:
+        """Return what the recipe makes of it, which happens once for all frames; raises as `make` does."""
+        async with self._lock:
+            if self.digest is None:
+                raise RuntimeError("an original that nobody has fetched")
+            if recipe not in self._made:
+                self._made[recipe] = await make(renderer, spool, self.spooled, self.digest, recipe)
+            return self._made[recipe]
 
-class _View(io.RawIOBase):
-    """Reads a file without moving its position, since others read it too."""
-
-    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
-        self._file = file
-        self._size_bytes = size_bytes
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size_bytes}[whence]
-        self._at = max(0, start + offset)
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer
-        data = os.pread(self._file.fileno(), len(buffer), self._at)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+    def close(self) -> None:
+        """Give up what was made of it."""
+        for made in self._made.values():
+            made.close()
 
 
 class Originals:
@@ -147,6 +137,7 @@ class Originals:
         if key not in self._entries:
             stack = AsyncExitStack()
             original = Original(item, await stack.enter_async_context(self.spool.file(algorithm)))
+            stack.callback(original.close)
             self._entries[key] = original, stack
         original, stack = self._entries[key]
         original.users += 1

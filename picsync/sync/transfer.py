@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from picsync.aio.tasks import run_all
 from picsync.core.errors import (
+    ContentError,
+    Defect,
     FormatError,
     ItemError,
     LimitError,
@@ -42,9 +44,21 @@ from picsync.core.events import (
     ItemUploaded,
     Waiting,
 )
+from picsync.core.identity import (
+    FITTING_BYTES,
+    ORIGINAL_BYTES,
+    Match,
+    PhotoKey,
+    Shown,
+    content_key,
+    item_key,
+    keyed_name,
+)
 from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import Transfer
+from picsync.core.recipe import ORIGINAL, Recipe
+from picsync.core.select import Lesson
 from picsync.core.values import dataclass
 from picsync.frames.base import AlreadyThere, Frame, Rendition
 from picsync.http.pace import DOWNLOADS
@@ -67,9 +81,9 @@ SMALL_BYTES = 16 * 1024 * 1024
 """A disk without room for a file of this size, most photos, is full: no further original is fetched."""
 
 
-def recipe_of(item: MediaItem) -> str:
-    """Return how the item's bytes are obtained; digests are only good for one recipe."""
-    return "video" if item.kind is MediaKind.VIDEO else "original"
+def recipe_of(item: MediaItem, recipe: Recipe = ORIGINAL) -> str:
+    """Return the recipe by which the cache knows what is sent of an item; none changes a video."""
+    return "video" if item.kind is MediaKind.VIDEO else str(recipe)
 
 
 async def _sleep(seconds: float) -> None:
@@ -119,7 +133,9 @@ class TransferResult:
     """The outcome of the transfers."""
 
     digests: dict[MediaItem, Digest] = field(default_factory=dict)
-    """Content that was not known before."""
+    """Of what was sent, or is to be, as far as that was not known before."""
+    contents: dict[MediaItem, Digest] = field(default_factory=dict)
+    """Of the originals that were downloaded."""
     unusable: dict[MediaItem, str] = field(default_factory=dict)
     """Items that can never be shown, with the reason."""
     failures: list[Failure] = field(default_factory=list)
@@ -133,6 +149,11 @@ class TransferResult:
     storage_full: bool = False
     no_album: PicsyncError | None = None
     """Why there is no album to upload to."""
+
+    @property
+    def lesson(self) -> Lesson:
+        """What the transfers have shown of the items."""
+        return Lesson(self.digests, self.contents, self.unusable)
 
 
 class Transferrer:
@@ -149,6 +170,7 @@ class Transferrer:
         stopping: Callable[[], bool],
         dry_run: bool,
         closing: Callable[[], None] = lambda: None,
+        recipe: Recipe = ORIGINAL,
     ) -> None:
         """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
 
@@ -165,6 +187,10 @@ class Transferrer:
         self._stopping = stopping
         self._closing = closing
         self._dry_run = dry_run
+        self._recipe = recipe
+        self._shown = Shown((), recipe)
+        self._made: dict[Digest, Digest] = {}
+        """Content of an original -> what was made of it."""
         downloads, uploads = tools.max_downloads, frame.capabilities.max_uploads
         self._downloading = asyncio.Semaphore(downloads)
         self._uploading = asyncio.Semaphore(uploads)
@@ -187,9 +213,9 @@ class Transferrer:
         self._opening = asyncio.Lock()
 
     async def run(
-        self, album: OpenAlbum, transfers: Sequence[Transfer], there: Iterable[Digest], *, learn: bool
+        self, album: OpenAlbum, transfers: Sequence[Transfer], shown: Shown, *, learn: bool
     ) -> TransferResult:
-        """Transfer each item, skipping content in `there`; one item's failure leaves the others alone.
+        """Transfer each item, skipping content that is `shown`; one item's failure leaves the others alone.
 
         `album` is called once there is something to put into the album. If it fails, that is in the result,
         and it is not called again.
@@ -198,13 +224,15 @@ class Transferrer:
         found out all the same. Raises CacheError, which concerns every item, and LoginNeeded; nothing
         else.
         """
-        self._there = set(there)
-        self._known = {transfer.item for transfer in transfers if transfer.digest is not None}
+        self._shown, self._there = shown, set(shown.digests)
+        known = [transfer for transfer in transfers if transfer.digest is not None]
+        self._known = {transfer.item for transfer in known}
         self._learning = learn
         self._left = self._unfinished = len(transfers)
         await self._originals.planned(self._group, self._rule, [transfer.item for transfer in transfers])
-        queue = iter(sorted(transfers, key=lambda transfer: transfer.digest is None))
-        for _ in range(len(self._known)):
+        others = [transfer for transfer in transfers if transfer.digest is None]
+        queue = iter([*known, *others])
+        for _ in range(len(known)):
             await self._work(album, islice(queue, 1))
             if self._result.uploaded_count or self._full or self._halted:
                 break
@@ -256,7 +284,7 @@ class Transferrer:
             self._closing()
 
     def _in_vain(self, transfer: Transfer) -> bool:
-        return self._full is not None and not (self._learning and transfer.digest is None)
+        return self._full is not None and not (self._learning and transfer.unknown)
 
     async def _transfer(self, album: OpenAlbum, transfer: Transfer, original: Original) -> None:
         item = transfer.item
@@ -267,25 +295,70 @@ class Transferrer:
             if self._halted or self._in_vain(transfer):
                 return
             with at_account(item.source):
-                digest, fresh = await original.fetch(self._tools.sources[item.source])
+                content, fresh = await original.fetch(self._tools.sources[item.source])
         if fresh:
             self._result.downloaded_count += 1
             self._result.downloaded_bytes += original.size_bytes
             self._emit(ItemDownloaded(self._rule, item.filename, original.size_bytes))
-        self._result.digests[item] = digest
+        self._result.contents[item] = content
         self._sizes[item] = original.size_bytes
-        await self._record(item, digest, None)
-        # What the frame holds stays there, even if it would not be sent today.
-        mime_type = "" if digest in self._there else original.examine()
-        if not self._frame.capabilities.accepts(mime_type):
-            raise FormatError(mime_type, self._frame.capabilities.title)
-        rendition = Rendition(original.file(), original.size_bytes, digest, mime_type, item.filename)
-        await self._upload(album, item, rendition)
+        await self._record(item, content)
+        shown = await self._showing(item, content)
+        if shown.digest is not None and not shown.outdated:
+            self._result.digests[item] = shown.digest
+            self._count_as_there(item)
+            return
+        try:
+            await self._prepare_and_upload(album, item, original, content)
+        finally:
+            # Until another one is there, an outdated photo goes on showing the item.
+            digest = self._result.digests.get(item)
+            if shown.digest is not None and (digest is None or digest not in self._there):
+                self._result.digests[item] = shown.digest
+
+    async def _prepare_and_upload(
+        self, album: OpenAlbum, item: MediaItem, original: Original, content: Digest
+    ) -> None:
+        mime_type = self._examined(item, original)
+        if not self._shown.converts(item) or mime_type.startswith("video/"):
+            if not self._frame.capabilities.accepts(mime_type):
+                raise FormatError(mime_type, self._frame.capabilities.title)
+            self._result.digests[item] = content
+            rendition = Rendition(original.file(), original.size_bytes, content, mime_type, item.filename)
+            await self._upload(album, item, _named(item, content, ORIGINAL_BYTES, rendition))
+        elif not self._full:
+            made = await original.made(self._tools.renderer, self._tools.spool, self._recipe)
+            await self._record(item, made.digest, recipe=self._recipe)
+            self._result.digests[item] = self._made[content] = made.digest
+            mark = FITTING_BYTES if made.unchanged else self._recipe.key
+            rendition = Rendition(made.file(), made.size_bytes, made.digest, made.mime_type, item.filename)
+            await self._upload(album, item, _named(item, content, mark, rendition))
+
+    def _examined(self, item: MediaItem, original: Original) -> str:
+        """Return the MIME type; empty for what only a decoder can tell. Raises ContentError."""
+        try:
+            return original.examine()
+        except ContentError as error:
+            # Before a picture there may be a few bytes of something else.
+            if self._shown.converts(item) and error.defect is Defect.NOT_MEDIA:
+                return ""
+            raise
+
+    async def _showing(self, item: MediaItem, content: Digest) -> Match:
+        """Return what shows these bytes: a photo that the frame had, or what was made of another item."""
+        made = self._made.get(content) if self._shown.converts(item) else None
+        match = Match(made, content) if made else self._shown.match(item, None, content)
+        if match.digest is not None and self._shown.converts(item) and (made or match.recognised):
+            await self._record(item, match.digest, recipe=self._recipe)
+        return match
+
+    def _count_as_there(self, item: MediaItem) -> None:
+        self._result.already_there += 1
+        self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
 
     async def _upload(self, album: OpenAlbum, item: MediaItem, rendition: Rendition) -> None:
         if rendition.digest in self._there:
-            self._result.already_there += 1
-            self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
+            self._count_as_there(item)
             return
         if rendition.digest in self._failed_uploads:
             # It may have arrived all the same: the next cycle looks before it is sent again.
@@ -315,8 +388,7 @@ class Transferrer:
         self._result.uploaded.add(rendition.digest)
         self._tell_if_closing()
         if isinstance(outcome, AlreadyThere):
-            self._result.already_there += 1
-            self._emit(ItemUploaded(self._rule, item.filename, 0, item.source))
+            self._count_as_there(item)
         else:
             self._result.uploaded_count += 1
             self._result.uploaded_bytes += rendition.size_bytes
@@ -333,8 +405,24 @@ class Transferrer:
                     self._halted = error
             return None
 
-    async def _record(self, item: MediaItem, digest: Digest | None, unusable: str | None) -> None:
-        await self._tools.cache.record(_mapping(item, digest, unusable, self._tools.now()))
+    async def _record(
+        self,
+        item: MediaItem,
+        digest: Digest | None,
+        unusable: str | None = None,
+        *,
+        recipe: Recipe = ORIGINAL,
+    ) -> None:
+        row = DigestMapping(
+            item.source,
+            item.item_id,
+            item.version,
+            recipe_of(item, recipe),
+            digest,
+            unusable,
+            self._tools.now(),
+        )
+        await self._tools.cache.record(row)
         self._emit(CacheWritten(item.source, updated=item in self._known))
         self._known.add(item)
 
@@ -351,8 +439,10 @@ class Transferrer:
         self._emit(ItemFailed(self._rule, item.filename, error))
         self._result.failures.append(Failure(item.filename or item.item_id, error))
         if isinstance(error, ItemError) and error.unusable:
-            self._result.unusable[item] = error.message
-            await self._record(item, self._result.digests.get(item), error.message)
+            if self._result.digests.get(item) not in self._there:
+                self._result.unusable[item] = error.message
+            digest = None if self._shown.converts(item) else self._result.contents.get(item)
+            await self._record(item, digest, error.message, recipe=self._recipe)
         if error.transient:
             self._transient_failures += 1
             if self._transient_failures >= MAX_TRANSIENT_FAILURES:
@@ -388,7 +478,7 @@ async def learn(
                     digest = await spooled.finish()
                     spooled.examine()
                     result.digests[item] = digest
-                await cache.record(_mapping(item, result.digests[item], None, datetime.now(UTC)))
+                await cache.record(mapping_of(item, result.digests[item], ORIGINAL, datetime.now(UTC)))
             except PicsyncError as error:
                 if error.scope in (Scope.PROCESS, Scope.SERVICE):
                     raise
@@ -398,14 +488,19 @@ async def learn(
     return result
 
 
-def _mapping(
-    item: MediaItem, digest: Digest | None, unusable: str | None, recorded_at: datetime
-) -> DigestMapping:
+def mapping_of(item: MediaItem, digest: Digest, recipe: Recipe, recorded_at: datetime) -> DigestMapping:
+    """Return what the cache is to know of an item: the digest of what the recipe makes of it."""
     return DigestMapping(
-        item.source, item.item_id, item.version, recipe_of(item), digest, unusable, recorded_at
+        item.source, item.item_id, item.version, recipe_of(item, recipe), digest, None, recorded_at
     )
 
 
 def _announcement(item: MediaItem, digest: Digest) -> Rendition:
-    """Stand for content that a dry run need not fetch, since its digest is known."""
+    """Stand for content whose bytes are not needed, since its digest is known."""
     return Rendition(io.BytesIO(), 0, digest, item.mime_type, item.filename)
+
+
+def _named(item: MediaItem, content: Digest, recipe: str, rendition: Rendition) -> Rendition:
+    """Return the rendition with a name that says what it is, for whoever finds it on the frame."""
+    key = PhotoKey(item_key(item), content_key(content), recipe, rendition.size_bytes)
+    return replace(rendition, filename=keyed_name(item.filename, key))

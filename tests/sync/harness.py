@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from picsync.core.events import CycleReport, Event
+from picsync.core.identity import plain_name
 from picsync.core.model import Digest
 from picsync.core.plan import Rule
 from picsync.sync.cycle import AlbumRule, run_cycle
@@ -53,7 +54,7 @@ class Harness:
         return await run_cycle(self.rule, self.tools)
 
     def names_on_frame(self) -> set[str]:
-        return {photo.filename for photo in self.frame.album_named(ALBUM).photos.values()}
+        return {plain_name(photo.filename) for photo in self.frame.album_named(ALBUM).photos.values()}
 
     def assert_synced(self, *names: str) -> None:
         """Assert that frame album = playlist = wanted photos."""

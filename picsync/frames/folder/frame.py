@@ -24,6 +24,7 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from picsync.core.errors import InaccessibleError, ItemError, PicsyncError, QuotaError
+from picsync.core.identity import plain_name
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
 from picsync.frames.folder import manifest as journal
@@ -143,9 +144,10 @@ class FolderFrame:
                     continue
                 whole = there[entry.name] == entry.size_bytes
                 with suppress(FileNotFoundError):  # Another program has just deleted it.
-                    # A file that was damaged or edited counts as another photo, and is replaced.
+                    # A file that was damaged or edited counts as another photo, of which nothing is known.
                     digest = entry.digest if whole else _digest(self._path / entry.name)
-                    found.append(FramePhoto(entry.name, digest, entry.filename))
+                    filename = entry.filename if whole else ""
+                    found.append(FramePhoto(entry.name, digest, filename, there[entry.name]))
             return Photos(tuple(found))
 
         return await self._locked(look)
@@ -369,9 +371,8 @@ class FolderFrame:
 
 def file_name(rendition: Rendition, digits: int = _HASH_DIGITS) -> str:
     """Return a name of `a-z0-9_-`, unique regardless of case, that begins with the original name."""
-    plain = (
-        unicodedata.normalize("NFKD", PurePath(rendition.filename).stem).encode("ascii", "ignore").decode()
-    )
+    readable = PurePath(plain_name(rendition.filename)).stem
+    plain = unicodedata.normalize("NFKD", readable).encode("ascii", "ignore").decode()
     stem = re.sub(r"[^a-z0-9_]+", "-", plain.lower()).strip("-_")[:MAX_STEM].strip("-_")
     extension = EXTENSIONS.get(rendition.mime_type, "jpg")
     return f"{stem or 'photo'}-{rendition.digest.hex[:digits]}.{extension}"

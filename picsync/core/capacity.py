@@ -1,0 +1,158 @@
+"""What fits on a frame: planned before anything is uploaded. Pure.
+
+- What is planned is never more than the capacity, as far as sizes are known or estimated; with room to spare,
+  nothing is left out.
+- The newest photos come first. One that is too large leaves its place to older ones that fit.
+- A photo that is already on the frame counts with its own size, any other with an estimate.
+- Where a frame turned out to be full, its capacity is what was seen to fit, and one photo more is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from picsync.core.identity import key_in
+from picsync.core.model import Digest, FramePhoto, MediaItem
+from picsync.core.recipe import Recipe
+from picsync.core.select import Candidate, Skip
+from picsync.core.values import dataclass
+
+TYPICAL_BYTES = 3_000_000
+"""Size of an original that nothing is known of: a phone's photo."""
+BYTES_PER_PIXEL = 0.3
+"""Of a rendition in quality 90: photos of foliage have twice as many, portraits half."""
+
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much a frame holds; None where there is no limit, or none that is known."""
+
+    size_bytes: int | None = None
+    photos: int | None = None
+
+    def share(self, weight: float, total: float) -> Capacity:
+        """Return the part of one of several rules."""
+
+        def part(whole: int | None) -> int | None:
+            return None if whole is None else int(whole * weight / total)
+
+        return Capacity(part(self.size_bytes), part(self.photos))
+
+    def within(self, other: Capacity) -> Capacity:
+        """Return the capacity that both limits leave."""
+        return Capacity(_least(self.size_bytes, other.size_bytes), _least(self.photos, other.photos))
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether anything fits."""
+        return self.size_bytes is None and self.photos is None
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How the storage of a frame is used by one of its rules."""
+
+    used: Capacity
+    """What its album holds."""
+    planned: Capacity
+    """What it is to hold."""
+    capacity: Capacity
+    """What it may hold."""
+    left_out: int = 0
+    """How many photos do not fit."""
+
+
+def plan_storage(
+    candidates: Sequence[Candidate],
+    photos: Sequence[FramePhoto],
+    recipe: Recipe,
+    capacity: Capacity,
+    seen_to_fit: Capacity | None = None,
+) -> tuple[list[Candidate], Storage]:
+    """Return the candidates, those skipped that do not fit, and how the storage is used.
+
+    `capacity` is the rule's share. `seen_to_fit` is what the album held when the frame was last full.
+    """
+    sizes = {photo.digest: _size(photo) for photo in photos}
+    known = [size for size in sizes.values() if size is not None]
+    usual = sum(known) // len(known) if known else None
+    used = Capacity(sum(size or usual or TYPICAL_BYTES for size in sizes.values()), len(photos))
+    limit = capacity.within(seen_to_fit) if seen_to_fit else capacity
+    wanted: dict[object, tuple[Candidate, int]] = {}
+    for candidate in candidates:
+        if candidate.skip is None:
+            size = _expected(candidate, sizes, usual, recipe)
+            wanted.setdefault(candidate.digest or candidate.content or candidate.item, (candidate, size))
+    order = sorted(wanted.items(), key=lambda entry: _age(entry[1][0], sizes))
+    fitting, planned = set(), Capacity(0, 0)
+    probed = seen_to_fit is None
+    for same, (candidate, size) in order:
+        more = Capacity((planned.size_bytes or 0) + size, (planned.photos or 0) + 1)
+        if not _fits(more, limit):
+            # Without one more, nobody would notice that there is room again.
+            if probed or candidate.digest in sizes or not _fits(more, capacity):
+                continue
+            probed = True
+        fitting.add(same)
+        planned = more
+
+    def one(candidate: Candidate) -> Candidate:
+        same = candidate.digest or candidate.content or candidate.item
+        fits = candidate.skip is not None or same in fitting
+        return candidate if fits else replace(candidate, skip=Skip.CAPACITY)
+
+    storage = Storage(used, planned, limit, len(wanted) - len(fitting))
+    return [one(candidate) for candidate in candidates] if storage.left_out else list(candidates), storage
+
+
+def held(photos: Sequence[FramePhoto]) -> Capacity:
+    """Return what an album holds, its size estimated as far as it is not known."""
+    _, storage = plan_storage((), photos, Recipe(), Capacity())
+    return storage.used
+
+
+def _size(photo: FramePhoto) -> int | None:
+    """Return a photo's size: as the frame says, or as its name says; None if neither does."""
+    if photo.size_bytes is not None:
+        return photo.size_bytes
+    key = key_in(photo.filename)
+    return key.size_bytes if key is not None and key.size_bytes else None
+
+
+def _expected(
+    candidate: Candidate, sizes: Mapping[Digest, int | None], usual: int | None, recipe: Recipe
+) -> int:
+    there = sizes.get(candidate.digest) if candidate.digest else None
+    if there is not None:
+        return there
+    listed = _listed(candidate.item)
+    if not recipe.convert or (candidate.digest in sizes and candidate.digest == candidate.content):
+        return listed or usual or TYPICAL_BYTES
+    made = usual
+    if recipe.panel is not None:
+        pixels = int(recipe.panel.width * recipe.panel.height * BYTES_PER_PIXEL)
+        made = pixels if usual is None else min(usual, pixels)
+    return min(made or TYPICAL_BYTES, listed or TYPICAL_BYTES)
+
+
+def _listed(item: MediaItem) -> int | None:
+    return item.size_bytes or None
+
+
+def _age(candidate: Candidate, there: Mapping[Digest, int | None]) -> tuple[float, bool]:
+    """Return the place in the order: the newest first, and of equals what the frame has already."""
+    taken_at = candidate.item.taken_at or _LONG_AGO
+    return -(taken_at - _LONG_AGO).total_seconds(), candidate.digest not in there
+
+
+def _fits(amount: Capacity, limit: Capacity) -> bool:
+    bytes_fit = limit.size_bytes is None or (amount.size_bytes or 0) <= limit.size_bytes
+    return bytes_fit and (limit.photos is None or (amount.photos or 0) <= limit.photos)
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return min((each for each in (one, other) if each is not None), default=None)

@@ -1,0 +1,239 @@
+"""Which photo on a frame shows which media item, even if nothing but the frame is left to tell.
+
+A rendition's digest can't be had from the source again, and encoders change. So the file name that is sent
+carries a short key: of the item, of the original's content, of the recipe, and of the size. It tells what a
+photo shows although the cache is lost. A photo without a key, of an earlier picsync, is known by its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b32encode
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from operator import itemgetter
+
+from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind
+from picsync.core.recipe import Recipe
+from picsync.core.values import dataclass
+
+ORIGINAL_BYTES = "0000"
+"""Stands for the recipe of a photo that was sent unchanged since nothing was to be changed."""
+FITTING_BYTES = "1111"
+"""Stands for the recipe of a photo that was sent unchanged since a recipe found nothing to change. Keys of
+recipes have neither 0 nor 1."""
+UNCHANGED = frozenset({ORIGINAL_BYTES, FITTING_BYTES})
+MAX_STEM = 120
+"""Characters of the original name that stay readable before the key."""
+MAX_EXTENSION = 12
+UNIT_BYTES = 1_000
+"""Unit of the size in a key."""
+
+_LENGTH = 10
+"""Characters of an item's and of a content's key. With 50 bits, two of 20,000 photos have the same one in one
+of five million albums; picsync then takes one for the other, and neither downloads nor deletes it."""
+_SIZE_LENGTH = 5
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_KEY = re.compile(
+    rf"[ _-]?(?<![0-9a-z])ps-(?P<item>[a-z2-7]{{{_LENGTH}}})-(?P<content>[a-z2-7]{{{_LENGTH}}})"
+    rf"-(?P<recipe>[a-z2-7]{{4}}|{ORIGINAL_BYTES}|{FITTING_BYTES})-(?P<size>[0-9a-v]{{{_SIZE_LENGTH}}})(?![0-9a-z])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoKey:
+    """What a file name says of its photo."""
+
+    item: str
+    """Of the first item that it was made of."""
+    content: str
+    """Of the original's bytes: one photo from two sources is one photo."""
+    recipe: str
+    """Key of the recipe, ORIGINAL_BYTES or FITTING_BYTES."""
+    size_bytes: int = 0
+    """Size of the photo, rounded up to the next 1,000 bytes."""
+
+    def __str__(self) -> str:
+        return f"ps-{self.item}-{self.content}-{self.recipe}-{_size(self.size_bytes)}"
+
+
+def item_key(item: MediaItem) -> str:
+    """Return the short key of a media item: of its account, ID and version."""
+    return _short(f"{item.source}\0{item.item_id}\0{item.version}")
+
+
+def content_key(original: Digest) -> str:
+    """Return the short key of an original's bytes."""
+    return _short(str(original))
+
+
+def keyed_name(filename: str, key: PhotoKey) -> str:
+    """Return the name to send: the original name, as far as it is short, and the key.
+
+    A key that the name has already, since it was taken from a frame, is replaced.
+    """
+    stem, dot, extension = plain_name(filename).rpartition(".")
+    if not stem or len(extension) > MAX_EXTENSION:
+        stem, dot, extension = plain_name(filename), "", ""
+    return f"{stem[:MAX_STEM].rstrip()} {key}{dot}{extension}".lstrip()
+
+
+def plain_name(filename: str) -> str:
+    """Return the name without its key."""
+    return _KEY.sub("", filename)
+
+
+def key_in(filename: str) -> PhotoKey | None:
+    """Return the key that a name carries, None for one that picsync has not sent."""
+    found = _KEY.search(filename)
+    if found is None:
+        return None
+    text = found.group("item", "content", "recipe", "size")
+    item, content, recipe, size = (each.lower() for each in text)
+    return PhotoKey(item, content, recipe, int(size, len(_DIGITS)) * UNIT_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What is known of an item: what shows it, and what is in it."""
+
+    digest: Digest | None = None
+    """Of the photo that shows it, or is to show it; None while that is unknown."""
+    content: Digest | None = None
+    """Of the original, if it is known."""
+    outdated: bool = False
+    """Whether the photo that shows it is to be replaced by what the recipe makes."""
+    recognised: bool = False
+    """Whether only the photo's name tells that the recipe made it of the item."""
+
+
+class _Standing(IntEnum):
+    """What a photo is by the wanted recipe; the least is preferred."""
+
+    CURRENT = 0
+    """It is what the recipe makes."""
+    ACCEPTED = 1
+    """It was sent without that recipe, and stays."""
+    OUTDATED = 2
+
+
+class Shown:
+    """The photos of a frame album, found by what they show."""
+
+    def __init__(self, photos: Sequence[FramePhoto], recipe: Recipe, *, replace: bool = False) -> None:
+        """Judge the photos by the recipe that is wanted now.
+
+        A change from or to `original` alone makes no photo outdated; with `replace`, it does.
+        """
+        self.digests = {photo.digest for photo in photos}
+        self._photos = photos
+        self._recipe = recipe
+        self._accepted = _Standing.OUTDATED if replace else _Standing.ACCEPTED
+        self._keys: dict[str, PhotoKey] | None = None
+        self._by_key: dict[str, list[tuple[FramePhoto, PhotoKey]]] = defaultdict(list)
+
+    def match(self, item: MediaItem, made: Digest | None, original: Digest | None) -> Match:
+        """Return what shows an item.
+
+        `made` is the digest of what the recipe makes of it, `original` that of its bytes, as far as they are
+        known. No recipe changes a video.
+        """
+        if made is not None and made in self.digests:
+            return Match(made, original)
+        # Whether an unchanged photo suits another recipe is known only once that has looked at it. If nothing
+        # at all is remembered of it, the cache is lost, and nothing is to be downloaded for that.
+        remembered = original is not None or made is not None
+        found: list[tuple[_Standing, Match]] = []
+        for photo, key in self._named(item, original):
+            standing = self._judge(item, key, remembered)
+            content = original or (photo.digest if key.recipe in UNCHANGED else None)
+            current, outdated = standing is _Standing.CURRENT, standing is _Standing.OUTDATED
+            found.append((standing, Match(photo.digest, content, outdated, current)))
+        if original in self.digests and all(match.digest != original for _, match in found):
+            standing = self._accepted if self.converts(item) else _Standing.CURRENT
+            found.append((standing, Match(original, original, standing is _Standing.OUTDATED)))
+        return min(found, key=itemgetter(0), default=(0, Match(made, original)))[1]
+
+    def converts(self, item: MediaItem) -> bool:
+        """Whether the recipe concerns the item; none changes a video."""
+        return self._recipe.convert and item.kind is MediaKind.PHOTO
+
+    def _judge(self, item: MediaItem, key: PhotoKey, remembered: bool) -> _Standing:
+        if not self.converts(item):
+            unchanged = key.recipe in UNCHANGED or item.kind is MediaKind.VIDEO
+            return _Standing.CURRENT if unchanged else self._accepted
+        if key.recipe == self._recipe.key:
+            return _Standing.CURRENT
+        if key.recipe == ORIGINAL_BYTES:
+            return self._accepted
+        return _Standing.CURRENT if key.recipe == FITTING_BYTES and not remembered else _Standing.OUTDATED
+
+    def content(self, original: Digest) -> Digest | None:
+        """Return the digest of a photo that shows these bytes as the recipe has it, None if there is none."""
+        for photo, key in self._by_token(content_key(original)):
+            if key.recipe == (self._recipe.key if self._recipe.convert else ORIGINAL_BYTES):
+                return photo.digest
+        return None
+
+    def _named(self, item: MediaItem, original: Digest | None) -> Sequence[tuple[FramePhoto, PhotoKey]]:
+        """Return the photos whose names say that they show the item."""
+        if not self._parsed():
+            return ()
+        found = self._by_token(item_key(item))
+        return found if original is None else (*found, *self._by_token(content_key(original)))
+
+    def _by_token(self, token: str) -> Sequence[tuple[FramePhoto, PhotoKey]]:
+        self._parsed()
+        return self._by_key.get(token, ())
+
+    def _parsed(self) -> Mapping[str, PhotoKey]:
+        """Return the keys by the IDs of their photos; they are read when something asks for them."""
+        if self._keys is None:
+            self._keys = {}
+            for photo in self._photos:
+                if (key := _trusted(photo)) is not None:
+                    self._keys[photo.photo_id] = key
+                    self._by_key[key.item].append((photo, key))
+                    self._by_key[key.content].append((photo, key))
+        return self._keys
+
+
+def identities(item: MediaItem, content: Digest | None, photo: FramePhoto | None) -> set[str]:
+    """Return the short keys of a media item: its own, and its content's as far as that is known.
+
+    The name of a `photo` that shows it may tell the content, too.
+    """
+    keys = {item_key(item)} | ({content_key(content)} if content else set())
+    return keys if photo is None else keys | {*shown_by(photo)}
+
+
+def shown_by(photo: FramePhoto) -> tuple[str, ...]:
+    """Return the short keys of what a photo shows: of an item and its content, or of its own bytes."""
+    key = _trusted(photo)
+    return (content_key(photo.digest),) if key is None else (key.item, key.content)
+
+
+def _trusted(photo: FramePhoto) -> PhotoKey | None:
+    """Return the key of a photo, unless its bytes are others than the key says."""
+    key = key_in(photo.filename)
+    if key is None or (key.recipe in UNCHANGED and key.content != content_key(photo.digest)):
+        return None
+    return key
+
+
+def _short(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return b32encode(digest).decode().lower()[:_LENGTH]
+
+
+def _size(size_bytes: int) -> str:
+    """Return a size in units, rounded up, in base 32; the largest that fits for a larger one."""
+    units = min(-(-size_bytes // UNIT_BYTES), len(_DIGITS) ** _SIZE_LENGTH - 1)
+    text = ""
+    for _ in range(_SIZE_LENGTH):
+        units, digit = divmod(units, len(_DIGITS))
+        text = _DIGITS[digit] + text
+    return text

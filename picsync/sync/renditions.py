@@ -1,0 +1,121 @@
+"""What recipes make of an original in the spool."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from picsync.core.model import Digest
+from picsync.core.recipe import Recipe
+from picsync.core.values import dataclass
+from picsync.media import jpeg
+from picsync.media.treatment import Treatment, treatment
+from picsync.rendering.pool import Renderer
+from picsync.sync.tempfiles import Spool, SpoolFile
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Bytes that are ready to be sent."""
+
+    digest: Digest
+    size_bytes: int
+    mime_type: str
+    content: BinaryIO
+    """A file without a name; use `file`."""
+    unchanged: bool = False
+    """Whether these are the original's bytes."""
+
+    def file(self) -> BinaryIO:
+        """Return the bytes as a file with its own position."""
+        return view(self.content, self.size_bytes)
+
+    def close(self) -> None:
+        """Give up the file, unless it is the original's."""
+        if not self.unchanged:
+            self.content.close()
+
+
+async def make(
+    renderer: Renderer, spool: Spool, original: SpoolFile, content: Digest, recipe: Recipe
+) -> Made:
+    """Do what the recipe says of an original whose digest is `content`.
+
+    A file that is fine as it is starts no worker. A rendition is not counted in the spool's budget: there are
+    only as many as workers and uploads, and most have a tenth of their original's size.
+
+    Raises ItemError, unusable, for a picture that cannot be rendered, and SpoolError if the disk cannot take
+    the rendition.
+    """
+    if await asyncio.to_thread(_is_fine, original.file, recipe):
+        return Made(content, original.size_bytes, "image/jpeg", original.file, unchanged=True)
+    target = await asyncio.to_thread(_new_file, spool.folder)
+    try:
+        rendered = await renderer.render(original.file, recipe, target)
+        if rendered.treatment is Treatment.AS_IS:
+            target.close()
+            return Made(content, original.size_bytes, rendered.mime_type, original.file, unchanged=True)
+        digest = await asyncio.to_thread(_digest, target, content.algorithm)
+        size_bytes = os.fstat(target.fileno()).st_size
+    except OSError as error:
+        target.close()
+        raise spool.error(error, original.size_bytes) from error
+    except BaseException:
+        target.close()
+        raise
+    return Made(digest, size_bytes, rendered.mime_type, target)
+
+
+def _is_fine(file: BinaryIO, recipe: Recipe) -> bool:
+    picture = jpeg.read(file)
+    return picture is not None and treatment(picture, recipe) is Treatment.AS_IS
+
+
+def _new_file(folder: Path) -> BinaryIO:
+    return tempfile.TemporaryFile(dir=folder, prefix="picsync-", buffering=0)
+
+
+def _digest(file: BinaryIO, algorithm: str) -> Digest:
+    content = hashlib.new(algorithm, usedforsecurity=False)
+    file.seek(0)
+    while block := file.read(_BLOCK_BYTES):
+        content.update(block)
+    return Digest(algorithm, content.hexdigest())
+
+
+def view(file: BinaryIO, size_bytes: int) -> BinaryIO:
+    """Return a file that reads another one and has its own position."""
+    return io.BufferedReader(_View(file, size_bytes))
+
+
+class _View(io.RawIOBase):
+    """Reads a file without moving its position, since others read it too."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        self._file = file
+        self._size_bytes = size_bytes
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size_bytes}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer
+        data = os.pread(self._file.fileno(), len(buffer), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)

@@ -1,0 +1,445 @@
+"""What a frame is sent is chosen by a recipe, and known again whatever is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from picsync.core.errors import ItemError, QuotaError
+from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.identity import FITTING_BYTES, ORIGINAL_BYTES, key_in, plain_name
+from picsync.core.model import MediaKind
+from picsync.core.plan import HoldReason
+from picsync.core.recipe import ORIGINAL, Panel, Recipe
+from picsync.core.select import Skip
+from picsync.media.treatment import Treatment
+from picsync.rendering.pool import Rendered, Renderer
+from tests.cache.fresh import open_fresh
+from tests.pictures import fitting_jpeg
+from tests.sync.harness import ALBUM, PLAYLIST, Harness, digest, open_harness
+
+SMALL = Recipe(panel=Panel(800, 480))
+LARGE = Recipe(panel=Panel(1280, 800))
+
+
+@dataclass
+class Painter(Renderer):
+    """Renders without a decoder: what it makes tells what it was made of, and by which encoder."""
+
+    encoder: int = 1
+    rendered: list[bytes] = field(default_factory=list)
+
+    async def render(self, source: BinaryIO, recipe: Recipe, target: BinaryIO) -> Rendered:
+        await asyncio.sleep(0)
+        original = os.pread(source.fileno(), 1 << 20, 0)
+        self.rendered.append(original)
+        if b"broken" in original:
+            raise ItemError("its pixels cannot be decoded", unusable=True)
+        made = self.made(original, recipe)
+        target.write(made)
+        return Rendered(Treatment.RENDER, "image/jpeg", 800, 480, len(made))
+
+    def made(self, original: bytes, recipe: Recipe) -> bytes:
+        return b"%b by %b, encoder %d" % (original, str(recipe).encode(), self.encoder)
+
+
+def png(name: str) -> bytes:
+    """Return bytes that begin like a PNG file, and have its end."""
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01" + name.encode() + b"\0\0\0\0IEND\xaeB`\x82"
+
+
+@dataclass
+class Household:
+    """A rule whose source has pictures to convert, and what may happen to it."""
+
+    folder: Path
+    harness: Harness
+    painter: Painter
+
+    def use(self, recipe: Recipe, *, replaced: bool = False) -> None:
+        self.harness.rule = replace(self.harness.rule, recipe=recipe, replace=replaced)
+
+    def put(self, *names: str, fitting: bool = False, album: str = "a", as_item: str = "") -> None:
+        for name in names:
+            content = fitting_jpeg(name) if fitting else png(name)
+            self.harness.source.put(album, as_item or name, content, filename=f"{name}.png")
+
+    async def lose_cache(self) -> None:
+        await self.harness.tools.cache.aclose()
+        for path in self.folder.glob("cache.db*"):
+            path.unlink()
+        self.harness.tools = replace(self.harness.tools, cache=await open_fresh(self.folder / "cache.db"))
+
+    async def cycle(self) -> CycleReport:
+        return await self.harness.cycle()
+
+    async def settle(self, most: int = 4) -> None:
+        """Run cycles until nothing is left to do."""
+        for _ in range(most):
+            before = len(self.harness.frame.calls), len(self.harness.source.downloads)
+            report = await self.cycle()
+            assert report.outcome is CycleOutcome.DONE, report
+            writes = [
+                call for call in self.harness.frame.calls[before[0] :] if call[0] in ("upload", "delete")
+            ]
+            if not writes and len(self.harness.source.downloads) == before[1]:
+                return
+        raise AssertionError("still at work")
+
+    def shown(self) -> list[str]:
+        """Return the names of what is shown, in order."""
+        photos = {p.digest: p for p in self.harness.frame.album_named(ALBUM).photos.values()}
+        return [
+            plain_name(photos[each].filename).rpartition(".")[0]
+            for each in self.harness.frame.playlist_digests(PLAYLIST)
+        ]
+
+    def marks(self) -> dict[str, str]:
+        """Return what the names of the frame's photos say of their recipes."""
+        found = {}
+        for photo in self.harness.frame.album_named(ALBUM).photos.values():
+            key = key_in(photo.filename)
+            found[plain_name(photo.filename).rpartition(".")[0]] = key.recipe if key else ""
+        return found
+
+    @property
+    def uploads(self) -> int:
+        return sum(1 for call in self.harness.frame.calls if call[0] == "upload")
+
+
+@asynccontextmanager
+async def household(folder: Path) -> AsyncIterator[Household]:
+    async with open_harness(folder) as harness:
+        painter = Painter()
+        harness.tools = replace(harness.tools, renderer=painter)
+        home = Household(folder, harness, painter)
+        home.use(SMALL)
+        yield home
+        await home.harness.tools.cache.aclose()
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Household]:
+    async with household(tmp_path) as home:
+        yield home
+
+
+async def test_what_a_recipe_makes_is_sent_under_a_name_that_tells_what_it_is(home: Household) -> None:
+    home.put("a", "b")
+    home.put("c", fitting=True)
+    await home.settle()
+    frame = home.harness.frame
+    assert frame.digests(ALBUM) == {
+        digest(home.painter.made(png("a"), SMALL)),
+        digest(home.painter.made(png("b"), SMALL)),
+        digest(fitting_jpeg("c")),
+    }
+    assert home.marks() == {"a": SMALL.key, "b": SMALL.key, "c": FITTING_BYTES}
+    assert sorted(home.painter.rendered) == [png("a"), png("b")]
+
+
+@pytest.mark.parametrize("encoder", [1, 2])
+async def test_a_lost_cache_downloads_and_uploads_nothing(home: Household, encoder: int) -> None:
+    home.put("a", "b")
+    home.put("c", fitting=True)
+    await home.settle()
+    downloads, uploads = len(home.harness.source.downloads), home.uploads
+    home.painter.encoder = encoder
+    await home.lose_cache()
+    await home.settle()
+    assert (len(home.harness.source.downloads), home.uploads) == (downloads, uploads)
+    assert sorted(home.shown()) == ["a", "b", "c"]
+    # What the names have told is recorded.
+    await home.harness.assert_idle()
+
+
+async def test_one_photo_from_two_sources_is_one_photo(home: Household) -> None:
+    home.put("a")
+    home.put("a", as_item="copy of a")
+    home.put("f", fitting=True)
+    home.put("f", fitting=True, as_item="copy of f")
+    await home.settle()
+    assert sorted(home.shown()) == ["a", "f"]
+    downloads = len(home.harness.source.downloads)
+    assert downloads == 4
+    await home.lose_cache()
+    await home.settle()
+    # Which photo shows the copies can't be told without a look at them.
+    assert len(home.harness.source.downloads) <= downloads + 2
+    assert sorted(home.shown()) == ["a", "f"]
+    assert home.uploads <= 4
+
+
+async def test_a_copy_that_comes_later_is_the_same_photo_whatever_the_encoder(home: Household) -> None:
+    home.put("a")
+    home.put("f", fitting=True)
+    await home.settle()
+    home.painter.encoder = 2
+    home.put("a", as_item="copy of a")
+    home.put("f", fitting=True, as_item="copy of f")
+    await home.settle()
+    assert sorted(home.shown()) == ["a", "f"]
+    assert home.painter.rendered == [png("a")]
+    assert len(home.harness.source.downloads) == 4
+
+
+async def test_copies_are_replaced_together(home: Household) -> None:
+    home.put("a")
+    home.put("a", as_item="copy of a")
+    await home.settle()
+    home.use(LARGE)
+    downloads = len(home.harness.source.downloads)
+    report = await home.cycle()
+    assert (report.hold, report.deleted) == (None, 1)
+    assert home.marks() == {"a": LARGE.key}
+    assert len(home.harness.source.downloads) == downloads + 1
+    await home.harness.assert_idle()
+
+
+async def test_originals_of_an_earlier_version_count_as_they_are(home: Household) -> None:
+    home.put("a", "b")
+    photos = [home.harness.frame.put(ALBUM, png(name), f"{name}.png") for name in "ab"]
+    home.harness.frame.add_playlist(PLAYLIST, photos)
+    await home.settle()
+    assert home.uploads == 0
+    home.put("c")
+    await home.settle()
+    assert home.marks() == {"a": "", "b": "", "c": SMALL.key}
+    home.use(LARGE)
+    await home.settle()
+    assert home.marks() == {"a": "", "b": "", "c": LARGE.key}
+    home.use(LARGE, replaced=True)
+    await home.settle()
+    assert home.marks() == {"a": LARGE.key, "b": LARGE.key, "c": LARGE.key}
+    uploads = home.uploads
+    await home.settle()
+    assert home.uploads == uploads
+
+
+async def test_a_change_from_or_to_original_moves_nothing_until_asked(home: Household) -> None:
+    home.use(ORIGINAL)
+    home.put("a", fitting=True)
+    home.put("b", fitting=True)
+    await home.settle()
+    home.use(SMALL)
+    await home.settle()
+    assert home.marks() == {"a": ORIGINAL_BYTES, "b": ORIGINAL_BYTES}
+    home.put("c")
+    await home.settle()
+    downloads, uploads = len(home.harness.source.downloads), home.uploads
+    home.harness.source.content["a"].originals.update(c=png("c"))
+    home.use(replace(ORIGINAL))
+    await home.settle()
+    assert (len(home.harness.source.downloads), home.uploads) == (downloads, uploads)
+    assert home.marks()["c"] == SMALL.key
+
+
+async def test_another_panel_replaces_step_by_step_and_shows_no_fewer(home: Household) -> None:
+    names = [f"p{number:02}" for number in range(12)]
+    home.put(*names)
+    await home.settle()
+    home.harness.with_rule(replace_per_cycle=5)
+    home.use(LARGE)
+    least: list[int] = []
+    home.harness.frame.observers.append(lambda: least.append(len(set(home.shown()))))
+    done = []
+    for _ in range(4):
+        uploads = home.uploads
+        report = await home.cycle()
+        assert (report.outcome, report.hold) == (CycleOutcome.DONE, None)
+        done.append(home.uploads - uploads)
+        assert len(home.harness.frame.album_named(ALBUM).photos) == 12
+    assert done == [5, 5, 2, 0]
+    assert min(least) == 12
+    assert set(home.marks().values()) == {LARGE.key}
+
+
+async def test_what_fits_is_looked_at_again_for_another_recipe(home: Household) -> None:
+    home.put("a", fitting=True)
+    await home.settle()
+    home.use(LARGE)
+    downloads, uploads = len(home.harness.source.downloads), home.uploads
+    await home.settle()
+    assert (len(home.harness.source.downloads), home.uploads) == (downloads + 1, uploads)
+    await home.lose_cache()
+    home.use(Recipe(panel=Panel(1920, 1200)))
+    await home.settle()
+    assert (len(home.harness.source.downloads), home.uploads) == (downloads + 1, uploads)
+
+
+async def test_a_full_frame_keeps_what_is_to_be_replaced(home: Household) -> None:
+    home.put("a", "b", "c")
+    await home.settle()
+    home.use(LARGE)
+    home.harness.frame.room = 3
+    for _ in range(3):
+        report = await home.cycle()
+        assert isinstance(report.failures[0].error, QuotaError)
+        assert sorted(home.shown()) == ["a", "b", "c"]
+        assert set(home.marks().values()) == {SMALL.key}
+    home.harness.frame.room = None
+    await home.settle()
+    assert set(home.marks().values()) == {LARGE.key}
+
+
+async def test_replaced_photos_are_deleted_although_others_cannot_be_uploaded(home: Household) -> None:
+    home.put("a", "b")
+    await home.settle()
+    home.put("broken")
+    home.use(LARGE)
+    report = await home.cycle()
+    assert report.deleted == 2
+    assert report.skipped == {Skip.UNUSABLE: 1}
+    assert home.marks() == {"a": LARGE.key, "b": LARGE.key}
+
+
+async def test_a_picture_that_cannot_be_rendered_costs_itself_once(home: Household) -> None:
+    home.put("broken", "a")
+    report = await home.cycle()
+    assert [str(failure.error) for failure in report.failures] == ["its pixels cannot be decoded"]
+    assert home.shown() == ["a"]
+    rendered = len(home.painter.rendered)
+    report = await home.cycle()
+    assert (report.outcome, report.failures) == (CycleOutcome.DONE, ())
+    assert len(home.painter.rendered) == rendered
+
+
+async def test_a_photo_whose_replacement_cannot_be_made_stays(home: Household) -> None:
+    home.put("a", "broken")
+    photos = [home.harness.frame.put(ALBUM, png(name), f"{name}.png") for name in ("a", "broken")]
+    home.harness.frame.add_playlist(PLAYLIST, photos)
+    home.use(SMALL, replaced=True)
+    await home.cycle()
+    assert home.marks() == {"a": SMALL.key, "broken": ""}
+    downloads = len(home.harness.source.downloads)
+    report = await home.cycle()
+    assert (report.outcome, report.deleted) == (CycleOutcome.DONE, 0)
+    assert len(home.harness.source.downloads) == downloads
+
+
+async def test_the_brake_counts_what_is_gone_not_what_is_replaced(home: Household) -> None:
+    names = [f"p{number:02}" for number in range(30)]
+    home.put(*names)
+    await home.settle()
+    home.use(LARGE)
+    home.harness.remove(*names[:15])
+    report = await home.cycle()
+    assert report.hold is not None
+    assert (report.hold.reason, report.hold.count, report.deleted) == (HoldReason.BRAKE, 15, 15)
+    assert Counter(home.marks().values()) == {LARGE.key: 15, SMALL.key: 15}
+
+
+async def test_videos_are_sent_as_they_are(home: Household) -> None:
+    home.harness.with_rule(videos=True)
+    video = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\0\x08moov\0\0\0\x08mdat"
+    home.harness.source.put("a", "v", video, filename="v.mp4", kind=MediaKind.VIDEO, mime_type="video/mp4")
+    await home.settle()
+    assert home.harness.frame.digests(ALBUM) == {digest(video)}
+    await home.lose_cache()
+    downloads = len(home.harness.source.downloads)
+    await home.settle()
+    assert len(home.harness.source.downloads) == downloads
+
+
+class Life:
+    """What may happen to a household between two cycles."""
+
+    def __init__(self, home: Household) -> None:
+        self.home = home
+        self.contents: dict[str, bytes] = {}
+
+    async def put(self, number: int, fitting: bool, *, prefix: str = "") -> None:
+        name, item = f"n{number}", f"{prefix}n{number}"
+        if item not in self.contents:
+            self.contents[item] = fitting_jpeg(name) if fitting else png(name)
+            self.home.put(name, fitting=fitting, as_item=item)
+
+    async def copy(self, number: int, fitting: bool) -> None:
+        await self.put(number, fitting, prefix="copy of ")
+
+    async def remove(self, number: int, _: bool) -> None:
+        if self.contents.pop(f"n{number}", None):
+            self.home.harness.remove(f"n{number}")
+
+    async def use(self, number: int, replaced: bool) -> None:
+        self.home.use([SMALL, LARGE, ORIGINAL][number % 3], replaced=replaced)
+
+    async def lose_cache(self, _number: int, _flag: bool) -> None:
+        await self.home.lose_cache()
+
+    async def update_encoder(self, _number: int, _flag: bool) -> None:
+        self.home.painter.encoder += 1
+
+    async def delete_at_the_frame(self, number: int, _: bool) -> None:
+        for album in self.home.harness.frame.album_list:
+            for photo_id in list(album.photos)[number : number + 1]:
+                del album.photos[photo_id]
+
+    async def fail_uploads(self, number: int, _: bool) -> None:
+        errors = [ItemError("it failed.") for _ in range(number % 3)]
+        self.home.harness.frame.fail.setdefault("upload", []).extend(errors)
+
+    async def cycle(self, _number: int, _flag: bool) -> None:
+        await self.home.cycle()
+
+
+EVENTS = [
+    Life.put,
+    Life.copy,
+    Life.remove,
+    Life.use,
+    Life.lose_cache,
+    Life.update_encoder,
+    Life.delete_at_the_frame,
+    Life.fail_uploads,
+    Life.cycle,
+]
+LIVES = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 5), st.booleans()), max_size=12)
+
+
+@settings(max_examples=60)
+@given(LIVES)
+async def test_whatever_happens_each_photo_is_shown_once(
+    events: list[tuple[Callable[[Life, int, bool], Awaitable[None]], int, bool]],
+) -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        async with household(folder) as home:
+            home.harness.with_rule(allow_deletes=True)
+            home.harness.may_empty = True
+            life = Life(home)
+            for happen, number, flag in events:
+                await happen(life, number, flag)
+            home.harness.frame.fail.clear()
+            await _settled(home, life.contents)
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _settled(home: Household, contents: Mapping[str, bytes]) -> None:
+    harness = home.harness
+    for _ in range(5):
+        report = await home.cycle()
+    assert report.outcome is CycleOutcome.DONE
+    if not contents:
+        return
+    distinct = len(set(contents.values()))
+    assert len(home.shown()) == distinct
+    assert len(harness.frame.album_named(ALBUM).photos) == distinct
+    await harness.assert_idle()
+    if harness.rule.replace:
+        recipe = harness.rule.recipe
+        wanted = {recipe.key, FITTING_BYTES} if recipe.convert else {ORIGINAL_BYTES, FITTING_BYTES}
+        assert set(home.marks().values()) <= wanted | {ORIGINAL_BYTES}
