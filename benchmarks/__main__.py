@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmarks import clients, measure, memory, paired, process, report
+from benchmarks import clients, measure, memory, paired, process, renditions, report
 from benchmarks.cases import EVERYTHING, QUICK
 from benchmarks.page import require_marks, write
 from benchmarks.results import Figures
@@ -115,6 +115,13 @@ def clients_command(*, size: int, photo_bytes: int, profile: str, runs: int) -> 
 def memory_command() -> None:
     """Measure the memory of an idle picsync with different allocators."""
     click.echo(asyncio.run(memory.compared(_progress)))
+
+
+@main.command("render")
+@click.option("--photos", type=click.IntRange(min=1), default=8, show_default=True, help="Of each kind.")
+def render_command(*, photos: int) -> None:
+    """Measure renditions: picsync's, Pillow's plain loop, and vipsthumbnail if it is installed."""
+    click.echo(renditions.compared(photos, _progress))
 
 
 def _progress(line: str) -> None:

@@ -16,7 +16,8 @@ import pillow_heif
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFilter, UnidentifiedImageError
 
 from picsync.core.recipe import Panel, Recipe
-from picsync.media import exif, formats, icc, jpeg, previews
+from picsync.core.values import dataclass
+from picsync.media import exif, formats, heifgrid, icc, jpeg, previews
 from picsync.media.treatment import Placement, Treatment, place, treatment
 from picsync.rendering.protocol import Answer, Limits
 
@@ -129,15 +130,14 @@ def _rendered(
     target: BinaryIO,
     limits: Limits,
 ) -> Answer:
-    image, turned, metadata = _opened(source, mime_type, picture, recipe, limits)
+    opened = _opened(source, mime_type, picture, recipe, limits)
+    image, metadata = opened.image, opened.metadata
     profile = image.info.get("icc_profile")
     if profile is None and exif.is_adobe_rgb(metadata) and image.mode == "RGB":
         profile = icc.adobe_rgb()
-    width, height = image.size if turned < 5 else image.size[::-1]
-    placement = place(width, height, recipe)
-    image = _reduced(image, placement, turned)
-    image, notes = _in_srgb(image, profile)
-    image = _turned(image, turned)
+    placement = place(*opened.upright, recipe)
+    image, notes = _in_srgb(_reduced(opened, placement), profile)
+    image = _turned(image, opened.turned)
     image = _on_background(image, placement, recipe.background)
     data = io.BytesIO()
     image.save(
@@ -152,10 +152,29 @@ def _rendered(
     return Answer(Treatment.RENDER.value, "image/jpeg", *image.size, data.tell(), notes)
 
 
+@dataclass(slots=True)
+class _Opened:
+    """A picture that is not decoded yet."""
+
+    image: Image.Image
+    size: tuple[int, int]
+    """As stored, before it is turned."""
+    turned: int
+    """How it is to be turned, as Exif says it."""
+    metadata: exif.Block
+    tiles: heifgrid.Grid | None = None
+    """If it is decoded row by row."""
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height as it is shown."""
+        return self.size if self.turned < 5 else self.size[::-1]
+
+
 def _opened(
     source: BinaryIO, mime_type: str, picture: jpeg.Jpeg | None, recipe: Recipe, limits: Limits
-) -> tuple[Image.Image, int, exif.Block]:
-    """Return the picture, not decoded yet, its orientation, and its metadata."""
+) -> _Opened:
+    """Return the picture, not decoded yet."""
     turned: int | None = None
     metadata: exif.Block | None = None
     name = _FORMATS.get(mime_type)
@@ -175,9 +194,15 @@ def _opened(
     _require_pixels(*image.size, limits)
     if metadata is None:
         metadata = _metadata(image, picture, source)
+    tiles = None
+    if name == "HEIF" and image.width * image.height > limits.whole_pixels:
+        source.seek(0)
+        tiles = heifgrid.read_grid(source.read())
+    if tiles is not None:
+        return _Opened(image, (tiles.width, tiles.height), tiles.turned, metadata, tiles)
     if turned is None:
         turned = 1 if name in _TURNING else exif.orientation(metadata)
-    return image, turned, metadata
+    return _Opened(image, image.size, turned, metadata)
 
 
 _LOOK = Recipe(panel=Panel(64, 64))
@@ -193,9 +218,10 @@ def examine(source: BinaryIO, limits: Limits) -> Answer:
     """
     mime_type, picture = _identified(source)
     rating = _rating(source)
-    image, turned, _ = _opened(source, mime_type, picture, _LOOK, limits)
-    width, height = image.size if turned < 5 else image.size[::-1]
-    grey = _turned(_reduced(image, place(width, height, _LOOK), turned), turned).convert("RGBA").convert("L")
+    opened = _opened(source, mime_type, picture, _LOOK, limits)
+    width, height = opened.upright
+    reduced = _reduced(opened, place(width, height, _LOOK))
+    grey = _turned(reduced, opened.turned).convert("RGBA").convert("L")
     tiny = grey.resize((_LOOK_EDGE + 1, _LOOK_EDGE), Image.Resampling.BOX)
     pixels = tiny.tobytes()
     bits = 0
@@ -243,18 +269,14 @@ def _metadata(image: Image.Image, picture: jpeg.Jpeg | None, source: BinaryIO) -
     return found.removeprefix(b"Exif\0\0") if isinstance(found, bytes) else b""
 
 
-def _reduced(image: Image.Image, placement: Placement, turned: int) -> Image.Image:
+def _reduced(opened: _Opened, placement: Placement) -> Image.Image:
     """Return the part that is shown, in its final size, as it is stored: not yet turned."""
-    crop = placement.crop
-    width, height = image.size if turned < 5 else image.size[::-1]
-    box = _stored((crop.left, crop.top, crop.right, crop.bottom), (width, height), turned)
-    size = (placement.width, placement.height) if turned < 5 else (placement.height, placement.width)
-    full = image.size
-    if image.format in ("JPEG", "MPO"):
-        scale = min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
-        if scale / _GAP >= 2:
-            image.draft(None, (int(full[0] / scale * _GAP), int(full[1] / scale * _GAP)))
-    image.load()
+    crop, full = placement.crop, opened.size
+    box = _stored((crop.left, crop.top, crop.right, crop.bottom), opened.upright, opened.turned)
+    size = (placement.width, placement.height)
+    size = size if opened.turned < 5 else size[::-1]
+    scale = min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
+    image = _loaded(opened.image, scale) if opened.tiles is None else _by_rows(opened.tiles, scale)
     if image.size != full:
         across, down = image.size[0] / full[0], image.size[1] / full[1]
         box = (
@@ -268,6 +290,29 @@ def _reduced(image: Image.Image, placement: Placement, turned: int) -> Image.Ima
     if right - left == size[0] and bottom - top == size[1] and left % 1 == top % 1 == 0:
         return image.crop((round(left), round(top), round(right), round(bottom)))
     return image.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=2.0)
+
+
+def _loaded(image: Image.Image, scale: float) -> Image.Image:
+    """Return the decoded picture, perhaps smaller; it is to be reduced by `scale`."""
+    if image.format in ("JPEG", "MPO") and scale / _GAP >= 2:
+        width, height = image.size
+        image.draft(None, (int(width / scale * _GAP), int(height / scale * _GAP)))
+    image.load()
+    return image
+
+
+def _by_rows(grid: heifgrid.Grid, scale: float) -> Image.Image:
+    """Return the picture, decoded row by row and reduced as far as the good filter allows."""
+    factor = next(factor for factor in (8, 4, 2, 1) if scale / _GAP >= factor or factor == 1)
+    whole = Image.new("RGB", (-(-grid.width // factor), -(-grid.height // factor)))
+    for number in range(grid.rows):
+        with Image.open(io.BytesIO(grid.row(number)), formats=("HEIF",)) as row:
+            row.load()
+            if row.width != grid.width:
+                raise Unusable("its tiles do not fit together")
+            reduced = row.convert("RGB").reduce(factor) if factor > 1 else row.convert("RGB")
+            whole.paste(reduced, (0, number * grid.row_height // factor))
+    return whole
 
 
 def _stored(

@@ -22,6 +22,8 @@ class Limits:
     """A picture of 50 megapixels takes 2 s on a PC, 20 s on the smallest boards."""
     wall_s: float = 300.0
     """For machines on which a worker gets a fifth of a processor."""
+    whole_pixels: int = 16_000_000
+    """Larger pictures are decoded row by row, in less memory, if their format allows that."""
     max_pixels: int = 250_000_000
     """The largest cameras in use stop at 200 megapixels."""
 

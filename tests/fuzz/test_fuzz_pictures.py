@@ -15,6 +15,7 @@ from PIL import Image
 from picsync.core.errors import ItemError
 from picsync.core.recipe import Panel, Recipe
 from picsync.rendering.pool import Rendered, Renderer
+from picsync.rendering.protocol import Limits
 from tests.fuzz.mutations import SCALE
 from tests.media.files import box, ftyp, tiff
 from tests.rendering import profiles
@@ -134,3 +135,12 @@ async def test_a_picture_that_lies_about_its_size(data: bytes, words: str, rende
     found = await rendered(renderer, data)
     assert isinstance(found, str)
     assert re.search(words, found), found
+
+
+async def test_a_damaged_grid_is_split_or_decoded_as_a_whole() -> None:
+    chance = random.Random("rows")
+    whole = Renderer(1, limits=Limits(whole_pixels=1))
+    for _ in range(40 * SCALE):
+        await rendered(whole, damaged(PICTURES["grid"], chance))
+    assert isinstance(await rendered(whole, PICTURES["grid"]), Rendered)
+    await whole.aclose()

@@ -7,10 +7,10 @@ import struct
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from picsync.core.recipe import Fit, Panel, Recipe
-from picsync.media import exif, icc, jpeg
+from picsync.media import exif, heifgrid, icc, jpeg
 from picsync.rendering import pictures
 from picsync.rendering.protocol import Answer, Limits
 from tests.media.files import box, ftyp, tiff
@@ -213,6 +213,33 @@ def test_ten_bits_and_grids_of_heic() -> None:
     grid = coded(quarters(256, 192), "HEIF", tile_size=64, quality=90)
     assert grid.count(b"hvc1") > 4
     assert_quarters(rendition(grid), 14)
+
+
+@pytest.mark.parametrize("turned", TURNS)
+@pytest.mark.parametrize("size", [(256, 192), (250, 180)], ids=["whole tiles", "parts of tiles"])
+def test_a_large_grid_is_decoded_row_by_row_with_the_same_result(size: tuple[int, int], turned: int) -> None:
+    image = stored(turned, quarters(*size))
+    data = coded(image, "HEIF", tile_size=64, quality=90, exif=oriented(turned))
+    grid = heifgrid.read_grid(data)
+    assert grid is not None
+    assert (grid.width, grid.height, grid.turned) == (*image.size, turned)
+    recipe = Recipe(panel=Panel(80, 60))
+    answer, written = made(data, recipe, Limits(whole_pixels=1))
+    whole_answer, whole = made(data, recipe)
+    assert (answer.width, answer.height) == (whole_answer.width, whole_answer.height)
+    assert_quarters(opened(written), 14)
+    difference = ImageChops.difference(opened(written), opened(whole)).convert("L")
+    assert ImageStat.Stat(difference).mean[0] < 2
+    _, unreduced = made(data, PLAIN, Limits(whole_pixels=1))
+    assert_quarters(opened(unreduced), 14)
+
+
+def test_other_pictures_of_heic_are_decoded_as_a_whole() -> None:
+    single = coded(quarters(128, 96), "HEIF", quality=90)
+    transparent = coded(quarters(256, 192).convert("RGBA"), "HEIF", tile_size=64, quality=90)
+    for data in (single, transparent, b"", single[:50]):
+        assert heifgrid.read_grid(data) is None
+    assert_quarters(opened(made(single, SMALL, Limits(whole_pixels=1))[1]), 14)
 
 
 def test_progressive_and_other_codings_become_baseline() -> None:
