@@ -7,7 +7,7 @@ frame up to date?"; the page's headings and labels are in `web/templates/status.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from picsync.core.choice import LeftOut
@@ -56,7 +56,7 @@ from picsync.core.events import (
 )
 from picsync.core.model import Contradiction, Listing
 from picsync.core.plan import Hold, HoldReason, Plan
-from picsync.core.select import Skip
+from picsync.core.select import Candidate, Skip
 from picsync.core.text import harmless
 
 _FORMATS_SHOWN = 5
@@ -422,6 +422,28 @@ def unassigned_sentence(report: CycleReport) -> str:
     return (
         f"No frame shows {which} yet: assign {it} to a frame once by hand."
         " The next cycle notices; `picsync sync-now` starts it at once."
+    )
+
+
+def decision(candidate: Candidate, *, on_frame: bool) -> tuple[str, str]:
+    """Return whether an item is shown, in one word or two, and why."""
+    if candidate.skip is None:
+        return "shown", "on the frame" if on_frame else "to be sent"
+    if candidate.left_out is not None:
+        return "left out", left_out_words(candidate.left_out)
+    return "skipped", _SKIPPED[candidate.skip][2].removeprefix("skipped").strip(" ,") or "skipped"
+
+
+def decisions_sentence(rule: str, found: Sequence[Candidate], there: Collection[object]) -> str:
+    """Return how many photos of a rule are shown, and why the others are not."""
+    shown = [each for each in found if each.skip is None]
+    new = sum(1 for each in shown if each.digest not in there)
+    reasons = Counter(decision(each, on_frame=False) for each in found if each.skip is not None)
+    words = [f"{count:,} {why}" for (_, why), count in reasons.most_common()]
+    rest = f" Not shown: {', '.join(words)}." if words else ""
+    return (
+        f"{printable(rule)}: {len(shown):,} of {counted(len(found), 'photo')} shown, {new:,} of them to be"
+        f" sent.{rest}"
     )
 
 

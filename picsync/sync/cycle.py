@@ -40,6 +40,7 @@ from picsync.core.identity import Shown
 from picsync.core.model import (
     DEFAULT_FRAME,
     Certainty,
+    Digest,
     FrameAlbum,
     Listing,
     MediaItem,
@@ -135,6 +136,32 @@ async def run_cycle(
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a rule would show, as far as it is known without downloads."""
+
+    rule: str
+    candidates: Sequence[Candidate] = ()
+    on_frame: frozenset[Digest] = frozenset()
+    """Content of the frame's photos."""
+    failures: Sequence[Failure] = ()
+
+
+async def preview(album_rule: AlbumRule, tools: Tools) -> Preview:
+    """List the rule's sources and its frame, and decide what is shown; downloads and changes nothing.
+
+    What fails is among the failures; then the rest may be incomplete, or missing.
+    """
+    cycle = _Cycle(replace(album_rule, dry_run=True), tools, _never)
+    try:
+        seen = await cycle.decide()
+    except PicsyncError as error:
+        cycle.failures.append(Failure(album_rule.name, error, About.RULE))
+        return Preview(album_rule.name, failures=cycle.failures)
+    there = frozenset(photo.digest for photo in seen.photos.items)
+    return Preview(album_rule.name, cycle.candidates, there, cycle.failures)
+
+
 @dataclass(slots=True)
 class _Seen:
     """The frame's side."""
@@ -180,9 +207,14 @@ class _Cycle:
         async with aclosing(Playlists(self.playlist_frame, self.album_rule.rule.playlist_name)) as playlists:
             await self._close_the_difference(playlists)
 
-    async def _close_the_difference(self, playlists: Playlists | None) -> None:
+    async def decide(self) -> _Seen:
+        """List both sides, and decide which items should be on the frame."""
         seen = await self._look()
         self.candidates = await self._choose(await self._resolve(seen.photos), seen.photos)
+        return seen
+
+    async def _close_the_difference(self, playlists: Playlists | None) -> None:
+        seen = await self.decide()
         await self._transfer(seen, playlists)
         self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
         if self.plan.deletes:
