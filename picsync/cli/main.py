@@ -30,7 +30,7 @@ COMMANDS = {
         "Print the token for the buttons of the status page.",
     ),
     "picked": ("picking:picked", "List the photos that were picked, and remove some."),
-    "plan": ("plan", "Print which photos would be shown, and why the others would not."),
+    "plan": ("plan", "Print which photos RULE, or each rule, would show, and why not the others."),
     "render": ("render", "Write to DIR what a frame would get of each FILE."),
     "sources": ("sources", "List the kinds of sources, with an example of each."),
     "sync-now": ("control:sync_now", "Start a cycle of RULE, or of all album rules, in the running picsync."),

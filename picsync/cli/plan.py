@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -16,12 +18,18 @@ from picsync.cli.logs import note
 from picsync.cli.output import print_table
 from picsync.cli.planpage import Row, write_page
 from picsync.cli.sync import DEFAULT_CONFIG, cache_option, load_libraries
+from picsync.core.errors import PicsyncError
 
 if TYPE_CHECKING:
     from picsync.core.events import Event
+    from picsync.core.model import MediaItem
     from picsync.run.settings import Settings
     from picsync.sync.cycle import AlbumRule, Preview
+    from picsync.sync.transfer import Tools
 
+MAX_THUMBNAILS = 300
+"""Pictures on the page for each rule: a few megabytes."""
+MAX_THUMBNAIL_BYTES = 1 << 20
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -47,13 +55,21 @@ def plan(ctx: click.Context, /, rule: str | None, *, config: Path, cache: str, p
 
     settings = SettingsFiles(config, os.environ).load()
     rules = _named(album_rules(settings.config, dry_run=True), rule)
-    previews = asyncio.run(_preview_all(settings, rules, cache))
+    previews, pictures = asyncio.run(_preview_all(settings, rules, cache, thumbnails=page is not None))
     for number, preview in enumerate(previews):
         if number:
             click.echo()
         _print(preview)
     if page is not None:
-        write_page(page, [(_summary(preview), list(rows(preview))) for preview in previews])
+        from picsync.observe.words import printable
+
+        write_page(
+            page,
+            [
+                ([printable(preview.rule), *_summary(preview)], list(rows(preview, pictures)))
+                for preview in previews
+            ],
+        )
         note(f"The plan is also in {page}.")
     failures = [failure for preview in previews for failure in preview.failures]
     ctx.exit(worst([exit_for(failure.error) for failure in failures]) if failures else Exit.DONE)
@@ -71,7 +87,9 @@ def _named(rules: Sequence[AlbumRule], name: str | None) -> Sequence[AlbumRule]:
     return found
 
 
-async def _preview_all(settings: Settings, rules: Sequence[AlbumRule], cache: str) -> list[Preview]:
+async def _preview_all(
+    settings: Settings, rules: Sequence[AlbumRule], cache: str, *, thumbnails: bool
+) -> tuple[list[Preview], dict[MediaItem, bytes]]:
     from picsync.run.wiring import open_tools
     from picsync.sync.cycle import preview
 
@@ -81,10 +99,50 @@ async def _preview_all(settings: Settings, rules: Sequence[AlbumRule], cache: st
     async with open_tools(
         settings.config, settings.credentials, cache=cache, emit=ignore, notify=note, dry_run=True
     ) as tools:
-        return [await preview(rule, tools) for rule in rules]
+        previews = [await preview(rule, tools) for rule in rules]
+        return previews, await _thumbnails(tools, previews) if thumbnails else {}
 
 
-def rows(preview: Preview) -> Iterator[Row]:
+async def _thumbnails(tools: Tools, previews: Sequence[Preview]) -> dict[MediaItem, bytes]:
+    """Return small pictures of the photos that are shown, and of some others, as far as that is cheap."""
+    from picsync.aio.tasks import run_all
+    from picsync.core.recipe import Panel, Recipe
+    from picsync.media.treatment import Treatment
+    from picsync.sources.base import Thumbnails
+
+    recipe = Recipe(panel=Panel(320, 240), quality=70)
+    pictures: dict[MediaItem, bytes] = {}
+    items: dict[MediaItem, None] = {}
+    for preview in previews:
+        found = sorted(preview.candidates, key=lambda each: each.skip is not None)
+        items |= dict.fromkeys(each.item for each in found[:MAX_THUMBNAILS] if each.item.kind == "photo")
+    queue = iter(items)
+
+    async def work() -> None:
+        for item in queue:
+            source = tools.sources[item.source]
+            if not isinstance(source, Thumbnails):
+                continue
+            try:
+                async with tools.spool.file("md5") as spooled:
+                    await source.thumbnail(item, spooled)
+                    await spooled.finish()
+                    with tempfile.TemporaryFile(buffering=0) as target:
+                        done = await tools.renderer.render(spooled.file, recipe, target)
+                        file = spooled.file if done.treatment is Treatment.AS_IS else target
+                        file.seek(0)
+                        pictures[item] = file.read(MAX_THUMBNAIL_BYTES)
+            except (PicsyncError, OSError):
+                continue  # The page shows its shape instead.
+
+    try:
+        await run_all(*(work() for _ in range(8)))
+    finally:
+        await tools.renderer.aclose()
+    return pictures
+
+
+def rows(preview: Preview, pictures: Mapping[MediaItem, bytes] = MappingProxyType({})) -> Iterator[Row]:
     """Yield all photos: those that are shown, then the others by reason."""
     from picsync.observe.words import decision, printable, size
     from picsync.system.localtime import to_minute
@@ -106,6 +164,7 @@ def rows(preview: Preview) -> Iterator[Row]:
             printable(item.filename or item.item_id),
             ", ".join(parts),
             ratio=ratio,
+            picture=pictures.get(item, b""),
         )
         return (word != "shown", "" if word == "shown" else why, number), row
 
@@ -114,10 +173,10 @@ def rows(preview: Preview) -> Iterator[Row]:
 
 
 def _summary(preview: Preview) -> list[str]:
-    from picsync.observe.words import decisions_sentence, failure_text
+    from picsync.observe.words import decisions_sentence, failure_subject, failure_text
 
     lines = [decisions_sentence(preview.rule, preview.candidates, preview.on_frame)]
-    return lines + [failure_text(failure) for failure in preview.failures]
+    return lines + [f"{failure_subject(one)}: {failure_text(one)}" for one in preview.failures]
 
 
 def _print(preview: Preview) -> None:

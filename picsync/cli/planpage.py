@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -21,8 +22,8 @@ ul { list-style: none; padding: 0; margin: 0; display: grid; gap: .8rem;
   grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
 li { border: 1px solid var(--line); border-radius: 8px; padding: .6rem; overflow-wrap: anywhere; }
 li div { height: 7rem; display: grid; place-items: center; margin-bottom: .5rem; }
-li i { display: block; background: var(--box); border-radius: 4px; max-width: 100%; max-height: 100%; }
-li img { max-width: 100%; max-height: 100%; border-radius: 4px; }
+li i { display: block; background: var(--box); border-radius: 4px; max-width: 100%; max-height: 7rem; }
+li img { max-width: 100%; max-height: 7rem; border-radius: 4px; }
 li b { display: block; font-weight: 600; font-size: .85rem; }
 li span { display: block; color: var(--soft); font-size: .8rem; }
 li.new b::after { content: " new"; color: var(--good); font-weight: 400; }
@@ -47,10 +48,12 @@ class Row:
     """What the frame is sent instead of the original; empty if it is that."""
     ratio: float = 0.0
     """Width by height; 0 if unknown."""
+    picture: bytes = b""
+    """A small JPEG; empty if there is none."""
 
 
 def write_page(path: Path, plans: Sequence[tuple[Sequence[str], Sequence[Row]]]) -> None:
-    """Write the plans of rules, each with its summary; raises DiskError."""
+    """Write the plans of rules, each with the rule's name and a summary; raises DiskError."""
     body = "".join(part for summary, found in plans for part in _plan(summary, found))
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>picsync plan</title>'
@@ -64,10 +67,8 @@ def write_page(path: Path, plans: Sequence[tuple[Sequence[str], Sequence[Row]]])
 
 
 def _plan(summary: Sequence[str], found: Sequence[Row]) -> Iterator[str]:
-    yield "".join(
-        f"<{tag}>{escape(line)}</{tag}>"
-        for tag, line in zip(["h2", *["p"] * (len(summary) - 1)], summary, strict=True)
-    )
+    rule, *lines = summary
+    yield f"<h2>{escape(rule)}</h2>" + "".join(f"<p>{escape(line)}</p>" for line in lines)
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in found:
         groups.setdefault((row.decision, "" if row.decision == "shown" else row.why), []).append(row)
@@ -84,11 +85,13 @@ def _card(row: Row) -> str:
     details = [row.taken, row.size, row.rendition, row.source]
     lines = "".join(f"<span>{escape(detail)}</span>" for detail in details if detail)
     new = ' class="new"' if row.decision == "shown" and row.why != "on the frame" else ""
-    return f"<li{new}><div>{_box(row.ratio)}</div><b>{escape(row.name)}</b>{lines}</li>"
+    return f"<li{new}><div>{_picture(row)}</div><b>{escape(row.name)}</b>{lines}</li>"
 
 
-def _box(ratio: float) -> str:
-    """Return a box of the picture's shape."""
-    shape = ratio or 4 / 3
-    side = "width:100%" if shape > 1.5 else "height:100%"
+def _picture(row: Row) -> str:
+    """Return the picture, or a box of its shape."""
+    if row.picture:
+        return f'<img alt="" src="data:image/jpeg;base64,{b64encode(row.picture).decode()}">'
+    shape = row.ratio or 4 / 3
+    side = "width:100%" if shape > 1.5 else "height:7rem"
     return f'<i style="aspect-ratio:{shape:.3f};{side}"></i>'

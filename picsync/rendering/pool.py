@@ -15,14 +15,16 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from picsync.core.errors import ItemError
 from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.values import dataclass
-from picsync.media.treatment import Treatment
 from picsync.rendering import protocol
 from picsync.rendering.protocol import Limits
+
+if TYPE_CHECKING:
+    from picsync.media.treatment import Treatment
 
 IDLE_S = 5.0
 """A worker without work ends after this time; starting one takes a quarter of a second of CPU."""
@@ -108,6 +110,9 @@ class Renderer:
         is too large, took too long, or crashed its worker. Raises ItemError that is not unusable if no worker
         can be started, and OSError if `target` cannot be written, such as on a full disk.
         """
+        # Most cycles render nothing, and need no parser.
+        from picsync.media.treatment import Treatment
+
         answer = await self._answer(protocol.Order(recipe, self._limits), source, target)
         return Rendered(
             Treatment(answer.treatment),

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from picsync.core.errors import LoginNeeded
+from picsync.core.errors import ItemError, LoginNeeded
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
-from picsync.sources.base import NoticesChanges, Sink, Source, SourceCapabilities
+from picsync.sources.base import NoticesChanges, Rates, Sink, Source, SourceCapabilities, Thumbnails
 
 
 class AccountSource:
@@ -48,6 +48,18 @@ class AccountSource:
         """Download an item, under the name that the source itself uses."""
         with self._named():
             await self.source.download(replace(item, source=self._kind), sink)
+
+    def list_ratings(self, album_id: str) -> None:
+        """Have the source's listings contain ratings, if it has some."""
+        if isinstance(self.source, Rates):
+            self.source.list_ratings(album_id)
+
+    async def thumbnail(self, item: MediaItem, sink: Sink) -> None:
+        """Write the source's small version of an item."""
+        if not isinstance(self.source, Thumbnails):
+            raise ItemError("This source has no small versions.")
+        with self._named():
+            await self.source.thumbnail(replace(item, source=self._kind), sink)
 
     async def examine(self) -> Sequence[Finding]:
         """Return the source's findings, with the account in each subject."""

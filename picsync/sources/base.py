@@ -97,6 +97,17 @@ class NoticesChanges(Protocol):
 
 
 @runtime_checkable
+class Thumbnails(Protocol):
+    """Implemented in addition by a source that can deliver small versions of pictures cheaply."""
+
+    async def thumbnail(self, item: MediaItem, sink: Sink) -> None:
+        """Write a small version of a listed picture to `sink`; raises as `download` does.
+
+        From a disk, the original may come instead.
+        """
+
+
+@runtime_checkable
 class Rates(Protocol):
     """Implemented in addition by a source whose listings contain ratings only if they are needed."""
 

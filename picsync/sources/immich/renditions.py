@@ -22,6 +22,7 @@ SHOWABLE = frozenset({"image/jpeg", "image/png", "image/tiff", "image/heic", "im
 """What `auto` downloads unchanged: formats that frames are known to show, and unknown formats."""
 
 PREVIEW = "thumbnail?size=preview&edited=true"
+THUMBNAIL = "thumbnail?size=thumbnail&edited=true"
 EDITED = "original?edited=true"
 ORIGINAL = "original"
 PLAYBACK = "video/playback"

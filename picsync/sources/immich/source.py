@@ -23,7 +23,7 @@ from picsync.sources.immich.examination import examined
 from picsync.sources.immich.links import list_link
 from picsync.sources.immich.listing import known_version, list_entry
 from picsync.sources.immich.options import ImmichEntry
-from picsync.sources.immich.renditions import WatchedSink
+from picsync.sources.immich.renditions import THUMBNAIL, WatchedSink
 from picsync.sources.immich.searching import Collected
 
 __all__ = ["KIND", "OPERATIONS", "ImmichLogin", "ImmichSource"]
@@ -128,6 +128,13 @@ class ImmichSource:
                 self._accepted = True
                 self._emit(LoggedIn(TITLE))
         return Listing(KIND, album_id, collected.visible_items(), problem, cause)
+
+    async def thumbnail(self, item: MediaItem, sink: Sink) -> None:
+        """Write Immich's thumbnail to `sink`; see the port."""
+        api = self._apis.get(item.url.partition(" ")[0])
+        if api is None:
+            raise ItemError("Immich has not listed it since picsync started.")
+        await self._bring(api, f"/assets/{item.item_id}/{THUMBNAIL}", sink)
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Write an asset's bytes, in its entry's rendition, to `sink`; see the port."""

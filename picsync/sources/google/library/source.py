@@ -63,6 +63,8 @@ BYTES_HOSTS = ("*.googleusercontent.com",)
 
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
+THUMBNAIL_SUFFIX = "=w320-h240"
+"""Google scales a picture to fit, upright, as JPEG; of a video it is a still."""
 SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
 """Suffix that requests the original photo, or the video; without it lh3 returns a small preview."""
 
@@ -156,16 +158,23 @@ class GooglePhotosSource:
         self._links.listed(album_id, asked_at)
         return Listing(KIND, album_id, tuple(items.values()), problem, cause)
 
+    async def thumbnail(self, item: MediaItem, sink: Sink) -> None:
+        """Write a small version to `sink`; see the port."""
+        await self._bring(item, THUMBNAIL_SUFFIX, sink)
+
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Write an original to `sink`; see the port."""
+        await self._bring(item, SUFFIX[item.kind], sink)
+
+    async def _bring(self, item: MediaItem, suffix: str, sink: Sink) -> None:
         try:
             link = await self._links.link(item)
             try:
-                await self._receive(link, item, sink)
+                await self._receive(link, suffix, sink)
             except RefusedError:
                 # An expired URL is refused with 403, sometimes 404.
                 link = await self._links.link(item, refused=link)
-                await self._receive(link, item, sink)
+                await self._receive(link, suffix, sink)
         except RefusedError as error:
             raise ItemError(
                 f"Google refuses the download ({error.status}).", hint="The next cycle tries again."
@@ -204,10 +213,10 @@ class GooglePhotosSource:
         await self._api.aclose()
         await self._tokens.aclose()
 
-    async def _receive(self, link: Link, item: MediaItem, sink: Sink) -> None:
+    async def _receive(self, link: Link, suffix: str, sink: Sink) -> None:
         if link.problem:
             raise ItemError(link.problem)
-        url, consume = link.url + SUFFIX[item.kind], partial(receive, DOWNLOAD, sink)
+        url, consume = link.url + suffix, partial(receive, DOWNLOAD, sink)
         await self._downloads.spend(lambda: self._http.download(DOWNLOAD, url, consume))
 
     async def _fresh_links(self, item_ids: Sequence[str]) -> Mapping[str, Link]:

@@ -53,6 +53,8 @@ BYTES_HOSTS = ("*.googleusercontent.com",)
 
 TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 15.0
+THUMBNAIL_SUFFIX = "=w320-h240"
+"""Google scales a picture to fit, upright, as JPEG; of a video it is a still."""
 _SUFFIX = {MediaKind.PHOTO: "=d", MediaKind.VIDEO: "=dv"}
 """Suffix that requests the original photo, or the video; without it lh3 returns a small preview."""
 
@@ -145,12 +147,17 @@ class SharedLinksSource:
             problem, cause = str(error), error.code
         return Listing(KIND, album_id, tuple(reading.items.values()), problem, cause)
 
+    async def thumbnail(self, item: MediaItem, sink: Sink) -> None:
+        """Write a small version to `sink`; see the port."""
+        await self._bring(item, THUMBNAIL_SUFFIX, sink)
+
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Write an original to `sink`; see the port."""
+        await self._bring(item, _SUFFIX[item.kind], sink)
+
+    async def _bring(self, item: MediaItem, suffix: str, sink: Sink) -> None:
         try:
-            await self._http.download(
-                DOWNLOAD, item.url + _SUFFIX[item.kind], partial(receive, DOWNLOAD, sink)
-            )
+            await self._http.download(DOWNLOAD, item.url + suffix, partial(receive, DOWNLOAD, sink))
         except RefusedError as error:
             waits = " Google may still be processing the video." if item.kind is MediaKind.VIDEO else ""
             raise ItemError(

@@ -1,0 +1,92 @@
+"""`picsync plan`: which photos would be shown, and why the others would not."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from picsync.cli.main import run
+from tests.rendering.drawing import baseline
+
+CONFIG = """\
+frames:
+  usb: {kind: folder, path: FOLDER/usb}
+albums:
+- name: Best
+  sources: {folder: {path: FOLDER/photos, quiet: 0s}}
+  frames: usb
+  select: {most: 2, exclude: screenshots}
+- {name: All, sources: {folder: {path: FOLDER/photos, quiet: 0s}}, frames: usb}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("PICSYNC_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "picsync.yaml").write_text(CONFIG.replace("FOLDER", str(tmp_path)))
+    (tmp_path / "usb").mkdir()
+    (tmp_path / "photos").mkdir()
+    for number, name in enumerate(("<b>old</b>.jpg", "mid.jpg", "new.jpg", "Screenshot_1.jpg")):
+        path = tmp_path / "photos" / name.replace("/", "-")
+        path.write_bytes(baseline(64 + number))
+        os.utime(path, (1_700_000_000 + number * 86_400,) * 2)
+    return tmp_path
+
+
+def test_prints_what_is_shown_and_why_not_the_rest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "Best"]) == 0
+    summary, headings, *lines = capsys.readouterr().out.splitlines()
+    assert summary == (
+        "Best on usb: 2 of 4 photos shown, 2 of them to be sent."
+        " Not shown: 1 ranked too low (`most`), 1 of an excluded kind (`exclude`)."
+    )
+    assert headings.split() == ["PLAN", "WHY", "TAKEN", "SOURCE", "FILE", "NAME", "SIZE"]
+    assert [re.split(r"  +", line)[:2] for line in lines] == [
+        ["shown", "to be sent"],
+        ["shown", "to be sent"],
+        ["left out", "of an excluded kind (`exclude`)"],
+        ["left out", "ranked too low (`most`)"],
+    ]
+    assert [line.split()[-3] for line in lines[:2]] == ["mid.jpg", "new.jpg"]
+    assert not list((folder / "usb").iterdir())
+
+
+def test_each_rule_by_default(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "picsync.yaml").rename(folder / "other.yaml")
+    assert run(["plan", "--config", "other.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "All on usb: 4 of 4 photos shown, 4 of them to be sent.\n" in out
+    assert "Best on usb: 2 of 4" in out
+
+
+def test_unknown_rule_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "Bests", "--html", "plan.html"]) == 2
+    assert "There is no rule 'Bests'. Did you mean `Best`? Known rules: Best, All." in capsys.readouterr().err
+    assert not (folder / "plan.html").exists()
+
+
+def test_page_has_thumbnails_and_needs_nothing_else(folder: Path) -> None:
+    assert run(["plan", "Best", "--html", "plan.html"]) == 0
+    page = (folder / "plan.html").read_text()
+    assert page.count('src="data:image/jpeg;base64,/9j/') == 4
+    assert "&lt;b&gt;old&lt;-b&gt;.jpg" in page
+    assert "Left out: ranked too low (`most`)" in page
+    assert not re.search(r"<script|<link|https?:|<b>old", page)
+
+
+def test_page_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "All", "--html", str(folder / "missing" / "plan.html")]) != 0
+    assert "missing/plan.html" in capsys.readouterr().err
+
+
+def test_source_that_fails_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (folder / "photos").iterdir():
+        path.unlink()
+    (folder / "photos").rmdir()
+    assert run(["plan", "Best"]) != 0
+    assert str(folder / "photos") in capsys.readouterr().out
