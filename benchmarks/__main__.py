@@ -118,7 +118,7 @@ def memory_command() -> None:
 
 
 @main.command("render")
-@click.option("--photos", type=click.IntRange(min=1), default=8, show_default=True, help="Of each kind.")
+@click.option("--photos", type=click.IntRange(min=1), default=24, show_default=True, help="Of each kind.")
 def render_command(*, photos: int) -> None:
     """Measure renditions: picsync's, Pillow's plain loop, and vipsthumbnail if it is installed."""
     click.echo(renditions.compared(photos, _progress))

@@ -32,6 +32,8 @@ WORKER_BYTES = 200 * 2**20
 """Resident memory of a worker with a picture of 50 megapixels."""
 _SERVICE_BYTES = 110 * 2**20
 """Resident memory of the service itself."""
+_LIBRARY_BYTES = 64 * 2**20
+"""Address space of a worker that is not resident."""
 _START_LIMIT_S = 60.0
 _GRACE_S = 30.0
 """How much later than its own limit a worker that does not answer is killed."""
@@ -92,7 +94,7 @@ class Renderer:
     ) -> None:
         """Use at most `workers` processes; by default, as many as processors and memory allow."""
         self.workers = allowed_workers() if workers is None else workers
-        self._limits = limits or Limits()
+        self._limits = limits or limits_here()
         self._idle_s = idle_s
         self._command = command
         self._free = asyncio.Semaphore(self.workers)
@@ -333,9 +335,24 @@ def allowed_workers() -> int:
     with suppress(OSError, ValueError):
         quota, period = Path(_CPU_LIMIT).read_text().split()[:2]
         processors = min(processors, -(-int(quota) // int(period)))
-    memory = processors
+    memory = container_bytes()
+    return max(
+        1, processors if memory is None else min(processors, (memory - _SERVICE_BYTES) // WORKER_BYTES)
+    )
+
+
+def container_bytes() -> int | None:
+    """Return how much memory the container may use; None if there is no limit."""
     for name in _MEMORY_LIMITS:
         with suppress(OSError, ValueError):
-            memory = (int(Path(name).read_text()) - _SERVICE_BYTES) // WORKER_BYTES
-            break
-    return max(1, min(processors, memory))
+            return int(Path(name).read_text())
+    return None
+
+
+def limits_here() -> Limits:
+    """Return limits that fit this container: a picture that needs more is refused before the kernel acts."""
+    memory = container_bytes()
+    if memory is None:
+        return Limits()
+    left = max(memory - _SERVICE_BYTES, WORKER_BYTES) + _LIBRARY_BYTES
+    return Limits(memory_bytes=min(Limits().memory_bytes, left))
