@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 
 from picsync.core.errors import FailureCode
 from picsync.core.values import dataclass
@@ -29,19 +29,27 @@ def job_name(rule: str, frame: str) -> str:
 _HEX = {"md5": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
-    """The content hash of a photo's bytes; two photos with equal digests are one photo."""
-
+class _Digest(NamedTuple):
     algorithm: str
     """`md5` or `sha256`, as the frame reports it."""
     hex: str
     """Lower-case hexadecimal, with the length of the algorithm."""
 
-    def __post_init__(self) -> None:
-        pattern = _HEX.get(self.algorithm)
-        if pattern is None or not pattern.fullmatch(self.hex):
-            raise ValueError(f"not a lower-case hexadecimal {self.algorithm} digest: {self.hex[:80]!r}")
+
+class Digest(_Digest):
+    """The content hash of a photo's bytes; two photos with equal digests are one photo.
+
+    A tuple, since a cycle compares and hashes each digest a dozen times.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, algorithm: str, hex: str) -> Self:  # noqa: A002 - the field's name
+        """Return a digest; raises ValueError for what is none."""
+        pattern = _HEX.get(algorithm)
+        if pattern is None or not pattern.fullmatch(hex):
+            raise ValueError(f"not a lower-case hexadecimal {algorithm} digest: {hex[:80]!r}")
+        return super().__new__(cls, algorithm, hex)
 
     @classmethod
     def md5(cls, text: str) -> Self:
@@ -127,6 +135,9 @@ class MediaItem:
         """Drop an impossible size, which a float, the database or a text could not represent."""
         if self.size_bytes is not None and not 0 <= self.size_bytes <= MAX_SIZE_BYTES:
             object.__setattr__(self, "size_bytes", None)
+
+    def __hash__(self) -> int:
+        return hash(self.item_id)  # Differs for almost all items, and a string keeps its hash.
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class AllowedHosts:
         """Return whether a request may go to `url`; one with a user name or password in it may not."""
         if url.userinfo:
             return False
-        if self.origin is not None and _origin(url) == _origin(httpx.URL(self.origin)):
+        if self.origin is not None and _origin(url) == _origin_of(self.origin):
             return True
         return (
             url.scheme == "https"
@@ -56,6 +56,11 @@ def _host(url: httpx.URL) -> str:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, _host(url), url.port or PORTS.get(url.scheme)
+
+
+@cache
+def _origin_of(address: str) -> tuple[str, str, int | None]:
+    return _origin(httpx.URL(address))
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:

@@ -40,6 +40,14 @@ MAX_REDIRECTS = 5
 TRAVELLING_HEADERS = frozenset({"accept", "accept-encoding", "accept-language", "range", "user-agent"})
 """Headers that go along when a redirect leads to another server: those that open nothing."""
 
+_HEADERS = {
+    "accept": "*/*",
+    "accept-encoding": "gzip",
+    "connection": "keep-alive",
+    "user-agent": f"python-httpx/{httpx.__version__}",
+}
+"""Headers of every request, unless a client or a request has its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
@@ -113,13 +121,8 @@ class HttpClient:
         self._allowed = allowed
         self._cookies = Cookies()
         self._transport = Transport(current())
-        self._requests = httpx.AsyncClient(
-            transport=self._transport,
-            headers={"accept-encoding": "gzip", **(headers or {})},
-            timeout=timeout,
-            trust_env=False,
-        )
-        """Builds requests. They are sent without it, see `Transport`."""
+        self._headers = _HEADERS | _lower(headers)
+        self._timeout = timeout
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -139,11 +142,12 @@ class HttpClient:
     ) -> T:
         """Send a request, repeated as its operation allows, and return what `read` makes of a 2xx answer.
 
-        `options` are httpx's (params, data, json, headers, files, content). `read` raises ProtocolError for
-        an answer that makes no sense. Redirects are not followed: they come out as RefusedError, or come to
-        `read` if `redirects` says so. `refused` returns what is raised for any other answer, from the
-        beginning of its body: a WireError by default. Raises TransientError, RefusedError, NotFoundError,
-        ProtocolError; ForeignAddressError, before anything is sent, for a host that is not allowed.
+        `options` are httpx's (params, data, json, headers, files, content, timeout). `read` raises
+        ProtocolError for an answer that makes no sense. Redirects are not followed: they come out as
+        RefusedError, or come to `read` if `redirects` says so. `refused` returns what is raised for any other
+        answer, from the beginning of its body: a WireError by default. Raises TransientError, RefusedError,
+        NotFoundError, ProtocolError; ForeignAddressError, before anything is sent, for a host that is not
+        allowed.
         """
 
         async def attempt() -> T:
@@ -205,10 +209,26 @@ class HttpClient:
                 request = _redirected(request, response)
             raise ProtocolError(f"{operation}: the redirects do not end.")
 
-    def _request(self, operation: Operation, method: str, url: str, **options: Any) -> httpx.Request:
+    def _request(
+        self,
+        operation: Operation,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout | None = None,
+        **options: Any,
+    ) -> httpx.Request:
         """Build a request; raises RefusedError for an address or a header that cannot be sent."""
         try:
-            return self._requests.build_request(method, url, **options)
+            # Not by httpx.AsyncClient, which parses the address three times and copies the headers twice.
+            return httpx.Request(
+                method,
+                url,
+                headers=self._headers | _lower(headers),
+                extensions={"timeout": (timeout or self._timeout).as_dict()},
+                **options,
+            )
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             # The text of the error may show the value, which may be a secret.
             raise RefusedError(
@@ -237,7 +257,11 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
-        await self._requests.aclose()
+        await self._transport.aclose()
+
+
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
 
 
 class translated:  # noqa: N801 - used as a statement
