@@ -1,8 +1,9 @@
 """Limits what a worker process can do, since a picture may take control of its decoder. Linux, best effort.
 
 Memory, processor time and core dumps have limits. A filter of system calls refuses to open sockets and to
-start programs; it needs no privileges, and containers allow it. Where a system lacks one of these, the others
-hold.
+start programs, and Landlock refuses to open files other than those of Python and its libraries: neither the
+credentials nor the cache can be read. Both need no privileges, and containers allow them. Where a system
+lacks one of these, the others hold.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ _SYSTEM_CALLS = {
 """Architecture and numbers of the calls that are refused, by machine."""
 
 
+_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
+"""Numbers of the calls, equal on all machines."""
+_BENEATH = 1
+_READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
+_EVERY_ACCESS = (1 << 13) - 1
+"""All that the first version of Landlock knows: reading, writing, running, creating, removing."""
+_LIBRARIES = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache")
+
+
 def end_with(parent: int) -> None:
     """Have the kernel end this process when the process `parent`, which started it, ends."""
     if sys.platform == "linux":
@@ -51,6 +61,7 @@ def confine(memory_bytes: int) -> None:
         file.write("1000")
     _prctl(_PR_SET_DUMPABLE, 0)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    _refuse_files()
     _refuse_system_calls()
 
 
@@ -72,6 +83,24 @@ def _limit(what: int, value: int) -> None:
 def _prctl(option: int, value: int) -> None:
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _refuse_files() -> None:
+    """Refuse to open files, except for reading those of Python, of picsync and of libraries."""
+    call = ctypes.CDLL(None).syscall
+    handled = struct.pack("@Q", _EVERY_ACCESS & ~_READ_FOLDER)
+    rules = call(_LANDLOCK_CREATE, handled, ctypes.c_size_t(len(handled)), 0)
+    if rules < 0:
+        return
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - before pathlib
+    packages = [place for place in sys.path if place.endswith("-packages")]
+    for place in {sys.prefix, sys.base_prefix, package, *packages, *_LIBRARIES}:
+        with suppress(OSError):
+            folder = os.open(place, os.O_PATH | os.O_CLOEXEC)
+            call(_LANDLOCK_ADD, rules, _BENEATH, struct.pack("=Qi", _READ_FILE, folder), 0)
+            os.close(folder)
+    call(_LANDLOCK_RESTRICT, rules, 0)
+    os.close(rules)
 
 
 def _refuse_system_calls() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import os
 import sys
@@ -18,6 +19,12 @@ from picsync.media.treatment import Treatment
 from picsync.rendering.pool import Rendered, Renderer, allowed_workers
 from picsync.rendering.protocol import Limits
 from tests.rendering.drawing import assert_quarters, baseline, coded, opened, quarters
+
+
+def landlock() -> bool:
+    """Whether the kernel has Landlock: it tells its version."""
+    return bool(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) > 0)
+
 
 SMALL = Recipe(panel=Panel(32, 24))
 
@@ -101,9 +108,7 @@ async def test_a_dead_idle_worker_costs_nothing(renderer: Renderer, tmp_path: Pa
 async def test_a_cancelled_render_ends_its_worker(tmp_path: Path) -> None:
     renderer = hostile(tmp_path, "while True: pass")
     task = asyncio.create_task(render(renderer, baseline(), SMALL, tmp_path))
-    while not (tmp_path / "pid").exists():
-        await asyncio.sleep(0.01)
-    pid = int((tmp_path / "pid").read_text())
+    pid = await started(tmp_path)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -119,9 +124,10 @@ def hostile(folder: Path, code: str, limits: Limits | None = None) -> Renderer:
         "import os, sys, signal, socket, subprocess, resource\n"
         "from pathlib import Path\n"
         "from picsync.rendering import pictures, worker\n"
+        f"pid = open({str(folder / 'pid')!r}, 'w')\n"
         "def render(*ignored):\n"
-        f"    Path({str(folder / 'pid')!r} + '.part').write_text(str(os.getpid()))\n"
-        f"    os.rename({str(folder / 'pid')!r} + '.part', {str(folder / 'pid')!r})\n"
+        "    pid.write(str(os.getpid()))\n"
+        "    pid.flush()\n"
         f"{textwrap.indent(code, '    ')}\n"
         "pictures.render = render\n"
         "worker.main(int(sys.argv[1]), int(sys.argv[2]))\n"
@@ -175,6 +181,28 @@ async def test_a_worker_opens_no_connection_and_starts_no_program(code: str, tmp
     with pytest.raises(ItemError, match="refused"):
         await render(renderer, baseline(), SMALL, tmp_path)
     await renderer.aclose()
+
+
+@pytest.mark.skipif(not landlock(), reason="the kernel has no Landlock")
+async def test_a_worker_opens_no_files_but_its_own_code(tmp_path: Path) -> None:
+    secret = tmp_path / ".picsync-credentials.yaml"
+    secret.write_text("nixplay: {password: hunter2}")
+    attempts = [
+        f"open({str(secret)!r})",
+        f"open({str(tmp_path / 'new')!r}, 'w')",
+        f"os.unlink({str(secret)!r})",
+        "open('/proc/self/environ')",
+        "open('/etc/passwd')",
+    ]
+    code = "done = []\nimport xml.dom\n" + "".join(
+        f"try: {attempt}; done.append({number})\nexcept PermissionError: pass\n"
+        for number, attempt in enumerate(attempts)
+    )
+    renderer = hostile(tmp_path, f"{code}raise RuntimeError(repr(done))")
+    with pytest.raises(ItemError, match=r"RuntimeError: \[\]"):
+        await render(renderer, baseline(), SMALL, tmp_path)
+    await renderer.aclose()
+    assert secret.exists()
 
 
 async def test_a_worker_knows_no_secrets_and_has_no_files(
@@ -249,12 +277,18 @@ async def test_workers_end_with_the_service(tmp_path: Path) -> None:
         "asyncio.run(main())\n"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, str(service))
-    while not (tmp_path / "pid").exists():
-        await asyncio.sleep(0.01)
-    pid = int((tmp_path / "pid").read_text())
+    pid = await started(tmp_path)
     process.kill()
     await process.wait()
     await until(lambda: gone(pid))
+
+
+async def started(folder: Path) -> int:
+    """Wait until a hostile worker renders; return its process ID."""
+    async with asyncio.timeout(30):
+        while not (folder / "pid").exists() or not (folder / "pid").read_text():
+            await asyncio.sleep(0.01)
+    return int((folder / "pid").read_text())
 
 
 async def until(claim: Callable[[], Awaitable[bool]]) -> None:
