@@ -25,6 +25,14 @@ _ADOBE_RGB = {
     b"bXYZ": (0.14919, 0.06322, 0.74457),
 }
 """Those of Adobe RGB (1998)."""
+_DISPLAY_P3 = {
+    b"rXYZ": (0.51512, 0.24120, -0.00105),
+    b"gXYZ": (0.29198, 0.69225, 0.04189),
+    b"bXYZ": (0.15710, 0.06657, 0.78407),
+}
+"""Those of Display P3 (SMPTE EG 432-1 with the white of sRGB)."""
+_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+"""The parameters of its formula in ICC.1."""
 _ADOBE_GAMMA = 563 / 256
 _WHITE = (0.9642, 1.0, 0.8249)
 _CLOSE = 0.004
@@ -54,10 +62,21 @@ def is_srgb(profile: bytes) -> bool | None:
 
 def adobe_rgb() -> bytes:
     """Return a profile of Adobe RGB, which cameras announce by a letter in Exif."""
-    curve = b"curv" + bytes(4) + struct.pack(">IHH", 1, round(_ADOBE_GAMMA * 256), 0)
-    values = {name: _xyz_tag(value) for name, value in _ADOBE_RGB.items()}
+    return _profile(_ADOBE_RGB, b"curv" + bytes(4) + struct.pack(">IHH", 1, round(_ADOBE_GAMMA * 256), 0))
+
+
+def display_p3() -> bytes:
+    """Return a profile of Display P3, which phones announce by a number in HEIF and AVIF."""
+    return _profile(
+        _DISPLAY_P3,
+        b"para" + bytes(4) + struct.pack(">HH5i", 3, 0, *(round(each * 65536) for each in _SRGB_CURVE)),
+    )
+
+
+def _profile(primaries: dict[bytes, tuple[float, float, float]], curve: bytes) -> bytes:
+    values = {name: _xyz_tag(value) for name, value in primaries.items()}
     values |= {b"wtpt": _xyz_tag(_WHITE)} | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
-    text = b"Adobe RGB compatible\0"
+    text = b"made by picsync\0"
     values[b"desc"] = b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78 + 3)
     values[b"cprt"] = b"text" + bytes(4) + b"none\0\0\0\0"
     at = HEADER_BYTES + 4 + _ENTRY_BYTES * len(values)
@@ -67,7 +86,7 @@ def adobe_rgb() -> bytes:
         body += value + bytes(-len(value) % 4)
     head = bytearray(HEADER_BYTES)
     head[0:4] = struct.pack(">I", HEADER_BYTES + len(table) + len(body))
-    head[8:12] = b"\x02\x10\0\0"
+    head[8:12] = b"\x02\x40\0\0"
     head[12:24] = b"mntrRGB XYZ "
     head[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     head[36:40] = _SIGNATURE

@@ -43,6 +43,10 @@ MIN_PREVIEW_EDGE = 1_000
 _GAP = 1.5
 """Detail that is left for the good filter: a decoder reduces a picture to no less than this multiple."""
 _BLUR_EDGE = 64
+_BOXES_BYTES = 1 << 17
+"""Where the boxes of HEIF and AVIF files are that describe the colours."""
+_P3_PRIMARIES = 12
+"""Display P3 according to ITU-T H.273."""
 _XMP_BYTES = 256 * 1024
 """Programs write ratings near the beginning."""
 _RATING = re.compile(rb"""xmp:Rating(?:=["']([0-5])(?:\.0+)?["']|>\s*([0-5])(?:\.0+)?\s*<)""")
@@ -133,8 +137,8 @@ def _rendered(
     opened = _opened(source, mime_type, picture, recipe, limits)
     image, metadata = opened.image, opened.metadata
     profile = image.info.get("icc_profile")
-    if profile is None and exif.is_adobe_rgb(metadata) and image.mode == "RGB":
-        profile = icc.adobe_rgb()
+    if profile is None and image.mode in ("RGB", "RGBA"):
+        profile = _announced(source, image, metadata)
     placement = place(*opened.upright, recipe)
     image, notes = _in_srgb(_reduced(opened, placement), profile)
     image = _turned(image, opened.turned)
@@ -150,6 +154,18 @@ def _rendered(
     )
     target.write(data.getbuffer())
     return Answer(Treatment.RENDER.value, "image/jpeg", *image.size, data.tell(), notes)
+
+
+def _announced(source: BinaryIO, image: Image.Image, metadata: exif.Block) -> bytes | None:
+    """Return the profile of colours that a file names instead of describing them; None for sRGB."""
+    if exif.is_adobe_rgb(metadata):
+        return icc.adobe_rgb()
+    if image.format in ("HEIF", "AVIF"):
+        source.seek(0)
+        found = source.read(_BOXES_BYTES).partition(b"colrnclx")[2]
+        if int.from_bytes(found[:2]) == _P3_PRIMARIES:
+            return icc.display_p3()
+    return None
 
 
 @dataclass(slots=True)

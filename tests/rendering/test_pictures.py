@@ -289,6 +289,19 @@ def test_display_p3_is_converted() -> None:
     assert alike(corners(rendition(grey))[0], (128, 128, 128), 2)
 
 
+@pytest.mark.parametrize(("primaries", "shown"), [(1, (234, 51, 35)), (12, (255, 0, 0))])
+@pytest.mark.parametrize("whole_pixels", [1, 10**9])
+def test_the_colours_that_a_number_names_are_converted(
+    primaries: int, shown: tuple[int, ...], whole_pixels: int
+) -> None:
+    numbers = {"color_primaries": primaries, "transfer_characteristics": 13, "matrix_coefficients": 6}
+    image = Image.new("RGB", (256, 192), (234, 51, 35))
+    data = coded(image, "HEIF", quality=95, tile_size=64, full_range_flag=1, **numbers)
+    assert b"colrnclx" in data
+    _, written = made(data, PLAIN, Limits(whole_pixels=whole_pixels))
+    assert alike(corners(opened(written))[0], shown, 8), corners(opened(written))
+
+
 def test_adobe_rgb_is_converted_whether_a_profile_or_a_letter_says_so() -> None:
     """A green of sRGB has the values (144, 255, 60) in Adobe RGB."""
     image = Image.new("RGB", (16, 16), (144, 255, 60))
