@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmarks import clients, measure, memory, paired, process, renditions, report
+from benchmarks import clients, measure, memory, paired, process, renditions, report, selection
 from benchmarks.cases import EVERYTHING, QUICK
 from benchmarks.page import require_marks, write
 from benchmarks.results import Figures
@@ -109,6 +109,13 @@ def paired_command(*, before: Path, runs: int, **case: Any) -> None:
 def clients_command(*, size: int, photo_bytes: int, profile: str, runs: int) -> None:
     """Measure HTTP clients with the requests of a first sync, without picsync."""
     click.echo(asyncio.run(clients.compared(size, photo_bytes, profile, runs, caps(), _progress)))
+
+
+@main.command("select")
+@click.option("--photos", type=click.IntRange(min=1), default=50_000, show_default=True)
+def select_command(photos: int) -> None:
+    """Measure the CPU time of choosing 500 photos out of many."""
+    click.echo(selection.table(photos))
 
 
 @main.command("memory")

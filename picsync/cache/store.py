@@ -27,6 +27,10 @@ _BUSY_TIMEOUT_S = 10.0
 """How long to wait for another program's lock on the file; a backup or a manual query takes less."""
 
 
+SEEN = ItemFacts("", "")
+"""Stands for an item of which only that it is not new is known."""
+
+
 class Cache:
     """An open cache. All methods may run concurrently; nothing blocks the event loop."""
 
@@ -129,13 +133,19 @@ class Cache:
             self._next_commit.add_done_callback(self._committed)
         await asyncio.shield(self._next_commit)
 
-    async def facts(self, items: Sequence[MediaItem]) -> dict[MediaItem, ItemFacts]:
-        """Return what is stored of items, whatever their versions; raises CacheError."""
+    async def facts(
+        self, items: Sequence[MediaItem], *, since: datetime | None = None
+    ) -> dict[MediaItem, ItemFacts]:
+        """Return what is stored of items, whatever their versions; raises CacheError.
+
+        Items that were first seen before `since`, and never examined, share `SEEN`: thousands of objects are
+        not made each time.
+        """
         self._require_open()
         by_source: dict[str, list[MediaItem]] = defaultdict(list)
         for item in items:
             by_source[item.source].append(item)
-        return await asyncio.to_thread(self._facts, by_source)
+        return await asyncio.to_thread(self._facts, by_source, schema.number(since) or 0)
 
     async def record_facts(self, facts: Sequence[ItemFacts]) -> None:
         """Store facts, replacing older ones of the same items; durable on return. Raises CacheError."""
@@ -211,14 +221,16 @@ class Cache:
                         found[item] = mapping
         return found
 
-    def _facts(self, by_source: dict[str, list[MediaItem]]) -> dict[MediaItem, ItemFacts]:
+    def _facts(self, by_source: dict[str, list[MediaItem]], since: int) -> dict[MediaItem, ItemFacts]:
         found: dict[MediaItem, ItemFacts] = {}
         for source, items in by_source.items():
             for start in range(0, len(items), _IDS_PER_QUERY):
                 by_id = {schema.key(item.item_id): item for item in items[start : start + _IDS_PER_QUERY]}
                 for item_id, *stored in self._database.find_facts(schema.key(source), list(by_id)):
                     item = by_id[item_id]
-                    found[item] = _item_facts(item, *stored)
+                    seen_at, examined_at = stored[1], stored[-1]
+                    old = examined_at is None and isinstance(seen_at, int) and seen_at < since
+                    found[item] = SEEN if old else _item_facts(item, *stored)
         return found
 
 
@@ -249,10 +261,14 @@ class _Overlay(Cache):
                 found[item] = mapping
         return found
 
-    async def facts(self, items: Sequence[MediaItem]) -> dict[MediaItem, ItemFacts]:
+    async def facts(
+        self, items: Sequence[MediaItem], *, since: datetime | None = None
+    ) -> dict[MediaItem, ItemFacts]:
         """Return what the cache stores, overridden by what was recorded here."""
         recorded = {item: self._recorded_facts.get((item.source, item.item_id)) for item in items}
-        return await super().facts(items) | {item: facts for item, facts in recorded.items() if facts}
+        return await super().facts(items, since=since) | {
+            item: facts for item, facts in recorded.items() if facts
+        }
 
     async def record_facts(self, facts: Sequence[ItemFacts]) -> None:
         """Keep facts, replacing older ones."""

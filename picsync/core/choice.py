@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -470,25 +470,31 @@ def _spread(items: Sequence[Subject[Key]], seed: str) -> list[Subject[Key]]:
     The months, and the days of a month, come in an order of which every beginning is spread evenly.
     """
     taken = [one.taken_at or _LONG_AGO for one in items]
-    days = [at.toordinal() for at in taken]
-    months = [at.year * 12 + at.month for at in taken]
-    dated = [at for at in _order(_random_numbers(items, seed)) if items[at].taken_at is not None]
-    dated = _in_turn(dated, days, {day: _reversed_bits(date.fromordinal(day).day) for day in set(days)})
-    dated = _in_turn(dated, months, {month: _reversed_bits(month) for month in set(months)})
+    ranks = _random_numbers(items, seed)
+    dated = [at for at, one in enumerate(items) if one.taken_at is not None]
+    _take_turns(dated, [at.toordinal() for at in taken], ranks, lambda day: date.fromordinal(day).day)
+    _take_turns(dated, [at.year * 12 + at.month for at in taken], ranks, lambda month: month)
+    dated.sort(key=ranks.__getitem__)
     return [*(items[at] for at in dated), *(one for one in items if one.taken_at is None)]
 
 
-def _in_turn(queue: Iterable[int], groups: Sequence[int], places: Mapping[int, int]) -> list[int]:
-    """Take the first of each group, in the order of `places`, then the second of each, and so on."""
-    turns = [0] * len(groups)
-    counts = dict.fromkeys(groups, 0)
-    queue = list(queue)
+def _take_turns(
+    queue: list[int], groups: Sequence[int], ranks: list[float], position: Callable[[int], int]
+) -> None:
+    """Rank the first of each group, then the second of each, and so on; `position` orders the groups.
+
+    Sorts the queue by groups.
+    """
+    size = max(ranks, default=0.0) + 1
+    keys = [group * size + rank for group, rank in zip(groups, ranks, strict=True)]
+    queue.sort(key=keys.__getitem__)
+    places = {group: _reversed_bits(position(group)) / (1 << _BITS) for group in set(groups)}
+    group, turn, place = -1, 0, 0.0
     for at in queue:
-        group = groups[at]
-        turns[at] = counts[group] << _BITS | places[group]
-        counts[group] += 1
-    queue.sort(key=turns.__getitem__)
-    return queue
+        if groups[at] != group:
+            group, turn, place = groups[at], 0, places[groups[at]]
+        ranks[at] = turn + place
+        turn += 1
 
 
 def _order(numbers: Sequence[float]) -> list[int]:

@@ -82,7 +82,8 @@ class Choosing:
         if self._choice.fresh is None and not self._choice.looks:
             return None
         cache, now = self._tools.cache, self._tools.now()
-        self._facts = await cache.facts(items)
+        fresh = self._choice.fresh
+        self._facts = await cache.facts(items, since=now if fresh is None else fresh.before(now))
         new = {
             item: ItemFacts(item.source, item.item_id, item.version, now)
             for item in items
@@ -91,7 +92,7 @@ class Choosing:
         if new:
             await cache.record_facts(list(new.values()))
             self._facts |= new
-        if self._choice.fresh is None:
+        if fresh is None:
             return None
         started_at = await cache.rule_start(self._group)
         if started_at is None and complete:
@@ -123,6 +124,7 @@ class Choosing:
                     item.source,
                     item.item_id,
                     item.version,
+                    # Not known if it lies before the span of `fresh`; then it does not matter.
                     before.first_seen_at if before is not None else None,
                     examined.width,
                     examined.height,
