@@ -17,7 +17,7 @@ from PIL import AvifImagePlugin, Image, ImageCms, ImageFilter, UnidentifiedImage
 
 from picsync.core.recipe import Panel, Recipe
 from picsync.core.values import dataclass
-from picsync.media import exif, formats, heifgrid, icc, jpeg, previews
+from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews
 from picsync.media.treatment import Placement, Treatment, place, treatment
 from picsync.rendering.protocol import Answer, Limits
 
@@ -43,6 +43,8 @@ MIN_PREVIEW_EDGE = 1_000
 _GAP = 1.5
 """Detail that is left for the good filter: a decoder reduces a picture to no less than this multiple."""
 _BLUR_EDGE = 64
+_ROWS_BYTES = 1 << 22
+"""Bytes of the rows that are decoded at a time."""
 _BOXES_BYTES = 1 << 17
 """Where the boxes of HEIF and AVIF files are that describe the colours."""
 _P3_PRIMARIES = 12
@@ -180,6 +182,8 @@ class _Opened:
     metadata: exif.Block
     tiles: heifgrid.Grid | None = None
     """If it is decoded row by row."""
+    rows: pngrows.Rows | None = None
+    """The same, for PNG."""
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -210,15 +214,19 @@ def _opened(
     _require_pixels(*image.size, limits)
     if metadata is None:
         metadata = _metadata(image, picture, source)
-    tiles = None
-    if name == "HEIF" and image.width * image.height > limits.whole_pixels:
+    tiles = rows = None
+    if image.width * image.height > limits.whole_pixels:
+        # Pillow goes on where it is.
+        position = source.tell()
         source.seek(0)
-        tiles = heifgrid.read_grid(source.read())
+        tiles = heifgrid.read_grid(source.read()) if name == "HEIF" else None
+        rows = pngrows.open_rows(source) if name == "PNG" else None
+        source.seek(position)
     if tiles is not None:
         return _Opened(image, (tiles.width, tiles.height), tiles.turned, metadata, tiles)
     if turned is None:
         turned = 1 if name in _TURNING else exif.orientation(metadata)
-    return _Opened(image, image.size, turned, metadata)
+    return _Opened(image, image.size, turned, metadata, rows=rows)
 
 
 _LOOK = Recipe(panel=Panel(64, 64))
@@ -285,6 +293,28 @@ def _metadata(image: Image.Image, picture: jpeg.Jpeg | None, source: BinaryIO) -
     return found.removeprefix(b"Exif\0\0") if isinstance(found, bytes) else b""
 
 
+def _by_rows(rows: pngrows.Rows, factor: int) -> Image.Image:
+    """Return the picture in a fraction of its size, decoded a few rows at a time."""
+    size = (-(-rows.width // factor), -(-rows.height // factor))
+    step = max(1, _ROWS_BYTES // rows.row_bytes // factor) * factor
+    whole: Image.Image | None = None
+    before = b""
+    for first in range(0, rows.height, step):
+        count = min(step, rows.height - first)
+        with Image.open(io.BytesIO(rows.next(count, before)), formats=("PNG",)) as band:
+            band.load()
+            extra = 1 if before else 0
+            before = band.crop((0, band.height - 1, band.width, band.height)).tobytes()
+            # Where a picture is transparent its colours do not count.
+            plain = _plain(band.crop((0, extra, band.width, band.height)) if extra else band)
+            plain = plain.convert("RGBa") if plain.mode == "RGBA" else plain
+            whole = whole or Image.new(plain.mode, size)
+            whole.paste(plain.reduce(factor), (0, first // factor))
+    if whole is None:
+        raise Unusable("it has no pixels")
+    return whole.convert("RGBA") if whole.mode == "RGBa" else whole
+
+
 def _reduced(opened: _Opened, placement: Placement) -> Image.Image:
     """Return the part that is shown, in its final size, as it is stored: not yet turned."""
     crop, full = placement.crop, opened.size
@@ -292,7 +322,13 @@ def _reduced(opened: _Opened, placement: Placement) -> Image.Image:
     size = (placement.width, placement.height)
     size = size if opened.turned < 5 else size[::-1]
     scale = min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
-    image = _loaded(opened.image, scale) if opened.tiles is None else _by_rows(opened.tiles, scale)
+    factor = next((factor for factor in (8, 4, 2) if scale / _GAP >= factor), 1)
+    if opened.tiles is not None:
+        image = _by_tiles(opened.tiles, factor)
+    elif opened.rows is not None and factor > 1:
+        image = _by_rows(opened.rows, factor)
+    else:
+        image = _loaded(opened.image, scale)
     if image.size != full:
         across, down = image.size[0] / full[0], image.size[1] / full[1]
         box = (
@@ -317,9 +353,8 @@ def _loaded(image: Image.Image, scale: float) -> Image.Image:
     return image
 
 
-def _by_rows(grid: heifgrid.Grid, scale: float) -> Image.Image:
-    """Return the picture, decoded row by row and reduced as far as the good filter allows."""
-    factor = next(factor for factor in (8, 4, 2, 1) if scale / _GAP >= factor or factor == 1)
+def _by_tiles(grid: heifgrid.Grid, factor: int) -> Image.Image:
+    """Return the picture in a fraction of its size, decoded one row of tiles after the other."""
     whole = Image.new("RGB", (-(-grid.width // factor), -(-grid.height // factor)))
     for number in range(grid.rows):
         with Image.open(io.BytesIO(grid.row(number)), formats=("HEIF",)) as row:

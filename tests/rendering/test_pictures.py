@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from picsync.core.recipe import Fit, Panel, Recipe
-from picsync.media import exif, heifgrid, icc, jpeg
+from picsync.media import exif, heifgrid, icc, jpeg, pngrows
 from picsync.rendering import pictures
 from picsync.rendering.protocol import Answer, Limits
 from tests.media.files import box, ftyp, tiff
@@ -240,6 +240,56 @@ def test_other_pictures_of_heic_are_decoded_as_a_whole() -> None:
     for data in (single, transparent, b"", single[:50]):
         assert heifgrid.read_grid(data) is None
     assert_quarters(opened(made(single, SMALL, Limits(whole_pixels=1))[1]), 14)
+
+
+@pytest.mark.parametrize(
+    "mode", ["RGB", "RGBA", "L", "LA", "P", "transparent P", "transparent RGB", "transparent L"]
+)
+@pytest.mark.parametrize("size", [(256, 1024), (251, 1021)])
+def test_a_large_png_is_decoded_in_parts_with_the_same_result(mode: str, size: tuple[int, int]) -> None:
+    noise = Image.effect_noise(size, 30)
+    image = Image.merge(
+        "RGB",
+        (noise, Image.linear_gradient("L").resize(size), noise.transpose(Image.Transpose.FLIP_TOP_BOTTOM)),
+    )
+    image.paste(quarters(size[0] // 2, size[1] // 2), (0, 0))
+    last = mode.split()[-1]
+    image = image.quantize(16) if last == "P" else image.convert(last)
+    options: dict[str, Any] = {}
+    if mode.startswith("transparent"):
+        options["transparency"] = {"P": 3, "RGB": RED, "L": 77}[last]
+    elif "A" in mode:
+        image.putalpha(noise)
+    data = coded(image, "PNG", **options)
+    recipe = Recipe(panel=Panel(40, 160), background="#204060")
+    pictures_bytes, pictures._ROWS_BYTES = pictures._ROWS_BYTES, 5_000
+    try:
+        _, parts = made(data, recipe, Limits(whole_pixels=1))
+    finally:
+        pictures._ROWS_BYTES = pictures_bytes
+    _, whole = made(data, recipe)
+    assert opened(parts).size == opened(whole).size
+    difference = ImageChops.difference(opened(parts), opened(whole)).convert("L")
+    assert ImageStat.Stat(difference).mean[0] < 3
+    # What is not reduced is decoded as a whole.
+    assert made(data, PLAIN, Limits(whole_pixels=1)) == made(data, PLAIN)
+
+
+def test_other_png_files_are_decoded_as_a_whole() -> None:
+    deep = Image.linear_gradient("L").convert("I").point(lambda value: value * 257).convert("I;16")
+    for image in (deep, quarters().convert("1")):
+        assert pngrows.open_rows(io.BytesIO(coded(image, "PNG"))) is None
+    assert pngrows.open_rows(io.BytesIO(coded(quarters(), "PNG")[:40])) is None
+
+
+def test_a_large_png_that_is_cut_is_truncated() -> None:
+    data = coded(Image.effect_noise((256, 256), 50), "PNG")
+    for cut in (data[: len(data) // 2], data[: len(data) // 2] + data[-12:]):
+        with pytest.raises(Exception, match=r"truncated|incorrect|invalid|damaged|Error") as caught:
+            made(cut, SMALL, Limits(whole_pixels=1))
+        assert "truncated" in pictures.reason(caught.value, Limits()) or "damaged" in str(
+            pictures.reason(caught.value, Limits())
+        )
 
 
 def test_progressive_and_other_codings_become_baseline() -> None:
