@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import report
+from benchmarks import renditions, report
 from benchmarks.__main__ import main
 from benchmarks.authority import Authority, authority, plain_environment
 from benchmarks.ideal import SERIAL, Caps, Work, ideal_s
@@ -27,6 +27,7 @@ from benchmarks.scenes import API, FOLDER, LINK, Moved, world
 from picsync.emulators.google.content import dimensions, read_all
 from picsync.emulators.requestlog import Record
 from picsync.emulators.wireprofile import HOME, LAN, Wire
+from tests.rendering.drawing import coded, quarters
 
 BYTES = 3_000
 WIDE = Caps(api=100, downloads=100, uploads=100, processing=100, photos=100)
@@ -283,3 +284,13 @@ async def test_idle_processes_are_measured_before_and_after_a_cycle() -> None:
 
 def test_allocators_are_chosen_by_the_environment() -> None:
     assert allocators()["glibc, `MALLOC_ARENA_MAX=1`"] == {"MALLOC_ARENA_MAX": "1"}
+
+
+@pytest.mark.parametrize("way", ["picsync", "pillow"])
+def test_the_cost_of_renditions_is_measured(way: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(coded(quarters(), "PNG"))
+    found = renditions._measured(way, 1, 2, path)
+    assert found.keys() == {"cpu_s", "wall_s", "parent_mb", "worker_mb"}
+    assert 0 < found["cpu_s"] < 5
+    assert (found["worker_mb"] > 20) == (way == "picsync")
