@@ -223,3 +223,18 @@ async def test_a_picture_that_is_what_its_name_says_needs_no_preview() -> None:
         server.add(server.immich.add_album("Trip"), "a.jpg", picture("red"))
         assert await got(server, "Trip") == picture("red")
         assert len(server.requests("/thumbnail")) == 0
+
+
+async def test_thumbnails_are_small_and_need_no_original() -> None:
+    large = io.BytesIO()
+    Image.new("RGB", (900, 600)).save(large, "JPEG")
+    async with immich_server() as server:
+        album, _ = server.album(0)
+        server.add(album, "a.jpg", large.getvalue())
+        source = server.source()
+        (item,) = (await source.list("Trip")).items
+        sink = MemorySink()
+        await source.thumbnail(item, sink)
+        assert max(Image.open(io.BytesIO(sink.data)).size) <= 250
+        assert len(server.requests("/thumbnail")) == 1
+        assert not server.requests("/original")

@@ -12,6 +12,7 @@ from picsync.core.errors import ItemError, LoginNeeded, ProtocolError, Transient
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import GoogleOptions
 from tests.contract.source_contract import MP4, MemorySink, downloaded
+from tests.rendering.drawing import baseline, opened
 from tests.vendors.google.google_account import BYTES, GoogleAccount, google_account
 
 BATCH = "mediaItems:batchGet"
@@ -260,3 +261,13 @@ async def test_a_compressed_transfer_gives_the_original(account: GoogleAccount) 
     await source.download(item, sink)
     assert sink.data == b"original" * 100
     assert sink.begun == [(None, "image/jpeg")]
+
+
+async def test_thumbnails_are_small_and_upright(account: GoogleAccount) -> None:
+    album = account.google.add_album("Trip")
+    account.google.add_item(album, "a.jpg", baseline(900, 600))
+    source = account.source()
+    (item,) = (await source.list(album.album_id)).items
+    sink = MemorySink()
+    await source.thumbnail(item, sink)
+    assert opened(bytes(sink.data)).size == (320, 213)

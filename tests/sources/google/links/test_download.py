@@ -12,6 +12,7 @@ from picsync.emulators.faults import Fault, FaultKind
 from picsync.sources.google.links.options import SharedLink
 from picsync.sources.google.links.source import SharedLinksSource
 from tests.contract.source_contract import MemorySink, downloaded
+from tests.rendering.drawing import baseline, opened
 from tests.sources.google.links.shared_albums import BYTES, SharedAlbums, shared_albums
 
 FILM = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"film" * 9000
@@ -96,3 +97,10 @@ async def test_a_host_that_does_not_answer_is_given_up(world: SharedAlbums) -> N
     world.fail(Fault(kind=FaultKind.HANG, host=BYTES, count=None))
     with pytest.raises(TransientError, match="no answer in time"):
         await downloaded(source, item)
+
+
+async def test_thumbnails_are_small_and_upright(world: SharedAlbums) -> None:
+    source, item = await one(world, "a.jpg", baseline(900, 600))
+    sink = MemorySink()
+    await source.thumbnail(item, sink)
+    assert opened(bytes(sink.data)).size == (320, 213)
