@@ -142,7 +142,7 @@ class Renderer:
                 answer = await worker.ask(line, source, target, self._limits)
             except WorkerError as error:
                 self._end(worker)
-                raise ItemError(str(error), unusable=True) from error
+                raise ItemError(f"{error}.", unusable=True) from error
             except BaseException:
                 self._end(worker)
                 raise
@@ -153,7 +153,7 @@ class Renderer:
         if answer.error_number:
             raise OSError(answer.error_number, os.strerror(answer.error_number))
         if answer.unusable:
-            raise ItemError(answer.unusable, unusable=True)
+            raise ItemError(f"{answer.unusable}.", unusable=True)
         return answer
 
     async def aclose(self) -> None:
@@ -176,7 +176,7 @@ class Renderer:
             return await _Worker.start(self._command, self._limits)
         except (OSError, WorkerError) as error:
             raise ItemError(
-                f"no process could be started to render it: {error}",
+                f"no process could be started to render it: {error}.",
                 hint="The next cycle tries again; if that fails, check the limits of memory and processes.",
             ) from error
 

@@ -43,7 +43,7 @@ def test_says_and_writes_what_the_frame_would_get(folder: Path, capsys: pytest.C
     assert large.endswith(": out/large.jpg.")
     assert fine == f"fine.jpg: sent as it is, {len(baseline())} B -> {len(baseline())} B: out/fine.jpg."
     assert behind.startswith("behind.jpg: metadata rewritten, ")
-    assert odd == "odd.heic: unusable: its content is neither a picture nor a video"
+    assert odd == "odd.heic: unusable: its content is neither a picture nor a video."
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["behind.jpg", "fine.jpg", "large.jpg"]
     assert_quarters(opened((folder / "out" / "large.jpg").read_bytes()))
     assert (folder / "out" / "fine.jpg").read_bytes() == baseline()
