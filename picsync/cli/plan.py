@@ -23,6 +23,7 @@ from picsync.core.errors import PicsyncError
 if TYPE_CHECKING:
     from picsync.core.events import Event
     from picsync.core.model import MediaItem
+    from picsync.core.recipe import Recipe
     from picsync.run.settings import Settings
     from picsync.sync.cycle import AlbumRule, Preview
     from picsync.sync.transfer import Tools
@@ -163,6 +164,7 @@ def rows(preview: Preview, pictures: Mapping[MediaItem, bytes] = MappingProxyTyp
             item.source,
             printable(item.filename or item.item_id),
             ", ".join(parts),
+            _sent_as(item, preview.recipe) if word == "shown" and why != "on the frame" else "",
             ratio=ratio,
             picture=pictures.get(item, b""),
         )
@@ -170,6 +172,25 @@ def rows(preview: Preview, pictures: Mapping[MediaItem, bytes] = MappingProxyTyp
 
     for _, row in sorted((described(n) for n in range(len(preview.candidates))), key=lambda pair: pair[0]):
         yield row
+
+
+def _sent_as(item: MediaItem, recipe: Recipe) -> str:
+    """Return what the frame is sent instead of an original; empty if it is that, as far as the listing tells.
+
+    Only the picture itself tells whether a JPEG that is small enough is fine as it is.
+    """
+    from picsync.media.treatment import place
+
+    if not recipe.convert or item.kind != "photo":
+        return ""
+    facts = item.facts
+    if not facts.width or not facts.height:
+        return "JPEG" if item.mime_type not in ("image/jpeg", "") else ""
+    placed = place(facts.width, facts.height, recipe)
+    smaller = (placed.width, placed.height) != (facts.width, facts.height)
+    if not smaller and item.mime_type in ("image/jpeg", ""):
+        return ""
+    return f"JPEG, {placed.width}x{placed.height}"
 
 
 def _summary(preview: Preview) -> list[str]:

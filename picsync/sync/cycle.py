@@ -145,6 +145,7 @@ class Preview:
     on_frame: frozenset[Digest] = frozenset()
     """Content of the frame's photos."""
     failures: Sequence[Failure] = ()
+    recipe: Recipe = ORIGINAL
 
 
 async def preview(album_rule: AlbumRule, tools: Tools) -> Preview:
@@ -159,7 +160,7 @@ async def preview(album_rule: AlbumRule, tools: Tools) -> Preview:
         cycle.failures.append(Failure(album_rule.name, error, About.RULE))
         return Preview(album_rule.name, failures=cycle.failures)
     there = frozenset(photo.digest for photo in seen.photos.items)
-    return Preview(album_rule.name, cycle.candidates, there, cycle.failures)
+    return Preview(album_rule.name, cycle.candidates, there, cycle.failures, album_rule.recipe)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from picsync.cli.main import run
+from picsync.cli.plan import rows
+from picsync.core.model import MediaItem, facts
+from picsync.core.recipe import ORIGINAL, Panel, Recipe
+from picsync.core.select import Candidate
+from picsync.sync.cycle import Preview
 from tests.rendering.drawing import baseline
 
 CONFIG = """\
@@ -90,3 +95,17 @@ def test_source_that_fails_is_named(folder: Path, capsys: pytest.CaptureFixture[
     (folder / "photos").rmdir()
     assert run(["plan", "Best"]) != 0
     assert str(folder / "photos") in capsys.readouterr().out
+
+
+def test_says_what_is_sent_instead_of_an_original() -> None:
+    def sent_as(mime_type: str, width: int | None, height: int | None, recipe: Recipe) -> str:
+        item = MediaItem("immich", "1", mime_type=mime_type, facts=facts(width, height))
+        preview = Preview("A", [Candidate(item)], recipe=recipe)
+        return next(rows(preview)).rendition
+
+    panel = Recipe(panel=Panel(1280, 800))
+    assert sent_as("image/jpeg", 4000, 3000, panel) == "JPEG, 1066x800"
+    assert sent_as("image/heic", 600, 400, panel) == "JPEG, 600x400"
+    assert sent_as("image/heic", None, None, panel) == "JPEG"
+    assert sent_as("image/jpeg", 600, 400, panel) == ""
+    assert sent_as("image/heic", 4000, 3000, ORIGINAL) == ""
