@@ -13,8 +13,6 @@ from typing import BinaryIO
 from picsync.core.model import Digest
 from picsync.core.recipe import Recipe
 from picsync.core.values import dataclass
-from picsync.media import jpeg
-from picsync.media.treatment import Treatment, treatment
 from picsync.rendering.pool import Renderer
 from picsync.sync.tempfiles import Spool, SpoolFile
 
@@ -56,6 +54,8 @@ async def make(
     """
     if await asyncio.to_thread(_is_fine, original.file, recipe):
         return Made(content, original.size_bytes, "image/jpeg", original.file, unchanged=True)
+    from picsync.media.treatment import Treatment
+
     target = await asyncio.to_thread(_new_file, spool.folder)
     try:
         rendered = await renderer.render(original.file, recipe, target)
@@ -74,6 +74,10 @@ async def make(
 
 
 def _is_fine(file: BinaryIO, recipe: Recipe) -> bool:
+    # Loaded with the first picture: most cycles send none.
+    from picsync.media import jpeg
+    from picsync.media.treatment import Treatment, treatment
+
     picture = jpeg.read(file)
     return picture is not None and treatment(picture, recipe) is Treatment.AS_IS
 
