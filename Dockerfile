@@ -13,7 +13,9 @@ WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
 RUN pip install --require-hashes --no-deps --only-binary :all: --requirement requirements-build.lock \
  && pip install --require-hashes --no-deps --only-binary :all: --no-compile --ignore-installed \
-        --root /rootfs --prefix /usr/local --requirement requirements.lock
+        --root /rootfs --prefix /usr/local --requirement requirements.lock \
+ # Descriptions of all of Google's APIs, some 100 MB. picsync brings its own and never reads these.
+ && rm -r /rootfs/usr/local/lib/python3.11/site-packages/googleapiclient/discovery_cache/documents
 
 COPY pyproject.toml README.md LICENSE ./
 COPY picsync picsync

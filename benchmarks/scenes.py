@@ -92,7 +92,7 @@ class Scene:
         if self.authority_by_setting:
             return {}
         bundle = str(authority().write_bundle(self.folder / "bundle.pem"))
-        # Versions without the setting let each library decide: ssl, httplib2 and requests.
+        # Of ssl, httplib2 and requests: versions without the setting let each library decide.
         return dict.fromkeys(("SSL_CERT_FILE", "HTTPLIB2_CA_CERTS", "REQUESTS_CA_BUNDLE"), bundle)
 
     def add_album(self, name: str) -> Album:

@@ -127,7 +127,7 @@ def set_up(*, verbose: bool = False, as_json: bool = False) -> None:
     log.propagate = False
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
     # These loggers write secret URLs and tokens, and repeat at WARNING what picsync reports better.
-    for name in ("httpx", "google", "oauthlib", "requests_oauthlib"):
+    for name in ("httpx", "googleapiclient", "google", "oauthlib", "requests_oauthlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 

@@ -83,6 +83,15 @@ async def beginning(operation: Operation, response: httpx.Response) -> bytes:
     return found
 
 
+def unpacked(packed: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    """Return what a packed body unpacks to, at most `max_bytes` of it, and whether its end was seen."""
+    unpacker = zlib.decompressobj(_EITHER)
+    try:
+        return unpacker.decompress(packed, max_bytes), unpacker.eof
+    except zlib.error:
+        return b"", False
+
+
 class _Bounded(httpx.AsyncByteStream):
     def __init__(self, stream: httpx.AsyncByteStream, operation: Operation, most_bytes: int) -> None:
         self._stream = stream

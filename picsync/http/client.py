@@ -137,15 +137,13 @@ class HttpClient:
         read: Callable[[httpx.Response], T],
         *,
         redirects: bool = False,
-        refused: Callable[[Answer, bytes], Exception] = lambda answer, _: WireError(answer),
         **options: Any,
     ) -> T:
         """Send a request, repeated as its operation allows, and return what `read` makes of a 2xx answer.
 
         `options` are httpx's (params, data, json, headers, files, content, timeout). `read` raises
         ProtocolError for an answer that makes no sense. Redirects are not followed: they come out as
-        RefusedError, or come to `read` if `redirects` says so. `refused` returns what is raised for any other
-        answer, from the beginning of its body: a WireError by default. Raises TransientError, RefusedError,
+        RefusedError, or come to `read` if `redirects` says so. Raises TransientError, RefusedError,
         NotFoundError, ProtocolError; ForeignAddressError, before anything is sent, for a host that is not
         allowed.
         """
@@ -156,7 +154,7 @@ class HttpClient:
                 response = await self._send(operation, request)
                 try:
                     if not (response.is_success or (redirects and response.has_redirect_location)):
-                        raise refused(*await _answer(operation, response))
+                        raise WireError(await _answer(operation, response))
                     await body.whole(operation, response)
                 finally:
                     await response.aclose()
@@ -182,8 +180,7 @@ class HttpClient:
         async def attempt() -> None:
             async with self._stream(operation, url, headers) as response:
                 if not response.is_success:
-                    answer, _ = await _answer(operation, response)
-                    raise WireError(answer)
+                    raise WireError(await _answer(operation, response))
                 body.unpack(operation, response)
                 await consume(response)
 
@@ -327,10 +324,8 @@ def read_model(operation: Operation, response: httpx.Response, shape: TypeAdapte
     return shape.validate_python(read_json(operation, response))
 
 
-async def _answer(operation: Operation, response: httpx.Response) -> tuple[Answer, bytes]:
-    """Return an unsuccessful answer, and the beginning of its body."""
+async def _answer(operation: Operation, response: httpx.Response) -> Answer:
     retry_after_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-    content = await body.beginning(operation, response)
     # Not by the charset that the answer names: some of Python's codecs are none for text.
-    start = content[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
-    return Answer(response.status_code, retry_after_s, start[:EXCERPT_CHARACTERS]), content
+    start = (await body.beginning(operation, response))[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
+    return Answer(response.status_code, retry_after_s, start[:EXCERPT_CHARACTERS])

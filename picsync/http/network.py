@@ -1,6 +1,6 @@
 """The way out of this machine: proxies and certificate authorities, the same for every library.
 
-httpx and requests each read the environment by rules of their own, and some end in a traceback over
+httpx, httplib2 and requests each read the environment by rules of their own, and some end in a traceback over
 a value that others accept. So the environment is read here, once, and checked; every client is told the
 result, and none looks there itself (`trust_env` is off: that also keeps `.netrc` and `SSLKEYLOGFILE` out).
 

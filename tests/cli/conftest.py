@@ -10,7 +10,7 @@ from tests.cli.command_line import CommandLine, served
 from tests.cli.short_waits import short_waits
 from tests.fork_server import ForkServer
 
-LOGGERS = ("picsync", "httpx", "google", "oauthlib", "requests_oauthlib")
+LOGGERS = ("picsync", "httpx", "googleapiclient", "google", "oauthlib", "requests_oauthlib")
 
 
 @pytest.fixture

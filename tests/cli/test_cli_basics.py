@@ -15,7 +15,7 @@ from picsync.cli.main import COMMANDS, run
 from picsync.cli.main import cli as root_command
 from tests.cli.command_line import COMMAND, ROOT, CommandLine
 
-HEAVY = ("httpx", "google", "sqlalchemy", "alembic", "rich", "pydantic", "aiohttp", "PIL")
+HEAVY = ("httpx", "googleapiclient", "google", "sqlalchemy", "alembic", "rich", "pydantic", "aiohttp", "PIL")
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -38,7 +38,7 @@ MOUNTS = """
 && exec /usr/bin/setpriv --no-new-privs /usr/bin/unshare --root="$root" --wd=/data "$@"
 """
 ABSENT = ("bin/sh", "bin/bash", "usr/bin", "usr/local/bin/pip", "usr/local/lib/python3.11/ensurepip")
-ABSENT_PACKAGES = ("pip", "setuptools", "hatchling", "PIL", "googleapiclient")
+ABSENT_PACKAGES = ("pip", "setuptools", "hatchling", "PIL", "googleapiclient/discovery_cache/documents")
 IMPORT_ALL = """
 import ctypes, importlib, os, pkgutil, sqlite3, ssl, time
 import picsync

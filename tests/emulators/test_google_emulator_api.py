@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
 import httpx
@@ -7,6 +9,7 @@ import pytest
 
 from picsync.emulators.google import Era, GooglePhotos, generated_jpeg
 from picsync.emulators.google.library import Album
+from picsync.sources.google import library as googlephotos
 from tests.emulators.google_emulator import API, LEGACY_SCOPES, MP4, error_of, google_emulator, ids, jpeg
 
 
@@ -322,6 +325,19 @@ async def test_nulls_snake_case_and_single_values_are_accepted() -> None:
         filters = {"media_type_filter": {"media_types": "VIDEO"}, "date_filter": None}
         found = await emulator.search(filters=filters, page_size="5", album_id=None)
         assert [item["filename"] for item in found["mediaItems"]] == ["film.mp4"]
+
+
+async def test_discovery_document_covers_what_picsync_uses() -> None:
+    ours = json.loads(resources.files(googlephotos).joinpath("discovery.json").read_text("utf-8"))
+    async with google_emulator() as emulator:
+        theirs = (await emulator.http.get(f"/{API}/$discovery/rest?version=v1")).json()
+    for name, resource in ours["resources"].items():
+        for verb, method in resource["methods"].items():
+            known = theirs["resources"][name]["methods"][verb]
+            assert (method["id"], method["httpMethod"]) == (known["id"], known["httpMethod"])
+            assert method["path"] == known["path"].replace("{+", "{")
+            for parameter, described in method.get("parameters", {}).items():
+                assert described.items() <= known["parameters"][parameter].items()
 
 
 async def test_ids_tell_contents_apart_and_survive_a_restart() -> None:

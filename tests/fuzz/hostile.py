@@ -335,7 +335,7 @@ async def play_nixplay(server: Server) -> None:
 
 
 async def play_google(server: Server) -> None:
-    """The Library API, its tokens and bytes."""
+    """The Library API, its tokens and bytes: httplib2 and httpx."""
     await test_fuzz_google.tour(server.url, SILENCE_S)
 
 

@@ -1,4 +1,4 @@
-"""Each of the two ways in which picsync's requests leave, with picsync's own code around it."""
+"""Each of the three ways in which picsync's requests leave, with picsync's own code around it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def by_httpx() -> None:
         await frame.aclose()
 
 
-async def google_photos(access_token: str = "") -> None:
+async def by_httplib2(access_token: str = "") -> None:
     """Google Photos: the token is renewed, unless there is one, and the albums are listed."""
     left = GoogleLogin(
         "id", "marked-secret", refresh_token="marked-refresh", access_token=access_token, expiry=None
@@ -89,8 +89,8 @@ class Stack:
 
 STACKS = {
     "httpx": Stack("api.nixplay.com", by_httpx),
-    "httpx, tokens": Stack("oauth2.googleapis.com", google_photos),
-    "httpx, listings": Stack("photoslibrary.googleapis.com", lambda: google_photos("marked-access")),
+    "httplib2, tokens": Stack("oauth2.googleapis.com", by_httplib2),
+    "httplib2, listings": Stack("photoslibrary.googleapis.com", lambda: by_httplib2("marked-access")),
     "requests": Stack("oauth2.googleapis.com", by_requests),
 }
 

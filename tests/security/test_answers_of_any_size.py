@@ -17,7 +17,7 @@ from picsync.http.body import MAX_ANSWER_BYTES, MAX_ERROR_BYTES
 from picsync.http.client import HttpClient, read_json
 from picsync.http.retry import Operation, RetryPolicy
 from tests.security.servers import http, named, serving
-from tests.security.stacks import certified, google_photos, retrier, trusting
+from tests.security.stacks import by_httplib2, certified, retrier, trusting
 
 OPERATION = Operation("Service", "list_things")
 PEAK_BYTES = 4 * MAX_ANSWER_BYTES
@@ -182,7 +182,7 @@ async def test_an_endless_error_ends(ask: Ask) -> None:
     ],
     ids=["announced", "unannounced", "bomb", "just too large", "error"],
 )
-async def test_a_listing_of_google_photos_has_a_size_limit(tmp_path: Path, raw: bytes) -> None:
+async def test_google_s_library_gets_a_size_limit(tmp_path: Path, raw: bytes) -> None:
     # Of an error, only the beginning is read.
     message = "answered 500" if raw.startswith(b"HTTP/1.1 500") else "larger than 16 MiB"
     host = "photoslibrary.googleapis.com"
@@ -191,16 +191,16 @@ async def test_a_listing_of_google_photos_has_a_size_limit(tmp_path: Path, raw: 
             tracemalloc.start()
             try:
                 with named({host: server.port}), pytest.raises(PicsyncError, match=message):
-                    await google_photos("marked-access")
+                    await by_httplib2("marked-access")
                 assert tracemalloc.get_traced_memory()[1] < PEAK_BYTES
             finally:
                 tracemalloc.stop()
 
 
-async def test_a_listing_of_google_photos_is_not_cut_short(tmp_path: Path) -> None:
+async def test_google_s_library_notices_a_body_cut_short(tmp_path: Path) -> None:
     host = "photoslibrary.googleapis.com"
     cut = http("200 OK", '{"albums": []}').replace(b"Content-Length: 14", b"Content-Length: 15")
     with trusting(tmp_path):
         async with serving(lambda _: cut, certified(host)) as server:
             with named({host: server.port}), pytest.raises(TransientError, match="broke off"):
-                await google_photos("marked-access")
+                await by_httplib2("marked-access")

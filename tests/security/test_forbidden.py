@@ -68,7 +68,7 @@ def test_every_connection_is_verified(path: Path) -> None:
 
 CONNECTING = re.compile(
     r"httpx\.(?:Async)?Client\(|httpx\.(?:get|post|stream)\(|requests\.(?:Session|get|post)\("
-    r"|ClientSession\(|urlopen\(|create_connection\(|open_connection\("
+    r"|ClientSession\(|urlopen\(|httplib2\.Http\(|create_connection\(|open_connection\("
 )
 MEANT = {"http/client.py", "http/transport.py"}
 """Where connections to services are made by name; the rest goes through them or Google's libraries."""

@@ -6,12 +6,10 @@ left to the general policy.
 
 from __future__ import annotations
 
-import json
-
 from pydantic import ValidationError
 
-from picsync.core.errors import LoginNeeded, PicsyncError, ProtocolError, RefusedError, TransientError
-from picsync.http.retry import RETRIED_STATUSES, Answer, Operation, WireError
+from picsync.core.errors import LoginNeeded, PicsyncError, RefusedError
+from picsync.http.retry import Answer, Operation, WireError
 from picsync.vendors.google.credentials import LOGIN_COMMAND
 from picsync.vendors.google.wire import ApiError, ErrorAnswer
 
@@ -47,9 +45,6 @@ _TOKEN_REFUSALS = {
     ),
 }
 
-_PASSING = frozenset({"internal_failure", "server_error", "temporarily_unavailable"})
-"""Errors of a token request that time may change (RFC 6749; the first one is Google's own)."""
-
 
 def api_refusal(operation: Operation, answer: Answer, content: bytes) -> WireError | PicsyncError:
     """Return the exception for an API response without a 2xx status."""
@@ -75,25 +70,6 @@ def api_refusal(operation: Operation, answer: Answer, content: bytes) -> WireErr
     return LoginNeeded(
         f"{operation}: Google refuses this login (403, {reason}).", hint=f"{LOGIN_AGAIN} {_SINCE_2025}"
     )
-
-
-def renewal_refusal(answer: Answer, content: bytes) -> WireError | PicsyncError:
-    """Return the exception for a refused renewal of the access token.
-
-    A page of something between here and Google is not a refusal by Google: it is retried.
-    """
-    if answer.status in RETRIED_STATUSES or answer.status >= 500:
-        return WireError(answer)
-    try:
-        said = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        return ProtocolError(f"{REFRESH_TOKEN}: expected JSON, but got something else ({answer.status}).")
-    reason = str(said.get("error", ""))
-    if reason in _PASSING:
-        return TransientError(f"{REFRESH_TOKEN}: Google is temporarily unable to do this ({reason}).")
-    return token_refusal(reason)
 
 
 def token_refusal(error: str) -> LoginNeeded:

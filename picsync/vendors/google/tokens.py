@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
-import httpx
-
-from picsync.core.errors import LoginNeeded
 from picsync.core.values import dataclass
-from picsync.http.client import Hosts, HttpClient
+from picsync.http.client import Hosts
 from picsync.http.retry import Retrier
-from picsync.vendors.google.refusals import LOGIN_AGAIN, REFRESH_TOKEN, renewal_refusal
-from picsync.vendors.google.wire import TokenAnswer, read
+from picsync.vendors.google.refusals import REFRESH_TOKEN
+from picsync.vendors.google.threads import HttpThreads
 
 if TYPE_CHECKING:
+    import httplib2
+
     from picsync.vendors.google.credentials import GoogleAccess, GoogleClient
+    from picsync.vendors.google.wire import TokenAnswer
 
 TOKEN_HOST = "oauth2.googleapis.com"  # noqa: S105 - a host name
 READ_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly.appcreateddata"
 """The only permission to read albums unattended that remains since 2025-03-31."""
 
 RENEW_BEFORE = timedelta(minutes=3, seconds=45)
-"""How long before its expiry a token is renewed; the value of Google's own libraries."""
+"""How long before its expiry a token is renewed; google-auth's own value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +55,11 @@ class GoogleLogin:
 class Tokens:
     """Provides a valid access token; concurrent callers share one renewal."""
 
-    def __init__(self, login: GoogleLogin, *, hosts: Hosts, retrier: Retrier, timeout: httpx.Timeout) -> None:
+    def __init__(self, login: GoogleLogin, *, hosts: Hosts, threads: HttpThreads, retrier: Retrier) -> None:
         self._login = login
         self._token_uri = f"{hosts.url(TOKEN_HOST)}/token"
-        self._http = HttpClient(retrier, allowed=hosts.allowed(TOKEN_HOST), timeout=timeout)
+        self._threads = threads
+        self._retrier = retrier
         self._lock = asyncio.Lock()
         self._answer: TokenAnswer
 
@@ -80,7 +80,7 @@ class Tokens:
         """
         async with self._lock:
             if not self._is_valid() or self._login.access_token == refused:
-                await self._renew()
+                await self._retrier.run(REFRESH_TOKEN, lambda: self._threads.run(self._renew))
             return self._login.access_token
 
     def _is_valid(self) -> bool:
@@ -89,32 +89,20 @@ class Tokens:
             expiry is None or datetime.now(UTC) < expiry - RENEW_BEFORE
         )
 
-    async def _renew(self) -> None:
-        """Exchange the refresh token for an access token (RFC 6749, section 6)."""
-        login = self._login
-        if not login.refresh_token:
-            raise LoginNeeded("There is no renewable login to Google Photos.", hint=LOGIN_AGAIN)
-        self._answer = answer = await self._http.request(
-            REFRESH_TOKEN,
-            "POST",
-            self._token_uri,
-            partial(read, REFRESH_TOKEN, TokenAnswer),
-            refused=renewal_refusal,
-            data={
-                "grant_type": "refresh_token",
-                "client_id": login.client_id,
-                "client_secret": login.client_secret,
-                "refresh_token": login.refresh_token,
-            },
-        )
-        lasts_s = answer.expires_in
-        self._login = replace(
-            login,
-            access_token=answer.access_token,
-            expiry=None if lasts_s is None else datetime.now(UTC) + timedelta(seconds=lasts_s),
-            refresh_token=answer.refresh_token or login.refresh_token,
-        )
+    def _renew(self, client: httplib2.Http) -> None:
+        from picsync.vendors.google.renewal import renew
 
-    async def aclose(self) -> None:
-        """Close the connection; safe to call twice."""
-        await self._http.aclose()
+        renewed = renew(
+            client,
+            client_id=self._login.client_id,
+            client_secret=self._login.client_secret,
+            refresh_token=self._login.refresh_token,
+            token_uri=self._token_uri,
+        )
+        self._answer = renewed.answer
+        self._login = replace(
+            self._login,
+            access_token=renewed.token,
+            expiry=renewed.expiry,
+            refresh_token=renewed.refresh_token,
+        )

@@ -6,6 +6,7 @@ ignored; any other deviation makes the whole response a ProtocolError.
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Annotated, TypeVar
 
@@ -150,14 +151,13 @@ class ErrorAnswer(_Wire):
 
 
 class TokenAnswer(BaseModel):
-    """The response to a token request, as far as picsync reads it."""
+    """The response to a token request, as far as it is checked before it is used."""
 
     model_config = ConfigDict(defer_build=True)
 
     # Printable ASCII (RFC 6750), since it becomes part of a header.
     access_token: str = Field(pattern=r"^[!-~]+$", repr=False)
-    refresh_token: str | None = Field(default=None, min_length=1, repr=False)
-    """Absent unless it has changed."""
+    refresh_token: str = Field(default="unchanged", min_length=1, repr=False)
     scope: str = ""
     """The granted scopes, separated by spaces; may be fewer than requested."""
     refresh_token_expires_in: int | None = Field(default=None, ge=0, le=10**10)
@@ -171,6 +171,17 @@ def read(operation: Operation, model: type[M], response: httpx.Response) -> M:
         # In one pass; if that fails, the slower way says why.
         return model.model_validate_json(response.content)
     return parse(operation, model, read_json(operation, response))
+
+
+def read_bytes(operation: Operation, model: type[M], content: bytes) -> M:
+    """Return the JSON in `content` as `model`; raises ProtocolError, which quotes no content."""
+    with suppress(ValidationError):
+        return model.model_validate_json(content)
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ProtocolError(f"{operation}: expected JSON, but got something else.") from None
+    return parse(operation, model, body)
 
 
 def parse(operation: Operation, model: type[M], body: object) -> M:

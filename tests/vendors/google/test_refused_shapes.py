@@ -1,4 +1,4 @@
-"""Refusals whose JSON has a structure that Google never sent: they must not end picsync."""
+"""Refusals whose JSON has a structure that Google never sent: its library must not end picsync."""
 
 from __future__ import annotations
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httplib2
 import pytest
 
 from picsync.core.errors import LoginNeeded
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.http.retry import NoAnswer
+from picsync.vendors.google.connections import no_answer
 from picsync.vendors.google.tokens import GoogleLogin
 from tests.vendors.google.google_account import API, TOKENS, GoogleAccount, google_account
 
@@ -154,3 +159,27 @@ async def test_lasting_failure_to_renew_does_not_ask_for_a_login(
 def test_a_login_does_not_show_its_secrets() -> None:
     shown = repr(GoogleLogin("id", "s3cret", refresh_token="r3fresh", access_token="acc3ss"))
     assert "3" not in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "sent"),
+    [
+        (httplib2.ServerNotFoundError("x"), False),
+        (ConnectionRefusedError(), False),
+        (TimeoutError(), True),
+        (ConnectionResetError(), True),
+        (BrokenPipeError(), True),
+        (ssl.SSLError(), True),
+        (OSError(101, "Network is unreachable"), True),
+        (http.client.IncompleteRead(b"secret"), True),
+        (http.client.RemoteDisconnected("x"), True),
+        (http.client.BadStatusLine("secret"), True),
+        (httplib2.FailedToDecompressContent("x", httplib2.Response({}), b"secret"), True),
+    ],
+    ids=repr,
+)
+def test_every_failure_of_the_wire_has_a_meaning(error: Exception, sent: bool) -> None:
+    result = no_answer(error)
+    assert isinstance(result, NoAnswer)
+    assert result.sent is sent
+    assert "secret" not in result.reason

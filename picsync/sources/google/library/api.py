@@ -1,20 +1,33 @@
-"""The Library API calls that picsync makes."""
+"""The Library API calls that picsync makes, on google-api-python-client.
+
+The client library reads the API's description from our own `discovery.json`, since Google's packages contain
+none for it, and fetching it would need the network before the first call. Its own retries are off: picsync's
+retry policy decides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Any, TypeVar
-from urllib.parse import quote
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 from pydantic import BaseModel
 
+from picsync.aio.loading import loading
 from picsync.core.errors import ProtocolError, RefusedError
-from picsync.http.client import Hosts, HttpClient
-from picsync.http.retry import Operation, Retrier
+from picsync.http.client import Hosts
+from picsync.http.retry import (
+    EXCERPT_CHARACTERS,
+    Answer,
+    Operation,
+    Retrier,
+    parse_retry_after,
+)
 from picsync.sources.google.library.quotas import Quota
 from picsync.vendors.google.refusals import api_refusal, unauthenticated
+from picsync.vendors.google.threads import HttpThreads
 from picsync.vendors.google.tokens import Tokens
 from picsync.vendors.google.wire import (
     MEDIA_ITEM_FIELDS,
@@ -23,8 +36,11 @@ from picsync.vendors.google.wire import (
     BatchAnswer,
     MediaItemPage,
     SharedAlbumPage,
-    read,
+    read_bytes,
 )
+
+if TYPE_CHECKING:
+    import httplib2
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -44,6 +60,9 @@ UNAUTHENTICATED = 401
 
 _ALBUM_FIELDS = "id,title,mediaItemsCount"
 
+Build = Callable[[Any], Any]
+"""Builds a googleapiclient HttpRequest from a googleapiclient Resource."""
+
 
 class LibraryApi:
     """The calls.
@@ -52,43 +71,55 @@ class LibraryApi:
     """
 
     def __init__(
-        self, *, hosts: Hosts, tokens: Tokens, retrier: Retrier, quota: Quota, timeout: httpx.Timeout
+        self, *, hosts: Hosts, threads: HttpThreads, tokens: Tokens, retrier: Retrier, quota: Quota
     ) -> None:
-        self._base = f"{hosts.url(API_HOST)}/v1"
-        self._http = HttpClient(retrier, allowed=hosts.allowed(API_HOST), timeout=timeout)
+        self._root_url = f"{hosts.url(API_HOST)}/"
+        self._threads = threads
         self._tokens = tokens
+        self._retrier = retrier
         self._quota = quota
+        self._service: Any = None
 
     async def album(self, album_id: str) -> Album:
         """Return an album's title and item count."""
-        path = f"/albums/{quote(album_id, safe='')}"
-        return await self._call(LOOK_AT_ALBUM, Album, "GET", path, {"fields": _ALBUM_FIELDS})
+        return await self._call(
+            LOOK_AT_ALBUM, Album, lambda api: api.albums().get(albumId=album_id, fields=_ALBUM_FIELDS)
+        )
 
     async def albums(self, page_token: str) -> AlbumPage:
         """Return a page of the albums that this app created."""
-        query = {"pageSize": ALBUMS_PER_PAGE, "fields": f"nextPageToken,albums({_ALBUM_FIELDS})"}
-        return await self._call(LIST_ALBUMS, AlbumPage, "GET", "/albums", query | _page(page_token))
+        fields = f"nextPageToken,albums({_ALBUM_FIELDS})"
+        return await self._call(
+            LIST_ALBUMS,
+            AlbumPage,
+            lambda api: api.albums().list(pageSize=ALBUMS_PER_PAGE, fields=fields, **_page(page_token)),
+        )
 
     async def shared_albums(self, page_token: str) -> SharedAlbumPage:
         """Return a page of the shared albums; Google has refused this call since 2025-03-31."""
-        query = {"pageSize": ALBUMS_PER_PAGE, "fields": f"nextPageToken,sharedAlbums({_ALBUM_FIELDS})"}
+        fields = f"nextPageToken,sharedAlbums({_ALBUM_FIELDS})"
         return await self._call(
-            LIST_SHARED_ALBUMS, SharedAlbumPage, "GET", "/sharedAlbums", query | _page(page_token)
+            LIST_SHARED_ALBUMS,
+            SharedAlbumPage,
+            lambda api: api.sharedAlbums().list(pageSize=ALBUMS_PER_PAGE, fields=fields, **_page(page_token)),
         )
 
     async def media_items(self, album_id: str, page_token: str) -> MediaItemPage:
         """Return a page of an album. A short or empty page may still have a next page."""
         body = {"albumId": album_id, "pageSize": ITEMS_PER_PAGE, **_page(page_token)}
-        query = {"fields": f"nextPageToken,mediaItems({MEDIA_ITEM_FIELDS})"}
+        fields = f"nextPageToken,mediaItems({MEDIA_ITEM_FIELDS})"
         return await self._call(
-            LIST_MEDIA_ITEMS, MediaItemPage, "POST", "/mediaItems:search", query, json=body
+            LIST_MEDIA_ITEMS, MediaItemPage, lambda api: api.mediaItems().search(body=body, fields=fields)
         )
 
     async def batch(self, item_ids: Sequence[str]) -> BatchAnswer:
         """Return at most `IDS_PER_BATCH` items with fresh URLs, in the order of the IDs."""
         fields = f"mediaItemResults(status,mediaItem({MEDIA_ITEM_FIELDS}))"
-        query = {"mediaItemIds": list(item_ids), "fields": fields}
-        answer = await self._call(RENEW_URLS, BatchAnswer, "GET", "/mediaItems:batchGet", query)
+        answer = await self._call(
+            RENEW_URLS,
+            BatchAnswer,
+            lambda api: api.mediaItems().batchGet(mediaItemIds=list(item_ids), fields=fields),
+        )
         came = [result.media_item and result.media_item.id for result in answer.media_item_results]
         if len(came) != len(item_ids) or any(
             got not in (None, due) for got, due in zip(came, item_ids, strict=True)
@@ -96,40 +127,66 @@ class LibraryApi:
             raise ProtocolError(f"{RENEW_URLS}: the response contains other items than requested.")
         return answer
 
-    async def aclose(self) -> None:
-        """Close all connections; safe to call twice."""
-        await self._http.aclose()
-
-    async def _call(
-        self, operation: Operation, model: type[M], method: str, path: str, query: Any, **options: Any
-    ) -> M:
-        async def send(token: str) -> M:
-            return await self._quota.spend(
-                lambda: self._http.request(
-                    operation,
-                    method,
-                    f"{self._base}{path}",
-                    partial(read, operation, model),
-                    refused=partial(api_refusal, operation),
-                    headers={"authorization": f"Bearer {token}"},
-                    params=query,
-                    **options,
-                )
-            )
-
+    async def _call(self, operation: Operation, model: type[M], build: Build) -> M:
         # The token is fetched outside of the retries, since fetching it has its own.
         token = await self._tokens.get()
         try:
-            return await send(token)
+            return await self._send(operation, model, build, token)
         except RefusedError as error:
             if error.status != UNAUTHENTICATED:
                 raise
         try:
-            return await send(await self._tokens.get(refused=token))
+            return await self._send(operation, model, build, await self._tokens.get(refused=token))
         except RefusedError as error:
             if error.status == UNAUTHENTICATED:
                 raise unauthenticated() from error
             raise
+
+    async def _send(self, operation: Operation, model: type[M], build: Build, token: str) -> M:
+        async def attempt() -> M:
+            return await self._threads.run(
+                lambda client: self._execute(operation, model, build, client, token)
+            )
+
+        return await self._quota.spend(lambda: self._retrier.run(operation, attempt))
+
+    def _execute(
+        self, operation: Operation, model: type[M], build: Build, client: httplib2.Http, token: str
+    ) -> M:
+        # Imported late: it is large, and most commands never call Google.
+        with loading():
+            from googleapiclient.errors import HttpError
+
+        request = build(self._resource(client))
+        request.headers["authorization"] = f"Bearer {token}"
+        try:
+            content = request.execute(http=client, num_retries=0)
+        except HttpError as error:
+            after_s = parse_retry_after(error.resp.get("retry-after"), datetime.now(UTC))
+            excerpt = error.content[:EXCERPT_CHARACTERS].decode(errors="replace")
+            raise api_refusal(
+                operation, Answer(error.resp.status, after_s, excerpt), error.content
+            ) from error
+        except OSError:
+            raise  # A refused certificate is also a ValueError.
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+            # The library fails if the JSON of an error response has an unknown shape.
+            raise ProtocolError(f"{operation}: expected JSON, but got something else.") from error
+        return read_bytes(operation, model, content)
+
+    def _resource(self, client: httplib2.Http) -> Any:
+        if self._service is None:
+            with loading():
+                from googleapiclient.discovery import build_from_document
+
+                from picsync.sources.google.library.undecoded import Undecoded
+
+            document = json.loads(resources.files(__package__).joinpath("discovery.json").read_text("utf-8"))
+            # `client` only keeps it from looking for credentials; each request carries its own.
+            self._service = build_from_document(
+                {**document, "rootUrl": self._root_url}, http=client, model=Undecoded()
+            )
+        return self._service
 
 
 def _page(token: str) -> dict[str, str]:

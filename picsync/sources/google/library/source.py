@@ -35,6 +35,7 @@ from picsync.sources.google.library.api import (
 from picsync.sources.google.library.links import Link, Links
 from picsync.sources.google.library.quotas import DAILY_DOWNLOADS, REQUESTS, Quota
 from picsync.vendors.google.refusals import LOGIN_AGAIN, REFRESH_TOKEN
+from picsync.vendors.google.threads import HttpThreads
 from picsync.vendors.google.tokens import READ_SCOPE, GoogleLogin, Tokens
 from picsync.vendors.google.wire import Album, AlbumPage, MediaItemResult, SharedAlbumPage
 
@@ -99,14 +100,22 @@ class GooglePhotosSource:
         retrier = retrier_for(POLICY)
         self._emit = emit
         self._clock = clock
-        timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None)
-        self._tokens = Tokens(login, hosts=hosts, retrier=retrier, timeout=timeout)
+        self._threads = HttpThreads(timeout_s)
+        self._tokens = Tokens(login, hosts=hosts, threads=self._threads, retrier=retrier)
         self._api = LibraryApi(
-            hosts=hosts, tokens=self._tokens, retrier=retrier, quota=Quota(REQUESTS, clock), timeout=timeout
+            hosts=hosts,
+            threads=self._threads,
+            tokens=self._tokens,
+            retrier=retrier,
+            quota=Quota(REQUESTS, clock),
         )
         self._downloads = Quota(DAILY_DOWNLOADS, clock)
         self._links = Links(self._fresh_links, batch_size=IDS_PER_BATCH, clock=clock)
-        self._http = HttpClient(retrier, allowed=hosts.allowed(*BYTES_HOSTS), timeout=timeout)
+        self._http = HttpClient(
+            retrier,
+            allowed=hosts.allowed(*BYTES_HOSTS),
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None),
+        )
         self._capabilities = SourceCapabilities(kind=KIND, title=TITLE, videos=True)
 
     @property
@@ -210,8 +219,7 @@ class GooglePhotosSource:
     async def aclose(self) -> None:
         """Release connections; safe to call twice."""
         await self._http.aclose()
-        await self._api.aclose()
-        await self._tokens.aclose()
+        await self._threads.aclose()
 
     async def _receive(self, link: Link, suffix: str, sink: Sink) -> None:
         if link.problem:

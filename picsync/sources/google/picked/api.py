@@ -34,6 +34,7 @@ from picsync.sources.base import Sink
 from picsync.sources.download import receive
 from picsync.sources.google.library.source import BYTES_HOSTS, KIND, POLICY, SUFFIX, VIDEO_PROBLEMS
 from picsync.sources.google.picked.port import PickingSession
+from picsync.vendors.google.threads import HttpThreads
 from picsync.vendors.google.tokens import GoogleLogin, Tokens
 from picsync.vendors.google.wire import Sendable, read
 
@@ -171,7 +172,8 @@ class GooglePicker:
         retrier = retrier_for(POLICY)
         timeout = httpx.Timeout(timeout_s, pool=None)
         self._clock = clock
-        self._tokens = Tokens(login, hosts=hosts, retrier=retrier, timeout=timeout)
+        self._threads = HttpThreads(timeout_s)
+        self._tokens = Tokens(login, hosts=hosts, threads=self._threads, retrier=retrier)
         self._api = HttpClient(retrier, allowed=hosts.allowed(API_HOST), timeout=timeout)
         self._bytes = HttpClient(retrier, allowed=hosts.allowed(*BYTES_HOSTS), timeout=timeout)
         self._base = f"{hosts.url(API_HOST)}/v1"
@@ -223,7 +225,7 @@ class GooglePicker:
         """Release connections; safe to call twice."""
         await self._api.aclose()
         await self._bytes.aclose()
-        await self._tokens.aclose()
+        await self._threads.aclose()
 
     async def _list(self, session_id: str) -> dict[str, PickedWire]:
         since = self._clock()
