@@ -153,11 +153,9 @@ class LibraryApi:
     def _execute(
         self, operation: Operation, model: type[M], build: Build, client: httplib2.Http, token: str
     ) -> M:
-        # Imported late: it is large, and most commands never call Google.
-        with loading():
-            from googleapiclient.errors import HttpError
-
         request = build(self._resource(client))
+        from googleapiclient.errors import HttpError
+
         request.headers["authorization"] = f"Bearer {token}"
         try:
             content = request.execute(http=client, num_retries=0)
@@ -176,6 +174,7 @@ class LibraryApi:
 
     def _resource(self, client: httplib2.Http) -> Any:
         if self._service is None:
+            # Imported late: it is large, and most commands never call Google.
             with loading():
                 from googleapiclient.discovery import build_from_document
 
