@@ -37,7 +37,7 @@ class Database(Protocol):
         """Store when a rule started, unless that is known."""
 
     def entries(self) -> Sequence[Row]:
-        """Return source, rows, unusable rows, and the first and last `recorded_at`, for each source."""
+        """Return source, items, unusable items, and the first and last `recorded_at`, for each source."""
 
     def close(self) -> None:
         """Close all connections."""

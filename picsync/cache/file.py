@@ -41,7 +41,8 @@ _REPLACE_FACTS = (
 _RULE_START = "SELECT started_at FROM rule_start WHERE rule = ?"
 _START_RULE = "INSERT OR IGNORE INTO rule_start (rule, started_at) VALUES (?, ?)"
 _ENTRIES = (
-    "SELECT source, count(*), count(unusable), min(recorded_at), max(recorded_at)"
+    "SELECT source, count(DISTINCT item_id), count(DISTINCT CASE WHEN unusable IS NOT NULL THEN item_id END),"
+    " min(recorded_at), max(recorded_at)"
     " FROM mapping GROUP BY source ORDER BY source"
 )
 _REVISION = "SELECT version_num FROM picsync_schema"
@@ -214,7 +215,7 @@ class FileDatabase:
             connection.execute("COMMIT").close()
 
     def entries(self) -> Sequence[Row]:
-        """Return source, rows, unusable rows, and the first and last `recorded_at`, for each source."""
+        """Return source, items, unusable items, and the first and last `recorded_at`, for each source."""
         with self._connected() as connection:
             found: list[Any] = connection.execute(_ENTRIES).fetchall()
         return found

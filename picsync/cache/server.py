@@ -28,8 +28,8 @@ _RULE = sa.select(tables.rule_start.c.started_at).where(tables.rule_start.c.rule
 _ENTRIES = (
     sa.select(
         _c.source,
-        sa.func.count(),
-        sa.func.count(_c.unusable),
+        sa.func.count(_c.item_id.distinct()),
+        sa.func.count(sa.case((_c.unusable.is_not(None), _c.item_id)).distinct()),
         sa.func.min(_c.recorded_at),
         sa.func.max(_c.recorded_at),
     )
@@ -152,7 +152,7 @@ class ServerDatabase:
                 write()
 
     def entries(self) -> Sequence[Row]:
-        """Return source, rows, unusable rows, and the first and last `recorded_at`, for each source."""
+        """Return source, items, unusable items, and the first and last `recorded_at`, for each source."""
         with self._explained(), self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(_ENTRIES)]
 

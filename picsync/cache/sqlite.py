@@ -111,7 +111,8 @@ def prepare(path: Path, finding: Finding, *, now: datetime) -> str | None:
         ) from error
     return (
         f"The cache {path} {finding.detail}. It was set aside as {moved}, and a new cache was started:"
-        " photos will be downloaded and hashed again. No photo on the frame is affected."
+        " photos that earlier versions sent will be downloaded and hashed again. No photo on the frame is"
+        " affected."
     )
 
 

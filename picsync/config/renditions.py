@@ -17,12 +17,14 @@ from picsync.core.recipe import (
     MIN_PANEL_EDGE,
     MIN_QUALITY,
     ORIGINAL,
+    REPLACE_PER_CYCLE,
     Fit,
     Panel,
     Recipe,
 )
 from picsync.core.values import dataclass
 
+MAX_PER_CYCLE = 100_000
 _LOCATION = "location"
 _BACKGROUNDS = ("black", "blur")
 
@@ -54,6 +56,13 @@ def _background(value: object) -> object:
     if text not in _BACKGROUNDS and not re.fullmatch(r"#[0-9a-f]{6}", text):
         raise ValueError('must be `black`, `blur` or a colour such as "#203040" (in quotes)')
     return text
+
+
+def _per_cycle(value: object) -> object:
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MAX_PER_CYCLE:
+        raise ValueError(f"must be a number of photos from 1 to {MAX_PER_CYCLE:,}")
+    return number
 
 
 def _keep(value: object) -> object:
@@ -115,6 +124,14 @@ class RenditionSettings(Options):
         examples=["true"],
     )
 
+    replace_per_cycle: Annotated[int, BeforeValidator(_per_cycle)] | None = Field(
+        default=None,
+        description="How many photos one cycle replaces at most, because of `replace` or because a recipe "
+        "changed, such as the panel. The default is 50: the frame shows all photos on the way, and the "
+        "source is not asked for thousands of originals at once.",
+        examples=["10"],
+    )
+
     @property
     def original(self) -> bool:
         """Whether photos are never converted, whatever else is set."""
@@ -142,6 +159,8 @@ class Rendition:
     recipe: Recipe
     replace: bool = False
     """Whether photos that are on the frame as originals are replaced."""
+    replace_per_cycle: int = REPLACE_PER_CYCLE
+    """How many photos a cycle replaces at most."""
 
 
 def rendition(
@@ -159,9 +178,9 @@ def rendition(
             original = settings.original
             values = {name: getattr(settings, name) for name in settings.model_fields_set}
             found.update({name: value for name, value in values.items() if value is not None})
-    replace = bool(found.pop("replace", False))
+    replacing = bool(found.pop("replace", False)), int(found.pop("replace_per_cycle", REPLACE_PER_CYCLE))
     if original:
-        return Rendition(ORIGINAL, replace)
+        return Rendition(ORIGINAL, *replacing)
     location = _LOCATION in found.pop("keep", ())
     fit = Fit(found.pop("fit", Fit.CONTAIN))
-    return Rendition(Recipe(**{"panel": panel, **found}, fit=fit, keep_location=location), replace)
+    return Rendition(Recipe(**{"panel": panel, **found}, fit=fit, keep_location=location), *replacing)

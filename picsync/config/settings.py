@@ -35,6 +35,7 @@ from picsync.config.options import Boolean, Options
 from picsync.config.renditions import PanelSize, RenditionSettings, RenditionValue
 from picsync.config.selecting import Select
 from picsync.config.shape import closest
+from picsync.config.storage import CapacitySettings, Share
 from picsync.core.model import DEFAULT_FRAME, job_name
 from picsync.core.recipe import Panel
 from picsync.core.text import pasted
@@ -110,6 +111,7 @@ class FrameSettings:
     panel: Panel | None = None
     """Of the entry; None if it has none."""
     rendition: RenditionSettings | None = None
+    capacity: CapacitySettings | None = None
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -415,6 +417,13 @@ class AlbumRule(Options):
         examples=["{most: 500, fresh: 14d}"],
     )
 
+    share: Share = Field(
+        default=1.0,
+        description="The weight of this rule where several rules fill the same frame and its capacity is "
+        "limited: a rule with 2 gets twice the room of a rule with 1.",
+        examples=["2"],
+    )
+
     @model_validator(mode="after")
     def _unique(self, info: ValidationInfo) -> AlbumRule:
         if isinstance(info.context, Checks):
@@ -513,6 +522,12 @@ class NamedFrame(Options):
         "those of a rule's `rendition`.",
         examples=["original", "{background: blur}"],
     )
+    capacity: CapacitySettings | None = Field(
+        default=None,
+        description="How much picsync may keep on the frame. What does not fit is left out, the oldest "
+        "photos first; each rule has its `share`. doc/renditions.md explains it.",
+        examples=["{bytes: 450MB}"],
+    )
 
 
 class Config(Options):
@@ -602,5 +617,11 @@ class Config(Options):
         values = entry.values
         account = values.get("account") or entry.kind
         return FrameSettings(
-            name, entry.kind, account, entry.options, values.get("panel"), values.get("rendition")
+            name,
+            entry.kind,
+            account,
+            entry.options,
+            values.get("panel"),
+            values.get("rendition"),
+            values.get("capacity"),
         )

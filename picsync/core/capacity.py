@@ -4,7 +4,7 @@
   nothing is left out.
 - The newest photos come first. One that is too large leaves its place to older ones that fit.
 - A photo that is already on the frame counts with its own size, any other with an estimate.
-- Where a frame turned out to be full, its capacity is what was seen to fit, and one photo more is tried.
+- Where a frame turned out to be full, its capacity is what was seen to fit, and a few photos more are tried.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from picsync.core.values import dataclass
 
 TYPICAL_BYTES = 3_000_000
 """Size of an original that nothing is known of: a phone's photo."""
+PROBES = 3
+"""Photos that are planned beyond what fitted when the frame was full, to notice that there is room again. The
+first that is refused ends the attempt; the others are there in case the first cannot be downloaded."""
 BYTES_PER_PIXEL = 0.3
 """Of a rendition in quality 90: photos of foliage have twice as many, portraits half."""
 
@@ -34,13 +37,13 @@ class Capacity:
     size_bytes: int | None = None
     photos: int | None = None
 
-    def share(self, weight: float, total: float) -> Capacity:
-        """Return the part of one of several rules."""
+    def part(self, share: float) -> Capacity:
+        """Return the part of one of several rules; `share` is 0 to 1."""
 
-        def part(whole: int | None) -> int | None:
-            return None if whole is None else int(whole * weight / total)
+        def of(whole: int | None) -> int | None:
+            return None if whole is None else int(whole * share)
 
-        return Capacity(part(self.size_bytes), part(self.photos))
+        return Capacity(of(self.size_bytes), of(self.photos))
 
     def within(self, other: Capacity) -> Capacity:
         """Return the capacity that both limits leave."""
@@ -72,10 +75,12 @@ def plan_storage(
     recipe: Recipe,
     capacity: Capacity,
     seen_to_fit: Capacity | None = None,
+    complete: bool = True,
 ) -> tuple[list[Candidate], Storage]:
     """Return the candidates, those skipped that do not fit, and how the storage is used.
 
-    `capacity` is the rule's share. `seen_to_fit` is what the album held when the frame was last full.
+    `capacity` is the rule's share. `seen_to_fit` is what the album held when the frame was last full. If the
+    listings are not `complete`, the photos that they lack keep their room.
     """
     sizes = {photo.digest: _size(photo) for photo in photos}
     known = [size for size in sizes.values() if size is not None]
@@ -88,15 +93,16 @@ def plan_storage(
             size = _expected(candidate, sizes, usual, recipe)
             wanted.setdefault(candidate.digest or candidate.content or candidate.item, (candidate, size))
     order = sorted(wanted.items(), key=lambda entry: _age(entry[1][0], sizes))
-    fitting, planned = set(), Capacity(0, 0)
-    probed = seen_to_fit is None
+    absent = [] if complete else _absent(candidates, photos)
+    fitting: set[object] = set()
+    planned = Capacity(sum(sizes[photo.digest] or usual or TYPICAL_BYTES for photo in absent), len(absent))
+    probes = 0 if seen_to_fit is None else PROBES
     for same, (candidate, size) in order:
         more = Capacity((planned.size_bytes or 0) + size, (planned.photos or 0) + 1)
         if not _fits(more, limit):
-            # Without one more, nobody would notice that there is room again.
-            if probed or candidate.digest in sizes or not _fits(more, capacity):
+            if not probes or candidate.digest in sizes or not _fits(more, capacity):
                 continue
-            probed = True
+            probes -= 1
         fitting.add(same)
         planned = more
 
@@ -113,6 +119,11 @@ def held(photos: Sequence[FramePhoto]) -> Capacity:
     """Return what an album holds, its size estimated as far as it is not known."""
     _, storage = plan_storage((), photos, Recipe(), Capacity())
     return storage.used
+
+
+def _absent(candidates: Sequence[Candidate], photos: Sequence[FramePhoto]) -> list[FramePhoto]:
+    shown = {candidate.digest for candidate in candidates}
+    return [photo for photo in photos if photo.digest not in shown]
 
 
 def _size(photo: FramePhoto) -> int | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
+from picsync.core.capacity import Storage
 from picsync.core.choice import LeftOut
 from picsync.core.errors import FailureCode, PicsyncError
 from picsync.core.model import Certainty, Contradiction, Listing
@@ -361,6 +362,10 @@ class Waiting:
     at_least: bool
     """Whether some sizes are unknown."""
 
+    def plus(self, count: int) -> Waiting:
+        """Return this with more photos, of unknown sizes."""
+        return Waiting(self.count + count, self.size_bytes, at_least=True) if count else self
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -472,6 +477,8 @@ class CycleReport:
     unassigned: tuple[str, ...] = ()
     """Names of the playlists with photos that no frame shows."""
     overflow: int = 0
+    storage: Storage | None = None
+    """How the frame's storage is used; None where nothing limits it."""
     hold: Hold | None = None
     failures: tuple[Failure, ...] = ()
     notices: tuple[Notice, ...] = ()

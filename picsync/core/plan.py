@@ -40,6 +40,7 @@ from picsync.core.model import (
     Playlist,
     PlaylistItem,
 )
+from picsync.core.recipe import REPLACE_PER_CYCLE
 from picsync.core.select import Candidate, Overflow, Skip, newest, wanted
 from picsync.core.values import dataclass
 
@@ -49,9 +50,6 @@ BRAKE_SHARE = 0.10
 a few pictures; hundreds at once are more often a failure than intended."""
 _MAY_BE_SHOWN = frozenset({None, Skip.NOT_CHOSEN, Skip.CAPACITY})
 """Why an item is skipped whose photo is only displaced; whatever else is skipped counts as gone."""
-REPLACE_PER_CYCLE = 50
-"""So many are replaced at a time unless the rule says otherwise: an album of thousands takes some days, and
-nobody notices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from picsync.core.values import dataclass
 VERSION = 1
 """Version of what a recipe means. It is picsync's own, never an encoder's: another release of one makes other
 bytes by the same recipe, and photos that were made earlier stay."""
+REPLACE_PER_CYCLE = 50
+"""So many photos of another recipe are replaced at a time unless the rule says otherwise: an album of
+thousands takes some days, and shows all photos meanwhile."""
 KEY_LENGTH = 4
 """Characters of a recipe's short key: 20 bits, which only tell the few recipes of one frame apart."""
 ORIGINAL_TEXT = "original"

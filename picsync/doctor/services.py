@@ -38,7 +38,9 @@ async def check_services(settings: Settings, cache: str, emit: Emit) -> AsyncIte
         for source in sources.values():
             for finding in await _checked(source.capabilities.title, source.examine()):
                 yield finding
-        async for finding in _rules(album_rules(settings.config), sources, reachable):
+        async for finding in _rules(
+            album_rules(settings.config, settings.credentials.kinds), sources, reachable
+        ):
             yield finding
 
 

@@ -97,4 +97,5 @@ class World:
 
 
 def _title(photo: NixplayPhoto) -> str:
-    return Path(photo.filename).stem
+    # picsync appends a key to the names of the photos that it sends.
+    return Path(photo.filename).stem.partition(" ps-")[0]

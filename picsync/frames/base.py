@@ -158,3 +158,11 @@ class PlaylistFrame(Frame, Protocol):
 
         An empty `items` does nothing. Other entries stay, even after a failure.
         """
+
+
+@runtime_checkable
+class TellsRoom(Protocol):
+    """A frame that tells how much more it can hold."""
+
+    async def free_bytes(self) -> int | None:
+        """Return how many bytes of photos still fit; None if that is unknown. Raises as `Frame` says."""

@@ -22,6 +22,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Exposed
 from prometheus_client.registry import Collector
 
+from picsync.core.capacity import Storage
 from picsync.core.choice import LeftOut
 from picsync.core.errors import FailureCode
 from picsync.core.events import (
@@ -159,6 +160,16 @@ LEFT_OUT = _gauge(
     "picsync_photos_left_out",
     "Photos that the rule's `select` leaves out, " + _by("reason", LeftOut),
     *("album", "reason"),
+)
+STORAGE_BYTES = _gauge(
+    "picsync_storage_bytes",
+    "Storage of the frame: what the rule's photos use, what is planned, and the limit, where there is one.",
+    *("album", "amount"),
+)
+STORAGE_PHOTOS = _gauge(
+    "picsync_storage_photos",
+    "Photos on the frame: how many there are, are planned, and are allowed, where the number is limited.",
+    *("album", "amount"),
 )
 WANTED = _gauge("picsync_photos_wanted", "Photos that should be on the frame.", "album")
 ON_FRAME = _gauge("picsync_photos_on_frame", "Photos in the frame album.", "album")
@@ -427,6 +438,8 @@ class Metrics(Collector):
             self._set(SKIPPED, report.skipped.get(skip, 0), rule, skip)
         for why, number in report.left_out.items():
             self._set(LEFT_OUT, number, rule, why)
+        if report.storage is not None:
+            self._stored(rule, report.storage)
         hold = report.hold
         for reason in HoldReason:
             self._set(HELD, len(hold.photos) if hold and hold.reason is reason else 0, rule, reason)
@@ -441,6 +454,13 @@ class Metrics(Collector):
                 self._values[ON_A_FRAME].pop((rule,), None)
                 if report.assigned is not None:
                     self._set(ON_A_FRAME, report.assigned, rule)
+
+    def _stored(self, rule: str, storage: Storage) -> None:
+        amounts = {"used": storage.used, "planned": storage.planned, "limit": storage.capacity}
+        for amount, held in amounts.items():
+            for metric, value in ((STORAGE_BYTES, held.size_bytes), (STORAGE_PHOTOS, held.photos)):
+                if value is not None:
+                    self._set(metric, value, rule, amount)
 
     def _of_items(self, rule: str, event: Event) -> None:
         match event:

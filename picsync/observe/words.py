@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
+from picsync.core.capacity import Storage
 from picsync.core.choice import LeftOut
 from picsync.core.errors import (
     REPORT_TO,
@@ -54,6 +55,7 @@ from picsync.core.events import (
     Stopping,
     TransfersPlanned,
 )
+from picsync.core.identity import plain_name
 from picsync.core.model import Contradiction, Listing
 from picsync.core.plan import Hold, HoldReason, Plan
 from picsync.core.select import Candidate, Skip
@@ -158,15 +160,15 @@ def plan_lines(
         by_source.setdefault(source, []).append(printable(filename))
     for source, names in by_source.items():
         yield from _each("upload", names, f" from {source}")
-    by_id = {photo.photo_id: photo.filename for photo in (*plan.shown, *plan.deletes)}
+    by_id = {photo.photo_id: plain_name(photo.filename) for photo in (*plan.shown, *plan.deletes)}
     for edit in plan.edits:
         if edit.playlist is None:
             yield f"  create playlist {printable(edit.content.name)}"
         where = "the playlist" if len(plan.contents) < 2 else printable(edit.content.name)
-        yield from _each(f"add to {where}", [printable(photo.filename) for photo in edit.add])
+        yield from _each(f"add to {where}", [printable(plain_name(photo.filename)) for photo in edit.add])
         removed = [by_id.get(item.photo_id, f"entry {item.item_id}") for item in edit.remove]
         yield from _each(f"remove from {where}", [printable(name) for name in removed])
-    yield from _each("delete", [printable(photo.filename) for photo in plan.deletes])
+    yield from _each("delete", [printable(plain_name(photo.filename)) for photo in plan.deletes])
     if plan.hold is not None:
         yield f"  held: {hold_sentence(plan.hold)}"
     if plan.overflow:
@@ -456,7 +458,28 @@ def skip_remarks(report: CycleReport) -> Iterator[str]:
             numbers = [(each, report.left_out.get(each, 0)) for each in LeftOut]
             reasons = [f"{number:,} {left_out_words(each)}" for each, number in numbers if number]
             more = f": {', '.join(reasons)}"
+        if skip is Skip.CAPACITY and report.storage is not None:
+            more = f" ({storage_words(report.storage)})"
         yield f"{counted(count, one, many)} {why}{more}."
+
+
+def storage_words(storage: Storage) -> str:
+    """Return how much of the storage is to be used, such as "439 MB of 450 MB"."""
+    return " and ".join(f"{planned} of {limit}" for _, planned, limit in _amounts(storage))
+
+
+def storage_sentence(storage: Storage) -> str:
+    """Return how the storage of a frame is used: what there is, what is planned, and the limit."""
+    parts = [f"{used} used, {planned} planned of {limit}" for used, planned, limit in _amounts(storage)]
+    return f"Storage: {'; '.join(parts)}."
+
+
+def _amounts(storage: Storage) -> Iterator[tuple[str, str, str]]:
+    used, planned, limit = storage.used, storage.planned, storage.capacity
+    if limit.size_bytes is not None:
+        yield size(used.size_bytes or 0), size(planned.size_bytes or 0), size(limit.size_bytes)
+    if limit.photos is not None:
+        yield f"{used.photos or 0:,}", f"{planned.photos or 0:,}", counted(limit.photos, "photo", "photos")
 
 
 def _format(mime_type: str) -> str:

@@ -152,7 +152,7 @@ class RunContext:
                 allowed=self.allowed,
                 plan_readers=self._with_plan if self.show_plan else None,
             )
-            rules = album_rules(settings.config, dry_run=self.dry_run)
+            rules = album_rules(settings.config, settings.credentials.kinds, dry_run=self.dry_run)
             yield [AlbumJob(rule, intervals.get(rule.name), context) for rule in rules]
 
     def _with_plan(self, emit: Emit) -> Emit:
@@ -232,7 +232,7 @@ class LongRun:
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator[list[AlbumJob]]:
         """Open everything for the settings: tools, pages, metrics."""
-        rules = album_rules(settings.config, dry_run=self._context.dry_run)
+        rules = album_rules(settings.config, settings.credentials.kinds, dry_run=self._context.dry_run)
         intervals = self._intervals(settings)
         self._context.warn(settings)
         async with AsyncExitStack() as stack:

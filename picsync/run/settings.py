@@ -19,7 +19,9 @@ from picsync.config import (
 )
 from picsync.config.kinds import AnyKind
 from picsync.config.named import Entry
+from picsync.config.settings import AlbumRule as ConfiguredRule
 from picsync.config.tree import FieldPath, Place
+from picsync.core.capacity import Capacity
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.model import job_name
 from picsync.core.plan import DeleteLimit, Rule
@@ -28,6 +30,7 @@ from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
 from picsync.http import network
 from picsync.run.kinds import read_accounts, read_config, read_credentials
+from picsync.run.renditions import rendition_on
 from picsync.sources.kinds import SOURCES
 from picsync.sync.cycle import AlbumRule
 
@@ -161,10 +164,28 @@ def _content(path: Path) -> tuple[bytes, int] | None:
         return None
 
 
-def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = False) -> list[AlbumRule]:
-    """Return each rule on each of its frames; the options apply to all of them."""
-    return [
-        AlbumRule(
+def album_rules(
+    config: Config,
+    accounts: Mapping[str, str] | None = None,
+    *,
+    dry_run: bool = False,
+    allow_deletes: bool = False,
+) -> list[AlbumRule]:
+    """Return each rule on each of its frames; the options apply to all of them.
+
+    `accounts` has the kind of each account by name.
+    """
+    kinds = accounts or {}
+    weights: dict[tuple[str, str, str], float] = {}
+    for album in config.albums:
+        for frame in album.frames:
+            place = config.frame(frame, kinds).place
+            weights[place] = weights.get(place, 0.0) + album.share
+
+    def one(album: ConfiguredRule, frame: str) -> AlbumRule:
+        settings = config.frame(frame, kinds)
+        rendition = rendition_on(config, kinds, frame, album.rendition)
+        return AlbumRule(
             Rule(
                 name=album.name,
                 delete=album.delete,
@@ -173,6 +194,7 @@ def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = 
                 delete_limit=_delete_limit(album.max_delete),
                 allow_deletes=allow_deletes,
                 overflow=Overflow(album.overflow),
+                replace_per_cycle=rendition.replace_per_cycle,
             ),
             sources={
                 account: tuple(dict.fromkeys(map(str, entries))) for account, entries in album.sources.items()
@@ -180,10 +202,13 @@ def album_rules(config: Config, *, dry_run: bool = False, allow_deletes: bool = 
             frame=frame,
             choice=None if album.select is None else album.select.choice,
             dry_run=dry_run or album.dry_run,
+            recipe=rendition.recipe,
+            replace=rendition.replace,
+            capacity=settings.capacity.capacity if settings.capacity else Capacity(),
+            share=album.share / weights[settings.place],
         )
-        for album in config.albums
-        for frame in album.frames
-    ]
+
+    return [one(album, frame) for album in config.albums for frame in album.frames]
 
 
 def _delete_limit(allowed: MaxDelete | None) -> DeleteLimit | None:

@@ -34,6 +34,7 @@ from picsync.http.client import Hosts
 from picsync.http.clock import offset_of
 from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Retrier
+from picsync.rendering.pool import Renderer
 from picsync.run.settings import Settings, entries_in_use, frames_in_use
 from picsync.sources.accounts import hint_of_account, with_account
 from picsync.sources.base import Source
@@ -129,10 +130,21 @@ async def open_tools(
         for frame in frames.values():
             frame.prepare()
         store = await (Cache.open_to_plan if dry_run else Cache.open)(cache, notify=notify)
+        renderer = Renderer()
         try:
             downloads = Pace(_caps(config)).cap(DOWNLOADS)
-            yield Tools(sources, frames, store, Spool(), emit, max_downloads=downloads, sleep=sleep)
+            yield Tools(
+                sources,
+                frames,
+                store,
+                Spool(),
+                emit,
+                max_downloads=downloads,
+                sleep=sleep,
+                renderer=renderer,
+            )
         finally:
+            await renderer.aclose()
             await store.aclose()
 
 

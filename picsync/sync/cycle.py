@@ -13,6 +13,7 @@ from dataclasses import field, replace
 from itertools import count
 
 from picsync.aio.tasks import run_all, unwrap_group
+from picsync.core.capacity import Capacity, Storage, held, plan_storage
 from picsync.core.choice import Choice, LeftOut
 from picsync.core.errors import (
     ListingError,
@@ -71,7 +72,7 @@ from picsync.core.select import (
     wanted,
 )
 from picsync.core.values import dataclass
-from picsync.frames.base import Frame, PlaylistFrame
+from picsync.frames.base import Frame, PlaylistFrame, TellsRoom
 from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates
 from picsync.sync.choosing import Choosing
@@ -99,6 +100,10 @@ class AlbumRule:
     """How originals become what the frame is sent."""
     replace: bool = False
     """Whether photos that were sent without the recipe are to be replaced, too."""
+    capacity: Capacity = field(default_factory=Capacity)
+    """Of the frame, as far as it is configured."""
+    share: float = 1.0
+    """The rule's part of the frame's capacity, 0 to 1."""
 
     @property
     def name(self) -> str:
@@ -193,6 +198,8 @@ class _Cycle:
     """Name of a playlist that is to hold photos -> whether a frame shows it, as far as the service says."""
     failures: list[Failure] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    storage: Storage | None = None
+    """How the frame's storage is used, where it is limited."""
 
     def __post_init__(self) -> None:
         frame = self.tools.frames[self.album_rule.frame]
@@ -211,7 +218,8 @@ class _Cycle:
     async def decide(self) -> _Seen:
         """List both sides, and decide which items should be on the frame."""
         seen = await self._look()
-        self.candidates = await self._choose(await self._resolve(seen.photos), seen.photos)
+        chosen = await self._choose(await self._resolve(seen.photos), seen.photos)
+        self.candidates = await self._fitting(chosen, seen.photos)
         return seen
 
     async def _close_the_difference(self, playlists: Playlists | None) -> None:
@@ -400,6 +408,35 @@ class _Cycle:
         )
         return await choosing.choose(found, self.listings, photos)
 
+    async def _fitting(self, chosen: list[Candidate], photos: Photos) -> list[Candidate]:
+        """Return the candidates; those that the frame has no room for are skipped."""
+        rule = self.album_rule
+        capacity = rule.capacity.part(rule.share)
+        seen_to_fit = self.tools.seen_to_fit.get((rule.frame, rule.album))
+        there = {photo.digest for photo in photos.items}
+        missing = any(each.skip is None and each.digest not in there for each in chosen)
+        if isinstance(self.frame, TellsRoom) and missing:
+            with at_account(rule.frame):
+                free = await self.frame.free_bytes()
+            if free is not None:
+                used = held(photos.items).size_bytes or 0
+                capacity = capacity.within(Capacity(used + int(free * rule.share)))
+        if capacity.unlimited and seen_to_fit is None:
+            return chosen
+        complete = all(listing.complete for listing in self.listings)
+        fitting, self.storage = plan_storage(
+            chosen, photos.items, rule.recipe, capacity, seen_to_fit, complete=complete
+        )
+        return fitting
+
+    def _note_fullness(self, photos: Photos) -> None:
+        """Remember what fits on a frame that turned out to be full, until more fits."""
+        place = (self.album_rule.frame, self.album_rule.album)
+        if self.transferred.storage_full:
+            self.tools.seen_to_fit[place] = held(photos.items)
+        elif self.transferred.uploaded_count:
+            self.tools.seen_to_fit.pop(place, None)
+
     def _accepted(self) -> Accepted:
         capabilities = self.frame.capabilities
         videos = self.album_rule.rule.videos and capabilities.accepts_kind(MediaKind.VIDEO)
@@ -439,12 +476,17 @@ class _Cycle:
         self.transferred = done = await transferrer.run(
             album, transfers, self._shown(seen.photos), learn=learn
         )
-        self.failures += done.failures
+        left_out = self.storage.left_out if self.storage else 0
+        self.failures += [
+            replace(each, waiting=each.waiting.plus(left_out)) if each.waiting else each
+            for each in done.failures
+        ]
         if done.no_album is not None:
             raise done.no_album
         self.candidates = learned(self.candidates, done.lesson)
         if done.uploaded:
             await self._observe_again(seen)
+        self._note_fullness(seen.photos)
 
     def _has_playlist(self, seen: _Seen) -> bool:
         return any(playlist.name == self.album_rule.rule.playlist_name for playlist in seen.playlists)
@@ -597,6 +639,7 @@ class _Cycle:
             unassigned=tuple(name for name, shown in self.assigned.items() if shown is False),
             overflow=self.plan.overflow,
             hold=self.plan.hold,
+            storage=self.storage,
             failures=tuple(self.failures),
             notices=tuple(self.notices),
         )

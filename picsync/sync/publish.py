@@ -16,6 +16,7 @@ from picsync.core.errors import (
     TransientError,
 )
 from picsync.core.events import About, Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
+from picsync.core.identity import plain_name
 from picsync.core.model import FrameAlbum, FramePhoto, Playlist
 from picsync.core.plan import AddItems, PlaylistEdit, plan_edit, steps
 from picsync.core.values import dataclass
@@ -227,11 +228,11 @@ async def delete(
                         halted.append(error)
                         result.failures.append(Failure(rule, error, About.RULE))
                     return
-                emit(ItemFailed(rule, photo.filename, error))
-                result.failures.append(Failure(photo.filename or photo.photo_id, error))
+                emit(ItemFailed(rule, plain_name(photo.filename), error))
+                result.failures.append(Failure(plain_name(photo.filename) or photo.photo_id, error))
             else:
                 result.deleted += 1
-                emit(PhotoDeleted(rule, photo.filename))
+                emit(PhotoDeleted(rule, plain_name(photo.filename)))
 
     await run_all(*(work() for _ in range(min(MAX_DELETES_AT_ONCE, len(photos)))))
     return result

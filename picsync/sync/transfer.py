@@ -20,6 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from picsync.aio.tasks import run_all
+from picsync.core.capacity import Capacity
 from picsync.core.errors import (
     ContentError,
     Defect,
@@ -110,6 +111,8 @@ class Tools:
     """Seconds, for durations."""
     sleep: Callable[[float], Awaitable[None]] = _sleep
     listings: Listings = field(default_factory=Listings)
+    seen_to_fit: dict[tuple[str, str], Capacity] = field(default_factory=dict)
+    """Frame and album -> what the album held when the frame was last full."""
     renderer: Renderer = field(default_factory=Renderer)
     """Starts processes when there is something to render, and ends them when there is not."""
     shared: Originals | None = None

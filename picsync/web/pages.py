@@ -34,6 +34,7 @@ from picsync.observe.words import (
     report_result,
     rough,
     skip_remarks,
+    storage_sentence,
 )
 from picsync.system.localtime import absolute, rfc3339, to_second
 from picsync.web.operator import Operating, held_key, rule_key
@@ -131,6 +132,7 @@ _JINJA.filters |= {
     "rough": rough,
     "rule_key": rule_key,
     "skips": skip_remarks,
+    "storage": storage_sentence,
     "subject": failure_subject,
     "to_second": to_second,
     "summary": summarize_rule,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from picsync.core.capacity import Storage
 from picsync.core.events import CycleReport
 from picsync.core.model import Certainty
 from picsync.core.plan import Rule
@@ -94,6 +95,14 @@ def _rule(rule: RuleStatus) -> dict[str, Any]:
     }
 
 
+def _storage(storage: Storage) -> dict[str, Any]:
+    amounts = {"used": storage.used, "planned": storage.planned, "limit": storage.capacity}
+    return {
+        **{name: {"bytes": each.size_bytes, "photos": each.photos} for name, each in amounts.items()},
+        "left_out": storage.left_out,
+    }
+
+
 def _report(report: CycleReport) -> dict[str, Any]:
     hold = report.hold
     return {
@@ -113,6 +122,7 @@ def _report(report: CycleReport) -> dict[str, Any]:
         "skipped": {skip.value: count for skip, count in report.skipped.items()},
         "formats": dict(report.formats),
         "left_out": {reason.value: count for reason, count in report.left_out.items()},
+        "storage": None if report.storage is None else _storage(report.storage),
         "downloaded": report.downloaded,
         "downloaded_bytes": report.downloaded_bytes,
         "uploaded": report.uploaded,

@@ -20,7 +20,7 @@ HTML = "<html><body>Sorry</body></html>"
 CLAIMS: dict[str, Any] = {"mime_type": "image/jpeg", "width": 4, "height": 3}
 """What Google says of a file that is no picture."""
 
-NOT_JSON = "not a JSON object"
+NOT_JSON = "expected JSON, but got"
 AGAIN = "The next cycle lists it again."
 PASSES = "This may resolve itself: try again later."
 

@@ -98,7 +98,13 @@ def test_a_cache_that_another_process_uses(synced: CommandLine) -> None:
 def test_a_damaged_cache_is_set_aside(synced: CommandLine) -> None:
     synced.cache.write_bytes(b"garbage " * 1000)
     result = synced.run("sync")
-    result.assert_message(0, "damaged or not a database", "set aside as", "hashed again", "2 already there")
+    result.assert_message(
+        0,
+        "damaged or not a database",
+        "set aside as",
+        "hashed again",
+        "nothing to do; 2 photos on the frame",
+    )
     [aside] = synced.folder.glob("picsync-metadata-cache.db.damaged-*")
     assert aside.read_bytes() == b"garbage " * 1000
     assert str(aside) in result.err

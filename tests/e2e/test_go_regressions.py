@@ -319,6 +319,7 @@ async def test_api_before_2025_shows_albums_of_the_user(household: Household) ->
 
 
 async def test_videos_and_heic(household: Household) -> None:
+    household.rule_lines = ["rendition: original"]
     household.add(1)
     heic = heif((b"heic", b"mif1"), (b"hvc1",))
     household.google.add_item(household.album, "IMG.HEIC", heic, mime_type="image/heif", width=4, height=3)
@@ -326,7 +327,7 @@ async def test_videos_and_heic(household: Household) -> None:
     report = await household.cycle()
     assert report.skipped == {Skip.VIDEO: 1}
     assert len(household.on_frame()) == 2
-    household.rule_lines = ["videos: true"]
+    household.rule_lines = ["rendition: original", "videos: true"]
     report = await household.cycle()
     assert report.uploaded == 1
     assert len(household.on_frame()) == 3

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from picsync.core import events
+from picsync.core.capacity import Capacity, Storage
 from picsync.core.choice import LeftOut
 from picsync.core.errors import ItemError, QuotaError, TransientError
 from picsync.core.events import (
@@ -65,6 +66,7 @@ REPORT = CycleReport(
     wanted=9,
     skipped={Skip.VIDEO: 2, Skip.FORMAT: 1},
     left_out={LeftOut.MOST: 3},
+    storage=Storage(Capacity(3_000_000, 9), Capacity(4_000_000, 12), Capacity(5_000_000, 20)),
     on_frame=9,
     in_playlist=8,
     assigned=True,
@@ -362,7 +364,8 @@ def test_labels_are_bounded() -> None:
         )
     assert scraped.series().keys() == before
     assert {label for metric in METRICS for label in metric.labels} == {
-        *("album", "source", "service", "operation", "outcome", "reason", "version", "certainty", "level")
+        *("album", "source", "service", "operation", "outcome", "reason", "version", "certainty", "level"),
+        "amount",
     }
 
 

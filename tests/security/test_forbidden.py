@@ -70,7 +70,7 @@ CONNECTING = re.compile(
     r"httpx\.(?:Async)?Client\(|httpx\.(?:get|post|stream)\(|requests\.(?:Session|get|post)\("
     r"|ClientSession\(|urlopen\(|httplib2\.Http\(|create_connection\(|open_connection\("
 )
-MEANT = {"http/client.py", "http/transport.py"}
+MEANT = {"http/transport.py"}
 """Where connections to services are made by name; the rest goes through them or Google's libraries."""
 
 

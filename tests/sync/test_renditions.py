@@ -27,7 +27,7 @@ from picsync.core.select import Skip
 from picsync.media.treatment import Treatment
 from picsync.rendering.pool import Rendered, Renderer
 from tests.cache.fresh import open_fresh
-from tests.pictures import fitting_jpeg
+from tests.pictures import jpeg
 from tests.sync.harness import ALBUM, PLAYLIST, Harness, digest, open_harness
 
 SMALL = Recipe(panel=Panel(800, 480))
@@ -73,7 +73,7 @@ class Household:
 
     def put(self, *names: str, fitting: bool = False, album: str = "a", as_item: str = "") -> None:
         for name in names:
-            content = fitting_jpeg(name) if fitting else png(name)
+            content = jpeg(name) if fitting else png(name)
             self.harness.source.put(album, as_item or name, content, filename=f"{name}.png")
 
     async def lose_cache(self) -> None:
@@ -144,7 +144,7 @@ async def test_what_a_recipe_makes_is_sent_under_a_name_that_tells_what_it_is(ho
     assert frame.digests(ALBUM) == {
         digest(home.painter.made(png("a"), SMALL)),
         digest(home.painter.made(png("b"), SMALL)),
-        digest(fitting_jpeg("c")),
+        digest(jpeg("c")),
     }
     assert home.marks() == {"a": SMALL.key, "b": SMALL.key, "c": FITTING_BYTES}
     assert sorted(home.painter.rendered) == [png("a"), png("b")]
@@ -363,7 +363,7 @@ class Life:
     async def put(self, number: int, fitting: bool, *, prefix: str = "") -> None:
         name, item = f"n{number}", f"{prefix}n{number}"
         if item not in self.contents:
-            self.contents[item] = fitting_jpeg(name) if fitting else png(name)
+            self.contents[item] = jpeg(name) if fitting else png(name)
             self.home.put(name, fitting=fitting, as_item=item)
 
     async def copy(self, number: int, fitting: bool) -> None:

@@ -68,6 +68,7 @@ REPORT = {
     "skipped": dict,
     "formats": dict,
     "left_out": dict,
+    "storage": (dict, type(None)),
     "downloaded": int,
     "downloaded_bytes": int,
     "uploaded": int,

@@ -202,6 +202,15 @@ class FolderFrame:
 
         return await self._locked(look)
 
+    async def free_bytes(self) -> int:
+        """Return the free space of the directory's disk, less a reserve."""
+
+        def look() -> int:
+            _require_folder(self._path)
+            return max(0, shutil.disk_usage(self._path).free - LEAST_FREE_BYTES)
+
+        return await self._locked(look)
+
     async def aclose(self) -> None:
         """Do nothing: no resource is kept open."""
 

@@ -1,0 +1,132 @@
+"""What must hold of every plan of a frame's storage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picsync.core.capacity import PROBES, TYPICAL_BYTES, Capacity, held, plan_storage
+from picsync.core.identity import PhotoKey, keyed_name
+from picsync.core.model import Digest, FramePhoto, MediaItem
+from picsync.core.recipe import ORIGINAL, Panel, Recipe
+from picsync.core.select import Candidate, Skip
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+DIGESTS = [Digest.md5(f"{n:032x}") for n in range(12)]
+SIZES = st.one_of(st.none(), st.integers(1, 5_000_000))
+CAPACITIES = st.builds(
+    Capacity, st.one_of(st.none(), st.integers(0, 30_000_000)), st.one_of(st.none(), st.integers(0, 12))
+)
+RECIPES = st.sampled_from([ORIGINAL, Recipe(), Recipe(panel=Panel(1280, 800))])
+LISTED = st.lists(st.one_of(st.none(), st.sampled_from(DIGESTS)), max_size=12)
+
+
+@st.composite
+def candidates(draw: st.DrawFn) -> list[Candidate]:
+    return [
+        Candidate(
+            MediaItem(
+                "memory",
+                f"i{n}",
+                taken_at=BEGIN + timedelta(days=draw(st.integers(0, 9))),
+                size_bytes=draw(SIZES),
+            ),
+            digest,
+            draw(st.sampled_from([None, None, None, Skip.VIDEO])),
+        )
+        for n, digest in enumerate(
+            draw(st.lists(st.one_of(st.none(), st.sampled_from(DIGESTS)), max_size=12))
+        )
+    ]
+
+
+@st.composite
+def photos(draw: st.DrawFn) -> list[FramePhoto]:
+    there = draw(st.lists(st.sampled_from(DIGESTS), unique=True))
+    return [FramePhoto(f"p{digest.hex}", digest, "", draw(SIZES)) for digest in there]
+
+
+def places(found: list[Candidate]) -> set[object]:
+    return {each.digest or each.item for each in found if each.skip is None}
+
+
+@given(candidates(), photos(), RECIPES, CAPACITIES)
+def test_no_more_is_planned_than_fits(
+    found: list[Candidate], there: list[FramePhoto], recipe: Recipe, capacity: Capacity
+) -> None:
+    fitting, storage = plan_storage(found, there, recipe, capacity)
+    assert [each.item for each in fitting] == [each.item for each in found]
+    if capacity.size_bytes is not None:
+        assert (storage.planned.size_bytes or 0) <= capacity.size_bytes
+    if capacity.photos is not None:
+        assert storage.planned.photos == len(places(fitting)) <= capacity.photos
+    assert storage.left_out == len(places(found)) - len(places(fitting))
+    for before, after in zip(found, fitting, strict=True):
+        assert after == before or after == replace(before, skip=Skip.CAPACITY)
+
+
+@given(candidates(), photos(), RECIPES)
+def test_with_room_to_spare_nothing_is_left_out(
+    found: list[Candidate], there: list[FramePhoto], recipe: Recipe
+) -> None:
+    plenty = Capacity(24 * max(TYPICAL_BYTES, 5_000_000), 24)
+    assert plan_storage(found, there, recipe, plenty)[0] == found
+    assert plan_storage(found, there, recipe, Capacity())[0] == found
+
+
+@given(candidates(), photos(), st.integers(0, 12))
+def test_the_newest_are_shown(found: list[Candidate], there: list[FramePhoto], limit: int) -> None:
+    fitting, _ = plan_storage(found, there, ORIGINAL, Capacity(photos=limit))
+    newest: dict[object, datetime] = {}
+    for each in found:
+        if each.skip is None and each.item.taken_at is not None:
+            newest.setdefault(each.digest or each.item, each.item.taken_at)
+    shown = places(fitting)
+    if shown and len(shown) < len(newest):
+        assert min(newest[each] for each in shown) >= max(
+            newest[each] for each in newest if each not in shown
+        )
+
+
+@given(candidates(), photos(), RECIPES, CAPACITIES)
+def test_the_choice_is_stable(
+    found: list[Candidate], there: list[FramePhoto], recipe: Recipe, capacity: Capacity
+) -> None:
+    fitting, _ = plan_storage(found, there, recipe, capacity)
+    shown = {each.digest for each in fitting if each.skip is None}
+    left = [photo for photo in there if photo.digest in shown]
+    if all(photo.size_bytes for photo in there):
+        again, _ = plan_storage(found, left, recipe, capacity)
+        on_frame = {photo.digest for photo in left}
+        assert on_frame <= {each.digest for each in again if each.skip is None} | {None}
+
+
+@given(candidates(), photos())
+def test_a_full_frame_is_tried_with_a_few_photos_more(
+    found: list[Candidate], there: list[FramePhoto]
+) -> None:
+    there = [replace(photo, size_bytes=1_000_000) for photo in there]
+    found = [replace(each, item=replace(each.item, size_bytes=1_000_000)) for each in found]
+    seen = held(there)
+    fitting, storage = plan_storage(found, there, ORIGINAL, Capacity(), seen)
+    assert (storage.planned.photos or 0) <= len(there) + PROBES
+    new = {each.item for each in fitting if each.digest is None and each.skip is None}
+    listed = {each.item for each in found if each.digest is None and each.skip is None}
+    assert bool(new) == bool(listed)
+
+
+def test_the_name_of_a_photo_tells_its_size() -> None:
+    name = keyed_name("a.jpg", PhotoKey("a" * 10, "b" * 10, "cccc", 345_678))
+    assert held([FramePhoto("1", DIGESTS[0], name)]) == Capacity(346_000, 1)
+
+
+@given(candidates(), photos(), st.integers(0, 12))
+def test_what_an_incomplete_listing_lacks_keeps_its_room(
+    found: list[Candidate], there: list[FramePhoto], limit: int
+) -> None:
+    _, storage = plan_storage(found, there, ORIGINAL, Capacity(photos=limit), complete=False)
+    absent = {photo.digest for photo in there} - {each.digest for each in found}
+    assert (storage.planned.photos or 0) <= max(limit, len(absent))
