@@ -9,6 +9,11 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 
+# Pillow loads it by itself to order captions from right to left.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libfribidi0=1.0.8-2.1 \
+ && rm -rf /var/lib/apt/lists/*
+
 # Dependencies first: their layer is built again only when the locks change.
 COPY requirements.lock requirements-build.lock ./
 RUN pip install --require-hashes --no-deps --only-binary :all: --requirement requirements-build.lock \
@@ -43,7 +48,7 @@ RUN tar --create --directory /usr/local \
  && if grep 'not found' /tmp/needed; then exit 1; fi \
  # glibc loads libgcc_s by itself, when a thread ends.
  && { awk '$2 == "=>" && $3 ~ /^\/(usr\/)?lib/ { print $3 } $1 ~ /^\/lib/ { print $1 }' /tmp/needed; \
-      find /lib/*-linux-gnu* -name libgcc_s.so.1; } \
+      find /lib/*-linux-gnu* -name libgcc_s.so.1 -o -name libfribidi.so.0; } \
     | sort --unique > /tmp/libraries \
  && xargs cp --dereference --parents --target-directory /rootfs < /tmp/libraries \
  && mkdir -p /rootfs/etc /rootfs/usr/share /rootfs/var/lib/dpkg/status.d \

@@ -15,6 +15,7 @@ import click
 
 from picsync.cli.commands import suggestion
 from picsync.cli.sync import DEFAULT_CONFIG
+from picsync.core.caption import Details
 from picsync.core.errors import DiskError, ItemError
 from picsync.core.text import harmless
 from picsync.system.files import reason, remedy
@@ -51,16 +52,21 @@ def render(*, files: Sequence[Path], name: str, rule_name: str | None, output: P
 
     accounts = read_accounts(os.environ)
     settings = read_config(config, os.environ, accounts)
-    recipe = _rendition(settings, accounts, name, rule_name).recipe
+    rendition, album = _rendition(settings, accounts, name, rule_name)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        asyncio.run(_render_all(files, recipe, output))
+        asyncio.run(_render_all(files, rendition.recipe, album, output))
     except OSError as error:
         raise DiskError(f"{error.filename or output}: {reason(error)}", hint=remedy(error, output)) from error
 
 
-def _rendition(config: Config, accounts: dict[str, str], name: str, rule_name: str | None) -> Rendition:
-    """Return how photos are converted for a frame; raises UsageError if that is not known."""
+def _rendition(
+    config: Config, accounts: dict[str, str], name: str, rule_name: str | None
+) -> tuple[Rendition, str]:
+    """Return how photos are converted for a frame, and for which album, if any.
+
+    Raises UsageError if that is not known.
+    """
     from picsync.frames.kinds import FRAMES
     from picsync.run.renditions import rendition_on
 
@@ -84,10 +90,10 @@ def _rendition(config: Config, accounts: dict[str, str], name: str, rule_name: s
         raise click.UsageError(
             f"Rules convert photos for {name!r} differently. Add --rule, one of: {listed}."
         )
-    return next(iter(found.values()), rendition_on(config, accounts, name))
+    return next(iter(found.values()), rendition_on(config, accounts, name)), next(iter(found), "")
 
 
-async def _render_all(files: Sequence[Path], recipe: Recipe, output: Path) -> None:
+async def _render_all(files: Sequence[Path], recipe: Recipe, album: str, output: Path) -> None:
     from picsync.rendering.pool import Renderer
 
     renderer = Renderer()
@@ -95,7 +101,7 @@ async def _render_all(files: Sequence[Path], recipe: Recipe, output: Path) -> No
     try:
         with _bar(len(files)) as advance:
             tasks = [
-                asyncio.ensure_future(_render_one(renderer, file, recipe, output / name, advance))
+                asyncio.ensure_future(_render_one(renderer, file, recipe, album, output / name, advance))
                 for file, name in zip(files, names, strict=True)
             ]
             try:
@@ -125,7 +131,7 @@ def _names(files: Sequence[Path], output: Path) -> list[str]:
 
 
 async def _render_one(
-    renderer: Renderer, file: Path, recipe: Recipe, target: Path, advance: Callable[[], None]
+    renderer: Renderer, file: Path, recipe: Recipe, album: str, target: Path, advance: Callable[[], None]
 ) -> str:
     """Write the rendition beside `target` with an extension; return the line about it."""
     from picsync.media.treatment import Treatment
@@ -136,7 +142,7 @@ async def _render_one(
     try:
         with file.open("rb") as source, part.open("w+b") as written:
             before = os.fstat(source.fileno()).st_size
-            done = await renderer.render(source, recipe, written)
+            done = await renderer.render(source, recipe, written, Details(file.name, album))
         extension = _EXTENSIONS.get(done.mime_type, file.suffix)
         if done.treatment is Treatment.AS_IS:
             await asyncio.to_thread(shutil.copyfile, file, part)

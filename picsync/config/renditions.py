@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 
 from picsync.config.options import Boolean, Options
+from picsync.core.caption import PLACE, read
 from picsync.core.recipe import (
     MAX_PANEL_EDGE,
     MAX_QUALITY,
@@ -69,6 +70,27 @@ def _keep(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _caption(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError('must be a text in quotes, such as "{description} · {taken:%B %Y}"')  # noqa: TRY004
+    if read(value).uses(PLACE):
+        raise ValueError(f"has {{{PLACE}}}, which this version cannot fill in; leave it out")
+    return value
+
+
+def _language(value: object) -> object:
+    # Norwegian in YAML is a Boolean.
+    text = "no" if value is False else value
+    if not isinstance(text, str) or not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", text):
+        raise ValueError("must be a language such as `de`, `en-GB` or `pt-BR`")
+    from babel import Locale, UnknownLocaleError  # Only captions need it.
+
+    try:
+        return str(Locale.parse(text.replace("-", "_"))).replace("_", "-")
+    except (UnknownLocaleError, ValueError):
+        raise ValueError(f"{text} is no language that picsync knows; write, for example, `de`") from None
+
+
 PanelSize: TypeAlias = Annotated[Panel, BeforeValidator(_panel), PlainSerializer(str, return_type=str)]
 
 
@@ -103,6 +125,19 @@ class RenditionSettings(Options):
         "shows through transparent photos: `black`, `blur` (a blurred copy of the photo) or a colour. Absent "
         "by default: photos get no bars, and transparency becomes black.",
         examples=["blur", '"#203040"'],
+    )
+    caption: Annotated[str, BeforeValidator(_caption)] | None = Field(
+        default=None,
+        description="Text that is drawn into the photo, at the bottom. Placeholders: `{description}` and "
+        "`{taken}` from the photo's metadata, `{filename}`, and `{album}`, the album on the frame. `{taken}` "
+        "takes a format such as `{taken:%B %Y}`. A placeholder without a value disappears with the text "
+        "between it and the next one. Absent by default.",
+        examples=['"{description} · {taken:%B %Y}"'],
+    )
+    language: Annotated[str, BeforeValidator(_language)] | None = Field(
+        default=None,
+        description="Language of the dates in captions. The default is English.",
+        examples=["de"],
     )
     keep: Annotated[tuple[Literal["location"], ...], BeforeValidator(_keep)] | None = Field(
         default=None,
@@ -182,5 +217,7 @@ def rendition(
     if original:
         return Rendition(ORIGINAL, *replacing)
     location = _LOCATION in found.pop("keep", ())
+    if "caption" not in found:
+        found.pop("language", None)
     fit = Fit(found.pop("fit", Fit.CONTAIN))
     return Rendition(Recipe(**{"panel": panel, **found}, fit=fit, keep_location=location), *replacing)

@@ -63,7 +63,7 @@ class Recipe:
     caption: str = ""
     """Template of the text that is drawn into the picture; empty for none."""
     language: str = ""
-    """Language of the caption's month names, such as `de`; empty for English."""
+    """Language of the caption's dates, such as `de`; empty for English."""
     keep_location: bool = False
     """Whether the place where a picture was taken stays in its metadata."""
     progressive: bool = False

@@ -8,6 +8,7 @@ of TIFF 6.0; the tags are those of Exif 2.32 (CIPA DC-008).
 from __future__ import annotations
 
 import io
+import re
 import struct
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -29,6 +30,10 @@ _LATITUDE, _LONGITUDE = 2, 4
 _POSITION = (0, 1, _LATITUDE, 3, _LONGITUDE, 5, 6)
 """GPS tags that are kept with a position: version, latitude, longitude, altitude."""
 _MAX_DESCRIPTION_BYTES = 4_000
+_OF_CAMERAS = re.compile(
+    r"(?:[A-Z ]*DIGITAL CAMERA|SONY DSC|SAMSUNG|Exif_JPEG_PICTURE|DCIM.*)", re.IGNORECASE
+)
+"""Descriptions that cameras write by themselves."""
 _TEXT, _LONG = 2, 4
 
 
@@ -92,6 +97,56 @@ def has_position(block: Block) -> bool:
     gps = first.inner(_GPS_IFD)
     # A directory that cannot be read here may be readable for others.
     return gps is None or _LATITUDE in gps or _LONGITUDE in gps
+
+
+def description(block: Block) -> str:
+    """Return the description; empty if there is none, or if it is only the camera's name for itself."""
+    first = _first(block)
+    data = first.content(_DESCRIPTION, _MAX_DESCRIPTION_BYTES)[2].split(b"\0")[0] if first else b""
+    try:
+        text = data.decode().strip()
+    except UnicodeDecodeError:
+        text = data.decode("latin-1").strip()
+    return "" if _OF_CAMERAS.fullmatch(text) else text
+
+
+def local_time(block: Block) -> datetime | None:
+    """Return when the picture was taken, by the clock of the place where that was; None if unknown."""
+    first = _first(block)
+    exif = first.inner(_EXIF_IFD) if first else None
+    for time, _ in _TIMES if exif else ():
+        with suppress(ValueError):
+            return datetime.strptime(exif.text(time) if exif else "", "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
+    return None
+
+
+def position(block: Block) -> tuple[float, float] | None:
+    """Return latitude and longitude in degrees, positive in the north and the east; None if unknown."""
+    first = _first(block)
+    gps = first.inner(_GPS_IFD) if first else None
+    if first is None or gps is None:
+        return None
+    found = [_degrees(gps.content(tag, 24)[2], first.order) for tag in (_LATITUDE, _LONGITUDE)]
+    latitude, longitude = found
+    if latitude is None or longitude is None or latitude > 90 or longitude > 180:
+        return None
+    south, west = gps.text(_LATITUDE - 1).upper() == "S", gps.text(_LONGITUDE - 1).upper() == "W"
+    if (latitude, longitude) == (0, 0):
+        return None  # What cameras write that have not found their satellites.
+    return -latitude if south else latitude, -longitude if west else longitude
+
+
+def _degrees(data: bytes, order: str) -> float | None:
+    """Return degrees, minutes and seconds, each a fraction, as degrees."""
+    if len(data) != 24:
+        return None
+    numbers: tuple[int, ...] = struct.unpack(f"{order}6I", data)
+    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if any(not below for _, below in pairs[:1]):
+        return None
+    return sum(
+        above / (below or 1) / scale for (above, below), scale in zip(pairs, (1, 60, 3600), strict=True)
+    )
 
 
 def kept(block: Block, *, location: bool) -> bytes:

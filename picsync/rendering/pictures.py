@@ -10,15 +10,19 @@ import errno
 import io
 import re
 import warnings
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, BinaryIO
 
 import pillow_heif
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFilter, UnidentifiedImageError
 
+from picsync.core.caption import NOTHING, Details
 from picsync.core.recipe import Panel, Recipe
 from picsync.core.values import dataclass
 from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews
 from picsync.media.treatment import Placement, Treatment, place, treatment
+from picsync.rendering import captions
 from picsync.rendering.protocol import Answer, Limits
 
 _FORMATS = {
@@ -92,12 +96,16 @@ class _Part(io.RawIOBase):
         return len(data)
 
 
-def render(source: BinaryIO, recipe: Recipe, target: BinaryIO, limits: Limits) -> Answer:
+def render(
+    source: BinaryIO, recipe: Recipe, target: BinaryIO, limits: Limits, about: Details = NOTHING
+) -> Answer:
     """Do what the recipe says; see `Answer`. Moves both positions.
 
     Raises Unusable for a picture that cannot be read, OSError with a number if a file cannot be used.
     """
     mime_type, picture = _identified(source)
+    if recipe.caption and picture is not None and not _caption(recipe, picture.exif or b"", about).text:
+        recipe = replace(recipe, caption="")
     done = treatment(picture, recipe)
     if done is Treatment.AS_IS:
         size = source.seek(0, io.SEEK_END)
@@ -109,7 +117,7 @@ def render(source: BinaryIO, recipe: Recipe, target: BinaryIO, limits: Limits) -
         return Answer(
             done.value, mime_type, picture.width, picture.height, target.tell(), _notes(picture.profile)
         )
-    return _rendered(source, mime_type, picture, recipe, target, limits)
+    return _rendered(source, mime_type, picture, recipe, target, limits, about)
 
 
 def _identified(source: BinaryIO) -> tuple[str, jpeg.Jpeg | None]:
@@ -135,6 +143,7 @@ def _rendered(
     recipe: Recipe,
     target: BinaryIO,
     limits: Limits,
+    about: Details,
 ) -> Answer:
     opened = _opened(source, mime_type, picture, recipe, limits)
     image, metadata = opened.image, opened.metadata
@@ -145,6 +154,9 @@ def _rendered(
     image, notes = _in_srgb(_reduced(opened, placement), profile)
     image = _turned(image, opened.turned)
     image = _on_background(image, placement, recipe.background)
+    if recipe.caption:
+        caption = _caption(recipe, metadata, about)
+        notes += (*caption.notes, *captions.draw(image, caption.text))
     data = io.BytesIO()
     image.save(
         data,
@@ -156,6 +168,12 @@ def _rendered(
     )
     target.write(data.getbuffer())
     return Answer(Treatment.RENDER.value, "image/jpeg", *image.size, data.tell(), notes)
+
+
+def _caption(recipe: Recipe, metadata: exif.Block, about: Details) -> captions.Caption:
+    taken = exif.local_time(metadata) or (datetime.fromisoformat(about.taken_at) if about.taken_at else None)
+    told = captions.Told(exif.description(metadata), exif.position(metadata), taken)
+    return captions.caption(recipe, told, about)
 
 
 def _announced(source: BinaryIO, image: Image.Image, metadata: exif.Block) -> bytes | None:

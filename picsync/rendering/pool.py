@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from picsync.core.caption import NOTHING, Details
 from picsync.core.errors import ItemError
 from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.values import dataclass
@@ -102,11 +103,13 @@ class Renderer:
         self._ending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def render(self, source: BinaryIO, recipe: Recipe, target: BinaryIO) -> Rendered:
+    async def render(
+        self, source: BinaryIO, recipe: Recipe, target: BinaryIO, about: Details = NOTHING
+    ) -> Rendered:
         """Make what the recipe says of `source`, and write it to `target` unless it is to be sent as it is.
 
         Both are open files with descriptors, whose positions are undefined afterwards; what `target`
-        contained is lost. Waits for a free worker.
+        contained is lost. Waits for a free worker. `about` is for a caption.
 
         Raises ItemError, unusable, with the reason, if no rendition can be made: the picture cannot be read,
         is too large, took too long, or crashed its worker. Raises ItemError that is not unusable if no worker
@@ -115,7 +118,7 @@ class Renderer:
         # Most cycles render nothing, and need no parser.
         from picsync.media.treatment import Treatment
 
-        answer = await self._answer(protocol.Order(recipe, self._limits), source, target)
+        answer = await self._answer(protocol.Order(recipe, self._limits, about), source, target)
         return Rendered(
             Treatment(answer.treatment),
             answer.mime_type,

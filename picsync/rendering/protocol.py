@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
+from picsync.core.caption import NOTHING, Details
 from picsync.core.recipe import Fit, Panel, Recipe
 from picsync.core.values import dataclass
 
@@ -34,6 +35,7 @@ class Order:
 
     recipe: Recipe
     limits: Limits
+    about: Details = NOTHING
     examine: bool = False
     """Whether only to examine the original; then the recipe and the target do not matter."""
 
@@ -71,7 +73,9 @@ def read_order(line: bytes) -> Order:
     recipe = dict(received["recipe"])
     recipe["fit"] = Fit(recipe["fit"])
     recipe["panel"] = Panel(**recipe["panel"]) if recipe["panel"] else None
-    return Order(Recipe(**recipe), Limits(**received["limits"]), received["examine"])
+    return Order(
+        Recipe(**recipe), Limits(**received["limits"]), Details(**received["about"]), received["examine"]
+    )
 
 
 def answer_line(answer: Answer) -> bytes:

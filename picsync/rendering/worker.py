@@ -53,7 +53,7 @@ def _answer(line: bytes, files: list[int]) -> protocol.Answer:
         with open(files[0], "rb") as source, open(files[1], "wb") as target:  # noqa: PTH123 - descriptors
             target.truncate(0)
             target.seek(0)
-            return made.render(source, order.recipe, target, limits)
+            return made.render(source, order.recipe, target, limits, order.about)
     except Exception as error:  # noqa: BLE001 - decoders raise anything; it costs this picture only
         if isinstance(error, OSError) and made.is_about_files(error):
             return protocol.Answer(error_number=error.errno or 0)

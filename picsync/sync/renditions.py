@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+from picsync.core.caption import NOTHING, Details
 from picsync.core.model import Digest
 from picsync.core.recipe import Recipe
 from picsync.core.values import dataclass
@@ -42,9 +43,14 @@ class Made:
 
 
 async def make(
-    renderer: Renderer, spool: Spool, original: SpoolFile, content: Digest, recipe: Recipe
+    renderer: Renderer,
+    spool: Spool,
+    original: SpoolFile,
+    content: Digest,
+    recipe: Recipe,
+    about: Details = NOTHING,
 ) -> Made:
-    """Do what the recipe says of an original whose digest is `content`.
+    """Do what the recipe says of an original whose digest is `content`; `about` is for a caption.
 
     A file that is fine as it is starts no worker. A rendition is not counted in the spool's budget: there are
     only as many as workers and uploads, and most have a tenth of their original's size.
@@ -58,7 +64,7 @@ async def make(
 
     target = await asyncio.to_thread(_new_file, spool.folder)
     try:
-        rendered = await renderer.render(original.file, recipe, target)
+        rendered = await renderer.render(original.file, recipe, target, about)
         if rendered.treatment is Treatment.AS_IS:
             target.close()
             return Made(content, original.size_bytes, rendered.mime_type, original.file, unchanged=True)

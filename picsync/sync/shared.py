@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from picsync.aio.observation import ALWAYS, Instants, Observation
+from picsync.core.caption import Details
 from picsync.core.model import Digest, Listing, MediaItem
 from picsync.core.recipe import Recipe
 from picsync.rendering.pool import Renderer
@@ -80,13 +81,16 @@ class Original:
         """Return the bytes as a file with its own position."""
         return view(self.spooled.file, self.size_bytes)
 
-    async def made(self, renderer: Renderer, spool: Spool, recipe: Recipe) -> Made:
-        """Return what the recipe makes of it, which happens once for all frames; raises as `make` does."""
+    async def made(self, renderer: Renderer, spool: Spool, recipe: Recipe, about: Details) -> Made:
+        """Return what the recipe makes of it, which happens once for all frames; raises as `make` does.
+
+        `about` is for a caption, and the same for all frames.
+        """
         async with self._lock:
             if self.digest is None:
                 raise RuntimeError("an original that nobody has fetched")
             if recipe not in self._made:
-                self._made[recipe] = await make(renderer, spool, self.spooled, self.digest, recipe)
+                self._made[recipe] = await make(renderer, spool, self.spooled, self.digest, recipe, about)
             return self._made[recipe]
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from picsync.aio.tasks import run_all
 from picsync.core.capacity import Capacity
+from picsync.core.caption import MAX_VALUE, NOTHING, Details
 from picsync.core.errors import (
     ContentError,
     Defect,
@@ -54,6 +56,7 @@ from picsync.core.identity import (
     content_key,
     item_key,
     keyed_name,
+    plain_name,
 )
 from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
@@ -177,8 +180,9 @@ class Transferrer:
     ) -> None:
         """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
 
-        `group` is what the cycles of the rule on its other frames have in common. `closing` is called,
-        perhaps more than once, when the last item has been taken up and the frame has confirmed to hold one.
+        `group` is what the cycles of the rule on its other frames have in common: the album. `closing` is
+        called, perhaps more than once, when the last item has been taken up and the frame has confirmed to
+        hold one.
         """
         self._rule = rule
         self._group = group
@@ -330,12 +334,23 @@ class Transferrer:
             rendition = Rendition(original.file(), original.size_bytes, content, mime_type, item.filename)
             await self._upload(album, item, _named(item, content, ORIGINAL_BYTES, rendition))
         elif not self._full:
-            made = await original.made(self._tools.renderer, self._tools.spool, self._recipe)
+            tools, about = self._tools, self._about(item)
+            made = await original.made(tools.renderer, tools.spool, self._recipe, about)
             await self._record(item, made.digest, recipe=self._recipe)
             self._result.digests[item] = self._made[content] = made.digest
             mark = FITTING_BYTES if made.unchanged else self._recipe.key
             rendition = Rendition(made.file(), made.size_bytes, made.digest, made.mime_type, item.filename)
             await self._upload(album, item, _named(item, content, mark, rendition))
+
+    def _about(self, item: MediaItem) -> Details:
+        """Return what a caption may say of an item; the dates of a caption are local."""
+        if not self._recipe.caption:
+            return NOTHING
+        taken_at = ""
+        if item.taken_at is not None:
+            with suppress(OverflowError, ValueError, OSError):
+                taken_at = item.taken_at.astimezone(self._tools.zone).replace(tzinfo=None).isoformat()
+        return Details(plain_name(item.filename)[:MAX_VALUE].strip(), self._group[:MAX_VALUE], taken_at)
 
     def _examined(self, item: MediaItem, original: Original) -> str:
         """Return the MIME type; empty for what only a decoder can tell. Raises ContentError."""

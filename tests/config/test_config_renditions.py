@@ -60,6 +60,18 @@ def test_a_folder_keeps_the_size_of_photos(tmp_path: Path) -> None:
         ("rendition: {keep: []}", "rendition: {keep: [location]}", Recipe(panel=NIXPLAY)),
         ("rendition: {background: '#A0b0C0'}", "", Recipe(panel=NIXPLAY, background="#a0b0c0")),
         ("rendition: {background: blur}", "", Recipe(panel=NIXPLAY, background="blur")),
+        (
+            "rendition: {caption: '{taken:%B %Y}'}",
+            "rendition: {caption: '{album}', language: DE}",
+            Recipe(panel=NIXPLAY, caption="{taken:%B %Y}", language="de"),
+        ),
+        ("rendition: {language: de}", "", Recipe(panel=NIXPLAY)),
+        ("rendition: {caption: A, language: no}", "", Recipe(panel=NIXPLAY, caption="A", language="no")),
+        (
+            "rendition: {caption: A, language: pt_br}",
+            "",
+            Recipe(panel=NIXPLAY, caption="A", language="pt-BR"),
+        ),
     ],
 )
 def test_the_keys_of_the_rule_override_those_of_the_frame(
@@ -90,6 +102,22 @@ def test_originals_are_replaced_only_on_request(tmp_path: Path) -> None:
             '.background: must be `black`, `blur` or a colour such as "#203040" (in quotes).',
         ),
         ("{background: '#12345'}", ".background: must be `black`, `blur` or a colour"),
+        ("{caption: '{place_name}'}", ".caption: has the unknown placeholder {place_name}; there are {desc"),
+        ("{caption: '{}'}", ".caption: has the unknown placeholder {}; there are {description}"),
+        ("{caption: '{taken'}", ".caption: has a brace without its counterpart; a placeholder is written as"),
+        (
+            "{caption: '{taken:%Q}'}",
+            ".caption: has the unknown directive %Q in the date {taken:%Q}; there are",
+        ),
+        (
+            "{caption: '{taken:date}'}",
+            ".caption: has no directive in the date {taken:date}; write, for example",
+        ),
+        ("{caption: '{album:%B}'}", ".caption: has a format in {album}; only {taken} takes one"),
+        ("{caption: '  '}", ".caption: must not be empty."),
+        ("{caption: {taken: B}}", ".caption: must be a text in quotes, such as"),
+        ("{language: klingon}", ".language: must be a language such as `de`, `en-GB` or `pt-BR`."),
+        ("{language: xx}", ".language: xx is no language that picsync knows; write, for example, `de`."),
         ("{fit: stretch}", ".fit: must be `contain`, `cover` or `auto`."),
         ("{keep: [faces]}", ".keep[0]: must be `location`."),
         ("{replace: maybe}", ".replace: must be true or false, not 'maybe'."),

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from picsync.core.caption import NOTHING, Details
 from picsync.core.errors import ItemError, QuotaError
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.identity import FITTING_BYTES, ORIGINAL_BYTES, key_in, plain_name
@@ -40,11 +41,15 @@ class Painter(Renderer):
 
     encoder: int = 1
     rendered: list[bytes] = field(default_factory=list)
+    about: list[Details] = field(default_factory=list)
 
-    async def render(self, source: BinaryIO, recipe: Recipe, target: BinaryIO) -> Rendered:
+    async def render(
+        self, source: BinaryIO, recipe: Recipe, target: BinaryIO, about: Details = NOTHING
+    ) -> Rendered:
         await asyncio.sleep(0)
         original = os.pread(source.fileno(), 1 << 20, 0)
         self.rendered.append(original)
+        self.about.append(about)
         if b"broken" in original:
             raise ItemError("its pixels cannot be decoded", unusable=True)
         made = self.made(original, recipe)
@@ -443,3 +448,16 @@ async def _settled(home: Household, contents: Mapping[str, bytes]) -> None:
         recipe = harness.rule.recipe
         wanted = {recipe.key, FITTING_BYTES} if recipe.convert else {ORIGINAL_BYTES, FITTING_BYTES}
         assert set(home.marks().values()) <= wanted | {ORIGINAL_BYTES}
+
+
+async def test_a_caption_is_told_what_the_picture_may_not_say(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        home.put("a", "b")
+        await home.settle()
+        assert set(home.painter.about) == {NOTHING}
+        home.painter.about.clear()
+        home.use(Recipe(panel=Panel(800, 480), caption="{filename} {album}"))
+        await home.settle()
+        told = {(about.filename, about.album) for about in home.painter.about}
+        assert told == {("a.png", ALBUM), ("b.png", ALBUM)}
+        assert set(home.marks().values()) == {home.harness.rule.recipe.key}, "one recipe for all photos"
