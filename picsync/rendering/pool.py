@@ -325,6 +325,8 @@ def _environment() -> dict[str, str]:
         **inherited,
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "PYTHONDONTWRITEBYTECODE": "1",
+        # The list of cities is UTF-8, whatever the language of the machine.
+        "PYTHONUTF8": "1",
         "MALLOC_ARENA_MAX": "1",
         # Large pictures leave nothing behind.
         "MALLOC_MMAP_THRESHOLD_": "131072",

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from picsync.config import Config, Known
+from picsync.config import Config, Known, renditions
 from picsync.core.recipe import ORIGINAL, Fit, Panel, Recipe
 from picsync.run.kinds import known
 from picsync.run.renditions import rendition_on
@@ -133,6 +133,17 @@ def test_bad_values_are_named_with_their_place(tmp_path: Path, value: str, messa
     with pytest.raises(Exception, match="rendition") as caught:
         loaded(tmp_path, frame=f"rendition: {value}")
     assert f"picsync.yaml:1: frames.x.rendition{message}" in str(caught.value)
+
+
+def test_a_place_needs_a_list_of_cities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert recipe(tmp_path, "rendition: {caption: '{place}'}").caption == "{place}"
+    monkeypatch.setattr(renditions, "find_spec", lambda _: None)
+    text = "albums:\n- name: A\n  sources: {localfolder: [/p]}\n  rendition: {caption: '{place}'}\n"
+    (problem,) = config_problems(tmp_path, text)
+    assert problem.startswith(
+        "picsync.yaml:4: albums[0].rendition.caption: has {place}, which needs a list of"
+    )
+    assert "pip install 'picsync[places]'" in problem
 
 
 def test_a_bad_panel_of_a_frame_is_named_with_its_other_problems(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ BUILD, FINAL = re.split(r"^FROM scratch$", DOCKERFILE, flags=re.MULTILINE)
 COMPOSE = read(ROOT / "compose.yaml")["services"]["picsync"]
 UNIT = (ROOT / "doc" / "picsync.service").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+IMAGE_EXTRAS = ("cjk", "notify", "places")
 
 
 def environment(stage: str) -> dict[str, str]:
@@ -70,7 +71,10 @@ def needed(requirements: list[str], versions: dict[str, str]) -> list[str]:
     [
         (
             "requirements.lock",
-            [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["notify"]],
+            [
+                *PROJECT["project"]["dependencies"],
+                *(PROJECT["project"]["optional-dependencies"][extra][0] for extra in IMAGE_EXTRAS),
+            ],
         ),
         ("requirements-build.lock", PROJECT["build-system"]["requires"]),
     ],

@@ -24,10 +24,17 @@ TAKEN = datetime(2024, 5, 3, 9, 8)  # noqa: DTZ001 - local
 RECIPE = Recipe(panel=Panel(320, 200), caption="{description} · {taken:%B %Y}")
 
 
-def photo(description: str = "Granny", size: tuple[int, int] = (320, 200), colour: str = "white") -> bytes:
+def photo(
+    description: str = "Granny",
+    size: tuple[int, int] = (320, 200),
+    colour: str = "white",
+    located: bool = False,
+) -> bytes:
     found = Image.Exif()
     found[0x010E] = description.encode()
     found.get_ifd(0x8769)[0x9003] = "2024:05:03 09:08:07"
+    if located:
+        found.get_ifd(0x8825).update({1: "N", 2: (41.0, 53.4, 0.0), 3: "E", 4: (12.0, 29.4, 0.0)})
     target = io.BytesIO()
     Image.new("RGB", size, colour).save(target, "JPEG", exif=found)
     return target.getvalue()
@@ -86,6 +93,12 @@ def test_dates_in_every_language(language: str, form: str, expected: str) -> Non
     assert told("Granny", language, form).text == expected
 
 
+def test_the_place_is_that_of_the_picture() -> None:
+    recipe = Recipe(caption="{description} · {place}, {taken:%Y}")
+    assert captions.caption(recipe, Told("Zoo", (41.89, 12.49), TAKEN), Details()).text == "Zoo · Rome, 2024"
+    assert captions.caption(recipe, Told("Zoo", None, TAKEN), Details()).text == "Zoo · 2024"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -100,6 +113,7 @@ def test_dates_in_every_language(language: str, form: str, expected: str) -> Non
         "తెలుగు",
         "ខ្មែរ",
         "Tiếng Việt",
+        "東京の祖母 안녕 奶奶",
     ],
 )
 def test_scripts_that_have_a_font(text: str) -> None:
@@ -161,14 +175,14 @@ def test_a_picture_may_be_too_small() -> None:
 async def test_a_worker_finds_fonts_and_languages(tmp_path: Path) -> None:
     """Although it may open no other files."""
     source_file, target_file = tmp_path / "a.jpg", tmp_path / "b.jpg"
-    source_file.write_bytes(photo("سلام"))
+    source_file.write_bytes(photo("سلام", located=True))
     renderer = Renderer(1)
     try:
         with source_file.open("rb") as source, target_file.open("w+b") as target:
-            recipe = Recipe(caption="{description} · {album} · {taken:%B}", language="de")
+            recipe = Recipe(caption="{description} · {album} · {place} · {taken:%B}", language="de")
             done = await renderer.render(source, recipe, target, Details("a.jpg", "Family"))
     finally:
         await renderer.aclose()
     assert (done.treatment, done.notes) == (Treatment.RENDER, ())
-    _, expected = made(photo("سلام"), recipe, Details("a.jpg", "Family"))
+    _, expected = made(photo("سلام", located=True), recipe, Details("a.jpg", "Family"))
     assert target_file.read_bytes() == expected
