@@ -76,26 +76,28 @@ def plan_storage(
     capacity: Capacity,
     seen_to_fit: Capacity | None = None,
     complete: bool = True,
+    typical_bytes: int = TYPICAL_BYTES,
 ) -> tuple[list[Candidate], Storage]:
     """Return the candidates, those skipped that do not fit, and how the storage is used.
 
     `capacity` is the rule's share. `seen_to_fit` is what the album held when the frame was last full. If the
-    listings are not `complete`, the photos that they lack keep their room.
+    listings are not `complete`, the photos that they lack keep their room. A photo of which nothing is known
+    counts as `typical_bytes`.
     """
     sizes = {photo.digest: _size(photo) for photo in photos}
     known = [size for size in sizes.values() if size is not None]
     usual = sum(known) // len(known) if known else None
-    used = Capacity(sum(size or usual or TYPICAL_BYTES for size in sizes.values()), len(photos))
+    used = Capacity(sum(size or usual or typical_bytes for size in sizes.values()), len(photos))
     limit = capacity.within(seen_to_fit) if seen_to_fit else capacity
     wanted: dict[object, tuple[Candidate, int]] = {}
     for candidate in candidates:
         if candidate.skip is None:
-            size = _expected(candidate, sizes, usual, recipe)
+            size = _expected(candidate, sizes, usual, recipe, typical_bytes)
             wanted.setdefault(candidate.digest or candidate.content or candidate.item, (candidate, size))
     order = sorted(wanted.items(), key=lambda entry: _age(entry[1][0], sizes))
     absent = [] if complete else _absent(candidates, photos)
     fitting: set[object] = set()
-    planned = Capacity(sum(sizes[photo.digest] or usual or TYPICAL_BYTES for photo in absent), len(absent))
+    planned = Capacity(sum(sizes[photo.digest] or usual or typical_bytes for photo in absent), len(absent))
     probes = 0 if seen_to_fit is None else PROBES
     for same, (candidate, size) in order:
         more = Capacity((planned.size_bytes or 0) + size, (planned.photos or 0) + 1)
@@ -135,19 +137,24 @@ def _size(photo: FramePhoto) -> int | None:
 
 
 def _expected(
-    candidate: Candidate, sizes: Mapping[Digest, int | None], usual: int | None, recipe: Recipe
+    candidate: Candidate,
+    sizes: Mapping[Digest, int | None],
+    usual: int | None,
+    recipe: Recipe,
+    typical_bytes: int,
 ) -> int:
     there = sizes.get(candidate.digest) if candidate.digest else None
     if there is not None:
         return there
     listed = _listed(candidate.item)
     if not recipe.convert or (candidate.digest in sizes and candidate.digest == candidate.content):
-        return listed or usual or TYPICAL_BYTES
+        return listed or usual or typical_bytes
     made = usual
     if recipe.panel is not None:
         pixels = int(recipe.panel.width * recipe.panel.height * BYTES_PER_PIXEL)
         made = pixels if usual is None else min(usual, pixels)
-    return min(made or TYPICAL_BYTES, listed or TYPICAL_BYTES)
+    known = [size for size in (made, listed) if size is not None]
+    return min(known, default=typical_bytes)
 
 
 def _listed(item: MediaItem) -> int | None:

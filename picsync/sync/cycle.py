@@ -13,7 +13,7 @@ from dataclasses import field, replace
 from itertools import count
 
 from picsync.aio.tasks import run_all, unwrap_group
-from picsync.core.capacity import Capacity, Storage, held, plan_storage
+from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, held, plan_storage
 from picsync.core.choice import Choice, LeftOut
 from picsync.core.errors import (
     ListingError,
@@ -415,17 +415,26 @@ class _Cycle:
         seen_to_fit = self.tools.seen_to_fit.get((rule.frame, rule.album))
         there = {photo.digest for photo in photos.items}
         missing = any(each.skip is None and each.digest not in there for each in chosen)
+        typical_bytes = TYPICAL_BYTES
         if isinstance(self.frame, TellsRoom) and missing:
             with at_account(rule.frame):
                 free = await self.frame.free_bytes()
             if free is not None:
+                # The disk itself refuses what is too much, so what is not known does not count.
+                typical_bytes = 0
                 used = held(photos.items).size_bytes or 0
                 capacity = capacity.within(Capacity(used + int(free * rule.share)))
         if capacity.unlimited and seen_to_fit is None:
             return chosen
         complete = all(listing.complete for listing in self.listings)
         fitting, self.storage = plan_storage(
-            chosen, photos.items, rule.recipe, capacity, seen_to_fit, complete=complete
+            chosen,
+            photos.items,
+            rule.recipe,
+            capacity,
+            seen_to_fit,
+            complete=complete,
+            typical_bytes=typical_bytes,
         )
         return fitting
 

@@ -203,11 +203,11 @@ class FolderFrame:
         return await self._locked(look)
 
     async def free_bytes(self) -> int:
-        """Return the free space of the directory's disk, less a reserve."""
+        """Return the free space of the directory's disk."""
 
         def look() -> int:
             _require_folder(self._path)
-            return max(0, shutil.disk_usage(self._path).free - LEAST_FREE_BYTES)
+            return shutil.disk_usage(self._path).free
 
         return await self._locked(look)
 

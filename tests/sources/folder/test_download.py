@@ -211,10 +211,15 @@ class Counting(MemorySink):
 
     now = 0
     most = 0
+    expected = 2
+    all_there = asyncio.Event()
 
     async def begin(self, size_bytes: int | None, mime_type: str) -> None:
         Counting.now += 1
         Counting.most = max(Counting.most, Counting.now)
+        if Counting.now == Counting.expected:
+            Counting.all_there.set()
+        await Counting.all_there.wait()
         for _ in range(5):
             await asyncio.sleep(0)
         await super().begin(size_bytes, mime_type)
@@ -226,7 +231,8 @@ async def test_folder_reads_obey_the_setting(album: FolderAlbum) -> None:
         album.put(f"{number}.jpg", JPEG + bytes([number]))
     items = (await album.list()).items
     source = FolderSource({str(album.entry): album.entry}, own_folder=album.own, pace=Pace({"downloads": 2}))
-    Counting.most = 0
+    Counting.now = Counting.most = 0
+    Counting.all_there = asyncio.Event()
     await asyncio.gather(*(source.download(item, Counting()) for item in items))
     assert Counting.most == 2
     await source.aclose()
