@@ -414,6 +414,8 @@ class NoticeKind(StrEnum):
     """A source album changed while it was listed."""
     SOURCE_NOTE = "source_note"
     """A source's remark about an album."""
+    PHOTO_NOTE = "photo_note"
+    """A remark about a photo that was converted, such as on characters that a caption lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,9 +424,9 @@ class Notice:
 
     kind: NoticeKind
     name: str = ""
-    """Name of the playlist."""
+    """Name of the playlist, or of the photo."""
     count: int = 0
-    """Playlists of that name, photos without space, or unlisted uploads."""
+    """Playlists of that name, photos without space, unlisted uploads, or further photos with remarks."""
     shown: int = 0
     """Photos that a full playlist shows."""
     frame: str = ""
@@ -432,7 +434,7 @@ class Notice:
     asked: str = ""
     """The requested name of a new playlist, if the service does not keep it."""
     said: str | Contradiction = ""
-    """A source's remark, or why a listing of the frame is in doubt."""
+    """A remark of a source or on a photo, or why a listing of the frame is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,6 +275,10 @@ def notice_sentence(notice: Notice) -> str:  # noqa: C901 - one flat table
             )
         case NoticeKind.SOURCE_NOTE:
             return doubt(notice.said)
+        case NoticeKind.PHOTO_NOTE:
+            have = "has a remark" if count == 1 else "have remarks"
+            more = f" {counted(count, 'further photo')} {have} of this kind." if count else ""
+            return f"{name}: {printable(doubt(notice.said))}{more}"
 
 
 def error_sentence(error: PicsyncError) -> str:

@@ -104,20 +104,23 @@ def render(
     Raises Unusable for a picture that cannot be read, OSError with a number if a file cannot be used.
     """
     mime_type, picture = _identified(source)
-    if recipe.caption and picture is not None and not _caption(recipe, picture.exif or b"", about).text:
-        recipe = replace(recipe, caption="")
+    lacking: tuple[str, ...] = ()
+    if recipe.caption and picture is not None:
+        caption = _caption(recipe, picture.exif or b"", about)
+        if not caption.text:
+            recipe, lacking = replace(recipe, caption=""), caption.notes
     done = treatment(picture, recipe)
     if done is Treatment.AS_IS:
         size = source.seek(0, io.SEEK_END)
         width, height = (picture.width, picture.height) if picture else (0, 0)
-        return Answer(done.value, mime_type, width, height, size)
+        return Answer(done.value, mime_type, width, height, size, lacking)
     if done is Treatment.METADATA and picture is not None:
         metadata = exif.kept(picture.exif, location=recipe.keep_location) if picture.exif else b""
         jpeg.copy_with(source, picture, target, metadata=metadata)
-        return Answer(
-            done.value, mime_type, picture.width, picture.height, target.tell(), _notes(picture.profile)
-        )
-    return _rendered(source, mime_type, picture, recipe, target, limits, about)
+        notes = (*lacking, *_notes(picture.profile))
+        return Answer(done.value, mime_type, picture.width, picture.height, target.tell(), notes)
+    answer = _rendered(source, mime_type, picture, recipe, target, limits, about)
+    return replace(answer, notes=(*lacking, *answer.notes))
 
 
 def _identified(source: BinaryIO) -> tuple[str, jpeg.Jpeg | None]:

@@ -490,6 +490,10 @@ class _Cycle:
             replace(each, waiting=each.waiting.plus(left_out)) if each.waiting else each
             for each in done.failures
         ]
+        if done.notes:
+            item, said = next(iter(done.notes.items()))
+            name, more = item.filename or item.item_id, len(done.notes) - 1
+            self.notices.append(Notice(NoticeKind.PHOTO_NOTE, name, more, said=said))
         if done.no_album is not None:
             raise done.no_album
         self.candidates = learned(self.candidates, done.lesson)

@@ -31,6 +31,8 @@ class Made:
     """A file without a name; use `file`."""
     unchanged: bool = False
     """Whether these are the original's bytes."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the operator."""
 
     def file(self) -> BinaryIO:
         """Return the bytes as a file with its own position."""
@@ -67,7 +69,8 @@ async def make(
         rendered = await renderer.render(original.file, recipe, target, about)
         if rendered.treatment is Treatment.AS_IS:
             target.close()
-            return Made(content, original.size_bytes, rendered.mime_type, original.file, unchanged=True)
+            mime_type, notes = rendered.mime_type, rendered.notes
+            return Made(content, original.size_bytes, mime_type, original.file, unchanged=True, notes=notes)
         digest = await asyncio.to_thread(_digest, target, content.algorithm)
         size_bytes = os.fstat(target.fileno()).st_size
     except OSError as error:
@@ -76,7 +79,7 @@ async def make(
     except BaseException:
         target.close()
         raise
-    return Made(digest, size_bytes, rendered.mime_type, target)
+    return Made(digest, size_bytes, rendered.mime_type, target, notes=rendered.notes)
 
 
 def _is_fine(file: BinaryIO, recipe: Recipe) -> bool:

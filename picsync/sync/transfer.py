@@ -144,6 +144,8 @@ class TransferResult:
     """Of the originals that were downloaded."""
     unusable: dict[MediaItem, str] = field(default_factory=dict)
     """Items that can never be shown, with the reason."""
+    notes: dict[MediaItem, str] = field(default_factory=dict)
+    """What is to be said of items that were converted."""
     failures: list[Failure] = field(default_factory=list)
     uploaded: set[Digest] = field(default_factory=set)
     """What the frame has confirmed to hold now, whether it came now or was there."""
@@ -336,6 +338,8 @@ class Transferrer:
         elif not self._full:
             tools, about = self._tools, self._about(item)
             made = await original.made(tools.renderer, tools.spool, self._recipe, about)
+            if made.notes:
+                self._result.notes[item] = " ".join(made.notes)
             await self._record(item, made.digest, recipe=self._recipe)
             self._result.digests[item] = self._made[content] = made.digest
             mark = FITTING_BYTES if made.unchanged else self._recipe.key

@@ -71,6 +71,12 @@ def test_nothing_is_written_if_nothing_is_left() -> None:
     assert made(fine, Recipe(caption="{album}"), Details(album="Family"))[0].treatment == "render"
 
 
+def test_a_caption_that_no_font_can_write_is_said_all_the_same() -> None:
+    answer, _ = made(baseline(), Recipe(caption="{album}"), Details(album="\U00012000"))
+    assert answer.treatment == "as is"
+    assert answer.notes == ("Its caption lacks characters that no installed font has: \U00012000.",)
+
+
 def test_the_source_tells_the_date_if_the_picture_does_not() -> None:
     recipe = Recipe(caption="{taken:%Y}")
     assert made(baseline(), recipe, Details(taken_at="2024-05-03T09:08:07"))[0].treatment == "render"

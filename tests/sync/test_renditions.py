@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 
 from picsync.core.caption import NOTHING, Details
 from picsync.core.errors import ItemError, QuotaError
-from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.events import CycleOutcome, CycleReport, NoticeKind
 from picsync.core.identity import FITTING_BYTES, ORIGINAL_BYTES, key_in, plain_name
 from picsync.core.model import MediaKind
 from picsync.core.plan import HoldReason
 from picsync.core.recipe import ORIGINAL, Panel, Recipe
 from picsync.core.select import Skip
 from picsync.media.treatment import Treatment
+from picsync.observe.words import notice_sentence
 from picsync.rendering.pool import Rendered, Renderer
 from tests.cache.fresh import open_fresh
 from tests.pictures import jpeg
@@ -54,7 +55,8 @@ class Painter(Renderer):
             raise ItemError("its pixels cannot be decoded", unusable=True)
         made = self.made(original, recipe)
         target.write(made)
-        return Rendered(Treatment.RENDER, "image/jpeg", 800, 480, len(made))
+        notes = ("Its colour profile is damaged and was ignored.",) if b"odd" in original else ()
+        return Rendered(Treatment.RENDER, "image/jpeg", 800, 480, len(made), notes)
 
     def made(self, original: bytes, recipe: Recipe) -> bytes:
         return b"%b by %b, encoder %d" % (original, str(recipe).encode(), self.encoder)
@@ -461,3 +463,17 @@ async def test_a_caption_is_told_what_the_picture_may_not_say(tmp_path: Path) ->
         told = {(about.filename, about.album) for about in home.painter.about}
         assert told == {("a.png", ALBUM), ("b.png", ALBUM)}
         assert set(home.marks().values()) == {home.harness.rule.recipe.key}, "one recipe for all photos"
+
+
+async def test_what_is_to_be_said_of_photos_is_said_once(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        home.put("odd-1", "fine", "odd-2")
+        report = await home.cycle()
+        (notice,) = [each for each in report.notices if each.kind is NoticeKind.PHOTO_NOTE]
+        assert notice_sentence(notice) == (
+            f"{notice.name}: Its colour profile is damaged and was ignored."
+            " 1 further photo has a remark of this kind."
+        )
+        assert notice.name in {"odd-1.png", "odd-2.png"}
+        again = await home.cycle()
+        assert [each.kind for each in again.notices].count(NoticeKind.PHOTO_NOTE) == 0
