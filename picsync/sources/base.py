@@ -32,6 +32,8 @@ class SourceCapabilities:
     """Its name in messages."""
     videos: bool
     """Whether `download` can deliver videos as such."""
+    dated: bool = True
+    """Whether `taken_at` tells more than the picture itself; otherwise it may be the age of a file."""
 
 
 class Sink(Protocol):

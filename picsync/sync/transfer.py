@@ -351,7 +351,7 @@ class Transferrer:
         if not self._recipe.caption:
             return NOTHING
         taken_at = ""
-        if item.taken_at is not None:
+        if item.taken_at is not None and self._tools.sources[item.source].capabilities.dated:
             with suppress(OverflowError, ValueError, OSError):
                 taken_at = item.taken_at.astimezone(self._tools.zone).replace(tzinfo=None).isoformat()
         return Details(plain_name(item.filename)[:MAX_VALUE].strip(), self._group[:MAX_VALUE], taken_at)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import BinaryIO
 
@@ -463,6 +464,20 @@ async def test_a_caption_is_told_what_the_picture_may_not_say(tmp_path: Path) ->
         told = {(about.filename, about.album) for about in home.painter.about}
         assert told == {("a.png", ALBUM), ("b.png", ALBUM)}
         assert set(home.marks().values()) == {home.harness.rule.recipe.key}, "one recipe for all photos"
+
+
+@pytest.mark.parametrize(("dated", "expected"), [(True, "2024-05-03T23:30:00"), (False, "")])
+async def test_the_date_of_a_caption_is_local_and_never_the_age_of_a_file(
+    tmp_path: Path, dated: bool, expected: str
+) -> None:
+    async with household(tmp_path) as home:
+        home.harness.tools = replace(home.harness.tools, zone=timezone(timedelta(hours=2)))
+        source = home.harness.source
+        source._capabilities = replace(source.capabilities, dated=dated)
+        source.put("a", "a", png("a"), taken_at=datetime(2024, 5, 3, 21, 30, tzinfo=UTC))
+        home.use(Recipe(panel=Panel(800, 480), caption="{taken}"))
+        await home.cycle()
+        assert [about.taken_at for about in home.painter.about] == [expected]
 
 
 async def test_what_is_to_be_said_of_photos_is_said_once(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ from picsync.system.files import reason
 
 T = TypeVar("T")
 
-CAPABILITIES = SourceCapabilities(kind=KIND, title="Folder", videos=True)
+CAPABILITIES = SourceCapabilities(kind=KIND, title="Folder", videos=True, dated=False)
 
 OPERATIONS: tuple[Operation, ...] = ()
 """This source sends no requests."""
