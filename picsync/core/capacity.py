@@ -4,7 +4,11 @@
   nothing is left out.
 - The newest photos come first. One that is too large leaves its place to older ones that fit.
 - A photo that is already on the frame counts with its own size, any other with an estimate.
+- Estimates err. So a photo that was made before and is not on the frame, and those older than one that does
+  not fit, need `CAUTION` times their estimate. Otherwise they would be sent, turn out to be too large, and be
+  deleted, again and again.
 - Where a frame turned out to be full, its capacity is what was seen to fit, and a few photos more are tried.
+  In each cycle only a few photos give up their places to newer ones.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from picsync.core.identity import key_in
 from picsync.core.model import Digest, FramePhoto, MediaItem
@@ -26,6 +31,9 @@ PROBES = 3
 first that is refused ends the attempt; the others are there in case the first cannot be downloaded."""
 BYTES_PER_PIXEL = 0.3
 """Of a rendition in quality 90: photos of foliage have twice as many, portraits half."""
+
+CAUTION = 3
+"""How many times as large as expected a photo may be without coming and going."""
 
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -85,28 +93,36 @@ def plan_storage(
     counts as `typical_bytes`.
     """
     sizes = {photo.digest: _size(photo) for photo in photos}
-    known = [size for size in sizes.values() if size is not None]
-    usual = sum(known) // len(known) if known else None
+    usual = _mean([size for size in sizes.values() if size is not None])
+    made = _mean([each for photo in photos if (each := sizes[photo.digest]) and _is_made(photo, recipe)])
     used = Capacity(sum(size or usual or typical_bytes for size in sizes.values()), len(photos))
     limit = capacity.within(seen_to_fit) if seen_to_fit else capacity
-    wanted: dict[object, tuple[Candidate, int]] = {}
+    wanted: dict[object, tuple[Candidate, _Expected]] = {}
     for candidate in candidates:
         if candidate.skip is None:
-            size = _expected(candidate, sizes, usual, recipe, typical_bytes)
+            size = _expected(candidate, sizes, usual, made, recipe, typical_bytes)
             wanted.setdefault(candidate.digest or candidate.content or candidate.item, (candidate, size))
     order = sorted(wanted.items(), key=lambda entry: _age(entry[1][0], sizes))
+    if seen_to_fit is not None:
+        order = _few_new_first(order, sizes)
     absent = [] if complete else _absent(candidates, photos)
     fitting: set[object] = set()
     planned = Capacity(sum(sizes[photo.digest] or usual or typical_bytes for photo in absent), len(absent))
     probes = 0 if seen_to_fit is None else PROBES
-    for same, (candidate, size) in order:
-        more = Capacity((planned.size_bytes or 0) + size, (planned.photos or 0) + 1)
-        if not _fits(more, limit):
+    reserved, left_out = 0, False
+    for same, (candidate, expected) in order:
+        more = Capacity((planned.size_bytes or 0) + expected.size_bytes, (planned.photos or 0) + 1)
+        # A full frame refuses by itself what does not fit.
+        doubtful = expected.estimated and seen_to_fit is None
+        cautious = doubtful and (left_out or candidate.digest is not None)
+        reserve = reserved + (CAUTION - 1) * expected.size_bytes if cautious else reserved
+        if not _fits(Capacity((more.size_bytes or 0) + reserve, more.photos), limit):
+            left_out = True
             if not probes or candidate.digest in sizes or not _fits(more, capacity):
                 continue
             probes -= 1
         fitting.add(same)
-        planned = more
+        planned, reserved = more, reserve
 
     def one(candidate: Candidate) -> Candidate:
         same = candidate.digest or candidate.content or candidate.item
@@ -136,35 +152,68 @@ def _size(photo: FramePhoto) -> int | None:
     return key.size_bytes if key is not None and key.size_bytes else None
 
 
+_Wanted: TypeAlias = tuple[object, tuple[Candidate, "_Expected"]]
+
+
+def _few_new_first(order: Sequence[_Wanted], there: Mapping[Digest, int | None]) -> list[_Wanted]:
+    """Return the order for a full frame: only the newest few of the new photos displace others.
+
+    Room for them exists only once others are deleted, so that the frame shows fewer for a while, but never
+    none.
+    """
+    new = [entry for entry in order if entry[1][0].digest not in there]
+    later = {same for same, _ in new[max(0, min(PROBES, len(order) - len(new) - 1)) :]}
+    return sorted(order, key=lambda entry: entry[0] in later)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """How large a photo is on the frame, or will be."""
+
+    size_bytes: int
+    estimated: bool = True
+
+
 def _expected(
     candidate: Candidate,
     sizes: Mapping[Digest, int | None],
     usual: int | None,
+    made: int | None,
     recipe: Recipe,
     typical_bytes: int,
-) -> int:
+) -> _Expected:
     there = sizes.get(candidate.digest) if candidate.digest else None
     if there is not None:
-        return there
-    listed = _listed(candidate.item)
-    if not recipe.convert or (candidate.digest in sizes and candidate.digest == candidate.content):
-        return listed or usual or typical_bytes
-    made = usual
-    if recipe.panel is not None:
+        return _Expected(there, estimated=False)
+    listed = candidate.item.size_bytes or None
+    on_frame = candidate.digest in sizes
+    if not recipe.convert or (on_frame and candidate.digest == candidate.content):
+        return _Expected(listed or usual or typical_bytes, estimated=listed is None and not on_frame)
+    if made is None and recipe.panel is not None:
         pixels = int(recipe.panel.width * recipe.panel.height * BYTES_PER_PIXEL)
         made = pixels if usual is None else min(usual, pixels)
-    known = [size for size in (made, listed) if size is not None]
-    return min(known, default=typical_bytes)
+    guesses = [size for size in (made or usual, listed) if size is not None]
+    return _Expected(min(guesses, default=typical_bytes), estimated=not on_frame)
 
 
-def _listed(item: MediaItem) -> int | None:
-    return item.size_bytes or None
+def _is_made(photo: FramePhoto, recipe: Recipe) -> bool:
+    """Whether the photo's name says that this recipe made it."""
+    key = key_in(photo.filename)
+    return key is not None and key.recipe == recipe.key
+
+
+def _mean(known: Sequence[int]) -> int | None:
+    return sum(known) // len(known) if known else None
 
 
 def _age(candidate: Candidate, there: Mapping[Digest, int | None]) -> tuple[float, bool]:
     """Return the place in the order: the newest first, and of equals what the frame has already."""
-    taken_at = candidate.item.taken_at or _LONG_AGO
-    return -(taken_at - _LONG_AGO).total_seconds(), candidate.digest not in there
+    return by_age(candidate.item), candidate.digest not in there
+
+
+def by_age(item: MediaItem) -> float:
+    """Return a key that sorts items newest first."""
+    return -((item.taken_at or _LONG_AGO) - _LONG_AGO).total_seconds()
 
 
 def _fits(amount: Capacity, limit: Capacity) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import field, replace
 from itertools import count
 
 from picsync.aio.tasks import run_all, unwrap_group
-from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, held, plan_storage
+from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, by_age, held, plan_storage
 from picsync.core.choice import Choice, LeftOut
 from picsync.core.errors import (
     ListingError,
@@ -460,6 +460,9 @@ class _Cycle:
         # Where nothing may be deleted, a replaced photo would stay beside the new one.
         replacements = rule.replace_per_cycle if rule.delete else 0
         transfers = plan_transfers(self.candidates, seen.photos, replacements)
+        if (self.album_rule.frame, self.album_rule.album) in self.tools.seen_to_fit:
+            # An older photo would take the room, and give it up to a newer one in the next cycle.
+            transfers = tuple(sorted(transfers, key=lambda transfer: by_age(transfer.item)))
         self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))
         if not transfers:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from picsync.core.capacity import PROBES, TYPICAL_BYTES, Capacity, held, plan_storage
@@ -130,3 +130,60 @@ def test_what_an_incomplete_listing_lacks_keeps_its_room(
     _, storage = plan_storage(found, there, ORIGINAL, Capacity(photos=limit), complete=False)
     absent = {photo.digest for photo in there} - {each.digest for each in found}
     assert (storage.planned.photos or 0) <= max(limit, len(absent))
+
+
+@given(
+    st.lists(st.integers(200_000, 600_000), min_size=1, max_size=12),
+    st.integers(0, 3_000_000),
+    st.sampled_from([ORIGINAL, Recipe(panel=Panel(1280, 800))]),
+    st.booleans(),
+)
+@example([388_000] * 10, 1_500_000, Recipe(panel=Panel(1280, 800)), False)
+@example([600_000], 400_000, Recipe(panel=Panel(1280, 800)), True)
+def test_photos_do_not_come_and_go_whatever_their_sizes_turn_out_to_be(
+    actual: list[int], limit: int, recipe: Recipe, forgetful: bool
+) -> None:
+    """picsync learns the sizes of what it has sent, and forgets those of what it deleted."""
+    there: list[FramePhoto] = []
+    made: set[int] = set()
+    moves: list[int] = []
+    for cycle in range(20):
+        if forgetful and cycle == 15:
+            made = {DIGESTS.index(photo.digest) for photo in there}
+        found = [
+            Candidate(
+                MediaItem("memory", f"i{n}", taken_at=BEGIN - timedelta(days=n)),
+                DIGESTS[n] if n in made else None,
+            )
+            for n in range(len(actual))
+        ]
+        fitting, _ = plan_storage(found, there, recipe, Capacity(limit))
+        chosen = {n for n, each in enumerate(fitting) if each.skip is None}
+        shown = {DIGESTS.index(photo.digest) for photo in there}
+        moves.append(len(chosen ^ shown))
+        made |= chosen
+        there = [FramePhoto(f"p{n}", DIGESTS[n], "", actual[n]) for n in sorted(chosen)]
+    assert moves[12:15] == [0, 0, 0]
+    assert sum(moves) <= 4 * len(actual)
+    assert sum(photo.size_bytes or 0 for photo in there) <= max(limit, 0)
+    assert moves[-2:] == [0, 0]
+
+
+@given(st.integers(1, 12), st.integers(0, 20), st.booleans())
+def test_a_full_frame_is_never_emptied_for_newer_photos(shown: int, newer: int, made: bool) -> None:
+    there = [FramePhoto(f"p{n}", DIGESTS[n], "", 400_000) for n in range(shown)]
+    found = [
+        Candidate(MediaItem("memory", f"old{n}", taken_at=BEGIN), photo.digest)
+        for n, photo in enumerate(there)
+    ]
+    found += [
+        Candidate(
+            MediaItem("memory", f"new{n}", taken_at=BEGIN + timedelta(days=n + 1)),
+            Digest.md5(f"{99 + n:032x}") if made else None,
+        )
+        for n in range(newer)
+    ]
+    fitting, _ = plan_storage(found, there, Recipe(panel=Panel(1280, 800)), Capacity(), held(there))
+    kept = sum(each.skip is None for each in fitting[:shown])
+    assert kept >= max(1, shown - PROBES)
+    assert kept < shown or shown == 1 or not newer

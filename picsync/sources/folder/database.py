@@ -25,9 +25,10 @@ _LOOKS_REVISION = 2
 BUSY_TIMEOUT_S = 10.0
 """How long to wait for another process, such as a dry run next to the service."""
 _TABLES = """
-BEGIN;
+-- Two rules may find no tables at the same time: the second one waits, and then finds those of the first.
+BEGIN IMMEDIATE;
 -- Result of reading the beginning of a file. The row is valid for this version of the file only.
-CREATE TABLE look (
+CREATE TABLE IF NOT EXISTS look (
     album TEXT NOT NULL,      -- text of the entry in picsync.yaml
     path BLOB NOT NULL,       -- relative to the folder, as encoded by the file system
     version TEXT NOT NULL,    -- size, modification time and inode
@@ -36,7 +37,7 @@ CREATE TABLE look (
     PRIMARY KEY (album, path)
 ) WITHOUT ROWID;
 -- Each file system in a folder, as of the last complete listing.
-CREATE TABLE volume (
+CREATE TABLE IF NOT EXISTS volume (
     album TEXT NOT NULL,
     path BLOB NOT NULL,       -- relative to the folder; empty for the folder itself
     filesystem TEXT NOT NULL, -- type and device or share; empty if unknown
@@ -47,7 +48,7 @@ PRAGMA user_version = 1;
 COMMIT;
 """
 _FORGET = """
-BEGIN;
+BEGIN IMMEDIATE;
 -- Container formats of which only the beginning was checked, and files of an unknown format.
 DELETE FROM look WHERE mime_type IN ('image/tiff', 'image/heic', 'video/mp4', '');
 PRAGMA application_id = 2;

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from picsync.sources.folder.database import FolderDatabase, StoredFolder
 from tests.contract.source_contract import JPEG
 from tests.sources.folder.folder_album import FolderAlbum
 from tests.sources.folder.opened_files import opened_below
@@ -54,3 +58,15 @@ async def test_a_listing_needs_little_memory_for_each_file(album: FolderAlbum) -
         tracemalloc.stop()
     assert len(listing.items) == count
     assert (peak - before) / count < 1200
+
+
+async def test_two_albums_begin_the_database_at_the_same_time(tmp_path: Path) -> None:
+    barrier = threading.Barrier(8)
+
+    def begin(number: int) -> StoredFolder:
+        database = FolderDatabase(tmp_path)
+        barrier.wait()
+        return database.load(str(number))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(begin, range(8))) == [StoredFolder()] * 8
