@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import click
 
-from picsync.core.errors import ConfigError, DiskError, LoginNeeded, PicsyncError, Scope
+from picsync.core.errors import ConfigError, DiskError, FailureCode, LoginNeeded, PicsyncError, Scope
+
+if TYPE_CHECKING:
+    from picsync.core.events import Failure
 
 
 class Exit(IntEnum):
@@ -42,6 +46,12 @@ def worst(exits: Iterable[Exit]) -> Exit:
     order = (Exit.INTERRUPTED, Exit.LOGIN_NEEDED, Exit.LOCAL, Exit.USAGE, Exit.FAILED)
     found = set(exits)
     return next((code for code in order if code in found), Exit.DONE)
+
+
+def failures_exit(failures: Iterable[Failure]) -> Exit:
+    """Return the exit code for what failed. Photos that cannot be used are reported, but do not count."""
+    counting = [each.error for each in failures if each.error.code is not FailureCode.ITEM_UNUSABLE]
+    return worst(map(exit_for, counting))
 
 
 def show_error(error: PicsyncError) -> None:

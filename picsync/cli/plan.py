@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from picsync.cli.commands import suggestion
-from picsync.cli.exits import Exit, exit_for, worst
+from picsync.cli.exits import failures_exit
 from picsync.cli.logs import note
 from picsync.cli.output import print_table
 from picsync.cli.planpage import Row, write_page
@@ -73,7 +73,7 @@ def plan(ctx: click.Context, /, rule: str | None, *, config: Path, cache: str, p
         )
         note(f"The plan is also in {page}.")
     failures = [failure for preview in previews for failure in preview.failures]
-    ctx.exit(worst([exit_for(failure.error) for failure in failures]) if failures else Exit.DONE)
+    ctx.exit(failures_exit(failures))
 
 
 def _named(rules: Sequence[AlbumRule], name: str | None) -> Sequence[AlbumRule]:

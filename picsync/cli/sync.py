@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from picsync.aio.loading import loading
-from picsync.cli.exits import Exit, exit_for, worst
+from picsync.cli.exits import Exit, failures_exit, worst
 from picsync.cli.logs import log_options, logging_to, note, print_result
 from picsync.core.values import dataclass
 from picsync.system.localtime import zone_problem
@@ -176,6 +176,5 @@ class PlanView:
 
 def report_exit(report: CycleReport) -> Exit:
     """Return the exit code for a cycle's report."""
-    if report.hold is not None and report.hold.needs_person:
-        return worst([Exit.FAILED, *(exit_for(failure.error) for failure in report.failures)])
-    return worst(exit_for(failure.error) for failure in report.failures)
+    held = [Exit.FAILED] if report.hold is not None and report.hold.needs_person else []
+    return worst([*held, failures_exit(report.failures)])

@@ -437,6 +437,8 @@ def decision(candidate: Candidate, *, on_frame: bool) -> tuple[str, str]:
         return "shown", "on the frame" if on_frame else "to be sent"
     if candidate.left_out is not None:
         return "left out", left_out_words(candidate.left_out)
+    if candidate.skip is Skip.CAPACITY:
+        return "left out", "without room on the frame"
     return "skipped", _SKIPPED[candidate.skip][2].removeprefix("skipped").strip(" ,") or "skipped"
 
 

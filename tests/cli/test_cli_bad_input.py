@@ -286,7 +286,7 @@ def test_a_file_that_is_no_picture(synced: CommandLine) -> None:
     )
     first = synced.run("sync")
     first.assert_message(
-        1, "1 item skipped as unusable", "odd.jpg: its content is neither a picture nor a video"
+        0, "1 item skipped as unusable", "odd.jpg: its content is neither a picture nor a video"
     )
     synced.server.log.clear()
     again = synced.run("sync")

@@ -61,6 +61,17 @@ def test_prints_what_is_shown_and_why_not_the_rest(folder: Path, capsys: pytest.
     assert not list((folder / "usb").iterdir())
 
 
+def test_says_what_has_no_room(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = (folder / "picsync.yaml").read_text()
+    (folder / "picsync.yaml").write_text(config.replace("/usb}", "/usb, capacity: {photos: 4}}"))
+    assert run(["plan", "All"]) == 0
+    summary, _, *lines = capsys.readouterr().out.splitlines()
+    assert summary.endswith("Not shown: 2 without room on the frame.")
+    assert [re.split(r"  +", line)[:2] for line in lines[2:]] == [
+        ["left out", "without room on the frame"]
+    ] * 2
+
+
 def test_each_rule_by_default(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "picsync.yaml").rename(folder / "other.yaml")
     assert run(["plan", "--config", "other.yaml"]) == 0
