@@ -46,12 +46,13 @@ class Capacity:
     photos: int | None = None
 
     def part(self, share: float) -> Capacity:
-        """Return the part of one of several rules; `share` is 0 to 1."""
+        """Return the part of one of several rules; `share` is 0 to 1. It has room for one photo at least."""
 
         def of(whole: int | None) -> int | None:
             return None if whole is None else int(whole * share)
 
-        return Capacity(of(self.size_bytes), of(self.photos))
+        photos = of(self.photos)
+        return Capacity(of(self.size_bytes), photos if photos or not self.photos else 1)
 
     def within(self, other: Capacity) -> Capacity:
         """Return the capacity that both limits leave."""

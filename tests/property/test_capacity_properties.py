@@ -187,3 +187,8 @@ def test_a_full_frame_is_never_emptied_for_newer_photos(shown: int, newer: int, 
     kept = sum(each.skip is None for each in fitting[:shown])
     assert kept >= max(1, shown - PROBES)
     assert kept < shown or shown == 1 or not newer
+
+
+@given(st.integers(1, 9), st.floats(0.001, 1))
+def test_each_of_many_rules_shows_a_photo(photos: int, share: float) -> None:
+    assert 1 <= (Capacity(photos=photos).part(share).photos or 0) <= photos
