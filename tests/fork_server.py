@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -137,6 +138,8 @@ class ForkedProcess(subprocess.Popen[str]):
 
 def serve(connection: socket.socket) -> None:
     """Fork processes and report their ends until the connection is closed."""
+    # A shell has its background jobs ignore Ctrl-C; the processes here are meant to notice it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()

@@ -103,6 +103,7 @@ WRITTEN_FOR_MACHINES = {
     "cache/sqlite.py",  # names of files
     "vendors/google/credentials.py",  # the credentials file
     "system/control.py",  # the request folder
+    "sync/transfer.py",  # the date of a caption, for the process that draws it
     "sources/google/links/wire.py",  # a name by the picture's own offset
 }
 
