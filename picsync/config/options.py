@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -17,6 +18,13 @@ def _boolean(value: object) -> object:
     if value.lower() not in _TRUE | _FALSE:
         raise ValueError(f"must be true or false, not {value[:60]!r}")
     return value.lower() in _TRUE
+
+
+def whole_number(value: object) -> int | None:
+    """Return the number that a setting's value is, or that its digits make; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 Boolean: TypeAlias = Annotated[bool, BeforeValidator(_boolean)]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 
-from picsync.config.options import Boolean, Options
+from picsync.config.options import Boolean, Options, whole_number
 from picsync.core.caption import PLACE, read
 from picsync.core.recipe import (
     MAX_PANEL_EDGE,
@@ -45,8 +45,8 @@ def _panel(value: object) -> object:
 
 
 def _quality(value: object) -> object:
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
-    if not isinstance(number, int) or not MIN_QUALITY <= number <= MAX_QUALITY:
+    number = whole_number(value)
+    if number is None or not MIN_QUALITY <= number <= MAX_QUALITY:
         raise ValueError(
             f"must be a number from {MIN_QUALITY} to {MAX_QUALITY}; beyond that, files only become larger"
         )
@@ -61,8 +61,8 @@ def _background(value: object) -> object:
 
 
 def _per_cycle(value: object) -> object:
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
-    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MAX_PER_CYCLE:
+    number = whole_number(value)
+    if number is None or not 1 <= number <= MAX_PER_CYCLE:
         raise ValueError(f"must be a number of photos from 1 to {MAX_PER_CYCLE:,}")
     return number
 

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from picsync.config.options import Options
+from picsync.config.options import Options, whole_number
 from picsync.core.capacity import Capacity
 
 _UNITS = {"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30}
@@ -33,8 +33,8 @@ def _bytes(value: object) -> object:
 
 
 def _photos(value: object) -> object:
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+    number = whole_number(value)
+    if number is None or number < 1:
         raise ValueError("must be a number of photos, at least 1")
     return number
 

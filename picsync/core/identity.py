@@ -171,13 +171,6 @@ class Shown:
             return self._accepted
         return _Standing.CURRENT if key.recipe == FITTING_BYTES and not remembered else _Standing.OUTDATED
 
-    def content(self, original: Digest) -> Digest | None:
-        """Return the digest of a photo that shows these bytes as the recipe has it, None if there is none."""
-        for photo, key in self._by_token(content_key(original)):
-            if key.recipe == (self._recipe.key if self._recipe.convert else ORIGINAL_BYTES):
-                return photo.digest
-        return None
-
     def _named(self, item: MediaItem, original: Digest | None) -> Sequence[tuple[FramePhoto, PhotoKey]]:
         """Return the photos whose names say that they show the item."""
         if not self._parsed():

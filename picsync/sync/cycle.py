@@ -115,6 +115,11 @@ class AlbumRule:
         """Name of the frame album."""
         return self.rule.name
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The frame and its album."""
+        return self.frame, self.album
+
 
 def _never() -> bool:
     return False
@@ -412,7 +417,7 @@ class _Cycle:
         """Return the candidates; those that the frame has no room for are skipped."""
         rule = self.album_rule
         capacity = rule.capacity.part(rule.share)
-        seen_to_fit = self.tools.seen_to_fit.get((rule.frame, rule.album))
+        seen_to_fit = self.tools.seen_to_fit.get(rule.place)
         there = {photo.digest for photo in photos.items}
         missing = any(each.skip is None and each.digest not in there for each in chosen)
         typical_bytes = TYPICAL_BYTES
@@ -440,7 +445,7 @@ class _Cycle:
 
     def _note_fullness(self, photos: Photos) -> None:
         """Remember what fits on a frame that turned out to be full, until more fits."""
-        place = (self.album_rule.frame, self.album_rule.album)
+        place = self.album_rule.place
         if self.transferred.storage_full:
             self.tools.seen_to_fit[place] = held(photos.items)
         elif self.transferred.uploaded_count:
@@ -460,7 +465,7 @@ class _Cycle:
         # Where nothing may be deleted, a replaced photo would stay beside the new one.
         replacements = rule.replace_per_cycle if rule.delete else 0
         transfers = plan_transfers(self.candidates, seen.photos, replacements)
-        if (self.album_rule.frame, self.album_rule.album) in self.tools.seen_to_fit:
+        if self.album_rule.place in self.tools.seen_to_fit:
             # An older photo would take the room, and give it up to a newer one in the next cycle.
             transfers = tuple(sorted(transfers, key=lambda transfer: by_age(transfer.item)))
         self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))

@@ -435,16 +435,7 @@ class Transferrer:
         *,
         recipe: Recipe = ORIGINAL,
     ) -> None:
-        row = DigestMapping(
-            item.source,
-            item.item_id,
-            item.version,
-            recipe_of(item, recipe),
-            digest,
-            unusable,
-            self._tools.now(),
-        )
-        await self._tools.cache.record(row)
+        await self._tools.cache.record(mapping_of(item, digest, recipe, self._tools.now(), unusable))
         self._emit(CacheWritten(item.source, updated=item in self._known))
         self._known.add(item)
 
@@ -510,10 +501,16 @@ async def learn(
     return result
 
 
-def mapping_of(item: MediaItem, digest: Digest, recipe: Recipe, recorded_at: datetime) -> DigestMapping:
-    """Return what the cache is to know of an item: the digest of what the recipe makes of it."""
+def mapping_of(
+    item: MediaItem,
+    digest: Digest | None,
+    recipe: Recipe,
+    recorded_at: datetime,
+    unusable: str | None = None,
+) -> DigestMapping:
+    """Return what the cache is to know of an item: what the recipe makes of it, or why that is unusable."""
     return DigestMapping(
-        item.source, item.item_id, item.version, recipe_of(item, recipe), digest, None, recorded_at
+        item.source, item.item_id, item.version, recipe_of(item, recipe), digest, unusable, recorded_at
     )
 
 
