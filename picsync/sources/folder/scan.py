@@ -16,13 +16,13 @@ from picsync.core.values import dataclass
 from picsync.media.formats import media_kind, promised
 from picsync.observe.words import counted
 from picsync.sources.folder.database import DatabaseUnavailable, FolderDatabase, Probed, StoredFolder
-from picsync.sources.folder.mounts import Mount, Mounts
 from picsync.sources.folder.names import Choice
-from picsync.sources.folder.nofollow import is_gone
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.probing import Read, probe
 from picsync.sources.folder.volumes import Volume, mount_problems
 from picsync.sources.folder.walk import FoundFile, Walk, shown
+from picsync.system.mounts import Mount, Mounts
+from picsync.system.nofollow import is_gone
 
 KIND = "folder"
 

@@ -20,22 +20,23 @@ from typing import TypeVar
 
 from picsync.core.errors import ItemError, TransientError
 from picsync.core.model import Finding, Listing, Mark, MediaItem, SourceAlbum
+from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
 from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Operation
-from picsync.media.formats import HEAD_BYTES, sniff
+from picsync.media.formats import HEAD_BYTES, promised, sniff
 from picsync.sources.base import Sink, SourceCapabilities
-from picsync.sources.folder.blocking import STALL_TIMEOUT_S, NoProgress, run_blocking
 from picsync.sources.folder.database import BUSY_TIMEOUT_S, FolderDatabase
-from picsync.sources.folder.mounts import Mount, Mounts
 from picsync.sources.folder.names import Choice
-from picsync.sources.folder.nofollow import is_gone, open_file, open_root, what_helps
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.probing import Read
 from picsync.sources.folder.scan import KIND, FolderState, Scan, ScanResult
 from picsync.sources.folder.walk import shown
-from picsync.sources.folder.watch import Watcher
+from picsync.system.blocking import STALL_TIMEOUT_S, NoProgress, run_blocking
 from picsync.system.files import reason
+from picsync.system.mounts import Mount, Mounts
+from picsync.system.nofollow import is_gone, open_file, open_root, what_helps
+from picsync.system.watch import Watcher
 
 T = TypeVar("T")
 
@@ -134,7 +135,7 @@ class FolderSource:
         if album.stuck is not None and not album.stuck.is_set():
             raise NoProgress  # One hanging thread is enough.
         if self._watcher is None:
-            self._watcher = Watcher(self._touch)
+            self._watcher = Watcher(self._touch, _ignored)
         watcher, watches = self._watcher, set[int]()
 
         def enter(folder: str) -> None:
@@ -262,6 +263,19 @@ class FolderSource:
         """Stop watching; safe to call twice."""
         if self._watcher is not None:
             self._watcher.close()
+
+
+def _ignored(name: str, is_folder: bool) -> bool:
+    """Whether a change of this name may be ignored; an empty name stands for the folder itself.
+
+    The next listing finds a picture with an unusual name. A log that is written all day must not cause one
+    cycle after another.
+    """
+    if not name:
+        return False
+    if is_folder:
+        return skipped_folder(name)
+    return skipped_file(name) or ("." in name and promised(name) is None)
 
 
 def _open(root: str, path: str) -> tuple[int, os.stat_result]:

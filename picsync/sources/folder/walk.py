@@ -11,10 +11,11 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
-from picsync.sources.folder.names import Choice, skipped_file, skipped_folder
-from picsync.sources.folder.nofollow import is_gone, open_file, open_folder, open_root, what_helps
+from picsync.sources.folder.names import Choice
 from picsync.system.files import reason
+from picsync.system.nofollow import is_gone, open_file, open_folder, open_root, what_helps
 
 _MOST_PROBLEMS = 100
 """Number of problems that are shown; more would not help the user."""

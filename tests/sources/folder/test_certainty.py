@@ -16,12 +16,12 @@ import pytest
 
 from picsync.core.errors import TransientError
 from picsync.core.model import Listing
-from picsync.sources.folder.blocking import THREAD_NAME
 from picsync.sources.folder.database import FILE_NAME, FolderDatabase
-from picsync.sources.folder.mounts import Mount, Mounts
 from picsync.sources.folder.names import Choice
 from picsync.sources.folder.scan import FolderState, Scan, ScanResult
 from picsync.sources.folder.volumes import Volume, mount_problems
+from picsync.system.blocking import THREAD_NAME
+from picsync.system.mounts import Mount, Mounts
 from tests.contract.source_contract import JPEG
 from tests.media.files import tiff
 from tests.sources.folder.folder_album import FolderAlbum, content, names, unreadable

@@ -14,21 +14,27 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-from picsync.media.formats import promised
-from picsync.sources.folder.names import skipped_file, skipped_folder
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from inotify_simple import INotify
+
+Ignored: TypeAlias = Callable[[str, bool], bool]
 
 
 class Watcher:
     """Watches the folders of any number of albums; bound to the event loop that it is created in."""
 
-    def __init__(self, touched: Callable[[str], None]) -> None:
-        """`touched` is called in the loop with the ID of the changed album."""
+    def __init__(
+        self, touched: Callable[[str], None], ignored: Ignored = lambda _name, _is_folder: False
+    ) -> None:
+        """`touched` is called in the loop with the ID of the changed album.
+
+        `ignored` tells from a name, and whether it is a folder's, that its changes do not matter; the name is
+        empty for a watched folder itself.
+        """
         self._touched = touched
+        self._ignored = ignored
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._albums: dict[int, set[str]] = defaultdict(set)
@@ -92,7 +98,7 @@ class Watcher:
                     touched.update(*self._albums.values())
                 elif event.mask & flags.IGNORED:
                     self._albums.pop(event.wd, None)
-                elif not _ignored(event.name, folder=bool(event.mask & flags.ISDIR)):
+                elif not self._ignored(event.name, bool(event.mask & flags.ISDIR)):
                     touched |= self._albums.get(event.wd, set())
         for album in touched:
             self._touched(album)
@@ -104,19 +110,6 @@ class Watcher:
         if inotify is not None:
             self._loop.remove_reader(inotify.fileno())
             inotify.close()
-
-
-def _ignored(name: str, *, folder: bool) -> bool:
-    """Whether a change of this name may be ignored; an empty name stands for the folder itself.
-
-    The next listing finds a picture with an unusual name. A log that is written all day must not cause one
-    cycle after another.
-    """
-    if not name:
-        return False
-    if folder:
-        return skipped_folder(name)
-    return skipped_file(name) or ("." in name and promised(name) is None)
 
 
 def _mask() -> int:
