@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from picsync.config.credentials import Account
+from picsync.core.caption import Captions
 from picsync.core.events import Emit
 from picsync.core.recipe import Panel
 from picsync.core.values import dataclass
@@ -88,6 +89,10 @@ class Kind(Generic[P_co]):
     """Of a source that cannot list its albums: an example entry."""
     playlists: bool = False
     """Of a frame: whether it shows playlists instead of albums."""
+    captions: Captions = Captions.NONE
+    """Of a frame: whether it shows captions of its own."""
+    keeps_order: bool = False
+    """Of a frame without playlists: whether it can show photos in a given order."""
     panel: Panel | None = None
     """Of a frame: the pixels of its largest display; None if they are unknown."""
     directory: Callable[[BaseModel], str] | None = None

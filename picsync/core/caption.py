@@ -1,4 +1,7 @@
-"""The text that is drawn into a photo, by a template such as `{description} · {taken:%B %Y}`. Pure."""
+"""The text that says what a photo shows, by a template such as `{description} · {taken:%B %Y}`. Pure.
+
+It is drawn into the photo, or sent as text to a frame that shows captions of its own (see `Captions`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import string
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from picsync.core.values import dataclass
@@ -41,6 +45,37 @@ class Details:
 
 
 NOTHING = Details()
+
+
+class Captions(StrEnum):
+    """Whether a frame shows captions of its own, as text."""
+
+    NONE = "none"
+    """It does not; captions are drawn into photos."""
+    ON_REQUEST = "on_request"
+    """It can, but that is not certain to work; captions are sent only to rules that ask for it."""
+    OWN = "own"
+    """It does; captions are drawn only for rules that ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AboutPhoto:
+    """What a frame that shows captions is told of a photo. Texts are on one line, and may be empty."""
+
+    taken: datetime | None = None
+    """When it was taken, by the clock of the place where that was, without a zone; None if unknown."""
+    description: str = ""
+    """What its metadata say of it."""
+    place: str = ""
+    """The nearest city; empty if unknown."""
+    caption: str = ""
+    """The text that the rule's `caption` makes of it; empty if the rule has none, or nothing is known."""
+    width: int = 0
+    height: int = 0
+    """Pixels of what is sent, as shown; 0 if unknown."""
+
+
+NOTHING_KNOWN = AboutPhoto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,8 @@ class FramePhoto:
     filename: str = field(default="", compare=False)
     size_bytes: int | None = field(default=None, compare=False)
     """As the frame says; None if it does not say."""
+    caption: str | None = field(default=None, compare=False)
+    """The text that the frame shows with it; None if the frame has no captions, or does not say."""
 
 
 @dataclass(frozen=True, slots=True)

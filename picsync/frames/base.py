@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol, TypeAlias, runtime_checkable
 
+from picsync.core.caption import NOTHING_KNOWN, AboutPhoto, Captions
 from picsync.core.model import (
     Digest,
     Finding,
@@ -33,6 +34,11 @@ class FrameCapabilities:
     """Maximum number of items in a playlist; None if there is no known limit, or no playlist."""
     max_uploads: int
     """Maximum number of concurrent uploads that the service is known to handle."""
+    captions: Captions = Captions.NONE
+    """Whether it shows captions of its own; if so, it is a `ShowsCaptions`. Equal to that of its kind."""
+    keeps_order: bool = False
+    """Whether it is a `KeepsOrder`. A `PlaylistFrame` keeps the order of its playlists, and needs no more.
+    Equal to that of its kind."""
 
     def accepts(self, mime_type: str) -> bool:
         """Whether a file of that type may be sent. An unknown (empty) type may be tried."""
@@ -54,6 +60,9 @@ class Rendition:
     digest: Digest
     mime_type: str
     filename: str
+    about: AboutPhoto = NOTHING_KNOWN
+    """What a frame with captions may show with it; for other frames nothing is known. It is no part of the
+    bytes: two renditions that differ only in this are one photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ class Frame(Protocol):
         """
 
     async def photos(self, album: FrameAlbum) -> Photos:
-        """Return all photos of the album, each once, in any order.
+        """Return all photos of the album, each once; in any order, unless the frame is a `KeepsOrder`.
 
         If the listing contradicts other information from the service, the result is marked incomplete.
         """
@@ -166,3 +175,52 @@ class TellsRoom(Protocol):
 
     async def free_bytes(self) -> int | None:
         """Return how many bytes of photos still fit; None if that is unknown. Raises as `Frame` says."""
+
+
+@runtime_checkable
+class ShowsCaptions(Protocol):
+    """A frame that shows captions of its own: text beside the picture, not pixels of it.
+
+    Its `capabilities.captions` is not NONE, and so is `captions` of its kind. Then a rule's `caption` is not
+    part of the recipe. It comes as `Rendition.about.caption` with the upload, together with whatever else is
+    known of the photo. A frame that cannot take a caption with the upload ignores it there.
+
+    `photos` returns each photo with its `caption`: the text as the frame has it, and an empty text for a
+    photo without one. Every cycle compares these texts with the wanted ones and calls `describe` where they
+    differ. So a photo that was there before (`AlreadyThere`), or whose caption was lost, gets its caption in
+    the same cycle, and a template that changes sends no photo again. A steady cycle calls nothing.
+    """
+
+    def same_caption(self, shown: str, wanted: str) -> bool:
+        """Whether a photo that has the caption `shown` needs no other for `wanted`.
+
+        Equality, unless the service changes texts: if it trims or shortens them, what it makes of `wanted` is
+        the same. Otherwise each cycle would send the caption again.
+        """
+
+    async def describe(self, album: FrameAlbum, photo: FramePhoto, about: AboutPhoto) -> None:
+        """Replace everything that the frame shows with a photo; from then on, `photos` lists its caption.
+
+        An empty caption removes the one that the photo has. Succeeds if it already has the caption. Repeating
+        is safe. Raises NotFoundError if the photo is gone, RefusedError if the service takes no captions, and
+        otherwise what `Frame` says. Nothing else about the photo changes, its ID and its place included.
+        """
+
+
+@runtime_checkable
+class KeepsOrder(Protocol):
+    """A frame without playlists that can show the photos of an album in a given order.
+
+    Its `capabilities.keeps_order` is true. `photos` then returns an album's photos in the order in which the
+    frame shows them. If a rule asks for an order (`order` of its `select`), and the photos are in another one
+    at the end of a cycle, the cycle calls `arrange`. Rules without an order, and steady cycles, call nothing.
+    """
+
+    async def arrange(self, album: FrameAlbum, photos: Sequence[FramePhoto]) -> None:
+        """Show the album's photos in this order; from then on, `photos` lists them in it.
+
+        `photos` are those of the last listing, each once, in the wanted order. Photos that are not among them
+        come after them, in the order that they have. At any moment, even after a failure, the album has all
+        its photos; then each is in its old place or in the new one. Repeating is safe. IDs of photos may
+        change, for instance if they are file names. Raises as `Frame` says.
+        """

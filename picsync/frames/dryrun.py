@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from picsync.core.caption import AboutPhoto, Captions
 from picsync.core.model import Finding, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 from picsync.frames.base import (
     AlreadyThere,
@@ -15,6 +16,7 @@ from picsync.frames.base import (
     FrameCapabilities,
     PlaylistFrame,
     Rendition,
+    ShowsCaptions,
     Uploaded,
     UploadResult,
 )
@@ -29,6 +31,10 @@ class DryRunFrame:
         self._frame = frame
         self._added: list[FramePhoto] = []
         self._deleted: set[str] = set()
+        self._captions: dict[str, str] = {}
+        """ID of a photo -> its predicted caption."""
+        self._places: dict[str, int] = {}
+        """ID of a photo -> its predicted place in its album."""
 
     @property
     def capabilities(self) -> FrameCapabilities:
@@ -54,8 +60,13 @@ class DryRunFrame:
     async def photos(self, album: FrameAlbum) -> Photos:
         """Return the real photos, plus predicted uploads and minus predicted deletions."""
         real = Photos() if album.album_id.startswith(_PREDICTED) else await self._frame.photos(album)
-        kept = tuple(photo for photo in real.items if photo.photo_id not in self._deleted)
-        return replace(real, items=(*self._added, *kept))
+        kept = (photo for photo in real.items if photo.photo_id not in self._deleted)
+        photos = [
+            replace(photo, caption=self._captions.get(photo.photo_id, photo.caption))
+            for photo in (*self._added, *kept)
+        ]
+        photos.sort(key=lambda photo: self._places.get(photo.photo_id, len(self._places)))
+        return replace(real, items=tuple(photos))
 
     async def upload(
         self,
@@ -68,12 +79,25 @@ class DryRunFrame:
         if any(photo.digest == rendition.digest for photo in self._added):
             return AlreadyThere()
         photo_id = f"{_PREDICTED}{rendition.digest.hex}"
-        self._added.append(FramePhoto(photo_id, rendition.digest, rendition.filename))
+        caption = rendition.about.caption if self.capabilities.captions is not Captions.NONE else None
+        self._added.append(FramePhoto(photo_id, rendition.digest, rendition.filename, caption=caption))
         return Uploaded()
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:  # noqa: ARG002 - port
         """Predict that the photo is deleted."""
         self._deleted.add(photo.photo_id)
+
+    def same_caption(self, shown: str, wanted: str) -> bool:
+        """Ask the real frame."""
+        return isinstance(self._frame, ShowsCaptions) and self._frame.same_caption(shown, wanted)
+
+    async def describe(self, album: FrameAlbum, photo: FramePhoto, about: AboutPhoto) -> None:  # noqa: ARG002 - port
+        """Predict the photo's caption."""
+        self._captions[photo.photo_id] = about.caption
+
+    async def arrange(self, album: FrameAlbum, photos: Sequence[FramePhoto]) -> None:  # noqa: ARG002 - port
+        """Predict the photos' order."""
+        self._places = {photo.photo_id: place for place, photo in enumerate(photos)}
 
     async def examine(self) -> Sequence[Finding]:
         """Return the real frame's findings."""

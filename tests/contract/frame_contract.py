@@ -7,11 +7,23 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
+from picsync.core.caption import AboutPhoto, Captions
+from picsync.core.errors import NotFoundError
+from picsync.core.identity import plain_name
 from picsync.core.model import Digest, FrameAlbum, FramePhoto, Playlist
-from picsync.frames.base import AlreadyThere, Frame, PlaylistFrame, Rendition, Uploaded
+from picsync.frames.base import (
+    AlreadyThere,
+    Frame,
+    KeepsOrder,
+    PlaylistFrame,
+    Rendition,
+    ShowsCaptions,
+    Uploaded,
+)
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
 
@@ -67,6 +79,10 @@ class FrameContract:
         assert capabilities.accepts("image/jpeg")
         assert not capabilities.accepts("text/html")
         assert capabilities.max_uploads >= 1
+        if capabilities.captions is not Captions.NONE:
+            assert isinstance(frame, ShowsCaptions)
+        if capabilities.keeps_order:
+            assert isinstance(frame, KeepsOrder), "it has to implement the port `KeepsOrder`"
 
     @pytest.mark.parametrize("name", NAMES)
     async def test_an_album_is_made_once(self, frame: Frame, name: str) -> None:
@@ -195,3 +211,76 @@ class PlaylistContract:
         await frame.remove_items(playlist, gone)
         assert (await only_playlist(frame, "ss_Trip")).items == (playlist.items[0], playlist.items[3])
         assert len((await frame.photos(album)).items) == 3
+
+
+class CaptionsContract:
+    """Further tests of the port of a frame that shows captions; its fixture `frame` is one."""
+
+    async def caption(self, frame: Frame, album: FrameAlbum) -> str | None:
+        [photo] = (await frame.photos(album)).items
+        return photo.caption
+
+    @pytest.mark.parametrize(
+        "text", ["", "Rome, May 2026", "Größe 北京 e\u0301", "<b>\"'&\\ #?%2F", "x" * 300]
+    )
+    async def test_a_caption_is_listed_replaced_and_removed(self, frame: Frame, text: str) -> None:
+        assert isinstance(frame, ShowsCaptions)
+        album = await ensure_album(frame, "Trip")
+        sent = replace(rendition(JPEG), about=AboutPhoto(caption="Sent with the upload"))
+        await frame.upload(album, sent)
+        # Whether a caption is taken with the upload is up to the frame, but the listing says what it is.
+        assert await self.caption(frame, album) in ("", "Sent with the upload")
+        [photo] = (await frame.photos(album)).items
+        taken = datetime.fromisoformat("2026-05-03T12:30")
+        about = AboutPhoto(taken, "A description", "Rome", text)
+        for _ in range(2):
+            await frame.describe(album, photo, about)
+            listed = await self.caption(frame, album)
+            assert listed is not None
+            assert frame.same_caption(listed, text)
+        await frame.describe(album, photo, AboutPhoto())
+        assert await self.caption(frame, album) == ""
+        [now] = (await frame.photos(album)).items
+        assert now == photo
+
+    async def test_different_captions_are_different(self, frame: Frame) -> None:
+        assert isinstance(frame, ShowsCaptions)
+        for shown, wanted in [("", "Rome"), ("Rome", ""), ("Rome", "Rom"), ("May 2026", "May 2025")]:
+            assert not frame.same_caption(shown, wanted)
+
+    async def test_a_photo_that_is_gone_cannot_be_described(self, frame: Frame) -> None:
+        assert isinstance(frame, ShowsCaptions)
+        album = await ensure_album(frame, "Trip")
+        gone, kept = await upload(frame, album, JPEG + b"1", JPEG + b"2")
+        await frame.delete(album, gone)
+        with pytest.raises(NotFoundError):
+            await frame.describe(album, gone, AboutPhoto(caption="Rome"))
+        assert [(photo, photo.caption) for photo in (await frame.photos(album)).items] == [(kept, "")]
+
+
+class OrderContract:
+    """Further tests of the port of a frame that keeps an order; its fixture `frame` is one."""
+
+    async def test_photos_are_listed_in_the_order_that_was_asked_for(self, frame: Frame) -> None:
+        assert isinstance(frame, KeepsOrder)
+        album = await ensure_album(frame, "Trip")
+        await upload(frame, album, *(JPEG + bytes([number]) for number in range(12)))
+        photos = (await frame.photos(album)).items
+        wanted = [photos[place] for place in (5, 0, 11, 3, 9, 1, 10, 2, 8, 4, 6, 7)]
+        for _ in range(2):
+            now = {photo.digest: photo for photo in (await frame.photos(album)).items}
+            await frame.arrange(album, [now[photo.digest] for photo in wanted])
+            listed = (await frame.photos(album)).items
+            assert [photo.digest for photo in listed] == [photo.digest for photo in wanted]
+            assert [plain_name(photo.filename) for photo in listed] == ["IMG_1.jpg"] * 12
+
+    async def test_photos_that_are_not_named_come_last(self, frame: Frame) -> None:
+        assert isinstance(frame, KeepsOrder)
+        album, other = await ensure_album(frame, "Trip"), await ensure_album(frame, "Other")
+        await upload(frame, other, JPEG + b"1", JPEG + b"2")
+        await upload(frame, album, *(JPEG + bytes([number]) for number in range(4)))
+        photos, others = (await frame.photos(album)).items, (await frame.photos(other)).items
+        await frame.arrange(album, [photos[3], photos[1]])
+        wanted = [photos[place].digest for place in (3, 1, 0, 2)]
+        assert [photo.digest for photo in (await frame.photos(album)).items] == wanted
+        assert [photo.digest for photo in (await frame.photos(other)).items] == [one.digest for one in others]

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from picsync.core.caption import AboutPhoto, Captions
 from picsync.core.errors import AmbiguousError, NotFoundError, PicsyncError, QuotaError, TransientError
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
@@ -76,6 +77,10 @@ class MemoryFrame:
         """After how many photos each of the next additions to a playlist ends without a response."""
         self.adds_drop: list[int] = []
         """How many photos each of the next additions accepts; the others are silently dropped."""
+        self.about: dict[str, AboutPhoto] = {}
+        """Photo ID -> what was told of it last."""
+        self.captions_with_upload = True
+        """Whether a caption that comes with an upload is kept."""
         self._ids = itertools.count(1)
 
     # Interface for tests.
@@ -196,7 +201,14 @@ class MemoryFrame:
         if not self._album(album).holds(digest):
             if self.room is not None and sum(len(each.photos) for each in self.album_list) >= self.room:
                 raise QuotaError(f"The storage of {self.capabilities.title} is full.")
-            photo = self._add_photo(self._album(album), digest, rendition.filename)
+            own = self.capabilities.captions is not Captions.NONE
+            photo = self._add_photo(
+                self._album(album),
+                digest,
+                rendition.filename,
+                caption=(rendition.about.caption if self.captions_with_upload else "") if own else None,
+            )
+            self.about[photo.photo_id] = rendition.about
             self.unlisted[photo.photo_id] = self.listed_late
             result = Uploaded()
         self._end("upload")
@@ -206,6 +218,28 @@ class MemoryFrame:
         await self._begin("delete", album.name, photo.photo_id)
         self.remove(photo.photo_id)
         self._end("delete")
+
+    def same_caption(self, shown: str, wanted: str) -> bool:
+        return shown == wanted
+
+    async def describe(self, album: FrameAlbum, photo: FramePhoto, about: AboutPhoto) -> None:
+        await self._begin("describe", album.name, photo.photo_id, about.caption)
+        photos = self._album(album).photos
+        if photo.photo_id not in photos:
+            raise NotFoundError(
+                f"{self.capabilities.title} has no photo {photo.photo_id} any more.", status=404
+            )
+        photos[photo.photo_id] = replace(photos[photo.photo_id], caption=about.caption)
+        self.about[photo.photo_id] = about
+        self._end("describe")
+
+    async def arrange(self, album: FrameAlbum, photos: Sequence[FramePhoto]) -> None:
+        await self._begin("arrange", album.name, *(photo.photo_id for photo in photos))
+        mine = self._album(album)
+        named = [photo.photo_id for photo in photos if photo.photo_id in mine.photos]
+        mine.photos = {each: mine.photos[each] for each in dict.fromkeys((*named, *mine.photos))}
+        self._changed()
+        self._end("arrange")
 
     async def playlists(self, name: str) -> Sequence[Playlist]:
         await self._begin("playlists", name)
@@ -296,8 +330,10 @@ class MemoryFrame:
             f"{self.capabilities.title} has no playlist {playlist.name!r} any more.", status=404
         )
 
-    def _add_photo(self, album: MemoryAlbum, digest: Digest, filename: str) -> FramePhoto:
-        photo = FramePhoto(f"p{next(self._ids)}", digest, filename)
+    def _add_photo(
+        self, album: MemoryAlbum, digest: Digest, filename: str, caption: str | None = None
+    ) -> FramePhoto:
+        photo = FramePhoto(f"p{next(self._ids)}", digest, filename, caption=caption)
         album.photos[photo.photo_id] = photo
         self._changed()
         return photo
@@ -307,6 +343,15 @@ class MemoryFrame:
 
     def _digest(self, content: hashlib._Hash) -> Digest:
         return Digest(self.capabilities.digest_algorithm, content.hexdigest())
+
+
+class MemoryAlbumFrame(MemoryFrame):
+    """One that shows albums: it has no playlists, but captions and an order of its own."""
+
+    playlists = None  # type: ignore[assignment] # no part of this one's port
+
+    def __init__(self) -> None:
+        super().__init__(replace(CAPABILITIES, captions=Captions.OWN, keeps_order=True))
 
 
 def _ignore(_: str) -> None:
