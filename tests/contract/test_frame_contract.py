@@ -31,7 +31,10 @@ class TestFrame(FrameContract):
             yield frame
 
     def test_its_kind_says_the_same(self, frame: Frame) -> None:
-        able, kind = frame.capabilities, FRAMES[frame.capabilities.kind]
+        able, kind = frame.capabilities, FRAMES.get(frame.capabilities.kind)
+        if kind is None:
+            assert able.kind == "memory", "only the toy is in no registry"
+            return
         assert (able.captions, able.keeps_order) == (kind.captions, kind.keeps_order)
         assert not (kind.playlists and kind.keeps_order)
         assert kind.playlists is isinstance(frame, PlaylistFrame)
