@@ -26,13 +26,19 @@ class Watcher:
     """Watches the folders of any number of albums; bound to the event loop that it is created in."""
 
     def __init__(
-        self, touched: Callable[[str], None], ignored: Ignored = lambda _name, _is_folder: False
+        self,
+        touched: Callable[[str], None],
+        ignored: Ignored = lambda _name, _is_folder: False,
+        *,
+        departures: bool = True,
     ) -> None:
         """`touched` is called in the loop with the ID of the changed album.
 
         `ignored` tells from a name, and whether it is a folder's, that its changes do not matter; the name is
-        empty for a watched folder itself.
+        empty for a watched folder itself. Without `departures`, files that are deleted or moved away are not
+        changes.
         """
+        self._mask = _mask(departures=departures)
         self._touched = touched
         self._ignored = ignored
         self._loop = asyncio.get_running_loop()
@@ -62,7 +68,7 @@ class Watcher:
             if self._inotify is None:
                 return None
             try:
-                number: int = self._inotify.add_watch(folder, _MASK)
+                number: int = self._inotify.add_watch(folder, self._mask)
             except OSError:
                 return None  # It was removed, or the limit of watches is reached.
             self._albums[number].add(album)
@@ -112,22 +118,19 @@ class Watcher:
             inotify.close()
 
 
-def _mask() -> int:
+def _mask(*, departures: bool) -> int:
     if sys.platform != "linux":
         return 0
     from inotify_simple import flags
 
+    left = flags.MOVED_FROM | flags.DELETE if departures else 0
     return int(
         flags.CREATE
         | flags.CLOSE_WRITE
-        | flags.MOVED_FROM
         | flags.MOVED_TO
-        | flags.DELETE
         | flags.DELETE_SELF
         | flags.MOVE_SELF
         | flags.ONLYDIR
         | flags.EXCL_UNLINK
+        | left
     )
-
-
-_MASK = _mask()

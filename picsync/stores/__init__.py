@@ -1,0 +1,1 @@
+"""Stores: places where files are, such as the folders of this machine."""

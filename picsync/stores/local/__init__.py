@@ -1,0 +1,1 @@
+"""This machine's files as a store."""
