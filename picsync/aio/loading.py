@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
+from types import ModuleType
 
 _guard = threading.Lock()
 _inside = 0
@@ -35,3 +40,30 @@ def loading() -> Iterator[None]:
                 gc.freeze()
                 if _was_on:
                     gc.enable()
+
+
+@contextmanager
+def deferring(*names: str) -> Iterator[None]:
+    """In this context, execute these modules only when something in them is used.
+
+    For modules that a library imports and that picsync's use of it does not need.
+    """
+    finder = _Deferring(names)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Deferring(MetaPathFinder):
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name in self._names else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec

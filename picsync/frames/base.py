@@ -102,10 +102,11 @@ class Frame(Protocol):
         Raises AmbiguousError, which names the albums and the remedy, if there are several.
         """
 
-    async def create_album(self, name: str) -> FrameAlbum:
+    async def create_album(self, name: str, *, upcoming: int = 0) -> FrameAlbum:
         """Create an album unless one of that name exists by now, and return it.
 
-        Repeating is safe: a lost response never leads to a second album.
+        Repeating is safe: a lost response never leads to a second album. `upcoming` is the number of uploads
+        that follow, which the frame may prepare in the meantime; a wrong number only costs requests.
         """
 
     async def photos(self, album: FrameAlbum) -> Photos:

@@ -53,7 +53,7 @@ class DryRunFrame:
         """Look up the album on the real frame."""
         return await self._frame.find_album(name)
 
-    async def create_album(self, name: str) -> FrameAlbum:
+    async def create_album(self, name: str, *, upcoming: int = 0) -> FrameAlbum:  # noqa: ARG002 - it needs no preparation
         """Predict an empty album."""
         return FrameAlbum(_PREDICTED + name, name)
 

@@ -487,7 +487,7 @@ class _Cycle:
         async def album() -> FrameAlbum:
             if seen.album is None:
                 with at_account(self.album_rule.frame):
-                    seen.album = await self.frame.create_album(self.album_rule.album)
+                    seen.album = await self.frame.create_album(self.album_rule.album, upcoming=len(transfers))
             return seen.album
 
         self.transferred = done = await transferrer.run(

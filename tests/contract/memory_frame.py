@@ -177,7 +177,7 @@ class MemoryFrame:
         self._end("find_album")
         return album
 
-    async def create_album(self, name: str) -> FrameAlbum:
+    async def create_album(self, name: str, *, upcoming: int = 0) -> FrameAlbum:
         await self._begin("create_album", name)
         album = self._only_album(name) or self.add_album(name).album
         self._end("create_album")

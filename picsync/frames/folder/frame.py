@@ -123,7 +123,7 @@ class FolderFrame:
 
         return await self._locked(look)
 
-    async def create_album(self, name: str) -> FrameAlbum:
+    async def create_album(self, name: str, *, upcoming: int = 0) -> FrameAlbum:  # noqa: ARG002 - it needs no preparation
         """Write the album to the manifest, which is created if the directory has none."""
 
         def create() -> FrameAlbum:

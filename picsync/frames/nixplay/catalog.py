@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic
 
 from picsync.aio.observation import ALWAYS, Observed
+from picsync.aio.tasks import unwrap_group
 from picsync.core.errors import (
     LoginNeeded,
     NotFoundError,
@@ -40,6 +41,10 @@ LISTED_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 
 class NameNotKept(RefusedError):  # noqa: N818 - named for what the service does
     """The service created, or seems to have created, something with a different name."""
+
+
+async def _nothing(_: object) -> None:
+    """Do nothing."""
 
 
 class Catalog(Generic[R]):
@@ -75,21 +80,22 @@ class Catalog(Generic[R]):
         since = self._seen.usable_since(name, RECENT_S)
         return self._chosen(name, await self._seen.look_up(name)) or await self._find(name, since)
 
-    async def ensure(self, name: str) -> R:
+    async def ensure(self, name: str, made: Callable[[R], Awaitable[None]] = _nothing) -> R:
         """Return the one with this name, creating it if necessary.
 
+        If it is created, `made` is called with it and runs while the listing is checked; it raises nothing.
         Raises what `choose` raises, and NameNotKept if the service keeps neither the name nor a plain one.
         """
         async with self._making[name]:
             plain, blamed = names.plain(name), list[PicsyncError]()
             try:
-                return await self._find_or_create(name, name, blamed)
+                return await self._find_or_create(name, name, blamed, made)
             except PicsyncError as error:
                 if plain is None or error not in blamed or not _name_may_be_refused(error):
                     raise
                 refusal = error
             try:
-                return await self._find_or_create(name, plain, blamed)
+                return await self._find_or_create(name, plain, blamed, made)
             except PicsyncError as error:
                 # The name was not the reason, or nothing can be done about it.
                 raise (refusal if error in blamed and _name_may_be_refused(error) else error) from None
@@ -127,7 +133,9 @@ class Catalog(Generic[R]):
                 blamed.append(error)
                 raise error
 
-    async def _find_or_create(self, name: str, form: str, blamed: list[PicsyncError]) -> R:
+    async def _find_or_create(
+        self, name: str, form: str, blamed: list[PicsyncError], made: Callable[[R], Awaitable[None]]
+    ) -> R:
         """Return the one named `name`, or create it as `form`.
 
         A single empty response is not trusted. If a creation gets no response, it may take effect at any
@@ -144,22 +152,24 @@ class Catalog(Generic[R]):
                 return found
             self._look_for_changed(name, form, blamed)
             try:
-                return await self._create(name, form, blamed)
+                return await self._create(name, form, blamed, made)
             except TransientError as error:
-                if made := await self._check(name, form, blamed):
-                    return made
+                if found := await self._check(name, form, blamed):
+                    return found
                 if not error.answered or repeated:
                     raise
                 repeated = True
                 await self._pause(max(LOOK_AGAIN_AFTER_S, min(error.retry_after_s or 0.0, MAX_RETRY_AFTER_S)))
-                if made := await self._check(name, form, blamed):
-                    return made
+                if found := await self._check(name, form, blamed):
+                    return found
             except ProtocolError:
                 if attempt == CREATE_ATTEMPTS:
                     raise
         raise AssertionError("unreachable")
 
-    async def _create(self, name: str, form: str, blamed: list[PicsyncError]) -> R:
+    async def _create(
+        self, name: str, form: str, blamed: list[PicsyncError], made: Callable[[R], Awaitable[None]]
+    ) -> R:
         try:
             with self._seen.changing(name):
                 created = await self._create_one(form)
@@ -167,20 +177,24 @@ class Catalog(Generic[R]):
             blamed.append(error)
             raise
         is_new = self._seen.is_new(created.id)
-        made, listing = await self._wait_until_listed(name, created)
-        if not names.same(made.name, form):
+        with unwrap_group():
+            async with asyncio.TaskGroup() as group:
+                listing_it = group.create_task(self._wait_until_listed(name, created))
+                group.create_task(_run(made(created)))
+        listed, listing = listing_it.result()
+        if not names.same(listed.name, form):
             # One that existed before, or contains photos, was created by someone else, whatever the response
             # says.
-            if is_new and made.count == 0:
+            if is_new and listed.count == 0:
                 with contextlib.suppress(NotFoundError):
-                    await self._delete_one(made.id)
-            changed = self._name_not_kept(form, made.name)
+                    await self._delete_one(listed.id)
+            changed = self._name_not_kept(form, listed.name)
             blamed.append(changed)
             raise changed
         if form != name:
             self._emit(NameReplaced(SERVICE, self._kind, name, form))
-        self._seen.keep_content(made, listing, made=True)
-        return made
+        self._seen.keep_content(listed, listing, made=True)
+        return listed
 
     async def _wait_until_listed(self, name: str, created: R) -> tuple[R, Observed[Sequence[R]]]:
         """Return what was created as it appears in the listing, where later cycles look for it."""
@@ -202,6 +216,10 @@ class Catalog(Generic[R]):
             status=200,
             hint=f"Write {made!r}, or another name that {SERVICE} keeps, in picsync.yaml.",
         )
+
+
+async def _run(work: Awaitable[None]) -> None:
+    await work
 
 
 def _name_may_be_refused(error: PicsyncError) -> bool:

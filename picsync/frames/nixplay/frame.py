@@ -114,13 +114,18 @@ class NixplayFrame:
         record = await self._albums.find(name)
         return None if record is None else _as_album(record, name)
 
-    async def create_album(self, name: str) -> FrameAlbum:
+    async def create_album(self, name: str, *, upcoming: int = 0) -> FrameAlbum:
         """Create an album unless the service lists one of that name.
 
         A denial that `find_album` just got counts. Raises AmbiguousError for several, and RefusedError if the
         service keeps neither the name nor the plain name.
         """
-        return _as_album(await self._albums.ensure(name), name)
+
+        async def prepare(made: wire.AlbumRecord) -> None:
+            if upcoming:
+                await self._uploader.prepare(made.id, upcoming)
+
+        return _as_album(await self._albums.ensure(name, prepare), name)
 
     async def delete_album(self, album: FrameAlbum) -> None:
         """Delete an album with its photos; succeeds if it is already gone."""

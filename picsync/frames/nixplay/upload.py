@@ -15,10 +15,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import defaultdict
 from dataclasses import field
 from pathlib import PurePosixPath
 
-from picsync.core.errors import ItemError, LoginNeeded, QuotaError, RefusedError, TransientError
+from picsync.core.errors import (
+    ItemError,
+    LoginNeeded,
+    PicsyncError,
+    QuotaError,
+    RefusedError,
+    TransientError,
+)
 from picsync.core.model import FrameAlbum
 from picsync.core.values import dataclass
 from picsync.frames.base import AlreadyThere, Rendition, Uploaded, UploadResult
@@ -78,8 +86,10 @@ class _Token:
     """An upload token of the service."""
 
     text: str = field(repr=False)
-    left: int
-    """How many of the photos that it was requested for it has not been used for."""
+    total: int
+    """How many photos it was requested for."""
+    used: int = 0
+    """For how many it has been used."""
 
 
 class Uploader:
@@ -91,9 +101,20 @@ class Uploader:
         self._sending = sending
         self._tokens: dict[str, _Token] = {}
         """By album ID; some may have no uses left."""
-        self._opening = asyncio.Lock()
+        self._unprepared: dict[str, PicsyncError] = {}
+        """Album ID -> why no token could be had ahead of the first upload."""
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By album ID."""
         self._ascii_names = False
         """Whether the service has refused a non-ASCII file name."""
+
+    async def prepare(self, album_id: str, upcoming: int) -> None:
+        """Request the token for uploads that follow; if that fails, the first of them raises the error."""
+        async with self._opening[album_id]:
+            try:
+                self._tokens[album_id] = await self._open(album_id, upcoming)
+            except PicsyncError as error:
+                self._unprepared[album_id] = error
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, upcoming: int) -> UploadResult:
         """Send one file and wait until the service has processed it.
@@ -161,13 +182,14 @@ class Uploader:
 
     async def _token(self, album_id: str, upcoming: int) -> tuple[_Token, bool]:
         """Return a token with one use taken, and whether this is its first use."""
-        async with self._opening:
+        async with self._opening[album_id]:
+            if error := self._unprepared.pop(album_id, None):
+                raise error
             token = self._tokens.get(album_id)
-            fresh = token is None or token.left < 1
-            if token is None or fresh:
+            if token is None or token.used >= token.total:
                 token = self._tokens[album_id] = await self._open(album_id, max(upcoming, 1))
-            token.left -= 1
-            return token, fresh
+            token.used += 1
+            return token, token.used == 1
 
     async def _open(self, album_id: str, total: int) -> _Token:
         try:

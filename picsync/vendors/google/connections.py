@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import http.client
 import socket
+from collections.abc import Iterator
 from typing import Any
 
-import google.auth.exceptions
-import httplib2
+from picsync.aio.loading import deferring
+
+with deferring("httplib2.auth"):
+    # It parses challenges with pyparsing, for logins that picsync does not use.
+    import google.auth.exceptions
+    import httplib2
 
 from picsync.core.errors import ProtocolError
 from picsync.http.body import MAX_ANSWER_BYTES, MAX_ERROR_BYTES, PACKED, unpacked
@@ -143,6 +148,10 @@ class Http(httplib2.Http):
         """Send a request like httplib2, over one of the connections above."""
         kind = _SecureConnection if uri.startswith("https:") else _Connection
         return super().request(uri, *args, **{"connection_type": kind, **options})
+
+    def _auth_from_challenge(self, *_: object) -> Iterator[httplib2.Authentication]:
+        """Return no login for a challenge: requests carry a token, and their sender renews it."""
+        return iter(())
 
 
 def no_answer(error: Exception) -> NoAnswer:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from picsync.aio.tasks import cancel_and_wait
 from picsync.core.errors import ItemError, LoginNeeded, PicsyncError, QuotaError, TransientError
 from picsync.core.model import Digest, FrameAlbum
 from picsync.emulators.faults import Fault, FaultKind
@@ -361,3 +362,38 @@ def test_long_names_keep_their_extension_and_whole_letters(letter: str, mime_typ
     assert 250 <= len(name.encode()) <= 255
     assert Path(name).name == name
     assert set(name.removesuffix(".jpg")) == {letter}
+
+
+async def test_a_token_is_requested_while_a_new_album_is_checked(
+    account: NixplayAccount, frame: NixplayFrame
+) -> None:
+    account.fail(Fault(kind=FaultKind.HANG, path="^/v2/albums/web/json/$", skip=2))
+    log = account.server.log
+    creating = asyncio.create_task(frame.create_album("Trip", upcoming=2))
+    await log.wait_for(lambda log: log.count(path=RECEIVERS) == 1 and log.count(path="/albums/web/") == 3)
+    await cancel_and_wait(creating)
+    album = await frame.create_album("Trip", upcoming=2)
+    await asyncio.gather(*(frame.upload(album, rendition(JPEG + bytes([n])), upcoming=2) for n in range(2)))
+    assert log.count(path=RECEIVERS) == 1
+
+
+async def test_what_a_token_was_refused_for_fails_the_first_upload_only(
+    account: NixplayAccount, frame: NixplayFrame
+) -> None:
+    account.fail(Fault(kind=FaultKind.STATUS, status=403, path=RECEIVERS, count=2))
+    album = await frame.create_album("Trip", upcoming=2)
+    with pytest.raises(LoginNeeded):
+        await frame.upload(album, rendition(JPEG))
+    assert await frame.upload(album, rendition(JPEG)) == Uploaded()
+
+
+async def test_the_token_of_one_album_does_not_wait_for_that_of_another(
+    account: NixplayAccount, frame: NixplayFrame
+) -> None:
+    albums = [await frame.create_album(name) for name in ("Trip", "Party")]
+    account.fail(Fault(kind=FaultKind.HANG, path=RECEIVERS))
+    log = account.server.log
+    waiting = asyncio.create_task(frame.upload(albums[0], rendition(JPEG)))
+    await log.wait_for(lambda log: log.count(path=RECEIVERS) == 1)
+    assert await frame.upload(albums[1], rendition(JPEG)) == Uploaded()
+    await cancel_and_wait(waiting)

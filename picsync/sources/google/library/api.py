@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from picsync.aio.loading import loading
+from picsync.aio.loading import deferring, loading
 from picsync.core.errors import ProtocolError, RefusedError
 from picsync.http.client import Hosts
 from picsync.http.retry import (
@@ -175,7 +175,8 @@ class LibraryApi:
     def _resource(self, client: httplib2.Http) -> Any:
         if self._service is None:
             # Imported late: it is large, and most commands never call Google.
-            with loading():
+            with loading(), deferring("google.oauth2.service_account", "google.auth.transport.mtls"):
+                # Those two are for logins that picsync does not use; the first loads cryptography.
                 from googleapiclient.discovery import build_from_document
 
                 from picsync.sources.google.library.undecoded import Undecoded
