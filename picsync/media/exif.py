@@ -113,7 +113,15 @@ def description(block: Block) -> str:
 def local_time(block: Block) -> datetime | None:
     """Return when the picture was taken, by the clock of the place where that was; None if unknown."""
     first = _first(block)
-    exif = first.inner(_EXIF_IFD) if first else None
+    return _local_time(first.inner(_EXIF_IFD) if first else None)
+
+
+def local_time_of_directory(block: Block) -> datetime | None:
+    """Return the same for a TIFF structure whose first directory is the one with the Exif tags."""
+    return _local_time(_first(block))
+
+
+def _local_time(exif: tiff.Directory | None) -> datetime | None:
     for time, _ in _TIMES if exif else ():
         with suppress(ValueError):
             return datetime.strptime(exif.text(time) if exif else "", "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
