@@ -19,6 +19,7 @@ from picsync.config.settings import (
     Listener,
     MaxDelete,
     StatusListener,
+    WebListener,
 )
 from picsync.config.tree import read_regular
 
@@ -36,6 +37,7 @@ __all__ = [
     "Logins",
     "MaxDelete",
     "StatusListener",
+    "WebListener",
     "account_kinds",
     "load_config",
     "load_credentials",

@@ -45,6 +45,8 @@ class Opening:
     """Folder for files that are kept across restarts."""
     pace: Pace = field(default_factory=Pace)
     """The concurrency limits of the account."""
+    name: str = ""
+    """Of a frame: its name in picsync.yaml."""
 
     def retrier(self, policy: RetryPolicy | None = None) -> Retrier:
         """Return an object that retries requests according to `policy`."""
@@ -93,6 +95,8 @@ class Kind(Generic[P_co]):
     """Of a frame: whether it shows captions of its own."""
     keeps_order: bool = False
     """Of a frame without playlists: whether it can show photos in a given order."""
+    pages: bool = False
+    """Of a frame: whether it is shown by pages of `web.listen`."""
     panel: Panel | None = None
     """Of a frame: the pixels of its largest display; None if they are unknown."""
     directory: Callable[[BaseModel], str] | None = None

@@ -80,6 +80,15 @@ class Listen:
     port: int
     """0 lets the system choose."""
 
+    def __str__(self) -> str:
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    def overlaps(self, other: Listen) -> bool:
+        """Whether both cannot be listened on at the same time."""
+        anywhere = ("", "0.0.0.0", "::")  # noqa: S104 - only compared
+        same_host = self.host == other.host or self.host in anywhere or other.host in anywhere
+        return same_host and self.port == other.port != 0
+
 
 @dataclass(frozen=True, slots=True)
 class MaxDelete:
@@ -116,7 +125,8 @@ class FrameSettings:
     @property
     def place(self) -> tuple[str, str, str]:
         """A key that is equal for two names of the same frame."""
-        return self.kind, self.account, repr(self.options)
+        place = self.options.place(self.name) if isinstance(self.options, Options) else repr(self.options)
+        return self.kind, self.account, place
 
 
 def _but_is(value: object) -> str:
@@ -462,6 +472,42 @@ class StatusListener(Listener):
     )
 
 
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+", each):
+            raise ValueError(
+                f"must be the beginnings of addresses, such as http://homeassistant.local:8123{_but_is(each)}"
+            )
+    return value
+
+
+class WebListener(Listener):
+    """The listener of the pages for everybody at home."""
+
+    listen: Annotated[Listen, BeforeValidator(_listen)] = Field(
+        default=Listen("", 8090),
+        description="Address and port to listen on; without an address, all addresses of the machine. With "
+        "port 0, the system chooses a port.",
+        examples=['":8090"', '"192.168.1.20:8090"'],
+    )
+    url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None,
+        description="The URL at which the other devices reach this listener, for the links that `picsync"
+        " frame open` prints. By default this machine's name and the port; in a container, whose name other"
+        " devices do not know, set it.",
+        examples=["http://nas:8090/"],
+    )
+    embed: Annotated[
+        tuple[str, ...] | None, BeforeValidator(_listed), AfterValidator(lambda v: v and _origins(v))
+    ] = Field(
+        default=None,
+        description="The web sites that may show a frame's page inside a page of theirs (`<iframe>`), such"
+        " as Home Assistant. An empty list: none. By default all: without the token, such a page shows a"
+        " pairing code and no photo.",
+        examples=["[http://homeassistant.local:8123]"],
+    )
+
+
 AtATime: TypeAlias = Annotated[int, AfterValidator(_at_a_time)]
 
 
@@ -556,6 +602,13 @@ class Config(Options):
         description="Serves the status page, and metrics for Prometheus at `/metrics`. Absent by default: "
         "no port is opened unless requested.",
         examples=['{listen: ":1971"}'],
+    )
+    web: WebListener | None = Field(
+        default=None,
+        description="Serves the pages for everybody at home: the frames of the kind `web`"
+        " (doc/web-frame.md). Absent by default; if there is such a frame, picsync then listens on port"
+        " 8090.",
+        examples=['{listen: ":8090", url: "http://nas:8090/"}'],
     )
     pprof: Listener | None = Field(
         default=None,

@@ -9,6 +9,7 @@ from picsync.config.kinds import Kind
 from picsync.frames.base import Frame
 from picsync.frames.folder.kind import FOLDER
 from picsync.frames.nixplay.kind import NIXPLAY
+from picsync.frames.web.kind import WEB
 
-FRAMES: dict[str, Kind[Frame]] = {kind.name: kind for kind in (NIXPLAY, FOLDER)}
+FRAMES: dict[str, Kind[Frame]] = {kind.name: kind for kind in (NIXPLAY, FOLDER, WEB)}
 """By name."""

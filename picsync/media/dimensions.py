@@ -30,6 +30,12 @@ def pixel_count(file: BinaryIO, mime_type: str) -> int | None:
 
     For HEIF and AVIF, which may contain several pictures, that of the largest. Raises OSError.
     """
+    size = pixel_size(file, mime_type)
+    return None if size is None else size[0] * size[1]
+
+
+def pixel_size(file: BinaryIO, mime_type: str) -> tuple[int, int] | None:
+    """Return width and height as stored, None if unknown; like `pixel_count` otherwise."""
     read = _READERS.get(mime_type)
     if read is None:
         return None
@@ -44,38 +50,38 @@ def _at(file: BinaryIO, offset: int, form: str) -> tuple[int, ...]:
     return struct.unpack(form, file.read(struct.calcsize(form)))
 
 
-def _png(file: BinaryIO) -> int:
+def _png(file: BinaryIO) -> tuple[int, int]:
     width, height = _at(file, 16, ">II")
-    return width * height
+    return width, height
 
 
-def _gif(file: BinaryIO) -> int:
+def _gif(file: BinaryIO) -> tuple[int, int]:
     width, height = _at(file, 6, "<HH")
-    return width * height
+    return width, height
 
 
-def _bmp(file: BinaryIO) -> int:
+def _bmp(file: BinaryIO) -> tuple[int, int]:
     (header_size,) = _at(file, 14, "<I")
     width, height = _at(file, 18, "<HH" if header_size == 12 else "<ii")
-    return abs(width * height)
+    return abs(width), abs(height)
 
 
-def _webp(file: BinaryIO) -> int | None:
+def _webp(file: BinaryIO) -> tuple[int, int] | None:
     file.seek(12)
     match file.read(4):
         case b"VP8X":
             a, b, c, d, e, f = _at(file, 24, "6B")
-            return ((a | b << 8 | c << 16) + 1) * ((d | e << 8 | f << 16) + 1)
+            return (a | b << 8 | c << 16) + 1, (d | e << 8 | f << 16) + 1
         case b"VP8L":
             (bits,) = _at(file, 21, "<I")
-            return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         case b"VP8 ":
             width, height = _at(file, 26, "<HH")
-            return (width & 0x3FFF) * (height & 0x3FFF)
+            return width & 0x3FFF, height & 0x3FFF
     return None
 
 
-def _jpeg(file: BinaryIO) -> int | None:
+def _jpeg(file: BinaryIO) -> tuple[int, int] | None:
     offset = 2
     for _ in range(_MAX_STEPS):
         start, marker = _at(file, offset, "BB")
@@ -87,7 +93,7 @@ def _jpeg(file: BinaryIO) -> int | None:
             offset += 2
         elif marker in _SOF:
             height, width = _at(file, offset + 5, ">HH")
-            return width * height
+            return width, height
         elif marker in (0xD9, 0xDA):
             return None
         else:
@@ -96,14 +102,13 @@ def _jpeg(file: BinaryIO) -> int | None:
     return None
 
 
-def _tiff(file: BinaryIO) -> int | None:
-    size = tiff.size(file)
-    return size[0] * size[1] if size else None
+def _tiff(file: BinaryIO) -> tuple[int, int] | None:
+    return tiff.size(file)
 
 
-def _heif(file: BinaryIO) -> int | None:
+def _heif(file: BinaryIO) -> tuple[int, int] | None:
     pending = [iter(boxes(file, 0, file.seek(0, io.SEEK_END)))]
-    largest: int | None = None
+    largest: tuple[int, int] | None = None
     for _ in range(MAX_BOXES):
         while pending and (box := next(pending[-1], None)) is None:
             pending.pop()
@@ -113,7 +118,8 @@ def _heif(file: BinaryIO) -> int | None:
             pending.append(boxes(file, box.body + _CONTAINERS[box.kind], box.end))
         elif box.kind == b"ispe":
             width, height = _at(file, box.body + 4, ">II")
-            largest = max(largest or 0, width * height)
+            if largest is None or width * height > largest[0] * largest[1]:
+                largest = width, height
     return largest
 
 

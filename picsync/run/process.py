@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from picsync.aio.tasks import progressed
-from picsync.config import LEAST_EVERY
+from picsync.config import LEAST_EVERY, WebListener
 from picsync.config.environment import in_container
 from picsync.core.errors import CacheError, ListenError
 from picsync.core.events import (
@@ -36,7 +36,7 @@ from picsync.observe.words import event_sentence
 from picsync.run.filewatch import FileWatch
 from picsync.run.scheduler import HEARTBEAT_S, Service, Stop
 from picsync.run.settings import Settings, SettingsFiles, album_rules, entries_in_use
-from picsync.run.wiring import open_services, open_tools, operations, services
+from picsync.run.wiring import frames_with_pages, open_services, open_tools, operations, services
 from picsync.sync.cycle import AlbumRule
 from picsync.system.control import Requests
 from picsync.system.crash import crashed
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from picsync.config import Config, Listen
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
+    from picsync.web.frame.server import FrameServer, Household
 
 log = logging.getLogger("picsync")
 
@@ -198,6 +199,7 @@ class LongRun:
         """Rules whose configured interval is below the minimum; reported once."""
         self._notifier: Notifier | None = None
         self._pinger: Pinger | None = None
+        self._household: Household | None = None
         self._addresses: dict[str, str] = {}
         self._service = Service(self, context.stop, self._emit, heartbeat_s=heartbeat_s)
         self._watch = FileWatch((files.config, *files.credentials), self._service.look)
@@ -255,15 +257,36 @@ class LongRun:
                 await self._serve(
                     stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
                 )
+            people = await self._serve_people(stack, settings, jobs)
             requests = Requests.beside(self._context.cache)
             names = [rule.name for rule in rules]
 
             def asked() -> None:
                 for name in self._service.wake(sorted(requests.take_asked(names))):
                     self._emit(CycleRequested(name))
+                if people is not None:
+                    people.look()
 
             stack.enter_context(requests.listening(names, asked, self._context.tell_once))
             yield jobs
+
+    async def _serve_people(
+        self, stack: AsyncExitStack, settings: Settings, jobs: Sequence[AlbumJob]
+    ) -> FrameServer | None:
+        """Serve the pages of the frames that have some."""
+        config, cache = settings.config, self._context.cache
+        if not any(FRAMES[entry.kind].pages for entry in config.frames.values()):
+            return None
+        from picsync.web.frame.server import FrameServer, Household
+
+        if self._household is None:
+            self._household = Household(Requests.beside(cache))
+        frames = jobs[0].context.tools.frames if jobs else {}
+        shown = frames_with_pages(settings, frames, self._emit, cache=cache)
+        web = config.web or WebListener()
+        server = FrameServer(shown, self._household, embed=web.embed)
+        await self._serve(stack, server, web.listen, "Frames: {}frame/NAME")
+        return server
 
     def _tell(self, settings: Settings, intervals: Mapping[str, timedelta]) -> None:
         if self._notifier is None and settings.config.notify:

@@ -14,7 +14,9 @@ from picsync.config import (
     Config,
     Credentials,
     FrameSettings,
+    Listen,
     MaxDelete,
+    WebListener,
     read_regular,
 )
 from picsync.config.kinds import AnyKind
@@ -241,6 +243,7 @@ def _require(config: Config, credentials: Credentials) -> None:
         except ConfigError as error:
             lacking.append(error)
     lacking += _overlaps(config, credentials)
+    lacking += _listeners(config)
     if lacking:
         problems = list(dict.fromkeys(problem for error in lacking for problem in error.problems))
         raise ConfigError(problems, hint="\n".join(dict.fromkeys(error.hint for error in lacking)))
@@ -259,6 +262,8 @@ def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]
         if directory is None or frame.options is None:
             continue
         path = directory(frame.options)
+        if not path:
+            continue  # A folder of picsync's own.
         where = ("frames", frame.name)
         entry = config.frames[frame.name]
         if (source := next((one for one in read if _inside(path, one)), None)) is not None:
@@ -275,6 +280,25 @@ def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]
                 )
                 yield ConfigError([_problem(entry, where, message)])
         filled[frame.name] = path
+
+
+def _listeners(config: Config) -> Iterator[ConfigError]:
+    """Yield an error for each listener whose address another one has."""
+    pages = any(FRAMES[entry.kind].pages for entry in config.frames.values())
+    web = config.web or (WebListener() if pages else None)
+    found = {"prometheus": config.prometheus, "web": web, "pprof": config.pprof}
+    taken: dict[str, Listen] = {}
+    for name, listener in found.items():
+        if listener is None:
+            continue
+        other = next((one for one, listen in taken.items() if listen.overlaps(listener.listen)), None)
+        if other is not None:
+            message = (
+                f"is {listener.listen}, which `{other}.listen` ({taken[other]}) already uses. Choose another"
+                " port for one of them."
+            )
+            yield ConfigError([Problem("picsync.yaml", None, f"{name}.listen", message)])
+        taken[name] = listener.listen
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -207,16 +207,18 @@ class Opener:
     def frame(self, settings: FrameSettings) -> Frame:
         """Return a frame; raises ConfigError."""
         with loading():
-            return FRAMES[settings.kind].open(self._opening(settings.account, options=settings.options))
+            opening = self._opening(settings.account, options=settings.options, name=settings.name)
+            return FRAMES[settings.kind].open(opening)
 
     def _opening(
         self,
-        name: str,
+        account_name: str,
         *,
         entries: Mapping[str, Any] = MappingProxyType({}),
         options: BaseModel | None = None,
+        name: str = "",
     ) -> Opening:
-        account = self._credentials.account(name)
+        account = self._credentials.account(account_name)
         return Opening(
             account,
             entries,
@@ -225,8 +227,25 @@ class Opener:
             labelled(self._emit, account) if account.named else self._emit,
             self._sleep,
             self._own_folder,
-            self._paces.setdefault(name, Pace(self._caps)),
+            self._paces.setdefault(account_name, Pace(self._caps)),
+            name,
         )
+
+
+def frames_with_pages(
+    settings: Settings, frames: Mapping[str, Frame], emit: Emit, *, cache: str
+) -> list[tuple[Frame, BaseModel | None]]:
+    """Return the frames that pages show, with their options: those of `frames`, and those that no rule fills.
+
+    These need not be closed.
+    """
+    config, kinds = settings.config, settings.credentials.kinds
+    opener = Opener(settings.credentials, Hosts(config.emulator), emit, cache=cache)
+    return [
+        (frames.get(name) or opener.frame(config.frame(name, kinds)), entry.options)
+        for name, entry in config.frames.items()
+        if FRAMES[entry.kind].pages
+    ]
 
 
 def labelled(emit: Emit, account: Account) -> Emit:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import socket
 from collections.abc import Callable
 
 from aiohttp import web
 
-from picsync.core.errors import ListenError
 from picsync.observe.health import obstacles
 from picsync.observe.status import Status
 from picsync.observe.summary import obstacle_sentence
 from picsync.observe.words import printable
 from picsync.serving.server import HttpServer, Limits
+from picsync.web.listening import unavailable
 from picsync.web.operator import Operator
 from picsync.web.pages import POLICY, status_page
 from picsync.web.statusjson import as_json
@@ -83,7 +80,8 @@ class WebServer:
         try:
             await self._server.start(app, host, port)
         except OSError as error:
-            raise _unavailable(host, port, error) from error
+            without = ", or remove `prometheus:`; then there is no status page"
+            raise unavailable(host, port, error, field=_FIELD, without=without) from error
 
     async def close(self) -> None:
         """Stop listening and close every connection, even if its client does not read; safe to call twice."""
@@ -126,21 +124,3 @@ class WebServer:
         return web.Response(
             status=503, text="".join(f"{printable(obstacle_sentence(reason))}\n" for reason in reasons)
         )
-
-
-def _unavailable(host: str, port: int, error: OSError) -> ListenError:
-    place = f"{host or 'all addresses'}, port {port}"
-    number = error.errno
-    if isinstance(error, socket.gaierror) or number == errno.EADDRNOTAVAIL:
-        what = f"this machine has no address {host!r}."
-        hint = f'Write an address of this machine, or none for all addresses: `listen: ":{port}"`.'
-    elif number == errno.EADDRINUSE:
-        what = f"cannot listen on {place}: another process already uses it."
-        hint = "Stop that process (is another picsync running?), or choose another port."
-    elif number in (errno.EACCES, errno.EPERM):
-        what = f"cannot listen on {place}: the system does not permit it."
-        hint = "Choose a port above 1023."
-    else:
-        what = f"cannot listen on {place}: {os.strerror(number) if number else error}."
-        hint = "Choose another address or port, or remove `prometheus:`; then there is no status page."
-    return ListenError(f"picsync.yaml: {_FIELD}: {what}", hint=hint)

@@ -55,10 +55,12 @@ class DirectoryAlbum:
     """A directory that also contains a file of another program."""
 
     frame = "usb"
+    kind = "folder"
+    journals: tuple[str, ...] = ("manifest.jsonl",)
 
     def __init__(self, household: Household) -> None:
         self.root = household.folder / "stick"
-        self.entries = {self.frame: {"kind": "folder", "path": str(self.root)}}
+        self.entries = {self.frame: {"kind": self.kind, "path": str(self.root)}}
         self.root.mkdir()
         self._others = self.root / "others.txt"
         self._others.write_text("another program's")
@@ -70,7 +72,8 @@ class DirectoryAlbum:
         del uploads  # A picture whose file had no name yet is written again.
         assert sorted(self.digests()) == sorted(wanted)
         inner = self.root / ".picsync"
-        assert [path.name for path in inner.iterdir()] == ["manifest.jsonl"], "temporary files are left"
+        left = {path.name for path in inner.iterdir()} - {*self.journals}
+        assert not left, "temporary files are left"
         lines = (inner / "manifest.jsonl").read_bytes().splitlines()
         named = {json.loads(line).get("file") for line in lines}
         assert {path.name for path in self._pictures()} <= named, "a file is not known as picsync's own"
@@ -78,3 +81,11 @@ class DirectoryAlbum:
 
     def _pictures(self) -> list[Path]:
         return [path for path in self.root.iterdir() if path.is_file() and path != self._others]
+
+
+class WebAlbum(DirectoryAlbum):
+    """The same, filled for a page."""
+
+    frame = "tablet"
+    kind = "web"
+    journals = ("manifest.jsonl", "details.jsonl")

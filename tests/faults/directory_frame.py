@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,6 +25,7 @@ from tempfile import TemporaryDirectory
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
 from picsync.frames.folder.frame import FolderFrame
+from picsync.frames.web.frame import WebFrame
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools
@@ -35,7 +36,7 @@ from tests.faults.disk import CHANGES, Armed, Call, Disk, Killed
 from tests.faults.sorts_of_files import in_a_frame
 from tests.pictures import jpeg
 
-KIND = "folder"
+KIND, WEB_KIND = "folder", "web"
 ALBUM = "Family"
 INNER = ".picsync"
 JOURNAL = f"{INNER}/manifest.jsonl"
@@ -87,6 +88,7 @@ class World:
     """Whether picsync cannot know any more which pictures it wrote."""
     harmed: set[str] = field(default_factory=set)
     """Digests of pictures that another program deleted or truncated."""
+    kind: str = KIND
     _others: dict[str, bytes] = field(default_factory=dict)
     _shown: set[str] = field(default_factory=set)
     _known: set[str] = field(default_factory=set)
@@ -120,8 +122,11 @@ class World:
         """Stop checking a file of another program."""
         del self._others[name]
 
-    def frame(self) -> FolderFrame:
-        return FolderFrame(str(self.root), own_folder=self.folder / "own")
+    def frame(self) -> FolderFrame | WebFrame:
+        own = self.folder / "own"
+        if self.kind == WEB_KIND:
+            return WebFrame("stick", self.root, own_folder=own)
+        return FolderFrame(str(self.root), own_folder=own)
 
     @asynccontextmanager
     async def picsync(self) -> AsyncIterator[Tools]:
@@ -257,10 +262,10 @@ def _md5(content: bytes) -> str:
 
 
 @asynccontextmanager
-async def open_world(folder: Path) -> AsyncIterator[World]:
+async def open_world(folder: Path, kind: str = KIND) -> AsyncIterator[World]:
     for name in ("stick", "own", "spool"):
         (folder / name).mkdir()
-    world = World(folder, Disk(folder / "stick", what=in_a_frame))
+    world = World(folder, Disk(folder / "stick", what=in_a_frame), kind=kind)
     with world.disk.watching():
         yield world
 
@@ -480,7 +485,7 @@ class DirectoryCell:
     def pairs_with(self, other: Cell) -> bool:
         return (
             isinstance(other, DirectoryCell)
-            and other.scenario is self.scenario
+            and (other.scenario, other.kind) == (self.scenario, self.kind)
             and other.call != self.call
             and other.fault_type is not None
             and self.fault_type is not None
@@ -490,7 +495,7 @@ class DirectoryCell:
         )
 
     async def play(self, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
-        async with open_world(folder) as world:
+        async with open_world(folder, self.kind) as world:
             QUIRKS[self.quirk](world)
             await set_up(world, self.scenario)
             if self.call is None or self.fault_type is None:
@@ -517,7 +522,7 @@ class DirectoryCell:
     async def _killed(self, world: World, call: Call, fault_type: FaultType) -> int:
         for _ in range(2 if self.lasting else 1):
             # Uploads are concurrent, so the number of calls may differ: then the fault occurs at the end.
-            skip = calls_of(self.scenario)[call] - 1 if self.last else 0
+            skip = calls_of(self.scenario, self.kind)[call] - 1 if self.last else 0
             fault_type.arm(world, call, lasting=False, skip=skip)
             async with world.picsync() as tools:
                 try:
@@ -553,14 +558,27 @@ def directory_cells() -> list[DirectoryCell]:
     """Return all cells, in a fixed order. Must not be called from within an event loop."""
     cells = [DirectoryCell(scenario, None, None, quirk=quirk) for scenario in Scenario for quirk in QUIRKS]
     for scenario in Scenario:
-        for call in places_of(scenario):
-            for fault_type in FAULT_TYPES:
-                if fault_type.concerns(call):
-                    cells.append(DirectoryCell(scenario, call, fault_type))
-                    if fault_type.may_last or fault_type.kills:
-                        cells.append(DirectoryCell(scenario, call, fault_type, lasting=True))
-                    if fault_type.kills:
-                        cells.append(DirectoryCell(scenario, call, fault_type, last=True))
+        cells += _cells_of(scenario, places_of(scenario))
+    return cells
+
+
+def web_cells() -> list[DirectoryCell]:
+    """Return the cells of web frames: where they do more than a folder. Not from within an event loop."""
+    own = set(calls_of(Scenario.CHANGED, WEB_KIND)) - set(calls_of(Scenario.CHANGED))
+    return _cells_of(Scenario.CHANGED, sorted(own), WEB_KIND)
+
+
+def _cells_of(scenario: Scenario, places: Sequence[Call], kind: str = KIND) -> list[DirectoryCell]:
+    cells = []
+    for call in places:
+        for fault_type in FAULT_TYPES:
+            if fault_type.concerns(call):
+                cell = partial(DirectoryCell, scenario, call, fault_type, kind=kind)
+                cells.append(cell())
+                if fault_type.may_last or fault_type.kills:
+                    cells.append(cell(lasting=True))
+                if fault_type.kills:
+                    cells.append(cell(last=True))
     return cells
 
 
@@ -574,14 +592,14 @@ def places_of(scenario: Scenario) -> list[Call]:
 
 
 @cache
-def calls_of(scenario: Scenario) -> Counter[Call]:
+def calls_of(scenario: Scenario, kind: str = KIND) -> Counter[Call]:
     """Return the calls that a cycle makes in a scenario. The first call must not come from an event loop."""
     with TemporaryDirectory() as folder:
-        return asyncio.run(_calls(scenario, Path(folder)))
+        return asyncio.run(_calls(scenario, Path(folder), kind))
 
 
-async def _calls(scenario: Scenario, folder: Path) -> Counter[Call]:
-    async with open_world(folder) as world:
+async def _calls(scenario: Scenario, folder: Path, kind: str) -> Counter[Call]:
+    async with open_world(folder, kind) as world:
         await set_up(world, scenario)
         async with world.picsync() as tools:
             await world.cycle(tools)

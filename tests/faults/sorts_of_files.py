@@ -20,6 +20,10 @@ def in_a_frame(path: str) -> str:
             return "the inner folder"
         case (".picsync", "manifest.jsonl"):
             return "the manifest"
+        case (".picsync", "details.jsonl"):
+            return "the details"
+        case (".picsync", name) if "details" in name:
+            return "new details"
         case (".picsync", name):
             return "a new manifest" if "manifest" in name else "a new picture"
         case _:

@@ -1,0 +1,128 @@
+"""The listener for the people at home: aiohttp, with room for many pages that listen for events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from picsync.core.errors import CacheError
+from picsync.frames.base import Frame
+from picsync.frames.web.access import Access
+from picsync.frames.web.frame import WebFrame
+from picsync.frames.web.options import WebFrameOptions
+from picsync.serving.server import HttpServer, Limits
+from picsync.system.control import Requests
+from picsync.web.frame.channel import Channel
+from picsync.web.frame.pairing import Pairing
+from picsync.web.frame.routes import FrameRoutes, Pages
+from picsync.web.listening import unavailable
+
+LIMITS = Limits(connections=400)
+"""A page needs a connection for its events, and another one while it loads a photo. 200 pages fit even
+into the usual limit of 1,024 open files, of which this server uses a quarter."""
+_READERS_SHARE = 0.8
+"""Share of the connections that event streams may take; the rest is for lists and pictures."""
+_FIELD = "web.listen"
+
+_log = logging.getLogger("picsync.web")
+
+
+class Household:
+    """What outlasts a change of the settings: who may see which frame, and the codes that pages show."""
+
+    def __init__(self, requests: Requests) -> None:
+        self.requests = requests
+        self.access = Access(requests.folder)
+        self.pairing = Pairing()
+
+
+class FrameServer:
+    """Serves the pages of web frames."""
+
+    def __init__(
+        self,
+        frames: Sequence[tuple[Frame, BaseModel | None]],
+        household: Household,
+        *,
+        embed: tuple[str, ...] | None = None,
+        limits: Limits = LIMITS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`frames` have their options. `embed` has the origins that may embed a page; None for all."""
+        pages = _pages()
+        self._limits = limits
+        self._household = household
+        self._opened = ExitStack()
+        self._looking: asyncio.Task[None] | None = None
+        self.channels: dict[str, Channel] = {}
+        for frame, options in frames:
+            if not isinstance(frame, WebFrame) or not isinstance(options, WebFrameOptions):
+                raise TypeError("not a web frame")
+            secret = partial(household.access.secret, frame.name)
+            self.channels[frame.name] = Channel(frame, options, secret, assets=pages.build(), now=now)
+        self.routes = FrameRoutes(
+            self.channels,
+            household.access,
+            household.pairing,
+            pages,
+            embed=embed,
+            max_readers=self._max_readers,
+        )
+        self._server = HttpServer("page of the frames", limits=limits)
+
+    def _max_readers(self) -> int:
+        open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return int(self._limits.within(open_files) * _READERS_SHARE)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, after `start`."""
+        return self._server.port
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; no host means all addresses, port 0 a free one. Raises ListenError if it is unavailable."""
+        # Without middlewares, since aiohttp never frees an application that has some.
+        app = web.Application(client_max_size=64 * 1024)
+        self.routes.add_to(app)
+        try:
+            await self._server.start(app, host, port, handler_cancellation=True)
+        except OSError as error:
+            raise unavailable(host, port, error, field=_FIELD, without="") from error
+        for channel in self.channels.values():
+            self._opened.enter_context(channel.open())
+
+    def look(self) -> None:
+        """Look at what commands have changed: who may see a frame, and what is on it."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        for channel in self.channels.values():
+            channel.touch()
+        try:
+            await self.routes.recheck()
+        except CacheError as error:
+            _log.error(str(error), extra={"action": "request_failed"})
+
+    async def close(self) -> None:
+        """Stop listening and close every connection, even if its client does not read; safe to call twice."""
+        self._opened.close()
+        if self._looking is not None:
+            await asyncio.wait([self._looking])
+        await self._server.close()
+
+
+def _pages() -> Pages:
+    name = "picsync.web.frame.page"
+    page = import_module(name if find_spec(name) else "picsync.web.frame.plain")
+    return Pages(page.frame_page, page.pairing_page, page.assets, page.build)
