@@ -37,7 +37,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A directory that serves as an album in Google Photos and in Immich.",
+    help="A directory that serves as an album in Google Photos and Immich, and as a folder in Dropbox.",
 )
 @click.option(
     "--era",
@@ -85,7 +85,7 @@ def emulator(
     variants: tuple[str, ...],
     wire: str,
 ) -> None:
-    """Serve emulated Google Photos, Immich and Nixplay on one port.
+    """Serve emulated Google, Immich, Dropbox and Nixplay on one port.
 
     Clients reach a service by its own host name, or through a path prefix: http://HOST:PORT/api.nixplay.com/.
     """
@@ -145,10 +145,15 @@ def _introduce(world: World, photos: Path | None, era: str) -> None:
     click.echo(f"Google: client ID {login['client_id']}, client secret {login['client_secret']}")
     click.echo(f"Google: access token {login['access_token']}, refresh token {login['refresh_token']}")
     click.echo(f"Immich: {world.server.url}/{world.immich.host}, API key {world.immich.add_key().secret}")
+    app = world.dropbox.app
+    grant = world.dropbox.log_in()
+    click.echo(f"Dropbox: app key {app.key}, app secret {app.secret}, refresh token {grant.refresh_token}")
     if photos is not None:
         album = world.google.directory_album(photos, photos.resolve().name)
         click.echo(f"Google: album {album.album_id} is {photos.resolve()}")
         click.echo(f"Google: {world.google.share(album).short_link} shares it")
         shown = world.immich.directory_album(photos, photos.resolve().name)
         click.echo(f"Immich: album {shown.album_id} is {photos.resolve()}")
+        world.dropbox.directory_folder(photos, f"/{photos.resolve().name}")
+        click.echo(f"Dropbox: the folder /{photos.resolve().name} is {photos.resolve()}")
     click.echo("Ctrl-C ends it.")

@@ -19,7 +19,7 @@ COMMANDS = {
     "completion": ("completion", "Print a completion script for SHELL."),
     "demo": ("demo", "Run picsync between emulated services on this machine, without any account."),
     "doctor": ("doctor", "Check everything that CONFIG needs, and say how to fix problems."),
-    "emulator": ("emulator", "Serve emulated Google Photos, Immich and Nixplay."),
+    "emulator": ("emulator", "Serve emulated Google, Immich, Dropbox and Nixplay."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
     "init": ("init", "Set picsync up: ask a few questions and write all files to FOLDER."),
     "list": ("sources:list_source", "Show what a source contains, before anything is written."),

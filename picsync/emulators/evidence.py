@@ -29,6 +29,7 @@ _ALBUM_FETCH = "google-photos-album-image-url-fetch 3.2"
 _ASSISTANT = "google-photos-library-api 0.12.1"
 _SDK, _AIO, _PY = "@immich/sdk 2.7, 3.0, 3.2", "aioimmich 0.18", "immichpy 9.2 (3.3)"
 _SDK_PY, _IMMICH = f"{_SDK}, {_PY}", f"{_SDK}, {_AIO}, {_PY}"
+_DROPBOX = "dropbox 12.2"
 _TABLE = f"""\
 accounts.google.com|GET /o/oauth2/v2/auth|{_OAUTH}|
 accounts.google.com|GET /o/oauth2/auth|{_OAUTH}|{_SUITE}
@@ -121,6 +122,56 @@ immich.example|GET /api/assets/{{id}}/original|immich.md, 6|{_SDK_PY}
 immich.example|GET /api/assets/{{id}}/thumbnail|immich.md, 6|{_IMMICH}
 immich.example|GET /api/assets/{{id}}/video/playback|immich.md, 6|{_AIO}, {_PY}
 immich.example|GET /.well-known/immich|immich.md, Appendix|
+www.dropbox.com|GET /oauth2/authorize|dropbox.md, 2|{_DROPBOX}
+www.dropbox.com|GET /scl/{{sort}}/{{key}}/{{name}}||
+api.dropboxapi.com|POST /oauth2/token|dropbox.md, 2|{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/list_folder|dropbox.md, 3.1|{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/list_folder/continue|dropbox.md, 3.2|{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/list_folder/get_latest_cursor|dropbox.md, 3.3|{_DROPBOX}
+api.dropboxapi.com|POST /2/files/get_metadata|dropbox.md, 3.5|{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/list_revisions||{_DROPBOX}
+api.dropboxapi.com|POST /2/files/get_temporary_link|dropbox.md, 5|{_DROPBOX}
+api.dropboxapi.com|POST /2/files/create_folder_v2|dropbox.md, 7|{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/create_folder_batch||{_DROPBOX}
+api.dropboxapi.com|POST /2/files/create_folder_batch/check||{_DROPBOX}
+api.dropboxapi.com|POST /2/files/move_v2|dropbox.md, 7|{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/move_batch_v2|dropbox.md, 7|{_DROPBOX}
+api.dropboxapi.com|POST /2/files/move_batch/check_v2|dropbox.md, 7|{_DROPBOX}
+api.dropboxapi.com|POST /2/files/copy_v2||{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/copy_batch_v2||{_DROPBOX}
+api.dropboxapi.com|POST /2/files/copy_batch/check_v2||{_DROPBOX}
+api.dropboxapi.com|POST /2/files/delete_v2|dropbox.md, 7|{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/delete_batch|dropbox.md, 7|{_DROPBOX}
+api.dropboxapi.com|POST /2/files/delete_batch/check|dropbox.md, 7|{_DROPBOX}
+api.dropboxapi.com|POST /2/files/restore||{_DROPBOX}
+api.dropboxapi.com|POST /2/files/upload_session/start_batch||{_DROPBOX}
+api.dropboxapi.com|POST /2/files/upload_session/finish_batch_v2|dropbox.md, 7|{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/files/upload_session/finish_batch||{_DROPBOX}
+api.dropboxapi.com|POST /2/files/upload_session/finish_batch/check||{_DROPBOX}
+api.dropboxapi.com|POST /2/sharing/get_shared_link_metadata|dropbox.md, 6|{_DROPBOX}
+api.dropboxapi.com|POST /2/sharing/create_shared_link_with_settings||{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/sharing/list_shared_links||{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/sharing/revoke_shared_link||{_DROPBOX}
+api.dropboxapi.com|POST /2/users/get_current_account||{_DROPBOX}
+api.dropboxapi.com|POST /2/users/get_space_usage||{_DROPBOX}, {_BIN}
+api.dropboxapi.com|POST /2/check/user||{_DROPBOX}
+api.dropboxapi.com|POST /2/check/app||{_DROPBOX}
+api.dropboxapi.com|POST /2/auth/token/revoke|dropbox.md, 2|{_DROPBOX}
+content.dropboxapi.com|POST /2/files/download|dropbox.md, 5|{_DROPBOX}, {_BIN}
+content.dropboxapi.com|GET /2/files/download|dropbox.md, 5|
+content.dropboxapi.com|POST /2/files/get_thumbnail||{_DROPBOX}
+content.dropboxapi.com|GET /2/files/get_thumbnail||
+content.dropboxapi.com|POST /2/files/get_thumbnail_v2|dropbox.md, 5|{_DROPBOX}
+content.dropboxapi.com|GET /2/files/get_thumbnail_v2|dropbox.md, 5|
+content.dropboxapi.com|POST /2/files/get_thumbnail_batch|dropbox.md, 5|{_DROPBOX}
+content.dropboxapi.com|POST /2/files/upload|dropbox.md, 7|{_DROPBOX}
+content.dropboxapi.com|POST /2/files/upload_session/start|dropbox.md, 7|{_DROPBOX}, {_BIN}
+content.dropboxapi.com|POST /2/files/upload_session/append_v2|dropbox.md, 7|{_DROPBOX}, {_BIN}
+content.dropboxapi.com|POST /2/files/upload_session/finish|dropbox.md, 7|{_DROPBOX}, {_BIN}
+content.dropboxapi.com|POST /2/sharing/get_shared_link_file|dropbox.md, 6|{_DROPBOX}
+content.dropboxapi.com|GET /2/sharing/get_shared_link_file|dropbox.md, 6|
+notify.dropboxapi.com|POST /2/files/list_folder/longpoll|dropbox.md, 3.4|{_DROPBOX}
+uc0000000000.dl.dropboxusercontent.com|GET /cd/0/get/{{token}}/file|dropbox.md, 5|{_DROPBOX}
 api.nixplay.com|POST /www-login/|nixplay.md, Login, cookies, CSRF [T]|
 api.nixplay.com|POST /v2/www-login-redirect/|nixplay.md, Login, cookies, CSRF [C]|
 api.nixplay.com|GET /sign_out/||
@@ -171,6 +222,17 @@ photoslibrary.googleapis.com|PATCH /v1/albums/{id}|that a cover from outside the
 photoslibrary.googleapis.com|POST /v1/albums/{albumId}:addEnrichment|what is refused, and how
 photoslibrary.googleapis.com|POST /v1/mediaItems:batchCreate|that a position which the album lacks is a 400
 photoslibrary.googleapis.com|POST /v1/mediaItems:search|a page size above 100: refused, or lowered to 100
+www.dropbox.com|GET /oauth2/authorize|the page with the code; the texts of the pages that refuse
+api.dropboxapi.com|POST /2/files/list_folder|a wrong link password; a link to a file; the default `limit`
+api.dropboxapi.com|POST /2/files/list_folder/continue|the order; that a deleted folder's content is named
+api.dropboxapi.com|POST /2/files/move_v2|that parent folders are created; a new `rev`
+api.dropboxapi.com|POST /2/files/copy_v2|that missing parent folders are created
+api.dropboxapi.com|POST /2/files/create_folder_v2|that missing parent folders are created
+api.dropboxapi.com|POST /2/files/upload_session/finish_batch_v2|an offset that is not the session's size
+api.dropboxapi.com|POST /2/sharing/get_shared_link_metadata|a path that the link's folder does not contain
+content.dropboxapi.com|POST /2/files/upload|identical bytes and `strict_conflict`; a conflicted copy's name
+content.dropboxapi.com|POST /2/files/get_thumbnail_v2|the bytes: they are Pillow's
+notify.dropboxapi.com|POST /2/files/list_folder/longpoll|how the cursor of a shared link is refused
 api.nixplay.com|POST /www-login/|how long a session lives; what an expired one is answered
 api.nixplay.com|GET /v2/albums/web/json/|the order; whether new albums and `photo_count` lag behind; 429
 api.nixplay.com|POST /album/create/json/|emoji and long names: kept or not; which name is answered

@@ -52,13 +52,16 @@ class WireProfile:
 _GOOGLE_API = Distance(0.120)
 _MEDIA = Distance(0.080, pipe_out="download")
 _NIXPLAY_API = Distance(0.250)
+_DROPBOX_API = Distance(0.150)
+_DROPBOX_CONTENT = Distance(0.100, pipe_in="dropbox", pipe_out="dropbox")
 _BUCKET = Distance(0.150, pipe_in="upload", pipe_out="download")
 
 LAN = WireProfile("lan", "no latency, no limits")
 HOME = WireProfile(
     "home",
     "a home internet connection: Google's API 120 ms, media 80 ms and 20 MB/s in all, Nixplay's API 250 ms,"
-    " form upload 150 ms and 10 MB/s in all, upload monitor 300 ms",
+    " form upload 150 ms and 10 MB/s in all, upload monitor 300 ms, Dropbox's API 150 ms, content 100 ms and"
+    " 10 MB/s in all",
     hosts={
         "photoslibrary.googleapis.com": _GOOGLE_API,
         "oauth2.googleapis.com": _GOOGLE_API,
@@ -71,8 +74,11 @@ HOME = WireProfile(
         "nixplay-prod-upload.s3.us-west-2.amazonaws.com": _BUCKET,
         "nixplay-prod-original.s3.us-west-2.amazonaws.com": _BUCKET,
         "upload-monitor.nixplay.com": Distance(0.300),
+        "api.dropboxapi.com": _DROPBOX_API,
+        "content.dropboxapi.com": _DROPBOX_CONTENT,
+        "notify.dropboxapi.com": _DROPBOX_API,
     },
-    pipes={"download": 20e6, "upload": 10e6},
+    pipes={"download": 20e6, "upload": 10e6, "dropbox": 10e6},
 )
 PROFILES: Mapping[str, WireProfile] = {profile.name: profile for profile in (LAN, HOME)}
 """By name."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from picsync.emulators.dropbox import Dropbox, DropboxOptions
 from picsync.emulators.droppedphotos import DroppedPhotos
 from picsync.emulators.framepage import FramePage, ShownPhoto
 from picsync.emulators.google import GoogleOptions, GooglePhotos
@@ -29,7 +30,7 @@ LEGACY_SCOPE = "https://www.googleapis.com/auth/photoslibrary.readonly"
 
 
 class World:
-    """A Google account, an Immich server and a Nixplay account on one port; an async context manager."""
+    """Google, Dropbox and Nixplay accounts and an Immich server on one port; an async context manager."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class World:
         google: GoogleOptions | None = None,
         nixplay: NixplayOptions | None = None,
         immich: ImmichOptions | None = None,
+        dropbox: DropboxOptions | None = None,
         ssl_context: ssl.SSLContext | None = None,
         caption: Callable[[], Sequence[str]] = tuple,
         profile: WireProfile = LAN,
@@ -46,6 +48,7 @@ class World:
     ) -> None:
         self.google = GooglePhotos(google)
         self.immich = Immich(immich)
+        self.dropbox = Dropbox(dropbox)
         self.nixplay = Nixplay(nixplay)
         self.nixplay.add_user(NIXPLAY_USER, NIXPLAY_PASSWORD)
         self.page = FramePage(
@@ -53,7 +56,7 @@ class World:
         )
         self.nixplay.observers.append(self._changed)
         self.server = EmulatorServer(
-            [self.google, self.immich, self.nixplay],
+            [self.google, self.immich, self.dropbox, self.nixplay],
             ssl_context=ssl_context,
             pages=self.page.routes(),
             log=RequestLog(limit=logged_requests),
@@ -92,6 +95,7 @@ class World:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.page.close()
+        await self.dropbox.webhooks.aclose()
         await self.server.close()
         self.nixplay.close()
 

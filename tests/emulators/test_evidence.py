@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from picsync.emulators.dropbox import Dropbox
 from picsync.emulators.evidence import EVIDENCE, GUESSES, as_markdown
 from picsync.emulators.google import GooglePhotos
 from picsync.emulators.immich import Immich
@@ -20,7 +21,7 @@ def _registered() -> list[tuple[str, str]]:
     calls = [
         (host, f"{method.verb} {method.path}") for host, each in google.methods().items() for method in each
     ]
-    for service in (google, Immich(), Nixplay()):
+    for service in (google, Immich(), Dropbox(), Nixplay()):
         for host, routes in service.routes().items():
             for route in routes:
                 if _ANY.search(route.path) and route.method == "*" and "original" not in host:
