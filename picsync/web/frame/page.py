@@ -31,7 +31,7 @@ frame, because it is meant to be put into dashboards."""
 
 DEFAULT_INTERVAL_S = 30
 
-_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_TYPES = {"css": "text/css", "js": "text/javascript"}
 _ART = Markup(
     '<svg class="art" viewBox="0 0 120 90" aria-hidden="true">'
     '<rect x="6" y="6" width="108" height="78" rx="7"/>'
@@ -46,7 +46,7 @@ _ICON = "data:image/svg+xml," + quote(
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file that the pages load: its bytes and its content type."""
+    """A file that the pages load: its bytes (text in ASCII) and its content type."""
 
     body: bytes
     type: str

@@ -239,7 +239,11 @@ class FrameServer:
     async def _worker(self, request: web.Request) -> web.Response:
         await self._note(request)
         asset = page.assets()["sw.js"]
-        headers = {"Service-Worker-Allowed": BASE, "Cache-Control": "no-cache", "Content-Type": asset.type}
+        headers = {
+            "Service-Worker-Allowed": BASE,
+            "Cache-Control": "no-cache",
+            "Content-Type": f"{asset.type}; charset=utf-8",
+        }
         return web.Response(body=asset.body, headers=headers)
 
     async def _asset(self, request: web.Request) -> web.Response:
@@ -247,7 +251,10 @@ class FrameServer:
         asset = page.assets().get(request.match_info["name"])
         if asset is None:
             raise web.HTTPNotFound
-        headers = {"Content-Type": asset.type, "Cache-Control": "public, max-age=31536000, immutable"}
+        headers = {
+            "Content-Type": f"{asset.type}; charset=utf-8",
+            "Cache-Control": "public, max-age=31536000, immutable",
+        }
         return web.Response(body=asset.body, headers=headers)
 
 

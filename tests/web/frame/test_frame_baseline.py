@@ -17,7 +17,7 @@ NEWER = {
     "Promise", "Map", "Set", "WeakMap", "Symbol", "Proxy", "Reflect", "URLSearchParams",
     "AbortController", "fetch", "IntersectionObserver", "ResizeObserver", "PointerEvent",
     "structuredClone", "queueMicrotask", "globalThis", "includes", "find", "findIndex", "startsWith",
-    "endsWith", "padStart", "padEnd", "repeat", "assign", "entries", "values", "from", "of", "flat",
+    "endsWith", "padStart", "padEnd", "repeat", "assign", "entries", "from", "of", "flat",
     "flatMap", "closest", "matches", "append", "prepend", "replaceWith", "replaceChildren", "remove",
     "imul", "sign", "trunc", "isInteger", "isFinite", "finally", "allSettled", "animate",
     "getAnimations", "sendBeacon", "indexedDB", "toggle",

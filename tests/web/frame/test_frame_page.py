@@ -46,7 +46,7 @@ def test_every_file_that_a_page_loads_is_an_asset(name: str) -> None:
 
 
 def test_settings_reach_the_page_as_data_only() -> None:
-    text = frame_page({**SETTINGS, "title": EVIL, "ignored": [EVIL], "token": "\"><script>alert(1)"})
+    text = frame_page({**SETTINGS, "title": EVIL, "ignored": [EVIL], "token": '"><script>alert(1)'})
     assert "<script>alert" not in text
     found = re.search(r'<script type="application/json" id="settings">(.*?)</script>', text)
     assert found is not None

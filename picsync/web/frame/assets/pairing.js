@@ -28,27 +28,32 @@
 
   function ask() {
     var request = new XMLHttpRequest(), done = false;
-    function fail() {
+    function fail(seconds) {
       if (done) { return; }
       done = true;
       failures++;
       lost.hidden = failures < 3;
-      later(Math.min(30, Math.pow(2, Math.min(failures, 5))) * 1000 * (0.5 + Math.random()));
+      later((seconds > 0 && seconds < 600 ? seconds * 1000 : 0) + Math.min(30, Math.pow(2, Math.min(failures, 5))) * 1000 * (0.5 + Math.random()));
     }
     request.onload = function () {
       if (done) { return; }
       var answer;
       try { answer = JSON.parse(request.responseText); } catch (error) { answer = null; }
-      if (request.status !== 200 || !answer) { return fail(); }
+      if (request.status !== 200 || !answer) { return fail(Number(request.getResponseHeader("Retry-After"))); }
       done = true;
       failures = 0;
       lost.hidden = true;
-      if (answer.paired) { return window.location.reload(); }
+      if (answer.paired) {
+        // A browser without cookies keeps the token in the address.
+        if (answer.open) { window.location.replace(answer.open); } else { window.location.reload(); }
+        return;
+      }
+      if (answer.poll) { pair.poll = answer.poll; }
       if (answer.code) { show(String(answer.code)); }
       later(2000);
     };
-    request.onerror = request.onabort = fail;
-    window.setTimeout(function () { if (!done) { request.abort(); fail(); } }, 15000);
+    request.onerror = request.onabort = function () { fail(0); };
+    window.setTimeout(function () { if (!done) { request.abort(); fail(0); } }, 15000);
     request.open("GET", pair.poll + (pair.poll.indexOf("?") < 0 ? "?" : "&") + "t=" + Date.now());
     request.send();
   }
