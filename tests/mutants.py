@@ -160,9 +160,16 @@ MUTANTS = (
     Mutant(
         "records a digest only after the upload",
         "picsync/sync/transfer.py",
-        "        await self._record(item, content)\n        shown",
-        "        shown",
+        "        await self._record(item, content)\n        if self._rejects",
+        "        if self._rejects",
         ("tests/sync", "tests/crash/test_kills.py"),
+    ),
+    Mutant(
+        "sends a rejected photo that another source lists",
+        "picsync/sync/transfer.py",
+        "        if self._rejects(item, content):\n            return\n",
+        "",
+        ("tests/sync/test_rejected.py",),
     ),
     Mutant(
         "forgets a failure of one item",

@@ -52,7 +52,7 @@ def allow_deletes(ctx: click.Context, /, rule: str | None, cache: str) -> None:
         requests.allow(each)
         count = counted(len(each.digests), "photo")
         click.echo(f"{printable(each.rule)}: {count} of {each.on_frame:,} may be deleted.")
-    if _begin(requests, [each.rule for each in chosen]):
+    if begin_cycles(requests, [each.rule for each in chosen]):
         click.echo("Its log and the status page show the result.")
     elif holder := cache_holder(cache):
         click.echo(f"The running picsync ({holder}) cannot be notified: its next cycle uses this permission.")
@@ -74,7 +74,7 @@ def sync_now(ctx: click.Context, /, rule: str | None, cache: str) -> None:
         click.echo(f"picsync: The running picsync has no album rule {printable(rule)}.", err=True)
         click.echo(f"Album rules: {', '.join(map(printable, rules))}.{suggestion(rule, rules)}", err=True)
         ctx.exit(Exit.FAILED)
-    if _begin(requests, [rule]):
+    if begin_cycles(requests, [rule]):
         return
     from picsync.run.wiring import cache_holder
 
@@ -108,7 +108,7 @@ def operator_token(*, new: bool, cache: str) -> None:
     click.echo("Enter it on the status page, under Operator. Keep it secret.", err=True)
 
 
-def _begin(requests: Requests, rules: list[str] | list[str | None]) -> bool:
+def begin_cycles(requests: Requests, rules: list[str] | list[str | None]) -> bool:
     """Request cycles if a picsync is running, and report whether it took up the request; return that."""
     if not requests.wake():
         return False

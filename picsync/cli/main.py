@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": ("demo", "Run picsync between emulated services on this machine, without any account."),
     "doctor": ("doctor", "Check everything that CONFIG needs, and say how to fix problems."),
     "emulator": ("emulator", "Serve emulated Google, Immich, Dropbox and Nixplay."),
+    "frame": ("frame", "Show what is on the frames, and restore photos that were rejected there."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
     "init": ("init", "Set picsync up: ask a few questions and write all files to FOLDER."),
     "list": ("sources:list_source", "Show what a source contains, before anything is written."),
@@ -39,7 +40,7 @@ COMMANDS = {
 """Name -> its module in `picsync.cli`, with the attribute if it has another name, and its help."""
 
 
-SHOW_TIMES = frozenset({"cache", "googlephotos", "list", "picked", "sync-now"})
+SHOW_TIMES = frozenset({"cache", "frame", "googlephotos", "list", "picked", "sync-now"})
 """Commands that print times and do not report an invalid `TZ` themselves, unlike `sync` and `doctor`."""
 
 
@@ -61,6 +62,7 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
         ctx.default_map = {
             **dict.fromkeys(("allow-deletes", "operator-token", "sync", "sync-now"), given),
             "cache": {"status": given},
+            "frame": {"rejected": given, "restore": given},
             "googlephotos": {"list": given},
         }
 

@@ -97,6 +97,8 @@ class Kind(Generic[P_co]):
     """Of a frame without playlists: whether it can show photos in a given order."""
     pages: bool = False
     """Of a frame: whether it is shown by pages of `web.listen`."""
+    rejects: bool = False
+    """Of a frame: whether its viewers can say that they do not want a photo."""
     panel: Panel | None = None
     """Of a frame: the pixels of its largest display; None if they are unknown."""
     directory: Callable[[BaseModel], str] | None = None

@@ -416,6 +416,10 @@ class NoticeKind(StrEnum):
     """A source's remark about an album."""
     PHOTO_NOTE = "photo_note"
     """A remark about a photo that was converted, such as on characters that a caption lacks."""
+    PHOTO_REJECTED = "photo_rejected"
+    """A viewer of the frame does not want a photo any more."""
+    PHOTOS_LOST = "photos_lost"
+    """So many photos vanished from the frame at once that they are sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,9 +430,10 @@ class Notice:
     name: str = ""
     """Name of the playlist, or of the photo."""
     count: int = 0
-    """Playlists of that name, photos without space, unlisted uploads, or further photos with remarks."""
+    """Playlists of that name, photos without space, unlisted uploads, lost photos, or further photos with
+    remarks or that were rejected."""
     shown: int = 0
-    """Photos that a full playlist shows."""
+    """Photos that a full playlist shows, or that the frame had."""
     frame: str = ""
     """Title of the frame's service."""
     asked: str = ""

@@ -7,8 +7,8 @@ that says why none is deleted. Whatever the inputs, this holds:
 - *Knowledge*: nothing is deleted unless every listing is complete, every listed item's digest is known (or
   the item is known to be unusable) and everything wanted is on the frame.
 - *Brake*: a plan that would empty an album, or delete more than a set share of it, is held. It counts photos
-  that are gone from the sources. *Displaced* ones, which the choice or the capacity leaves out, are deleted
-  all the same, unless nothing would be left.
+  that are gone from the sources. *Displaced* ones, which the choice, the capacity or a viewer leaves out, are
+  deleted all the same, unless nothing would be left.
 - *Replaced*: a photo is deleted once the frame has another rendition of the same item in its place, whatever
   else is held, unless the frame's listing is doubtful; no more are replaced at a time than the rule says.
 - *Never empty*: carried out in order, with any step failing, `steps` leaves a playlist that names photos
@@ -48,7 +48,7 @@ BRAKE_COUNT = 10
 BRAKE_SHARE = 0.10
 """More deletes than both of these are held unless the rule says otherwise: users who tidy up an album remove
 a few pictures; hundreds at once are more often a failure than intended."""
-_MAY_BE_SHOWN = frozenset({None, Skip.NOT_CHOSEN, Skip.CAPACITY})
+_MAY_BE_SHOWN = frozenset({None, Skip.NOT_CHOSEN, Skip.CAPACITY, Skip.REJECTED})
 """Why an item is skipped whose photo is only displaced; whatever else is skipped counts as gone."""
 
 

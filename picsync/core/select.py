@@ -4,9 +4,11 @@
 decides again after transfers have shown the items' content. Always:
 
 - Each item has one candidate, in the order of the listing.
-- Content that is on the frame stays wanted: neither its format nor a failed attempt to use it skips it.
+- Content that is on the frame stays wanted, unless a viewer has rejected it: neither its format nor a failed
+  attempt to use it skips it.
 - A video is skipped unless the rule asks for videos, and its source and the frame support them.
 - An item that could not be used is tried again after `UNUSABLE_FOR`.
+- What the viewers of the frame have rejected is skipped, whatever source lists it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from picsync.core.choice import Choice, Excluded, LeftOut, Subject, choose, newe
 from picsync.core.identity import Shown
 from picsync.core.model import Digest, FramePhoto, ItemFacts, MediaItem, MediaKind, Photos
 from picsync.core.model import Mapping as DigestMapping
+from picsync.core.rejected import NOTHING_REJECTED, Rejected
 from picsync.core.screens import is_screenshot
 from picsync.core.values import dataclass
 
@@ -41,6 +44,8 @@ class Skip(StrEnum):
     """The rule's `select` leaves it out."""
     CAPACITY = "capacity"
     """The frame has no room for it."""
+    REJECTED = "rejected"
+    """A viewer of the frame does not want it."""
 
 
 class Overflow(StrEnum):
@@ -114,13 +119,23 @@ def candidates(
     shown: Shown,
     accepted: Accepted,
     now: datetime,
+    rejected: Rejected = NOTHING_REJECTED,
 ) -> list[Candidate]:
     """Return a candidate for each item: wanted or skipped, with its digest if known.
 
     `known` is what the cache has of the recipe's renditions, `originals` of the items' own bytes, and `shown`
     the content of the frame.
     """
-    return [_candidate(item, known.get(item), originals.get(item), shown, accepted, now) for item in items]
+
+    def one(item: MediaItem) -> Candidate:
+        made, original = known.get(item), originals.get(item)
+        found = _candidate(item, made, original, shown, accepted, now)
+        if not rejected:
+            return found
+        digests = (found.digest, found.content, item.digest, made.digest if made else None)
+        return replace(found, skip=Skip.REJECTED) if rejected.includes(item, digests) else found
+
+    return [one(item) for item in items]
 
 
 def _candidate(
@@ -168,6 +183,8 @@ class Lesson:
     contents: Mapping[MediaItem, Digest] = field(default_factory=dict)
     """Of the originals."""
     unusable: Collection[MediaItem] = ()
+    rejected: Collection[MediaItem] = ()
+    """Items whose content turned out to be that of a rejected photo."""
 
 
 def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
@@ -184,6 +201,8 @@ def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
 
     def one(candidate: Candidate) -> Candidate:
         content = lesson.contents.get(candidate.item, candidate.content)
+        if candidate.item in lesson.rejected:
+            return replace(candidate, skip=Skip.REJECTED, content=content)
         if candidate.item in lesson.unusable:
             # What shows it already goes on showing it.
             return (

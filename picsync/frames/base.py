@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import BinaryIO, Protocol, TypeAlias, runtime_checkable
 
 from picsync.core.caption import NOTHING_KNOWN, AboutPhoto, Captions
@@ -16,6 +16,7 @@ from picsync.core.model import (
     Playlist,
     PlaylistItem,
 )
+from picsync.core.rejected import Rejected, Rejection
 from picsync.core.values import dataclass
 
 
@@ -224,4 +225,32 @@ class KeepsOrder(Protocol):
         come after them, in the order that they have. At any moment, even after a failure, the album has all
         its photos; then each is in its old place or in the new one. Repeating is safe. IDs of photos may
         change, for instance if they are file names. Raises as `Frame` says.
+        """
+
+
+@runtime_checkable
+class Rejects(Protocol):
+    """A frame whose viewers can say that they do not want a photo.
+
+    It stores with the photos what was rejected, so that this survives the loss of everything else. The
+    methods raise as `Frame` says.
+    """
+
+    async def rejected(self, *, record: bool = True) -> Rejected:
+        """Return what the viewers have rejected, the oldest first, including what is noticed just now.
+
+        Without `record` nothing is written, so the next call notices the same again.
+        """
+
+    async def reject(self, photo: FramePhoto) -> bool:
+        """Remember that a photo is not wanted, and remove it from all albums; return whether it was removed.
+
+        The only photo of a frame is remembered but stays, since a frame is never empty. A photo that does not
+        exist any more is not remembered.
+        """
+
+    async def restore(self, rejections: Collection[Rejection]) -> None:
+        """Forget that these photos were rejected; a cycle sends those that its rule still wants.
+
+        May be called by another process than the one that runs the cycles. Repeating is safe.
         """

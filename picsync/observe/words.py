@@ -75,6 +75,7 @@ _SKIPPED = {
     Skip.UNUSABLE: ("item", "items", "skipped as unusable; each is tried again after a day"),
     Skip.NOT_CHOSEN: ("photo", "photos", "left out by `select`"),
     Skip.CAPACITY: ("photo", "photos", "left out, since the frame has no room; the newest are shown"),
+    Skip.REJECTED: ("photo", "photos", "rejected at the frame (`picsync frame rejected` lists them)"),
 }
 
 _LEFT_OUT = {
@@ -279,6 +280,18 @@ def notice_sentence(notice: Notice) -> str:  # noqa: C901 - one flat table
             have = "has a remark" if count == 1 else "have remarks"
             more = f" {counted(count, 'further photo')} {have} of this kind." if count else ""
             return f"{name}: {printable(doubt(notice.said))}{more}"
+        case NoticeKind.PHOTO_REJECTED:
+            what = f"{name} and {counted(count, 'other photo')} were" if count else f"{name} was"
+            return (
+                f"{what} deleted from {notice.frame} by someone, and will not be sent there again."
+                " `picsync frame restore` undoes this."
+            )
+        case NoticeKind.PHOTOS_LOST:
+            were = "was" if count == 1 else "were"
+            return (
+                f"{count:,} of {counted(notice.shown, 'photo')} {were} missing from {notice.frame} at once."
+                " That is too many for a request, so those that are still wanted are sent again."
+            )
 
 
 def error_sentence(error: PicsyncError) -> str:
@@ -439,6 +452,8 @@ def decision(candidate: Candidate, *, on_frame: bool) -> tuple[str, str]:
         return "left out", left_out_words(candidate.left_out)
     if candidate.skip is Skip.CAPACITY:
         return "left out", "without room on the frame"
+    if candidate.skip is Skip.REJECTED:
+        return "left out", "rejected at the frame"
     return "skipped", _SKIPPED[candidate.skip][2].removeprefix("skipped").strip(" ,") or "skipped"
 
 

@@ -173,6 +173,24 @@ async def open_services(
         yield sources, frames
 
 
+@asynccontextmanager
+async def open_frames(
+    config: Config, credentials: Credentials, names: Sequence[str], *, cache: str, emit: Emit
+) -> AsyncIterator[dict[str, Frame]]:
+    """Open the frames of these names for one command, and close them at the end of the context.
+
+    Sends nothing. Raises ConfigError.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(network.using(config.ca_certificates))
+        opener = Opener(credentials, Hosts(config.emulator), emit, cache=cache, caps=_caps(config))
+        frames: dict[str, Frame] = {}
+        for name in names:
+            frames[name] = opener.frame(config.frame(name, credentials.kinds))
+            stack.push_async_callback(frames[name].aclose)
+        yield frames
+
+
 class Opener:
     """Opens sources and frames by account; those of one account share its concurrency limits."""
 

@@ -37,7 +37,7 @@ from picsync.core.events import (
     NoticeKind,
     TransfersPlanned,
 )
-from picsync.core.identity import Shown
+from picsync.core.identity import Shown, plain_name
 from picsync.core.model import (
     DEFAULT_FRAME,
     Certainty,
@@ -62,6 +62,7 @@ from picsync.core.plan import (
     plan_transfers,
 )
 from picsync.core.recipe import ORIGINAL, Recipe
+from picsync.core.rejected import NOTHING_REJECTED, Rejected
 from picsync.core.select import (
     Accepted,
     Candidate,
@@ -72,7 +73,7 @@ from picsync.core.select import (
     wanted,
 )
 from picsync.core.values import dataclass
-from picsync.frames.base import Frame, PlaylistFrame, TellsRoom
+from picsync.frames.base import Frame, PlaylistFrame, Rejects, TellsRoom
 from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates
 from picsync.sync.choosing import Choosing
@@ -205,6 +206,8 @@ class _Cycle:
     notices: list[Notice] = field(default_factory=list)
     storage: Storage | None = None
     """How the frame's storage is used, where it is limited."""
+    rejected: Rejected = NOTHING_REJECTED
+    """What the viewers of the frame do not want."""
 
     def __post_init__(self) -> None:
         frame = self.tools.frames[self.album_rule.frame]
@@ -340,8 +343,22 @@ class _Cycle:
         return _Seen(found, photos, await self._playlists(photos, first.result()))
 
     async def _album(self) -> tuple[FrameAlbum | None, Photos]:
+        # A dry run asks the frame itself, which then records nothing.
+        frame = self.tools.frames[self.album_rule.frame]
+        if isinstance(frame, Rejects):
+            self.rejected = await frame.rejected(record=not self.album_rule.dry_run)
+            self._note_rejected()
         album = await self.frame.find_album(self.album_rule.album)
         return album, Photos() if album is None else await self.frame.photos(album)
+
+    def _note_rejected(self) -> None:
+        new, title = self.rejected.new, self.frame.capabilities.title
+        if new:
+            name = plain_name(new[0].filename) or new[0].rejection_id
+            self.notices.append(Notice(NoticeKind.PHOTO_REJECTED, name, len(new) - 1, frame=title))
+        if self.rejected.lost:
+            lost, total = self.rejected.lost, self.rejected.total
+            self.notices.append(Notice(NoticeKind.PHOTOS_LOST, count=lost, shown=total, frame=title))
 
     async def _part(self, number: int) -> Sequence[Playlist]:
         if self.playlist_frame is None:
@@ -374,7 +391,7 @@ class _Cycle:
         for source in self.album_rule.sources:
             asked = [item in known or item in originals for item in items if item.source == source]
             self.tools.emit(CacheRead(source, sum(asked), len(asked) - sum(asked)))
-        found = candidates(items, known, originals, shown, self._accepted(), self.tools.now())
+        found = candidates(items, known, originals, shown, self._accepted(), self.tools.now(), self.rejected)
         await self._remember(found, known, originals)
         return found
 
@@ -480,6 +497,7 @@ class _Cycle:
             stopping=self.stopping,
             dry_run=self.album_rule.dry_run,
             recipe=self.album_rule.recipe,
+            rejected=self.rejected,
             closing=(lambda: None) if playlists is None or self._has_playlist(seen) else playlists.begin,
         )
         learn = deletes_wait_for_content(self.album_rule.rule, self.candidates, self.listings, seen.photos)

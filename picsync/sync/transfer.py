@@ -62,6 +62,7 @@ from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.plan import Transfer
 from picsync.core.recipe import ORIGINAL, Recipe
+from picsync.core.rejected import NOTHING_REJECTED, Rejected
 from picsync.core.select import Lesson
 from picsync.core.values import dataclass
 from picsync.frames.base import AlreadyThere, Frame, Rendition
@@ -144,6 +145,8 @@ class TransferResult:
     """Of the originals that were downloaded."""
     unusable: dict[MediaItem, str] = field(default_factory=dict)
     """Items that can never be shown, with the reason."""
+    rejected: set[MediaItem] = field(default_factory=set)
+    """Items that turned out to be photos which a viewer has rejected."""
     notes: dict[MediaItem, str] = field(default_factory=dict)
     """What is to be said of items that were converted."""
     failures: list[Failure] = field(default_factory=list)
@@ -161,7 +164,7 @@ class TransferResult:
     @property
     def lesson(self) -> Lesson:
         """What the transfers have shown of the items."""
-        return Lesson(self.digests, self.contents, self.unusable)
+        return Lesson(self.digests, self.contents, self.unusable, self.rejected)
 
 
 class Transferrer:
@@ -179,6 +182,7 @@ class Transferrer:
         dry_run: bool,
         closing: Callable[[], None] = lambda: None,
         recipe: Recipe = ORIGINAL,
+        rejected: Rejected = NOTHING_REJECTED,
     ) -> None:
         """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
 
@@ -197,6 +201,7 @@ class Transferrer:
         self._closing = closing
         self._dry_run = dry_run
         self._recipe = recipe
+        self._rejected = rejected
         self._shown = Shown((), recipe)
         self._made: dict[Digest, Digest] = {}
         """Content of an original -> what was made of it."""
@@ -259,12 +264,13 @@ class Transferrer:
         """Return what waits for room on the frame."""
         known = {t.item: t.digest or self._result.digests.get(t.item) for t in transfers}
         waiting = [
-            item
-            for item, digest in known.items()
-            if digest not in self._there and item not in self._result.unusable
+            item for item, digest in known.items() if digest not in self._there and not self._done_with(item)
         ]
         sizes = [self._sizes.get(item) or item.size_bytes or 0 for item in waiting]
         return Waiting(len(waiting), sum(sizes), at_least=not all(sizes))
+
+    def _done_with(self, item: MediaItem) -> bool:
+        return item in self._result.unusable or item in self._result.rejected
 
     async def _work(self, album: OpenAlbum, queue: Iterator[Transfer]) -> None:
         for transfer in queue:
@@ -312,6 +318,8 @@ class Transferrer:
         self._result.contents[item] = content
         self._sizes[item] = original.size_bytes
         await self._record(item, content)
+        if self._rejects(item, content):
+            return
         shown = await self._showing(item, content)
         if shown.digest is not None and not shown.outdated:
             self._result.digests[item] = shown.digest
@@ -324,6 +332,12 @@ class Transferrer:
             digest = self._result.digests.get(item)
             if shown.digest is not None and (digest is None or digest not in self._there):
                 self._result.digests[item] = shown.digest
+
+    def _rejects(self, item: MediaItem, digest: Digest) -> bool:
+        """Whether a viewer has rejected what has this content; then it is in the result."""
+        if self._rejected.includes(item, (digest,)):
+            self._result.rejected.add(item)
+        return item in self._result.rejected
 
     async def _prepare_and_upload(
         self, album: OpenAlbum, item: MediaItem, original: Original, content: Digest
@@ -341,6 +355,8 @@ class Transferrer:
             if made.notes:
                 self._result.notes[item] = " ".join(made.notes)
             await self._record(item, made.digest, recipe=self._recipe)
+            if self._rejects(item, made.digest):
+                return
             self._result.digests[item] = self._made[content] = made.digest
             mark = FITTING_BYTES if made.unchanged else self._recipe.key
             rendition = Rendition(made.file(), made.size_bytes, made.digest, made.mime_type, item.filename)

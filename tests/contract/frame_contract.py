@@ -8,6 +8,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 import pytest
 
@@ -20,6 +21,7 @@ from picsync.frames.base import (
     Frame,
     KeepsOrder,
     PlaylistFrame,
+    Rejects,
     Rendition,
     ShowsCaptions,
     Uploaded,
@@ -45,6 +47,10 @@ def rendition(content: bytes, filename: str = "IMG_1.jpg", mime_type: str = "ima
     file.seek(0, io.SEEK_END)
     digest = Digest.md5(hashlib.md5(content, usedforsecurity=False).hexdigest())
     return Rendition(file, len(content), digest, mime_type, filename)
+
+
+class RejectingFrame(Frame, Rejects, Protocol):
+    """A frame whose viewers can reject photos."""
 
 
 async def ensure_album(frame: Frame, name: str) -> FrameAlbum:
@@ -147,6 +153,53 @@ class FrameContract:
         await ensure_album(frame, "Trip")
         await frame.aclose()
         await frame.aclose()
+
+
+class RejectsContract:
+    """Further tests of the port of a frame whose viewers can reject photos; its fixture `frame` is one."""
+
+    async def test_a_rejected_photo_leaves_all_albums_and_is_listed(self, frame: RejectingFrame) -> None:
+        album, other = await ensure_album(frame, "Trip"), await ensure_album(frame, "Other")
+        gone, kept = await upload(frame, album, JPEG + b"1", JPEG + b"2")
+        await frame.upload(other, rendition(JPEG + b"1"))
+        assert not await frame.rejected()
+        assert await frame.reject(gone)
+        assert (await frame.photos(album)).items == (kept,)
+        assert (await frame.photos(other)).items == ()
+        [rejection] = (await frame.rejected()).items
+        assert (rejection.digest, rejection.filename, rejection.size_bytes) == (
+            gone.digest,
+            "IMG_1.jpg",
+            len(JPEG) + 1,
+        )
+        assert set(rejection.albums) == {"Trip", "Other"}
+        assert rejection.rejected_at is not None
+
+    async def test_the_only_photo_is_remembered_but_stays(self, frame: RejectingFrame) -> None:
+        album = await ensure_album(frame, "Trip")
+        [only] = await upload(frame, album, JPEG)
+        assert not await frame.reject(only)
+        assert (await frame.photos(album)).items == (only,)
+        assert len((await frame.rejected()).items) == 1
+
+    async def test_a_restored_photo_can_be_sent_again(self, frame: RejectingFrame) -> None:
+        album = await ensure_album(frame, "Trip")
+        gone, also, _ = await upload(frame, album, JPEG + b"1", JPEG + b"2", JPEG + b"3")
+        await frame.reject(gone)
+        await frame.reject(also)
+        first, second = (await frame.rejected()).items
+        for _ in range(2):
+            await frame.restore([first])
+            assert (await frame.rejected()).items == (second,)
+        assert await frame.upload(album, rendition(JPEG + b"1")) == Uploaded()
+        assert len((await frame.photos(album)).items) == 2
+
+    async def test_what_does_not_exist_cannot_be_rejected(self, frame: RejectingFrame) -> None:
+        album = await ensure_album(frame, "Trip")
+        gone, _ = await upload(frame, album, JPEG + b"1", JPEG + b"2")
+        await frame.delete(album, gone)
+        assert not await frame.reject(gone)
+        assert not await frame.rejected()
 
 
 class PlaylistContract:

@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 
 from picsync.core.caption import Captions
-from picsync.frames.base import Frame, PlaylistFrame
+from picsync.frames.base import Frame, PlaylistFrame, Rejects
 from picsync.frames.kinds import FRAMES
-from tests.contract.frame_contract import CaptionsContract, FrameContract, OrderContract, PlaylistContract
+from tests.contract.frame_contract import (
+    CaptionsContract,
+    FrameContract,
+    OrderContract,
+    PlaylistContract,
+    RejectsContract,
+)
 from tests.contract.memory_frame import MemoryAlbumFrame
 from tests.trials import variants
 
@@ -38,6 +44,7 @@ class TestFrame(FrameContract):
         assert (able.captions, able.keeps_order) == (kind.captions, kind.keeps_order)
         assert not (kind.playlists and kind.keeps_order)
         assert kind.playlists is isinstance(frame, PlaylistFrame)
+        assert kind.rejects is isinstance(frame, Rejects)
 
 
 class TestPlaylistFrame(PlaylistContract):
@@ -56,6 +63,13 @@ class TestCaptions(CaptionsContract):
 
 class TestOrder(OrderContract):
     @pytest.fixture(params=[*variants(FRAMES, lambda kind: kind.keeps_order), IN_MEMORY])
+    async def frame(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Frame]:
+        async with request.param(tmp_path) as frame:
+            yield frame
+
+
+class TestRejectingFrame(RejectsContract):
+    @pytest.fixture(params=variants(FRAMES, lambda kind: kind.rejects))
     async def frame(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Frame]:
         async with request.param(tmp_path) as frame:
             yield frame

@@ -17,18 +17,21 @@ import re
 import shutil
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import TypeVar
 
 from picsync.core.errors import InaccessibleError, ItemError, PicsyncError, QuotaError
 from picsync.core.identity import plain_name
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
+from picsync.core.rejected import NOTHING_REJECTED, Rejected, Rejection
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
 from picsync.frames.folder import manifest as journal
-from picsync.frames.folder.manifest import FOLDER, Entry, Manifest
+from picsync.frames.folder.manifest import FOLDER, Entry, Manifest, RejectedFile
+from picsync.frames.folder.missing import SETTLE_S, judge
 from picsync.observe.words import size
 from picsync.system.files import (
     PART,
@@ -76,9 +79,12 @@ _KNOWN = "frame-folders"
 class FolderFrame:
     """A directory as a Frame."""
 
-    def __init__(self, path: str, *, own_folder: Path) -> None:
+    def __init__(
+        self, path: str, *, own_folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         """Fill the directory at `path`; a note that it was filled is kept in `own_folder`."""
         self._path = Path(path)
+        self._now = now
         self._note = own_folder / _KNOWN / hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
         self._manifest: Manifest | None = None
         self._seen: tuple[int, int, int] | None = None
@@ -87,6 +93,10 @@ class FolderFrame:
         """Whether incomplete files have been removed."""
         self._writing: set[Path] = set()
         """The temporary files of the uploads in progress."""
+        self._unpublished: set[Path] = set()
+        """Those of them that do not have their final names yet."""
+        self._unrecorded: set[str] = set()
+        """Names of files that were written, which the journal does not say yet."""
         self._lock = asyncio.Lock()
         self._capabilities = FrameCapabilities(
             kind="folder",
@@ -152,19 +162,21 @@ class FolderFrame:
 
         return await self._locked(look)
 
-    async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:  # noqa: ARG002 - port
+    async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
         """Write the bytes under a name that every file system accepts, unless they already exist."""
         there = await self._locked(lambda: self._add_to_album(self._writable(), album, rendition))
         if there is not None:
             return there
         temporary = self._path / FOLDER / f"{rendition.digest.hex}-{id(rendition):x}{PART}"
         self._writing.add(temporary)
+        self._unpublished.add(temporary)
         try:
             await self._explained(lambda: _copy(rendition, temporary))
-            return await self._locked(lambda: self._publish(album, rendition, temporary))
+            return await self._locked(lambda: self._publish(album, rendition, temporary, upcoming))
         finally:
             await asyncio.to_thread(_discard, temporary)
             self._writing.discard(temporary)
+            self._unpublished.discard(temporary)
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Remove the photo from the album; its file is deleted when no album contains it any more."""
@@ -178,13 +190,84 @@ class FolderFrame:
             if left.albums:
                 self._append(manifest, journal.record(left))
                 return
-            # If the process ends between the two steps, the line has no effect. In the opposite order, or if
-            # a power failure undid only the first step, the file would no longer be known as picsync's own.
-            (self._path / entry.name).unlink(missing_ok=True)
-            flush_folder(self._path)
-            self._append(manifest, {"gone": entry.name})
+            self._remove(manifest, entry)
 
         await self._locked(remove)
+
+    async def rejected(self, *, record: bool = True) -> Rejected:
+        """Return the rejected photos; a file of picsync that someone has deleted is one of them.
+
+        See `missing.judge` for the rule. Nothing is decided while the directory is being changed.
+        """
+
+        def look() -> Rejected:
+            manifest = self._read()
+            if not manifest.entries and not manifest.rejected:
+                return NOTHING_REJECTED
+            there = self._sizes()
+            asked = journal.restore_requests(self._path)
+            back = self._put_back(manifest, there)
+            gone = [entry for entry in manifest.entries.values() if not self._is_there(entry, there)]
+            verdict = judge(manifest, gone)
+            settled = self._is_settled()
+            at = self._now()
+            stay = [one.rejection() for digest, one in manifest.rejected.items() if digest not in asked]
+            stay = [one for one in stay if one.digest not in back]
+            new = [RejectedFile(entry, at).rejection() for entry in verdict.rejected]
+            if record:
+                lines: list[Mapping[str, object]] = [
+                    *({"restored": digest.hex} for digest in asked if digest in manifest.rejected),
+                    *(line for entry in back.values() for line in _returned(entry)),
+                ]
+                self._unrecorded.update(
+                    entry.name
+                    for entry in manifest.entries.values()
+                    if not entry.seen and entry.name in there
+                )
+                if settled:
+                    lines += [journal.rejection(entry, at) for entry in verdict.rejected]
+                    lines += [{"gone": entry.name} for entry in (*verdict.rejected, *verdict.known)]
+                    if verdict.lost:
+                        lines.append({"lost": [entry.name for entry in verdict.lost]})
+                if lines or self._unrecorded:
+                    self._append(self._writable(), *lines)
+                for path in asked.values():
+                    path.unlink(missing_ok=True)
+            return Rejected((*stay, *new), tuple(new) if settled else (), len(verdict.lost), verdict.existed)
+
+        return await self._locked(look)
+
+    async def reject(self, photo: FramePhoto) -> bool:
+        """Remember that a photo is not wanted, and delete its file unless it is the only one."""
+
+        def remember() -> bool:
+            manifest = self._writable()
+            entry = manifest.entries.get(photo.photo_id)
+            if entry is None or entry.digest != photo.digest:
+                return False
+            if entry.digest not in manifest.rejected:
+                self._append(manifest, journal.rejection(entry, self._now()))
+            there = self._sizes()
+            if not any(each.name in there for each in manifest.entries.values() if each is not entry):
+                return False
+            self._remove(manifest, entry)
+            return True
+
+        return await self._locked(remember)
+
+    async def restore(self, rejections: Collection[Rejection]) -> None:
+        """Leave requests to restore these photos, which the next cycle carries out."""
+
+        def ask() -> None:
+            manifest = self._read()
+            require_writable(self._path)
+            for rejection in rejections:
+                if rejection.digest in manifest.rejected:
+                    name = f"{journal.RESTORE}{rejection.digest.hex}"
+                    os.close(create_anew(self._path / FOLDER / name, SHARED_FILE))
+            flush_folder(self._path / FOLDER)
+
+        await self._locked(ask)
 
     async def examine(self) -> Sequence[Finding]:
         """Check whether the directory exists and is writable, and how much space is free."""
@@ -255,11 +338,46 @@ class FolderFrame:
             self._note.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
             replace_file(self._note, [os.fsencode(self._path), b"\n"])
 
-    def _append(self, manifest: Manifest, line: dict[str, object]) -> None:
+    def _append(self, manifest: Manifest, *lines: Mapping[str, object]) -> None:
+        """Append lines, and which files were written since the last time."""
         if manifest.due:
             journal.rewrite(self._path, manifest)
-        journal.append(self._path, manifest, [line])
+        names = sorted(self._unrecorded)
+        seen = [{"seen": names}] if names else []
+        journal.append(self._path, manifest, [*seen, *lines])
+        self._unrecorded.difference_update(names)
         self._seen = self._stamp()
+
+    def _remove(self, manifest: Manifest, entry: Entry) -> None:
+        """Delete a file of picsync."""
+        if entry.seen or entry.name in self._unrecorded:
+            # Picsync itself deletes it: its absence is no request.
+            self._unrecorded.discard(entry.name)
+            self._append(manifest, {"lost": [entry.name]})
+        # If the process ends between the two steps, the line has no effect. In the opposite order, or if
+        # a power failure undid only the first step, the file would no longer be known as picsync's own.
+        (self._path / entry.name).unlink(missing_ok=True)
+        flush_folder(self._path)
+        self._append(manifest, {"gone": entry.name})
+
+    def _put_back(self, manifest: Manifest, there: Mapping[str, int]) -> dict[Digest, Entry]:
+        """Return the rejected photos whose files someone has put back."""
+        back = {}
+        for digest, rejected in manifest.rejected.items():
+            entry = rejected.entry
+            if entry.name not in manifest.entries and there.get(entry.name) == entry.size_bytes:
+                with suppress(FileNotFoundError):
+                    if _digest(self._path / entry.name) == digest:
+                        back[digest] = replace(entry, seen=True)
+        return back
+
+    def _is_there(self, entry: Entry, there: Mapping[str, int]) -> bool:
+        """Whether anything has the name; a file system may list it in another case or Unicode form."""
+        return entry.name in there or self._look_up(entry.name) is not None
+
+    def _is_settled(self) -> bool:
+        """Whether no program has changed the directory just now."""
+        return abs(self._now().timestamp() - self._path.stat().st_mtime) > SETTLE_S
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
@@ -306,8 +424,11 @@ class FolderFrame:
         except FileNotFoundError:
             return None
 
-    def _publish(self, album: FrameAlbum, rendition: Rendition, temporary: Path) -> UploadResult:
+    def _publish(
+        self, album: FrameAlbum, rendition: Rendition, temporary: Path, upcoming: int
+    ) -> UploadResult:
         """Rename the written file to its final name; two uploads of the same bytes produce one file."""
+        self._unpublished.discard(temporary)
         manifest = self._writable()
         if (joined := self._add_to_album(manifest, album, rendition)) is not None:
             return joined
@@ -315,11 +436,13 @@ class FolderFrame:
         albums = frozenset({album.album_id})
         entry = Entry(name, rendition.digest, rendition.size_bytes, rendition.filename, albums)
         self._append(manifest, journal.record(entry))
-        if there:
-            return AlreadyThere()
-        temporary.replace(self._path / name)
-        flush_folder(self._path)
-        return Uploaded()
+        if not there:
+            temporary.replace(self._path / name)
+            flush_folder(self._path)
+        self._unrecorded.add(name)
+        if upcoming <= 2 * _WRITERS and not self._unpublished:
+            self._append(manifest)  # Usually the last upload of a cycle; the next cycle notes the rest.
+        return AlreadyThere() if there else Uploaded()
 
     def _name_for(self, rendition: Rendition) -> tuple[str, bool]:
         """Return the name for a photo, and whether a file with that name and its bytes exists.
@@ -438,6 +561,10 @@ def _is_folder(path: Path) -> bool:
 def _discard(path: Path) -> None:
     with suppress(OSError):
         path.unlink(missing_ok=True)
+
+
+def _returned(entry: Entry) -> list[Mapping[str, object]]:
+    return [journal.record(entry), {"restored": entry.digest.hex}]
 
 
 def _failure(error: OSError, folder: Path) -> PicsyncError:

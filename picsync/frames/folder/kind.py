@@ -52,5 +52,6 @@ FOLDER: Kind[Frame] = Kind(
     example="usb: {kind: folder, path: /mnt/usb/frame}",
     options=FolderFrameOptions,
     open=_open,
+    rejects=True,
     directory=_path,
 )

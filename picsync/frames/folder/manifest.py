@@ -1,8 +1,11 @@
 """The list of files that picsync wrote into a frame's directory: a journal of JSON lines.
 
 The journal is `.picsync/manifest.jsonl` in the directory. A line is appended and flushed *before* its file
-appears, so every file that picsync wrote is known as its own. A line without a file has no effect. A crash
-may truncate the last line; unreadable lines are ignored.
+appears, so every file that picsync wrote is known as its own. A line without a file has no effect, unless the
+file is known to have existed (`seen`). A crash may truncate the last line; unreadable lines are ignored.
+
+It also lists the photos that were rejected. Another process asks for their return by an empty file
+`.picsync/restore-<digest>`, so that only the process that runs the cycles writes to the journal.
 """
 
 from __future__ import annotations
@@ -13,11 +16,13 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from picsync.core.model import Digest
+from picsync.core.rejected import Rejection
 from picsync.core.values import dataclass
 from picsync.system.files import (
     SHARED_FILE,
@@ -31,8 +36,12 @@ from picsync.system.files import (
 FOLDER = ".picsync"
 """Its presence also identifies the directory: an unmounted volume does not have it."""
 JOURNAL = "manifest.jsonl"
+RESTORE = "restore-"
+"""Files in the folder whose names begin like this, followed by a digest, are requests to restore a photo."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,80}\.[a-z0-9]{1,5}")
 _MAX_BYTES = 256 * 1024 * 1024
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What a damaged line raises."""
 _COMPACT_BEYOND = 1_000
 """Number of superfluous lines after which the journal is rewritten."""
 
@@ -47,6 +56,22 @@ class Entry:
     filename: str
     """The original file name."""
     albums: frozenset[str]
+    seen: bool = False
+    """Whether the file is known to have existed: only then does its absence mean that someone deleted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFile:
+    """A photo that is not wanted, and the file that it had."""
+
+    entry: Entry
+    rejected_at: datetime | None = None
+
+    def rejection(self) -> Rejection:
+        """Return what the engine needs to know."""
+        entry = self.entry
+        albums = tuple(sorted(entry.albums))
+        return Rejection(entry.digest, entry.filename, entry.size_bytes, albums, self.rejected_at)
 
 
 @dataclass(slots=True)
@@ -61,6 +86,8 @@ class Manifest:
     """By file name."""
     names: dict[Digest, dict[str, None]] = field(default_factory=dict)
     """File names by content."""
+    rejected: dict[Digest, RejectedFile] = field(default_factory=dict)
+    """Photos that are not wanted, in the order in which they were rejected."""
     lines: int = 0
     clean: bool = True
     """Whether the last line was complete."""
@@ -68,7 +95,8 @@ class Manifest:
     @property
     def due(self) -> bool:
         """Whether the journal should be rewritten."""
-        return self.lines > 2 * (len(self.entries) + len(self.albums) + 1) + _COMPACT_BEYOND
+        needed = len(self.entries) + len(self.albums) + len(self.rejected) + 1
+        return self.lines > 2 * needed + _COMPACT_BEYOND
 
     def records(self) -> Iterator[Mapping[str, Any]]:
         """Yield the lines of a new journal."""
@@ -77,9 +105,11 @@ class Manifest:
             yield {"album": album}
         for entry in self.entries.values():
             yield record(entry)
+        for rejected in self.rejected.values():
+            yield rejection(rejected.entry, rejected.rejected_at)
 
     def apply(self, line: Mapping[str, Any]) -> None:
-        """Apply one line; raises ValueError, TypeError or KeyError if it is invalid."""
+        """Apply one line; raises one of `_DAMAGED` if it is invalid."""
         self.lines += 1
         if "id" in line:
             self.identity = str(line["id"])
@@ -87,17 +117,29 @@ class Manifest:
             self.albums.setdefault(str(line["album"]), 0)
         elif "gone" in line:
             self._drop(str(line["gone"]))
+        elif "seen" in line and "file" not in line:
+            self._note_seen(line["seen"], seen=True)
+        elif "lost" in line:
+            self._note_seen(line["lost"], seen=False)
+        elif "rejected" in line:
+            entry = _entry(line["rejected"])
+            at = datetime.fromisoformat(line["at"]) if line.get("at") else None
+            self.rejected.pop(entry.digest, None)
+            self.rejected[entry.digest] = RejectedFile(entry, at.astimezone(UTC) if at else None)
+        elif "restored" in line:
+            self.rejected.pop(Digest("md5", line["restored"]), None)
         else:
-            name = line["file"]
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
-                raise ValueError("not a name that picsync gives")
-            albums = frozenset(map(str, line["albums"]))
-            digest, size_bytes = Digest("md5", line["md5"]), int(line["size"])
-            self._drop(name)
-            self.entries[name] = Entry(name, digest, size_bytes, str(line.get("name", "")), albums)
-            self.names.setdefault(digest, {})[name] = None
-            for album in albums:
+            entry = _entry(line)
+            self._drop(entry.name)
+            self.entries[entry.name] = entry
+            self.names.setdefault(entry.digest, {})[entry.name] = None
+            for album in entry.albums:
                 self.albums[album] = self.albums.get(album, 0) + 1
+
+    def _note_seen(self, names: Iterable[str], *, seen: bool) -> None:
+        for name in names:
+            if (entry := self.entries.get(name)) is not None:
+                self.entries[name] = replace(entry, seen=seen)
 
     def _drop(self, name: str) -> None:
         entry = self.entries.pop(name, None)
@@ -110,13 +152,29 @@ class Manifest:
 
 def record(entry: Entry) -> dict[str, Any]:
     """Return the line for a file that is written or added to other albums."""
-    return {
+    line = {
         "file": entry.name,
         "md5": entry.digest.hex,
         "size": entry.size_bytes,
         "name": entry.filename,
         "albums": sorted(entry.albums),
     }
+    return {**line, "seen": True} if entry.seen else line
+
+
+def rejection(entry: Entry, rejected_at: datetime | None) -> dict[str, Any]:
+    """Return the line for a photo that was rejected."""
+    return {"rejected": record(entry), "at": rejected_at.isoformat() if rejected_at else None}
+
+
+def _entry(line: Mapping[str, Any]) -> Entry:
+    """Return the entry of a line; raises one of `_DAMAGED` if it is invalid."""
+    name = line["file"]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError("not a name that picsync gives")
+    albums = frozenset(map(str, line["albums"]))
+    digest, size_bytes = Digest("md5", line["md5"]), int(line["size"])
+    return Entry(name, digest, size_bytes, str(line.get("name", "")), albums, seen=line.get("seen") is True)
 
 
 def read(folder: Path) -> Manifest | None:
@@ -128,10 +186,21 @@ def read(folder: Path) -> Manifest | None:
         return None
     for line in content.split(b"\n")[:-1]:
         # A damaged line at most loses its file, which is then sent again under the same name.
-        with suppress(ValueError, TypeError, KeyError):
+        with suppress(*_DAMAGED):
             manifest.apply(json.loads(line))
     manifest.clean = not content or content.endswith(b"\n")
     return manifest
+
+
+def restore_requests(folder: Path) -> dict[Digest, Path]:
+    """Return the requests to restore photos; raises OSError."""
+    found = {}
+    with suppress(FileNotFoundError):
+        for path in (folder / FOLDER).iterdir():
+            if path.name.startswith(RESTORE):
+                with suppress(ValueError):
+                    found[Digest("md5", path.name.removeprefix(RESTORE))] = path
+    return found
 
 
 def append(folder: Path, manifest: Manifest, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -284,4 +284,5 @@ async def test_the_manifest_says_what_is_whose(folder: Path, own: Path) -> None:
             "name": "IMG_1.jpg",
             "albums": ["Trip"],
         },
+        {"seen": [photo.photo_id]},
     ]

@@ -1,0 +1,46 @@
+"""Decides what it means that files of picsync are missing from a directory; a pure function.
+
+- Few missing files are a request: someone deleted these photos, or a viewer's delete button moved them away.
+- Many files at once are damage: a wiped folder, a file system that was repaired, a copy that broke off. They
+  are written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from picsync.core.values import dataclass
+from picsync.frames.folder.manifest import Entry, Manifest
+
+FEW = 3
+"""Up to this number of missing files, a request is assumed, if at least half of all files are left."""
+SHARE = 0.10
+"""The same for larger folders, as a share of all files."""
+SETTLE_S = 60.0
+"""Nothing is decided within this time after a change in the directory: more files may be about to vanish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the missing files are."""
+
+    rejected: tuple[Entry, ...] = ()
+    """Photos that someone does not want."""
+    lost: tuple[Entry, ...] = ()
+    """Files that are written again."""
+    known: tuple[Entry, ...] = ()
+    """Files of photos that were rejected before."""
+    existed: int = 0
+    """The number of files that there were."""
+
+
+def judge(manifest: Manifest, gone: Sequence[Entry]) -> Verdict:
+    """Return what the entries are whose files are `gone`.
+
+    Entries whose files never existed are none of these: a crash has prevented them.
+    """
+    known = tuple(entry for entry in gone if entry.digest in manifest.rejected)
+    missing = tuple(entry for entry in gone if entry.seen and entry.digest not in manifest.rejected)
+    existed = sum(1 for entry in manifest.entries.values() if entry.seen)
+    few = len(missing) <= max(FEW, SHARE * existed) and 2 * len(missing) <= existed
+    return Verdict(missing, (), known, existed) if few else Verdict((), missing, known, existed)
