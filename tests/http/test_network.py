@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from picsync.core.errors import ConfigError, PicsyncError
-from picsync.http import network
+from picsync.http import authorities, network
 from picsync.http.network import Exceptions, Network, Proxy
 from tests.security.stacks import AUTHORITY, STACKS, Stack
 
@@ -141,6 +141,26 @@ def test_validating_settings_does_not_change_the_network(tmp_path: Path) -> None
     with pytest.raises(ConfigError), network.using(str(tmp_path / "absent.pem")):
         pass
     assert network.current() is before
+
+
+def test_authorities_may_be_read_ahead(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.pem"
+    AUTHORITY.cert_pem.write_to_path(str(bundle))
+    environ = {"SSL_CERT_FILE": str(bundle)}
+    authorities.begin(environ)
+    assert authorities.count(str(bundle)) == 1
+    first = Network.read(environ).context
+    own = Network.read(environ, str(bundle)).context
+    assert first is not own
+    assert [each.cert_store_stats()["x509"] for each in (first, own)] == [1, 1]
+
+
+def test_a_file_that_is_read_ahead_in_vain_is_refused_by_name(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.pem", tmp_path / "empty.pem"):
+        authorities.begin({"SSL_CERT_FILE": str(path)})
+        with pytest.raises(ConfigError, match=path.name):
+            read(SSL_CERT_FILE=str(path))
+        path.with_name("empty.pem").touch()
 
 
 def test_keys_of_connections_are_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
