@@ -132,7 +132,7 @@ MUTANTS = (
     Mutant(
         "does not read a playlist back",
         "picsync/sync/publish.py",
-        "            if not edit.add and not edit.remove:\n                count, shown",
+        "            if edit.empty or unordered:\n                count, shown",
         "            if True:\n                count, shown",
         MACHINE,
     ),

@@ -30,6 +30,12 @@ class Database(Protocol):
     def replace_facts(self, rows: Sequence[Row]) -> None:
         """Write rows of `schema.FACTS_COLUMNS` as `replace` does."""
 
+    def find_told(self, source: str, item_ids: Sequence[str]) -> Iterable[Row]:
+        """Return `schema.TOLD_COLUMNS` without the source of all rows of these items."""
+
+    def replace_told(self, rows: Sequence[Row]) -> None:
+        """Write rows of `schema.TOLD_COLUMNS` as `replace` does."""
+
     def rule_start(self, rule: str) -> int | None:
         """Return when a rule started; None if that is not known."""
 
@@ -64,6 +70,14 @@ class Empty:
         return ()
 
     def replace_facts(self, rows: Sequence[Row]) -> None:
+        """Forget the rows."""
+
+    def find_told(self, source: str, item_ids: Sequence[str]) -> Iterable[Row]:
+        """Return no rows."""
+        del source, item_ids
+        return ()
+
+    def replace_told(self, rows: Sequence[Row]) -> None:
         """Forget the rows."""
 
     def rule_start(self, rule: str) -> None:

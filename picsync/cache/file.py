@@ -38,6 +38,14 @@ _REPLACE_FACTS = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 """In the order of `schema.FACTS_COLUMNS`."""
+_FIND_TOLD = (
+    "SELECT item_id, version, taken_at, description, place FROM told WHERE source = ? AND item_id IN ({})"
+)
+_REPLACE_TOLD = (
+    "INSERT OR REPLACE INTO told (source, item_id, version, taken_at, description, place)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+"""In the order of `schema.TOLD_COLUMNS`."""
 _RULE_START = "SELECT started_at FROM rule_start WHERE rule = ?"
 _START_RULE = "INSERT OR IGNORE INTO rule_start (rule, started_at) VALUES (?, ?)"
 _ENTRIES = (
@@ -189,14 +197,25 @@ class FileDatabase:
 
     def find_facts(self, source: str, item_ids: Sequence[str]) -> Sequence[Row]:
         """Return `schema.FACTS_COLUMNS` without the source of all rows of these items."""
-        statement = _FIND_FACTS.format(",".join("?" * len(item_ids)))
-        with self._connected() as connection:
-            found: list[Any] = connection.execute(statement, (source, *item_ids)).fetchall()
-        return found
+        return self._of_items(_FIND_FACTS, source, item_ids)
 
     def replace_facts(self, rows: Sequence[Row]) -> None:
         """Write rows of `schema.FACTS_COLUMNS` as `replace` does."""
         self._write(_REPLACE_FACTS, rows)
+
+    def find_told(self, source: str, item_ids: Sequence[str]) -> Sequence[Row]:
+        """Return `schema.TOLD_COLUMNS` without the source of all rows of these items."""
+        return self._of_items(_FIND_TOLD, source, item_ids)
+
+    def replace_told(self, rows: Sequence[Row]) -> None:
+        """Write rows of `schema.TOLD_COLUMNS` as `replace` does."""
+        self._write(_REPLACE_TOLD, rows)
+
+    def _of_items(self, statement: str, source: str, item_ids: Sequence[str]) -> Sequence[Row]:
+        statement = statement.format(",".join("?" * len(item_ids)))
+        with self._connected() as connection:
+            found: list[Any] = connection.execute(statement, (source, *item_ids)).fetchall()
+        return found
 
     def rule_start(self, rule: str) -> int | None:
         """Return when a rule started; None if that is not known."""

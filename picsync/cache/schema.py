@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Oldest first. A cache of any other revision was written by a newer picsync."""
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "picsync_schema"
@@ -24,9 +24,11 @@ FACTS_COLUMNS = (
     *FACTS_KEY,
     *("version", "first_seen_at", "width", "height", "rating", "look", "examined_at"),
 )
+TOLD = "told"
+TOLD_COLUMNS = (*FACTS_KEY, "version", "taken_at", "description", "place")
 RULES = "rule_start"
 RULES_COLUMNS = ("rule", "started_at")
-TABLES = {TABLE: COLUMNS, FACTS: FACTS_COLUMNS, RULES: RULES_COLUMNS}
+TABLES = {TABLE: COLUMNS, FACTS: FACTS_COLUMNS, TOLD: TOLD_COLUMNS, RULES: RULES_COLUMNS}
 
 _VERSIONS = """\
 CREATE TABLE picsync_schema (
@@ -58,13 +60,23 @@ CREATE TABLE facts (
 \texamined_at BIGINT,\x20
 \tPRIMARY KEY (source, item_id)
 )"""
+_TOLD = """\
+CREATE TABLE told (
+\tsource TEXT NOT NULL,\x20
+\titem_id TEXT NOT NULL,\x20
+\tversion TEXT NOT NULL,\x20
+\ttaken_at TEXT,\x20
+\tdescription TEXT NOT NULL,\x20
+\tplace TEXT,\x20
+\tPRIMARY KEY (source, item_id)
+)"""
 _RULES = """\
 CREATE TABLE rule_start (
 \trule TEXT NOT NULL,\x20
 \tstarted_at BIGINT NOT NULL,\x20
 \tPRIMARY KEY (rule)
 )"""
-FRESH = (_VERSIONS, "INSERT INTO picsync_schema VALUES ('0002')", _MAPPING, _FACTS, _RULES)
+FRESH = (_VERSIONS, "INSERT INTO picsync_schema VALUES ('0003')", _MAPPING, _FACTS, _RULES, _TOLD)
 """Creates the tables of an SQLite file as the migrations would, without loading SQLAlchemy and Alembic."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -20,10 +20,17 @@ _FIND = sa.select(_c.item_id, _c.version, _c.algorithm, _c.digest, _c.unusable, 
     _c.recipe == sa.bindparam("recipe"),
     _c.item_id.in_(sa.bindparam("item_ids", expanding=True)),
 )
-_f = tables.facts.c
-_FIND_FACTS = sa.select(*(_f[name] for name in schema.FACTS_COLUMNS[1:])).where(
-    _f.source == sa.bindparam("source"), _f.item_id.in_(sa.bindparam("item_ids", expanding=True))
-)
+
+
+def _find(table: sa.Table) -> sa.Select[tuple[object, ...]]:
+    """Return the selection of all columns but the source, for items of one source."""
+    source, *others = table.c
+    return sa.select(*others).where(
+        source == sa.bindparam("source"), table.c.item_id.in_(sa.bindparam("item_ids", expanding=True))
+    )
+
+
+_FIND_FACTS, _FIND_TOLD = _find(tables.facts), _find(tables.told)
 _RULE = sa.select(tables.rule_start.c.started_at).where(tables.rule_start.c.rule == sa.bindparam("rule"))
 _ENTRIES = (
     sa.select(
@@ -116,13 +123,26 @@ class ServerDatabase:
 
     def find_facts(self, source: str, item_ids: Sequence[str]) -> Sequence[Row]:
         """Return `schema.FACTS_COLUMNS` without the source of all rows of these items."""
-        wanted = {"source": source, "item_ids": item_ids}
-        with self._explained(), self._engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(_FIND_FACTS, wanted)]
+        return self._of_items(_FIND_FACTS, source, item_ids)
 
     def replace_facts(self, rows: Sequence[Row]) -> None:
         """Write rows of `schema.FACTS_COLUMNS` as `replace` does."""
         self._replace(tables.facts, schema.FACTS_KEY, rows)
+
+    def find_told(self, source: str, item_ids: Sequence[str]) -> Sequence[Row]:
+        """Return `schema.TOLD_COLUMNS` without the source of all rows of these items."""
+        return self._of_items(_FIND_TOLD, source, item_ids)
+
+    def replace_told(self, rows: Sequence[Row]) -> None:
+        """Write rows of `schema.TOLD_COLUMNS` as `replace` does."""
+        self._replace(tables.told, schema.FACTS_KEY, rows)
+
+    def _of_items(
+        self, statement: sa.Select[tuple[object, ...]], source: str, item_ids: Sequence[str]
+    ) -> Sequence[Row]:
+        wanted = {"source": source, "item_ids": item_ids}
+        with self._explained(), self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(statement, wanted)]
 
     def rule_start(self, rule: str) -> int | None:
         """Return when a rule started; None if that is not known."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as Dictionary
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -19,6 +20,7 @@ from picsync.cache import place, schema
 from picsync.cache.database import Database, Row
 from picsync.cache.locking import CacheLock
 from picsync.cache.status import CacheStatus, inspect, read_status
+from picsync.core.caption import Told
 from picsync.core.model import Digest, ItemFacts, Mapping, MediaItem, facts
 
 _IDS_PER_QUERY = 500
@@ -142,10 +144,7 @@ class Cache:
         not made each time.
         """
         self._require_open()
-        by_source: dict[str, list[MediaItem]] = defaultdict(list)
-        for item in items:
-            by_source[item.source].append(item)
-        return await asyncio.to_thread(self._facts, by_source, schema.number(since) or 0)
+        return await asyncio.to_thread(self._facts, items, schema.number(since) or 0)
 
     async def record_facts(self, facts: Sequence[ItemFacts]) -> None:
         """Store facts, replacing older ones of the same items; durable on return. Raises CacheError."""
@@ -155,6 +154,20 @@ class Cache:
             rows = [by_key[key] for key in sorted(by_key)]
             async with self._writing:
                 await asyncio.to_thread(self._database.replace_facts, rows)
+
+    async def told(self, items: Sequence[MediaItem]) -> dict[MediaItem, Told]:
+        """Return what the metadata of these items have told, as far as they were read; raises CacheError."""
+        self._require_open()
+        return await asyncio.to_thread(self._told, items)
+
+    async def record_told(self, told: Dictionary[MediaItem, Told]) -> None:
+        """Store what metadata have told, replacing what is there; durable on return. Raises CacheError."""
+        self._require_open()
+        if told:
+            by_key = {row[: len(schema.FACTS_KEY)]: row for row in map(_told_row, told, told.values())}
+            rows = [by_key[key] for key in sorted(by_key)]
+            async with self._writing:
+                await asyncio.to_thread(self._database.replace_told, rows)
 
     async def rule_start(self, rule: str) -> datetime | None:
         """Return when a rule was first listed completely; None if that is not known. Raises CacheError."""
@@ -221,16 +234,24 @@ class Cache:
                         found[item] = mapping
         return found
 
-    def _facts(self, by_source: dict[str, list[MediaItem]], since: int) -> dict[MediaItem, ItemFacts]:
+    def _facts(self, items: Sequence[MediaItem], since: int) -> dict[MediaItem, ItemFacts]:
         found: dict[MediaItem, ItemFacts] = {}
-        for source, items in by_source.items():
-            for start in range(0, len(items), _IDS_PER_QUERY):
-                by_id = {schema.key(item.item_id): item for item in items[start : start + _IDS_PER_QUERY]}
-                for item_id, *stored in self._database.find_facts(schema.key(source), list(by_id)):
-                    item = by_id[item_id]
-                    seen_at, examined_at = stored[1], stored[-1]
-                    old = examined_at is None and isinstance(seen_at, int) and seen_at < since
-                    found[item] = SEEN if old else _item_facts(item, *stored)
+        for source, by_id in _batches(items):
+            for item_id, *stored in self._database.find_facts(source, list(by_id)):
+                item = by_id[item_id]
+                seen_at, examined_at = stored[1], stored[-1]
+                old = examined_at is None and isinstance(seen_at, int) and seen_at < since
+                found[item] = SEEN if old else _item_facts(item, *stored)
+        return found
+
+    def _told(self, items: Sequence[MediaItem]) -> dict[MediaItem, Told]:
+        found: dict[MediaItem, Told] = {}
+        for source, by_id in _batches(items):
+            for item_id, version, taken_at, description, place_name in self._database.find_told(
+                source, list(by_id)
+            ):
+                if version == schema.key(by_id[item_id].version):
+                    found[by_id[item_id]] = Told(_local_time(taken_at), str(description), place_name)
         return found
 
 
@@ -241,6 +262,7 @@ class _Overlay(Cache):
         super().__init__(where, database, lock)
         self._recorded: dict[tuple[str, ...], Mapping] = {}
         self._recorded_facts: dict[tuple[str, str], ItemFacts] = {}
+        self._recorded_told: dict[MediaItem, Told] = {}
         self._starts: dict[str, datetime] = {}
 
     async def record_all(self, mappings: Sequence[Mapping]) -> None:
@@ -275,6 +297,16 @@ class _Overlay(Cache):
         self._require_open()
         self._recorded_facts.update(((one.source, one.item_id), one) for one in facts)
 
+    async def told(self, items: Sequence[MediaItem]) -> dict[MediaItem, Told]:
+        """Return what the cache stores, overridden by what was recorded here."""
+        recorded = {item: self._recorded_told[item] for item in items if item in self._recorded_told}
+        return await super().told(items) | recorded
+
+    async def record_told(self, told: Dictionary[MediaItem, Told]) -> None:
+        """Keep what metadata have told, replacing what is there."""
+        self._require_open()
+        self._recorded_told.update(told)
+
     async def rule_start(self, rule: str) -> datetime | None:
         """Return what the cache stores, or was kept here."""
         return await super().rule_start(rule) or self._starts.get(rule)
@@ -303,6 +335,39 @@ def _row(mapping: Mapping) -> Row:
         None if mapping.unusable is None else schema.printable(mapping.unusable),
         schema.number(mapping.recorded_at),
     )
+
+
+def _batches(items: Sequence[MediaItem]) -> Iterator[tuple[str, dict[str, MediaItem]]]:
+    """Yield items by stored ID, as many as one query takes, each time with their stored source."""
+    by_source: dict[str, list[MediaItem]] = defaultdict(list)
+    for item in items:
+        by_source[item.source].append(item)
+    for source, its in by_source.items():
+        for start in range(0, len(its), _IDS_PER_QUERY):
+            yield (
+                schema.key(source),
+                {schema.key(item.item_id): item for item in its[start : start + _IDS_PER_QUERY]},
+            )
+
+
+def _told_row(item: MediaItem, told: Told) -> Row:
+    return (
+        schema.key(item.source),
+        schema.key(item.item_id),
+        schema.key(item.version),
+        None if told.taken is None else told.taken.isoformat(),
+        schema.printable(told.description),
+        None if told.place is None else schema.printable(told.place),
+    )
+
+
+def _local_time(stored: object) -> datetime | None:
+    """Return a stored local time; None for NULL and for anything that is none."""
+    try:
+        found = datetime.fromisoformat(stored) if isinstance(stored, str) else None
+    except ValueError:
+        return None
+    return None if found is None else found.replace(tzinfo=None)
 
 
 _SIGN = 1 << 63

@@ -47,6 +47,21 @@ facts = sa.Table(
     sa.Column("examined_at", sa.BigInteger),
 )
 
+told = sa.Table(
+    schema.TOLD,
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("item_id", sa.Text, primary_key=True),
+    # The version of the item that was read; what it told holds for no other.
+    sa.Column("version", sa.Text, nullable=False),
+    # What the picture's metadata told, for captions: when it was taken, by the local clock (ISO 8601), ...
+    sa.Column("taken_at", sa.Text),
+    # ... what it shows; empty if they do not say, ...
+    sa.Column("description", sa.Text, nullable=False),
+    # ... and the nearest city, empty if there is none; NULL if that was not looked up.
+    sa.Column("place", sa.Text),
+)
+
 rule_start = sa.Table(
     schema.RULES,
     metadata,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 
 from picsync.config.options import Boolean, Options, whole_number
-from picsync.core.caption import PLACE, read
+from picsync.core.caption import PLACE, Captions, Wording, read
 from picsync.core.recipe import (
     MAX_PANEL_EDGE,
     MAX_QUALITY,
@@ -28,6 +28,7 @@ from picsync.core.values import dataclass
 
 MAX_PER_CYCLE = 100_000
 _LOCATION = "location"
+_PICTURE, TEXT = "picture", "text"
 _BACKGROUNDS = ("black", "blur")
 
 
@@ -129,12 +130,20 @@ class RenditionSettings(Options):
     )
     caption: Annotated[str, BeforeValidator(_caption)] | None = Field(
         default=None,
-        description="Text that is drawn into the photo, at the bottom. Placeholders: `{description}` and "
+        description="Text that is shown with the photo, at its bottom. Placeholders: `{description}` and "
         "`{taken}` from the photo's metadata, `{place}` (the nearest city), `{filename}`, and `{album}`, the "
         "album on the frame. `{taken}` "
         "takes a format such as `{taken:%B %Y}`. A placeholder without a value disappears with the text "
         "between it and the next one. Absent by default.",
         examples=['"{description} · {place}, {taken:%B %Y}"'],
+    )
+    caption_as: Literal["picture", "text"] | None = Field(
+        default=None,
+        description="How the frame gets the caption. `picture`: it is drawn into the photo. `text`: the "
+        "frame is sent the text and shows it by itself, so that another caption sends no photo again. The "
+        "default is `text` for frames that are known to show captions, and `picture` for all others. Nixplay "
+        "has captions, but how to set them is known from one other program only: it needs `text`.",
+        examples=["text"],
     )
     language: Annotated[str, BeforeValidator(_language)] | None = Field(
         default=None,
@@ -198,14 +207,20 @@ class Rendition:
     """Whether photos that are on the frame as originals are replaced."""
     replace_per_cycle: int = REPLACE_PER_CYCLE
     """How many photos a cycle replaces at most."""
+    wording: Wording | None = None
+    """Of the captions that the frame shows as text; None if it is sent none. Then the recipe has no caption.
+    """
 
 
 def rendition(
-    rule: RenditionSettings | None, frame: RenditionSettings | None, panel: Panel | None
+    rule: RenditionSettings | None,
+    frame: RenditionSettings | None,
+    panel: Panel | None,
+    captions: Captions = Captions.NONE,
 ) -> Rendition:
     """Return what the settings of a rule and its frame say; the rule's keys override the frame's.
 
-    `panel` is the one of the frame, for settings that name none.
+    `panel` is the one of the frame, for settings that name none, and `captions` what the frame can do.
     """
     found: dict[str, Any] = {}
     original = False
@@ -216,10 +231,16 @@ def rendition(
             values = {name: getattr(settings, name) for name in settings.model_fields_set}
             found.update({name: value for name, value in values.items() if value is not None})
     replacing = bool(found.pop("replace", False)), int(found.pop("replace_per_cycle", REPLACE_PER_CYCLE))
+    caption_as = found.pop("caption_as", None if captions is Captions.OWN else _PICTURE)
+    wording = None
+    if captions is not Captions.NONE and caption_as != _PICTURE:
+        wording = Wording(found.pop("caption", ""), found.pop("language", ""))
     if original:
-        return Rendition(ORIGINAL, *replacing)
+        return Rendition(ORIGINAL, *replacing, wording)
     location = _LOCATION in found.pop("keep", ())
     if "caption" not in found:
         found.pop("language", None)
     fit = Fit(found.pop("fit", Fit.CONTAIN))
-    return Rendition(Recipe(**{"panel": panel, **found}, fit=fit, keep_location=location), *replacing)
+    return Rendition(
+        Recipe(**{"panel": panel, **found}, fit=fit, keep_location=location), *replacing, wording
+    )

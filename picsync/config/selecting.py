@@ -82,8 +82,9 @@ class Select(Options):
         default="newest",
         description="Which photos are chosen if there are more than `most`: the `newest` or `oldest` ones, "
         "the first ones of the `album`, `random` ones, ones `spread` evenly over the months and days, or "
-        "those with the best `rating`. It does not change the order on the frame. `newest` is the default, "
-        "as for `overflow`.",
+        "those with the best `rating`. If it is written, the frame also shows the photos in this order, "
+        "those of `fresh` first, as far as it can keep one. `newest` is the default, as for `overflow`; "
+        "without `order`, the order on the frame is not changed.",
         examples=["random"],
     )
     fresh: Annotated[Span | None, BeforeValidator(_span)] = Field(
@@ -150,6 +151,7 @@ class Select(Options):
             since=self.since,
             until=self.until,
             order=Order(self.order),
+            ordered="order" in self.model_fields_set,
             fresh=self.fresh,
             rotate_days=None if self.rotate is None else self.rotate.days,
             orientation=None if self.orientation is None else Orientation(self.orientation),

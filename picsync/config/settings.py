@@ -32,7 +32,7 @@ from pydantic import (
 from picsync.config.durations import parse_duration
 from picsync.config.named import Entry, Problems, read_entries_of_kinds
 from picsync.config.options import Boolean, Options
-from picsync.config.renditions import PanelSize, RenditionSettings, RenditionValue
+from picsync.config.renditions import TEXT, PanelSize, RenditionSettings, RenditionValue
 from picsync.config.selecting import Select
 from picsync.config.shape import closest
 from picsync.config.storage import CapacitySettings, Share
@@ -55,6 +55,8 @@ class Known:
     """Name of an account -> its kind."""
     without_account: Collection[str] = ()
     """Kinds of frames that belong to no account."""
+    captioned: Collection[str] = ()
+    """Kinds of frames that can show captions of their own."""
 
     def is_frame(self, name: str) -> bool:
         """Whether a rule may name this frame without an entry under `frames:`."""
@@ -280,7 +282,32 @@ def _frames_together(config: Config, known: Known) -> None:
             earlier, before = pairs.setdefault(pair, (at, name))
             if message := _same_frame(rule, place, before, earlier=earlier < at):
                 problems.add(("albums", at, "frames", place), message, name)
+    _captions_as_text(config, known, problems)
     problems.check("frames")
+
+
+def _captions_as_text(config: Config, known: Known, problems: Problems) -> None:
+    """Add a problem for each frame that is to show captions, and cannot."""
+    for name, frame in config.frames.items():
+        if _as_text(frame.values.get("rendition")) and frame.kind not in known.captioned:
+            problems.add(("frames", name, "rendition", "captionAs"), _no_captions(name, frame.kind), TEXT)
+    for at, rule in enumerate(config.albums):
+        kinds = {name: config.frame(name, known.accounts).kind for name in rule.frames}
+        unable = next((name for name, kind in kinds.items() if kind not in known.captioned), None)
+        if _as_text(rule.rendition) and unable is not None:
+            message = _no_captions(unable, kinds[unable])
+            problems.add(("albums", at, "rendition", "captionAs"), message, TEXT)
+
+
+def _as_text(rendition: RenditionSettings | None) -> bool:
+    return rendition is not None and rendition.caption_as == TEXT
+
+
+def _no_captions(name: str, kind: str) -> str:
+    return (
+        f"cannot be `text` for `{name}`: a frame of the kind `{kind}` shows no captions of its own; write"
+        " `captionAs` only in the `rendition` of frames that do"
+    )
 
 
 def _same_frame(rule: AlbumRule, place: int, before: str, *, earlier: bool) -> str:

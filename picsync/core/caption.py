@@ -47,6 +47,27 @@ class Details:
 NOTHING = Details()
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the metadata of a picture tell about it."""
+
+    taken: datetime | None = None
+    """When it was taken, by the clock of the place where that was, without a zone; None if unknown."""
+    description: str = ""
+    place: str | None = None
+    """The nearest city, empty if there is none; None if that was not looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a rule words the captions that it sends as text."""
+
+    template: str = ""
+    """Empty if the rule has no captions."""
+    language: str = ""
+    """Of dates; empty for English."""
+
+
 class Captions(StrEnum):
     """Whether a frame shows captions of its own, as text."""
 

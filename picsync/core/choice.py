@@ -159,6 +159,8 @@ class Choice:
     until: Day | None = None
     """The days, in local time, between which photos are taken; both included."""
     order: Order = Order.NEWEST
+    ordered: bool = False
+    """Whether the frame is to show the photos in that order, too."""
     fresh: Span | None = None
     rotate_days: int | None = None
     """Only with `RANDOM`."""
@@ -248,9 +250,15 @@ def choose(
     fresh = _fresh(eligible, choice, now)
     ranked = [*newest_first(fresh, _newness), *_ranked(_others(eligible, fresh), choice, today, seed)]
     taken, to_look_at = _placed(ranked, len(fresh), choice, shown, absent, left_out)
+    if choice.most is not None:
+        # The last places were assigned in another order.
+        chosen = {one.key for one in taken}
+        in_order = [one for one in ranked if one.key in chosen]
+    else:
+        in_order = taken
     for one in taken:
         to_look_at += [each.key for each in waiting.get(one.key, ()) if not each.looked_at]
-    return Chosen(tuple(one.key for one in taken), left_out, tuple(dict.fromkeys(to_look_at)))
+    return Chosen(tuple(one.key for one in in_order), left_out, tuple(dict.fromkeys(to_look_at)))
 
 
 # --- filters --------------------------------------------------------------------------------------------

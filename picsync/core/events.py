@@ -420,6 +420,10 @@ class NoticeKind(StrEnum):
     """A viewer of the frame does not want a photo any more."""
     PHOTOS_LOST = "photos_lost"
     """So many photos vanished from the frame at once that they are sent again."""
+    CAPTIONS_MISSING = "captions_missing"
+    """The frame did not take captions, or lists others."""
+    ORDER_NOT_KEPT = "order_not_kept"
+    """The frame does not keep the order of a playlist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,8 +434,8 @@ class Notice:
     name: str = ""
     """Name of the playlist, or of the photo."""
     count: int = 0
-    """Playlists of that name, photos without space, unlisted uploads, lost photos, or further photos with
-    remarks or that were rejected."""
+    """Playlists of that name, photos without space, unlisted uploads, lost photos, photos whose captions are
+    missing, or further photos with remarks or that were rejected."""
     shown: int = 0
     """Photos that a full playlist shows, or that the frame had."""
     frame: str = ""
@@ -439,7 +443,7 @@ class Notice:
     asked: str = ""
     """The requested name of a new playlist, if the service does not keep it."""
     said: str | Contradiction = ""
-    """A remark of a source or on a photo, or why a listing of the frame is in doubt."""
+    """A remark of a source or on a photo, or why a listing is in doubt, or why captions are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,6 +477,8 @@ class CycleReport:
     entries_added: int = 0
     """Playlist entries added, as confirmed by the service."""
     entries_removed: int = 0
+    captions_written: int = 0
+    """Captions that the frame took as text for photos that it had."""
     on_frame: int | None = None
     """Photos in the frame album at the end; None if unknown."""
     in_playlist: int | None = None

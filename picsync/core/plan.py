@@ -16,6 +16,8 @@ that says why none is deleted. Whatever the inputs, this holds:
 - *Never less*: while something wanted is not seen on the frame, or is not known, a listing of the frame may
   have left it out; then no entry of a photo that was not listed leaves a playlist.
 - *Minimal*: what is right stays untouched; equal digests are one photo.
+- *Order*: where a rule asks for one, entries that are in another place are added once more at the end, and
+  then removed from their old places. So each photo is in the playlist at any moment, unless that is full.
 - *Split*: where a rule asks for it, each photo is in one of as few playlists as hold all; one that has its
   place in any of these keeps it, and only new ones, and those of a playlist given up, take free places.
 
@@ -25,6 +27,7 @@ Which items are skipped is decided before both plans, in `select`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -159,7 +162,9 @@ class Content:
 
     name: str
     photos: tuple[FramePhoto, ...] = ()
-    """In order of the sources."""
+    """In order of the sources, or in the order that the rule asks for."""
+    ordered: bool = False
+    """Whether the entries are to be in this order, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,11 @@ class PlaylistEdit:
     playlist: Playlist | None
     add: tuple[FramePhoto, ...] = ()
     remove: tuple[PlaylistItem, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the playlist is as it is wanted."""
+        return not self.add and not self.remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +195,9 @@ class Plan:
     """Photos of the album that do not fit into the playlist."""
     seen: frozenset[str] | None = None
     """IDs of the photos whose entries may be removed from playlists; None: any."""
+    order: tuple[FramePhoto, ...] = ()
+    """The remaining photos in the order in which a frame without playlists is to show them; empty if it need
+    not change."""
 
     @property
     def shown(self) -> tuple[FramePhoto, ...]:
@@ -194,7 +207,7 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.edits and not self.deletes
+        return not self.edits and not self.deletes and not self.order
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +224,8 @@ class Situation:
     """Capacity of a playlist, as declared by the frame (Nixplay: 2,000)."""
     shows_albums: bool = False
     """Whether the frame shows the album itself, without playlists."""
+    ordered: bool = False
+    """Whether the rule asks for the order of its candidates, and the frame can keep one."""
     storage_full: bool = False
     """The frame's storage is full: then deletes may go ahead although uploads failed, since they free space.
     """
@@ -275,13 +290,27 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
     kept = tuple(photo for photo in rest if photo in held)
 
     everything = [by_digest[digest] for digest in items if digest in by_digest] + list(kept)
+    # What is missing in a listing would be moved to the end, and back afterwards.
+    ordered = now.ordered and now.photos.complete and all(listing.complete for listing in now.listings)
     if now.shows_albums:
-        return Plan(deletes=deletes, hold=hold)
+        order = _order(now.photos, deletes, everything) if ordered else ()
+        return Plan(deletes=deletes, hold=hold, order=order)
     sure = _all_known(now) and not missing
     seen = None if sure else frozenset(photo.photo_id for photo in now.photos.items)
     contents = _contents(rule, now, everything, items, unseen_stay=not sure)
+    if ordered:
+        contents = tuple(replace(content, ordered=True) for content in contents)
     left_out = len(everything) - sum(len(content.photos) for content in contents)
     return Plan(_edits(rule, now, contents, seen), deletes, hold, contents, left_out, seen)
+
+
+def _order(
+    photos: Photos, deletes: Sequence[FramePhoto], wanted: Sequence[FramePhoto]
+) -> tuple[FramePhoto, ...]:
+    """Return the photos in the wanted order; nothing if they are in it once the others are deleted."""
+    gone = {photo.photo_id for photo in deletes}
+    left = [photo for photo in photos.items if photo.photo_id not in gone]
+    return () if left == wanted else tuple(wanted)
 
 
 def _related(
@@ -417,7 +446,7 @@ def _edits(
             edits.append(PlaylistEdit(content, None, add=content.photos))
         for playlist in found:
             edit = plan_edit(playlist, content, rewrite=rule.force_publish, seen=seen)
-            if edit.add or edit.remove:
+            if not edit.empty:
                 edits.append(edit)
     return tuple(edits)
 
@@ -428,19 +457,24 @@ def plan_edit(
     """Return the changes after which `playlist` contains each of the photos exactly once and nothing else.
 
     If `seen` is given, entries of photos with other IDs stay. With `rewrite`, every entry is replaced, which
-    also restores the order.
+    also restores the order. If the content is ordered, the entries are in its order after that: those at the
+    beginning that are in order stay, and the others are added once more and removed from where they are.
     """
     if rewrite and seen is None:
         return PlaylistEdit(content, playlist, content.photos, playlist.items)
     wanted = {photo.photo_id for photo in content.photos}
     present: set[str] = set()
     remove = []
+    following = iter([photo.photo_id for photo in content.photos])
+    next_one = next(following, None)
     for item in playlist.items:
         leaves = item.photo_id not in wanted and (seen is None or item.photo_id in seen)
-        if item.photo_id in present or leaves:
+        misplaced = content.ordered and item.photo_id in wanted and item.photo_id != next_one
+        if item.photo_id in present or leaves or misplaced:
             remove.append(item)
         else:
             present.add(item.photo_id)
+            next_one = next(following, None) if item.photo_id == next_one else next_one
     add = tuple(photo for photo in content.photos if photo.photo_id not in present)
     return PlaylistEdit(content, playlist, add, tuple(remove))
 

@@ -224,7 +224,8 @@ class ChoiceMade:
     """The result of a choice."""
 
     candidates: list[Candidate]
-    """Those that are left out are skipped."""
+    """Those that are left out are skipped. Where the choice asks for an order, the chosen ones come first, in
+    that order."""
     to_look_at: Sequence[int] = ()
     """Places of candidates whose pictures the choice depends on, the most important first."""
 
@@ -269,7 +270,12 @@ def chosen_among(
         reason = made.left_out.get(leader)
         return candidate if reason is None else replace(candidate, skip=Skip.NOT_CHOSEN, left_out=reason)
 
-    return ChoiceMade([one(at, candidate) for at, candidate in enumerate(found)], made.to_look_at)
+    decided = [one(at, candidate) for at, candidate in enumerate(found)]
+    if choice.ordered:
+        chosen = set(made.keys)
+        others = (candidate for at, candidate in enumerate(decided) if at not in chosen)
+        decided = [*(decided[at] for at in made.keys), *others]
+    return ChoiceMade(decided, made.to_look_at)
 
 
 def _subject(

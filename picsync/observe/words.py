@@ -170,6 +170,8 @@ def plan_lines(
         removed = [by_id.get(item.photo_id, f"entry {item.item_id}") for item in edit.remove]
         yield from _each(f"remove from {where}", [printable(name) for name in removed])
     yield from _each("delete", [printable(plain_name(photo.filename)) for photo in plan.deletes])
+    if plan.order:
+        yield f"  put {counted(len(plan.order), 'photo')} in the order that the rule asks for"
     if plan.hold is not None:
         yield f"  held: {hold_sentence(plan.hold)}"
     if plan.overflow:
@@ -292,6 +294,23 @@ def notice_sentence(notice: Notice) -> str:  # noqa: C901 - one flat table
                 f"{count:,} of {counted(notice.shown, 'photo')} {were} missing from {notice.frame} at once."
                 " That is too many for a request, so those that are still wanted are sent again."
             )
+        case NoticeKind.CAPTIONS_MISSING:
+            return _captions_missing(notice)
+        case NoticeKind.ORDER_NOT_KEPT:
+            return (
+                f"{notice.frame} does not keep the order of the playlist {name}, so the `order` of the rule's"
+                " `select` has no effect on what is shown first. It is tried again after a day."
+            )
+
+
+def _captions_missing(notice: Notice) -> str:
+    photos, are = counted(notice.count, "photo"), "is" if notice.count == 1 else "are"
+    reason = printable(doubt(notice.said)) if notice.said else "its listing has other texts than were sent."
+    return (
+        f"The captions of {photos} {are} not as they should be at {notice.frame}: {reason} The photos are"
+        " shown all the same. Captions are tried again later; with `captionAs: picture` they are drawn into"
+        " the photos instead."
+    )
 
 
 def error_sentence(error: PicsyncError) -> str:

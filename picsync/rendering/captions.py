@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont, features
 from picsync.core.caption import PLACE, Details, clean, read
 from picsync.core.recipe import Recipe
 from picsync.core.values import dataclass
+from picsync.media.dates import date_parts
 from picsync.rendering import places
 
 _FONTS = (
@@ -79,7 +80,7 @@ def caption(recipe: Recipe, told: Told, about: Details) -> Caption:
         values[PLACE] = places.near(*told.position)
     missing: dict[str, None] = {}
     values = {name: _drawable(clean(value), missing) for name, value in values.items()}
-    text = _drawable(template.fill(values, told.taken, _dates(recipe.language or "en")), missing)
+    text = _drawable(template.fill(values, told.taken, date_parts(recipe.language)), missing)
     return Caption(clean(text), _note(missing) if any(template.uses(name) for name in values) else ())
 
 
@@ -90,38 +91,6 @@ def _note(missing: dict[str, None]) -> tuple[str, ...]:
     asian = any(unicodedata.name(each, "").startswith(_CJK) for each in missing)
     remedy = " Install picsync with the extra `cjk`." if asian else ""
     return (f"Its caption lacks characters that no installed font has: {shown}.{remedy}",)
-
-
-def _dates(language: str) -> Callable[[datetime, str, bool], str]:
-    """Return a function for the parts of a date in a language."""
-    from babel import Locale
-    from babel.dates import format_date, get_day_names, get_month_names, get_period_names
-
-    locale = Locale.parse(language, sep="-")
-
-    def month(taken: datetime, width: str, beside_day: bool) -> str:
-        # Many languages have another form of the name for "3 May" than for "May 2026".
-        context = "format" if beside_day else "stand-alone"
-        return str(get_month_names(width, context, locale)[taken.month])  # type: ignore[arg-type]
-
-    def part(taken: datetime, directive: str, beside_day: bool) -> str:
-        match directive:
-            case "B" | "b":
-                return month(taken, "wide" if directive == "B" else "abbreviated", beside_day)
-            case "A" | "a":
-                width = "wide" if directive == "A" else "abbreviated"
-                return str(get_day_names(width, "format", locale)[taken.weekday()])  # type: ignore[arg-type]
-            case "x":
-                return format_date(taken, "long", locale=locale)
-            case "p":
-                return str(get_period_names(locale=locale)["am" if taken.hour < 12 else "pm"])
-            case "Y":
-                return f"{taken.year}"
-            case "e":
-                return f"{taken.day}"
-        return f"{taken:%{directive}}"
-
-    return part
 
 
 # --- fonts --------------------------------------------------------------------------------------------

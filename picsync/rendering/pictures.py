@@ -22,8 +22,8 @@ from picsync.core.recipe import Panel, Recipe
 from picsync.core.values import dataclass
 from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews
 from picsync.media.treatment import Placement, Treatment, place, treatment
-from picsync.rendering import captions
-from picsync.rendering.protocol import Answer, Limits
+from picsync.rendering import captions, places
+from picsync.rendering.protocol import Answer, Limits, Order
 
 _FORMATS = {
     "image/jpeg": "JPEG",
@@ -275,6 +275,20 @@ def examine(source: BinaryIO, limits: Limits) -> Answer:
             at = row * (_LOOK_EDGE + 1) + column
             bits = bits << 1 | (pixels[at] < pixels[at + 1])
     return Answer("look", mime_type, width, height, rating=rating, look=f"{bits:016x}")
+
+
+def tell(source: BinaryIO, limits: Limits, order: Order) -> Answer:
+    """Return what a picture's metadata tell for a caption; raises as `render` does."""
+    mime_type, picture = _identified(source)
+    metadata = _opened(source, mime_type, picture, _LOOK, limits).metadata
+    taken, position = exif.local_time(metadata), exif.position(metadata)
+    return Answer(
+        "told",
+        mime_type,
+        taken="" if taken is None else taken.isoformat(),
+        description=exif.description(metadata),
+        place="" if position is None or not order.place else places.near(*position),
+    )
 
 
 def _rating(source: BinaryIO) -> int:

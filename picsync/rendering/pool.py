@@ -14,10 +14,11 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from picsync.core.caption import NOTHING, Details
+from picsync.core.caption import NOTHING, Details, Told
 from picsync.core.errors import ItemError
 from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.values import dataclass
@@ -136,6 +137,16 @@ class Renderer:
         except ValueError:
             look = None
         return Examined(answer.width or None, answer.height or None, answer.rating or None, look)
+
+    async def tell(self, source: BinaryIO, *, place: bool) -> Told:
+        """Return what a picture's metadata tell, and the place if asked for; raises as `render` does."""
+        order = protocol.Order(ORIGINAL, self._limits, tell=True, place=place)
+        answer = await self._answer(order, source, source)
+        try:
+            taken = datetime.fromisoformat(answer.taken) if answer.taken else None
+        except ValueError:
+            taken = None
+        return Told(taken, answer.description, answer.place if place else None)
 
     async def _answer(self, order: protocol.Order, source: BinaryIO, target: BinaryIO) -> protocol.Answer:
         line = protocol.order_line(order)

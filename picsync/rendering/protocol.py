@@ -38,6 +38,10 @@ class Order:
     about: Details = NOTHING
     examine: bool = False
     """Whether only to examine the original; then the recipe and the target do not matter."""
+    tell: bool = False
+    """The same for reading its metadata."""
+    place: bool = False
+    """Whether to look up the place where it was taken, if its metadata are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ class Answer:
     """Stars, if it was examined; 0 for none."""
     look: str = ""
     """Its perceptual hash in hexadecimal, if it was examined."""
+    taken: str = ""
+    """When it was taken, by the local clock (ISO 8601), if its metadata were read; empty if unknown."""
+    description: str = ""
+    place: str = ""
+    """The nearest city, if that was to be looked up."""
     unusable: str = ""
     """Why no rendition can be made of it."""
     error_number: int = 0
@@ -74,7 +83,12 @@ def read_order(line: bytes) -> Order:
     recipe["fit"] = Fit(recipe["fit"])
     recipe["panel"] = Panel(**recipe["panel"]) if recipe["panel"] else None
     return Order(
-        Recipe(**recipe), Limits(**received["limits"]), Details(**received["about"]), received["examine"]
+        Recipe(**recipe),
+        Limits(**received["limits"]),
+        Details(**received["about"]),
+        received["examine"],
+        received["tell"],
+        received["place"],
     )
 
 

@@ -46,10 +46,10 @@ def _answer(line: bytes, files: list[int]) -> protocol.Answer:
     limits = order.limits
     confinement.limit_time(limits.cpu_s, limits.wall_s)
     try:
-        if order.examine:
+        if order.examine or order.tell:
             os.close(files[1])
             with open(files[0], "rb") as source:  # noqa: PTH123 - a descriptor
-                return made.examine(source, limits)
+                return made.tell(source, limits, order) if order.tell else made.examine(source, limits)
         with open(files[0], "rb") as source, open(files[1], "wb") as target:  # noqa: PTH123 - descriptors
             target.truncate(0)
             target.seek(0)

@@ -17,6 +17,7 @@ from picsync.config import (
     load_credentials,
 )
 from picsync.config.kinds import AnyKind
+from picsync.core.caption import Captions
 from picsync.frames.kinds import FRAMES
 from picsync.sources.kinds import SOURCES
 
@@ -37,7 +38,8 @@ def known(accounts: Mapping[str, str] = MappingProxyType({})) -> Known:
     named = {name: SOURCES[kind].options for name, kind in accounts.items() if kind in SOURCES}
     frames = {name: kind.options for name, kind in FRAMES.items()}
     alone = frozenset(name for name, kind in FRAMES.items() if kind.credentials is None)
-    return Known({**entries, **named}, frames, accounts, alone)
+    captioned = frozenset(name for name, kind in FRAMES.items() if kind.captions is not Captions.NONE)
+    return Known({**entries, **named}, frames, accounts, alone, captioned)
 
 
 def read_credentials(environ: Mapping[str, str], paths: Sequence[Path] = CREDENTIALS_PATHS) -> Credentials:

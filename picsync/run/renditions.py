@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from picsync.config import Config
 from picsync.config.renditions import Rendition, RenditionSettings, rendition
+from picsync.core.caption import Captions
 from picsync.frames.kinds import FRAMES
 
 
@@ -19,4 +20,4 @@ def rendition_on(
     settings = config.frame(frame, accounts)
     kind = FRAMES.get(settings.kind)
     panel = settings.panel or (kind.panel if kind else None)
-    return rendition(rule, settings.rendition, panel)
+    return rendition(rule, settings.rendition, panel, kind.captions if kind else Captions.NONE)

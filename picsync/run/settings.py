@@ -206,6 +206,7 @@ def album_rules(
             dry_run=dry_run or album.dry_run,
             recipe=rendition.recipe,
             replace=rendition.replace,
+            wording=rendition.wording,
             capacity=settings.capacity.capacity if settings.capacity else Capacity(),
             share=album.share / weights[settings.place],
         )

@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import field, replace
+from datetime import timedelta
 from itertools import count
 
 from picsync.aio.tasks import run_all, unwrap_group
 from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, by_age, held, plan_storage
+from picsync.core.caption import Wording
 from picsync.core.choice import Choice, LeftOut
 from picsync.core.errors import (
     ListingError,
@@ -73,9 +75,10 @@ from picsync.core.select import (
     wanted,
 )
 from picsync.core.values import dataclass
-from picsync.frames.base import Frame, PlaylistFrame, Rejects, TellsRoom
+from picsync.frames.base import Frame, KeepsOrder, PlaylistFrame, Rejects, TellsRoom
 from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates
+from picsync.sync.captions import Captioner
 from picsync.sync.choosing import Choosing
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
 from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of, recipe_of
@@ -83,6 +86,8 @@ from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of
 CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
 5 s that a known client gives Nixplay. Only a listing that lags behind makes a cycle wait at all."""
+UNORDERED_FOR = timedelta(days=1)
+"""Time after which a frame that did not keep an order is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,8 @@ class AlbumRule:
     """Whether photos that were sent without the recipe are to be replaced, too."""
     capacity: Capacity = field(default_factory=Capacity)
     """Of the frame, as far as it is configured."""
+    wording: Wording | None = None
+    """Of the captions that the frame shows as text; None if it is to show none of its own."""
     share: float = 1.0
     """The rule's part of the frame's capacity, 0 to 1."""
 
@@ -208,6 +215,7 @@ class _Cycle:
     """How the frame's storage is used, where it is limited."""
     rejected: Rejected = NOTHING_REJECTED
     """What the viewers of the frame do not want."""
+    captions_written: int = 0
 
     def __post_init__(self) -> None:
         frame = self.tools.frames[self.album_rule.frame]
@@ -242,6 +250,8 @@ class _Cycle:
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
         if await self._publish(seen, playlists):
             await self._delete(seen)
+        await self._caption(seen)
+        await self._arrange(seen)
 
     # --- look -----------------------------------------------------------------------------------------
 
@@ -498,6 +508,7 @@ class _Cycle:
             dry_run=self.album_rule.dry_run,
             recipe=self.album_rule.recipe,
             rejected=self.rejected,
+            wording=self.album_rule.wording,
             closing=(lambda: None) if playlists is None or self._has_playlist(seen) else playlists.begin,
         )
         learn = deletes_wait_for_content(self.album_rule.rule, self.candidates, self.listings, seen.photos)
@@ -557,8 +568,19 @@ class _Cycle:
             playlists=seen.playlists,
             shows_albums=self.playlist_frame is None,
             playlist_limit=self.frame.capabilities.playlist_limit,
+            ordered=self._ordered(),
             storage_full=self.transferred.storage_full,
         )
+
+    def _ordered(self) -> bool:
+        """Whether photos are to be shown in the order of the rule's choice."""
+        choice = self.album_rule.choice
+        if choice is None or not choice.ordered:
+            return False
+        if self.playlist_frame is None and not self.frame.capabilities.keeps_order:
+            return False
+        seen_at = self.tools.unordered.get(self.album_rule.place)
+        return seen_at is None or self.tools.now() - seen_at >= UNORDERED_FOR
 
     async def _publish(self, seen: _Seen, playlists: Playlists | None) -> bool:
         """Bring the playlists up to date; return whether deleting may follow."""
@@ -594,6 +616,10 @@ class _Cycle:
             if result.failure is not None:
                 self.failures.append(self._at_frame(result.failure))
                 published = False
+            if result.unordered:
+                self.tools.unordered[self.album_rule.place] = self.tools.now()
+                title = self.frame.capabilities.title
+                self.notices.append(Notice(NoticeKind.ORDER_NOT_KEPT, name, frame=title))
         self.in_playlist = sum(counts.values())
         return published
 
@@ -642,6 +668,38 @@ class _Cycle:
             self.in_playlist = self.on_frame
         self.failures += map(self._at_frame, result.failures)
 
+    async def _caption(self, seen: _Seen) -> None:
+        """Bring the captions up to date that the frame shows as text."""
+        rule = self.album_rule
+        if rule.wording is None or seen.album is None or self.stopping():
+            return
+        gone = {photo.photo_id for photo in self.plan.deletes}
+        captioner = Captioner(
+            rule.name,
+            self.tools,
+            rule.wording,
+            group=rule.album,
+            frame=self.frame,
+            account=rule.frame,
+            stopping=self.stopping,
+            dry_run=rule.dry_run,
+            downloads=rule.rule.replace_per_cycle,
+        )
+        photos = [photo for photo in seen.photos.items if photo.photo_id not in gone]
+        result = await captioner.run(seen.album, photos, self.candidates)
+        self.captions_written = result.written
+        if result.missing:
+            title, said = self.frame.capabilities.title, "" if result.error is None else str(result.error)
+            notice = Notice(NoticeKind.CAPTIONS_MISSING, count=result.missing, frame=title, said=said)
+            self.notices.append(notice)
+
+    async def _arrange(self, seen: _Seen) -> None:
+        """Have a frame without playlists show its photos in the wanted order."""
+        frame = self.frame
+        if self.plan.order and seen.album is not None and isinstance(frame, KeepsOrder):
+            with at_account(self.album_rule.frame):
+                await frame.arrange(seen.album, self.plan.order)
+
     # --- report ---------------------------------------------------------------------------------------
 
     def report(self, duration_s: float) -> CycleReport:
@@ -671,6 +729,7 @@ class _Cycle:
             playlists_edited=sum(result.edited for result in self.published),
             entries_added=sum(result.added for result in self.published),
             entries_removed=sum(result.removed for result in self.published),
+            captions_written=self.captions_written,
             on_frame=self.on_frame,
             in_playlist=self.in_playlist,
             assigned=self._assigned(),

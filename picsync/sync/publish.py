@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 from picsync.aio.tasks import cancel_and_wait, run_all
 from picsync.core.errors import (
@@ -18,7 +18,7 @@ from picsync.core.errors import (
 from picsync.core.events import About, Emit, Failure, ItemFailed, PhotoDeleted, PlaylistCreated, Published
 from picsync.core.identity import plain_name
 from picsync.core.model import FrameAlbum, FramePhoto, Playlist
-from picsync.core.plan import AddItems, PlaylistEdit, plan_edit, steps
+from picsync.core.plan import AddItems, Content, PlaylistEdit, plan_edit, steps
 from picsync.core.values import dataclass
 from picsync.frames.base import Frame, PlaylistFrame
 
@@ -41,6 +41,8 @@ class PublishResult:
     """Entries added, as far as the service confirmed it, also if a later step failed."""
     removed: int = 0
     """The same of entries removed."""
+    unordered: bool = False
+    """Whether the entries are in another order than they were added in: the service does not keep it."""
 
     @property
     def edited(self) -> bool:
@@ -57,9 +59,11 @@ class _Written:
     added: int = 0
     removed: int = 0
 
-    def result(self, count: int | None, error: PicsyncError | None = None) -> PublishResult:
+    def result(
+        self, count: int | None, error: PicsyncError | None = None, *, unordered: bool = False
+    ) -> PublishResult:
         failure = None if error is None else Failure(self.name, error, About.PLAYLIST)
-        return PublishResult(count, failure, self.created, self.added, self.removed)
+        return PublishResult(count, failure, self.created, self.added, self.removed, unordered)
 
 
 class Playlists:
@@ -136,10 +140,11 @@ async def publish(
             return written.result(None, error or unread)
         if playlist is not None:
             edit = plan_edit(playlist, content, seen=seen)
-            if not edit.add and not edit.remove:
+            unordered = not edit.empty and error is None and _only_unordered(playlist, content, seen)
+            if edit.empty or unordered:
                 count, shown = len(playlist.items), playlist.shown_name
                 emit(Published(rule, shown, written.added, written.removed, count))
-                return written.result(count)
+                return written.result(count, unordered=unordered)
         # A playlist whose creation was not confirmed, but that is there, is still to be filled.
         if not answered and isinstance(error, TransientError) and _must_wait(playlist, edit, adding=adding):
             break
@@ -148,6 +153,11 @@ async def publish(
     due = len(content.photos)
     error = error or PlaylistMismatchError(held, due)
     return written.result(held if playlist else None, error)
+
+
+def _only_unordered(playlist: Playlist, content: Content, seen: Collection[str] | None) -> bool:
+    """Return whether nothing but the order is wrong. It is not corrected again: that would never end."""
+    return content.ordered and plan_edit(playlist, replace(content, ordered=False), seen=seen).empty
 
 
 def _must_wait(playlist: Playlist | None, edit: PlaylistEdit, *, adding: bool) -> bool:

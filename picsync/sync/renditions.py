@@ -33,6 +33,9 @@ class Made:
     """Whether these are the original's bytes."""
     notes: tuple[str, ...] = ()
     """Sentences for the operator."""
+    width: int = 0
+    height: int = 0
+    """In pixels, as shown; 0 if unknown."""
 
     def file(self) -> BinaryIO:
         """Return the bytes as a file with its own position."""
@@ -60,8 +63,17 @@ async def make(
     Raises ItemError, unusable, for a picture that cannot be rendered, and SpoolError if the disk cannot take
     the rendition.
     """
-    if await asyncio.to_thread(_is_fine, original.file, recipe):
-        return Made(content, original.size_bytes, "image/jpeg", original.file, unchanged=True)
+    if (size := await asyncio.to_thread(_fine_size, original.file, recipe)) is not None:
+        width, height = size
+        return Made(
+            content,
+            original.size_bytes,
+            "image/jpeg",
+            original.file,
+            unchanged=True,
+            width=width,
+            height=height,
+        )
     from picsync.media.treatment import Treatment
 
     target = await asyncio.to_thread(_new_file, spool.folder)
@@ -69,8 +81,16 @@ async def make(
         rendered = await renderer.render(original.file, recipe, target, about)
         if rendered.treatment is Treatment.AS_IS:
             target.close()
-            mime_type, notes = rendered.mime_type, rendered.notes
-            return Made(content, original.size_bytes, mime_type, original.file, unchanged=True, notes=notes)
+            return Made(
+                content,
+                original.size_bytes,
+                rendered.mime_type,
+                original.file,
+                unchanged=True,
+                notes=rendered.notes,
+                width=rendered.width,
+                height=rendered.height,
+            )
         digest = await asyncio.to_thread(_digest, target, content.algorithm)
         size_bytes = os.fstat(target.fileno()).st_size
     except OSError as error:
@@ -79,16 +99,27 @@ async def make(
     except BaseException:
         target.close()
         raise
-    return Made(digest, size_bytes, rendered.mime_type, target, notes=rendered.notes)
+    return Made(
+        digest,
+        size_bytes,
+        rendered.mime_type,
+        target,
+        notes=rendered.notes,
+        width=rendered.width,
+        height=rendered.height,
+    )
 
 
-def _is_fine(file: BinaryIO, recipe: Recipe) -> bool:
+def _fine_size(file: BinaryIO, recipe: Recipe) -> tuple[int, int] | None:
+    """Return the size of a picture that the recipe leaves as it is; None for any other."""
     # Loaded with the first picture: most cycles send none.
     from picsync.media import jpeg
     from picsync.media.treatment import Treatment, treatment
 
     picture = jpeg.read(file)
-    return picture is not None and treatment(picture, recipe) is Treatment.AS_IS
+    if picture is None or treatment(picture, recipe) is not Treatment.AS_IS:
+        return None
+    return picture.width, picture.height  # It is upright.
 
 
 def _new_file(folder: Path) -> BinaryIO:

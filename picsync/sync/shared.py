@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from picsync.aio.observation import ALWAYS, Instants, Observation
-from picsync.core.caption import Details
+from picsync.core.caption import Details, Told
 from picsync.core.model import Digest, Listing, MediaItem
 from picsync.core.recipe import Recipe
 from picsync.rendering.pool import Renderer
 from picsync.sources.base import Source
+from picsync.sync.about import tell
 from picsync.sync.renditions import Made, make, view
 from picsync.sync.tempfiles import Spool, SpoolFile
 
@@ -58,6 +59,7 @@ class Original:
     users: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _made: dict[Recipe, Made] = field(default_factory=dict)
+    _told: Told | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -92,6 +94,13 @@ class Original:
             if recipe not in self._made:
                 self._made[recipe] = await make(renderer, spool, self.spooled, self.digest, recipe, about)
             return self._made[recipe]
+
+    async def told(self, renderer: Renderer, *, place: bool) -> Told:
+        """Return what its metadata tell, and the place if it is asked for; raises as `tell` does."""
+        async with self._lock:
+            if self._told is None or (place and self._told.place is None):
+                self._told = await tell(renderer, self.spooled.file, place=place)
+            return self._told
 
     def close(self) -> None:
         """Give up what was made of it."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from picsync.aio.tasks import run_all
 from picsync.core.capacity import Capacity
-from picsync.core.caption import MAX_VALUE, NOTHING, Details
+from picsync.core.caption import NOTHING, NOTHING_KNOWN, AboutPhoto, Captions, Details, Told, Wording
 from picsync.core.errors import (
     ContentError,
     Defect,
@@ -56,7 +56,6 @@ from picsync.core.identity import (
     content_key,
     item_key,
     keyed_name,
-    plain_name,
 )
 from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
@@ -69,6 +68,7 @@ from picsync.frames.base import AlreadyThere, Frame, Rendition
 from picsync.http.pace import DOWNLOADS
 from picsync.rendering.pool import Renderer
 from picsync.sources.base import Source
+from picsync.sync.about import details_of, words
 from picsync.sync.shared import Listings, Original, Originals
 from picsync.sync.tempfiles import Spool
 from picsync.system.localtime import MachineZone
@@ -117,6 +117,10 @@ class Tools:
     listings: Listings = field(default_factory=Listings)
     seen_to_fit: dict[tuple[str, str], Capacity] = field(default_factory=dict)
     """Frame and album -> what the album held when the frame was last full."""
+    captions_tried: dict[tuple[str, str, str], tuple[str, datetime]] = field(default_factory=dict)
+    """Frame, album and ID of a photo -> the caption that was sent last, and when."""
+    unordered: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """Frame and album -> when the frame was seen not to keep the order of photos."""
     renderer: Renderer = field(default_factory=Renderer)
     """Starts processes when there is something to render, and ends them when there is not."""
     shared: Originals | None = None
@@ -183,12 +187,13 @@ class Transferrer:
         closing: Callable[[], None] = lambda: None,
         recipe: Recipe = ORIGINAL,
         rejected: Rejected = NOTHING_REJECTED,
+        wording: Wording | None = None,
     ) -> None:
         """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
 
         `group` is what the cycles of the rule on its other frames have in common: the album. `closing` is
         called, perhaps more than once, when the last item has been taken up and the frame has confirmed to
-        hold one.
+        hold one. `wording` is that of captions that the frame shows as text; None if it is to show none.
         """
         self._rule = rule
         self._group = group
@@ -202,6 +207,7 @@ class Transferrer:
         self._dry_run = dry_run
         self._recipe = recipe
         self._rejected = rejected
+        self._words = None if wording is None else words(wording)
         self._shown = Shown((), recipe)
         self._made: dict[Digest, Digest] = {}
         """Content of an original -> what was made of it."""
@@ -347,11 +353,15 @@ class Transferrer:
             if not self._frame.capabilities.accepts(mime_type):
                 raise FormatError(mime_type, self._frame.capabilities.title)
             self._result.digests[item] = content
-            rendition = Rendition(original.file(), original.size_bytes, content, mime_type, item.filename)
+            about = await self._about_photo(item, original)
+            rendition = Rendition(
+                original.file(), original.size_bytes, content, mime_type, item.filename, about
+            )
             await self._upload(album, item, _named(item, content, ORIGINAL_BYTES, rendition))
         elif not self._full:
-            tools, about = self._tools, self._about(item)
-            made = await original.made(tools.renderer, tools.spool, self._recipe, about)
+            tools = self._tools
+            details = self._details(item) if self._recipe.caption else NOTHING
+            made = await original.made(tools.renderer, tools.spool, self._recipe, details)
             if made.notes:
                 self._result.notes[item] = " ".join(made.notes)
             await self._record(item, made.digest, recipe=self._recipe)
@@ -359,18 +369,30 @@ class Transferrer:
                 return
             self._result.digests[item] = self._made[content] = made.digest
             mark = FITTING_BYTES if made.unchanged else self._recipe.key
-            rendition = Rendition(made.file(), made.size_bytes, made.digest, made.mime_type, item.filename)
+            about = await self._about_photo(item, original, (made.width, made.height))
+            rendition = Rendition(
+                made.file(), made.size_bytes, made.digest, made.mime_type, item.filename, about
+            )
             await self._upload(album, item, _named(item, content, mark, rendition))
 
-    def _about(self, item: MediaItem) -> Details:
-        """Return what a caption may say of an item; the dates of a caption are local."""
-        if not self._recipe.caption:
-            return NOTHING
-        taken_at = ""
-        if item.taken_at is not None and self._tools.sources[item.source].capabilities.dated:
-            with suppress(OverflowError, ValueError, OSError):
-                taken_at = item.taken_at.astimezone(self._tools.zone).replace(tzinfo=None).isoformat()
-        return Details(plain_name(item.filename)[:MAX_VALUE].strip(), self._group[:MAX_VALUE], taken_at)
+    def _details(self, item: MediaItem) -> Details:
+        return details_of(item, self._group, self._tools.sources[item.source], self._tools.zone)
+
+    async def _about_photo(
+        self, item: MediaItem, original: Original, size: tuple[int, int] = (0, 0)
+    ) -> AboutPhoto:
+        """Return what the frame is told of a photo, and record what its metadata tell for later captions."""
+        if self._words is None:
+            return NOTHING_KNOWN
+        told = Told()
+        if item.kind is MediaKind.PHOTO:
+            # Without it, the photo is shown all the same; the next cycle tries again.
+            with suppress(ItemError):
+                # A frame with captions of its own may show the place, whatever the rule's caption says.
+                place = self._words.needs_place or self._frame.capabilities.captions is Captions.OWN
+                told = await original.told(self._tools.renderer, place=place)
+                await self._tools.cache.record_told({item: told})
+        return self._words.about(told, self._details(item), size)
 
     def _examined(self, item: MediaItem, original: Original) -> str:
         """Return the MIME type; empty for what only a decoder can tell. Raises ContentError."""

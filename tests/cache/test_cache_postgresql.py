@@ -108,7 +108,7 @@ async def test_it_is_the_same_cache(url: str) -> None:
         assert await known(cache, [MediaItem("localfolder", odd.item_id, "v1")]) == {odd}
         status = await cache.status()
     assert status.entries == {"googlephotos": 2000, "localfolder": 1}
-    assert (status.revision, status.size_bytes, status.oldest_recorded_at) == ("0002", None, NOW)
+    assert (status.revision, status.size_bytes, status.oldest_recorded_at) == ("0003", None, NOW)
     assert status.location == "postgresql+psycopg://frame:***@/cache"
     assert await Cache.inspect(url) == status
 
@@ -121,7 +121,7 @@ async def test_several_processes_share_it(url: str) -> None:
 
 
 async def test_planning_writes_nothing(url: str) -> None:
-    for expected in (None, "0002"):
+    for expected in (None, "0003"):
         async with aclosing(await Cache.open_to_plan(url, notify=pytest.fail)) as plan:
             await plan.record(mapping(2))
             assert mapping(2) in await known(plan, [item(1), item(2)])

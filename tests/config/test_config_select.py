@@ -29,6 +29,7 @@ def test_all_settings(tmp_path: Path) -> None:
         since=Span(24),
         until=date(2099, 12, 31),
         order=Order.RANDOM,
+        ordered=True,
         fresh=Span(time=timedelta(days=14)),
         rotate_days=7,
         orientation=Orientation.LANDSCAPE,

@@ -107,5 +107,6 @@ async def open_harness(folder: Path) -> AsyncIterator[Harness]:
     try:
         yield harness
     finally:
+        await tools.renderer.aclose()
         await cache.aclose()
         assert not [path for path in folder.iterdir() if path.name.startswith("picsync-")]
