@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from tempfile import TemporaryDirectory
 
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
+from picsync.frames.base import Rejects
 from picsync.frames.folder.frame import FolderFrame
 from picsync.frames.web.frame import WebFrame
 from picsync.sync.cycle import AlbumRule, run_cycle
@@ -88,6 +90,10 @@ class World:
     """Whether picsync cannot know any more which pictures it wrote."""
     harmed: set[str] = field(default_factory=set)
     """Digests of pictures that another program deleted or truncated."""
+    rejected: set[str] = field(default_factory=set)
+    """Digests of pictures that were deleted as a request: they must not be written again."""
+    doubtful: set[str] = field(default_factory=set)
+    """The same of those that may be written again: picsync may not know that they existed."""
     kind: str = KIND
     _others: dict[str, bytes] = field(default_factory=dict)
     _shown: set[str] = field(default_factory=set)
@@ -126,7 +132,8 @@ class World:
         own = self.folder / "own"
         if self.kind == WEB_KIND:
             return WebFrame("stick", self.root, own_folder=own)
-        return FolderFrame(str(self.root), own_folder=own)
+        # Some time after every change.
+        return FolderFrame(str(self.root), own_folder=own, now=lambda: datetime.now(UTC) + timedelta(hours=1))
 
     @asynccontextmanager
     async def picsync(self) -> AsyncIterator[Tools]:
@@ -148,7 +155,14 @@ class World:
     # --- what is ---------------------------------------------------------------------------------------
 
     def wanted(self) -> set[str]:
-        return {_md5(content) for content in self.source.content["red"].originals.values()}
+        return {_md5(content) for content in self.source.content["red"].originals.values()} - self.rejected
+
+    def take_away(self, digest: str, *, known: bool) -> None:
+        """Expect that a picture whose file another program removed stays away, if picsync knows the file."""
+        if known and isinstance(self.frame(), Rejects):
+            self.rejected.add(digest)
+        else:
+            self.doubtful.add(digest)
 
     def pictures(self) -> dict[str, bytes]:
         """Return what a viewer would show, apart from files of other programs."""
@@ -178,7 +192,10 @@ class World:
 
     def synced(self) -> bool:
         digests = Counter(map(_md5, self.pictures().values()))
-        right = digests.keys() >= self.wanted() if self.forgotten else digests.keys() == self.wanted()
+        due = self.wanted() - self.doubtful
+        right = due <= digests.keys() and (
+            self.forgotten or digests.keys() <= self.wanted() | self.doubtful & self._known
+        )
         return right and set(digests.values()) <= {1} and (self._tidy() or not self._wrote())
 
     def _wrote(self) -> bool:
@@ -299,12 +316,12 @@ async def _fill_and_change(world: World) -> None:
     async with world.picsync() as tools:
         assert (await world.cycle(tools)).outcome is CycleOutcome.DONE, world.state()
     world.source.remove("red", gone)
-    _take_picture(world, lambda path: path.unlink())
+    _take_picture(world, Path.unlink, known=True)
     _take_picture(world, lambda path: os.truncate(path, 30))
     world.add("IMG_9.jpg")
 
 
-def _take_picture(world: World, action: Callable[[Path], object]) -> None:
+def _take_picture(world: World, action: Callable[[Path], object], *, known: bool = False) -> None:
     """Change one of the wanted, unchanged pictures, as another program."""
     for name, content in sorted(world.pictures().items()):
         digest = _md5(content)
@@ -312,7 +329,10 @@ def _take_picture(world: World, action: Callable[[Path], object]) -> None:
             with world.disk.by_hand():
                 path = world.root / name
                 action(path)
-                world.harmed |= {digest, *([_md5(path.read_bytes())] if path.is_file() else [])}
+                there = path.is_file()
+                world.harmed |= {digest, *([_md5(path.read_bytes())] if there else [])}
+            if not there:
+                world.take_away(digest, known=known)
             return
 
 
@@ -384,6 +404,8 @@ def _become_a_file(world: World, disk: Disk, _path: str) -> None:
 def _lose_manifest(world: World, disk: Disk, _path: str) -> None:
     (disk.root / JOURNAL).unlink(missing_ok=True)
     world.forgotten = True
+    world.doubtful |= world.rejected
+    world.rejected.clear()
 
 
 def _rename_picture(world: World, _disk: Disk, _path: str) -> None:
@@ -564,7 +586,7 @@ def directory_cells() -> list[DirectoryCell]:
 
 def web_cells() -> list[DirectoryCell]:
     """Return the cells of web frames: where they do more than a folder. Not from within an event loop."""
-    own = set(calls_of(Scenario.CHANGED, WEB_KIND)) - set(calls_of(Scenario.CHANGED))
+    own = set(calls_of(Scenario.CHANGED, WEB_KIND)) - set(calls_of(Scenario.CHANGED, KIND))
     return _cells_of(Scenario.CHANGED, sorted(own), WEB_KIND)
 
 
@@ -584,15 +606,15 @@ def _cells_of(scenario: Scenario, places: Sequence[Call], kind: str = KIND) -> l
 
 def places_of(scenario: Scenario) -> list[Call]:
     """Return the kinds of calls that are played in a scenario."""
-    found = set(calls_of(scenario))
+    found = set(calls_of(scenario, KIND))
     if scenario not in FULL:
-        found -= set(calls_of(Scenario.CHANGED))
+        found -= set(calls_of(Scenario.CHANGED, KIND))
     # The names of photos do not change which calls a new folder needs.
     return [] if scenario is Scenario.NAMES else sorted(found)
 
 
 @cache
-def calls_of(scenario: Scenario, kind: str = KIND) -> Counter[Call]:
+def calls_of(scenario: Scenario, kind: str) -> Counter[Call]:
     """Return the calls that a cycle makes in a scenario. The first call must not come from an event loop."""
     with TemporaryDirectory() as folder:
         return asyncio.run(_calls(scenario, Path(folder), kind))

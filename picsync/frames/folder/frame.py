@@ -226,7 +226,7 @@ class FolderFrame:
                 )
                 if settled:
                     lines += [journal.rejection(entry, at) for entry in verdict.rejected]
-                    lines += [{"gone": entry.name} for entry in (*verdict.rejected, *verdict.known)]
+                    lines += [{"gone": entry.name} for entry in (*verdict.rejected, *verdict.never)]
                     if verdict.lost:
                         lines.append({"lost": [entry.name for entry in verdict.lost]})
                 if lines or self._unrecorded:

@@ -28,8 +28,8 @@ class Verdict:
     """Photos that someone does not want."""
     lost: tuple[Entry, ...] = ()
     """Files that are written again."""
-    known: tuple[Entry, ...] = ()
-    """Files of photos that were rejected before."""
+    never: tuple[Entry, ...] = ()
+    """Entries of no use: the file never existed, or its photo was rejected before."""
     existed: int = 0
     """The number of files that there were."""
 
@@ -37,10 +37,10 @@ class Verdict:
 def judge(manifest: Manifest, gone: Sequence[Entry]) -> Verdict:
     """Return what the entries are whose files are `gone`.
 
-    Entries whose files never existed are none of these: a crash has prevented them.
+    A file that never existed is no request: a crash has prevented it.
     """
-    known = tuple(entry for entry in gone if entry.digest in manifest.rejected)
+    never = tuple(entry for entry in gone if not entry.seen or entry.digest in manifest.rejected)
     missing = tuple(entry for entry in gone if entry.seen and entry.digest not in manifest.rejected)
     existed = sum(1 for entry in manifest.entries.values() if entry.seen)
     few = len(missing) <= max(FEW, SHARE * existed) and 2 * len(missing) <= existed
-    return Verdict(missing, (), known, existed) if few else Verdict((), missing, known, existed)
+    return Verdict(missing, (), never, existed) if few else Verdict((), missing, never, existed)
