@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -29,6 +29,10 @@ from picsync.http.retry import (
 from picsync.http.transport import Transport
 
 T = TypeVar("T")
+
+Refusal: TypeAlias = Callable[[Operation, httpx.Response, Answer, bytes], Exception]
+"""Returns what an attempt raises for an answer without a 2xx status: a WireError, which the policy judges, or
+an error of the service's own. The body is at most the beginning of the answer's."""
 
 TIMEOUT = httpx.Timeout(60.0, connect=15.0, pool=None)
 """Seconds without a byte before a request is given up; `deadline` bounds the whole by them.
@@ -106,6 +110,12 @@ async def send(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> h
     return response
 
 
+def _by_status(
+    _operation: Operation, _response: httpx.Response, answer: Answer, _content: bytes
+) -> WireError:
+    return WireError(answer)
+
+
 class HttpClient:
     """An httpx client whose every request is an Operation under the retry policy, to allowed hosts only."""
 
@@ -116,7 +126,9 @@ class HttpClient:
         allowed: AllowedHosts,
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout = TIMEOUT,
+        refusal: Refusal = _by_status,
     ) -> None:
+        self._refusal = refusal
         self._retrier = retrier
         self._allowed = allowed
         self._cookies = Cookies()
@@ -154,7 +166,7 @@ class HttpClient:
                 response = await self._send(operation, request)
                 try:
                     if not (response.is_success or (redirects and response.has_redirect_location)):
-                        raise WireError(await _answer(operation, response))
+                        raise await self._refused(operation, response)
                     await body.whole(operation, response)
                 finally:
                     await response.aclose()
@@ -180,7 +192,7 @@ class HttpClient:
         async def attempt() -> None:
             async with self._stream(operation, url, headers) as response:
                 if not response.is_success:
-                    raise WireError(await _answer(operation, response))
+                    raise await self._refused(operation, response)
                 body.unpack(operation, response)
                 await consume(response)
 
@@ -205,6 +217,14 @@ class HttpClient:
                     await response.aclose()
                 request = _redirected(request, response)
             raise ProtocolError(f"{operation}: the redirects do not end.")
+
+    async def _refused(self, operation: Operation, response: httpx.Response) -> Exception:
+        retry_after_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+        content = await body.beginning(operation, response)
+        # Not by the charset that the answer names: some of Python's codecs are none for text.
+        start = content[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
+        answer = Answer(response.status_code, retry_after_s, start[:EXCERPT_CHARACTERS])
+        return self._refusal(operation, response, answer, content)
 
     def _request(
         self,
@@ -322,10 +342,3 @@ def read_model(operation: Operation, response: httpx.Response, shape: TypeAdapte
             raise
     # Python's parser accepts half of a character ("\\ud83d"), which a service may leave when it truncates.
     return shape.validate_python(read_json(operation, response))
-
-
-async def _answer(operation: Operation, response: httpx.Response) -> Answer:
-    retry_after_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-    # Not by the charset that the answer names: some of Python's codecs are none for text.
-    start = (await body.beginning(operation, response))[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
-    return Answer(response.status_code, retry_after_s, start[:EXCERPT_CHARACTERS])
