@@ -140,8 +140,8 @@ class Cache:
     ) -> dict[MediaItem, ItemFacts]:
         """Return what is stored of items, whatever their versions; raises CacheError.
 
-        Items that were first seen before `since`, and never examined, share `SEEN`: thousands of objects are
-        not made each time.
+        Items that were first seen before `since`, and of which nothing else is known, share `SEEN`: thousands
+        of objects are not made each time.
         """
         self._require_open()
         return await asyncio.to_thread(self._facts, items, schema.number(since) or 0)
@@ -239,8 +239,9 @@ class Cache:
         for source, by_id in _batches(items):
             for item_id, *stored in self._database.find_facts(source, list(by_id)):
                 item = by_id[item_id]
-                seen_at, examined_at = stored[1], stored[-1]
-                old = examined_at is None and isinstance(seen_at, int) and seen_at < since
+                seen_at, width, examined_at = stored[1], stored[2], stored[-1]
+                learned = examined_at is not None or width is not None
+                old = not learned and isinstance(seen_at, int) and seen_at < since
                 found[item] = SEEN if old else _item_facts(item, *stored)
         return found
 
@@ -400,7 +401,7 @@ def _item_facts(
 ) -> ItemFacts:
     """Return a row's facts; values that make no sense count as unknown."""
     seen_at = schema.instant(first_seen_at)
-    if version != schema.key(item.version) or (examined := schema.instant(examined_at)) is None:
+    if version != schema.key(item.version):
         return ItemFacts(item.source, item.item_id, item.version, seen_at)
     sizes = facts(*(side if isinstance(side, int) else None for side in (width, height)))
     return ItemFacts(
@@ -412,7 +413,7 @@ def _item_facts(
         sizes.height,
         rating if isinstance(rating, int) and 0 <= rating <= 5 else None,
         look + _SIGN if isinstance(look, int) and -_SIGN <= look < _SIGN else None,
-        examined,
+        schema.instant(examined_at),
     )
 
 

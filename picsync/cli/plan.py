@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from picsync.core.events import Event
     from picsync.core.model import MediaItem
     from picsync.core.recipe import Recipe
+    from picsync.core.select import Candidate
     from picsync.run.settings import Settings
     from picsync.sync.cycle import AlbumRule, Preview
     from picsync.sync.transfer import Tools
@@ -148,10 +149,19 @@ def rows(preview: Preview, pictures: Mapping[MediaItem, bytes] = MappingProxyTyp
     from picsync.observe.words import decision, printable, size
     from picsync.system.localtime import to_minute
 
+    def is_new(candidate: Candidate) -> bool:
+        there = candidate.digest in preview.on_frame and not candidate.outdated
+        return candidate.skip is None and not there
+
     def described(number: int) -> tuple[tuple[bool, str, int], Row]:
         candidate = preview.candidates[number]
         item, facts = candidate.item, candidate.item.facts
-        word, why = decision(candidate, on_frame=candidate.digest in preview.on_frame)
+        word, why = decision(
+            candidate, on_frame=candidate.digest in preview.on_frame and not candidate.outdated
+        )
+        if candidate.skip is None and candidate.pair is not None:
+            other = candidate.pair[item == candidate.pair[0]]
+            why = f"{why}, beside {printable(other.filename or other.item_id)}"
         parts = [] if item.size_bytes is None else [size(item.size_bytes)]
         ratio = 0.0
         if facts.width and facts.height:
@@ -164,7 +174,7 @@ def rows(preview: Preview, pictures: Mapping[MediaItem, bytes] = MappingProxyTyp
             item.source,
             printable(item.filename or item.item_id),
             ", ".join(parts),
-            _sent_as(item, preview.recipe) if word == "shown" and why != "on the frame" else "",
+            _sent_as(item, preview.recipe, paired=candidate.pair is not None) if is_new(candidate) else "",
             ratio=ratio,
             picture=pictures.get(item, b""),
         )
@@ -174,7 +184,7 @@ def rows(preview: Preview, pictures: Mapping[MediaItem, bytes] = MappingProxyTyp
         yield row
 
 
-def _sent_as(item: MediaItem, recipe: Recipe) -> str:
+def _sent_as(item: MediaItem, recipe: Recipe, *, paired: bool) -> str:
     """Return what the frame is sent instead of an original; empty if it is that, as far as the listing tells.
 
     Only the picture itself tells whether a JPEG that is small enough is fine as it is.
@@ -183,6 +193,8 @@ def _sent_as(item: MediaItem, recipe: Recipe) -> str:
 
     if not recipe.convert or item.kind != "photo":
         return ""
+    if paired:
+        return f"half of a JPEG, {recipe.panel}"
     facts = item.facts
     if not facts.width or not facts.height:
         return "JPEG" if item.mime_type not in ("image/jpeg", "") else ""

@@ -84,7 +84,7 @@ def _plan(summary: Sequence[str], found: Sequence[Row]) -> Iterator[str]:
 def _card(row: Row) -> str:
     details = [row.taken, row.size, row.rendition, row.source]
     lines = "".join(f"<span>{escape(detail)}</span>" for detail in details if detail)
-    new = ' class="new"' if row.decision == "shown" and row.why != "on the frame" else ""
+    new = ' class="new"' if row.decision == "shown" and not row.why.startswith("on the frame") else ""
     return f"<li{new}><div>{_picture(row)}</div><b>{escape(row.name)}</b>{lines}</li>"
 
 

@@ -6,10 +6,12 @@ import asyncio
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -44,7 +46,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     help="The settings.",
 )
 def render(*, files: Sequence[Path], name: str, rule_name: str | None, output: Path, config: Path) -> None:
-    """Write to DIR what a frame would get of each FILE.
+    """Write to DIR what a frame would get of each FILE, or of two, if the frame shows pairs of portraits.
 
     Prints what was done. Nothing is sent, and the files stay as they are.
     """
@@ -97,12 +99,15 @@ async def _render_all(files: Sequence[Path], recipe: Recipe, album: str, output:
     from picsync.rendering.pool import Renderer
 
     renderer = Renderer()
-    names = _names(files, output)
     try:
-        with _bar(len(files)) as advance:
+        photos = await _photos(renderer, files, recipe)
+        names = _names(
+            [photo[0].with_stem(" + ".join(each.stem for each in photo)) for photo in photos], output
+        )
+        with _bar(len(photos)) as advance:
             tasks = [
-                asyncio.ensure_future(_render_one(renderer, file, recipe, album, output / name, advance))
-                for file, name in zip(files, names, strict=True)
+                asyncio.ensure_future(_render_one(renderer, photo, recipe, album, output / name, advance))
+                for photo, name in zip(photos, names, strict=True)
             ]
             try:
                 for task in tasks:
@@ -113,6 +118,30 @@ async def _render_all(files: Sequence[Path], recipe: Recipe, album: str, output:
                 await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         await renderer.aclose()
+
+
+async def _photos(renderer: Renderer, files: Sequence[Path], recipe: Recipe) -> list[tuple[Path, ...]]:
+    """Return the photos to make, each of one file, or of two portraits, neighbours among the files."""
+    from picsync.core.pairing import may_pair
+
+    if not may_pair(recipe):
+        return [(file,) for file in files]
+
+    async def is_portrait(file: Path) -> bool:
+        try:
+            with file.open("rb") as source:
+                told = await renderer.examine(source)
+        except (ItemError, OSError):
+            return False  # What is wrong is said when it is rendered.
+        return bool(told.width and told.height and told.width < told.height)
+
+    portraits = [
+        file
+        for file, found in zip(files, await asyncio.gather(*map(is_portrait, files)), strict=True)
+        if found
+    ]
+    right = dict(zip(portraits[::2], portraits[1::2], strict=False))
+    return [(file, right[file]) if file in right else (file,) for file in files if file not in right.values()]
 
 
 def _names(files: Sequence[Path], output: Path) -> list[str]:
@@ -131,21 +160,26 @@ def _names(files: Sequence[Path], output: Path) -> list[str]:
 
 
 async def _render_one(
-    renderer: Renderer, file: Path, recipe: Recipe, album: str, target: Path, advance: Callable[[], None]
+    renderer: Renderer,
+    photo: Sequence[Path],
+    recipe: Recipe,
+    album: str,
+    target: Path,
+    advance: Callable[[], None],
 ) -> str:
     """Write the rendition beside `target` with an extension; return the line about it."""
     from picsync.media.treatment import Treatment
     from picsync.observe.words import size
 
-    said = harmless(str(file))
+    said = harmless(" + ".join(map(str, photo)))
     part = target.with_name(f"{target.name}.part")
+    before = sum(file.stat().st_size for file in photo)
     try:
-        with file.open("rb") as source, part.open("w+b") as written:
-            before = os.fstat(source.fileno()).st_size
-            done = await renderer.render(source, recipe, written, Details(file.name, album))
-        extension = _EXTENSIONS.get(done.mime_type, file.suffix)
+        with part.open("w+b") as written:
+            done = await _rendered(renderer, photo, recipe, album, written)
+        extension = _EXTENSIONS.get(done.mime_type, photo[0].suffix)
         if done.treatment is Treatment.AS_IS:
-            await asyncio.to_thread(shutil.copyfile, file, part)
+            await asyncio.to_thread(shutil.copyfile, photo[0], part)
         path = part.rename(target.with_name(target.name + extension))
     except ItemError as error:
         if not error.unusable:
@@ -156,6 +190,19 @@ async def _render_one(
         advance()
     notes = "".join(f" {each}" for each in done.notes)
     return f"{said}: {_what(done)}, {size(before)} -> {size(done.size_bytes)}: {harmless(str(path))}.{notes}"
+
+
+async def _rendered(
+    renderer: Renderer, photo: Sequence[Path], recipe: Recipe, album: str, written: BinaryIO
+) -> Rendered:
+    with photo[0].open("rb") as source:
+        about = Details(photo[0].name, album)
+        if len(photo) == 1:
+            return await renderer.render(source, recipe, written, about)
+        with tempfile.TemporaryFile(buffering=0) as half, photo[1].open("rb") as right:
+            left = await renderer.render_half(source, recipe, half, about)
+            done = await renderer.render_pair(right, recipe, written, Details(photo[1].name, album), half)
+    return replace(done, notes=(*left.notes, *done.notes))
 
 
 def _what(done: Rendered) -> str:

@@ -163,6 +163,12 @@ class RenditionSettings(Options):
         "show it as grey boxes.",
         examples=["true"],
     )
+    pair: Boolean | None = Field(
+        default=None,
+        description="Show two portraits side by side on a landscape panel; one that is left over is shown "
+        "alone. A pair counts as one photo of the frame. Off by default: each photo is shown by itself.",
+        examples=["true"],
+    )
     replace: Boolean | None = Field(
         default=None,
         description="Replace photos that are on the frame as originals by renditions, a few per cycle. Off "

@@ -102,7 +102,7 @@ def plan_storage(
     for candidate in candidates:
         if candidate.skip is None:
             size = _expected(candidate, sizes, usual, made, recipe, typical_bytes)
-            wanted.setdefault(candidate.digest or candidate.content or candidate.item, (candidate, size))
+            wanted.setdefault(candidate.same, (candidate, size))
     order = sorted(wanted.items(), key=lambda entry: _age(entry[1][0], sizes))
     if seen_to_fit is not None:
         order = _few_new_first(order, sizes)
@@ -126,8 +126,7 @@ def plan_storage(
         planned, reserved = more, reserve
 
     def one(candidate: Candidate) -> Candidate:
-        same = candidate.digest or candidate.content or candidate.item
-        fits = candidate.skip is not None or same in fitting
+        fits = candidate.skip is not None or candidate.same in fitting
         return candidate if fits else replace(candidate, skip=Skip.CAPACITY)
 
     storage = Storage(used, planned, limit, len(wanted) - len(fitting))

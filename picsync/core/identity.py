@@ -38,6 +38,7 @@ _SIZE_LENGTH = 5
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
 _KEY = re.compile(
     rf"[ _-]?(?<![0-9a-z])ps-(?P<item>[a-z2-7]{{{_LENGTH}}})-(?P<content>[a-z2-7]{{{_LENGTH}}})"
+    rf"(?:-(?P<item2>[a-z2-7]{{{_LENGTH}}})-(?P<content2>[a-z2-7]{{{_LENGTH}}}))?"
     rf"-(?P<recipe>[a-z2-7]{{4}}|{ORIGINAL_BYTES}|{FITTING_BYTES})-(?P<size>[0-9a-v]{{{_SIZE_LENGTH}}})(?![0-9a-z])",
     re.IGNORECASE,
 )
@@ -55,9 +56,18 @@ class PhotoKey:
     """Key of the recipe, ORIGINAL_BYTES or FITTING_BYTES."""
     size_bytes: int = 0
     """Size of the photo, rounded up to the next 1,000 bytes."""
+    beside: tuple[str, str] | None = None
+    """The keys of the item that a pair shows on the right, and of its content; None unless it is a pair."""
+
+    @property
+    def members(self) -> tuple[tuple[str, str], ...]:
+        """The keys of each item that it shows, and of its content."""
+        first = (self.item, self.content)
+        return (first,) if self.beside is None else (first, self.beside)
 
     def __str__(self) -> str:
-        return f"ps-{self.item}-{self.content}-{self.recipe}-{_size(self.size_bytes)}"
+        keys = "-".join(key for member in self.members for key in member)
+        return f"ps-{keys}-{self.recipe}-{_size(self.size_bytes)}"
 
 
 def item_key(item: MediaItem) -> str:
@@ -91,9 +101,10 @@ def key_in(filename: str) -> PhotoKey | None:
     found = _KEY.search(filename)
     if found is None:
         return None
-    text = found.group("item", "content", "recipe", "size")
-    item, content, recipe, size = (each.lower() for each in text)
-    return PhotoKey(item, content, recipe, int(size, len(_DIGITS)) * UNIT_BYTES)
+    text = {name: value.lower() for name, value in found.groupdict().items() if value}
+    beside = (text["item2"], text["content2"]) if "item2" in text else None
+    size_bytes = int(text["size"], len(_DIGITS)) * UNIT_BYTES
+    return PhotoKey(text["item"], text["content"], text["recipe"], size_bytes, beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +119,11 @@ class Match:
     """Whether the photo that shows it is to be replaced by what the recipe makes."""
     recognised: bool = False
     """Whether only the photo's name tells that the recipe made it of the item."""
+    paired: bool = False
+    """Whether the photo that shows it is a pair, and shows another item, too."""
 
 
-class _Standing(IntEnum):
+class Standing(IntEnum):
     """What a photo is by the wanted recipe; the least is preferred."""
 
     CURRENT = 0
@@ -129,9 +142,11 @@ class Shown:
         A change from or to `original` alone makes no photo outdated; with `replace`, it does.
         """
         self.digests = {photo.digest for photo in photos}
+        self.recipe = recipe
+        self._key = recipe.key
+        self._key_alone = recipe.alone.key
         self._photos = photos
-        self._recipe = recipe
-        self._accepted = _Standing.OUTDATED if replace else _Standing.ACCEPTED
+        self._accepted = Standing.OUTDATED if replace else Standing.ACCEPTED
         self._keys: dict[str, PhotoKey] | None = None
         self._by_key: dict[str, list[tuple[FramePhoto, PhotoKey]]] = defaultdict(list)
 
@@ -146,30 +161,56 @@ class Shown:
         # Whether an unchanged photo suits another recipe is known only once that has looked at it. If nothing
         # at all is remembered of it, the cache is lost, and nothing is to be downloaded for that.
         remembered = original is not None or made is not None
-        found: list[tuple[_Standing, Match]] = []
+        found: list[tuple[tuple[bool, Standing], Match]] = []
         for photo, key in self._named(item, original):
-            standing = self._judge(item, key, remembered)
+            paired = key.beside is not None
+            standing = self.judge_pair(key) if paired else self._judge(item, key, remembered)
             content = original or (photo.digest if key.recipe in UNCHANGED else None)
-            current, outdated = standing is _Standing.CURRENT, standing is _Standing.OUTDATED
-            found.append((standing, Match(photo.digest, content, outdated, current)))
+            current, outdated = standing is Standing.CURRENT, standing is Standing.OUTDATED
+            match = Match(photo.digest, content, outdated, current and not paired, paired)
+            found.append(((paired, standing), match))
         if original in self.digests and all(match.digest != original for _, match in found):
-            standing = self._accepted if self.converts(item) else _Standing.CURRENT
-            found.append((standing, Match(original, original, standing is _Standing.OUTDATED)))
+            standing = self._accepted if self.converts(item) else Standing.CURRENT
+            found.append(((False, standing), Match(original, original, standing is Standing.OUTDATED)))
         return min(found, key=itemgetter(0), default=(0, Match(made, original)))[1]
+
+    def pairs(self) -> list[tuple[FramePhoto, PhotoKey]]:
+        """Return the photos that show two items, those by the wanted recipe first."""
+        by_id = self._parsed()
+        found = [(photo, by_id[photo.photo_id]) for photo in self._photos if photo.photo_id in by_id]
+        pairs = [(photo, key) for photo, key in found if key.beside is not None]
+        return sorted(pairs, key=lambda pair: self.judge_pair(pair[1]))
+
+    def judge_pair(self, key: PhotoKey) -> Standing:
+        """Return what a pair is by the wanted recipe."""
+        if not self.recipe.convert:
+            return self._accepted
+        return Standing.CURRENT if key.recipe == self._key and self.recipe.pair else Standing.OUTDATED
+
+    def staying(self) -> set[Digest]:
+        """Return the digests of the photos that were sent without any recipe, and are not to be replaced."""
+        if self._accepted is not Standing.ACCEPTED:
+            return set()
+        keys = self._parsed()
+        return {
+            photo.digest
+            for photo in self._photos
+            if (key := keys.get(photo.photo_id)) is None or key.recipe == ORIGINAL_BYTES
+        }
 
     def converts(self, item: MediaItem) -> bool:
         """Whether the recipe concerns the item; none changes a video."""
-        return self._recipe.convert and item.kind is MediaKind.PHOTO
+        return self.recipe.convert and item.kind is MediaKind.PHOTO
 
-    def _judge(self, item: MediaItem, key: PhotoKey, remembered: bool) -> _Standing:
+    def _judge(self, item: MediaItem, key: PhotoKey, remembered: bool) -> Standing:
         if not self.converts(item):
             unchanged = key.recipe in UNCHANGED or item.kind is MediaKind.VIDEO
-            return _Standing.CURRENT if unchanged else self._accepted
-        if key.recipe == self._recipe.key:
-            return _Standing.CURRENT
+            return Standing.CURRENT if unchanged else self._accepted
+        if key.recipe == self._key_alone:
+            return Standing.CURRENT
         if key.recipe == ORIGINAL_BYTES:
             return self._accepted
-        return _Standing.CURRENT if key.recipe == FITTING_BYTES and not remembered else _Standing.OUTDATED
+        return Standing.CURRENT if key.recipe == FITTING_BYTES and not remembered else Standing.OUTDATED
 
     def _named(self, item: MediaItem, original: Digest | None) -> Sequence[tuple[FramePhoto, PhotoKey]]:
         """Return the photos whose names say that they show the item."""
@@ -189,24 +230,28 @@ class Shown:
             for photo in self._photos:
                 if (key := _trusted(photo)) is not None:
                     self._keys[photo.photo_id] = key
-                    self._by_key[key.item].append((photo, key))
-                    self._by_key[key.content].append((photo, key))
+                    for token in {token for member in key.members for token in member}:
+                        self._by_key[token].append((photo, key))
         return self._keys
 
 
-def identities(item: MediaItem, content: Digest | None, photo: FramePhoto | None) -> set[str]:
+def identities(item: MediaItem, content: Digest | None, photo: FramePhoto | None = None) -> set[str]:
     """Return the short keys of a media item: its own, and its content's as far as that is known.
 
     The name of a `photo` that shows it may tell the content, too.
     """
     keys = {item_key(item)} | ({content_key(content)} if content else set())
-    return keys if photo is None else keys | {*shown_by(photo)}
+    if photo is None:
+        return keys
+    # A pair's name tells the content of both, so that each member is compared by itself.
+    told = [member for member in shown_by(photo) if len(shown_by(photo)) == 1 or not keys.isdisjoint(member)]
+    return keys.union(*told)
 
 
-def shown_by(photo: FramePhoto) -> tuple[str, ...]:
-    """Return the short keys of what a photo shows: of an item and its content, or of its own bytes."""
+def shown_by(photo: FramePhoto) -> tuple[tuple[str, ...], ...]:
+    """Return the short keys of each thing that a photo shows: of an item and its content, or of its bytes."""
     key = _trusted(photo)
-    return (content_key(photo.digest),) if key is None else (key.item, key.content)
+    return ((content_key(photo.digest),),) if key is None else key.members
 
 
 def _trusted(photo: FramePhoto) -> PhotoKey | None:

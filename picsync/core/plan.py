@@ -9,8 +9,9 @@ that says why none is deleted. Whatever the inputs, this holds:
 - *Brake*: a plan that would empty an album, or delete more than a set share of it, is held. It counts photos
   that are gone from the sources. *Displaced* ones, which the choice, the capacity or a viewer leaves out, are
   deleted all the same, unless nothing would be left.
-- *Replaced*: a photo is deleted once the frame has another rendition of the same item in its place, whatever
-  else is held, unless the frame's listing is doubtful; no more are replaced at a time than the rule says.
+- *Replaced*: a photo is deleted once the frame has another rendition of the same item in its place (of both
+  items of a pair), whatever else is held, unless the frame's listing is doubtful; no more are replaced at a
+  time than the rule says.
 - *Never empty*: carried out in order, with any step failing, `steps` leaves a playlist that names photos
   which exist, and never an empty one, unless nothing is to be shown.
 - *Never less*: while something wanted is not seen on the frame, or is not known, a listing of the frame may
@@ -26,8 +27,9 @@ Which items are skipped is decided before both plans, in `select`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -44,7 +46,7 @@ from picsync.core.model import (
     PlaylistItem,
 )
 from picsync.core.recipe import REPLACE_PER_CYCLE
-from picsync.core.select import Candidate, Overflow, Skip, newest, wanted
+from picsync.core.select import Candidate, Overflow, Pair, Skip, newest, wanted
 from picsync.core.values import dataclass
 
 BRAKE_COUNT = 10
@@ -110,6 +112,15 @@ class Transfer:
     """Of the original, if it is known."""
     replaces: Digest | None = None
     """Of the photo that the new one is to replace."""
+    beside: MediaItem | None = None
+    """The item that is to share the photo, on the right."""
+    shown: Mapping[MediaItem, Digest] = field(default_factory=dict)
+    """Of the items of a pair, those that the frame shows now, and by which photos."""
+
+    @property
+    def items(self) -> tuple[MediaItem, ...]:
+        """All items that it transfers."""
+        return (self.item,) if self.beside is None else (self.item, self.beside)
 
     @property
     def unknown(self) -> bool:
@@ -239,22 +250,42 @@ def plan_transfers(
     At the end come up to `replacements` items whose photos are to be replaced.
     """
     there = {photo.digest for photo in photos.items}
-    planned: set[Digest] = set()
+    planned: set[object] = set()
     missing: list[Transfer] = []
     replacing: list[Transfer] = []
+    pairs: dict[Pair, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if candidate.skip is None and candidate.pair is not None:
+            pairs[candidate.pair].append(candidate)
     for candidate in candidates:
         digest, content = candidate.digest, candidate.content
         if candidate.skip is not None or (digest in there and not candidate.outdated):
             continue
-        same = digest or content
-        if same in planned:
+        if candidate.same in planned:
             continue
-        planned |= set() if same is None else {same}
-        if not candidate.outdated:
-            missing.append(Transfer(candidate.item, digest, content))
-        elif len(replacing) < replacements:
-            replacing.append(Transfer(candidate.item, None, content, digest))
-    return (*missing, *replacing)
+        planned.add(candidate.same)
+        if candidate.pair is not None:
+            transfer = _of_pair(candidate.pair, pairs[candidate.pair], there)
+        elif candidate.outdated:
+            transfer = Transfer(candidate.item, None, content, digest)
+        else:
+            transfer = Transfer(candidate.item, digest, content)
+        (missing if transfer.replaces is None else replacing).append(transfer)
+    # An item that the frame lacks comes first.
+    replacing.sort(key=lambda each: len(each.shown) == len(each.items) or each.beside is None)
+    return (*missing, *replacing[:replacements])
+
+
+def _of_pair(pair: Pair, members: Sequence[Candidate], there: Collection[Digest]) -> Transfer:
+    shown = {
+        item: each.digest
+        for each in members
+        for item in pair
+        if each.item == item and each.digest is not None and each.digest in there
+    }
+    left = next((each for each in members if each.item == pair[0]), members[0])
+    digest = None if left.outdated or shown else left.digest
+    return Transfer(pair[0], digest, left.content, next(iter(shown.values()), None), pair[1], shown)
 
 
 def deletes_wait_for_content(
@@ -282,7 +313,11 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
     if now.photos.problem:
         replaced = set()
     rest = [photo for photo in surplus if photo.photo_id not in replaced]
-    unmade = {each.content for each in now.candidates if each.digest is None and each.skip is None} - {None}
+    unmade = {
+        each.same
+        for each in now.candidates
+        if each.digest is None and each.skip is None and each.content is not None
+    }
     missing = len(items.keys() - by_digest.keys()) + len(unmade)
     hold = _hold(rule, now, missing, rest, listed) if rule.delete and rest else None
     held = set(hold.photos if hold else rest if not rule.delete else ())
@@ -334,7 +369,12 @@ def _related(
             replaced |= tokens
 
     def ids(tokens: set[str]) -> set[str]:
-        return {photo.photo_id for photo in surplus if not tokens.isdisjoint(shown_by(photo))}
+        # Of a pair, both photos count.
+        return {
+            photo.photo_id
+            for photo in surplus
+            if not any(tokens.isdisjoint(keys) for keys in shown_by(photo))
+        }
 
     return ids(listed), ids(replaced)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
+from dataclasses import replace
 from enum import StrEnum
 
 from picsync.core.values import dataclass
@@ -47,6 +48,11 @@ class Panel:
         return f"{self.width}x{self.height}"
 
 
+def gap(panel: Panel) -> int:
+    """Return the pixels between the two photos of a pair."""
+    return panel.width // 160 * 2
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What becomes of an original on its way to a frame."""
@@ -82,6 +88,19 @@ class Recipe:
         parts += ["pair"] if self.pair else []
         parts += [f"caption {self.language}:{self.caption}"] if self.caption else []
         return " ".join(parts)
+
+    @property
+    def alone(self) -> Recipe:
+        """The recipe for a photo that is shown alone."""
+        return replace(self, pair=False) if self.pair else self
+
+    @property
+    def half(self) -> Recipe:
+        """The recipe for one of the two photos of a pair."""
+        if self.panel is None:
+            return self.alone
+        width = (self.panel.width - gap(self.panel)) // 2
+        return replace(self, pair=False, panel=Panel(width - width % 2, self.panel.height))
 
     @property
     def key(self) -> str:

@@ -39,8 +39,9 @@ class Rejection:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys of what the photo shows."""
-        return shown_by(FramePhoto(self.rejection_id, self.digest, self.filename))
+        """The keys of what the photo shows; a pair is rejected with both of its photos."""
+        shown = shown_by(FramePhoto(self.rejection_id, self.digest, self.filename))
+        return tuple(key for keys in shown for key in keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
+from typing import TypeAlias
 
 from picsync.core.choice import Choice, Excluded, LeftOut, Subject, choose, newest_first
 from picsync.core.identity import Shown
@@ -75,6 +76,10 @@ class Accepted:
         return not mime_type or self.any_picture or mime_type in self.mime_types
 
 
+Pair: TypeAlias = tuple[MediaItem, MediaItem]
+"""Two items that share a photo, from left to right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A listed media item with its content, if known."""
@@ -94,6 +99,20 @@ class Candidate:
     """Whether the photo that shows it is to be replaced by another rendition."""
     recognised: bool = False
     """Whether only the photo's name tells that it shows the item."""
+    failing: bool = False
+    """Whether it could not be used a short time ago; what shows it stays."""
+    paired: bool = False
+    """Whether the photo with `digest` is a pair, and shows another item, too."""
+    pair: Pair | None = None
+    """The items of the pair that is to show it; None if it is to be shown alone."""
+
+    @property
+    def same(self) -> object:
+        """What is equal for all candidates that are shown by one photo."""
+        if self.pair is not None:
+            return self.pair
+        alone = None if self.paired or self.outdated else self.digest
+        return alone or self.content or self.item
 
     @property
     def unknown(self) -> bool:
@@ -162,6 +181,8 @@ def _candidate(
         # A photo whose replacement cannot be made stays.
         outdated=match.outdated and not recently,
         recognised=match.recognised,
+        failing=recently,
+        paired=match.paired,
     )
     if found.digest in shown.digests:
         return found
@@ -195,7 +216,8 @@ def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
     renewed: dict[Digest | None, Digest] = {}
     for candidate in found:
         digest = lesson.digests.get(candidate.item)
-        for same in (candidate.digest, candidate.content, lesson.contents.get(candidate.item)):
+        alone = None if candidate.paired or candidate.outdated else candidate.digest
+        for same in (alone, candidate.content, lesson.contents.get(candidate.item)):
             if same is not None and digest is not None:
                 renewed[same] = digest
 
@@ -210,11 +232,15 @@ def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
             )
         digest = lesson.digests.get(candidate.item)
         if digest is None and candidate.skip is None:
-            same = (renewed[each] for each in (candidate.digest, content) if each in renewed)
+            alone = None if candidate.paired else candidate.digest
+            same = (renewed[each] for each in (alone, content) if each in renewed)
             digest = next(same, None)
         if digest is None:
             return candidate if content == candidate.content else replace(candidate, content=content)
-        return replace(candidate, digest=digest, content=content, outdated=False)
+        members = [lesson.digests.get(item) for item in candidate.pair or ()]
+        together = bool(members) and members[0] == members[1] == digest
+        pair = candidate.pair if together else None
+        return replace(candidate, digest=digest, content=content, outdated=False, paired=together, pair=pair)
 
     return [one(candidate) for candidate in found]
 
@@ -254,7 +280,7 @@ def chosen_among(
     for at, candidate in enumerate(found):
         if candidate.skip is not None:
             continue
-        if candidate.digest is not None and first.setdefault(candidate.digest, at) != at:
+        if (digest := _alone(candidate)) is not None and first.setdefault(digest, at) != at:
             continue
         stored = facts.get(candidate.item)
         subjects.append(_subject(at, candidate, stored, started_at, screens=screens))
@@ -266,7 +292,7 @@ def chosen_among(
     def one(at: int, candidate: Candidate) -> Candidate:
         if candidate.skip is not None:
             return candidate
-        leader = at if candidate.digest is None else first[candidate.digest]
+        leader = at if (digest := _alone(candidate)) is None else first[digest]
         reason = made.left_out.get(leader)
         return candidate if reason is None else replace(candidate, skip=Skip.NOT_CHOSEN, left_out=reason)
 
@@ -276,6 +302,11 @@ def chosen_among(
         others = (candidate for at, candidate in enumerate(decided) if at not in chosen)
         decided = [*(decided[at] for at in made.keys), *others]
     return ChoiceMade(decided, made.to_look_at)
+
+
+def _alone(candidate: Candidate) -> Digest | None:
+    """Return the digest of a photo that shows nothing else."""
+    return None if candidate.paired else candidate.digest
 
 
 def _subject(

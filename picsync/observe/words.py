@@ -466,7 +466,8 @@ def unassigned_sentence(report: CycleReport) -> str:
 def decision(candidate: Candidate, *, on_frame: bool) -> tuple[str, str]:
     """Return whether an item is shown, in one word or two, and why."""
     if candidate.skip is None:
-        return "shown", "on the frame" if on_frame else "to be sent"
+        again = "to be replaced" if candidate.outdated else "to be sent"
+        return "shown", "on the frame" if on_frame else again
     if candidate.left_out is not None:
         return "left out", left_out_words(candidate.left_out)
     if candidate.skip is Skip.CAPACITY:
@@ -481,12 +482,12 @@ def decisions_sentence(rule: str, found: Sequence[Candidate], there: Collection[
     shown = [each for each in found if each.skip is None]
     new = sum(1 for each in shown if each.digest not in there)
     reasons = Counter(decision(each, on_frame=False) for each in found if each.skip is not None)
+    paired = sum(1 for each in shown if each.pair is not None)
+    pairs = f", {paired:,} in pairs" if paired else ""
     words = [f"{count:,} {why}" for (_, why), count in reasons.most_common()]
     rest = f" Not shown: {', '.join(words)}." if words else ""
-    return (
-        f"{printable(rule)}: {len(shown):,} of {counted(len(found), 'photo')} shown, {new:,} of them to be"
-        f" sent.{rest}"
-    )
+    counts = f"{len(shown):,} of {counted(len(found), 'photo')} shown{pairs}"
+    return f"{printable(rule)}: {counts}, {new:,} of them to be sent.{rest}"
 
 
 def skip_remarks(report: CycleReport) -> Iterator[str]:

@@ -18,12 +18,12 @@ import pillow_heif
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFilter, UnidentifiedImageError
 
 from picsync.core.caption import NOTHING, Details
-from picsync.core.recipe import Panel, Recipe
+from picsync.core.recipe import Panel, Recipe, gap
 from picsync.core.values import dataclass
 from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews
 from picsync.media.treatment import Placement, Treatment, place, treatment
 from picsync.rendering import captions, places
-from picsync.rendering.protocol import Answer, Limits, Order
+from picsync.rendering.protocol import Answer, Limits, Order, Task
 
 _FORMATS = {
     "image/jpeg": "JPEG",
@@ -97,13 +97,22 @@ class _Part(io.RawIOBase):
 
 
 def render(
-    source: BinaryIO, recipe: Recipe, target: BinaryIO, limits: Limits, about: Details = NOTHING
+    source: BinaryIO,
+    recipe: Recipe,
+    target: BinaryIO,
+    limits: Limits,
+    about: Details = NOTHING,
+    task: Task = Task.RENDER,
+    left: BinaryIO | None = None,
 ) -> Answer:
-    """Do what the recipe says; see `Answer`. Moves both positions.
+    """Do what the recipe says; see `Answer`. Moves all positions.
 
     Raises Unusable for a picture that cannot be read, OSError with a number if a file cannot be used.
     """
     mime_type, picture = _identified(source)
+    if task is not Task.RENDER:
+        return _in_pair(source, mime_type, picture, recipe, target, limits, about, left)
+    recipe = recipe.alone
     lacking: tuple[str, ...] = ()
     if recipe.caption and picture is not None:
         caption = _caption(recipe, picture.exif or b"", about)
@@ -113,14 +122,76 @@ def render(
     if done is Treatment.AS_IS:
         size = source.seek(0, io.SEEK_END)
         width, height = (picture.width, picture.height) if picture else (0, 0)
-        return Answer(done.value, mime_type, width, height, size, lacking)
+        return Answer(done.value, mime_type, width, height, size, width, height, lacking)
     if done is Treatment.METADATA and picture is not None:
         metadata = exif.kept(picture.exif, location=recipe.keep_location) if picture.exif else b""
         jpeg.copy_with(source, picture, target, metadata=metadata)
         notes = (*lacking, *_notes(picture.profile))
-        return Answer(done.value, mime_type, picture.width, picture.height, target.tell(), notes)
-    answer = _rendered(source, mime_type, picture, recipe, target, limits, about)
-    return replace(answer, notes=(*lacking, *answer.notes))
+        width, height = picture.width, picture.height
+        return Answer(done.value, mime_type, width, height, target.tell(), width, height, notes)
+    opened = _opened(source, mime_type, picture, recipe, limits)
+    image, notes = _painted(source, opened, recipe, about)
+    _save(image, target, recipe, exif.kept(opened.metadata, location=recipe.keep_location))
+    return _answer(image, target, opened, (*lacking, *notes))
+
+
+def _in_pair(
+    source: BinaryIO,
+    mime_type: str,
+    picture: jpeg.Jpeg | None,
+    recipe: Recipe,
+    target: BinaryIO,
+    limits: Limits,
+    about: Details,
+    left: BinaryIO | None,
+) -> Answer:
+    """Write the left half of a pair, or the pair if there is a `left` half; nothing if it is no portrait."""
+    half = recipe.half
+    opened = _opened(source, mime_type, picture, half, limits)
+    width, height = opened.upright
+    if width >= height:
+        return Answer(Treatment.AS_IS.value, mime_type, original_width=width, original_height=height)
+    image, notes = _painted(source, opened, half, about)
+    if left is None:
+        kept = exif.kept(opened.metadata, location=recipe.keep_location)
+        # Lossless, since the pair is what is to be coded.
+        image.save(target, "PNG", compress_level=1, exif=b"Exif\0\0" + kept if kept else b"")
+        return _answer(image, target, opened, notes)
+    with Image.open(left, formats=("PNG",)) as other:
+        other.load()
+        metadata = bytes(other.info.get("exif", b"")).removeprefix(b"Exif\0\0")
+        whole = _side_by_side(other.convert("RGB"), image, recipe)
+    _save(whole, target, recipe, metadata)
+    return _answer(whole, target, opened, notes)
+
+
+def _side_by_side(left: Image.Image, right: Image.Image, recipe: Recipe) -> Image.Image:
+    """Return a picture of two; with a background it fills the panel, as the halves do."""
+    between = gap(recipe.panel) if recipe.panel else 0
+    colour = recipe.background if recipe.background.startswith("#") else _BLACK
+    size = (left.width + between + right.width, max(left.height, right.height))
+    whole = Image.new("RGB", size, colour)
+    whole.paste(left, (0, (size[1] - left.height) // 2))
+    whole.paste(right, (left.width + between, (size[1] - right.height) // 2))
+    return whole
+
+
+def _save(image: Image.Image, target: BinaryIO, recipe: Recipe, metadata: bytes) -> None:
+    data = io.BytesIO()
+    image.save(
+        data,
+        "JPEG",
+        quality=recipe.quality,
+        subsampling="4:2:0",
+        progressive=recipe.progressive,
+        exif=b"Exif\0\0" + metadata if metadata else b"",
+    )
+    target.write(data.getbuffer())
+
+
+def _answer(image: Image.Image, target: BinaryIO, opened: _Opened, notes: tuple[str, ...]) -> Answer:
+    size = target.tell()
+    return Answer(Treatment.RENDER.value, "image/jpeg", *image.size, size, *opened.upright, notes)
 
 
 def _identified(source: BinaryIO) -> tuple[str, jpeg.Jpeg | None]:
@@ -139,16 +210,10 @@ def _notes(profile: bytes | None) -> tuple[str, ...]:
     return ("Its colour profile is damaged and was ignored.",) if damaged else ()
 
 
-def _rendered(
-    source: BinaryIO,
-    mime_type: str,
-    picture: jpeg.Jpeg | None,
-    recipe: Recipe,
-    target: BinaryIO,
-    limits: Limits,
-    about: Details,
-) -> Answer:
-    opened = _opened(source, mime_type, picture, recipe, limits)
+def _painted(
+    source: BinaryIO, opened: _Opened, recipe: Recipe, about: Details
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return the pixels of the rendition, and what is to be said about the original."""
     image, metadata = opened.image, opened.metadata
     profile = image.info.get("icc_profile")
     if profile is None and image.mode in ("RGB", "RGBA"):
@@ -160,17 +225,7 @@ def _rendered(
     if recipe.caption:
         caption = _caption(recipe, metadata, about)
         notes += (*caption.notes, *captions.draw(image, caption.text))
-    data = io.BytesIO()
-    image.save(
-        data,
-        "JPEG",
-        quality=recipe.quality,
-        subsampling="4:2:0",
-        progressive=recipe.progressive,
-        exif=b"Exif\0\0" + kept if (kept := exif.kept(metadata, location=recipe.keep_location)) else b"",
-    )
-    target.write(data.getbuffer())
-    return Answer(Treatment.RENDER.value, "image/jpeg", *image.size, data.tell(), notes)
+    return image, notes
 
 
 def _caption(recipe: Recipe, metadata: exif.Block, about: Details) -> captions.Caption:

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,7 +23,7 @@ from picsync.core.errors import ItemError
 from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.values import dataclass
 from picsync.rendering import protocol
-from picsync.rendering.protocol import Limits
+from picsync.rendering.protocol import Limits, Task
 
 if TYPE_CHECKING:
     from picsync.media.treatment import Treatment
@@ -60,6 +60,8 @@ class Rendered:
     """Of what is to be sent."""
     notes: tuple[str, ...] = ()
     """Sentences about the original, such as that its colour profile is damaged."""
+    original: tuple[int, int] | None = None
+    """Width and height of the original in pixels, as it is shown; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,33 @@ class Renderer:
         is too large, took too long, or crashed its worker. Raises ItemError that is not unusable if no worker
         can be started, and OSError if `target` cannot be written, such as on a full disk.
         """
+        return await self._rendered(protocol.Order(recipe, self._limits, about), source, target)
+
+    async def render_half(
+        self, source: BinaryIO, recipe: Recipe, target: BinaryIO, about: Details = NOTHING
+    ) -> Rendered:
+        """Make the left half of a pair, for `render_pair`; raises as `render` does.
+
+        If `source` is no portrait, it is only examined: `AS_IS`.
+        """
+        return await self._rendered(protocol.Order(recipe, self._limits, about, Task.LEFT), source, target)
+
+    async def render_pair(
+        self, source: BinaryIO, recipe: Recipe, target: BinaryIO, about: Details, left: BinaryIO
+    ) -> Rendered:
+        """Make a pair of the `left` half that was made before, and `source`; raises as `render` does.
+
+        If `source` is no portrait, it is only examined: `AS_IS`.
+        """
+        order = protocol.Order(recipe, self._limits, about, Task.RIGHT)
+        return await self._rendered(order, source, target, left)
+
+    async def _rendered(self, order: protocol.Order, *files: BinaryIO) -> Rendered:
         # Most cycles render nothing, and need no parser.
         from picsync.media.treatment import Treatment
 
-        answer = await self._answer(protocol.Order(recipe, self._limits, about), source, target)
+        answer = await self._answer(order, *files)
+        original = (answer.original_width, answer.original_height)
         return Rendered(
             Treatment(answer.treatment),
             answer.mime_type,
@@ -127,11 +152,12 @@ class Renderer:
             answer.height,
             answer.size_bytes,
             answer.notes,
+            original if all(original) else None,
         )
 
     async def examine(self, source: BinaryIO) -> Examined:
         """Return what a picture tells of itself; raises as `render` does."""
-        answer = await self._answer(protocol.Order(ORIGINAL, self._limits, examine=True), source, source)
+        answer = await self._answer(protocol.Order(ORIGINAL, self._limits, task=Task.EXAMINE), source, source)
         try:
             look = int(answer.look, 16) if answer.look else None
         except ValueError:
@@ -140,7 +166,7 @@ class Renderer:
 
     async def tell(self, source: BinaryIO, *, place: bool) -> Told:
         """Return what a picture's metadata tell, and the place if asked for; raises as `render` does."""
-        order = protocol.Order(ORIGINAL, self._limits, tell=True, place=place)
+        order = protocol.Order(ORIGINAL, self._limits, task=Task.TELL, place=place)
         answer = await self._answer(order, source, source)
         try:
             taken = datetime.fromisoformat(answer.taken) if answer.taken else None
@@ -148,12 +174,14 @@ class Renderer:
             taken = None
         return Told(taken, answer.description, answer.place if place else None)
 
-    async def _answer(self, order: protocol.Order, source: BinaryIO, target: BinaryIO) -> protocol.Answer:
+    async def _answer(
+        self, order: protocol.Order, source: BinaryIO, target: BinaryIO, *others: BinaryIO
+    ) -> protocol.Answer:
         line = protocol.order_line(order)
         async with self._free:
             worker = await self._worker()
             try:
-                answer = await worker.ask(line, source, target, self._limits)
+                answer = await worker.ask(line, (source, *others), target, self._limits)
             except WorkerError as error:
                 self._end(worker)
                 raise ItemError(f"{error}.", unusable=True) from error
@@ -263,12 +291,15 @@ class _Worker:
             return bool(self._connection.recv(1, socket.MSG_PEEK)) and False
         return True
 
-    async def ask(self, order: bytes, source: BinaryIO, target: BinaryIO, limits: Limits) -> protocol.Answer:
+    async def ask(
+        self, order: bytes, sources: Sequence[BinaryIO], target: BinaryIO, limits: Limits
+    ) -> protocol.Answer:
         """Send an order and return the answer; raises WorkerError, and then the worker is to be ended."""
         try:
-            with _reader(source) as reading:
+            with ExitStack() as stack:
+                original, *others = [stack.enter_context(_reader(source)).fileno() for source in sources]
                 # It fits into the socket's buffer, which is empty.
-                socket.send_fds(self._connection, [order], [reading.fileno(), target.fileno()])
+                socket.send_fds(self._connection, [order], [original, target.fileno(), *others])
             async with asyncio.timeout(limits.wall_s + _GRACE_S):
                 return protocol.read_answer(await self._line(limits))
         except TimeoutError:

@@ -1,9 +1,10 @@
-"""What the service and its workers send each other: lines of JSON over a socket, and two open files."""
+"""What the service and its workers send each other: lines of JSON over a socket, and open files."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from enum import StrEnum
 from typing import Any
 
 from picsync.core.caption import NOTHING, Details
@@ -29,6 +30,21 @@ class Limits:
     """The largest cameras in use stop at 200 megapixels."""
 
 
+class Task(StrEnum):
+    """What is to be done with a picture."""
+
+    RENDER = "render"
+    """What the recipe says of a photo that is shown alone."""
+    LEFT = "left"
+    """The left half of a pair, which only `RIGHT` understands; nothing if the picture is no portrait."""
+    RIGHT = "right"
+    """The pair, with the left half as a third file; nothing if the picture is no portrait."""
+    EXAMINE = "examine"
+    """Only to be examined; the recipe and the target do not matter."""
+    TELL = "tell"
+    """The same for reading its metadata."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A picture to render; the original and the target come along as open files."""
@@ -36,10 +52,7 @@ class Order:
     recipe: Recipe
     limits: Limits
     about: Details = NOTHING
-    examine: bool = False
-    """Whether only to examine the original; then the recipe and the target do not matter."""
-    tell: bool = False
-    """The same for reading its metadata."""
+    task: Task = Task.RENDER
     place: bool = False
     """Whether to look up the place where it was taken, if its metadata are read."""
 
@@ -54,6 +67,9 @@ class Answer:
     width: int = 0
     height: int = 0
     size_bytes: int = 0
+    original_width: int = 0
+    original_height: int = 0
+    """Pixels of the original as it is shown; 0 if unknown."""
     notes: tuple[str, ...] = ()
     """What is worth knowing about the picture, such as a damaged colour profile."""
     rating: int = 0
@@ -86,8 +102,7 @@ def read_order(line: bytes) -> Order:
         Recipe(**recipe),
         Limits(**received["limits"]),
         Details(**received["about"]),
-        received["examine"],
-        received["tell"],
+        Task(received["task"]),
         received["place"],
     )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
 
 from picsync.rendering import confinement, protocol
 
-RECEIVED_FILES = 2
-"""The original, and the target."""
+RECEIVED_FILES = 3
+"""The original, the target, and for a pair the left half."""
 
 
 def main(parent: int, memory_bytes: int) -> None:
@@ -46,14 +47,17 @@ def _answer(line: bytes, files: list[int]) -> protocol.Answer:
     limits = order.limits
     confinement.limit_time(limits.cpu_s, limits.wall_s)
     try:
-        if order.examine or order.tell:
-            os.close(files[1])
-            with open(files[0], "rb") as source:  # noqa: PTH123 - a descriptor
-                return made.tell(source, limits, order) if order.tell else made.examine(source, limits)
-        with open(files[0], "rb") as source, open(files[1], "wb") as target:  # noqa: PTH123 - descriptors
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(open(files[0], "rb"))  # noqa: PTH123 - a descriptor
+            target = stack.enter_context(open(files[1], "wb"))  # noqa: PTH123
+            others = [stack.enter_context(open(file, "rb")) for file in files[2:]]  # noqa: PTH123
+            if order.task is protocol.Task.EXAMINE:
+                return made.examine(source, limits)
+            if order.task is protocol.Task.TELL:
+                return made.tell(source, limits, order)
             target.truncate(0)
             target.seek(0)
-            return made.render(source, order.recipe, target, limits, order.about)
+            return made.render(source, order.recipe, target, limits, order.about, order.task, *others)
     except Exception as error:  # noqa: BLE001 - decoders raise anything; it costs this picture only
         if isinstance(error, OSError) and made.is_about_files(error):
             return protocol.Answer(error_number=error.errno or 0)

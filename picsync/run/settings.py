@@ -26,6 +26,7 @@ from picsync.config.tree import FieldPath, Place
 from picsync.core.capacity import Capacity
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.model import job_name
+from picsync.core.pairing import may_pair
 from picsync.core.plan import DeleteLimit, Rule
 from picsync.core.select import Overflow
 from picsync.core.values import dataclass
@@ -245,9 +246,28 @@ def _require(config: Config, credentials: Credentials) -> None:
             lacking.append(error)
     lacking += _overlaps(config, credentials)
     lacking += _listeners(config)
+    lacking += _unpairable(config, credentials)
     if lacking:
         problems = list(dict.fromkeys(problem for error in lacking for problem in error.problems))
         raise ConfigError(problems, hint="\n".join(dict.fromkeys(error.hint for error in lacking)))
+
+
+def _unpairable(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
+    """Yield an error for each rule that asks for pairs on a panel without room for them."""
+    place = next((entry.place for entry in config.frames.values() if entry.place), Place("picsync.yaml"))
+    for number, album in enumerate(config.albums):
+        for frame in album.frames:
+            recipe = rendition_on(config, credentials.kinds, frame, album.rendition).recipe
+            if not recipe.convert or not recipe.pair or may_pair(recipe):
+                continue
+            own = album.rendition is not None and album.rendition.pair
+            where = ("albums", number, "rendition") if own else ("frames", frame, "rendition")
+            panel = f"that of the frame `{frame}` is {recipe.panel}" if recipe.panel else "none is set"
+            message = (
+                f"has `pair: true`, which needs a panel that is wider than it is high; {panel}. Set `panel`,"
+                " such as 1280x800, or remove `pair`."
+            )
+            yield ConfigError([place.problem((*where, "pair"), message)])
 
 
 def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]:

@@ -206,5 +206,6 @@ def _items(found: Iterable[Candidate]) -> dict[Digest, MediaItem]:
     items: dict[Digest, MediaItem] = {}
     for each in found:
         if each.digest is not None and each.skip is None and not each.outdated:
-            items.setdefault(each.digest, each.item)
+            # A pair has the caption of its left photo.
+            items.setdefault(each.digest, each.pair[0] if each.pair else each.item)
     return items

@@ -25,13 +25,12 @@ MAX_LOOKS = 100
 _AT_ONCE = 4
 
 
-class Choosing:
-    """The choice of one cycle."""
+class Looks:
+    """What pictures tell of themselves: stored, or learned in this cycle."""
 
     def __init__(
         self,
         rule: str,
-        choice: Choice,
         tools: Tools,
         *,
         group: str,
@@ -40,68 +39,26 @@ class Choosing:
         may_download: bool,
     ) -> None:
         """Work for the job `rule`, whose cycles on several frames belong to the rule `group`."""
-        self._rule = rule
-        self._choice = choice
-        self._tools = tools
-        self._group = group
+        self.rule = rule
+        self.group = group
+        self.tools = tools
+        self.facts: dict[MediaItem, ItemFacts] = {}
         self._algorithm = algorithm
         self._stopping = stopping
-        self._looks_left = MAX_LOOKS if may_download else 0
-        self._facts: dict[MediaItem, ItemFacts] = {}
+        self._left = MAX_LOOKS if may_download else 0
         self._tried: set[MediaItem] = set()
         self._ended = False
         """Whether a service asks for no more requests, or nothing works there."""
 
-    async def choose(
-        self, found: Sequence[Candidate], listings: Sequence[Listing], photos: Photos
-    ) -> list[Candidate]:
-        """Return the candidates; those that the choice leaves out are skipped. Raises CacheError."""
-        complete = all(listing.complete for listing in listings)
-        started_at = await self._recall([each.item for each in found], complete=complete)
-        for last in (False, False, True):
-            made = await asyncio.to_thread(
-                chosen_among,
-                found,
-                self._choice,
-                photos,
-                facts=self._facts,
-                started_at=started_at,
-                complete=complete,
-                now=self._tools.now(),
-                zone=self._tools.zone,
-                rule=self._group,
-            )
-            items = [found[at].item for at in made.to_look_at if found[at].item not in self._tried]
-            if last or not items or not self._looks_left or self._ended or self._stopping():
-                break
-            await self._look_at(items[: self._looks_left])
-        return made.candidates
+    async def look_at(self, items: Sequence[MediaItem]) -> bool:
+        """Examine pictures as far as the cycle may; return whether there is anything new.
 
-    async def _recall(self, items: Sequence[MediaItem], *, complete: bool) -> datetime | None:
-        """Read the stored facts, and take note of new items; return when the rule was first complete."""
-        if self._choice.fresh is None and not self._choice.looks:
-            return None
-        cache, now = self._tools.cache, self._tools.now()
-        fresh = self._choice.fresh
-        self._facts = await cache.facts(items, since=now if fresh is None else fresh.before(now))
-        new = {
-            item: ItemFacts(item.source, item.item_id, item.version, now)
-            for item in items
-            if item not in self._facts
-        }
-        if new:
-            await cache.record_facts(list(new.values()))
-            self._facts |= new
-        if fresh is None:
-            return None
-        started_at = await cache.rule_start(self._group)
-        if started_at is None and complete:
-            await cache.start_rule(self._group, now)
-        return started_at
-
-    async def _look_at(self, items: Sequence[MediaItem]) -> None:
-        """Examine these items' pictures; what fails is tried again in another cycle."""
-        self._looks_left -= len(items)
+        What fails is tried again in another cycle. Raises CacheError.
+        """
+        items = [item for item in items if item not in self._tried][: self._left]
+        if not items or self._ended or self._stopping():
+            return False
+        self._left -= len(items)
         self._tried.update(items)
         queue = iter(items)
         learned: list[ItemFacts] = []
@@ -119,7 +76,7 @@ class Choosing:
                     if not (isinstance(error, ItemError) and error.unusable):
                         continue
                     examined = Examined(None, None, None, None)
-                before = self._facts.get(item)
+                before = self.facts.get(item)
                 facts = ItemFacts(
                     item.source,
                     item.item_id,
@@ -130,23 +87,81 @@ class Choosing:
                     examined.height,
                     examined.rating,
                     examined.look,
-                    self._tools.now(),
+                    self.tools.now(),
                 )
-                self._facts[item] = facts
+                self.facts[item] = facts
                 learned.append(facts)
 
         try:
             await run_all(*(work() for _ in range(min(_AT_ONCE, len(items)))))
         finally:
-            await self._tools.cache.record_facts(learned)
+            await self.tools.cache.record_facts(learned)
+        return True
 
     async def _examined(self, item: MediaItem) -> Examined:
         # Under another name than the cycle's: the original stays until that has planned.
-        name = f"{self._rule} (choice)"
-        async with self._tools.originals.borrow(self._group, name, item, self._algorithm) as original:
+        name = f"{self.rule} (choice)"
+        async with self.tools.originals.borrow(self.group, name, item, self._algorithm) as original:
             with at_account(item.source):
-                _, fresh = await original.fetch(self._tools.sources[item.source])
+                _, fresh = await original.fetch(self.tools.sources[item.source])
             if fresh:
-                self._tools.emit(ItemDownloaded(self._rule, item.filename, original.size_bytes))
+                self.tools.emit(ItemDownloaded(self.rule, item.filename, original.size_bytes))
             original.examine()
-            return await self._tools.renderer.examine(original.spooled.file)
+            return await self.tools.renderer.examine(original.spooled.file)
+
+
+class Choosing:
+    """The choice of one cycle."""
+
+    def __init__(self, choice: Choice, looks: Looks) -> None:
+        self._choice = choice
+        self._looks = looks
+        self._tools = looks.tools
+        self._group = looks.group
+
+    async def choose(
+        self, found: Sequence[Candidate], listings: Sequence[Listing], photos: Photos
+    ) -> list[Candidate]:
+        """Return the candidates; those that the choice leaves out are skipped. Raises CacheError."""
+        complete = all(listing.complete for listing in listings)
+        started_at = await self._recall([each.item for each in found], complete=complete)
+        for last in (False, False, True):
+            made = await asyncio.to_thread(
+                chosen_among,
+                found,
+                self._choice,
+                photos,
+                facts=self._looks.facts,
+                started_at=started_at,
+                complete=complete,
+                now=self._tools.now(),
+                zone=self._tools.zone,
+                rule=self._group,
+            )
+            if last or not await self._looks.look_at([found[at].item for at in made.to_look_at]):
+                break
+        return made.candidates
+
+    async def _recall(self, items: Sequence[MediaItem], *, complete: bool) -> datetime | None:
+        """Read the stored facts, and take note of new items; return when the rule was first complete."""
+        if self._choice.fresh is None and not self._choice.looks:
+            return None
+        cache, now = self._tools.cache, self._tools.now()
+        fresh = self._choice.fresh
+        self._looks.facts = facts = dict(
+            await cache.facts(items, since=now if fresh is None else fresh.before(now))
+        )
+        new = {
+            item: ItemFacts(item.source, item.item_id, item.version, now)
+            for item in items
+            if item not in facts
+        }
+        if new:
+            await cache.record_facts(list(new.values()))
+            facts |= new
+        if fresh is None:
+            return None
+        started_at = await cache.rule_start(self._group)
+        if started_at is None and complete:
+            await cache.start_rule(self._group, now)
+        return started_at

@@ -53,6 +53,7 @@ from picsync.core.model import (
     job_name,
 )
 from picsync.core.model import Mapping as DigestMapping
+from picsync.core.pairing import Pairing, may_pair, pair_up
 from picsync.core.plan import (
     Content,
     Plan,
@@ -66,6 +67,7 @@ from picsync.core.plan import (
 from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.rejected import NOTHING_REJECTED, Rejected
 from picsync.core.select import (
+    UNUSABLE_FOR,
     Accepted,
     Candidate,
     Overflow,
@@ -79,9 +81,9 @@ from picsync.frames.base import Frame, KeepsOrder, PlaylistFrame, Rejects, Tells
 from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates
 from picsync.sync.captions import Captioner
-from picsync.sync.choosing import Choosing
+from picsync.sync.choosing import Choosing, Looks
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
-from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of, recipe_of
+from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of, recipe_of, recipe_of_pair
 
 CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
@@ -217,9 +219,19 @@ class _Cycle:
     """What the viewers of the frame do not want."""
     captions_written: int = 0
 
+    looks: Looks = field(init=False)
+
     def __post_init__(self) -> None:
         frame = self.tools.frames[self.album_rule.frame]
         self.frame = unchanged(frame) if self.album_rule.dry_run else frame
+        self.looks = Looks(
+            self.album_rule.name,
+            self.tools,
+            group=self.album_rule.album,
+            algorithm=frame.capabilities.digest_algorithm,
+            stopping=self.stopping,
+            may_download=not self.album_rule.dry_run,
+        )
         self.playlist_frame = self.frame if isinstance(self.frame, PlaylistFrame) else None
 
     async def run(self) -> None:
@@ -235,7 +247,7 @@ class _Cycle:
         """List both sides, and decide which items should be on the frame."""
         seen = await self._look()
         chosen = await self._choose(await self._resolve(seen.photos), seen.photos)
-        self.candidates = await self._fitting(chosen, seen.photos)
+        self.candidates = await self._fitting(await self._pair(chosen, seen.photos), seen.photos)
         return seen
 
     async def _close_the_difference(self, playlists: Playlists | None) -> None:
@@ -429,16 +441,75 @@ class _Cycle:
         choice = self.album_rule.choice
         if choice is None:
             return found
-        choosing = Choosing(
-            self.album_rule.name,
-            choice,
-            self.tools,
-            group=self.album_rule.album,
-            algorithm=self.frame.capabilities.digest_algorithm,
-            stopping=self.stopping,
-            may_download=not self.album_rule.dry_run,
+        return await Choosing(choice, self.looks).choose(found, self.listings, photos)
+
+    async def _pair(self, chosen: list[Candidate], photos: Photos) -> list[Candidate]:
+        """Return the candidates: in pairs as far as these are to share a photo."""
+        rule, cache = self.album_rule, self.tools.cache
+        makes_pairs = may_pair(rule.recipe)
+        if not makes_pairs and not any(each.paired for each in chosen):
+            return chosen
+        shown = self._shown(photos)
+        by = Pairing(
+            portrait=self._is_portrait,
+            # Where nothing may be deleted, a photo would stay beside the pair that shows it.
+            replacements=rule.rule.replace_per_cycle if rule.rule.delete else 0,
+            complete=all(listing.complete for listing in self.listings),
         )
-        return await choosing.choose(found, self.listings, photos)
+        if makes_pairs:
+            await self._learn_shapes(chosen, photos, shown)
+        paired = pair_up(chosen, shown, by)
+        new = {each.pair for each in paired if each.pair is not None and each.digest is None}
+        if not new:
+            return paired
+        beside = dict(new)
+        known = await cache.lookup(
+            list(beside),
+            recipe=lambda item: recipe_of_pair(rule.recipe, beside[item]),
+            algorithm=self.frame.capabilities.digest_algorithm,
+        )
+        now = self.tools.now()
+        apart = {
+            (left, beside[left])
+            for left, made in known.items()
+            if made.digest is None and made.recorded_at and now - made.recorded_at < UNUSABLE_FOR
+        }
+        if apart:
+            paired = pair_up(chosen, shown, replace(by, apart=apart))
+        return [
+            replace(each, digest=known[each.pair[0]].digest)
+            if each.pair is not None and each.digest is None and each.pair[0] in known
+            else each
+            for each in paired
+        ]
+
+    async def _learn_shapes(self, chosen: list[Candidate], photos: Photos, shown: Shown) -> None:
+        """Find out which of the photos are portraits, as far as the listings don't tell.
+
+        The picture of one that is on the frame is not fetched for that; it stays as it is.
+        """
+        facts = self.looks.facts
+        items = [each.item for each in chosen if each.skip is None and shown.converts(each.item)]
+        facts |= await self.tools.cache.facts([item for item in items if item not in facts])
+
+        def is_unknown(each: Candidate) -> bool:
+            stored = facts.get(each.item)
+            told = each.item.facts.width or (stored and (stored.width or stored.examined_at))
+            return not told and each.digest not in shown.digests and shown.converts(each.item)
+
+        if any(each.skip is None and is_unknown(each) for each in chosen):
+            fitting = await self._fitting(chosen, photos)
+            await self.looks.look_at(
+                [each.item for each in fitting if each.skip is None and is_unknown(each)]
+            )
+
+    def _is_portrait(self, item: MediaItem) -> bool:
+        """Whether a picture is known to be a portrait; what it says itself counts more than a listing."""
+        stored, listed = self.looks.facts.get(item), item.facts
+        width, height = (stored.width, stored.height) if stored else (None, None)
+        if not width or not height:
+            width, height = listed.width, listed.height
+        return bool(width and height and width < height)
 
     async def _fitting(self, chosen: list[Candidate], photos: Photos) -> list[Candidate]:
         """Return the candidates; those that the frame has no room for are skipped."""

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +15,7 @@ from picsync.core.caption import NOTHING, Details
 from picsync.core.model import Digest
 from picsync.core.recipe import Recipe
 from picsync.core.values import dataclass
-from picsync.rendering.pool import Renderer
+from picsync.rendering.pool import Rendered, Renderer
 from picsync.sync.tempfiles import Spool, SpoolFile
 
 _BLOCK_BYTES = 1 << 20
@@ -36,6 +37,8 @@ class Made:
     width: int = 0
     height: int = 0
     """In pixels, as shown; 0 if unknown."""
+    original: tuple[int, int] | None = None
+    """Width and height of the original in pixels, as it is shown; None if unknown."""
 
     def file(self) -> BinaryIO:
         """Return the bytes as a file with its own position."""
@@ -64,32 +67,71 @@ async def make(
     the rendition.
     """
     if (size := await asyncio.to_thread(_fine_size, original.file, recipe)) is not None:
-        width, height = size
         return Made(
             content,
             original.size_bytes,
             "image/jpeg",
             original.file,
             unchanged=True,
-            width=width,
-            height=height,
+            width=size[0],
+            height=size[1],
+            original=size,
         )
+
+    async def work(target: BinaryIO) -> Rendered:
+        return await renderer.render(original.file, recipe, target, about)
+
+    return await _made(work, spool, original, content)
+
+
+async def make_half(
+    renderer: Renderer, spool: Spool, original: SpoolFile, content: Digest, recipe: Recipe, about: Details
+) -> Made:
+    """Make the left half of a pair; of an original that is no portrait, `unchanged`. Raises as `make`."""
+
+    async def work(target: BinaryIO) -> Rendered:
+        return await renderer.render_half(original.file, recipe, target, about)
+
+    return await _made(work, spool, original, content)
+
+
+async def make_pair(
+    renderer: Renderer,
+    spool: Spool,
+    original: SpoolFile,
+    content: Digest,
+    recipe: Recipe,
+    about: Details,
+    left: Made,
+) -> Made:
+    """Make a pair with the `left` half; of an original that is no portrait, `unchanged`. Raises as `make`."""
+
+    async def work(target: BinaryIO) -> Rendered:
+        return await renderer.render_pair(original.file, recipe, target, about, left.content)
+
+    return await _made(work, spool, original, content)
+
+
+async def _made(
+    work: Callable[[BinaryIO], Awaitable[Rendered]], spool: Spool, original: SpoolFile, content: Digest
+) -> Made:
     from picsync.media.treatment import Treatment
 
     target = await asyncio.to_thread(_new_file, spool.folder)
     try:
-        rendered = await renderer.render(original.file, recipe, target, about)
-        if rendered.treatment is Treatment.AS_IS:
+        done = await work(target)
+        if done.treatment is Treatment.AS_IS:
             target.close()
             return Made(
                 content,
                 original.size_bytes,
-                rendered.mime_type,
+                done.mime_type,
                 original.file,
                 unchanged=True,
-                notes=rendered.notes,
-                width=rendered.width,
-                height=rendered.height,
+                notes=done.notes,
+                width=done.width,
+                height=done.height,
+                original=done.original,
             )
         digest = await asyncio.to_thread(_digest, target, content.algorithm)
         size_bytes = os.fstat(target.fileno()).st_size
@@ -102,11 +144,12 @@ async def make(
     return Made(
         digest,
         size_bytes,
-        rendered.mime_type,
+        done.mime_type,
         target,
-        notes=rendered.notes,
-        width=rendered.width,
-        height=rendered.height,
+        notes=done.notes,
+        width=done.width,
+        height=done.height,
+        original=done.original,
     )
 
 

@@ -14,7 +14,7 @@ import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, closing, suppress
 from dataclasses import field, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
@@ -49,6 +49,7 @@ from picsync.core.events import (
 )
 from picsync.core.identity import (
     FITTING_BYTES,
+    MAX_EXTENSION,
     ORIGINAL_BYTES,
     Match,
     PhotoKey,
@@ -57,8 +58,9 @@ from picsync.core.identity import (
     item_key,
     keyed_name,
 )
-from picsync.core.model import Digest, FrameAlbum, MediaItem, MediaKind
+from picsync.core.model import Digest, FrameAlbum, ItemFacts, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
+from picsync.core.pairing import may_pair
 from picsync.core.plan import Transfer
 from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.rejected import NOTHING_REJECTED, Rejected
@@ -69,6 +71,7 @@ from picsync.http.pace import DOWNLOADS
 from picsync.rendering.pool import Renderer
 from picsync.sources.base import Source
 from picsync.sync.about import details_of, words
+from picsync.sync.renditions import Made, make_half, make_pair
 from picsync.sync.shared import Listings, Original, Originals
 from picsync.sync.tempfiles import Spool
 from picsync.system.localtime import MachineZone
@@ -82,13 +85,23 @@ OpenAlbum: TypeAlias = Callable[[], Awaitable[FrameAlbum]]
 MAX_TRANSIENT_FAILURES = 8
 """Consecutive transient failures after which the service, rather than the items, is to blame."""
 
+SIZES_AT_ONCE = 50
+"""Sizes of pictures that are recorded in one transaction."""
+_NAME_LENGTH = 55
+"""Characters of each name in that of a pair."""
+
 SMALL_BYTES = 16 * 1024 * 1024
 """A disk without room for a file of this size, most photos, is full: no further original is fetched."""
 
 
 def recipe_of(item: MediaItem, recipe: Recipe = ORIGINAL) -> str:
     """Return the recipe by which the cache knows what is sent of an item; none changes a video."""
-    return "video" if item.kind is MediaKind.VIDEO else str(recipe)
+    return "video" if item.kind is MediaKind.VIDEO else str(recipe.alone)
+
+
+def recipe_of_pair(recipe: Recipe, right: MediaItem) -> str:
+    """Return the recipe by which the cache knows what is sent of an item beside the `right` one."""
+    return f"{recipe} beside {item_key(right)}"
 
 
 async def _sleep(seconds: float) -> None:
@@ -137,6 +150,17 @@ class Tools:
         if self.shared is None:
             raise RuntimeError("tools without originals")
         return self.shared
+
+
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """What was made of one item of a pair."""
+
+    item: MediaItem
+    content: Digest
+    made: Made
+    about: AboutPhoto = NOTHING_KNOWN
+    """What the frame is told of it."""
 
 
 @dataclass(slots=True)
@@ -211,6 +235,13 @@ class Transferrer:
         self._shown = Shown((), recipe)
         self._made: dict[Digest, Digest] = {}
         """Content of an original -> what was made of it."""
+        self._pairs: set[Digest] = set()
+        """What was made of two originals."""
+        self._claims: dict[Digest, MediaItem] = {}
+        """Content of an original -> the item that is in transfer for it, where there are pairs."""
+        self._tried: set[MediaItem] = set()
+        """Items of pairs for which nothing is left to do."""
+        self._sizes_learned: dict[MediaItem, tuple[int, int]] = {}
         downloads, uploads = tools.max_downloads, frame.capabilities.max_uploads
         self._downloading = asyncio.Semaphore(downloads)
         self._uploading = asyncio.Semaphore(uploads)
@@ -249,7 +280,8 @@ class Transferrer:
         self._known = {transfer.item for transfer in known}
         self._learning = learn
         self._left = self._unfinished = len(transfers)
-        await self._originals.planned(self._group, self._rule, [transfer.item for transfer in transfers])
+        items = [item for transfer in transfers for item in transfer.items]
+        await self._originals.planned(self._group, self._rule, items)
         others = [transfer for transfer in transfers if transfer.digest is None]
         queue = iter([*known, *others])
         for _ in range(len(known)):
@@ -257,7 +289,10 @@ class Transferrer:
             if self._result.uploaded_count or self._full or self._halted:
                 break
         count = min(self._workers, len(transfers))
-        await run_all(*(self._work(album, queue) for _ in range(count)))
+        try:
+            await run_all(*(self._work(album, queue) for _ in range(count)))
+        finally:
+            await self._record_sizes()
         if isinstance(self._halted, LoginNeeded):
             raise self._halted
         if self._full is not None:
@@ -287,18 +322,197 @@ class Transferrer:
             if self._in_vain(transfer):
                 self._unfinished -= 1
                 continue
-            algorithm = self._frame.capabilities.digest_algorithm
-            async with self._originals.borrow(self._group, self._rule, transfer.item, algorithm) as original:
-                # What fails is taken note of before the file is given up: meanwhile others would go on.
-                try:
-                    await self._transfer(album, transfer, original)
-                    self._transient_failures = 0
-                except PicsyncError as error:
-                    if error.scope is Scope.PROCESS:
-                        raise
-                    await self._failed(transfer.item, error)
-                finally:
-                    self._unfinished -= 1
+            try:
+                if transfer.beside is None:
+                    await self._alone(album, transfer)
+                else:
+                    await self._in_pair(album, transfer, transfer.beside)
+            finally:
+                self._unfinished -= 1
+            if len(self._sizes_learned) >= SIZES_AT_ONCE:
+                await self._record_sizes()
+
+    async def _alone(self, album: OpenAlbum, transfer: Transfer) -> None:
+        async with self._borrowed(transfer.item) as original:
+            # What fails is taken note of before the file is given up: meanwhile others would go on.
+            try:
+                await self._transfer(album, transfer, original)
+                self._transient_failures = 0
+            except PicsyncError as error:
+                await self._failed(transfer.item, error)
+
+    def _borrowed(self, item: MediaItem) -> AbstractAsyncContextManager[Original]:
+        algorithm = self._frame.capabilities.digest_algorithm
+        return self._originals.borrow(self._group, self._rule, item, algorithm)
+
+    # --- pairs ----------------------------------------------------------------------------------------
+
+    async def _in_pair(self, album: OpenAlbum, transfer: Transfer, right: MediaItem) -> None:
+        """Transfer two items as one photo; if that cannot be done, each alone that the frame does not show.
+
+        The left original is given up before the right one is fetched: two at a time could wait for space of
+        each other forever.
+        """
+        left = transfer.item
+        # Until another one is there, the photos that the frame has go on showing them.
+        self._result.digests.update(transfer.shown)
+        if self._dry_run and transfer.digest is not None:
+            await self._upload(album, left, _announcement(left, transfer.digest))
+            return
+        half = await self._left_half(album, transfer)
+        joined = False
+        if half is not None:
+            with closing(half.made):
+                joined = await self._join(album, transfer, right, half)
+        for item in (left, right):
+            done = joined or item in transfer.shown or item in self._tried or self._halted or self._full
+            if not done and not self._stopping():
+                await self._alone(album, Transfer(item, None))
+
+    async def _left_half(self, album: OpenAlbum, transfer: Transfer) -> _Half | None:
+        """Return the left half of a pair; None if there is to be no pair."""
+        item, tools = transfer.item, self._tools
+        async with self._borrowed(item) as original:
+            try:
+                content = await self._member(transfer, item, original)
+                if content is None:
+                    return None
+                made = await make_half(
+                    tools.renderer, tools.spool, original.spooled, content, self._recipe, self._drawn(item)
+                )
+                self._learn_size(item, made)
+                self._transient_failures = 0
+                if not made.unchanged:
+                    self._tried.discard(item)
+                    return _Half(item, content, made, await self._about_photo(item, original))
+                if item not in transfer.shown:
+                    await self._prepare_and_upload(album, item, original, content)
+            except PicsyncError as error:
+                await self._failed(item, error)
+        return None
+
+    async def _join(self, album: OpenAlbum, transfer: Transfer, item: MediaItem, half: _Half) -> bool:
+        """Send a pair with its left half; return whether there was a pair to send."""
+        tools = self._tools
+        async with self._borrowed(item) as original:
+            try:
+                content = await self._member(transfer, item, original)
+                if content is None or content == half.content:
+                    return False
+                made = await make_pair(
+                    tools.renderer,
+                    tools.spool,
+                    original.spooled,
+                    content,
+                    self._recipe,
+                    self._drawn(item),
+                    half.made,
+                )
+                self._learn_size(item, made)
+                self._transient_failures = 0
+                if made.unchanged:
+                    if item not in transfer.shown:
+                        await self._prepare_and_upload(album, item, original, content)
+                    return False
+                with closing(made):
+                    sent = await self._send_pair(album, half, _Half(item, content, made))
+                if not sent:
+                    self._tried.discard(item)
+            except PicsyncError as error:
+                await self._failed(item, error)
+                return False
+            return sent
+
+    async def _member(self, transfer: Transfer, item: MediaItem, original: Original) -> Digest | None:
+        """Fetch an item of a pair, and return its content; None if another photo shows that."""
+        self._tried.add(item)
+        content = await self._fetched(item, original, unknown=transfer.unknown)
+        if content is None:
+            return None
+        if item not in transfer.shown:
+            match = await self._showing(item, content)
+            if match.digest is not None and not match.outdated:
+                self._result.digests[item] = match.digest
+                self._count_as_there(item)
+                return None
+            if self._claims.setdefault(content, item) != item:
+                return None
+        mime_type = self._examined(item, original)
+        if mime_type.startswith("video/"):
+            raise FormatError(mime_type, self._frame.capabilities.title)
+        return None if self._full else content
+
+    async def _send_pair(self, album: OpenAlbum, left: _Half, right: _Half) -> bool:
+        """Send a pair; return False if the frame refuses it for good."""
+        halves, made = (left, right), right.made
+        self._result.notes |= {half.item: " ".join(half.made.notes) for half in halves if half.made.notes}
+        await self._record_pair(left, right, made.digest)
+        self._pairs.add(made.digest)
+        key = PhotoKey(
+            item_key(left.item),
+            content_key(left.content),
+            self._recipe.key,
+            made.size_bytes,
+            (item_key(right.item), content_key(right.content)),
+        )
+        name = keyed_name(pair_name(left.item.filename, right.item.filename), key)
+        about = replace(left.about, width=made.width, height=made.height)
+        rendition = Rendition(made.file(), made.size_bytes, made.digest, made.mime_type, name, about)
+        before = {half.item: self._result.digests.pop(half.item, None) for half in halves}
+        for half in halves:
+            self._result.digests[half.item] = self._made[half.content] = made.digest
+        try:
+            await self._upload(album, left.item, rendition)
+        except ItemError as error:
+            if not error.unusable:
+                raise
+            await self._record_pair(left, right, None, error.message)
+            return False
+        finally:
+            if made.digest not in self._there:
+                for half in halves:
+                    self._made.pop(half.content, None)
+                    del self._result.digests[half.item]
+                self._result.digests.update({item: old for item, old in before.items() if old is not None})
+        return True
+
+    async def _record_pair(
+        self, left: _Half, right: _Half, digest: Digest | None, unusable: str | None = None
+    ) -> None:
+        item, recipe = left.item, recipe_of_pair(self._recipe, right.item)
+        await self._tools.cache.record(
+            DigestMapping(
+                item.source, item.item_id, item.version, recipe, digest, unusable, self._tools.now()
+            )
+        )
+
+    def _learn_size(self, item: MediaItem, made: Made) -> None:
+        """Note the size of a picture where the listing does not tell its shape."""
+        if made.original is None:
+            return
+        width, height = made.original
+        listed = item.facts
+        shape = (listed.width or 0) < (listed.height or 0)
+        if not listed.width or shape != (width < height):
+            self._sizes_learned[item] = made.original
+
+    async def _record_sizes(self) -> None:
+        sizes, self._sizes_learned = self._sizes_learned, {}
+        if not sizes:
+            return
+        stored = await self._tools.cache.facts(list(sizes))
+        await self._tools.cache.record_facts(
+            [
+                replace(
+                    stored.get(item, ItemFacts(item.source, item.item_id, item.version)),
+                    width=width,
+                    height=height,
+                )
+                for item, (width, height) in sizes.items()
+            ]
+        )
+
+    # --------------------------------------------------------------------------------------------------
 
     def _tell_if_closing(self) -> None:
         if not self._left and self._result.uploaded:
@@ -312,9 +526,31 @@ class Transferrer:
         if self._dry_run and transfer.digest is not None:
             await self._upload(album, item, _announcement(item, transfer.digest))
             return
+        content = await self._fetched(item, original, unknown=transfer.unknown)
+        if content is None:
+            return
+        shown = await self._showing(item, content)
+        # A pair that is to be replaced shows another item, too.
+        outdated = shown.outdated or (shown.paired and transfer.replaces is not None)
+        if shown.digest is not None and not outdated:
+            self._result.digests[item] = shown.digest
+            self._count_as_there(item)
+            return
+        if may_pair(self._recipe) and self._claims.setdefault(content, item) != item:
+            return
+        try:
+            await self._prepare_and_upload(album, item, original, content)
+        finally:
+            # Until another one is there, an outdated photo goes on showing the item.
+            digest = self._result.digests.get(item)
+            if shown.digest is not None and (digest is None or digest not in self._there):
+                self._result.digests[item] = shown.digest
+
+    async def _fetched(self, item: MediaItem, original: Original, *, unknown: bool) -> Digest | None:
+        """Fetch an original, and return its content; None if that is no longer wanted."""
         async with self._downloading:
-            if self._halted or self._in_vain(transfer):
-                return
+            if self._halted or (self._full is not None and not (self._learning and unknown)):
+                return None
             with at_account(item.source):
                 content, fresh = await original.fetch(self._tools.sources[item.source])
         if fresh:
@@ -324,20 +560,7 @@ class Transferrer:
         self._result.contents[item] = content
         self._sizes[item] = original.size_bytes
         await self._record(item, content)
-        if self._rejects(item, content):
-            return
-        shown = await self._showing(item, content)
-        if shown.digest is not None and not shown.outdated:
-            self._result.digests[item] = shown.digest
-            self._count_as_there(item)
-            return
-        try:
-            await self._prepare_and_upload(album, item, original, content)
-        finally:
-            # Until another one is there, an outdated photo goes on showing the item.
-            digest = self._result.digests.get(item)
-            if shown.digest is not None and (digest is None or digest not in self._there):
-                self._result.digests[item] = shown.digest
+        return None if self._rejects(item, content) else content
 
     def _rejects(self, item: MediaItem, digest: Digest) -> bool:
         """Whether a viewer has rejected what has this content; then it is in the result."""
@@ -360,20 +583,25 @@ class Transferrer:
             await self._upload(album, item, _named(item, content, ORIGINAL_BYTES, rendition))
         elif not self._full:
             tools = self._tools
-            details = self._details(item) if self._recipe.caption else NOTHING
-            made = await original.made(tools.renderer, tools.spool, self._recipe, details)
+            details = self._drawn(item)
+            made = await original.made(tools.renderer, tools.spool, self._recipe.alone, details)
+            self._learn_size(item, made)
             if made.notes:
                 self._result.notes[item] = " ".join(made.notes)
             await self._record(item, made.digest, recipe=self._recipe)
             if self._rejects(item, made.digest):
                 return
             self._result.digests[item] = self._made[content] = made.digest
-            mark = FITTING_BYTES if made.unchanged else self._recipe.key
+            mark = FITTING_BYTES if made.unchanged else self._recipe.alone.key
             about = await self._about_photo(item, original, (made.width, made.height))
             rendition = Rendition(
                 made.file(), made.size_bytes, made.digest, made.mime_type, item.filename, about
             )
             await self._upload(album, item, _named(item, content, mark, rendition))
+
+    def _drawn(self, item: MediaItem) -> Details:
+        """Return what is needed to draw a caption into a picture."""
+        return self._details(item) if self._recipe.caption else NOTHING
 
     def _details(self, item: MediaItem) -> Details:
         return details_of(item, self._group, self._tools.sources[item.source], self._tools.zone)
@@ -408,7 +636,8 @@ class Transferrer:
         """Return what shows these bytes: a photo that the frame had, or what was made of another item."""
         made = self._made.get(content) if self._shown.converts(item) else None
         match = Match(made, content) if made else self._shown.match(item, None, content)
-        if match.digest is not None and self._shown.converts(item) and (made or match.recognised):
+        told = (made and made not in self._pairs) or match.recognised
+        if match.digest is not None and self._shown.converts(item) and told:
             await self._record(item, match.digest, recipe=self._recipe)
         return match
 
@@ -478,6 +707,9 @@ class Transferrer:
         self._known.add(item)
 
     async def _failed(self, item: MediaItem, error: PicsyncError) -> None:
+        """Note that an item failed; raises what concerns every item."""
+        if error.scope is Scope.PROCESS:
+            raise error
         if error.scope is Scope.SERVICE:
             # It says nothing of the item: one message, and no further item is taken up.
             if self._halted is None:
@@ -555,6 +787,12 @@ def mapping_of(
 def _announcement(item: MediaItem, digest: Digest) -> Rendition:
     """Stand for content whose bytes are not needed, since its digest is known."""
     return Rendition(io.BytesIO(), 0, digest, item.mime_type, item.filename)
+
+
+def pair_name(left: str, right: str) -> str:
+    """Return the file name of a pair: of both, with the extension of the right one."""
+    stem, dot, extension = left.rpartition(".")
+    return f"{(stem if dot and len(extension) <= MAX_EXTENSION else left)[:_NAME_LENGTH]} + {right}"
 
 
 def _named(item: MediaItem, content: Digest, recipe: str, rendition: Rendition) -> Rendition:

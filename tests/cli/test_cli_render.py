@@ -49,6 +49,23 @@ def test_says_and_writes_what_the_frame_would_get(folder: Path, capsys: pytest.C
     assert (folder / "out" / "fine.jpg").read_bytes() == baseline()
 
 
+def test_portraits_share_a_photo_where_the_frame_shows_pairs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "picsync.yaml").write_text(
+        CONFIG.replace("panel: 64x48", "panel: 64x48, rendition: {pair: true}")
+    )
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.png").write_bytes(coded(quarters(60, 90), "PNG"))
+    files = ["a.png", "odd.heic", "large.png", "b.png", "c.png"]
+    assert run(["render", *files, "--frame", "usb", "--rule", "A", "-o", "out"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["a.png + b.png", "odd.heic", "large.png", "c.png"]
+    names = sorted(path.name for path in (folder / "out").iterdir())
+    assert names == ["a + b.jpg", "c.jpg", "large.jpg"]
+    assert opened((folder / "out" / "a + b.jpg").read_bytes()).size == (64, 48)
+
+
 def test_originals_and_equal_names_are_not_overwritten(folder: Path) -> None:
     (folder / "fine.png").write_bytes(coded(quarters(), "PNG"))
     assert run(["render", "fine.jpg", "fine.png", "--frame", "nixplay", "-o", "."]) == 0

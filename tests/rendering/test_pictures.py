@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image, ImageChops, ImageStat
 from picsync.core.recipe import Fit, Panel, Recipe
 from picsync.media import exif, heifgrid, icc, jpeg, pngrows
 from picsync.rendering import pictures
-from picsync.rendering.protocol import Answer, Limits
+from picsync.rendering.protocol import Answer, Limits, Task
 from tests.media.files import box, ftyp, tiff
 from tests.rendering import profiles
 from tests.rendering.drawing import (
@@ -29,6 +30,7 @@ from tests.rendering.drawing import (
     quarters,
 )
 
+PAIR = Recipe(panel=Panel(320, 160), pair=True)
 PLAIN = Recipe()
 SMALL = Recipe(panel=Panel(32, 24))
 
@@ -600,3 +602,61 @@ def test_canons_newer_raw_files() -> None:
         ftyp(b"crx ") + box(b"moov", box(b"uuid", bytes(16), box(b"CMT1", directory))) + box(b"mdat", preview)
     )
     assert_quarters(rendition(data, Recipe(panel=Panel(120, 80))))
+
+
+def upright(colour: str | tuple[int, ...], size: tuple[int, int] = (120, 160), **options: Any) -> bytes:
+    return coded(Image.new("RGB", size, colour), "JPEG", quality=95, **options)
+
+
+def pixel(image: Image.Image, at: tuple[int, int]) -> tuple[int, ...]:
+    found = image.getpixel(at)
+    assert isinstance(found, tuple)
+    return found
+
+
+def pair(left: bytes, right: bytes, recipe: Recipe = PAIR) -> Image.Image:
+    half, target = io.BytesIO(), io.BytesIO()
+    pictures.render(io.BytesIO(left), recipe, half, Limits(), task=Task.LEFT)
+    half.seek(0)
+    answer = pictures.render(io.BytesIO(right), recipe, target, Limits(), task=Task.RIGHT, left=half)
+    assert (answer.treatment, answer.mime_type) == ("render", "image/jpeg")
+    image = opened(target.getvalue())
+    assert (answer.width, answer.height) == image.size
+    return image
+
+
+def test_two_portraits_stand_side_by_side() -> None:
+    image = pair(upright(RED), upright(BLUE))
+    assert image.size == (120 + 4 + 120, 160)
+    assert alike(pixel(image, (60, 80)), RED)
+    assert alike(pixel(image, (122, 80)), (0, 0, 0), 40)
+    assert alike(pixel(image, (184, 80)), BLUE)
+
+
+def test_the_halves_are_upright_and_as_large_as_they_fit() -> None:
+    turned = upright(RED, (1600, 1200), exif=b"Exif\0\0" + tiff({274: 6}))
+    image = pair(turned, upright(BLUE, (60, 80)))
+    # The second one is never enlarged.
+    assert image.size == (120 + 4 + 60, 160)
+    assert alike(pixel(image, (60, 80)), RED)
+    assert alike(pixel(image, (154, 80)), BLUE)
+    assert alike(pixel(image, (154, 20)), (0, 0, 0))
+
+
+@pytest.mark.parametrize("background", ["blur", "#204060"])
+def test_a_pair_with_a_background_fills_the_panel(background: str) -> None:
+    image = pair(upright(RED), upright(BLUE, (60, 80)), replace(PAIR, background=background))
+    assert image.size == (320, 160)
+    if background != "blur":
+        assert alike(pixel(image, (316, 80)), (0x20, 0x40, 0x60))
+
+
+def test_a_pair_is_only_made_of_portraits() -> None:
+    target = io.BytesIO()
+    for size in ((160, 120), (120, 120)):
+        for task in (Task.LEFT, Task.RIGHT):
+            answer = pictures.render(
+                io.BytesIO(upright(RED, size)), PAIR, target, Limits(), task=task, left=io.BytesIO()
+            )
+            assert (answer.treatment, answer.original_width, answer.original_height) == ("as is", *size)
+            assert not target.getvalue()

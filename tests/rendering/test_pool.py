@@ -9,10 +9,13 @@ import os
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from picsync.core.caption import NOTHING
 from picsync.core.errors import ItemError
 from picsync.core.recipe import ORIGINAL, Panel, Recipe
 from picsync.media.treatment import Treatment
@@ -47,7 +50,7 @@ async def render(renderer: Renderer, data: bytes, recipe: Recipe, folder: Path) 
 
 async def test_a_large_photo_becomes_a_small_one(renderer: Renderer, tmp_path: Path) -> None:
     rendered, data = await render(renderer, baseline(640, 480), SMALL, tmp_path)
-    assert rendered == Rendered(Treatment.RENDER, "image/jpeg", 32, 24, len(data))
+    assert rendered == Rendered(Treatment.RENDER, "image/jpeg", 32, 24, len(data), original=(640, 480))
     assert opened(data).size == (32, 24)
     assert_quarters(opened(data))
 
@@ -55,8 +58,24 @@ async def test_a_large_photo_becomes_a_small_one(renderer: Renderer, tmp_path: P
 async def test_a_fine_photo_is_left_alone(renderer: Renderer, tmp_path: Path) -> None:
     photo = baseline()
     rendered, data = await render(renderer, photo, Recipe(), tmp_path)
-    assert rendered == Rendered(Treatment.AS_IS, "image/jpeg", 64, 48, len(photo))
+    assert rendered == Rendered(Treatment.AS_IS, "image/jpeg", 64, 48, len(photo), original=(64, 48))
     assert data == b""
+
+
+async def test_a_pair_is_made_in_two_steps(renderer: Renderer, tmp_path: Path) -> None:
+    pairs = Recipe(panel=Panel(320, 160), pair=True)
+    with ExitStack() as stack:
+        left, half, right, target = (
+            stack.enter_context((tmp_path / name).open("w+b", buffering=0)) for name in "abcd"
+        )
+        left.write(coded(Image.new("RGB", (120, 160), "red"), "JPEG"))
+        right.write(coded(Image.new("RGB", (120, 160), "blue"), "PNG"))
+        await renderer.render_half(left, pairs, half)
+        rendered = await renderer.render_pair(right, pairs, target, NOTHING, half)
+        target.seek(0)
+        image = opened(target.read())
+    assert (rendered.width, rendered.height, rendered.original) == (244, 160, (120, 160))
+    assert image.size == (244, 160)
 
 
 async def test_the_recipe_original_leaves_everything_alone(renderer: Renderer, tmp_path: Path) -> None:
