@@ -13,9 +13,10 @@ import click
 from picsync.cli import logs
 from picsync.cli.commands import suggestion
 from picsync.cli.control import begin_cycles
+from picsync.cli.devices import open_frame, pair, revoke, tokens
 from picsync.cli.exits import Exit
 from picsync.cli.output import json_option, print_json, print_table
-from picsync.cli.sync import DEFAULT_CONFIG, cache_option, load_libraries
+from picsync.cli.sync import cache_option, config_option, load_libraries
 from picsync.observe.words import printable, size
 
 if TYPE_CHECKING:
@@ -25,19 +26,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-config_option = click.option(
-    "--config",
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The settings.",
-)
-
 
 @click.group()
 def frame() -> None:
-    """Show what is on the frames, and restore photos that were rejected there."""
+    """Show what is on the frames, restore rejected photos, and let devices show them."""
     logs.set_up()
+
+
+for each in (open_frame, pair, revoke, tokens):
+    frame.add_command(each)
 
 
 @frame.command()

@@ -20,7 +20,7 @@ COMMANDS = {
     "demo": ("demo", "Run picsync between emulated services on this machine, without any account."),
     "doctor": ("doctor", "Check everything that CONFIG needs, and say how to fix problems."),
     "emulator": ("emulator", "Serve emulated Google, Immich, Dropbox and Nixplay."),
-    "frame": ("frame", "Show what is on the frames, and restore photos that were rejected there."),
+    "frame": ("frame", "Show what is on the frames, restore rejected photos, and let devices show them."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
     "init": ("init", "Set picsync up: ask a few questions and write all files to FOLDER."),
     "list": ("sources:list_source", "Show what a source contains, before anything is written."),
@@ -62,7 +62,7 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
         ctx.default_map = {
             **dict.fromkeys(("allow-deletes", "operator-token", "sync", "sync-now"), given),
             "cache": {"status": given},
-            "frame": {"rejected": given, "restore": given},
+            "frame": dict.fromkeys(("open", "pair", "rejected", "restore", "revoke", "tokens"), given),
             "googlephotos": {"list": given},
         }
 

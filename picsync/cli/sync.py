@@ -38,6 +38,14 @@ cache_option = click.option(
 )
 
 
+config_option = click.option(
+    "--config",
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The settings.",
+)
+
 config_argument = click.argument("config", default=DEFAULT_CONFIG, type=click.Path(path_type=Path))
 
 

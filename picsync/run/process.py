@@ -266,6 +266,11 @@ class LongRun:
                     self._emit(CycleRequested(name))
                 if people is not None:
                     people.look()
+                else:
+                    # Nobody knows the answer; a command must not wait for it.
+                    for question in requests.take_questions():
+                        with suppress(CacheError):
+                            requests.answer(question, {})
 
             stack.enter_context(requests.listening(names, asked, self._context.tell_once))
             yield jobs
@@ -323,7 +328,13 @@ class LongRun:
 
         registry = self._figures().registry
         requests = Requests.beside(self._context.cache)
-        operator = Operator(requests, self._board.status, self._service.wake, self._emit)
+        operator = Operator(
+            requests,
+            self._board.status,
+            self._service.wake,
+            self._emit,
+            pair=lambda: self._household.pair if self._household is not None else None,
+        )
         return WebServer(
             self._board.status, lambda: generate_latest(registry), self._service.alive, operator=operator
         )

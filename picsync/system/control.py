@@ -9,6 +9,8 @@ running process. `<cache>.requests/` holds, all written atomically and readable 
   photos, using it twice deletes nothing more.
 - `sync-*.json`: a request for an immediate cycle; removed when it begins, since a restart runs every rule
   anyway.
+- `ask-*.json`: a question to the running service, which replies in `answer-*.json`; the asker removes both.
+- `frames.json`: who may see which web frame.
 - `operator-token`: the secret that permits the use of the status page's buttons.
 - `wake`: a FIFO that the service reads. Opening it for writing shows whether a service is running, and a byte
   wakes it. If the file system has no FIFOs, permissions wait for the next cycle.
@@ -27,6 +29,7 @@ import json
 import os
 import secrets
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
@@ -53,6 +56,16 @@ TOKEN_BYTES = 24
 _LEAST_TOKEN = 20
 """Minimum length of a token; a shorter one, written by hand, is ignored."""
 _TOKEN_FILE = "operator-token"  # noqa: S105 - a name
+_LOOK_EVERY_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a command asks the running service."""
+
+    key: str
+    what: str
+    content: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +190,49 @@ class Requests:
                 asked |= rules if rule is None else {known for known in rules if known == rule}
         return asked
 
+    # --- questions ------------------------------------------------------------------------------------
+
+    def ask(self, what: str, content: Mapping[str, Any], *, within_s: float) -> Mapping[str, Any] | None:
+        """Ask the running service and return its answer; None if no service answers in time.
+
+        Raises CacheError.
+        """
+        if not self.wake():
+            return None
+        key = uuid.uuid4().hex
+        asked, answer = self.folder / f"ask-{key}.json", self.folder / f"answer-{key}.json"
+        try:
+            self._write_json(asked.name, {"format": 1, "what": what, "content": content})
+            self.wake()
+            deadline = time.monotonic() + within_s
+            while not answer.exists():
+                if time.monotonic() > deadline:
+                    return None
+                time.sleep(_LOOK_EVERY_S)
+            found: Mapping[str, Any] = self._read(answer)
+            return found
+        finally:
+            for path in (asked, answer):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+    def take_questions(self) -> list[Question]:
+        """Return what commands ask, and remove the questions."""
+        found = []
+        for path in self._files("ask-"):
+            content = self._read(path)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            asked = content.get("content")
+            if content.get("format") == 1 and isinstance(asked, dict):
+                key = path.stem.removeprefix("ask-")
+                found.append(Question(key, str(content.get("what")), asked))
+        return found
+
+    def answer(self, question: Question, content: Mapping[str, Any]) -> None:
+        """Answer a question; raises CacheError."""
+        self._write_json(f"answer-{question.key}.json", content)
+
     # --- the operator's token ---------------------------------------------------------------------------
 
     def token(self) -> str | None:
@@ -239,6 +295,10 @@ class Requests:
             refused(self._cannot_be_woken(error))
             yield
             return
+        for left in self._files("answer-"):
+            # Of a command that was killed.
+            with contextlib.suppress(OSError):
+                left.unlink()
         with contextlib.suppress(CacheError):  # Only used for better messages.
             self._write_json("rules.json", {"format": 1, "rules": list(rules)})
 

@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from enum import StrEnum
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlsplit
 
@@ -58,6 +59,9 @@ _SAID = {
     "allow": "The held deletes of {} are allowed, and a cycle was requested.",
     "changed": "Nothing was allowed: the held deletes of {} have changed. Check them again.",
     "gone": "This album rule is no longer in force.",
+    "paired": "The device is let in. It shows the frame in a few seconds.",
+    "unpaired": "No device shows this code now. Check it: a code is valid for ten minutes.",
+    "guessed": "Too many wrong codes. Wait a minute, then try again.",
     "failed": "The permission could not be stored. The log says why.",
 }
 _log = logging.getLogger("picsync.web")
@@ -72,6 +76,20 @@ class Operating:
     """Whether the page shows the form for the token; it then does not refresh itself."""
     said: str = ""
     """The result of the last request."""
+    pairs: bool = False
+    """Whether devices can be let in by a pairing code."""
+    pairing: bool = False
+    """Whether the page shows the form for the code; it then does not refresh itself."""
+
+
+class Paired(StrEnum):
+    """The result of entering a pairing code."""
+
+    DONE = "paired"
+    UNKNOWN = "unpaired"
+    """No page shows this code."""
+    TOO_MANY = "guessed"
+    """Too many codes were wrong."""
 
 
 class Operator:
@@ -84,12 +102,15 @@ class Operator:
         wake: Callable[[Iterable[str] | None], Iterable[str]],
         emit: Emit,
         *,
+        pair: Callable[[], Callable[[str, str], Paired] | None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`wake` starts the next cycle of these rules, or of all, and returns the known ones.
 
-        `now` returns seconds since 1970.
+        `pair` returns how a device is let in by its code, which gets the address of who entered it; None if
+        there is no frame for it. `now` returns seconds since 1970.
         """
+        self._pair = pair
         self._requests = requests
         self._status = status
         self._wake = wake
@@ -106,6 +127,8 @@ class Operator:
             signed_in,
             entering="operator" in request.query and not signed_in,
             said=self._said(request.cookies.get(_SAID_COOKIE, "")),
+            pairs=signed_in and self._pair() is not None,
+            pairing="pair" in request.query and signed_in and self._pair() is not None,
         )
 
     async def post(self, request: web.Request) -> web.Response:
@@ -143,6 +166,10 @@ class Operator:
                 return self._sync([rule.name]) if rule else _back("gone")
             case "sync":
                 return self._sync(None)
+            case "pair":
+                pair = self._pair()
+                result = Paired.UNKNOWN if pair is None else pair(form.get("code", ""), request.remote or "")
+                return _back(result, "./" if result is Paired.DONE else "./?pair#operator")
             case "allow":
                 return await self._allow(self._rule(form.get("rule", "")), form.get("held", ""))
         return web.Response(status=400, text="This is not a form of the status page.\n")

@@ -144,7 +144,7 @@ def status_page(status: Status, operator: Operating | None = None) -> str:
     """Return the page; without `operator`, it has no part for one."""
     overall = summarize(status)
     refresh_s = REFRESH_S[any(rule.phase == "running" for rule in status.rules)]
-    if operator is not None and operator.entering:
+    if operator is not None and (operator.entering or operator.pairing):
         refresh_s = 0
     return _TEMPLATE.render(
         status=status,

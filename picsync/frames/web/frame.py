@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import BinaryIO
 from picsync.core.caption import AboutPhoto, Captions, clean
 from picsync.core.errors import InaccessibleError, NotFoundError
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
+from picsync.core.rejected import NOTHING_REJECTED, Rejected, Rejection
 from picsync.core.values import dataclass
 from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
 from picsync.frames.folder.frame import FolderFrame
@@ -159,6 +160,21 @@ class WebFrame:
         """Remove the photo from the album; its file is deleted when no album contains it any more."""
         await self._folder.delete(album, photo)
         self._changed()
+
+    async def rejected(self, *, record: bool = True) -> Rejected:
+        """Return the photos that were rejected on a page, or by deleting their files."""
+        return NOTHING_REJECTED if await self._is_missing() else await self._folder.rejected(record=record)
+
+    async def reject(self, photo: FramePhoto) -> bool:
+        """Remember that a photo is not wanted, and delete its file unless it is the only one."""
+        removed = await self._folder.reject(photo)
+        self._changed()
+        return removed
+
+    async def restore(self, rejections: Collection[Rejection]) -> None:
+        """Leave requests to restore these photos, which the next cycle carries out."""
+        if not await self._is_missing():
+            await self._folder.restore(rejections)
 
     async def examine(self) -> Sequence[Finding]:
         """Check whether the folder exists and is writable, and how much space is free."""

@@ -39,6 +39,7 @@ WEB: Kind[Frame] = Kind(
     open=_open,
     captions=Captions.OWN,
     keeps_order=True,
+    rejects=True,
     pages=True,
     panel=Panel(1920, 1200),
     directory=_path,

@@ -22,9 +22,10 @@ from datetime import datetime
 from typing import Any
 
 from picsync.core.errors import PicsyncError
+from picsync.core.identity import plain_name
 from picsync.frames.web.frame import ShownPhoto, WebFrame
 from picsync.frames.web.options import WebFrameOptions
-from picsync.web.frame.settings import base
+from picsync.web.frame.address import base_of
 
 SETTLE_S = 1.0
 """How long after a change the list is read again: a cycle changes many photos in a row."""
@@ -107,7 +108,7 @@ class Channel:
         self.name = frame.name
         self.frame = frame
         self.options = options
-        self.base = base(frame.name)
+        self.base = base_of(frame.name)
         looks = json.dumps([options.title, options.show.values()], sort_keys=True)
         self.build = hashlib.sha256(f"{assets} {looks}".encode()).hexdigest()[:12]
         self.seen: dict[str, Seen] = {}
@@ -283,7 +284,8 @@ class Channel:
         while reader.commands:
             out.append(f"event: command\ndata: {reader.commands.popleft()}\n\n")
         if reader.beat and not out:
-            out.append(":\n\n")
+            # Not a comment: those are invisible to the page, which notices a dead connection by this.
+            out.append("event: ping\ndata:\n\n")
         reader.beat = False
         return "".join(out).encode()
 
@@ -313,6 +315,11 @@ class Channel:
     def note_seen(self, token_id: str, photo: str, *, paused: bool) -> None:
         """Record what a device shows."""
         self.seen[token_id] = Seen(self._now(), photo, paused)
+
+    def filename_of(self, photo_id: str) -> str:
+        """Return the original name of a photo; empty if it is not on the frame."""
+        photo = self._snapshot.by_id.get(photo_id) if self._snapshot else None
+        return plain_name(photo.filename) if photo else ""
 
     def last_seen(self) -> Seen | None:
         """Return what was shown last, by any device."""

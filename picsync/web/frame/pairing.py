@@ -99,8 +99,8 @@ class Pairing:
         Raises TooManyError if no more codes can be given at the moment.
         """
         now = self._now()
-        found = self._attempts.get(key) if key else None
-        if found is None or found.frame != frame:
+        found = self.find(frame, key) if key else None
+        if found is None:
             self._make_room(address)
             key = secrets.token_urlsafe(24)
             found = Attempt(key, frame, address, self._code(), now + CODE_FOR_S, now)
@@ -111,9 +111,11 @@ class Pairing:
         return found
 
     def find(self, frame: str, key: str) -> Attempt | None:
-        """Return the attempt with a key, as it is."""
+        """Return the attempt with a key, as it is; None if it was let in a while ago."""
         found = self._attempts.get(key)
-        return found if found is not None and found.frame == frame else None
+        if found is None or found.frame != frame:
+            return None
+        return None if found.accepted and found.expires_at <= self._now() else found
 
     def enter(self, code: str, address: str = "") -> str | None:
         """Let the browser in that shows a code, and return its frame; None if none does.

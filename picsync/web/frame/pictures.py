@@ -86,10 +86,10 @@ def byte_range(text: str | None, size: int) -> tuple[int, int] | None:
     if not found[1]:
         last = min(int(found[2]), size)
         return (size - last, size) if last else None
-    start, stop = int(found[1]), int(found[2]) + 1 if found[2] else size
-    if stop <= start:
+    start = int(found[1])
+    if found[2] and int(found[2]) < start:
         return 0, size  # Invalid, so it is to be ignored.
-    return (start, min(stop, size)) if start < size else None
+    return (start, min(int(found[2]) + 1, size) if found[2] else size) if start < size else None
 
 
 def _matches(header: str | None, etag: str) -> bool:

@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -53,10 +54,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
-    " worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {}"
-)
 _REFUSED = "This frame needs a token: open its page, or run `picsync frame open NAME`.\n"
 _COMMANDS = ("next", "previous", "pause", "resume", "show")
 
@@ -73,6 +70,7 @@ class Pages:
     pairing_page: Callable[[Mapping[str, Any]], str]
     assets: Callable[[], Mapping[str, Any]]
     build: Callable[[], str]
+    error_page: Callable[[str, str, Mapping[str, Any]], str]
 
 
 class FrameRoutes:
@@ -85,17 +83,20 @@ class FrameRoutes:
         pairing: Pairing,
         pages: Pages,
         *,
+        policy: str,
         embed: tuple[str, ...] | None = None,
-        max_readers: Callable[[], int] = lambda: 200,
+        max_readers: Callable[[], int],
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """`embed` has the origins that may show a page in a page of theirs; None for all."""
+        """`policy` is that of the HTML pages; `embed` has the origins that may embed them, None for all."""
         self._channels = channels
         self._access = access
         self._pairing = pairing
         self._pages = pages
         self._max_readers = max_readers
-        ancestors = "*" if embed is None else " ".join(("'self'", *embed))
-        self._policy = _PAGE_POLICY.format(ancestors)
+        self._now = now
+        ancestors = "*" if embed is None else " ".join(embed) or "'none'"
+        self._policy = policy.replace("frame-ancestors *", f"frame-ancestors {ancestors}")
         self._wrong = Guesses(most=MAX_WRONG_TOKENS, most_of_address=MAX_WRONG_TOKENS_OF_ADDRESS)
         self._beating: asyncio.Task[None] | None = None
 
@@ -114,6 +115,7 @@ class FrameRoutes:
                 web.get(f"{frame}/photos.json", self._guarded(self._photos)),
                 web.get(f"{frame}/events", self._guarded(self._events), allow_head=False),
                 web.get(f"{frame}/poll", self._guarded(self._poll)),
+                web.get(f"{frame}/still", self._guarded(self._still)),
                 web.get(f"{frame}/state.json", self._guarded(self._state)),
                 web.post(f"{frame}/seen", self._guarded(self._seen, changes=True)),
                 web.post(f"{frame}/reject", self._guarded(self._reject, changes=True)),
@@ -201,15 +203,24 @@ class FrameRoutes:
     async def _nothing(self, _request: web.Request) -> web.Response:
         return web.Response(status=404, text="Not found. The address of a frame is /frame/NAME.\n")
 
+    def _unknown(self) -> web.Response:
+        text = "Check the address: the frames are under `frames` in picsync.yaml, with `kind: web`."
+        return self._error(404, "There is no frame of this name.", text)
+
+    def _error(self, status: int, title: str, text: str) -> web.Response:
+        response = self._html(self._pages.error_page(title, text, {}))
+        response.set_status(status)
+        return response
+
     async def _page(self, request: web.Request) -> web.StreamResponse:
         channel = self._channel(request)
         if channel is None:
-            return await self._nothing(request)
+            return self._unknown()
         try:
             token, by_cookie = await self._token(request, channel)
         except CacheError as error:
             _log.warning(str(error), extra={"action": "frame_request_failed"})
-            return web.Response(status=503, text="picsync cannot check who you are. Its log says why.\n")
+            return self._error(503, "picsync cannot check who you are.", "Its log says why.")
         if token is None:
             return self._show_code(request, channel)
         text = request.query.get("token", "")
@@ -238,8 +249,10 @@ class FrameRoutes:
                 channel.name, request.cookies.get(_pairing_name(channel)), request.remote or ""
             )
         except TooManyError:
-            text = "Too many devices ask for a code at the moment. Wait a minute, then reload this page.\n"
-            return web.Response(status=429, text=text, headers={"Retry-After": "60", "Refresh": "60"})
+            text = "Wait a minute, then reload this page."
+            response = self._error(429, "Too many devices ask for a code.", text)
+            response.headers.update({"Retry-After": "60", "Refresh": "60"})
+            return response
         shown, ignored = show_settings(channel.options.show, request.query)
         pair = {
             "code": attempt.code,
@@ -348,6 +361,15 @@ class FrameRoutes:
             return web.Response(status=404, text="This photo is not on the frame.\n")
         return await send_picture(request, channel.frame, photo)
 
+    async def _still(self, request: web.Request, channel: Channel, _token: Token) -> web.Response:
+        """Redirect to the photo that is due now, for browsers that are too old for anything else."""
+        photos = list((await channel.snapshot()).listed.values())
+        if not photos:
+            return web.Response(status=404, text="There are no photos on the frame yet.\n")
+        interval_s = show_settings(channel.options.show, request.query)[0]["interval"]
+        photo = photos[int(self._now() // interval_s) % len(photos)]
+        return web.Response(status=302, headers={"Location": photo["url"]})
+
     async def _photos(self, request: web.Request, channel: Channel, _token: Token) -> web.Response:
         found = await channel.snapshot()
         headers = {
@@ -409,7 +431,10 @@ class FrameRoutes:
         photo = (await channel.snapshot()).by_id.get(str((await _said(request)).get("photo")))
         if photo is None:
             return web.Response(status=404, text="This photo is not on the frame.\n")
-        return web.Response(status=501, text="Not yet.\n")
+        await channel.frame.reject(photo.as_frame_photo)
+        # The list is read again now, so that the page's next request does not have the photo.
+        await channel.snapshot()
+        return web.Response(status=204)
 
     async def _state(self, _request: web.Request, channel: Channel, _token: Token) -> web.Response:
         return web.json_response(await state_of(channel))

@@ -5,27 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
+from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
 
-from picsync.core.errors import CacheError
+from picsync.core.errors import CacheError, PicsyncError
 from picsync.frames.base import Frame
 from picsync.frames.web.access import Access
 from picsync.frames.web.frame import WebFrame
 from picsync.frames.web.options import WebFrameOptions
 from picsync.serving.server import HttpServer, Limits
-from picsync.system.control import Requests
+from picsync.system.control import Question, Requests
+from picsync.system.localtime import rfc3339
+from picsync.web.frame import page
 from picsync.web.frame.channel import Channel
-from picsync.web.frame.pairing import Pairing
-from picsync.web.frame.routes import FrameRoutes, Pages
+from picsync.web.frame.pairing import Pairing, TooManyError
+from picsync.web.frame.routes import FrameRoutes, Pages, state_of
 from picsync.web.listening import unavailable
+from picsync.web.operator import Paired
 
 LIMITS = Limits(connections=400)
 """A page needs a connection for its events, and another one while it loads a photo. 200 pages fit even
@@ -45,6 +47,13 @@ class Household:
         self.access = Access(requests.folder)
         self.pairing = Pairing()
 
+    def pair(self, code: str, address: str) -> Paired:
+        """Let the browser in that shows a code."""
+        try:
+            return Paired.UNKNOWN if self.pairing.enter(code, address) is None else Paired.DONE
+        except TooManyError:
+            return Paired.TOO_MANY
+
 
 class FrameServer:
     """Serves the pages of web frames."""
@@ -59,11 +68,12 @@ class FrameServer:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`frames` have their options. `embed` has the origins that may embed a page; None for all."""
-        pages = _pages()
+        pages = Pages(page.frame_page, page.pairing_page, page.assets, page.build, page.error_page)
         self._limits = limits
         self._household = household
         self._opened = ExitStack()
         self._looking: asyncio.Task[None] | None = None
+        self._look_again = False
         self.channels: dict[str, Channel] = {}
         for frame, options in frames:
             if not isinstance(frame, WebFrame) or not isinstance(options, WebFrameOptions):
@@ -75,6 +85,7 @@ class FrameServer:
             household.access,
             household.pairing,
             pages,
+            policy=page.POLICY,
             embed=embed,
             max_readers=self._max_readers,
         )
@@ -103,16 +114,37 @@ class FrameServer:
 
     def look(self) -> None:
         """Look at what commands have changed: who may see a frame, and what is on it."""
+        self._look_again = True
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look())
+            self._looking = asyncio.get_running_loop().create_task(self._look_until_done())
+
+    async def _look_until_done(self) -> None:
+        while self._look_again:
+            self._look_again = False
+            await self._look()
 
     async def _look(self) -> None:
-        for channel in self.channels.values():
-            channel.touch()
         try:
+            for question in await asyncio.to_thread(self._household.requests.take_questions):
+                answer = await self._answer(question)
+                await asyncio.to_thread(self._household.requests.answer, question, answer)
             await self.routes.recheck()
         except CacheError as error:
             _log.error(str(error), extra={"action": "request_failed"})
+        for channel in self.channels.values():
+            channel.touch()
+
+    async def _answer(self, question: Question) -> Mapping[str, Any]:
+        """Answer a question of a command."""
+        match question.what:
+            case "pair":
+                try:
+                    return {"frame": self._household.pairing.enter(str(question.content.get("code", "")))}
+                except TooManyError:
+                    return {"frame": None, "too_many": True}
+            case "frames":
+                return {"frames": {name: await _state(channel) for name, channel in self.channels.items()}}
+        return {}
 
     async def close(self) -> None:
         """Stop listening and close every connection, even if its client does not read; safe to call twice."""
@@ -122,7 +154,13 @@ class FrameServer:
         await self._server.close()
 
 
-def _pages() -> Pages:
-    name = "picsync.web.frame.page"
-    page = import_module(name if find_spec(name) else "picsync.web.frame.plain")
-    return Pages(page.frame_page, page.pairing_page, page.assets, page.build)
+async def _state(channel: Channel) -> Mapping[str, Any]:
+    """Return what commands show of a frame."""
+    devices = {
+        token_id: {"seen": rfc3339(seen.at), "photo": channel.filename_of(seen.photo), "paused": seen.paused}
+        for token_id, seen in channel.seen.items()
+    }
+    try:
+        return {**await state_of(channel), "devices": devices}
+    except PicsyncError:
+        return {"devices": devices}
