@@ -14,6 +14,7 @@ import ipaddress
 import os
 import re
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
@@ -176,8 +177,10 @@ class Network:
     @property
     def context(self) -> ssl.SSLContext:
         """What all clients verify with; made again once a file has changed."""
-        stamps = tuple(map(authorities.stamp, (self.public_authorities, self.own_authorities)))
-        return _context(self, stamps)
+        files = filter(None, (self.public_authorities, self.own_authorities))
+        stamps = tuple(map(authorities.stamp, files))
+        with _making:
+            return _context(self, stamps)
 
     def _authority_problems(self, file: str) -> list[Problem]:
         problems = []
@@ -248,6 +251,10 @@ def _file_problem(path: str) -> str:
 def _certificates(path: str, _stamp: tuple[int, int] | None) -> int:
     """Return how many certificates a file has; a bundle of public ones takes 50 ms, so it is read once."""
     return authorities.count(path)
+
+
+_making = threading.Lock()
+"""Held while a context is made, so that threads that need the same one at the same time share it."""
 
 
 @functools.lru_cache(maxsize=2)

@@ -50,6 +50,12 @@ class Made:
             self.content.close()
 
 
+def load_treatment() -> None:
+    """Load what decides how a picture is converted, ahead of the first one."""
+    import picsync.media.jpeg
+    import picsync.media.treatment  # noqa: F401
+
+
 async def make(
     renderer: Renderer,
     spool: Spool,
@@ -155,7 +161,6 @@ async def _made(
 
 def _fine_size(file: BinaryIO, recipe: Recipe) -> tuple[int, int] | None:
     """Return the size of a picture that the recipe leaves as it is; None for any other."""
-    # Loaded with the first picture: most cycles send none.
     from picsync.media import jpeg
     from picsync.media.treatment import Treatment, treatment
 

@@ -57,6 +57,13 @@ def _free_bytes(folder: Path) -> int | None:
     return found.f_bavail * found.f_frsize if found.f_blocks else None
 
 
+def load_parsers() -> None:
+    """Load what examines files, ahead of the first one; most cycles transfer nothing and do not need it."""
+    import picsync.media.dimensions
+    import picsync.media.ends
+    import picsync.media.formats  # noqa: F401
+
+
 class SpoolFile:
     """One original in transit; the Sink that a source writes to.
 
@@ -205,7 +212,6 @@ class SpoolFile:
                 rest = rest[self._file.write(rest) :]
             digest.update(block)
             if last:
-                # Most cycles transfer nothing, and need no parser.
                 from picsync.media.dimensions import pixel_count
                 from picsync.media.ends import is_truncated
                 from picsync.media.formats import identify

@@ -71,9 +71,9 @@ from picsync.http.pace import DOWNLOADS
 from picsync.rendering.pool import Renderer
 from picsync.sources.base import Source
 from picsync.sync.about import details_of, words
-from picsync.sync.renditions import Made, make_half, make_pair
+from picsync.sync.renditions import Made, load_treatment, make_half, make_pair
 from picsync.sync.shared import Listings, Original, Originals
-from picsync.sync.tempfiles import Spool
+from picsync.sync.tempfiles import Spool, load_parsers
 from picsync.system.localtime import MachineZone
 
 if TYPE_CHECKING:
@@ -289,8 +289,10 @@ class Transferrer:
             if self._result.uploaded_count or self._full or self._halted:
                 break
         count = min(self._workers, len(transfers))
+        work = [self._work(album, queue) for _ in range(count)]
         try:
-            await run_all(*(self._work(album, queue) for _ in range(count)))
+            # The first file has to be received, which leaves time to load what examines it.
+            await run_all(asyncio.to_thread(self._load), *work)
         finally:
             await self._record_sizes()
         if isinstance(self._halted, LoginNeeded):
@@ -300,6 +302,11 @@ class Transferrer:
             waiting = self._waiting(transfers)
             self._result.failures.append(Failure(self._rule, self._full, About.RULE, waiting=waiting))
         return self._result
+
+    def _load(self) -> None:
+        load_parsers()
+        if self._recipe.convert:
+            load_treatment()
 
     def _waiting(self, transfers: Sequence[Transfer]) -> Waiting:
         """Return what waits for room on the frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -161,6 +162,18 @@ def test_a_file_that_is_read_ahead_in_vain_is_refused_by_name(tmp_path: Path) ->
         with pytest.raises(ConfigError, match=path.name):
             read(SSL_CERT_FILE=str(path))
         path.with_name("empty.pem").touch()
+
+
+def test_authorities_are_read_once_for_all_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = read()
+    first = found.context
+    # As the journal of a cache beside the settings does.
+    (tmp_path / "another").touch()
+    os.utime(tmp_path, (1, 1))
+    assert found.context is first
 
 
 def test_keys_of_connections_are_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
