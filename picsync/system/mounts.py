@@ -10,6 +10,7 @@ from pathlib import Path
 from picsync.core.values import dataclass
 
 _MOUNTS = Path("/proc/self/mountinfo")
+_FSTAB = Path("/etc/fstab")
 
 _UNSTABLE_INODES = re.compile(r"vfat|msdos|exfat|9p|fuse(?:blk|\..*)?")
 """File systems that invent inode numbers, so that a file's number changes over time."""
@@ -85,3 +86,22 @@ def _mount(line: str) -> Mount | None:
 def _unescaped(text: str) -> str:
     r"""Undo escapes such as `\040`; bytes that are not valid UTF-8 are kept."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+
+
+def not_mounted(path: Path, table: Path = _FSTAB) -> Path | None:
+    """Return the place above `path` where /etc/fstab has a volume that is not mounted; None if there is none.
+
+    A table that does not exist or cannot be read, as in most containers, says nothing. Blocks.
+    """
+    try:
+        lines = table.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        fields = line.split("#", 1)[0].split()
+        if len(fields) < 3 or not fields[1].startswith("/") or fields[1] == "/":
+            continue
+        place = Path(_unescaped(fields[1]))
+        if path.is_relative_to(place) and not os.path.ismount(place):
+            return place
+    return None

@@ -27,6 +27,7 @@ from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
 from picsync.frames.base import Rejects
 from picsync.frames.folder.frame import FolderFrame
+from picsync.frames.folder.names import Level
 from picsync.frames.web.frame import WebFrame
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool
@@ -68,6 +69,8 @@ class Scenario(StrEnum):
     """In sync, except that one photo was added, one removed, one truncated and one deleted."""
     LONG_MANIFEST = "long manifest"
     """As CHANGED, with a manifest that has to be rewritten."""
+    RENAMED = "other names"
+    """As CHANGED, with names of another level, so that all files are renamed."""
     NAMES = "odd names"
     """Photos with unusual names."""
 
@@ -95,6 +98,7 @@ class World:
     doubtful: set[str] = field(default_factory=set)
     """The same of those that may be written again: picsync may not know that they existed."""
     kind: str = KIND
+    level: Level = Level.SAFE
     _others: dict[str, bytes] = field(default_factory=dict)
     _shown: set[str] = field(default_factory=set)
     _known: set[str] = field(default_factory=set)
@@ -133,7 +137,12 @@ class World:
         if self.kind == WEB_KIND:
             return WebFrame("stick", self.root, own_folder=own)
         # Some time after every change.
-        return FolderFrame(str(self.root), own_folder=own, now=lambda: datetime.now(UTC) + timedelta(hours=1))
+        return FolderFrame(
+            str(self.root),
+            own_folder=own,
+            level=self.level,
+            now=lambda: datetime.now(UTC) + timedelta(hours=1),
+        )
 
     @asynccontextmanager
     async def picsync(self) -> AsyncIterator[Tools]:
@@ -169,8 +178,9 @@ class World:
         with self.disk.by_hand():
             if not self.root.is_dir():
                 return {}
-            files = (path for path in self.root.iterdir() if path.is_file())
-            return {path.name: path.read_bytes() for path in files if path.name not in self._others}
+            paths = [*self.root.iterdir(), *self.root.glob("DCIM/*/*")]
+            files = {str(path.relative_to(self.root)): path for path in paths if path.is_file()}
+            return {name: path.read_bytes() for name, path in files.items() if name not in self._others}
 
     def look(self, when: str) -> None:
         """Record violations, after a change."""
@@ -300,8 +310,10 @@ async def set_up(world: World, scenario: Scenario) -> None:
                 world.put_foreign(f"img_2-{digest[:12]}.jpg", b"has the name of another")
         case Scenario.NAMES:
             world.add(*NAMES)
-        case Scenario.CHANGED | Scenario.LONG_MANIFEST:
+        case Scenario.CHANGED | Scenario.LONG_MANIFEST | Scenario.RENAMED:
             await _fill_and_change(world)
+            if scenario is Scenario.RENAMED:
+                world.level = Level.DCF
             if scenario is Scenario.LONG_MANIFEST:
                 with world.disk.by_hand(), (world.root / JOURNAL).open("ab") as journal:
                     journal.write(b'{"album":"Family"}\n' * 1_100)

@@ -26,5 +26,7 @@ def in_a_frame(path: str) -> str:
             return "new details"
         case (".picsync", name):
             return "a new manifest" if "manifest" in name else "a new picture"
+        case ("DCIM",) | ("DCIM", _):
+            return "a camera folder"
         case _:
             return "a picture"

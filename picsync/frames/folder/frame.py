@@ -13,25 +13,40 @@ import asyncio
 import errno
 import hashlib
 import os
-import re
-import shutil
+import shlex
 import stat
-import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TypeVar
 
 from picsync.core.errors import InaccessibleError, ItemError, PicsyncError, QuotaError
-from picsync.core.identity import plain_name
+from picsync.core.identity import key_in
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
 from picsync.core.rejected import NOTHING_REJECTED, Rejected, Rejection
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
 from picsync.frames.folder import manifest as journal
 from picsync.frames.folder.manifest import FOLDER, Entry, Manifest, RejectedFile
 from picsync.frames.folder.missing import SETTLE_S, judge
+from picsync.frames.folder.names import (
+    EXTENSIONS,
+    HASH_DIGITS,
+    MTIME_STEP_S,
+    NUMBERS,
+    SHORT_TYPES,
+    Level,
+    is_name,
+    level_of,
+    mtime_of,
+    next_number,
+    number_of,
+    numbered,
+    placed,
+    plain,
+)
+from picsync.frames.folder.tree import Names, Seen, Tree
 from picsync.observe.words import size
 from picsync.system.files import (
     PART,
@@ -47,31 +62,17 @@ from picsync.system.files import (
     require_writable,
     write_all,
 )
+from picsync.system.mounts import not_mounted
 
 T = TypeVar("T")
 
-EXTENSIONS = {
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/gif": "gif",
-    "image/webp": "webp",
-    "image/bmp": "bmp",
-    "image/tiff": "tif",
-    "image/heic": "heic",
-    "image/heif": "heif",
-    "image/avif": "avif",
-    "video/mp4": "mp4",
-    "video/quicktime": "mov",
-}
-"""MIME types that are written, with the file extension that viewers recognise."""
 LEAST_FREE_BYTES = 20_000_000
 """Below this, the doctor notes that new photos may not fit: two large ones would not."""
-MAX_STEM = 40
-"""How many characters of the original file name are kept in the new name."""
-_HASH_DIGITS = 12
 _WRITERS = 4
 """More concurrent writes would only make a USB stick slower."""
 _COPY_BYTES = 1 << 20
+_RENAMES_AT_ONCE = 100
+"""Files that are renamed between two lines of the journal."""
 _KNOWN = "frame-folders"
 """File next to the cache that lists the directories that picsync has filled before."""
 
@@ -80,15 +81,26 @@ class FolderFrame:
     """A directory as a Frame."""
 
     def __init__(
-        self, path: str, *, own_folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        path: str,
+        *,
+        own_folder: Path,
+        level: Level = Level.SAFE,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Fill the directory at `path`; a note that it was filled is kept in `own_folder`."""
         self._path = Path(path)
+        self._tree = Tree(self._path)
+        self._level = level
         self._now = now
         self._note = own_folder / _KNOWN / hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
         self._manifest: Manifest | None = None
         self._seen: tuple[int, int, int] | None = None
         """Device, inode and size of the journal that `_manifest` was read from."""
+        self._names: Names | None = None
+        """The names in the directory, since `_manifest` was read."""
+        self._numbers: set[int] = set()
+        """Those that files have by the level of names."""
         self._tidied = False
         """Whether incomplete files have been removed."""
         self._writing: set[Path] = set()
@@ -103,9 +115,10 @@ class FolderFrame:
             title=f"the folder {path}",
             # The cache stores one digest per photo, which all frames share.
             digest_algorithm="md5",
-            mime_types=frozenset(EXTENSIONS),
+            mime_types=frozenset(EXTENSIONS) if level is Level.SAFE else SHORT_TYPES,
             playlist_limit=None,
             max_uploads=_WRITERS,
+            keeps_order=True,
         )
 
     @property
@@ -145,19 +158,21 @@ class FolderFrame:
         return await self._locked(create)
 
     async def photos(self, album: FrameAlbum) -> Photos:
-        """Return the album's files that exist."""
+        """Return the album's files that exist, in the order of their names."""
 
         def look() -> Photos:
-            manifest, there, found = self._read(), self._sizes(), []
-            for entry in manifest.entries.values():
-                if album.album_id not in entry.albums or entry.name not in there:
+            manifest, files, found = self._read(), self._scan(), []
+            for name in sorted(manifest.entries):
+                entry = manifest.entries[name]
+                seen = self._file(entry, files) if album.album_id in entry.albums else None
+                if seen is None:
                     continue
-                whole = there[entry.name] == entry.size_bytes
+                whole = seen.size_bytes == entry.size_bytes
                 with suppress(FileNotFoundError):  # Another program has just deleted it.
                     # A file that was damaged or edited counts as another photo, of which nothing is known.
-                    digest = entry.digest if whole else _digest(self._path / entry.name)
+                    digest = entry.digest if whole else _digest(self._path / name)
                     filename = entry.filename if whole else ""
-                    found.append(FramePhoto(entry.name, digest, filename, there[entry.name]))
+                    found.append(FramePhoto(name, digest, filename, seen.size_bytes))
             return Photos(tuple(found))
 
         return await self._locked(look)
@@ -167,6 +182,7 @@ class FolderFrame:
         there = await self._locked(lambda: self._add_to_album(self._writable(), album, rendition))
         if there is not None:
             return there
+        await self._explained(lambda: self._require_room(rendition.size_bytes))
         temporary = self._path / FOLDER / f"{rendition.digest.hex}-{id(rendition):x}{PART}"
         self._writing.add(temporary)
         self._unpublished.add(temporary)
@@ -194,36 +210,65 @@ class FolderFrame:
 
         await self._locked(remove)
 
+    async def arrange(self, album: FrameAlbum, photos: Sequence[FramePhoto]) -> None:
+        """Give the album's files names with ascending numbers, and ascending times; renames few of them."""
+
+        def arrange() -> None:
+            manifest, files = self._writable(), self._scan()
+            entries = manifest.entries
+            named = dict.fromkeys(photo.photo_id for photo in photos)
+            names = [name for name in named if name in entries and name in files]
+            names += [
+                name
+                for name in sorted(entries)
+                if name not in named and album.album_id in entries[name].albums and name in files
+            ]
+            present = [number_of(name) if level_of(name) is self._level else None for name in names]
+            self._known_names(files)
+            numbers = placed(present, self._numbers, NUMBERS[self._level])
+            if numbers is None:
+                raise ItemError(f"{self._path} has more photos than names with numbers; use `names: safe`.")
+            moves = [
+                (entries[name], numbered(self._level, number, name), mtime_of(number))
+                for name, number in zip(names, numbers, strict=True)
+            ]
+            for entry, name, mtime_s in moves:
+                if entry.name == name and abs(files[name].mtime_s - mtime_s) > MTIME_STEP_S:
+                    self._tree.set_time(name, mtime_s)
+            self._rename(manifest, moves)
+
+        await self._locked(arrange)
+
     async def rejected(self, *, record: bool = True) -> Rejected:
         """Return the rejected photos; a file of picsync that someone has deleted is one of them.
 
-        See `missing.judge` for the rule. Nothing is decided while the directory is being changed.
+        See `missing.judge` for the rule. Nothing is decided while the directory is being changed. With
+        `record`, files whose names are of another level get new ones.
         """
 
         def look() -> Rejected:
             manifest = self._read()
             if not manifest.entries and not manifest.rejected:
                 return NOTHING_REJECTED
-            there = self._sizes()
-            asked = journal.restore_requests(self._path)
-            back = self._put_back(manifest, there)
-            gone = [entry for entry in manifest.entries.values() if not self._is_there(entry, there)]
-            verdict = judge(manifest, gone)
-            settled = self._is_settled()
-            at = self._now()
-            stay = [one.rejection() for digest, one in manifest.rejected.items() if digest not in asked]
-            stay = [one for one in stay if one.digest not in back]
+            files = self._scan()
+            there = {name for name, entry in manifest.entries.items() if self._is_there(entry, files)}
+            gone = [entry for name, entry in manifest.entries.items() if name not in there]
+            verdict, settled, at = judge(manifest, gone), self._is_settled(), self._now()
+            asked = journal.restore_requests(self._path) if manifest.rejected else {}
+            back = self._put_back(manifest, files)
             new = [RejectedFile(entry, at).rejection() for entry in verdict.rejected]
+            stay = [
+                one.rejection()
+                for digest, one in manifest.rejected.items()
+                if digest not in asked and digest not in back
+            ]
             if record:
                 lines: list[Mapping[str, object]] = [
                     *({"restored": digest.hex} for digest in asked if digest in manifest.rejected),
                     *(line for entry in back.values() for line in _returned(entry)),
                 ]
-                self._unrecorded.update(
-                    entry.name
-                    for entry in manifest.entries.values()
-                    if not entry.seen and entry.name in there
-                )
+                unseen = {name for name in there if not manifest.entries[name].seen}
+                self._unrecorded |= unseen
                 if settled:
                     lines += [journal.rejection(entry, at) for entry in verdict.rejected]
                     lines += [{"gone": entry.name} for entry in (*verdict.rejected, *verdict.never)]
@@ -233,6 +278,7 @@ class FolderFrame:
                     self._append(self._writable(), *lines)
                 for path in asked.values():
                     path.unlink(missing_ok=True)
+                self._change_level(manifest, files)
             return Rejected((*stay, *new), tuple(new) if settled else (), len(verdict.lost), verdict.existed)
 
         return await self._locked(look)
@@ -247,8 +293,10 @@ class FolderFrame:
                 return False
             if entry.digest not in manifest.rejected:
                 self._append(manifest, journal.rejection(entry, self._now()))
-            there = self._sizes()
-            if not any(each.name in there for each in manifest.entries.values() if each is not entry):
+            files = self._scan()
+            if not any(
+                self._is_there(each, files) for each in manifest.entries.values() if each is not entry
+            ):
                 return False
             self._remove(manifest, entry)
             return True
@@ -275,22 +323,23 @@ class FolderFrame:
         def look() -> Sequence[Finding]:
             manifest = self._read()
             require_writable(self._path)
-            free = shutil.disk_usage(self._path).free
+            free = self._tree.free_bytes()
             files = f"{len(manifest.entries):,} files of picsync" if manifest.identity else "not filled yet"
-            if free < LEAST_FREE_BYTES:
+            if free is not None and free < LEAST_FREE_BYTES:
                 text = f"{self._path} has only {size(free)} free, so new photos may not fit; {files}."
                 return [Finding(Mark.NOTE, "Folder", text, "Free some space on its disk.")]
-            text = f"{self._path} can be written to; {files}; {size(free)} are free."
+            space = "" if free is None else f"; {size(free)} are free"
+            text = f"{self._path} can be written to; {files}{space}."
             return [Finding(Mark.OK, "Folder", text)]
 
         return await self._locked(look)
 
-    async def free_bytes(self) -> int:
-        """Return the free space of the directory's disk."""
+    async def free_bytes(self) -> int | None:
+        """Return the free space of the directory's disk; None if it does not say."""
 
-        def look() -> int:
-            _require_folder(self._path)
-            return shutil.disk_usage(self._path).free
+        def look() -> int | None:
+            self._tree.require()
+            return self._tree.free_bytes()
 
         return await self._locked(look)
 
@@ -301,18 +350,25 @@ class FolderFrame:
 
     def _read(self) -> Manifest:
         """Return the manifest as it is; an empty one if the directory was never filled."""
-        _require_folder(self._path)
+        self._tree.require()
         seen = self._stamp()
         if self._manifest is None or seen is None or seen != self._seen:
-            self._manifest, self._seen = journal.read(self._path), seen
+            self._manifest, self._seen, self._names = journal.read(self._path), seen, None
         if self._manifest is None:
             self._require_new()
             return Manifest()
         return self._manifest
 
     def _require_new(self) -> None:
-        """Raise InaccessibleError if a directory without a manifest was filled before."""
-        if _is_folder(self._path / FOLDER) or not self._note.exists():
+        """Raise InaccessibleError if a directory without a manifest was filled before, or is not mounted."""
+        if _is_folder(self._path / FOLDER):
+            return
+        if not self._note.exists():
+            if (place := not_mounted(self._path)) is not None:
+                raise InaccessibleError(
+                    f"The volume of the folder {self._path} is not mounted: /etc/fstab has {place}.",
+                    hint=f"Mount it: mount {shlex.quote(str(place))}",
+                )
             return
         raise InaccessibleError(
             f"The folder {self._path} has no manifest of picsync any more, so it is left as it is.",
@@ -356,24 +412,33 @@ class FolderFrame:
             self._append(manifest, {"lost": [entry.name]})
         # If the process ends between the two steps, the line has no effect. In the opposite order, or if
         # a power failure undid only the first step, the file would no longer be known as picsync's own.
-        (self._path / entry.name).unlink(missing_ok=True)
-        flush_folder(self._path)
+        self._tree.remove(entry.name)
         self._append(manifest, {"gone": entry.name})
 
-    def _put_back(self, manifest: Manifest, there: Mapping[str, int]) -> dict[Digest, Entry]:
+    def _put_back(self, manifest: Manifest, files: Mapping[str, Seen]) -> dict[Digest, Entry]:
         """Return the rejected photos whose files someone has put back."""
         back = {}
         for digest, rejected in manifest.rejected.items():
             entry = rejected.entry
-            if entry.name not in manifest.entries and there.get(entry.name) == entry.size_bytes:
+            seen = files.get(entry.name)
+            if entry.name not in manifest.entries and seen and seen.size_bytes == entry.size_bytes:
                 with suppress(FileNotFoundError):
                     if _digest(self._path / entry.name) == digest:
                         back[digest] = replace(entry, seen=True)
         return back
 
-    def _is_there(self, entry: Entry, there: Mapping[str, int]) -> bool:
-        """Whether anything has the name; a file system may list it in another case or Unicode form."""
-        return entry.name in there or self._look_up(entry.name) is not None
+    def _is_there(self, entry: Entry, files: Mapping[str, Seen]) -> bool:
+        """Whether anything has the name; a file system may list it in another case."""
+        return entry.name in files or self._tree.look_up(entry.name) is not None
+
+    def _file(self, entry: Entry, files: Mapping[str, Seen]) -> Seen | None:
+        """Return the entry's file, None if there is none; a file system may list it in another case."""
+        if (seen := files.get(entry.name)) is not None:
+            return seen
+        found = self._tree.look_up(entry.name)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return None
+        return Seen(found.st_size, found.st_mtime)
 
     def _is_settled(self) -> bool:
         """Whether no program has changed the directory just now."""
@@ -386,15 +451,125 @@ class FolderFrame:
             return None
         return seen.st_dev, seen.st_ino, seen.st_size
 
-    def _sizes(self) -> dict[str, int]:
-        """Return the size of each regular file in the directory."""
-        sizes = {}
-        with os.scandir(self._path) as found:
-            for entry in found:
+    def _scan(self) -> dict[str, Seen]:
+        """Return the regular files; raises OSError if the volume was unmounted meanwhile."""
+        files = self._tree.files()
+        if self._manifest is not None and self._stamp() is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path / FOLDER))
+        return files
+
+    def _require_room(self, size_bytes: int) -> None:
+        """Raise QuotaError if a file does not fit, before anything is written."""
+        free = self._tree.free_bytes()
+        if free is not None and free < size_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+
+    # --- names ----------------------------------------------------------------------------------------
+
+    def _known_names(self, files: Mapping[str, Seen] | None = None) -> Names:
+        """Return the names in the directory, which is read if nothing else is known."""
+        if self._names is None or files is not None:
+            files = self._scan() if files is None else files
+            known = [*files, *(self._manifest.entries if self._manifest else ())]
+            self._names = Names(files)
+            numbers = (number_of(name) for name in known if level_of(name) is self._level)
+            self._numbers = {number for number in numbers if number is not None}
+        return self._names
+
+    def _name_for(self, manifest: Manifest, rendition: Rendition) -> tuple[str, bool]:
+        """Return the name for a photo, and whether a file with that name and its bytes exists.
+
+        The name is never that of a file with other bytes. A file with a name of picsync's and the photo's
+        bytes is picsync's own, from a lost manifest.
+        """
+        names = self._known_names()
+        for name in names.of_size(rendition.size_bytes):
+            if is_name(name) and name not in manifest.entries and self._has_content(name, rendition):
+                return name, True
+        name = self._free_name(names, rendition)
+        names.add(name)
+        return name, False
+
+    def _free_name(self, names: Names, rendition: Rendition) -> str:
+        if self._level is Level.SAFE:
+            for digits in range(HASH_DIGITS, len(rendition.digest.hex) + 1):
+                name = file_name(rendition, digits)
+                if not self._is_taken(name, names):
+                    return name
+        else:
+            while (number := next_number(self._level, self._numbers)) is not None:
+                self._numbers.add(number)
+                name = numbered(self._level, number, file_name(rendition))
+                if not self._is_taken(name, names):
+                    return name
+        raise ItemError(f"all names for it are taken in {self._path}.")
+
+    def _is_taken(self, name: str, names: Names) -> bool:
+        """Whether a file has the name, or one that is the same where case is ignored."""
+        return any(self._tree.look_up(each) is not None for each in {name, names.like(name)})
+
+    def _has_content(self, name: str, rendition: Rendition) -> bool:
+        with suppress(FileNotFoundError):
+            return (
+                self._tree.holds(name, rendition.size_bytes)
+                and _digest(self._path / name) == rendition.digest
+            )
+        return False
+
+    def _change_level(self, manifest: Manifest, files: Mapping[str, Seen]) -> None:
+        """Rename the files whose names are of another level, in their order."""
+        if self._names is not None:
+            return  # Since the manifest was read, all names are as they should be.
+        names = self._known_names(files)
+        wrong = [
+            manifest.entries[name]
+            for name in sorted(manifest.entries)
+            if level_of(name) is not self._level and name in files
+        ]
+        moves: list[tuple[Entry, str, int | None]] = []
+        for entry in wrong:
+            extension = entry.name.rpartition(".")[2].lower()
+            new = plain(entry.filename, entry.digest, extension)
+            if self._level is not Level.SAFE:
+                number = next_number(self._level, self._numbers)
+                if number is None:
+                    break
+                new = numbered(self._level, number, new)
+                self._numbers.add(number)
+            # A format that the level has no extension for keeps its name.
+            if is_name(new) and not self._is_taken(new, names):
+                names.add(new)
+                moves.append((entry, new, None))
+        self._rename(manifest, moves)
+        if moves:
+            self._tree.remove_empty_folders()
+
+    def _rename(self, manifest: Manifest, moves: Sequence[tuple[Entry, str, int | None]]) -> None:
+        """Rename files to names that no file has, and set their times.
+
+        The journal knows both names before a file gets the new one, so a crash in between loses nothing.
+        """
+        due = [move for move in moves if move[0].name != move[1]]
+        for start in range(0, len(due), _RENAMES_AT_ONCE):
+            batch = due[start : start + _RENAMES_AT_ONCE]
+            old = [entry.name for entry, _, _ in batch]
+            new = [name for _, name, _ in batch]
+            lines = [journal.record(replace(entry, name=name, seen=False)) for entry, name, _ in batch]
+            self._unrecorded.difference_update(old)
+            self._append(manifest, {"lost": old}, *lines)
+            renamed = []
+            for entry, name, mtime_s in batch:
+                self._tree.make_room_for(name)
+                if self._tree.look_up(name) is not None:
+                    continue  # Another program has just taken the name.
                 with suppress(FileNotFoundError):  # Another program has just deleted it.
-                    if entry.is_file(follow_symlinks=False):
-                        sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
-        return sizes
+                    if mtime_s is not None:
+                        self._tree.set_time(entry.name, mtime_s)
+                    (self._path / entry.name).rename(self._path / name)
+                    renamed.append((entry.name, name))
+            self._tree.flush([*new, *old])
+            self._unrecorded.update(name for _, name in renamed)
+            self._append(manifest, *({"gone": name} for name, _ in renamed))
 
     def _add_to_album(
         self, manifest: Manifest, album: FrameAlbum, rendition: Rendition
@@ -402,27 +577,13 @@ class FolderFrame:
         """Return the result if the bytes already exist, after adding them to the album; otherwise None."""
         for name in manifest.names.get(rendition.digest, ()):
             entry = manifest.entries[name]
-            if not self._intact(entry):
+            if not self._tree.holds(entry.name, entry.size_bytes):
                 continue
             if album.album_id in entry.albums:
                 return AlreadyThere()
             self._append(manifest, journal.record(replace(entry, albums=entry.albums | {album.album_id})))
             return Uploaded()
         return None
-
-    def _intact(self, entry: Entry) -> bool:
-        return self._holds(entry.name, entry.size_bytes)
-
-    def _holds(self, name: str, size_bytes: int) -> bool:
-        seen = self._look_up(name)
-        return seen is not None and stat.S_ISREG(seen.st_mode) and seen.st_size == size_bytes
-
-    def _look_up(self, name: str) -> os.stat_result | None:
-        """Return the status of a file, None if it does not exist; raises OSError if that is unknown."""
-        try:
-            return (self._path / name).lstat()
-        except FileNotFoundError:
-            return None
 
     def _publish(
         self, album: FrameAlbum, rendition: Rendition, temporary: Path, upcoming: int
@@ -432,34 +593,31 @@ class FolderFrame:
         manifest = self._writable()
         if (joined := self._add_to_album(manifest, album, rendition)) is not None:
             return joined
-        name, there = self._name_for(rendition)
+        name, there = self._name_for(manifest, rendition)
         albums = frozenset({album.album_id})
         entry = Entry(name, rendition.digest, rendition.size_bytes, rendition.filename, albums)
         self._append(manifest, journal.record(entry))
         if not there:
+            self._tree.make_room_for(name)
+            if (mtime_s := self._time_of_predecessor(manifest, entry)) is not None:
+                temporary_name = f"{FOLDER}/{temporary.name}"
+                self._tree.set_time(temporary_name, mtime_s)
             temporary.replace(self._path / name)
-            flush_folder(self._path)
+            self._tree.flush([name])
         self._unrecorded.add(name)
         if upcoming <= 2 * _WRITERS and not self._unpublished:
             self._append(manifest)  # Usually the last upload of a cycle; the next cycle notes the rest.
         return AlreadyThere() if there else Uploaded()
 
-    def _name_for(self, rendition: Rendition) -> tuple[str, bool]:
-        """Return the name for a photo, and whether a file with that name and its bytes exists.
-
-        The name is never that of a file with other bytes. A file with one of the photo's names and its bytes
-        is picsync's own, from a lost manifest; a shorter name may have become free since it was written.
-        """
-        free = None
-        for digits in range(_HASH_DIGITS, len(rendition.digest.hex) + 1):
-            name = file_name(rendition, digits)
-            if self._look_up(name) is None:
-                free = free or name
-            elif self._holds(name, rendition.size_bytes) and _digest(self._path / name) == rendition.digest:
-                return name, True
-        if free is not None:
-            return free, False
-        raise ItemError(f"all names for it are taken in {self._path}.")
+    def _time_of_predecessor(self, manifest: Manifest, entry: Entry) -> float | None:
+        """Return the file time of another rendition of the same media item; None if there is none."""
+        key = key_in(entry.filename)
+        if key is None:
+            return None
+        for name in manifest.items.get(key.item, ()):
+            if name != entry.name and (seen := self._tree.look_up(name)) is not None:
+                return seen.st_mtime
+        return None
 
     # --- locking and errors ---------------------------------------------------------------------------
 
@@ -493,7 +651,7 @@ class FolderFrame:
         Raises InaccessibleError if the directory has no manifest any more.
         """
         try:
-            _require_folder(self._path)
+            self._tree.require()
             if self._stamp() is None:
                 self._require_new()
         except OSError as found:
@@ -501,13 +659,10 @@ class FolderFrame:
         return error
 
 
-def file_name(rendition: Rendition, digits: int = _HASH_DIGITS) -> str:
-    """Return a name of `a-z0-9_-`, unique regardless of case, that begins with the original name."""
-    readable = PurePath(plain_name(rendition.filename)).stem
-    plain = unicodedata.normalize("NFKD", readable).encode("ascii", "ignore").decode()
-    stem = re.sub(r"[^a-z0-9_]+", "-", plain.lower()).strip("-_")[:MAX_STEM].strip("-_")
+def file_name(rendition: Rendition, digits: int = HASH_DIGITS) -> str:
+    """Return a safe name, which begins with the original one."""
     extension = EXTENSIONS.get(rendition.mime_type, "jpg")
-    return f"{stem or 'photo'}-{rendition.digest.hex[:digits]}.{extension}"
+    return plain(rendition.filename, rendition.digest, extension, digits)
 
 
 def _copy(rendition: Rendition, target: Path) -> None:
@@ -540,19 +695,10 @@ def _digest(path: Path) -> Digest:
     return Digest.md5(content.hexdigest())
 
 
-def _require_folder(path: Path) -> None:
-    """Raise OSError unless the directory exists."""
-    try:
-        if not stat.S_ISDIR(path.stat().st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, "It is not a directory", str(path))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, "There is no such directory", str(path)) from error
-
-
 def _is_folder(path: Path) -> bool:
     """Whether the directory exists; raises OSError if that is unknown."""
     try:
-        _require_folder(path)
+        Tree(path).require()
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from picsync.config.kinds import Kind, Opening
 from picsync.config.options import Options
 from picsync.config.paths import AbsolutePath
 from picsync.frames.base import Frame
+from picsync.frames.folder.names import Level
 
 
 def _not_the_root(path: str) -> str:
     if path == "/":
         raise ValueError("must not be `/`, the root of the machine; name the directory to fill")
     return path
+
+
+def _text(level: object) -> object:
+    """Return the text of a level; YAML takes 8.3 for a number."""
+    return str(level) if isinstance(level, float) else level
 
 
 class FolderFrameOptions(Options):
@@ -25,6 +31,14 @@ class FolderFrameOptions(Options):
         description="The directory that is filled: an absolute path, or one that begins with `~/`. It must"
         " exist. Files in it that picsync did not write are left unchanged.",
         examples=["/mnt/usb/frame"],
+    )
+    names: Annotated[Level, BeforeValidator(_text)] = Field(
+        default=Level.SAFE,
+        description="How restricted file names are. `safe`: such as `img_1234-0f3a9c1b2d4e.jpg`, for"
+        " everything of the last 15 years. `dcf`: as on a camera's card, `DCIM/100PICSY/PICS0001.JPG`, for"
+        " card readers, projectors and televisions. `8.3`: `PIC00001.JPG`, for the oldest frames. After a"
+        " change, the files are renamed.",
+        examples=["dcf"],
     )
 
 
@@ -37,7 +51,8 @@ def _options(opening: Opening) -> FolderFrameOptions:
 def _open(opening: Opening) -> Frame:
     from picsync.frames.folder.frame import FolderFrame
 
-    return FolderFrame(_options(opening).path, own_folder=opening.own_folder)
+    options = _options(opening)
+    return FolderFrame(options.path, own_folder=opening.own_folder, level=options.names)
 
 
 def _path(options: BaseModel) -> str:
@@ -52,6 +67,7 @@ FOLDER: Kind[Frame] = Kind(
     example="usb: {kind: folder, path: /mnt/usb/frame}",
     options=FolderFrameOptions,
     open=_open,
+    keeps_order=True,
     rejects=True,
     directory=_path,
 )

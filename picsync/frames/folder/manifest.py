@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -21,9 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from picsync.core.identity import key_in
 from picsync.core.model import Digest
 from picsync.core.rejected import Rejection
 from picsync.core.values import dataclass
+from picsync.frames.folder.names import is_name
 from picsync.system.files import (
     SHARED_FILE,
     flush_folder,
@@ -38,7 +39,6 @@ FOLDER = ".picsync"
 JOURNAL = "manifest.jsonl"
 RESTORE = "restore-"
 """Files in the folder whose names begin like this, followed by a digest, are requests to restore a photo."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,80}\.[a-z0-9]{1,5}")
 _MAX_BYTES = 256 * 1024 * 1024
 _DAMAGED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What a damaged line raises."""
@@ -86,6 +86,8 @@ class Manifest:
     """By file name."""
     names: dict[Digest, dict[str, None]] = field(default_factory=dict)
     """File names by content."""
+    items: dict[str, dict[str, None]] = field(default_factory=dict)
+    """File names by the key of the media item that they show, as far as the names of the photos tell."""
     rejected: dict[Digest, RejectedFile] = field(default_factory=dict)
     """Photos that are not wanted, in the order in which they were rejected."""
     lines: int = 0
@@ -133,6 +135,8 @@ class Manifest:
             self._drop(entry.name)
             self.entries[entry.name] = entry
             self.names.setdefault(entry.digest, {})[entry.name] = None
+            if key := key_in(entry.filename):
+                self.items.setdefault(key.item, {})[entry.name] = None
             for album in entry.albums:
                 self.albums[album] = self.albums.get(album, 0) + 1
 
@@ -146,6 +150,8 @@ class Manifest:
         if entry is None:
             return
         self.names[entry.digest].pop(name)
+        if key := key_in(entry.filename):
+            self.items[key.item].pop(name, None)
         for album in entry.albums:
             self.albums[album] -= 1
 
@@ -170,7 +176,7 @@ def rejection(entry: Entry, rejected_at: datetime | None) -> dict[str, Any]:
 def _entry(line: Mapping[str, Any]) -> Entry:
     """Return the entry of a line; raises one of `_DAMAGED` if it is invalid."""
     name = line["file"]
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_name(name):
         raise ValueError("not a name that picsync gives")
     albums = frozenset(map(str, line["albums"]))
     digest, size_bytes = Digest("md5", line["md5"]), int(line["size"])

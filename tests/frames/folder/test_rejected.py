@@ -128,10 +128,10 @@ async def test_what_picsync_deletes_is_no_request(folder: Path, monkeypatch: pyt
     frame = opened(folder)
     album = await frame.create_album("Trip")
 
-    def killed(_folder: Path) -> None:
+    def killed(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("picsync.frames.folder.frame.flush_folder", killed)
+    monkeypatch.setattr("picsync.frames.folder.tree.flush_folder", killed)
     with pytest.raises(RuntimeError):
         await frame.delete(album, photos[0])
     monkeypatch.undo()
