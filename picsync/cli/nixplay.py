@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def nixplay() -> None:
-    """List the albums of the Nixplay account, and delete them."""
+    """List albums and frames of the Nixplay account, and delete albums."""
     logs.set_up()
 
 
@@ -46,6 +46,28 @@ def list_albums(ctx: click.Context, /, album: str | None, *, account: str | None
     else:
         for entry, photos in found:
             _print_photos(entry, photos)
+
+
+@nixplay.command("frames")
+@account_option
+@json_option
+def list_frames(*, account: str | None, as_json: bool) -> None:
+    """List the frames that are paired with the account, and the playlists that they show.
+
+    These names can be written as `showOn` in picsync.yaml. How the service lists frames is known from a few
+    other programs only.
+    """
+    found = with_nixplay(lambda frame: frame.devices(), account)
+    if as_json:
+        print_json(
+            [{"name": each.name, "online": each.online, "playlists": list(shown)} for each, shown in found]
+        )
+        return
+    rows = [(_ONLINE[each.online], each.name, ", ".join(shown) or "-") for each, shown in found]
+    print_table(["STATUS", "NAME", "PLAYLISTS"], rows)
+
+
+_ONLINE = {True: "online", False: "offline", None: "unknown"}
 
 
 def _count(album: FrameAlbum) -> str:

@@ -69,13 +69,14 @@ def _rendition(
 
     Raises UsageError if that is not known.
     """
+    from picsync.config.named import needs_no_entry
     from picsync.frames.kinds import FRAMES
     from picsync.run.renditions import rendition_on
 
     rules = [rule for rule in config.albums if name in rule.frames]
     named = [frame for rule in config.albums for frame in rule.frames]
     # Without an entry, a kind is its own frame.
-    alone = [one for one, kind in accounts.items() if kind in FRAMES and FRAMES[kind].options is None]
+    alone = [one for one, kind in accounts.items() if kind in FRAMES and needs_no_entry(FRAMES[kind].options)]
     known = list(dict.fromkeys([*config.frames, *named, *alone]))
     if name not in known:
         listed = ", ".join(known)

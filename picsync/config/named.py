@@ -125,6 +125,11 @@ class _NoOptions(BaseModel, extra="forbid", hide_input_in_errors=True, defer_bui
     """The model of kinds without options."""
 
 
+def needs_no_entry(options: type[BaseModel] | None) -> bool:
+    """Return whether something of a kind with these options may be named without an entry."""
+    return options is None or not any(each.is_required() for each in options.model_fields.values())
+
+
 def name_problem(
     name: object, taken: Mapping[str, str], kinds: Mapping[str, object], entry: object
 ) -> str | None:

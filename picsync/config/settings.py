@@ -30,7 +30,7 @@ from pydantic import (
 )
 
 from picsync.config.durations import parse_duration
-from picsync.config.named import Entry, Problems, read_entries_of_kinds
+from picsync.config.named import Entry, Problems, needs_no_entry, read_entries_of_kinds
 from picsync.config.options import Boolean, Options
 from picsync.config.renditions import TEXT, PanelSize, RenditionSettings, RenditionValue
 from picsync.config.selecting import Select
@@ -61,8 +61,7 @@ class Known:
     def is_frame(self, name: str) -> bool:
         """Whether a rule may name this frame without an entry under `frames:`."""
         kind = self.accounts.get(name, name)
-        # A kind without options needs no entry.
-        return kind in self.frames and self.frames[kind] is None
+        return kind in self.frames and needs_no_entry(self.frames[kind])
 
 
 LEAST_EVERY = timedelta(seconds=10)
@@ -127,7 +126,7 @@ class FrameSettings:
     @property
     def place(self) -> tuple[str, str, str]:
         """A key that is equal for two names of the same frame."""
-        place = self.options.place(self.name) if isinstance(self.options, Options) else repr(self.options)
+        place = self.options.place(self.name) if isinstance(self.options, Options) else ""
         return self.kind, self.account, place
 
 

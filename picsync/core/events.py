@@ -422,6 +422,8 @@ class NoticeKind(StrEnum):
     """So many photos vanished from the frame at once that they are sent again."""
     CAPTIONS_MISSING = "captions_missing"
     """The frame did not take captions, or lists others."""
+    PLAYLIST_NOT_SHOWN = "playlist_not_shown"
+    """The frames that are to show a playlist could not be made to do so."""
     ORDER_NOT_KEPT = "order_not_kept"
     """The frame does not keep the order of a playlist."""
 

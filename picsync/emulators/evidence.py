@@ -239,10 +239,14 @@ api.nixplay.com|POST /album/create/json/|emoji and long names: kept or not; whic
 api.nixplay.com|GET /album/{album_id}/pictures/json/|the largest `limit`; a larger one; other orders
 api.nixplay.com|GET /picture/{picture_id}/|the answer for an unknown id, here and elsewhere
 api.nixplay.com|GET /v3/playlists|whether new playlists and `picture_count` lag behind
+api.nixplay.com|GET /v3/playlists|what `on_frames` contains; whether it can be relied on
 api.nixplay.com|POST /v3/playlists|emoji and long names: kept or not
 api.nixplay.com|GET /v3/playlists/{playlist_id}/slides|the largest `size`; a larger one
 api.nixplay.com|POST /v3/playlists/{playlist_id}/items|whether the order is kept; an id that is gone
 api.nixplay.com|DELETE /v3/playlists/{playlist_id}/items|what `delPhoto` does
+api.nixplay.com|PATCH /v3/pictures/{picture_id}/attrs|the response; whether texts are kept and listed
+api.nixplay.com|GET /v3/frames|the fields but the name; which one is the number that requests take
+api.nixplay.com|POST /v3/shared-frames/{frame_pk}/playlists|the response; that `remove` takes a playlist away
 api.nixplay.com|POST /v3/upload/receivers|whether `total` is enforced; the largest one
 api.nixplay.com|POST /v3/photo/upload|how full storage is told; a wrong `fileSize`; names with emoji
 upload-monitor.nixplay.com|GET /status|all answers but two; how long it blocks; whether listings lag

@@ -171,6 +171,29 @@ class PlaylistFrame(Frame, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Whether the devices that are to show a playlist do so."""
+
+    shown: bool | None
+    """None if that is unknown."""
+    remark: str = ""
+    """For the user: what could not be done; empty if everything is as it is wanted."""
+
+
+@runtime_checkable
+class Assigns(Protocol):
+    """A `PlaylistFrame` that can choose which devices show a playlist, if its configuration says so."""
+
+    async def assign(self, playlist: Playlist) -> Assigned | None:
+        """Have the configured devices show a playlist; None if none are configured.
+
+        Called in each cycle, for playlists that are not empty; sends nothing if the last listing shows that
+        nothing is to be done. Raises PicsyncError only for what the user has to correct; what the service
+        does not carry out is a remark.
+        """
+
+
 @runtime_checkable
 class TellsRoom(Protocol):
     """A frame that tells how much more it can hold."""

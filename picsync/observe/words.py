@@ -296,6 +296,9 @@ def notice_sentence(notice: Notice) -> str:  # noqa: C901 - one flat table
             )
         case NoticeKind.CAPTIONS_MISSING:
             return _captions_missing(notice)
+        case NoticeKind.PLAYLIST_NOT_SHOWN:
+            said = printable(doubt(notice.said))
+            return f"{said} If that does not change, do it by hand once in the app of {notice.frame}."
         case NoticeKind.ORDER_NOT_KEPT:
             return (
                 f"{notice.frame} does not keep the order of the playlist {name}, so the `order` of the rule's"

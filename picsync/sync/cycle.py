@@ -77,7 +77,7 @@ from picsync.core.select import (
     wanted,
 )
 from picsync.core.values import dataclass
-from picsync.frames.base import Frame, KeepsOrder, PlaylistFrame, Rejects, TellsRoom
+from picsync.frames.base import Assigns, Frame, KeepsOrder, PlaylistFrame, Rejects, TellsRoom
 from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates
 from picsync.sync.captions import Captioner
@@ -662,7 +662,8 @@ class _Cycle:
             self._notice(content, [playlist for playlist in seen.playlists if playlist.name == content.name])
         if self.plan.overflow:
             self._overflowing()
-        counts = {playlist.name: len(playlist.items) for playlist in reversed(seen.playlists)}
+        current = {playlist.name: playlist for playlist in reversed(seen.playlists)}
+        counts = {name: len(playlist.items) for name, playlist in current.items()}
         published = True
         for edit in self.plan.edits:
             name = edit.content.name
@@ -682,8 +683,8 @@ class _Cycle:
                 self.assigned[result.created] = False
                 title, asked = self.frame.capabilities.title, "" if name == result.created else name
                 self.notices.append(Notice(NoticeKind.PLAYLIST_NEW, result.created, frame=title, asked=asked))
-            if result.count is not None:
-                counts[name] = result.count
+            if result.playlist is not None:
+                current[name], counts[name] = result.playlist, len(result.playlist.items)
             if result.failure is not None:
                 self.failures.append(self._at_frame(result.failure))
                 published = False
@@ -692,7 +693,37 @@ class _Cycle:
                 title = self.frame.capabilities.title
                 self.notices.append(Notice(NoticeKind.ORDER_NOT_KEPT, name, frame=title))
         self.in_playlist = sum(counts.values())
+        await self._assign([current[each.name] for each in self.plan.contents if each.name in current])
         return published
+
+    async def _assign(self, playlists: Sequence[Playlist]) -> None:
+        """Have devices show the playlists, if the frame is to choose which ones."""
+        if not isinstance(self.frame, Assigns):
+            return
+        for playlist in playlists:
+            if not playlist.items:
+                continue
+            name, title = playlist.shown_name, self.frame.capabilities.title
+            try:
+                assigned = await self.frame.assign(playlist)
+            except LoginNeeded:
+                raise
+            except PicsyncError as error:
+                self.failures.append(self._at_frame(Failure(name, error, About.PLAYLIST)))
+                return
+            if assigned is None:
+                return
+            self.assigned[name] = assigned.shown
+            # What is done here needs not be done by hand.
+            by_hand = (NoticeKind.PLAYLIST_NEW, NoticeKind.PLAYLIST_UNASSIGNED)
+            self.notices = [
+                each
+                for each in self.notices
+                if not (each.kind in by_hand and each.name == name and (assigned.shown or assigned.remark))
+            ]
+            if assigned.remark:
+                notice = Notice(NoticeKind.PLAYLIST_NOT_SHOWN, name, frame=title, said=assigned.remark)
+                self.notices.append(notice)
 
     def _notice(self, content: Content, playlists: Sequence[Playlist]) -> None:
         """Note what is odd about the playlists that have the name of `content`."""

@@ -41,6 +41,8 @@ class PublishResult:
     """Entries added, as far as the service confirmed it, also if a later step failed."""
     removed: int = 0
     """The same of entries removed."""
+    playlist: Playlist | None = None
+    """As it was read back last; None if it was not."""
     unordered: bool = False
     """Whether the entries are in another order than they were added in: the service does not keep it."""
 
@@ -60,10 +62,11 @@ class _Written:
     removed: int = 0
 
     def result(
-        self, count: int | None, error: PicsyncError | None = None, *, unordered: bool = False
+        self, playlist: Playlist | None, error: PicsyncError | None = None, *, unordered: bool = False
     ) -> PublishResult:
         failure = None if error is None else Failure(self.name, error, About.PLAYLIST)
-        return PublishResult(count, failure, self.created, self.added, self.removed, unordered)
+        count = None if playlist is None else len(playlist.items)
+        return PublishResult(count, failure, self.created, self.added, self.removed, playlist, unordered)
 
 
 class Playlists:
@@ -144,7 +147,7 @@ async def publish(
             if edit.empty or unordered:
                 count, shown = len(playlist.items), playlist.shown_name
                 emit(Published(rule, shown, written.added, written.removed, count))
-                return written.result(count, unordered=unordered)
+                return written.result(playlist, unordered=unordered)
         # A playlist whose creation was not confirmed, but that is there, is still to be filled.
         if not answered and isinstance(error, TransientError) and _must_wait(playlist, edit, adding=adding):
             break
@@ -152,7 +155,7 @@ async def publish(
     held = len(playlist.items) if playlist else 0
     due = len(content.photos)
     error = error or PlaylistMismatchError(held, due)
-    return written.result(held if playlist else None, error)
+    return written.result(playlist, error)
 
 
 def _only_unordered(playlist: Playlist, content: Content, seen: Collection[str] | None) -> bool:

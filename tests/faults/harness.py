@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from picsync.core.caption import Wording
 from picsync.core.events import CycleOutcome, CycleReport, Event
 from picsync.core.model import Digest, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
@@ -21,6 +22,7 @@ from picsync.emulators.google import Album, generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.emulators.server import EmulatorServer
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
+from picsync.frames.nixplay.assigning import ShowOn
 from picsync.frames.nixplay.frame import NixplayFrame
 from picsync.frames.nixplay.session import NixplayLogin
 from picsync.http.client import Hosts
@@ -45,6 +47,8 @@ PATIENCE_S = 60.0
 SHORT_S = 0.2
 """For services that hang; far longer than a response takes."""
 ATTEMPTS = RetryPolicy().attempts
+SHOWING = "Living Room"
+"""Name of the frame that an account has."""
 FEW_ATTEMPTS = 2
 """Attempts of a request that takes that long."""
 
@@ -72,6 +76,8 @@ class Harness(Services):
     own_ahead: timedelta = timedelta()
     """Time by which the cycle's clock is ahead of the true one."""
     invariants: InvariantChecker = field(init=False)
+    asked: bool = False
+    """Whether the rule asks for captions as text and for a frame that shows the playlist."""
     _refusing: asyncio.Future[None] | None = None
 
     def __post_init__(self) -> None:
@@ -132,6 +138,7 @@ class Harness(Services):
                 emit=self.events.append,
                 timeout=httpx.Timeout(self.timeout_s, pool=None),
                 monitor_timeout_s=self.timeout_s,
+                show_on=ShowOn((SHOWING,), only=True) if self.asked else ShowOn(),
             )
             stack.push_async_callback(frame.aclose)
             source = self.source_album.open(self, token_expired=token_expired)
@@ -159,7 +166,8 @@ class Harness(Services):
 
     async def cycle(self, tools: Tools) -> CycleReport:
         """Run a cycle and return its report."""
-        rule = AlbumRule(Rule(ALBUM), {self.source_album.kind: self.source_album.entries})
+        wording = Wording("{album}") if self.asked else None
+        rule = AlbumRule(Rule(ALBUM), {self.source_album.kind: self.source_album.entries}, wording=wording)
         report = await run_cycle(rule, tools)
         self.reports.append(report)
         return report
@@ -168,6 +176,18 @@ class Harness(Services):
 
     def wanted(self) -> set[str]:
         return set(map(md5, self.source_album.contents()))
+
+    def ask(self) -> None:
+        """Ask for captions, and for a frame that shows the playlist instead of another one."""
+        self.asked = True
+        frame = next(each for each in self.nixplay.account().frames.values() if each.name == SHOWING)
+        self.nixplay.state.assign(frame, self.nixplay.playlist_named("Favorites"))
+
+    def answered(self) -> bool:
+        """Whether each photo has its caption, and the frame shows the playlist only."""
+        photos = self.nixplay.album_photos(self.nixplay.album_named(ALBUM))
+        shown = [each.name for each in self.nixplay.account().playlists.values() if each.frames]
+        return {photo.caption for photo in photos} == {ALBUM} and shown == [PLAYLIST]
 
     def synced(self) -> bool:
         """Whether there is one album and one playlist of the name, each with exactly the wanted photos."""

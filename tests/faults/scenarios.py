@@ -39,6 +39,8 @@ class Scenario(StrEnum):
     RENAMED_ALBUM = "album renamed on the way"
     """As EMPTY, and the service stores the album under another name."""
     RENAMED_PLAYLIST = "playlist renamed on the way"
+    ASKED = "captions and frames"
+    """As EMPTY, with captions as text, and frames that are to show the playlist and no other one."""
 
     async def set(self, harness: Harness) -> None:
         """Set up the scenario, up to the first request of the cycle."""
@@ -57,6 +59,8 @@ class Scenario(StrEnum):
                 harness.log.observers.append(lambda operation: _expire(harness, operation))
             case Scenario.VANISHING:
                 harness.nixplay.observers.append(_Vanishing(harness))
+            case Scenario.ASKED:
+                harness.ask()
             case Scenario.RENAMED_ALBUM | Scenario.RENAMED_PLAYLIST:
                 harness.nixplay.observers.append(_Renaming(playlists=self is Scenario.RENAMED_PLAYLIST))
             case _:

@@ -108,6 +108,15 @@ class ListingOrder(Enum):
     SCATTERED = "in arbitrary order, also albums and playlists; a new one may be anywhere"
 
 
+class OnFrames(Enum):
+    """How a playlist names the frames that show it; nobody has reported it."""
+
+    OBJECTS = "objects with number and name"
+    NUMBERS = "numbers"
+    NAMES = "names"
+    ABSENT = "not at all"
+
+
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """A maximum number of requests to the API per period; further ones get a 429."""
@@ -183,6 +192,24 @@ class NixplayOptions:
     """Maximum length of a name; longer ones are truncated. None: unlimited."""
     echo_names: bool = False
     """Whether the response to a creation of an album contains the requested name, whatever was stored."""
+
+    keep_order: bool = True
+    """Whether a playlist lists its items in the order in which they were added; otherwise by picture."""
+    keep_captions: bool = True
+    """Whether a caption that is set has an effect."""
+    caption_characters: int | None = None
+    """Maximum length of a caption; longer ones are truncated. None: unlimited."""
+    caption_refusal: Answer | None = None
+    """Response to setting a caption, if that is refused."""
+    frame_field: str = "framePk"
+    """The field of a listed frame that has its number."""
+    on_frames: OnFrames = OnFrames.OBJECTS
+    keep_assignments: bool = True
+    """Whether assigning a playlist to a frame has an effect."""
+    keep_removals: bool = True
+    """Whether removing a playlist from a frame has an effect; no client does it."""
+    assignment_refusal: Answer | None = None
+    """Response to both, if they are refused."""
 
     accepted_types: frozenset[str] = field(default_factory=_default_types)
     """Allowed values of `fileType`; others get a 400."""

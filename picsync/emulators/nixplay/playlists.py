@@ -46,7 +46,12 @@ class PlaylistBackend:
         self._parts.uploads.settle()
         state, url = self._parts.state, self._parts.urls(request)
         playlists = state.playlists_listed(account)
-        return web.json_response([playlist_json(each, state.picture_count(each), url) for each in playlists])
+        return web.json_response(
+            [
+                playlist_json(each, state.picture_count(each), url, self._parts.options.on_frames)
+                for each in playlists
+            ]
+        )
 
     async def _create(self, request: web.Request, account: Account) -> web.StreamResponse:
         missing = "name (string) is required"
@@ -68,7 +73,9 @@ class PlaylistBackend:
             raise assertion("size and offset (number) are required")
         playlist = self._playlist(request, account)
         self._parts.uploads.settle()
-        page = playlist.items[offset : offset + self._parts.page_size(size, largest)]
+        page = self._parts.state.items_listed(playlist)[
+            offset : offset + self._parts.page_size(size, largest)
+        ]
         url = self._parts.urls(request)
         slides = [slide_json(item, url) for item in page]
         return web.json_response({"slides": slides, "slideshowItemsVersion": playlist.version})
@@ -112,6 +119,8 @@ class PlaylistBackend:
         caption = (await json_object(request, missing)).get("caption")
         if not isinstance(caption, str):
             raise assertion(missing)
+        if self._parts.options.caption_refusal is not None:
+            raise Refused(self._parts.options.caption_refusal)
         photo = account.photos.get(path_id(request, "picture_id"))
         if photo is None:
             raise Refused(self._parts.options.unknown_id_v3)
@@ -119,7 +128,9 @@ class PlaylistBackend:
         return web.json_response({})
 
     async def _frames(self, _: web.Request, account: Account) -> web.StreamResponse:
-        return web.json_response([frame_json(frame) for frame in account.frames.values()])
+        return web.json_response(
+            [frame_json(frame, self._parts.options.frame_field) for frame in account.frames.values()]
+        )
 
     async def _online_status(self, _: web.Request, account: Account) -> web.StreamResponse:
         now = self._parts.clock()
@@ -128,16 +139,20 @@ class PlaylistBackend:
 
     async def _assign(self, request: web.Request, account: Account) -> web.StreamResponse:
         missing = "add (array) is required"
-        added = (await json_object(request, missing)).get("add")
-        if not isinstance(added, list) or not all(isinstance(each, dict) for each in added):
+        options, body = self._parts.options, await json_object(request, missing)
+        if not {"add", "remove"} & body.keys():
             raise assertion(missing)
+        if options.assignment_refusal is not None:
+            raise Refused(options.assignment_refusal)
         frame = account.frames.get(path_id(request, "frame_pk"))
-        playlists = [account.playlists.get(each.get("playlistId")) for each in added]
-        if frame is None or None in playlists:
-            raise Refused(self._parts.options.unknown_id_v3)
-        for playlist in playlists:
-            if playlist is not None:
-                self._parts.state.assign(frame, playlist)
+        for key, change in (("add", self._parts.state.assign), ("remove", self._parts.state.withdraw)):
+            listed = body.get(key, [])
+            if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+                raise assertion(missing)
+            for playlist in [account.playlists.get(each.get("playlistId")) for each in listed]:
+                if frame is None or playlist is None:
+                    raise Refused(options.unknown_id_v3)
+                change(frame, playlist)
         return web.json_response({})
 
     def _playlist(self, request: web.Request, account: Account) -> Playlist:

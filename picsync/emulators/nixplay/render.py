@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from picsync.emulators.nixplay.options import OnFrames
 from picsync.emulators.nixplay.state import Album, Frame, Photo, Playlist, PlaylistItem
 
 Url = Callable[[Photo], str]
@@ -61,9 +62,21 @@ def photo_json(photo: Photo, url: Url) -> dict[str, Any]:
     }
 
 
-def playlist_json(playlist: Playlist, picture_count: int, url: Url) -> dict[str, Any]:
+def playlist_json(
+    playlist: Playlist, picture_count: int, url: Url, on_frames: OnFrames = OnFrames.OBJECTS
+) -> dict[str, Any]:
     """Return a playlist as in the listing; `cover_urls` is a string that contains JSON."""
     updated = _iso(playlist.updated_at)
+    shown_on: dict[str, Any] = {"on_scheduled_frames": []}
+    match on_frames:
+        case OnFrames.OBJECTS:
+            shown_on["on_frames"] = [_frame(frame) for frame in playlist.frames]
+        case OnFrames.NUMBERS:
+            shown_on["on_frames"] = [frame.pk for frame in playlist.frames]
+        case OnFrames.NAMES:
+            shown_on["on_frames"] = [frame.name for frame in playlist.frames]
+        case OnFrames.ABSENT:
+            shown_on = {}
     return {
         "id": playlist.playlist_id,
         "name": playlist.name,
@@ -80,8 +93,7 @@ def playlist_json(playlist: Playlist, picture_count: int, url: Url) -> dict[str,
         "member_last_updated_date": updated,
         "config_file": f"playlist/{playlist.playlist_id}.json",
         "upload_key": f"playlist-{playlist.playlist_id}",
-        "on_frames": [_frame(frame) for frame in playlist.frames],
-        "on_scheduled_frames": [],
+        **shown_on,
         "sharing": {},
     }
 
@@ -111,9 +123,10 @@ def slide_json(item: PlaylistItem, url: Url) -> dict[str, Any]:
     }
 
 
-def frame_json(frame: Frame) -> dict[str, Any]:
-    """Return a frame as in the listing."""
-    return {**_frame(frame), "framePk": frame.pk}
+def frame_json(frame: Frame, number: str) -> dict[str, Any]:
+    """Return a frame as in the listing, with its number in the field of that name."""
+    both = _frame(frame) if number == "framePk" else {}
+    return {**both, "name": frame.name, "serial_number": frame.serial_number, number: frame.pk}
 
 
 def frame_status_json(frame: Frame, now: float) -> dict[str, Any]:

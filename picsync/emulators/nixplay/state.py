@@ -149,6 +149,10 @@ class Account:
         return next(album for album in self.albums.values() if album.name == MY_UPLOADS)
 
 
+def _by_picture(item: PlaylistItem) -> int:
+    return item.content.photo_id if isinstance(item.content, Photo) else 0
+
+
 class State:
     """All accounts, and the only code that changes them."""
 
@@ -264,7 +268,8 @@ class State:
 
     def set_caption(self, photo: Photo, caption: str) -> None:
         """Set a photo's caption."""
-        photo.caption = self.name(caption, v3=True)
+        if self.options.keep_captions:
+            photo.caption = self.name(caption, v3=True)[: self.options.caption_characters]
         self._changed("set_caption")
 
     def create_playlist(self, account: Account, name: str) -> Playlist:
@@ -338,9 +343,21 @@ class State:
 
     def assign(self, frame: Frame, playlist: Playlist) -> None:
         """Let a frame show a playlist; succeeds if it already does."""
-        if frame not in playlist.frames:
+        if frame not in playlist.frames and self.options.keep_assignments:
             playlist.frames.append(frame)
         self._changed("assign")
+
+    def withdraw(self, frame: Frame, playlist: Playlist) -> None:
+        """Let a frame no longer show a playlist; succeeds if it does not."""
+        if frame in playlist.frames and self.options.keep_removals:
+            playlist.frames.remove(frame)
+        self._changed("withdraw")
+
+    def items_listed(self, playlist: Playlist) -> list[PlaylistItem]:
+        """Return a playlist's items in the order of a listing."""
+        if self.options.keep_order:
+            return playlist.items
+        return sorted(playlist.items, key=_by_picture)
 
     def _touch(self, playlist: Playlist) -> None:
         playlist.version += 1

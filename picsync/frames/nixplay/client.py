@@ -7,7 +7,7 @@ clients, which send neither the session's cookies nor its headers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import TypeAdapter
@@ -62,6 +62,10 @@ CREATE_PLAYLIST = Operation(SERVICE, "create_playlist", repeatable=False)
 DELETE_PLAYLIST = Operation(SERVICE, "delete_playlist")
 ADD_ITEMS = Operation(SERVICE, "add_items", repeatable=False)
 REMOVE_ITEM = Operation(SERVICE, "remove_item")
+SET_CAPTION = Operation(SERVICE, "set_caption")
+LIST_FRAMES = Operation(SERVICE, "list_frames")
+LIST_FRAME_STATUSES = Operation(SERVICE, "list_frame_statuses")
+ASSIGN_PLAYLIST = Operation(SERVICE, "assign_playlist", repeatable=False)
 
 OPERATIONS = (
     LOGIN,
@@ -81,6 +85,10 @@ OPERATIONS = (
     DELETE_PLAYLIST,
     ADD_ITEMS,
     REMOVE_ITEM,
+    SET_CAPTION,
+    LIST_FRAMES,
+    LIST_FRAME_STATUSES,
+    ASSIGN_PLAYLIST,
 )
 """Every kind of request that is sent to Nixplay."""
 
@@ -247,6 +255,35 @@ class NixplayClient:
         path = f"/v3/playlists/{playlist_id}/items"
         await self._session.request(REMOVE_ITEM, "DELETE", path, _nothing, params={"id": item_id})
 
+    async def set_caption(self, photo_id: str, caption: str) -> None:
+        """Replace a photo's caption; an empty one removes it. Known from the code of one client."""
+        path = f"/v3/pictures/{photo_id}/attrs"
+        await self._session.request(SET_CAPTION, "PATCH", path, _nothing, json={"caption": caption})
+
+    async def frames(self) -> list[Any]:
+        """Return the paired frames; what is in an entry is not known completely."""
+        return await self._session.request(
+            LIST_FRAMES, "GET", "/v3/frames", lambda response: _frames(LIST_FRAMES, response)
+        )
+
+    async def frame_statuses(self) -> list[Any]:
+        """Return the connection status of each paired frame."""
+        return await self._session.request(
+            LIST_FRAME_STATUSES,
+            "GET",
+            "/v3/frame/online-status",
+            lambda response: _frames(LIST_FRAME_STATUSES, response),
+        )
+
+    async def assign(self, frame: str, playlist_id: str, *, add: bool) -> None:
+        """Have a frame show a playlist, or no longer show it.
+
+        The first is known from the code of one client, the second from none.
+        """
+        body = {"add" if add else "remove": [{"playlistId": int(playlist_id)}]}
+        path = f"/v3/shared-frames/{frame}/playlists"
+        await self._session.request(ASSIGN_PLAYLIST, "POST", path, _nothing, json=body)
+
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
         await self._session.aclose()
@@ -256,6 +293,15 @@ class NixplayClient:
 
 def _reader(operation: Operation, shape: type[T] | TypeAdapter[T]) -> Callable[[httpx.Response], T]:
     return lambda response: wire.parse(operation, response, shape)
+
+
+def _frames(operation: Operation, response: httpx.Response) -> list[Any]:
+    """Return a list of frames, which may be inside an object."""
+    found = wire.parse(operation, response, wire.FRAMES)
+    listed = found if isinstance(found, list) else found.get("frames")
+    if not isinstance(listed, list):
+        raise ProtocolError(f"{operation}: unexpected response (frames: not a list).")
+    return listed
 
 
 def _nothing(_: httpx.Response) -> None:

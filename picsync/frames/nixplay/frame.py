@@ -17,13 +17,16 @@ from typing import TypeVar
 import httpx
 
 from picsync.aio.tasks import gather, unwrap_group
+from picsync.core.caption import AboutPhoto, Captions
 from picsync.core.errors import AmbiguousError, NotFoundError, ProtocolError
 from picsync.core.events import Emit, ListingProgress
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos, Playlist, PlaylistItem
-from picsync.frames.base import FrameCapabilities, Rendition, UploadResult
+from picsync.frames.base import Assigned, FrameCapabilities, Rendition, UploadResult
 from picsync.frames.nixplay import names, pages, wire
+from picsync.frames.nixplay.assigning import Assigner, ShowOn, list_devices, resolved
 from picsync.frames.nixplay.catalog import Catalog
 from picsync.frames.nixplay.client import PHOTOS, PROCESSING, NixplayClient
+from picsync.frames.nixplay.devices import Device
 from picsync.frames.nixplay.pages import Page, Pager
 from picsync.frames.nixplay.session import SERVICE, NixplayLogin, Session
 from picsync.frames.nixplay.upload import TYPES, Uploader
@@ -41,6 +44,7 @@ CAPABILITIES = FrameCapabilities(
     # Observed: items beyond this limit are dropped although the status is 200.
     playlist_limit=2000,
     max_uploads=PHOTOS.cap + PROCESSING.cap,
+    captions=Captions.ON_REQUEST,
 )
 
 MAX_REMOVALS = 3
@@ -64,6 +68,7 @@ class NixplayFrame:
         timeout: httpx.Timeout = TIMEOUT,
         monitor_timeout_s: float = MONITOR_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
+        show_on: ShowOn = ShowOn(),  # noqa: B008 - frozen
     ) -> None:
         self._emit = emit
         self._pause = retrier.pause
@@ -92,6 +97,14 @@ class NixplayFrame:
             pause=retrier.pause,
             emit=emit,
         )
+        self._assigner = Assigner(
+            client,
+            show_on,
+            latest=self._view.playlists.latest,
+            fresh=self._fresh_playlists,
+            clock=clock,
+        )
+        self._show_on = show_on
         self._photo_pages = Pager(pages.PHOTOS)
         self._slide_pages = Pager(pages.SLIDES)
 
@@ -218,11 +231,36 @@ class NixplayFrame:
             lambda item_id: _unless_gone(self._client.remove_item(playlist.playlist_id, item_id)),
         )
 
+    def same_caption(self, shown: str, wanted: str) -> bool:
+        """Compare captions; how Nixplay changes texts is not known."""
+        return names.same_text(shown, wanted)
+
+    async def describe(self, album: FrameAlbum, photo: FramePhoto, about: AboutPhoto) -> None:  # noqa: ARG002 - port
+        """Set the caption of a photo; Nixplay shows nothing else with it."""
+        await self._client.set_caption(photo.photo_id, about.caption)
+
+    async def assign(self, playlist: Playlist) -> Assigned | None:
+        """Have the frames of `showOn` show a playlist."""
+        return await self._assigner.assign(playlist.playlist_id)
+
+    async def devices(self) -> Sequence[tuple[Device, Sequence[str]]]:
+        """Return the paired frames, each with the names of the playlists that it shows."""
+        with unwrap_group():
+            async with asyncio.TaskGroup() as group:
+                listing = group.create_task(list_devices(self._client))
+                playlists = group.create_task(self._fresh_playlists())
+        records = playlists.result()
+        return [
+            (device, [record.name for record in records if record.is_on(device)])
+            for device in listing.result()
+        ]
+
     async def examine(self) -> Sequence[Finding]:
         """Check the login; Nixplay does not report the free storage."""
         albums = await self.albums()
         photos = sum(album.photo_count or 0 for album in albums)
         return (
+            *await self._examine_show_on(),
             Finding(
                 Mark.OK, SERVICE, f"logged in; the account has {len(albums)} albums with {photos:,} photos."
             ),
@@ -233,9 +271,24 @@ class NixplayFrame:
             ),
         )
 
+    async def _examine_show_on(self) -> Sequence[Finding]:
+        """Check the names of `showOn`."""
+        if not self._show_on.names:
+            return ()
+        subject = f"{SERVICE} frames"
+        try:
+            found = resolved(self._show_on.names, await list_devices(self._client))
+        except (NotFoundError, AmbiguousError, ProtocolError) as error:
+            return (Finding(Mark.PROBLEM, subject, error.message, error.hint),)
+        shown = ", ".join(device.name for device in found)
+        return (Finding(Mark.OK, subject, f"playlists are shown on {shown}."),)
+
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
         await self._client.aclose()
+
+    async def _fresh_playlists(self) -> Sequence[wire.PlaylistRecord]:
+        return (await self._view.playlists.fetch("")).value
 
     async def _photo_count(self, album: FrameAlbum) -> int | None:
 
@@ -328,7 +381,8 @@ def _as_photos(records: Iterable[wire.PhotoRecord]) -> tuple[tuple[FramePhoto, .
     photos, odd = [], []
     for record in records:
         try:
-            photos.append(FramePhoto(record.id, Digest.md5(record.md5 or ""), record.filename or ""))
+            digest = Digest.md5(record.md5 or "")
+            photos.append(FramePhoto(record.id, digest, record.filename or "", caption=record.caption))
         except ValueError:
             odd.append(record.id)
     if not odd:

@@ -16,6 +16,7 @@ to "not work correctly". So a name may be partly dropped, partly replaced, trunc
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -44,6 +45,16 @@ _ESCAPES = re.compile(
 def same(one: str, other: str) -> bool:
     """Return whether two names are equal, ignoring composition and surrounding white space."""
     return one == other or _key(one) == _key(other)
+
+
+def same_text(listed: str, sent: str) -> bool:
+    """Return whether a service that changes texts as it does names may have made one of the other.
+
+    Spaces and composition do not matter, entities and escapes may be in the place of characters, non-ASCII
+    characters may be replaced or dropped, and the end of a long text may be missing.
+    """
+    one, other = " ".join(html.unescape(listed).split()), " ".join(sent.split())
+    return same(one, other) or (bool(one) and may_derive_from(one, other))
 
 
 def matching(name: str, records: Iterable[R], name_of: Callable[[R], str]) -> list[R]:

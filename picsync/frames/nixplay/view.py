@@ -130,6 +130,11 @@ class Listed(Generic[R]):
         """Return the instant after which a listing must have begun to be used for a name now."""
         return max(self._changed.get(name, ALWAYS), self._clock() - within_s)
 
+    async def latest(self) -> Sequence[R]:
+        """Return the last listing, whatever its age; requests one if there is none."""
+        kept = self._listings.kept
+        return (kept[0] if kept else await self._listings.after(ALWAYS)).value
+
     def is_new(self, identifier: str) -> bool:
         """Return whether it was in no listing so far."""
         return identifier not in self._ids

@@ -13,9 +13,10 @@ from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from picsync.core.errors import ProtocolError
+from picsync.frames.nixplay.devices import Device, shows
 from picsync.http.client import read_model
 from picsync.http.retry import Operation
 
@@ -45,6 +46,11 @@ Number = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
 """An ID that becomes part of a path, where any other character could change the meaning of the request."""
 
 
+def _text_or_nothing(value: object) -> object:
+    """Return a text; an empty one for what is none, since a listing matters more than its captions."""
+    return value if isinstance(value, str) else ""
+
+
 class LoginAnswer(_Wire):
     """`POST /www-login/`; a wrong password also has status 200."""
 
@@ -71,6 +77,7 @@ class PhotoRecord(_Wire):
     md5: str | None = None
     """Of the bytes as uploaded."""
     filename: str | None = None
+    caption: Annotated[str, BeforeValidator(_text_or_nothing)] = ""
 
 
 class PhotosPage(_Wire):
@@ -134,6 +141,10 @@ class PlaylistRecord(_Wire):
             return None
         return bool(self.on_frames or self.on_scheduled_frames)
 
+    def is_on(self, device: Device) -> bool:
+        """Whether the response says that a frame shows it, now or by schedule."""
+        return shows((*(self.on_frames or ()), *(self.on_scheduled_frames or ())), device)
+
 
 class PlaylistCreated(_Wire):
     """`POST /v3/playlists`."""
@@ -157,6 +168,7 @@ class SlidesPage(_Wire):
 
 _LATE = ConfigDict(defer_build=True)
 ALBUMS = TypeAdapter(list[AlbumRecord], config=_LATE)
+FRAMES = TypeAdapter(list[Any] | dict[str, Any], config=_LATE)
 NEW_ALBUM = TypeAdapter(Annotated[list[AlbumRecord], Field(min_length=1, max_length=1)], config=_LATE)
 PLAYLISTS = TypeAdapter(list[PlaylistRecord], config=_LATE)
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}

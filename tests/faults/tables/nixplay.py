@@ -26,6 +26,10 @@ TABLE = Table(
         nixplay.DELETE_PLAYLIST: Place("DELETE", API, r"/v3/playlists/\d+"),
         nixplay.ADD_ITEMS: Place("POST", API, r"/v3/playlists/\d+/items"),
         nixplay.REMOVE_ITEM: Place("DELETE", API, r"/v3/playlists/\d+/items"),
+        nixplay.SET_CAPTION: Place("PATCH", API, r"/v3/pictures/\d+/attrs"),
+        nixplay.LIST_FRAMES: Place("GET", API, "/v3/frames"),
+        nixplay.LIST_FRAME_STATUSES: Place("GET", API, "/v3/frame/online-status"),
+        nixplay.ASSIGN_PLAYLIST: Place("POST", API, r"/v3/shared-frames/\d+/playlists"),
     },
     writes=frozenset(
         {
@@ -39,6 +43,8 @@ TABLE = Table(
             nixplay.DELETE_PLAYLIST,
             nixplay.ADD_ITEMS,
             nixplay.REMOVE_ITEM,
+            nixplay.SET_CAPTION,
+            nixplay.ASSIGN_PLAYLIST,
         }
     ),
     unread=frozenset(
@@ -50,6 +56,8 @@ TABLE = Table(
             nixplay.DELETE_PLAYLIST,
             nixplay.ADD_ITEMS,
             nixplay.REMOVE_ITEM,
+            nixplay.SET_CAPTION,
+            nixplay.ASSIGN_PLAYLIST,
         }
     ),
     swaps={
@@ -63,5 +71,7 @@ TABLE = Table(
         nixplay.LIST_PLAYLISTS: (nixplay.LIST_WEB_ALBUMS, nixplay.LIST_SLIDES),
         nixplay.LIST_SLIDES: (nixplay.LIST_PHOTOS, nixplay.LIST_PLAYLISTS),
         nixplay.CREATE_PLAYLIST: (nixplay.CREATE_ALBUM,),
+        nixplay.LIST_FRAMES: (nixplay.LIST_PLAYLISTS,),
+        nixplay.LIST_FRAME_STATUSES: (nixplay.LIST_FRAMES,),
     },
 )

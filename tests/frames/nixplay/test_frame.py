@@ -90,7 +90,7 @@ def test_capabilities_and_operations() -> None:
     assert {operation.service for operation in OPERATIONS} == {"Nixplay"}
     assert len({operation.name for operation in OPERATIONS}) == len(OPERATIONS)
     unsafe = {operation.name for operation in OPERATIONS if not operation.repeatable}
-    assert unsafe == {"create_album", "create_playlist", "add_items"}
+    assert unsafe == {"create_album", "create_playlist", "add_items", "assign_playlist"}
 
 
 async def test_a_steady_cycle_costs_four_requests_and_the_login(
