@@ -2,10 +2,11 @@
 
 - What is planned is never more than the capacity, as far as sizes are known or estimated; with room to spare,
   nothing is left out.
-- The newest photos come first. One that is too large leaves its place to older ones that fit.
+- The photos that a rule wants most come first: in the order of its choice, or the newest. One that is too
+  large leaves its place to others that fit.
 - A photo that is already on the frame counts with its own size, any other with an estimate.
-- Estimates err. So a photo that was made before and is not on the frame, and those older than one that does
-  not fit, need `CAUTION` times their estimate. Otherwise they would be sent, turn out to be too large, and be
+- Estimates err. So a photo that was made before and is not on the frame, and those after one that does not
+  fit, need `CAUTION` times their estimate. Otherwise they would be sent, turn out to be too large, and be
   deleted, again and again.
 - Where a frame turned out to be full, its capacity is what was seen to fit, and a few photos more are tried.
   In each cycle only a few photos give up their places to newer ones.
@@ -45,14 +46,18 @@ class Capacity:
     size_bytes: int | None = None
     photos: int | None = None
 
-    def part(self, share: float) -> Capacity:
-        """Return the part of one of several rules; `share` is 0 to 1. It has room for one photo at least."""
+    def parts(self, weights: Sequence[float]) -> list[Capacity]:
+        """Return the parts of several rules, by their weights.
 
-        def of(whole: int | None) -> int | None:
-            return None if whole is None else int(whole * share)
-
-        photos = of(self.photos)
-        return Capacity(of(self.size_bytes), photos if photos or not self.photos else 1)
+        Together they are the whole; but each rule has room for one photo at least.
+        """
+        total = sum(weights)
+        photos = [None] * len(weights) if self.photos is None else _whole(self.photos, weights)
+        sizes = [None if self.size_bytes is None else int(self.size_bytes * each / total) for each in weights]
+        return [
+            Capacity(size, one if one or not self.photos else 1)
+            for size, one in zip(sizes, photos, strict=True)
+        ]
 
     def within(self, other: Capacity) -> Capacity:
         """Return the capacity that both limits leave."""
@@ -78,6 +83,16 @@ class Storage:
     """How many photos do not fit."""
 
 
+def _whole(places: int, weights: Sequence[float]) -> list[int]:
+    """Distribute places by weights; those that are left over go to the largest remainders."""
+    exact = [places * each / sum(weights) for each in weights]
+    found = [int(each) for each in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda at: found[at] - exact[at])
+    for at in by_remainder[: places - sum(found)]:
+        found[at] += 1
+    return found
+
+
 def plan_storage(
     candidates: Sequence[Candidate],
     photos: Sequence[FramePhoto],
@@ -86,9 +101,11 @@ def plan_storage(
     seen_to_fit: Capacity | None = None,
     complete: bool = True,
     typical_bytes: int = TYPICAL_BYTES,
+    ranks: Mapping[MediaItem, int] | None = None,
 ) -> tuple[list[Candidate], Storage]:
     """Return the candidates, those skipped that do not fit, and how the storage is used.
 
+    `ranks` has the places of items in the order of the rule's choice; without it, the newest come first.
     `capacity` is the rule's share. `seen_to_fit` is what the album held when the frame was last full. If the
     listings are not `complete`, the photos that they lack keep their room. A photo of which nothing is known
     counts as `typical_bytes`.
@@ -99,11 +116,16 @@ def plan_storage(
     used = Capacity(sum(size or usual or typical_bytes for size in sizes.values()), len(photos))
     limit = capacity.within(seen_to_fit) if seen_to_fit else capacity
     wanted: dict[object, tuple[Candidate, _Expected]] = {}
+    places: dict[object, tuple[float, bool]] = {}
     for candidate in candidates:
-        if candidate.skip is None:
-            size = _expected(candidate, sizes, usual, made, recipe, typical_bytes)
-            wanted.setdefault(candidate.same, (candidate, size))
-    order = sorted(wanted.items(), key=lambda entry: _age(entry[1][0], sizes))
+        if candidate.skip is not None:
+            continue
+        same, place = candidate.same, (rank(candidate.item, ranks), candidate.digest not in sizes)
+        # Of a pair, the photo that the frame has tells the size, and the one that is wanted more the place.
+        if same not in wanted or (candidate.digest in sizes and wanted[same][0].digest not in sizes):
+            wanted[same] = candidate, _expected(candidate, sizes, usual, made, recipe, typical_bytes)
+        places[same] = min(places.get(same, place), place)
+    order = sorted(wanted.items(), key=lambda entry: places[entry[0]])
     if seen_to_fit is not None:
         order = _few_new_first(order, sizes)
     absent = [] if complete else _absent(candidates, photos)
@@ -199,20 +221,17 @@ def _expected(
 def _is_made(photo: FramePhoto, recipe: Recipe) -> bool:
     """Whether the photo's name says that this recipe made it."""
     key = key_in(photo.filename)
-    return key is not None and key.recipe == recipe.key
+    return key is not None and key.recipe in (recipe.key, recipe.alone.key)
 
 
 def _mean(known: Sequence[int]) -> int | None:
     return sum(known) // len(known) if known else None
 
 
-def _age(candidate: Candidate, there: Mapping[Digest, int | None]) -> tuple[float, bool]:
-    """Return the place in the order: the newest first, and of equals what the frame has already."""
-    return by_age(candidate.item), candidate.digest not in there
-
-
-def by_age(item: MediaItem) -> float:
-    """Return a key that sorts items newest first."""
+def rank(item: MediaItem, ranks: Mapping[MediaItem, int] | None) -> float:
+    """Return a key that sorts items: the most wanted first; without ranks, the newest."""
+    if ranks is not None:
+        return ranks.get(item, len(ranks))
     return -((item.taken_at or _LONG_AGO) - _LONG_AGO).total_seconds()
 
 

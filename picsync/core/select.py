@@ -252,6 +252,8 @@ class ChoiceMade:
     candidates: list[Candidate]
     """Those that are left out are skipped. Where the choice asks for an order, the chosen ones come first, in
     that order."""
+    order: Sequence[MediaItem] = ()
+    """The chosen items, those first that are wanted most."""
     to_look_at: Sequence[int] = ()
     """Places of candidates whose pictures the choice depends on, the most important first."""
 
@@ -301,7 +303,7 @@ def chosen_among(
         chosen = set(made.keys)
         others = (candidate for at, candidate in enumerate(decided) if at not in chosen)
         decided = [*(decided[at] for at in made.keys), *others]
-    return ChoiceMade(decided, made.to_look_at)
+    return ChoiceMade(decided, [found[at].item for at in made.keys], made.to_look_at)
 
 
 def _alone(candidate: Candidate) -> Digest | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from picsync.core.capacity import Storage
 from picsync.core.choice import LeftOut
@@ -509,21 +510,51 @@ def skip_remarks(report: CycleReport) -> Iterator[str]:
 
 def storage_words(storage: Storage) -> str:
     """Return how much of the storage is to be used, such as "439 MB of 450 MB"."""
-    return " and ".join(f"{planned} of {limit}" for _, planned, limit in _amounts(storage))
+    return " and ".join(_planned(*amounts[1:]) for amounts in _amounts(storage))
+
+
+def _planned(planned: _Amount, limit: _Amount) -> str:
+    if planned.number <= limit.number:
+        return f"{planned} of {limit}"
+    # Only a frame that was full is sent more, to notice that there is room again.
+    return f"{planned}; so far, {limit} fitted"
 
 
 def storage_sentence(storage: Storage) -> str:
     """Return how the storage of a frame is used: what there is, what is planned, and the limit."""
-    parts = [f"{used} used, {planned} planned of {limit}" for used, planned, limit in _amounts(storage)]
+    parts = [
+        f"{used} used, {planned} planned of {limit}"
+        if planned.number <= limit.number
+        else f"{used} used, {_planned(planned, limit)}"
+        for used, planned, limit in _amounts(storage)
+    ]
     return f"Storage: {'; '.join(parts)}."
 
 
-def _amounts(storage: Storage) -> Iterator[tuple[str, str, str]]:
+class _Amount(NamedTuple):
+    """A number, and how it is written."""
+
+    number: int
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def _amounts(storage: Storage) -> Iterator[tuple[_Amount, _Amount, _Amount]]:
+    """Yield what is used, planned and allowed, each in bytes and in photos."""
     used, planned, limit = storage.used, storage.planned, storage.capacity
     if limit.size_bytes is not None:
-        yield size(used.size_bytes or 0), size(planned.size_bytes or 0), size(limit.size_bytes)
+        sizes = (used.size_bytes or 0, planned.size_bytes or 0, limit.size_bytes)
+        yield (
+            _Amount(sizes[0], size(sizes[0])),
+            _Amount(sizes[1], size(sizes[1])),
+            _Amount(sizes[2], size(sizes[2])),
+        )
     if limit.photos is not None:
-        yield f"{used.photos or 0:,}", f"{planned.photos or 0:,}", counted(limit.photos, "photo", "photos")
+        counts = (used.photos or 0, planned.photos or 0)
+        most = _Amount(limit.photos, counted(limit.photos, "photo", "photos"))
+        yield _Amount(counts[0], f"{counts[0]:,}"), _Amount(counts[1], f"{counts[1]:,}"), most
 
 
 def _format(mime_type: str) -> str:

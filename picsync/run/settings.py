@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -179,15 +180,16 @@ def album_rules(
     `accounts` has the kind of each account by name.
     """
     kinds = accounts or {}
-    weights: dict[tuple[str, str, str], float] = {}
+    weights: dict[tuple[str, str, str], dict[tuple[str, str], float]] = defaultdict(dict)
     for album in config.albums:
         for frame in album.frames:
-            place = config.frame(frame, kinds).place
-            weights[place] = weights.get(place, 0.0) + album.share
+            weights[config.frame(frame, kinds).place][album.name, frame] = album.share
 
     def one(album: ConfiguredRule, frame: str) -> AlbumRule:
         settings = config.frame(frame, kinds)
         rendition = rendition_on(config, kinds, frame, album.rendition)
+        shares = weights[settings.place]
+        parts = (settings.capacity.capacity if settings.capacity else Capacity()).parts([*shares.values()])
         return AlbumRule(
             Rule(
                 name=album.name,
@@ -208,8 +210,8 @@ def album_rules(
             recipe=rendition.recipe,
             replace=rendition.replace,
             wording=rendition.wording,
-            capacity=settings.capacity.capacity if settings.capacity else Capacity(),
-            share=album.share / weights[settings.place],
+            capacity=parts[[*shares].index((album.name, frame))],
+            share=album.share / sum(shares.values()),
         )
 
     return [one(album, frame) for album in config.albums for frame in album.frames]

@@ -16,7 +16,7 @@ from picsync.core.choice import Choice
 from picsync.core.errors import ItemError, PicsyncError, Scope, at_account
 from picsync.core.events import ItemDownloaded
 from picsync.core.model import ItemFacts, Listing, MediaItem, Photos
-from picsync.core.select import Candidate, chosen_among
+from picsync.core.select import Candidate, ChoiceMade, chosen_among
 from picsync.rendering.pool import Examined
 from picsync.sync.transfer import Tools
 
@@ -121,8 +121,8 @@ class Choosing:
 
     async def choose(
         self, found: Sequence[Candidate], listings: Sequence[Listing], photos: Photos
-    ) -> list[Candidate]:
-        """Return the candidates; those that the choice leaves out are skipped. Raises CacheError."""
+    ) -> ChoiceMade:
+        """Choose among the candidates. Raises CacheError."""
         complete = all(listing.complete for listing in listings)
         started_at = await self._recall([each.item for each in found], complete=complete)
         for last in (False, False, True):
@@ -140,7 +140,7 @@ class Choosing:
             )
             if last or not await self._looks.look_at([found[at].item for at in made.to_look_at]):
                 break
-        return made.candidates
+        return made
 
     async def _recall(self, items: Sequence[MediaItem], *, complete: bool) -> datetime | None:
         """Read the stored facts, and take note of new items; return when the rule was first complete."""

@@ -14,7 +14,7 @@ from datetime import timedelta
 from itertools import count
 
 from picsync.aio.tasks import run_all, unwrap_group
-from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, by_age, held, plan_storage
+from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, held, plan_storage, rank
 from picsync.core.caption import Wording
 from picsync.core.choice import Choice, LeftOut
 from picsync.core.errors import (
@@ -109,11 +109,11 @@ class AlbumRule:
     replace: bool = False
     """Whether photos that were sent without the recipe are to be replaced, too."""
     capacity: Capacity = field(default_factory=Capacity)
-    """Of the frame, as far as it is configured."""
+    """The rule's part of the frame's capacity, as far as that is configured."""
     wording: Wording | None = None
     """Of the captions that the frame shows as text; None if it is to show none of its own."""
     share: float = 1.0
-    """The rule's part of the frame's capacity, 0 to 1."""
+    """The rule's part of the frame's free space, 0 to 1."""
 
     @property
     def name(self) -> str:
@@ -220,6 +220,8 @@ class _Cycle:
     captions_written: int = 0
 
     looks: Looks = field(init=False)
+    order: Sequence[MediaItem] | None = None
+    """The chosen items, those first that are wanted most; None if the rule does not choose."""
 
     def __post_init__(self) -> None:
         frame = self.tools.frames[self.album_rule.frame]
@@ -441,7 +443,9 @@ class _Cycle:
         choice = self.album_rule.choice
         if choice is None:
             return found
-        return await Choosing(choice, self.looks).choose(found, self.listings, photos)
+        made = await Choosing(choice, self.looks).choose(found, self.listings, photos)
+        self.order = made.order
+        return made.candidates
 
     async def _pair(self, chosen: list[Candidate], photos: Photos) -> list[Candidate]:
         """Return the candidates: in pairs as far as these are to share a photo."""
@@ -514,7 +518,7 @@ class _Cycle:
     async def _fitting(self, chosen: list[Candidate], photos: Photos) -> list[Candidate]:
         """Return the candidates; those that the frame has no room for are skipped."""
         rule = self.album_rule
-        capacity = rule.capacity.part(rule.share)
+        capacity = rule.capacity
         seen_to_fit = self.tools.seen_to_fit.get(rule.place)
         there = {photo.digest for photo in photos.items}
         missing = any(each.skip is None and each.digest not in there for each in chosen)
@@ -538,8 +542,12 @@ class _Cycle:
             seen_to_fit,
             complete=complete,
             typical_bytes=typical_bytes,
+            ranks=self._ranks(),
         )
         return fitting
+
+    def _ranks(self) -> Mapping[MediaItem, int] | None:
+        return None if self.order is None else {item: place for place, item in enumerate(self.order)}
 
     def _note_fullness(self, photos: Photos) -> None:
         """Remember what fits on a frame that turned out to be full, until more fits."""
@@ -564,8 +572,9 @@ class _Cycle:
         replacements = rule.replace_per_cycle if rule.delete else 0
         transfers = plan_transfers(self.candidates, seen.photos, replacements)
         if self.album_rule.place in self.tools.seen_to_fit:
-            # An older photo would take the room, and give it up to a newer one in the next cycle.
-            transfers = tuple(sorted(transfers, key=lambda transfer: by_age(transfer.item)))
+            # One that is wanted less would take the room, and give it up to another in the next cycle.
+            ranks = self._ranks()
+            transfers = tuple(sorted(transfers, key=lambda transfer: rank(transfer.item, ranks)))
         self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))
         if not transfers:
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -20,7 +20,7 @@ from picsync.core.caption import Details, Told
 from picsync.core.model import Digest, Listing, MediaItem
 from picsync.core.recipe import Recipe
 from picsync.rendering.pool import Renderer
-from picsync.sources.base import Source
+from picsync.sources.base import Sink, Source
 from picsync.sync.about import tell
 from picsync.sync.renditions import Made, make, view
 from picsync.sync.tempfiles import Spool, SpoolFile
@@ -49,6 +49,35 @@ class Listings:
                 del self._running[key]
 
 
+class Abandoned(Exception):  # noqa: N818 - named for the state
+    """A download that is not needed any more."""
+
+
+def never() -> bool:
+    """Return False."""
+    return False
+
+
+class _Abandonable:
+    """A sink whose download ends when it is not needed any more."""
+
+    def __init__(self, sink: Sink, abandoned: Callable[[], bool]) -> None:
+        self._sink = sink
+        self._abandoned = abandoned
+
+    async def begin(self, size_bytes: int | None, mime_type: str) -> None:
+        self._check()
+        await self._sink.begin(size_bytes, mime_type)
+
+    async def write(self, chunk: bytes) -> None:
+        self._check()
+        await self._sink.write(chunk)
+
+    def _check(self) -> None:
+        if self._abandoned():
+            raise Abandoned
+
+
 @dataclass(eq=False)
 class Original:
     """The bytes of a media item, once one cycle has downloaded them."""
@@ -66,12 +95,15 @@ class Original:
         """Size of the original, once downloaded."""
         return self.spooled.size_bytes
 
-    async def fetch(self, source: Source) -> tuple[Digest, bool]:
-        """Return the digest, and whether this call downloaded the original; raises like `download`."""
+    async def fetch(self, source: Source, *, abandoned: Callable[[], bool] = never) -> tuple[Digest, bool]:
+        """Return the digest, and whether this call downloaded the original; raises like `download`.
+
+        Raises Abandoned once `abandoned` returns True while bytes arrive.
+        """
         async with self._lock:
             fresh = self.digest is None
             if self.digest is None:
-                await source.download(self.item, self.spooled)
+                await source.download(self.item, _Abandonable(self.spooled, abandoned))
                 self.digest = await self.spooled.finish()
             return self.digest, fresh
 

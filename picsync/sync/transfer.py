@@ -72,7 +72,7 @@ from picsync.rendering.pool import Renderer
 from picsync.sources.base import Source
 from picsync.sync.about import details_of, words
 from picsync.sync.renditions import Made, load_treatment, make_half, make_pair
-from picsync.sync.shared import Listings, Original, Originals
+from picsync.sync.shared import Abandoned, Listings, Original, Originals, never
 from picsync.sync.tempfiles import Spool, load_parsers
 from picsync.system.localtime import MachineZone
 
@@ -245,11 +245,16 @@ class Transferrer:
         downloads, uploads = tools.max_downloads, frame.capabilities.max_uploads
         self._downloading = asyncio.Semaphore(downloads)
         self._uploading = asyncio.Semaphore(uploads)
+        # A few wait at the workers; the others can still be dropped when picsync is to stop.
+        self._rendering = asyncio.Semaphore(2 * tools.renderer.workers)
         self._workers = downloads + uploads
         self._there: set[Digest] = set()
         self._failed_uploads: set[Digest] = set()
         self._known: set[MediaItem] = set()
         self._sizes: dict[MediaItem, int] = {}
+        """Of originals."""
+        self._made_sizes: dict[MediaItem, int] = {}
+        """Of what was made of them."""
         self._learning = False
         self._outsized_failure: int | None = None
         """Place among the failures of the one for all files that the disk has no room for."""
@@ -314,8 +319,16 @@ class Transferrer:
         waiting = [
             item for item, digest in known.items() if digest not in self._there and not self._done_with(item)
         ]
-        sizes = [self._sizes.get(item) or item.size_bytes or 0 for item in waiting]
+        sizes = [self._size_to_send(item) or 0 for item in waiting]
         return Waiting(len(waiting), sum(sizes), at_least=not all(sizes))
+
+    def _size_to_send(self, item: MediaItem) -> int | None:
+        """Return how large the photo of an item is, or will be, as far as that is known."""
+        original = self._sizes.get(item) or item.size_bytes
+        if not self._shown.converts(item) or not self._made_sizes:
+            return original
+        made = self._made_sizes.get(item, sum(self._made_sizes.values()) // len(self._made_sizes))
+        return made if original is None else min(made, original)
 
     def _done_with(self, item: MediaItem) -> bool:
         return item in self._result.unusable or item in self._result.rejected
@@ -384,9 +397,17 @@ class Transferrer:
                 content = await self._member(transfer, item, original)
                 if content is None:
                     return None
-                made = await make_half(
-                    tools.renderer, tools.spool, original.spooled, content, self._recipe, self._drawn(item)
-                )
+                async with self._rendering:
+                    if self._stopping():
+                        return None
+                    made = await make_half(
+                        tools.renderer,
+                        tools.spool,
+                        original.spooled,
+                        content,
+                        self._recipe,
+                        self._drawn(item),
+                    )
                 self._learn_size(item, made)
                 self._transient_failures = 0
                 if not made.unchanged:
@@ -406,15 +427,18 @@ class Transferrer:
                 content = await self._member(transfer, item, original)
                 if content is None or content == half.content:
                     return False
-                made = await make_pair(
-                    tools.renderer,
-                    tools.spool,
-                    original.spooled,
-                    content,
-                    self._recipe,
-                    self._drawn(item),
-                    half.made,
-                )
+                async with self._rendering:
+                    if self._stopping():
+                        return False
+                    made = await make_pair(
+                        tools.renderer,
+                        tools.spool,
+                        original.spooled,
+                        content,
+                        self._recipe,
+                        self._drawn(item),
+                        half.made,
+                    )
                 self._learn_size(item, made)
                 self._transient_failures = 0
                 if made.unchanged:
@@ -455,6 +479,7 @@ class Transferrer:
         self._result.notes |= {half.item: " ".join(half.made.notes) for half in halves if half.made.notes}
         await self._record_pair(left, right, made.digest)
         self._pairs.add(made.digest)
+        self._made_sizes[left.item] = made.size_bytes
         key = PhotoKey(
             item_key(left.item),
             content_key(left.content),
@@ -558,8 +583,14 @@ class Transferrer:
         async with self._downloading:
             if self._halted or (self._full is not None and not (self._learning and unknown)):
                 return None
-            with at_account(item.source):
-                content, fresh = await original.fetch(self._tools.sources[item.source])
+            # What would still have to be converted is not waited for.
+            abandoned = self._stopping if self._shown.converts(item) else never
+            try:
+                with at_account(item.source):
+                    source = self._tools.sources[item.source]
+                    content, fresh = await original.fetch(source, abandoned=abandoned)
+            except Abandoned:
+                return None
         if fresh:
             self._result.downloaded_count += 1
             self._result.downloaded_bytes += original.size_bytes
@@ -591,8 +622,12 @@ class Transferrer:
         elif not self._full:
             tools = self._tools
             details = self._drawn(item)
-            made = await original.made(tools.renderer, tools.spool, self._recipe.alone, details)
+            async with self._rendering:
+                if self._stopping():
+                    return
+                made = await original.made(tools.renderer, tools.spool, self._recipe.alone, details)
             self._learn_size(item, made)
+            self._made_sizes[item] = made.size_bytes
             if made.notes:
                 self._result.notes[item] = " ".join(made.notes)
             await self._record(item, made.digest, recipe=self._recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -83,7 +84,8 @@ def test_the_newest_are_shown(found: list[Candidate], there: list[FramePhoto], l
     newest: dict[object, datetime] = {}
     for each in found:
         if each.skip is None and each.item.taken_at is not None:
-            newest.setdefault(each.digest or each.item, each.item.taken_at)
+            same = each.digest or each.item
+            newest[same] = max(newest.get(same, BEGIN), each.item.taken_at)
     shown = places(fitting)
     if shown and len(shown) < len(newest):
         assert min(newest[each] for each in shown) >= max(
@@ -189,6 +191,35 @@ def test_a_full_frame_is_never_emptied_for_newer_photos(shown: int, newer: int, 
     assert kept < shown or shown == 1 or not newer
 
 
-@given(st.integers(1, 9), st.floats(0.001, 1))
-def test_each_of_many_rules_shows_a_photo(photos: int, share: float) -> None:
-    assert 1 <= (Capacity(photos=photos).part(share).photos or 0) <= photos
+@given(st.integers(0, 30), st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0, 7.0]), min_size=1, max_size=6))
+def test_the_parts_of_several_rules_are_the_whole(photos: int, weights: list[float]) -> None:
+    parts = [part.photos or 0 for part in Capacity(photos=photos).parts(weights)]
+    if photos >= len(weights) and all(photos * each / sum(weights) >= 1 for each in weights):
+        assert sum(parts) == photos
+    for part, weight in zip(parts, weights, strict=True):
+        assert abs(part - photos * weight / sum(weights)) < 1 or part == 1
+    if photos:
+        assert min(parts) >= 1
+    assert Capacity(photos=5).parts([3, 1]) == [Capacity(photos=4), Capacity(photos=1)]
+
+
+@given(candidates(), photos(), RECIPES, CAPACITIES, st.randoms(use_true_random=False))
+def test_what_does_not_fit_is_what_is_wanted_least(
+    found: list[Candidate],
+    there: list[FramePhoto],
+    recipe: Recipe,
+    capacity: Capacity,
+    chance: random.Random,
+) -> None:
+    items = [each.item for each in found]
+    chance.shuffle(items)
+    ranks = {item: place for place, item in enumerate(items)}
+    capacity = replace(capacity, size_bytes=None)
+    fitting, _ = plan_storage(found, there, recipe, capacity, ranks=ranks)
+    best: dict[object, int] = {}
+    for each in found:
+        if each.skip is None:
+            best[each.same] = min(best.get(each.same, len(items)), ranks[each.item])
+    kept = {each.same for each in fitting if each.skip is None}
+    left = [place for same, place in best.items() if same not in kept]
+    assert not left or max((best[same] for same in kept), default=-1) < min(left)

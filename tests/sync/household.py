@@ -33,6 +33,7 @@ class Painter(Renderer):
     """Renders without a decoder: what it makes tells what it was made of, and by which encoder."""
 
     encoder: int = 1
+    workers: int = 2
     rendered: list[bytes] = field(default_factory=list)
     about: list[Details] = field(default_factory=list)
 

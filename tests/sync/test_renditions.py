@@ -23,6 +23,7 @@ from picsync.core.plan import HoldReason
 from picsync.core.recipe import ORIGINAL, Panel, Recipe
 from picsync.core.select import Skip
 from picsync.observe.words import notice_sentence
+from picsync.sync.cycle import run_cycle
 from tests.pictures import jpeg
 from tests.sync.harness import ALBUM, PLAYLIST, digest
 from tests.sync.household import LARGE, SMALL, Household, household, png
@@ -382,3 +383,28 @@ async def test_what_is_to_be_said_of_photos_is_said_once(tmp_path: Path) -> None
         assert notice.name in {"odd-1.png", "odd-2.png"}
         again = await home.cycle()
         assert [each.kind for each in again.notices].count(NoticeKind.PHOTO_NOTE) == 0
+
+
+async def test_a_stop_waits_for_no_photo_that_is_not_converted_yet(home: Household) -> None:
+    names = [f"p{number:02}" for number in range(12)]
+    home.put(*names)
+    report = await run_cycle(
+        home.harness.rule, home.harness.tools, stopping=lambda: len(home.painter.rendered) >= 2
+    )
+    assert report.outcome is CycleOutcome.STOPPED
+    # Those that were being converted are sent; no other one waits for a worker.
+    assert 2 <= len(home.painter.rendered) <= 2 * home.painter.workers
+    assert home.uploads == len(home.painter.rendered)
+    await home.settle()
+    assert sorted(home.shown()) == names
+    assert home.uploads == 12
+
+
+async def test_what_waits_for_room_is_counted_as_it_would_be_sent(home: Household) -> None:
+    home.put("a", "b", "c")
+    home.harness.frame.room = 1
+    report = await home.cycle()
+    waiting = report.failures[0].waiting
+    assert waiting is not None
+    made = len(home.painter.made(png("a"), SMALL))
+    assert (waiting.count, waiting.size_bytes) == (2, 2 * min(made, len(png("a"))))
