@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from picsync.cli import logs
-from picsync.cli.commands import suggestion
 from picsync.cli.control import begin_cycles
 from picsync.cli.devices import open_frame, pair, revoke, tokens
 from picsync.cli.exits import Exit
+from picsync.cli.onframes import list_frames, show
+from picsync.cli.opening import load_settings, with_frames
 from picsync.cli.output import json_option, print_json, print_table
-from picsync.cli.sync import cache_option, config_option, load_libraries
+from picsync.cli.sync import cache_option, config_option
 from picsync.observe.words import printable, size
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def frame() -> None:
     logs.set_up()
 
 
-for each in (open_frame, pair, revoke, tokens):
+for each in (list_frames, show, open_frame, pair, revoke, tokens):
     frame.add_command(each)
 
 
@@ -48,7 +46,7 @@ def rejected(name: str | None, *, config: Path, cache: str, as_json: bool) -> No
     async def look(frames: dict[str, Frame]) -> dict[str, Rejected | None]:
         return {name: await _rejected(frame) for name, frame in frames.items()}
 
-    found = _with_frames(_settings(config), name, cache, look)
+    found = with_frames(load_settings(config), name, cache, look)
     if as_json:
         print_json(
             [
@@ -103,7 +101,7 @@ def restore(
     """
     if (photo is None) != everything:
         raise click.UsageError("Name one PHOTO, or use --all.")
-    settings = _settings(config)
+    settings = load_settings(config)
 
     async def carry_out(frames: dict[str, Frame]) -> list[Rejection]:
         from picsync.frames.base import Rejects
@@ -119,7 +117,7 @@ def restore(
         await opened.restore(chosen)
         return chosen
 
-    chosen = _with_frames(settings, name, cache, carry_out)
+    chosen = with_frames(settings, name, cache, carry_out)
     if not chosen:
         what = "No photos were" if photo is None else f"No photo {photo!r} was"
         click.echo(f"{what} rejected at the frame {name}. `picsync frame rejected` lists them.", err=True)
@@ -164,34 +162,3 @@ def _when(rejection: Rejection) -> str:
 
 def _size(rejection: Rejection) -> str:
     return size(rejection.size_bytes)
-
-
-def _settings(config: Path) -> Settings:
-    load_libraries()
-    from picsync.run.settings import SettingsFiles
-
-    return SettingsFiles(config, os.environ).load()
-
-
-def _with_frames(
-    settings: Settings, name: str | None, cache: str, work: Callable[[dict[str, Frame]], Awaitable[T]]
-) -> T:
-    """Open the frame of that name, or all, for one command; raises UsageError for an unknown name."""
-    from picsync.run.settings import frames_in_use
-    from picsync.run.wiring import open_frames
-
-    known = [used.name for used in frames_in_use(settings.config, settings.credentials)]
-    if name is not None and name not in known:
-        listed = ", ".join(known)
-        raise click.UsageError(
-            f"There is no frame {name!r}.{suggestion(name, known)} Frames of the rules: {listed}."
-        )
-    names = known if name is None else [name]
-
-    async def run() -> T:
-        async with open_frames(
-            settings.config, settings.credentials, names, cache=cache, emit=logs.LogView()
-        ) as frames:
-            return await work(frames)
-
-    return asyncio.run(run())

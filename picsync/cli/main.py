@@ -62,7 +62,9 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
         ctx.default_map = {
             **dict.fromkeys(("allow-deletes", "operator-token", "sync", "sync-now"), given),
             "cache": {"status": given},
-            "frame": dict.fromkeys(("open", "pair", "rejected", "restore", "revoke", "tokens"), given),
+            "frame": dict.fromkeys(
+                ("list", "open", "pair", "rejected", "restore", "revoke", "show", "tokens"), given
+            ),
             "googlephotos": {"list": given},
         }
 

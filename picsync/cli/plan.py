@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 MAX_THUMBNAILS = 300
 """Pictures on the page for each rule: a few megabytes."""
-MAX_THUMBNAIL_BYTES = 1 << 20
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -108,11 +106,9 @@ async def _preview_all(
 async def _thumbnails(tools: Tools, previews: Sequence[Preview]) -> dict[MediaItem, bytes]:
     """Return small pictures of the photos that are shown, and of some others, as far as that is cheap."""
     from picsync.aio.tasks import run_all
-    from picsync.core.recipe import Panel, Recipe
-    from picsync.media.treatment import Treatment
+    from picsync.rendering.thumbnails import thumbnail
     from picsync.sources.base import Thumbnails
 
-    recipe = Recipe(panel=Panel(320, 240), quality=70)
     pictures: dict[MediaItem, bytes] = {}
     items: dict[MediaItem, None] = {}
     for preview in previews:
@@ -129,11 +125,7 @@ async def _thumbnails(tools: Tools, previews: Sequence[Preview]) -> dict[MediaIt
                 async with tools.spool.file("md5") as spooled:
                     await source.thumbnail(item, spooled)
                     await spooled.finish()
-                    with tempfile.TemporaryFile(buffering=0) as target:
-                        done = await tools.renderer.render(spooled.file, recipe, target)
-                        file = spooled.file if done.treatment is Treatment.AS_IS else target
-                        file.seek(0)
-                        pictures[item] = file.read(MAX_THUMBNAIL_BYTES)
+                    pictures[item] = await thumbnail(tools.renderer, spooled.file)
             except (PicsyncError, OSError):
                 continue  # The page shows its shape instead.
 

@@ -52,13 +52,18 @@ class Row:
     """A small JPEG; empty if there is none."""
 
 
-def write_page(path: Path, plans: Sequence[tuple[Sequence[str], Sequence[Row]]]) -> None:
+def write_page(
+    path: Path,
+    plans: Sequence[tuple[Sequence[str], Sequence[Row]]],
+    *,
+    title: str = "What picsync would show",
+) -> None:
     """Write the plans of rules, each with the rule's name and a summary; raises DiskError."""
     body = "".join(part for summary, found in plans for part in _plan(summary, found))
     page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>picsync plan</title>'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
-        f"<style>{_STYLE}</style></head><body><h1>What picsync would show</h1>{body}</body></html>\n"
+        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n"
     )
     try:
         path.write_text(page, encoding="utf-8", errors="replace")

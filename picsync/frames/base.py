@@ -277,3 +277,11 @@ class Rejects(Protocol):
 
         May be called by another process than the one that runs the cycles. Repeating is safe.
         """
+
+
+@runtime_checkable
+class GivesPictures(Protocol):
+    """A frame whose photos can be read here without a download."""
+
+    def open_photo(self, photo: FramePhoto) -> BinaryIO:
+        """Open the bytes of a listed photo; blocks. Raises OSError, also if it is gone."""

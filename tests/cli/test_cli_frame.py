@@ -85,7 +85,7 @@ def test_restores_all(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["rejected", "ubs"], "There is no frame 'ubs'. Did you mean `usb`? Frames of the rules: usb, hall."),
+        (["rejected", "ubs"], "There is no frame 'ubs'. Did you mean `usb`? Frames: usb, hall."),
         (["restore", "usb"], "Name one PHOTO, or use --all."),
         (["restore", "usb", "p1.jpg", "--all"], "Name one PHOTO, or use --all."),
     ],
@@ -100,3 +100,54 @@ def test_wrong_usage(
 def test_unknown_photo(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["frame", "restore", "usb", "p9.jpg"]) == 1
     assert "No photo 'p9.jpg' was rejected at the frame usb." in capsys.readouterr().err
+
+
+def test_lists_what_is_on_the_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run(["frame", "list"]) == 0
+    headings, *lines = capsys.readouterr().out.splitlines()
+    assert re.split(r"  +", headings)[:5] == ["FRAME", "KIND", "ACCOUNT", "PHOTOS", "SIZE"]
+    assert [line.split()[:3] for line in lines] == [["usb", "folder", "-"], ["hall", "folder", "-"]]
+    assert [line.split()[3] for line in lines] == ["6", "6"]
+    assert run(["frame", "list", "--json"]) == 0
+    usb, hall = json.loads(capsys.readouterr().out)
+    assert (usb["name"], usb["photos"], usb["rules"], usb["error"]) == ("usb", 6, ["All"], None)
+    assert usb["size_bytes"] == sum(path.stat().st_size for path in (folder / "usb").glob("*.jpg"))
+    assert hall["size_bytes"] == usb["size_bytes"]
+
+
+def test_a_frame_that_cannot_be_reached_hides_no_other(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "usb").rename(folder / "elsewhere")
+    capsys.readouterr()
+    assert run(["frame", "list"]) == 1
+    captured = capsys.readouterr()
+    assert [line.split()[:3] for line in captured.out.splitlines()[1:]] == [
+        ["usb", "folder", "?"],
+        ["hall", "folder", "6"],
+    ]
+    assert (
+        f"picsync: usb: The folder {folder}/usb cannot be used: There is no such directory." in captured.err
+    )
+    assert run(["frame", "show", "usb"]) == 1
+
+
+def test_shows_the_photos_of_a_frame(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run(["frame", "show", "usb"]) == 0
+    headings, *lines = capsys.readouterr().out.splitlines()
+    assert re.split(r"  +", headings) == ["PHOTO", "RULE", "SIZE", "FILE NAME"]
+    names = sorted(path.name for path in (folder / "usb").glob("*.jpg"))
+    assert [line.split()[0] for line in lines] == names
+    assert run(["frame", "show", "usb", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["filename"], each["rule"]) for each in found] == [(f"p{n}.jpg", "All") for n in range(6)]
+
+
+def test_shows_them_as_a_page_that_needs_nothing_else(folder: Path) -> None:
+    assert run(["frame", "show", "usb", "--html", "usb.html"]) == 0
+    page = (folder / "usb.html").read_text()
+    assert "<h1>What is on the frame usb</h1>" in page
+    assert page.count("data:image/jpeg;base64,") == 6
+    assert not re.search(r"https?://|<script|src=\"(?!data:)", page)

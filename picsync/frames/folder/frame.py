@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from picsync.core.errors import InaccessibleError, ItemError, PicsyncError, QuotaError
 from picsync.core.identity import key_in
@@ -316,6 +316,12 @@ class FolderFrame:
             flush_folder(self._path / FOLDER)
 
         await self._locked(ask)
+
+    def open_photo(self, photo: FramePhoto) -> BinaryIO:
+        """Open a file of picsync."""
+        if not is_name(photo.photo_id):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), photo.photo_id)
+        return os.fdopen(open_regular(self._path / photo.photo_id, os.O_RDONLY), "rb")
 
     async def examine(self) -> Sequence[Finding]:
         """Check whether the directory exists and is writable, and how much space is free."""

@@ -34,10 +34,10 @@ class FolderFrameOptions(Options):
     )
     names: Annotated[Level, BeforeValidator(_text)] = Field(
         default=Level.SAFE,
-        description="How restricted file names are. `safe`: such as `img_1234-0f3a9c1b2d4e.jpg`, for"
-        " everything of the last 15 years. `dcf`: as on a camera's card, `DCIM/100PICSY/PICS0001.JPG`, for"
-        " card readers, projectors and televisions. `8.3`: `PIC00001.JPG`, for the oldest frames. After a"
-        " change, the files are renamed.",
+        description="How restricted file names are. `safe`, the default: such as"
+        " `img_1234-0f3a9c1b2d4e.jpg`, for everything of the last 15 years. `dcf`: as on a camera's card,"
+        " `DCIM/100PICSY/PICS0001.JPG`, for card readers, projectors and televisions. `8.3`: `PIC00001.JPG`,"
+        " for the oldest frames. After a change, the files are renamed.",
         examples=["dcf"],
     )
 

@@ -40,7 +40,8 @@ def judge(manifest: Manifest, gone: Sequence[Entry]) -> Verdict:
     A file that never existed is no request: a crash has prevented it.
     """
     never = tuple(entry for entry in gone if not entry.seen or entry.digest in manifest.rejected)
-    missing = tuple(entry for entry in gone if entry.seen and entry.digest not in manifest.rejected)
+    found = (entry for entry in gone if entry.seen and entry.digest not in manifest.rejected)
+    missing = tuple(sorted(found, key=lambda entry: (entry.filename, entry.name)))
     existed = sum(1 for entry in manifest.entries.values() if entry.seen)
     few = len(missing) <= max(FEW, SHARE * existed) and 2 * len(missing) <= existed
     return Verdict(missing, (), never, existed) if few else Verdict((), missing, never, existed)

@@ -176,6 +176,10 @@ class WebFrame:
         if not await self._is_missing():
             await self._folder.restore(rejections)
 
+    def open_photo(self, photo: FramePhoto) -> BinaryIO:
+        """Open a file of picsync."""
+        return self._folder.open_photo(photo)
+
     async def examine(self) -> Sequence[Finding]:
         """Check whether the folder exists and is writable, and how much space is free."""
         if await self._is_missing():
