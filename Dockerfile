@@ -91,7 +91,8 @@ ENV PATH=/usr/local/bin \
     PICSYNC_PROMETHEUS__LISTEN=:1971
 WORKDIR /data
 VOLUME ["/data"]
-EXPOSE 1971
+# 8090 is for the pages of web frames; picsync listens there only if there are some.
+EXPOSE 1971 8090
 USER 65532:65532
 HEALTHCHECK --interval=60s --timeout=10s --start-period=60s --retries=3 \
     CMD ["/usr/local/bin/python3.11", "-m", "picsync.healthcheck"]

@@ -167,6 +167,8 @@ services:
 {folders}    # Status page and metrics, for this machine only; without the address, for the whole network.
     ports:
     - "127.0.0.1:1971:1971"
+    # The pages of web frames, for the whole network.
+    #- "8090:8090"
     read_only: true
     # Photos in transfer. Uses memory only while they are there.
     tmpfs:

@@ -191,6 +191,15 @@ def _web_address(value: str) -> str:
     return str(web_address(value, "http://nas:1971/"))
 
 
+def _root_address(value: str) -> str:
+    url = web_address(value, "http://nas:8090/")
+    if url.path not in ("", "/") or url.query:
+        raise ValueError(
+            "must have no path after the host: the pages are at /frame/<name>, such as http://nas:8090/"
+        )
+    return str(url)
+
+
 def _ping_url(value: SecretStr) -> SecretStr:
     try:
         return SecretStr(_web_address(value.get_secret_value()))
@@ -516,7 +525,7 @@ class WebListener(Listener):
         "port 0, the system chooses a port.",
         examples=['":8090"', '"192.168.1.20:8090"'],
     )
-    url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+    url: Annotated[str, AfterValidator(_root_address)] | None = Field(
         default=None,
         description="The URL at which the other devices reach this listener, for the links that `picsync"
         " frame open` prints. By default this machine's name and the port; in a container, whose name other"

@@ -18,4 +18,5 @@ def page_base(config: Config) -> str:
     from picsync.observe.notify import page_address
 
     web = config.web or WebListener()
-    return page_address(web.listen, web.url, reachable=not in_container())
+    found = page_address(web.listen, web.url, reachable=not in_container())
+    return f"{found.rstrip('/')}/" if found else ""
