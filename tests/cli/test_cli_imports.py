@@ -84,9 +84,17 @@ SOURCES = {
     "immich": ("picsync.sources.immich", "[Grandma]"),
     "folder": ("picsync.sources.folder", "[/nowhere]"),
 }
-FRAMES = {"nixplay": "picsync.frames.nixplay", "folder": "picsync.frames.folder"}
+FRAMES = {
+    "nixplay": "picsync.frames.nixplay",
+    "folder": "picsync.frames.folder",
+    "web": "picsync.frames.web",
+}
+NEEDS = {"web": "picsync.frames.folder"}
+"""A kind that another one is made of."""
 DECLARATIONS = {"kind", "options", "credentials", "address"}
 """Modules that say what may be written about a kind in the settings; every start has those of all kinds."""
+ALWAYS = {"picsync.frames.folder.names"}
+"""It has the values of a setting."""
 GOOGLES_CLIENT = {
     "googleapiclient.discovery",
     "httplib2",
@@ -112,7 +120,7 @@ KNOWS_FORMATS = {"picked", "folder", "immich"}
 def test_a_cycle_loads_only_the_kinds_that_are_named(tmp_path: Path) -> None:
     started = {
         (source, frame): _cycle(tmp_path / f"{source}-{frame}", source, frame)
-        for source, frame in zip(SOURCES, ["nixplay", "nixplay", "folder", "nixplay", "folder"], strict=True)
+        for source, frame in zip(SOURCES, ["nixplay", "web", "folder", "nixplay", "folder"], strict=True)
     }
     said = {kinds: process.communicate(timeout=60) for kinds, process in started.items()}
     for (source, frame), (output, errors) in said.items():
@@ -120,18 +128,21 @@ def test_a_cycle_loads_only_the_kinds_that_are_named(tmp_path: Path) -> None:
         assert loaded & GOOGLES_CLIENT == (GOOGLES_CLIENT if source == "googlephotos" else set()), source
         assert not loaded & NOT_EVEN_THEN
         assert {f"{SOURCES[source][0]}.source", f"{FRAMES[frame]}.frame"} <= loaded, errors
-        named = (SOURCES[source][0], FRAMES[frame])
+        named = (SOURCES[source][0], FRAMES[frame], NEEDS.get(frame, ""))
         packages = (*(package for package, _ in SOURCES.values()), *FRAMES.values())
         others = tuple(f"{package}." for package in packages if package not in named)
-        found = {name for name in loaded if name.startswith(others)}
+        found = {name for name in loaded if name.startswith(others)} - ALWAYS
         assert {name for name in found if name.rpartition(".")[2] not in DECLARATIONS} == set(), source
         assert not {name for name in loaded if name.startswith(tuple(f"picsync.{each}" for each in OPTIONAL))}
-        if source not in KNOWS_FORMATS:
+        if source not in KNOWS_FORMATS and frame != "web":
             assert not loaded & PARSERS
         if source != "googlephotos":
             assert {name for name in loaded if name.startswith("picsync.vendors.google.")} <= {
                 "picsync.vendors.google.credentials"
             }
+
+
+NAMES = {"folder": "usb", "web": "tablet"}
 
 
 def _cycle(folder: Path, source: str, frame: str) -> subprocess.Popen[str]:
@@ -140,9 +151,9 @@ def _cycle(folder: Path, source: str, frame: str) -> subprocess.Popen[str]:
     (folder / "filled").mkdir()
     (folder / "picsync.yaml").write_text(
         "emulator: http://127.0.0.1:1\n"
-        f"frames: {{usb: {{kind: folder, path: {folder / 'filled'}}}}}\n"
+        f"frames: {{usb: {{kind: folder, path: {folder / 'filled'}}}, tablet: {{kind: web}}}}\n"
         f"albums: [{{name: Family, sources: {{{source}: {SOURCES[source][1]}}},"
-        f" frames: {'usb' if frame == 'folder' else frame}}}]\n",
+        f" frames: {NAMES.get(frame, frame)}}}]\n",
         "utf-8",
     )
     credentials = folder / ".picsync-credentials.yaml"

@@ -79,6 +79,8 @@ class Journal:
                 self._lines += 1
                 with suppress(ValueError, TypeError, KeyError, RecursionError):
                     read = json.loads(line)
+                    if not isinstance(read, dict):
+                        continue
                     if "order" in read:
                         self._orders[str(read["album"])] = tuple(map(str, read["order"]))
                     else:
