@@ -6,9 +6,9 @@ import asyncio
 import io
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
@@ -35,21 +35,16 @@ class Picture:
         return sha256(self.body).hexdigest()[:12]
 
 
-def painted(number: int, width: int = 160, height: int = 100, **words: str | None) -> Picture:
+def painted(
+    number: int, width: int = 160, height: int = 100, *, place: str | None = None, caption: str | None = None
+) -> Picture:
     """Return a small picture with a colour of its own."""
     body = io.BytesIO()
     colour = (number * 37 % 256, number * 101 % 256, number * 59 % 256)
     picture = Image.new("RGB", (width, height), colour)
     picture.putpixel((0, 0), (number % 256, number // 256 % 256, 0))
     picture.save(body, "PNG")
-    return Picture(body.getvalue(), width, height, **words)
-
-
-def from_file(path: Path, **words: str | None) -> Picture:
-    body = path.read_bytes()
-    with Image.open(io.BytesIO(body)) as image:
-        width, height = image.size
-    return Picture(body, width, height, **words)
+    return Picture(body.getvalue(), width, height, place=place, caption=caption)
 
 
 class FrameServer:
@@ -133,7 +128,8 @@ class FrameServer:
     async def stop(self) -> None:
         if self._runner is not None:
             for stream in list(self._streams):
-                await stream.write_eof()
+                with suppress(ConnectionError):  # its page is closed
+                    await stream.write_eof()
             await self._runner.cleanup()
             self._runner = None
 

@@ -8,6 +8,7 @@
   var SILENCE = 80 * SECOND;         // without a ping, after the first: the stream is dead
   var UNDO = 7 * SECOND;
   var TINY = 48;                     // pixels of the copy that becomes the background
+  var NOTHING = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=";
   var MOST_MOTION = 90 * SECOND;     // slower movements are not smooth
 
   var logic = window.picsyncLogic, doc = document, root = doc.documentElement, body = doc.body;
@@ -72,7 +73,7 @@
       window.clearTimeout(timer);
       image.onload = image.onerror = null;
       if (!good) {
-        image.removeAttribute("src");
+        image.src = NOTHING;  // ends a download that takes too long
         return done(null);
       }
       done(picture(image));
@@ -109,8 +110,8 @@
     group.forEach(function (item) {
       var picture = item.picture;
       if (!picture) { return; }
+      // Its source stays: an image without one gets its description as content, which Chromium does not free.
       if (picture.image.parentNode) { picture.image.parentNode.removeChild(picture.image); }
-      picture.image.removeAttribute("src");
       item.picture = null;
     });
   }
@@ -805,6 +806,10 @@
     doc.addEventListener("touchstart", function (event) {
       touch = event.touches.length === 1 ? { x: event.touches[0].clientX, y: event.touches[0].clientY, at: now() } : null;
     });
+    doc.addEventListener("touchmove", function (event) {
+      // A swipe is for the photos, not for the browser's history. Old browsers take the last argument as true.
+      if (event.cancelable && !info.contains(event.target)) { event.preventDefault(); }
+    }, { passive: false });
     doc.addEventListener("touchend", function (event) {
       var end = event.changedTouches[0], x, y;
       if (!touch || !end || event.touches.length) { touch = null; return; }
@@ -900,7 +905,13 @@
   if (navigator.serviceWorker && navigator.serviceWorker.register) {
     // It exists on https:// and on localhost only, and may be forbidden in frames of other sites.
     try {
-      navigator.serviceWorker.register(base + "/sw.js", { scope: base })["catch"](function () { /* then without it */ });
+      navigator.serviceWorker.register(base + "/sw.js", { scope: base }).then(function () {
+        return navigator.serviceWorker.ready;
+      }).then(function (registration) {
+        registration.active.postMessage({ page: window.location.href.replace(/#.*/, "") });
+        // It can keep only what is asked for again.
+        fetchPhotos();
+      })["catch"](function () { /* then without it */ });
     } catch (error) { /* then without it */ }
   }
 }());

@@ -11,12 +11,25 @@
   self.addEventListener("install", function () { self.skipWaiting(); });
   self.addEventListener("activate", function (event) { event.waitUntil(self.clients.claim()); });
 
+  // A page says where it was opened, since its first visit was before there was a service worker.
   self.addEventListener("message", function (event) {
-    if (event.data && event.data.forget) { forgetPicture(event.data.forget); }
+    var page = event.data && event.data.page;
+    if (typeof page === "string" && page.indexOf(self.location.origin + base) === 0) { event.waitUntil(keepPage(page)); }
   });
 
-  function forgetPicture(url) {
-    caches.open(PICTURES).then(function (cache) { return cache["delete"](url); });
+  function keepPage(page) {
+    return caches.open(PAGE).then(function (cache) {
+      return cache.match(self.location.origin + base).then(function (response) {
+        return response || fetch(page, { credentials: "same-origin" }).then(function (answer) {
+          return answer.ok ? answer.clone().text().then(function (text) {
+            var files = [], pattern = /(?:src|href)="([^"]*\/assets\/[^"]+)"/g, found;
+            while ((found = pattern.exec(text))) { files.push(found[1]); }
+            if (text.indexOf('id="stage"') < 0) { return undefined; }
+            return cache.addAll(files).then(function () { return cache.put(self.location.origin + base, answer); });
+          }) : undefined;
+        });
+      });
+    })["catch"](function () { /* the server is gone: at the next visit */ });
   }
 
   // Access was withdrawn: nothing of the frame stays on this device.

@@ -1,0 +1,401 @@
+"""The page in Chromium, with a server that serves the contract and fails when told to."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from tests.web.frame.chromium import CLOCK, Chromium, Tab, chromium, need_chromium
+from tests.web.frame.served import FrameServer, Picture, painted
+
+CHANGES = int(os.environ.get("FRAME_CHANGES", "1000"))
+"""How many changes of photos the test of the page's memory goes through."""
+
+SHOWN = "(picsyncFrame.current || []).map(function (item) { return item.photo.id; }).join('+')"
+ON_SCREEN = "!!document.querySelector('#stage .slide .box img')"
+SETTLED = "picsyncFrame.ready && !picsyncFrame._showing"
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
+    """One browser for all tests; each opens a tab with a storage of its own."""
+    need_chromium()
+    async with chromium(tmp_path_factory.mktemp("chromium")) as found:
+        yield found
+
+
+def some(count: int) -> list[Picture]:
+    return [painted(number) for number in range(count)]
+
+
+async def press(tab: Tab, key: str, code: int) -> None:
+    """Press a key, and let the transition of what it does pass."""
+    await tab.press(key, code)
+    await tab.run("clock.pass(20)")
+
+
+async def moved(tab: Tab, before: str) -> str:
+    """Let time pass until another photo is shown and its transition is over."""
+    for _ in range(200):
+        await tab.run("clock.wait(5).then(function () { return clock.pass(500); })")
+        now = str(await tab.run(SHOWN))
+        if now != before and await tab.run("!picsyncFrame._showing"):
+            return now
+    raise AssertionError(f"still {before}")
+
+
+async def test_memory_is_flat_over_thousands_of_changes(browser: Chromium) -> None:
+    pictures = [painted(number, *((90, 120) if number % 3 == 0 else (160, 100))) for number in range(60)]
+    pictures[7] = Picture(b"no picture", 160, 100)
+    changes = """(async function (n) {
+      var player = picsyncFrame, end = player.changes + n;
+      while (player.changes < end) {
+        if (!player._loading || player.failures) { clock.hop(1000); }
+        await clock.breathe();
+      }
+      return player.changes;
+    })(%d)"""
+    quarter = CHANGES // 4
+    async with FrameServer(pictures, interval=3, progress=True) as server, browser.tab(CLOCK) as tab:
+        await tab.size(320, 200)
+        await tab.open(server.url)
+        await tab.until(ON_SCREEN)
+        sizes = []
+        for _ in range(4):
+            await tab.run(changes % quarter)
+            sizes.append(await tab.collect())
+        assert await tab.run("picsyncFrame.changes") >= CHANGES
+        assert await tab.run("clock.timers()") < 15
+    print(json.dumps(sizes))
+    # A node, listener or string kept for each change would be hundreds of these.
+    for name, slack in (("heap", 150_000), ("nodes", 30), ("jsEventListeners", 10), ("documents", 0)):
+        assert sizes[-1][name] <= sizes[0][name] + slack, (name, sizes)
+
+
+async def opened(tab: Tab, server: FrameServer, query: str = "") -> str:
+    """Open the frame, wait until its first photo is there and the next one loaded; return the photo's ID."""
+    await tab.open(server.url + query)
+    await tab.until(ON_SCREEN)
+    for _ in range(100):
+        await tab.run("clock.wait(5).then(function () { return clock.pass(200); })")
+        if await tab.run(f"!!({SETTLED})"):
+            break
+    return str(await tab.run(SHOWN))
+
+
+async def test_first_picture_needs_the_list_and_one_picture(browser: Chromium) -> None:
+    async with FrameServer(some(5)) as server, browser.tab() as tab:
+        await tab.open(server.url)
+        took = await tab.until(f"{ON_SCREEN} && performance.now()")
+        print(f"first picture after {took:.0f} ms")
+        asked = [path for path in server.requests if path != "/events"]
+        first = next(place for place, path in enumerate(asked) if path.startswith("/p/"))
+        assert len([path for path in asked[:first] if not path.startswith("/frame/assets/")]) <= 3
+        assert tab.complaints == []
+
+
+async def test_page_goes_on_without_its_server_and_recovers(browser: Chromium) -> None:
+    async with FrameServer(some(6), order="album") as server, browser.tab(CLOCK) as tab:
+        shown = await opened(tab, server)
+        for _ in range(6):
+            shown = await moved(tab, shown)
+        await server.stop()
+        late = [shown]
+        for _ in range(8):
+            late.append(await moved(tab, late[-1]))
+        assert len(set(late)) > 3
+        server.pictures.append(painted(77))
+        async with server:
+            await tab.run("clock.pass(400000)")
+            await tab.until(
+                "Object.keys(picsyncFrame.photos).length === 7 || clock.pass(1000).then(() => false)"
+            )
+
+
+CODE = "document.getElementById('code') && document.getElementById('code').textContent === '402917'"
+STORED = """caches.keys().then(function (names) {
+  return Promise.all(names.map(function (name) {
+    return caches.open(name).then(function (cache) { return cache.keys(); }).then(function (keys) {
+      return keys.map(function (key) { return key.url.replace(/.*tablet/, ''); });
+    });
+  }));
+}).then(function (urls) { return [].concat.apply([], urls).join(' '); })"""
+
+
+async def test_page_opens_and_shows_photos_while_the_server_is_down(browser: Chromium) -> None:
+    async with FrameServer(some(4), order="album") as server, browser.tab(CLOCK) as tab:
+        shown = await opened(tab, server)
+        # After the first visit already.
+        await tab.until(f"{STORED}.then(function (urls) {{ return urls.indexOf('photos.json') >= 0; }})")
+        for _ in range(4):
+            shown = await moved(tab, shown)
+        await server.stop()
+        shown = await opened(tab, server)
+        assert await moved(tab, shown) != shown
+        # Access was withdrawn meanwhile: no photo stays on the device.
+        server.paired = False
+        async with server:
+            await tab.open(server.url)
+            await tab.until(f"{STORED}.then(function (urls) {{ return !/photos.json|\\/p\\//.test(urls); }})")
+            assert await tab.until("document.getElementById('code').textContent") == "402917"
+
+
+async def test_keys_and_remote_controls(browser: Chromium) -> None:
+    async with FrameServer(some(6), order="album", interval=600) as server, browser.tab(CLOCK) as tab:
+        first = await opened(tab, server)
+        await press(tab, "ArrowRight", 39)
+        second = await moved(tab, first)
+        await press(tab, "ArrowLeft", 37)
+        assert await moved(tab, second) == first
+        await press(tab, "MediaPlayPause", 179)
+        assert await tab.run("picsyncFrame.paused && document.body.classList.contains('paused')")
+        assert await tab.run("document.getElementById('toast').textContent") == "Paused"
+        await press(tab, "", 415)
+        assert not await tab.run("picsyncFrame.paused")
+        await press(tab, "i", 73)
+        assert "1 of 6" in await tab.run("document.getElementById('info').textContent")
+        await press(tab, "Escape", 27)
+        assert await tab.run("document.getElementById('info').hidden")
+        await press(tab, "Enter", 13)
+        assert await tab.run("document.activeElement.id") == "pause"
+        await press(tab, "ArrowRight", 39)
+        assert await tab.run("document.activeElement.id") == "next"
+        assert await tab.run(SHOWN) == first
+        await tab.run("clock.pass(9000)")
+        assert not await tab.run("document.body.classList.contains('controls')")
+
+
+async def test_not_this_one_can_be_undone_before_it_is_sent(browser: Chromium) -> None:
+    async with FrameServer(some(6), order="album", interval=600) as server, browser.tab(CLOCK) as tab:
+        first = await opened(tab, server)
+        await press(tab, "x", 88)
+        second = await moved(tab, first)
+        await tab.run("document.querySelector('#toast button').click()")
+        assert await moved(tab, second) == first
+        await tab.run("clock.pass(20000)")
+        assert server.rejected == []
+        await press(tab, "x", 88)
+        await moved(tab, first)
+        server.failing.add("/reject")
+        await tab.run("clock.pass(8000)")
+        await server.told("/reject")
+        # It is sent again until the server has it, even by a page that is opened later.
+        server.failing.clear()
+        await opened(tab, server)
+        await server.told("/reject", 2)
+        assert server.rejected == [first]
+        assert first not in await tab.run("Object.keys(picsyncFrame.photos)")
+
+
+async def test_swipes_and_taps(browser: Chromium) -> None:
+    async with FrameServer(some(6), order="album", interval=600) as server, browser.tab(CLOCK) as tab:
+        await tab.send("Emulation.setTouchEmulationEnabled", enabled=True)
+        first = await opened(tab, server)
+
+        async def touch(*points: tuple[int, int]) -> None:
+            x, y = points[0]
+            await tab.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+            for x, y in points[1:]:
+                await tab.send("Input.dispatchTouchEvent", type="touchMove", touchPoints=[{"x": x, "y": y}])
+            await tab.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+            await tab.run("clock.pass(20)")
+
+        await touch((900, 400), (500, 410))
+        second = await moved(tab, first)
+        await touch((300, 400), (800, 390))
+        assert await moved(tab, second) == first
+        await tab.run("clock.pass(1000)")
+        await tab.run("document.getElementById('stage').click()")
+        assert await tab.run("document.body.classList.contains('controls')")
+
+
+async def test_night_is_dark_and_sends_nothing(browser: Chromium) -> None:
+    evening = CLOCK + "clock.set('2026-03-01T21:58:30');"
+    async with FrameServer(some(4), night="22:00-06:30") as server, browser.tab(evening) as tab:
+        shown = await opened(tab, server)
+        await tab.run("clock.pass(120000)")
+        assert await tab.run("document.body.classList.contains('night')")
+        await tab.run("clock.wait(300)")
+        asked = len(server.requests)
+        await tab.run("clock.pass(7 * 3600 * 1000)")
+        await tab.run("clock.wait(100)")
+        assert server.requests[asked:] == []
+        # Whoever touches it sees photos for two minutes.
+        await press(tab, "Enter", 13)
+        assert not await tab.run("document.body.classList.contains('night')")
+        await tab.run("clock.pass(180000)")
+        assert await tab.run("document.body.classList.contains('night')")
+        shown = str(await tab.run(SHOWN))
+        await tab.run("clock.pass(2 * 3600 * 1000)")
+        assert not await tab.run("document.body.classList.contains('night')")
+        assert await moved(tab, shown) != shown
+
+
+async def test_new_photos_and_commands_arrive_by_events(browser: Chromium) -> None:
+    async with FrameServer(some(3), order="album", interval=600) as server, browser.tab(CLOCK) as tab:
+        first = await opened(tab, server)
+        await server.told("/events")
+        new = painted(99)
+        server.pictures.append(new)
+        await server.send("photos", server.photos()["revision"])
+        assert await moved(tab, first) == new.photo_id
+        await server.send("command", json.dumps({"do": "show", "photo": first}))
+        assert await moved(tab, new.photo_id) == first
+        await server.send("command", json.dumps({"do": "pause"}))
+        await tab.until("picsyncFrame.paused")
+        await tab.run("clock.pass(15000)")
+        await server.told("/seen")
+        assert server.seen[-1]["photo"] in {first, new.photo_id}
+
+
+async def test_upgrade_reloads_the_page_once_the_new_one_is_there(browser: Chromium) -> None:
+    async with FrameServer(some(3), interval=600) as server, browser.tab(CLOCK) as tab:
+        await opened(tab, server)
+        await server.told("/events")
+        await tab.run("window.old = true")
+        server.settings["build"] = "newer"
+        server.failing.add("")
+        await server.send("build", "newer")
+        await server.told("", 2)
+        await tab.run("clock.wait(200)")
+        assert await tab.run("window.old")
+        server.failing.clear()
+        await server.send("build", "newer")
+        await tab.until("!window.old && !!window.picsyncFrame")
+        # Where the new page still has the old build, it is not loaded in a circle.
+        await tab.run("window.old = true")
+        await server.send("build", "newest")
+        server.settings["build"] = "newer"
+        await server.told("/events", 2)
+        await tab.run("clock.pass(60000)")
+
+
+async def test_page_whose_token_was_revoked_shows_a_code_again(browser: Chromium) -> None:
+    async with FrameServer(some(3)) as server, browser.tab(CLOCK) as tab:
+        await opened(tab, server)
+        server.paired = False
+        await server.send("photos", "another")
+        await tab.until(CODE)
+        server.paired = True
+        await tab.until(f"{ON_SCREEN} || clock.pass(1000).then(function () {{ return false; }})")
+
+
+OLD = (
+    CLOCK
+    + """
+delete window.EventSource; delete window.Intl; delete window.matchMedia;
+delete HTMLImageElement.prototype.decode;
+delete Navigator.prototype.serviceWorker; delete Navigator.prototype.wakeLock;
+delete Navigator.prototype.languages; delete Element.prototype.requestFullscreen;
+delete Element.prototype.webkitRequestFullscreen;
+HTMLCanvasElement.prototype.getContext = function () { return null; };
+Object.defineProperty(window, "localStorage", { get: function () { throw new Error("forbidden"); } });
+"""
+)
+
+
+async def test_browser_without_any_newer_feature_shows_photos_and_polls(browser: Chromium) -> None:
+    async with FrameServer(some(3), order="album", poll=5) as server, browser.tab(OLD) as tab:
+        first = await opened(tab, server)
+        second = await moved(tab, first)
+        new = painted(98)
+        server.pictures.append(new)
+        await tab.run("clock.pass(8000)")
+        await server.told("/poll")
+        assert await moved(tab, second) == new.photo_id
+        assert tab.complaints == []
+
+
+async def test_page_without_javascript_is_a_picture(browser: Chromium) -> None:
+    async with FrameServer(some(3)) as server, browser.tab() as tab:
+        await tab.send("Emulation.setScriptExecutionDisabled", value=True)
+        await tab.open(server.url)
+        await server.told("/still")
+
+
+async def test_page_whose_script_fails_shows_pictures_that_change(browser: Chromium) -> None:
+    async with FrameServer(some(3)) as server, browser.tab(CLOCK) as tab:
+        await tab.send("Network.enable")
+        await tab.send("Network.setBlockedURLs", urls=["*frame.js"])
+        await tab.open(server.url)
+        await tab.until("window.clock && document.readyState === 'complete'")
+        await tab.run("clock.pass(16000)")
+        await tab.until("!!document.querySelector('#stage.still img')")
+        await server.told("/still")
+        await tab.run("clock.pass(31000)")
+        await server.told("/still", 2)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(320, 480), (480, 320), (1024, 600), (800, 1280), (1920, 1080), (3840, 2160)]
+)
+async def test_page_fits_every_screen(browser: Chromium, width: int, height: int) -> None:
+    place, caption = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch", "A " + "long " * 30
+    pictures = [painted(1, place=place, caption=caption), painted(2, 75, 100, place=place, caption=caption)]
+    async with FrameServer(pictures) as server, browser.tab(CLOCK) as tab:
+        await tab.size(width, height)
+        await opened(tab, server)
+        await press(tab, "Enter", 13)
+        outside = """[].slice.call(document.querySelectorAll('.caption, #when, .tray')).filter(function (at) {
+          var r = at.getBoundingClientRect();
+          return r.left < -1 || r.top < -1 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1;
+        }).map(function (at) { return at.id + at.className; })"""
+        assert await tab.run(outside) == []
+        assert await tab.run("document.documentElement.scrollWidth <= innerWidth")
+        buttons = "[].slice.call(document.querySelectorAll('.tray button:not([hidden])'))"
+        assert await tab.run(f"{buttons}.every(function (at) {{ return at.offsetWidth >= 44; }})")
+        assert await tab.run(f"{buttons}.every(function (at) {{ return !!at.getAttribute('aria-label'); }})")
+        assert tab.complaints == []
+
+
+async def test_text_has_contrast_over_any_picture(browser: Chromium, tmp_path: Path) -> None:
+    white = Picture(picture_of((255, 255, 255)), 160, 100, caption="Snow", place=None)
+    for size in ((1280, 800), (390, 844)):
+        async with FrameServer([white], motion="none") as server, browser.tab(CLOCK) as tab:
+            await tab.size(*size)
+            await opened(tab, server)
+            # The text itself is away: what is left is what is behind it.
+            await tab.run(
+                "[].forEach.call(document.querySelectorAll('.title, .story, #clock, #day'), function (at) {"
+                " at.style.color = 'transparent'; at.style.textShadow = 'none'; })"
+            )
+            await tab.run("clock.wait(1500)")
+            file = tmp_path / "page.png"
+            await tab.picture(file)
+            for element in ("#clock", "#day", ".title", ".story"):
+                box = await tab.run(
+                    f"(function (r) {{ return [r.left, r.top, r.right, r.bottom]; }})"
+                    f"(document.querySelector('{element}').getBoundingClientRect())"
+                )
+                assert contrast_to_white(file, box) >= (3 if element == "#clock" else 4.5), (size, element)
+
+
+def picture_of(colour: tuple[int, int, int]) -> bytes:
+    body = io.BytesIO()
+    Image.new("RGB", (160, 100), colour).save(body, "PNG")
+    return body.getvalue()
+
+
+def contrast_to_white(file: Path, box: list[float]) -> float:
+    """Return the least contrast (WCAG) of white text to what is in the box of a screenshot."""
+
+    def linear(value: float) -> float:
+        value /= 255
+        return value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
+
+    with Image.open(file) as image:
+        left, top, right, bottom = (round(each) for each in box)
+        part = image.convert("RGB").crop((left, top, min(right, image.width), min(bottom, image.height)))
+        pixels = set(zip(*(part.getchannel(channel).tobytes() for channel in "RGB"), strict=True))
+    brightest = max(0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) for r, g, b in pixels)
+    return 1.05 / (brightest + 0.05)
