@@ -202,6 +202,7 @@ class Chromium:
         return result
 
     async def read(self) -> None:
+        """Read what the browser says until it ends the connection."""
         async for message in self._socket:
             answer = message.json()
             if "id" in answer:
@@ -210,6 +211,9 @@ class Chromium:
                     future.set_result(answer)
             elif tab := self._tabs.get(answer.get("sessionId", "")):
                 _note(tab, answer["method"], answer["params"])
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionError("the browser has ended"))
 
 
 def _note(tab: Tab, method: str, what: dict[str, Any]) -> None:
