@@ -30,6 +30,8 @@ PHOTOS = 1_000
 PHOTO_BYTES = 3_000
 NEW_PHOTOS = 100
 NEW_PHOTO_BYTES = 300_000
+QUIET_S = 7.0
+"""A process that has used no CPU for so long has closed its connections and returned freed memory."""
 _PATIENCE_S = 300.0
 _PROGRAM = "from picsync.cli.main import main; main()"
 
@@ -86,6 +88,7 @@ async def idle(
     watched_s: float = WATCHED_S,
     size: int = PHOTOS,
     new_photos: int = NEW_PHOTOS,
+    quiet_s: float = QUIET_S,
     program: Program = THIS,
 ) -> dict[str, float]:
     """Return memory and wake-ups of idle processes, which run concurrently."""
@@ -96,7 +99,9 @@ async def idle(
             scene.head = ["every: 1h", *(["prometheus: {listen: '127.0.0.1:0'}"] if kind.page else [])]
             scene.write_settings()
             scenes.append(scene)
-        found = await asyncio.gather(*(_idle(scene, watched_s, program, new_photos) for scene in scenes))
+        found = await asyncio.gather(
+            *(_idle(scene, watched_s, program, new_photos, quiet_s) for scene in scenes)
+        )
     return {
         f"{name}_{figure}": value
         for name, figures in zip(names, found, strict=True)
@@ -117,11 +122,13 @@ async def _in_step(scenario: str, size: int, program: Program) -> AsyncIterator[
             yield scene
 
 
-async def _idle(scene: Scene, watched_s: float, program: Program, new_photos: int) -> dict[str, float]:
+async def _idle(
+    scene: Scene, watched_s: float, program: Program, new_photos: int, quiet_s: float
+) -> dict[str, float]:
     said = scene.folder / "said"
     with _process(scene, program) as process:
         pid = process.pid
-        await _until_idle(pid, said, cycles=1)
+        await _until_idle(pid, said, quiet_s, cycles=1)
         if page := _page(said):
             for path in ("", "status.json", "metrics", "healthz"):
                 await asyncio.to_thread(_get, page + path)
@@ -136,7 +143,7 @@ async def _idle(scene: Scene, watched_s: float, program: Program, new_photos: in
         scene.add(next(iter(scene.albums.values())), new_photos)
         used_s = _cpu_s(pid)
         await _ask_for_cycle(scene)
-        await _until_idle(pid, said, cycles=2)
+        await _until_idle(pid, said, quiet_s, cycles=2)
         scene.assert_synced()
         return found | {
             "after_cycle_mb": _status(pid, "VmRSS") / 1000,
@@ -169,11 +176,11 @@ def _process(scene: Scene, program: Program, *options: str) -> Iterator[subproce
         process.wait()
 
 
-async def _until_idle(pid: int, said: Path, *, cycles: int) -> None:
+async def _until_idle(pid: int, said: Path, quiet_s: float, *, cycles: int) -> None:
     """Return when that many cycles are done and the process has used no CPU for a while."""
     quiet, before = 0, -1.0
     async with asyncio.timeout(_PATIENCE_S):
-        while quiet < 20 or _finished_cycles(said) < cycles:
+        while quiet < 10 * quiet_s or _finished_cycles(said) < cycles:
             await asyncio.sleep(0.1)
             now = _cpu_s(pid)
             quiet, before = (quiet + 1 if now == before else 0), now

@@ -21,6 +21,7 @@ from picsync.config import LEAST_EVERY, WebListener
 from picsync.config.environment import in_container
 from picsync.core.errors import CacheError, ListenError
 from picsync.core.events import (
+    CycleFinished,
     CycleRequested,
     Emit,
     Event,
@@ -30,6 +31,7 @@ from picsync.core.events import (
 )
 from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
+from picsync.http.transport import KEPT_S
 from picsync.jobs.albums import AlbumJob, CycleContext
 from picsync.observe.status import RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
@@ -40,6 +42,7 @@ from picsync.run.wiring import frames_with_pages, open_services, open_tools, ope
 from picsync.sync.cycle import AlbumRule
 from picsync.system.control import Requests
 from picsync.system.crash import crashed
+from picsync.system.memory import return_freed_memory
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -50,6 +53,9 @@ if TYPE_CHECKING:
     from picsync.web.frame.server import FrameServer, Household
 
 log = logging.getLogger("picsync")
+
+TIDY_AFTER_S = KEPT_S + 1.0
+"""Seconds after a cycle until its memory is returned."""
 
 LISTEN_AGAIN_S = 60.0
 """Interval between attempts to listen on an address that is in use."""
@@ -191,7 +197,8 @@ class LongRun:
         """
         self._files = files
         self._board = StatusBoard(version("picsync"), _now, event_sentence)
-        self._readers: list[Emit] = [context.emit, self._board.read]
+        self._tidying: asyncio.TimerHandle | None = None
+        self._readers: list[Emit] = [context.emit, self._board.read, self._tidy_after_cycle]
         self._counted: _Figures | None = None
         self._emit = send_to(self._readers)
         self._least_every = least_every
@@ -211,10 +218,20 @@ class LongRun:
             with self._watch, self._service.on_hangup():
                 await self._service.run(settings)
         finally:
+            if self._tidying is not None:
+                self._tidying.cancel()
             if self._notifier is not None:
                 await self._notifier.aclose()
             if self._pinger is not None:
                 await self._pinger.aclose()
+
+    def _tidy_after_cycle(self, event: Event) -> None:
+        """Return the memory of a cycle to the system, once its connections are closed."""
+        if isinstance(event, CycleFinished):
+            if self._tidying is not None:
+                self._tidying.cancel()
+            loop = asyncio.get_running_loop()
+            self._tidying = loop.call_later(TIDY_AFTER_S, return_freed_memory)
 
     async def try_out(self, settings: Settings) -> None:
         """Raise what opening the services would raise; sends nothing."""

@@ -271,7 +271,7 @@ def test_the_page_of_this_repository_has_the_marks() -> None:
 
 async def test_idle_processes_are_measured_before_and_after_a_cycle() -> None:
     names = ("idle", "idle_link_page")
-    found = await idle(names, watched_s=0.0, size=20, new_photos=2)
+    found = await idle(names, watched_s=0.0, size=20, new_photos=2, quiet_s=2.0)
     for name in names:
         assert 20 < found[f"{name}_mb"] < 130
         assert found[f"{name}_anonymous_mb"] < found[f"{name}_mb"]
