@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from picsync.cli.commands import suggestion
 from picsync.cli.exits import failures_exit
 from picsync.cli.logs import note
-from picsync.cli.output import print_table
+from picsync.cli.output import json_option, print_json, print_table
 from picsync.cli.planpage import Row, write_page
 from picsync.cli.sync import DEFAULT_CONFIG, cache_option, load_libraries
 from picsync.core.errors import PicsyncError
@@ -44,8 +44,18 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @cache_option
 @click.option("--html", "page", metavar="FILE", type=_FILE, help="Also write the plan as a page.")
+@json_option
 @click.pass_context
-def plan(ctx: click.Context, /, rule: str | None, *, config: Path, cache: str, page: Path | None) -> None:
+def plan(
+    ctx: click.Context,
+    /,
+    rule: str | None,
+    *,
+    config: Path,
+    cache: str,
+    page: Path | None,
+    as_json: bool,
+) -> None:
     """Print which photos RULE, or each rule, would show, and why not the others.
 
     Lists the sources and the frames. Downloads nothing, and changes nothing.
@@ -56,7 +66,9 @@ def plan(ctx: click.Context, /, rule: str | None, *, config: Path, cache: str, p
     settings = SettingsFiles(config, os.environ).load()
     rules = _named(album_rules(settings.config, dry_run=True), rule)
     previews, pictures = asyncio.run(_preview_all(settings, rules, cache, thumbnails=page is not None))
-    for number, preview in enumerate(previews):
+    if as_json:
+        print_json([_as_json(preview) for preview in previews])
+    for number, preview in enumerate(() if as_json else previews):
         if number:
             click.echo()
         _print(preview)
@@ -195,6 +207,37 @@ def _sent_as(item: MediaItem, recipe: Recipe, *, paired: bool) -> str:
     if not smaller and item.mime_type in ("image/jpeg", ""):
         return ""
     return f"JPEG, {placed.width}x{placed.height}"
+
+
+def _as_json(preview: Preview) -> dict[str, Any]:
+    """Return a plan as JSON values, its photos in the order of the sources."""
+    from picsync.observe.words import decision, failure_subject, failure_text
+
+    photos = []
+    for candidate in preview.candidates:
+        item, there = candidate.item, candidate.digest in preview.on_frame and not candidate.outdated
+        word, why = decision(candidate, on_frame=there)
+        shown = candidate.skip is None
+        beside = candidate.pair[item == candidate.pair[0]].item_id if shown and candidate.pair else None
+        sent_as = _sent_as(item, preview.recipe, paired=beside is not None) if shown and not there else ""
+        photos.append(
+            {
+                "source": item.source,
+                "id": item.item_id,
+                "filename": item.filename,
+                "kind": item.kind.value,
+                "taken_at": item.taken_at,
+                "size_bytes": item.size_bytes,
+                "width": item.facts.width,
+                "height": item.facts.height,
+                "decision": word,
+                "why": why,
+                "beside": beside,
+                "sent_as": sent_as or None,
+            }
+        )
+    failures = [{"subject": failure_subject(one), "message": failure_text(one)} for one in preview.failures]
+    return {"rule": preview.rule, "photos": photos, "failures": failures}
 
 
 def _summary(preview: Preview) -> list[str]:

@@ -18,6 +18,7 @@ from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, held, plan_s
 from picsync.core.caption import Wording
 from picsync.core.choice import Choice, LeftOut
 from picsync.core.errors import (
+    FailureCode,
     ListingError,
     LoginNeeded,
     NoSourceError,
@@ -863,8 +864,8 @@ class _Cycle:
         errors = [failure.error for failure in self.failures]
         if any(isinstance(error, LoginNeeded) for error in errors):
             return CycleOutcome.LOGIN_NEEDED
-        # An unusable item is reported once as a failure and then counted as skipped.
-        if errors:
+        # A photo that cannot be used is reported once, and then counted as skipped; no cycle can do more.
+        if any(error.code is not FailureCode.ITEM_UNUSABLE for error in errors):
             return CycleOutcome.FAILED
         if self.plan.hold is not None and self.plan.hold.needs_person:
             return CycleOutcome.HELD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -78,6 +79,32 @@ def test_each_rule_by_default(folder: Path, capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     assert "All on usb: 4 of 4 photos shown, 4 of them to be sent.\n" in out
     assert "Best on usb: 2 of 4" in out
+
+
+def test_json_has_the_same_photos(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "Best", "--json"]) == 0
+    [found] = json.loads(capsys.readouterr().out)
+    assert (found["rule"], found["failures"]) == ("Best on usb", [])
+    by_name = {photo["filename"]: photo for photo in found["photos"]}
+    assert by_name["new.jpg"]["decision"] == "shown"
+    assert by_name["new.jpg"]["why"] == "to be sent"
+    assert by_name["new.jpg"]["size_bytes"] == len(baseline(66))
+    assert by_name["Screenshot_1.jpg"]["why"] == "of an excluded kind (`exclude`)"
+
+
+def test_pairs_are_named() -> None:
+    left, right, alone = (MediaItem("memory", name, filename=name) for name in "abc")
+    candidates = [
+        Candidate(left, pair=(left, right)),
+        Candidate(right, pair=(left, right)),
+        Candidate(alone),
+    ]
+    preview = Preview("A", candidates, recipe=Recipe(panel=Panel(1280, 800), pair=True))
+    assert [(row.why, row.rendition) for row in rows(preview)] == [
+        ("to be sent, beside b", "half of a JPEG, 1280x800"),
+        ("to be sent, beside a", "half of a JPEG, 1280x800"),
+        ("to be sent", ""),
+    ]
 
 
 def test_unknown_rule_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
