@@ -38,7 +38,9 @@ def write_credentials(path: Path, world: World, **login: str) -> None:
         f"    refresh_token: {google['refresh_token']}\n"
         f'    expiry: "{google["expiry"]}"\n'
         f"immich: {{server: 'http://{world.immich.host}', api_key: '{world.immich.add_key().secret}',"
-        f" link_password: {LINK_PASSWORD}}}\n",
+        f" link_password: {LINK_PASSWORD}}}\n"
+        f"dropbox: {{app_key: {world.dropbox.app.key}, app_secret: {world.dropbox.app.secret},"
+        f" refresh_token: {world.dropbox.log_in().refresh_token}, link_password: {LINK_PASSWORD}}}\n",
         "utf-8",
     )
 

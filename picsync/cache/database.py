@@ -7,9 +7,25 @@ from typing import Any, Protocol, TypeAlias
 
 from picsync.cache import schema
 from picsync.core.errors import CacheError
+from picsync.core.values import dataclass
 
 Row: TypeAlias = tuple[Any, ...]
 """Values in the order of `schema.COLUMNS`, as stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListingChange:
+    """What is written of a listing in one transaction, as stored."""
+
+    source: str
+    album: str
+    arguments: str
+    cursor: str
+    changed: Sequence[tuple[str, str]]
+    """Entry and content of what is new or has changed."""
+    removed: Sequence[str] = ()
+    replace: bool = False
+    """Whether everything that is stored of the listing is removed first."""
 
 
 class Database(Protocol):
@@ -41,6 +57,12 @@ class Database(Protocol):
 
     def start_rule(self, rule: str, at: int) -> None:
         """Store when a rule started, unless that is known."""
+
+    def find_listing(self, source: str, album: str) -> tuple[str, str, Sequence[Row]] | None:
+        """Return arguments, cursor and entries (entry, content) of a listing, as they were written."""
+
+    def write_listing(self, change: ListingChange) -> None:
+        """Write a listing's cursor and entries in one transaction; durable on return."""
 
     def entries(self) -> Sequence[Row]:
         """Return source, items, unusable items, and the first and last `recorded_at`, for each source."""
@@ -84,6 +106,12 @@ class Empty:
         """Return None: nothing is known."""
 
     def start_rule(self, rule: str, at: int) -> None:
+        """Forget it."""
+
+    def find_listing(self, source: str, album: str) -> None:
+        """Return None: nothing is known."""
+
+    def write_listing(self, change: ListingChange) -> None:
         """Forget it."""
 
     def entries(self) -> Sequence[Row]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from picsync.cache import schema, sqlite
-from picsync.cache.database import Database, Empty, Row, migrated, not_migrated, to_plan
+from picsync.cache.database import Database, Empty, ListingChange, Row, migrated, not_migrated, to_plan
 from picsync.cache.locking import CacheLock
 from picsync.core.errors import CacheError
 from picsync.core.values import dataclass
@@ -48,6 +48,12 @@ _REPLACE_TOLD = (
 """In the order of `schema.TOLD_COLUMNS`."""
 _RULE_START = "SELECT started_at FROM rule_start WHERE rule = ?"
 _START_RULE = "INSERT OR IGNORE INTO rule_start (rule, started_at) VALUES (?, ?)"
+_FIND_LISTING = "SELECT arguments, cursor FROM listing WHERE source = ? AND album = ?"
+_FIND_ENTRIES = "SELECT entry, content FROM listing_entry WHERE source = ? AND album = ?"
+_REPLACE_LISTING = "INSERT OR REPLACE INTO listing (source, album, arguments, cursor) VALUES (?, ?, ?, ?)"
+_REPLACE_ENTRY = "INSERT OR REPLACE INTO listing_entry (source, album, entry, content) VALUES (?, ?, ?, ?)"
+_REMOVE_ENTRIES = "DELETE FROM listing_entry WHERE source = ? AND album = ?"
+_REMOVE_ENTRY = "DELETE FROM listing_entry WHERE source = ? AND album = ? AND entry = ?"
 _ENTRIES = (
     "SELECT source, count(DISTINCT item_id), count(DISTINCT CASE WHEN unusable IS NOT NULL THEN item_id END),"
     " min(recorded_at), max(recorded_at)"
@@ -231,6 +237,29 @@ class FileDatabase:
         with self._connected() as connection:
             connection.execute("BEGIN IMMEDIATE").close()
             connection.executemany(statement, rows).close()
+            connection.execute("COMMIT").close()
+
+    def find_listing(self, source: str, album: str) -> tuple[str, str, Sequence[Row]] | None:
+        """Return arguments, cursor and entries (entry, content) of a listing, as they were written."""
+        with self._connected() as connection:
+            connection.execute("BEGIN").close()
+            found = connection.execute(_FIND_LISTING, (source, album)).fetchall()
+            entries: list[Any] = (
+                connection.execute(_FIND_ENTRIES, (source, album)).fetchall() if found else []
+            )
+            connection.execute("COMMIT").close()
+        return (*found[0], entries) if found else None
+
+    def write_listing(self, change: ListingChange) -> None:
+        """Write a listing's cursor and entries in one transaction; durable on return."""
+        of = (change.source, change.album)
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE").close()
+            if change.replace:
+                connection.execute(_REMOVE_ENTRIES, of).close()
+            connection.executemany(_REMOVE_ENTRY, [(*of, entry) for entry in change.removed]).close()
+            connection.executemany(_REPLACE_ENTRY, [(*of, *each) for each in change.changed]).close()
+            connection.execute(_REPLACE_LISTING, (*of, change.arguments, change.cursor)).close()
             connection.execute("COMMIT").close()
 
     def entries(self) -> Sequence[Row]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Oldest first. A cache of any other revision was written by a newer picsync."""
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "picsync_schema"
@@ -28,7 +28,20 @@ TOLD = "told"
 TOLD_COLUMNS = (*FACTS_KEY, "version", "taken_at", "description", "place")
 RULES = "rule_start"
 RULES_COLUMNS = ("rule", "started_at")
-TABLES = {TABLE: COLUMNS, FACTS: FACTS_COLUMNS, TOLD: TOLD_COLUMNS, RULES: RULES_COLUMNS}
+LISTINGS = "listing"
+LISTINGS_KEY = ("source", "album")
+LISTINGS_COLUMNS = (*LISTINGS_KEY, "arguments", "cursor")
+ENTRIES = "listing_entry"
+ENTRIES_KEY = (*LISTINGS_KEY, "entry")
+ENTRIES_COLUMNS = (*ENTRIES_KEY, "content")
+TABLES = {
+    TABLE: COLUMNS,
+    FACTS: FACTS_COLUMNS,
+    TOLD: TOLD_COLUMNS,
+    RULES: RULES_COLUMNS,
+    LISTINGS: LISTINGS_COLUMNS,
+    ENTRIES: ENTRIES_COLUMNS,
+}
 
 _VERSIONS = """\
 CREATE TABLE picsync_schema (
@@ -76,7 +89,27 @@ CREATE TABLE rule_start (
 \tstarted_at BIGINT NOT NULL,\x20
 \tPRIMARY KEY (rule)
 )"""
-FRESH = (_VERSIONS, "INSERT INTO picsync_schema VALUES ('0003')", _MAPPING, _FACTS, _RULES, _TOLD)
+_LISTINGS = """\
+CREATE TABLE listing (
+\tsource TEXT NOT NULL,\x20
+\talbum TEXT NOT NULL,\x20
+\targuments TEXT NOT NULL,\x20
+\tcursor TEXT NOT NULL,\x20
+\tPRIMARY KEY (source, album)
+)"""
+_ENTRIES = """\
+CREATE TABLE listing_entry (
+\tsource TEXT NOT NULL,\x20
+\talbum TEXT NOT NULL,\x20
+\tentry TEXT NOT NULL,\x20
+\tcontent TEXT NOT NULL,\x20
+\tPRIMARY KEY (source, album, entry)
+)"""
+FRESH = (
+    _VERSIONS,
+    "INSERT INTO picsync_schema VALUES ('0004')",
+    *(_MAPPING, _FACTS, _RULES, _TOLD, _LISTINGS, _ENTRIES),
+)
 """Creates the tables of an SQLite file as the migrations would, without loading SQLAlchemy and Alembic."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from picsync.cache import schema, tables
-from picsync.cache.database import Database, Row, migrated, to_plan
+from picsync.cache.database import Database, ListingChange, Row, migrated, to_plan
 from picsync.core.errors import CacheError
 from picsync.core.values import dataclass
 from picsync.system.packages import extra_advice
@@ -169,6 +169,52 @@ class ServerDatabase:
                 write()
             except sa.exc.IntegrityError:
                 # Another process that shares the database has just recorded the same item; it exists now.
+                write()
+
+    def find_listing(self, source: str, album: str) -> tuple[str, str, Sequence[Row]] | None:
+        """Return arguments, cursor and entries (entry, content) of a listing, as they were written."""
+        listing, entry = tables.listing, tables.listing_entry
+        of = {"source": source, "album": album}
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._explained(), engine.connect() as connection:
+            found = connection.execute(
+                sa.select(listing.c.arguments, listing.c.cursor).filter_by(**of)
+            ).one_or_none()
+            if found is None:
+                return None
+            rows = connection.execute(sa.select(entry.c.entry, entry.c.content).filter_by(**of))
+            return found.arguments, found.cursor, [tuple(row) for row in rows]
+
+    def write_listing(self, change: ListingChange) -> None:
+        """Write a listing's cursor and entries in one transaction; durable on return."""
+        listing, entry = tables.listing, tables.listing_entry
+        of = {"source": change.source, "album": change.album}
+        gone = [*change.removed, *(name for name, _ in change.changed)]
+
+        def write() -> None:
+            with self._engine.begin() as connection:
+                # First, so that processes that share the database wait for each other.
+                connection.execute(sa.delete(listing).filter_by(**of))
+                connection.execute(
+                    sa.insert(listing), {**of, "arguments": change.arguments, "cursor": change.cursor}
+                )
+                forget = sa.delete(entry).filter_by(**of)
+                if change.replace:
+                    connection.execute(forget)
+                elif gone:
+                    connection.execute(
+                        forget.where(entry.c.entry == sa.bindparam("its_entry")),
+                        [{"its_entry": name} for name in gone],
+                    )
+                if change.changed:
+                    rows = [{**of, "entry": name, "content": text} for name, text in change.changed]
+                    connection.execute(sa.insert(entry), rows)
+
+        with self._explained():
+            try:
+                write()
+            except sa.exc.IntegrityError:
+                # Another process that shares the database has just written the same listing.
                 write()
 
     def entries(self) -> Sequence[Row]:

@@ -17,11 +17,19 @@ from pathlib import Path
 from typing import Self
 
 from picsync.cache import place, schema
-from picsync.cache.database import Database, Row
+from picsync.cache.database import Database, ListingChange, Row
 from picsync.cache.locking import CacheLock
 from picsync.cache.status import CacheStatus, inspect, read_status
 from picsync.core.caption import Told
-from picsync.core.model import Digest, ItemFacts, Mapping, MediaItem, facts
+from picsync.core.model import (
+    Digest,
+    ItemFacts,
+    ListingUpdate,
+    Mapping,
+    MediaItem,
+    StoredListing,
+    facts,
+)
 
 _IDS_PER_QUERY = 500
 """Below every database's limit on parameters (999 in old SQLite builds); more would not be faster."""
@@ -180,6 +188,30 @@ class Cache:
         async with self._writing:
             await asyncio.to_thread(self._database.start_rule, schema.key(rule), schema.number(at) or 0)
 
+    async def listing(self, source: str, album: str) -> StoredListing | None:
+        """Return what is stored of a source's listing; None if nothing is. Raises CacheError."""
+        self._require_open()
+        found = await asyncio.to_thread(self._database.find_listing, schema.key(source), schema.key(album))
+        if found is None:
+            return None
+        arguments, cursor, rows = found
+        return StoredListing(str(arguments), str(cursor), {str(entry): str(text) for entry, text in rows})
+
+    async def record_listing(self, source: str, album: str, change: ListingUpdate) -> None:
+        """Store a listing's cursor and changed entries; durable on return. Raises CacheError."""
+        self._require_open()
+        row = ListingChange(
+            schema.key(source),
+            schema.key(album),
+            change.arguments,
+            change.cursor,
+            [(schema.printable(entry), schema.printable(text)) for entry, text in change.changed.items()],
+            [schema.printable(entry) for entry in change.removed],
+            change.replace,
+        )
+        async with self._writing:
+            await asyncio.to_thread(self._database.write_listing, row)
+
     async def status(self) -> CacheStatus:
         """Return the content of the cache; raises CacheError."""
         self._require_open()
@@ -221,17 +253,17 @@ class Cache:
         found: dict[MediaItem, Mapping] = {}
         for (source, recipe), items in wanted.items():
             for start in range(0, len(items), _IDS_PER_QUERY):
-                by_key = {
-                    (schema.key(item.item_id), schema.key(item.version)): item
-                    for item in items[start : start + _IDS_PER_QUERY]
-                }
+                by_key: dict[tuple[str, str], list[MediaItem]] = defaultdict(list)
+                for item in items[start : start + _IDS_PER_QUERY]:
+                    item_id, version = item.bytes_key
+                    by_key[schema.key(item_id), schema.key(version)].append(item)
                 item_ids = list({item_id for item_id, _ in by_key})
                 for item_id, version, *content in self._database.find(
                     schema.key(source), schema.key(recipe), item_ids
                 ):
-                    item = by_key.get((item_id, version))
-                    if item and (mapping := _mapping(item, recipe, algorithm, *content)):
-                        found[item] = mapping
+                    for item in by_key.get((item_id, version), ()):
+                        if mapping := _mapping(item, recipe, algorithm, *content):
+                            found[item] = mapping
         return found
 
     def _facts(self, items: Sequence[MediaItem], since: int) -> dict[MediaItem, ItemFacts]:
@@ -279,7 +311,7 @@ class _Overlay(Cache):
         """Return what the cache knows, overridden by what was recorded here."""
         found = await super().lookup(items, recipe=recipe, algorithm=algorithm)
         for item in items:
-            mapping = self._recorded.get((item.source, item.item_id, item.version, recipe(item)))
+            mapping = self._recorded.get((item.source, *item.bytes_key, recipe(item)))
             if mapping and (mapping.digest is None or mapping.digest.algorithm == algorithm):
                 found[item] = mapping
         return found
@@ -307,6 +339,9 @@ class _Overlay(Cache):
         """Keep what metadata have told, replacing what is there."""
         self._require_open()
         self._recorded_told.update(told)
+
+    async def record_listing(self, source: str, album: str, change: ListingUpdate) -> None:
+        """Keep nothing: the source itself remembers it for this run."""
 
     async def rule_start(self, rule: str) -> datetime | None:
         """Return what the cache stores, or was kept here."""
@@ -434,6 +469,4 @@ def _mapping(
             digest = Digest(algorithm, hex_digest)
     if digest is None and unusable is None:
         return None
-    return Mapping(
-        item.source, item.item_id, item.version, recipe, digest, unusable, schema.instant(recorded_at)
-    )
+    return Mapping(item.source, *item.bytes_key, recipe, digest, unusable, schema.instant(recorded_at))

@@ -71,5 +71,28 @@ rule_start = sa.Table(
     sa.Column("started_at", sa.BigInteger, nullable=False),
 )
 
+listing = sa.Table(
+    schema.LISTINGS,
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    # The text of the entry in picsync.yaml, with the subfolder if each has a listing of its own.
+    sa.Column("album", sa.Text, primary_key=True),
+    # What was listed; a cursor is valid only for these arguments.
+    sa.Column("arguments", sa.Text, nullable=False),
+    # Where the changes begin that the entries do not contain.
+    sa.Column("cursor", sa.Text, nullable=False),
+)
+
+listing_entry = sa.Table(
+    schema.ENTRIES,
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("album", sa.Text, primary_key=True),
+    # What identifies the entry within the listing, such as its path.
+    sa.Column("entry", sa.Text, primary_key=True),
+    # What the source knows of it, in a format of its own.
+    sa.Column("content", sa.Text, nullable=False),
+)
+
 # The part of Alembic's own table that picsync reads.
 version = sa.Table(schema.VERSION_TABLE, sa.MetaData(), sa.Column("version_num", sa.String(32)))

@@ -19,6 +19,7 @@ COMMANDS = {
     "completion": ("completion", "Print a completion script for SHELL."),
     "demo": ("demo", "Run picsync between emulated services on this machine, without any account."),
     "doctor": ("doctor", "Check everything that CONFIG needs, and say how to fix problems."),
+    "dropbox": ("dropbox", "Log in to Dropbox, and list its folders."),
     "emulator": ("emulator", "Serve emulated Google, Immich, Dropbox and Nixplay."),
     "frame": ("frame", "Show what is on the frames, restore rejected photos, and let devices show them."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
@@ -40,7 +41,7 @@ COMMANDS = {
 """Name -> its module in `picsync.cli`, with the attribute if it has another name, and its help."""
 
 
-SHOW_TIMES = frozenset({"cache", "frame", "googlephotos", "list", "picked", "sync-now"})
+SHOW_TIMES = frozenset({"cache", "dropbox", "frame", "googlephotos", "list", "picked", "sync-now"})
 """Commands that print times and do not report an invalid `TZ` themselves, unlike `sync` and `doctor`."""
 
 

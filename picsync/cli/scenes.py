@@ -43,6 +43,13 @@ def _immich(world: World, photos: Path) -> Staged:
     return Staged([ALBUM], {"immich": {"server": f"http://{world.immich.host}", "api_key": key.secret}})
 
 
+def _dropbox(world: World, photos: Path) -> Staged:
+    world.dropbox.directory_folder(photos, f"/{ALBUM}")
+    grant = world.dropbox.log_in(("files.metadata.read", "files.content.read"))
+    login = {"app_key": grant.app.key, "refresh_token": grant.refresh_token}
+    return Staged([{"path": f"/{ALBUM}", "recursive": True}], {"dropbox": login})
+
+
 def _sharedlinks(world: World, photos: Path) -> Staged:
     album = world.google.directory_album(photos, ALBUM, app_created=False)
     return Staged([world.google.share(album).short_link])
@@ -54,6 +61,7 @@ def _folder(_world: World, photos: Path) -> Staged:
 
 
 SCENES: Mapping[str, Callable[[World, Path], Staged]] = {
+    "dropbox": _dropbox,
     "googlephotos": _googlephotos,
     "folder": _folder,
     "immich": _immich,

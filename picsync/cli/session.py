@@ -67,7 +67,7 @@ def hosts() -> Hosts:
         emulator = emulator and emulator_address(emulator)
     except ValueError as error:
         raise ConfigError([Problem("the environment", None, "PICSYNC_EMULATOR", str(error))]) from None
-    settings = _settings_here()
+    settings = settings_here()
     authorities = settings.ca_certificates if settings else None
     network.use(os.environ.get("PICSYNC_CA_CERTIFICATES") or authorities)
     if settings and settings.emulator and not emulator:
@@ -76,7 +76,7 @@ def hosts() -> Hosts:
     return Hosts(emulator or None)
 
 
-def _settings_here() -> Config | None:
+def settings_here() -> Config | None:
     """Return the picsync.yaml in this folder; None if there is none, or it cannot be read."""
     from picsync.cli.sync import DEFAULT_CONFIG
     from picsync.core.errors import ConfigError

@@ -71,8 +71,8 @@ class PhotoKey:
 
 
 def item_key(item: MediaItem) -> str:
-    """Return the short key of a media item: of its account, ID and version."""
-    return _short(f"{item.source}\0{item.item_id}\0{item.version}")
+    """Return the short key of a media item: of its account and bytes, or else of its ID and version."""
+    return _short("\0".join((item.source, *item.bytes_key)))
 
 
 def content_key(original: Digest) -> str:

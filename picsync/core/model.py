@@ -127,6 +127,9 @@ class MediaItem:
     """Size of the original; None if the listing does not say."""
     digest: Digest | None = field(default=None, compare=False)
     """Content digest, for sources whose listing contains one."""
+    content_hash: str = field(default="", compare=False)
+    """Hash of the original, by an algorithm of the source's own: items of an account with the same hash have
+    the same bytes. Empty if the listing does not say."""
     facts: Facts = field(default=NO_FACTS, compare=False)
     url: str = field(default="", compare=False, repr=False)
     """Location of the bytes, for the source's own use. Often a bearer secret: never logged or stored."""
@@ -136,8 +139,37 @@ class MediaItem:
         if self.size_bytes is not None and not 0 <= self.size_bytes <= MAX_SIZE_BYTES:
             object.__setattr__(self, "size_bytes", None)
 
+    @property
+    def bytes_key(self) -> tuple[str, str]:
+        """ID and version under which the cache knows its bytes: those of all items with the same content."""
+        return (f"content:{self.content_hash}", "") if self.content_hash else (self.item_id, self.version)
+
     def __hash__(self) -> int:
         return hash(self.item_id)  # Differs for almost all items, and a string keeps its hash.
+
+
+@dataclass(frozen=True, slots=True)
+class StoredListing:
+    """What is remembered of a listing that continues by a cursor."""
+
+    arguments: str
+    """What was listed; the cursor is valid only for these."""
+    cursor: str
+    """Where the changes begin that `entries` does not contain."""
+    entries: dict[str, str]
+    """By what identifies an entry; the values are in a format of the source's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListingUpdate:
+    """What has changed in a listing since it was last stored."""
+
+    arguments: str
+    cursor: str
+    changed: dict[str, str]
+    removed: Iterable[str] = ()
+    replace: bool = False
+    """Whether this is all that the listing contains, whatever is stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from picsync.aio.loading import loading
 from picsync.cache.file import File
+from picsync.cache.listings import AccountListings
 from picsync.cache.locking import CacheLock
 from picsync.cache.place import parse
 from picsync.cache.store import Cache
@@ -37,7 +38,7 @@ from picsync.http.retry import Retrier
 from picsync.rendering.pool import Renderer
 from picsync.run.settings import Settings, entries_in_use, frames_in_use
 from picsync.sources.accounts import hint_of_account, with_account
-from picsync.sources.base import Source
+from picsync.sources.base import Remembers, Source
 from picsync.sources.kinds import SOURCES
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools, TransferResult, learn
@@ -130,6 +131,9 @@ async def open_tools(
         for frame in frames.values():
             frame.prepare()
         store = await (Cache.open_to_plan if dry_run else Cache.open)(cache, notify=notify)
+        for account, source in sources.items():
+            if isinstance(source, Remembers):
+                source.remember_in(AccountListings(store, account))
         renderer = Renderer()
         try:
             downloads = Pace(_caps(config)).cap(DOWNLOADS)

@@ -8,7 +8,16 @@ from dataclasses import replace
 
 from picsync.core.errors import ItemError, LoginNeeded
 from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
-from picsync.sources.base import NoticesChanges, Rates, Sink, Source, SourceCapabilities, Thumbnails
+from picsync.sources.base import (
+    ListingMemory,
+    NoticesChanges,
+    Rates,
+    Remembers,
+    Sink,
+    Source,
+    SourceCapabilities,
+    Thumbnails,
+)
 
 
 class AccountSource:
@@ -60,6 +69,11 @@ class AccountSource:
             raise ItemError("This source has no small versions.")
         with self._named():
             await self.source.thumbnail(replace(item, source=self._kind), sink)
+
+    def remember_in(self, memory: ListingMemory) -> None:
+        """Have the source keep its listings in `memory`, if it can; that is already the account's."""
+        if isinstance(self.source, Remembers):
+            self.source.remember_in(memory)
 
     async def examine(self) -> Sequence[Finding]:
         """Return the source's findings, with the account in each subject."""

@@ -8,7 +8,7 @@ from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import AfterValidator
 
-from picsync.core.model import Finding, Listing, MediaItem, SourceAlbum
+from picsync.core.model import Finding, Listing, ListingUpdate, MediaItem, SourceAlbum, StoredListing
 from picsync.core.values import dataclass
 
 
@@ -115,6 +115,24 @@ class Rates(Protocol):
 
     def list_ratings(self, album_id: str) -> None:
         """Have listings of an album contain ratings from now on; they become larger."""
+
+
+class ListingMemory(Protocol):
+    """Stores listings that continue by cursors, in the cache; for one account."""
+
+    async def load(self, album: str) -> StoredListing | None:
+        """Return what is stored of a listing; None if nothing is, or it cannot be read."""
+
+    async def save(self, album: str, change: ListingUpdate) -> None:
+        """Store a cursor and the entries that have changed, in one transaction; raises CacheError."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """Implemented in addition by a source whose listings continue by cursors."""
+
+    def remember_in(self, memory: ListingMemory) -> None:
+        """Keep listings in `memory` from now on; until then, they are kept for the run only."""
 
 
 async def sources_changed(albums: Mapping[str, Sequence[str]], sources: Mapping[str, Source]) -> None:

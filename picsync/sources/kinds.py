@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from picsync.config.kinds import Kind
 from picsync.sources.base import Source
+from picsync.sources.dropbox.kind import DROPBOX
 from picsync.sources.folder.kind import FOLDER
 from picsync.sources.google.library.kind import GOOGLEPHOTOS
 from picsync.sources.google.links.kind import SHAREDLINKS
@@ -14,6 +15,6 @@ from picsync.sources.google.picked.kind import PICKED
 from picsync.sources.immich.kind import IMMICH
 
 SOURCES: dict[str, Kind[Source]] = {
-    kind.name: kind for kind in (SHAREDLINKS, GOOGLEPHOTOS, IMMICH, PICKED, FOLDER)
+    kind.name: kind for kind in (SHAREDLINKS, GOOGLEPHOTOS, IMMICH, DROPBOX, PICKED, FOLDER)
 }
 """By name, in the order of the documentation."""

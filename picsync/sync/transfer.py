@@ -821,9 +821,7 @@ def mapping_of(
     unusable: str | None = None,
 ) -> DigestMapping:
     """Return what the cache is to know of an item: what the recipe makes of it, or why that is unusable."""
-    return DigestMapping(
-        item.source, item.item_id, item.version, recipe_of(item, recipe), digest, unusable, recorded_at
-    )
+    return DigestMapping(item.source, *item.bytes_key, recipe_of(item, recipe), digest, unusable, recorded_at)
 
 
 def _announcement(item: MediaItem, digest: Digest) -> Rendition:

@@ -17,8 +17,10 @@ from picsync.core.model import Digest, Mapping, MediaItem
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
-def item(number: int, *, source: str = "googlephotos", version: str = "") -> MediaItem:
-    return MediaItem(source, f"item-{number}", version)
+def item(
+    number: int, *, source: str = "googlephotos", version: str = "", content_hash: str = ""
+) -> MediaItem:
+    return MediaItem(source, f"item-{number}", version, content_hash=content_hash)
 
 
 def mapping(number: int, *, source: str = "googlephotos", version: str = "") -> Mapping:

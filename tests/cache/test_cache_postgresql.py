@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from picsync.cache import schema, tables
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
-from picsync.core.model import Digest, Mapping, MediaItem
+from picsync.core.model import Digest, ListingUpdate, Mapping, MediaItem, StoredListing
 from tests.cache.builders import NOW, item, known, mapping, opened
 
 _PASSWORD = "hunter2"
@@ -108,7 +108,7 @@ async def test_it_is_the_same_cache(url: str) -> None:
         assert await known(cache, [MediaItem("localfolder", odd.item_id, "v1")]) == {odd}
         status = await cache.status()
     assert status.entries == {"googlephotos": 2000, "localfolder": 1}
-    assert (status.revision, status.size_bytes, status.oldest_recorded_at) == ("0003", None, NOW)
+    assert (status.revision, status.size_bytes, status.oldest_recorded_at) == ("0004", None, NOW)
     assert status.location == "postgresql+psycopg://frame:***@/cache"
     assert await Cache.inspect(url) == status
 
@@ -120,8 +120,25 @@ async def test_several_processes_share_it(url: str) -> None:
         assert len(await known(one, [item(number) for number in range(30)])) == 30
 
 
+async def test_listings_are_stored_with_their_cursors(url: str) -> None:
+    async with opened(url) as one, opened(url) as two:
+        assert await one.listing("box", "/F") is None
+        first = {f"/{number}": "1" for number in range(100)}
+        await asyncio.gather(
+            *(each.record_listing("box", "/F", ListingUpdate("", "c1", first)) for each in (one, two))
+        )
+        await two.record_listing(
+            "box", "/F", ListingUpdate("", "c2", {"/1": "2", "/a": "1"}, ["/2", "/none"])
+        )
+        left = first | {"/1": "2", "/a": "1"}
+        del left["/2"]
+        assert await one.listing("box", "/F") == StoredListing("", "c2", left)
+        await one.record_listing("box", "/F", ListingUpdate("", "c3", {"/x": "1"}, replace=True))
+        assert await two.listing("box", "/F") == StoredListing("", "c3", {"/x": "1"})
+
+
 async def test_planning_writes_nothing(url: str) -> None:
-    for expected in (None, "0003"):
+    for expected in (None, "0004"):
         async with aclosing(await Cache.open_to_plan(url, notify=pytest.fail)) as plan:
             await plan.record(mapping(2))
             assert mapping(2) in await known(plan, [item(1), item(2)])

@@ -20,7 +20,17 @@ from hypothesis import strategies as st
 
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
-from picsync.core.model import Digest, ItemFacts, Mapping, MediaItem, MediaKind
+from picsync.core.model import (
+    Digest,
+    ItemFacts,
+    ListingUpdate,
+    Mapping,
+    MediaItem,
+    MediaKind,
+    StoredListing,
+)
+from picsync.core.recipe import ORIGINAL
+from picsync.sync.transfer import mapping_of
 from tests.cache.builders import NOW, item, known, mapping, on_connect, opened, original, query
 
 
@@ -291,7 +301,7 @@ async def test_status(cache: Cache, path: Path) -> None:
     )
     status = await cache.status()
     assert status.location == str(path)
-    assert status.revision == "0003"
+    assert status.revision == "0004"
     assert status.entries == {"googlephotos": 3, "localfolder": 2}
     assert status.unusable == 1
     assert (status.oldest_recorded_at, status.newest_recorded_at) == (early, NOW)
@@ -362,3 +372,44 @@ async def test_facts_beside_a_running_sync_stay_in_memory(path: Path) -> None:
         assert len(await plan.facts([item(1), item(2)])) == 2
         assert len(await cache.facts([item(1), item(2)])) == 1
         assert (await plan.rule_start("Family"), await cache.rule_start("Family")) == (NOW, None)
+
+
+async def test_a_listing_is_stored_with_its_cursor(path: Path) -> None:
+    first = ListingUpdate("folder", "c1", {"/a\0": "{}", "/b": "two"})
+    async with opened(path) as cache:
+        assert await cache.listing("box", "/F") is None
+        await cache.record_listing("box", "/F", first)
+        await cache.record_listing("other", "/F", ListingUpdate("folder", "x", {"/x": "1"}))
+    async with opened(path) as cache:
+        assert await cache.listing("box", "/F") == StoredListing("folder", "c1", {"/a": "{}", "/b": "two"})
+        await cache.record_listing("box", "/F", ListingUpdate("folder", "c2", {"/b": "new"}, ["/a", "/none"]))
+        assert await cache.listing("box", "/F") == StoredListing("folder", "c2", {"/b": "new"})
+        await cache.record_listing("box", "/F", ListingUpdate("deep", "c3", {"/c": "3"}, replace=True))
+        assert await cache.listing("box", "/F") == StoredListing("deep", "c3", {"/c": "3"})
+        assert await cache.listing("other", "/F") == StoredListing("folder", "x", {"/x": "1"})
+
+
+async def test_a_listing_that_cannot_be_written_keeps_its_cursor_and_entries(path: Path) -> None:
+    async with opened(path, busy_timeout_s=0.0) as cache:
+        await cache.record_listing("box", "/F", ListingUpdate("", "c1", {"/a": "1"}))
+        with write_locked(path), pytest.raises(CacheError):
+            await cache.record_listing("box", "/F", ListingUpdate("", "c2", {"/b": "2"}, ["/a"]))
+        assert await cache.listing("box", "/F") == StoredListing("", "c1", {"/a": "1"})
+
+
+async def test_items_with_the_same_content_share_their_digests(cache: Cache) -> None:
+    first, copy = item(1, content_hash="abc"), item(2, version="v2", content_hash="abc")
+    other = item(3, content_hash="def")
+    await cache.record(mapping_of(first, mapping(1).digest, ORIGINAL, NOW))
+    found = await cache.lookup([first, copy, other], recipe=original, algorithm="md5")
+    assert set(found) == {first, copy}
+    assert found[copy].digest == found[first].digest == mapping(1).digest
+
+
+async def test_a_dry_run_beside_a_sync_knows_content_too(path: Path) -> None:
+    async with opened(path), aclosing(await Cache.open_to_plan(path, notify=lambda _: None)) as plan:
+        await plan.record(mapping_of(item(1, content_hash="abc"), mapping(1).digest, ORIGINAL, NOW))
+        await plan.record_listing("box", "/F", ListingUpdate("", "c1", {"/a": "1"}))
+        copy = item(2, content_hash="abc")
+        assert set(await plan.lookup([copy], recipe=original, algorithm="md5")) == {copy}
+        assert await plan.listing("box", "/F") is None

@@ -270,7 +270,9 @@ async def open_harness(folder: Path, kind: str = GoogleAlbum.kind) -> AsyncItera
     wire, log = Wire(), WatchedLog()
     world = World()
     world.server = EmulatorServer(
-        [Wired(each, wire) for each in (world.google, world.immich, world.nixplay)], log=log, sleep=_at_once
+        [Wired(each, wire) for each in (world.google, world.immich, world.dropbox, world.nixplay)],
+        log=log,
+        sleep=_at_once,
     )
     async with world:
         yield Harness(folder, world, log, wire, SOURCE_ALBUMS[kind](world))

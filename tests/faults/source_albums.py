@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+import httpx
+
+from picsync.emulators.dropbox import File
 from picsync.emulators.google import Album, Item
 from picsync.emulators.google.content import read_all
 from picsync.emulators.immich import HOST, Asset
 from picsync.emulators.world import READ_SCOPE, World
 from picsync.http.client import Hosts
+from picsync.http.retry import RetryPolicy
 from picsync.sources.base import Source
+from picsync.sources.dropbox.options import DropboxEntry
+from picsync.sources.dropbox.source import DropboxSource
 from picsync.sources.google.library.source import GooglePhotosSource
 from picsync.sources.google.links.options import SharedLink
 from picsync.sources.google.links.source import SharedLinksSource
 from picsync.sources.immich.options import ImmichEntry
 from picsync.sources.immich.source import ImmichLogin, ImmichSource
+from picsync.vendors.dropbox.tokens import Login
 from picsync.vendors.google.tokens import GoogleLogin
 from tests.household_services import LINK_PASSWORD
 
@@ -171,4 +178,55 @@ class ImmichAlbum:
             retrier_for=harness.retrier,
             emit=harness.events.append,
             timeout_s=harness.timeout_s,
+        )
+
+
+class DropboxAlbum:
+    """A folder in Dropbox with a subfolder, and a shared link of it."""
+
+    kind = "dropbox"
+
+    def __init__(self, world: World) -> None:
+        self._dropbox = world.dropbox
+        self._dropbox.options.page_cap = PAGE
+        folder = self._dropbox.create_folder(f"/{ALBUM}")
+        link = self._dropbox.share(folder, password=LINK_PASSWORD)
+        self._ways = [
+            DropboxEntry(path=f"/{ALBUM}", recursive=True),
+            DropboxEntry(link=link.url, recursive=True),
+        ]
+        # In YAML, JSON is a mapping.
+        self.written: Sequence[str] = [
+            f"{{path: /{ALBUM}, recursive: true}}",
+            f'{{link: "{link.url}", recursive: true}}',
+        ]
+
+    @property
+    def entries(self) -> Sequence[str]:
+        return list(map(str, self._ways))
+
+    def add(self, filename: str, content: bytes) -> File:
+        below = "Below/" if filename.endswith("1.jpg") else ""
+        return self._dropbox.put(f"/{ALBUM}/{below}{filename}", content)
+
+    def remove(self, photo: object) -> None:
+        assert isinstance(photo, File)
+        self._dropbox.delete(photo)
+
+    def contents(self) -> Sequence[bytes]:
+        below = self._dropbox.owner.tree.below(f"/{ALBUM}")
+        return [read_all(entry.content) for entry in below if isinstance(entry, File)]
+
+    def open(self, harness: Harness, *, token_expired: bool) -> Source:
+        del token_expired  # The token is fetched when it is first needed.
+        grant = self._dropbox.log_in()
+        return DropboxSource(
+            Login(grant.app.key, "", grant.refresh_token),
+            entries={str(way): way for way in self._ways},
+            hosts=Hosts(harness.server.url),
+            retrier_for=harness.retrier,
+            emit=harness.events.append,
+            sleep=harness.retrier(RetryPolicy()).pause,
+            link_password=LINK_PASSWORD,
+            timeout=httpx.Timeout(harness.timeout_s, pool=None),
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from picsync.config.durations import parse_duration
 from picsync.config.options import Options
 from picsync.config.paths import AbsolutePath
+from picsync.sources.patterns import Patterns, word
 
 QUIET = timedelta(seconds=10)
 LONGEST_QUIET = timedelta(hours=1)
@@ -20,30 +21,6 @@ def _quiet(value: object) -> object:
     if isinstance(quiet, timedelta) and not timedelta(0) <= quiet <= LONGEST_QUIET:
         raise ValueError("must be between `0s` and `1h`")
     return quiet
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _pattern(value: str) -> str:
-    if not value or value.startswith("/"):
-        raise ValueError(
-            f"must be a pattern for paths below the folder, such as `*.jpg` or `raw/**`, not {value[:60]!r}"
-        )
-    from picsync.sources.folder.names import pattern_problem
-
-    if problem := pattern_problem(value):
-        raise ValueError(problem)
-    return value
-
-
-def _word(pattern: str) -> str:
-    """Return the pattern quoted so that different lists of patterns never read the same."""
-    return repr(pattern) if set(pattern) & set(",()'\"") else pattern
-
-
-Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(_listed)]
 
 
 class FolderEntry(Options):
@@ -88,8 +65,8 @@ class FolderEntry(Options):
 
     def __str__(self) -> str:
         words = [
-            *(f"include {_word(pattern)}" for pattern in self.include),
-            *(f"exclude {_word(pattern)}" for pattern in self.exclude),
+            *(f"include {word(pattern)}" for pattern in self.include),
+            *(f"exclude {word(pattern)}" for pattern in self.exclude),
             *([f"quiet {self.quiet.total_seconds():g}s"] if self.quiet != QUIET else []),
             *(["may be empty"] if self.may_be_empty else []),
         ]

@@ -15,8 +15,8 @@ from picsync.core.model import MediaItem
 from picsync.core.values import dataclass
 from picsync.media.formats import media_kind, promised
 from picsync.observe.words import counted
+from picsync.sources.choice import Choice
 from picsync.sources.folder.database import DatabaseUnavailable, FolderDatabase, Probed, StoredFolder
-from picsync.sources.folder.names import Choice
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.probing import Read, probe
 from picsync.sources.folder.volumes import Volume, mount_problems

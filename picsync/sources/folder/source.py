@@ -26,8 +26,8 @@ from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Operation
 from picsync.media.formats import HEAD_BYTES, promised, sniff
 from picsync.sources.base import Sink, SourceCapabilities
+from picsync.sources.choice import Choice
 from picsync.sources.folder.database import BUSY_TIMEOUT_S, FolderDatabase
-from picsync.sources.folder.names import Choice
 from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.probing import Read
 from picsync.sources.folder.scan import KIND, FolderState, Scan, ScanResult

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
-from picsync.sources.folder.names import Choice
+from picsync.sources.choice import Choice
 from picsync.system.files import reason
 from picsync.system.nofollow import is_gone, open_file, open_folder, open_root, what_helps
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from picsync.config.credentials import EMPTY, Account, Key, SecretKey, Section
+from picsync.config.credentials import EMPTY, Account, Key, Password, SecretKey, Section
 
 KIND = "dropbox"
 TITLE = "Dropbox"
@@ -30,6 +30,9 @@ class DropboxLogin(Section):
         default=EMPTY,
         description="The refresh token, used to fetch access tokens. It does not expire by itself.",
         examples=['"<refresh-token>"'],
+    )
+    link_password: Password = Field(
+        default=EMPTY, description="Password of shared links that require one.", examples=['"<password>"']
     )
 
 

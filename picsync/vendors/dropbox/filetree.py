@@ -7,44 +7,97 @@ Pages may repeat entries and name deletions of unknown paths.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple, Self
 
+from picsync.media.instants import instant
 from picsync.vendors.dropbox.wire import Metadata
+
+_TAGS = ("file", "folder")
+
+
+class TreeEntry(NamedTuple):
+    """A file or folder, as small as a library of thousands needs it."""
+
+    tag: str
+    name: str
+    id: str
+    path: str
+    """As shown; empty behind a shared link."""
+    rev: str = ""
+    size: int = 0
+    content_hash: str = ""
+    modified: str = ""
+    """By whoever uploaded it, ISO 8601."""
+
+    @classmethod
+    def of(cls, found: Metadata) -> Self:
+        """Return what is kept of an entry."""
+        return cls(
+            found.tag,
+            found.name,
+            found.id,
+            found.path_display or "",
+            found.rev,
+            found.size,
+            found.content_hash or "",
+            found.client_modified or "",
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the entry of a text; raises ValueError for anything but the result of `str`."""
+        try:
+            entry = cls(*json.loads(text))
+        except TypeError as error:
+            raise ValueError("not an entry") from error
+        size = entry.size
+        texts = all(isinstance(value, str) for value in entry if value is not size)
+        if not texts or entry.tag not in _TAGS or not isinstance(size, int):
+            raise ValueError("not an entry")
+        return entry
+
+    @property
+    def modified_at(self) -> datetime | None:
+        """Aware UTC; None if unknown."""
+        return instant(self.modified)
+
+    def __str__(self) -> str:
+        return json.dumps(self, separators=(",", ":"))
 
 
 class FileTree:
-    """Entries by key (`Metadata.key`), in the order of their arrival, and what has changed since `saved`."""
+    """Entries by key (`Metadata.key`), and which of them have changed since `saved`."""
 
-    def __init__(self, entries: Mapping[str, Metadata] | None = None) -> None:
-        self.entries: dict[str, Metadata] = dict(entries or {})
+    def __init__(self, entries: Mapping[str, TreeEntry] | None = None) -> None:
+        self.entries: dict[str, TreeEntry] = dict(entries or {})
         self._folders: set[str] = set()
         """Keys below which something may be."""
         self.changed: set[str] = set()
         self.removed: set[str] = set()
+        """They may contain what was never saved."""
         for key in self.entries:
             self._note_parents(key)
 
     def apply(self, entries: Iterable[Metadata]) -> None:
         """Apply a page, in its order."""
-        for entry in entries:
-            key = entry.key
-            if entry.tag == "deleted":
+        for found in entries:
+            key = found.key
+            if found.tag == "deleted":
                 self._remove(key)
                 continue
-            if entry.tag not in ("file", "folder"):
+            if found.tag not in _TAGS:
                 continue  # A sort of entry that is not known yet.
-            there = self.entries.get(key)
-            if entry.tag == "file":
+            if found.tag == "file":
                 self._remove_below(key)
-            if there != entry:
+            entry = TreeEntry.of(found)
+            if self.entries.get(key) != entry:
                 self.entries[key] = entry
                 self.changed.add(key)
                 self.removed.discard(key)
                 self._note_parents(key)
-
-    def start_over(self) -> FileTree:
-        """Return an empty tree for a new listing of the same folder."""
-        return FileTree()
 
     def saved(self) -> None:
         """Forget which entries have changed."""

@@ -16,8 +16,8 @@ import pytest
 
 from picsync.core.errors import TransientError
 from picsync.core.model import Listing
+from picsync.sources.choice import Choice
 from picsync.sources.folder.database import FILE_NAME, FolderDatabase
-from picsync.sources.folder.names import Choice
 from picsync.sources.folder.scan import FolderState, Scan, ScanResult
 from picsync.sources.folder.volumes import Volume, mount_problems
 from picsync.system.blocking import THREAD_NAME

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from picsync.vendors.dropbox.filetree import FileTree
+from picsync.vendors.dropbox.filetree import FileTree, TreeEntry
 from picsync.vendors.dropbox.wire import Metadata
 
 
@@ -59,3 +59,23 @@ def test_what_comes_twice_changes_nothing() -> None:
     made = tree(*FOLDER)
     made.apply(FOLDER)
     assert (made.changed, made.removed) == (set(), set())
+
+
+def test_entries_are_stored_as_text() -> None:
+    for found in tree(
+        *FOLDER, entry("file", "/Gr\u00f6\u00dfe \u007f.jpg", id="id:a", rev="1", size=7)
+    ).entries.values():
+        assert TreeEntry.parse(str(found)) == found
+        assert str(found).isascii()
+    for text in (
+        "",
+        "{}",
+        "[]",
+        "1",
+        '["file"]',
+        '["link", "a", "b", "c"]',
+        '["file", "a", "b", 1]',
+        "[" * 9000,
+    ):
+        with pytest.raises((ValueError, RecursionError)):
+            TreeEntry.parse(text)

@@ -1,0 +1,39 @@
+"""What commands do with a Dropbox account: the permissions that a configuration needs, and the login."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from picsync.config import Config
+from picsync.core.events import Emit
+from picsync.http.client import Hosts
+from picsync.http.retry import Retrier, RetryPolicy
+from picsync.run.settings import entries_in_use
+from picsync.sources.dropbox.options import DropboxEntry
+from picsync.vendors.dropbox.api import LINK_SCOPES, READ_SCOPES
+
+
+def needed_scopes(config: Config | None, account: str) -> frozenset[str]:
+    """Return the fewest permissions with which an account can do what picsync.yaml asks of it.
+
+    Reading is always among them: the commands need it.
+    """
+    entries = entries_in_use(config).get(account, {}) if config is not None else {}
+    linked = any(isinstance(entry, DropboxEntry) and entry.link for entry in entries.values())
+    return READ_SCOPES | (LINK_SCOPES if linked else frozenset())
+
+
+async def log_in_to_dropbox(
+    app_key: str,
+    scopes: frozenset[str],
+    hosts: Hosts,
+    emit: Emit,
+    *,
+    ask: Callable[[str], str],
+    say: Callable[[str], None],
+) -> str:
+    """Guide the user through the login; return the refresh token. Raises LoginNeeded."""
+    from picsync.vendors.dropbox.login import login
+
+    retrier = Retrier(RetryPolicy(), emit=emit)
+    return await login(app_key, scopes, hosts=hosts, retrier=retrier, ask=ask, say=say)
