@@ -23,12 +23,16 @@ from picsync.core.events import (
     CycleScheduled,
     CycleStarted,
     Event,
+    FileMoved,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
     Listed,
     LoggedIn,
     LoginRefused,
+    PassFinished,
+    PassReport,
+    PassStarted,
     PhotoDeleted,
     RequestFinished,
     RequestOutcome,
@@ -36,7 +40,7 @@ from picsync.core.events import (
     TransfersPlanned,
     Written,
 )
-from picsync.observe.words import event_sentence, report_lines, report_sentence
+from picsync.observe.words import event_sentence, pass_lines, pass_sentence, report_lines, report_sentence
 from picsync.system.localtime import exact
 
 if TYPE_CHECKING:
@@ -46,7 +50,16 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 log = logging.getLogger("picsync")
 
-_DETAILS = CycleStarted | Listed | ItemDownloaded | ItemFailed | LoggedIn | LoginRefused | CacheMeasured
+_DETAILS = (
+    CycleStarted
+    | Listed
+    | ItemDownloaded
+    | ItemFailed
+    | LoggedIn
+    | LoginRefused
+    | CacheMeasured
+    | PassStarted
+)
 """Only logged with `--verbose`; failures are repeated at the end of their cycle."""
 _WARNINGS = RetryScheduled | ConfigRefused
 
@@ -183,6 +196,9 @@ class LogView:
             case CycleFinished(report):
                 self._finished(event, report)
                 return
+            case PassFinished(passed):
+                self._passed(event, passed)
+                return
             case Crashed():
                 self._crashed(event)
                 return
@@ -215,7 +231,7 @@ class LogView:
     def _level(self, event: Event) -> int:
         if isinstance(event, ItemUploaded) and not event.size_bytes:
             return logging.DEBUG
-        if isinstance(event, ItemUploaded | PhotoDeleted):
+        if isinstance(event, ItemUploaded | PhotoDeleted | FileMoved):
             return self._photo_level
         if isinstance(event, TransfersPlanned):
             return self._transfers_level(event)
@@ -250,6 +266,20 @@ class LogView:
             self._announced.pop(report.rule, None)
         self._last[report.rule] = verdict
         _write(level, event, report_sentence(report), report.rule)
+        for code, account, message in lines:
+            _write(level, event, message, report.rule, code=code, account=account)
+
+    def _passed(self, event: Event, report: PassReport) -> None:
+        """Log a pass over files; one that changed nothing, with the same result as before, only verbosely."""
+        lines = list(pass_lines(report))
+        verdict = [report.outcome, *(f"{why} {number}" for why, number in report.left.items())]
+        verdict += [sentence for _, _, sentence in lines]
+        fine = report.outcome in (CycleOutcome.DONE, CycleOutcome.STOPPED)
+        level = logging.INFO if fine else logging.WARNING
+        if verdict == self._last.get(report.rule) and not report.did_something:
+            level = logging.DEBUG
+        self._last[report.rule] = verdict
+        _write(level, event, pass_sentence(report), report.rule)
         for code, account, message in lines:
             _write(level, event, message, report.rule, code=code, account=account)
 

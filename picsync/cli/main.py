@@ -31,6 +31,7 @@ COMMANDS = {
         "control:operator_token",
         "Print the token for the buttons of the status page.",
     ),
+    "organize": ("organize", "Sort the files of folders by date, as CONFIG says."),
     "picked": ("picking:picked", "List the photos that were picked, and remove some."),
     "plan": ("plan", "Print which photos RULE, or each rule, would show, and why not the others."),
     "render": ("render", "Write to DIR what a frame would get of each FILE."),

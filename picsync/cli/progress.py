@@ -23,11 +23,13 @@ from picsync.core.events import (
     ItemFailed,
     ItemUploaded,
     ListingProgress,
+    PassFinished,
+    PassStarted,
     PhotoDeleted,
     TransfersPlanned,
 )
 from picsync.core.values import dataclass
-from picsync.observe.words import printable, size
+from picsync.observe.words import job_title, size
 from picsync.system.localtime import upcoming
 
 STEPS = {"listing": "Listing", "downloading": "Downloading", "uploading": "Uploading", "deleting": "Deleting"}
@@ -108,6 +110,10 @@ class ProgressBars:
                 (self._dry.add if dry_run else self._dry.discard)(rule)
             case CycleFinished(report):
                 self._end(report.rule)
+            case PassStarted(rule):
+                self._running.add(rule)
+            case PassFinished(passed):
+                self._end(passed.rule)
             case CycleScheduled(rule, at):
                 self._due[rule] = at
             case ConfigApplied(rules):
@@ -120,7 +126,7 @@ class ProgressBars:
         rule, due = min(self._due.items(), key=lambda each: each[1])
         when = upcoming(due, self._now())
         return (
-            f"The next cycle is at {when} (album {printable(rule)})."
+            f"The next cycle is at {when} ({job_title(rule)})."
             " Changes to picsync.yaml are noticed within seconds. Ctrl-C stops picsync."
         )
 

@@ -17,8 +17,9 @@ from picsync.core.values import dataclass
 from picsync.system.localtime import zone_problem
 
 if TYPE_CHECKING:
-    from picsync.core.events import CycleReport, Emit, Event
+    from picsync.core.events import Emit, Event
     from picsync.core.model import Listing
+    from picsync.jobs.base import Report
     from picsync.run.process import RunContext
     from picsync.run.settings import Settings, SettingsFiles
 
@@ -113,7 +114,7 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
     if problem := zone_problem():
         note(" ".join(problem))
     once = options.once or options.dry_run or not settings.intervals
-    stop = Stop(acknowledge=_stopping)
+    stop = Stop(acknowledge=stopping)
     context = RunContext(
         options.cache,
         emit,
@@ -156,12 +157,13 @@ async def _run_once(settings: Settings, context: RunContext) -> Exit:
     return worst(map(report_exit, reports))
 
 
-def _stopping(grace_s: float) -> None:
+def stopping(grace_s: float) -> None:
+    """Say how long running work may take after a stop request."""
     note(f"Stopping: running transfers have {grace_s:.0f} s to finish. Press Ctrl-C again to stop at once.")
 
 
 class PlanView:
-    """Prints a dry run's plan to stdout, once it is known."""
+    """Prints a dry run's plan, of an album or of files, to stdout, once it is known."""
 
     def __init__(self) -> None:
         self._listings: list[Listing] = []
@@ -169,8 +171,14 @@ class PlanView:
 
     def show(self, event: Event) -> None:
         """Record predicted uploads, and print them with the rest of the plan."""
-        from picsync.core.events import ChangesPlanned, ItemUploaded, Listed, TransfersPlanned
-        from picsync.observe.words import plan_lines
+        from picsync.core.events import (
+            ChangesPlanned,
+            ItemUploaded,
+            Listed,
+            MovesPlanned,
+            TransfersPlanned,
+        )
+        from picsync.observe.words import moves_lines, plan_lines
 
         match event:
             case Listed(_, listing):
@@ -181,11 +189,14 @@ class PlanView:
             case ItemUploaded(_, filename, size_bytes, source) if size_bytes:
                 # Downloaded to determine its content; if that already exists on the frame, it has no size.
                 self._uploads.append((filename, source))
+            case MovesPlanned(_, moves, left):
+                print_result(moves_lines(moves, left))
             case ChangesPlanned(rule, plan):
                 print_result(plan_lines(rule, self._listings, self._uploads, plan))
 
 
-def report_exit(report: CycleReport) -> Exit:
-    """Return the exit code for a cycle's report."""
-    held = [Exit.FAILED] if report.hold is not None and report.hold.needs_person else []
+def report_exit(report: Report) -> Exit:
+    """Return the exit code for a job's report."""
+    hold = getattr(report, "hold", None)
+    held = [Exit.FAILED] if hold is not None and hold.needs_person else []
     return worst([*held, failures_exit(report.failures)])

@@ -21,6 +21,10 @@ from picsync.config.tree import FileText, Node, Place, parse_yaml, read_text
 from picsync.config.validation import validate
 from picsync.core.errors import ConfigError, Problem
 
+JOBS = ("albums", "organize")
+"""Keys of what picsync can do; a configuration has at least one of them."""
+_NO_JOB = "is missing; write for example `albums: [{name: AllMyStuff, sources: {sharedlinks: [<link>]}}]`."
+
 
 def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins: Logins) -> Config:
     """Return the settings of the file at `path`, overridden by the environment.
@@ -34,7 +38,7 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
     credentials = credentials_shape(logins)
     problems += overlay(tree, shape, environ, others=credentials, known=_variables(known, logins))
     albums = tree.value.get("albums") if isinstance(tree.value, dict) else None
-    if tree.value is None or (file is None and albums is None):
+    if tree.value is None or (file is None and not any(_written(tree, job) for job in JOBS)):
         message = (
             "there is no such file; run `picsync init` to create it, or set the variable PICSYNC_ALBUMS."
             if file is None
@@ -42,6 +46,8 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
             " `albums: [{name: Family, sources: {sharedlinks: [<link>]}}]`."
         )
         raise ConfigError([Problem(str(path), None, "", message), *problems])
+    if isinstance(tree.value, dict) and not any(_written(tree, job) for job in JOBS):
+        problems.append(tree.place.problem(("albums",), _NO_JOB))
     if albums is not None and isinstance(albums.value, dict):
         albums.value = [Node(albums.value, albums.place)]
     problems += _unmentioned(tree, "frames")
@@ -148,6 +154,12 @@ def _taken(tree: Node, named: Mapping[str, str], kinds: Iterable[str]) -> Iterat
             yield tree.place_of(path).problem(
                 path, f"has the name of the kind `{other}`; choose another name."
             )
+
+
+def _written(tree: Node, key: str) -> bool:
+    """Whether a file has a key with a value at its top level."""
+    found = tree.value.get(key) if isinstance(tree.value, dict) else None
+    return found is not None and found.value is not None
 
 
 def _unmentioned(tree: Node, key: str) -> Iterator[Problem]:

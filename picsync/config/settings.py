@@ -32,6 +32,7 @@ from pydantic import (
 from picsync.config.durations import parse_duration
 from picsync.config.named import Entry, Problems, needs_no_entry, read_entries_of_kinds
 from picsync.config.options import Boolean, Options
+from picsync.config.organizing import OrganizeRules
 from picsync.config.renditions import TEXT, PanelSize, RenditionSettings, RenditionValue
 from picsync.config.selecting import Select
 from picsync.config.shape import closest
@@ -57,6 +58,8 @@ class Known:
     """Kinds of frames that belong to no account."""
     captioned: Collection[str] = ()
     """Kinds of frames that can show captions of their own."""
+    stores: Collection[str] = ()
+    """Kinds of accounts that hold files."""
 
     def is_frame(self, name: str) -> bool:
         """Whether a rule may name this frame without an entry under `frames:`."""
@@ -615,8 +618,9 @@ class Config(Options):
     """All of picsync.yaml."""
 
     albums: Annotated[tuple[AlbumRule, ...], AfterValidator(_rules_together)] = Field(
+        default=(),
         description="The list of album rules; each keeps one album of the frame in sync with its sources. "
-        "Required.",
+        "Required, unless there is another job: `organize`.",
         examples=["[{name: AllMyStuff, sources: {sharedlinks: [<link>]}}]"],
     )
     frames: Annotated[SkipValidation[Mapping[str, Entry]], BeforeValidator(_frame_entries)] = Field(
@@ -631,6 +635,12 @@ class Config(Options):
         "units `h`, `m`, `s`, `ms`, `us` or `ns`. Without it, picsync runs one cycle and exits, which "
         "suits a cron job. Intervals below 10 s are raised to 10 s.",
         examples=["1h", "90s", "1h30m"],
+    )
+    organize: OrganizeRules = Field(
+        default=(),
+        description="Rules that sort the files of a folder, such as a phone's camera uploads, by the dates "
+        "on which they were taken. doc/organize.md explains them. Absent by default.",
+        examples=['[{name: camera, from: /photos/Camera, to: "/photos/{year}/{year}-{month}"}]'],
     )
     prometheus: StatusListener | None = Field(
         default=None,

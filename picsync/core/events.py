@@ -520,3 +520,74 @@ class CycleFinished(Event):
 
     action = "cycle_finished"
     report: CycleReport
+
+
+# --- passes over files --------------------------------------------------------------------------------
+
+
+class PassKind(StrEnum):
+    """What a pass over files does."""
+
+    ORGANIZE = "organize"
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """The result of one pass over files; log, metrics, pages and exit code are views of it."""
+
+    rule: str
+    """Name of the job."""
+    kind: PassKind
+    outcome: CycleOutcome
+    dry_run: bool = False
+    duration_s: float = 0.0
+    found: int = 0
+    """Files that were looked at."""
+    done: Mapping[str, int] = field(default_factory=dict)
+    """What was done to files -> their number, such as `moved`, `duplicates` or `unsorted`."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """Why files stay where they are -> their number; the reasons are those of the job."""
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def did_something(self) -> bool:
+        """Whether it changed something."""
+        return any(self.done.values()) and not self.dry_run
+
+
+@dataclass(frozen=True, slots=True)
+class PassStarted(Event):
+    """A pass over files has started."""
+
+    action = "pass_started"
+    rule: str
+    kind: PassKind
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MovesPlanned(Event):
+    """What a dry run would move: old and new paths; and what would stay, with the reasons."""
+
+    action = "moves_planned"
+    rule: str
+    moves: tuple[tuple[str, str], ...]
+    left: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileMoved(Event):
+    """A file was moved within its store."""
+
+    action = "file_moved"
+    rule: str
+    path: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassFinished(Event):
+    """A pass over files has ended."""
+
+    action = "pass_finished"
+    report: PassReport

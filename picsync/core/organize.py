@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import TypeAlias
 
 from picsync.core.namedates import has_time
@@ -190,6 +191,19 @@ def plan(
 def log_line(when: str, old_name: str, new_path: str) -> str:
     """Return the line of the log for one move, with its line end."""
     return f"{when} - INFO: Moving {harmless(old_name)} to {harmless(new_path)}\n"
+
+
+def split_units(moves: Sequence[PlannedMove], most: int) -> Iterator[list[PlannedMove]]:
+    """Yield batches of at most `most` moves, or of one unit that is larger, without dividing units."""
+    batch: list[PlannedMove] = []
+    for _, unit in groupby(moves, key=lambda move: move.unit):
+        together = list(unit)
+        if batch and len(batch) + len(together) > most:
+            yield batch
+            batch = []
+        batch += together
+    if batch:
+        yield batch
 
 
 class _Planning:

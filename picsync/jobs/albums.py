@@ -62,6 +62,11 @@ class AlbumJob:
         """Its name in messages."""
         return f"Album {self.name}"
 
+    @property
+    def feeds(self) -> frozenset[str]:
+        """Return nothing: no job reads what is on a frame."""
+        return frozenset()
+
     async def run(self) -> CycleReport:
         """Run one cycle, with the operator's permissions for it."""
         context = self.context

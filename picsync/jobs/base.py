@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
@@ -43,6 +43,10 @@ class Job(Protocol[R_co]):
     @property
     def every(self) -> timedelta | None:
         """Interval between the starts of two runs; None if it runs once."""
+
+    @property
+    def feeds(self) -> Collection[str]:
+        """The names of jobs that read what this one writes: they run after it."""
 
     async def run(self) -> R_co:
         """Run once. Failures are in the report; an exception is a bug."""

@@ -167,6 +167,11 @@ def promised(filename: str) -> str | None:
     return _EXTENSIONS.get(extension.lower()) if dot else None
 
 
+def extensions(kind: str) -> tuple[str, ...]:
+    """Return the extensions of all known formats of a kind, `image` or `video`; lower case, without a dot."""
+    return tuple(name for name, mime_type in _EXTENSIONS.items() if mime_type.startswith(f"{kind}/"))
+
+
 def media_kind(mime_type: str) -> MediaKind:
     """Return the kind of media for a MIME type."""
     return MediaKind.VIDEO if mime_type.startswith("video/") else MediaKind.PHOTO

@@ -16,9 +16,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 from picsync.core.errors import FailureCode, Scope
-from picsync.core.events import CycleOutcome, CycleReport, Failure
+from picsync.core.events import About, CycleOutcome, CycleReport, Failure, PassReport
 from picsync.core.values import dataclass
-from picsync.observe.status import Phase, RuleStatus, Status
+from picsync.observe.status import PassStatus, Phase, RuleStatus, Status
 
 MANY_FAILURES = 3
 """Consecutive failed cycles after which a rule counts as failing, although each failure could have been
@@ -58,6 +58,7 @@ class HealthCode(StrEnum):
     NO_PHOTOS = "no_photos"
     PLAYLIST_UNASSIGNED = "playlist_unassigned"
     UPLOADING = "uploading"
+    MOVING = "moving"
     PHOTOS_MISSING = "photos_missing"
     STOPPING = "stopping"
     STOPPED = "stopped"
@@ -81,6 +82,7 @@ LEVELS: Mapping[HealthCode, Level] = {
     HealthCode.NO_PHOTOS: Level.ATTENTION,
     HealthCode.PLAYLIST_UNASSIGNED: Level.ATTENTION,
     HealthCode.UPLOADING: Level.BUSY,
+    HealthCode.MOVING: Level.BUSY,
     HealthCode.PHOTOS_MISSING: Level.BUSY,
     HealthCode.STOPPING: Level.UNKNOWN,
     HealthCode.STOPPED: Level.UNKNOWN,
@@ -120,6 +122,19 @@ class RuleHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class PassHealth:
+    """The state of a rule whose passes work on files."""
+
+    passing: PassStatus
+    code: HealthCode
+
+    @property
+    def level(self) -> Level:
+        """The severity."""
+        return LEVELS[self.code]
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The state of everything."""
 
@@ -128,6 +143,8 @@ class Health:
     """The relevant rules: all but dry runs, or all if there are only dry runs."""
     reasons: tuple[Reason, ...] = ()
     """Problems of the whole service, the most important first."""
+    passes: tuple[PassHealth, ...] = ()
+    """The relevant rules whose passes work on files."""
 
     @property
     def worst(self) -> tuple[RuleHealth, ...]:
@@ -182,14 +199,45 @@ def _failed(rule: RuleStatus, report: CycleReport) -> HealthCode:
     return HealthCode.FAILING
 
 
+def pass_health(each: PassStatus) -> PassHealth:
+    """Return the state of a rule whose passes work on files."""
+    return PassHealth(each, _pass_code(each))
+
+
+def _pass_code(each: PassStatus) -> HealthCode:
+    report = each.last
+    if each.dry_run:
+        return HealthCode.DRY_RUN
+    if each.phase is Phase.RUNNING and each.moved:
+        return HealthCode.MOVING
+    if report is None:
+        return HealthCode.FIRST_CYCLE if each.phase is Phase.RUNNING else HealthCode.NOT_STARTED
+    match report.outcome:
+        case CycleOutcome.LOGIN_NEEDED:
+            return HealthCode.LOGIN_NEEDED
+        case CycleOutcome.STOPPED:
+            return HealthCode.STOPPED
+        case CycleOutcome.FAILED:
+            errors = [failure.error for failure in report.failures]
+            if all(failure.about is not About.RULE for failure in report.failures):
+                return HealthCode.INCOMPLETE
+            passing = all(error.transient for error in errors)
+            known = each.last_good_at is not None and each.failures_in_a_row < MANY_FAILURES
+            return HealthCode.RETRYING if passing and known else HealthCode.FAILING
+    return HealthCode.RIGHT
+
+
 def health(status: Status) -> Health:
     """Return the state of everything."""
     # A dry run says nothing about the frame, so other rules decide if there are any.
-    counting = [rule for rule in status.rules if not rule.dry_run] or status.rules
-    rules = tuple(map(rule_health, counting))
+    real = any(not job.dry_run for job in status.jobs)
+    rules = tuple(rule_health(rule) for rule in status.rules if not (rule.dry_run and real))
+    passes = tuple(pass_health(each) for each in status.passes if not (each.dry_run and real))
     reasons = tuple(_service_reasons(status))
-    levels = [*(reason.level for reason in reasons), *(rule.level for rule in rules)]
-    return Health(min(levels, key=_WORST_FIRST.index, default=Level.UNKNOWN), rules, reasons)
+    levels = [reason.level for reason in reasons]
+    levels += [rule.level for rule in rules]
+    levels += [each.level for each in passes]
+    return Health(min(levels, key=_WORST_FIRST.index, default=Level.UNKNOWN), rules, reasons, passes)
 
 
 def _service_reasons(status: Status) -> Iterator[Reason]:
@@ -215,6 +263,11 @@ def obstacles(status: Status) -> tuple[Reason, ...]:
         for each in map(rule_health, status.rules)
         if each.rule.last is None and each.rule.phase is Phase.WAITING
     ]
+    waiting += [
+        Reason(HealthCode.NOT_STARTED, each.rule)
+        for each in status.passes
+        if each.last is None and each.phase is Phase.WAITING
+    ]
     order = (HealthCode.STOPPING, HealthCode.CONFIG_REFUSED, HealthCode.LOGIN_NEEDED)
     found = sorted([*about, *refused], key=lambda reason: order.index(reason.code))
     return (*found, *(Reason(HealthCode.NOT_STARTED, reason.subject) for reason in waiting))
@@ -227,7 +280,7 @@ class OpenProblem:
     code: HealthCode
     subject: str = ""
     """Title of a service, name of a rule, or what is full: an account's name, or a playlist's."""
-    rule: RuleStatus | None = None
+    rule: RuleStatus | PassStatus | None = None
     """The rule in which it was seen."""
     failure: Failure | None = None
 
@@ -245,9 +298,13 @@ def open_problems(status: Status, intervals: Mapping[str, timedelta]) -> Iterato
     for rule in status.rules:
         if rule.last is not None:
             yield from _of_report(rule, rule.last)
-    for rule in _overdue(status, intervals):
-        failures = rule.last.failures if rule.last is not None else ()
-        yield OpenProblem(HealthCode.OVERDUE, rule.name, rule, next(iter(failures), None))
+    for each in status.passes:
+        for failure in each.last.failures if each.last is not None else ():
+            if failure.code in FULL_CODES:
+                yield OpenProblem(HealthCode.QUOTA_EXCEEDED, _full_subject(failure), each, failure)
+    for job in _overdue(status, intervals):
+        failures = job.last.failures if job.last is not None else ()
+        yield OpenProblem(HealthCode.OVERDUE, job.name, job, next(iter(failures), None))
 
 
 def _of_report(rule: RuleStatus, report: CycleReport) -> Iterator[OpenProblem]:
@@ -267,10 +324,10 @@ def _full_subject(failure: Failure) -> str:
     return failure.subject if failure.code is FailureCode.PLAYLIST_FULL else failure.account
 
 
-def _overdue(status: Status, intervals: Mapping[str, timedelta]) -> list[RuleStatus]:
+def _overdue(status: Status, intervals: Mapping[str, timedelta]) -> list[RuleStatus | PassStatus]:
     """Return the rules without a successful cycle for too long, unless another problem explains it."""
 
-    def overdue(rule: RuleStatus, times: int) -> bool:
+    def overdue(rule: RuleStatus | PassStatus, times: int) -> bool:
         every = intervals.get(rule.name)
         # For a new rule, failures are counted, since its start is not known.
         since = rule.last_good_at or status.started_at
@@ -278,7 +335,7 @@ def _overdue(status: Status, intervals: Mapping[str, timedelta]) -> list[RuleSta
 
     failing = [
         rule
-        for rule in status.rules
+        for rule in status.jobs
         if rule.failures_in_a_row >= OVERDUE_AFTER and rule.last is not None and not _explained(rule.last)
     ]
     if not any(overdue(rule, OVERDUE_AFTER) for rule in failing):
@@ -287,19 +344,21 @@ def _overdue(status: Status, intervals: Mapping[str, timedelta]) -> list[RuleSta
     return [rule for rule in failing if overdue(rule, OVERDUE_AFTER - 1)]
 
 
-def _explained(report: CycleReport) -> bool:
+def _explained(report: CycleReport | PassReport) -> bool:
     return any(
         failure.code is FailureCode.LOGIN_NEEDED or failure.code in FULL_CODES for failure in report.failures
     )
 
 
-def may_continue(code: HealthCode, rule: RuleStatus | None) -> bool:
+def may_continue(code: HealthCode, rule: RuleStatus | PassStatus | None) -> bool:
     """Whether a rule's problem is still open, as far as known.
 
     A cycle that ended with a network error, for example, says nothing about the frame's storage.
     """
     if rule is None or rule.last is None:
         return False
+    if isinstance(rule, PassStatus):
+        return not rule.last.outcome.good
     match code:
         case HealthCode.QUOTA_EXCEEDED:
             return not rule.last.outcome.good

@@ -44,6 +44,8 @@ from picsync.core.events import (
     Listed,
     LoggedIn,
     LoginRefused,
+    PassFinished,
+    PassStarted,
     PhotoDeleted,
     PlaylistCreated,
     Published,
@@ -53,6 +55,7 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.model import Certainty, Listing
+from picsync.core.organize import Left
 from picsync.core.plan import (
     HoldReason,
 )
@@ -243,6 +246,34 @@ CACHE_WRITES = _counter(
 CACHE_ENTRIES = _gauge("picsync_cache_entries", "Mappings in the cache.", "source")
 CACHE_SIZE = _gauge("picsync_cache_size_bytes", "Size of the cache on disk; absent for a database server.")
 
+# --- passes over files: organizing rules --------------------------------------------------------------
+PASSES = _counter(
+    "picsync_passes_total",
+    "Passes over files ended, " + _by("outcome", CycleOutcome),
+    *("rule", "outcome"),
+)
+PASS_RUNNING = _gauge("picsync_pass_running", "1 while a pass of the rule is running.", "rule")
+PASS_INTERVAL = _gauge(
+    "picsync_pass_interval_seconds", "The rule's `every`; 0 if passes are not repeated.", "rule"
+)
+PASS_LAST = _gauge(
+    "picsync_last_pass_timestamp_seconds", "When a pass last ended; 0 before the first.", "rule"
+)
+PASS_GOOD = _gauge(
+    "picsync_last_good_pass_timestamp_seconds",
+    "When a pass last ended as `done`; 0 before the first.",
+    "rule",
+)
+FILES_FOUND = _gauge("picsync_files_found", "Files that the last pass looked at.", "rule")
+FILES_DONE = ("moved", "unsorted", "duplicates")
+FILES = _counter(
+    "picsync_files_moved_total", "Files moved, " + _by("target", FILES_DONE), *("rule", "target")
+)
+FILES_LEFT = _gauge(
+    "picsync_files_left", "Files that the last pass left, " + _by("reason", Left), *("rule", "reason")
+)
+FILES_FAILED = _counter("picsync_file_failures_total", "Failures of passes or of single files.", "rule")
+
 # --- services -----------------------------------------------------------------------------------------
 REQUESTS = _counter(
     "picsync_requests_total",
@@ -313,6 +344,7 @@ class Metrics(Collector):
         self._values: dict[Metric, dict[Labels, float]] = {metric: {} for metric in METRICS}
         self._histograms: dict[Metric, dict[Labels, _Histogram]] = {metric: {} for metric in METRICS}
         self._rules: frozenset[str] = frozenset()
+        self._passes: frozenset[str] = frozenset()
         self._pairs: dict[str, tuple[str, str]] = {}
         """Rule -> album and frame."""
         self._dry: set[str] = set()
@@ -340,6 +372,25 @@ class Metrics(Collector):
         self._pairs = dict(rules)
         for rule in wanted:
             self._set(INTERVAL, (every_s or {}).get(rule, 0), rule)
+
+    def expect_passes(self, rules: Mapping[str, str], *, every_s: Mapping[str, float]) -> None:
+        """Set the rules in force whose passes work on files, with their kinds."""
+        for rule in self._passes - rules.keys():
+            for metric in (PASS_RUNNING, PASS_LAST, PASS_GOOD, PASS_INTERVAL, FILES_LEFT, FILES_FOUND):
+                series = self._values[metric]
+                for labels in [labels for labels in series if labels[0] == rule]:
+                    del series[labels]
+        for rule in rules.keys() - self._passes:
+            for outcome in CycleOutcome:
+                self._add(PASSES, 0, rule, outcome)
+            for what in FILES_DONE:
+                self._add(FILES, 0, rule, what)
+            self._add(FILES_FAILED, 0, rule)
+            for metric in (PASS_RUNNING, PASS_LAST, PASS_GOOD):
+                self._set(metric, 0, rule)
+        self._passes = frozenset(rules)
+        for rule in rules:
+            self._set(PASS_INTERVAL, every_s.get(rule, 0), rule)
 
     def expect_accounts(self, services: Collection[str], sources: Collection[str]) -> None:
         """Set the services and source accounts in force; gauges of those that are gone end.
@@ -371,6 +422,7 @@ class Metrics(Collector):
         if rule is not None and rule in self._rules:
             self._of_cycle(rule, event)
             self._of_items(rule, event)
+        self._of_passes(event)
         self._of_sources(event)
         self._of_services(event)
         match event:
@@ -430,6 +482,30 @@ class Metrics(Collector):
                 self._set(COMPLETE, report.certainty is Certainty.COMPLETE, rule)
                 if report.on_frame is not None:
                     self._compared(rule, report, report.on_frame)
+
+    def _of_passes(self, event: Event) -> None:
+        rule = event.report.rule if isinstance(event, PassFinished) else getattr(event, "rule", None)
+        if rule not in self._passes:
+            return
+        match event:
+            case PassStarted():
+                self._set(PASS_RUNNING, 1, rule)
+            case PassFinished(report):
+                self._set(PASS_RUNNING, 0, rule)
+                self._add(PASSES, 1, rule, report.outcome)
+                self._set(PASS_LAST, self._now(), rule)
+                if report.outcome.good:
+                    self._set(PASS_GOOD, self._now(), rule)
+                if report.dry_run:
+                    return
+                self._add(FILES_FAILED, len(report.failures), rule)
+                self._set(FILES_FOUND, report.found, rule)
+                for what, number in report.done.items():
+                    self._add(FILES, number, rule, what)
+                for labels in [each for each in self._values[FILES_LEFT] if each[0] == rule]:
+                    self._set(FILES_LEFT, 0, *labels)
+                for why, number in report.left.items():
+                    self._set(FILES_LEFT, number, rule, why)
 
     def _compared(self, rule: str, report: CycleReport, on_frame: int) -> None:
         for metric, value in ((LISTED, report.listed), (WANTED, report.wanted), (OVERFLOW, report.overflow)):

@@ -20,12 +20,17 @@ from picsync.core.events import (
     CycleScheduled,
     CycleStarted,
     Event,
+    FileMoved,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
     Listed,
     LoggedIn,
     LoginRefused,
+    PassFinished,
+    PassKind,
+    PassReport,
+    PassStarted,
     PhotoDeleted,
     RetryScheduled,
     Stopping,
@@ -38,9 +43,9 @@ from picsync.observe.words import summed_sentence
 
 EVENTS_KEPT = 50
 
-_PASSING = CycleStarted | Listed | ItemDownloaded
+_PASSING = CycleStarted | Listed | ItemDownloaded | PassStarted
 """Events that counters show better than a line among the last events."""
-_ALIKE = ItemUploaded | ItemFailed | PhotoDeleted | RetryScheduled
+_ALIKE = ItemUploaded | ItemFailed | PhotoDeleted | RetryScheduled | FileMoved
 """Consecutive events of these types share one entry, so that many photos do not displace everything else."""
 
 
@@ -91,6 +96,33 @@ class RuleStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PassStatus:
+    """A rule whose passes work on files, such as an organizing rule."""
+
+    name: str
+    """Name of the job."""
+    rule: str
+    """Name of the rule in picsync.yaml."""
+    kind: PassKind
+    source: str = ""
+    """The folder that it reads."""
+    targets: tuple[str, ...] = ()
+    """Where files go."""
+    dry_run: bool = False
+    phase: Phase = Phase.WAITING
+    moved: int = 0
+    """Files that the running pass has moved."""
+    last: PassReport | None = None
+    last_at: datetime | None = None
+    last_good_at: datetime | None = None
+    """End of the last good pass; aware UTC."""
+    last_moved_at: datetime | None = None
+    """End of the last pass that moved something; aware UTC."""
+    next_at: datetime | None = None
+    failures_in_a_row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One of the last events, in words."""
 
@@ -113,6 +145,7 @@ class Status:
     started_at: datetime
     now: datetime
     rules: tuple[RuleStatus, ...] = ()
+    passes: tuple[PassStatus, ...] = ()
     logins: Mapping[str, bool] = field(default_factory=dict)
     """Service title -> whether it accepts the login; missing if it was not contacted yet."""
     refusals: Mapping[str, str] = field(default_factory=dict)
@@ -125,6 +158,12 @@ class Status:
     entries: tuple[Entry, ...] = ()
     """The last events, newest first."""
 
+    @property
+    def jobs(self) -> tuple[RuleStatus | PassStatus, ...]:
+        """All rules: those for albums, and those whose passes work on files."""
+        found: list[RuleStatus | PassStatus] = [*self.rules, *self.passes]
+        return tuple(found)
+
 
 class StatusBoard:
     """Builds a Status from events."""
@@ -136,6 +175,7 @@ class StatusBoard:
         self._now = now
         self._describe = describe
         self._rules: dict[str, RuleStatus] = {}
+        self._passes: dict[str, PassStatus] = {}
         self._entries: deque[Entry] = deque(maxlen=EVENTS_KEPT)
         self._status = Status(version, now(), now())
 
@@ -155,8 +195,23 @@ class StatusBoard:
             for name, rule in rules.items()
         }
 
+    def expect_passes(self, passes: Sequence[PassStatus]) -> None:
+        """Set the rules in force whose passes work on files; the state of those that stay is kept."""
+        before = self._passes
+        self._passes = {
+            each.name: replace(
+                before[each.name], dry_run=each.dry_run, source=each.source, targets=each.targets
+            )
+            if each.name in before
+            else each
+            for each in passes
+        }
+
     def read(self, event: Event) -> None:
         """Take note of an event."""
+        job = event.report.rule if isinstance(event, PassFinished) else getattr(event, "rule", "")
+        if (found := self._passes.get(job)) is not None:
+            self._passes[job] = self._passed(found, event)
         rule = self._rules.get(getattr(event, "rule", ""))
         if rule is not None:
             self._rules[rule.name] = self._moved(rule, event)
@@ -181,7 +236,8 @@ class StatusBoard:
         message = self._describe(event)
         if message is None:
             return
-        name = event.report.rule if isinstance(event, CycleFinished) else getattr(event, "rule", "")
+        ended = isinstance(event, CycleFinished | PassFinished)
+        name = event.report.rule if ended else getattr(event, "rule", "")  # type: ignore[attr-defined] # it has one
         times = 1
         before = next((entry for entry in self._entries if entry.rule == name), None)
         alike = before is not None and (isinstance(event, _ALIKE) or before.message == message)
@@ -195,7 +251,11 @@ class StatusBoard:
     def status(self) -> Status:
         """Return the current status."""
         return replace(
-            self._status, now=self._now(), rules=tuple(self._rules.values()), entries=tuple(self._entries)
+            self._status,
+            now=self._now(),
+            rules=tuple(self._rules.values()),
+            passes=tuple(self._passes.values()),
+            entries=tuple(self._entries),
         )
 
     def _login(self, service: str, refusal: str | None = None, hint: str = "") -> None:
@@ -233,6 +293,27 @@ class StatusBoard:
             case CycleScheduled(_, at):
                 return replace(rule, next_at=at)
         return rule
+
+    def _passed(self, status: PassStatus, event: Event) -> PassStatus:
+        match event:
+            case PassStarted():
+                return replace(status, phase=Phase.RUNNING, moved=0, next_at=None)
+            case FileMoved():
+                return replace(status, moved=status.moved + 1)
+            case CycleScheduled(_, at):
+                return replace(status, next_at=at)
+            case PassFinished(report):
+                good, at = report.outcome.good, self._now()
+                return replace(
+                    status,
+                    phase=Phase.WAITING,
+                    last=report,
+                    last_at=at,
+                    last_good_at=at if good else status.last_good_at,
+                    last_moved_at=at if report.did_something else status.last_moved_at,
+                    failures_in_a_row=0 if good else status.failures_in_a_row + 1,
+                )
+        return status
 
     def _ended(self, rule: RuleStatus, report: CycleReport) -> RuleStatus:
         good = report.outcome.good

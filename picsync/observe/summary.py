@@ -8,9 +8,20 @@ from datetime import datetime
 from picsync.core.events import CycleReport
 from picsync.core.model import Certainty
 from picsync.core.values import dataclass
-from picsync.observe.health import Health, HealthCode, Level, Reason, RuleHealth, health, missing, rule_health
-from picsync.observe.status import RuleStatus, Status
-from picsync.observe.words import counted, error_sentence, relative, unassigned_sentence
+from picsync.observe.health import (
+    Health,
+    HealthCode,
+    Level,
+    PassHealth,
+    Reason,
+    RuleHealth,
+    health,
+    missing,
+    pass_health,
+    rule_health,
+)
+from picsync.observe.status import PassStatus, RuleStatus, Status
+from picsync.observe.words import counted, error_sentence, job_title, relative, unassigned_sentence
 
 _HEADLINES = {
     Level.BAD: "Stalled.",
@@ -56,6 +67,7 @@ _BADGES = {
     HealthCode.NO_PHOTOS: "no photos",
     HealthCode.PLAYLIST_UNASSIGNED: "not shown",
     HealthCode.UPLOADING: "uploading",
+    HealthCode.MOVING: "moving files",
     HealthCode.PHOTOS_MISSING: "photos missing",
     HealthCode.STOPPED: "stopped",
     HealthCode.NOT_STARTED: "not started",
@@ -71,6 +83,27 @@ _FIXED = {
     HealthCode.FIRST_CYCLE: "The first cycle is running.",
     HealthCode.DRY_RUN: "A dry run changes nothing on the frame.",
 }
+
+
+def summarize_pass(each: PassStatus) -> RuleSummary:
+    """Return the state of a rule whose passes work on files, in words."""
+    return _pass_in_words(pass_health(each))
+
+
+def _pass_in_words(found: PassHealth) -> RuleSummary:
+    each, report = found.passing, found.passing.last
+    sentence = _FIXED.get(found.code, "")
+    if found.code is HealthCode.DRY_RUN:
+        sentence = "A dry run moves nothing."
+    elif found.code is HealthCode.MOVING:
+        sentence = f"{counted(each.moved, 'file')} {'has' if each.moved == 1 else 'have'} been moved."
+    elif report is not None and not sentence:
+        if report.failures:
+            why = error_sentence(report.failures[0].error)
+            sentence = f"{counted(len(report.failures), 'problem')}. {why}"
+        else:
+            sentence = f"All files of {each.source} are where they belong."
+    return RuleSummary(found.level, _BADGES[found.code], sentence)
 
 
 def _in_words(found: RuleHealth) -> RuleSummary:
@@ -128,18 +161,19 @@ def _kept(report: CycleReport) -> str:
 def summarize(status: Status) -> Summary:
     """Return the overall state in words."""
     found = health(status)
-    if not found.rules and not found.reasons:
+    if not found.rules and not found.passes and not found.reasons:
         return Summary(found.level, _HEADLINES[found.level], ("There are no album rules.",))
     details = [_reason_sentence(reason, status) for reason in found.reasons]
     rules = [each.rule for each in found.rules]
     if found.level is Level.GOOD:
-        details += [_all_good(rules), _last_checked(rules, status.now)]
+        details += [_all_good(rules), _last_checked(rules, status.now)] if rules else []
+        details += [_pass_in_words(each).sentence for each in found.passes[:3]]
     elif any(reason.level is Level.BAD for reason in found.reasons):
         # A refused login is reported once, not for each affected rule.
         details.append("The frame keeps its photos.")
     else:
         details += _by_rule(found)
-    dry = all(rule.dry_run for rule in status.rules) and not found.reasons
+    dry = all(each.dry_run for each in status.jobs) and not found.reasons
     return Summary(found.level, "Dry run." if dry else _HEADLINES[found.level], tuple(details))
 
 
@@ -169,6 +203,9 @@ def obstacle_sentence(reason: Reason) -> str:
 
 
 def _by_rule(found: Health) -> Iterator[str]:
+    for each_pass in [each for each in found.passes if each.level is found.level][:3]:
+        sentence = _pass_in_words(each_pass).sentence
+        yield f"{job_title(each_pass.passing.name)}: {sentence}"
     for each in found.worst[:3]:
         sentence = _in_words(each).sentence
         yield sentence if len(found.rules) == 1 else f"{each.rule.name}: {sentence}"

@@ -40,6 +40,7 @@ from picsync.core.events import (
     DeletesAllowed,
     Event,
     Failure,
+    FileMoved,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -49,6 +50,9 @@ from picsync.core.events import (
     NameReplaced,
     Notice,
     NoticeKind,
+    PassFinished,
+    PassReport,
+    PassStarted,
     PhotoDeleted,
     PlaylistCreated,
     Published,
@@ -594,6 +598,74 @@ def _failure(failure: Failure) -> str:
     return f"{failure_subject(failure)}: {error_sentence(failure.error)}"
 
 
+_DONE_TO_FILES = {
+    "moved": "{} moved",
+    "duplicates": "{} moved to the duplicates",
+    "unsorted": "{} moved to the unsorted ones",
+}
+_LEFT = {
+    "not_media": "neither photo nor video",
+    "no_date": "without a date",
+    "duplicate": "duplicates",
+    "conflict": "whose name is taken",
+    "pending": "not examined by the service yet",
+    "unsettled": "still changing",
+    "unreadable": "unreadable",
+    "not_a_file": "links or devices",
+}
+"""Why files stay where they are, after their number."""
+_ORGANIZE = "organize "
+"""How the names of organizing rules begin among all jobs."""
+
+
+def job_title(name: str) -> str:
+    """Return the name of a job in messages."""
+    if name.startswith(_ORGANIZE):
+        return f"Organizing {printable(name.removeprefix(_ORGANIZE))}"
+    return f"Album {printable(name)}"
+
+
+def pass_sentence(report: PassReport) -> str:
+    """Return what one pass over files did, in one sentence."""
+    return f"{job_title(report.rule)}: {pass_result(report)}"
+
+
+def pass_result(report: PassReport, *, timed: bool = True) -> str:
+    """Return the result of a pass, without the rule's name; with its duration if `timed`."""
+    done = [
+        _DONE_TO_FILES.get(what, f"{{}} {what}").format(counted(number, "file"))
+        for what, number in report.done.items()
+        if number
+    ]
+    if report.outcome == "stopped":
+        done.append("stopped early")
+    nothing = "nothing to do" if report.outcome == "done" else "nothing was moved"
+    verdict = ", ".join(done) if done else nothing
+    if report.dry_run:
+        verdict = f"dry run, nothing was moved; the result would be: {verdict}"
+    left = ", ".join(f"{number:,} {_LEFT.get(why, why)}" for why, number in report.left.items() if number)
+    stay = f"; left in the folder: {left}" if left else ""
+    took = f" ({report.duration_s:.1f} s)" if timed else ""
+    return f"{verdict}{stay}{took}."
+
+
+def pass_lines(report: PassReport) -> Iterator[tuple[str, str, str]]:
+    """Yield code, account and sentence of each failure of a pass, at most a few."""
+    for failure in report.failures[:FEW]:
+        what = f"{_failure(failure)} {failure_advice(failure)}"
+        yield failure.code, failure.account, what.rstrip()
+    if len(report.failures) > FEW:
+        yield "", "", f"... and {counted(len(report.failures) - FEW, 'more failure')}."
+
+
+def moves_lines(moves: Sequence[tuple[str, str]], left: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Yield what a dry run of an organizing rule would do, a line for each file."""
+    for path, to in moves:
+        yield f"move {printable(path)} -> {printable(to)}"
+    for path, why in left:
+        yield f"keep {printable(path)} ({_LEFT.get(why, why)})"
+
+
 def summed_sentence(event: Event, times: int) -> str | None:
     """Return several consecutive events as one sentence; None if they cannot be combined."""
     match event:
@@ -602,6 +674,8 @@ def summed_sentence(event: Event, times: int) -> str | None:
         case ItemFailed(_, filename, error):
             last = f"{printable(filename)}: {error_sentence(error)} {advice(error)}".rstrip()
             return f"{counted(times, 'photo')} failed. The last one was {last}"
+        case FileMoved(_, path, to):
+            return f"Moved {counted(times, 'file')}; the last one was {printable(path)}, to {printable(to)}."
         case PhotoDeleted(_, filename):
             return f"Deleted {counted(times, 'photo')}; the last one was {printable(filename)}."
     return None
@@ -611,7 +685,11 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
     """Return an event in words; None for those that only change counters and bars."""
     match event:
         case ConfigApplied(rules):
-            return f"The configuration is in force: {counted(len(rules), 'frame album')}."
+            sorting = sum(1 for rule in rules if rule.startswith(_ORGANIZE))
+            albums = len(rules) - sorting
+            parts = [counted(albums, "frame album")] if albums or not sorting else []
+            parts += [counted(sorting, "organizing rule")] if sorting else []
+            return f"The configuration is in force: {' and '.join(parts)}."
         case ConfigRefused(problems):
             more = f" And {counted(len(problems) - 1, 'more problem')}." if len(problems) > 1 else ""
             return f"The changed configuration is not used: {' '.join(problems[:1])}{more}"
@@ -655,13 +733,20 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
                 error_sentence(f.error) if f.about is About.RULE else _failure(f) for f in report.failures[:1]
             )
             return " ".join((result, *why))
+        case PassStarted(rule, _, dry_run):
+            return f"{job_title(rule)}: started{' (dry run)' if dry_run else ''}."
+        case FileMoved(_, path, to):
+            return f"Moved {printable(path)} to {printable(to)}."
+        case PassFinished(report):
+            first = [error_sentence(failure.error) for failure in report.failures[:1]]
+            return " ".join((f"{job_title(report.rule)}: {pass_result(report, timed=False)}", *first))
         case CycleScheduled(rule, refused_wait_s=asked_s, wait_s=wait_s) if asked_s is not None:
             return (
-                f"Album {printable(rule)}: a service asked to wait for {rough(asked_s)} or more, longer than"
+                f"{job_title(rule)}: a service asked to wait for {rough(asked_s)} or more, longer than"
                 f" the rule's interval. picsync tries again in {rough(wait_s)}."
             )
         case CycleRequested(rule):
-            return f"Album {printable(rule)}: the operator asked for a cycle."
+            return f"{job_title(rule)}: the operator asked for a cycle."
         case DeletesAllowed(rule, count):
             return f"Album {printable(rule)}: the operator allowed {counted(count, 'held delete')}."
         case Crashed(what=what, error=error):

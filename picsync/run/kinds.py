@@ -20,6 +20,7 @@ from picsync.config.kinds import AnyKind
 from picsync.core.caption import Captions
 from picsync.frames.kinds import FRAMES
 from picsync.sources.kinds import SOURCES
+from picsync.stores.kinds import STORES
 
 
 def kinds() -> list[AnyKind]:
@@ -39,7 +40,7 @@ def known(accounts: Mapping[str, str] = MappingProxyType({})) -> Known:
     frames = {name: kind.options for name, kind in FRAMES.items()}
     alone = frozenset(name for name, kind in FRAMES.items() if kind.credentials is None)
     captioned = frozenset(name for name, kind in FRAMES.items() if kind.captions is not Captions.NONE)
-    return Known({**entries, **named}, frames, accounts, alone, captioned)
+    return Known({**entries, **named}, frames, accounts, alone, captioned, frozenset(STORES))
 
 
 def read_credentials(environ: Mapping[str, str], paths: Sequence[Path] = CREDENTIALS_PATHS) -> Credentials:

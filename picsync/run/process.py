@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from picsync.core.events import (
     CycleRequested,
     Emit,
     Event,
+    PassKind,
     RequestFinished,
     RequestOutcome,
     RetryScheduled,
@@ -33,12 +34,21 @@ from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
 from picsync.http.transport import KEPT_S
 from picsync.jobs.albums import AlbumJob, CycleContext
-from picsync.observe.status import RuleStatus, StatusBoard
+from picsync.jobs.organize import OrganizeContext, OrganizeJob, organize_name
+from picsync.observe.status import PassStatus, RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
 from picsync.run.filewatch import FileWatch
-from picsync.run.scheduler import HEARTBEAT_S, Service, Stop
-from picsync.run.settings import Settings, SettingsFiles, album_rules, entries_in_use
-from picsync.run.wiring import frames_with_pages, open_services, open_tools, operations, services
+from picsync.run.scheduler import HEARTBEAT_S, AnyJob, Service, Stop
+from picsync.run.settings import Settings, SettingsFiles, album_rules, entries_in_use, fed_by, organizing
+from picsync.run.wiring import (
+    frames_with_pages,
+    open_services,
+    open_stores,
+    open_tools,
+    operations,
+    own_folder,
+    services,
+)
 from picsync.sync.cycle import AlbumRule
 from picsync.system.control import Requests
 from picsync.system.crash import crashed
@@ -136,11 +146,23 @@ class RunContext:
     @asynccontextmanager
     async def open_jobs(
         self, settings: Settings, intervals: Mapping[str, timedelta] = MappingProxyType({})
-    ) -> AsyncIterator[list[AlbumJob]]:
+    ) -> AsyncIterator[list[AnyJob]]:
         """Open what the settings need; the jobs can be run until the end of the context.
 
         `intervals` are by job name. Raises ConfigError and CacheError.
         """
+        jobs: list[AnyJob] = []
+        async with AsyncExitStack() as stack:
+            if settings.config.organize:
+                jobs += await stack.enter_async_context(self.open_organizing(settings, intervals))
+            if settings.config.albums:
+                jobs += await stack.enter_async_context(self._open_albums(settings, intervals))
+            yield jobs
+
+    @asynccontextmanager
+    async def _open_albums(
+        self, settings: Settings, intervals: Mapping[str, timedelta]
+    ) -> AsyncIterator[list[AlbumJob]]:
         emit = noting_progress(self.emit)
         async with open_tools(
             settings.config,
@@ -161,6 +183,28 @@ class RunContext:
             )
             rules = album_rules(settings.config, settings.credentials.kinds, dry_run=self.dry_run)
             yield [AlbumJob(rule, intervals.get(rule.name), context) for rule in rules]
+
+    @asynccontextmanager
+    async def open_organizing(
+        self,
+        settings: Settings,
+        intervals: Mapping[str, timedelta] = MappingProxyType({}),
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> AsyncIterator[list[OrganizeJob]]:
+        """Open the organizing rules and what they need. Raises ConfigError."""
+        emit = self._with_plan(noting_progress(self.emit))
+        config, credentials = settings.config, settings.credentials
+        async with open_stores(config, credentials, cache=self.cache, emit=emit, sleep=sleep) as stores:
+            context = OrganizeContext(
+                stores, own_folder(self.cache), emit, self.leaving or self.stop, sleep=sleep
+            )
+            jobs = []
+            for rule in organizing(config, dry_run=self.dry_run):
+                fed = fed_by(config, credentials.kinds, rule.rule, rule.account)
+                every = intervals.get(organize_name(rule.rule.name))
+                jobs.append(OrganizeJob(rule, every, context, feeds=fed))
+            yield jobs
 
     def _with_plan(self, emit: Emit) -> Emit:
         return send_to([emit, self.show_plan()]) if self.show_plan else emit
@@ -249,7 +293,7 @@ class LongRun:
         return self._files.fingerprint()
 
     @asynccontextmanager
-    async def open(self, settings: Settings) -> AsyncIterator[list[AlbumJob]]:
+    async def open(self, settings: Settings) -> AsyncIterator[list[AnyJob]]:
         """Open everything for the settings: tools, pages, metrics."""
         rules = album_rules(settings.config, settings.credentials.kinds, dry_run=self._context.dry_run)
         intervals = self._intervals(settings)
@@ -257,12 +301,15 @@ class LongRun:
         async with AsyncExitStack() as stack:
             # Readers are started first, so that they see the first request.
             self._board.expect({rule.name: _expected(rule, settings) for rule in rules}, services(settings))
+            passes = _expected_passes(settings, dry_run=self._context.dry_run)
+            self._board.expect_passes(passes)
             self._tell(settings, intervals)
             if settings.config.prometheus is not None:
                 every_s = {name: every.total_seconds() for name, every in intervals.items()}
                 metrics = self._figures().metrics
                 pairs = {rule.name: (rule.album, rule.frame) for rule in rules}
                 metrics.expect(pairs, every_s=every_s)
+                metrics.expect_passes({each.name: each.kind for each in passes}, every_s=every_s)
                 metrics.expect_accounts(services(settings), entries_in_use(settings.config))
                 metrics.expect_requests(operations(settings))
             jobs = await stack.enter_async_context(self._context.open_jobs(settings, intervals))
@@ -276,7 +323,7 @@ class LongRun:
                 )
             people = await self._serve_people(stack, settings, jobs)
             requests = Requests.beside(self._context.cache)
-            names = [rule.name for rule in rules]
+            names = settings.jobs
 
             def asked() -> None:
                 for name in self._service.wake(sorted(requests.take_asked(names))):
@@ -293,7 +340,7 @@ class LongRun:
             yield jobs
 
     async def _serve_people(
-        self, stack: AsyncExitStack, settings: Settings, jobs: Sequence[AlbumJob]
+        self, stack: AsyncExitStack, settings: Settings, jobs: Sequence[AnyJob]
     ) -> FrameServer | None:
         """Serve the pages of the frames that have some."""
         config, cache = settings.config, self._context.cache
@@ -303,7 +350,8 @@ class LongRun:
 
         if self._household is None:
             self._household = Household(Requests.beside(cache))
-        frames = jobs[0].context.tools.frames if jobs else {}
+        albums = [job for job in jobs if isinstance(job, AlbumJob)]
+        frames = albums[0].context.tools.frames if albums else {}
         shown = frames_with_pages(settings, frames, self._emit, cache=cache)
         web = config.web or WebListener()
         server = FrameServer(shown, self._household, embed=web.embed)
@@ -438,6 +486,20 @@ def _expected(rule: AlbumRule, settings: Settings) -> RuleStatus:
         playlists=FRAMES[frame.kind].playlists,
         dry_run=rule.dry_run,
     )
+
+
+def _expected_passes(settings: Settings, *, dry_run: bool) -> list[PassStatus]:
+    return [
+        PassStatus(
+            organize_name(rule.name),
+            rule.name,
+            PassKind.ORGANIZE,
+            dry_run=dry_run or rule.dry_run,
+            source=str(rule.from_),
+            targets=tuple(dict.fromkeys(map(str, (rule.to.photos, rule.to.videos)))),
+        )
+        for rule in settings.config.organize
+    ]
 
 
 def _now() -> datetime:

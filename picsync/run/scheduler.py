@@ -1,7 +1,8 @@
 """The scheduler: runs every job at its interval until the process is asked to stop.
 
-Guarantees: a rule runs immediately, and then when `schedule` says so, or earlier if its sources report a
-change. Runs of a rule never overlap, and the number of concurrent rules is limited. Changed settings are
+Guarantees: a rule runs immediately, or after the first run of the rules that feed it, and then when
+`schedule` says so, or earlier if its sources report a change or a rule that feeds it has changed something.
+Runs of a rule never overlap, and the number of concurrent rules is limited. Changed settings are
 applied between cycles; a running one gets `RELOAD_WAIT_S` to end. Settings that cannot be read, checked or
 opened are rejected, and the old ones stay in force. After a stop request, no new work is started, and running
 work may finish until a deadline; then everything is cancelled. Nothing is lost in either case, since the next
@@ -159,14 +160,23 @@ async def run_guarded(job: Job[R], emit: Emit) -> R:
 
 
 async def run_once(jobs: Sequence[Job[R]], stop: Stop, emit: Emit) -> list[R]:
-    """Run every job once with limited concurrency; a stop request omits those not started."""
+    """Run every job once with limited concurrency, each after those that feed it.
+
+    A stop request omits those not started.
+    """
     pool = asyncio.Semaphore(MAX_RULES_AT_ONCE)
     reports: dict[int, R] = {}
+    ended = {job.name: asyncio.Event() for job in jobs}
 
     async def run(place: int, job: Job[R]) -> None:
-        async with pool:
-            if not stop():
-                reports[place] = await run_guarded(job, emit)
+        for name in _before(job, jobs):
+            await ended[name].wait()
+        try:
+            async with pool:
+                if not stop():
+                    reports[place] = await run_guarded(job, emit)
+        finally:
+            ended[job.name].set()
 
     await run_all(*(run(place, job) for place, job in enumerate(jobs)))
     return [reports[place] for place in sorted(reports)]
@@ -204,6 +214,8 @@ class Service(Generic[S]):
         """Set when the current settings are about to be replaced, or the process is to end."""
         self._wakes: dict[str, asyncio.Event] = {}
         """By rule: set to start its next cycle now."""
+        self._ran: dict[str, asyncio.Event] = {}
+        """By rule: set once it has run with the current settings."""
 
     def alive(self) -> bool:
         """Whether there was a recent heartbeat."""
@@ -322,8 +334,10 @@ class Service(Generic[S]):
         self._leave = leave = asyncio.Event()
         names = [job.name for job in jobs]
         self._wakes = {name: self._wakes.get(name) or asyncio.Event() for name in names}
+        self._ran = {name: asyncio.Event() for name in names}
+        before = {job.name: _before(job, jobs) for job in jobs}
         async with asyncio.TaskGroup() as group:
-            kept = [group.create_task(self._keep(job, leave)) for job in jobs]
+            kept = [group.create_task(self._keep(job, leave, before[job.name])) for job in jobs]
             watching = group.create_task(self._watch())
             stopping: asyncio.Future[Any] = group.create_task(self._stop.asked())
             await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -341,12 +355,14 @@ class Service(Generic[S]):
                         task.cancel()
             stopping.cancel()
 
-    async def _keep(self, job: AnyJob, leave: asyncio.Event) -> None:
+    async def _keep(self, job: AnyJob, leave: asyncio.Event, before: Sequence[str]) -> None:
         clock = asyncio.get_running_loop().time
         if job.every is None:
             raise ValueError(f"{job.title} is to be repeated without an interval")
         name, every_s, woken, rest_s = job.name, job.every.total_seconds(), False, MIN_REST_S
         wake = self._wakes[name]
+        for feeding in before:
+            await _any(self._ran[feeding], leave)
         while not leave.is_set():
             async with self._pool:
                 if leave.is_set():
@@ -354,6 +370,9 @@ class Service(Generic[S]):
                 wake.clear()
                 began_s = clock()
                 report = await self._run_job(job, leave)
+            self._ran[name].set()
+            if report.did_something:
+                self.wake(fed for fed in job.feeds if fed in self._ran and self._ran[fed].is_set())
             due = next_due(
                 report,
                 began_s=began_s,
@@ -442,12 +461,26 @@ class Service(Generic[S]):
                 return
 
 
+def _before(job: Job[Any], jobs: Sequence[Job[Any]]) -> list[str]:
+    """Return the names of the jobs that run before a job."""
+    return [other.name for other in jobs if job.name in other.feeds]
+
+
 def _on_terminal() -> bool:
     """Whether standard input is a terminal that still exists."""
     try:
         return os.isatty(0)
     except OSError:
         return False
+
+
+async def _any(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waiting: list[asyncio.Future[bool]] = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel_and_wait(*waiting)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:

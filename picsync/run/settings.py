@@ -27,15 +27,19 @@ from picsync.config.tree import FieldPath, Place
 from picsync.core.capacity import Capacity
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.model import job_name
+from picsync.core.organize import OrganizeRule, feeds, fixed_part, reads_targets
 from picsync.core.pairing import may_pair
+from picsync.core.places import LOCAL, split
 from picsync.core.plan import DeleteLimit, Rule
 from picsync.core.select import Overflow
 from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
 from picsync.http import network
+from picsync.jobs.organize import Organizing, Origin, organize_name
 from picsync.run.kinds import read_accounts, read_config, read_credentials
 from picsync.run.renditions import rendition_on
 from picsync.sources.kinds import SOURCES
+from picsync.stores.kinds import STORES
 from picsync.sync.cycle import AlbumRule
 
 
@@ -54,12 +58,14 @@ class Settings:
             for album in self.config.albums
             for frame in album.frames
         }
+        every |= {organize_name(rule.name): rule.every or self.config.every for rule in self.config.organize}
         return {name: interval for name, interval in every.items() if interval is not None}
 
     @property
     def jobs(self) -> list[str]:
         """The names of all jobs: each rule on each of its frames."""
-        return [job_name(album.name, frame) for album in self.config.albums for frame in album.frames]
+        albums = [job_name(album.name, frame) for album in self.config.albums for frame in album.frames]
+        return [*(organize_name(rule.name) for rule in self.config.organize), *albums]
 
     @property
     def unused(self) -> list[Problem]:
@@ -68,6 +74,7 @@ class Settings:
         frames = {name for album in config.albums for name in album.frames}
         used = {name for album in config.albums for name in album.sources}
         used |= {config.frame(name, accounts).account for name in (*frames, *config.frames)}
+        used |= {place.account for rule in config.organize for place in rule.places}
         advice = "No rule uses it. Name it under a rule's `{}`, or remove it."
         found = [
             _problem(entry, ("frames", name), advice.format("frames"))
@@ -241,12 +248,16 @@ def _require(config: Config, credentials: Credentials) -> None:
     for name, entries in entries_in_use(config).items():
         account = credentials.account(name)
         needs.append((SOURCES[account.kind], account, list(entries.values())))
+    for name, places in places_in_use(config).items():
+        account = credentials.account(name)
+        needs.append((STORES[account.kind], account, list(places)))
     for kind, account, listed in needs:
         try:
             kind.require(account, listed)
         except ConfigError as error:
             lacking.append(error)
     lacking += _overlaps(config, credentials)
+    lacking += _sorted_frames(config, credentials)
     lacking += _listeners(config)
     lacking += _unpairable(config, credentials)
     if lacking:
@@ -322,6 +333,72 @@ def _listeners(config: Config) -> Iterator[ConfigError]:
             )
             yield ConfigError([Problem("picsync.yaml", None, f"{name}.listen", message)])
         taken[name] = listener.listen
+
+
+def _sorted_frames(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
+    """Yield an error for each frame whose directory an organizing rule would sort."""
+    for frame in frames_in_use(config, credentials):
+        directory = FRAMES[frame.kind].directory
+        if directory is None or frame.options is None:
+            continue
+        path = directory(frame.options)
+        for rule in config.organize:
+            if rule.from_.account != LOCAL:
+                continue
+            same = os.path.realpath(path) == os.path.realpath(rule.from_.path)
+            if same or (rule.recursive and _inside(path, rule.from_.path)):
+                message = (
+                    f"{path} is in the folder that the rule `{rule.name}` of `organize` sorts: it would move"
+                    " the photos of the frame. Choose another directory."
+                )
+                yield ConfigError([_problem(config.frames[frame.name], ("frames", frame.name), message)])
+
+
+def places_in_use(config: Config) -> dict[str, dict[str, float]]:
+    """Return the folders that rules name, by account: path -> how long a file there must be unchanged."""
+    found: dict[str, dict[str, float]] = {}
+    for rule in config.organize:
+        for place in rule.places:
+            folder = split(place.path)[0] if place == rule.log else fixed_part(place.path)
+            quiet = found.setdefault(place.account, {})
+            quiet[folder] = max(quiet.get(folder, 0.0), rule.quiet.total_seconds())
+    return found
+
+
+def organizing(config: Config, *, dry_run: bool = False) -> list[Organizing]:
+    """Return the organizing rules."""
+    return [
+        Organizing(
+            rule.rule,
+            rule.from_.account,
+            tuple(map(Origin, rule.taken)),
+            rule.year,
+            rule.month,
+            rule.log,
+            rule.log_date,
+            dry_run=dry_run or rule.dry_run,
+        )
+        for rule in config.organize
+    ]
+
+
+def fed_by(config: Config, accounts: Mapping[str, str], rule: OrganizeRule, account: str) -> frozenset[str]:
+    """Return the names of the jobs that read what an organizing rule has sorted."""
+    found = {
+        organize_name(other.name)
+        for other in config.organize
+        if other.from_.account == account and feeds(rule, other.rule)
+    }
+    for album in config.albums:
+        folders = [
+            place(entry)
+            for name, entries in album.sources.items()
+            if account == LOCAL and (place := SOURCES[accounts.get(name, name)].directory) is not None
+            for entry in entries
+        ]
+        if any(reads_targets(rule, folder) for folder in folders):
+            found |= {job_name(album.name, frame) for frame in album.frames}
+    return frozenset(found)
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -36,10 +36,12 @@ from picsync.http.clock import offset_of
 from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Retrier
 from picsync.rendering.pool import Renderer
-from picsync.run.settings import Settings, entries_in_use, frames_in_use
+from picsync.run.settings import Settings, entries_in_use, frames_in_use, places_in_use
 from picsync.sources.accounts import hint_of_account, with_account
 from picsync.sources.base import Remembers, Source
 from picsync.sources.kinds import SOURCES
+from picsync.stores.base import Store
+from picsync.stores.kinds import STORES
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools, TransferResult, learn
 
@@ -195,6 +197,23 @@ async def open_frames(
         yield frames
 
 
+@asynccontextmanager
+async def open_stores(
+    config: Config, credentials: Credentials, *, cache: str, emit: Emit, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[dict[str, Store]]:
+    """Open the stores of all rules, by account, for the context. Sends nothing. Raises ConfigError."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(network.using(config.ca_certificates))
+        opener = Opener(
+            credentials, Hosts(config.emulator), emit, cache=cache, sleep=sleep, caps=_caps(config)
+        )
+        stores: dict[str, Store] = {}
+        for account, places in places_in_use(config).items():
+            stores[account] = opener.store(account, places)
+            stack.push_async_callback(stores[account].aclose)
+        yield stores
+
+
 class Opener:
     """Opens sources and frames by account; those of one account share its concurrency limits."""
 
@@ -225,6 +244,12 @@ class Opener:
         if not opening.account.named:
             return source
         return with_account(source, account, login_command=kind.login_command)
+
+    def store(self, account: str, places: Mapping[str, Any]) -> Store:
+        """Return the store of an account, for these folders. Raises ConfigError."""
+        opening = self._opening(account, entries=places)
+        with loading():
+            return STORES[opening.account.kind].open(opening)
 
     def frame(self, settings: FrameSettings) -> Frame:
         """Return a frame; raises ConfigError."""
@@ -373,6 +398,7 @@ def _kinds_in_use(settings: Settings) -> list[tuple[Account, AnyKind]]:
     kinds: list[tuple[str, AnyKind]] = [
         *((used.account, FRAMES[used.kind]) for used in frames_in_use(config, credentials)),
         *((account, SOURCES[credentials.account(account).kind]) for account in entries_in_use(config)),
+        *((account, STORES[credentials.account(account).kind]) for account in places_in_use(config)),
     ]
     return [(credentials.account(account), kind) for account, kind in kinds]
 

@@ -243,7 +243,10 @@ class Store(Protocol):
         """Move a file; returns it at its new path. Raises what `Moved.error` names."""
 
     async def move_all(self, moves: Sequence[Move]) -> Sequence[Moved]:
-        """Move files, at most `capabilities.batch` at once; returns their outcomes in the same order."""
+        """Move files, at most `capabilities.batch` at once; returns their outcomes in the same order.
+
+        If it is cancelled, it ends once no file is being moved any more.
+        """
 
     async def settle(self, move: Move) -> Entry | None:
         """Return the file at its new path if a move that was interrupted has happened, otherwise None.

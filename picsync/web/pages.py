@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from picsync.core.events import CycleReport
 from picsync.observe.health import Level
 from picsync.observe.status import Status
-from picsync.observe.summary import summarize, summarize_rule
+from picsync.observe.summary import summarize, summarize_pass, summarize_rule
 from picsync.observe.words import (
     FEW,
     counted,
@@ -29,6 +29,7 @@ from picsync.observe.words import (
     failure_subject,
     hold_sentence,
     notice_sentence,
+    pass_result,
     printable,
     relative,
     report_result,
@@ -125,6 +126,8 @@ _JINJA.filters |= {
     "held_key": held_key,
     "held_words": hold_sentence,
     "notice": notice_sentence,
+    "passed": pass_result,
+    "passing": summarize_pass,
     "playlist": playlist_name,
     "release": _release,
     "result": report_result,
@@ -143,7 +146,7 @@ _TEMPLATE = _JINJA.get_template("status.html")
 def status_page(status: Status, operator: Operating | None = None) -> str:
     """Return the page; without `operator`, it has no part for one."""
     overall = summarize(status)
-    refresh_s = REFRESH_S[any(rule.phase == "running" for rule in status.rules)]
+    refresh_s = REFRESH_S[any(rule.phase == "running" for rule in status.jobs)]
     if operator is not None and (operator.entering or operator.pairing):
         refresh_s = 0
     return _TEMPLATE.render(

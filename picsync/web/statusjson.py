@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from picsync.core.capacity import Storage
-from picsync.core.events import CycleReport
+from picsync.core.events import CycleReport, Failure
 from picsync.core.model import Certainty
 from picsync.core.plan import Rule
-from picsync.observe.health import health, obstacles, rule_health
-from picsync.observe.status import Entry, RuleStatus, Status
+from picsync.observe.health import health, obstacles, pass_health, rule_health
+from picsync.observe.status import Entry, PassStatus, RuleStatus, Status
 from picsync.observe.summary import obstacle_sentence, summarize
 from picsync.observe.words import (
     error_sentence,
@@ -23,6 +23,7 @@ from picsync.observe.words import (
     failure_subject,
     hold_sentence,
     notice_sentence,
+    pass_sentence,
     report_sentence,
 )
 from picsync.system.localtime import rfc3339
@@ -47,6 +48,10 @@ def as_json(status: Status) -> dict[str, Any]:
             "reasons": [
                 *({"code": reason.code, "level": reason.level, "rule": None} for reason in found.reasons),
                 *({"code": each.code, "level": each.level, "rule": each.rule.name} for each in found.rules),
+                *(
+                    {"code": each.code, "level": each.level, "rule": each.passing.name}
+                    for each in found.passes
+                ),
             ],
         },
         "config_problems": list(status.config_problems),
@@ -55,6 +60,7 @@ def as_json(status: Status) -> dict[str, Any]:
             for service, accepted in status.logins.items()
         ],
         "rules": [_rule(rule) for rule in status.rules],
+        "passes": [_pass(each) for each in status.passes],
         "events": [_event(entry) for entry in status.entries],
     }
 
@@ -65,6 +71,37 @@ def playlist_name(rule: RuleStatus) -> str:
         return ""
     seen = rule.last.playlist if rule.last is not None else ""
     return seen or Rule(rule.album or rule.name).playlist_name
+
+
+def _pass(each: PassStatus) -> dict[str, Any]:
+    report, own = each.last, pass_health(each)
+    return {
+        "name": each.name,
+        "rule": each.rule,
+        "kind": each.kind,
+        "source": each.source,
+        "targets": list(each.targets),
+        "dry_run": each.dry_run,
+        "phase": each.phase,
+        "level": own.level,
+        "code": own.code,
+        "last_at": _instant(each.last_at),
+        "last_good_at": _instant(each.last_good_at),
+        "last_moved_at": _instant(each.last_moved_at),
+        "next_at": _instant(each.next_at),
+        "failures_in_a_row": each.failures_in_a_row,
+        "last": None
+        if report is None
+        else {
+            "outcome": report.outcome,
+            "sentence": pass_sentence(report),
+            "duration_s": round(report.duration_s, 3),
+            "found": report.found,
+            "done": dict(report.done),
+            "left": dict(report.left),
+            "failures": [_failure(failure) for failure in report.failures],
+        },
+    }
 
 
 def _rule(rule: RuleStatus) -> dict[str, Any]:
@@ -141,18 +178,19 @@ def _report(report: CycleReport) -> dict[str, Any]:
             "needs_person": hold.needs_person,
             "message": hold_sentence(hold),
         },
-        "failures": [
-            {
-                "code": failure.code,
-                "account": failure.account or None,
-                "subject": failure_subject(failure),
-                "message": error_sentence(failure.error),
-                "advice": failure_advice(failure),
-                "transient": failure.error.transient,
-            }
-            for failure in report.failures
-        ],
+        "failures": [_failure(failure) for failure in report.failures],
         "notices": [notice_sentence(notice) for notice in report.notices],
+    }
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "code": failure.code,
+        "account": failure.account or None,
+        "subject": failure_subject(failure),
+        "message": error_sentence(failure.error),
+        "advice": failure_advice(failure),
+        "transient": failure.error.transient,
     }
 
 

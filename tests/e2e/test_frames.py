@@ -36,7 +36,7 @@ async def cycles(household: Household, *, dry_run: bool = False) -> dict[str, Cy
     )
     async with context.open_jobs(settings) as jobs:
         reports = await run_once(jobs, context.stop, context.emit)
-    return {report.rule: report for report in reports}
+    return {report.rule: report for report in reports if isinstance(report, CycleReport)}
 
 
 def on_stick(stick: Path) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -69,6 +69,10 @@ class PlayJob:
     def every(self) -> timedelta:
         return self.play.every
 
+    @property
+    def feeds(self) -> Collection[str]:
+        return self.play.feeds.get(self.name, ())
+
     async def run(self) -> CycleReport:
         return await self.play.cycle(self.name)
 
@@ -98,6 +102,8 @@ class Play:
     untried: Exception | None = None
     unopenable: dict[tuple[str, ...], Exception] = field(default_factory=dict)
     refused_to_open: list[float] = field(default_factory=list)
+    feeds: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name of a rule -> those that run after it."""
     moves_every_s: float = 0.0
     """Between two signs of progress in a cycle; 0 for none."""
     uploaded: int = 1

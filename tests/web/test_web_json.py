@@ -28,6 +28,7 @@ TOP = {
     "config_problems": list,
     "logins": list,
     "rules": list,
+    "passes": list,
     "events": list,
 }
 RULE = {

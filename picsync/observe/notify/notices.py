@@ -15,12 +15,13 @@ from types import MappingProxyType
 from picsync.core.events import About
 from picsync.core.values import dataclass
 from picsync.observe.health import HealthCode, OpenProblem, may_continue, open_problems
-from picsync.observe.status import Status
+from picsync.observe.status import RuleStatus, Status
 from picsync.observe.words import (
     counted,
     failure_subject,
     failure_text,
     hold_sentence,
+    job_title,
     printable,
     unassigned_sentence,
 )
@@ -67,7 +68,7 @@ class Key:
             case HealthCode.PLAYLIST_UNASSIGNED:
                 return f"Album {self.subject}: a frame shows its playlist."
             case _:
-                return f"Album {self.subject}: its cycles no longer fail."
+                return f"{job_title(self.subject)}: its cycles no longer fail."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def conditions(
     for key, condition in _seen(status, intervals):
         before = found.get(key)
         found[key] = Condition(condition.text, condition.rules | (before.rules if before else frozenset()))
-    by_name = {rule.name: rule for rule in status.rules}
+    by_name = {job.name: job for job in status.jobs}
     for key, condition in known.items():
         rules = frozenset(name for name in condition.rules if may_continue(key.code, by_name.get(name)))
         if rules and key not in found:
@@ -111,7 +112,7 @@ def _seen(status: Status, intervals: Mapping[str, timedelta]) -> Iterator[tuple[
 
 
 def _text(problem: OpenProblem, status: Status) -> str:
-    report = None if problem.rule is None else problem.rule.last
+    report = problem.rule.last if isinstance(problem.rule, RuleStatus) else None
     match problem.code:
         case HealthCode.LOGIN_NEEDED:
             service = problem.subject
@@ -132,7 +133,7 @@ def _text(problem: OpenProblem, status: Status) -> str:
     last_good_at = None if problem.rule is None else problem.rule.last_good_at
     since = f"since {absolute(last_good_at)}" if last_good_at else "yet"
     why = f" The last one: {failure_text(problem.failure)}" if problem.failure else ""
-    return f"Album {problem.subject}: no good cycle {since}.{why}"
+    return f"{job_title(problem.subject)}: no good cycle {since}.{why}"
 
 
 class Level(StrEnum):

@@ -22,6 +22,7 @@ from picsync.core.events import (
     Event,
     LoggedIn,
     LoginRefused,
+    PassFinished,
 )
 from picsync.core.values import dataclass
 from picsync.observe.notify.delivery import deliver, label
@@ -38,7 +39,9 @@ CLOSE_S = 5.0
 
 Deliver: TypeAlias = Callable[[SecretStr, Message], Awaitable[None]]
 
-_TELLING = CycleFinished | LoggedIn | AccessToken | LoginRefused | ConfigApplied | ConfigRefused
+_TELLING = (
+    CycleFinished | PassFinished | LoggedIn | AccessToken | LoginRefused | ConfigApplied | ConfigRefused
+)
 
 
 @dataclass(slots=True)

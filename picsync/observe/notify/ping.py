@@ -11,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from picsync.core.errors import PicsyncError
-from picsync.core.events import CycleFinished, Event
+from picsync.core.events import CycleFinished, Event, PassFinished
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import HttpClient
 from picsync.http.retry import Operation, Retrier, RetryPolicy
@@ -80,7 +80,7 @@ class Pinger:
 
     def read(self, event: Event) -> None:
         """Handle the end of a cycle, and start a ping if all rules are good."""
-        if not isinstance(event, CycleFinished) or event.report.dry_run:
+        if not isinstance(event, CycleFinished | PassFinished) or event.report.dry_run:
             return
         self._good[event.report.rule] = event.report.outcome.good
         if all(self._good.values()):

@@ -8,9 +8,11 @@ from picsync.stores.base import Store
 
 
 def _open(opening: Opening) -> Store:
-    from picsync.stores.local.store import LocalStore
+    from picsync.stores.local.store import QUIET_S, LocalStore
 
-    return LocalStore(tuple(opening.entries) or ("/",), sleep=opening.sleep)
+    quiet = opening.entries.values()
+    quiet_s = max((each for each in quiet if isinstance(each, float)), default=QUIET_S)
+    return LocalStore(tuple(opening.entries) or ("/",), quiet_s=quiet_s, sleep=opening.sleep)
 
 
 STORE: Kind[Store] = Kind(

@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import stat
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from picsync.aio.tasks import progressed
 from picsync.core.contenthash import ContentHash
 from picsync.core.errors import (
     InaccessibleError,
@@ -95,9 +97,6 @@ class _Steps:
     """Counts system calls, by which a slow file system is told from one that hangs."""
 
     count: int = 0
-
-    def __call__(self) -> int:
-        return self.count
 
 
 class LocalStore:
@@ -403,16 +402,26 @@ class LocalStore:
         """Move files one after another, and flush their folders once."""
         steps = _Steps()
 
+        stop = threading.Event()
+
         def work() -> list[Moved]:
-            found = []
+            found: list[Moved] = []
             folders: set[str] = set()
+            fatal: PicsyncError | None = None
             for move in moves:
                 steps.count += 1
+                if stop.is_set():
+                    fatal = TransientError("The process is stopping.")
+                if fatal is not None:
+                    found.append(Moved(move, error=fatal))
+                    continue
                 try:
                     entry = self._move(move, steps)
                 except (OSError, PicsyncError) as error:
                     known = error if isinstance(error, PicsyncError) else _explained(error, move.entry.path)
                     found.append(Moved(move, error=known))
+                    if isinstance(known, InaccessibleError | QuotaError):
+                        fatal = known
                 else:
                     folders |= {move.entry.folder, entry.folder}
                     found.append(Moved(move, entry))
@@ -422,7 +431,15 @@ class LocalStore:
                     _flush(above)
             return found
 
-        return await self._run(work, moves[0].entry.path if moves else "", steps)
+        running = asyncio.ensure_future(self._run(work, moves[0].entry.path if moves else "", steps))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # A thread cannot be cancelled; nothing may be moved after this has returned.
+            stop.set()
+            with suppress(PicsyncError):
+                await running
+            raise
 
     def _move(self, move: Move, steps: _Steps) -> Entry:
         entry, (folder, name) = move.entry, split(move.to)
@@ -608,10 +625,16 @@ class LocalStore:
             Path(root).mkdir()
         return os.open(root, _PASS)
 
-    async def _run(self, work: Callable[[], T], path: str, steps: Callable[[], object] = lambda: None) -> T:
+    async def _run(self, work: Callable[[], T], path: str, steps: _Steps | None = None) -> T:
         """Run file system calls in a thread, with their errors explained."""
+
+        def progress() -> int:
+            if steps is not None and steps.count:
+                progressed()
+            return steps.count if steps is not None else 0
+
         try:
-            return await run_blocking(work, progress=steps, stall_timeout_s=self._stall_timeout_s)
+            return await run_blocking(work, progress=progress, stall_timeout_s=self._stall_timeout_s)
         except NoProgress:
             raise InaccessibleError(
                 f"{path} does not respond.", hint="Check the disk or server that it is on."
