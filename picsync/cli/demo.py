@@ -1,4 +1,4 @@
-"""`picsync demo`: the real sync between emulated services, with the frame on a web page."""
+"""`picsync demo`: the real sync between emulated services, with its frames on web pages."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 EVERY = "2s"
 """Interval between cycles: short enough to see a new picture on the frame quickly."""
+_FRAME = "tablet"
+_TITLE = "Family"
+_INTERVAL = "8s"
+"""How long the frame shows a photo: short enough for a spectator."""
 
 
 @click.command()
@@ -61,8 +65,9 @@ def demo(
 ) -> None:
     """Run picsync between emulated services on this machine, without any account.
 
-    A directory of pictures serves as the source album; a web page shows the frame. Add a picture to the
-    directory, or remove one, and watch the frame. Ctrl-C ends the demo and removes its files.
+    A directory of pictures serves as the source album. Two web pages show the frames: a web frame, which any
+    browser can be, and an emulated Nixplay frame. Add a picture to the directory, or remove one, and watch
+    them. Ctrl-C ends the demo and removes its files.
     """
     with (
         logging_to(log_format, verbose=verbose) as emit,
@@ -121,14 +126,36 @@ def _help(photos: Path, *, droppable: bool) -> list[str]:
     ]
 
 
-def _addresses(url: str, host: str) -> list[str]:
-    """Return the page's URLs: for this machine and, if it listens there, for others."""
-    found = [f"{url}/"]
+def _addresses(url: str, host: str, path: str = "") -> list[str]:
+    """Return a page's URLs: for this machine and, if it listens there, for others."""
+    found = [f"{url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')}/{path}"]  # noqa: S104
     if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
         port = url.rpartition(":")[2]
         name = _own_address() or socket.gethostname()
-        found.append(f"http://{f'[{name}]' if ':' in name else name}:{port}/  (from other machines)")
+        found.append(f"http://{_bracketed(name)}:{port}/{path}  (from other machines)")
     return found
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _free_port(host: str) -> int:
+    """Return a port for the web frame. If another program takes it first, picsync says so and tries again."""
+    with socket.create_server((host, 0), family=_family(host)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0][0]
+
+
+def _token(cache: Path) -> str:
+    """Return a token for the browser that opens the web frame."""
+    from picsync.frames.web.access import Access, Way
+    from picsync.system.control import Requests
+
+    return Access(Requests.beside(str(cache)).folder).grant(_FRAME, Way.LINK)
 
 
 def _own_address() -> str | None:
@@ -169,22 +196,27 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
         help_lines=_help(own, droppable=droppable),
         dropped=DroppedPhotos(own) if droppable else None,
     )
+    cache = folder / "picsync-metadata-cache.db"
     await start(world.server, listen)
     async with world:
-        config, credentials = _write_settings(folder, world, source, photos)
+        web = f"http://{_bracketed(listen[0])}:{_free_port(listen[0])}"
+        config, credentials = _write_settings(folder, world, source, photos, web)
+        link = f"frame/{_FRAME}?token={_token(cache)}"
+        for number, address in enumerate(_addresses(web, listen[0], link)):
+            click.echo(f"{'' if number else 'Web frame:':<14} {address}")
         for number, address in enumerate(_addresses(world.server.url, listen[0])):
-            click.echo(f"{'' if number else 'The frame:':<14} {address}")
+            click.echo(f"{'' if number else 'Nixplay frame:':<14} {address}")
         click.echo(f"Source album:  {own}  (add or remove pictures)")
         click.echo(f"Configuration: {config}")
         click.echo("Ctrl-C ends the demo.")
         return await run_sync(
             SettingsFiles(config, {}, [credentials]),
-            SyncOptions(cache=str(folder / "picsync-metadata-cache.db"), least_every=timedelta(0)),
+            SyncOptions(cache=str(cache), least_every=timedelta(0)),
             _Told(send_to([emit, caption.read]), world.page.announce).read,
         )
 
 
-def _write_settings(folder: Path, world: World, source: str, photos: Path) -> tuple[Path, Path]:
+def _write_settings(folder: Path, world: World, source: str, photos: Path, web: str) -> tuple[Path, Path]:
     """Write the user's two files, configured for the emulated services."""
     from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 
@@ -192,8 +224,16 @@ def _write_settings(folder: Path, world: World, source: str, photos: Path) -> tu
     config = folder / "picsync.yaml"
     config.write_text(
         f"emulator: {world.server.url}\n"
+        "frames:\n"
+        f"  {_FRAME}:\n"
+        "    kind: web\n"
+        f"    title: {_TITLE}\n"
+        f"    show: {{interval: {_INTERVAL}}}\n"
+        "web:\n"
+        f"  listen: {json.dumps(web.removeprefix('http://'))}\n"
         "albums:\n"
         f"- name: {ALBUM}\n"
+        f"  frames: [nixplay, {_FRAME}]\n"
         "  sources:\n"
         f"    {source}: {json.dumps(staged.entries)}\n"
         f"every: {EVERY}\n",

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from picsync.emulators.google import generated_jpeg
 from tests.cli.command_line import REAL_TIME, CommandLine, Process
@@ -48,7 +49,9 @@ def start(cli: CommandLine, *more: str) -> tuple[Process, str]:
     temporary = cli.folder / "tmp"
     temporary.mkdir()
     process = cli.start("demo", *more, command=REAL_TIME, env={"TMPDIR": str(temporary)}, forked=True)
-    found = re.search(r"http\S+", process.line())
+    while not (line := process.line()).startswith("Nixplay frame:"):
+        pass
+    found = re.search(r"http\S+", line)
     assert found
     return process, found[0]
 
@@ -103,6 +106,27 @@ def test_a_directory_is_the_source_itself(cli: CommandLine, photos: Path) -> Non
         next(state for state in seen if len(state["photos"]) == 3)
     process.signal(signal.SIGINT)
     process.end().assert_message(0, "3 photos uploaded", "has ended")
+
+
+def test_a_web_frame_shows_the_photos_as_well(cli: CommandLine, tmp_path: Path) -> None:
+    photos = tmp_path / "pictures"
+    photos.mkdir()
+    for number in range(2):
+        Image.new("RGB", (64, 40), (number * 90, 80, 120)).save(photos / f"{number}.jpg")
+    (cli.folder / "tmp").mkdir()
+    environment = {"TMPDIR": str(cli.folder / "tmp")}
+    process = cli.start("demo", "--photos", str(photos), command=REAL_TIME, env=environment, forked=True)
+    found = re.fullmatch(r"Web frame: +(http\S+)(/frame/tablet)(\?token=\S+)\n", process.line())
+    assert found
+    process.error_line("on tablet: 2 photos uploaded")
+    with httpx.Client(base_url=found[1], follow_redirects=True) as browser:
+        assert "picsync frame pair" in browser.get(found[2]).text
+        assert 'id="stage"' in browser.get(found[2] + found[3]).text
+        listed = browser.get(f"{found[2]}/photos.json").json()["photos"]
+        assert len(listed) == 2
+        assert browser.get(listed[0]["url"]).headers["content-type"] == "image/jpeg"
+    process.signal(signal.SIGINT)
+    process.end().assert_message(0, "has ended")
 
 
 def test_sample_photos(cli: CommandLine) -> None:
