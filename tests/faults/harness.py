@@ -139,6 +139,7 @@ class Harness(Services):
                 timeout=httpx.Timeout(self.timeout_s, pool=None),
                 monitor_timeout_s=self.timeout_s,
                 show_on=ShowOn((SHOWING,), only=True) if self.asked else ShowOn(),
+                clock=lambda: time.monotonic() + self.own_ahead.total_seconds(),
             )
             stack.push_async_callback(frame.aclose)
             source = self.source_album.open(self, token_expired=token_expired)
@@ -190,6 +191,10 @@ class Harness(Services):
         return {photo.caption for photo in photos} == {ALBUM} and shown == [PLAYLIST]
 
     def synced(self) -> bool:
+        """Whether the photos are, and everything that was asked for besides is done."""
+        return self.photos_synced() and (not self.asked or self.answered())
+
+    def photos_synced(self) -> bool:
         """Whether there is one album and one playlist of the name, each with exactly the wanted photos."""
         albums = self.nixplay.albums_named(ALBUM)
         playlists = self.nixplay.playlists_named(PLAYLIST)
@@ -223,6 +228,9 @@ class Harness(Services):
     async def recover(self) -> None:
         """End every fault; finish delayed work, and listen again."""
         self.heal()
+        if self.asked:
+            # What was refused is asked for again on another day.
+            self.own_ahead += timedelta(days=1)
         self.timeout_s, self.attempts = PATIENCE_S, ATTEMPTS
         await self.server.settle()
         if self._refusing is not None:
