@@ -15,10 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picsync.core.caption import AboutPhoto
 from picsync.core.errors import PicsyncError
+from picsync.core.events import Emit, Event, RequestFinished
 from picsync.core.model import Digest, FrameAlbum, FramePhoto, Photos, Playlist, PlaylistItem
 from picsync.frames.base import Rendition
 from picsync.frames.nixplay import wire
+from picsync.frames.nixplay.assigning import ShowOn
+from picsync.frames.nixplay.client import OPERATIONS
 from picsync.frames.nixplay.frame import NixplayFrame
 from picsync.frames.nixplay.session import NixplayLogin
 from picsync.http.client import TIMEOUT, Hosts
@@ -81,6 +85,10 @@ DOCUMENTS: dict[str, tuple[str, str, Json]] = {
     "added": ("POST", "/items", {}),
     "removed": ("DELETE", "/items", {}),
     "deleted": ("POST", "/delete/json/", {}),
+    "captioned": ("PATCH", "/attrs", {}),
+    "frames": ("GET", "/v3/frames HTTP", [{"name": "Living Room", "pk": 51, "framePk": 51}]),
+    "statuses": ("GET", "/v3/frame/online-status HTTP", {"frames": [{"framePk": 51, "connected": True}]}),
+    "assigned": ("POST", "/v3/shared-frames/", {}),
     "profile": ("GET", "/user/profile/edit/", {}),
 }
 T = TypeVar("T")
@@ -118,9 +126,14 @@ async def no_wait(_seconds: float) -> None:
     """Let time pass at once."""
 
 
-async def tour(url: str, timeout: httpx.Timeout = TIMEOUT, monitor_timeout_s: float = 5) -> None:
+async def tour(
+    url: str,
+    timeout: httpx.Timeout = TIMEOUT,
+    monitor_timeout_s: float = 5,
+    emit: Emit = lambda _event: None,
+) -> None:
     """Make every call of the port, with what the calls before it returned."""
-    retrier = Retrier(RetryPolicy(attempts=2), emit=lambda _event: None, sleep=no_wait)
+    retrier = Retrier(RetryPolicy(attempts=2), emit=emit, sleep=no_wait)
     frame = NixplayFrame(
         NixplayLogin("u", "p"),
         hosts=Hosts(url),
@@ -128,6 +141,7 @@ async def tour(url: str, timeout: httpx.Timeout = TIMEOUT, monitor_timeout_s: fl
         emit=lambda _event: None,
         timeout=timeout,
         monitor_timeout_s=monitor_timeout_s,
+        show_on=ShowOn(("Living Room",), only=True),
     )
     digest = Digest("md5", hashlib.md5(BYTES, usedforsecurity=False).hexdigest())
     rendition = Rendition(io.BytesIO(BYTES), len(BYTES), digest, "image/jpeg", "a.jpg")
@@ -142,7 +156,10 @@ async def tour(url: str, timeout: httpx.Timeout = TIMEOUT, monitor_timeout_s: fl
         for playlist in found:
             await attempt(frame.add_items(playlist, photos))
             await attempt(frame.remove_items(playlist, playlist.items))
+            await attempt(frame.assign(playlist))
+        await attempt(frame.devices())
         for photo in photos:
+            await attempt(frame.describe(album, photo, AboutPhoto(caption="Rome")))
             await attempt(frame.delete(album, photo))
     finally:
         await frame.aclose()
@@ -160,6 +177,15 @@ def check(loop: Loop, name: str, wrong: Reply, count: int | None, peak_bytes: in
     loop.run(lambda: tour(loop.server.url), peak_bytes)
     for asked in loop.server.deletions():
         assert ALLOWED.fullmatch(f"{asked.method} {asked.path}"), asked
+
+
+def test_every_request_is_in_the_tour(loop: Loop) -> None:
+    events: list[Event] = []
+    loop.server.answer = script(loop, "login", Reply(b""), 0)
+    loop.run(lambda: tour(loop.server.url, emit=events.append))
+    sent = {each.operation for each in events if isinstance(each, RequestFinished)}
+    # Only what picsync has just made is ever deleted, and here the service keeps its name.
+    assert {each.name for each in OPERATIONS} - sent == {"delete_album", "delete_playlist"}
 
 
 @inputs(25)
