@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from pathlib import Path
@@ -52,6 +53,10 @@ def test_a_web_frame_and_its_devices(cli: CommandLine) -> None:
                 assert (paired.code, paired.out.partition(":")[0]) == (0, "tablet"), paired.err
                 assert second.get(f"{base}/pairing").json() == {"paired": True}
                 assert second.get(f"{base}/photos.json").status_code == 200
+
+            [told] = json.loads(cli.run("frame", "list", "--json", "--config", str(cli.config)).out)
+            assert (told["photos"], told["photo"].rpartition(".")[2]) == (2, "jpg")
+            assert told["seen_at"]
 
             listed = cli.run("frame", "tokens", "tablet", "--config", str(cli.config))
             lines = listed.out.splitlines()

@@ -14,7 +14,7 @@ import pytest
 
 from picsync.core.events import CycleRequested, DeletesAllowed, Event
 from picsync.system.control import Requests
-from picsync.web.operator import SIGNED_IN_FOR, WRONG_TOKENS, WRONG_TOKENS_S, Operator
+from picsync.web.operator import SIGNED_IN_FOR, WRONG_TOKENS, WRONG_TOKENS_S, Operator, Paired
 from picsync.web.server import WebServer
 from tests.observe.statuses import STATUSES, StatusBuilder, held
 from tests.web.test_web_page import all_of, parse, text_of
@@ -31,6 +31,8 @@ class RunningPages:
     now: float = 1_800_000_000.0
     woken: list[list[str] | None] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    has_frames: bool = False
+    codes: list[tuple[str, str]] = field(default_factory=list)
     server: WebServer = field(init=False)
     browser: httpx.AsyncClient = field(init=False)
 
@@ -39,8 +41,17 @@ class RunningPages:
             self.woken.append(None if names is None else list(names))
             return [rule for rule in RULES if names is None or rule in names]
 
+        def pair(code: str, address: str) -> Paired:
+            self.codes.append((code, address))
+            return Paired.DONE if code == "123456" else Paired.UNKNOWN
+
         operator = Operator(
-            self.requests, self.builder.board.status, wake, self.events.append, now=lambda: self.now
+            self.requests,
+            self.builder.board.status,
+            wake,
+            self.events.append,
+            pair=lambda: pair if self.has_frames else None,
+            now=lambda: self.now,
         )
         self.server = WebServer(self.builder.board.status, lambda: b"", lambda: True, operator=operator)
 
@@ -326,3 +337,28 @@ async def test_what_was_said_is_not_shown_for_a_made_up_cookie(pages: RunningPag
         answer = await pages.browser.get("/", headers={"Cookie": cookie})
         assert answer.status_code == 200
         assert "<b>x" not in answer.text
+
+
+async def test_the_operator_lets_a_device_in_by_its_code(pages: RunningPages) -> None:
+    pages.has_frames = True
+    assert "Let it in" not in buttons(await pages.page("/?pair"))
+    answer = await pages.send({"do": "pair", "code": "123456"})
+    assert (answer.headers["location"], pages.codes) == ("./?operator", []), "not without the token"
+    await pages.enter(pages.requests.new_token())
+    (link,) = [each for each in all_of(await pages.page(), "a") if each.get("id") == "pair"]
+    page = await pages.page("/" + str(link.get("href")).removeprefix("./").partition("#")[0])
+    assert (page.get("data-refresh"), "Let it in" in buttons(page)) == ("0", True)
+    said = await pages.said(await pages.send({"do": "pair", "code": "654321"}))
+    assert said == "No device shows this code now. Check it: a code is valid for ten minutes."
+    said = await pages.said(await pages.send({"do": "pair", "code": "123456"}))
+    assert said == "The device is let in. It shows the frame in a few seconds."
+    assert pages.codes == [("654321", "127.0.0.1"), ("123456", "127.0.0.1")]
+
+
+async def test_without_web_frames_there_are_no_codes(pages: RunningPages) -> None:
+    await pages.enter(pages.requests.new_token())
+    page = await pages.page("/?pair")
+    assert not [each for each in all_of(page, "a") if each.get("id") == "pair"]
+    assert "Let it in" not in buttons(page)
+    await pages.send({"do": "pair", "code": "123456"})
+    assert pages.codes == []

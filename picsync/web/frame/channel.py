@@ -102,17 +102,20 @@ class Channel:
         secret: Callable[[], bytes],
         *,
         assets: str,
+        seen: dict[str, Seen],
         now: Callable[[], datetime],
     ) -> None:
-        """`secret` returns what the URLs of pictures are made with, and blocks. `assets` is their build."""
+        """`secret` returns what the URLs of pictures are made with, and blocks. `assets` is their build.
+
+        `seen` has what devices showed last, by token ID, and is kept up to date.
+        """
         self.name = frame.name
         self.frame = frame
         self.options = options
         self.base = base_of(frame.name)
         looks = json.dumps([options.title, options.show.values()], sort_keys=True)
         self.build = hashlib.sha256(f"{assets} {looks}".encode()).hexdigest()[:12]
-        self.seen: dict[str, Seen] = {}
-        """By token ID."""
+        self.seen = seen
         self._now = now
         self._secret = secret
         self._readers: set[Reader] = set()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import resource
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -23,9 +23,9 @@ from picsync.serving.server import HttpServer, Limits
 from picsync.system.control import Question, Requests
 from picsync.system.localtime import rfc3339
 from picsync.web.frame import page
-from picsync.web.frame.channel import Channel
+from picsync.web.frame.channel import Channel, Seen
 from picsync.web.frame.pairing import Pairing, TooManyError
-from picsync.web.frame.routes import FrameRoutes, Pages, state_of
+from picsync.web.frame.routes import FrameRoutes, Pages
 from picsync.web.listening import unavailable
 from picsync.web.operator import Paired
 
@@ -46,6 +46,8 @@ class Household:
         self.requests = requests
         self.access = Access(requests.folder)
         self.pairing = Pairing()
+        self.seen: dict[str, dict[str, Seen]] = {}
+        """What devices showed last, by frame and token ID."""
 
     def pair(self, code: str, address: str) -> Paired:
         """Let the browser in that shows a code."""
@@ -79,7 +81,14 @@ class FrameServer:
             if not isinstance(frame, WebFrame) or not isinstance(options, WebFrameOptions):
                 raise TypeError("not a web frame")
             secret = partial(household.access.secret, frame.name)
-            self.channels[frame.name] = Channel(frame, options, secret, assets=pages.build(), now=now)
+            self.channels[frame.name] = Channel(
+                frame,
+                options,
+                secret,
+                assets=pages.build(),
+                seen=household.seen.setdefault(frame.name, {}),
+                now=now,
+            )
         self.routes = FrameRoutes(
             self.channels,
             household.access,
@@ -156,11 +165,12 @@ class FrameServer:
 
 async def _state(channel: Channel) -> Mapping[str, Any]:
     """Return what commands show of a frame."""
-    devices = {
-        token_id: {"seen": rfc3339(seen.at), "photo": channel.filename_of(seen.photo), "paused": seen.paused}
-        for token_id, seen in channel.seen.items()
-    }
-    try:
-        return {**await state_of(channel), "devices": devices}
-    except PicsyncError:
-        return {"devices": devices}
+    with suppress(PicsyncError):
+        await channel.snapshot()
+
+    def told(seen: Seen) -> dict[str, Any]:
+        return {"seen": rfc3339(seen.at), "photo": channel.filename_of(seen.photo), "paused": seen.paused}
+
+    last = channel.last_seen()
+    devices = {token_id: told(seen) for token_id, seen in channel.seen.items()}
+    return {**(told(last) if last else {}), "pages": len(channel.readers), "devices": devices}
