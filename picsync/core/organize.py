@@ -236,7 +236,7 @@ class _Planning:
         stems: dict[tuple[str, str], list[FoundFile]] = defaultdict(list)
         for file in files:
             folder, name = split(file.path)
-            stems[folder, fold(stem_and_suffix(name)[0])].append(file)
+            stems[fold(folder), fold(stem_and_suffix(name)[0])].append(file)
         for same in stems.values():
             photos = [file for file in same if self._rule.type_of(file.name) is FileType.PHOTO]
             halves = [file for file in same if stem_and_suffix(file.name)[1].lower() == LIVE_VIDEO]

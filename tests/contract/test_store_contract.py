@@ -10,7 +10,9 @@ import pytest
 
 from picsync.stores.kinds import STORES
 from tests.contract.store_contract import StoreContract, StoreWorld
+from tests.stores.dropbox.world import dropbox_world
 from tests.stores.local.world import local_world
+from tests.vendors.dropbox.dropbox_account import dropbox_account
 
 
 class TestLocalStore(StoreContract):
@@ -22,5 +24,14 @@ class TestLocalStore(StoreContract):
         await asyncio.shield(found.store.aclose())
 
 
+class TestDropboxStore(StoreContract):
+    @pytest.fixture
+    async def world(self) -> AsyncIterator[StoreWorld]:
+        async with dropbox_account() as account:
+            found = await dropbox_world(account)
+            yield found
+            await found.store.aclose()
+
+
 def test_every_kind_of_store_has_its_contract() -> None:
-    assert set(STORES) == {"local"}, "add a class for the new kind above"
+    assert set(STORES) == {"local", "dropbox"}, "add a class for the new kind above"

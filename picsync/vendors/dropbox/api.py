@@ -226,10 +226,20 @@ class DropboxApi:
         return await self._client.call(OPEN_LINK, "sharing/get_shared_link_metadata", argument, wire.METADATA)
 
     async def download(
-        self, path: str, consume: Callable[[httpx.Response], Awaitable[None]], *, start: int = 0
+        self,
+        path: str,
+        consume: Callable[[httpx.Response], Awaitable[None]],
+        *,
+        start: int = 0,
+        size_bytes: int | None = None,
     ) -> None:
-        """Let `consume` read a file's bytes from an offset; `downloaded` tells which version came."""
-        await self._client.download(DOWNLOAD, "files/download", {"path": path}, consume, start=start)
+        """Let `consume` read a file's bytes from an offset; `downloaded` tells which version came.
+
+        `size_bytes` is how many at most; None stands for all.
+        """
+        await self._client.download(
+            DOWNLOAD, "files/download", {"path": path}, consume, start=start, size_bytes=size_bytes
+        )
 
     async def download_linked(
         self, link: Link, path: str, consume: Callable[[httpx.Response], Awaitable[None]]

@@ -112,14 +112,19 @@ class DropboxClient:
         consume: Callable[[httpx.Response], Awaitable[None]],
         *,
         start: int = 0,
+        size_bytes: int | None = None,
     ) -> None:
-        """Send a content download, by GET, and let `consume` read the answer of each attempt."""
+        """Send a content download, by GET, and let `consume` read the answer of each attempt.
+
+        `size_bytes` limits the answer; None stands for everything from `start` on.
+        """
         url = f"{self._hosts.url(CONTENT_HOST)}/2/{name}"
 
         async def send(authorization: str) -> None:
             headers = {"authorization": authorization, "dropbox-api-arg": argument_header(argument)}
-            if start:
-                headers["range"] = f"bytes={start}-"
+            if start or size_bytes is not None:
+                last = "" if size_bytes is None else start + size_bytes - 1
+                headers["range"] = f"bytes={start}-{last}"
             await self._http.download(operation, url, consume, headers=headers)
 
         await self._authorized(send)
