@@ -296,7 +296,8 @@ class OrganizeJob:
                 break
             files = [file for file in files if file.path in conflicts or file.path in planned.left]
         self._forget(entries)
-        await self._follow(by_path)
+        if any(progress.done.values()):
+            await self._follow(by_path)
 
     async def _listed(self, progress: _Progress) -> list[Entry]:
         """Return the files of the source folder; waits once for those that are being written."""
