@@ -438,7 +438,9 @@ def report_result(report: CycleReport, *, timed: bool = True) -> str:
     if report.in_playlist is not None and report.in_playlist != report.on_frame:
         state += f", {report.in_playlist:,} in the playlist"
     if report.dry_run:
-        return f"dry run, nothing was changed; it would leave {state}."
+        captions = counted(report.captions_written, "caption")
+        would = f"set {captions} and leave" if report.captions_written else "leave"
+        return f"dry run, nothing was changed; it would {would} {state}."
     if report.outcome == "stopped":
         done.append("stopped early")
     verdict = ", ".join(done) if done else "nothing to do" if report.outcome == "done" else "nothing changed"
@@ -453,6 +455,8 @@ def _done(report: CycleReport) -> Iterator[str]:
         yield f"{report.already_there:,} already there"
     if report.deleted:
         yield f"{report.deleted:,} deleted"
+    if report.captions_written:
+        yield f"{counted(report.captions_written, 'caption')} set"
     if report.playlists_edited and not report.photos_changed:
         what = "playlist" if report.playlists_edited == 1 else f"{report.playlists_edited:,} playlists"
         yield f"{what} updated ({report.entries_added:,} added, {report.entries_removed:,} removed)"

@@ -15,7 +15,7 @@ from picsync.core.caption import AboutPhoto, Captions, Wording
 from picsync.core.errors import LoginNeeded, NotFoundError, PicsyncError, RefusedError, TransientError
 from picsync.core.events import CycleOutcome, NoticeKind
 from picsync.core.recipe import ORIGINAL, Recipe
-from picsync.observe.words import notice_sentence
+from picsync.observe.words import notice_sentence, report_result
 from tests.contract.memory_frame import CAPABILITIES, MemoryFrame
 from tests.pictures import jpeg
 from tests.sync.harness import ALBUM, Harness, digest, open_harness
@@ -272,10 +272,14 @@ async def test_a_dry_run_writes_no_captions_and_says_how_many(harness: Harness) 
     await harness.cycle()
     worded(harness, "{album}")
     real, harness.rule = harness.rule, replace(harness.rule, dry_run=True)
-    assert (await harness.cycle()).captions_written == 2
+    report = await harness.cycle()
+    assert report_result(report, timed=False) == (
+        "dry run, nothing was changed; it would set 2 captions and leave 2 photos on the frame."
+    )
     assert not calls(harness, "describe")
     harness.rule = real
-    assert (await harness.cycle()).captions_written == 2
+    report = await harness.cycle()
+    assert report_result(report, timed=False) == "2 captions set; 2 photos on the frame."
 
 
 @pytest.mark.parametrize("recipe", [ORIGINAL, Recipe()])
