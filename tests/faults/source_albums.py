@@ -42,7 +42,7 @@ class SourceAlbum(Protocol):
     """The source's name in picsync.yaml."""
 
     @property
-    def written(self) -> Sequence[str]:
+    def written(self) -> Sequence[object]:
         """The album in picsync.yaml, in each form that leads to it."""
 
     @property
@@ -195,10 +195,9 @@ class DropboxAlbum:
             DropboxEntry(path=f"/{ALBUM}", recursive=True),
             DropboxEntry(link=link.url, recursive=True),
         ]
-        # In YAML, JSON is a mapping.
-        self.written: Sequence[str] = [
-            f"{{path: /{ALBUM}, recursive: true}}",
-            f'{{link: "{link.url}", recursive: true}}',
+        self.written: Sequence[object] = [
+            {"path": f"/{ALBUM}", "recursive": True},
+            {"link": link.url, "recursive": True},
         ]
 
     @property

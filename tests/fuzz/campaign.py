@@ -19,6 +19,7 @@ from tests.config import test_config_properties as config
 from tests.fuzz import (
     test_fuzz_cache,
     test_fuzz_cycle,
+    test_fuzz_dropbox,
     test_fuzz_google,
     test_fuzz_nixplay,
     test_fuzz_parsers,
@@ -42,6 +43,8 @@ PARSERS: Mapping[str, tuple[Any, ...]] = {
     "shared album: page": (test_fuzz_sources.test_a_shared_album_s_page,),
     "shared album: further page": (test_fuzz_sources.test_a_shared_album_s_further_page,),
     "Immich": (test_fuzz_sources.test_immich_s_answers,),
+    "Dropbox: answers": (test_fuzz_dropbox.test_any_answer,),
+    "Dropbox: refusals": (test_fuzz_dropbox.test_any_refusal, test_fuzz_dropbox.test_any_failure_of_an_entry),
     "picker": (test_fuzz_sources.test_the_picker_s_answers,),
     "cookies": (test_fuzz_parsers.test_a_cookie_never_spoils_the_next_request,),
     "Retry-After": (test_fuzz_parsers.test_any_retry_after,),
