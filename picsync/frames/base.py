@@ -285,3 +285,9 @@ class GivesPictures(Protocol):
 
     def open_photo(self, photo: FramePhoto) -> BinaryIO:
         """Open the bytes of a listed photo; blocks. Raises OSError, also if it is gone."""
+
+    async def newest(self, album: str, count: int) -> Sequence[FramePhoto]:
+        """Return at most `count` photos of the album with this name that were added last, the newest first.
+
+        Costs little, however many photos there are. Raises as `Frame` says.
+        """

@@ -31,6 +31,7 @@ from picsync.core.events import (
     RetryScheduled,
 )
 from picsync.core.values import dataclass
+from picsync.frames.base import Frame
 from picsync.frames.kinds import FRAMES
 from picsync.http.transport import KEPT_S
 from picsync.jobs.albums import AlbumJob, CycleContext
@@ -251,6 +252,8 @@ class LongRun:
         self._notifier: Notifier | None = None
         self._pinger: Pinger | None = None
         self._household: Household | None = None
+        self._frames: Mapping[str, Frame] = {}
+        """By name, of the settings in force."""
         self._addresses: dict[str, str] = {}
         self._service = Service(self, context.stop, self._emit, heartbeat_s=heartbeat_s)
         self._watch = FileWatch((files.config, *files.credentials), self._service.look)
@@ -313,6 +316,7 @@ class LongRun:
                 metrics.expect_accounts(services(settings), entries_in_use(settings.config))
                 metrics.expect_requests(operations(settings))
             jobs = await stack.enter_async_context(self._context.open_jobs(settings, intervals))
+            self._frames = jobs[0].context.tools.frames if jobs else {}
             if settings.config.prometheus is not None:
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
             if settings.config.pprof is not None:
@@ -389,6 +393,7 @@ class LongRun:
         from prometheus_client import generate_latest
 
         from picsync.web.operator import Operator
+        from picsync.web.pictures import FramePictures
         from picsync.web.server import WebServer
 
         registry = self._figures().registry
@@ -401,7 +406,11 @@ class LongRun:
             pair=lambda: self._household.pair if self._household is not None else None,
         )
         return WebServer(
-            self._board.status, lambda: generate_latest(registry), self._service.alive, operator=operator
+            self._board.status,
+            lambda: generate_latest(registry),
+            self._service.alive,
+            operator=operator,
+            pictures=FramePictures(lambda: self._frames),
         )
 
     def _figures(self) -> _Figures:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -39,6 +41,7 @@ from picsync.observe.words import (
 )
 from picsync.system.localtime import absolute, rfc3339, to_second
 from picsync.web.operator import Operating, held_key, rule_key
+from picsync.web.pictures import RulePictures
 from picsync.web.statusjson import playlist_name
 
 REFRESH_S = {True: 3, False: 15}
@@ -65,7 +68,7 @@ _STYLE, _SCRIPT = _text("status.css"), _text("status.js")
 
 POLICY = (
     f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
-    "img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """Nothing external and no script but the page's own, whatever a photo's name contains."""
 
@@ -143,8 +146,12 @@ _JINJA.filters |= {
 _TEMPLATE = _JINJA.get_template("status.html")
 
 
-def status_page(status: Status, operator: Operating | None = None) -> str:
-    """Return the page; without `operator`, it has no part for one."""
+def status_page(
+    status: Status,
+    operator: Operating | None = None,
+    pictures: Mapping[str, RulePictures] = MappingProxyType({}),
+) -> str:
+    """Return the page; without `operator`, it has no part for one. `pictures` are those of rules by name."""
     overall = summarize(status)
     refresh_s = REFRESH_S[any(rule.phase == "running" for rule in status.jobs)]
     if operator is not None and (operator.entering or operator.pairing):
@@ -155,5 +162,6 @@ def status_page(status: Status, operator: Operating | None = None) -> str:
         icon=_icon(overall.level),
         refresh_s=refresh_s,
         operator=operator,
+        pictures=pictures,
         relative=lambda instant: relative(instant, status.now),
     )

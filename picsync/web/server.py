@@ -15,6 +15,7 @@ from picsync.serving.server import HttpServer, Limits
 from picsync.web.listening import unavailable
 from picsync.web.operator import Operator
 from picsync.web.pages import POLICY, status_page
+from picsync.web.pictures import FramePictures
 from picsync.web.statusjson import as_json
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -44,15 +45,17 @@ class WebServer:
         limits: Limits | None = None,
         *,
         operator: Operator | None = None,
+        pictures: FramePictures | None = None,
     ) -> None:
         """`metrics` returns Prometheus' text format; `alive` whether the service makes progress.
 
-        Without an `operator` the page has no buttons.
+        Without an `operator` the page has no buttons, and shows him no `pictures`.
         """
         self._status = status
         self._metrics = metrics
         self._alive = alive
         self._operator = operator
+        self._pictures = pictures
         self._server = HttpServer("status page", limits=limits)
 
     @property
@@ -72,6 +75,7 @@ class WebServer:
                 web.get("/metrics", self._prometheus),
                 web.get("/healthz", self._health),
                 web.get("/readyz", self._readiness),
+                web.get("/pictures/{key:[0-9a-f]{32}}.jpg", self._picture),
                 web.get("/{path:.*}", self._nothing),
             ]
         )
@@ -86,6 +90,8 @@ class WebServer:
     async def close(self) -> None:
         """Stop listening and close every connection, even if its client does not read; safe to call twice."""
         await self._server.close()
+        if self._pictures is not None:
+            await self._pictures.aclose()
 
     async def _prepare(self, _request: web.Request, response: web.StreamResponse) -> None:
         for name, value in _HEADERS.items():
@@ -98,8 +104,23 @@ class WebServer:
         # With no-referrer, browsers would not send the page's Origin with its own forms.
         headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
         operating = await self._operator.look(request) if self._operator is not None else None
-        page = status_page(self._status(), operating)
+        status = self._status()
+        shown = operating is not None and operating.signed_in and self._pictures is not None
+        pictures = await self._pictures.of(status.rules) if shown and self._pictures else {}
+        page = status_page(status, operating, pictures)
         return web.Response(text=page, content_type="text/html", headers=headers)
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        """Send a small picture to the operator's browser; nobody else learns whether there is one."""
+        operating = await self._operator.look(request) if self._operator is not None else None
+        if operating is None or not operating.signed_in or self._pictures is None:
+            return await self._nothing(request)
+        made = await self._pictures.small(request.match_info["key"])
+        if made is None:
+            return await self._nothing(request)
+        # The address has the digest of the photo's bytes.
+        headers = {"Cache-Control": "private, max-age=86400, immutable"}
+        return web.Response(body=made, content_type="image/jpeg", headers=headers)
 
     async def _json(self, _request: web.Request) -> web.Response:
         text = json.dumps(as_json(self._status()), indent=2)

@@ -317,6 +317,20 @@ class FolderFrame:
 
         await self._locked(ask)
 
+    async def newest(self, album: str, count: int) -> Sequence[FramePhoto]:
+        """Return the last files of an album, by the manifest."""
+
+        def look() -> list[FramePhoto]:
+            found: list[FramePhoto] = []
+            for entry in reversed(self._read().entries.values()):
+                if len(found) >= count:
+                    break
+                if album in entry.albums and self._tree.holds(entry.name, entry.size_bytes):
+                    found.append(FramePhoto(entry.name, entry.digest, entry.filename, entry.size_bytes))
+            return found
+
+        return await self._locked(look)
+
     def open_photo(self, photo: FramePhoto) -> BinaryIO:
         """Open a file of picsync."""
         if not is_name(photo.photo_id):

@@ -176,6 +176,10 @@ class WebFrame:
         if not await self._is_missing():
             await self._folder.restore(rejections)
 
+    async def newest(self, album: str, count: int) -> Sequence[FramePhoto]:
+        """Return the last files of an album."""
+        return [] if await self._is_missing() else await self._folder.newest(album, count)
+
     def open_photo(self, photo: FramePhoto) -> BinaryIO:
         """Open a file of picsync."""
         return self._folder.open_photo(photo)
