@@ -160,15 +160,15 @@ MUTANTS = (
     Mutant(
         "records a digest only after the upload",
         "picsync/sync/transfer.py",
-        "        await self._record(item, content)\n        if self._rejects",
-        "        if self._rejects",
+        "        await self._record(item, content)\n        return None",
+        "        return None",
         ("tests/sync", "tests/crash/test_kills.py"),
     ),
     Mutant(
         "sends a rejected photo that another source lists",
         "picsync/sync/transfer.py",
-        "        if self._rejects(item, content):\n            return\n",
-        "",
+        "return None if self._rejects(item, content) else content",
+        "return content",
         ("tests/sync/test_rejected.py",),
     ),
     Mutant(

@@ -27,7 +27,7 @@ from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
 from picsync.frames.base import Rejects
 from picsync.frames.folder.frame import FolderFrame
-from picsync.frames.folder.names import Level
+from picsync.frames.folder.options import Level
 from picsync.frames.web.frame import WebFrame
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.tempfiles import Spool

@@ -36,7 +36,6 @@ from picsync.frames.folder.names import (
     MTIME_STEP_S,
     NUMBERS,
     SHORT_TYPES,
-    Level,
     is_name,
     level_of,
     mtime_of,
@@ -46,6 +45,7 @@ from picsync.frames.folder.names import (
     placed,
     plain,
 )
+from picsync.frames.folder.options import Level
 from picsync.frames.folder.tree import Names, Seen, Tree
 from picsync.observe.words import size
 from picsync.system.files import (

@@ -10,7 +10,7 @@ from picsync.config.kinds import Kind, Opening
 from picsync.config.options import Options
 from picsync.config.paths import AbsolutePath
 from picsync.frames.base import Frame
-from picsync.frames.folder.names import Level
+from picsync.frames.folder.options import Level
 
 
 def _not_the_root(path: str) -> str:

@@ -14,21 +14,12 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
-from enum import StrEnum
 from pathlib import PurePath
 
 from picsync.core.identity import plain_name
 from picsync.core.model import Digest
 from picsync.core.values import dataclass
-
-
-class Level(StrEnum):
-    """How restricted file names are."""
-
-    SAFE = "safe"
-    DCF = "dcf"
-    SHORT = "8.3"
-
+from picsync.frames.folder.options import Level
 
 EXTENSIONS = {
     "image/jpeg": "jpg",

@@ -17,7 +17,8 @@ from picsync.core.identity import PhotoKey, keyed_name
 from picsync.core.model import FrameAlbum
 from picsync.frames.base import AlreadyThere, Uploaded
 from picsync.frames.folder.frame import FolderFrame
-from picsync.frames.folder.names import Level, level_of, number_of
+from picsync.frames.folder.names import level_of, number_of
+from picsync.frames.folder.options import Level
 from picsync.frames.folder.tree import Seen, Tree
 from picsync.system import mounts
 from tests.contract.frame_contract import JPEG, rendition

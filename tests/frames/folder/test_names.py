@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from picsync.core.model import Digest
 from picsync.frames.folder import names
-from picsync.frames.folder.names import NUMBERS, Level, Numbers
+from picsync.frames.folder.names import NUMBERS, Numbers
+from picsync.frames.folder.options import Level
 
 DIGEST = Digest("md5", "0123456789abcdef" * 2)
 DCF = re.compile(r"DCIM/[1-9][0-9]{2}[A-Z0-9_]{5}/[A-Z0-9_]{4}[0-9]{4}\.[A-Z]{3}")

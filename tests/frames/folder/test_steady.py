@@ -15,7 +15,8 @@ import pytest
 
 from picsync.core.model import Digest
 from picsync.frames.folder.frame import FolderFrame
-from picsync.frames.folder.names import Level, numbered, plain
+from picsync.frames.folder.names import numbered, plain
+from picsync.frames.folder.options import Level
 from tests.sources.folder.opened_files import opened_below
 
 PHOTOS = 5_000
