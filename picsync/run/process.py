@@ -316,7 +316,7 @@ class LongRun:
                 metrics.expect_accounts(services(settings), entries_in_use(settings.config))
                 metrics.expect_requests(operations(settings))
             jobs = await stack.enter_async_context(self._context.open_jobs(settings, intervals))
-            self._frames = jobs[0].context.tools.frames if jobs else {}
+            self._frames = _frames_of(jobs)
             if settings.config.prometheus is not None:
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
             if settings.config.pprof is not None:
@@ -354,9 +354,7 @@ class LongRun:
 
         if self._household is None:
             self._household = Household(Requests.beside(cache))
-        albums = [job for job in jobs if isinstance(job, AlbumJob)]
-        frames = albums[0].context.tools.frames if albums else {}
-        shown = frames_with_pages(settings, frames, self._emit, cache=cache)
+        shown = frames_with_pages(settings, _frames_of(jobs), self._emit, cache=cache)
         web = config.web or WebListener()
         server = FrameServer(shown, self._household, embed=web.embed)
         await self._serve(stack, server, web.listen, "Frames: {}frame/NAME")
@@ -468,6 +466,12 @@ class LongRun:
 class _Figures:
     registry: CollectorRegistry
     metrics: Metrics
+
+
+def _frames_of(jobs: Sequence[object]) -> Mapping[str, Frame]:
+    """Return the frames that the album rules use, by name."""
+    tools = (job.context.tools for job in jobs if isinstance(job, AlbumJob))
+    return next((each.frames for each in tools), {})
 
 
 async def _end(task: asyncio.Task[None]) -> None:
