@@ -14,6 +14,7 @@ each picsync runs in one of its own, so that the figures are picsync's alone:
     clients    several HTTP clients, compared
     paired     two versions of picsync, run alternately
     process    the time before the first request, and what an idle process costs
+    rendered   the first sync of large photos that are converted
     results    figures as JSON, to compare two runs by
     report     figures as tables
     plot       figures as a picture

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmarks import clients, measure, memory, paired, process, renditions, report, selection
+from benchmarks import clients, measure, memory, paired, process, rendered, renditions, report, selection
 from benchmarks.cases import EVERYTHING, QUICK
 from benchmarks.page import require_marks, write
 from benchmarks.results import Figures
@@ -129,6 +129,15 @@ def memory_command() -> None:
 def render_command(*, photos: int) -> None:
     """Measure renditions: picsync's, Pillow's plain loop, and vipsthumbnail if it is installed."""
     click.echo(renditions.compared(photos, _progress))
+
+
+@main.command("rendered")
+@click.option(
+    "--photos", type=click.IntRange(min=1), default=300, show_default=True, help="Of 12 megapixels."
+)
+def rendered_command(*, photos: int) -> None:
+    """Measure the first sync of photos that are converted, on `home`."""
+    click.echo(asyncio.run(rendered.first_sync(photos)))
 
 
 def _progress(line: str) -> None:

@@ -32,6 +32,8 @@ from picsync.emulators.wireprofile import WireProfile
 
 PHOTOS_PAGE = 500
 SLIDES_PAGE = 100
+_WORKERS = "workers"
+"""Stands for the processes that convert photos."""
 PLAYLIST_LIMIT = 2000
 """Limits of the services, as observed."""
 
@@ -63,6 +65,11 @@ class Work:
     """For one rule."""
     photo_bytes: int
     source: SourceKind = API
+    sent_bytes: int = 0
+    """Of a photo that is converted between download and upload; 0 if it is sent as it is."""
+    render_s: float = 0.0
+    """CPU seconds that converting takes."""
+    processors: int = 1
 
 
 def ideal_s(work: Work, profile: WireProfile, caps: Caps, *, one_at_a_time: bool = False) -> float:
@@ -164,7 +171,11 @@ class _Line:
 
     def __init__(self, profile: WireProfile, caps: Caps, work: Work) -> None:
         self._profile = profile
-        self._photo_bytes = work.photo_bytes
+        self._bytes = {
+            work.source.media_host: work.photo_bytes,
+            BUCKET: work.sent_bytes or work.photo_bytes,
+        }
+        self._render_s = work.render_s
         self._media = work.source.media_host
         self._pipes = {self._media: 0.0, BUCKET: 0.0}
         self._places = {
@@ -172,6 +183,7 @@ class _Line:
             NIXPLAY_API: [0.0] * caps.api,
             BUCKET: [0.0] * caps.uploads,
             MONITOR: [0.0] * caps.processing,
+            _WORKERS: [0.0] * work.processors,
         }
         self._uploading = [0.0] * caps.photos
 
@@ -181,17 +193,18 @@ class _Line:
 
     def upload(self, ready_at: float) -> float:
         """Return when a photo that is ready then has been processed."""
-        leave = self._step(NIXPLAY_API, max(ready_at, heapq.heappop(self._uploading)))
+        rendered = self._step(_WORKERS, ready_at) if self._render_s else ready_at
+        leave = self._step(NIXPLAY_API, max(rendered, heapq.heappop(self._uploading)))
         stored = self._step(BUCKET, leave)
         heapq.heappush(self._uploading, stored)
         return self._step(MONITOR, stored)
 
     def _step(self, host: str, ready_at: float) -> float:
-        at = max(ready_at, heapq.heappop(self._places[host])) + _latency_s(self._profile, host)
+        spent_s = self._render_s if host == _WORKERS else _latency_s(self._profile, host)
+        at = max(ready_at, heapq.heappop(self._places[host])) + spent_s
         if host in self._pipes:
-            at = self._pipes[host] = max(at, self._pipes[host]) + self._photo_bytes / _rate(
-                self._profile, host
-            )
+            rate = _rate(self._profile, host)
+            at = self._pipes[host] = max(at, self._pipes[host]) + self._bytes[host] / rate
         heapq.heappush(self._places[host], at)
         return at
 

@@ -33,11 +33,11 @@ def compared(photos: int, progress: Callable[[str], None]) -> str:
         folder = Path(name)
         for kind in KINDS:
             progress(f"{kind}: making pictures")
-            small = _picture(folder / f"12.{kind}", MEGAPIXELS[12])
+            small = picture(folder / f"12.{kind}", MEGAPIXELS[12])
             progress(f"{kind}: rendering")
-            one = _measured("picsync", 1, photos, small)
-            two = _measured("picsync", 2, photos, small)
-            alone = _measured("pillow", 1, photos, small)
+            one = measured("picsync", 1, photos, small)
+            two = measured("picsync", 2, photos, small)
+            alone = measured("pillow", 1, photos, small)
             rows.append(
                 (
                     kind,
@@ -45,11 +45,11 @@ def compared(photos: int, progress: Callable[[str], None]) -> str:
                     f"{two['cpu_s']:.3f}",
                     f"{one['wall_s'] / two['wall_s']:.2f}",
                     f"{alone['cpu_s']:.3f}",
-                    f"{_measured('vips', 1, photos, small)['cpu_s']:.3f}" if vips else "not installed",
+                    f"{measured('vips', 1, photos, small)['cpu_s']:.3f}" if vips else "not installed",
                 )
             )
-            large = _picture(folder / f"50.{kind}", MEGAPIXELS[50])
-            found = _measured("picsync", 1, 1, large)
+            large = picture(folder / f"50.{kind}", MEGAPIXELS[50])
+            found = measured("picsync", 1, 1, large)
             memory.append(
                 (kind, f"{found['worker_mb']:.0f}", f"{found['parent_mb']:.0f}", f"{found['cpu_s']:.2f}")
             )
@@ -58,7 +58,7 @@ def compared(photos: int, progress: Callable[[str], None]) -> str:
     return f"{head}{markdown([_COLUMNS, *rows])}\n\n{markdown([_MEMORY, *memory])}"
 
 
-def _picture(path: Path, size: tuple[int, int]) -> Path:
+def picture(path: Path, size: tuple[int, int]) -> Path:
     """Write a picture with noise and gradients, in another process: it needs a lot of memory."""
     code = (
         "import sys\n"
@@ -78,7 +78,7 @@ def _picture(path: Path, size: tuple[int, int]) -> Path:
     return path
 
 
-def _measured(way: str, workers: int, photos: int, path: Path) -> dict[str, Any]:
+def measured(way: str, workers: int, photos: int, path: Path) -> dict[str, Any]:
     """Run one way in a process of its own; CPU and wall-clock seconds are per photo."""
     command = [sys.executable, "-m", "benchmarks.renditions", way, str(workers), str(photos), str(path)]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -290,7 +291,18 @@ def test_allocators_are_chosen_by_the_environment() -> None:
 def test_the_cost_of_renditions_is_measured(way: str, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(coded(quarters(), "PNG"))
-    found = renditions._measured(way, 1, 2, path)
+    found = renditions.measured(way, 1, 2, path)
     assert found.keys() == {"cpu_s", "wall_s", "parent_mb", "worker_mb"}
     assert 0 < found["cpu_s"] < 5
     assert (found["worker_mb"] > 20) == (way == "picsync")
+
+
+def test_the_ideal_counts_what_converting_takes() -> None:
+    work = Work(1, Moved(40, 0, 40, 40), 4_000_000)
+    small = replace(work, sent_bytes=400_000)
+    slow = replace(small, render_s=2.0, processors=2)
+    plain, converted, busy = (ideal_s(each, HOME, WIDE) for each in (work, small, slow))
+    assert converted < plain
+    # 40 photos of 2 s on two processors.
+    assert 40 < busy < 40 + plain
+    assert ideal_s(replace(slow, processors=4), HOME, WIDE) < busy
