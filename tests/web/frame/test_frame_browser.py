@@ -9,13 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from PIL import Image
 
 from tests.web.frame.chromium import CLOCK, Chromium, Tab, chromium, need_chromium
 from tests.web.frame.served import FrameServer, Picture, painted
 
-CHANGES = int(os.environ.get("FRAME_CHANGES", "1000"))
+CHANGES = int(os.environ.get("FRAME_CHANGES", "600"))
 """How many changes of photos the test of the page's memory goes through."""
 
 SHOWN = "(picsyncFrame.current || []).map(function (item) { return item.photo.id; }).join('+')"
@@ -23,14 +22,11 @@ ON_SCREEN = "!!document.querySelector('#stage .slide .box img')"
 SETTLED = "picsyncFrame.ready && !picsyncFrame._showing"
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
-    """One browser for all tests; each opens a tab with a storage of its own."""
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Chromium]:
+    """A browser for each test: in a shared one, service workers of closed tabs hold up the next ones."""
     need_chromium()
-    async with chromium(tmp_path_factory.mktemp("chromium")) as found:
+    async with chromium(tmp_path / "chromium") as found:
         yield found
 
 
@@ -47,7 +43,7 @@ async def press(tab: Tab, key: str, code: int) -> None:
 async def moved(tab: Tab, before: str) -> str:
     """Let time pass until another photo is shown and its transition is over."""
     for _ in range(200):
-        await tab.run("clock.wait(5).then(function () { return clock.pass(500); })")
+        await tab.run("clock.wait(5).then(function () { return clock.pass(1500); })")
         now = str(await tab.run(SHOWN))
         if now != before and await tab.run("!picsyncFrame._showing"):
             return now
