@@ -84,7 +84,7 @@ from picsync.sources.base import Rates
 from picsync.sync.captions import Captioner
 from picsync.sync.choosing import Choosing, Looks
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
-from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of, recipe_of, recipe_of_pair
+from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of, recipe_of_pair, recipes_by
 
 CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
@@ -407,12 +407,12 @@ class _Cycle:
         items = list(dict.fromkeys(item for listing in self.listings for item in listing.items))
         algorithm = self.frame.capabilities.digest_algorithm
         cache, recipe = self.tools.cache, self.album_rule.recipe
-        known = await cache.lookup(items, recipe=lambda item: recipe_of(item, recipe), algorithm=algorithm)
+        known = await cache.lookup(items, recipe=recipes_by(recipe), algorithm=algorithm)
         shown = self._shown(photos)
         originals: Mapping[MediaItem, DigestMapping] = {}
         if recipe.convert:
             unseen = [item for item in items if item not in known or known[item].digest not in shown.digests]
-            originals = await cache.lookup(unseen, recipe=recipe_of, algorithm=algorithm)
+            originals = await cache.lookup(unseen, recipe=recipes_by(), algorithm=algorithm)
         for source in self.album_rule.sources:
             asked = [item in known or item in originals for item in items if item.source == source]
             self.tools.emit(CacheRead(source, sum(asked), len(asked) - sum(asked)))
