@@ -107,6 +107,18 @@ def test_pairs_are_named() -> None:
     ]
 
 
+@pytest.mark.parametrize(("panel", "said"), [(", panel: 480x800", "is 480x800"), ("", "none is set")])
+def test_pairs_need_a_landscape_panel(
+    folder: Path, capsys: pytest.CaptureFixture[str], panel: str, said: str
+) -> None:
+    config = (folder / "picsync.yaml").read_text()
+    (folder / "picsync.yaml").write_text(config.replace("/usb}", f"/usb{panel}, rendition: {{pair: true}}}}"))
+    assert run(["plan"]) == 2
+    message = capsys.readouterr().err
+    assert "picsync.yaml:2: frames.usb.rendition.pair: has `pair: true`" in message
+    assert said in message
+
+
 def test_unknown_rule_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", "Bests", "--html", "plan.html"]) == 2
     assert "There is no rule 'Bests'. Did you mean `Best`? Known rules: Best, All." in capsys.readouterr().err

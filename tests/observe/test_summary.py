@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from picsync.core.capacity import Capacity, Storage
 from picsync.core.errors import ItemError, PicsyncError, TransientError
 from picsync.core.events import (
     AccessToken,
@@ -26,7 +27,7 @@ from picsync.core.plan import Transfer
 from picsync.observe.health import Level, obstacles
 from picsync.observe.status import EVENTS_KEPT, Status
 from picsync.observe.summary import summarize, summarize_rule
-from picsync.observe.words import relative, rough
+from picsync.observe.words import relative, rough, storage_sentence, storage_words
 from tests.observe.statuses import START, StatusBuilder, item, report_of
 
 
@@ -202,3 +203,12 @@ def test_each_refused_login_is_one_sentence_with_its_remedy() -> None:
         "Google Photos refuses the login. Revoked. Log in again.",
         "The frame keeps its photos.",
     )
+
+
+def test_a_full_frame_is_said_to_be_tried() -> None:
+    fitted, planned = Capacity(900_000, 2), Capacity(1_200_000, 3)
+    tried = Storage(fitted, planned, fitted)
+    assert storage_words(tried) == "1.2 MB; so far, 900.0 kB fitted and 3; so far, 2 photos fitted"
+    assert storage_words(Storage(fitted, fitted, planned)) == "900.0 kB of 1.2 MB and 2 of 3 photos"
+    nothing = Storage(Capacity(0, 0), planned, Capacity(0, 0))
+    assert " of 0" not in storage_sentence(nothing)
