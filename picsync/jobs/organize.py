@@ -77,7 +77,7 @@ from picsync.system.localtime import local
 
 PASSES = 3
 """How often a pass plans again because other programs put files where it wanted to."""
-READERS = 8
+READERS = 16
 """Files whose dates are read concurrently."""
 FIRST_PART_BYTES = 64 * 1024
 """Most cameras write the date into the first part of a file; each further part is twice as long."""

@@ -199,6 +199,26 @@ async def test_source_change_brings_the_next_cycle_forward() -> None:
     assert play.began == [("A", 0), ("B", 0), ("A", 100), ("A", 2000)]
 
 
+async def test_a_rule_runs_after_those_that_feed_it() -> None:
+    play = Play(names=("album", "other", "sort"), feeds={"sort": ("album",)}, changes=[("sort", 100.0)])
+    await play.run(until_s=3590)
+    assert play.began == [("other", 0), ("sort", 0), ("album", 10), ("sort", 100), ("album", 110)]
+
+
+async def test_a_rule_that_changed_nothing_starts_no_other() -> None:
+    play = Play(names=("album", "sort"), feeds={"sort": ("album",)}, changes=[("sort", 100.0)], uploaded=0)
+    await play.run(until_s=3590)
+    assert play.began == [("sort", 0), ("album", 10), ("sort", 100)]
+
+
+async def test_run_once_keeps_the_order_of_feeding() -> None:
+    play = Play(feeds={"sort": ("album",)}, bugs={"sort": ValueError("a bug")})
+    jobs = [PlayJob(name, play) for name in ("album", "sort")]
+    reports = await run_once(jobs, Stop(), play.events.append)
+    assert [name for name, _ in play.began] == ["sort", "album"]
+    assert [report.rule for report in reports] == ["album", "sort"]
+
+
 async def test_constantly_written_file_does_not_cause_endless_cycles() -> None:
     play = Play(takes_s=0, uploaded=0, changes=[("A", float(second)) for second in range(1, 9000)])
     await play.run(until_s=7000)
