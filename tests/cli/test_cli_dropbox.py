@@ -1,0 +1,43 @@
+"""`picsync dropbox`: the login, and what is in a folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import httpx
+
+from picsync.run.kinds import read_credentials
+from picsync.vendors.dropbox.credentials import require_login
+from tests.cli.command_line import CommandLine
+from tests.pictures import jpeg
+
+
+def test_a_login_asks_for_what_the_configuration_needs_and_is_saved(cli: CommandLine) -> None:
+    dropbox = cli.world.dropbox
+    shared = dropbox.share(dropbox.create_folder("/Trip"))
+    cli.write_config(more_sources=f", dropbox: [/Family, '{shared.url}']")
+    process = cli.start("dropbox", "login", "--app-key", dropbox.app.key, stdin=subprocess.PIPE)
+    asked = process.error_line("Permissions that picsync needs")
+    page = process.error_line("http").strip()
+    code = httpx.get(page).text.partition('data-token="')[2].partition('"')[0]
+    process.type(code)
+    result = process.end()
+    assert result.code == 0, result.err
+    assert "files.content.read, files.metadata.read, sharing.read" in asked
+    grant = dropbox.accounts.grants[-1]
+    assert set(grant.scopes) == {"files.content.read", "files.metadata.read", "sharing.read"}
+    saved = require_login(read_credentials({}, [cli.credentials]).account("dropbox"))
+    assert (saved.app_key, saved.refresh_token.get_secret_value()) == (dropbox.app.key, grant.refresh_token)
+    assert grant.refresh_token not in result.out + result.err
+
+
+def test_a_folder_is_listed(cli: CommandLine) -> None:
+    file = cli.world.dropbox.put("/Family/a.jpg", jpeg("a"))
+    top = cli.run("dropbox", "list")
+    assert (top.code, top.out.split()[-1]) == (0, "/Family/")
+    [found] = json.loads(cli.run("dropbox", "list", "/family", "--json").out)
+    assert (found["path"], found["rev"], found["size_bytes"]) == ("/Family/a.jpg", file.rev, file.size)
+    missing = cli.run("dropbox", "list", "/Missing")
+    assert missing.code == 1
+    assert "There is no folder /Missing" in missing.err
