@@ -104,6 +104,8 @@ class Tree:
         self.busy = False
         """Whether a write holds the lock."""
         self.followed: list[Followed] = []
+        self.used_bytes = 0
+        """The size of all files."""
         self._revision = secrets.randbits(40)
 
     # --- Reading -----------------------------------------------------------------------------------------
@@ -123,11 +125,6 @@ class Tree:
             yield entry
             if isinstance(entry, Folder):
                 yield from self.below(entry.path)
-
-    @property
-    def used_bytes(self) -> int:
-        """The size of all files."""
-        return sum(entry.size for entry in self.entries.values() if isinstance(entry, File))
 
     # --- Changing ----------------------------------------------------------------------------------------
 
@@ -167,6 +164,7 @@ class Tree:
         taken = now if client_modified is None else client_modified
         if isinstance(there, File):
             there.content, there.size = content, size
+            self.used_bytes += size - freed
             there.content_hash = digest or content_hash(content)
             there.client_modified, there.server_modified = taken, now
             there.rev = self._next_revision()
@@ -299,6 +297,7 @@ class Tree:
 
     def _put(self, entry: Entry) -> None:
         self.entries[entry.key] = entry
+        self.used_bytes += entry.size if isinstance(entry, File) else 0
         self.by_id[entry.entry_id] = entry
         self.children[entry.key.rpartition("/")[0]][entry.key] = None
         if isinstance(entry, Folder):
@@ -307,6 +306,7 @@ class Tree:
 
     def _take(self, entry: Entry) -> None:
         del self.entries[entry.key]
+        self.used_bytes -= entry.size if isinstance(entry, File) else 0
         self.by_id.pop(entry.entry_id, None)
         siblings = self.children.get(entry.key.rpartition("/")[0])
         if siblings is not None:
