@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequenc
 from dataclasses import replace
 
 from picsync.config import Config, Credentials
+from picsync.config.organizing import OrganizeSettings
 from picsync.core.errors import ConfigError, PicsyncError
 from picsync.core.events import Emit
 from picsync.core.model import DEFAULT_FRAME, Finding, FrameAlbum, Listing, Mark, Playlist
@@ -15,8 +16,9 @@ from picsync.frames.kinds import FRAMES
 from picsync.http.client import Hosts
 from picsync.observe.words import counted, listing_words
 from picsync.run.settings import Settings, album_rules, frames_in_use
-from picsync.run.wiring import open_services, open_source
+from picsync.run.wiring import open_services, open_source, open_stores
 from picsync.sources.base import Source
+from picsync.stores.base import Store, entries_of
 from picsync.sync.cycle import AlbumRule
 
 
@@ -42,6 +44,31 @@ async def check_services(settings: Settings, cache: str, emit: Emit) -> AsyncIte
             album_rules(settings.config, settings.credentials.kinds), sources, reachable
         ):
             yield finding
+    async for finding in _stores(settings, cache, emit):
+        yield finding
+
+
+async def _stores(settings: Settings, cache: str, emit: Emit) -> AsyncIterator[Finding]:
+    """Yield the findings about accounts of files, and about the folder that each rule sorts."""
+    async with open_stores(settings.config, settings.credentials, cache=cache, emit=emit) as stores:
+        for store in stores.values():
+            for finding in await _checked(store.capabilities.title, store.examine()):
+                yield finding
+        for rule in settings.config.organize:
+            subject = f"organize {rule.name}"
+            for finding in await _checked(subject, _sorted_folder(rule, stores[rule.from_.account])):
+                yield replace(finding, subject=subject)
+
+
+async def _sorted_folder(rule: OrganizeSettings, store: Store) -> Sequence[Finding]:
+    entries, unlisted, _ = await entries_of(store, rule.from_.path, recursive=rule.recursive)
+    files = counted(sum(entry.is_file for entry in entries), "file")
+    if unlisted:
+        text = f"{rule.from_} has folders that cannot be read: {unlisted[0].error.message}"
+        return [Finding(Mark.PROBLEM, "", text, unlisted[0].error.hint)]
+    return [
+        Finding(Mark.OK, "", f"{files} in {rule.from_}; `picsync organize --dry-run` says where they go.")
+    ]
 
 
 async def _rules(

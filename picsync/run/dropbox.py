@@ -8,9 +8,9 @@ from picsync.config import Config
 from picsync.core.events import Emit
 from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
-from picsync.run.settings import entries_in_use
+from picsync.run.settings import entries_in_use, places_in_use
 from picsync.sources.dropbox.options import DropboxEntry
-from picsync.vendors.dropbox.api import LINK_SCOPES, READ_SCOPES
+from picsync.vendors.dropbox.api import LINK_SCOPES, READ_SCOPES, WRITE_SCOPES
 
 
 def needed_scopes(config: Config | None, account: str) -> frozenset[str]:
@@ -20,7 +20,9 @@ def needed_scopes(config: Config | None, account: str) -> frozenset[str]:
     """
     entries = entries_in_use(config).get(account, {}) if config is not None else {}
     linked = any(isinstance(entry, DropboxEntry) and entry.link for entry in entries.values())
-    return READ_SCOPES | (LINK_SCOPES if linked else frozenset())
+    writes = config is not None and account in places_in_use(config)
+    found = READ_SCOPES | (LINK_SCOPES if linked else frozenset())
+    return found | (WRITE_SCOPES if writes else frozenset())
 
 
 async def log_in_to_dropbox(

@@ -108,3 +108,11 @@ def test_a_frame_in_a_sorted_folder_is_refused(root: Path, capsys: pytest.Captur
         )
     assert command(root, "sync") == 2
     assert "the rule `camera` of `organize` sorts" in capsys.readouterr().err
+
+
+def test_the_doctor_looks_at_the_folders(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command(root, "doctor")
+    said = capsys.readouterr().out
+    assert f"There is no folder {root}/nowhere." in said
+    assert f"2 files in {root}/in;" in said
+    assert "Traceback" not in said

@@ -11,6 +11,7 @@ from picsync.config import Config
 from picsync.core.errors import ConfigError
 from picsync.core.namedates import MONTH, YEAR
 from picsync.core.places import StorePlace
+from picsync.run.dropbox import needed_scopes
 from picsync.run.kinds import read_config
 
 GOOD = """\
@@ -155,3 +156,9 @@ def test_a_chain_is_no_circle(tmp_path: Path) -> None:
 def test_names_are_unique(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, rule() + rule(**{"from": "/other"})[10:])
     assert "organize[1].name: is 'camera', like that of an earlier rule" in found
+
+
+def test_sorting_in_dropbox_needs_the_permission_to_write(tmp_path: Path) -> None:
+    text = rule(**{"from": '"dropbox:/Camera Uploads"', "to": '"dropbox:/Archive/{year}"'})
+    assert "files.content.write" in needed_scopes(load(tmp_path, text), "dropbox")
+    assert "files.content.write" not in needed_scopes(load(tmp_path, text), "anna")
