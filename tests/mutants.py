@@ -95,7 +95,7 @@ MUTANTS = (
     Mutant(
         "sends equal content twice",
         "picsync/core/plan.py",
-        "        if same in planned:\n",
+        "        if candidate.same in planned:\n",
         "        if False:\n",
         MACHINE,
     ),
@@ -282,8 +282,8 @@ MUTANTS = (
     Mutant(
         "replaces everything at once",
         "picsync/core/plan.py",
-        "elif len(replacing) < replacements:",
-        "else:",
+        "return (*missing, *replacing[:replacements])",
+        "return (*missing, *replacing)",
         RENDITIONS,
     ),
     Mutant(
