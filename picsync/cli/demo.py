@@ -49,6 +49,11 @@ _INTERVAL = "8s"
     help="The directory that serves as the source album. Default: sample photos.",
 )
 @click.option(
+    "--organize",
+    is_flag=True,
+    help="Sort a folder of sample camera uploads by date first; the frames show what was sorted.",
+)
+@click.option(
     "--listen", type=LISTEN, default="127.0.0.1:0", metavar="HOST:PORT", help="Where to serve the page."
 )
 @log_options
@@ -59,6 +64,7 @@ def demo(
     source: str,
     photos: Path | None,
     *,
+    organize: bool,
     listen: tuple[str, int],
     verbose: bool,
     log_format: str,
@@ -69,11 +75,14 @@ def demo(
     browser can be, and an emulated Nixplay frame. Add a picture to the directory, or remove one, and watch
     them. Ctrl-C ends the demo and removes its files.
     """
+    if organize and photos is not None:
+        raise click.UsageError("--organize moves files, so it takes no --photos: it sorts sample photos.")
     with (
         logging_to(log_format, verbose=verbose) as emit,
         tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder,
     ):
-        code = asyncio.run(_demo(Path(folder), SINGULAR.get(source, source), photos, listen, emit))
+        kind = "folder" if organize else SINGULAR.get(source, source)
+        code = asyncio.run(_demo(Path(folder), kind, photos, listen, emit, organize=organize))
     click.echo("The demo has ended.", err=True)
     ctx.exit(code)
 
@@ -175,7 +184,15 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[str, int], emit: Emit) -> int:
+async def _demo(
+    folder: Path,
+    source: str,
+    photos: Path | None,
+    listen: tuple[str, int],
+    emit: Emit,
+    *,
+    organize: bool = False,
+) -> int:
     from picsync.emulators.droppedphotos import DroppedPhotos
     from picsync.emulators.samples import write_samples
     from picsync.emulators.world import World
@@ -200,13 +217,21 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
     await start(world.server, listen)
     async with world:
         web = f"http://{_bracketed(listen[0])}:{_free_port(listen[0])}"
-        config, credentials = _write_settings(folder, world, source, photos, web)
+        shown = folder / "sorted" if organize else photos
+        shown.mkdir(exist_ok=True)
+        config, credentials = _write_settings(folder, world, source, shown, web)
+        if organize:
+            _add_organizing(config, photos, shown)
         link = f"frame/{_FRAME}?token={_token(cache)}"
         for number, address in enumerate(_addresses(web, listen[0], link)):
             click.echo(f"{'' if number else 'Web frame:':<14} {address}")
         for number, address in enumerate(_addresses(world.server.url, listen[0])):
             click.echo(f"{'' if number else 'Nixplay frame:':<14} {address}")
-        click.echo(f"Source album:  {own}  (add or remove pictures)")
+        if organize:
+            click.echo(f"Camera:        {own}  (add pictures)")
+            click.echo(f"Sorted:        {shown.resolve()}")
+        else:
+            click.echo(f"Source album:  {own}  (add or remove pictures)")
         click.echo(f"Configuration: {config}")
         click.echo("Ctrl-C ends the demo.")
         return await run_sync(
@@ -214,6 +239,14 @@ async def _demo(folder: Path, source: str, photos: Path | None, listen: tuple[st
             SyncOptions(cache=str(cache), least_every=timedelta(0)),
             _Told(send_to([emit, caption.read]), world.page.announce).read,
         )
+
+
+def _add_organizing(config: Path, camera: Path, to: Path) -> None:
+    """Add a rule that sorts the camera's folder."""
+    target = f"{to.resolve()}/{{year}}/{{year}}-{{month}}"
+    rule = {"name": "camera", "from": str(camera.resolve()), "to": target, "quiet": "1s"}
+    with config.open("a", encoding="utf-8") as file:
+        file.write(f"organize: {json.dumps([rule])}\n")
 
 
 def _write_settings(folder: Path, world: World, source: str, photos: Path, web: str) -> tuple[Path, Path]:

@@ -96,6 +96,22 @@ def test_a_directory_plays_an_album_shared_by_link(cli: CommandLine, photos: Pat
     process.end().assert_message(0, "3 photos uploaded", "has ended")
 
 
+def test_sorted_camera_uploads_are_on_the_frame(cli: CommandLine) -> None:
+    process, url = start(cli, "--organize")
+    camera = process.line()
+    assert camera.startswith("Camera:")
+    folder = Path(process.line().split()[1])
+    with states(url) as seen:
+        next(state for state in seen if len(state["photos"]) > 3)
+    assert list(folder.glob("20??/20??-??/*.jpg"))
+    process.signal(signal.SIGINT)
+    process.end().assert_message(0, "Organizing camera:", "has ended")
+
+
+def test_the_demo_never_sorts_your_own_photos(cli: CommandLine, photos: Path) -> None:
+    cli.run("demo", "--organize", "--photos", str(photos)).assert_message(2, "takes no --photos")
+
+
 def test_a_directory_is_the_source_itself(cli: CommandLine, photos: Path) -> None:
     process, url = start(cli, "--source", "folder", "--photos", str(photos))
     with states(url) as seen:
