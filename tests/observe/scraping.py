@@ -26,6 +26,10 @@ def on_nixplay(*rules: str) -> dict[str, tuple[str, str]]:
     return {rule: (rule, "nixplay") for rule in rules}
 
 
+SORTING = "organize camera"
+"""A rule whose passes work on files."""
+
+
 class Scraped:
     """Metrics on a registry and a clock of their own."""
 
@@ -34,6 +38,7 @@ class Scraped:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry, now=lambda: self.now_s)
         self.metrics.expect(on_nixplay(*rules))
+        self.metrics.expect_passes({SORTING: "organize"}, every_s={SORTING: 600.0})
         self.board = StatusBoard("3", lambda: datetime.fromtimestamp(self.now_s, UTC), lambda _event: None)
         self.board.expect({rule: RuleStatus(rule) for rule in rules})
         self.metrics.watch(self.board.status)

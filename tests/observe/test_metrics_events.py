@@ -36,6 +36,10 @@ from picsync.core.events import (
     Listed,
     LoggedIn,
     LoginRefused,
+    PassFinished,
+    PassKind,
+    PassReport,
+    PassStarted,
     PhotoDeleted,
     PlaylistCreated,
     Published,
@@ -53,7 +57,7 @@ from picsync.core.plan import (
 from picsync.core.select import Skip
 from picsync.observe.health import Level, rule_health
 from picsync.observe.metrics import METRICS
-from tests.observe.scraping import START_S, Scraped, on_nixplay
+from tests.observe.scraping import SORTING, START_S, Scraped, on_nixplay
 
 RULE = "Family"
 ITEM = MediaItem("googlephotos", "1")
@@ -79,7 +83,12 @@ def hold(reason: HoldReason, count: int) -> Hold:
     return Hold(reason, photos, 100)
 
 
+PASS_REPORT = PassReport(
+    SORTING, PassKind.ORGANIZE, CycleOutcome.DONE, found=3, done={"moved": 2}, left={"no_date": 1}
+)
 SAMPLES: list[Event] = [
+    PassStarted(SORTING, PassKind.ORGANIZE, dry_run=False),
+    PassFinished(PASS_REPORT),
     CycleStarted(RULE, dry_run=False),
     TransfersPlanned(RULE, (Transfer(ITEM, None),)),
     Listed(RULE, Listing("googlephotos", "a", (ITEM,))),
@@ -104,6 +113,8 @@ SAMPLES: list[Event] = [
 ]
 
 NOT_COUNTED = {
+    "FileMoved",  # the report has the number
+    "MovesPlanned",
     "Crashed",
     "CycleRequested",
     "DeletesAllowed",
@@ -134,6 +145,23 @@ def test_every_metric_is_moved_by_some_event() -> None:
     scraped.read(*SAMPLES)
     text = scraped.text()
     assert [metric.name for metric in METRICS if f"\n{metric.name}" not in text] == []
+
+
+def test_a_pass() -> None:
+    scraped = Scraped(RULE)
+    scraped.read(PassStarted(SORTING, PassKind.ORGANIZE, dry_run=False))
+    assert scraped.value("pass_running", rule=SORTING) == 1
+    scraped.now_s += 7
+    scraped.read(PassFinished(PASS_REPORT))
+    assert scraped.value("pass_running", rule=SORTING) == 0
+    assert scraped.value("passes_total", rule=SORTING, outcome="done") == 1
+    assert scraped.value("last_good_pass_timestamp_seconds", rule=SORTING) == START_S + 7
+    assert scraped.value("files_found", rule=SORTING) == 3
+    assert scraped.value("files_moved_total", rule=SORTING, target="moved") == 2
+    assert scraped.value("files_left", rule=SORTING, reason="no_date") == 1
+    scraped.read(PassFinished(replace(PASS_REPORT, left={}, outcome=CycleOutcome.FAILED)))
+    assert scraped.value("files_left", rule=SORTING, reason="no_date") == 0
+    assert scraped.value("last_pass_timestamp_seconds", rule=SORTING) == START_S + 7
 
 
 def test_a_cycle() -> None:
@@ -365,7 +393,7 @@ def test_labels_are_bounded() -> None:
     assert scraped.series().keys() == before
     assert {label for metric in METRICS for label in metric.labels} == {
         *("album", "source", "service", "operation", "outcome", "reason", "version", "certainty", "level"),
-        "amount",
+        *("amount", "rule", "target"),
     }
 
 
