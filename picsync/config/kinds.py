@@ -62,6 +62,22 @@ def _sends_nothing() -> Sequence[Operation]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """How a service calls a webhook when something has changed in an account."""
+
+    name: str
+    """The last part of the path that it calls: `/hooks/<name>`."""
+    challenge: str
+    """The parameter of the request by which it checks the address; the response is the parameter's value."""
+    require: Callable[[Account], object]
+    """Raises ConfigError if the account lacks what is needed to recognise the calls."""
+    signed_with: Callable[[Account], str]
+    """The secret by which the calls for an account are recognised."""
+    is_genuine: Callable[[str, bytes, Mapping[str, str]], bool]
+    """Whether a call with this body and these headers was made by someone who knows the secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[P_co]):
     """A kind of source or frame."""
 
@@ -99,6 +115,8 @@ class Kind(Generic[P_co]):
     """Of a frame: whether it is shown by pages of `web.listen`."""
     rejects: bool = False
     """Of a frame: whether its viewers can say that they do not want a photo."""
+    hook: Hook | None = None
+    """How the service reports changes to a webhook; None if it does not."""
     panel: Panel | None = None
     """Of a frame: the pixels of its largest display; None if they are unknown."""
     directory: Callable[[BaseModel], str] | None = None

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
@@ -24,7 +25,6 @@ from picsync.core.organize import (
     template_problem,
 )
 from picsync.core.places import LOCAL, StorePlace, is_inside, parse_place, split
-from picsync.media.formats import extensions
 
 LEAVE = "leave"
 ORIGINS = ("exif", "name", "media_info", "modified")
@@ -132,17 +132,24 @@ class Targets(Options):
         return {"photos": value, "videos": value} if isinstance(value, str) else value
 
 
+def _known_extensions(kind: str) -> tuple[str, ...]:
+    # Formats are loaded only for those who sort files.
+    from picsync.media.formats import extensions
+
+    return extensions(kind)
+
+
 class Types(Options):
     """Which files are photos and videos, by their extensions."""
 
     photos: Extensions = Field(
-        default=extensions("image"),
+        default_factory=partial(_known_extensions, "image"),
         description="Extensions of photos; capital letters do not matter. Default: those of every format"
         " that picsync knows.",
         examples=["[jpg, jpeg, heic, png]"],
     )
     videos: Extensions = Field(
-        default=extensions("video"),
+        default_factory=partial(_known_extensions, "video"),
         description="Extensions of videos. Default: those of every format that picsync knows.",
         examples=["[mov, mp4]"],
     )

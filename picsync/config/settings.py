@@ -546,6 +546,38 @@ class WebListener(Listener):
     )
 
 
+def _hook_token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{20,200}", value.get_secret_value()):
+        raise ValueError(
+            "must have 20 to 200 letters, digits, `-` or `_`; `openssl rand -hex 16` prints a good one"
+        )
+    return value
+
+
+class Webhooks(Options):
+    """The listener of webhooks."""
+
+    listen: Annotated[Listen, BeforeValidator(_listen)] | None = Field(
+        default=None,
+        description="Address and port to listen on; without an address, all addresses of the machine. By"
+        " default webhooks are served on `web.listen`.",
+        examples=['":8091"', '"127.0.0.1:8091"'],
+    )
+    url: Annotated[str, AfterValidator(_root_address)] | None = Field(
+        default=None,
+        description="The URL at which services reach this listener from outside. Only `picsync doctor` uses"
+        " it, to check the route.",
+        examples=["https://photos.example.org/"],
+    )
+    token: Annotated[SecretStr, AfterValidator(_hook_token)] | None = Field(
+        default=None,
+        description="A secret for services other than Dropbox: each `POST /hooks/<token>` starts the next"
+        " cycle of all rules. Set it in the environment if other people can read this file. Absent by"
+        " default.",
+        examples=['"<token>"'],
+    )
+
+
 AtATime: TypeAlias = Annotated[int, AfterValidator(_at_a_time)]
 
 
@@ -654,6 +686,12 @@ class Config(Options):
         " (doc/web-frame.md). Absent by default; if there is such a frame, picsync then listens on port"
         " 8090.",
         examples=['{listen: ":8090", url: "http://nas:8090/"}'],
+    )
+    webhooks: Webhooks | None = Field(
+        default=None,
+        description="Lets services report changes, so that a cycle starts at once (doc/webhooks.md). Dropbox"
+        " calls `/hooks/dropbox`; that needs the app secret in the credentials file. Absent by default.",
+        examples=['{listen: ":8091", url: "https://photos.example.org/"}'],
     )
     pprof: Listener | None = Field(
         default=None,

@@ -14,6 +14,7 @@ from picsync.core.model import Finding
 from picsync.doctor.files import check_files
 from picsync.doctor.machine import check_machine
 from picsync.doctor.services import check_services, check_sources
+from picsync.doctor.webhooks import check_webhooks
 from picsync.run.settings import SettingsFiles
 
 
@@ -30,6 +31,8 @@ async def examine(files: SettingsFiles, cache: str, emit: Emit) -> AsyncIterator
         yield finding
     if settings is not None:
         async for finding in check_services(settings, cache, emit):
+            yield finding
+        async for finding in check_webhooks(settings):
             yield finding
         return
     config, credentials, _ = files.parts()

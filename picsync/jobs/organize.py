@@ -60,7 +60,6 @@ from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
 from picsync.jobs.journal import Intent, Journal, LogNote, Note, account_lock, missing_text
 from picsync.media.sparse import MissingPart, SparseFile
-from picsync.media.taken import taken
 from picsync.stores.base import (
     ChangedError,
     ConflictError,
@@ -384,6 +383,9 @@ class OrganizeJob:
 
     async def _inside(self, entry: Entry) -> datetime | None:
         """Return when a file was taken by its own bytes, of which it reads a few parts."""
+        # Its parsers are loaded only if there is something to sort.
+        from picsync.media.taken import taken
+
         file = SparseFile(entry.size_bytes)
         for number in range(MAX_PARTS):
             try:

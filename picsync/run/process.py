@@ -40,7 +40,15 @@ from picsync.observe.status import PassStatus, RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
 from picsync.run.filewatch import FileWatch
 from picsync.run.scheduler import HEARTBEAT_S, AnyJob, Service, Stop
-from picsync.run.settings import Settings, SettingsFiles, album_rules, entries_in_use, fed_by, organizing
+from picsync.run.settings import (
+    Settings,
+    SettingsFiles,
+    album_rules,
+    entries_in_use,
+    fed_by,
+    organizing,
+    reporting,
+)
 from picsync.run.wiring import (
     frames_with_pages,
     open_services,
@@ -62,6 +70,7 @@ if TYPE_CHECKING:
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
     from picsync.web.frame.server import FrameServer, Household
+    from picsync.web.hooks import Hooks
 
 log = logging.getLogger("picsync")
 
@@ -325,7 +334,8 @@ class LongRun:
                 await self._serve(
                     stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
                 )
-            people = await self._serve_people(stack, settings, jobs)
+            hooks = self._hooks(settings)
+            people = await self._serve_people(stack, settings, jobs, hooks)
             requests = Requests.beside(self._context.cache)
             names = settings.jobs
 
@@ -344,21 +354,42 @@ class LongRun:
             yield jobs
 
     async def _serve_people(
-        self, stack: AsyncExitStack, settings: Settings, jobs: Sequence[AnyJob]
+        self, stack: AsyncExitStack, settings: Settings, jobs: Sequence[AnyJob], hooks: Hooks | None
     ) -> FrameServer | None:
-        """Serve the pages of the frames that have some."""
+        """Serve the pages of the frames that have some, and the webhooks."""
         config, cache = settings.config, self._context.cache
-        if not any(FRAMES[entry.kind].pages for entry in config.frames.values()):
+        own = config.webhooks.listen if config.webhooks is not None else None
+        web = config.web or WebListener()
+        pages = any(FRAMES[entry.kind].pages for entry in config.frames.values())
+        if hooks is not None and (own is not None or not pages):
+            from picsync.web.hooks import HookServer
+
+            server = HookServer(hooks, field="web.listen" if own is None else "webhooks.listen")
+            await self._serve(stack, server, own or web.listen, "Webhooks: {}hooks/")
+        if not pages:
             return None
         from picsync.web.frame.server import FrameServer, Household
 
         if self._household is None:
             self._household = Household(Requests.beside(cache))
         shown = frames_with_pages(settings, _frames_of(jobs), self._emit, cache=cache)
-        web = config.web or WebListener()
-        server = FrameServer(shown, self._household, embed=web.embed)
-        await self._serve(stack, server, web.listen, "Frames: {}frame/NAME")
-        return server
+        more = hooks.add_to if hooks is not None and own is None else None
+        frame_server = FrameServer(shown, self._household, embed=web.embed, more=more)
+        await self._serve(stack, frame_server, web.listen, "Frames: {}frame/NAME")
+        return frame_server
+
+    def _hooks(self, settings: Settings) -> Hooks | None:
+        """Return the webhooks; None if they are off."""
+        if settings.config.webhooks is None:
+            return None
+        from picsync.web.hooks import Caller, Hooks
+
+        token = settings.config.webhooks.token
+        callers = [
+            Caller(one.hook, one.hook.signed_with(one.account), one.jobs)
+            for one in reporting(settings.config, settings.credentials)
+        ]
+        return Hooks(callers, self._service.touch, token=token.get_secret_value() if token else "")
 
     def _tell(self, settings: Settings, intervals: Mapping[str, timedelta]) -> None:
         if self._notifier is None and settings.config.notify:

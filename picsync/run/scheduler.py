@@ -216,6 +216,8 @@ class Service(Generic[S]):
         """By rule: set to start its next cycle now."""
         self._ran: dict[str, asyncio.Event] = {}
         """By rule: set once it has run with the current settings."""
+        self._touched: dict[str, asyncio.Event] = {}
+        """By rule: set if something that it depends on may have changed since its last cycle began."""
 
     def alive(self) -> bool:
         """Whether there was a recent heartbeat."""
@@ -236,6 +238,18 @@ class Service(Generic[S]):
         for name in woken:
             self._wakes[name].set()
         return woken
+
+    def touch(self, rules: Iterable[str] | None = None) -> list[str]:
+        """Report a change in the sources of these rules, or of all; return the known ones.
+
+        The next cycle starts as if the source had noticed it: not before a pause, nor before a service
+        permits it. A rule that is running gets one more cycle afterwards, however many changes are reported.
+        """
+        asked = self._touched if rules is None else set(rules)
+        touched = [name for name in self._touched if name in asked]
+        for name in touched:
+            self._touched[name].set()
+        return touched
 
     def reload(self) -> None:
         """Read the settings' files now, and apply them even if unchanged."""
@@ -336,6 +350,7 @@ class Service(Generic[S]):
         self._wakes = {name: self._wakes.get(name) or asyncio.Event() for name in names}
         self._ran = {name: asyncio.Event() for name in names}
         before = {job.name: _before(job, jobs) for job in jobs}
+        self._touched = {name: self._touched.get(name) or asyncio.Event() for name in names}
         async with asyncio.TaskGroup() as group:
             kept = [group.create_task(self._keep(job, leave, before[job.name])) for job in jobs]
             watching = group.create_task(self._watch())
@@ -368,6 +383,7 @@ class Service(Generic[S]):
                 if leave.is_set():
                     return
                 wake.clear()
+                self._touched[name].clear()
                 began_s = clock()
                 report = await self._run_job(job, leave)
             self._ran[name].set()
@@ -412,18 +428,21 @@ class Service(Generic[S]):
         ending: list[asyncio.Future[bool]] = [
             asyncio.ensure_future(event.wait()) for event in (leave, self._wakes[job.name])
         ]
-        changing: asyncio.Future[bool] | None = None
+        changes: list[asyncio.Future[bool]] = []
         try:
             done, _ = await asyncio.wait(ending, timeout=least_s, return_when=asyncio.FIRST_COMPLETED)
             if done or wait_s <= least_s:
                 return False
-            changing = asyncio.ensure_future(self._triggered(job))
+            changes = [
+                asyncio.ensure_future(self._triggered(job)),
+                asyncio.ensure_future(self._touched[job.name].wait()),
+            ]
             done, _ = await asyncio.wait(
-                {*ending, changing}, timeout=wait_s - least_s, return_when=asyncio.FIRST_COMPLETED
+                {*ending, *changes}, timeout=wait_s - least_s, return_when=asyncio.FIRST_COMPLETED
             )
-            return changing in done
+            return not done.isdisjoint(changes)
         finally:
-            await cancel_and_wait(*ending, *([changing] if changing else []))
+            await cancel_and_wait(*ending, *changes)
 
     async def _triggered(self, job: AnyJob) -> bool:
         """Return once something triggers a run of the job."""

@@ -20,7 +20,7 @@ from picsync.config import (
     WebListener,
     read_regular,
 )
-from picsync.config.kinds import AnyKind
+from picsync.config.kinds import AnyKind, Hook
 from picsync.config.named import Entry
 from picsync.config.settings import AlbumRule as ConfiguredRule
 from picsync.config.tree import FieldPath, Place
@@ -259,6 +259,7 @@ def _require(config: Config, credentials: Credentials) -> None:
     lacking += _overlaps(config, credentials)
     lacking += _sorted_frames(config, credentials)
     lacking += _listeners(config)
+    lacking += _webhooks(config, credentials)
     lacking += _unpairable(config, credentials)
     if lacking:
         problems = list(dict.fromkeys(problem for error in lacking for problem in error.problems))
@@ -320,19 +321,71 @@ def _listeners(config: Config) -> Iterator[ConfigError]:
     """Yield an error for each listener whose address another one has."""
     pages = any(FRAMES[entry.kind].pages for entry in config.frames.values())
     web = config.web or (WebListener() if pages else None)
-    found = {"prometheus": config.prometheus, "web": web, "pprof": config.pprof}
+    found = {"prometheus": config.prometheus, "web": web, "webhooks": config.webhooks, "pprof": config.pprof}
     taken: dict[str, Listen] = {}
     for name, listener in found.items():
-        if listener is None:
+        if listener is None or listener.listen is None:
             continue
-        other = next((one for one, listen in taken.items() if listen.overlaps(listener.listen)), None)
+        own = listener.listen
+        other = next((one for one, listen in taken.items() if listen.overlaps(own)), None)
         if other is not None:
             message = (
-                f"is {listener.listen}, which `{other}.listen` ({taken[other]}) already uses. Choose another"
+                f"is {own}, which `{other}.listen` ({taken[other]}) already uses. Choose another"
                 " port for one of them."
             )
+            if {name, other} == {"web", "webhooks"}:
+                message += " Or remove `webhooks.listen`: webhooks are then served on `web.listen`."
             yield ConfigError([Problem("picsync.yaml", None, f"{name}.listen", message)])
-        taken[name] = listener.listen
+        taken[name] = own
+
+
+def _webhooks(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
+    """Yield an error for everything that webhooks lack."""
+    if config.webhooks is None:
+        return
+    callers = reporting(config, credentials)
+    for caller in callers:
+        try:
+            caller.hook.require(caller.account)
+        except ConfigError as error:
+            yield error
+    pages = any(FRAMES[entry.kind].pages for entry in config.frames.values())
+    if config.webhooks.listen is None and config.web is None and not pages:
+        message = 'needs an address to listen on, such as `listen: ":8091"`.'
+        yield ConfigError([Problem("picsync.yaml", None, "webhooks", message)])
+    if not callers and config.webhooks.token is None:
+        message = (
+            "has no purpose: no rule reads from an account whose service calls webhooks, such as Dropbox."
+            " Set a `token` for other services, or remove `webhooks`."
+        )
+        yield ConfigError([Problem("picsync.yaml", None, "webhooks", message)])
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """An account whose service calls webhooks, and the jobs that read from it."""
+
+    account: Account
+    hook: Hook
+    jobs: tuple[str, ...]
+
+
+def reporting(config: Config, credentials: Credentials) -> list[Reporting]:
+    """Return the accounts whose services report changes to webhooks."""
+    jobs: dict[str, list[str]] = defaultdict(list)
+    for album in config.albums:
+        for name in album.sources:
+            jobs[name] += [job_name(album.name, frame) for frame in album.frames]
+    for rule in config.organize:
+        jobs[rule.from_.account].append(organize_name(rule.name))
+    found = []
+    for name, readers in jobs.items():
+        account = credentials.account(name)
+        for kind in (SOURCES.get(account.kind), STORES.get(account.kind)):
+            if kind is not None and kind.hook is not None:
+                found.append(Reporting(account, kind.hook, tuple(dict.fromkeys(readers))))
+                break
+    return found
 
 
 def _sorted_frames(config: Config, credentials: Credentials) -> Iterator[ConfigError]:

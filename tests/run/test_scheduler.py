@@ -448,6 +448,32 @@ async def test_a_wake_during_a_cycle_brings_another_one() -> None:
     assert [at for _, at in play.began] == [0, 10]
 
 
+@pytest.mark.parametrize(
+    ("at_s", "cycles"),
+    # At rest it starts at once; soon after a cycle, after the pause; during one, once more after it.
+    [(500.0, [0, 500]), (12.0, [0, 20]), (5.0, [0, 20])],
+)
+async def test_a_reported_change_brings_one_more_cycle(at_s: float, cycles: list[float]) -> None:
+    play = Play(names=("A", "B"), takes_s=10)
+
+    def tell(service: Service[tuple[str, ...]]) -> None:
+        assert service.touch(["A", "nobody"]) == ["A"]
+        assert service.touch(["A"]) == ["A"]
+
+    await told(play, tell, at_s=at_s, until_s=1000)
+    assert [at for name, at in play.began if name == "A"] == cycles
+    assert [at for name, at in play.began if name == "B"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("error", "cycles"), [(TransientError("503", retry_after_s=500), [0, 30]), (LoginNeeded("who?"), [0])]
+)
+async def test_a_reported_change_does_not_cut_a_wait_short(error: PicsyncError, cycles: list[float]) -> None:
+    play = Play(takes_s=0, errors=[error])
+    await told(play, lambda service: service.touch(), at_s=12, until_s=510)
+    assert [at for _, at in play.began] == cycles
+
+
 async def test_new_settings_do_not_wait_for_ever_for_a_stuck_rule() -> None:
     play = Play(takes_s=10.0**6)
 

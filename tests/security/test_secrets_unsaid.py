@@ -27,6 +27,13 @@ HARMLESS = {
     "next_token",
     "page_token",
     "token_expires_at",
+    "token_id",  # The name of a device's token.
+}
+NO_SECRETS = {
+    "picsync.config.settings.WebListener.url",  # Addresses of this picsync.
+    "picsync.config.settings.Webhooks.url",
+    "picsync.frames.web.access.Grants.tokens",  # Hashes.
+    "picsync.stores.base.Move.token",  # By which a move is recognised after a crash.
 }
 
 
@@ -73,6 +80,7 @@ def test_fields_that_sound_like_secrets_are_never_shown() -> None:
         for name in shown(kind)
         if SECRET.search(name) and name not in HARMLESS
     ]
+    found = [name for name in found if name not in NO_SECRETS]
     assert not found
 
 

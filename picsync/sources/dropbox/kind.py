@@ -17,6 +17,7 @@ from picsync.vendors.dropbox.credentials import (
     require_app_secret,
     require_login,
 )
+from picsync.vendors.dropbox.webhooks import HOOK
 
 
 def _open(opening: Opening) -> Source:
@@ -68,4 +69,5 @@ DROPBOX: Kind[Source] = Kind(
     operations=_operations,
     require=_require,
     login_command=LOGIN_COMMAND,
+    hook=HOOK,
 )

@@ -38,7 +38,7 @@ class TooManyError(Exception):
 class Attempt:
     """A browser that wants to be let in."""
 
-    key: str
+    key: str = field(repr=False)
     """Known to the browser only."""
     frame: str
     address: str
@@ -46,7 +46,7 @@ class Attempt:
     expires_at: float
     seen_at: float
     accepted: bool = False
-    token: str = ""
+    token: str = field(default="", repr=False)
     """Its token, once it has been let in."""
 
 

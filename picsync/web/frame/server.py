@@ -66,10 +66,15 @@ class FrameServer:
         household: Household,
         *,
         embed: tuple[str, ...] | None = None,
+        more: Callable[[web.Application], None] | None = None,
         limits: Limits = LIMITS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`frames` have their options. `embed` has the origins that may embed a page; None for all."""
+        """`frames` have their options. `embed` has the origins that may embed a page; None for all.
+
+        `more` adds further routes.
+        """
+        self._more = more
         pages = Pages(page.frame_page, page.pairing_page, page.assets, page.build, page.error_page)
         self._limits = limits
         self._household = household
@@ -113,6 +118,8 @@ class FrameServer:
         """Listen; no host means all addresses, port 0 a free one. Raises ListenError if it is unavailable."""
         # Without middlewares, since aiohttp never frees an application that has some.
         app = web.Application(client_max_size=64 * 1024)
+        if self._more is not None:
+            self._more(app)
         self.routes.add_to(app)
         try:
             await self._server.start(app, host, port, handler_cancellation=True)
