@@ -254,9 +254,11 @@ class FolderFrame:
             there = {name for name, entry in manifest.entries.items() if self._is_there(entry, files)}
             gone = [entry for name, entry in manifest.entries.items() if name not in there]
             verdict, settled, at = judge(manifest, gone), self._is_settled(), self._now()
-            asked = journal.restore_requests(self._path) if manifest.rejected else {}
+            asked = journal.restore_requests(self._path) if manifest.rejected or gone else {}
+            undone = [entry for entry in verdict.rejected if entry.digest in asked]
+            unwanted = [entry for entry in verdict.rejected if entry.digest not in asked]
             back = self._put_back(manifest, files)
-            new = [RejectedFile(entry, at).rejection() for entry in verdict.rejected]
+            new = [RejectedFile(entry, at).rejection() for entry in unwanted]
             stay = [
                 one.rejection()
                 for digest, one in manifest.rejected.items()
@@ -269,9 +271,12 @@ class FolderFrame:
                 ]
                 unseen = {name for name in there if not manifest.entries[name].seen}
                 self._unrecorded |= unseen
+                if undone:
+                    # Restored before it was decided: the files are written again.
+                    lines.append({"lost": [entry.name for entry in undone]})
                 if settled:
-                    lines += [journal.rejection(entry, at) for entry in verdict.rejected]
-                    lines += [{"gone": entry.name} for entry in (*verdict.rejected, *verdict.never)]
+                    lines += [journal.rejection(entry, at) for entry in unwanted]
+                    lines += [{"gone": entry.name} for entry in (*unwanted, *verdict.never)]
                     if verdict.lost:
                         lines.append({"lost": [entry.name for entry in verdict.lost]})
                 if lines or self._unrecorded:
@@ -309,8 +314,10 @@ class FolderFrame:
         def ask() -> None:
             manifest = self._read()
             require_writable(self._path)
+            # A file may be missing of which no cycle has decided yet that it was a request.
+            known = manifest.rejected.keys() | {entry.digest for entry in manifest.entries.values()}
             for rejection in rejections:
-                if rejection.digest in manifest.rejected:
+                if rejection.digest in known:
                     name = f"{journal.RESTORE}{rejection.digest.hex}"
                     os.close(create_anew(self._path / FOLDER / name, SHARED_FILE))
             flush_folder(self._path / FOLDER)

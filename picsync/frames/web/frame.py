@@ -78,6 +78,7 @@ class WebFrame:
         self._journal = Journal(path / FOLDER)
         self._journal_lock = asyncio.Lock()
         self._watching: list[Callable[[], None]] = []
+        self._was_there = False
         self._capabilities = replace(
             self._folder.capabilities,
             kind="web",
@@ -203,8 +204,16 @@ class WebFrame:
     async def shown(self) -> list[ShownPhoto]:
         """Return all photos that a browser can show, each once, in the order of their albums.
 
-        Raises as the port's methods do.
+        Raises as the port's methods do, and InaccessibleError if the folder has vanished: pages then keep
+        the photos that they have.
         """
+        if not await self._is_missing():
+            self._was_there = True
+        elif self._was_there:
+            raise InaccessibleError(
+                f"The folder {self._path} does not exist any more.",
+                hint="Mount the volume that has it, or let the next cycle write the photos again.",
+            )
         found: dict[str, tuple[FramePhoto, str]] = {}
         for album in await self.albums():
             for photo in (await self.photos(album)).items:

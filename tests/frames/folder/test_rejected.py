@@ -176,3 +176,17 @@ async def test_a_file_replaced_by_a_folder_is_no_request(folder: Path) -> None:
     delete(folder, photos[:1])
     (folder / photos[0].photo_id).mkdir()
     assert (await looked(folder)).items == ()
+
+
+async def test_restored_before_it_is_decided(folder: Path) -> None:
+    photos = await filled(folder, 6)
+    delete(folder, photos[:1])
+    soon = opened(folder, later=timedelta())
+    pending = await soon.rejected()
+    assert [each.digest for each in pending.items] == [photos[0].digest]
+    await opened(folder, later=timedelta()).restore(pending.items)
+    assert (await soon.rejected()).items == ()
+    assert (await looked(folder)).items == (), "it is not decided against the restore later"
+    album = await soon.find_album("Trip")
+    assert album is not None
+    assert len((await soon.photos(album)).items) == 5, "the next cycle writes it again"

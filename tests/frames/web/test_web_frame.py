@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from picsync.core.caption import AboutPhoto
+from picsync.core.errors import InaccessibleError
 from picsync.core.model import FrameAlbum
 from picsync.frames.web.access import FILE, Access, Way
 from picsync.frames.web.details import MAX_TEXT, Details, Journal
@@ -152,3 +153,16 @@ def test_a_damaged_file_lets_nobody_in_and_can_be_used_again(tmp_path: Path, con
     assert access.token("tablet", token) is None
     assert access.token("tablet", access.grant("tablet", Way.CODE)) is not None
     assert json.loads((tmp_path / FILE).read_text("utf-8"))["format"] == 1
+
+
+async def test_a_folder_that_vanishes_is_not_an_empty_frame(tmp_path: Path) -> None:
+    frame = frame_in(tmp_path)
+    assert await shown(frame) == [], "it is created by the first cycle"
+    await fill(frame, "one", "two")
+    assert len(await shown(frame)) == 2
+    folder = tmp_path / "web-frames"
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(InaccessibleError, match="does not exist any more"):
+        await shown(frame)
+    (tmp_path / "elsewhere").rename(folder)
+    assert len(await shown(frame)) == 2
