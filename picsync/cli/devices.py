@@ -11,6 +11,7 @@ import click
 
 from picsync.cli.commands import suggestion
 from picsync.cli.exits import Exit
+from picsync.cli.onframes import time_of
 from picsync.cli.output import json_option, print_json, print_table
 from picsync.cli.sync import cache_option, config_option
 from picsync.observe.words import counted, printable
@@ -39,6 +40,7 @@ def open_frame(name: str | None, *, config: Path, cache: str) -> None:
     On a terminal, it is also shown as a QR code. Each link is for one device; anyone who has it can see the
     photos of the frame. `picsync frame revoke` makes it invalid.
     """
+    from picsync.config import WebListener
     from picsync.frames.web.access import Way
     from picsync.web.frame.address import base_of, page_base
 
@@ -46,7 +48,8 @@ def open_frame(name: str | None, *, config: Path, cache: str) -> None:
     frame = _named(settings, name)
     address = page_base(settings)
     token = _access(cache).grant(frame, Way.LINK)
-    link = f"{address or 'http://<this machine>:8090/'}{base_of(frame)[1:]}?token={token}"
+    unknown = f"http://<this machine>:{(settings.web or WebListener()).listen.port or '<port>'}/"
+    link = f"{address or unknown}{base_of(frame)[1:]}?token={token}"
     click.echo(link)
     if not address:
         click.echo(
@@ -57,6 +60,8 @@ def open_frame(name: str | None, *, config: Path, cache: str) -> None:
 
         segno.make(link, error="l").terminal(out=sys.stderr, compact=True)
     click.echo("Open it on the device. Keep it secret: it is the key to the photos of this frame.", err=True)
+    if settings.every is None:
+        click.echo("Set `every` in picsync.yaml: the page is served only while picsync runs.", err=True)
 
 
 @click.command()
@@ -154,11 +159,11 @@ def pair(ctx: click.Context, /, code: str, cache: str) -> None:
 
 
 def _row(token: Token, device: Mapping[str, Any]) -> tuple[str, ...]:
-    from picsync.system.localtime import exact
+    from picsync.system.localtime import to_minute
 
-    seen = str(device.get("seen") or "")
-    shown = str(device.get("photo") or "") + (" (paused)" if device.get("paused") else "")
-    return token.token_id, _WAYS[token.way], exact(token.created_at), seen, shown
+    seen = time_of(device.get("seen")) or "-"
+    shown = str(device.get("photo") or "-") + (" (paused)" if device.get("paused") else "")
+    return token.token_id, _WAYS[token.way], to_minute(token.created_at), seen, shown
 
 
 def _devices(requests: Requests, frame: str) -> Mapping[str, Any]:

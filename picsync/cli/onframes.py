@@ -93,7 +93,7 @@ def list_frames(ctx: click.Context, /, *, config: Path, cache: str, as_json: boo
                 kinds[name].account if kinds[name].account != kinds[name].kind else "-",
                 "?" if each.error else f"{len(each.photos):,}",
                 "?" if each.error else size(each.size_bytes),
-                _time(shown.get(name, {}).get("seen")) or "-",
+                time_of(shown.get(name, {}).get("seen")) or "-",
                 str(shown.get(name, {}).get("photo") or "-"),
             )
             for name, each in found.items()
@@ -239,7 +239,8 @@ def _words(photo: FramePhoto) -> str:
     return size(found) if found else "?"
 
 
-def _time(text: object) -> str:
+def time_of(text: object) -> str:
+    """Return a time of a running picsync for people, in local time; empty if there is none."""
     from picsync.system.localtime import to_minute
 
     with suppress(TypeError, ValueError):

@@ -720,7 +720,7 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
         case ChangesPlanned(rule, plan) if plan.deletes:
             return f"Album {printable(rule)}: {counted(len(plan.deletes), 'photo')} to delete."
         case PlaylistCreated(_, playlist):
-            return f"Created playlist {printable(playlist)}. Assign it to a frame once by hand."
+            return f"Created playlist {printable(playlist)}."
         case NameReplaced(service, kind, name, listed_as):
             return (
                 f"{service} does not keep the {kind} name {printable(name)}: the {kind} is called"

@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from picsync.cli.main import run
+from picsync.config import environment
 from picsync.core.errors import ConfigError
 from picsync.run.settings import SettingsFiles
 from tests.cli.command_line import PATIENCE_S, CommandLine
@@ -62,6 +64,7 @@ def test_a_web_frame_and_its_devices(cli: CommandLine) -> None:
             lines = listed.out.splitlines()
             assert len(lines) == 3, listed.err
             assert "a link" in lines[1]
+            assert "(no name)" not in listed.out, "what the second device shows is not known yet"
             assert "(paused)" in lines[1]
             assert "a code" in lines[2]
             cli.run("frame", "revoke", "tablet", "nobody", "--config", str(cli.config)).assert_message(
@@ -78,11 +81,28 @@ def test_commands_without_a_running_picsync(cli: CommandLine) -> None:
     cli.write_config(head=[FRAMES], rule=["frames: tablet"])
     at = ("--config", str(cli.config))
     cli.run("frame", "pair", "123456").assert_message(1, "No running picsync", "has answered")
-    assert "?token=" in cli.run("frame", "open", "tablet", *at).out
+    opened = cli.run("frame", "open", "tablet", *at)
+    assert "?token=" in opened.out
+    assert "Set `every` in picsync.yaml" in opened.err
     assert len(cli.run("frame", "tokens", *at).out.splitlines()) == 2
     cli.run("frame", "open", "tabelt", *at).assert_message(2, "Did you mean `tablet`?")
     assert cli.run("frame", "revoke", "tablet", "--all", *at).code == 0
     assert cli.run("frame", "tokens", *at).out == ""
+
+
+def test_the_link_has_the_port_in_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(environment, "CONTAINER_MARKS", (tmp_path,))
+    monkeypatch.chdir(tmp_path)
+    rule = "albums: [{name: A, frames: tablet, sources: {folder: [/photos]}}]"
+    (tmp_path / "picsync.yaml").write_text(
+        f"{FRAMES}\n{rule}\nevery: 1h\nweb: {{listen: ':9123'}}\n", "utf-8"
+    )
+    assert run(["frame", "open", "--cache", str(tmp_path / "cache.db")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("http://<this machine>:9123/frame/tablet?token=")
+    assert "every" not in captured.err
 
 
 @pytest.mark.parametrize(
