@@ -27,7 +27,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -451,12 +452,13 @@ def _by_number(items: Sequence[Subject[Key]], numbers: Sequence[float]) -> list[
 
 def _random_numbers(items: Sequence[Subject[Key]], seed: str) -> list[float]:
     """Return a number from 0 to 1 for each item; the same at all times and on all machines."""
-    base = hashlib.blake2b(seed.encode("utf-8", "surrogatepass") + b"\0", digest_size=7)
+    copy = hashlib.blake2b(seed.encode("utf-8", "surrogatepass") + b"\0", digest_size=7).copy
+    number = int.from_bytes
     numbers = []
     for one in items:
-        state = base.copy()
+        state = copy()
         state.update(one.name.encode("utf-8", "surrogatepass"))
-        numbers.append((int.from_bytes(state.digest()) >> 3) / (1 << 53))
+        numbers.append((number(state.digest(), "big") >> 3) / (1 << 53))
     return numbers
 
 
@@ -477,32 +479,29 @@ def _spread(items: Sequence[Subject[Key]], seed: str) -> list[Subject[Key]]:
 
     The months, and the days of a month, come in an order of which every beginning is spread evenly.
     """
-    taken = [one.taken_at or _LONG_AGO for one in items]
-    ranks = _random_numbers(items, seed)
-    dated = [at for at, one in enumerate(items) if one.taken_at is not None]
-    _take_turns(dated, [at.toordinal() for at in taken], ranks, lambda day: date.fromordinal(day).day)
-    _take_turns(dated, [at.year * 12 + at.month for at in taken], ranks, lambda month: month)
-    dated.sort(key=ranks.__getitem__)
-    return [*(items[at] for at in dated), *(one for one in items if one.taken_at is None)]
+    days: defaultdict[int, list[Subject[Key]]] = defaultdict(list)
+    numbers = _random_numbers(items, seed)
+    for one in _by_number(items, numbers):
+        if one.taken_at is not None:
+            days[one.taken_at.toordinal()].append(one)
+    undated = [one for one in items if one.taken_at is None]
+    months: defaultdict[int, dict[int, list[Subject[Key]]]] = defaultdict(dict)
+    for ordinal, photos in days.items():
+        day = date.fromordinal(ordinal)
+        months[day.year * 12 + day.month][day.day] = photos
+    return _taking_turns({month: _taking_turns(photos) for month, photos in months.items()}) + undated
 
 
-def _take_turns(
-    queue: list[int], groups: Sequence[int], ranks: list[float], position: Callable[[int], int]
-) -> None:
-    """Rank the first of each group, then the second of each, and so on; `position` orders the groups.
-
-    Sorts the queue by groups.
-    """
-    size = max(ranks, default=0.0) + 1
-    keys = [group * size + rank for group, rank in zip(groups, ranks, strict=True)]
-    queue.sort(key=keys.__getitem__)
-    places = {group: _reversed_bits(position(group)) / (1 << _BITS) for group in set(groups)}
-    group, turn, place = -1, 0, 0.0
-    for at in queue:
-        if groups[at] != group:
-            group, turn, place = groups[at], 0, places[groups[at]]
-        ranks[at] = turn + place
+def _taking_turns(groups: Mapping[int, list[Thing]]) -> list[Thing]:
+    """Return the first of each group, then the second of each, and so on."""
+    queues = [groups[number] for number in sorted(groups, key=_reversed_bits)]
+    taken: list[Thing] = []
+    turn = 0
+    while queues:
+        taken += [queue[turn] for queue in queues]
         turn += 1
+        queues = [queue for queue in queues if len(queue) > turn]
+    return taken
 
 
 def _order(numbers: Sequence[float]) -> list[int]:
@@ -551,10 +550,12 @@ def _placed(
     if number < places and len(rest) > places - number:
         new, old = ranked[ended:fresh], ranked[max(ended, fresh) :]
         rest = [*_shown_first(new, shown), *_shown_first(old, shown)]
-    for at, one in enumerate(rest[take(rest, places) :]):
-        left_out[one.key] = LeftOut.LISTING if at < absent and one.key not in shown else LeftOut.MOST
+    without = [one.key for one in rest[take(rest, places) :]]
+    left_out.update(dict.fromkeys(without, LeftOut.MOST))
+    left_out.update((key, LeftOut.LISTING) for key in without[:absent] if key not in shown)
     return taken, to_look_at
 
 
 def _shown_first(items: Sequence[Subject[Key]], shown: Collection[Key]) -> list[Subject[Key]]:
-    return sorted(items, key=lambda one: one.key not in shown)
+    kept = [one for one in items if one.key in shown]
+    return [*kept, *(one for one in items if one.key not in shown)] if kept else [*items]

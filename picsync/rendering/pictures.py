@@ -24,6 +24,7 @@ from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews
 from picsync.media.treatment import Placement, Treatment, place, treatment
 from picsync.rendering import captions, places
 from picsync.rendering.protocol import Answer, Limits, Order, Task
+from picsync.system.memory import return_freed_memory
 
 _FORMATS = {
     "image/jpeg": "JPEG",
@@ -292,6 +293,7 @@ def _opened(
         metadata = _metadata(image, picture, source)
     tiles = rows = None
     if image.width * image.height > limits.whole_pixels:
+        return_freed_memory()
         # Pillow goes on where it is.
         position = source.tell()
         source.seek(0)
