@@ -102,7 +102,7 @@ MUTANTS = (
     Mutant(
         "has no brake",
         "picsync/core/plan.py",
-        "    if not count or rule.allow_deletes or _within_limit(rule.delete_limit, count, total):\n",
+        "    if not count or rule.allow_deletes or within_limit(rule.delete_limit, count, total):\n",
         "    if True:\n",
         PLAN,
     ),

@@ -28,6 +28,21 @@ class ListingChange:
     """Whether everything that is stored of the listing is removed first."""
 
 
+@dataclass(frozen=True, slots=True)
+class MirrorChange:
+    """What is written of a mirror in one transaction, as stored."""
+
+    mirror: str
+    arguments: str
+    cursor: str
+    changed: Sequence[Row]
+    """Rows of `schema.MIRROR_FILES_COLUMNS`."""
+    removed: Sequence[tuple[str, str]] = ()
+    """Side and path."""
+    replace: bool = False
+    """Whether everything that is stored of the mirror is removed first."""
+
+
 class Database(Protocol):
     """An open database. Its methods block, may run in several threads, and raise CacheError."""
 
@@ -63,6 +78,12 @@ class Database(Protocol):
 
     def write_listing(self, change: ListingChange) -> None:
         """Write a listing's cursor and entries in one transaction; durable on return."""
+
+    def find_mirror(self, mirror: str) -> tuple[str, str, Sequence[Row]] | None:
+        """Return arguments, cursor and `schema.MIRROR_FILES_COLUMNS` without the mirror, as written."""
+
+    def write_mirror(self, change: MirrorChange) -> None:
+        """Write a mirror's cursor and files in one transaction; durable on return."""
 
     def entries(self) -> Sequence[Row]:
         """Return source, items, unusable items, and the first and last `recorded_at`, for each source."""
@@ -112,6 +133,12 @@ class Empty:
         """Return None: nothing is known."""
 
     def write_listing(self, change: ListingChange) -> None:
+        """Forget it."""
+
+    def find_mirror(self, mirror: str) -> None:
+        """Return None: nothing is known."""
+
+    def write_mirror(self, change: MirrorChange) -> None:
         """Forget it."""
 
     def entries(self) -> Sequence[Row]:

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from picsync.cache import schema, sqlite
-from picsync.cache.database import Database, Empty, ListingChange, Row, migrated, not_migrated, to_plan
+from picsync.cache.database import (
+    Database,
+    Empty,
+    ListingChange,
+    MirrorChange,
+    Row,
+    migrated,
+    not_migrated,
+    to_plan,
+)
 from picsync.cache.locking import CacheLock
 from picsync.core.errors import CacheError
 from picsync.core.values import dataclass
@@ -54,6 +63,18 @@ _REPLACE_LISTING = "INSERT OR REPLACE INTO listing (source, album, arguments, cu
 _REPLACE_ENTRY = "INSERT OR REPLACE INTO listing_entry (source, album, entry, content) VALUES (?, ?, ?, ?)"
 _REMOVE_ENTRIES = "DELETE FROM listing_entry WHERE source = ? AND album = ?"
 _REMOVE_ENTRY = "DELETE FROM listing_entry WHERE source = ? AND album = ? AND entry = ?"
+_FIND_MIRROR = "SELECT arguments, cursor FROM mirror WHERE mirror = ?"
+_FIND_MIRRORED = (
+    "SELECT side, path, size_bytes, modified_at, inode, rev, content_hash FROM mirror_file WHERE mirror = ?"
+)
+_REPLACE_MIRROR = "INSERT OR REPLACE INTO mirror (mirror, arguments, cursor) VALUES (?, ?, ?)"
+_REPLACE_MIRRORED = (
+    "INSERT OR REPLACE INTO mirror_file"
+    " (mirror, side, path, size_bytes, modified_at, inode, rev, content_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+"""In the order of `schema.MIRROR_FILES_COLUMNS`."""
+_REMOVE_MIRRORED = "DELETE FROM mirror_file WHERE mirror = ?"
+_REMOVE_ONE_MIRRORED = "DELETE FROM mirror_file WHERE mirror = ? AND side = ? AND path = ?"
 _ENTRIES = (
     "SELECT source, count(DISTINCT item_id), count(DISTINCT CASE WHEN unusable IS NOT NULL THEN item_id END),"
     " min(recorded_at), max(recorded_at)"
@@ -260,6 +281,27 @@ class FileDatabase:
             connection.executemany(_REMOVE_ENTRY, [(*of, entry) for entry in change.removed]).close()
             connection.executemany(_REPLACE_ENTRY, [(*of, *each) for each in change.changed]).close()
             connection.execute(_REPLACE_LISTING, (*of, change.arguments, change.cursor)).close()
+            connection.execute("COMMIT").close()
+
+    def find_mirror(self, mirror: str) -> tuple[str, str, Sequence[Row]] | None:
+        """Return arguments, cursor and `schema.MIRROR_FILES_COLUMNS` without the mirror, as written."""
+        with self._connected() as connection:
+            connection.execute("BEGIN").close()
+            found = connection.execute(_FIND_MIRROR, (mirror,)).fetchall()
+            files: list[Any] = connection.execute(_FIND_MIRRORED, (mirror,)).fetchall() if found else []
+            connection.execute("COMMIT").close()
+        return (*found[0], files) if found else None
+
+    def write_mirror(self, change: MirrorChange) -> None:
+        """Write a mirror's cursor and files in one transaction; durable on return."""
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE").close()
+            if change.replace:
+                connection.execute(_REMOVE_MIRRORED, (change.mirror,)).close()
+            removed = [(change.mirror, *each) for each in change.removed]
+            connection.executemany(_REMOVE_ONE_MIRRORED, removed).close()
+            connection.executemany(_REPLACE_MIRRORED, change.changed).close()
+            connection.execute(_REPLACE_MIRROR, (change.mirror, change.arguments, change.cursor)).close()
             connection.execute("COMMIT").close()
 
     def entries(self) -> Sequence[Row]:

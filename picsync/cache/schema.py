@@ -6,9 +6,10 @@ migrated cache with a fresh one, and both with the tables in `tables`.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Oldest first. A cache of any other revision was written by a newer picsync."""
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "picsync_schema"
@@ -34,6 +35,14 @@ LISTINGS_COLUMNS = (*LISTINGS_KEY, "arguments", "cursor")
 ENTRIES = "listing_entry"
 ENTRIES_KEY = (*LISTINGS_KEY, "entry")
 ENTRIES_COLUMNS = (*ENTRIES_KEY, "content")
+MIRRORS = "mirror"
+MIRRORS_COLUMNS = ("mirror", "arguments", "cursor")
+MIRROR_FILES = "mirror_file"
+MIRROR_FILES_KEY = ("mirror", "side", "path")
+MIRROR_FILES_COLUMNS = (
+    *MIRROR_FILES_KEY,
+    *("size_bytes", "modified_at", "inode", "rev", "content_hash"),
+)
 TABLES = {
     TABLE: COLUMNS,
     FACTS: FACTS_COLUMNS,
@@ -41,6 +50,8 @@ TABLES = {
     RULES: RULES_COLUMNS,
     LISTINGS: LISTINGS_COLUMNS,
     ENTRIES: ENTRIES_COLUMNS,
+    MIRRORS: MIRRORS_COLUMNS,
+    MIRROR_FILES: MIRROR_FILES_COLUMNS,
 }
 
 _VERSIONS = """\
@@ -105,13 +116,33 @@ CREATE TABLE listing_entry (
 \tcontent TEXT NOT NULL,\x20
 \tPRIMARY KEY (source, album, entry)
 )"""
+_MIRRORS = """\
+CREATE TABLE mirror (
+\tmirror TEXT NOT NULL,\x20
+\targuments TEXT NOT NULL,\x20
+\tcursor TEXT NOT NULL,\x20
+\tPRIMARY KEY (mirror)
+)"""
+_MIRROR_FILES = """\
+CREATE TABLE mirror_file (
+\tmirror TEXT NOT NULL,\x20
+\tside TEXT NOT NULL,\x20
+\tpath TEXT NOT NULL,\x20
+\tsize_bytes BIGINT,\x20
+\tmodified_at BIGINT,\x20
+\tinode TEXT NOT NULL,\x20
+\trev TEXT NOT NULL,\x20
+\tcontent_hash TEXT NOT NULL,\x20
+\tPRIMARY KEY (mirror, side, path)
+)"""
 FRESH = (
     _VERSIONS,
-    "INSERT INTO picsync_schema VALUES ('0004')",
-    *(_MAPPING, _FACTS, _RULES, _TOLD, _LISTINGS, _ENTRIES),
+    "INSERT INTO picsync_schema VALUES ('0005')",
+    *(_MAPPING, _FACTS, _RULES, _TOLD, _LISTINGS, _ENTRIES, _MIRRORS, _MIRROR_FILES),
 )
 """Creates the tables of an SQLite file as the migrations would, without loading SQLAlchemy and Alembic."""
 
+_ESCAPED = re.compile(r"\\(?:\\|0|u[0-9a-f]{4})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -138,6 +169,19 @@ def key(text: str) -> str:
     if text.isascii() and "\\" not in text and "\0" not in text:
         return text
     return printable(text.replace("\\", "\\\\").replace("\0", "\\0"))
+
+
+def text_of(stored: str) -> str:
+    """Return the text that `key` has stored."""
+    if "\\" not in stored:
+        return stored
+    return _ESCAPED.sub(lambda found: _unescaped(found[0]), stored)
+
+
+def _unescaped(escape: str) -> str:
+    if escape[1] == "u":
+        return escape.encode("ascii").decode("unicode-escape", "surrogatepass")
+    return "\0" if escape[1] == "0" else "\\"
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from picsync.cache import schema, tables
-from picsync.cache.database import Database, ListingChange, Row, migrated, to_plan
+from picsync.cache.database import Database, ListingChange, MirrorChange, Row, migrated, to_plan
 from picsync.core.errors import CacheError
 from picsync.core.values import dataclass
 from picsync.system.packages import extra_advice
@@ -215,6 +215,55 @@ class ServerDatabase:
                 write()
             except sa.exc.IntegrityError:
                 # Another process that shares the database has just written the same listing.
+                write()
+
+    def find_mirror(self, mirror: str) -> tuple[str, str, Sequence[Row]] | None:
+        """Return arguments, cursor and `schema.MIRROR_FILES_COLUMNS` without the mirror, as written."""
+        one, file = tables.mirror, tables.mirror_file
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._explained(), engine.connect() as connection:
+            found = connection.execute(
+                sa.select(one.c.arguments, one.c.cursor).filter_by(mirror=mirror)
+            ).one_or_none()
+            if found is None:
+                return None
+            _, *columns = file.c
+            rows = connection.execute(sa.select(*columns).filter_by(mirror=mirror))
+            return found.arguments, found.cursor, [tuple(row) for row in rows]
+
+    def write_mirror(self, change: MirrorChange) -> None:
+        """Write a mirror's cursor and files in one transaction; durable on return."""
+        one, file = tables.mirror, tables.mirror_file
+        names = file.c.keys()
+        rows = [dict(zip(names, row, strict=True)) for row in change.changed]
+        gone = [*change.removed, *((row["side"], row["path"]) for row in rows)]
+
+        def write() -> None:
+            with self._engine.begin() as connection:
+                # First, so that processes that share the database wait for each other.
+                connection.execute(sa.delete(one).filter_by(mirror=change.mirror))
+                connection.execute(
+                    sa.insert(one),
+                    {"mirror": change.mirror, "arguments": change.arguments, "cursor": change.cursor},
+                )
+                forget = sa.delete(file).filter_by(mirror=change.mirror)
+                if change.replace:
+                    connection.execute(forget)
+                elif gone:
+                    connection.execute(
+                        forget.where(
+                            file.c.side == sa.bindparam("its_side"), file.c.path == sa.bindparam("its_path")
+                        ),
+                        [{"its_side": side, "its_path": path} for side, path in gone],
+                    )
+                if rows:
+                    connection.execute(sa.insert(file), rows)
+
+        with self._explained():
+            try:
+                write()
+            except sa.exc.IntegrityError:
+                # Another process that shares the database has just written the same mirror.
                 write()
 
     def entries(self) -> Sequence[Row]:

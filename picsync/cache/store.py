@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Self
 
 from picsync.cache import place, schema
-from picsync.cache.database import Database, ListingChange, Row
+from picsync.cache.database import Database, ListingChange, MirrorChange, Row
 from picsync.cache.locking import CacheLock
 from picsync.cache.status import CacheStatus, inspect, read_status
 from picsync.core.caption import Told
+from picsync.core.mirrorstate import KnownFile, MirrorState, MirrorUpdate, Side
 from picsync.core.model import (
     Digest,
     ItemFacts,
@@ -212,6 +213,32 @@ class Cache:
         async with self._writing:
             await asyncio.to_thread(self._database.write_listing, row)
 
+    async def mirror(self, name: str) -> MirrorState | None:
+        """Return what is stored of a mirror; None if nothing is. Raises CacheError."""
+        self._require_open()
+        found = await asyncio.to_thread(self._database.find_mirror, schema.key(name))
+        if found is None:
+            return None
+        arguments, cursor, rows = found
+        files = {(one.side, one.path): one for one in map(_known_file, rows) if one is not None}
+        return MirrorState(str(arguments), str(cursor), files)
+
+    async def record_mirror(self, name: str, update: MirrorUpdate) -> None:
+        """Store a mirror's cursor and what has changed of its files; durable on return. Raises CacheError."""
+        self._require_open()
+        mirror = schema.key(name)
+        rows = {(one.side, one.path): _known_row(mirror, one) for one in update.changed}
+        change = MirrorChange(
+            mirror,
+            schema.printable(update.arguments),
+            update.cursor,
+            list(rows.values()),
+            [(side.value, schema.key(path)) for side, path in update.removed],
+            update.replace,
+        )
+        async with self._writing:
+            await asyncio.to_thread(self._database.write_mirror, change)
+
     async def status(self) -> CacheStatus:
         """Return the content of the cache; raises CacheError."""
         self._require_open()
@@ -343,6 +370,9 @@ class _Overlay(Cache):
     async def record_listing(self, source: str, album: str, change: ListingUpdate) -> None:
         """Keep nothing: the source itself remembers it for this run."""
 
+    async def record_mirror(self, name: str, update: MirrorUpdate) -> None:
+        """Keep nothing: a dry run has nothing to remember."""
+
     async def rule_start(self, rule: str) -> datetime | None:
         """Return what the cache stores, or was kept here."""
         return await super().rule_start(rule) or self._starts.get(rule)
@@ -384,6 +414,35 @@ def _batches(items: Sequence[MediaItem]) -> Iterator[tuple[str, dict[str, MediaI
                 schema.key(source),
                 {schema.key(item.item_id): item for item in its[start : start + _IDS_PER_QUERY]},
             )
+
+
+def _known_row(mirror: str, one: KnownFile) -> Row:
+    return (
+        mirror,
+        one.side.value,
+        schema.key(one.path),
+        one.size_bytes,
+        schema.number(one.modified_at),
+        one.inode,
+        schema.printable(one.rev),
+        one.content_hash,
+    )
+
+
+def _known_file(row: Row) -> KnownFile | None:
+    """Return a row of a mirror; None if it makes no sense."""
+    side, path, size_bytes, modified_at, inode, rev, content_hash = row
+    if side not in Side.__members__.values():
+        return None
+    return KnownFile(
+        Side(side),
+        schema.text_of(str(path)),
+        size_bytes if isinstance(size_bytes, int) else None,
+        schema.instant(modified_at),
+        str(inode),
+        str(rev),
+        str(content_hash),
+    )
 
 
 def _told_row(item: MediaItem, told: Told) -> Row:

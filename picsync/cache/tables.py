@@ -94,5 +94,37 @@ listing_entry = sa.Table(
     sa.Column("content", sa.Text, nullable=False),
 )
 
+mirror = sa.Table(
+    schema.MIRRORS,
+    metadata,
+    # Name of a rule of `mirror`.
+    sa.Column("mirror", sa.Text, primary_key=True),
+    # What it mirrors, and to where; all that is stored is valid only for these arguments.
+    sa.Column("arguments", sa.Text, nullable=False),
+    # Where the changes of the other side begin that `mirror_file` does not contain; empty if it has none.
+    sa.Column("cursor", sa.Text, nullable=False),
+)
+
+mirror_file = sa.Table(
+    schema.MIRROR_FILES,
+    metadata,
+    sa.Column("mirror", sa.Text, primary_key=True),
+    # `here`: a file of this side. `there`: what was listed on the other side. `equal`: a file as it was when
+    # both sides were last equal. `skipped`: what was reported as not mirrored.
+    sa.Column("side", sa.Text, primary_key=True),
+    # Below the mirrored folder.
+    sa.Column("path", sa.Text, primary_key=True),
+    # NULL for a folder, and if it is not known.
+    sa.Column("size_bytes", sa.BigInteger),
+    # When the file was last changed, in microseconds since 1970 UTC.
+    sa.Column("modified_at", sa.BigInteger),
+    # Of `here`; otherwise empty.
+    sa.Column("inode", sa.Text, nullable=False),
+    # The version: of `here` and `skipped` on this side, of `there` and `equal` on the other one.
+    sa.Column("rev", sa.Text, nullable=False),
+    # Empty if it is not known.
+    sa.Column("content_hash", sa.Text, nullable=False),
+)
+
 # The part of Alembic's own table that picsync reads.
 version = sa.Table(schema.VERSION_TABLE, sa.MetaData(), sa.Column("version_num", sa.String(32)))

@@ -50,7 +50,7 @@ def allow_deletes(ctx: click.Context, /, rule: str | None, cache: str) -> None:
         ctx.exit(Exit.FAILED)
     for each in chosen:
         requests.allow(each)
-        count = counted(len(each.digests), "photo")
+        count = counted(len(each.digests), "file" if each.rule.startswith("mirror ") else "photo")
         click.echo(f"{printable(each.rule)}: {count} of {each.on_frame:,} may be deleted.")
     if begin_cycles(requests, [each.rule for each in chosen]):
         click.echo("Its log and the status page show the result.")

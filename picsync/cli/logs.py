@@ -24,6 +24,7 @@ from picsync.core.events import (
     CycleStarted,
     Event,
     FileMoved,
+    FileSkipped,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -61,7 +62,7 @@ _DETAILS = (
     | PassStarted
 )
 """Only logged with `--verbose`; failures are repeated at the end of their cycle."""
-_WARNINGS = RetryScheduled | ConfigRefused
+_WARNINGS = RetryScheduled | ConfigRefused | FileSkipped
 
 
 def log_options(command: T) -> T:
@@ -272,9 +273,13 @@ class LogView:
     def _passed(self, event: Event, report: PassReport) -> None:
         """Log a pass over files; one that changed nothing, with the same result as before, only verbosely."""
         lines = list(pass_lines(report))
-        verdict = [report.outcome, *(f"{why} {number}" for why, number in report.left.items())]
+        verdict = [
+            report.outcome,
+            f"{report.held}",
+            *(f"{why} {number}" for why, number in report.left.items()),
+        ]
         verdict += [sentence for _, _, sentence in lines]
-        fine = report.outcome in (CycleOutcome.DONE, CycleOutcome.STOPPED)
+        fine = report.outcome in (CycleOutcome.DONE, CycleOutcome.STOPPED) and not report.held
         level = logging.INFO if fine else logging.WARNING
         if verdict == self._last.get(report.rule) and not report.did_something:
             level = logging.DEBUG

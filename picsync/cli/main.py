@@ -25,6 +25,7 @@ COMMANDS = {
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
     "init": ("init", "Set picsync up: ask a few questions and write all files to FOLDER."),
     "list": ("sources:list_source", "Show what a source contains, before anything is written."),
+    "mirror": ("mirror", "Keep folders equal to local folders, as CONFIG says."),
     "nixplay": ("nixplay", "List the albums of the Nixplay account, and delete them."),
     "notify": ("notify", "Test the notifications that CONFIG configures."),
     "operator-token": (

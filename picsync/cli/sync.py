@@ -176,9 +176,10 @@ class PlanView:
             ItemUploaded,
             Listed,
             MovesPlanned,
+            StepsPlanned,
             TransfersPlanned,
         )
-        from picsync.observe.words import moves_lines, plan_lines
+        from picsync.observe.words import moves_lines, plan_lines, steps_lines
 
         match event:
             case Listed(_, listing):
@@ -191,6 +192,8 @@ class PlanView:
                 self._uploads.append((filename, source))
             case MovesPlanned(_, moves, left):
                 print_result(moves_lines(moves, left))
+            case StepsPlanned(_, steps):
+                print_result(steps_lines(steps))
             case ChangesPlanned(rule, plan):
                 print_result(plan_lines(rule, self._listings, self._uploads, plan))
 
@@ -198,5 +201,6 @@ class PlanView:
 def report_exit(report: Report) -> Exit:
     """Return the exit code for a job's report."""
     hold = getattr(report, "hold", None)
-    held = [Exit.FAILED] if hold is not None and hold.needs_person else []
+    waits = getattr(report, "held", 0) or (hold is not None and hold.needs_person)
+    held = [Exit.FAILED] if waits else []
     return worst([*held, failures_exit(report.failures)])

@@ -6,6 +6,7 @@ from picsync.config.credentials import (
     Credentials,
     Logins,
 )
+from picsync.config.deletes import MaxDelete
 from picsync.config.durations import parse_duration
 from picsync.config.loading import account_kinds, load_config, load_credentials, read_entries
 from picsync.config.loginfile import merge_login
@@ -17,7 +18,6 @@ from picsync.config.settings import (
     Known,
     Listen,
     Listener,
-    MaxDelete,
     StatusListener,
     WebListener,
 )

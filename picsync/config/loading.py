@@ -21,7 +21,7 @@ from picsync.config.tree import FileText, Node, Place, parse_yaml, read_text
 from picsync.config.validation import validate
 from picsync.core.errors import ConfigError, Problem
 
-JOBS = ("albums", "organize")
+JOBS = ("albums", "organize", "mirror")
 """Keys of what picsync can do; a configuration has at least one of them."""
 _NO_JOB = "is missing; write for example `albums: [{name: AllMyStuff, sources: {sharedlinks: [<link>]}}]`."
 

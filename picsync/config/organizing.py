@@ -57,7 +57,8 @@ Place: TypeAlias = Annotated[StorePlace, BeforeValidator(_place)]
 """A folder or file: a local path, or `<account>:/path`."""
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
+    """Return a single text as a list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -88,7 +89,8 @@ def _name(value: str) -> str:
     return value
 
 
-def _quiet(value: object) -> object:
+def quiet_time(value: object) -> object:
+    """Return how long a file must be unchanged."""
     quiet = parse_duration(value) if isinstance(value, str) else value
     if isinstance(quiet, timedelta) and not timedelta(0) <= quiet <= LONGEST_QUIET:
         raise ValueError("must be between `0s` and `1h`")
@@ -108,8 +110,10 @@ def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+RuleName: TypeAlias = Annotated[str, AfterValidator(_name)]
+RuleEvery: TypeAlias = Annotated[timedelta | None, BeforeValidator(_every)]
 Extensions: TypeAlias = Annotated[
-    tuple[Annotated[str, AfterValidator(_extension)], ...], BeforeValidator(_listed)
+    tuple[Annotated[str, AfterValidator(_extension)], ...], BeforeValidator(listed)
 ]
 
 
@@ -158,7 +162,7 @@ class Types(Options):
 class OrganizeSettings(Options):
     """One entry of `organize`: where the files of one folder go."""
 
-    name: Annotated[str, AfterValidator(_name)] = Field(
+    name: RuleName = Field(
         description="A name of your choice, for messages, the status page and `picsync organize NAME`. Each "
         "rule needs a different one.",
         examples=["camera"],
@@ -192,7 +196,7 @@ class OrganizeSettings(Options):
     )
     taken: Annotated[
         tuple[Literal["exif", "name", "media_info", "modified"], ...],
-        BeforeValidator(_listed),
+        BeforeValidator(listed),
         AfterValidator(_origins),
     ] = Field(
         default=ORIGINS,  # type: ignore[arg-type] # the same words
@@ -239,13 +243,13 @@ class OrganizeSettings(Options):
         " `unsorted` is a folder. `leave`: it stays where it is.",
         examples=["leave"],
     )
-    quiet: Annotated[timedelta, BeforeValidator(_quiet)] = Field(
+    quiet: Annotated[timedelta, BeforeValidator(quiet_time)] = Field(
         default=timedelta(seconds=10),
         description="How long a local file must be unchanged before it is moved, so that no half-copied file"
         " is moved. `0s` moves files immediately.",
         examples=["30s"],
     )
-    every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
+    every: RuleEvery = Field(
         default=None,
         description="How often this rule runs a pass, instead of the top-level `every`. New files also start"
         " one.",

@@ -29,7 +29,9 @@ from pydantic import (
     model_validator,
 )
 
+from picsync.config.deletes import MaxDelete, max_delete_of
 from picsync.config.durations import parse_duration
+from picsync.config.mirroring import MirrorRules
 from picsync.config.named import Entry, Problems, needs_no_entry, read_entries_of_kinds
 from picsync.config.options import Boolean, Options
 from picsync.config.organizing import OrganizeRules
@@ -95,15 +97,6 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
-class MaxDelete:
-    """How many photos one cycle may delete from a frame album; exactly one of the fields is set."""
-
-    count: int | None = None
-    percent: float | None = None
-    """Of the photos in the frame album, 0 to 100."""
-
-
-@dataclass(frozen=True, slots=True)
 class Checks:
     """The context of validating one file."""
 
@@ -153,16 +146,6 @@ def _every(value: object) -> object:
     if isinstance(length, timedelta) and length <= timedelta(0):
         raise ValueError("must be greater than zero; to run one cycle and exit, leave the setting out")
     return length
-
-
-def _max_delete(value: object) -> object:
-    if value is None or isinstance(value, MaxDelete):
-        return value
-    text = value if isinstance(value, str) else ""
-    found = re.fullmatch(r"([0-9]{1,9})|([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%", text)
-    if not found or float(found[2] or 0) > 100:
-        raise ValueError(f'must be a number of photos such as 50, or a share such as "20%"{_but_is(value)}')
-    return MaxDelete(count=int(found[1])) if found[1] else MaxDelete(percent=float(found[2]))
 
 
 def _at_a_time(value: int) -> int:
@@ -430,7 +413,7 @@ class AlbumRule(Options):
         "default: all rules use the same interval.",
         examples=["15m"],
     )
-    max_delete: Annotated[MaxDelete | None, BeforeValidator(_max_delete)] = Field(
+    max_delete: Annotated[MaxDelete | None, BeforeValidator(max_delete_of("photos"))] = Field(
         default=None,
         description="How many photos one cycle may delete without permission: a number, or a percentage of "
         "the photos in the frame album such as 20%. If more would be deleted, no photo is deleted, the log "
@@ -652,7 +635,7 @@ class Config(Options):
     albums: Annotated[tuple[AlbumRule, ...], AfterValidator(_rules_together)] = Field(
         default=(),
         description="The list of album rules; each keeps one album of the frame in sync with its sources. "
-        "Required, unless there is another job: `organize`.",
+        "Required, unless there is another job: `organize` or `mirror`.",
         examples=["[{name: AllMyStuff, sources: {sharedlinks: [<link>]}}]"],
     )
     frames: Annotated[SkipValidation[Mapping[str, Entry]], BeforeValidator(_frame_entries)] = Field(
@@ -673,6 +656,12 @@ class Config(Options):
         description="Rules that sort the files of a folder, such as a phone's camera uploads, by the dates "
         "on which they were taken. doc/organize.md explains them. Absent by default.",
         examples=['[{name: camera, from: /photos/Camera, to: "/photos/{year}/{year}-{month}"}]'],
+    )
+    mirror: MirrorRules = Field(
+        default=(),
+        description="Rules that keep a folder in Dropbox, or another local folder, equal to a local folder: "
+        "a backup of every file. doc/mirror.md explains them. Absent by default.",
+        examples=['[{name: backup, from: /photos, to: "dropbox:/Backup/Photos"}]'],
     )
     prometheus: StatusListener | None = Field(
         default=None,

@@ -529,6 +529,7 @@ class PassKind(StrEnum):
     """What a pass over files does."""
 
     ORGANIZE = "organize"
+    MIRROR = "mirror"
 
 
 @dataclass(frozen=True, slots=True)
@@ -547,6 +548,8 @@ class PassReport:
     """What was done to files -> their number, such as `moved`, `duplicates` or `unsorted`."""
     left: Mapping[str, int] = field(default_factory=dict)
     """Why files stay where they are -> their number; the reasons are those of the job."""
+    held: int = 0
+    """Files whose deletion needs the operator's permission."""
     failures: tuple[Failure, ...] = ()
 
     @property
@@ -573,6 +576,27 @@ class MovesPlanned(Event):
     rule: str
     moves: tuple[tuple[str, str], ...]
     left: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepsPlanned(Event):
+    """What a dry run of a mirror would do: what, the path, and for moves the new path."""
+
+    action = "steps_planned"
+    rule: str
+    steps: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSkipped(Event):
+    """A file is not mirrored; said once for each of its versions."""
+
+    action = "file_skipped"
+    rule: str
+    path: str
+    why: str
+    note: str = ""
+    """What the file system or the service says, if anything."""
 
 
 @dataclass(frozen=True, slots=True)

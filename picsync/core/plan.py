@@ -407,15 +407,16 @@ def _hold(
     empties = count >= total
     surplus = [photo for photo in surplus if empties or photo.photo_id not in listed]
     count = len(surplus)
-    if not count or rule.allow_deletes or _within_limit(rule.delete_limit, count, total):
+    if not count or rule.allow_deletes or within_limit(rule.delete_limit, count, total):
         return None
     beyond = sum(1 for photo in surplus if photo.digest not in rule.allowed)
-    if not beyond or (beyond < count < total and _within_limit(rule.delete_limit, beyond, total)):
+    if not beyond or (beyond < count < total and within_limit(rule.delete_limit, beyond, total)):
         return None
     return hold(HoldReason.BRAKE)
 
 
-def _within_limit(limit: DeleteLimit | None, deletes: int, photos: int) -> bool:
+def within_limit(limit: DeleteLimit | None, deletes: int, photos: int) -> bool:
+    """Whether this number of deletes among so many photos or files needs no permission."""
     if limit is not None:
         return limit.allows(deletes, photos)
     return deletes < photos and (deletes <= BRAKE_COUNT or deletes <= BRAKE_SHARE * photos)

@@ -224,7 +224,7 @@ def _pass_code(each: PassStatus) -> HealthCode:
             passing = all(error.transient for error in errors)
             known = each.last_good_at is not None and each.failures_in_a_row < MANY_FAILURES
             return HealthCode.RETRYING if passing and known else HealthCode.FAILING
-    return HealthCode.RIGHT
+    return HealthCode.HELD_DELETES if report.held else HealthCode.RIGHT
 
 
 def health(status: Status) -> Health:

@@ -45,6 +45,7 @@ from picsync.core.events import (
     LoggedIn,
     LoginRefused,
     PassFinished,
+    PassKind,
     PassStarted,
     PhotoDeleted,
     PlaylistCreated,
@@ -54,6 +55,7 @@ from picsync.core.events import (
     RetryScheduled,
     TransfersPlanned,
 )
+from picsync.core.mirrorstate import Why
 from picsync.core.model import Certainty, Listing
 from picsync.core.organize import Left
 from picsync.core.plan import (
@@ -266,12 +268,25 @@ PASS_GOOD = _gauge(
 )
 FILES_FOUND = _gauge("picsync_files_found", "Files that the last pass looked at.", "rule")
 FILES_DONE = ("moved", "unsorted", "duplicates")
+MIRRORED = ("sent", "moved", "deleted", "folders")
 FILES = _counter(
     "picsync_files_moved_total", "Files moved, " + _by("target", FILES_DONE), *("rule", "target")
 )
-FILES_LEFT = _gauge(
-    "picsync_files_left", "Files that the last pass left, " + _by("reason", Left), *("rule", "reason")
+FILES_MIRRORED = _counter(
+    "picsync_files_mirrored_total",
+    "What mirrors did, " + _by("action", MIRRORED),
+    *("rule", "action"),
 )
+FILES_HELD = _gauge(
+    "picsync_file_deletes_held", "Files whose deletion waits for the operator's permission.", "rule"
+)
+FILES_LEFT = _gauge(
+    "picsync_files_left",
+    "Files that the last pass left, " + _by("reason", sorted({*Left, *Why})),
+    *("rule", "reason"),
+)
+_OF_PASSES = (PASS_RUNNING, PASS_LAST, PASS_GOOD, PASS_INTERVAL, FILES_LEFT, FILES_FOUND, FILES_HELD)
+"""Gauges that a rule no longer has once it is gone."""
 FILES_FAILED = _counter("picsync_file_failures_total", "Failures of passes or of single files.", "rule")
 
 # --- services -----------------------------------------------------------------------------------------
@@ -376,15 +391,18 @@ class Metrics(Collector):
     def expect_passes(self, rules: Mapping[str, str], *, every_s: Mapping[str, float]) -> None:
         """Set the rules in force whose passes work on files, with their kinds."""
         for rule in self._passes - rules.keys():
-            for metric in (PASS_RUNNING, PASS_LAST, PASS_GOOD, PASS_INTERVAL, FILES_LEFT, FILES_FOUND):
+            for metric in _OF_PASSES:
                 series = self._values[metric]
                 for labels in [labels for labels in series if labels[0] == rule]:
                     del series[labels]
         for rule in rules.keys() - self._passes:
             for outcome in CycleOutcome:
                 self._add(PASSES, 0, rule, outcome)
-            for what in FILES_DONE:
-                self._add(FILES, 0, rule, what)
+            mirrors = rules[rule] == PassKind.MIRROR
+            for what in MIRRORED if mirrors else FILES_DONE:
+                self._add(FILES_MIRRORED if mirrors else FILES, 0, rule, what)
+            if mirrors:
+                self._set(FILES_HELD, 0, rule)
             self._add(FILES_FAILED, 0, rule)
             for metric in (PASS_RUNNING, PASS_LAST, PASS_GOOD):
                 self._set(metric, 0, rule)
@@ -500,8 +518,11 @@ class Metrics(Collector):
                     return
                 self._add(FILES_FAILED, len(report.failures), rule)
                 self._set(FILES_FOUND, report.found, rule)
+                if report.kind is PassKind.MIRROR:
+                    self._set(FILES_HELD, report.held, rule)
                 for what, number in report.done.items():
-                    self._add(FILES, number, rule, what)
+                    counter = FILES_MIRRORED if report.kind is PassKind.MIRROR else FILES
+                    self._add(counter, number, rule, what)
                 for labels in [each for each in self._values[FILES_LEFT] if each[0] == rule]:
                     self._set(FILES_LEFT, 0, *labels)
                 for why, number in report.left.items():

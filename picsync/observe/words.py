@@ -6,6 +6,7 @@ frame up to date?"; the page's headings and labels are in `web/templates/status.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -41,6 +42,7 @@ from picsync.core.events import (
     Event,
     Failure,
     FileMoved,
+    FileSkipped,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -51,6 +53,7 @@ from picsync.core.events import (
     Notice,
     NoticeKind,
     PassFinished,
+    PassKind,
     PassReport,
     PassStarted,
     PhotoDeleted,
@@ -606,6 +609,9 @@ _DONE_TO_FILES = {
     "moved": "{} moved",
     "duplicates": "{} moved to the duplicates",
     "unsorted": "{} moved to the unsorted ones",
+    "sent": "{} sent",
+    "deleted": "{} deleted",
+    "folders": "{} created",
 }
 _LEFT = {
     "not_media": "neither photo nor video",
@@ -616,16 +622,36 @@ _LEFT = {
     "unsettled": "still changing",
     "unreadable": "unreadable",
     "not_a_file": "links or devices",
+    "refused": "refused by the other side",
+    "same_name": "with the name of another file but for capitals",
+    "in_the_way": "in the place of a folder, or the reverse",
+    "kept": "kept there",
+    "unlisted": "folders that cannot be read there",
 }
 """Why files stay where they are, after their number."""
+_NOT_MIRRORED = {
+    "not_a_file": "it is a link, a pipe or a device",
+    "unreadable": "it cannot be read",
+    "refused": "it was refused",
+    "same_name": "another file has the same name but for capital letters, and the other side holds only one"
+    " of them. Rename it",
+    "in_the_way": "a file is in the place of a folder there, or the reverse, and may not be deleted. Remove"
+    " it there",
+    "kept": "somebody has added or changed it there, and `theirs` is `keep`",
+    "unlisted": "it cannot be read there",
+}
 _ORGANIZE = "organize "
 """How the names of organizing rules begin among all jobs."""
+_MIRROR = "mirror "
+"""The same of mirrors."""
 
 
 def job_title(name: str) -> str:
     """Return the name of a job in messages."""
     if name.startswith(_ORGANIZE):
         return f"Organizing {printable(name.removeprefix(_ORGANIZE))}"
+    if name.startswith(_MIRROR):
+        return f"Mirror {printable(name.removeprefix(_MIRROR))}"
     return f"Album {printable(name)}"
 
 
@@ -637,20 +663,33 @@ def pass_sentence(report: PassReport) -> str:
 def pass_result(report: PassReport, *, timed: bool = True) -> str:
     """Return the result of a pass, without the rule's name; with its duration if `timed`."""
     done = [
-        _DONE_TO_FILES.get(what, f"{{}} {what}").format(counted(number, "file"))
+        _DONE_TO_FILES.get(what, f"{{}} {what}").format(
+            counted(number, "folder" if what == "folders" else "file")
+        )
         for what, number in report.done.items()
         if number
     ]
     if report.outcome == "stopped":
         done.append("stopped early")
-    nothing = "nothing to do" if report.outcome == "done" else "nothing was moved"
+    mirror = report.kind is PassKind.MIRROR
+    changed = "changed" if mirror else "moved"
+    nothing = "nothing to do" if report.outcome == "done" else f"nothing was {changed}"
     verdict = ", ".join(done) if done else nothing
     if report.dry_run:
-        verdict = f"dry run, nothing was moved; the result would be: {verdict}"
+        verdict = f"dry run, nothing was {changed}; the result would be: {verdict}"
     left = ", ".join(f"{number:,} {_LEFT.get(why, why)}" for why, number in report.left.items() if number)
-    stay = f"; left in the folder: {left}" if left else ""
+    stay = f"; {'not mirrored' if mirror else 'left in the folder'}: {left}" if left else ""
     took = f" ({report.duration_s:.1f} s)" if timed else ""
-    return f"{verdict}{stay}{took}."
+    return f"{verdict}{stay}{took}.{_held_files(report)}"
+
+
+def _held_files(report: PassReport) -> str:
+    if not report.held:
+        return ""
+    return (
+        f" {counted(report.held, 'delete')} held, since there are more than `maxDelete` permits: check that"
+        f" the files are really gone, then run `picsync allow-deletes {shlex.quote(report.rule)}`."
+    )
 
 
 def pass_lines(report: PassReport) -> Iterator[tuple[str, str, str]]:
@@ -668,6 +707,13 @@ def moves_lines(moves: Sequence[tuple[str, str]], left: Sequence[tuple[str, str]
         yield f"move {printable(path)} -> {printable(to)}"
     for path, why in left:
         yield f"keep {printable(path)} ({_LEFT.get(why, why)})"
+
+
+def steps_lines(steps: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield what a dry run of a mirror would do, a line for each step."""
+    for what, path, to in steps:
+        arrow = f" -> {printable(to)}" if to else ""
+        yield f"{what} {printable(path)}{arrow}"
 
 
 def summed_sentence(event: Event, times: int) -> str | None:
@@ -690,9 +736,11 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
     match event:
         case ConfigApplied(rules):
             sorting = sum(1 for rule in rules if rule.startswith(_ORGANIZE))
-            albums = len(rules) - sorting
-            parts = [counted(albums, "frame album")] if albums or not sorting else []
+            mirrors = sum(1 for rule in rules if rule.startswith(_MIRROR))
+            albums = len(rules) - sorting - mirrors
+            parts = [counted(albums, "frame album")] if albums or not (sorting or mirrors) else []
             parts += [counted(sorting, "organizing rule")] if sorting else []
+            parts += [counted(mirrors, "mirror")] if mirrors else []
             return f"The configuration is in force: {' and '.join(parts)}."
         case ConfigRefused(problems):
             more = f" And {counted(len(problems) - 1, 'more problem')}." if len(problems) > 1 else ""
@@ -741,6 +789,10 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
             return f"{job_title(rule)}: started{' (dry run)' if dry_run else ''}."
         case FileMoved(_, path, to):
             return f"Moved {printable(path)} to {printable(to)}."
+        case FileSkipped(rule, path, why, note):
+            said = f": {printable(note).rstrip('.')}" if note else ""
+            reason = _NOT_MIRRORED.get(why, why)
+            return f"{job_title(rule)}: {printable(path)} is not mirrored: {reason}{said}."
         case PassFinished(report):
             first = [error_sentence(failure.error) for failure in report.failures[:1]]
             return " ".join((f"{job_title(report.rule)}: {pass_result(report, timed=False)}", *first))

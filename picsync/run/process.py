@@ -6,20 +6,23 @@ SIGINT and SIGTERM are handled by `Stop` in `scheduler`, and SIGHUP by `Service`
 from __future__ import annotations
 
 import asyncio
+import glob
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from picsync.aio.tasks import progressed
 from picsync.config import LEAST_EVERY, WebListener
 from picsync.config.environment import in_container
-from picsync.core.errors import CacheError, ListenError
+from picsync.core.errors import CacheError, ConfigError, ListenError, Problem
 from picsync.core.events import (
     CycleFinished,
     CycleRequested,
@@ -30,11 +33,13 @@ from picsync.core.events import (
     RequestOutcome,
     RetryScheduled,
 )
+from picsync.core.places import LOCAL
 from picsync.core.values import dataclass
 from picsync.frames.base import Frame
 from picsync.frames.kinds import FRAMES
 from picsync.http.transport import KEPT_S
 from picsync.jobs.albums import AlbumJob, CycleContext
+from picsync.jobs.mirror import MirrorContext, Mirroring, MirrorJob, mirror_name
 from picsync.jobs.organize import OrganizeContext, OrganizeJob, organize_name
 from picsync.observe.status import PassStatus, RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
@@ -46,11 +51,14 @@ from picsync.run.settings import (
     album_rules,
     entries_in_use,
     fed_by,
+    fed_by_mirror,
+    mirroring,
     organizing,
     reporting,
 )
 from picsync.run.wiring import (
     frames_with_pages,
+    open_cache,
     open_services,
     open_stores,
     open_tools,
@@ -66,6 +74,7 @@ from picsync.system.memory import return_freed_memory
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from picsync.cache.store import Cache
     from picsync.config import Config, Listen
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
@@ -165,13 +174,19 @@ class RunContext:
         async with AsyncExitStack() as stack:
             if settings.config.organize:
                 jobs += await stack.enter_async_context(self.open_organizing(settings, intervals))
+            opened: Cache | None = None
+            if settings.config.mirror:
+                opened = await stack.enter_async_context(
+                    open_cache(self.cache, notify=self.notify, dry_run=self.dry_run)
+                )
+                jobs += await stack.enter_async_context(self.open_mirrors(settings, intervals, opened))
             if settings.config.albums:
-                jobs += await stack.enter_async_context(self._open_albums(settings, intervals))
+                jobs += await stack.enter_async_context(self._open_albums(settings, intervals, opened))
             yield jobs
 
     @asynccontextmanager
     async def _open_albums(
-        self, settings: Settings, intervals: Mapping[str, timedelta]
+        self, settings: Settings, intervals: Mapping[str, timedelta], opened: Cache | None
     ) -> AsyncIterator[list[AlbumJob]]:
         emit = noting_progress(self.emit)
         async with open_tools(
@@ -181,6 +196,7 @@ class RunContext:
             emit=emit,
             notify=self.notify,
             dry_run=self.dry_run,
+            opened=opened,
         ) as tools:
             context = CycleContext(
                 tools,
@@ -216,8 +232,55 @@ class RunContext:
                 jobs.append(OrganizeJob(rule, every, context, feeds=fed))
             yield jobs
 
+    @asynccontextmanager
+    async def open_mirrors(
+        self,
+        settings: Settings,
+        intervals: Mapping[str, timedelta],
+        opened: Cache,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> AsyncIterator[list[MirrorJob]]:
+        """Open the mirroring rules and what they need. Raises ConfigError."""
+        emit = self._with_plan(noting_progress(self.emit))
+        config, credentials = settings.config, settings.credentials
+        rules = [own_files_aside(rule, self.cache) for rule in mirroring(config, dry_run=self.dry_run)]
+        async with open_stores(config, credentials, cache=self.cache, emit=emit, sleep=sleep) as stores:
+            context = MirrorContext(
+                stores,
+                opened,
+                Requests.beside(self.cache),
+                emit,
+                self.leaving or self.stop,
+                allowed=self.allowed,
+                sleep=sleep,
+            )
+            yield [
+                MirrorJob(
+                    rule,
+                    intervals.get(mirror_name(rule.name)),
+                    context,
+                    feeds=fed_by_mirror(config, credentials.kinds, rule),
+                )
+                for rule in rules
+            ]
+
     def _with_plan(self, emit: Emit) -> Emit:
         return send_to([emit, self.show_plan()]) if self.show_plan else emit
+
+
+def own_files_aside(rule: Mirroring, cache: str) -> Mirroring:
+    """Return a mirroring rule that leaves out the cache; raises ConfigError if the cache is in its target."""
+    if "://" in cache:
+        return rule
+    path = Path(os.path.realpath(Path(cache).expanduser()))
+    if rule.to.account == LOCAL and path.is_relative_to(os.path.realpath(rule.to.path)):
+        message = f"the mirror `{rule.name}` would delete the cache {path}, which is in {rule.to}."
+        hint = "Put the cache elsewhere (`--cache`), or choose another folder."
+        raise ConfigError([Problem("picsync.yaml", None, "mirror", message)], hint=hint)
+    if not path.is_relative_to(os.path.realpath(rule.source)):
+        return rule
+    return replace(rule, ignore=(*rule.ignore, f"{glob.escape(path.name)}*"))
 
 
 class Server(Protocol):
@@ -543,6 +606,16 @@ def _expected_passes(settings: Settings, *, dry_run: bool) -> list[PassStatus]:
             targets=tuple(dict.fromkeys(map(str, (rule.to.photos, rule.to.videos)))),
         )
         for rule in settings.config.organize
+    ] + [
+        PassStatus(
+            mirror_name(mirror.name),
+            mirror.name,
+            PassKind.MIRROR,
+            dry_run=dry_run or mirror.dry_run,
+            source=str(mirror.from_),
+            targets=(str(mirror.to),),
+        )
+        for mirror in settings.config.mirror
     ]
 
 

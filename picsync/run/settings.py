@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,17 @@ from picsync.config.settings import AlbumRule as ConfiguredRule
 from picsync.config.tree import FieldPath, Place
 from picsync.core.capacity import Capacity
 from picsync.core.errors import ConfigError, Problem
+from picsync.core.mirror import Theirs
 from picsync.core.model import job_name
 from picsync.core.organize import OrganizeRule, feeds, fixed_part, reads_targets
 from picsync.core.pairing import may_pair
-from picsync.core.places import LOCAL, split
+from picsync.core.places import LOCAL, StorePlace, split
 from picsync.core.plan import DeleteLimit, Rule
 from picsync.core.select import Overflow
 from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
 from picsync.http import network
+from picsync.jobs.mirror import Mirroring, mirror_name
 from picsync.jobs.organize import Organizing, Origin, organize_name
 from picsync.run.kinds import read_accounts, read_config, read_credentials
 from picsync.run.renditions import rendition_on
@@ -59,13 +62,15 @@ class Settings:
             for frame in album.frames
         }
         every |= {organize_name(rule.name): rule.every or self.config.every for rule in self.config.organize}
+        every |= {mirror_name(rule.name): rule.every or self.config.every for rule in self.config.mirror}
         return {name: interval for name, interval in every.items() if interval is not None}
 
     @property
     def jobs(self) -> list[str]:
         """The names of all jobs: each rule on each of its frames."""
         albums = [job_name(album.name, frame) for album in self.config.albums for frame in album.frames]
-        return [*(organize_name(rule.name) for rule in self.config.organize), *albums]
+        sorting = [organize_name(rule.name) for rule in self.config.organize]
+        return [*sorting, *(mirror_name(rule.name) for rule in self.config.mirror), *albums]
 
     @property
     def unused(self) -> list[Problem]:
@@ -75,6 +80,7 @@ class Settings:
         used = {name for album in config.albums for name in album.sources}
         used |= {config.frame(name, accounts).account for name in (*frames, *config.frames)}
         used |= {place.account for rule in config.organize for place in rule.places}
+        used |= {rule.to.account for rule in config.mirror}
         advice = "No rule uses it. Name it under a rule's `{}`, or remove it."
         found = [
             _problem(entry, ("frames", name), advice.format("frames"))
@@ -258,6 +264,7 @@ def _require(config: Config, credentials: Credentials) -> None:
             lacking.append(error)
     lacking += _overlaps(config, credentials)
     lacking += _sorted_frames(config, credentials)
+    lacking += _mirrored(config, credentials)
     lacking += _listeners(config)
     lacking += _webhooks(config, credentials)
     lacking += _unpairable(config, credentials)
@@ -407,6 +414,44 @@ def _sorted_frames(config: Config, credentials: Credentials) -> Iterator[ConfigE
                 yield ConfigError([_problem(config.frames[frame.name], ("frames", frame.name), message)])
 
 
+def _mirrored(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
+    """Yield an error for each mirror whose target another rule or a frame fills, or that contains itself."""
+    filled: list[tuple[StorePlace, str]] = []
+    for frame in frames_in_use(config, credentials):
+        directory = FRAMES[frame.kind].directory
+        path = "" if directory is None or frame.options is None else directory(frame.options)
+        if path:
+            filled.append((StorePlace(LOCAL, path), f"the directory of the frame `{frame.name}`"))
+    for rule in config.organize:
+        for place in rule.places:
+            folder = split(place.path)[0] if place == rule.log else fixed_part(place.path)
+            filled.append(
+                (StorePlace(place.account, folder), f"a folder of the rule `{rule.name}` of `organize`")
+            )
+    for number, mirror in enumerate(config.mirror):
+        where = Problem("picsync.yaml", None, f"mirror[{number}].to", "")
+        for place, what in dict.fromkeys(filled):
+            if _overlap(mirror.to, place):
+                message = (
+                    f"is {mirror.to}, which overlaps with {place}, {what}: the mirror would delete its files."
+                    " Choose another folder."
+                )
+                yield ConfigError([replace(where, message=message)])
+        if mirror.to.account == LOCAL and _meet(mirror.to.path, mirror.from_.path):
+            message = (
+                f"is {mirror.to}, which by its symbolic links contains `from` ({mirror.from_}) or is in it."
+                " Choose another folder."
+            )
+            yield ConfigError([replace(where, message=message)])
+
+
+def _overlap(one: StorePlace, other: StorePlace) -> bool:
+    if one.account != other.account:
+        return False
+    local = one.account == LOCAL
+    return _meet(one.path, other.path) if local else one.contains(other) or other.contains(one)
+
+
 def places_in_use(config: Config) -> dict[str, dict[str, float]]:
     """Return the folders that rules name, by account: path -> how long a file there must be unchanged."""
     found: dict[str, dict[str, float]] = {}
@@ -415,7 +460,50 @@ def places_in_use(config: Config) -> dict[str, dict[str, float]]:
             folder = split(place.path)[0] if place == rule.log else fixed_part(place.path)
             quiet = found.setdefault(place.account, {})
             quiet[folder] = max(quiet.get(folder, 0.0), rule.quiet.total_seconds())
+    for mirror in config.mirror:
+        for place in (mirror.from_, mirror.to):
+            quiet = found.setdefault(place.account, {})
+            quiet[place.path] = max(quiet.get(place.path, 0.0), mirror.quiet.total_seconds())
     return found
+
+
+def mirroring(config: Config, *, dry_run: bool = False) -> list[Mirroring]:
+    """Return the mirroring rules."""
+    return [
+        Mirroring(
+            rule.name,
+            rule.from_.path,
+            rule.to,
+            rule.ignore,
+            delete=rule.delete,
+            theirs=Theirs(rule.theirs),
+            limit=_delete_limit(rule.max_delete),
+            dry_run=dry_run or rule.dry_run,
+        )
+        for rule in config.mirror
+    ]
+
+
+def fed_by_mirror(config: Config, accounts: Mapping[str, str], rule: Mirroring) -> frozenset[str]:
+    """Return the names of the jobs that read what a mirroring rule writes."""
+    if rule.to.account != LOCAL:
+        return frozenset()
+    found = {mirror_name(other.name) for other in config.mirror if _meet(rule.to.path, other.from_.path)}
+    for album in config.albums:
+        folders = [
+            place(entry)
+            for name, entries in album.sources.items()
+            if (place := SOURCES[accounts.get(name, name)].directory) is not None
+            for entry in entries
+        ]
+        if any(_meet(rule.to.path, folder) for folder in folders):
+            found |= {job_name(album.name, frame) for frame in album.frames}
+    return frozenset(found - {mirror_name(rule.name)})
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether one of two local folders contains the other one."""
+    return _inside(one, other) or _inside(other, one)
 
 
 def organizing(config: Config, *, dry_run: bool = False) -> list[Organizing]:
@@ -441,6 +529,12 @@ def fed_by(config: Config, accounts: Mapping[str, str], rule: OrganizeRule, acco
         organize_name(other.name)
         for other in config.organize
         if other.from_.account == account and feeds(rule, other.rule)
+    }
+    targets = [place for place in (rule.photos, rule.videos, rule.unsorted) if place is not None]
+    found |= {
+        mirror_name(mirror.name)
+        for mirror in config.mirror
+        if account == LOCAL and any(_meet(mirror.from_.path, fixed_part(place)) for place in targets)
     }
     for album in config.albums:
         folders = [

@@ -122,17 +122,18 @@ async def open_tools(
     notify: Callable[[str], None],
     sleep: Sleep = asyncio.sleep,
     dry_run: bool = False,
+    opened: Cache | None = None,
 ) -> AsyncIterator[Tools]:
     """Open what the rules of `config` need, and close it at the end of the context.
 
     `cache` is a path or a database URL; messages about it go to `notify`. `sleep` is used for all waiting for
-    services. With `dry_run`, a cache that another process uses is not written to. Raises ConfigError and
-    CacheError; before that, only logins are sent.
+    services. With `dry_run`, a cache that another process uses is not written to. `opened` is the cache if it
+    is open already; it stays so. Raises ConfigError and CacheError; before that, only logins are sent.
     """
     async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frames):
         for frame in frames.values():
             frame.prepare()
-        store = await (Cache.open_to_plan if dry_run else Cache.open)(cache, notify=notify)
+        store = opened or await (Cache.open_to_plan if dry_run else Cache.open)(cache, notify=notify)
         for account, source in sources.items():
             if isinstance(source, Remembers):
                 source.remember_in(AccountListings(store, account))
@@ -151,7 +152,20 @@ async def open_tools(
             )
         finally:
             await renderer.aclose()
-            await store.aclose()
+            if opened is None:
+                await store.aclose()
+
+
+@asynccontextmanager
+async def open_cache(
+    cache: str, *, notify: Callable[[str], None], dry_run: bool = False
+) -> AsyncIterator[Cache]:
+    """Open the cache for the context; with `dry_run`, one that another process uses is only read."""
+    store = await (Cache.open_to_plan if dry_run else Cache.open)(cache, notify=notify)
+    try:
+        yield store
+    finally:
+        await store.aclose()
 
 
 @asynccontextmanager

@@ -171,6 +171,8 @@ class StoreCapabilities:
     """How long a file must be unchanged to be `settled`; 0 if files appear complete."""
     reports_changes: bool = True
     """Whether `changed` notices every change at once."""
+    folds_names: bool = False
+    """Whether names that differ only by capitals or by the composition of characters are the same."""
     media_info: bool = False
     """Whether `media_info` may know anything."""
 

@@ -117,23 +117,31 @@ class Requests:
 
         A cycle that ended before its decision changes nothing. Raises CacheError.
         """
-        if report.dry_run or report.in_playlist is None:
+        hold = report.hold
+        if report.dry_run or report.in_playlist is None or (hold is not None and not hold.needs_person):
             return
+        held = None if hold is None else Held.by(report, hold)
+        self.note_held(report.rule, held, carried_out=report.outcome.good)
+
+    def note_held(self, rule: str, its: Held | None, *, carried_out: bool) -> None:
+        """Store what a job held, None for nothing; then, if all is done, its permissions are removed.
+
+        Raises CacheError.
+        """
         held = self.held()
         before = dict(held)
-        hold = report.hold
-        if hold is not None and hold.needs_person:
-            held[report.rule] = Held.by(report, hold)
-        elif hold is None:
-            held.pop(report.rule, None)
+        if its is not None:
+            held[rule] = its
+        else:
+            held.pop(rule, None)
         if held != before:
             rules = {
                 name: {"photos": _texts(each.digests), "on_frame": each.on_frame}
                 for name, each in sorted(held.items())
             }
             self._write_json("held.json", {"format": 1, "rules": rules})
-        if hold is None and report.outcome.good:
-            for path in self._allowances(report.rule):
+        if its is None and carried_out:
+            for path in self._allowances(rule):
                 path.unlink(missing_ok=True)
 
     # --- requests -------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ def _pass(each: PassStatus) -> dict[str, Any]:
             "found": report.found,
             "done": dict(report.done),
             "left": dict(report.left),
+            "held": report.held,
             "failures": [_failure(failure) for failure in report.failures],
         },
     }

@@ -62,7 +62,7 @@ async def test_a_second_process_is_told_who_has_it(holder: subprocess.Popen[str]
 
 
 async def test_looking_needs_no_lock(holder: subprocess.Popen[str], tmp_path: Path) -> None:
-    assert (await Cache.inspect(tmp_path / "picsync.db")).revision == "0004"
+    assert (await Cache.inspect(tmp_path / "picsync.db")).revision == "0005"
 
 
 async def test_planning_reads_what_another_process_has(holder: subprocess.Popen[str], tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ async def test_a_failed_open_releases_the_lock(tmp_path: Path) -> None:
         await Cache.open(path, notify=pytest.fail)
     path.with_name("picsync.db.lock").rmdir()
     async with opened(path) as cache:
-        assert (await cache.status()).revision == "0004"
+        assert (await cache.status()).revision == "0005"
 
 
 async def test_a_file_system_without_working_locks_is_detected(

@@ -108,7 +108,7 @@ async def test_it_is_the_same_cache(url: str) -> None:
         assert await known(cache, [MediaItem("localfolder", odd.item_id, "v1")]) == {odd}
         status = await cache.status()
     assert status.entries == {"googlephotos": 2000, "localfolder": 1}
-    assert (status.revision, status.size_bytes, status.oldest_recorded_at) == ("0004", None, NOW)
+    assert (status.revision, status.size_bytes, status.oldest_recorded_at) == ("0005", None, NOW)
     assert status.location == "postgresql+psycopg://frame:***@/cache"
     assert await Cache.inspect(url) == status
 
@@ -138,7 +138,7 @@ async def test_listings_are_stored_with_their_cursors(url: str) -> None:
 
 
 async def test_planning_writes_nothing(url: str) -> None:
-    for expected in (None, "0004"):
+    for expected in (None, "0005"):
         async with aclosing(await Cache.open_to_plan(url, notify=pytest.fail)) as plan:
             await plan.record(mapping(2))
             assert mapping(2) in await known(plan, [item(1), item(2)])

@@ -301,7 +301,7 @@ async def test_status(cache: Cache, path: Path) -> None:
     )
     status = await cache.status()
     assert status.location == str(path)
-    assert status.revision == "0004"
+    assert status.revision == "0005"
     assert status.entries == {"googlephotos": 3, "localfolder": 2}
     assert status.unusable == 1
     assert (status.oldest_recorded_at, status.newest_recorded_at) == (early, NOW)

@@ -55,7 +55,13 @@ LOCK_WAITS_S = (1.0, 3.0, 9.0)
 """Between attempts to move the files of a batch that other writes have held up."""
 
 CAPABILITIES = StoreCapabilities(
-    kind=KIND, title=TITLE, cursors=True, batch=MAX_BATCH, reports_changes=True, media_info=True
+    kind=KIND,
+    title=TITLE,
+    cursors=True,
+    batch=MAX_BATCH,
+    reports_changes=True,
+    folds_names=True,
+    media_info=True,
 )
 
 
