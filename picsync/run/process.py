@@ -307,13 +307,18 @@ class LongRun:
         *,
         heartbeat_s: float = HEARTBEAT_S,
         least_every: timedelta = LEAST_EVERY,
+        tidy: Callable[[], object] = return_freed_memory,
+        tidy_after_s: float = TIDY_AFTER_S,
     ) -> None:
         """Create the service; the files are checked when they change, and every `heartbeat_s`.
 
-        No rule has an interval below `least_every`.
+        No rule has an interval below `least_every`. `tidy` is called `tidy_after_s` after the last of
+        several cycles that follow one another.
         """
         self._files = files
         self._board = StatusBoard(version("picsync"), _now, event_sentence)
+        self._tidy = tidy
+        self._tidy_after_s = tidy_after_s
         self._tidying: asyncio.TimerHandle | None = None
         self._readers: list[Emit] = [context.emit, self._board.read, self._tidy_after_cycle]
         self._counted: _Figures | None = None
@@ -350,7 +355,7 @@ class LongRun:
             if self._tidying is not None:
                 self._tidying.cancel()
             loop = asyncio.get_running_loop()
-            self._tidying = loop.call_later(TIDY_AFTER_S, return_freed_memory)
+            self._tidying = loop.call_later(self._tidy_after_s, self._tidy)
 
     async def try_out(self, settings: Settings) -> None:
         """Raise what opening the services would raise; sends nothing."""
