@@ -36,6 +36,8 @@ _LENGTH = 10
 of five million albums; picsync then takes one for the other, and neither downloads nor deletes it."""
 _SIZE_LENGTH = 5
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_HYPHENS = 4
+"""The least number of them in a key."""
 _KEY = re.compile(
     rf"[ _-]?(?<![0-9a-z])ps-(?P<item>[a-z2-7]{{{_LENGTH}}})-(?P<content>[a-z2-7]{{{_LENGTH}}})"
     rf"(?:-(?P<item2>[a-z2-7]{{{_LENGTH}}})-(?P<content2>[a-z2-7]{{{_LENGTH}}}))?"
@@ -98,7 +100,8 @@ def plain_name(filename: str) -> str:
 
 def key_in(filename: str) -> PhotoKey | None:
     """Return the key that a name carries, None for one that picsync has not sent."""
-    found = _KEY.search(filename)
+    # Most names have no key, and a pattern is slow to find that out.
+    found = _KEY.search(filename) if filename.count("-") >= _HYPHENS else None
     if found is None:
         return None
     text = {name: value.lower() for name, value in found.groupdict().items() if value}
@@ -158,6 +161,8 @@ class Shown:
         """
         if made is not None and made in self.digests:
             return Match(made, original)
+        if not self._parsed():
+            return self._by_bytes(item, original) or Match(made, original)
         # Whether an unchanged photo suits another recipe is known only once that has looked at it. If nothing
         # at all is remembered of it, the cache is lost, and nothing is to be downloaded for that.
         remembered = original is not None or made is not None
@@ -169,10 +174,18 @@ class Shown:
             current, outdated = standing is Standing.CURRENT, standing is Standing.OUTDATED
             match = Match(photo.digest, content, outdated, current and not paired, paired)
             found.append(((paired, standing), match))
-        if original in self.digests and all(match.digest != original for _, match in found):
+        unchanged = self._by_bytes(item, original)
+        if unchanged is not None and all(match.digest != original for _, match in found):
             standing = self._accepted if self.converts(item) else Standing.CURRENT
-            found.append(((False, standing), Match(original, original, standing is Standing.OUTDATED)))
+            found.append(((False, standing), unchanged))
         return min(found, key=itemgetter(0), default=(0, Match(made, original)))[1]
+
+    def _by_bytes(self, item: MediaItem, original: Digest | None) -> Match | None:
+        """Return the match of a photo that is the original itself; None if there is none."""
+        if original is None or original not in self.digests:
+            return None
+        outdated = self._accepted is Standing.OUTDATED and self.converts(item)
+        return Match(original, original, outdated)
 
     def pairs(self) -> list[tuple[FramePhoto, PhotoKey]]:
         """Return the photos that show two items, those by the wanted recipe first."""
@@ -214,8 +227,6 @@ class Shown:
 
     def _named(self, item: MediaItem, original: Digest | None) -> Sequence[tuple[FramePhoto, PhotoKey]]:
         """Return the photos whose names say that they show the item."""
-        if not self._parsed():
-            return ()
         found = self._by_token(item_key(item))
         return found if original is None else (*found, *self._by_token(content_key(original)))
 

@@ -54,6 +54,8 @@ class Digest(_Digest):
     @classmethod
     def md5(cls, text: str) -> Self:
         """Return the MD5 digest written in `text` (any case); raises ValueError for anything else."""
+        if _HEX["md5"].fullmatch(text):
+            return tuple.__new__(cls, ("md5", text))
         return cls("md5", text.strip().lower())
 
     def __str__(self) -> str:

@@ -136,6 +136,12 @@ def _never() -> bool:
     return False
 
 
+def _lacks(photos: Photos, chosen: Sequence[Candidate]) -> bool:
+    """Whether the frame lacks a photo that is wanted."""
+    there = {photo.digest for photo in photos.items}
+    return any(each.skip is None and each.digest not in there for each in chosen)
+
+
 async def run_cycle(
     album_rule: AlbumRule, tools: Tools, *, stopping: Callable[[], bool] = _never
 ) -> CycleReport:
@@ -409,13 +415,15 @@ class _Cycle:
         cache, recipe = self.tools.cache, self.album_rule.recipe
         known = await cache.lookup(items, recipe=recipes_by(recipe), algorithm=algorithm)
         shown = self._shown(photos)
-        originals: Mapping[MediaItem, DigestMapping] = {}
+        originals: dict[MediaItem, DigestMapping] = {}
         if recipe.convert:
             unseen = [item for item in items if item not in known or known[item].digest not in shown.digests]
             originals = await cache.lookup(unseen, recipe=recipes_by(), algorithm=algorithm)
+        remembered = known | originals
         for source in self.album_rule.sources:
-            asked = [item in known or item in originals for item in items if item.source == source]
-            self.tools.emit(CacheRead(source, sum(asked), len(asked) - sum(asked)))
+            listed = sum(item.source == source for item in items)
+            hits = sum(item.source == source for item in remembered)
+            self.tools.emit(CacheRead(source, hits, listed - hits))
         found = candidates(items, known, originals, shown, self._accepted(), self.tools.now(), self.rejected)
         await self._remember(found, known, originals)
         return found
@@ -431,8 +439,9 @@ class _Cycle:
         for each in found:
             if each.recognised and each.digest is not None and each.item not in known:
                 told.append(mapping_of(each.item, each.digest, recipe, now))
-            new = each.item not in originals and each.item not in known and each.item.digest is None
-            if recipe.convert and each.content is not None and new:
+            if not recipe.convert or each.content is None or each.item.digest is not None:
+                continue
+            if each.item not in originals and each.item not in known:
                 told.append(mapping_of(each.item, each.content, ORIGINAL, now))
         if told:
             await self.tools.cache.record_all(told)
@@ -521,10 +530,8 @@ class _Cycle:
         rule = self.album_rule
         capacity = rule.capacity
         seen_to_fit = self.tools.seen_to_fit.get(rule.place)
-        there = {photo.digest for photo in photos.items}
-        missing = any(each.skip is None and each.digest not in there for each in chosen)
         typical_bytes = TYPICAL_BYTES
-        if isinstance(self.frame, TellsRoom) and missing:
+        if isinstance(self.frame, TellsRoom) and _lacks(photos, chosen):
             with at_account(rule.frame):
                 free = await self.frame.free_bytes()
             if free is not None:
