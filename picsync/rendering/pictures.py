@@ -592,7 +592,7 @@ def reason(error: Exception, limits: Limits) -> str:
             return "its data is damaged, or of a kind that picsync cannot read"
         case OSError() if "truncated" in str(error):
             return "it is truncated: the end of the file is missing"
-    return f"its data is damaged ({type(error).__name__}: {str(error)[:120]})"
+    return f"its data is damaged ({type(error).__name__}: {' '.join(str(error).split())[:120]})"
 
 
 def is_about_files(error: OSError) -> bool:

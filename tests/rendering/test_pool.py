@@ -106,6 +106,19 @@ async def test_workers_end_when_idle(tmp_path: Path) -> None:
     await renderer.aclose()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_picture_uses_the_memory_of_the_one_before(renderer: Renderer, tmp_path: Path) -> None:
+    photo = coded(Image.new("RGB", (2400, 1800), "red"), "PNG")
+    faults = [0]
+    for _ in range(3):
+        await render(renderer, photo, Recipe(panel=Panel(320, 240)), tmp_path)
+        (worker,) = renderer._idle
+        status = Path(f"/proc/{worker._process.pid}/stat").read_text().rpartition(")")[2].split()
+        faults.append(int(status[7]))
+    # It has more than 4,000 pages of 4 KiB.
+    assert faults[3] - faults[2] < 1_000
+
+
 async def test_renders_run_side_by_side_up_to_the_limit(tmp_path: Path) -> None:
     renderer = Renderer(2)
     for name in "abcd":
