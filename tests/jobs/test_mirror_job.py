@@ -12,7 +12,7 @@ import pytest
 from picsync.core.events import CycleOutcome
 from picsync.core.mirror import Theirs
 from picsync.core.plan import DeleteLimit
-from tests.jobs.mirrored import Mirrored
+from tests.jobs.mirrored import Mirrored, tree
 
 FILES = {"a.jpg": b"one", "sub/b.txt": b"two", "sub/deep/c": b"", "sub/Ü mlaut.mov": b"four"}
 
@@ -222,3 +222,19 @@ async def test_a_pass_that_is_stopped_continues_later(mirrored: Mirrored) -> Non
     mirrored.leaving = lambda: False
     await mirrored.run()
     mirrored.assert_equal()
+
+
+async def test_links_and_ignored_names_take_no_part_and_links_are_reported_once(mirrored: Mirrored) -> None:
+    await mirrored.run()
+    (mirrored.source / "link").symlink_to("a.jpg")
+    os.mkfifo(mirrored.source / "sub/pipe")
+    mirrored.add(".cache/x")
+    mirrored.add("sub/half.TMP")
+    mirrored.add("out/desktop.ini", b"theirs")
+    mirrored.add("out/link", b"theirs")
+    reports = [await mirrored.run(), await mirrored.run()]
+    assert [(report.outcome, report.done) for report in reports] == [(CycleOutcome.DONE, {})] * 2
+    assert sorted(mirrored.skipped()) == [("/link", "not_a_file"), ("/sub/pipe", "not_a_file")]
+    theirs = tree(mirrored.target)  # Reading the pipe would wait.
+    assert (theirs["desktop.ini"], theirs["link"]) == (b"theirs", b"theirs")
+    assert not {".cache", "sub/half.TMP", "sub/pipe"} & set(theirs)
