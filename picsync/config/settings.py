@@ -261,7 +261,8 @@ def _frames_together(config: Config, known: Known) -> None:
         if not isinstance(account, str) or known.accounts.get(account, account) != frame.kind:
             problems.add(("frames", name, "account"), _no_account(account, frame.kind, known), account)
         elif name != account and (other := _other_meaning(name, known)):
-            problems.add(("frames", name), f"{other}; choose another name", name)
+            own = f", or add `account: {name}`" if known.accounts.get(name) == frame.kind else ""
+            problems.add(("frames", name), f"{other}; choose another name{own}", name)
     pairs: dict[tuple[object, ...], tuple[int, str]] = {}
     jobs: dict[str, str] = {}
     for at, rule in enumerate(config.albums):

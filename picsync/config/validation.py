@@ -111,7 +111,8 @@ def _problem(error: ErrorDetails, tree: Node, shape: Shape, elsewhere: Mapping[s
 def _wording(error: ErrorDetails, path: FieldPath, shape: Shape, elsewhere: Mapping[str, str]) -> str:
     match error["type"]:
         case "value_error":
-            return f"{error['ctx']['error']}."
+            said = str(error["ctx"]["error"])
+            return said if said.endswith("?") else f"{said}."
         case "missing":
             return f"is missing{_example(path, shape)}."
         case "too_short" | "string_too_short":

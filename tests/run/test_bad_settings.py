@@ -95,6 +95,7 @@ def test_an_account_that_is_there_twice(tmp_path: Path) -> None:
 def test_the_frames_of_a_rule(tmp_path: Path, line: str, message: str) -> None:
     [problem] = problems(tmp_path, f"{RULE}  {line}\n", AUNT, {})
     assert problem.startswith(f"picsync.yaml:{message}")
+    assert not problem.endswith("?.")
 
 
 @pytest.mark.parametrize("name", ["nixplay", "opa"])
@@ -157,7 +158,7 @@ def test_two_rules_for_one_album(tmp_path: Path, frames: str, first: str, second
     [
         (
             "x: {kind: immich}",
-            "frames.x.kind: 'immich' is not a kind of frame. Known kinds: `nixplay`, `folder`.",
+            "frames.x.kind: 'immich' is not a kind of frame. Known kinds: `nixplay`, `folder`, `web`.",
         ),
         (
             "x: {kind: nixplay, account: nobody}",
@@ -166,6 +167,13 @@ def test_two_rules_for_one_album(tmp_path: Path, frames: str, first: str, second
         (
             "opa: {kind: folder, path: /u}",
             "frames.opa: `opa` is an account of the kind `nixplay`, too; choose",
+        ),
+        (
+            "opa: {kind: nixplay, showOn: Hall}",
+            (
+                "frames.opa: `opa` is an account of the kind `nixplay`, too; choose another name, or add"
+                " `account: opa`."
+            ),
         ),
         ("immich: {kind: folder, path: /u}", "frames.immich: `immich` is a kind of source, too; choose"),
         ("'a/b': {kind: folder, path: /u}", "frames.a/b: cannot be a name: "),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from xml.etree.ElementTree import Element
@@ -37,6 +38,15 @@ def shown(situation: str) -> str:
     """Return the text of the page's main part."""
     (main,) = all_of(parse(status_page(status_of(situation))), "main")
     return text_of(main)
+
+
+def test_several_frames_have_a_heading_of_their_own() -> None:
+    status = status_of("at_rest")
+    first = status.rules[0]
+    several = replace(status, rules=(first, replace(first, name="Family on usb", frame="usb")))
+    for found, label in ((status, "The frame "), (several, "The frames ")):
+        (heading,) = all_of(parse(status_page(found)), "h1")
+        assert text_of(heading).startswith(label)
 
 
 @EVERY_STATUS
