@@ -32,7 +32,7 @@ class _RunsByDefault(click.Group):
 
 @click.group(cls=_RunsByDefault)
 def mirror() -> None:
-    """Keep folders equal to local folders, as `mirror` in CONFIG (default: picsync.yaml) says.
+    """Keep folders equal to local folders, as CONFIG (default: picsync.yaml) says.
 
     `picsync mirror CONFIG` is short for `picsync mirror run CONFIG`.
     """
