@@ -28,6 +28,7 @@ def on_nixplay(*rules: str) -> dict[str, tuple[str, str]]:
 
 SORTING = "organize camera"
 """A rule whose passes work on files."""
+MIRRORING = "mirror backup"
 
 
 class Scraped:
@@ -38,7 +39,7 @@ class Scraped:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry, now=lambda: self.now_s)
         self.metrics.expect(on_nixplay(*rules))
-        self.metrics.expect_passes({SORTING: "organize"}, every_s={SORTING: 600.0})
+        self.metrics.expect_passes({SORTING: "organize", MIRRORING: "mirror"}, every_s={SORTING: 600.0})
         self.board = StatusBoard("3", lambda: datetime.fromtimestamp(self.now_s, UTC), lambda _event: None)
         self.board.expect({rule: RuleStatus(rule) for rule in rules})
         self.metrics.watch(self.board.status)

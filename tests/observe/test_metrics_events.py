@@ -57,7 +57,7 @@ from picsync.core.plan import (
 from picsync.core.select import Skip
 from picsync.observe.health import Level, rule_health
 from picsync.observe.metrics import METRICS
-from tests.observe.scraping import SORTING, START_S, Scraped, on_nixplay
+from tests.observe.scraping import MIRRORING, SORTING, START_S, Scraped, on_nixplay
 
 RULE = "Family"
 ITEM = MediaItem("googlephotos", "1")
@@ -86,9 +86,13 @@ def hold(reason: HoldReason, count: int) -> Hold:
 PASS_REPORT = PassReport(
     SORTING, PassKind.ORGANIZE, CycleOutcome.DONE, found=3, done={"moved": 2}, left={"no_date": 1}
 )
+MIRROR_REPORT = PassReport(
+    MIRRORING, PassKind.MIRROR, CycleOutcome.HELD, done={"sent": 2, "deleted": 1}, held=4
+)
 SAMPLES: list[Event] = [
     PassStarted(SORTING, PassKind.ORGANIZE, dry_run=False),
     PassFinished(PASS_REPORT),
+    PassFinished(MIRROR_REPORT),
     CycleStarted(RULE, dry_run=False),
     TransfersPlanned(RULE, (Transfer(ITEM, None),)),
     Listed(RULE, Listing("googlephotos", "a", (ITEM,))),
@@ -114,7 +118,9 @@ SAMPLES: list[Event] = [
 
 NOT_COUNTED = {
     "FileMoved",  # the report has the number
+    "FileSkipped",
     "MovesPlanned",
+    "StepsPlanned",
     "Crashed",
     "CycleRequested",
     "DeletesAllowed",
@@ -162,6 +168,17 @@ def test_a_pass() -> None:
     scraped.read(PassFinished(replace(PASS_REPORT, left={}, outcome=CycleOutcome.FAILED)))
     assert scraped.value("files_left", rule=SORTING, reason="no_date") == 0
     assert scraped.value("last_pass_timestamp_seconds", rule=SORTING) == START_S + 7
+
+
+def test_a_pass_of_a_mirror() -> None:
+    scraped = Scraped(RULE)
+    assert scraped.value("file_deletes_held", rule=MIRRORING) == 0
+    scraped.read(PassFinished(MIRROR_REPORT), PassFinished(MIRROR_REPORT))
+    assert scraped.value("files_mirrored_total", rule=MIRRORING, action="sent") == 4
+    assert scraped.value("files_mirrored_total", rule=MIRRORING, action="deleted") == 2
+    assert scraped.value("file_deletes_held", rule=MIRRORING) == 4
+    scraped.read(PassFinished(replace(MIRROR_REPORT, held=0)))
+    assert scraped.value("file_deletes_held", rule=MIRRORING) == 0
 
 
 def test_a_cycle() -> None:
@@ -393,7 +410,7 @@ def test_labels_are_bounded() -> None:
     assert scraped.series().keys() == before
     assert {label for metric in METRICS for label in metric.labels} == {
         *("album", "source", "service", "operation", "outcome", "reason", "version", "certainty", "level"),
-        *("amount", "rule", "target"),
+        *("action", "amount", "rule", "target"),
     }
 
 
