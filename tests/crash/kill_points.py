@@ -162,12 +162,14 @@ class Point:
     pair: Pair
     start: Start
     what: Step
+    place: str
+    """Which of these it is, in words: their number differs from run to run, and each worker counts."""
     passing: int
     """How many of these are made first."""
 
     def __str__(self) -> str:
         pair = "" if self.pair == MAIN else f"{self.pair}: "
-        return f"{pair}{self.start}: {self.what} {self.passing + 1}"
+        return f"{pair}{self.start}: {self.what}, {self.place}"
 
 
 @cache
@@ -184,10 +186,10 @@ def points() -> Sequence[Point]:
                 [*did.requests.items(), *did.changes.items(), *_telling(did.calls).items()]
             )
             found += [
-                Point(pair, start, what, passing)
+                Point(pair, start, what, place, passing)
                 for what, count in steps.items()
                 if what not in known
-                for passing in _places(pair, what, count)
+                for place, passing in _places(pair, what, count).items()
             ]
             if pair == MAIN:
                 of_main |= steps.keys()
@@ -201,21 +203,28 @@ def _telling(calls: Mapping[Call, int]) -> Mapping[Call, int]:
     return {call: count for call, count in calls.items() if call.function in CHANGES} or calls
 
 
-def _places(pair: Pair, what: Step, count: int) -> Sequence[int]:
-    """Return which of so many are killed, from 0.
+def _places(pair: Pair, what: Step, count: int) -> dict[str, int]:
+    """Return which of so many are killed: in words, and from 0.
 
     These are the first and the last, and of changes one in between as well; but only one of the requests of
     other pairs than the main one, and of calls that only read. The number of calls differs from run to run,
     since photos are transferred concurrently, so none after half of them is chosen.
     """
+    half, last = {"half way": count // 2}, {"the last": count - 1}
     match what:
         case Call():
-            places = {count // 2, *([0] if what.function in CHANGES else [])}
+            places = half if what.function not in CHANGES else {"the first": 0} | half
         case Request():
-            places = {count - 1, *([0] if pair == MAIN else [])}
+            places = last if pair != MAIN else {"the first": 0} | last
         case _:
-            places = {0, count // 2, count - 1}
-    return sorted(places)
+            places = {"the first": 0} | half | last
+    return {place: passing for place, passing in places.items() if passing not in _before(places, place)}
+
+
+def _before(places: Mapping[str, int], place: str) -> set[int]:
+    """Return which ones the places before this one are."""
+    names = list(places)
+    return {places[name] for name in names[: names.index(place)]}
 
 
 async def recorded(household: Household) -> int:
