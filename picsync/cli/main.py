@@ -26,7 +26,7 @@ COMMANDS = {
     "init": ("init", "Set picsync up: ask a few questions and write all files to FOLDER."),
     "list": ("sources:list_source", "Show what a source contains, before anything is written."),
     "mirror": ("mirror", "Keep folders equal to local folders, as CONFIG says."),
-    "nixplay": ("nixplay", "List the albums of the Nixplay account, and delete them."),
+    "nixplay": ("nixplay", "List albums and frames of the Nixplay account, and delete albums."),
     "notify": ("notify", "Test the notifications that CONFIG configures."),
     "operator-token": (
         "control:operator_token",

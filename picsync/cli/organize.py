@@ -37,7 +37,7 @@ def organize(
     verbose: bool,
     log_format: str,
 ) -> None:
-    """Sort the files of folders by date, as `organize` in CONFIG (default: picsync.yaml) says.
+    """Sort the files of folders by date, as CONFIG (default: picsync.yaml) says.
 
     Runs one pass of each rule and exits. Nothing is ever deleted or overwritten.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from picsync.cache.schema import REVISIONS
 from tests.cache.go_cache import GoRow, write_go_cache
 from tests.cli.command_line import CommandLine
 
@@ -22,7 +23,7 @@ def test_a_cache(cli: CommandLine) -> None:
     cli.run("sync")
     result = cli.run("cache", "status")
     assert result.code == 0
-    assert f"{cli.cache}: schema 0002, " in result.out
+    assert f"{cli.cache}: schema {REVISIONS[-1]}, " in result.out
     assert "googlephotos: 4 media items known.\n1 media item could not be used.\nRecorded" in result.out
     found = json.loads(cli.run("cache", "status", "--json", "--cache", str(cli.cache)).out)
     assert found["entries"] == {"googlephotos": 4}
@@ -37,13 +38,13 @@ def test_the_cache_of_the_go_picsync(cli: CommandLine) -> None:
     assert "It was written by the Go picsync; the next cycle imports its digests." in result.out
     assert cli.cache.read_bytes() == before
     assert cli.run("sync").code == 0
-    assert "schema 0002" in cli.run("cache", "status").out
+    assert f"schema {REVISIONS[-1]}" in cli.run("cache", "status").out
 
 
 def test_a_cache_in_use(cli: CommandLine) -> None:
     cli.write_config(head=["every: 1h"])
     process = cli.start("sync")
     cli.wait_for(lambda log: log.count(path="mediaItems:search") == 1)
-    assert "schema 0002" in cli.run("cache", "status").out
+    assert f"schema {REVISIONS[-1]}" in cli.run("cache", "status").out
     process.popen.terminate()
     assert process.end().code == 0
