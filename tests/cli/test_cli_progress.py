@@ -120,7 +120,7 @@ def test_between_cycles_it_says_when_the_next_one_is(terminal: Terminal) -> None
     terminal.show(CycleStarted("A", dry_run=False), CycleStarted("B", dry_run=False), finished("A"))
     soon, later = (terminal.now + timedelta(minutes=minutes) for minutes in (7, 60))
     terminal.show(CycleScheduled("A", later), finished("B"), CycleScheduled("B", soon))
-    assert terminal.text().startswith(f"The next cycle is at {soon.astimezone():%H:%M} (album B). Changes")
+    assert terminal.text().startswith(f"The next cycle is at {soon.astimezone():%H:%M} (Album B). Changes")
     terminal.show(ConfigApplied(("A",)))
     assert terminal.text().startswith(f"The next cycle is at {later.astimezone():%H:%M} (album A).")
     terminal.show(CycleStarted("A", dry_run=False))
