@@ -122,7 +122,7 @@ def test_between_cycles_it_says_when_the_next_one_is(terminal: Terminal) -> None
     terminal.show(CycleScheduled("A", later), finished("B"), CycleScheduled("B", soon))
     assert terminal.text().startswith(f"The next cycle is at {soon.astimezone():%H:%M} (Album B). Changes")
     terminal.show(ConfigApplied(("A",)))
-    assert terminal.text().startswith(f"The next cycle is at {later.astimezone():%H:%M} (album A).")
+    assert terminal.text().startswith(f"The next cycle is at {later.astimezone():%H:%M} (Album A).")
     terminal.show(CycleStarted("A", dry_run=False))
     assert terminal.text().strip() == ""
     terminal.show(finished("A"), CycleScheduled("A", terminal.now + timedelta(days=2)))
