@@ -145,6 +145,17 @@ def _example(path: FieldPath, shape: Shape) -> str:
     return f"; write for example `{path[-1]}: {place.info.examples[0]}`"
 
 
+def _may_move(path: FieldPath, there: FieldPath) -> bool:
+    """Whether a misplaced key may have been meant for another place.
+
+    One in a source may only belong to a group around it: other kinds and jobs have options of the same names.
+    """
+    if "sources" not in path[:-1]:
+        return True
+    around = [str(name) for name in there[:-1] if isinstance(name, str)]
+    return [str(name) for name in path[:-1] if isinstance(name, str)][: len(around)] == around
+
+
 def _unknown(path: FieldPath, shape: Shape, elsewhere: Mapping[str, str]) -> str:
     key, group = str(path[-1]), shape.at(path[:-1]) or Shape()
     place = shape.at(path[:-2]) if len(path) > 1 else None
@@ -154,7 +165,7 @@ def _unknown(path: FieldPath, shape: Shape, elsewhere: Mapping[str, str]) -> str
     meant = _meant(path, shape)
     if meant:
         return f"is not a {noun} that picsync knows; did you mean `{meant}`?"
-    other = next((one for one, _ in shape.walk() if one[-1] == key), None)
+    other = next((one for one, _ in shape.walk() if one[-1] == key and _may_move(path, one)), None)
     if other:
         there = field_name(other[:-1]).replace("[0]", "[]")
         return f"does not belong here; move it {f'to `{there}`' if there else 'to the top level'}."

@@ -33,12 +33,12 @@ async def test_sigterm_between_uploads_finishes_what_is_in_flight(
     async with running(fork_server, household) as sync:
         on_first(household, "add_photo", sync, signal.SIGTERM)
         assert await sync.ended() == INTERRUPTED, sync.output()
-    begun = household.media_requests()
-    assert 1 <= begun < 80
-    assert len(household.on_frame()) == begun
+    begun, arrived = household.media_requests(), len(household.on_frame())
+    # A download whose photo would still have to be converted is given up.
+    assert 1 <= arrived <= begun < 80
     assert set(household.in_playlist()) == household.on_frame()
     await household.cycle()
-    assert household.media_requests() == 80
+    assert household.media_requests() <= 80 + begun - arrived
     household.assert_synced()
     await household.assert_idle()
 

@@ -101,9 +101,18 @@ def test_the_ends_of_the_calendar_are_shown(zone: In, name: str, end: datetime) 
 WRITTEN_FOR_MACHINES = {
     "system/localtime.py",
     "cache/sqlite.py",  # names of files
+    "cache/store.py",  # rows of the cache
+    "core/organize.py",  # names of files, by the local time that it is given
+    "frames/folder/manifest.py",  # the frame's own files
+    "frames/web/access.py",
+    "frames/web/frame.py",  # also for the page, which shows it in its own language
+    "jobs/journal.py",
+    "rendering/pictures.py",  # between processes
+    "stores/local/bin.py",  # the format of the desktop's bin
+    "sync/about.py",  # the date of a caption, for the frame
+    "vendors/dropbox/api.py",  # an argument of the API
     "vendors/google/credentials.py",  # the credentials file
     "system/control.py",  # the request folder
-    "sync/transfer.py",  # the date of a caption, for the process that draws it
     "sources/google/links/wire.py",  # a name by the picture's own offset
 }
 
