@@ -145,12 +145,14 @@ class PlaylistBackend:
         if options.assignment_refusal is not None:
             raise Refused(options.assignment_refusal)
         frame = account.frames.get(path_id(request, "frame_pk"))
+        if frame is None:
+            raise Refused(options.unknown_id_v3)
         for key, change in (("add", self._parts.state.assign), ("remove", self._parts.state.withdraw)):
             listed = body.get(key, [])
             if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
                 raise assertion(missing)
             for playlist in [account.playlists.get(each.get("playlistId")) for each in listed]:
-                if frame is None or playlist is None:
+                if playlist is None:
                     raise Refused(options.unknown_id_v3)
                 change(frame, playlist)
         return web.json_response({})

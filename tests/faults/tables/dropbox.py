@@ -31,6 +31,8 @@ TABLE = Table(
             dropbox.OPEN_LINK,
             dropbox.DOWNLOAD_THUMBNAIL,
             dropbox.CHECK_LOGIN,
+            # The link shows the files of the folder, and equal files are downloaded once.
+            dropbox.DOWNLOAD_LINKED,
         }
     ),
     swaps={
