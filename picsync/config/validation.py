@@ -162,6 +162,8 @@ def _unknown(path: FieldPath, shape: Shape, elsewhere: Mapping[str, str]) -> str
     noun = "source" if place is not None and path[-2] == "sources" else "setting"
     if len(path) == 1 and key in elsewhere:
         return f"does not belong here; move it to {elsewhere[key]}."
+    if noun == "source" and key in (shape.at(("frames",)) or Shape()).keys:
+        return "is a frame, not a source; name it under `frames:` of the rule."
     meant = _meant(path, shape)
     if meant:
         return f"is not a {noun} that picsync knows; did you mean `{meant}`?"

@@ -98,21 +98,15 @@ def test_the_frames_of_a_rule(tmp_path: Path, line: str, message: str) -> None:
     assert not problem.endswith("?.")
 
 
-@pytest.mark.parametrize("name", ["nixplay", "opa"])
+@pytest.mark.parametrize("name", ["nixplay", "opa", "usb"])
 def test_a_frame_among_the_sources(tmp_path: Path, name: str) -> None:
-    config = f"albums:\n- name: A\n  sources:\n    {name}: [x]\n"
+    """Wherever the frame comes from: its kind, an account, an entry of `frames:`."""
+    config = f"frames: {{usb: {{kind: folder, path: /u}}}}\nalbums:\n- name: A\n  sources:\n    {name}: [x]\n"
     assert problems(tmp_path, config, OPA, {}) == [
         (
-            f"picsync.yaml:4: albums[0].sources.{name}: is a frame, not a source; "
+            f"picsync.yaml:5: albums[0].sources.{name}: is a frame, not a source; "
             "name it under `frames:` of the rule."
         )
-    ]
-
-
-def test_an_entry_of_frames_among_the_sources(tmp_path: Path) -> None:
-    config = "frames: {usb: {kind: folder, path: /u}}\nalbums:\n- {name: A, sources: {usb: [x]}}\n"
-    assert problems(tmp_path, config, "", {}) == [
-        "picsync.yaml:3: albums[0].sources.usb: does not belong here; move it to `frames`."
     ]
 
 
