@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from picsync.core.errors import ForeignAddressError, ProtocolError, RefusedError
+from picsync.core.errors import ForeignAddressError, PicsyncError, ProtocolError, RefusedError
 from picsync.core.values import dataclass
 from picsync.http import body
 from picsync.http.allowed import AllowedHosts, same_origin
@@ -96,12 +96,12 @@ async def send(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> h
     """Send a request and return the response, its body still to be read.
 
     The boundary to httpx and the libraries below it: whatever is raised there comes out as an
-    httpx.HTTPError or as UnusableAnswer.
+    httpx.HTTPError or as UnusableAnswer. What the body of the request raises comes out as it is.
     """
     try:
         response = await transport.handle_async_request(request)
-    except httpx.HTTPError:
-        raise
+    except (httpx.HTTPError, PicsyncError):
+        raise  # The latter: the bytes of the request's body cannot be read.
     except Exception as error:
         # The libraries let each other's exceptions through: names that IDNA refuses, dates, encodings. The
         # text of such an error may hold what a stranger has sent, or a secret of ours.

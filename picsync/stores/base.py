@@ -11,7 +11,7 @@ name that the store does not accept), ProtocolError. They may run concurrently.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -157,6 +157,35 @@ Content: TypeAlias = Callable[[int], AsyncIterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """A file that is to be written."""
+
+    path: str
+    content: Content
+    size_bytes: int
+    modified_at: datetime | None = None
+    replaces: Entry | None = None
+    """The version that it replaces, at the same path; None if nothing is expected there."""
+    resume: str = ""
+    """What `began` was called with in an earlier attempt to write the same bytes; it may have expired. It is
+    not valid after a ChangedError."""
+    began: Callable[[str], Awaitable[None]] | None = None
+    """Called if the store keeps the bytes that arrive before the file is complete, so that another process
+    can continue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outcome of one write: the new file, or why nothing was written."""
+
+    write: Write
+    entry: Entry | None = None
+    """With its content hash."""
+    error: PicsyncError | None = None
+    """What `write` and `replace` raise, and what the content raises."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreCapabilities:
     """The properties of a store that its callers depend on."""
 
@@ -166,7 +195,7 @@ class StoreCapabilities:
     cursors: bool = False
     """Whether `changes` continues a listing; otherwise it always raises CursorResetError."""
     batch: int = 1
-    """How many files `move_all` moves at once."""
+    """How many files `move_all` moves, and `delete_all` deletes, at once."""
     quiet_s: float = 0.0
     """How long a file must be unchanged to be `settled`; 0 if files appear complete."""
     reports_changes: bool = True
@@ -234,6 +263,16 @@ class Store(Protocol):
     ) -> Entry:
         """Replace a file's content at once; raises ChangedError if it is no longer in this version."""
 
+    async def write_all(
+        self, writes: Iterable[Write], done: Callable[[Sequence[Written]], Awaitable[None]]
+    ) -> None:
+        """Write files concurrently; `done` is called with each outcome once it is known, one call at a time.
+
+        The next element of `writes` is only asked for when it can be sent, so the caller may end them early.
+        What was taken from them has an outcome. If this is cancelled, or `done` raises, some of the files
+        without an outcome may have been written.
+        """
+
     async def append(self, path: str, added: bytes, seen: Entry | None) -> Entry:
         """Add bytes at the end of a file, or create it if `seen` is None; missing folders are created.
 
@@ -261,6 +300,12 @@ class Store(Protocol):
         """Move a file or folder to the store's bin; succeeds if nothing is at the path.
 
         Raises ChangedError if a file is no longer in this version.
+        """
+
+    async def delete_all(self, entries: Sequence[Entry]) -> Sequence[PicsyncError | None]:
+        """Delete files and folders, at most `capabilities.batch` at once; returns what `delete` would raise.
+
+        The order in which they are deleted is undefined.
         """
 
     async def make_folder(self, path: str) -> Entry:

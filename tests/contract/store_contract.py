@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 
 from picsync.core.contenthash import ContentHash
-from picsync.core.errors import NotFoundError, RefusedError
-from picsync.core.places import join
+from picsync.core.errors import CacheError, NotFoundError, RefusedError
+from picsync.core.places import join, split
 from picsync.stores.base import (
     ChangedError,
     ConflictError,
@@ -21,6 +21,8 @@ from picsync.stores.base import (
     EntryKind,
     Move,
     Store,
+    Write,
+    Written,
     entries_of,
 )
 
@@ -88,6 +90,29 @@ def hash_of(data: bytes) -> str:
 async def whole(store: Store, entry: Entry, start: int = 0) -> bytes:
     """Return a file's bytes."""
     return b"".join([chunk async for chunk in store.read(entry, start)])
+
+
+async def vanished(_start: int) -> AsyncIterator[bytes]:
+    """The content of a file that goes while it is read."""
+    yield b"one"
+    raise ChangedError("it is no longer there.")
+
+
+async def written(store: Store, writes: Iterable[Write]) -> dict[str, Written]:
+    """Write files; return the outcomes by path."""
+    found: dict[str, Written] = {}
+    calls = 0
+
+    async def done(outcomes: Sequence[Written]) -> None:
+        nonlocal calls
+        calls += 1
+        assert calls == 1, "outcomes are reported one call at a time"
+        await asyncio.sleep(0)
+        found.update((each.write.path, each) for each in outcomes)
+        calls -= 1
+
+    await store.write_all(writes, done)
+    return found
 
 
 class StoreContract:
@@ -224,6 +249,67 @@ class StoreContract:
         assert await world.get(entry.path) == b"second"
         assert newer.rev != entry.rev
 
+    async def test_many_files_are_written_and_fail_independently(self, world: StoreWorld) -> None:
+        seen = await world.add("old.jpg", b"old")
+        stale = await world.add("stale.jpg", b"stale")
+        await world.add("taken.jpg", b"somebody's")
+        await world.add("same.jpg", b"same")
+        await world.put(stale.path, b"newer")
+        data = {f"new/{number}.jpg": b"%d" % number * number for number in range(20)}
+        writes = [Write(world.at(name), content(each), len(each), WHEN) for name, each in data.items()]
+        writes += [
+            Write(seen.path, content(b"replaced"), 8, replaces=seen),
+            Write(stale.path, content(b"mine"), 4, replaces=stale),
+            Write(world.at("taken.jpg"), content(b"mine"), 4),
+            Write(world.at("same.jpg"), content(b"same"), 4),
+            Write(world.at("vanished.jpg"), vanished, 5),
+        ]
+        found = await written(world.store, writes)
+        assert found.keys() == {write.path for write in writes}
+        for name, each in data.items():
+            entry = found[world.at(name)].entry
+            assert entry is not None, found[world.at(name)].error
+            assert (entry.size_bytes, entry.content_hash, entry.modified_at) == (
+                len(each), hash_of(each), WHEN,
+            )  # fmt: skip
+            assert await world.get(entry.path) == each
+        assert await world.get(seen.path) == b"replaced"
+        assert await world.get(world.at("same.jpg")) == b"same"
+        errors = {split(path)[1]: type(one.error) for path, one in found.items() if one.entry is None}
+        assert errors == {
+            "stale.jpg": ChangedError, "taken.jpg": ConflictError, "vanished.jpg": ChangedError,
+        }  # fmt: skip
+        assert await world.get(stale.path) == b"newer"
+        assert await world.get(world.at("taken.jpg")) == b"somebody's"
+
+    @pytest.mark.parametrize("count", [0, 1])
+    async def test_few_files_are_written_like_many(self, world: StoreWorld, count: int) -> None:
+        found = await written(world.store, [Write(world.at("a.jpg"), content(b"one"), 3)] * count)
+        assert len(found) == count
+        assert await world.names() == ["a.jpg"] * count
+
+    async def test_writes_end_early(self, world: StoreWorld) -> None:
+        asked = []
+
+        def writes() -> Iterator[Write]:
+            for number in range(1000):
+                asked.append(number)
+                yield Write(world.at(f"{number}.jpg"), content(b"one"), 3)
+                if number >= 40:
+                    return
+
+        found = await written(world.store, writes())
+        assert len(found) == len(asked) == len(await world.names())
+
+    async def test_what_reports_outcomes_may_fail(self, world: StoreWorld) -> None:
+        async def done(_outcomes: Sequence[Written]) -> None:
+            raise CacheError("full", hint="")
+
+        with pytest.raises(CacheError):
+            await world.store.write_all(
+                [Write(world.at(f"{number}.jpg"), content(b"one"), 3) for number in range(3)], done
+            )
+
     async def test_a_log_grows(self, world: StoreWorld) -> None:
         path = world.at("Logs/log.txt")
         first = await world.store.append(path, b"one\n", None)
@@ -324,6 +410,19 @@ class StoreContract:
         with pytest.raises(ChangedError):
             await world.store.delete(entry)
         assert await world.get(entry.path) == b"newer"
+
+    async def test_many_deletions_fail_independently(self, world: StoreWorld) -> None:
+        gone, stale, kept = [await world.add(f"{name}.jpg") for name in ("gone", "stale", "kept")]
+        files = [await world.add(f"sub/{number}.jpg") for number in range(3)]
+        await world.remove(gone.path)
+        await world.put(stale.path, b"newer")
+        outcomes = await world.store.delete_all([gone, stale, *files])
+        assert [type(each) for each in outcomes] == [type(None), ChangedError, *[type(None)] * 3]
+        assert await world.names(recursive=True) == ["kept.jpg", "stale.jpg", "sub"]
+        assert await world.store.delete_all([await world.entry("sub")]) == [None]
+        assert await world.store.delete_all([kept]) == [None]
+        assert await world.store.delete_all([]) == []
+        assert await world.names() == ["stale.jpg"]
 
     async def test_a_new_file_is_noticed(self, world: StoreWorld) -> None:
         if not world.store.capabilities.reports_changes:

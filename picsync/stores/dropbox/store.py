@@ -1,21 +1,21 @@
 """The store port for Dropbox.
 
 Files are compared by `path_lower` and identified by their ID, which stays when they are moved; so a move that
-was interrupted is found again by the ID. Many moves are one job, which takes Dropbox's lock once. Deleted
-files are in Dropbox's bin.
+was interrupted is found again by the ID. Many moves or deletions are one job, and many writes one commit
+(`uploads`), which take Dropbox's lock once. Deleted files are in Dropbox's bin.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 import httpx
 
 from picsync.core.contenthash import BLOCK_BYTES
-from picsync.core.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError, TransientError
+from picsync.core.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError
 from picsync.core.model import Finding, Mark
 from picsync.core.places import fold, join
 from picsync.media.instants import instant
@@ -33,12 +33,14 @@ from picsync.stores.base import (
     Moved,
     Page,
     StoreCapabilities,
+    Write,
+    Written,
 )
+from picsync.stores.dropbox.entries import entry_of
+from picsync.stores.dropbox.uploads import LOCK_WAITS_S, Uploader, was_held_up
 from picsync.vendors.dropbox.api import (
     DOWNLOAD,
     MAX_BATCH,
-    MAX_REQUEST_BYTES,
-    PIECE_BYTES,
     Commit,
     DropboxApi,
     FolderListing,
@@ -51,8 +53,6 @@ from picsync.vendors.dropbox.wire import FolderPage, Metadata
 READ_BYTES = 2 * BLOCK_BYTES
 """Per request when a whole file is read."""
 POLL_S = 480
-LOCK_WAITS_S = (1.0, 3.0, 9.0)
-"""Between attempts to move the files of a batch that other writes have held up."""
 
 CAPABILITIES = StoreCapabilities(
     kind=KIND,
@@ -72,6 +72,7 @@ class DropboxStore:
         """Take over `api`, which is closed with the store; `sleep` waits between long polls."""
         self._api = api
         self._sleep = sleep
+        self._uploader = Uploader(api, sleep)
 
     @property
     def capabilities(self) -> StoreCapabilities:
@@ -117,7 +118,7 @@ class DropboxStore:
         if path == "/":
             return Entry("/", EntryKind.FOLDER)
         try:
-            return _entry(await self._api.look_at(path), path)
+            return entry_of(await self._api.look_at(path), path)
         except DropboxNotFoundError:
             return None
 
@@ -191,55 +192,26 @@ class DropboxStore:
         self, path: str, content: Content, size_bytes: int, *, modified_at: datetime | None = None
     ) -> Entry:
         """Write a new file."""
-        try:
-            return await self._upload(Commit(path, modified_at=modified_at), content, size_bytes)
-        except DropboxError as error:
-            if error.has("conflict"):
-                raise ConflictError(f"Something is at {path} already.") from error
-            raise
+        return await self._uploader.one(Write(path, content, size_bytes, modified_at))
 
     async def replace(
         self, entry: Entry, content: Content, size_bytes: int, *, modified_at: datetime | None = None
     ) -> Entry:
         """Replace a file's content."""
-        commit = Commit(entry.path, update=entry.rev, modified_at=modified_at)
-        try:
-            return await self._upload(commit, content, size_bytes)
-        except DropboxError as error:
-            if error.has("conflict"):
-                raise ChangedError(f"{entry.path} has changed meanwhile.") from error
-            raise
+        return await self._uploader.one(Write(entry.path, content, size_bytes, modified_at, entry))
 
-    async def _upload(self, commit: Commit, content: Content, size_bytes: int) -> Entry:
-        if size_bytes <= MAX_REQUEST_BYTES:
-            done = await self._api.upload(commit, lambda: content(0), size_bytes=size_bytes)
-            return _entry(done, commit.path)
-        session, offset = await self._api.start_session(), 0
-        while offset < size_bytes:
-            # The session may hold more or fewer bytes than were sent, after a broken connection.
-            offset = await self._append_from(session, offset, content)
-        return _entry(await self._api.finish(session, offset, commit), commit.path)
-
-    async def _append_from(self, session: str, offset: int, content: Content) -> int:
-        """Append from an offset until the session disagrees, or to the end; return the session's size."""
-        piece = bytearray()
-        async for chunk in content(offset):
-            piece += chunk
-            while len(piece) >= PIECE_BYTES:
-                part = bytes(piece[:PIECE_BYTES])
-                size = await self._api.append(session, offset, part)
-                if size != offset + len(part):
-                    return size
-                offset = size
-                del piece[:PIECE_BYTES]
-        return await self._api.append(session, offset, bytes(piece)) if piece else offset
+    async def write_all(
+        self, writes: Iterable[Write], done: Callable[[Sequence[Written]], Awaitable[None]]
+    ) -> None:
+        """Write files in upload sessions, which are committed together."""
+        await self._uploader.run(writes, done)
 
     async def append(self, path: str, added: bytes, seen: Entry | None) -> Entry:
         """Add bytes at the end of a file, by replacing the version that was seen."""
         before = b"" if seen is None else b"".join([part async for part in self.read(seen)])
         commit = Commit(path, update="" if seen is None else seen.rev)
         try:
-            return _entry(await self._api.upload(commit, before + added), path)
+            return entry_of(await self._api.upload(commit, before + added), path)
         except DropboxError as error:
             if error.has("conflict"):
                 raise ChangedError(f"{path} has changed meanwhile.") from error
@@ -250,7 +222,7 @@ class DropboxStore:
     async def move(self, move: Move) -> Entry:
         """Move a file."""
         try:
-            return _entry(await self._api.move(move.entry.path, move.to), move.to)
+            return entry_of(await self._api.move(move.entry.path, move.to), move.to)
         except DropboxError as error:
             raise _move_error(move, error) from error
 
@@ -260,7 +232,7 @@ class DropboxStore:
         due = list(moves)
         for wait_s in (*LOCK_WAITS_S, None):
             found |= {each.move.token: each for each in await self._moved(due)}
-            due = [move for move in due if _was_held_up(found[move.token].error)]
+            due = [move for move in due if was_held_up(found[move.token].error)]
             if not due or wait_s is None:
                 break
             await self._sleep(wait_s)
@@ -277,7 +249,7 @@ class DropboxStore:
         except PicsyncError as error:
             return [Moved(move, error=error) for move in moves]
         return [
-            Moved(move, _entry(outcome.metadata, move.to))
+            Moved(move, entry_of(outcome.metadata, move.to))
             if outcome.metadata is not None
             else Moved(move, error=_move_error(move, outcome.error))
             for move, outcome in zip(moves, outcomes, strict=True)
@@ -292,7 +264,7 @@ class DropboxStore:
         except DropboxNotFoundError:
             return None
         there = fold(found.path_display or "") == fold(move.to)
-        return _entry(found, move.to) if there else None
+        return entry_of(found, move.to) if there else None
 
     # --- deleting, folders ----------------------------------------------------------------------------
 
@@ -301,9 +273,34 @@ class DropboxStore:
         try:
             await self._api.delete(entry.path, rev=entry.rev if entry.is_file else "")
         except DropboxError as error:
-            if error.has("conflict") or error.has("path_write"):
-                raise ChangedError(f"{entry.path} has changed meanwhile.") from error
-            raise
+            if (failure := _delete_error(entry, error)) is not None:
+                raise failure from error
+
+    async def delete_all(self, entries: Sequence[Entry]) -> Sequence[PicsyncError | None]:
+        """Delete files and folders as one job; those that other writes have held up are tried again."""
+        found: dict[str, PicsyncError | None] = {}
+        due = list(entries)
+        for wait_s in (*LOCK_WAITS_S, None):
+            found |= zip((entry.key for entry in due), await self._deleted(due), strict=True)
+            due = [entry for entry in due if was_held_up(found[entry.key])]
+            if not due or wait_s is None:
+                break
+            await self._sleep(wait_s)
+        return [found[entry.key] for entry in entries]
+
+    async def _deleted(self, entries: Sequence[Entry]) -> Sequence[PicsyncError | None]:
+        try:
+            if len(entries) == 1:
+                await self.delete(entries[0])
+                return [None]
+            files = ((entry.path, entry.rev if entry.is_file else "") for entry in entries)
+            outcomes = await self._api.delete_all(files) if entries else ()
+        except PicsyncError as error:
+            return [error for _ in entries]
+        return [
+            None if outcome.error is None else _delete_error(entry, outcome.error)
+            for entry, outcome in zip(entries, outcomes, strict=True)
+        ]
 
     async def make_folder(self, path: str) -> Entry:
         """Create a folder and those above it."""
@@ -354,7 +351,7 @@ def _page(page: FolderPage, folder: str) -> Page:
         if each.tag == "deleted":
             gone.append(each.key)
         elif fold(each.path_display or "") != fold(folder):
-            entries.append(_entry(each, _shown(each, folder)))
+            entries.append(entry_of(each, _shown(each, folder)))
     return Page(entries, gone, page.cursor)
 
 
@@ -363,23 +360,6 @@ def _shown(found: Metadata, folder: str) -> str:
     display = found.path_display or join(folder, found.name)
     prefix = folder.rstrip("/")
     return prefix + display[len(prefix) :]
-
-
-def _entry(found: Metadata, path: str) -> Entry:
-    if found.tag == "folder":
-        return Entry(path, EntryKind.FOLDER, found.key, found.id)
-    if found.tag != "file" or not found.is_downloadable:
-        return Entry(path, EntryKind.OTHER, found.key, found.id)
-    return Entry(
-        path,
-        EntryKind.FILE,
-        found.key,
-        found.id,
-        found.rev,
-        found.size,
-        found.modified_at,
-        found.content_hash or "",
-    )
 
 
 def _move_error(move: Move, error: PicsyncError | None) -> PicsyncError:
@@ -391,5 +371,11 @@ def _move_error(move: Move, error: PicsyncError | None) -> PicsyncError:
     return error or ProtocolError("Dropbox says neither that a file was moved nor that it was not.")
 
 
-def _was_held_up(error: PicsyncError | None) -> bool:
-    return isinstance(error, TransientError) and error.status == 429
+def _delete_error(entry: Entry, error: PicsyncError) -> PicsyncError | None:
+    """Return what a failed deletion means; None if nothing was there."""
+    if isinstance(error, DropboxError):
+        if error.has("path_lookup", "not_found"):
+            return None
+        if error.has("conflict") or error.has("path_write"):
+            return ChangedError(f"{entry.path} has changed meanwhile.")
+    return error

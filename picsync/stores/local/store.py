@@ -17,14 +17,14 @@ import os
 import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from picsync.aio.tasks import progressed
+from picsync.aio.tasks import progressed, run_all
 from picsync.core.contenthash import ContentHash
 from picsync.core.errors import (
     InaccessibleError,
@@ -51,6 +51,8 @@ from picsync.stores.base import (
     Page,
     StoreCapabilities,
     Unlisted,
+    Write,
+    Written,
 )
 from picsync.stores.local.bin import move_to_bin
 from picsync.system.blocking import STALL_TIMEOUT_S, NoProgress, run_blocking
@@ -66,9 +68,11 @@ QUIET_S = 10.0
 LONGEST_CALM_S = 60.0
 """Interval at which new files are noticed while others keep changing."""
 BATCH = 500
-"""Moves between two flushes of their folders."""
+"""Moves between two flushes of their folders, and deletions between two looks at whether to stop."""
 PAGE = 2_000
 """Entries per page."""
+WRITERS = 8
+"""Files that are written concurrently."""
 TEMPORARY = ".picsync-"
 """How the names of files begin that are being written."""
 
@@ -312,6 +316,31 @@ class LocalStore:
 
         return await self._write(entry.path, entry.folder, content, size_bytes, modified_at, publish)
 
+    async def write_all(
+        self, writes: Iterable[Write], done: Callable[[Sequence[Written]], Awaitable[None]]
+    ) -> None:
+        """Write files, several of them concurrently."""
+        due, reporting = iter(writes), asyncio.Lock()
+
+        async def worker() -> None:
+            for write in due:
+                try:
+                    if write.replaces is None:
+                        entry = await self.write(
+                            write.path, write.content, write.size_bytes, modified_at=write.modified_at
+                        )
+                    else:
+                        entry = await self.replace(
+                            write.replaces, write.content, write.size_bytes, modified_at=write.modified_at
+                        )
+                    written = Written(write, entry)
+                except PicsyncError as error:
+                    written = Written(write, error=error)
+                async with reporting:
+                    await done([written])
+
+        await run_all(*(worker() for _ in range(WRITERS)))
+
     async def _write(
         self,
         path: str,
@@ -325,10 +354,11 @@ class LocalStore:
         name = split(path)[1]
         number = await self._run(lambda: self._create(folder, temporary), path)
         try:
-            written = 0
+            written, hashed = 0, ContentHash()
             async for chunk in content(0):
                 await self._run(lambda: _write_chunk(number, chunk), path)  # noqa: B023 - called at once
                 written += len(chunk)
+                hashed.update(chunk)
             if written != size_bytes:
                 raise TransientError(f"{path}: {written:,} bytes came instead of {size_bytes:,}.")
 
@@ -342,7 +372,7 @@ class LocalStore:
                     _flush(above)
                     return _entry(path, _lstat(name, above))
 
-            return await self._run(finish, path)
+            return replace(await self._run(finish, path), content_hash=hashed.hexdigest())
         finally:
             await self._run(lambda: self._discard(number, folder, temporary), path)
 
@@ -553,6 +583,18 @@ class LocalStore:
                 return
 
         await self._run(remove, entry.path)
+
+    async def delete_all(self, entries: Sequence[Entry]) -> Sequence[PicsyncError | None]:
+        """Delete files and folders one after another."""
+        found: list[PicsyncError | None] = []
+        for entry in entries:
+            try:
+                await self.delete(entry)
+            except PicsyncError as error:
+                found.append(error)
+            else:
+                found.append(None)
+        return found
 
     async def make_folder(self, path: str) -> Entry:
         """Create a folder and those above it."""

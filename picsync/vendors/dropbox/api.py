@@ -67,7 +67,8 @@ START_SESSION = Operation(TITLE, "start_upload", stage=UPLOADS)
 APPEND = Operation(TITLE, "append_upload", stage=UPLOADS)
 """Repeatable: a piece that arrived already is told by `incorrect_offset`."""
 FINISH = Operation(TITLE, "finish_upload", repeatable=False, stage=WRITES)
-FINISH_BATCH = Operation(TITLE, "finish_uploads", repeatable=False, stage=WRITES)
+FINISH_BATCH = Operation(TITLE, "finish_uploads", stage=WRITES)
+"""Repeatable: what the first attempt has committed is told by `lookup_failed` or by the file itself."""
 CREATE_FOLDER = Operation(TITLE, "create_folder", stage=WRITES)
 MOVE = Operation(TITLE, "move", repeatable=False, stage=WRITES)
 MOVE_BATCH = Operation(TITLE, "move_all", repeatable=False, stage=WRITES)
@@ -280,11 +281,20 @@ class DropboxApi:
             UPLOAD, "files/upload", argument, content, read, size_bytes=size_bytes
         )
 
-    async def start_session(self, first: bytes = b"", *, close: bool = False) -> str:
-        """Start an upload session with its first bytes, at most MAX_REQUEST_BYTES; it lives for a week."""
+    async def start_session(
+        self,
+        first: bytes | Callable[[], AsyncIterable[bytes]] = b"",
+        *,
+        size_bytes: int | None = None,
+        close: bool = False,
+    ) -> str:
+        """Start an upload session with its first bytes, at most MAX_REQUEST_BYTES; it lives for a week.
+
+        If `first` is callable, each call yields `size_bytes` bytes.
+        """
         read = partial(wire.parse, START_SESSION, wire.SESSION)
         answer = await self._client.upload(
-            START_SESSION, "files/upload_session/start", {"close": close}, first, read
+            START_SESSION, "files/upload_session/start", {"close": close}, first, read, size_bytes=size_bytes
         )
         return answer.session_id
 
@@ -317,7 +327,8 @@ class DropboxApi:
     async def finish_all(self, uploads: Sequence[Uploaded]) -> Sequence[Outcome]:
         """Commit closed sessions under one lock, in order.
 
-        Not repeatable: after a failure, look at the paths.
+        If an attempt was repeated, entries that the first one has committed fail with `lookup_failed` or with
+        a conflict: look at their paths.
         """
         entries = [
             {
