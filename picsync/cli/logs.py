@@ -25,6 +25,7 @@ from picsync.core.events import (
     Event,
     FileMoved,
     FileSkipped,
+    ItemConverted,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -55,6 +56,7 @@ _DETAILS = (
     CycleStarted
     | Listed
     | ItemDownloaded
+    | ItemConverted
     | ItemFailed
     | LoggedIn
     | LoginRefused

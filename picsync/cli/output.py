@@ -29,9 +29,18 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, default=default, indent=2, ensure_ascii=not takes_all(sys.stdout)))
 
 
+_NAMES = ("NAME", "FILE NAME", "TITLE")
+
+
+def _cell(heading: str, value: object) -> str:
+    """Return a cell's text; only what has no name is said to have none."""
+    text = str(value)
+    return printable(text) if text or heading in _NAMES else ""
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows at full width: nothing is truncated, so that IDs can be copied."""
-    table = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
+    table = [list(headings), *(list(map(_cell, headings, row)) for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
     for row in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -189,23 +189,23 @@ def rows(preview: Preview, pictures: Mapping[MediaItem, bytes] = MappingProxyTyp
 
 
 def _sent_as(item: MediaItem, recipe: Recipe, *, paired: bool) -> str:
-    """Return what the frame is sent instead of an original; empty if it is that, as far as the listing tells.
+    """Return what the frame is sent of an original, as far as the listing tells.
 
     Only the picture itself tells whether a JPEG that is small enough is fine as it is.
     """
     from picsync.media.treatment import place
 
     if not recipe.convert or item.kind != "photo":
-        return ""
+        return "as it is"
     if paired:
         return f"half of a JPEG, {recipe.panel}"
-    facts = item.facts
+    facts, may_not_stay = item.facts, bool(recipe.caption) or item.mime_type not in ("image/jpeg", "")
     if not facts.width or not facts.height:
-        return "JPEG" if item.mime_type not in ("image/jpeg", "") else ""
+        return "JPEG" if may_not_stay else "JPEG, or as it is"
     placed = place(facts.width, facts.height, recipe)
     smaller = (placed.width, placed.height) != (facts.width, facts.height)
-    if not smaller and item.mime_type in ("image/jpeg", ""):
-        return ""
+    if not smaller and not may_not_stay:
+        return "as it is, if nothing is wrong with it"
     return f"JPEG, {placed.width}x{placed.height}"
 
 

@@ -45,7 +45,7 @@ class Row:
     size: str
     """Size of the original, and its pixels; empty if not listed."""
     rendition: str = ""
-    """What the frame is sent instead of the original; empty if it is that."""
+    """What the frame is sent of a new photo."""
     ratio: float = 0.0
     """Width by height; 0 if unknown."""
     picture: bytes = b""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -19,6 +19,7 @@ from picsync.core.events import (
     CycleScheduled,
     CycleStarted,
     Event,
+    ItemConverted,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -28,11 +29,21 @@ from picsync.core.events import (
     PhotoDeleted,
     TransfersPlanned,
 )
+from picsync.core.plan import Transfer
 from picsync.core.values import dataclass
 from picsync.observe.words import job_title, size
 from picsync.system.localtime import upcoming
 
-STEPS = {"listing": "Listing", "downloading": "Downloading", "uploading": "Uploading", "deleting": "Deleting"}
+STEPS = {
+    "listing": "Listing",
+    "downloading": "Downloading",
+    "rendering": "Rendering",
+    "uploading": "Uploading",
+    "deleting": "Deleting",
+}
+_STEP_OF = {ItemDownloaded: "downloading", ItemConverted: "rendering", ItemUploaded: "uploading"}
+_BEFORE_UPLOAD = ("downloading", "rendering")
+"""What is uploaded, on the frame already, or failed, needs nothing more of these steps."""
 
 
 @dataclass(slots=True)
@@ -135,24 +146,26 @@ class ProgressBars:
             case ListingProgress(service, album, count, total):
                 whole = None if total is None else max(count, total)
                 self._set("listing", f"{service} {album}", _Count(whole, count))
-            case TransfersPlanned(rule, transfers) if rule in self._dry:
-                # A dry run uploads nothing, but downloads unknown items.
-                unknown = sum(1 for each in transfers if each.digest is None)
-                if unknown:
-                    self._set("downloading", rule, _Count(unknown))
-            case TransfersPlanned(rule, transfers) if transfers:
-                self._set("downloading", rule, _Count(len(transfers)))
-                self._set("uploading", rule, _Count(len(transfers)))
-            case ItemDownloaded(rule, size_bytes=size_bytes):
-                self._advance("downloading", rule, size_bytes)
-            case ItemUploaded(rule, size_bytes=size_bytes):
-                self._advance("uploading", rule, size_bytes)
+            case TransfersPlanned(rule, transfers, converted):
+                self._expect(rule, transfers, converted)
+            case ItemDownloaded() | ItemConverted() | ItemUploaded():
+                self._advance(_STEP_OF[type(event)], event.rule, event.size_bytes)
             case ItemFailed(rule):
                 self._advance("uploading", rule, 0)
             case ChangesPlanned(rule, plan) if plan.deletes and rule not in self._dry:
                 self._set("deleting", rule, _Count(len(plan.deletes)))
             case PhotoDeleted(rule):
                 self._advance("deleting", rule, 0)
+
+    def _expect(self, rule: str, transfers: Sequence[Transfer], converted: int) -> None:
+        counts = {"downloading": len(transfers), "rendering": converted, "uploading": len(transfers)}
+        if rule in self._dry:
+            # A dry run uploads nothing, but downloads unknown items.
+            unknown = sum(1 for each in transfers if each.digest is None)
+            counts = {"downloading": unknown, "rendering": min(unknown, converted)}
+        for step, total in counts.items():
+            if total:
+                self._set(step, rule, _Count(total))
 
     def _set(self, step: str, key: str, count: _Count) -> None:
         self._counts[step][key] = count
@@ -164,6 +177,15 @@ class ProgressBars:
             count.done += 1
             count.size_bytes += size_bytes
             self._draw(step)
+            if step == "uploading":
+                self._catch_up(rule, count.done)
+
+    def _catch_up(self, rule: str, done: int) -> None:
+        for step in _BEFORE_UPLOAD:
+            earlier = self._counts[step].get(rule)
+            if earlier is not None and earlier.done < done:
+                earlier.done = done
+                self._draw(step)
 
     def _end(self, rule: str) -> None:
         self._running.discard(rule)

@@ -234,6 +234,8 @@ class TransfersPlanned(Event):
     action = "transfers_planned"
     rule: str
     transfers: tuple[Transfer, ...]
+    converted: int = 0
+    """How many photos of them a recipe concerns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,16 @@ class ItemDownloaded(Event):
     """An original was downloaded."""
 
     action = "item_downloaded"
+    rule: str
+    filename: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemConverted(Event):
+    """It is ready what the recipe makes of an original; `size_bytes` is its size."""
+
+    action = "item_converted"
     rule: str
     filename: str
     size_bytes: int

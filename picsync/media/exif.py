@@ -116,6 +116,19 @@ def local_time(block: Block) -> datetime | None:
     return _local_time(first.inner(_EXIF_IFD) if first else None)
 
 
+def false_time(block: Block) -> str:
+    """Return what stands there instead of a time taken, such as 0000:00:00; empty if there is nothing.
+
+    A field of blanks stands for a time that is not known, as Exif says.
+    """
+    first = _first(block)
+    inner = first.inner(_EXIF_IFD) if first else None
+    if inner is None or _local_time(inner) is not None:
+        return ""
+    texts = (inner.text(tag).strip() for tag, _ in _TIMES)
+    return next((text for text in texts if text.strip(": ")), "")
+
+
 def local_time_of_directory(block: Block) -> datetime | None:
     """Return the same for a TIFF structure whose first directory is the one with the Exif tags."""
     return _local_time(_first(block))

@@ -12,6 +12,8 @@ from picsync.core.recipe import Fit, Panel, Recipe
 from picsync.core.values import dataclass
 from picsync.media import exif, icc, jpeg
 
+_TIME_LENGTH = 19
+"""Characters of a time in Exif."""
 CROPPED_MOST = 0.1
 """Share of a picture that `fit: auto` gives up in order to fill the panel."""
 
@@ -52,6 +54,16 @@ def _has_wrong_metadata(picture: jpeg.Jpeg, recipe: Recipe) -> bool:
     damaged = picture.profile is not None and not icc.is_valid(picture.profile)
     around = picture.start > 0 or picture.trailing or picture.several
     return around or damaged or (located and not recipe.keep_location)
+
+
+def remarks(metadata: exif.Block | None, profile: bytes | None) -> tuple[str, ...]:
+    """Return what is to be said of an original whose metadata or colour profile is no good."""
+    found = []
+    if profile is not None and not icc.is_valid(profile):
+        found.append("Its colour profile is damaged and was ignored.")
+    if metadata and (time := exif.false_time(metadata)):
+        found.append(f"Its metadata has no valid date taken ({time[:_TIME_LENGTH]}).")
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from picsync.core.events import (
     CycleStarted,
     Event,
     FileMoved,
+    ItemConverted,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -43,7 +44,7 @@ from picsync.observe.words import summed_sentence
 
 EVENTS_KEPT = 50
 
-_PASSING = CycleStarted | Listed | ItemDownloaded | PassStarted
+_PASSING = CycleStarted | Listed | ItemDownloaded | ItemConverted | PassStarted
 """Events that counters show better than a line among the last events."""
 _ALIKE = ItemUploaded | ItemFailed | PhotoDeleted | RetryScheduled | FileMoved
 """Consecutive events of these types share one entry, so that many photos do not displace everything else."""

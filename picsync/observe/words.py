@@ -43,6 +43,7 @@ from picsync.core.events import (
     Failure,
     FileMoved,
     FileSkipped,
+    ItemConverted,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -759,6 +760,8 @@ def event_sentence(event: Event) -> str | None:  # noqa: C901 - one flat table
             return f"Album {printable(rule)}: {counted(len(transfers), 'item')} to transfer."
         case ItemDownloaded(_, filename, size_bytes):
             return f"Downloaded {printable(filename)} ({size(size_bytes)})."
+        case ItemConverted(_, filename, size_bytes):
+            return f"Converted {printable(filename)} ({size(size_bytes)})."
         case ItemUploaded(_, filename, 0):
             return f"{printable(filename)} is already on the frame."
         case ItemUploaded(_, filename, size_bytes):

@@ -21,7 +21,7 @@ from picsync.core.caption import NOTHING, Details
 from picsync.core.recipe import Panel, Recipe, gap
 from picsync.core.values import dataclass
 from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews
-from picsync.media.treatment import Placement, Treatment, place, treatment
+from picsync.media.treatment import Placement, Treatment, place, remarks, treatment
 from picsync.rendering import captions, places
 from picsync.rendering.protocol import Answer, Limits, Order, Task
 from picsync.system.memory import return_freed_memory
@@ -123,11 +123,12 @@ def render(
     if done is Treatment.AS_IS:
         size = source.seek(0, io.SEEK_END)
         width, height = (picture.width, picture.height) if picture else (0, 0)
-        return Answer(done.value, mime_type, width, height, size, width, height, lacking)
+        notes = (*lacking, *(remarks(picture.exif, picture.profile) if picture else ()))
+        return Answer(done.value, mime_type, width, height, size, width, height, notes)
     if done is Treatment.METADATA and picture is not None:
         metadata = exif.kept(picture.exif, location=recipe.keep_location) if picture.exif else b""
         jpeg.copy_with(source, picture, target, metadata=metadata)
-        notes = (*lacking, *_notes(picture.profile))
+        notes = (*lacking, *remarks(picture.exif, picture.profile))
         width, height = picture.width, picture.height
         return Answer(done.value, mime_type, width, height, target.tell(), width, height, notes)
     opened = _opened(source, mime_type, picture, recipe, limits)
@@ -206,11 +207,6 @@ def _identified(source: BinaryIO) -> tuple[str, jpeg.Jpeg | None]:
     return mime_type, picture
 
 
-def _notes(profile: bytes | None) -> tuple[str, ...]:
-    damaged = profile is not None and not icc.is_valid(profile)
-    return ("Its colour profile is damaged and was ignored.",) if damaged else ()
-
-
 def _painted(
     source: BinaryIO, opened: _Opened, recipe: Recipe, about: Details
 ) -> tuple[Image.Image, tuple[str, ...]]:
@@ -221,6 +217,7 @@ def _painted(
         profile = _announced(source, image, metadata)
     placement = place(*opened.upright, recipe)
     image, notes = _in_srgb(_reduced(opened, placement), profile)
+    notes += remarks(metadata, None)
     image = _turned(image, opened.turned)
     image = _on_background(image, placement, recipe.background)
     if recipe.caption:
@@ -525,7 +522,7 @@ def _in_srgb(image: Image.Image, profile: Any) -> tuple[Image.Image, tuple[str, 
             elif space == "RGB" and image.mode == "L":
                 image = _converted(image.convert("RGB"), described)
         except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
-            notes = _notes(b"")
+            notes = remarks(None, b"")
     image = image.convert("RGB")
     if alpha is not None:
         image.putalpha(alpha)

@@ -89,6 +89,8 @@ from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of
 CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
 5 s that a known client gives Nixplay. Only a listing that lags behind makes a cycle wait at all."""
+REMARKS = 5
+"""Different remarks about photos that one cycle reports."""
 UNORDERED_FOR = timedelta(days=1)
 """Time after which a frame that did not keep an order is tried again."""
 
@@ -583,7 +585,10 @@ class _Cycle:
             # One that is wanted less would take the room, and give it up to another in the next cycle.
             ranks = self._ranks()
             transfers = tuple(sorted(transfers, key=lambda transfer: rank(transfer.item, ranks)))
-        self.tools.emit(TransfersPlanned(self.album_rule.name, transfers))
+        shown = self._shown(seen.photos)
+        items = [item for transfer in transfers for item in transfer.items]
+        converted = sum(1 for item in items if shown.converts(item))
+        self.tools.emit(TransfersPlanned(self.album_rule.name, transfers, converted))
         if not transfers:
             return
         transferrer = Transferrer(
@@ -607,24 +612,30 @@ class _Cycle:
                     seen.album = await self.frame.create_album(self.album_rule.album, upcoming=len(transfers))
             return seen.album
 
-        self.transferred = done = await transferrer.run(
-            album, transfers, self._shown(seen.photos), learn=learn
-        )
+        self.transferred = done = await transferrer.run(album, transfers, shown, learn=learn)
         left_out = self.storage.left_out if self.storage else 0
         self.failures += [
             replace(each, waiting=each.waiting.plus(left_out)) if each.waiting else each
             for each in done.failures
         ]
-        if done.notes:
-            item, said = next(iter(done.notes.items()))
-            name, more = item.filename or item.item_id, len(done.notes) - 1
-            self.notices.append(Notice(NoticeKind.PHOTO_NOTE, name, more, said=said))
+        self._note_remarks(done.notes)
         if done.no_album is not None:
             raise done.no_album
         self.candidates = learned(self.candidates, done.lesson)
         if done.uploaded:
             await self._observe_again(seen)
         self._note_fullness(seen.photos)
+
+    def _note_remarks(self, notes: Mapping[MediaItem, str]) -> None:
+        """Report each remark about photos once, with the number of other photos that it is true of."""
+        by_text: dict[str, list[MediaItem]] = {}
+        for item, said in notes.items():
+            # Beyond a few different ones, only the number of photos is reported.
+            text = said if said in by_text or len(by_text) < REMARKS else next(reversed(by_text))
+            by_text.setdefault(text, []).append(item)
+        for said, (item, *others) in by_text.items():
+            name = item.filename or item.item_id
+            self.notices.append(Notice(NoticeKind.PHOTO_NOTE, name, len(others), said=said))
 
     def _has_playlist(self, seen: _Seen) -> bool:
         return any(playlist.name == self.album_rule.rule.playlist_name for playlist in seen.playlists)

@@ -72,13 +72,15 @@ async def make(
     Raises ItemError, unusable, for a picture that cannot be rendered, and SpoolError if the disk cannot take
     the rendition.
     """
-    if (size := await asyncio.to_thread(_fine_size, original.file, recipe)) is not None:
+    if (fine := await asyncio.to_thread(_fine, original.file, recipe)) is not None:
+        size, notes = fine
         return Made(
             content,
             original.size_bytes,
             "image/jpeg",
             original.file,
             unchanged=True,
+            notes=notes,
             width=size[0],
             height=size[1],
             original=size,
@@ -159,15 +161,15 @@ async def _made(
     )
 
 
-def _fine_size(file: BinaryIO, recipe: Recipe) -> tuple[int, int] | None:
-    """Return the size of a picture that the recipe leaves as it is; None for any other."""
+def _fine(file: BinaryIO, recipe: Recipe) -> tuple[tuple[int, int], tuple[str, ...]] | None:
+    """Return size and remarks of a picture that the recipe leaves as it is; None for any other."""
     from picsync.media import jpeg
-    from picsync.media.treatment import Treatment, treatment
+    from picsync.media.treatment import Treatment, remarks, treatment
 
     picture = jpeg.read(file)
     if picture is None or treatment(picture, recipe) is not Treatment.AS_IS:
         return None
-    return picture.width, picture.height  # It is upright.
+    return (picture.width, picture.height), remarks(picture.exif, picture.profile)  # It is upright.
 
 
 def _new_file(folder: Path) -> BinaryIO:

@@ -42,6 +42,7 @@ from picsync.core.events import (
     CacheWritten,
     Emit,
     Failure,
+    ItemConverted,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -417,6 +418,7 @@ class Transferrer:
                 self._learn_size(item, made)
                 self._transient_failures = 0
                 if not made.unchanged:
+                    self._emit(ItemConverted(self._rule, item.filename, made.size_bytes))
                     self._tried.discard(item)
                     return _Half(item, content, made, await self._about_photo(item, original))
                 if item not in transfer.shown:
@@ -452,6 +454,7 @@ class Transferrer:
                         await self._prepare_and_upload(album, item, original, content)
                     return False
                 with closing(made):
+                    self._emit(ItemConverted(self._rule, item.filename, made.size_bytes))
                     sent = await self._send_pair(album, half, _Half(item, content, made))
                 if not sent:
                     self._tried.discard(item)
@@ -632,6 +635,7 @@ class Transferrer:
                 if self._stopping():
                     return
                 made = await original.made(tools.renderer, tools.spool, self._recipe.alone, details)
+            self._emit(ItemConverted(self._rule, item.filename, made.size_bytes))
             self._learn_size(item, made)
             self._made_sizes[item] = made.size_bytes
             if made.notes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,14 +52,18 @@ def test_prints_what_is_shown_and_why_not_the_rest(folder: Path, capsys: pytest.
         "Best on usb: 2 of 4 photos shown, 2 of them to be sent."
         " Not shown: 1 ranked too low (`most`), 1 of an excluded kind (`exclude`)."
     )
-    assert headings.split() == ["PLAN", "WHY", "TAKEN", "SOURCE", "FILE", "NAME", "SIZE"]
+    assert headings.split() == ["PLAN", "WHY", "TAKEN", "SOURCE", "FILE", "NAME", "SIZE", "SENT", "AS"]
     assert [re.split(r"  +", line)[:2] for line in lines] == [
         ["shown", "to be sent"],
         ["shown", "to be sent"],
         ["left out", "of an excluded kind (`exclude`)"],
         ["left out", "ranked too low (`most`)"],
     ]
-    assert [line.split()[-3] for line in lines[:2]] == ["mid.jpg", "new.jpg"]
+    assert [re.split(r"  +", line)[4:] for line in lines[:2]] == [
+        [name, f"{len(baseline(edge))} B", "JPEG, or as it is"]
+        for name, edge in (("mid.jpg", 65), ("new.jpg", 66))
+    ]
+    assert [len(re.split(r"  +", line)) for line in lines[2:]] == [6, 6], "nothing is sent of the others"
     assert not list((folder / "usb").iterdir())
 
 
@@ -103,7 +108,7 @@ def test_pairs_are_named() -> None:
     assert [(row.why, row.rendition) for row in rows(preview)] == [
         ("to be sent, beside b", "half of a JPEG, 1280x800"),
         ("to be sent, beside a", "half of a JPEG, 1280x800"),
-        ("to be sent", ""),
+        ("to be sent", "JPEG, or as it is"),
     ]
 
 
@@ -157,5 +162,7 @@ def test_says_what_is_sent_instead_of_an_original() -> None:
     assert sent_as("image/jpeg", 4000, 3000, panel) == "JPEG, 1066x800"
     assert sent_as("image/heic", 600, 400, panel) == "JPEG, 600x400"
     assert sent_as("image/heic", None, None, panel) == "JPEG"
-    assert sent_as("image/jpeg", 600, 400, panel) == ""
-    assert sent_as("image/heic", 4000, 3000, ORIGINAL) == ""
+    assert sent_as("image/jpeg", None, None, panel) == "JPEG, or as it is"
+    assert sent_as("image/jpeg", 600, 400, panel) == "as it is, if nothing is wrong with it"
+    assert sent_as("image/jpeg", 600, 400, replace(panel, caption="{taken}")) == "JPEG, 600x400"
+    assert sent_as("image/heic", 4000, 3000, ORIGINAL) == "as it is"

@@ -18,6 +18,7 @@ from picsync.core.events import (
     CycleScheduled,
     CycleStarted,
     Event,
+    ItemConverted,
     ItemDownloaded,
     ItemFailed,
     ItemUploaded,
@@ -114,6 +115,32 @@ def test_a_dry_run_shows_what_is_fetched_and_no_upload(terminal: Terminal) -> No
     terminal.show(finished("A"))
     terminal.show(CycleStarted("A", dry_run=True), TransfersPlanned("A", (known, known)))
     assert terminal.read() == {}
+
+
+def test_photos_that_are_converted_have_a_bar_of_their_own(terminal: Terminal) -> None:
+    item = MediaItem("googlephotos", "id", "a.jpg")
+    terminal.show(CycleStarted("A", dry_run=False), TransfersPlanned("A", (Transfer(item, None),) * 3, 3))
+    terminal.show(ItemDownloaded("A", "1.jpg", 4000), ItemConverted("A", "1.jpg", 300))
+    assert terminal.read() == {
+        "Downloading": "1/3 4.0 kB",
+        "Rendering": "1/3 300 B",
+        "Uploading": "0/3",
+    }
+    # What is there already, or fails, is not converted: the bar does not wait for it.
+    terminal.show(ItemUploaded("A", "1.jpg", 300), ItemUploaded("A", "2.jpg", 0))
+    terminal.show(ItemFailed("A", "3.jpg", TransientError("The wire broke.")))
+    assert {step: read.split()[0] for step, read in terminal.read().items()} == {
+        "Downloading": "3/3",
+        "Rendering": "3/3",
+        "Uploading": "3/3",
+    }
+
+
+def test_a_dry_run_shows_what_is_converted(terminal: Terminal) -> None:
+    item = MediaItem("googlephotos", "id", "a.jpg")
+    terminal.show(CycleStarted("A", dry_run=True), TransfersPlanned("A", (Transfer(item, None),), 1))
+    terminal.show(ItemDownloaded("A", "1.jpg", 4000), ItemConverted("A", "1.jpg", 300))
+    assert terminal.read() == {"Downloading": "1/1 4.0 kB", "Rendering": "1/1 300 B"}
 
 
 def test_between_cycles_it_says_when_the_next_one_is(terminal: Terminal) -> None:

@@ -113,3 +113,17 @@ def test_a_damaged_block(order: str, damage: list[tuple[int, int]]) -> None:
         data[at % len(data)] = byte
     taken = taken_at_s(bytes(data) + bytes(100_000))
     assert taken is None or isinstance(taken, float)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (TIMES, ""),
+        ({0x9003: b"0000:00:00 00:00:00\0"}, "0000:00:00 00:00:00"),
+        ({0x9003: b"0000:00:00 00:00:00\0", 0x9004: b"2021:05:06 07:08:09\0"}, ""),
+        ({0x9003: b"    :  :     :  :  \0"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_stands_in_the_place_of_a_time_and_is_none(entries: dict[int, bytes], said: str) -> None:
+    assert exif.false_time(block("<", entries)) == said

@@ -127,6 +127,7 @@ NOT_COUNTED = {
     "Event",
     "ListingProgress",
     "NameReplaced",
+    "ItemConverted",  # what is sent of it is counted
     "ChangesPlanned",
     "Stopping",
 }

@@ -498,8 +498,13 @@ def test_a_position_in_xmp_is_removed() -> None:
 def test_a_time_that_is_none_is_dropped(taken: str) -> None:
     found = Image.Exif()
     found.get_ifd(0x8769)[0x9003] = taken
-    _, written = made(coded(quarters(), "PNG", exif=found.tobytes()))
+    answer, written = made(coded(quarters(), "PNG", exif=found.tobytes()))
     assert opened(written).getexif().get_ifd(0x8769) == {}
+    # A field of blanks says that the time is not known, which is no fault.
+    said = (f"Its metadata has no valid date taken ({taken}).",) if taken.strip(": ") else ()
+    assert answer.notes == said
+    answer, _ = made(baseline(exif=found.tobytes()))
+    assert (answer.treatment, answer.notes) == ("as is", said)
 
 
 def test_what_stands_before_and_after_a_photo_is_removed() -> None:

@@ -49,6 +49,8 @@ class Painter(Renderer):
         made = self.made(original, recipe)
         target.write(made)
         notes = ("Its colour profile is damaged and was ignored.",) if b"odd" in original else ()
+        if b"strange" in original:
+            notes = (f"A remark of its own: {original[24:40]!r}.",)
         return Rendered(Treatment.RENDER, "image/jpeg", 800, 480, len(made), notes, shape(original))
 
     async def render_half(

@@ -23,7 +23,7 @@ from picsync.core.plan import HoldReason
 from picsync.core.recipe import ORIGINAL, Panel, Recipe
 from picsync.core.select import Skip
 from picsync.observe.words import notice_sentence
-from picsync.sync.cycle import run_cycle
+from picsync.sync.cycle import REMARKS, run_cycle
 from tests.pictures import jpeg
 from tests.sync.harness import ALBUM, PLAYLIST, digest
 from tests.sync.household import LARGE, SMALL, Household, household, png
@@ -383,6 +383,16 @@ async def test_what_is_to_be_said_of_photos_is_said_once(tmp_path: Path) -> None
         assert notice.name in {"odd-1.png", "odd-2.png"}
         again = await home.cycle()
         assert [each.kind for each in again.notices].count(NoticeKind.PHOTO_NOTE) == 0
+
+
+async def test_different_remarks_are_said_by_themselves_as_far_as_they_are_few(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        home.put("odd-1", "odd-2", *(f"strange-{number}" for number in range(8)))
+        report = await home.cycle()
+    notices = [each for each in report.notices if each.kind is NoticeKind.PHOTO_NOTE]
+    assert len(notices) == REMARKS
+    assert sum(1 + each.count for each in notices) == 10
+    assert len({each.said for each in notices}) == REMARKS
 
 
 async def test_a_stop_waits_for_no_photo_that_is_not_converted_yet(home: Household) -> None:
