@@ -158,11 +158,17 @@ class FolderFrame:
         return await self._locked(create)
 
     async def photos(self, album: FrameAlbum) -> Photos:
-        """Return the album's files that exist, in the order of their names."""
+        """Return the album's files that exist, in the order of their names.
+
+        An album that shares photos with others is returned in the order that it was given last, even if the
+        order of another album has changed the names since. Otherwise the two would undo each other's.
+        """
 
         def look() -> Photos:
             manifest, files, found = self._read(), self._scan(), []
-            for name in sorted(manifest.entries):
+            places = manifest.places(album.album_id)
+            entries, last = manifest.entries, len(places)
+            for name in sorted(entries, key=lambda name: (places.get(entries[name].digest, last), name)):
                 entry = manifest.entries[name]
                 seen = self._file(entry, files) if album.album_id in entry.albums else None
                 if seen is None:
@@ -232,10 +238,17 @@ class FolderFrame:
                 (entries[name], numbered(self._level, number, name), mtime_of(number))
                 for name, number in zip(names, numbers, strict=True)
             ]
+            shared = any(len(entries[name].albums) > 1 for name in names)
+            order = tuple(entries[name].digest for name in names) if shared else ()
+            before = manifest.orders.get(album.album_id, ())
+            if before and before != order:
+                self._append(manifest, journal.order(album.album_id, ()))
             for entry, name, mtime_s in moves:
                 if entry.name == name and abs(files[name].mtime_s - mtime_s) > MTIME_STEP_S:
                     self._tree.set_time(name, mtime_s)
             self._rename(manifest, moves)
+            if order and order != before:
+                self._append(manifest, journal.order(album.album_id, order))
 
         await self._locked(arrange)
 

@@ -90,6 +90,8 @@ class Manifest:
     """File names by the key of the media item that they show, as far as the names of the photos tell."""
     rejected: dict[Digest, RejectedFile] = field(default_factory=dict)
     """Photos that are not wanted, in the order in which they were rejected."""
+    orders: dict[str, tuple[Digest, ...]] = field(default_factory=dict)
+    """The order that was asked for, of albums that share photos with others: names can follow only one."""
     lines: int = 0
     clean: bool = True
     """Whether the last line was complete."""
@@ -98,6 +100,7 @@ class Manifest:
     def due(self) -> bool:
         """Whether the journal should be rewritten."""
         needed = len(self.entries) + len(self.albums) + len(self.rejected) + 1
+        needed += sum(1 + len(order) for order in self.orders.values())
         return self.lines > 2 * needed + _COMPACT_BEYOND
 
     def records(self) -> Iterator[Mapping[str, Any]]:
@@ -109,6 +112,12 @@ class Manifest:
             yield record(entry)
         for rejected in self.rejected.values():
             yield rejection(rejected.entry, rejected.rejected_at)
+        for album, digests in self.orders.items():
+            yield order(album, digests)
+
+    def places(self, album: str) -> Mapping[Digest, int]:
+        """Return the places in the order that was asked for; empty if the names follow it."""
+        return {digest: place for place, digest in enumerate(self.orders.get(album, ()))}
 
     def apply(self, line: Mapping[str, Any]) -> None:
         """Apply one line; raises one of `_DAMAGED` if it is invalid."""
@@ -117,6 +126,12 @@ class Manifest:
             self.identity = str(line["id"])
         elif "album" in line:
             self.albums.setdefault(str(line["album"]), 0)
+        elif "order" in line:
+            digests = tuple(Digest("md5", digest) for digest in line["photos"])
+            self.orders.pop(str(line["order"]), None)
+            if digests:
+                self.orders[str(line["order"])] = digests
+            self.lines += len(digests)  # As much as that many lines.
         elif "gone" in line:
             self._drop(str(line["gone"]))
         elif "seen" in line and "file" not in line:
@@ -171,6 +186,11 @@ def record(entry: Entry) -> dict[str, Any]:
 def rejection(entry: Entry, rejected_at: datetime | None) -> dict[str, Any]:
     """Return the line for a photo that was rejected."""
     return {"rejected": record(entry), "at": rejected_at.isoformat() if rejected_at else None}
+
+
+def order(album: str, photos: Iterable[Digest]) -> dict[str, Any]:
+    """Return the line for the order that was asked for; without photos, the names follow it."""
+    return {"order": album, "photos": [digest.hex for digest in photos]}
 
 
 def _entry(line: Mapping[str, Any]) -> Entry:
@@ -237,7 +257,8 @@ def rewrite(folder: Path, manifest: Manifest) -> None:
     """Rewrite the journal, replacing it atomically; raises OSError."""
     records = list(manifest.records())
     replace_file(folder / FOLDER / JOURNAL, map(_line, records), mode=SHARED_FILE)
-    manifest.lines, manifest.clean = len(records), True
+    manifest.lines = len(records) + sum(map(len, manifest.orders.values()))
+    manifest.clean = True
 
 
 def _line(line: Mapping[str, Any]) -> bytes:

@@ -91,6 +91,14 @@ def _not_the_root(path: str) -> str:
     return path
 
 
+def _switch(description: str, *, on: bool = True) -> Any:
+    """Return the field of something that the page shows or not."""
+    default = "On" if on else "Off"
+    return Field(
+        default=on, description=f"{description} {default} by default.", examples=[str(not on).lower()]
+    )
+
+
 TimeFormat: TypeAlias = Annotated[Literal["auto", "12", "24"], BeforeValidator(_time_format)]
 
 
@@ -133,32 +141,13 @@ class ShowSettings(Options):
         " default is `auto`.",
         examples=["contain"],
     )
-    pairs: Boolean = Field(
-        default=True,
-        description="Whether a landscape screen shows two portraits side by side. On by default.",
-        examples=["false"],
+    pairs: Boolean = _switch("Whether a landscape screen shows two portraits side by side.")
+    clock: Boolean = _switch("Whether the page shows the time.")
+    date: Boolean = _switch("Whether the page shows the date beside the time.")
+    caption: Boolean = _switch(
+        "Whether the page shows a photo's description, place and date, as far as they are known."
     )
-    clock: Boolean = Field(
-        default=True,
-        description="Whether the page shows the time. On by default.",
-        examples=["false"],
-    )
-    date: Boolean = Field(
-        default=True,
-        description="Whether the page shows the date beside the time. On by default.",
-        examples=["false"],
-    )
-    caption: Boolean = Field(
-        default=True,
-        description="Whether the page shows a photo's description, place and date, as far as they are"
-        " known. On by default.",
-        examples=["false"],
-    )
-    progress: Boolean = Field(
-        default=False,
-        description="Whether a bar shows how long the photo is still shown. Off by default.",
-        examples=["true"],
-    )
+    progress: Boolean = _switch("Whether a bar shows how long the photo is still shown.", on=False)
     night: Annotated[str, BeforeValidator(_night)] = Field(
         default="",
         description="Hours in which the page is dark and requests nothing, by the clock of the tablet."

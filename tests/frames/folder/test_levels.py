@@ -94,6 +94,33 @@ async def test_an_order_is_in_names_and_times_and_moves_few_files(folder: Path, 
     assert files(folder) == found
 
 
+@pytest.mark.parametrize("level", Level)
+async def test_contradicting_orders_of_shared_photos_come_to_rest(folder: Path, level: Level) -> None:
+    wanted = {"Newest": CONTENTS[::-1], "Oldest": [CONTENTS[0], *CONTENTS[3:]]}
+
+    async def cycles() -> int:
+        frame, count = opened(folder, level), 0
+        for name, contents in wanted.items():
+            album = await frame.create_album(name)
+            for content in contents:
+                await frame.upload(album, rendition(content))
+            photos = {p.digest: p for p in (await frame.photos(album)).items}
+            order = [photos[rendition(content).digest] for content in contents]
+            if order != list(photos.values()):
+                await frame.arrange(album, order)
+                count += 1
+            assert not (await frame.rejected()).items
+        return count
+
+    moved = [await cycles() for _ in range(4)]
+    assert moved[2:] == [0, 0], moved
+    assert list(files(folder).values()) == wanted["Newest"]
+    # One more photo in the first album: its order is applied once more, and then there is rest again.
+    wanted["Newest"] = [JPEG + b"new", *wanted["Newest"]]
+    assert [await cycles() for _ in range(3)] == [1, 0, 0]
+    assert list(files(folder).values()) == wanted["Newest"]
+
+
 @pytest.mark.parametrize("level", [Level.DCF, Level.SHORT])
 async def test_old_frames_get_only_formats_with_short_extensions(folder: Path, level: Level) -> None:
     accepts = opened(folder, level).capabilities.accepts
