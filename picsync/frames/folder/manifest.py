@@ -122,38 +122,46 @@ class Manifest:
     def apply(self, line: Mapping[str, Any]) -> None:
         """Apply one line; raises one of `_DAMAGED` if it is invalid."""
         self.lines += 1
-        if "id" in line:
+        if "file" in line:
+            self._add(_entry(line))
+        elif "id" in line:
             self.identity = str(line["id"])
         elif "album" in line:
             self.albums.setdefault(str(line["album"]), 0)
         elif "order" in line:
-            digests = tuple(Digest("md5", digest) for digest in line["photos"])
-            self.orders.pop(str(line["order"]), None)
-            if digests:
-                self.orders[str(line["order"])] = digests
-            self.lines += len(digests)  # As much as that many lines.
+            self._order(line)
         elif "gone" in line:
             self._drop(str(line["gone"]))
-        elif "seen" in line and "file" not in line:
-            self._note_seen(line["seen"], seen=True)
-        elif "lost" in line:
-            self._note_seen(line["lost"], seen=False)
         elif "rejected" in line:
-            entry = _entry(line["rejected"])
-            at = datetime.fromisoformat(line["at"]) if line.get("at") else None
-            self.rejected.pop(entry.digest, None)
-            self.rejected[entry.digest] = RejectedFile(entry, at.astimezone(UTC) if at else None)
+            self._reject(line)
         elif "restored" in line:
             self.rejected.pop(Digest("md5", line["restored"]), None)
+        elif "seen" in line:
+            self._note_seen(line["seen"], seen=True)
         else:
-            entry = _entry(line)
-            self._drop(entry.name)
-            self.entries[entry.name] = entry
-            self.names.setdefault(entry.digest, {})[entry.name] = None
-            if key := key_in(entry.filename):
-                self.items.setdefault(key.item, {})[entry.name] = None
-            for album in entry.albums:
-                self.albums[album] = self.albums.get(album, 0) + 1
+            self._note_seen(line["lost"], seen=False)
+
+    def _order(self, line: Mapping[str, Any]) -> None:
+        digests = tuple(Digest("md5", digest) for digest in line["photos"])
+        self.orders.pop(str(line["order"]), None)
+        if digests:
+            self.orders[str(line["order"])] = digests
+        self.lines += len(digests)  # As long as that many lines.
+
+    def _reject(self, line: Mapping[str, Any]) -> None:
+        entry = _entry(line["rejected"])
+        at = datetime.fromisoformat(line["at"]) if line.get("at") else None
+        self.rejected.pop(entry.digest, None)
+        self.rejected[entry.digest] = RejectedFile(entry, at.astimezone(UTC) if at else None)
+
+    def _add(self, entry: Entry) -> None:
+        self._drop(entry.name)
+        self.entries[entry.name] = entry
+        self.names.setdefault(entry.digest, {})[entry.name] = None
+        if key := key_in(entry.filename):
+            self.items.setdefault(key.item, {})[entry.name] = None
+        for album in entry.albums:
+            self.albums[album] = self.albums.get(album, 0) + 1
 
     def _note_seen(self, names: Iterable[str], *, seen: bool) -> None:
         for name in names:
