@@ -64,6 +64,8 @@ class Side(StrEnum):
     """What the other side has, as of the cursor."""
     EQUAL = "equal"
     """A file as it was when both sides were last equal."""
+    SENDING = "sending"
+    """A large file of which the other side may have a part; `inode` is what the store continues it by."""
     SKIPPED = "skipped"
     """What was reported as not mirrored, in this version and for this reason."""
 

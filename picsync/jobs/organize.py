@@ -29,17 +29,10 @@ from picsync.core.errors import (
     TransientError,
 )
 from picsync.core.events import (
-    About,
-    CycleOutcome,
     Emit,
-    Failure,
     FileMoved,
-    ItemFailed,
     MovesPlanned,
-    PassFinished,
     PassKind,
-    PassReport,
-    PassStarted,
 )
 from picsync.core.namedates import MONTH, YEAR, date_in_name
 from picsync.core.organize import (
@@ -59,6 +52,7 @@ from picsync.core.places import StorePlace, fold, is_inside, parse_place, split
 from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
 from picsync.jobs.journal import Intent, Journal, LogNote, Note, account_lock, missing_text
+from picsync.jobs.passes import FATAL, PassJob, PassRule, Progress
 from picsync.media.sparse import MissingPart, SparseFile
 from picsync.stores.base import (
     ChangedError,
@@ -82,13 +76,8 @@ FIRST_PART_BYTES = 64 * 1024
 """Most cameras write the date into the first part of a file; each further part is twice as long."""
 MAX_PARTS = 10
 LOG_ATTEMPTS = 5
-WATCH_AGAIN_S = 60.0
-"""How long to wait after changes could not be watched."""
 LOCK_WAIT_S = 60.0
 """How long to wait for the pass of another process."""
-
-_FATAL = (InaccessibleError, LoginNeeded, QuotaError)
-"""Errors after which no other file can be moved either."""
 
 
 class Origin(StrEnum):
@@ -134,18 +123,7 @@ class OrganizeContext:
         return self.locks.setdefault(account, asyncio.Lock())
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What one pass has done so far."""
-
-    found: int = 0
-    done: Counter[str] = field(default_factory=Counter)
-    left: Counter[str] = field(default_factory=Counter)
-    failures: list[Failure] = field(default_factory=list)
-    stopped: bool = False
-
-
-class OrganizeJob:
+class OrganizeJob(PassJob):
     """An organizing rule."""
 
     def __init__(
@@ -157,11 +135,19 @@ class OrganizeJob:
         feeds: frozenset[str] = frozenset(),
     ) -> None:
         """Create the job; `feeds` are the names of the jobs that read what it has sorted."""
+        rule = PassRule(
+            organize_name(settings.rule.name),
+            f"Organizing {settings.rule.name}",
+            PassKind.ORGANIZE,
+            settings.account,
+            every,
+            feeds,
+            settings.dry_run,
+        )
+        super().__init__(rule, emit=context.emit, now=context.now, sleep=context.sleep)
         self._settings = settings
         self._rule = settings.rule
-        self._every = every
         self._context = context
-        self._feeds = feeds
         self._store = context.stores[settings.account]
         self._journal = Journal(context.own_folder, self.name)
         self._cursor = ""
@@ -172,86 +158,20 @@ class OrganizeJob:
         self._year, self._month = re.compile(settings.year), re.compile(settings.month)
 
     @property
-    def name(self) -> str:
-        """The rule's name among all jobs."""
-        return organize_name(self._rule.name)
-
-    @property
-    def title(self) -> str:
-        """Its name in messages."""
-        return f"Organizing {self._rule.name}"
-
-    @property
-    def every(self) -> timedelta | None:
-        """Interval between two passes."""
-        return self._every
-
-    @property
-    def feeds(self) -> frozenset[str]:
-        """The names of the jobs that read what this one has sorted."""
-        return self._feeds
-
-    @property
     def accounts(self) -> frozenset[str]:
         """The accounts whose changes start a pass."""
         return frozenset({self._settings.account})
-
-    async def run(self) -> PassReport:
-        """Run one pass."""
-        started = self._context.now()
-        self._context.emit(PassStarted(self.name, PassKind.ORGANIZE, self._settings.dry_run))
-        progress = _Progress()
-        try:
-            async with self._alone():
-                await self._pass(progress)
-        except PicsyncError as error:
-            progress.failures.append(Failure(self.name, error, About.RULE, account=self._settings.account))
-        report = self._report(progress, self._context.now() - started)
-        self._context.emit(PassFinished(report))
-        return report
-
-    def failed(self, error: PicsyncError) -> PassReport:
-        """Report a pass that ended with an unhandled error."""
-        report = self._report(_Progress(failures=[Failure(self.name, error, About.RULE)]), timedelta(0))
-        self._context.emit(PassFinished(report))
-        return report
 
     async def triggered(self) -> None:
         """Return once files have arrived in the folder."""
         if self._again:
             self._again = False
             return
-        while True:
-            if self._store.capabilities.cursors and not self._cursor:
-                await asyncio.Event().wait()  # The next pass lists the folder.
-            try:
-                await self._store.changed(self._rule.source, self._cursor, recursive=self._rule.recursive)
-            except CursorResetError:
-                self._cursor = ""
-            except PicsyncError:
-                # The next pass reports it, if it lasts.
-                await self._context.sleep(WATCH_AGAIN_S)
-                continue
-            return
-
-    def _report(self, progress: _Progress, took: timedelta) -> PassReport:
-        outcome = CycleOutcome.DONE
-        if progress.stopped:
-            outcome = CycleOutcome.STOPPED
-        if progress.failures:
-            login = any(isinstance(each.error, LoginNeeded) for each in progress.failures)
-            outcome = CycleOutcome.LOGIN_NEEDED if login else CycleOutcome.FAILED
-        return PassReport(
-            self.name,
-            PassKind.ORGANIZE,
-            outcome,
-            dry_run=self._settings.dry_run,
-            duration_s=took.total_seconds(),
-            found=progress.found,
-            done=dict(progress.done),
-            left=dict(progress.left),
-            failures=tuple(progress.failures),
-        )
+        if self._store.capabilities.cursors and not self._cursor:
+            await asyncio.Event().wait()  # The next pass lists the folder.
+        source, recursive = self._rule.source, self._rule.recursive
+        if not await self._changed(self._store, source, self._cursor, recursive=recursive):
+            self._cursor = ""
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -277,7 +197,11 @@ class OrganizeJob:
 
     # --- a pass ---------------------------------------------------------------------------------------
 
-    async def _pass(self, progress: _Progress) -> None:
+    async def _pass(self, progress: Progress) -> None:
+        async with self._alone():
+            await self._sort(progress)
+
+    async def _sort(self, progress: Progress) -> None:
         if not self._settings.dry_run:
             await self._recover(progress)
         entries = await self._listed(progress)
@@ -298,7 +222,7 @@ class OrganizeJob:
         if any(progress.done.values()):
             await self._follow(by_path)
 
-    async def _listed(self, progress: _Progress) -> list[Entry]:
+    async def _listed(self, progress: Progress) -> list[Entry]:
         """Return the files of the source folder; waits once for those that are being written."""
         rule = self._rule
         entries: list[Entry] = []
@@ -311,8 +235,7 @@ class OrganizeJob:
                 break
             await self._context.sleep(self._store.capabilities.quiet_s)
         for each in unlisted:
-            progress.failures.append(Failure(each.path, each.error, account=self._settings.account))
-            self._context.emit(ItemFailed(self.name, each.path, each.error))
+            self._fail(each.path, each.error, progress)
         return entries
 
     def _counts(self, entry: Entry) -> bool:
@@ -325,7 +248,7 @@ class OrganizeJob:
         inner = entry.folder[len(self._rule.source.rstrip("/")) :].strip("/")
         return not any(map(skipped_folder, filter(None, inner.split("/"))))
 
-    async def _files(self, entries: Sequence[Entry], progress: _Progress) -> list[FoundFile]:
+    async def _files(self, entries: Sequence[Entry], progress: Progress) -> list[FoundFile]:
         """Return the files with their dates."""
         found: dict[str, FoundFile] = {}
         reading = asyncio.Semaphore(READERS)
@@ -337,7 +260,7 @@ class OrganizeJob:
         await run_all(*(look(entry) for entry in entries))
         return [found[entry.path] for entry in entries]
 
-    async def _file(self, entry: Entry, progress: _Progress) -> FoundFile:
+    async def _file(self, entry: Entry, progress: Progress) -> FoundFile:
         plain = FoundFile(entry.path, entry.key, entry.size_bytes)
         if not entry.is_file:
             return replace(plain, waits=Left.NOT_A_FILE)
@@ -350,7 +273,7 @@ class OrganizeJob:
             return plain
         try:
             when, waits = await self._taken(entry)
-        except _FATAL:
+        except FATAL:
             raise
         except ChangedError:
             return replace(plain, waits=Left.UNSETTLED)
@@ -427,13 +350,13 @@ class OrganizeJob:
     async def _are_equal(self, one: Entry, other: Entry) -> bool:
         try:
             return await self._store.content_hash(one) == await self._store.content_hash(other)
-        except _FATAL:
+        except FATAL:
             raise
         except PicsyncError:
             # A file that cannot be read is never taken for a duplicate.
             return False
 
-    def _predict(self, planned: OrganizePlan, progress: _Progress) -> None:
+    def _predict(self, planned: OrganizePlan, progress: Progress) -> None:
         for move in planned.moves:
             progress.done[_what(self._rule, move)] += 1
         moves = tuple((move.file.path, move.to) for move in planned.moves)
@@ -443,7 +366,7 @@ class OrganizeJob:
         self,
         planned: OrganizePlan,
         entries: Mapping[str, Entry],
-        progress: _Progress,
+        progress: Progress,
         *,
         last: bool,
     ) -> set[str]:
@@ -517,7 +440,7 @@ class OrganizeJob:
 
     # --- journal and log ------------------------------------------------------------------------------
 
-    async def _recover(self, progress: _Progress) -> None:
+    async def _recover(self, progress: Progress) -> None:
         """Complete what an earlier pass has left open."""
         note = await asyncio.to_thread(self._journal.read)
         if note is None:
@@ -536,7 +459,7 @@ class OrganizeJob:
         for intent in _halves(note.intents, {move.token for move, _ in happened}):
             try:
                 happened.append((intent.move, (await self._store.move(intent.move)).path))
-            except _FATAL:
+            except FATAL:
                 raise
             except PicsyncError as error:
                 self._fail(intent.move.entry.path, error, progress)
@@ -597,10 +520,6 @@ class OrganizeJob:
 
     def _forget(self, entries: Sequence[Entry]) -> None:
         self._undated &= {(entry.key, entry.rev) for entry in entries}
-
-    def _fail(self, path: str, error: PicsyncError, progress: _Progress) -> None:
-        progress.failures.append(Failure(path, error, account=self._settings.account))
-        self._context.emit(ItemFailed(self.name, path, error))
 
 
 def organize_name(rule: str) -> str:

@@ -204,6 +204,8 @@ class StoreCapabilities:
     """Whether names that differ only by capitals or by the composition of characters are the same."""
     media_info: bool = False
     """Whether `media_info` may know anything."""
+    volumes: bool = False
+    """Whether a folder may be on a volume that is not mounted: then it is missing, or looks empty."""
 
 
 class Store(Protocol):

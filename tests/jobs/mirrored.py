@@ -60,6 +60,8 @@ class Mirrored:
     """Account and store of the other side, if it is not this machine."""
     to: StorePlace | None = None
     leaving: Callable[[], bool] = lambda: False
+    steps_done: bool = False
+    """For what a test does once."""
 
     def __post_init__(self) -> None:
         self.source.mkdir()
@@ -93,6 +95,11 @@ class Mirrored:
             stores, self.memory, self.requests, self.events.append, lambda: self.leaving()
         )
         return MirrorJob(replace(Mirroring("backup", str(self.source), to), **self.settings), None, context)
+
+    async def use(self, kind: type[Reading]) -> None:
+        """Replace the store of this machine."""
+        await self.store.aclose()
+        self.store = kind([str(self.source), str(self.target)], quiet_s=0.0)
 
     async def run(self) -> PassReport:
         """Run a pass."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from picsync.core.errors import PicsyncError
 from picsync.core.events import CycleOutcome
 from picsync.core.mirror import Theirs
 from picsync.core.plan import DeleteLimit
-from tests.jobs.mirrored import Mirrored, tree
+from picsync.stores.base import Entry
+from tests.jobs.mirrored import Mirrored, Reading, tree
 
 FILES = {"a.jpg": b"one", "sub/b.txt": b"two", "sub/deep/c": b"", "sub/Ü mlaut.mov": b"four"}
 
@@ -238,3 +241,85 @@ async def test_links_and_ignored_names_take_no_part_and_links_are_reported_once(
     theirs = tree(mirrored.target)  # Reading the pipe would wait.
     assert (theirs["desktop.ini"], theirs["link"]) == (b"theirs", b"theirs")
     assert not {".cache", "sub/half.TMP", "sub/pipe"} & set(theirs)
+
+
+@pytest.mark.parametrize("removed", [False, True])
+async def test_a_target_that_was_filled_and_is_empty_is_an_unmounted_volume(
+    mirrored: Mirrored, removed: bool
+) -> None:
+    await mirrored.run()
+    shutil.rmtree(mirrored.target)
+    if not removed:
+        # As the file system of a volume has it, or the folder below the volume.
+        (mirrored.target / "lost+found").mkdir(parents=True)
+    report = await mirrored.run()
+    (failure,) = report.failures
+    assert report.outcome is CycleOutcome.FAILED
+    assert "4 files were mirrored to it" in failure.error.message
+    assert [*mirrored.target.glob("*")] == [mirrored.target / "lost+found"] * (not removed)
+
+    # What the message says helps.
+    (mirrored.target / "mine").mkdir(parents=True)
+    report = await mirrored.run()
+    assert report.done["sent"] == 4
+    assert (mirrored.target / "a.jpg").exists()
+
+
+async def test_a_folder_in_which_somebody_puts_a_file_is_not_deleted(mirrored: Mirrored) -> None:
+    await mirrored.run()
+    mirrored.settings["limit"] = DeleteLimit(share=1.0)
+    shutil.rmtree(mirrored.source / "sub")
+    theirs = mirrored.target / "sub/deep/theirs.txt"
+
+    class Meanwhile(Reading):
+        async def delete_all(self, entries: Sequence[Entry]) -> Sequence[PicsyncError | None]:
+            if not theirs.exists():
+                theirs.write_bytes(b"theirs")
+            return await super().delete_all(entries)
+
+    await mirrored.use(Meanwhile)
+    report = await mirrored.run()
+    assert theirs.read_bytes() == b"theirs"
+    assert (report.outcome, report.done) == (CycleOutcome.DONE, {"deleted": 3})
+    # The next pass has seen it.
+    await mirrored.run()
+    mirrored.assert_equal()
+
+
+async def test_a_file_that_changed_there_keeps_its_folder(mirrored: Mirrored) -> None:
+    await mirrored.run()
+    mirrored.settings["limit"] = DeleteLimit(share=1.0)
+    shutil.rmtree(mirrored.source / "sub")
+    changed = mirrored.target / "sub/b.txt"
+
+    class Meanwhile(Reading):
+        async def delete_all(self, entries: Sequence[Entry]) -> Sequence[PicsyncError | None]:
+            changed.write_bytes(b"changed meanwhile")
+            return await super().delete_all(entries)
+
+    await mirrored.use(Meanwhile)
+    await mirrored.run()
+    assert changed.read_bytes() == b"changed meanwhile"
+
+
+@pytest.mark.parametrize("reading", [False, True])
+async def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_pass(
+    mirrored: Mirrored, reading: bool
+) -> None:
+    class Changing(Reading):
+        async def read(self, entry: Entry, start: int = 0) -> AsyncIterator[bytes]:
+            if entry.path.endswith("/a.jpg") and not mirrored.steps_done:
+                mirrored.steps_done = True
+                if reading:
+                    yield b"on"
+                mirrored.add("a.jpg", b"another version", at=1_500_000_000)
+            async for chunk in super().read(entry, start):
+                yield chunk
+
+    await mirrored.use(Changing)
+    report = await mirrored.run()
+    assert (report.outcome, report.left) == (CycleOutcome.DONE, {"unsettled": 1})
+    assert not (mirrored.target / "a.jpg").exists()
+    report = await mirrored.run()
+    assert report.done == {"sent": 1}
+    mirrored.assert_equal()

@@ -128,7 +128,12 @@ class LocalStore:
         self._stall_timeout_s = stall_timeout_s
         self._watched: dict[tuple[str, bool], _Watched] = {}
         self._capabilities = StoreCapabilities(
-            kind="local", title="this machine", batch=BATCH, quiet_s=quiet_s, reports_changes=True
+            kind="local",
+            title="this machine",
+            batch=BATCH,
+            quiet_s=quiet_s,
+            reports_changes=True,
+            volumes=True,
         )
 
     @property
