@@ -167,12 +167,19 @@ def _row(token: Token, device: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _devices(requests: Requests, frame: str) -> Mapping[str, Any]:
-    """Return what the devices of a frame show, as far as a running picsync knows."""
+    """Return what the devices of a frame show; without a running picsync, when they were seen last."""
     answer = requests.ask("frames", {}, within_s=ANSWER_WITHIN_S) or {}
     frames = answer.get("frames")
     found = frames.get(frame) if isinstance(frames, dict) else None
     devices = found.get("devices") if isinstance(found, dict) else None
-    return devices if isinstance(devices, dict) else {}
+    if isinstance(devices, dict):
+        return devices
+    from picsync.frames.web.lastseen import LastSeen
+    from picsync.system.localtime import rfc3339
+
+    saved = LastSeen(requests.folder)
+    saved.load()
+    return {token_id: {"seen": rfc3339(seen.at)} for token_id, seen in saved.of(frame).items()}
 
 
 def _config(path: Path) -> Config:

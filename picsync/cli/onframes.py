@@ -66,7 +66,7 @@ def list_frames(ctx: click.Context, /, *, config: Path, cache: str, as_json: boo
         return dict(zip(names, found, strict=True))
 
     found = with_frames(settings, None, cache, look)
-    shown = _shown_now(cache)
+    shown = _shown_now(cache, list(found))
     kinds = {name: settings.config.frame(name, settings.credentials.kinds) for name in found}
     if as_json:
         print_json(
@@ -178,14 +178,20 @@ def _report(found: Mapping[str, _OnFrame]) -> None:
                 click.echo(each.error.hint, err=True)
 
 
-def _shown_now(cache: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return what the pages of web frames show, if a picsync is running."""
+def _shown_now(cache: str, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the pages of web frames show; without a running picsync, when they were seen last."""
+    from picsync.frames.web.lastseen import LastSeen
     from picsync.system.control import Requests
+    from picsync.system.localtime import rfc3339
 
-    answer = Requests.beside(cache).ask("frames", {}, within_s=ANSWER_WITHIN_S) or {}
+    requests = Requests.beside(cache)
+    answer = requests.ask("frames", {}, within_s=ANSWER_WITHIN_S) or {}
     frames = answer.get("frames")
-    found = frames if isinstance(frames, dict) else {}
-    return {name: each for name, each in found.items() if isinstance(each, dict)}
+    if isinstance(frames, dict):
+        return {name: each for name, each in frames.items() if isinstance(each, dict)}
+    saved = LastSeen(requests.folder)
+    saved.load()
+    return {name: {"seen": rfc3339(seen.at)} for name in names if (seen := saved.last(name)) is not None}
 
 
 async def _pictures(frame: Frame, found: _OnFrame) -> dict[str, bytes]:

@@ -1,5 +1,7 @@
 """All metrics: name, labels and meaning, and which events change them. Nothing else writes to them.
 
+The rules' health and the use of web frames are not events: they are read at each scrape.
+
 Label values come from bounded sets: rules in force, kinds of sources, services, their operations, outcomes
 and reasons; never photos. Metrics for alerts exist from the first scrape on; a gauge whose value is not known
 yet is absent, not zero. A dry run counts as a cycle, but its predictions do not count.
@@ -65,6 +67,7 @@ from picsync.core.select import Skip
 from picsync.core.values import dataclass
 from picsync.observe.health import Level, rule_health
 from picsync.observe.status import Status
+from picsync.observe.use import FrameUse
 
 CYCLE_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds. A cycle without changes takes seconds, an initial sync hours."""
@@ -289,6 +292,21 @@ _OF_PASSES = (PASS_RUNNING, PASS_LAST, PASS_GOOD, PASS_INTERVAL, FILES_LEFT, FIL
 """Gauges that a rule no longer has once it is gone."""
 FILES_FAILED = _counter("picsync_file_failures_total", "Failures of passes or of single files.", "rule")
 
+# --- web frames -----------------------------------------------------------------------------------------
+FRAME_PAGES = _gauge(
+    "picsync_frame_pages", "Open pages of a web frame that listen for changes; others ask for them.", "frame"
+)
+FRAME_DEVICES = _gauge("picsync_frame_devices", "Devices that may show a web frame.", "frame")
+FRAME_SEEN = _gauge(
+    "picsync_frame_last_seen_timestamp_seconds",
+    "When a device last had a web frame open; absent if none ever had.",
+    "frame",
+)
+FRAME_PICTURES = _counter(
+    "picsync_frame_pictures_sent_total", "Pictures that devices loaded from a web frame.", "frame"
+)
+FRAME_BYTES = _counter("picsync_frame_picture_bytes_sent_total", "Size of these pictures.", "frame")
+
 # --- services -----------------------------------------------------------------------------------------
 REQUESTS = _counter(
     "picsync_requests_total",
@@ -364,6 +382,7 @@ class Metrics(Collector):
         """Rule -> album and frame."""
         self._dry: set[str] = set()
         self._status: Callable[[], Status] | None = None
+        self._uses: Callable[[], Iterable[FrameUse]] = tuple
         self._set(BUILD, 1, version("picsync"))
         self._config(())
         registry.register(self)
@@ -424,6 +443,10 @@ class Metrics(Collector):
         """Read the rules' health from `status` at each scrape."""
         self._status = status
 
+    def watch_frames(self, uses: Callable[[], Iterable[FrameUse]]) -> None:
+        """Read at each scrape how web frames are used; those that are gone have no series."""
+        self._uses = uses
+
     def expect_requests(self, operations: Iterable[tuple[str, str]]) -> None:
         """Start the series of these (service, operation) at zero, so that no request goes uncounted.
 
@@ -460,6 +483,7 @@ class Metrics(Collector):
             self._values[HEALTH] = {
                 (name, level): level is own for name, own in levels.items() for level in Level
             }
+        self._use_frames(list(self._uses()))
         for metric in METRICS:
             family = metric.kind(metric.name, metric.meaning, labels=metric.exposed)
             # Copies, since a scrape may come from another thread.
@@ -470,6 +494,13 @@ class Metrics(Collector):
                 for labels, value in list(self._values[metric].items()):
                     family.add_metric(self._exposed(metric, labels), value)
             yield family
+
+    def _use_frames(self, uses: Sequence[FrameUse]) -> None:
+        self._values[FRAME_PAGES] = {(use.frame,): use.pages for use in uses}
+        self._values[FRAME_DEVICES] = {(use.frame,): use.devices for use in uses}
+        self._values[FRAME_PICTURES] = {(use.frame,): use.pictures_sent for use in uses}
+        self._values[FRAME_BYTES] = {(use.frame,): use.bytes_sent for use in uses}
+        self._values[FRAME_SEEN] = {(use.frame,): use.seen_at.timestamp() for use in uses if use.seen_at}
 
     def _exposed(self, metric: Metric, labels: Labels) -> Labels:
         if metric.labels[:1] != ("album",):

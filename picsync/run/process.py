@@ -329,6 +329,7 @@ class LongRun:
         self._notifier: Notifier | None = None
         self._pinger: Pinger | None = None
         self._household: Household | None = None
+        self._people: FrameServer | None = None
         self._frames: Mapping[str, Frame] = {}
         """By name, of the settings in force."""
         self._addresses: dict[str, str] = {}
@@ -434,6 +435,7 @@ class LongRun:
 
             server = HookServer(hooks, field="web.listen" if own is None else "webhooks.listen")
             await self._serve(stack, server, own or web.listen, "Webhooks: {}hooks/")
+        self._people = None
         if not pages:
             return None
         from picsync.web.frame.server import FrameServer, Household
@@ -443,6 +445,7 @@ class LongRun:
         shown = frames_with_pages(settings, _frames_of(jobs), self._emit, cache=cache)
         more = hooks.add_to if hooks is not None and own is None else None
         frame_server = FrameServer(shown, self._household, embed=web.embed, more=more)
+        self._people = frame_server
         await self._serve(stack, frame_server, web.listen, "Frames: {}frame/NAME")
         return frame_server
 
@@ -520,6 +523,7 @@ class LongRun:
             registry = CollectorRegistry()
             self._counted = _Figures(registry, Metrics(registry, now=time.time))
             self._counted.metrics.watch(self._board.status)
+            self._counted.metrics.watch_frames(lambda: self._people.uses() if self._people else ())
             self._readers.append(self._counted.metrics.read)
         return self._counted
 

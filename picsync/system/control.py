@@ -10,7 +10,7 @@ running process. `<cache>.requests/` holds, all written atomically and readable 
 - `sync-*.json`: a request for an immediate cycle; removed when it begins, since a restart runs every rule
   anyway.
 - `ask-*.json`: a question to the running service, which replies in `answer-*.json`; the asker removes both.
-- `frames.json`: who may see which web frame.
+- `frames.json`: who may see which web frame; `frames-seen.json`: when its devices were seen last.
 - `operator-token`: the secret that permits the use of the status page's buttons.
 - `wake`: a FIFO that the service reads. Opening it for writing shows whether a service is running, and a byte
   wakes it. If the file system has no FIFOs, permissions wait for the next cycle.

@@ -57,6 +57,7 @@ from picsync.core.plan import (
 from picsync.core.select import Skip
 from picsync.observe.health import Level, rule_health
 from picsync.observe.metrics import METRICS
+from picsync.observe.use import FrameUse
 from tests.observe.scraping import MIRRORING, SORTING, START_S, Scraped, on_nixplay
 
 RULE = "Family"
@@ -150,8 +151,25 @@ def test_every_event_that_can_be_measured_moves_something() -> None:
 def test_every_metric_is_moved_by_some_event() -> None:
     scraped = Scraped(RULE)
     scraped.read(*SAMPLES)
+    scraped.metrics.watch_frames(lambda: [FrameUse("tablet", 1, 2, datetime.now(UTC), 3, 4)])
     text = scraped.text()
     assert [metric.name for metric in METRICS if f"\n{metric.name}" not in text] == []
+
+
+def test_the_use_of_web_frames() -> None:
+    scraped = Scraped(RULE)
+    at = datetime(2026, 8, 1, tzinfo=UTC)
+    scraped.metrics.watch_frames(
+        lambda: [FrameUse("tablet", 2, 3, at, 40, 5_000), FrameUse("hall", 0, 0, None, 0, 0)]
+    )
+    assert scraped.value("frame_pages", frame="tablet") == 2
+    assert scraped.value("frame_devices", frame="tablet") == 3
+    assert scraped.value("frame_last_seen_timestamp_seconds", frame="tablet") == at.timestamp()
+    assert scraped.value("frame_pictures_sent_total", frame="tablet") == 40
+    assert scraped.value("frame_picture_bytes_sent_total", frame="tablet") == 5_000
+    assert 'last_seen_timestamp_seconds{frame="hall"}' not in scraped.text(), "unknown is not zero"
+    scraped.metrics.watch_frames(tuple)
+    assert "picsync_frame_pages{" not in scraped.text()
 
 
 def test_a_pass() -> None:
@@ -411,7 +429,7 @@ def test_labels_are_bounded() -> None:
     assert scraped.series().keys() == before
     assert {label for metric in METRICS for label in metric.labels} == {
         *("album", "source", "service", "operation", "outcome", "reason", "version", "certainty", "level"),
-        *("action", "amount", "rule", "target"),
+        *("action", "amount", "frame", "rule", "target"),
     }
 
 

@@ -118,6 +118,8 @@ def test_series_of_alerts_exist_from_the_first_scrape() -> None:
         "picsync_playlist_assigned",  # As above.
         "picsync_login_ok",  # Until the service is asked for the first time.
         "picsync_requests_total",
+        "picsync_frame_last_seen_timestamp_seconds",  # Only of web frames that a device has shown.
+        "picsync_frame_devices",  # As above.
     }
     named = {name for rule in ALERTS.values() for name in re.findall(r"picsync_[a-z_]+", rule["expr"])}
     assert {name for name in named if f"\n{name}" not in text} == later

@@ -17,13 +17,14 @@ import json
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from picsync.core.errors import PicsyncError
 from picsync.core.identity import plain_name
 from picsync.frames.web.frame import ShownPhoto, WebFrame
+from picsync.frames.web.lastseen import Seen
 from picsync.frames.web.options import WebFrameOptions
 from picsync.web.frame.address import base_of
 
@@ -59,14 +60,12 @@ class Snapshot:
     """What photos.json says, by ID."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a device showed last."""
+@dataclass(slots=True)
+class Sent:
+    """The pictures that were sent since the process started."""
 
-    at: datetime
-    photo: str
-    """ID; empty if unknown."""
-    paused: bool
+    pictures: int = 0
+    size_bytes: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -103,11 +102,14 @@ class Channel:
         *,
         assets: str,
         seen: dict[str, Seen],
+        sent: Sent,
+        noted: Callable[[], None],
         now: Callable[[], datetime],
     ) -> None:
         """`secret` returns what the URLs of pictures are made with, and blocks. `assets` is their build.
 
-        `seen` has what devices showed last, by token ID, and is kept up to date.
+        `seen` has what devices showed last, by token ID. It is kept up to date, as is `sent`; `noted` is
+        called after each change of `seen`.
         """
         self.name = frame.name
         self.frame = frame
@@ -116,6 +118,8 @@ class Channel:
         looks = json.dumps([options.title, options.show.values()], sort_keys=True)
         self.build = hashlib.sha256(f"{assets} {looks}".encode()).hexdigest()[:12]
         self.seen = seen
+        self.sent = sent
+        self._noted = noted
         self._now = now
         self._secret = secret
         self._readers: set[Reader] = set()
@@ -273,6 +277,7 @@ class Channel:
         with contextlib.suppress(PicsyncError):
             await self.snapshot()
         for reader in self._readers:
+            self.note_alive(reader.token_id)
             reader.beat = True
             reader.wake()
 
@@ -318,6 +323,17 @@ class Channel:
     def note_seen(self, token_id: str, photo: str, *, paused: bool) -> None:
         """Record what a device shows."""
         self.seen[token_id] = Seen(self._now(), photo, paused)
+        self._noted()
+
+    def note_alive(self, token_id: str) -> None:
+        """Record that a device still shows what it showed: a paused page reports nothing."""
+        self.seen[token_id] = replace(self.seen.get(token_id, Seen(self._now())), at=self._now())
+        self._noted()
+
+    def forget(self, token_id: str) -> None:
+        """Remove what is known of a device that was sent away."""
+        del self.seen[token_id]
+        self._noted()
 
     def filename_of(self, photo_id: str) -> str:
         """Return the original name of a photo; empty if it is not on the frame."""
@@ -325,7 +341,7 @@ class Channel:
         return plain_name(photo.filename) if photo else ""
 
     def last_seen(self) -> Seen | None:
-        """Return what was shown last, by any device."""
+        """Return the device that was seen last; None if none ever was."""
         return max(self.seen.values(), key=lambda each: each.at, default=None)
 
 

@@ -136,7 +136,7 @@ class FrameRoutes:
                     reader.closed = True
                     reader.wake()
             for token_id in channel.seen.keys() - valid:
-                del channel.seen[token_id]
+                channel.forget(token_id)
 
     async def _prepare(self, _request: web.Request, response: web.StreamResponse) -> None:
         for name, value in _HEADERS.items():
@@ -359,7 +359,11 @@ class FrameRoutes:
             return web.Response(status=503, text="The photo cannot be read.\n", headers={"Retry-After": "30"})
         if photo is None:
             return web.Response(status=404, text="This photo is not on the frame.\n")
-        return await send_picture(request, channel.frame, photo)
+        response = await send_picture(request, channel.frame, photo)
+        if request.method == "GET" and response.status in (200, 206):
+            channel.sent.pictures += 1
+            channel.sent.size_bytes += response.content_length or 0
+        return response
 
     async def _still(self, request: web.Request, channel: Channel, _token: Token) -> web.Response:
         """Redirect to the photo that is due now, for browsers that are too old for anything else."""
@@ -414,6 +418,7 @@ class FrameRoutes:
 
     async def _poll(self, request: web.Request, channel: Channel, token: Token) -> web.Response:
         revision = (await channel.snapshot()).revision
+        channel.note_alive(token.token_id)
         commands = channel.commands_for(f"{token.token_id} {request.remote}")
         return web.json_response({"revision": revision, "build": channel.build, "commands": commands})
 

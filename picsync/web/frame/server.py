@@ -18,12 +18,14 @@ from picsync.core.errors import CacheError, PicsyncError
 from picsync.frames.base import Frame
 from picsync.frames.web.access import Access
 from picsync.frames.web.frame import WebFrame
+from picsync.frames.web.lastseen import LastSeen, Seen
 from picsync.frames.web.options import WebFrameOptions
+from picsync.observe.use import FrameUse
 from picsync.serving.server import HttpServer, Limits
 from picsync.system.control import Question, Requests
 from picsync.system.localtime import rfc3339
 from picsync.web.frame import page
-from picsync.web.frame.channel import Channel, Seen
+from picsync.web.frame.channel import Channel, Sent
 from picsync.web.frame.pairing import Pairing, TooManyError
 from picsync.web.frame.routes import FrameRoutes, Pages
 from picsync.web.listening import unavailable
@@ -35,6 +37,8 @@ into the usual limit of 1,024 open files, of which this server uses a quarter.""
 _READERS_SHARE = 0.8
 """Share of the connections that event streams may take; the rest is for lists and pictures."""
 _FIELD = "web.listen"
+SAVE_SEEN_EVERY_S = 600.0
+"""How often it is written when devices were seen last, besides at the end: memory cards wear out."""
 
 _log = logging.getLogger("picsync.web")
 
@@ -46,8 +50,9 @@ class Household:
         self.requests = requests
         self.access = Access(requests.folder)
         self.pairing = Pairing()
-        self.seen: dict[str, dict[str, Seen]] = {}
-        """What devices showed last, by frame and token ID."""
+        self.seen = LastSeen(requests.folder)
+        self.sent: dict[str, Sent] = {}
+        """The pictures that were sent, by frame."""
 
     def pair(self, code: str, address: str) -> Paired:
         """Let the browser in that shows a code."""
@@ -81,6 +86,9 @@ class FrameServer:
         self._opened = ExitStack()
         self._looking: asyncio.Task[None] | None = None
         self._look_again = False
+        self._now = now
+        self._unsaved = False
+        self._saving: asyncio.Task[None] | None = None
         self.channels: dict[str, Channel] = {}
         for frame, options in frames:
             if not isinstance(frame, WebFrame) or not isinstance(options, WebFrameOptions):
@@ -91,7 +99,9 @@ class FrameServer:
                 options,
                 secret,
                 assets=pages.build(),
-                seen=household.seen.setdefault(frame.name, {}),
+                seen=household.seen.of(frame.name),
+                sent=household.sent.setdefault(frame.name, Sent()),
+                noted=self._noted,
                 now=now,
             )
         self.routes = FrameRoutes(
@@ -116,6 +126,9 @@ class FrameServer:
 
     async def start(self, host: str, port: int) -> None:
         """Listen; no host means all addresses, port 0 a free one. Raises ListenError if it is unavailable."""
+        await asyncio.to_thread(self._household.seen.load)
+        with suppress(CacheError):
+            await self.routes.recheck()
         # Without middlewares, since aiohttp never frees an application that has some.
         app = web.Application(client_max_size=64 * 1024)
         if self._more is not None:
@@ -127,6 +140,39 @@ class FrameServer:
             raise unavailable(host, port, error, field=_FIELD, without="") from error
         for channel in self.channels.values():
             self._opened.enter_context(channel.open())
+
+    def uses(self) -> list[FrameUse]:
+        """Return how the frames are used."""
+
+        def use(channel: Channel) -> FrameUse:
+            last, devices = channel.last_seen(), 0
+            with suppress(CacheError):
+                devices = len(self._household.access.tokens(channel.name))
+            seen_at = last.at if last else None
+            sent = channel.sent
+            return FrameUse(
+                channel.name, len(channel.readers), devices, seen_at, sent.pictures, sent.size_bytes
+            )
+
+        return [use(channel) for channel in self.channels.values()]
+
+    def _noted(self) -> None:
+        self._unsaved = True
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.get_running_loop().create_task(self._save_again())
+
+    async def _save_again(self) -> None:
+        while self._unsaved:
+            await asyncio.sleep(SAVE_SEEN_EVERY_S)
+            await self._save()
+
+    async def _save(self) -> None:
+        self._unsaved = False
+        seen = self._household.seen
+        try:
+            await asyncio.to_thread(seen.write, seen.content(self._now()))
+        except CacheError as error:
+            _log.warning(str(error), extra={"action": "frame_seen_not_saved"})
 
     def look(self) -> None:
         """Look at what commands have changed: who may see a frame, and what is on it."""
@@ -168,6 +214,11 @@ class FrameServer:
         if self._looking is not None:
             await asyncio.wait([self._looking])
         await self._server.close()
+        if self._saving is not None:
+            self._saving.cancel()
+            await asyncio.wait([self._saving])
+        if self._unsaved:
+            await self._save()
 
 
 async def _state(channel: Channel) -> Mapping[str, Any]:

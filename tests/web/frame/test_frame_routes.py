@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from picsync.core.errors import ListenError
+from picsync.frames.web.access import Access
 from picsync.frames.web.options import ShowSettings
 from picsync.serving.server import Limits
 from picsync.web.frame.pairing import CODE_FOR_S, MAX_CODES_OF_ADDRESS, MAX_GUESSES_OF_ADDRESS, TOLD_FOR_S
@@ -495,6 +497,64 @@ async def test_what_is_shown_now_can_be_asked_for_and_controlled(frames: Running
         async with frames.stream(token) as stream:
             await device.post("/frame/tablet/show", json={"photo": photo["id"]})
             assert json.loads(await stream.until("command")) == {"do": "show", "photo": photo["id"]}
+
+
+async def test_when_a_device_was_seen_outlasts_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path) as first:
+        await first.add("one")
+        token, gone = first.token(), first.token()
+        photo = (await first.photos(token))[0]
+        for each in (token, gone):
+            async with first.device(each) as device:
+                said = {"photo": photo["id"], "paused": True}
+                assert (await device.post("/frame/tablet/seen", json=said)).status_code == 204
+        [_, newest] = first.household.access.tokens("tablet")
+    Access(first.household.requests.folder).revoke("tablet", [newest.token_id])
+    async with running(tmp_path) as second:
+        async with second.device(token) as device:
+            state = (await device.get("/frame/tablet/state.json")).json()
+        assert (state["seen"], state["paused"]) == ("2026-08-01T12:30:00Z", True)
+        assert state["photo"]["id"] == photo["id"]
+        assert len(second.server.channels["tablet"].seen) == 1, "a revoked device is forgotten"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"frames": 3}', b'{"frames": {"tablet": {"x": 3, "y": {"at": "no"}}}}']
+)
+async def test_a_damaged_file_of_devices_costs_only_the_times(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cache.db.requests").mkdir()
+    (tmp_path / "cache.db.requests" / "frames-seen.json").write_bytes(content)
+    async with running(tmp_path) as frames:
+        assert frames.server.channels["tablet"].last_seen() is None
+
+
+async def test_an_open_page_is_seen_though_it_reports_nothing(frames: RunningFrames) -> None:
+    channel = frames.server.channels["tablet"]
+    async with frames.stream(frames.token()) as stream:
+        await stream.until("photos")
+        assert channel.last_seen() is None
+        await channel.beat()
+        seen = channel.last_seen()
+        assert seen is not None
+        assert seen.at == datetime(2026, 8, 1, 12, 30, tzinfo=UTC)
+    async with frames.device(frames.token()) as device:
+        await device.get("/frame/tablet/poll")
+    assert len(channel.seen) == 2
+
+
+async def test_the_use_of_frames_is_counted(frames: RunningFrames) -> None:
+    await frames.add("one")
+    token = frames.token()
+    [photo] = await frames.photos(token)
+    whole = await frames.client.get(photo["url"])
+    await frames.client.get(photo["url"], headers={"If-None-Match": whole.headers["etag"]})
+    await frames.client.head(photo["url"])
+    async with frames.stream(token) as stream:
+        await stream.until("photos")
+        use, other = frames.server.uses()
+    assert (use.frame, use.pages, use.devices, use.seen_at) == ("tablet", 1, 1, None)
+    assert (use.pictures_sent, use.bytes_sent) == (1, len(whole.content))
+    assert (other.frame, other.pictures_sent) == ("hall", 0)
 
 
 async def test_pages_that_poll_get_each_command_once(frames: RunningFrames) -> None:
