@@ -10,7 +10,18 @@ from typing import Any
 
 import click
 
-from benchmarks import clients, measure, memory, paired, process, rendered, renditions, report, selection
+from benchmarks import (
+    clients,
+    measure,
+    memory,
+    mirror,
+    paired,
+    process,
+    rendered,
+    renditions,
+    report,
+    selection,
+)
 from benchmarks.cases import EVERYTHING, QUICK
 from benchmarks.page import require_marks, write
 from benchmarks.results import Figures
@@ -138,6 +149,15 @@ def render_command(*, photos: int) -> None:
 def rendered_command(*, photos: int) -> None:
     """Measure the first sync of photos that are converted, on `home`."""
     click.echo(asyncio.run(rendered.first_sync(photos)))
+
+
+@main.command("mirror")
+@click.option("--files", type=click.IntRange(min=1), default=2000, show_default=True)
+@click.option("--bytes", "file_bytes", default=100_000, show_default=True, help="Bytes of each.")
+@click.option("--rclone", type=_FILE, help="An rclone to compare with, instead of that of `clients`.")
+def mirror_command(*, files: int, file_bytes: int, rclone: Path | None) -> None:
+    """Measure a mirror in Dropbox on `home`, next to `rclone sync`."""
+    click.echo(asyncio.run(mirror.compared(files, file_bytes, rclone)))
 
 
 def _progress(line: str) -> None:

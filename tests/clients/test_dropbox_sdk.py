@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.byname import ByName, by_name
 from picsync.emulators.dropbox import ALL_SCOPES, Dropbox, DropboxOptions, content_hash
 from picsync.emulators.google.content import BytesContent
 from tests.clients import need_python
 from tests.emulators.google_emulator import jpeg
-from tests.emulators.tls_proxy import ByName, by_name
 
 if TYPE_CHECKING:
     import dropbox as sdk

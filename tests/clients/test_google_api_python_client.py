@@ -15,6 +15,7 @@ from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
+from benchmarks.byname import ByName, by_name
 from picsync.emulators.google import GooglePhotos
 from picsync.emulators.google.picker import API_HOST as PICKER
 from picsync.emulators.google.picker import SCOPE
@@ -22,7 +23,6 @@ from picsync.emulators.google.service import API_HOST as LIBRARY
 from tests.clients import need_python
 from tests.clients.discovered import Client, conforms
 from tests.emulators.google_emulator import MP4, GoogleEmulator, google_emulator, jpeg
-from tests.emulators.tls_proxy import ByName, by_name
 
 FILES = {"a.jpg": jpeg(), "b.mp4": MP4, "c.jpg": jpeg(colour="blue")}
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
+from benchmarks.byname import by_name
 from picsync.emulators.google import GooglePhotos
 from picsync.emulators.google.content import read_all
 from tests.clients import need_python
 from tests.emulators.google_emulator import API, MP4, GoogleEmulator, google_emulator, jpeg
-from tests.emulators.tls_proxy import by_name
 
 if TYPE_CHECKING:
     from google_photos_library_api.api import GooglePhotosLibraryApi

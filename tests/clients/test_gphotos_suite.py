@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.byname import by_name
 from picsync.emulators.google import GooglePhotos
 from tests.clients import HERE, need_python, run
 from tests.emulators.google_emulator import MP4, jpeg
-from tests.emulators.tls_proxy import by_name
 
 
 async def test_a_login_and_each_call_that_the_library_has(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.byname import by_name
 from picsync.emulators.dropbox import ALL_SCOPES, Dropbox, DropboxOptions, File
 from picsync.emulators.google.content import read_all
 from picsync.emulators.server import EmulatorServer
 from tests.clients import need_distribution
-from tests.emulators.tls_proxy import by_name
 
 
 @dataclass

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.byname import ByName, by_name
 from picsync.emulators.google import GoogleOptions, GooglePhotos, SharingOptions
 from picsync.emulators.google.sharingoptions import VARIANTS
 from tests.clients import HERE, need_npm, run
 from tests.emulators.google_emulator import jpeg
-from tests.emulators.tls_proxy import ByName, by_name
 
 PACKAGE = "google-photos-album-image-url-fetch"
 NOON = 1_700_000_000

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.byname import by_name
 from picsync.emulators.google import Era, GoogleOptions, GooglePhotos
 from picsync.emulators.server import EmulatorServer
-from tests.emulators.tls_proxy import by_name
 
 
 @dataclass

@@ -21,19 +21,22 @@ class ConnectProxy:
     """An HTTP proxy that connects every host to one port of this machine."""
 
     def __init__(self, port: int) -> None:
+        """`port` is where everything leads to."""
         self._target = port
         self._server: asyncio.Server | None = None
         self._serving: dict[asyncio.Task[None], set[asyncio.StreamWriter]] = {}
         self.port = 0
 
     async def start(self) -> None:
+        """Listen at a port that the system chooses."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
+        """Close all connections."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
@@ -44,11 +47,12 @@ class ConnectProxy:
                     await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        writers = self._serving[task] = {writer}
+        writers = {writer}
+        if (task := asyncio.current_task()) is not None:
+            self._serving[task] = writers
         request = await reader.readuntil(b"\r\n\r\n")
-        assert request.startswith(b"CONNECT ")
+        if not request.startswith(b"CONNECT "):
+            raise ValueError("the proxy is for TLS only")
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
         writers.add(there_writer)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
