@@ -452,7 +452,8 @@ class AlbumRule(Options):
     share: Share = Field(
         default=1.0,
         description="The weight of this rule where several rules fill the same frame and its capacity is "
-        "limited: a rule with 2 gets twice the room of a rule with 1.",
+        "limited: a rule with 2 gets twice the room of a rule with 1. What one does not need, the others "
+        "use.",
         examples=["2"],
     )
 
@@ -624,8 +625,9 @@ class NamedFrame(Options):
     )
     capacity: CapacitySettings | None = Field(
         default=None,
-        description="How much picsync may keep on the frame. What does not fit is left out, the oldest "
-        "photos first; each rule has its `share`. doc/renditions.md explains it.",
+        description="How much picsync may keep on the frame. What does not fit is left out: what "
+        "the rule's `select` wants least, or the oldest photos. Each rule has its `share`. While photos are "
+        "exchanged, the frame holds up to a tenth more for a moment. doc/renditions.md explains it.",
         examples=["{bytes: 450MB}"],
     )
 

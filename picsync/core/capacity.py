@@ -8,14 +8,16 @@
 - Estimates err. So a photo that was made before and is not on the frame, and those after one that does not
   fit, need `CAUTION` times their estimate. Otherwise they would be sent, turn out to be too large, and be
   deleted, again and again.
+- New photos are uploaded before those that they displace are deleted. So in each cycle, only as many are new
+  as fit into `SWAP_SHARE` beyond the capacity; the others stay as they are until a later cycle.
 - Where a frame turned out to be full, its capacity is what was seen to fit, and a few photos more are tried.
   In each cycle only a few photos give up their places to newer ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -33,6 +35,8 @@ first that is refused ends the attempt; the others are there in case the first c
 BYTES_PER_PIXEL = 0.3
 """Of a rendition in quality 90: photos of foliage have twice as many, portraits half."""
 
+SWAP_SHARE = 0.1
+"""How much of its capacity a frame may hold beyond it while photos are exchanged; room for one at least."""
 CAUTION = 3
 """How many times as large as expected a photo may be without coming and going."""
 
@@ -63,10 +67,31 @@ class Capacity:
         """Return the capacity that both limits leave."""
         return Capacity(_least(self.size_bytes, other.size_bytes), _least(self.photos, other.photos))
 
+    def at_least(self, other: Capacity) -> Capacity:
+        """Return the larger of two amounts, in bytes and in photos."""
+        return Capacity(
+            max(self.size_bytes or 0, other.size_bytes or 0), max(self.photos or 0, other.photos or 0)
+        )
+
+    def plus(self, other: Capacity) -> Capacity:
+        """Return the sum of two amounts."""
+        return Capacity(
+            (self.size_bytes or 0) + (other.size_bytes or 0), (self.photos or 0) + (other.photos or 0)
+        )
+
+    def less(self, other: Capacity) -> Capacity:
+        """Return the difference of two amounts."""
+        return Capacity(
+            (self.size_bytes or 0) - (other.size_bytes or 0), (self.photos or 0) - (other.photos or 0)
+        )
+
     @property
     def unlimited(self) -> bool:
         """Whether anything fits."""
         return self.size_bytes is None and self.photos is None
+
+
+_NOTHING = Capacity(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +106,18 @@ class Storage:
     """What it may hold."""
     left_out: int = 0
     """How many photos do not fit."""
+    later: int = 0
+    """How many others are sent only once photos have been deleted for them."""
+    needed: Capacity = field(default_factory=Capacity)
+    """What the album would hold if everything fitted."""
+    room: Capacity = field(default_factory=Capacity)
+    """How much may be sent in this cycle before anything is deleted; None where there is no limit."""
+    new: int = 0
+    """How many new photos are planned."""
+
+    def replacements(self, most: int) -> int:
+        """Return how many photos may be replaced in this cycle, besides the new ones."""
+        return most if self.room.photos is None else max(1, min(most, self.room.photos - self.new))
 
 
 def _whole(places: int, weights: Sequence[float]) -> list[int]:
@@ -102,57 +139,154 @@ def plan_storage(
     complete: bool = True,
     typical_bytes: int = TYPICAL_BYTES,
     ranks: Mapping[MediaItem, int] | None = None,
+    free: Capacity | None = None,
+    deletes: bool = True,
 ) -> tuple[list[Candidate], Storage]:
     """Return the candidates, those skipped that do not fit, and how the storage is used.
 
     `ranks` has the places of items in the order of the rule's choice; without it, the newest come first.
     `capacity` is the rule's share. `seen_to_fit` is what the album held when the frame was last full. If the
     listings are not `complete`, the photos that they lack keep their room. A photo of which nothing is known
-    counts as `typical_bytes`.
+    counts as `typical_bytes`. `free` is a limit that the frame itself keeps. Without `deletes`, no photo
+    leaves the album.
     """
     sizes = {photo.digest: _size(photo) for photo in photos}
     usual = _mean([size for size in sizes.values() if size is not None])
     made = _mean([each for photo in photos if (each := sizes[photo.digest]) and _is_made(photo, recipe)])
-    used = Capacity(sum(size or usual or typical_bytes for size in sizes.values()), len(photos))
-    limit = capacity.within(seen_to_fit) if seen_to_fit else capacity
+
+    def amount(some: Iterable[Digest]) -> Capacity:
+        each = [sizes[digest] or usual or typical_bytes for digest in some]
+        return Capacity(sum(each), len(each))
+
+    used = amount(photo.digest for photo in photos)
+    bound = capacity.within(free) if free else capacity
+    limit = bound.within(seen_to_fit) if seen_to_fit else bound
+    order = _in_order(
+        candidates, sizes, ranks, lambda one: _expected(one, sizes, usual, made, recipe, typical_bytes)
+    )
+    if seen_to_fit is not None:
+        order = _few_new_first(order, sizes)
+    absent = amount(photo.digest for photo in _absent(candidates, photos))
+    staying, leaving = (absent, _NOTHING) if not complete or not deletes else (_NOTHING, absent)
+    filled = _Filled(staying, limit, bound, sizes, full=seen_to_fit is not None)
+    fitting = filled.fill(order)
+    needed = staying.plus(Capacity(sum(expected.size_bytes for _, (_, expected) in order), len(order)))
+    room = _room(capacity, used.less(leaving), order, sizes)
+    left_out = len(order) - len(fitting)
+    later = set() if seen_to_fit else _later([entry for entry in order if entry[0] in fitting], sizes, room)
+    kept: set[Digest] = set()
+    if later:
+        # Those that they are to displace stay: first what the rule has chosen, then what it chose before.
+        filled = _Filled(staying, limit, bound, sizes)
+        fitting = filled.fill([entry for entry in order if entry[0] not in later])
+        for digest in _displaced(candidates, sizes):
+            if len(kept) < len(later) and _fits(more := filled.planned.plus(amount([digest])), limit):
+                kept.add(digest)
+                filled.planned = more
+    new = sum(1 for same, (candidate, _) in order if same in fitting and candidate.digest not in sizes)
+
+    def one(candidate: Candidate) -> Candidate:
+        if candidate.skip is Skip.NOT_CHOSEN and candidate.digest in kept:
+            return replace(candidate, skip=None, left_out=None)
+        fits = candidate.skip is not None or candidate.same in fitting
+        return candidate if fits else replace(candidate, skip=Skip.CAPACITY)
+
+    storage = Storage(used, filled.planned, limit, left_out, len(later), needed, room, new)
+    return [one(each) for each in candidates] if left_out or later else list(candidates), storage
+
+
+def _in_order(
+    candidates: Sequence[Candidate],
+    there: Collection[Digest | None],
+    ranks: Mapping[MediaItem, int] | None,
+    expect: Callable[[Candidate], _Expected],
+) -> list[_Wanted]:
+    """Return the wanted photos, each once, those first that are wanted most."""
     wanted: dict[object, tuple[Candidate, _Expected]] = {}
     places: dict[object, tuple[float, bool]] = {}
     for candidate in candidates:
         if candidate.skip is not None:
             continue
-        same, place = candidate.same, (rank(candidate.item, ranks), candidate.digest not in sizes)
+        same, place = candidate.same, (rank(candidate.item, ranks), candidate.digest not in there)
         # Of a pair, the photo that the frame has tells the size, and the one that is wanted more the place.
-        if same not in wanted or (candidate.digest in sizes and wanted[same][0].digest not in sizes):
-            wanted[same] = candidate, _expected(candidate, sizes, usual, made, recipe, typical_bytes)
+        if same not in wanted or (candidate.digest in there and wanted[same][0].digest not in there):
+            wanted[same] = candidate, expect(candidate)
         places[same] = min(places.get(same, place), place)
-    order = sorted(wanted.items(), key=lambda entry: places[entry[0]])
-    if seen_to_fit is not None:
-        order = _few_new_first(order, sizes)
-    absent = [] if complete else _absent(candidates, photos)
-    fitting: set[object] = set()
-    planned = Capacity(sum(sizes[photo.digest] or usual or typical_bytes for photo in absent), len(absent))
-    probes = 0 if seen_to_fit is None else PROBES
-    reserved, left_out = 0, False
+    return sorted(wanted.items(), key=lambda entry: places[entry[0]])
+
+
+@dataclass(slots=True)
+class _Filled:
+    """A frame that is filled in thought."""
+
+    planned: Capacity
+    limit: Capacity
+    bound: Capacity
+    """Without what was seen to fit."""
+    there: Mapping[Digest, int | None]
+    full: bool = False
+    """Whether it was full before: then it refuses by itself what does not fit, and a few more are tried."""
+
+    def fill(self, order: Sequence[_Wanted]) -> set[object]:
+        """Plan the photos in order, and return those that fit."""
+        fitting: set[object] = set()
+        probes = PROBES if self.full else 0
+        reserved, beyond = 0, False
+        for same, (candidate, expected) in order:
+            more = self.planned.plus(Capacity(expected.size_bytes, 1))
+            doubtful = expected.estimated and not self.full
+            cautious = doubtful and (beyond or candidate.digest is not None)
+            reserve = reserved + (CAUTION - 1) * expected.size_bytes if cautious else reserved
+            if not _fits(more.plus(Capacity(reserve)), self.limit):
+                beyond = True
+                if not probes or candidate.digest in self.there or not _fits(more, self.bound):
+                    continue
+                probes -= 1
+            fitting.add(same)
+            self.planned, reserved = more, reserve
+        return fitting
+
+
+def _room(
+    capacity: Capacity, used: Capacity, order: Sequence[_Wanted], there: Collection[Digest | None]
+) -> Capacity:
+    """Return how much may be sent before anything is deleted."""
+    size_bytes = photos = None
+    if capacity.size_bytes is not None:
+        largest = max((each.size_bytes for _, (one, each) in order if one.digest not in there), default=0)
+        swap = max(int(capacity.size_bytes * SWAP_SHARE), min(largest, capacity.size_bytes))
+        size_bytes = max(0, capacity.size_bytes + swap - (used.size_bytes or 0))
+    if capacity.photos is not None:
+        swap = max(1, int(capacity.photos * SWAP_SHARE))
+        photos = max(0, capacity.photos + swap - (used.photos or 0))
+    return Capacity(size_bytes, photos)
+
+
+def _later(order: Sequence[_Wanted], there: Collection[Digest | None], room: Capacity) -> set[object]:
+    """Return the new photos for which there is no room before others are deleted: those wanted least."""
+    later: set[object] = set()
+    sent = Capacity(0, 0)
     for same, (candidate, expected) in order:
-        more = Capacity((planned.size_bytes or 0) + expected.size_bytes, (planned.photos or 0) + 1)
-        # A full frame refuses by itself what does not fit.
-        doubtful = expected.estimated and seen_to_fit is None
-        cautious = doubtful and (left_out or candidate.digest is not None)
-        reserve = reserved + (CAUTION - 1) * expected.size_bytes if cautious else reserved
-        if not _fits(Capacity((more.size_bytes or 0) + reserve, more.photos), limit):
-            left_out = True
-            if not probes or candidate.digest in sizes or not _fits(more, capacity):
-                continue
-            probes -= 1
-        fitting.add(same)
-        planned, reserved = more, reserve
+        if candidate.digest in there:
+            continue
+        more = sent.plus(Capacity(expected.size_bytes, 1))
+        if later or not _fits(more, room):
+            later.add(same)
+        else:
+            sent = more
+    return later
 
-    def one(candidate: Candidate) -> Candidate:
-        fits = candidate.skip is not None or candidate.same in fitting
-        return candidate if fits else replace(candidate, skip=Skip.CAPACITY)
 
-    storage = Storage(used, planned, limit, len(wanted) - len(fitting))
-    return [one(candidate) for candidate in candidates] if storage.left_out else list(candidates), storage
+def _displaced(candidates: Sequence[Candidate], there: Collection[Digest | None]) -> list[Digest]:
+    """Return the photos that the frame has only because they were chosen before, the newest first."""
+    shown = {each.digest for each in candidates if each.skip is None}
+    found = [
+        each
+        for each in candidates
+        if each.skip is Skip.NOT_CHOSEN and each.digest in there and each.digest not in shown
+    ]
+    found.sort(key=lambda each: rank(each.item, None))
+    return list(dict.fromkeys(each.digest for each in found if each.digest is not None))
 
 
 def held(photos: Sequence[FramePhoto]) -> Capacity:

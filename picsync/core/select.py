@@ -206,6 +206,8 @@ class Lesson:
     unusable: Collection[MediaItem] = ()
     rejected: Collection[MediaItem] = ()
     """Items whose content turned out to be that of a rejected photo."""
+    no_room: Collection[MediaItem] = ()
+    """Items that turned out to be larger than the room that was left; a later cycle tries again."""
 
 
 def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
@@ -225,6 +227,8 @@ def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
         content = lesson.contents.get(candidate.item, candidate.content)
         if candidate.item in lesson.rejected:
             return replace(candidate, skip=Skip.REJECTED, content=content)
+        if candidate.item in lesson.no_room and candidate.skip is None:
+            return replace(candidate, skip=Skip.CAPACITY, content=content)
         if candidate.item in lesson.unusable:
             # What shows it already goes on showing it.
             return (

@@ -83,7 +83,7 @@ _SKIPPED = {
     Skip.FORMAT: ("item", "items", "skipped, since the frame does not take the format"),
     Skip.UNUSABLE: ("item", "items", "skipped as unusable; each is tried again after a day"),
     Skip.NOT_CHOSEN: ("photo", "photos", "left out by `select`"),
-    Skip.CAPACITY: ("photo", "photos", "left out, since the frame has no room; the newest are shown"),
+    Skip.CAPACITY: ("photo", "photos", "left out, since the frame has no room"),
     Skip.REJECTED: ("photo", "photos", "rejected at the frame (`picsync frame rejected` lists them)"),
 }
 
@@ -517,6 +517,8 @@ def skip_remarks(report: CycleReport) -> Iterator[str]:
             more = f": {', '.join(reasons)}"
         if skip is Skip.CAPACITY and report.storage is not None:
             more = f" ({storage_words(report.storage)})"
+            if later := report.storage.later:
+                more += f"; {later:,} of them {'follows' if later == 1 else 'follow'} in the next cycles"
         yield f"{counted(count, one, many)} {why}{more}."
 
 

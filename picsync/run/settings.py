@@ -33,6 +33,7 @@ from picsync.core.organize import OrganizeRule, feeds, fixed_part, reads_targets
 from picsync.core.pairing import may_pair
 from picsync.core.places import LOCAL, StorePlace, split
 from picsync.core.plan import DeleteLimit, Rule
+from picsync.core.pools import Pool
 from picsync.core.select import Overflow
 from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
@@ -202,7 +203,8 @@ def album_rules(
         settings = config.frame(frame, kinds)
         rendition = rendition_on(config, kinds, frame, album.rendition)
         shares = weights[settings.place]
-        parts = (settings.capacity.capacity if settings.capacity else Capacity()).parts([*shares.values()])
+        total = settings.capacity.capacity if settings.capacity else Capacity()
+        parts = total.parts([*shares.values()])
         return AlbumRule(
             Rule(
                 name=album.name,
@@ -224,6 +226,9 @@ def album_rules(
             replace=rendition.replace,
             wording=rendition.wording,
             capacity=parts[[*shares].index((album.name, frame))],
+            pool=None
+            if total.unlimited or len(shares) == 1
+            else Pool(total, {(at, one): share for (one, at), share in shares.items()}),
             share=album.share / sum(shares.values()),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import field, replace
 from datetime import timedelta
 from itertools import count
@@ -65,6 +65,7 @@ from picsync.core.plan import (
     plan_changes,
     plan_transfers,
 )
+from picsync.core.pools import Claim, Pool
 from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.rejected import NOTHING_REJECTED, Rejected
 from picsync.core.select import (
@@ -113,6 +114,8 @@ class AlbumRule:
     """Whether photos that were sent without the recipe are to be replaced, too."""
     capacity: Capacity = field(default_factory=Capacity)
     """The rule's part of the frame's capacity, as far as that is configured."""
+    pool: Pool | None = None
+    """The whole capacity, if there is one and other rules fill the same frame; None otherwise."""
     wording: Wording | None = None
     """Of the captions that the frame shows as text; None if it is to show none of its own."""
     share: float = 1.0
@@ -530,9 +533,8 @@ class _Cycle:
     async def _fitting(self, chosen: list[Candidate], photos: Photos) -> list[Candidate]:
         """Return the candidates; those that the frame has no room for are skipped."""
         rule = self.album_rule
-        capacity = rule.capacity
         seen_to_fit = self.tools.seen_to_fit.get(rule.place)
-        typical_bytes = TYPICAL_BYTES
+        typical_bytes, free_space = TYPICAL_BYTES, None
         if isinstance(self.frame, TellsRoom) and _lacks(photos, chosen):
             with at_account(rule.frame):
                 free = await self.frame.free_bytes()
@@ -540,8 +542,13 @@ class _Cycle:
                 # The disk itself refuses what is too much, so what is not known does not count.
                 typical_bytes = 0
                 used = held(photos.items).size_bytes or 0
-                capacity = capacity.within(Capacity(used + int(free * rule.share)))
-        if capacity.unlimited and seen_to_fit is None:
+                free_space = Capacity(used + int(free * rule.share))
+        if rule.pool is not None and _lacks(photos, chosen):
+            await self._see_others(rule.pool)
+        capacity = rule.capacity
+        if rule.pool is not None:
+            capacity = rule.pool.limit(rule.place, held(photos.items), self.tools.claims)
+        if capacity.unlimited and seen_to_fit is None and free_space is None:
             return chosen
         complete = all(listing.complete for listing in self.listings)
         fitting, self.storage = plan_storage(
@@ -553,8 +560,27 @@ class _Cycle:
             complete=complete,
             typical_bytes=typical_bytes,
             ranks=self._ranks(),
+            free=free_space,
+            deletes=rule.rule.delete,
         )
+        if rule.pool is not None:
+            now, planned = self.storage.used, self.storage.planned
+            claimed = now if rule.dry_run else planned.at_least(now)
+            self.tools.claims[rule.place] = Claim(claimed, self.storage.needed)
         return fitting
+
+    async def _see_others(self, pool: Pool) -> None:
+        """Find out what other rules have of the frame that ran no cycle since picsync was started."""
+        for place in pool.others(self.album_rule.place):
+            if place in self.tools.claims:
+                continue
+            frame = self.tools.frames[place[0]]
+            # Without it, their whole part is reserved.
+            with suppress(PicsyncError), at_account(place[0]):
+                album = await frame.find_album(place[1])
+                found = Photos() if album is None else await frame.photos(album)
+                if found.problem is None:
+                    self.tools.claims.setdefault(place, Claim(held(found.items)))
 
     def _ranks(self) -> Mapping[MediaItem, int] | None:
         return None if self.order is None else {item: place for place, item in enumerate(self.order)}
@@ -580,6 +606,8 @@ class _Cycle:
         rule = self.album_rule.rule
         # Where nothing may be deleted, a replaced photo would stay beside the new one.
         replacements = rule.replace_per_cycle if rule.delete else 0
+        if self.storage is not None and replacements:
+            replacements = self.storage.replacements(replacements)
         transfers = plan_transfers(self.candidates, seen.photos, replacements)
         if self.album_rule.place in self.tools.seen_to_fit:
             # One that is wanted less would take the room, and give it up to another in the next cycle.
@@ -602,6 +630,7 @@ class _Cycle:
             recipe=self.album_rule.recipe,
             rejected=self.rejected,
             wording=self.album_rule.wording,
+            room_bytes=self.storage.room.size_bytes if self.storage else None,
             closing=(lambda: None) if playlists is None or self._has_playlist(seen) else playlists.begin,
         )
         learn = deletes_wait_for_content(self.album_rule.rule, self.candidates, self.listings, seen.photos)
@@ -613,7 +642,7 @@ class _Cycle:
             return seen.album
 
         self.transferred = done = await transferrer.run(album, transfers, shown, learn=learn)
-        left_out = self.storage.left_out if self.storage else 0
+        left_out = self.storage.left_out + self.storage.later if self.storage else 0
         self.failures += [
             replace(each, waiting=each.waiting.plus(left_out)) if each.waiting else each
             for each in done.failures
@@ -797,6 +826,10 @@ class _Cycle:
         if self.playlist_frame is None:
             self.in_playlist = self.on_frame
         self.failures += map(self._at_frame, result.failures)
+        if self.album_rule.pool is not None and self.storage is not None and not result.failures:
+            gone = set(self.plan.deletes[: result.deleted])
+            left = held([photo for photo in seen.photos.items if photo not in gone])
+            self.tools.claims[self.album_rule.place] = Claim(left, self.storage.needed)
 
     async def _caption(self, seen: _Seen) -> None:
         """Bring the captions up to date that the frame shows as text."""

@@ -63,6 +63,7 @@ from picsync.core.model import Digest, FrameAlbum, ItemFacts, MediaItem, MediaKi
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.pairing import may_pair
 from picsync.core.plan import Transfer
+from picsync.core.pools import Claim, Place
 from picsync.core.recipe import ORIGINAL, Recipe
 from picsync.core.rejected import NOTHING_REJECTED, Rejected
 from picsync.core.select import Lesson
@@ -137,6 +138,8 @@ class Tools:
     listings: Listings = field(default_factory=Listings)
     seen_to_fit: dict[tuple[str, str], Capacity] = field(default_factory=dict)
     """Frame and album -> what the album held when the frame was last full."""
+    claims: dict[Place, Claim] = field(default_factory=dict)
+    """What rules have and need of frames whose capacity they share."""
     captions_tried: dict[tuple[str, str, str], tuple[str, datetime]] = field(default_factory=dict)
     """Frame, album and ID of a photo -> the caption that was sent last, and when."""
     unordered: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -180,6 +183,8 @@ class TransferResult:
     """Of the originals that were downloaded."""
     unusable: dict[MediaItem, str] = field(default_factory=dict)
     """Items that can never be shown, with the reason."""
+    no_room: set[MediaItem] = field(default_factory=set)
+    """Items that are larger than the room that was left in the frame's capacity."""
     rejected: set[MediaItem] = field(default_factory=set)
     """Items that turned out to be photos which a viewer has rejected."""
     notes: dict[MediaItem, str] = field(default_factory=dict)
@@ -199,7 +204,7 @@ class TransferResult:
     @property
     def lesson(self) -> Lesson:
         """What the transfers have shown of the items."""
-        return Lesson(self.digests, self.contents, self.unusable, self.rejected)
+        return Lesson(self.digests, self.contents, self.unusable, self.rejected, self.no_room)
 
 
 class Transferrer:
@@ -219,12 +224,14 @@ class Transferrer:
         recipe: Recipe = ORIGINAL,
         rejected: Rejected = NOTHING_REJECTED,
         wording: Wording | None = None,
+        room_bytes: int | None = None,
     ) -> None:
         """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
 
         `group` is what the cycles of the rule on its other frames have in common: the album. `closing` is
         called, perhaps more than once, when the last item has been taken up and the frame has confirmed to
         hold one. `wording` is that of captions that the frame shows as text; None if it is to show none.
+        `room_bytes` is how much may be sent, unless it is a single photo; None if there is no limit.
         """
         self._rule = rule
         self._group = group
@@ -239,6 +246,8 @@ class Transferrer:
         self._recipe = recipe
         self._rejected = rejected
         self._words = None if wording is None else words(wording)
+        self._room_bytes = room_bytes
+        self._sent_bytes = 0
         self._shown = Shown((), recipe)
         self._made: dict[Digest, Digest] = {}
         """Content of an original -> what was made of it."""
@@ -309,6 +318,8 @@ class Transferrer:
             await self._record_sizes()
         if isinstance(self._halted, LoginNeeded):
             raise self._halted
+        sent = self._result.digests
+        self._result.no_room = {item for item in self._result.no_room if sent.get(item) not in self._there}
         if self._full is not None:
             self._result.storage_full = True
             waiting = self._waiting(transfers)
@@ -717,6 +728,10 @@ class Transferrer:
                 if opened is None:
                     self._there.discard(rendition.digest)
                     return
+                if not self._takes(rendition.size_bytes):
+                    self._there.discard(rendition.digest)
+                    self._result.no_room.add(item)
+                    return
                 with at_account(self._account):
                     outcome = await self._frame.upload(opened, rendition, upcoming=self._unfinished)
         except BaseException as error:
@@ -734,6 +749,18 @@ class Transferrer:
             self._result.uploaded_count += 1
             self._result.uploaded_bytes += rendition.size_bytes
             self._emit(ItemUploaded(self._rule, item.filename, rendition.size_bytes, item.source))
+
+    def _takes(self, size_bytes: int) -> bool:
+        """Whether a photo may be sent as far as the capacity goes; its room is taken then.
+
+        Sizes were only estimated when this was planned. One photo is sent in any case.
+        """
+        if self._room_bytes is not None and size_bytes > self._room_bytes and self._sent_bytes:
+            return False
+        self._sent_bytes += size_bytes
+        if self._room_bytes is not None:
+            self._room_bytes -= size_bytes
+        return True
 
     async def _opened(self, album: OpenAlbum) -> FrameAlbum | None:
         """Return the album, or None if it cannot be had; then no further item is taken up."""

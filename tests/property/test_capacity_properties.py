@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from picsync.core.capacity import PROBES, TYPICAL_BYTES, Capacity, held, plan_storage
@@ -64,7 +64,7 @@ def test_no_more_is_planned_than_fits(
         assert (storage.planned.size_bytes or 0) <= capacity.size_bytes
     if capacity.photos is not None:
         assert storage.planned.photos == len(places(fitting)) <= capacity.photos
-    assert storage.left_out == len(places(found)) - len(places(fitting))
+    assert storage.left_out + storage.later == len(places(found)) - len(places(fitting))
     for before, after in zip(found, fitting, strict=True):
         assert after == before or after == replace(before, skip=Skip.CAPACITY)
 
@@ -80,7 +80,8 @@ def test_with_room_to_spare_nothing_is_left_out(
 
 @given(candidates(), photos(), st.integers(0, 12))
 def test_the_newest_are_shown(found: list[Candidate], there: list[FramePhoto], limit: int) -> None:
-    fitting, _ = plan_storage(found, there, ORIGINAL, Capacity(photos=limit))
+    fitting, storage = plan_storage(found, there, ORIGINAL, Capacity(photos=limit))
+    assume(not storage.later)
     newest: dict[object, datetime] = {}
     for each in found:
         if each.skip is None and each.item.taken_at is not None:
@@ -215,7 +216,8 @@ def test_what_does_not_fit_is_what_is_wanted_least(
     chance.shuffle(items)
     ranks = {item: place for place, item in enumerate(items)}
     capacity = replace(capacity, size_bytes=None)
-    fitting, _ = plan_storage(found, there, recipe, capacity, ranks=ranks)
+    fitting, storage = plan_storage(found, there, recipe, capacity, ranks=ranks)
+    assume(not storage.later)
     best: dict[object, int] = {}
     for each in found:
         if each.skip is None:
@@ -223,3 +225,61 @@ def test_what_does_not_fit_is_what_is_wanted_least(
     kept = {each.same for each in fitting if each.skip is None}
     left = [place for same, place in best.items() if same not in kept]
     assert not left or max((best[same] for same in kept), default=-1) < min(left)
+
+
+@given(
+    st.lists(st.integers(50_000, 900_000), min_size=1, max_size=12),
+    CAPACITIES,
+    st.lists(st.sets(st.integers(0, 11), max_size=12), min_size=1, max_size=4),
+)
+@example([100_000] * 12, Capacity(photos=4), [{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11}])
+def test_a_frame_holds_little_more_than_its_capacity_at_any_moment(
+    sizes: list[int], capacity: Capacity, choices: list[set[int]]
+) -> None:
+    """Photos are sent before others are deleted: whatever a rule chooses, only few at a time."""
+    there: set[int] = set()
+
+    def beyond(shown: set[int]) -> tuple[int, int]:
+        used = sum(sizes[n] for n in shown)
+        most, count = capacity.size_bytes, capacity.photos
+        swap = (max(most // 10, max(sizes)) if most else 0, max(1, count // 10) if count else 1)
+        return (
+            0 if most is None else max(0, used - most - swap[0]),
+            0 if count is None else max(0, len(shown) - count - swap[1]),
+        )
+
+    for choice in choices:
+        for cycle in range(15):
+            found = [
+                Candidate(
+                    MediaItem("memory", f"i{n}", taken_at=BEGIN - timedelta(days=n), size_bytes=size),
+                    DIGESTS[n],
+                    None if n in choice else Skip.NOT_CHOSEN,
+                )
+                for n, size in enumerate(sizes)
+            ]
+            photos = [FramePhoto(f"p{n}", DIGESTS[n], "", sizes[n]) for n in sorted(there)]
+            fitting, storage = plan_storage(found, photos, ORIGINAL, capacity)
+            wanted = {n for n, each in enumerate(fitting) if each.skip is None}
+            assert beyond(there | wanted) == (0, 0)
+            if capacity.size_bytes is None:
+                fit = len(choice & set(range(len(sizes))))
+                fit = fit if capacity.photos is None else min(fit, capacity.photos)
+                assert len(wanted) >= min(len(there), fit), "the frame shows fewer photos"
+            moved, there = there ^ wanted, wanted
+            assert cycle < 13 or not moved, "it does not settle"
+        assert storage.later == 0
+        assert there <= choice
+        if capacity.size_bytes is None:
+            best = sorted(choice & set(range(len(sizes))))[: capacity.photos]
+            assert there == set(best)
+
+
+def test_what_is_gone_from_the_sources_takes_no_room_from_what_replaces_it() -> None:
+    there = [FramePhoto(f"p{n}", DIGESTS[n], "", 100_000) for n in range(4)]
+    found = [Candidate(MediaItem("memory", f"i{n}", size_bytes=100_000)) for n in range(4)]
+    fitting, _ = plan_storage(found, there, ORIGINAL, Capacity(photos=4))
+    assert all(each.skip is None for each in fitting), "all go, so all come"
+    fitting, storage = plan_storage(found, there, ORIGINAL, Capacity(photos=4), deletes=False)
+    assert [each.skip for each in fitting].count(None) == 0, "nothing goes"
+    assert storage.replacements(50) == 1
