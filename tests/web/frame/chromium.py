@@ -17,6 +17,8 @@ import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PATIENCE_S = 60.0
+_ANSWER_S = 15.0
+"""How long an expression that is repeated may take; one whose page is replaced may never be answered."""
 
 CLOCK = """
 (function () {
@@ -56,6 +58,13 @@ CLOCK = """
       }
       now = end;
       await clock.breathe();
+    },
+    // So many hours, of which the last minute passes: every timer that is due goes off once in each of them.
+    hours: async function (count) {
+      for (; count; count--) {
+        now += 59 * 60 * 1000;
+        await clock.pass(60 * 1000);
+      }
     },
     // To the next timer, at most so far.
     hop: function (most) {
@@ -119,8 +128,9 @@ class Tab:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 while True:
-                    with suppress(AssertionError):  # the page is being loaded
-                        last = await self.run(script)
+                    with suppress(AssertionError, TimeoutError):  # the page is being loaded
+                        async with asyncio.timeout(_ANSWER_S):
+                            last = await self.run(script)
                         if last:
                             return last
                     await asyncio.sleep(0.02)
@@ -194,8 +204,11 @@ class Chromium:
         if session is not None:
             message["sessionId"] = session
         await self._socket.send_json(message)
-        async with asyncio.timeout(600):
-            answer: dict[str, Any] = await future
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                answer: dict[str, Any] = await future
+        except TimeoutError:
+            raise AssertionError(f"no answer: {method} {parameters}") from None
         if "error" in answer:
             raise AssertionError(f"{method}: {answer['error']}")
         result: dict[str, Any] = answer["result"]

@@ -17,6 +17,7 @@ from PIL import Image
 from picsync.web.frame import page
 
 BASE = "/frame/tablet"
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -136,22 +137,33 @@ class FrameServer:
     async def send(self, event: str, data: str) -> None:
         """Send an event to all open pages."""
         for stream in list(self._streams):
-            await stream.write(f"event: {event}\ndata: {data}\n\n".encode())
+            with suppress(ConnectionError):  # its page is closed
+                await stream.write(f"event: {event}\ndata: {data}\n\n".encode())
 
     async def told(self, path: str, count: int = 1) -> None:
-        """Wait until `path` has been asked for `count` times."""
-        async with asyncio.timeout(30), self.arrived:
+        """Wait until `path` has been asked for `count` times; for "/events", until so many were opened."""
+        async with asyncio.timeout(PATIENCE_S), self.arrived:
             await self.arrived.wait_for(lambda: self.requests.count(path) >= count)
 
     async def _note(self, request: web.Request) -> None:
+        """Record the request, and refuse it where a test wants that."""
         path = request.path.removeprefix(BASE)
+        refusal = self._refusal(path)
+        await self._record(path)
+        if refusal is not None:
+            raise refusal
+
+    async def _record(self, path: str) -> None:
         async with self.arrived:
             self.requests.append(path)
             self.arrived.notify_all()
+
+    def _refusal(self, path: str) -> web.HTTPException | None:
         if path in self.failing or "*" in self.failing:
-            raise web.HTTPServiceUnavailable
+            return web.HTTPServiceUnavailable()
         if not self.paired and path in ("/photos.json", "/events", "/poll", "/seen", "/reject"):
-            raise web.HTTPUnauthorized
+            return web.HTTPUnauthorized()
+        return None
 
     async def _page(self, request: web.Request) -> web.Response:
         await self._note(request)
@@ -199,7 +211,8 @@ class FrameServer:
         )
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        await self._note(request)
+        if self._refusal("/events") is not None:
+            await self._note(request)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
@@ -207,6 +220,7 @@ class FrameServer:
         self._streams.add(response)
         try:
             await response.write(b": hello\n\n")
+            await self._record("/events")
             while request.transport is not None and not request.transport.is_closing():
                 await asyncio.sleep(0.2)
         except (ConnectionError, asyncio.CancelledError):

@@ -553,22 +553,31 @@
 
   // -- A new version of the page --
 
-  var upgrading = false;
+  var upgrading = false, upgradeFailures = 0;
 
   function newBuild(build) {
+    var over = false;
     if (!build || build === settings.build || upgrading || stored("reloaded") === build + " " + Math.floor(now() / (60 * MINUTE))) { return; }
     upgrading = true;
+    // The server says it once for each connection: a page that did not arrive is asked for again.
+    function stop() {
+      if (over) { return; }
+      over = true;
+      later(logic.backoff(upgradeFailures++, Math.random), function () {
+        upgrading = false;
+        if (!marked("night")) { newBuild(build); }
+      });
+    }
     ask("GET", window.location.href, null, function (status, text) {
       var files = [], pattern = /(?:src|href)="([^"]*\/assets\/[^"]+)"/g, found;
       while ((found = pattern.exec(text))) { files.push(found[1].replace(/&amp;/g, "&")); }
       var missing = files.length;
-      function stop() { upgrading = false; }
       // Not before everything of the new page has arrived.
       if (status !== 200 || text.indexOf('id="stage"') < 0 || !missing) { return stop(); }
       files.forEach(function (file) {
         ask("GET", file, null, function (status) {
           if (status !== 200) { return stop(); }
-          if (--missing === 0 && upgrading) {
+          if (--missing === 0) {
             stored("reloaded", build + " " + Math.floor(now() / (60 * MINUTE)));
             window.location.reload();
           }
