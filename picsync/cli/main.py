@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": ("doctor", "Check everything that CONFIG needs, and say how to fix problems."),
     "dropbox": ("dropbox", "Log in to Dropbox, and list its folders."),
     "emulator": ("emulator", "Serve emulated Google, Immich, Dropbox and Nixplay."),
+    "family": ("family", "Invite people to the family's pages, and say what they may do."),
     "frame": ("frame", "Show what is on the frames, restore rejected photos, and let devices show them."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
     "init": ("init", "Set picsync up: ask a few questions and write all files to FOLDER."),
@@ -43,7 +44,7 @@ COMMANDS = {
 """Name -> its module in `picsync.cli`, with the attribute if it has another name, and its help."""
 
 
-SHOW_TIMES = frozenset({"cache", "dropbox", "frame", "googlephotos", "list", "picked", "sync-now"})
+SHOW_TIMES = frozenset({"cache", "dropbox", "family", "frame", "googlephotos", "list", "picked", "sync-now"})
 """Commands that print times and do not report an invalid `TZ` themselves, unlike `sync` and `doctor`."""
 
 
@@ -69,6 +70,7 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
                 ("list", "open", "pair", "rejected", "restore", "revoke", "show", "tokens"), given
             ),
             "googlephotos": {"list": given},
+            "family": dict.fromkeys(("invite", "people", "revoke", "role"), given),
         }
 
 

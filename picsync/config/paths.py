@@ -8,7 +8,8 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator
 
 
-def _absolute(value: str) -> str:
+def absolute(value: str) -> str:
+    """Return the normalised form of an absolute path; raises ValueError for another one."""
     path = os.path.expanduser(value)  # noqa: PTH111 - Path raises for an unknown `~user`
     if not os.path.isabs(path):  # noqa: PTH117 - it is a string
         raise ValueError(
@@ -21,5 +22,5 @@ def _absolute(value: str) -> str:
     return "/" + os.path.normpath(path).lstrip("/")
 
 
-AbsolutePath: TypeAlias = Annotated[str, AfterValidator(_absolute)]
+AbsolutePath: TypeAlias = Annotated[str, AfterValidator(absolute)]
 """A normalised absolute path; `~` is the home directory."""

@@ -6,6 +6,7 @@ is generated from them. The kinds of sources are not known here; they are passed
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import unicodedata
@@ -31,6 +32,7 @@ from pydantic import (
 
 from picsync.config.deletes import MaxDelete, max_delete_of
 from picsync.config.durations import parse_duration
+from picsync.config.family import Family
 from picsync.config.mirroring import MirrorRules
 from picsync.config.named import Entry, Problems, needs_no_entry, read_entries_of_kinds
 from picsync.config.options import Boolean, Options
@@ -68,6 +70,8 @@ class Known:
         kind = self.accounts.get(name, name)
         return kind in self.frames and needs_no_entry(self.frames[kind])
 
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LEAST_EVERY = timedelta(seconds=10)
 """Minimum interval of a rule. A cycle sends about ten requests to services that are free of charge; edited
@@ -504,6 +508,21 @@ def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _networks(value: object) -> object:
+    if not isinstance(value, (list, tuple)):
+        return value
+    return tuple(_network(each) for each in value)
+
+
+def _network(value: object) -> Network:
+    try:
+        return ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        raise ValueError(
+            f"must be an address such as 172.18.0.2, or a network such as 10.0.0.0/8, not {str(value)[:60]!r}"
+        ) from None
+
+
 class WebListener(Listener):
     """The listener of the pages for everybody at home."""
 
@@ -528,6 +547,15 @@ class WebListener(Listener):
         " as Home Assistant. An empty list: none. By default all: without the token, such a page shows a"
         " pairing code and no photo.",
         examples=["[http://homeassistant.local:8123]"],
+    )
+    proxies: Annotated[
+        SkipValidation[tuple[Network, ...]], BeforeValidator(_networks), BeforeValidator(_listed)
+    ] = Field(
+        default=(),
+        description="Addresses or networks of your reverse proxies. What these say in `X-Forwarded-For`,"
+        " `-Proto` and `-Host` is believed; from all others it is ignored. Needed for `family` behind a"
+        " proxy: the limits for wrong links are counted by address, and cookies are marked as secure.",
+        examples=["[127.0.0.1, 172.18.0.0/16]"],
     )
 
 
@@ -675,9 +703,15 @@ class Config(Options):
     web: WebListener | None = Field(
         default=None,
         description="Serves the pages for everybody at home: the frames of the kind `web`"
-        " (doc/web-frame.md). Absent by default; if there is such a frame, picsync then listens on port"
-        " 8090.",
+        " (doc/web-frame.md), and those of `family`. Absent by default; if there is such a frame or"
+        " `family`, picsync then listens on port 8090.",
         examples=['{listen: ":8090", url: "http://nas:8090/"}'],
+    )
+    family: Family | None = Field(
+        default=None,
+        description="Switches on the family's pages on `web.listen`: people send photos from their phones,"
+        " and choose the best two at a time (doc/family.md). Absent by default.",
+        examples=["{library: /library}"],
     )
     webhooks: Webhooks | None = Field(
         default=None,

@@ -77,6 +77,7 @@ class FailureCode(StrEnum):
     NO_SPACE = "no_space"
     DISK = "disk"
     CACHE = "cache"
+    STATE = "state"
     CONFIG_REFUSED = "config_refused"
     LISTEN = "listen"
     UNEXPECTED = "unexpected"
@@ -355,6 +356,14 @@ class CacheError(PicsyncError):
     _code = FailureCode.CACHE
 
     scope = Scope.PROCESS
+
+
+class StateError(PicsyncError):
+    """The database with the family's state cannot be opened, read or written."""
+
+    _code = FailureCode.STATE
+
+    scope = Scope.SERVICE
 
 
 class DiskError(PicsyncError):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from picsync.aio.tasks import progressed
 from picsync.config import LEAST_EVERY, WebListener
 from picsync.config.environment import in_container
-from picsync.core.errors import CacheError, ConfigError, ListenError, Problem
+from picsync.core.errors import CacheError, ConfigError, ListenError, Problem, StateError
 from picsync.core.events import (
     CycleFinished,
     CycleRequested,
@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from picsync.config import Config, Listen
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
+    from picsync.web.frame.routes import Plain
     from picsync.web.frame.server import FrameServer, Household
     from picsync.web.hooks import Hooks
 
@@ -429,7 +430,8 @@ class LongRun:
         config, cache = settings.config, self._context.cache
         own = config.webhooks.listen if config.webhooks is not None else None
         web = config.web or WebListener()
-        pages = any(FRAMES[entry.kind].pages for entry in config.frames.values())
+        others = await self._family(stack, config)
+        pages = others is not None or any(FRAMES[entry.kind].pages for entry in config.frames.values())
         if hooks is not None and (own is not None or not pages):
             from picsync.web.hooks import HookServer
 
@@ -444,10 +446,30 @@ class LongRun:
             self._household = Household(Requests.beside(cache))
         shown = frames_with_pages(settings, _frames_of(jobs), self._emit, cache=cache)
         more = hooks.add_to if hooks is not None and own is None else None
-        frame_server = FrameServer(shown, self._household, embed=web.embed, more=more)
+        frame_server = FrameServer(shown, self._household, embed=web.embed, more=more, others=others)
         self._people = frame_server
-        await self._serve(stack, frame_server, web.listen, "Frames: {}frame/NAME")
+        what = "Frames: {}frame/NAME" if others is None else "Family: {}"
+        await self._serve(stack, frame_server, web.listen, what)
         return frame_server
+
+    async def _family(self, stack: AsyncExitStack, config: Config) -> Plain | None:
+        """Open the family's pages, and return their handler; None if there are none."""
+        if config.family is None:
+            return None
+        from picsync.run.family import open_family
+        from picsync.serving.asgi import handler
+        from picsync.web.family.app import application
+
+        web = config.web or WebListener()
+        try:
+            services = await stack.enter_async_context(
+                open_family(config, config.family, cache=self._context.cache)
+            )
+        except StateError as error:
+            # The frames go on.
+            self._context.notify(f"The family's pages are off. {error}")
+            return None
+        return handler(application(services), proxies=web.proxies)
 
     def _hooks(self, settings: Settings) -> Hooks | None:
         """Return the webhooks; None if they are off."""

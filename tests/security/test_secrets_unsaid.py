@@ -33,6 +33,7 @@ NO_SECRETS = {
     "picsync.config.settings.WebListener.url",  # Addresses of this picsync.
     "picsync.config.settings.Webhooks.url",
     "picsync.frames.web.access.Grants.tokens",  # Hashes.
+    "picsync.web.family.services.Services.url",
     "picsync.stores.base.Move.token",  # By which a move is recognised after a crash.
 }
 

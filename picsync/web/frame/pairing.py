@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from picsync.serving.guesses import Guesses
 
 CODE_FOR_S = 600.0
 """How long a code is valid; a person has to walk to another device in that time."""
@@ -26,8 +27,6 @@ MAX_CODES_OF_ADDRESS = 10
 MAX_GUESSES = 10
 MAX_GUESSES_OF_ADDRESS = 5
 """Wrong codes within `GUESSES_S`, after which none is accepted."""
-GUESSES_S = 60.0
-_MAX_ADDRESSES = 1_000
 
 
 class TooManyError(Exception):
@@ -50,40 +49,6 @@ class Attempt:
     """Its token, once it has been let in."""
 
 
-@dataclass(slots=True)
-class Guesses:
-    """Limits how often something may be wrong, for each address and in total."""
-
-    now: Callable[[], float] = time.monotonic
-    most: int = MAX_GUESSES
-    most_of_address: int = MAX_GUESSES_OF_ADDRESS
-    _of_all: deque[float] = field(default_factory=deque)
-    _of_address: dict[str, deque[float]] = field(default_factory=dict)
-
-    def blocked(self, address: str) -> bool:
-        """Whether nothing is accepted from an address at the moment."""
-        of_address = self._of_address.get(address, deque())
-        return self._full(self._of_all, self.most) or self._full(of_address, self.most_of_address)
-
-    def wrong(self, address: str) -> None:
-        """Count a wrong one."""
-        now = self.now()
-        self._count(self._of_all, self.most)
-        if len(self._of_address) >= _MAX_ADDRESSES:
-            self._of_address = {
-                each: when for each, when in self._of_address.items() if now - when[-1] < GUESSES_S
-            }
-        self._count(self._of_address.setdefault(address, deque()), self.most_of_address)
-
-    def _count(self, when: deque[float], most: int) -> None:
-        when.append(self.now())
-        while len(when) > most:
-            when.popleft()
-
-    def _full(self, when: deque[float], most: int) -> bool:
-        return len(when) >= most and self.now() - when[0] < GUESSES_S
-
-
 class Pairing:
     """All codes of a process."""
 
@@ -91,7 +56,7 @@ class Pairing:
         """`now` returns seconds."""
         self._now = now
         self._attempts: dict[str, Attempt] = {}
-        self._guesses = Guesses(now)
+        self._guesses = Guesses(now, MAX_GUESSES, MAX_GUESSES_OF_ADDRESS)
 
     def attempt(self, frame: str, key: str | None, address: str) -> Attempt:
         """Return the attempt of a browser, with a valid code; a new one for a browser that has none.

@@ -27,9 +27,10 @@ from aiohttp import web
 
 from picsync.core.errors import CacheError, PicsyncError
 from picsync.frames.web.access import Access, Token, Way
+from picsync.serving.guesses import GUESSES_S, Guesses
 from picsync.system.localtime import rfc3339
 from picsync.web.frame.channel import Channel
-from picsync.web.frame.pairing import GUESSES_S, Attempt, Guesses, Pairing, TooManyError
+from picsync.web.frame.pairing import Attempt, Pairing, TooManyError
 from picsync.web.frame.pictures import send_picture
 from picsync.web.frame.settings import POLL_S, show_settings
 from picsync.web.operator import cross_site
@@ -60,6 +61,7 @@ _COMMANDS = ("next", "previous", "pause", "resume", "show")
 _log = logging.getLogger("picsync.web")
 
 Handler = Callable[[web.Request, Channel, Token], Awaitable[web.StreamResponse]]
+Plain = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,14 @@ class FrameRoutes:
         policy: str,
         embed: tuple[str, ...] | None = None,
         max_readers: Callable[[], int],
+        others: Plain | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`policy` is that of the HTML pages; `embed` has the origins that may embed them, None for all."""
+        """`policy` is that of the HTML pages; `embed` has the origins that may embed them, None for all.
+
+        `others` handles all requests for which there is no route.
+        """
+        self._others = others
         self._channels = channels
         self._access = access
         self._pairing = pairing
@@ -123,7 +130,9 @@ class FrameRoutes:
                     web.post(f"{frame}/{command}", self._guarded(self._command, changes=True))
                     for command in _COMMANDS
                 ),
-                web.get("/{path:.*}", self._nothing),
+                web.route("*", "/{path:.*}", self._others)
+                if self._others
+                else web.get("/{path:.*}", self._nothing),
             ]
         )
 

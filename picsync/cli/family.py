@@ -1,0 +1,233 @@
+"""`picsync family`: who may use the family's pages."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from picsync.aio.loading import loading
+from picsync.cli import logs
+from picsync.cli.commands import suggestion
+from picsync.cli.exits import Exit
+from picsync.cli.output import json_option, print_json, print_table
+from picsync.cli.sync import cache_option, config_option
+from picsync.observe.words import counted, printable
+
+if TYPE_CHECKING:
+    from picsync.config import Config
+    from picsync.family.people import Device, Invitation, People, Person
+
+T = TypeVar("T")
+
+ROLES = ("viewer", "member", "administrator")
+
+
+@click.group()
+def family() -> None:
+    """Invite people to the family's pages, and say what they may do."""
+    logs.set_up()
+
+
+@family.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), help="What NAME may do. A new person is a member.")
+@config_option
+@cache_option
+def invite(name: str, role: str | None, *, config: Path, cache: str) -> None:
+    """Print a link that signs NAME in on one device.
+
+    On a terminal, it is also shown as a QR code. The link is valid for a week. The first person is an
+    administrator. Run it again with the same name for another device of that person.
+    """
+    from picsync.config import WebListener
+    from picsync.web.frame.address import page_base
+
+    settings = _config(config)
+    with loading():
+        from picsync.family.people import Role, TooManyPeopleError
+
+    async def work(people: People) -> Invitation:
+        return await people.invite(name, Role(role) if role else None)
+
+    try:
+        made = with_people(cache, work)
+    except TooManyPeopleError as error:
+        raise click.ClickException(f"Nobody was invited: {error}.") from error
+    except ValueError as error:
+        raise click.UsageError(f"NAME cannot be used: {error}.") from error
+    port = (settings.web or WebListener()).listen.port or "<port>"
+    base = page_base(settings)
+    link = f"{base or f'http://<this machine>:{port}/'}join/{made.token}"
+    click.echo(link)
+    if not base:
+        click.echo(
+            "Replace <this machine> by its name or address, or set `web.url` in picsync.yaml.", err=True
+        )
+    elif sys.stderr.isatty():
+        import segno
+
+        segno.make(link, error="l").terminal(out=sys.stderr, compact=True)
+    person = made.person
+    click.echo(f"Send it to {printable(person.name)} ({person.role}). Whoever opens it is let in.", err=True)
+    if settings.every is None:
+        click.echo("Set `every` in picsync.yaml: the pages are served only while picsync runs.", err=True)
+
+
+@family.command()
+@config_option
+@cache_option
+@json_option
+def people(*, config: Path, cache: str, as_json: bool) -> None:
+    """List everybody who may sign in, and their devices."""
+    _config(config)
+
+    async def work(people: People) -> list[tuple[Person, list[Device]]]:
+        return [(each, list(await people.devices(each.person))) for each in await people.people()]
+
+    found = with_people(cache, work)
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": person.person,
+                    "name": person.name,
+                    "role": person.role,
+                    "devices": [
+                        {
+                            "id": each.device,
+                            "kind": each.kind,
+                            "name": each.name,
+                            "created_at": each.created_at,
+                            "seen_at": each.seen_at,
+                        }
+                        for each in devices
+                    ],
+                }
+                for person, devices in found
+            ]
+        )
+    elif found:
+        from picsync.system.localtime import to_minute
+
+        rows: list[tuple[str, ...]] = []
+        for person, devices in found:
+            rows.append((printable(person.name), person.role, "-", counted(len(devices), "device"), "-"))
+            rows += [
+                ("-", "-", each.device, printable(each.name), to_minute(each.seen_at)) for each in devices
+            ]
+        print_table(["NAME", "ROLE", "DEVICE", "WHAT", "LAST USED"], rows)
+    else:
+        click.echo("Nobody yet. `picsync family invite NAME` invites somebody.", err=True)
+
+
+@family.command()
+@click.argument("name")
+@click.argument("devices", nargs=-1, metavar="[DEVICE]...")
+@click.option("--all", "everything", is_flag=True, help="Sign NAME out everywhere, and let NAME in no more.")
+@config_option
+@cache_option
+@click.pass_context
+def revoke(
+    ctx: click.Context,
+    /,
+    name: str,
+    devices: tuple[str, ...],
+    *,
+    everything: bool,
+    config: Path,
+    cache: str,
+) -> None:
+    """Sign NAME out: on these devices of `picsync family people`, or for good (--all).
+
+    What NAME has sent and judged stays.
+    """
+    if bool(devices) == everything:
+        raise click.UsageError("Name devices of `picsync family people`, or use --all.")
+    _config(config)
+    with loading():
+        from picsync.family.people import LastAdministratorError
+
+    async def work(people: People) -> str:
+        person = await people.find(name)
+        if person is None:
+            known = [each.name for each in await people.people()]
+            return f"There is nobody called {name!r}.{suggestion(name, known)}"
+        if everything:
+            try:
+                await people.remove(person.person)
+            except LastAdministratorError as error:
+                return f"{error}. Make somebody else one first: `picsync family role NAME administrator`."
+            return ""
+        known = [each.device for each in await people.devices(person.person)]
+        if unknown := [each for each in devices if each not in known]:
+            return f"{person.name} has no device {unknown[0]!r}. `picsync family people` lists them."
+        for each in devices:
+            await people.sign_out(person.person, each)
+        return ""
+
+    if problem := with_people(cache, work):
+        click.echo(f"picsync: {printable(problem)} Nothing was changed.", err=True)
+        ctx.exit(Exit.FAILED)
+    what = "is let in no more" if everything else f"was signed out on {counted(len(devices), 'device')}"
+    click.echo(f"{printable(name)} {what}.")
+
+
+@family.command()
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+@config_option
+@cache_option
+@click.pass_context
+def role(ctx: click.Context, /, name: str, role: str, *, config: Path, cache: str) -> None:
+    """Change what NAME may do."""
+    _config(config)
+    with loading():
+        from picsync.family.people import LastAdministratorError, Role
+
+    async def work(people: People) -> str:
+        person = await people.find(name)
+        if person is None:
+            known = [each.name for each in await people.people()]
+            return f"There is nobody called {name!r}.{suggestion(name, known)}"
+        try:
+            await people.set_role(person.person, Role(role))
+        except LastAdministratorError as error:
+            return f"{error}. Make somebody else an administrator first."
+        return ""
+
+    if problem := with_people(cache, work):
+        click.echo(f"picsync: {printable(problem)} Nothing was changed.", err=True)
+        ctx.exit(Exit.FAILED)
+    click.echo(f"{printable(name)}: {role}.")
+
+
+def with_people(cache: str, work: Callable[[People], Awaitable[T]]) -> T:
+    """Open the family's database for one command; raises StateError."""
+    with loading():
+        from picsync.family.people import People
+        from picsync.family.state.database import State
+
+    async def run() -> T:
+        state = await State.open(cache)
+        try:
+            return await work(People(state))
+        finally:
+            await state.aclose()
+
+    return asyncio.run(run())
+
+
+def _config(path: Path) -> Config:
+    """Return the configuration; raises UsageError if it has no family pages."""
+    from picsync.run.kinds import read_accounts, read_config
+
+    config = read_config(path, os.environ, read_accounts(os.environ))
+    if config.family is None:
+        raise click.UsageError("picsync.yaml has no `family`; doc/family.md describes it.")
+    return config

@@ -1,0 +1,82 @@
+"""The models of `family:` in picsync.yaml: the family's pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from picsync.config.durations import parse_span
+from picsync.config.options import Boolean, Options
+from picsync.config.organizing import listed
+from picsync.config.paths import absolute
+
+MAX_TITLE = 60
+_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\0]*)?")
+
+
+def _library(value: str) -> str:
+    if value.startswith("s3://"):
+        if not _S3.fullmatch(value):
+            raise ValueError("must be a bucket such as s3://family-photos, with a prefix if you like")
+        return value.rstrip("/")
+    return absolute(value)
+
+
+def _text(value: str) -> str:
+    found = " ".join(value.split())
+    if not found or len(found) > MAX_TITLE:
+        raise ValueError(f"must have 1 to {MAX_TITLE} characters")
+    return found
+
+
+def _days(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    span = timedelta(days=parse_span(value).days)
+    if not timedelta(hours=1) <= span <= timedelta(days=3660):
+        raise ValueError("must be between an hour and ten years")
+    return span
+
+
+class Family(Options):
+    """The family's pages: who sends photos, and who chooses among them."""
+
+    library: Annotated[str, AfterValidator(_library)] | None = Field(
+        default=None,
+        description="The folder where uploads live, one folder in it for each album. It is made for uploads:"
+        " picsync deletes nothing in it. Or `s3://bucket/prefix`, with a `s3` section in the credentials"
+        " file. Without it, nobody can send photos.",
+        examples=["/library", "s3://family-photos/library"],
+    )
+    categories: Annotated[
+        tuple[Annotated[str, AfterValidator(_text)], ...] | None, BeforeValidator(listed)
+    ] = Field(
+        default=None,
+        description="The categories in which photos are judged: names of album rules, or of albums of the"
+        " library. By default every album rule is one.",
+        examples=["[Family, Garden]"],
+    )
+    title: Annotated[str, AfterValidator(_text)] = Field(
+        default="Family photos",
+        description="What the pages call themselves.",
+        examples=["The Millers"],
+    )
+    share_for: Annotated[timedelta, BeforeValidator(_days)] = Field(
+        default=timedelta(days=30),
+        description="How long a link to a photo or album is valid that somebody shares.",
+        examples=["30d", "24h"],
+    )
+    downloads: Boolean = Field(
+        default=True,
+        description="Whether such a link lets people download the original.",
+        examples=["false"],
+    )
+
+    @property
+    def library_path(self) -> Path | None:
+        """The folder of uploads; None without one on this machine."""
+        return None if self.library is None or self.library.startswith("s3://") else Path(self.library)

@@ -1,0 +1,412 @@
+"""People, their roles, and the devices on which they are signed in.
+
+An invitation is a link for one device; opening it shows who it is for, and a button there signs the device
+in, so that the previews of messengers do not use it up. A session is a random token in a cookie; API tokens
+are sessions that a person makes for a program. Of all of them only hashes are stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from picsync.cache.schema import instant, number
+from picsync.core.text import harmless
+from picsync.core.values import dataclass
+from picsync.family.acts import Act, note
+from picsync.family.state import tables
+from picsync.family.state.database import State
+
+INVITED_FOR = timedelta(days=7)
+"""How long an invitation is valid."""
+SESSION_FOR = timedelta(days=400)
+"""How long a device that is not used stays signed in; browsers keep no cookie for longer."""
+SEEN_EVERY = timedelta(hours=1)
+"""How exactly it is stored when a device was used."""
+MAX_NAME = 60
+"""Characters of a person's or device's name."""
+MAX_DEVICES = 50
+"""Of one person; then the one that was not used for the longest time is signed out."""
+MAX_PEOPLE = 500
+_TOKEN_BYTES = 24
+
+
+class Role(StrEnum):
+    """What a person may do; each may do what the one before may."""
+
+    VIEWER = "viewer"
+    """Look."""
+    MEMBER = "member"
+    """Send photos, vote, write captions, hide, share."""
+    ADMINISTRATOR = "administrator"
+    """Invite and remove people, restore what others have hidden, undo their tournaments."""
+
+    def includes(self, other: Role) -> bool:
+        """Whether it may do whatever the other role may."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(other)
+
+
+class DeviceKind(StrEnum):
+    """How a device proves who uses it."""
+
+    BROWSER = "browser"
+    """By a cookie."""
+    TOKEN = "token"  # noqa: S105 - a word
+    """A program, by `Authorization: Bearer`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may sign in."""
+
+    person: str
+    """ID."""
+    name: str
+    role: Role
+    created_at: datetime
+    looked_at: datetime | None = None
+    """When the person last looked at what is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a person is signed in."""
+
+    device: str
+    """ID."""
+    kind: DeviceKind
+    name: str
+    created_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A request's proof of who sent it."""
+
+    person: Person
+    device: Device
+    token: str = field(repr=False)
+
+    def may(self, role: Role) -> bool:
+        """Whether the person may do what this role may."""
+        return self.person.role.includes(role)
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A new invitation; the token is stored nowhere."""
+
+    token: str = field(repr=False)
+    person: Person
+    expires_at: datetime
+
+
+class UnknownPersonError(ValueError):
+    """There is no person with this ID or name."""
+
+
+class LastAdministratorError(ValueError):
+    """Without this person nobody could administer the pages."""
+
+
+class TooManyPeopleError(ValueError):
+    """There are as many people as there may be."""
+
+
+def clean_name(name: str) -> str:
+    """Return a name as it is stored: one line, printable; raises ValueError without a letter."""
+    found = " ".join(harmless(name).split())[:MAX_NAME].strip()
+    if not any(character.isalnum() for character in found):
+        raise ValueError("it has no letter or digit")
+    return found
+
+
+class People:
+    """Everybody who may sign in. Methods raise StateError if the database cannot be used."""
+
+    def __init__(self, state: State, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._state = state
+        self._now = now
+
+    async def invite(self, name: str, role: Role | None = None, *, by: str | None = None) -> Invitation:
+        """Invite a person by name: a new one, or a known one to another device.
+
+        A known person gets the role if there is one; a new one is a member by default. The first person is
+        an administrator. Raises ValueError for a name that is none, and TooManyPeopleError.
+        """
+        return await self._state.write(partial(self._invite, name=clean_name(name), role=role, by=by))
+
+    def _invite(
+        self, connection: sa.Connection, *, name: str, role: Role | None, by: str | None
+    ) -> Invitation:
+        now, table = self._now(), tables.person
+        found = self._by_name(connection, name)
+        if found is None:
+            people = _present(connection)
+            if len(people) >= MAX_PEOPLE:
+                raise TooManyPeopleError(f"there are {MAX_PEOPLE} people already")
+            chosen = role or (Role.MEMBER if people else Role.ADMINISTRATOR)
+            person = Person(secrets.token_hex(6), name, chosen, now)
+            connection.execute(
+                sa.insert(table).values(
+                    person=person.person, name=name, role=str(chosen), created_at=number(now)
+                )
+            )
+        else:
+            person = found
+            if role is not None and role is not person.role:
+                self._set_role(connection, person, role, by)
+                person = _person(connection, person.person) or person
+        return self._invitation(connection, person, by)
+
+    async def invite_again(self, person: str, *, by: str | None = None) -> Invitation:
+        """Return an invitation for another device of a person; raises UnknownPersonError."""
+
+        def work(connection: sa.Connection) -> Invitation:
+            return self._invitation(connection, _known(connection, person), by)
+
+        return await self._state.write(work)
+
+    def _invitation(self, connection: sa.Connection, person: Person, by: str | None) -> Invitation:
+        now, token = self._now(), secrets.token_urlsafe(_TOKEN_BYTES)
+        connection.execute(
+            sa.delete(tables.invitation).where(tables.invitation.c.expires_at < number(now - INVITED_FOR))
+        )
+        connection.execute(
+            sa.insert(tables.invitation).values(
+                sha256=hashed(token),
+                person=person.person,
+                created_at=number(now),
+                expires_at=number(now + INVITED_FOR),
+            )
+        )
+        note(connection, now, by, Act.INVITED, person.person)
+        return Invitation(token, person, now + INVITED_FOR)
+
+    async def invited(self, token: str) -> Person | None:
+        """Return whom an invitation is for; None if it is unknown, used or expired."""
+        return await self._state.read(lambda connection: self._invited(connection, token))
+
+    def _invited(self, connection: sa.Connection, token: str) -> Person | None:
+        table = tables.invitation
+        row = connection.execute(sa.select(table).where(table.c.sha256 == hashed(token))).one_or_none()
+        if row is None or row.used_at is not None or row.expires_at <= number(self._now()):
+            return None
+        return _person(connection, row.person)
+
+    async def accept(self, token: str, device: str) -> Session | None:
+        """Sign a device in by an invitation, which is used up; None if it is unknown, used or expired."""
+
+        def work(connection: sa.Connection) -> Session | None:
+            person = self._invited(connection, token)
+            if person is None:
+                return None
+            connection.execute(
+                sa.update(tables.invitation)
+                .where(tables.invitation.c.sha256 == hashed(token))
+                .values(used_at=number(self._now()))
+            )
+            return self._sign_in(connection, person, DeviceKind.BROWSER, device)
+
+        return await self._state.write(work)
+
+    async def sign_in(self, person: str, device: str) -> Session:
+        """Sign a device in of a person who has proved who they are; raises UnknownPersonError."""
+
+        def work(connection: sa.Connection) -> Session:
+            return self._sign_in(connection, _known(connection, person), DeviceKind.BROWSER, device)
+
+        return await self._state.write(work)
+
+    async def api_token(self, person: str, name: str) -> Session:
+        """Return a token for a program; raises UnknownPersonError, and ValueError for an empty name."""
+
+        def work(connection: sa.Connection) -> Session:
+            found = _known(connection, person)
+            session = self._sign_in(connection, found, DeviceKind.TOKEN, clean_name(name))
+            note(connection, self._now(), person, Act.TOKEN_CREATED, session.device.device, name)
+            return session
+
+        return await self._state.write(work)
+
+    def _sign_in(self, connection: sa.Connection, person: Person, kind: DeviceKind, name: str) -> Session:
+        now, token, table = self._now(), secrets.token_urlsafe(_TOKEN_BYTES), tables.device
+        known = connection.scalars(
+            sa.select(table.c.device).where(table.c.person == person.person).order_by(table.c.seen_at.desc())
+        ).all()
+        surplus = known[MAX_DEVICES - 1 :]
+        connection.execute(sa.delete(table).where(table.c.device.in_(surplus)))
+        device = Device(secrets.token_hex(6), kind, name[:MAX_NAME] or "unknown", now, now)
+        connection.execute(
+            sa.insert(table).values(
+                device=device.device,
+                person=person.person,
+                sha256=hashed(token),
+                kind=str(kind),
+                name=device.name,
+                created_at=number(now),
+                seen_at=number(now),
+            )
+        )
+        if kind is DeviceKind.BROWSER:
+            note(connection, now, person.person, Act.SIGNED_IN, device.device, device.name)
+        return Session(person, device, token)
+
+    async def session(self, token: str) -> Session | None:
+        """Return the session of a token; None if it is unknown or was not used for too long."""
+        found = await self._state.read(lambda connection: self._session(connection, token))
+        if found is None:
+            return None
+        now = self._now()
+        if now - found.device.seen_at >= SEEN_EVERY:
+            seen = sa.update(tables.device).where(tables.device.c.device == found.device.device)
+            await self._state.write(lambda connection: connection.execute(seen.values(seen_at=number(now))))
+        return found
+
+    def _session(self, connection: sa.Connection, token: str) -> Session | None:
+        table = tables.device
+        row = connection.execute(sa.select(table).where(table.c.sha256 == hashed(token))).one_or_none()
+        if row is None:
+            return None
+        device = _device(row)
+        person = _person(connection, row.person)
+        if person is None or self._now() - device.seen_at > SESSION_FOR:
+            return None
+        return Session(person, device, token)
+
+    async def people(self) -> Sequence[Person]:
+        """Return everybody, by name."""
+        return await self._state.read(_present)
+
+    async def find(self, name: str) -> Person | None:
+        """Return the person with a name (in any case) or ID."""
+        return await self._state.read(lambda connection: self._by_name(connection, name))
+
+    async def devices(self, person: str) -> Sequence[Device]:
+        """Return where a person is signed in, the one first that was used last."""
+        table = tables.device
+        wanted = sa.select(table).where(table.c.person == person).order_by(table.c.seen_at.desc())
+        return await self._state.read(lambda connection: [_device(row) for row in connection.execute(wanted)])
+
+    async def sign_out(self, person: str, device: str, *, by: str | None = None) -> bool:
+        """Sign a device of a person out; return whether it was signed in."""
+
+        def work(connection: sa.Connection) -> bool:
+            table = tables.device
+            gone = connection.execute(
+                sa.delete(table).where(table.c.device == device, table.c.person == person)
+            )
+            if gone.rowcount:
+                act = Act.SIGNED_OUT if by == person else Act.REVOKED
+                note(connection, self._now(), by, act, device)
+            return bool(gone.rowcount)
+
+        return await self._state.write(work)
+
+    async def set_role(self, person: str, role: Role, *, by: str | None = None) -> None:
+        """Change a person's role; raises UnknownPersonError and LastAdministratorError."""
+        await self._state.write(
+            lambda connection: self._set_role(connection, _known(connection, person), role, by)
+        )
+
+    def _set_role(self, connection: sa.Connection, person: Person, role: Role, by: str | None) -> None:
+        if role is not Role.ADMINISTRATOR:
+            _keep_administrator(connection, person)
+        table = tables.person
+        connection.execute(sa.update(table).where(table.c.person == person.person).values(role=str(role)))
+        note(connection, self._now(), by, Act.ROLE_CHANGED, person.person, str(role))
+
+    async def remove(self, person: str, *, by: str | None = None) -> None:
+        """Sign all devices of a person out, for good. What the person did stays.
+
+        Raises UnknownPersonError and LastAdministratorError.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            found = _known(connection, person)
+            _keep_administrator(connection, found)
+            for table in (tables.device, tables.invitation):
+                connection.execute(sa.delete(table).where(table.c.person == person))
+            connection.execute(
+                sa.update(tables.person)
+                .where(tables.person.c.person == person)
+                .values(removed_at=number(self._now()), password=None, subject=None)
+            )
+            note(connection, self._now(), by, Act.REMOVED, person)
+
+        await self._state.write(work)
+
+    async def looked(self, person: str, at: datetime) -> None:
+        """Store that a person has looked at what is new."""
+        table = tables.person
+        change = sa.update(table).where(table.c.person == person).values(looked_at=number(at))
+        await self._state.write(lambda connection: connection.execute(change))
+
+    def _by_name(self, connection: sa.Connection, name: str) -> Person | None:
+        people = _present(connection)
+        by_id = next((person for person in people if person.person == name), None)
+        folded = name.casefold()
+        return by_id or next((person for person in people if person.name.casefold() == folded), None)
+
+
+def hashed(token: str) -> str:
+    """Return a secret as it is stored. It is random and long, so a fast hash suffices."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _keep_administrator(connection: sa.Connection, person: Person) -> None:
+    """Raise LastAdministratorError if this is the only administrator."""
+    others = [
+        each
+        for each in _present(connection)
+        if each.role is Role.ADMINISTRATOR and each.person != person.person
+    ]
+    if person.role is Role.ADMINISTRATOR and not others:
+        raise LastAdministratorError(f"{person.name} is the only administrator")
+
+
+def _present(connection: sa.Connection) -> list[Person]:
+    table = tables.person
+    rows = connection.execute(sa.select(table).where(table.c.removed_at.is_(None)))
+    return sorted(
+        (_as_person(row) for row in rows), key=lambda person: (person.name.casefold(), person.person)
+    )
+
+
+def _known(connection: sa.Connection, person: str) -> Person:
+    found = _person(connection, person)
+    if found is None:
+        raise UnknownPersonError(f"there is no person {person!r}")
+    return found
+
+
+def _person(connection: sa.Connection, person: str) -> Person | None:
+    table = tables.person
+    row = connection.execute(
+        sa.select(table).where(table.c.person == person, table.c.removed_at.is_(None))
+    ).one_or_none()
+    return None if row is None else _as_person(row)
+
+
+def _as_person(row: sa.Row[Any]) -> Person:
+    return Person(row.person, row.name, Role(row.role), _instant(row.created_at), instant(row.looked_at))
+
+
+def _device(row: sa.Row[Any]) -> Device:
+    return Device(row.device, DeviceKind(row.kind), row.name, _instant(row.created_at), _instant(row.seen_at))
+
+
+def _instant(stored: int) -> datetime:
+    found = instant(stored)
+    assert found is not None  # noqa: S101 - the column is never NULL
+    return found

@@ -1,0 +1,187 @@
+"""The database of the family's state: SQLite beside the cache, or the cache's PostgreSQL database.
+
+A cache may be deleted, or set aside when it is damaged; what a family has done must not go with it. So for a
+cache in a file, the state is in a file of its own beside it. In a PostgreSQL database, it has its own tables
+and its own revision.
+
+All work happens in transactions: `read` and `write` run a function with a connection, in a thread. Writers of
+one process wait for each other in a queue; other processes, such as commands, wait for the database's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from picsync.cache import place
+from picsync.cache.file import File
+from picsync.core.errors import CacheError, StateError
+from picsync.system.files import reason
+
+T = TypeVar("T")
+
+VERSION_TABLE = "picsync_family_schema"
+HEAD = "f0001"
+REVISIONS = (HEAD,)
+"""Oldest first. A database of any other revision was written by a newer picsync."""
+BUSY_TIMEOUT_S = 20.0
+"""How long a transaction waits for that of another process."""
+_THREADS = 4
+
+
+def path_beside(cache: Path) -> Path:
+    """Return the path of the state of a cache in a file."""
+    return cache.with_name(f"{cache.stem}-family.db")
+
+
+class State:
+    """The open database; its methods raise StateError."""
+
+    def __init__(self, engine: sa.Engine, name: str) -> None:
+        """`name` is for messages."""
+        self._engine = engine
+        self._name = name
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="family")
+        self._writing = threading.Lock()
+
+    @classmethod
+    async def open(cls, cache: str) -> State:
+        """Open the state that belongs to a cache (a path or URL), creating or migrating it if necessary.
+
+        Raises StateError.
+        """
+        state = cls(*await asyncio.to_thread(_engine, cache))
+        try:
+            await state._migrate()
+        except BaseException:
+            await state.aclose()
+            raise
+        return state
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is an SQLite file, rather than a PostgreSQL database."""
+        return self._engine.dialect.name == "sqlite"
+
+    def __str__(self) -> str:
+        return self._name
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Return what `work` returns in a transaction that sees one state of the database."""
+        return await self._run(lambda: self._read(work))
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Return what `work` returns in a transaction that is durable on return; if it raises, undone."""
+        return await self._run(lambda: self._write(work))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self._engine.dispose()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        engine = (
+            self._engine
+            if self.is_sqlite
+            else self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
+        with self._explained(), engine.begin() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[sa.Connection], T]) -> T:
+        engine = self._engine.execution_options(picsync_writes=True)
+        with self._writing, self._explained(), engine.begin() as connection:
+            return work(connection)
+
+    async def _migrate(self) -> None:
+        revision = await self.read(_revision)
+        if revision is not None and revision not in REVISIONS:
+            raise StateError(
+                f"The family's database {self} was written by a newer picsync (schema revision {revision}).",
+                hint="Update picsync, or use another cache.",
+            )
+        if revision != HEAD:
+            await self.write(_upgrade)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Convert the database's errors to StateError; any other exception is a bug."""
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise  # Who wrote the statement knows what it means.
+        except sa.exc.DBAPIError as error:
+            detail = " ".join(str(error.orig).split())
+            raise StateError(
+                f"The family's database {self} cannot be used: {detail}.",
+                hint="Check the disk's free space and permissions, or that the database server runs.",
+            ) from error
+
+
+def _engine(cache: str) -> tuple[sa.Engine, str]:
+    """Return an engine that is not connected yet, and the database's name for messages."""
+    try:
+        found = place.parse(cache)
+        if not isinstance(found, File):
+            return found.engine(), str(found)
+    except CacheError as error:
+        raise StateError(error.message, hint=error.hint) from error
+    path = path_beside(found.path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # It has names, and hashes of secrets.
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise StateError(f"The family's database {path} cannot be created: {reason(error)}.") from error
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+        pool_size=_THREADS,
+        hide_parameters=True,
+    )
+    sa.event.listen(engine, "connect", _connected)
+    sa.event.listen(engine, "begin", _begin)
+    return engine, str(path)
+
+
+def _connected(connection: object, _record: object) -> None:
+    # The module's own way to begin transactions is switched off: it begins none for reading.
+    connection.isolation_level = None  # type: ignore[attr-defined] # sqlite3's
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("picsync_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version = sa.table(VERSION_TABLE, sa.column("version_num", sa.Text))
+    return connection.scalar(sa.select(version.c.version_num))
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    """Apply all missing migrations in the transaction; if interrupted, the database is unchanged."""
+    # Alembic takes a third of a second to load, and is needed after an upgrade only.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "picsync.family.state:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,1 @@
+"""Migrations of the family's tables, applied by `picsync.family.state.database`."""

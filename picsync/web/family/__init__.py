@@ -1,0 +1,1 @@
+"""The family's pages and their API: a FastAPI application. Only a configuration with `family` imports it."""

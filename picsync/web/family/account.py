@@ -1,0 +1,195 @@
+"""Routes about people: invitations, signing in and out, devices and API tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import segno
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
+from starlette.responses import RedirectResponse, Response
+
+from picsync.family.people import DeviceKind, Session
+from picsync.web.family.errors import Refusal
+from picsync.web.family.guards import COOKIE, Administrator, Member, Viewer, optional_session, set_cookie
+from picsync.web.family.pages import page
+from picsync.web.family.services import Served
+from picsync.web.operator import cross_site
+
+router = APIRouter()
+_pages = APIRouter(include_in_schema=False)
+_api = APIRouter(prefix="/api", tags=["people"])
+
+_SYSTEMS = ("iPhone", "iPad", "Android", "Windows", "Macintosh", "CrOS", "Linux")
+_BROWSERS = ("Firefox", "Edg", "OPR", "SamsungBrowser", "Chrome", "Safari")
+
+
+class AboutPerson(BaseModel):
+    """A person."""
+
+    id: str
+    name: str
+    role: str
+
+
+class AboutDevice(BaseModel):
+    """Where a person is signed in."""
+
+    id: str
+    kind: str
+    name: str
+    created_at: datetime
+    seen_at: datetime
+    current: bool
+
+
+@_pages.get("/welcome")
+async def welcome(request: Request, services: Served) -> Response:
+    """Say how to sign in, to somebody who is not."""
+    if await optional_session(request, services) is not None:
+        return RedirectResponse("/", 303)
+    return page(request, "welcome.html")
+
+
+@_pages.get("/join/{token}")
+async def invitation(request: Request, token: str, services: Served) -> Response:
+    """Show whom an invitation is for; the preview of a messenger does not use it up."""
+    person = await services.people.invited(_guess(request, services, token))
+    if person is None:
+        services.wrong.wrong(_address(request))
+        raise Refusal(404, "This invitation is no longer valid.", "Ask for another one.")
+    session = await optional_session(request, services)
+    return page(request, "join.html", person=person, token=token, other=session and session.person)
+
+
+@_pages.post("/join/{token}")
+async def join(request: Request, token: str, services: Served) -> Response:
+    """Sign the device in."""
+    if refused := cross_site(request.headers):
+        raise Refusal(403, refused.strip())
+    device = _device_name(request.headers.get("User-Agent", ""))
+    session = await services.people.accept(_guess(request, services, token), device)
+    if session is None:
+        services.wrong.wrong(_address(request))
+        raise Refusal(404, "This invitation is no longer valid.", "Ask for another one.")
+    response = RedirectResponse("/", 303)
+    set_cookie(request, response, session)
+    return response
+
+
+@_pages.get("/")
+async def home(_session: Viewer) -> Response:
+    """Show the page about the person."""
+    return RedirectResponse("/you", 303)
+
+
+@_pages.get("/you")
+async def you(request: Request, session: Viewer, services: Served) -> Response:
+    """Show a person where they are signed in."""
+    devices = await services.people.devices(session.person.person)
+    return page(request, "you.html", session, devices=devices, link="", code="", token="")
+
+
+@_pages.post("/you/device")
+async def another_device(request: Request, session: Viewer, services: Served) -> Response:
+    """Show a link, and its QR code, by which the person signs in on another device."""
+    made = await services.people.invite_again(session.person.person, by=session.person.person)
+    link = f"{services.url or request.base_url}join/{made.token}"
+    devices = await services.people.devices(session.person.person)
+    code = segno.make(link, error="m").svg_data_uri(scale=5, border=2, dark="#000", light="#fff")
+    return page(request, "you.html", session, devices=devices, link=link, code=code, token="")
+
+
+@_pages.post("/you/token")
+async def new_token(
+    request: Request, session: Member, services: Served, name: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """Create an API token, and show it once."""
+    made = await _token(session, services, name)
+    devices = await services.people.devices(session.person.person)
+    return page(request, "you.html", session, devices=devices, link="", code="", token=made.token)
+
+
+@_pages.post("/you/sign-out")
+async def sign_out(
+    session: Viewer, services: Served, device: Annotated[str, Form(max_length=60)]
+) -> Response:
+    """Sign a device of the person out."""
+    own = device == session.device.device
+    await services.people.sign_out(session.person.person, device, by=session.person.person)
+    response = RedirectResponse("/welcome" if own else "/you", 303)
+    if own:
+        response.delete_cookie(COOKIE, path="/")
+    return response
+
+
+@_api.get("/me")
+async def me(session: Viewer) -> AboutPerson:
+    """Say who you are."""
+    return AboutPerson(id=session.person.person, name=session.person.name, role=session.person.role)
+
+
+@_api.get("/me/devices")
+async def my_devices(session: Viewer, services: Served) -> list[AboutDevice]:
+    """List where you are signed in, and your API tokens."""
+    return [
+        AboutDevice(
+            id=each.device,
+            kind=each.kind,
+            name=each.name,
+            created_at=each.created_at,
+            seen_at=each.seen_at,
+            current=each.device == session.device.device,
+        )
+        for each in await services.people.devices(session.person.person)
+    ]
+
+
+@_api.delete("/me/devices/{device}", status_code=204)
+async def remove_my_device(device: str, session: Viewer, services: Served) -> None:
+    """Sign a device out, or make an API token invalid."""
+    if not await services.people.sign_out(session.person.person, device, by=session.person.person):
+        raise Refusal(404, "You have no such device.")
+
+
+@_api.get("/people")
+async def people(_session: Administrator, services: Served) -> list[AboutPerson]:
+    """List everybody who may sign in."""
+    return [
+        AboutPerson(id=each.person, name=each.name, role=each.role) for each in await services.people.people()
+    ]
+
+
+async def _token(session: Session, services: Served, name: str) -> Session:
+    if session.device.kind is not DeviceKind.BROWSER:
+        raise Refusal(403, "A token cannot create others.")
+    try:
+        return await services.people.api_token(session.person.person, name)
+    except ValueError:
+        raise Refusal(422, "The token needs a name.", "Call it after the program that will use it.") from None
+
+
+def _guess(request: Request, services: Served, token: str) -> str:
+    """Return the token, unless too many were wrong."""
+    if services.wrong.blocked(_address(request)):
+        raise Refusal(429, "Too many wrong links.", "Wait a minute, then try again.", retry_after_s=60)
+    return token
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _device_name(agent: str) -> str:
+    """Return what a browser calls itself, in a few words."""
+    system = next((name for name in _SYSTEMS if name in agent), "")
+    browser = next((name for name in _BROWSERS if name in agent), "")
+    words = [
+        {"Edg": "Edge", "OPR": "Opera", "Macintosh": "Mac"}.get(word, word) for word in (browser, system)
+    ]
+    return " on ".join(word for word in words if word) or "Browser"
+
+
+router.include_router(_pages)
+router.include_router(_api)

@@ -1,0 +1,124 @@
+"""The application: routes by topic, and what holds for every response."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from picsync.core.errors import PicsyncError
+from picsync.web.assets import assets_of
+from picsync.web.family import account
+from picsync.web.family.errors import Refusal
+from picsync.web.family.pages import PACKAGE, page
+from picsync.web.family.services import Services
+
+MAX_BODY_BYTES = 64 * 1024
+"""Of a request, unless a route says something else."""
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+_ROUTERS = (account.router,)
+_log = logging.getLogger("picsync.web")
+
+
+def application(services: Services) -> FastAPI:
+    """Return the application; it sends nothing and opens nothing."""
+    app = FastAPI(
+        title="picsync: the family's pages",
+        version=version("picsync"),
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MAX_BODY_BYTES,
+        exception_handlers={
+            Refusal: _refused,
+            PicsyncError: _failed,
+            HTTPException: _http_error,
+            RequestValidationError: _invalid,
+        },
+    )
+    app.state.services = services
+    app.middleware("http")(_with_headers)
+    app.add_api_route("/family/assets/{build}/{name}", _asset, include_in_schema=False)
+    for router in _ROUTERS:
+        app.include_router(router)
+    return app
+
+
+async def _with_headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+async def _asset(build: str, name: str) -> Response:
+    assets = assets_of(PACKAGE)
+    asset = assets.files.get(name)
+    if asset is None:
+        return Response(status_code=404)
+    # A page of an older version gets what there is, but does not keep it.
+    kept = "public, max-age=31536000, immutable" if build == assets.build else "no-cache"
+    return Response(asset.body, headers={"Content-Type": asset.type, "Cache-Control": kept})
+
+
+def _wants_json(request: Request) -> bool:
+    path, accept = request.url.path, request.headers.get("Accept", "")
+    return path.startswith("/api/") or "text/html" not in accept
+
+
+def _answer(
+    request: Request, status: int, message: str, hint: str = "", headers: dict[str, str] | None = None
+) -> Response:
+    """Return an error, for a program or a person."""
+    if _wants_json(request):
+        return JSONResponse({"error": message, "hint": hint}, status, headers)
+    response = page(request, "error.html", status=status, message=message, hint=hint)
+    response.headers.update(headers or {})
+    return response
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        if not _wants_json(request) and request.method == "GET":
+            return RedirectResponse("/welcome", 303)
+        headers["WWW-Authenticate"] = "Bearer"
+    return _answer(request, error.status, error.message, error.hint, headers)
+
+
+async def _failed(request: Request, error: Any) -> Response:
+    _log.warning("Family pages: %s", error, extra={"action": "family_request_failed"})
+    return _answer(
+        request,
+        503,
+        "The photos cannot be reached at the moment.",
+        "Nothing is lost. Try again in a minute; picsync's log says why.",
+        {"Retry-After": "30"},
+    )
+
+
+async def _http_error(request: Request, error: Any) -> Response:
+    message = {404: "There is no such page.", 405: "This address does not take such requests."}
+    return _answer(
+        request, error.status_code, message.get(error.status_code, str(error.detail)), headers=error.headers
+    )
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    """Say which field of a request is wrong, without its value."""
+    said = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()][:5]
+    return _answer(request, 422, "The request is not valid.", "; ".join(said))

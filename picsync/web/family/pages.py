@@ -1,0 +1,50 @@
+"""Renders templates, with what all pages have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from picsync.family.people import Role, Session
+from picsync.observe.words import printable
+from picsync.web.assets import assets_of
+from picsync.web.family.guards import form_token
+from picsync.web.family.services import services_of
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
+    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; font-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+"""Nothing external, and nothing inline."""
+PACKAGE = "picsync.web.family"
+
+_JINJA = Environment(
+    loader=PackageLoader(PACKAGE),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_JINJA.filters["printable"] = printable
+
+
+def page(
+    request: Request, template: str, session: Session | None = None, *, status: int = 200, **content: Any
+) -> HTMLResponse:
+    """Return a page; `content` is what its template shows, `session` who sees it."""
+    services = services_of(request)
+    text = _JINJA.get_template(template).render(
+        assets=f"/family/assets/{assets_of(PACKAGE).build}",
+        title=services.title,
+        session=session,
+        form_token=form_token(session) if session else "",
+        is_member=session is not None and session.may(Role.MEMBER),
+        is_administrator=session is not None and session.may(Role.ADMINISTRATOR),
+        path=request.url.path,
+        **content,
+    )
+    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY})

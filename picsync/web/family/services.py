@@ -1,0 +1,58 @@
+"""What the routes work with; there is one for each application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, TypeAlias, cast
+
+from fastapi import Depends, Request
+
+from picsync.family.people import People, hashed
+from picsync.family.state.database import State
+from picsync.serving.guesses import Guesses
+
+MAX_WRONG = 300
+MAX_WRONG_OF_ADDRESS = 30
+"""Wrong tokens within a minute. Tokens are random, so guessing is hopeless anyway."""
+MAX_RIGHT = 2_000
+"""Right tokens that are remembered."""
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything that the pages show and change."""
+
+    state: State
+    people: People
+    title: str = "Family photos"
+    """What the pages call themselves."""
+    url: str = ""
+    """Where other devices reach the pages, with a slash at the end; empty if that is unknown."""
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    wrong: Guesses = field(
+        default_factory=lambda: Guesses(most=MAX_WRONG, most_of_address=MAX_WRONG_OF_ADDRESS)
+    )
+    _right: dict[str, None] = field(default_factory=dict, repr=False)
+    """Hashes of tokens that were right lately, the oldest first."""
+
+    def note_right(self, token: str) -> None:
+        """Remember that a token was right."""
+        key = hashed(token)
+        self._right.pop(key, None)
+        self._right[key] = None
+        if len(self._right) > MAX_RIGHT:
+            del self._right[next(iter(self._right))]
+
+    def was_right(self, token: str) -> bool:
+        """Whether a token was right lately; it may have been revoked since."""
+        return hashed(token) in self._right
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application that handles a request."""
+    return cast("Services", request.app.state.services)
+
+
+Served: TypeAlias = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,84 @@
+"""The family's pages over real HTTP, and a browser's part of the conversation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from picsync.family.people import People, Role
+from picsync.family.state.database import State
+from picsync.serving.asgi import Network, handler
+from picsync.system.control import Requests
+from picsync.web.family.app import application
+from picsync.web.family.services import Services
+from picsync.web.frame.server import FrameServer, Household
+
+TOKEN = re.compile(r'name="form-token" content="([0-9a-f]*)"')
+
+
+class Pages:
+    """A running server, and what it works with."""
+
+    def __init__(self, services: Services, url: str) -> None:
+        self.services = services
+        self.url = url
+
+    def browser(self) -> Browser:
+        return Browser(self)
+
+    async def signed_in(self, name: str, role: Role = Role.MEMBER) -> Browser:
+        """Return a browser in which somebody has opened an invitation."""
+        made = await self.services.people.invite(name, role)
+        browser = self.browser()
+        response = await browser.client.post(f"/join/{made.token}", headers={"Origin": self.url})
+        assert response.status_code == 303, response.text
+        return browser
+
+
+class Browser:
+    """Sends what a browser would: cookies, the origin, and the form token of the last page."""
+
+    def __init__(self, pages: Pages) -> None:
+        self.client = httpx.AsyncClient(base_url=pages.url, headers={"Accept": "text/html,*/*"})
+        self.origin = pages.url
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self.client.get(path)
+
+    async def form_token(self) -> str:
+        found = TOKEN.search((await self.get("/you")).text)
+        assert found is not None
+        return found[1]
+
+    async def post(self, path: str, **fields: str) -> httpx.Response:
+        """Send a form as one of our pages does."""
+        data = {"form_token": await self.form_token(), **fields}
+        return await self.client.post(path, data=data, headers={"Origin": self.origin})
+
+    async def __aenter__(self) -> Browser:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.aclose()
+
+
+@asynccontextmanager
+async def serve(folder: Path, *, proxies: tuple[Network, ...] = (), cache: str = "") -> AsyncIterator[Pages]:
+    """Serve the pages of a family without photos."""
+    location = cache or str(folder / "cache.db")
+    state = await State.open(location)
+    try:
+        services = Services(state, People(state))
+        household = Household(Requests.beside(str(folder / "cache.db")))
+        server = FrameServer([], household, others=handler(application(services), proxies=proxies))
+        await server.start("127.0.0.1", 0)
+        try:
+            yield Pages(services, f"http://127.0.0.1:{server.port}")
+        finally:
+            await server.close()
+    finally:
+        await state.aclose()
