@@ -157,7 +157,7 @@ def rendered_command(*, photos: int) -> None:
 @click.option("--rclone", type=_FILE, help="An rclone to compare with, instead of that of `clients`.")
 def mirror_command(*, files: int, file_bytes: int, rclone: Path | None) -> None:
     """Measure a mirror in Dropbox on `home`, next to `rclone sync`."""
-    click.echo(asyncio.run(mirror.compared(files, file_bytes, rclone)))
+    click.echo(asyncio.run(mirror.compared(files, file_bytes, rclone or mirror.installed())))
 
 
 def _progress(line: str) -> None:

@@ -55,24 +55,29 @@ class Spent:
     requests: dict[str, int]
 
 
+def installed() -> Path | None:
+    """Return the rclone of the extra `clients`, if it is installed."""
+    found = Path(sysconfig.get_path("scripts"), "rclone")
+    return found if found.exists() else None
+
+
 async def compared(files: int, file_bytes: int, rclone: Path | None = None) -> str:
-    """Return a table of both programs, the first time and with nothing changed."""
-    rclone = rclone or Path(sysconfig.get_path("scripts"), "rclone")
+    """Return a table of picsync, and of an rclone, the first time and with nothing changed."""
     rows: list[Sequence[str]] = []
     with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as name:
         folder = Path(name)
         pictures = folder / "pictures"
         _fill(pictures, files, file_bytes)
         ideal_s = files * file_bytes / HOME.pipes[HOME.hosts[CONTENT].pipe_in]
-        for title, commands in (
-            ("picsync", _picsync(folder, pictures)),
-            (_version(rclone), _rclone(folder, pictures, rclone)),
-        ):
+        programs = [("picsync", _picsync(folder, pictures))]
+        if rclone is not None:
+            programs.append((_version(rclone), _rclone(folder, pictures, rclone)))
+        for title, command in programs:
             dropbox = Dropbox(DropboxOptions())
             async with by_name(dropbox, folder) as reached:
                 _write_logins(folder, dropbox)
                 for what in ("all new", "nothing changed"):
-                    spent = await _run(folder, commands, reached)
+                    spent = await _run(folder, command, reached)
                     _require_mirrored(dropbox, pictures)
                     rows.append(_row(f"{title}, {what}", spent, ideal_s if what == "all new" else None))
     heading = (f"{files:,} files of {file_bytes / 1000:g} kB, `home`", "wall s", "of the ideal", "CPU s",

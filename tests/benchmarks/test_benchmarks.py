@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import renditions, report
+from benchmarks import mirror, renditions, report
 from benchmarks.__main__ import main
 from benchmarks.authority import Authority, authority, plain_environment
 from benchmarks.ideal import SERIAL, Caps, Work, ideal_s
@@ -68,6 +68,15 @@ async def test_each_scenario_runs_and_moves_each_photo_once(name: str, moved: di
     if name == "steady":
         pages = sum(result.requests.get(each, 0) for each in PAGES)
         assert result.request_count <= pages + 5
+
+
+async def test_a_mirror_is_measured_new_and_unchanged() -> None:
+    table = await mirror.compared(12, 1_000)
+    _, _, new, unchanged = [row.split("|") for row in table.splitlines()]
+    assert "upload_session/start 12" in new[7]
+    assert int(new[6]) <= 12 + 7
+    # The token, and the changes since the last pass.
+    assert int(unchanged[6]) == 2
 
 
 async def test_the_services_use_tls_with_an_authority_of_their_own(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ BATCH_BYTES = 64 * 2**20
 """A batch is committed once it has so many bytes, since a kill loses what was not committed."""
 LOCK_WAITS_S = (1.0, 3.0, 9.0)
 """Between attempts to commit, move or delete what other writes have held up."""
+LARGE_FILES = 4
+"""Files that are sent in pieces concurrently: each holds a piece or two in memory."""
 MAX_DISAGREEMENTS = 20
 """How often a session may hold more or fewer bytes than were sent, after broken connections."""
 
@@ -82,6 +84,7 @@ class Uploader:
         """`sleep` waits for other writes."""
         self._api = api
         self._sleep = sleep
+        self._large = asyncio.Semaphore(LARGE_FILES)
 
     async def one(self, write: Write) -> Entry:
         """Write one file; raises what the port says of `write` and `replace`."""
@@ -161,7 +164,8 @@ class Uploader:
         if write.size_bytes <= PIECE_BYTES:
             session = await self._api.start_session(read.again, size_bytes=write.size_bytes, close=True)
         else:
-            session = await self._send_pieces(write, read)
+            async with self._large:
+                session = await self._send_pieces(write, read)
         return _Sent(write, session, read.content_hash)
 
     async def _send_pieces(self, write: Write, read: _Hashing) -> str:
