@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from picsync.config import Config
 from picsync.config.family import Family
 from picsync.family.people import People
+from picsync.family.photos import Photos
+from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
+from picsync.rendering.pool import Renderer
+from picsync.run.wiring import own_folder
 from picsync.web.family.services import Services
 from picsync.web.frame.address import page_base
+
+FOLDER = "picsync-family-pictures"
+"""Small versions of the photos, beside the cache."""
 
 
 @asynccontextmanager
 async def open_family(config: Config, family: Family, *, cache: str) -> AsyncIterator[Services]:
     """Open the services of the family's pages for the context. Raises StateError."""
-    state = await State.open(cache)
+    state, renderer = await State.open(cache), Renderer()
     try:
-        yield Services(state, People(state), title=family.title, url=page_base(config))
+        pictures = Pictures(own_folder(cache) / FOLDER, renderer)
+        await asyncio.to_thread(pictures.sweep)
+        yield Services(
+            state, People(state), Photos(state), pictures, title=family.title, url=page_base(config)
+        )
     finally:
+        await renderer.aclose()
         await state.aclose()

@@ -10,6 +10,8 @@ from typing import Annotated, TypeAlias, cast
 from fastapi import Depends, Request
 
 from picsync.family.people import People, hashed
+from picsync.family.photos import Photos
+from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
 from picsync.serving.guesses import Guesses
 
@@ -26,6 +28,8 @@ class Services:
 
     state: State
     people: People
+    photos: Photos
+    pictures: Pictures
     title: str = "Family photos"
     """What the pages call themselves."""
     url: str = ""

@@ -10,7 +10,10 @@ from pathlib import Path
 import httpx
 
 from picsync.family.people import People, Role
+from picsync.family.photos import Photos
+from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
+from picsync.rendering.pool import Renderer
 from picsync.serving.asgi import Network, handler
 from picsync.system.control import Requests
 from picsync.web.family.app import application
@@ -70,9 +73,10 @@ class Browser:
 async def serve(folder: Path, *, proxies: tuple[Network, ...] = (), cache: str = "") -> AsyncIterator[Pages]:
     """Serve the pages of a family without photos."""
     location = cache or str(folder / "cache.db")
-    state = await State.open(location)
+    state, renderer = await State.open(location), Renderer(1)
     try:
-        services = Services(state, People(state))
+        pictures = Pictures(folder / "pictures", renderer)
+        services = Services(state, People(state), Photos(state), pictures)
         household = Household(Requests.beside(str(folder / "cache.db")))
         server = FrameServer([], household, others=handler(application(services), proxies=proxies))
         await server.start("127.0.0.1", 0)
@@ -81,4 +85,5 @@ async def serve(folder: Path, *, proxies: tuple[Network, ...] = (), cache: str =
         finally:
             await server.close()
     finally:
+        await renderer.aclose()
         await state.aclose()

@@ -1,0 +1,124 @@
+"""Small versions of the photos on the family's pages: JPEG files, by the photo's ID, made by the workers.
+
+All sizes of a photo are there, or none: they are made in a folder of another name that is renamed then.
+They can be made again from the originals, so losing them costs time only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from picsync.core.errors import StateError
+from picsync.core.recipe import Panel, Recipe
+from picsync.core.values import dataclass
+from picsync.media.treatment import Treatment
+from picsync.rendering.pool import Renderer
+from picsync.system.files import flush_folder, reason, remedy
+
+SIZES = (960, 480, 240)
+"""Longest side of each version, in pixels. Each is made of the one before."""
+QUALITY = {960: 82, 480: 78, 240: 74}
+_PHOTO = re.compile(r"[a-z2-7]{10}")
+_NEW = ".new-"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is known of an original once its small versions exist."""
+
+    width: int | None
+    height: int | None
+    """Of the original, in pixels as it is shown; None if unknown."""
+
+
+class Pictures:
+    """The folder of the small versions."""
+
+    def __init__(self, folder: Path, renderer: Renderer) -> None:
+        self._folder = folder
+        self._renderer = renderer
+
+    def path(self, photo: str, size: int) -> Path:
+        """Return where a version is, or would be. Raises ValueError for an unknown ID or size."""
+        if not _PHOTO.fullmatch(photo) or size not in SIZES:
+            raise ValueError("not a photo or size")
+        return self._of(photo) / f"{size}.jpg"
+
+    def has(self, photo: str) -> bool:
+        """Whether a photo's versions exist; blocks."""
+        return self._of(photo).is_dir()
+
+    async def make(self, photo: str, original: BinaryIO) -> Made:
+        """Make all versions of a photo, replacing what is there.
+
+        `original` is an open file with a descriptor. Raises ItemError if it cannot be rendered, and
+        StateError if the folder cannot be written.
+        """
+        try:
+            folder = await asyncio.to_thread(self._begin)
+            try:
+                made = await self._render(folder, original)
+                await asyncio.to_thread(self._finish, folder, self._of(photo))
+            except BaseException:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                raise
+        except OSError as error:
+            raise StateError(f"{self._folder}: {reason(error)}.", hint=remedy(error, self._folder)) from error
+        return made
+
+    async def remove(self, photo: str) -> None:
+        """Remove the versions of a photo; succeeds if there are none."""
+        await asyncio.to_thread(shutil.rmtree, self._of(photo), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what an interrupted `make` has left; to be called before the first one. Blocks."""
+        for left in self._folder.glob(f"{_NEW}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    async def _render(self, folder: Path, original: BinaryIO) -> Made:
+        size = None
+        with ExitStack() as stack:
+            source = original
+            for side in SIZES:
+                recipe = Recipe(panel=Panel(side, side), quality=QUALITY[side])
+                target = stack.enter_context(await asyncio.to_thread((folder / f"{side}.jpg").open, "w+b", 0))
+                done = await self._renderer.render(source, recipe, target)
+                if done.treatment is Treatment.AS_IS:
+                    await asyncio.to_thread(_copy, source, target)
+                size = size or done.original
+                await asyncio.to_thread(os.fsync, target.fileno())
+                source = target
+        return Made(*(size or (None, None)))
+
+    def _begin(self) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=_NEW, dir=self._folder))
+
+    def _finish(self, made: Path, place: Path) -> None:
+        place.parent.mkdir(exist_ok=True)
+        if place.exists():
+            old = self._folder / f"{_NEW}{secrets.token_hex(4)}"
+            place.rename(old)
+            made.rename(place)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            made.rename(place)
+        flush_folder(place.parent)
+
+    def _of(self, photo: str) -> Path:
+        return self._folder / photo[:2] / photo
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    source.seek(0)
+    target.seek(0)
+    target.truncate()
+    shutil.copyfileobj(source, target)
