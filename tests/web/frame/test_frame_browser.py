@@ -200,6 +200,40 @@ async def test_not_this_one_can_be_undone_before_it_is_sent(browser: Chromium) -
         assert first not in await tab.run("Object.keys(picsyncFrame.photos)")
 
 
+async def test_of_two_photos_side_by_side_one_is_asked_for(browser: Chromium) -> None:
+    portraits = [painted(number, 90, 120) for number in range(8)]
+    labels = "[].map.call(document.querySelectorAll('#toast button'), (b) => b.textContent).join()"
+    async with FrameServer(portraits, order="album", interval=600) as server, browser.tab(CLOCK) as tab:
+        await tab.size(320, 200)
+        pair = await opened(tab, server)
+        left, right = pair.split("+")
+        await press(tab, "x", 88)
+        assert await tab.run(labels) == "The left one,The right one,Both"
+        assert await tab.run(SHOWN) == pair
+        # With the arrows of a remote control, to the second one.
+        await press(tab, "ArrowRight", 39)
+        assert await tab.run("document.activeElement.textContent") == "The right one"
+        await tab.run("document.activeElement.click()")
+        shown = await moved(tab, pair)
+        assert right not in shown
+        await tab.run("clock.pass(8000)")
+        await server.told("/reject")
+        assert server.rejected == [right]
+        # Both at once; undone together.
+        pair = str(await tab.run(SHOWN))
+        await press(tab, "x", 88)
+        await tab.run("document.querySelectorAll('#toast button')[2].click()")
+        await moved(tab, pair)
+        await tab.run("document.querySelector('#toast button').click()")
+        await tab.run("clock.pass(9000)")
+        assert server.rejected == [right]
+        # No answer is no rejection, and nothing invisible can be pressed.
+        await press(tab, "x", 88)
+        await tab.run("clock.pass(20000)")
+        assert await tab.run("document.querySelectorAll('#toast button').length") == 0
+        assert left in await tab.run("Object.keys(picsyncFrame.photos)")
+
+
 async def test_swipes_and_taps(browser: Chromium) -> None:
     async with FrameServer(some(6), order="album", interval=600) as server, browser.tab(CLOCK) as tab:
         await tab.send("Emulation.setTouchEmulationEnabled", enabled=True)

@@ -7,6 +7,7 @@
   var REQUEST_PATIENCE = 20 * SECOND;
   var SILENCE = 80 * SECOND;         // without a ping, after the first: the stream is dead
   var UNDO = 7 * SECOND;
+  var CHOICE = 15 * SECOND;          // time to say which photo of a pair
   var TINY = 48;                     // pixels of the copy that becomes the background
   var NOTHING = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=";
   var MOST_MOTION = 90 * SECOND;     // slower movements are not smooth
@@ -641,17 +642,17 @@
     }
   }
 
-  function say(text, action, seconds) {
-    var line = element("div"), span = element("span"), button;
+  function say(text, choices, seconds) {
+    var line = element("div"), span = element("span");
     span.textContent = text;
     line.appendChild(span);
-    if (action) {
-      button = element("button", "plain");
+    (choices || []).forEach(function (choice) {
+      var button = element("button", "plain");
       button.type = "button";
-      button.textContent = action.label;
-      button.onclick = function (event) { event.stopPropagation(); action.act(); };
+      button.textContent = choice.label;
+      button.onclick = function (event) { event.stopPropagation(); choice.act(); };
       line.appendChild(button);
-    }
+    });
     toast.textContent = "";
     toast.appendChild(line);
     toast.className = "on";
@@ -659,7 +660,13 @@
     toastTimer = later((seconds || 3) * SECOND, quiet);
   }
 
-  function quiet() { toast.className = ""; }
+  function quiet() {
+    toast.className = "";
+    if (toast.contains(doc.activeElement)) { doc.activeElement.blur(); }
+    window.clearTimeout(toastTimer);
+    // Nobody must be able to press what is not visible.
+    toastTimer = later(SECOND / 2, function () { toast.textContent = ""; });
+  }
 
   function togglePause() {
     player.pause(!player.paused);
@@ -700,33 +707,45 @@
 
   // "Not this one": gone at once, told to the server when there was time to undo it.
   function reject() {
-    var group = player.current, photo;
+    var group = player.current, photos, below;
     if (!group) { return; }
+    photos = group.map(function (item) { return item.photo; });
+    if (photos.length < 2) { return rejectAll(photos); }
+    below = slide && slide.group === group && slide.places[1].y > slide.places[0].y;
+    say(words.which, [
+      { label: below ? words.upper : words.left, act: function () { rejectAll([photos[0]]); } },
+      { label: below ? words.lower : words.right, act: function () { rejectAll([photos[1]]); } },
+      { label: words.both, act: function () { rejectAll(photos); } }
+    ], CHOICE / SECOND);
+    controls(false);
+    toast.querySelector("button").focus();
+  }
+
+  function rejectAll(photos) {
+    var ids = photos.map(function (photo) { return photo.id; });
     sendRejected();
-    photo = group[0].photo;
-    rejected[photo.id] = true;
-    undoing = { id: photo.id, timer: later(UNDO, sendRejected) };
+    ids.forEach(function (id) { rejected[id] = true; });
+    undoing = { ids: ids, timer: later(UNDO, sendRejected) };
     receive(list);
-    player.next();
-    say(words.rejected, { label: words.undo, act: undo }, UNDO / SECOND);
+    if ((player.current || []).some(function (item) { return rejected[item.photo.id]; })) { player.next(); }
+    say(ids.length > 1 ? words.allRejected : words.rejected, [{ label: words.undo, act: undo }], UNDO / SECOND);
   }
 
   function undo() {
     if (!undoing) { return; }
-    var id = undoing.id;
+    var ids = undoing.ids;
     window.clearTimeout(undoing.timer);
     undoing = null;
-    delete rejected[id];
+    ids.forEach(function (id) { delete rejected[id]; });
     quiet();
     receive(list);
-    player.show(id);
+    player.show(ids[0]);
   }
 
   function sendRejected() {
     if (!undoing) { return; }
     window.clearTimeout(undoing.timer);
-    var unsent = parsed(stored("rejected")) || [];
-    unsent.push(undoing.id);
+    var unsent = (parsed(stored("rejected")) || []).concat(undoing.ids);
     undoing = null;
     stored("rejected", JSON.stringify(unsent.slice(-100)));
     send(unsent, 0);
@@ -783,7 +802,7 @@
 
   function key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) { return; }
-    var what = names[event.key] || keys[event.keyCode], buttons, at, inBar = bar.contains(doc.activeElement);
+    var what = names[event.key] || keys[event.keyCode], buttons, at, within = [bar, toast].filter(function (place) { return place.contains(doc.activeElement); })[0];
     if (!what) { return; }
     if (awake()) { event.preventDefault(); return; }
     if (doc.activeElement && doc.activeElement.tagName === "BUTTON" && (what === "enter" || event.keyCode === 32)) {
@@ -791,8 +810,8 @@
       return;  // the button's own
     }
     event.preventDefault();
-    if (inBar && (what === "left" || what === "right") && event.keyCode !== 33 && event.keyCode !== 34) {
-      buttons = [].slice.call(bar.querySelectorAll("button")).filter(function (button) { return !button.hidden; });
+    if (within && (what === "left" || what === "right") && event.keyCode !== 33 && event.keyCode !== 34) {
+      buttons = [].slice.call(within.querySelectorAll("button")).filter(function (button) { return !button.hidden; });
       at = buttons.indexOf(doc.activeElement) + (what === "right" ? 1 : -1);
       buttons[(at + buttons.length) % buttons.length].focus();
       controlsLonger();
@@ -800,7 +819,7 @@
     } else if (what === "right") { player.next();
     } else if (what === "up") { showInfo(!marked("open"));
     } else if (what === "enter" || what === "down") { controls(!marked("controls"), true);
-    } else if (what === "back") { showInfo(false); controls(false);
+    } else if (what === "back") { showInfo(false); controls(false); quiet();
     } else if (what === "play") { if (player.paused) { togglePause(); }
     } else if (what === "hold") { if (!player.paused) { togglePause(); }
     } else if (what === "undo") { undo();
