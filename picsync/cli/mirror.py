@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from picsync.aio.loading import loading
-from picsync.cli.exits import Exit, worst
+from picsync.cli.commands import suggestion
 from picsync.cli.logs import log_options, logging_to, note
-from picsync.cli.sync import PlanView, cache_option, config_argument, report_exit, stopping
+from picsync.cli.passes import Passes, run_passes
+from picsync.cli.sync import cache_option, config_argument, config_option
 from picsync.core.errors import ConfigError, Problem
+from picsync.core.mirrorstate import mirror_name
+from picsync.observe.words import counted, mirror_lines, printable
 
 if TYPE_CHECKING:
-    from picsync.core.events import Emit
-    from picsync.run.settings import SettingsFiles
+    from picsync.core.mirrorstate import MirrorUpdate
+    from picsync.jobs.mirror import Mirroring, MirrorJob
+    from picsync.run.process import RunContext
+    from picsync.run.settings import Settings, SettingsFiles
 
 
 class _RunsByDefault(click.Group):
@@ -60,32 +67,124 @@ def run(
 
     files = SettingsFiles(config, os.environ)
     with logging_to(log_format, verbose=verbose) as emit:
-        ctx.exit(asyncio.run(run_mirrors(files, cache, emit, dry_run=dry_run)))
+        ctx.exit(asyncio.run(run_passes(MIRROR, files, cache, emit, dry_run=dry_run)))
 
 
-async def run_mirrors(files: SettingsFiles, cache: str, emit: Emit, *, dry_run: bool = False) -> Exit:
-    """Run each mirroring rule once; return the exit code. Raises ConfigError and CacheError."""
-    from picsync.run.process import RunContext
-    from picsync.run.scheduler import Stop, run_once
+@asynccontextmanager
+async def _open(context: RunContext, settings: Settings) -> AsyncIterator[Sequence[MirrorJob]]:
     from picsync.run.wiring import open_cache
 
-    settings = files.load()
-    if not settings.config.mirror:
-        message = "is missing; doc/mirror.md has examples."
-        raise ConfigError([Problem(str(files.config), None, "mirror", message)])
-    stop = Stop(acknowledge=stopping)
-    context = RunContext(cache, emit, note, stop, dry_run=dry_run, show_plan=lambda: PlanView().show)
-    with stop.on_signals():
-        try:
-            async with (
-                open_cache(cache, notify=note, dry_run=dry_run) as opened,
-                context.open_mirrors(settings, {}, opened) as jobs,
-            ):
-                reports = await run_once(jobs, stop, context.emit)
-        except asyncio.CancelledError:
-            if not stop():
-                raise
-            return Exit.INTERRUPTED
-    if stop():
-        return Exit.INTERRUPTED
-    return worst(map(report_exit, reports))
+    async with (
+        open_cache(context.cache, notify=note, dry_run=context.dry_run) as opened,
+        context.open_mirrors(settings, {}, opened) as jobs,
+    ):
+        yield jobs
+
+
+MIRROR = Passes("mirror", "doc/mirror.md", _open)
+
+
+@mirror.command()
+@config_option
+@cache_option
+def status(config: Path, cache: str) -> None:
+    """Show what is known of each mirror; works while another picsync runs."""
+    from picsync.run.settings import SettingsFiles
+
+    asyncio.run(_show(SettingsFiles(config, os.environ), cache))
+
+
+async def _show(files: SettingsFiles, cache: str) -> None:
+    from picsync.run.settings import mirroring
+    from picsync.run.wiring import open_cache
+    from picsync.system.control import Requests
+
+    rules = mirroring(files.load().config)
+    if not rules:
+        raise _missing(files)
+    held = Requests.beside(cache).held()
+    async with open_cache(cache, notify=note, dry_run=True) as opened:
+        for rule in rules:
+            name = mirror_name(rule.name)
+            waiting = held.get(name)
+            state = await opened.mirror(name)
+            count = 0 if waiting is None else len(waiting.digests)
+            for line in mirror_lines(rule.name, rule.source, str(rule.to), state, held=count):
+                click.echo(line)
+
+
+@mirror.command(name="export")
+@click.argument("name")
+@config_option
+@cache_option
+def export_state(name: str, config: Path, cache: str) -> None:
+    """Print the files of the mirror NAME that are equal on both sides, as CSV: path, rev, mtime in seconds.
+
+    Works while another picsync runs.
+    """
+    from picsync.run.settings import SettingsFiles
+
+    asyncio.run(_export(name, SettingsFiles(config, os.environ), cache))
+
+
+async def _export(name: str, files: SettingsFiles, cache: str) -> None:
+    from picsync.core.mirrorstate import MirrorState
+    from picsync.jobs.mirrorlist import ENCODING, exported
+    from picsync.run.wiring import open_cache
+
+    rule = _rule(name, files)
+    async with open_cache(cache, notify=note, dry_run=True) as opened:
+        state = await opened.mirror(mirror_name(rule.name))
+    if state is None or state.arguments not in (rule.arguments, ""):
+        state = MirrorState()
+    for line in exported(state):
+        click.echo(line.encode(ENCODING, "surrogateescape"), nl=False)
+
+
+@mirror.command(name="import")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@config_option
+@cache_option
+def import_state(name: str, file: Path, config: Path, cache: str) -> None:
+    """Read the list of files of the mirror NAME from FILE, as `export` prints it.
+
+    It replaces what was known. The next pass does not read the files that are still as the list says.
+    """
+    from picsync.core.errors import RefusedError
+    from picsync.jobs.mirrorlist import ENCODING, imported
+    from picsync.run.settings import SettingsFiles
+
+    rule = _rule(name, SettingsFiles(config, os.environ))
+    try:
+        text = file.read_bytes().decode(ENCODING, "surrogateescape")
+    except OSError as error:
+        raise RefusedError(f"{file} cannot be read: {error.strerror}.", status=0) from error
+    asyncio.run(_import(rule, imported(text.removeprefix("\ufeff"), str(file)), cache))
+
+
+async def _import(rule: Mirroring, update: MirrorUpdate, cache: str) -> None:
+    from picsync.run.wiring import open_cache
+
+    async with open_cache(cache, notify=note) as opened:
+        await opened.record_mirror(mirror_name(rule.name), update)
+    click.echo(f"{counted(len(update.changed), 'file')} of the mirror {printable(rule.name)} imported.")
+
+
+def _rule(name: str, files: SettingsFiles) -> Mirroring:
+    """Return the rule of a name; raises ConfigError and click.UsageError."""
+    from picsync.run.settings import mirroring
+
+    rules = {rule.name: rule for rule in mirroring(files.load().config)}
+    if not rules:
+        raise _missing(files)
+    if name not in rules:
+        known = ", ".join(map(printable, rules))
+        raise click.UsageError(f"There is no mirror {name!r}.{suggestion(name, rules)} There are: {known}.")
+    return rules[name]
+
+
+def _missing(files: SettingsFiles) -> ConfigError:
+    return ConfigError(
+        [Problem(str(files.config), None, MIRROR.key, f"is missing; {MIRROR.page} has examples.")]
+    )

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from picsync.aio.loading import loading
-from picsync.cli.exits import Exit, failures_exit, worst
-from picsync.cli.logs import log_options, logging_to, note
-from picsync.cli.sync import PlanView, cache_option, config_argument, stopping
-from picsync.core.errors import ConfigError, Problem
-from picsync.system.localtime import zone_problem
+from picsync.cli.logs import log_options, logging_to
+from picsync.cli.passes import Passes, run_passes
+from picsync.cli.sync import cache_option, config_argument
 
 if TYPE_CHECKING:
-    from picsync.core.events import Emit
-    from picsync.run.settings import SettingsFiles
+    from picsync.jobs.organize import OrganizeJob
+    from picsync.run.process import RunContext
+    from picsync.run.settings import Settings
 
 
 @click.command()
@@ -46,30 +47,13 @@ def organize(
 
     files = SettingsFiles(config, os.environ)
     with logging_to(log_format, verbose=verbose) as emit:
-        ctx.exit(asyncio.run(run_organize(files, cache, emit, dry_run=dry_run)))
+        ctx.exit(asyncio.run(run_passes(ORGANIZE, files, cache, emit, dry_run=dry_run)))
 
 
-async def run_organize(files: SettingsFiles, cache: str, emit: Emit, *, dry_run: bool = False) -> Exit:
-    """Run each organizing rule once; return the exit code. Raises ConfigError."""
-    from picsync.run.process import RunContext
-    from picsync.run.scheduler import Stop, run_once
+@asynccontextmanager
+async def _open(context: RunContext, settings: Settings) -> AsyncIterator[Sequence[OrganizeJob]]:
+    async with context.open_organizing(settings) as jobs:
+        yield jobs
 
-    settings = files.load()
-    if not settings.config.organize:
-        message = "is missing; doc/organize.md has examples."
-        raise ConfigError([Problem(str(files.config), None, "organize", message)])
-    if problem := zone_problem():
-        note(" ".join(problem))
-    stop = Stop(acknowledge=stopping)
-    context = RunContext(cache, emit, note, stop, dry_run=dry_run, show_plan=lambda: PlanView().show)
-    with stop.on_signals():
-        try:
-            async with context.open_organizing(settings) as jobs:
-                reports = await run_once(jobs, stop, context.emit)
-        except asyncio.CancelledError:
-            if not stop():
-                raise
-            return Exit.INTERRUPTED
-    if stop():
-        return Exit.INTERRUPTED
-    return worst(failures_exit(report.failures) for report in reports)
+
+ORGANIZE = Passes("organize", "doc/organize.md", _open)

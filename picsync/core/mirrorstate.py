@@ -42,6 +42,11 @@ def ignoring(patterns: Iterable[str]) -> Callable[[str], bool]:
     return lambda path: any(named(name) for name in path.split("/") if name)
 
 
+def mirror_name(rule: str) -> str:
+    """Return the name of a mirroring rule among all jobs."""
+    return f"mirror {rule}"
+
+
 class Why(StrEnum):
     """Why something is not mirrored, including those of `core.mirror.Skip`."""
 

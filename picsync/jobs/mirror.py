@@ -18,7 +18,7 @@ from picsync.aio.tasks import cancel_and_wait, run_all
 from picsync.core.errors import CacheError, PicsyncError, TransientError
 from picsync.core.events import Emit, FileMoved, FileSkipped, PassKind, StepsPlanned
 from picsync.core.mirror import MirrorPlan, Policy, Theirs, There, plan_mirror
-from picsync.core.mirrorstate import IGNORED, KnownFile, Side, Why, ignoring
+from picsync.core.mirrorstate import IGNORED, KnownFile, Side, Why, ignoring, mirror_name
 from picsync.core.model import Digest
 from picsync.core.places import LOCAL, StorePlace, fold
 from picsync.core.plan import DeleteLimit, within_limit
@@ -262,7 +262,8 @@ class MirrorJob(PassJob):
     async def _carry_out(self, plan: MirrorPlan, look: Look, known: Known, progress: Progress) -> None:
         for one, other in plan.equal:
             known.put(equal_file(one.path, look.here[one.path], look.there[other.path].rev, one.content_hash))
-        known.keep_only(Side.EQUAL, {*look.here})
+        # What is gone here and still there was equal before: its delete may be held, or be switched off.
+        known.keep_only(Side.EQUAL, {*look.here, *look.there})
         if not self._there.capabilities.cursors:
             known.keep_only(Side.THERE, look.there)
         await self._save(known)
@@ -303,11 +304,6 @@ class MirrorJob(PassJob):
         except PicsyncError:
             return  # The next pass reports it, if it lasts.
         await self._save(known)
-
-
-def mirror_name(rule: str) -> str:
-    """Return the name of a mirroring rule among all jobs."""
-    return f"mirror {rule}"
 
 
 def _held_digest(other: There) -> Digest:

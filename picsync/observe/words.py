@@ -65,6 +65,7 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.identity import plain_name
+from picsync.core.mirrorstate import MirrorState, Side, mirror_name
 from picsync.core.model import Contradiction, Listing
 from picsync.core.plan import Hold, HoldReason, Plan
 from picsync.core.select import Candidate, Skip
@@ -647,6 +648,8 @@ _ORGANIZE = "organize "
 """How the names of organizing rules begin among all jobs."""
 _MIRROR = "mirror "
 """The same of mirrors."""
+MANY = 20
+"""Files that a command lists."""
 
 
 def job_title(name: str) -> str:
@@ -693,6 +696,32 @@ def _held_files(report: PassReport) -> str:
         f" {counted(report.held, 'delete')} held, since there are more than `maxDelete` permits: check that"
         f" the files are really gone, then run `picsync allow-deletes {shlex.quote(report.rule)}`."
     )
+
+
+def mirror_lines(
+    name: str, source: str, to: str, state: MirrorState | None, *, held: int = 0
+) -> Iterator[str]:
+    """Yield what is known of a mirror."""
+    yield f"{printable(name)}: {printable(source)} -> {printable(to)}"
+    files = [] if state is None else [*state.files.values()]
+    equal = [one for one in files if one.side is Side.EQUAL]
+    if not equal:
+        yield "  No file is known to be equal on both sides; the next pass compares them."
+    else:
+        total = sum(one.size_bytes or 0 for one in equal)
+        sizes = f", {size(total)}" if total else ""
+        yield f"  Equal on both sides, as of the last pass: {counted(len(equal), 'file')}{sizes}."
+    if begun := [one for one in files if one.side is Side.SENDING]:
+        yield f"  Partly sent: {', '.join(printable(one.path) for one in begun)}."
+    skipped = sorted((one for one in files if one.side is Side.SKIPPED), key=lambda one: one.path)
+    for one in skipped[:MANY]:
+        why = one.rev.partition(":")[0]
+        yield f"  Not mirrored: {printable(one.path)} ({_LEFT.get(why, why)})."
+    if len(skipped) > MANY:
+        yield f"  ... and {counted(len(skipped) - MANY, 'more file')} that are not mirrored."
+    if held:
+        command = shlex.quote(mirror_name(name))
+        yield f"  {counted(held, 'delete')} held: run `picsync allow-deletes {command}` to permit them."
 
 
 def pass_lines(report: PassReport) -> Iterator[tuple[str, str, str]]:

@@ -33,13 +33,14 @@ from picsync.core.events import (
     RequestOutcome,
     RetryScheduled,
 )
+from picsync.core.mirrorstate import mirror_name
 from picsync.core.places import LOCAL
 from picsync.core.values import dataclass
 from picsync.frames.base import Frame
 from picsync.frames.kinds import FRAMES
 from picsync.http.transport import KEPT_S
 from picsync.jobs.albums import AlbumJob, CycleContext
-from picsync.jobs.mirror import MirrorContext, Mirroring, MirrorJob, mirror_name
+from picsync.jobs.mirror import MirrorContext, Mirroring, MirrorJob
 from picsync.jobs.organize import OrganizeContext, OrganizeJob, organize_name
 from picsync.observe.status import PassStatus, RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence

@@ -28,6 +28,7 @@ from picsync.config.tree import FieldPath, Place
 from picsync.core.capacity import Capacity
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.mirror import Theirs
+from picsync.core.mirrorstate import mirror_name
 from picsync.core.model import job_name
 from picsync.core.organize import OrganizeRule, feeds, fixed_part, reads_targets
 from picsync.core.pairing import may_pair
@@ -38,7 +39,7 @@ from picsync.core.select import Overflow
 from picsync.core.values import dataclass
 from picsync.frames.kinds import FRAMES
 from picsync.http import network
-from picsync.jobs.mirror import Mirroring, mirror_name
+from picsync.jobs.mirror import Mirroring
 from picsync.jobs.organize import Organizing, Origin, organize_name
 from picsync.run.kinds import read_accounts, read_config, read_credentials
 from picsync.run.renditions import rendition_on

@@ -323,3 +323,23 @@ async def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_pass(
     report = await mirrored.run()
     assert report.done == {"sent": 1}
     mirrored.assert_equal()
+
+
+async def test_held_deletes_stay_held_although_added_files_are_kept(mirrored: Mirrored) -> None:
+    mirrored.settings["theirs"] = Theirs.KEEP
+    await mirrored.run()
+    for name in FILES:
+        (mirrored.source / name).unlink()
+    for _ in range(2):
+        report = await mirrored.run()
+        assert (report.held, report.left) == (4, {})
+
+
+async def test_deletes_that_were_off_happen_once_they_are_on(mirrored: Mirrored) -> None:
+    mirrored.settings |= {"theirs": Theirs.KEEP, "delete": False, "limit": DeleteLimit(share=1.0)}
+    await mirrored.run()
+    (mirrored.source / "a.jpg").unlink()
+    await mirrored.run()
+    mirrored.settings["delete"] = True
+    report = await mirrored.run()
+    assert (report.done, report.left) == ({"deleted": 1}, {})
