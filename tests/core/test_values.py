@@ -94,7 +94,8 @@ def behaviour(make: Callable[..., Any], options: dict[str, bool]) -> list[object
             seen.append(str(error).split("'")[0])
         else:
             seen.append([hash(value) == hash(other) for other in values if value == other])
-    seen += [dataclasses.asdict(values[8]), one.__dict__["__match_args__"], getattr(many, "__slots__", None)]
+    seen += [dataclasses.asdict(values[8]), dataclasses.asdict(values[-3]), getattr(many, "__slots__", None)]
+    seen += [getattr(kind, "__match_args__", None) for kind in (empty, one, many, derived, box)]
     with pytest.raises(ValueError, match="refused"):
         many(first="refused")
     return seen
