@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import BinaryIO, Protocol, TypeAlias, runtime_checkable
 
 from picsync.core.caption import NOTHING_KNOWN, AboutPhoto, Captions
@@ -191,6 +191,17 @@ class Assigns(Protocol):
         Called in each cycle, for playlists that are not empty; sends nothing if the last listing shows that
         nothing is to be done. Raises PicsyncError only for what the user has to correct; what the service
         does not carry out is a remark.
+        """
+
+
+@runtime_checkable
+class DeniesTwice(Protocol):
+    """A frame that asks its service twice before it says that there is no album of a name."""
+
+    async def look_for_album(self, name: str, denied: Callable[[], None]) -> FrameAlbum | None:
+        """Do what `find_album` does, and call `denied` after the first answer without the album.
+
+        The caller may then prepare what a new album needs, but must not change anything yet.
         """
 
 

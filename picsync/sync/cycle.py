@@ -7,13 +7,14 @@ report now. If picsync is killed at any moment, the next cycle ends in the same 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import field, replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
 
-from picsync.aio.tasks import run_all, unwrap_group
+from picsync.aio.tasks import cancel_and_wait, run_all, unwrap_group
 from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, held, plan_storage, rank
 from picsync.core.caption import Wording
 from picsync.core.choice import Choice, LeftOut
@@ -24,6 +25,7 @@ from picsync.core.errors import (
     NoSourceError,
     PicsyncError,
     PlaylistFullError,
+    ProtocolError,
     at_account,
 )
 from picsync.core.events import (
@@ -79,13 +81,21 @@ from picsync.core.select import (
     wanted,
 )
 from picsync.core.values import dataclass
-from picsync.frames.base import Assigns, Frame, KeepsOrder, PlaylistFrame, Rejects, TellsRoom
+from picsync.frames.base import Assigns, DeniesTwice, Frame, KeepsOrder, PlaylistFrame, Rejects, TellsRoom
 from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates
 from picsync.sync.captions import Captioner
 from picsync.sync.choosing import Choosing, Looks
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
-from picsync.sync.transfer import Tools, Transferrer, TransferResult, mapping_of, recipe_of_pair, recipes_by
+from picsync.sync.transfer import (
+    Tools,
+    Transferrer,
+    TransferResult,
+    load,
+    mapping_of,
+    recipe_of_pair,
+    recipes_by,
+)
 
 CONFIRM_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Waits between looks for confirmed uploads in the frame's listing: 15 s in all, three times as long as the
@@ -187,7 +197,8 @@ async def preview(album_rule: AlbumRule, tools: Tools) -> Preview:
     """
     cycle = _Cycle(replace(album_rule, dry_run=True), tools, _never)
     try:
-        seen = await cycle.decide()
+        async with cycle.looking(early=False) as seen:
+            await cycle.decide(seen)
     except PicsyncError as error:
         cycle.failures.append(Failure(album_rule.name, error, About.RULE))
         return Preview(album_rule.name, failures=cycle.failures)
@@ -203,6 +214,10 @@ class _Seen:
     """None until there is something to put into it."""
     photos: Photos
     playlists: Sequence[Playlist]
+    observing: asyncio.Task[_Seen] | None = None
+    """Where the frame's first answer alone says that the album is new: what confirms it."""
+    doubt: PicsyncError | None = None
+    """The contradiction, if the frame has the album after all."""
 
 
 @dataclass(slots=True)
@@ -257,16 +272,22 @@ class _Cycle:
         async with aclosing(Playlists(self.playlist_frame, self.album_rule.rule.playlist_name)) as playlists:
             await self._close_the_difference(playlists)
 
-    async def decide(self) -> _Seen:
-        """List both sides, and decide which items should be on the frame."""
-        seen = await self._look()
+    async def decide(self, seen: _Seen) -> None:
+        """Decide which items should be on the frame."""
         chosen = await self._choose(await self._resolve(seen.photos), seen.photos)
         self.candidates = await self._fitting(await self._pair(chosen, seen.photos), seen.photos)
-        return seen
 
     async def _close_the_difference(self, playlists: Playlists | None) -> None:
-        seen = await self.decide()
-        await self._transfer(seen, playlists)
+        async with self.looking(early=not self.album_rule.dry_run) as seen:
+            await self.decide(seen)
+            await self._transfer(seen, playlists)
+            await self._confirm(seen)
+        if seen.doubt is not None:
+            fetched = self.transferred
+            await self.decide(seen)
+            await self._transfer(seen, playlists)
+            self.transferred.downloaded_count += fetched.downloaded_count
+            self.transferred.downloaded_bytes += fetched.downloaded_bytes
         self.plan = plan_changes(self.album_rule.rule, self._situation(seen))
         if self.plan.deletes:
             await self._look_again(seen)
@@ -281,15 +302,54 @@ class _Cycle:
 
     # --- look -----------------------------------------------------------------------------------------
 
-    async def _look(self) -> _Seen:
-        seen: list[_Seen] = []
+    @asynccontextmanager
+    async def looking(self, *, early: bool) -> AsyncIterator[_Seen]:
+        """List both sides, and yield the frame's.
 
-        async def observe() -> None:
+        With `early`, that is a new album as soon as the frame's first answer says so. Then `_confirm` has to
+        follow; what waits for the second answer is fetched meanwhile.
+        """
+        denied = asyncio.Event()
+
+        async def observe() -> _Seen:
             with at_account(self.album_rule.frame):
-                seen.append(await self._observe())
+                return await self._observe(denied.set if early else lambda: None)
 
-        await run_all(observe(), self._list())
-        return seen[0]
+        async def observed() -> None:
+            waiting = asyncio.create_task(denied.wait())
+            try:
+                await asyncio.wait([observing, waiting], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await cancel_and_wait(waiting)
+            if observing.done():
+                observing.result()
+            else:
+                await asyncio.to_thread(load, self.album_rule.recipe)
+
+        observing = asyncio.create_task(observe())
+        try:
+            await run_all(observed(), self._list())
+            if denied.is_set() and not observing.done():
+                yield _Seen(None, Photos(), (), observing)
+            else:
+                yield await observing
+        finally:
+            await cancel_and_wait(observing)
+
+    async def _confirm(self, seen: _Seen) -> None:
+        """Wait until the frame has said for certain whether the album is new, and note what it has."""
+        if seen.observing is None:
+            return
+        found = await seen.observing
+        seen.album, seen.photos, seen.playlists, seen.observing = (
+            found.album,
+            found.photos,
+            found.playlists,
+            None,
+        )
+        if found.album is not None:
+            title = self.frame.capabilities.title
+            seen.doubt = ProtocolError(f"{title} did not list the album {self.album_rule.album!r} at first.")
 
     async def _list(self) -> None:
 
@@ -370,21 +430,25 @@ class _Cycle:
         await run_all(*(look(listing) for listing in self.listings))
         return all(alike)
 
-    async def _observe(self) -> _Seen:
+    async def _observe(self, denied: Callable[[], None]) -> _Seen:
         with unwrap_group():
             async with asyncio.TaskGroup() as group:
-                album = group.create_task(self._album())
+                album = group.create_task(self._album(denied))
                 first = group.create_task(self._part(1))
         found, photos = album.result()
         return _Seen(found, photos, await self._playlists(photos, first.result()))
 
-    async def _album(self) -> tuple[FrameAlbum | None, Photos]:
+    async def _album(self, denied: Callable[[], None]) -> tuple[FrameAlbum | None, Photos]:
         # A dry run asks the frame itself, which then records nothing.
         frame = self.tools.frames[self.album_rule.frame]
         if isinstance(frame, Rejects):
             self.rejected = await frame.rejected(record=not self.album_rule.dry_run)
             self._note_rejected()
-        album = await self.frame.find_album(self.album_rule.album)
+        name = self.album_rule.album
+        if isinstance(self.frame, DeniesTwice):
+            album = await self.frame.look_for_album(name, denied)
+        else:
+            album = await self.frame.find_album(name)
         return album, Photos() if album is None else await self.frame.photos(album)
 
     def _note_rejected(self) -> None:
@@ -603,45 +667,62 @@ class _Cycle:
     # --- transfer -------------------------------------------------------------------------------------
 
     async def _transfer(self, seen: _Seen, playlists: Playlists | None) -> None:
-        rule = self.album_rule.rule
+        rule = self.album_rule
         # Where nothing may be deleted, a replaced photo would stay beside the new one.
-        replacements = rule.replace_per_cycle if rule.delete else 0
+        replacements = rule.rule.replace_per_cycle if rule.rule.delete else 0
         if self.storage is not None and replacements:
             replacements = self.storage.replacements(replacements)
         transfers = plan_transfers(self.candidates, seen.photos, replacements)
-        if self.album_rule.place in self.tools.seen_to_fit:
+        if rule.place in self.tools.seen_to_fit:
             # One that is wanted less would take the room, and give it up to another in the next cycle.
             ranks = self._ranks()
             transfers = tuple(sorted(transfers, key=lambda transfer: rank(transfer.item, ranks)))
         shown = self._shown(seen.photos)
         items = [item for transfer in transfers for item in transfer.items]
         converted = sum(1 for item in items if shown.converts(item))
-        self.tools.emit(TransfersPlanned(self.album_rule.name, transfers, converted))
+        self.tools.emit(TransfersPlanned(rule.name, transfers, converted))
         if not transfers:
             return
+
         transferrer = Transferrer(
-            self.album_rule.name,
+            rule.name,
             self.tools,
-            group=self.album_rule.album,
+            group=rule.album,
             frame=self.frame,
-            account=self.album_rule.frame,
+            account=rule.frame,
             stopping=self.stopping,
-            dry_run=self.album_rule.dry_run,
-            recipe=self.album_rule.recipe,
+            dry_run=rule.dry_run,
+            recipe=rule.recipe,
             rejected=self.rejected,
-            wording=self.album_rule.wording,
+            wording=rule.wording,
             room_bytes=self.storage.room.size_bytes if self.storage else None,
-            closing=(lambda: None) if playlists is None or self._has_playlist(seen) else playlists.begin,
+            closing=partial(self._create_playlist, seen, playlists),
         )
-        learn = deletes_wait_for_content(self.album_rule.rule, self.candidates, self.listings, seen.photos)
+        learn = deletes_wait_for_content(rule.rule, self.candidates, self.listings, seen.photos)
+        self.transferred = done = await transferrer.run(
+            partial(self._open_album, seen, len(transfers)), transfers, shown, learn=learn
+        )
+        if done.no_album is not None and done.no_album is seen.doubt:
+            return  # What was fetched is in the cache now; everything else is decided again.
+        await self._take_over(done, seen)
 
-        async def album() -> FrameAlbum:
-            if seen.album is None:
-                with at_account(self.album_rule.frame):
-                    seen.album = await self.frame.create_album(self.album_rule.album, upcoming=len(transfers))
-            return seen.album
+    def _create_playlist(self, seen: _Seen, playlists: Playlists | None) -> None:
+        if playlists is not None and not self._has_playlist(seen):
+            playlists.begin()
 
-        self.transferred = done = await transferrer.run(album, transfers, shown, learn=learn)
+    async def _open_album(self, seen: _Seen, upcoming: int) -> FrameAlbum:
+        """Return the frame's album, which is created if it is new."""
+        if seen.observing is not None:
+            await self._confirm(seen)
+            if seen.doubt is not None:
+                raise seen.doubt
+        if seen.album is None:
+            with at_account(self.album_rule.frame):
+                seen.album = await self.frame.create_album(self.album_rule.album, upcoming=upcoming)
+        return seen.album
+
+    async def _take_over(self, done: TransferResult, seen: _Seen) -> None:
+        """Take over what the transfers have shown."""
         left_out = self.storage.left_out + self.storage.later if self.storage else 0
         self.failures += [
             replace(each, waiting=each.waiting.plus(left_out)) if each.waiting else each

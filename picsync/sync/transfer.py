@@ -207,6 +207,13 @@ class TransferResult:
         return Lesson(self.digests, self.contents, self.unusable, self.rejected, self.no_room)
 
 
+def load(recipe: Recipe) -> None:
+    """Load what transfers by a recipe need and most cycles do not."""
+    load_parsers()
+    if recipe.convert:
+        load_treatment()
+
+
 class Transferrer:
     """Transfers media items to a frame album."""
 
@@ -313,7 +320,7 @@ class Transferrer:
         work = [self._work(album, queue) for _ in range(count)]
         try:
             # The first file has to be received, which leaves time to load what examines it.
-            await run_all(asyncio.to_thread(self._load), *work)
+            await run_all(asyncio.to_thread(load, self._recipe), *work)
         finally:
             await self._record_sizes()
         if isinstance(self._halted, LoginNeeded):
@@ -325,11 +332,6 @@ class Transferrer:
             waiting = self._waiting(transfers)
             self._result.failures.append(Failure(self._rule, self._full, About.RULE, waiting=waiting))
         return self._result
-
-    def _load(self) -> None:
-        load_parsers()
-        if self._recipe.convert:
-            load_treatment()
 
     def _waiting(self, transfers: Sequence[Transfer]) -> Waiting:
         """Return what waits for room on the frame."""

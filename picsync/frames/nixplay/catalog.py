@@ -75,10 +75,16 @@ class Catalog(Generic[R]):
         self._emit = emit
         self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def find(self, name: str) -> R | None:
-        """Return the one with this name, or None if the service has denied twice that it exists."""
+    async def find(self, name: str, denied: Callable[[], None] = lambda: None) -> R | None:
+        """Return the one with this name, or None if the service has denied twice that it exists.
+
+        `denied` is called after the first denial.
+        """
         since = self._seen.usable_since(name, RECENT_S)
-        return self._chosen(name, await self._seen.look_up(name)) or await self._find(name, since)
+        if found := self._chosen(name, await self._seen.look_up(name)):
+            return found
+        denied()
+        return await self._find(name, since)
 
     async def ensure(self, name: str, made: Callable[[R], Awaitable[None]] = _nothing) -> R:
         """Return the one with this name, creating it if necessary.

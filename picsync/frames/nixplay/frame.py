@@ -124,7 +124,11 @@ class NixplayFrame:
 
     async def find_album(self, name: str) -> FrameAlbum | None:
         """Return the album of that name, or None if the service has denied twice that it exists."""
-        record = await self._albums.find(name)
+        return await self.look_for_album(name, lambda: None)
+
+    async def look_for_album(self, name: str, denied: Callable[[], None]) -> FrameAlbum | None:
+        """Return what `find_album` returns, and call `denied` after the first denial."""
+        record = await self._albums.find(name, denied)
         return None if record is None else _as_album(record, name)
 
     async def create_album(self, name: str, *, upcoming: int = 0) -> FrameAlbum:
