@@ -24,6 +24,7 @@ COMMANDS = {
     "family": ("family", "Invite people to the family's pages, and say what they may do."),
     "frame": ("frame", "Show what is on the frames, restore rejected photos, and let devices show them."),
     "googlephotos": ("googlephotos", "Log in to Google Photos, and list the albums visible there."),
+    "inbox": ("inbox", "Show what is in the spools of CONFIG, and try again what failed."),
     "init": ("init", "Set picsync up: ask a few questions and write all files to FOLDER."),
     "list": ("sources:list_source", "Show what a source contains, before anything is written."),
     "mirror": ("mirror", "Keep folders equal to local folders, as CONFIG says."),

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from picsync.config.credentials import Account
 from picsync.core.caption import Captions
 from picsync.core.events import Emit
+from picsync.core.places import Reach
 from picsync.core.recipe import Panel
 from picsync.core.values import dataclass
 from picsync.http.client import Hosts
@@ -26,6 +27,10 @@ from picsync.http.retry import Operation, Retrier, RetryPolicy
 P_co = TypeVar("P_co", covariant=True)
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+
+def _knows_no_other(account: str, _entries: Mapping[str, Any]) -> Opening:
+    raise LookupError(account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Opening:
     """The concurrency limits of the account."""
     name: str = ""
     """Of a frame: its name in picsync.yaml."""
+    other: Callable[[str, Mapping[str, Any]], Opening] = _knows_no_other
+    """Returns the arguments for opening another account, with these entries."""
 
     def retrier(self, policy: RetryPolicy | None = None) -> Retrier:
         """Return an object that retries requests according to `policy`."""
@@ -58,6 +65,10 @@ def _requires_nothing(_account: Account, _entries: Sequence[Any]) -> None:
 
 
 def _sends_nothing() -> Sequence[Operation]:
+    return ()
+
+
+def _has_no_places(_account: str, _entry: object) -> Sequence[Reach]:
     return ()
 
 
@@ -119,8 +130,10 @@ class Kind(Generic[P_co]):
     """How the service reports changes to a webhook; None if it does not."""
     panel: Panel | None = None
     """Of a frame: the pixels of its largest display; None if they are unknown."""
-    directory: Callable[[BaseModel], str] | None = None
-    """The directory of this machine that an entry reads or fills, for kinds that have one."""
+    stored: bool = False
+    """Of a source: whether its places are in stores, whose accounts the places name."""
+    places: Callable[[str, Any], Sequence[Reach]] = _has_no_places
+    """The folders that an entry of an account reads, or that the options of a frame name to be filled."""
     clock: Callable[[], str] | None = None
     """The host whose responses contain the service's time, for the doctor; None if there is none."""
 

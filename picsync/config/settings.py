@@ -236,7 +236,9 @@ def _sources(value: object, info: ValidationInfo) -> object:
         grouped = isinstance(entry, type) and issubclass(entry, BaseModel)
         single = isinstance(albums, str) or (grouped and isinstance(albums, Mapping))
         try:
-            result[name] = TypeAdapter(entries).validate_python([albums] if single else albums)
+            result[name] = TypeAdapter(entries).validate_python(
+                [albums] if single else albums, context=info.context
+            )
         except ValidationError as error:
             problems.add_all((name,), error)
     problems.check("sources")

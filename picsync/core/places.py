@@ -33,6 +33,14 @@ class StorePlace:
         return self.account == other.account and is_inside(other.path, self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A folder that something reads or fills, and whether its subfolders belong to it."""
+
+    place: StorePlace
+    below: bool = True
+
+
 def parse_place(text: str, *, home: str = "") -> StorePlace:
     """Return the place that a setting names; `home` replaces `~`. Raises ValueError, without a full stop."""
     found = _WITH_ACCOUNT.fullmatch(text)

@@ -131,6 +131,16 @@ class Skipped:
     """The number of items that were not chosen, by reason."""
 
 
+def settled(found: Iterable[Candidate], there: Collection[Digest]) -> set[MediaItem]:
+    """Return the items that a frame with this content shows, or that the user does not want there."""
+    return {
+        each.item
+        for each in found
+        if (each.skip is None and each.digest is not None and each.digest in there)
+        or each.skip in (Skip.NOT_CHOSEN, Skip.REJECTED)
+    }
+
+
 def candidates(
     items: Iterable[MediaItem],
     known: Mapping[MediaItem, DigestMapping],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ from picsync.core.mirrorstate import mirror_name
 from picsync.core.model import job_name
 from picsync.core.organize import OrganizeRule, feeds, fixed_part, reads_targets
 from picsync.core.pairing import may_pair
-from picsync.core.places import LOCAL, StorePlace, split
+from picsync.core.places import LOCAL, Reach, StorePlace, fold, split
 from picsync.core.plan import DeleteLimit, Rule
 from picsync.core.pools import Pool
 from picsync.core.select import Overflow
@@ -81,8 +81,7 @@ class Settings:
         frames = {name for album in config.albums for name in album.frames}
         used = {name for album in config.albums for name in album.sources}
         used |= {config.frame(name, accounts).account for name in (*frames, *config.frames)}
-        used |= {place.account for rule in config.organize for place in rule.places}
-        used |= {rule.to.account for rule in config.mirror}
+        used |= set(places_in_use(config))
         advice = "No rule uses it. Name it under a rule's `{}`, or remove it."
         found = [
             _problem(entry, ("frames", name), advice.format("frames"))
@@ -271,6 +270,7 @@ def _require(config: Config, credentials: Credentials) -> None:
     lacking += _overlaps(config, credentials)
     lacking += _sorted_frames(config, credentials)
     lacking += _mirrored(config, credentials)
+    lacking += _spools(config)
     lacking += _listeners(config)
     lacking += _webhooks(config, credentials)
     lacking += _unpairable(config, credentials)
@@ -297,37 +297,51 @@ def _unpairable(config: Config, credentials: Credentials) -> Iterator[ConfigErro
             yield ConfigError([place.problem((*where, "pair"), message)])
 
 
-def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
-    """Yield an error for each frame whose directory overlaps with another frame or a source."""
-    read: list[str] = []
-    for name, entries in entries_in_use(config).items():
-        place = SOURCES[credentials.account(name).kind].directory
-        if place is not None:
-            read += map(place, entries.values())
-    filled: dict[str, str] = {}
+def _filled(config: Config, credentials: Credentials) -> Iterator[tuple[FrameSettings, StorePlace]]:
+    """Yield each frame that fills a folder that its options name, with the folder."""
     for frame in frames_in_use(config, credentials):
-        directory = FRAMES[frame.kind].directory
-        if directory is None or frame.options is None:
-            continue
-        path = directory(frame.options)
-        if not path:
-            continue  # A folder of picsync's own.
+        for reach in FRAMES[frame.kind].places(frame.account, frame.options):
+            yield frame, reach.place
+
+
+def _read(accounts: Mapping[str, str], sources: Mapping[str, Iterable[Any]]) -> list[Reach]:
+    """Return the folders that entries read; `accounts` has the kind of each account by name."""
+    return [
+        reach
+        for name, entries in sources.items()
+        for entry in entries
+        for reach in SOURCES[accounts.get(name, name)].places(name, entry)
+    ]
+
+
+def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
+    """Yield an error for each frame whose folder overlaps with that of another frame or a source."""
+    used = {name: entries.values() for name, entries in entries_in_use(config).items()}
+    read = _read(credentials.kinds, used)
+    filled: dict[str, StorePlace] = {}
+    for frame, place in _filled(config, credentials):
         where = ("frames", frame.name)
         entry = config.frames[frame.name]
-        if (source := next((one for one in read if _inside(path, one)), None)) is not None:
-            is_what = "is the folder of a source" if path == source else f"is in {source}, a source's folder"
+        source = next((one for one in read if _reaches(one, place)), None)
+        if source is not None:
+            is_what = (
+                "is the folder of a source"
+                if place == source.place
+                else f"is in {source.place}, a source's folder"
+            )
             message = (
-                f"{path} {is_what}: picsync would take the photos that it puts there for new ones. Choose a"
+                f"{place} {is_what}: picsync would take the photos that it puts there for new ones. Choose a"
                 " directory outside of it."
             )
             yield ConfigError([_problem(entry, where, message)])
         for other, taken in filled.items():
-            if _inside(path, taken) or _inside(taken, path):
+            if _overlap(place, taken):
                 message = (
-                    f"{path} overlaps with {taken}, the directory of the frame `{other}`. Choose another one."
+                    f"{place} overlaps with {taken}, the directory of the frame `{other}`."
+                    " Choose another one."
                 )
                 yield ConfigError([_problem(entry, where, message)])
-        filled[frame.name] = path
+        filled[frame.name] = place
 
 
 def _listeners(config: Config) -> Iterator[ConfigError]:
@@ -387,7 +401,7 @@ def reporting(config: Config, credentials: Credentials) -> list[Reporting]:
     """Return the accounts whose services report changes to webhooks."""
     jobs: dict[str, list[str]] = defaultdict(list)
     for album in config.albums:
-        for name in album.sources:
+        for name in (*album.sources, *(reach.place.account for reach in _stored(album.sources))):
             jobs[name] += [job_name(album.name, frame) for frame in album.frames]
     for rule in config.organize:
         jobs[rule.from_.account].append(organize_name(rule.name))
@@ -402,19 +416,12 @@ def reporting(config: Config, credentials: Credentials) -> list[Reporting]:
 
 
 def _sorted_frames(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
-    """Yield an error for each frame whose directory an organizing rule would sort."""
-    for frame in frames_in_use(config, credentials):
-        directory = FRAMES[frame.kind].directory
-        if directory is None or frame.options is None:
-            continue
-        path = directory(frame.options)
+    """Yield an error for each frame whose folder an organizing rule would sort."""
+    for frame, place in _filled(config, credentials):
         for rule in config.organize:
-            if rule.from_.account != LOCAL:
-                continue
-            same = os.path.realpath(path) == os.path.realpath(rule.from_.path)
-            if same or (rule.recursive and _inside(path, rule.from_.path)):
+            if _reaches(Reach(rule.from_, below=rule.recursive), place):
                 message = (
-                    f"{path} is in the folder that the rule `{rule.name}` of `organize` sorts: it would move"
+                    f"{place} is in the folder that the rule `{rule.name}` of `organize` sorts: it would move"
                     " the photos of the frame. Choose another directory."
                 )
                 yield ConfigError([_problem(config.frames[frame.name], ("frames", frame.name), message)])
@@ -422,18 +429,20 @@ def _sorted_frames(config: Config, credentials: Credentials) -> Iterator[ConfigE
 
 def _mirrored(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
     """Yield an error for each mirror whose target another rule or a frame fills, or that contains itself."""
-    filled: list[tuple[StorePlace, str]] = []
-    for frame in frames_in_use(config, credentials):
-        directory = FRAMES[frame.kind].directory
-        path = "" if directory is None or frame.options is None else directory(frame.options)
-        if path:
-            filled.append((StorePlace(LOCAL, path), f"the directory of the frame `{frame.name}`"))
+    filled: list[tuple[StorePlace, str]] = [
+        (place, f"the directory of the frame `{frame.name}`") for frame, place in _filled(config, credentials)
+    ]
     for rule in config.organize:
         for place in rule.places:
             folder = split(place.path)[0] if place == rule.log else fixed_part(place.path)
             filled.append(
                 (StorePlace(place.account, folder), f"a folder of the rule `{rule.name}` of `organize`")
             )
+    for album in config.albums:
+        filled += [
+            (reach.place, f"a folder of a spool of the rule `{album.name}`")
+            for reach in _stored(album.sources)
+        ]
     for number, mirror in enumerate(config.mirror):
         where = Problem("picsync.yaml", None, f"mirror[{number}].to", "")
         for place, what in dict.fromkeys(filled):
@@ -449,6 +458,49 @@ def _mirrored(config: Config, credentials: Credentials) -> Iterator[ConfigError]
                 " Choose another folder."
             )
             yield ConfigError([replace(where, message=message)])
+
+
+def _spools(config: Config) -> Iterator[ConfigError]:
+    """Yield an error for each spool whose folders something else moves files from, or another spool has."""
+    seen: dict[str, tuple[object, list[Reach]]] = {}
+    for number, album in enumerate(config.albums):
+        for name, entries in album.sources.items():
+            for entry in entries:
+                folders = list(_stored({name: [entry]}))
+                problem = Problem("picsync.yaml", None, f"albums[{number}].sources.{name}", "")
+                for other, its in seen.values():
+                    both = ((one.place, two.place) for one in folders for two in its)
+                    pair = next(
+                        ((one, two) for one, two in both if other != entry and _overlap(one, two)), None
+                    )
+                    if pair is not None:
+                        message = (
+                            f"has {pair[0]}, which overlaps with {pair[1]}, a folder of another spool. Rules"
+                            " that share a spool need the same options for it; others need other folders."
+                        )
+                        yield ConfigError([replace(problem, message=message)])
+                for rule in config.organize:
+                    sorts = Reach(rule.from_, below=rule.recursive)
+                    taken = next((one.place for one in folders if _reaches(sorts, one.place)), None)
+                    if taken is not None:
+                        message = (
+                            f"has {taken}, whose files the rule `{rule.name}` of `organize` would move away."
+                            " Choose another folder."
+                        )
+                        yield ConfigError([replace(problem, message=message)])
+                if folders:
+                    seen[str(entry)] = (entry, folders)
+
+
+def _reaches(reach: Reach, place: StorePlace) -> bool:
+    """Whether files in a folder are among those that something reads."""
+    if reach.place.account != place.account:
+        return False
+    if place.account != LOCAL:
+        return reach.place.contains(place) if reach.below else fold(reach.place.path) == fold(place.path)
+    if reach.below:
+        return _inside(place.path, reach.place.path)
+    return os.path.realpath(place.path) == os.path.realpath(reach.place.path)
 
 
 def _overlap(one: StorePlace, other: StorePlace) -> bool:
@@ -470,7 +522,18 @@ def places_in_use(config: Config) -> dict[str, dict[str, float]]:
         for place in (mirror.from_, mirror.to):
             quiet = found.setdefault(place.account, {})
             quiet[place.path] = max(quiet.get(place.path, 0.0), mirror.quiet.total_seconds())
+    for album in config.albums:
+        for reach in _stored(album.sources):
+            found.setdefault(reach.place.account, {}).setdefault(reach.place.path, 0.0)
     return found
+
+
+def _stored(sources: Mapping[str, Iterable[Any]]) -> Iterator[Reach]:
+    """Yield the folders of sources that are in stores, in accounts of their own."""
+    for name, entries in sources.items():
+        if name in SOURCES and SOURCES[name].stored:
+            for entry in entries:
+                yield from SOURCES[name].places(name, entry)
 
 
 def mirroring(config: Config, *, dry_run: bool = False) -> list[Mirroring]:
@@ -492,17 +555,9 @@ def mirroring(config: Config, *, dry_run: bool = False) -> list[Mirroring]:
 
 def fed_by_mirror(config: Config, accounts: Mapping[str, str], rule: Mirroring) -> frozenset[str]:
     """Return the names of the jobs that read what a mirroring rule writes."""
-    if rule.to.account != LOCAL:
-        return frozenset()
-    found = {mirror_name(other.name) for other in config.mirror if _meet(rule.to.path, other.from_.path)}
+    found = {mirror_name(other.name) for other in config.mirror if _overlap(rule.to, other.from_)}
     for album in config.albums:
-        folders = [
-            place(entry)
-            for name, entries in album.sources.items()
-            if (place := SOURCES[accounts.get(name, name)].directory) is not None
-            for entry in entries
-        ]
-        if any(_meet(rule.to.path, folder) for folder in folders):
+        if any(_overlap(rule.to, reach.place) for reach in _read(accounts, album.sources)):
             found |= {job_name(album.name, frame) for frame in album.frames}
     return frozenset(found - {mirror_name(rule.name)})
 
@@ -543,13 +598,8 @@ def fed_by(config: Config, accounts: Mapping[str, str], rule: OrganizeRule, acco
         if account == LOCAL and any(_meet(mirror.from_.path, fixed_part(place)) for place in targets)
     }
     for album in config.albums:
-        folders = [
-            place(entry)
-            for name, entries in album.sources.items()
-            if account == LOCAL and (place := SOURCES[accounts.get(name, name)].directory) is not None
-            for entry in entries
-        ]
-        if any(reads_targets(rule, folder) for folder in folders):
+        read = [reach.place for reach in _read(accounts, album.sources)]
+        if any(place.account == account and reads_targets(rule, place.path) for place in read):
             found |= {job_name(album.name, frame) for frame in album.frames}
     return frozenset(found)
 
@@ -557,6 +607,17 @@ def fed_by(config: Config, accounts: Mapping[str, str], rule: OrganizeRule, acco
 def _inside(path: str, folder: str) -> bool:
     """Return whether a path is inside a folder or equal to it, following symbolic links."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def readers(config: Config) -> dict[tuple[str, str], frozenset[str]]:
+    """Return account and album ID -> the names of the jobs that read the album."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for album in config.albums:
+        jobs = frozenset(job_name(album.name, frame) for frame in album.frames)
+        for account, entries in album.sources.items():
+            for key in ((account, str(entry)) for entry in entries):
+                found[key] = found.get(key, frozenset()) | jobs
+    return found
 
 
 def entries_in_use(config: Config) -> dict[str, dict[str, Any]]:

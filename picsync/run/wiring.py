@@ -36,12 +36,13 @@ from picsync.http.clock import offset_of
 from picsync.http.pace import DOWNLOADS, Pace
 from picsync.http.retry import Retrier
 from picsync.rendering.pool import Renderer
-from picsync.run.settings import Settings, entries_in_use, frames_in_use, places_in_use
+from picsync.run.settings import Settings, entries_in_use, frames_in_use, places_in_use, readers
 from picsync.sources.accounts import hint_of_account, with_account
 from picsync.sources.base import Remembers, Source
 from picsync.sources.kinds import SOURCES
 from picsync.stores.base import Store
 from picsync.stores.kinds import STORES
+from picsync.sync.settling import Settling
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools, TransferResult, learn
 
@@ -149,6 +150,7 @@ async def open_tools(
                 max_downloads=downloads,
                 sleep=sleep,
                 renderer=renderer,
+                settling=Settling(readers(config)),
             )
         finally:
             await renderer.aclose()
@@ -290,6 +292,7 @@ class Opener:
             self._own_folder,
             self._paces.setdefault(account_name, Pace(self._caps)),
             name,
+            lambda other, its: self._opening(other, entries=its),
         )
 
 

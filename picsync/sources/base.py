@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import AfterValidator
 
+from picsync.core.errors import PicsyncError
 from picsync.core.model import Finding, Listing, ListingUpdate, MediaItem, SourceAlbum, StoredListing
 from picsync.core.values import dataclass
 
@@ -133,6 +134,26 @@ class Remembers(Protocol):
 
     def remember_in(self, memory: ListingMemory) -> None:
         """Keep listings in `memory` from now on; until then, they are kept for the run only."""
+
+
+@runtime_checkable
+class Spools(Protocol):
+    """Implemented in addition by a source that puts its items away once all frames show them.
+
+    An item that fails is not listed any more until the user says that it is to be tried again.
+    """
+
+    def take_in(self, album_id: str) -> None:
+        """Take in what has arrived with each listing from now on; until then, it is only listed."""
+
+    async def shown(self, album_id: str, items: Collection[MediaItem]) -> None:
+        """Note that every frame shows these items, or will not show them because of what the user wants.
+
+        Repeating is safe, also for items that were put away before. Raises as `Source` does.
+        """
+
+    async def failed(self, album_id: str, errors: Mapping[MediaItem, PicsyncError]) -> None:
+        """Note that a frame cannot show these items, and why. Repeating is safe; raises as `Source` does."""
 
 
 async def sources_changed(albums: Mapping[str, Sequence[str]], sources: Mapping[str, Source]) -> None:

@@ -13,8 +13,9 @@ from picsync.sources.google.library.kind import GOOGLEPHOTOS
 from picsync.sources.google.links.kind import SHAREDLINKS
 from picsync.sources.google.picked.kind import PICKED
 from picsync.sources.immich.kind import IMMICH
+from picsync.sources.inbox.kind import INBOX
 
 SOURCES: dict[str, Kind[Source]] = {
-    kind.name: kind for kind in (SHAREDLINKS, GOOGLEPHOTOS, IMMICH, DROPBOX, PICKED, FOLDER)
+    kind.name: kind for kind in (SHAREDLINKS, GOOGLEPHOTOS, IMMICH, DROPBOX, PICKED, FOLDER, INBOX)
 }
 """By name, in the order of the documentation."""

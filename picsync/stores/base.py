@@ -313,6 +313,23 @@ class Store(Protocol):
     async def make_folder(self, path: str) -> Entry:
         """Create a folder and those above it; succeeds if it exists. Raises ConflictError if a file does."""
 
+    async def own(self, folder: str, owner: str) -> str:
+        """Make `owner` the only one that works in a folder; return an empty text, or who does so instead.
+
+        `owner` is a line of text that is the same after a restart and different for every installation.
+        Repeating is safe. Other owners are refused until this one is gone: on this machine, until its process
+        has ended or the store was closed; in a service's account, until `disown`.
+        """
+
+    async def disown(self, folder: str) -> None:
+        """Let the next one who asks own a folder, whoever owns it now, as far as processes don't tell."""
+
+    async def one_volume(self, folders: Sequence[str]) -> str:
+        """Return an empty text if one rename moves a file from each folder to each other; otherwise why not.
+
+        Says nothing about folders that are missing.
+        """
+
     async def examine(self) -> Sequence[Finding]:
         """Return what the doctor reports about the store."""
 

@@ -83,10 +83,11 @@ from picsync.core.select import (
 from picsync.core.values import dataclass
 from picsync.frames.base import Assigns, DeniesTwice, Frame, KeepsOrder, PlaylistFrame, Rejects, TellsRoom
 from picsync.frames.dryrun import unchanged
-from picsync.sources.base import Rates
+from picsync.sources.base import Rates, Spools
 from picsync.sync.captions import Captioner
 from picsync.sync.choosing import Choosing, Looks
 from picsync.sync.publish import Playlists, PublishResult, delete, publish
+from picsync.sync.settling import take_in
 from picsync.sync.transfer import (
     Tools,
     Transferrer,
@@ -297,6 +298,7 @@ class _Cycle:
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
         if await self._publish(seen, playlists):
             await self._delete(seen)
+        await self._settle(seen)
         await self._caption(seen)
         await self._arrange(seen)
 
@@ -372,6 +374,8 @@ class _Cycle:
 
         albums = [(kind, album_id) for kind, ids in self.album_rule.sources.items() for album_id in ids]
         listings = [Listing(kind, album_id, problem="") for kind, album_id in albums]
+        if not self.album_rule.dry_run:
+            take_in(self.tools.sources, albums)
         if self.album_rule.choice is not None and self.album_rule.choice.rates:
             for kind, album_id in albums:
                 if isinstance(source := self.tools.sources[kind], Rates):
@@ -483,6 +487,13 @@ class _Cycle:
         algorithm = self.frame.capabilities.digest_algorithm
         cache, recipe = self.tools.cache, self.album_rule.recipe
         known = await cache.lookup(items, recipe=recipes_by(recipe), algorithm=algorithm)
+        # A spool lists what has failed only if it is to be tried again.
+        spools = {name for name in self.album_rule.sources if isinstance(self.tools.sources[name], Spools)}
+        known = {
+            item: mapping
+            for item, mapping in known.items()
+            if mapping.unusable is None or item.source not in spools
+        }
         shown = self._shown(photos)
         originals: dict[MediaItem, DigestMapping] = {}
         if recipe.convert:
@@ -887,6 +898,24 @@ class _Cycle:
                 self.notices.append(Notice(NoticeKind.PLAYLIST_FULL_NEWEST, name, left_out, shown))
             case Overflow.SPLIT:
                 self.notices.append(Notice(NoticeKind.PLAYLIST_FULL_SPLIT, name, left_out, shown))
+
+    async def _settle(self, seen: _Seen) -> None:
+        """Tell sources that put items away what this frame shows, and what it cannot show."""
+        rule = self.album_rule
+        if rule.dry_run or any(result.failure is not None for result in self.published):
+            return
+        there = {photo.digest for photo in seen.photos.items}
+        if self.plan.overflow and rule.rule.overflow is Overflow.ERROR:
+            there &= {photo.digest for photo in self.plan.shown}
+        self.failures += await self.tools.settling.note(
+            rule.name,
+            self.tools.sources,
+            self.listings,
+            self.candidates,
+            there,
+            self.transferred.errors,
+            frame=self.frame.capabilities.title,
+        )
 
     def _at_frame(self, failure: Failure) -> Failure:
         return replace(failure, account=failure.account or self.album_rule.frame)

@@ -74,6 +74,7 @@ from picsync.rendering.pool import Renderer
 from picsync.sources.base import Source
 from picsync.sync.about import details_of, words
 from picsync.sync.renditions import Made, load_treatment, make_half, make_pair
+from picsync.sync.settling import Settling
 from picsync.sync.shared import Abandoned, Listings, Original, Originals, never
 from picsync.sync.tempfiles import Spool, load_parsers
 from picsync.system.localtime import MachineZone
@@ -148,6 +149,7 @@ class Tools:
     """Starts processes when there is something to render, and ends them when there is not."""
     shared: Originals | None = None
     """The originals in the spool."""
+    settling: Settling = field(default_factory=Settling)
 
     def __post_init__(self) -> None:
         """Have originals for the spool, one for all copies of these tools."""
@@ -181,6 +183,8 @@ class TransferResult:
     """Of what was sent, or is to be, as far as that was not known before."""
     contents: dict[MediaItem, Digest] = field(default_factory=dict)
     """Of the originals that were downloaded."""
+    errors: dict[MediaItem, PicsyncError] = field(default_factory=dict)
+    """Why items failed, for those with an error of their own."""
     unusable: dict[MediaItem, str] = field(default_factory=dict)
     """Items that can never be shown, with the reason."""
     no_room: set[MediaItem] = field(default_factory=set)
@@ -801,6 +805,7 @@ class Transferrer:
             self._outsized(item, error)
             return
         self._emit(ItemFailed(self._rule, item.filename, error))
+        self._result.errors[item] = error
         self._result.failures.append(Failure(item.filename or item.item_id, error))
         if isinstance(error, ItemError) and error.unusable:
             if self._result.digests.get(item) not in self._there:

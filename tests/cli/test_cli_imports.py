@@ -83,6 +83,7 @@ SOURCES = {
     "picked": ("picsync.sources.google.picked", "[Grandma]"),
     "immich": ("picsync.sources.immich", "[Grandma]"),
     "folder": ("picsync.sources.folder", "[/nowhere]"),
+    "inbox": ("picsync.sources.inbox", "{incoming: /nowhere/in, work: /nowhere/work, done: /nowhere/done}"),
 }
 FRAMES = {
     "nixplay": "picsync.frames.nixplay",
@@ -113,14 +114,16 @@ OPTIONAL = (
     "cli.init",
 )
 PARSERS = {f"picsync.media.{name}" for name in ("boxes", "dimensions", "ends", "exif", "formats", "tiff")}
-KNOWS_FORMATS = {"picked", "folder", "immich"}
+KNOWS_FORMATS = {"picked", "folder", "immich", "inbox"}
 """Sources that need the formats for a listing."""
 
 
 def test_a_cycle_loads_only_the_kinds_that_are_named(tmp_path: Path) -> None:
     started = {
         (source, frame): _cycle(tmp_path / f"{source}-{frame}", source, frame)
-        for source, frame in zip(SOURCES, ["nixplay", "web", "folder", "nixplay", "folder"], strict=True)
+        for source, frame in zip(
+            SOURCES, ["nixplay", "web", "folder", "nixplay", "folder", "nixplay"], strict=True
+        )
     }
     said = {kinds: process.communicate(timeout=60) for kinds, process in started.items()}
     for (source, frame), (output, errors) in said.items():

@@ -48,6 +48,8 @@ class StoreWorld:
     """Returns the content of a file by other means; None if there is none."""
     remove: Callable[[str], Awaitable[None]]
     """Removes a file or folder by other means."""
+    another: Callable[[], Store]
+    """Opens another store for the same files."""
 
     def at(self, name: str) -> str:
         """The path of something in the folder."""
@@ -437,3 +439,19 @@ class StoreContract:
     async def test_closing_twice_is_safe(self, world: StoreWorld) -> None:
         await world.store.aclose()
         await world.store.aclose()
+
+    # --- owners ---------------------------------------------------------------------------------------
+
+    async def test_a_folder_has_one_owner(self, world: StoreWorld) -> None:
+        assert await world.store.own(world.folder, "cabin 4711") == ""
+        assert await world.store.own(world.folder, "cabin 4711") == ""
+        other = world.another()
+        assert await other.own(world.folder, "kiosk 42") == "cabin 4711"
+        await world.store.aclose()
+        await other.disown(world.folder)
+        assert await other.own(world.folder, "kiosk 42") == ""
+        await other.aclose()
+
+    async def test_folders_on_one_volume(self, world: StoreWorld) -> None:
+        await world.store.make_folder(world.at("one"))
+        assert await world.store.one_volume([world.folder, world.at("one"), world.at("missing")]) == ""

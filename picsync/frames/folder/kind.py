@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from picsync.config.kinds import Kind, Opening
 from picsync.config.options import Options
 from picsync.config.paths import AbsolutePath
+from picsync.core.places import LOCAL, Reach, StorePlace
 from picsync.frames.base import Frame
 from picsync.frames.folder.options import Level
 
@@ -55,8 +57,8 @@ def _open(opening: Opening) -> Frame:
     return FolderFrame(options.path, own_folder=opening.own_folder, level=options.names)
 
 
-def _path(options: BaseModel) -> str:
-    return options.path if isinstance(options, FolderFrameOptions) else ""
+def _places(_account: str, options: FolderFrameOptions) -> Sequence[Reach]:
+    return (Reach(StorePlace(LOCAL, options.path)),) if options.path else ()
 
 
 FOLDER: Kind[Frame] = Kind(
@@ -69,5 +71,5 @@ FOLDER: Kind[Frame] = Kind(
     open=_open,
     keeps_order=True,
     rejects=True,
-    directory=_path,
+    places=_places,
 )

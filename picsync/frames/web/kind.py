@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from picsync.config.kinds import Kind, Opening
 from picsync.core.caption import Captions
+from picsync.core.places import LOCAL, Reach, StorePlace
 from picsync.core.recipe import Panel
 from picsync.frames.base import Frame
 from picsync.frames.web.options import WebFrameOptions
@@ -26,8 +26,8 @@ def _open(opening: Opening) -> Frame:
     return WebFrame(opening.name, place, own_folder=opening.own_folder, made=path is None)
 
 
-def _path(options: BaseModel) -> str:
-    return (options.path or "") if isinstance(options, WebFrameOptions) else ""
+def _places(_account: str, options: WebFrameOptions) -> Sequence[Reach]:
+    return (Reach(StorePlace(LOCAL, options.path)),) if options.path else ()
 
 
 WEB: Kind[Frame] = Kind(
@@ -42,5 +42,5 @@ WEB: Kind[Frame] = Kind(
     rejects=True,
     pages=True,
     panel=Panel(1920, 1200),
-    directory=_path,
+    places=_places,
 )

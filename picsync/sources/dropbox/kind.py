@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from picsync.config.credentials import Account
 from picsync.config.kinds import Kind, Opening
+from picsync.core.places import Reach, StorePlace
 from picsync.http.retry import Operation
 from picsync.sources.base import Source
 from picsync.sources.dropbox.options import DropboxEntry
@@ -51,6 +52,10 @@ def _require(account: Account, entries: Sequence[DropboxEntry]) -> None:
         require_login(account)
 
 
+def _places(account: str, entry: DropboxEntry) -> Sequence[Reach]:
+    return () if entry.link else (Reach(StorePlace(account, entry.path), below=entry.recursive),)
+
+
 def _operations() -> Sequence[Operation]:
     from picsync.sources.dropbox.source import OPERATIONS
 
@@ -70,4 +75,5 @@ DROPBOX: Kind[Source] = Kind(
     require=_require,
     login_command=LOGIN_COMMAND,
     hook=HOOK,
+    places=_places,
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from picsync.config.kinds import Kind, Opening
+from picsync.core.places import LOCAL, Reach, StorePlace
 from picsync.sources.base import Source
 from picsync.sources.folder.options import FolderEntry
 
@@ -15,6 +18,10 @@ def _open(opening: Opening) -> Source:
     )
 
 
+def _places(_account: str, entry: FolderEntry) -> Sequence[Reach]:
+    return (Reach(StorePlace(LOCAL, entry.path)),)
+
+
 FOLDER: Kind[Source] = Kind(
     name="folder",
     title="Folder",
@@ -24,5 +31,5 @@ FOLDER: Kind[Source] = Kind(
     options=FolderEntry,
     open=_open,
     needs_entry="/path/of/the/photos",
-    directory=lambda entry: entry.path if isinstance(entry, FolderEntry) else "",
+    places=_places,
 )

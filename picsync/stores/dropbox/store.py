@@ -18,6 +18,7 @@ from picsync.core.contenthash import BLOCK_BYTES
 from picsync.core.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError
 from picsync.core.model import Finding, Mark
 from picsync.core.places import fold, join
+from picsync.core.text import harmless
 from picsync.media.instants import instant
 from picsync.stores.base import (
     NO_MEDIA_INFO,
@@ -53,6 +54,8 @@ from picsync.vendors.dropbox.wire import FolderPage, Metadata
 READ_BYTES = 2 * BLOCK_BYTES
 """Per request when a whole file is read."""
 POLL_S = 480
+OWNER = ".picsync-owner.txt"
+"""The file that names the one who works in a folder."""
 
 CAPABILITIES = StoreCapabilities(
     kind=KIND,
@@ -311,6 +314,32 @@ class DropboxStore:
                 raise ConflictError(f"{path} is a file, not a folder.") from error
             raise
         return Entry(path, EntryKind.FOLDER)
+
+    async def own(self, folder: str, owner: str) -> str:
+        """Write the owner to a file, unless it has another content: then somebody else works there."""
+        path, line = join(folder, OWNER), f"{owner}\n".encode()
+
+        async def content(start: int) -> AsyncIterator[bytes]:
+            yield line[start:]
+
+        try:
+            await self.write(path, content, len(line))
+        except ConflictError:
+            entry = await self.stat(path)
+            if entry is None:
+                return "somebody else"
+            return harmless((await self.read_part(entry, 0, 200)).decode(errors="replace").strip())
+        return ""
+
+    async def disown(self, folder: str) -> None:
+        """Delete the file that names the owner."""
+        entry = await self.stat(join(folder, OWNER))
+        if entry is not None:
+            await self.delete(entry)
+
+    async def one_volume(self, folders: Sequence[str]) -> str:  # noqa: ARG002 - port
+        """Return nothing: one account's files are on one volume."""
+        return ""
 
     async def examine(self) -> Sequence[Finding]:
         """Check the login."""

@@ -36,6 +36,7 @@ from picsync.core.errors import (
 )
 from picsync.core.model import Finding, Mark
 from picsync.core.places import join, split
+from picsync.core.text import harmless
 from picsync.core.values import dataclass
 from picsync.stores.base import (
     NO_MEDIA_INFO,
@@ -73,6 +74,8 @@ PAGE = 2_000
 """Entries per page."""
 WRITERS = 8
 """Files that are written concurrently."""
+LOCK = ".picsync-lock"
+"""The file that is locked by the process that works in a folder."""
 TEMPORARY = ".picsync-"
 """How the names of files begin that are being written."""
 
@@ -127,6 +130,8 @@ class LocalStore:
         self._clock = clock
         self._stall_timeout_s = stall_timeout_s
         self._watched: dict[tuple[str, bool], _Watched] = {}
+        self._owned: dict[str, int] = {}
+        """Folder -> the descriptor of its lock."""
         self._capabilities = StoreCapabilities(
             kind="local",
             title="this machine",
@@ -625,6 +630,53 @@ class LocalStore:
 
         return await self._run(make, path)
 
+    async def own(self, folder: str, owner: str) -> str:
+        """Lock a file in the folder; the system releases it when the process ends."""
+
+        def lock() -> str:
+            if folder in self._owned:
+                return ""
+            with self._opened(folder) as above:
+                number = open_regular(LOCK, os.O_RDWR | os.O_CREAT, folder=above)
+            try:
+                try:
+                    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return (
+                        harmless(os.pread(number, 200, 0).decode(errors="replace").strip())
+                        or "another process"
+                    )
+                os.ftruncate(number, 0)
+                os.pwrite(number, f"{owner}\n".encode(), 0)
+                self._owned[folder], number = number, -1
+            finally:
+                if number >= 0:
+                    os.close(number)
+            return ""
+
+        return await self._run(lock, folder)
+
+    async def disown(self, folder: str) -> None:
+        """Do nothing: the lock of a process that has ended is gone."""
+
+    async def one_volume(self, folders: Sequence[str]) -> str:
+        """Compare the volumes of the folders, and where these are mounted."""
+
+        def compare() -> str:
+            mounts, found = Mounts.now(), dict[tuple[int, str], str]()
+            for folder in folders:
+                with suppress(OSError):
+                    place = os.path.realpath(folder)
+                    found.setdefault((os.stat(place).st_dev, mounts.of(place).path), folder)  # noqa: PTH116 - strings
+            if len(found) < 2:
+                return ""
+            (one, first), (other, second), *_ = ((key[1], folder) for key, folder in found.items())
+            if one == other:
+                return f"{first} and {second} are on different file systems"
+            return f"{first} is on the file system mounted at {one}, {second} on the one at {other}"
+
+        return await self._run(compare, folders[0] if folders else "")
+
     async def examine(self) -> Sequence[Finding]:
         """Report whether each folder exists, and on which file system it is."""
         findings = []
@@ -641,7 +693,10 @@ class LocalStore:
         return findings
 
     async def aclose(self) -> None:
-        """Stop watching."""
+        """Stop watching, and release the locks."""
+        owned, self._owned = self._owned, {}
+        for number in owned.values():
+            os.close(number)
         watched, self._watched = self._watched, {}
         for each in watched.values():
             each.watcher.close()

@@ -35,4 +35,4 @@ async def dropbox_world(account: DropboxAccount) -> StoreWorld:
         await other.delete(path)
 
     reader = DropboxStore(other)
-    return StoreWorld(store, FOLDER, put, get, remove)
+    return StoreWorld(store, FOLDER, put, get, remove, lambda: DropboxStore(account.api()))

@@ -26,4 +26,7 @@ def local_world(folder: Path) -> StoreWorld:
         place = Path(path)
         shutil.rmtree(place) if place.is_dir() else place.unlink()
 
-    return StoreWorld(LocalStore([str(root)], quiet_s=0), str(root), put, get, remove)
+    def store() -> LocalStore:
+        return LocalStore([str(root)], quiet_s=0)
+
+    return StoreWorld(store(), str(root), put, get, remove, store)

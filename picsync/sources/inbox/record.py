@@ -1,0 +1,33 @@
+"""The record of when files came to `done`: a line of text for each, since no file tells when it was moved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+RECORD = ".picsync-done.txt"
+MAX_RECORD_BYTES = 64 * 2**20
+
+
+def read_record(content: bytes) -> dict[str, datetime]:
+    """Return path below `done` -> since when a file is there; lines that are damaged are left out."""
+    found: dict[str, datetime] = {}
+    for line in content.decode(errors="replace").splitlines():
+        when, _, path = line.partition(" ")
+        try:
+            moment, name = datetime.fromisoformat(when), json.loads(path)
+        except ValueError:
+            continue
+        if isinstance(name, str) and moment.tzinfo is not None:
+            found[name] = moment
+    return found
+
+
+def write_record(record: Mapping[str, datetime]) -> bytes:
+    """Return the text of a record."""
+    lines = (
+        f"{moment.astimezone(UTC).isoformat(timespec='seconds')} {json.dumps(path)}\n"
+        for path, moment in sorted(record.items(), key=lambda one: (one[1], one[0]))
+    )
+    return "".join(lines).encode()
