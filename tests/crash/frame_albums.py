@@ -19,7 +19,7 @@ class FrameAlbum(Protocol):
         """The name of the frame in picsync.yaml."""
 
     @property
-    def entries(self) -> Mapping[str, Mapping[str, str]]:
+    def entries(self) -> Mapping[str, Mapping[str, object]]:
         """The frames that the configuration declares."""
 
     @property
@@ -37,7 +37,7 @@ class NixplayAlbum:
     """An album of the Nixplay account, and its playlist."""
 
     frame = "nixplay"
-    entries: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    entries: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     root = None
 
     def __init__(self, household: Household) -> None:
@@ -49,6 +49,34 @@ class NixplayAlbum:
     def assert_synced(self, wanted: set[str], uploads: int) -> None:
         self._household.assert_synced(wanted)
         assert self._household.nixplay.counters["add_photo"] == uploads
+
+
+class AskedNixplayAlbum(NixplayAlbum):
+    """The same with captions as text, on a frame that is to show its playlist and no other one."""
+
+    entries: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "nixplay": {
+            "kind": "nixplay",
+            "showOn": ["Living Room"],
+            "only": True,
+            "rendition": {"caption": "{album}", "captionAs": "text"},
+        }
+    }
+
+    def __init__(self, household: Household) -> None:
+        super().__init__(household)
+        nixplay = household.nixplay
+        self._shown_before = nixplay.playlist_named("Favorites")
+        [self._frame] = nixplay.account().frames.values()
+        nixplay.state.assign(self._frame, self._shown_before)
+
+    def assert_synced(self, wanted: set[str], uploads: int) -> None:
+        super().assert_synced(wanted, uploads)
+        nixplay, name = self._household.nixplay, self._household.name
+        photos = nixplay.album_photos(nixplay.album_named(name))
+        assert {photo.caption for photo in photos} == {name}
+        assert self._frame in nixplay.playlist_named(f"ss_{name}").frames
+        assert self._frame not in self._shown_before.frames
 
 
 class DirectoryAlbum:

@@ -13,7 +13,7 @@ from picsync.emulators.google import generated_jpeg
 from picsync.emulators.google.content import read_all
 from picsync.frames.kinds import FRAMES
 from picsync.sources.kinds import SOURCES
-from tests.crash.frame_albums import FrameAlbum
+from tests.crash.frame_albums import AskedNixplayAlbum, FrameAlbum
 from tests.crash.kill_at_call import KillAt
 from tests.e2e.household import Household, open_household
 from tests.faults.directory_source import Directory
@@ -30,18 +30,22 @@ class Pair:
 
     source: str
     frame: str
+    asked: bool = False
+    """Whether the frame is asked for captions, and to show the playlist and no other one."""
 
     def __str__(self) -> str:
-        return f"{self.source} to {self.frame}"
+        return f"{self.source} to {self.frame}{' with captions' if self.asked else ''}"
 
 
 MAIN = Pair("googlephotos", "nixplay")
+ASKED = Pair("googlephotos", "nixplay", asked=True)
 
 
 def pairs() -> list[Pair]:
     """Return the main pair, and each other kind of source or frame with the frame or source of that."""
     return [
         MAIN,
+        ASKED,
         *(Pair(name, MAIN.frame) for name in SOURCES if name != MAIN.source),
         *(Pair(MAIN.source, name) for name in FRAMES if name != MAIN.frame),
     ]
@@ -166,7 +170,7 @@ async def open_installation(folder: Path, pair: Pair = MAIN) -> AsyncIterator[In
         else:
             assert source.directory is not None
             album = _InADirectory(source.directory(folder))
-        frame_album = frame.frame_album(household)
+        frame_album = AskedNixplayAlbum(household) if pair.asked else frame.frame_album(household)
         household.source_lines = [f"{pair.source}: {json.dumps(list(album.written))}"]
         household.rule_lines = [f"frames: [{frame_album.frame}]"]
         if frame_album.entries:

@@ -180,7 +180,8 @@ def points() -> Sequence[Point]:
     for pair in pairs():
         known = set(of_main)
         # A source is read in the same way whatever is on the frame.
-        for start in Start if pair.source == MAIN.source else [Start.EMPTY]:
+        # Captions and frames are asked for by the same requests, however many photos are new.
+        for start in Start if pair.source == MAIN.source and not pair.asked else [Start.EMPTY]:
             did = reference(pair, start)
             steps: dict[Step, int] = dict(
                 [*did.requests.items(), *did.changes.items(), *_telling(did.calls).items()]
