@@ -231,16 +231,11 @@
   }
 
   function make(group) {
-    var made = element("div", "slide"), behind = null, text;
+    var made = element("div", "slide"), text;
     made.group = group;
     made.places = place(made);
-    if (settings.background === "blur") {
-      if (made.places.length > 1 || !made.places[0].full) { behind = backdrop(group); }
-    } else if (/^#[0-9a-fA-F]{3,8}$/.test(settings.background)) {
-      made.style.backgroundColor = settings.background;
-    }
-    made.behind = behind;
-    if (behind) { made.appendChild(behind.canvas); }
+    if (/^#[0-9a-fA-F]{3,8}$/.test(settings.background)) { made.style.backgroundColor = settings.background; }
+    setBehind(made);
     made.boxes = group.map(function (item) {
       var box = element("div", "box");
       item.picture.image.alt = spoken(item.photo);
@@ -256,6 +251,17 @@
     if (text) { made.appendChild(text); }
     arrange(made);
     return made;
+  }
+
+  // What fills the panel beside the photos; again when a tablet was turned.
+  function setBehind(made) {
+    var needed = settings.background === "blur" && (made.places.length > 1 || !made.places[0].full);
+    if (made.behind) {
+      made.removeChild(made.behind.canvas);
+      made.behind.canvas.width = made.behind.canvas.height = 0;
+    }
+    made.behind = needed ? backdrop(made.group) : null;
+    if (made.behind) { made.insertBefore(made.behind.canvas, made.firstChild); }
   }
 
   function place(made) {
@@ -913,6 +919,8 @@
   window.addEventListener("resize", function () {
     if (!slide || !slide.group) { return; }
     stopMotion(slide);
+    slide.places = place(slide);
+    setBehind(slide);
     arrange(slide);
   });
   window.addEventListener("online", function () { fetchFailures = streamFailures = 0; fetchPhotos(); listen(); });
