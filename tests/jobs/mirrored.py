@@ -64,7 +64,7 @@ class Mirrored:
     """For what a test does once."""
 
     def __post_init__(self) -> None:
-        self.source.mkdir()
+        self.source.mkdir(exist_ok=True)
         self.store = Reading([str(self.source), str(self.target)], quiet_s=0.0)
 
     @property
