@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -36,17 +37,19 @@ class Start(StrEnum):
     """Twelve photos are in sync; since then two were added and one was removed."""
 
 
+NEW = {Start.EMPTY: 6, Start.SYNCED: 2}
+"""Photos that the sync has to add to the frame."""
+
+
 async def prepare(installation: Installation, start: Start) -> Scenario:
     """Prepare a scenario: the token must be refreshed first, and listings have several pages."""
     household = installation.household
     household.google.options.page_cap = PAGE
-    if start is Start.EMPTY:
-        new = 6
-    else:
+    new = NEW[start]
+    if start is Start.SYNCED:
         await installation.add(12)
         await household.cycle()
         installation.remove(2)
-        new = 2
     await installation.add(new)
     expired = household.google.issue_credentials([READ_SCOPE], expired=True)
     write_credentials(
@@ -190,7 +193,7 @@ def points() -> Sequence[Point]:
                 Point(pair, start, what, place, passing)
                 for what, count in steps.items()
                 if what not in known
-                for place, passing in _places(pair, what, count).items()
+                for place, passing in _places(pair, start, what, count).items()
             ]
             if pair == MAIN:
                 of_main |= steps.keys()
@@ -204,28 +207,45 @@ def _telling(calls: Mapping[Call, int]) -> Mapping[Call, int]:
     return {call: count for call, count in calls.items() if call.function in CHANGES} or calls
 
 
-def _places(pair: Pair, what: Step, count: int) -> dict[str, int]:
+def _places(pair: Pair, start: Start, what: Step, count: int) -> dict[str, int]:
     """Return which of so many are killed: in words, and from 0.
 
-    These are the first and the last, and of changes one in between as well; but only one of the requests of
-    other pairs than the main one, and of calls that only read. The number of calls differs from run to run,
-    since photos are transferred concurrently, so none after half of them is chosen.
+    Changes that the main pair makes for each photo are killed at the first, in between and at the last. All
+    else has one point for each start: the last of a kind in an empty account, the first in a synced one. The
+    number of calls differs from run to run, since photos are transferred concurrently, so none after half of
+    them is chosen.
     """
-    half, last = {"half way": count // 2}, {"the last": count - 1}
-    match what:
-        case Call():
-            places = half if what.function not in CHANGES else {"the first": 0} | half
-        case Request():
-            places = last if pair != MAIN else {"the first": 0} | last
-        case _:
-            places = {"the first": 0} | half | last
-    return {place: passing for place, passing in places.items() if passing not in _before(places, place)}
+    if isinstance(what, Call):
+        return {"half way": count // 2}
+    if pair == MAIN and isinstance(what, str) and count >= NEW[start]:
+        places = {"the first": 0, "half way": count // 2, "the last": count - 1}
+        return {place: passing for place, passing in places.items() if passing not in _before(places, place)}
+    first = pair == MAIN and start is Start.SYNCED
+    return {"the first": 0} if first else {"the last": count - 1}
 
 
 def _before(places: Mapping[str, int], place: str) -> set[int]:
     """Return which ones the places before this one are."""
     names = list(places)
     return {places[name] for name in names[: names.index(place)]}
+
+
+def points_of_run(run: str) -> Sequence[Point]:
+    """Return the points that the first worker of a test run found, since all must have the same tests."""
+    file = shared_file(run)
+    if not file.exists():
+        with tempfile.NamedTemporaryFile(dir=file.parent) as mine:
+            mine.write(pickle.dumps(points()))
+            mine.flush()
+            with suppress(FileExistsError):
+                file.hardlink_to(mine.name)
+    found: Sequence[Point] = pickle.loads(file.read_bytes())  # noqa: S301  # our own, of this run
+    return found
+
+
+def shared_file(run: str) -> Path:
+    """Return where the workers of a test run share the points."""
+    return Path(tempfile.gettempdir()) / f"picsync-kill-points-{run}"
 
 
 async def recorded(household: Household) -> int:
