@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
@@ -26,9 +27,15 @@ PEAK_BYTES = 4 * MAX_ANSWER_BYTES
 
 def packed(size_bytes: int) -> bytes:
     """Return gzip of so many zeros, a thousandth of that size."""
-    packer = zlib.compressobj(9, wbits=31)
-    block = bytes(2**20)
-    return b"".join(packer.compress(block) for _ in range(size_bytes >> 20)) + packer.flush()
+    block, count = bytes(2**20), size_bytes >> 20
+    # After a full flush, a stream continues as it began: the same compressed block is repeated.
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    once = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 0
+    for _ in range(count):
+        checksum = zlib.crc32(block, checksum)
+    head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    return head + once * count + packer.flush() + struct.pack("<II", checksum, count << 20)
 
 
 BOMB_BYTES = 128 * 2**20
