@@ -217,11 +217,20 @@ class SlotContext:
 
 @dataclass(slots=True)
 class Pace:
-    """The concurrency limits of one account."""
+    """The concurrency limits of one account, and the pauses that its services have asked for."""
 
     caps: Mapping[str, int] = field(default_factory=dict)
     """Name of a stage -> `concurrency:` of the configuration, which replaces the stage's own cap."""
     _limits: dict[tuple[str, str], ConcurrencyLimit] = field(default_factory=dict)
+    _paused: dict[str, float] = field(default_factory=dict)
+
+    def pause(self, service: str, until: float) -> None:
+        """Let all requests to a service wait until a time of the monotonic clock."""
+        self._paused[service] = max(until, self.paused_until(service))
+
+    def paused_until(self, service: str) -> float:
+        """Return the end of the last pause; it may be over."""
+        return self._paused.get(service, 0.0)
 
     def cap(self, stage: Stage) -> int:
         """Return the highest value that the limit of a stage can have."""

@@ -69,6 +69,8 @@ class Answer:
     retry_after_s: float | None = None
     excerpt: str = ""
     """First characters of the body; only of answers that hold no secret."""
+    of_account: bool = True
+    """Whether a 429 is about all requests of the account, and not only about this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +150,16 @@ class RetryPolicy:
     """Most seconds spent waiting for one request; a Retry-After beyond it is left to the next cycle."""
     rate_limited_wait_s: float = 0.0
     """Least wait after a 429 that names no time (Google asks for 30 s)."""
+    account_waits: bool = False
+    """Whether a 429 delays all requests of the account: refused ones count against its limit, too."""
 
 
 class _Again(Exception):  # noqa: N818 - private signal
-    def __init__(self, verdict: Again, *, rate_limited: bool) -> None:
+    def __init__(self, verdict: Again, *, rate_limited: bool, of_account: bool = False) -> None:
         super().__init__()
         self.verdict = verdict
         self.rate_limited = rate_limited
+        self.of_account = of_account
 
 
 async def _sleep(seconds: float) -> None:
@@ -195,13 +200,17 @@ class Retrier:
         """
         limit = self.pace.limit(operation.service, operation.stage)
 
-        waited_s = 0.0
+        waited_s = served = 0.0
         for number in range(1, self.policy.attempts + 1):
             try:
                 async with limit.slot() as slot:
+                    waited_s += await self._await_account(operation, served, waited_s)
                     return await self._attempt(operation, attempt, slot)
             except _Again as again:
                 wait_s = self._wait_s(again, number)
+                if again.of_account and self.policy.account_waits:
+                    served = self._clock() + wait_s
+                    self.pace.pause(operation.service, served)
                 if number == self.policy.attempts or waited_s + wait_s > self.policy.budget_s:
                     raise again.verdict.error from again.__cause__
                 reason = again.verdict.error.message
@@ -209,6 +218,25 @@ class Retrier:
             waited_s += wait_s
             await self._sleep(wait_s)
         raise ValueError("a retry policy needs at least one attempt")
+
+    async def _await_account(self, operation: Operation, served: float, waited_s: float) -> float:
+        """Wait while the account is paused; return for how many seconds.
+
+        `served` is the end of a pause that the request has waited for already. Raises TransientError if the
+        pause exceeds what is left of the budget.
+        """
+        began_s = waited_s
+        while (until := self.pace.paused_until(operation.service)) > max(served, self._clock()):
+            left_s = until - self._clock()
+            if waited_s + left_s > self.policy.budget_s:
+                raise TransientError(
+                    f"{operation}: the service accepts no requests for {left_s:.0f} s.",
+                    retry_after_s=left_s,
+                    status=429,
+                )
+            await self._sleep(left_s)
+            waited_s, served = waited_s + left_s, until
+        return waited_s - began_s
 
     async def _attempt(self, operation: Operation, attempt: Callable[[], Awaitable[T]], slot: Slot) -> T:
         began = self._clock()
@@ -225,7 +253,8 @@ class Retrier:
                 outcome = RequestOutcome.REFUSED
             if isinstance(verdict, Again):
                 limited = isinstance(error.result, Answer) and error.result.status == 429
-                raise _Again(verdict, rate_limited=limited) from error
+                whole = isinstance(error.result, Answer) and limited and error.result.of_account
+                raise _Again(verdict, rate_limited=limited, of_account=whole) from error
             raise verdict from error
         except ProtocolError as error:
             if operation.repeatable and not isinstance(error, ForeignAddressError):

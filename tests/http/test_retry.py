@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -153,3 +154,68 @@ def test_any_retry_after_is_a_time_or_nothing(text: str) -> None:
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, datetime(2026, 1, 1, tzinfo=UTC)) == seconds
+
+
+class Account:
+    """Requests that share one account; sleeping moves the clock."""
+
+    def __init__(self, *, account_waits: bool = True) -> None:
+        self.now = 1000.0
+        self.sent: list[tuple[str, float]] = []
+        self.refused: dict[str, Answer] = {}
+        self.retrier = Retrier(
+            RetryPolicy(rate_limited_wait_s=5.0, account_waits=account_waits),
+            emit=lambda _event: None,
+            sleep=self._sleep,
+            jitter=lambda: 1.0,
+            clock=lambda: self.now,
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        until = self.now + seconds
+        await asyncio.sleep(0)
+        self.now = max(self.now, until)
+
+    async def ask(self, name: str) -> str:
+        async def attempt() -> str:
+            self.sent.append((name, self.now))
+            if (answer := self.refused.pop(name, None)) is not None:
+                raise WireError(answer)
+            return name
+
+        return await self.retrier.run(Operation("Service", name), attempt)
+
+
+async def test_a_429_delays_the_other_requests_of_the_account() -> None:
+    account = Account()
+    account.refused["first"] = Answer(429, retry_after_s=30.0)
+    first = asyncio.ensure_future(account.ask("first"))
+    await asyncio.sleep(0)
+    assert await account.ask("second") == "second"
+    assert await first == "first"
+    assert [at for _, at in account.sent] == [1000.0, 1030.0, 1030.0]
+
+
+async def test_a_429_of_a_lock_or_without_this_policy_delays_only_its_own_request() -> None:
+    for account, of_account in ((Account(), False), (Account(account_waits=False), True)):
+        account.refused["first"] = Answer(429, retry_after_s=30.0, of_account=of_account)
+        first = asyncio.ensure_future(account.ask("first"))
+        await asyncio.sleep(0)
+        await account.ask("second")
+        assert account.sent[1] == ("second", 1000.0)
+        await first
+
+
+async def test_a_pause_beyond_the_budget_fails_at_once_without_a_request() -> None:
+    account = Account()
+    account.refused["first"] = Answer(429, retry_after_s=3600.0)
+    with pytest.raises(TransientError) as one:
+        await account.ask("first")
+    assert one.value.retry_after_s == 3600.0
+    account.now += 600.0
+    with pytest.raises(TransientError, match="accepts no requests for 3000 s") as other:
+        await account.ask("second")
+    assert other.value.retry_after_s == 3000.0
+    assert [name for name, _ in account.sent] == ["first"]
+    account.now += 3000.0
+    assert await account.ask("second") == "second"

@@ -31,8 +31,8 @@ API_HOST = "api.dropboxapi.com"
 CONTENT_HOST = "content.dropboxapi.com"
 NOTIFY_HOST = "notify.dropboxapi.com"
 HOSTS = (API_HOST, CONTENT_HOST, NOTIFY_HOST)
-POLICY = RetryPolicy(rate_limited_wait_s=5.0)
-"""A 429 may name no time; then 5 s and more are to be waited."""
+POLICY = RetryPolicy(rate_limited_wait_s=5.0, account_waits=True)
+"""A 429 may name no time; then 5 s and more are to be waited. It concerns the user's whole account."""
 POLL_JITTER_S = 90
 """By how much a long poll may exceed its timeout."""
 

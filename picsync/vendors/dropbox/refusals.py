@@ -90,6 +90,9 @@ def refusal(operation: Operation, response: httpx.Response, answer: Answer, cont
             told = error.get("retry_after") if isinstance(error, Mapping) else None
             if answer.retry_after_s is None and isinstance(told, int | float) and 0 <= told <= 86_400:
                 answer = replace(answer, retry_after_s=float(told))
+            reason = error.get("reason") if isinstance(error, Mapping) else None
+            # Other writes hold the lock; reading goes on.
+            answer = replace(answer, of_account=_LOCKED not in tags_of(reason))
     return WireError(answer)
 
 
@@ -98,7 +101,7 @@ def own_error(operation: Operation, error: object) -> WireError | PicsyncError:
     tags, fields = tags_of(error), fields_of(error)
     if _LOCKED in tags:
         # Nothing was done: another write holds the lock.
-        return WireError(Answer(429))
+        return WireError(Answer(429, of_account=False))
     if _QUOTA.intersection(tags):
         return QuotaError(
             f"{operation}: this Dropbox is full.",

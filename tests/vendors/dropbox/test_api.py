@@ -306,3 +306,19 @@ async def test_unknown_tags_fields_and_reasons_are_tolerated(account: DropboxAcc
     account.fail(Fault(kind=FaultKind.STATUS, status=409, body=error, path="list_folder"))
     with pytest.raises(DropboxError, match="brand_new/deeper"):
         await account.api().list(FolderListing(""))
+
+
+@pytest.mark.parametrize(
+    ("reason", "delayed"), [("too_many_requests", True), ("too_many_write_operations", False)]
+)
+async def test_a_429_delays_all_requests_of_the_account(reason: str, delayed: bool) -> None:
+    async with dropbox_account() as account:
+        api = account.api()
+        await api.check_login()
+        body = f'{{"error": {{"reason": {{".tag": "{reason}"}}, "retry_after": 60}}}}'
+        account.fail(Fault(kind=FaultKind.STATUS, path="create_folder", status=429, body=body))
+        await api.create_folder("/a")
+        (own,) = account.waits
+        await api.list(FolderListing(""))
+        assert own == 60.0
+        assert [0 < wait <= 60.0 for wait in account.waits[1:]] == [True] * delayed
