@@ -562,6 +562,8 @@ class PassReport:
     """Why files stay where they are -> their number; the reasons are those of the job."""
     held: int = 0
     """Files whose deletion needs the operator's permission."""
+    held_key: str = ""
+    """Identifies these files in these versions."""
     failures: tuple[Failure, ...] = ()
 
     @property

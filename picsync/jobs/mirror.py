@@ -137,7 +137,8 @@ class MirrorJob(PassJob):
         if plan.held and self._may(digests, permitted, total):
             policy = replace(policy, may_delete=lambda _files, _of: True)
             plan = plan_mirror(look.sides(known), policy)
-        progress.held = len(plan.held)
+        held = Held(self.name, frozenset(digests), total) if plan.held else None
+        progress.held, progress.held_key = len(plan.held), "" if held is None else held.key
         self._tell_skipped(look, plan, known, progress)
         if self._settings.dry_run:
             self._predict(plan, progress)
@@ -149,7 +150,6 @@ class MirrorJob(PassJob):
         if progress.done:
             await self._follow(look, known)
         self._cursor = known.cursor
-        held = Held(self.name, frozenset(digests), total) if plan.held else None
         good = not progress.failures and not progress.stopped
         try:
             await asyncio.to_thread(self._context.requests.note_held, self.name, held, carried_out=good)

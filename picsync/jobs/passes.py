@@ -55,6 +55,7 @@ class Progress:
     left: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
     held: int = 0
+    held_key: str = ""
     stopped: bool = False
 
 
@@ -147,6 +148,7 @@ class PassJob(ABC):
             done=dict(progress.done),
             left=dict(progress.left),
             held=progress.held,
+            held_key=progress.held_key,
             failures=tuple(progress.failures),
         )
         self._emit(PassFinished(report))

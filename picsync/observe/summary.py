@@ -101,6 +101,8 @@ def _pass_in_words(found: PassHealth) -> RuleSummary:
         if report.failures:
             why = error_sentence(report.failures[0].error)
             sentence = f"{counted(len(report.failures), 'problem')}. {why}"
+        elif report.held:
+            sentence = f"{counted(report.held, 'delete')} held: allow them, or bring the files back."
         else:
             sentence = f"All files of {each.source} are where they belong."
     return RuleSummary(found.level, _BADGES[found.code], sentence)

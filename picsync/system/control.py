@@ -34,6 +34,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ class Held:
     """Digests of the photos."""
     on_frame: int = 0
     """Number of photos in the frame album at that time."""
+
+    @property
+    def key(self) -> str:
+        """A key of these deletes, so that only those that were shown are allowed."""
+        return sha256(" ".join(sorted(_texts(self.digests))).encode()).hexdigest()[:16]
 
     @classmethod
     def by(cls, report: CycleReport, hold: Hold) -> Held:

@@ -26,10 +26,9 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 
 from picsync.core.errors import CacheError
-from picsync.core.events import CycleRequested, DeletesAllowed, Emit
-from picsync.core.plan import Hold
+from picsync.core.events import CycleReport, CycleRequested, DeletesAllowed, Emit, PassReport
 from picsync.core.values import dataclass
-from picsync.observe.status import RuleStatus, Status
+from picsync.observe.status import PassStatus, RuleStatus, Status
 from picsync.observe.words import counted
 from picsync.system.control import Held, Requests
 
@@ -58,7 +57,7 @@ _SAID = {
     "sync": "A cycle of {} was requested.",
     "allow": "The held deletes of {} are allowed, and a cycle was requested.",
     "changed": "Nothing was allowed: the held deletes of {} have changed. Check them again.",
-    "gone": "This album rule is no longer in force.",
+    "gone": "This rule is no longer in force.",
     "paired": "The device is let in. It shows the frame in a few seconds.",
     "unpaired": "No device shows this code now. Check it: a code is valid for ten minutes.",
     "guessed": "Too many wrong codes. Wait a minute, then try again.",
@@ -216,8 +215,8 @@ class Operator:
 
     # --- actions ----------------------------------------------------------------------------------------
 
-    def _rule(self, key: str) -> RuleStatus | None:
-        return next((rule for rule in self._status().rules if rule_key(rule.name) == key), None)
+    def _rule(self, key: str) -> RuleStatus | PassStatus | None:
+        return next((rule for rule in self._status().jobs if rule_key(rule.name) == key), None)
 
     def _sync(self, names: list[str] | None) -> web.Response:
         woken = list(self._wake(names))
@@ -227,15 +226,14 @@ class Operator:
             return _back("gone")
         return _back("sync", rule=woken[0] if names else "")
 
-    async def _allow(self, rule: RuleStatus | None, shown: str) -> web.Response:
+    async def _allow(self, rule: RuleStatus | PassStatus | None, shown: str) -> web.Response:
         """Allow the deletes that the operator was shown, and no others."""
         if rule is None:
             return _back("gone")
-        hold = rule.last.hold if rule.last is not None else None
-        if rule.last is None or hold is None or not hold.needs_person or held_key(hold) != shown:
-            return _back("changed", rule=rule.name)
-        held = Held.by(rule.last, hold)
         try:
+            held = await self._held(rule)
+            if held is None or held.key != shown:
+                return _back("changed", rule=rule.name)
             await asyncio.to_thread(self._requests.allow, held)
         except CacheError as error:
             _log.error(str(error), extra={"action": "request_failed"})
@@ -243,6 +241,16 @@ class Operator:
         self._emit(DeletesAllowed(rule.name, len(held.digests)))
         self._wake([rule.name])
         return _back("allow", rule=rule.name)
+
+    async def _held(self, rule: RuleStatus | PassStatus) -> Held | None:
+        """Return the deletes of a rule that need permission; raises CacheError."""
+        if isinstance(rule, PassStatus):
+            # Its report has no digests; the folder of requests has them.
+            return (await asyncio.to_thread(self._requests.held)).get(rule.name)
+        hold = rule.last.hold if rule.last is not None else None
+        if rule.last is None or hold is None or not hold.needs_person:
+            return None
+        return Held.by(rule.last, hold)
 
     def _said(self, cookie: str) -> str:
         code, _, key = cookie.partition(".")
@@ -259,10 +267,11 @@ def rule_key(name: str) -> str:
     return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def held_key(hold: Hold) -> str:
-    """Return a key of the held photos, so that only deletes that were shown can be allowed."""
-    digests = sorted(f"{photo.digest.algorithm}:{photo.digest.hex}" for photo in hold.photos)
-    return sha256(" ".join(digests).encode()).hexdigest()[:16]
+def held_key(report: CycleReport | PassReport) -> str:
+    """Return the key of the deletes that a report says are held."""
+    if isinstance(report, PassReport):
+        return report.held_key
+    return "" if report.hold is None else Held.by(report, report.hold).key
 
 
 def cross_site(headers: Mapping[str, str]) -> str:

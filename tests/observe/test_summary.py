@@ -20,13 +20,16 @@ from picsync.core.events import (
     ItemUploaded,
     LoggedIn,
     LoginRefused,
+    PassFinished,
+    PassKind,
+    PassReport,
     TransfersPlanned,
 )
 from picsync.core.model import Certainty
 from picsync.core.plan import Transfer
-from picsync.observe.health import Level, obstacles
-from picsync.observe.status import EVENTS_KEPT, Status
-from picsync.observe.summary import summarize, summarize_rule
+from picsync.observe.health import Level, health, obstacles
+from picsync.observe.status import EVENTS_KEPT, PassStatus, Status
+from picsync.observe.summary import summarize, summarize_pass, summarize_rule
 from picsync.observe.words import relative, rough, storage_sentence, storage_words
 from tests.observe.statuses import START, StatusBuilder, item, report_of
 
@@ -212,3 +215,17 @@ def test_a_full_frame_is_said_to_be_tried() -> None:
     assert storage_words(Storage(fitted, fitted, planned)) == "900.0 kB of 1.2 MB and 2 of 3 photos"
     nothing = Storage(Capacity(0, 0), planned, Capacity(0, 0))
     assert " of 0" not in storage_sentence(nothing)
+
+
+def test_held_deletes_of_a_mirror_need_attention() -> None:
+    name = "mirror backup"
+    builder = StatusBuilder()
+    builder.board.expect_passes([PassStatus(name, "backup", PassKind.MIRROR, "/in", ("/out",))])
+    for held, level, sentence in (
+        (0, Level.GOOD, "All files of /in are where they belong."),
+        (3, Level.ATTENTION, "3 deletes held: allow them, or bring the files back."),
+    ):
+        builder.board.read(PassFinished(PassReport(name, PassKind.MIRROR, CycleOutcome.DONE, held=held)))
+        status = builder.board.status()
+        found = summarize_pass(status.passes[0])
+        assert (found.level, found.sentence, health(status).level) == (level, sentence, level)

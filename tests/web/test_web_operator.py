@@ -5,16 +5,26 @@ from __future__ import annotations
 import logging
 import stat
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import httpx
 import pytest
 
-from picsync.core.events import CycleRequested, DeletesAllowed, Event
-from picsync.system.control import Requests
-from picsync.web.operator import SIGNED_IN_FOR, WRONG_TOKENS, WRONG_TOKENS_S, Operator, Paired
+from picsync.core.events import (
+    CycleOutcome,
+    CycleRequested,
+    DeletesAllowed,
+    Event,
+    PassFinished,
+    PassKind,
+    PassReport,
+)
+from picsync.core.model import Digest
+from picsync.observe.status import PassStatus
+from picsync.system.control import Held, Requests
+from picsync.web.operator import SIGNED_IN_FOR, WRONG_TOKENS, WRONG_TOKENS_S, Operator, Paired, rule_key
 from picsync.web.server import WebServer
 from tests.observe.statuses import STATUSES, StatusBuilder, held
 from tests.web.test_web_page import all_of, parse, text_of
@@ -166,7 +176,7 @@ async def test_nobody_allows_what_was_not_shown(pages: RunningPages) -> None:
     assert said == "Nothing was allowed: the held deletes of Grandma have changed. Check them again."
     assert (pages.requests.allowed("Grandma"), pages.woken) == (frozenset(), [])
     pages.builder.board.expect({})
-    assert await pages.press(page, "Allow these deletes") == "This album rule is no longer in force."
+    assert await pages.press(page, "Allow these deletes") == "This rule is no longer in force."
 
 
 async def test_cycles_are_asked_for(pages: RunningPages) -> None:
@@ -362,3 +372,56 @@ async def test_without_web_frames_there_are_no_codes(pages: RunningPages) -> Non
     assert "Let it in" not in buttons(page)
     await pages.send({"do": "pair", "code": "123456"})
     assert pages.codes == []
+
+
+async def test_held_deletes_of_a_mirror_are_allowed_as_they_were_shown(pages: RunningPages) -> None:
+    name = "mirror backup"
+    RULES.append(name)
+    try:
+        held = Held(name, frozenset({Digest("sha256", "ab" * 32), Digest("sha256", "cd" * 32)}), 4)
+        board = pages.builder.board
+        board.expect_passes([PassStatus(name, "backup", PassKind.MIRROR, "/in", ("/out",))])
+        report = PassReport(name, PassKind.MIRROR, CycleOutcome.DONE, held=2, held_key=held.key)
+        board.read(PassFinished(report))
+        pages.requests.note_held(name, held, carried_out=True)
+        page = await pages.page()
+        assert "2 deletes held" in text_of(page)
+        assert "Allow these deletes" not in buttons_of(page, name)
+        await pages.enter(pages.requests.new_token())
+        page = await pages.page()
+        others = replace(held, digests=held.digests | {Digest("sha256", "ef" * 32)})
+        pages.requests.note_held(name, others, carried_out=True)
+        assert "Nothing was allowed" in await press_of(pages, page, name)
+        assert not pages.requests.allowed(name)
+        pages.requests.note_held(name, held, carried_out=True)
+        assert await press_of(pages, page, name) == (
+            f"The held deletes of {name} are allowed, and a cycle was requested."
+        )
+        assert pages.requests.allowed(name) == held.digests
+        assert pages.events == [DeletesAllowed(name, 2)]
+        assert pages.woken[-1] == [name]
+        assert await press_of(pages, page, name, "Mirror now") == f"A cycle of {name} was requested."
+    finally:
+        RULES.remove(name)
+
+
+def forms_of(page: Element, rule: str) -> list[Element]:
+    """The forms of one rule."""
+    return [
+        form
+        for form in all_of(page, "form")
+        for each in all_of(form, "input")
+        if each.get("value") == rule_key(rule)
+    ]
+
+
+def buttons_of(page: Element, rule: str) -> list[str]:
+    return [text_of(button) for form in forms_of(page, rule) for button in all_of(form, "button")]
+
+
+async def press_of(pages: RunningPages, page: Element, rule: str, label: str = "Allow these deletes") -> str:
+    """Press a button of one rule."""
+    (form,) = [one for one in forms_of(page, rule) if label in map(text_of, all_of(one, "button"))]
+    fields = {str(each.get("name")): each.get("value") or "" for each in all_of(form, "input")}
+    (button,) = all_of(form, "button")
+    return await pages.said(await pages.send({**fields, str(button.get("name")): str(button.get("value"))}))
