@@ -223,22 +223,9 @@ def _written(
         return b""
     pointers = {tag: (_LONG, 1, bytes(4)) for tag in inner}
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8)
-    at = 8 + len(_directory({**entries, **pointers}, order, 8))
+    at = 8 + len(tiff.directory({**entries, **pointers}, order, 8))
     behind = b""
     for tag, directory in inner.items():
         pointers[tag] = (_LONG, 1, struct.pack(f"{order}I", at + len(behind)))
-        behind += _directory(directory, order, at + len(behind))
-    return head + _directory({**entries, **pointers}, order, 8) + behind
-
-
-def _directory(entries: dict[int, tuple[int, int, bytes]], order: str, at: int) -> bytes:
-    after = at + 2 + 12 * len(entries) + 4
-    table, behind = b"", b""
-    for tag, (kind, count, value) in sorted(entries.items()):
-        table += struct.pack(f"{order}HHI", tag, kind, count)
-        if len(value) <= 4:
-            table += value.ljust(4, b"\0")
-        else:
-            table += struct.pack(f"{order}I", after + len(behind))
-            behind += value + bytes(len(value) % 2)
-    return struct.pack(f"{order}H", len(entries)) + table + bytes(4) + behind
+        behind += tiff.directory(directory, order, at + len(behind))
+    return head + tiff.directory({**entries, **pointers}, order, 8) + behind

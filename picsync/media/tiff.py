@@ -8,7 +8,7 @@ compressions were defined by camera makers, as listed by LibRaw and ExifTool.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import zip_longest
 from typing import BinaryIO
@@ -176,3 +176,20 @@ def ends_at(file: BinaryIO) -> int | None:
                 return max(map(sum, zip_longest(offsets, lengths, fillvalue=0)))
         return 0
     return None
+
+
+def directory(entries: Mapping[int, tuple[int, int, bytes]], order: str, at: int) -> bytes:
+    """Return a directory that is to stand at an offset, with the values that do not fit into it behind it.
+
+    `entries` has the type, the number of values and their bytes for each tag.
+    """
+    after = at + 2 + 12 * len(entries) + 4
+    table, behind = b"", b""
+    for tag, (kind, count, value) in sorted(entries.items()):
+        table += struct.pack(f"{order}HHI", tag, kind, count)
+        if len(value) <= 4:
+            table += value.ljust(4, b"\0")
+        else:
+            table += struct.pack(f"{order}I", after + len(behind))
+            behind += value + bytes(len(value) % 2)
+    return struct.pack(f"{order}H", len(entries)) + table + bytes(4) + behind

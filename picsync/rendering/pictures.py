@@ -20,9 +20,9 @@ from PIL import AvifImagePlugin, Image, ImageCms, ImageFilter, UnidentifiedImage
 from picsync.core.caption import NOTHING, Details
 from picsync.core.recipe import Panel, Recipe, gap
 from picsync.core.values import dataclass
-from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews
+from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews, tiffrows
 from picsync.media.treatment import Placement, Treatment, place, remarks, treatment
-from picsync.rendering import captions, places
+from picsync.rendering import captions, places, webp
 from picsync.rendering.protocol import Answer, Limits, Order, Task
 from picsync.system.memory import return_freed_memory
 
@@ -258,6 +258,10 @@ class _Opened:
     """If it is decoded row by row."""
     rows: pngrows.Rows | None = None
     """The same, for PNG."""
+    strips: tiffrows.Strips | None = None
+    """The same, for TIFF."""
+    webp: BinaryIO | None = None
+    """The file of a WebP picture, which is reduced while it is decoded."""
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -288,7 +292,7 @@ def _opened(
     _require_pixels(*image.size, limits)
     if metadata is None:
         metadata = _metadata(image, picture, source)
-    tiles = rows = None
+    tiles = rows = strips = None
     if image.width * image.height > limits.whole_pixels:
         return_freed_memory()
         # Pillow goes on where it is.
@@ -296,12 +300,17 @@ def _opened(
         source.seek(0)
         tiles = heifgrid.read_grid(source.read()) if name == "HEIF" else None
         rows = pngrows.open_rows(source) if name == "PNG" else None
+        strips = tiffrows.open_strips(source) if name == "TIFF" else None
         source.seek(position)
     if tiles is not None:
         return _Opened(image, (tiles.width, tiles.height), tiles.turned, metadata, tiles)
+    if strips is not None:
+        # Pillow turns only whole pictures.
+        upright = exif.orientation(metadata)
+        return _Opened(image, (strips.width, strips.height), upright, metadata, strips=strips)
     if turned is None:
         turned = 1 if name in _TURNING else exif.orientation(metadata)
-    return _Opened(image, image.size, turned, metadata, rows=rows)
+    return _Opened(image, image.size, turned, metadata, rows=rows, webp=source if name == "WEBP" else None)
 
 
 _LOOK = Recipe(panel=Panel(64, 64))
@@ -396,12 +405,44 @@ def _by_rows(rows: pngrows.Rows, factor: int) -> Image.Image:
             before = band.crop((0, band.height - 1, band.width, band.height)).tobytes()
             # Where a picture is transparent its colours do not count.
             plain = _plain(band.crop((0, extra, band.width, band.height)) if extra else band)
-            plain = plain.convert("RGBa") if plain.mode == "RGBA" else plain
-            whole = whole or Image.new(plain.mode, size)
-            whole.paste(plain.reduce(factor), (0, first // factor))
-    if whole is None:
+            whole = _pasted(whole, plain, size, first, factor)
+    return _whole(whole)
+
+
+def _by_strips(strips: tiffrows.Strips, factor: int) -> Image.Image:
+    """Return the picture in a fraction of its size, decoded a few strips at a time."""
+    size = (-(-strips.width // factor), -(-strips.height // factor))
+    whole: Image.Image | None = None
+    for first, part in strips.parts(factor, _ROWS_BYTES):
+        with Image.open(io.BytesIO(part), formats=("TIFF",)) as band:
+            band.load()
+            whole = _pasted(whole, _plain(band), size, first, factor)
+    return _whole(whole)
+
+
+def _pasted(
+    whole: Image.Image | None, band: Image.Image, size: tuple[int, int], first: int, factor: int
+) -> Image.Image:
+    """Return the reduced picture with a band of it that begins at the row `first`."""
+    band = band.convert("RGBa") if band.mode == "RGBA" else band
+    whole = whole or Image.new(band.mode, size)
+    whole.paste(band.reduce(factor) if factor > 1 else band, (0, first // factor))
+    return whole
+
+
+def _whole(image: Image.Image | None) -> Image.Image:
+    if image is None:
         raise Unusable("it has no pixels")
-    return whole.convert("RGBA") if whole.mode == "RGBa" else whole
+    return image.convert("RGBA") if image.mode == "RGBa" else image
+
+
+def _by_webp(file: BinaryIO, size: tuple[int, int], scale: float) -> Image.Image | None:
+    """Return a WebP picture reduced by a little less than `scale`; None if Pillow has to decode it."""
+    share = _GAP / scale
+    if share > 0.5:
+        return None
+    file.seek(0)
+    return webp.reduced(file.read(), (max(1, round(size[0] * share)), max(1, round(size[1] * share))))
 
 
 def _reduced(opened: _Opened, placement: Placement) -> Image.Image:
@@ -416,8 +457,11 @@ def _reduced(opened: _Opened, placement: Placement) -> Image.Image:
         image = _by_tiles(opened.tiles, factor)
     elif opened.rows is not None and factor > 1:
         image = _by_rows(opened.rows, factor)
+    elif opened.strips is not None:
+        image = _by_strips(opened.strips, factor)
     else:
-        image = _loaded(opened.image, scale)
+        smaller = None if opened.webp is None else _by_webp(opened.webp, full, scale)
+        image = smaller or _loaded(opened.image, scale)
     if image.size != full:
         across, down = image.size[0] / full[0], image.size[1] / full[1]
         box = (

@@ -141,7 +141,8 @@ async def test_a_damaged_picture_is_split_or_decoded_as_a_whole() -> None:
     chance = random.Random("rows")
     split = Renderer(1, limits=Limits(whole_pixels=1))
     noise = coded(Image.effect_noise((200, 150), 40).convert("RGB"), "PNG")
-    for data in (PICTURES["grid"], noise):
+    scan = coded(Image.effect_noise((200, 150), 40), "TIFF", compression="tiff_lzw", strip_size=1_600)
+    for data in (PICTURES["grid"], noise, scan, coded(Image.effect_noise((400, 300), 40), "WEBP")):
         for _ in range(20 * SCALE):
             await rendered(split, damaged(data, chance))
         assert isinstance(await rendered(split, data), Rendered)

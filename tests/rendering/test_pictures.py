@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from picsync.core.recipe import Fit, Panel, Recipe
-from picsync.media import exif, heifgrid, icc, jpeg, pngrows
-from picsync.rendering import pictures
+from picsync.media import exif, heifgrid, icc, jpeg, pngrows, tiffrows
+from picsync.rendering import pictures, webp
 from picsync.rendering.protocol import Answer, Limits, Task
 from tests.media.files import box, ftyp, tiff
 from tests.rendering import profiles
@@ -292,6 +292,94 @@ def test_a_large_png_that_is_cut_is_truncated() -> None:
         assert "truncated" in pictures.reason(caught.value, Limits()) or "damaged" in str(
             pictures.reason(caught.value, Limits())
         )
+
+
+def _strips(image: Image.Image, rows: int, **options: Any) -> bytes:
+    return coded(
+        image, "TIFF", strip_size=rows * len(image.crop((0, 0, image.width, 1)).tobytes()), **options
+    )
+
+
+def _difference(one: bytes, other: bytes) -> float:
+    assert opened(one).size == opened(other).size
+    return ImageStat.Stat(ImageChops.difference(opened(one), opened(other)).convert("L")).mean[0]
+
+
+@pytest.mark.parametrize("coding", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16"])
+@pytest.mark.parametrize("rows", [3, 16, 10_000], ids=["3 rows", "16 rows", "one strip"])
+def test_a_large_tiff_is_decoded_in_parts_with_the_same_result(coding: str, mode: str, rows: int) -> None:
+    image = Image.linear_gradient("L").resize((251, 509)).convert("RGB")
+    image.paste(quarters(150, 200), (0, 0))
+    if mode == "P":
+        image = image.quantize(16)
+    elif mode == "I;16":
+        image = image.convert("I").point(lambda value: value * 257).convert("I;16")
+    else:
+        image = image.convert(mode)
+    if coding == "jpeg" and mode not in ("RGB", "L"):
+        pytest.skip("JPEG has no such pictures")
+    data = _strips(image, rows, compression=coding)
+    strips = tiffrows.open_strips(io.BytesIO(data))
+    assert (strips is None) == (rows == 10_000 and coding != "raw")
+    # Two ways to reduce a sharp edge differ a little; without reduction, every pixel is the same.
+    for recipe, most in ((Recipe(panel=Panel(40, 80), background="#204060"), 4.0), (PLAIN, 0.0)):
+        _, parts = made(data, recipe, Limits(whole_pixels=1))
+        assert _difference(parts, made(data, recipe)[1]) <= most
+
+
+@pytest.mark.parametrize("turned", TURNS)
+@pytest.mark.parametrize("recipe", [PLAIN, SMALL], ids=["large", "small"])
+def test_a_large_tiff_in_parts_is_turned_once(turned: int, recipe: Recipe) -> None:
+    data = _strips(stored(turned, quarters(256, 192)), 8, exif=oriented(turned))
+    assert tiffrows.open_strips(io.BytesIO(data))
+    answer, written = made(data, recipe, Limits(whole_pixels=1))
+    whole, _ = made(data, recipe)
+    assert (answer.width, answer.height) == (whole.width, whole.height)
+    assert_quarters(opened(written), 14)
+
+
+def test_other_tiff_files_are_decoded_as_a_whole() -> None:
+    numbers = Image.linear_gradient("L").convert("F")
+    data = _strips(quarters(), 8)
+    # Separate planes.
+    changed = data.replace(struct.pack("<HHIH", 284, 3, 1, 1), struct.pack("<HHIH", 284, 3, 1, 2))
+    assert changed != data
+    for other in (_strips(numbers, 8), b"II*\0", data[:60], b"", changed):
+        assert tiffrows.open_strips(io.BytesIO(other)) is None
+
+
+def test_a_large_tiff_that_is_cut_is_truncated() -> None:
+    data = _strips(Image.effect_noise((256, 256), 50), 8)
+    with pytest.raises((OSError, ValueError, SyntaxError, pictures.Unusable)) as caught:
+        made(data[: len(data) // 2], SMALL, Limits(whole_pixels=1))
+    assert "truncated" in str(pictures.reason(caught.value, Limits()))
+
+
+@pytest.mark.parametrize("options", [{"quality": 95}, {"lossless": True}], ids=["lossy", "lossless"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_webp_is_reduced_while_it_is_decoded_with_the_same_result(
+    mode: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.linear_gradient("L").resize((640, 480)).convert("RGB")
+    image.paste(quarters(300, 200), (50, 50))
+    if mode == "RGBA":
+        image.putalpha(Image.linear_gradient("L").resize((640, 480)))
+    data = coded(image, "WEBP", exif=oriented(6), icc_profile=profiles.matrix(profiles.DISPLAY_P3), **options)
+    recipe = Recipe(panel=Panel(80, 60), background="#204060")
+    assert webp.reduced(data, (64, 48))
+    answer, smaller = made(data, recipe)
+    monkeypatch.setattr(webp, "reduced", lambda *_: None)
+    whole, by_pillow = made(data, recipe)
+    assert (answer.width, answer.height) == (whole.width, whole.height)
+    assert _difference(smaller, by_pillow) < 2
+
+
+def test_webp_that_only_pillow_decodes() -> None:
+    animation = coded(quarters(), "WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48))])
+    for data in (animation, coded(quarters(), "WEBP")[:80], b"", b"RIFF"):
+        assert webp.reduced(data, (16, 12)) is None
+    assert_quarters(rendition(animation, Recipe(panel=Panel(16, 12))), 60)
 
 
 def test_progressive_and_other_codings_become_baseline() -> None:
