@@ -207,6 +207,34 @@ def role(ctx: click.Context, /, name: str, role: str, *, config: Path, cache: st
     click.echo(f"{printable(name)}: {role}.")
 
 
+@family.command()
+@config_option
+@cache_option
+def recompute(*, config: Path, cache: str) -> None:
+    """Compute all ratings anew from the log of choices, and correct those that are stored."""
+    _config(config)
+    with loading():
+        from picsync.family.state.database import State
+        from picsync.family.voting import Recomputed, Voting
+
+    async def run() -> Recomputed:
+        state = await State.open(cache)
+        try:
+            return await Voting(state).recompute()
+        finally:
+            await state.aclose()
+
+    found = asyncio.run(run())
+    click.echo(
+        f"{counted(found.games, 'game')}, {counted(found.photos, 'rated photo')}: "
+        + (
+            "every stored rating is right."
+            if not found.differing
+            else f"{counted(found.differing, 'stored rating')} differed, and was corrected."
+        )
+    )
+
+
 def with_people(cache: str, work: Callable[[People], Awaitable[T]]) -> T:
     """Open the family's database for one command; raises StateError."""
     with loading():

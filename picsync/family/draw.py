@@ -1,7 +1,7 @@
 """Who plays: the photos of a person's next tournament; a pure function.
 
 Half of the places go to the photos of which the least is known, the others to neighbours of these in rating:
-a game tells most if either photo may win it. Photos that look alike and were taken together never meet here;
+a game tells most if either photo may win it. Of photos that look alike and were taken together, one plays;
 which one of them to keep is a question of its own (`alike`).
 """
 
@@ -38,12 +38,21 @@ def draw(
     Equal arguments give an equal draw. A bracket has at most `most` photos, the largest of the possible
     sizes; if there are videos as well, it is about the kind of which the least is known.
     """
-    kinds = [[one for one in entrants if one.video is video] for video in (False, True)]
+    alone = _one_of_each_group(entrants, seed)
+    kinds = [[one for one in alone if one.video is video] for video in (False, True)]
     for kind in sorted(kinds, key=lambda some: _doubt(some, seed), reverse=True):
         for size in SIZES:
             if size <= min(most, len(kind)) and (pairs := _pairs(_chosen(kind, size, seed), judged, size)):
                 return tuple(photo for pair in _shuffled(pairs, seed) for photo in pair)
     return ()
+
+
+def _one_of_each_group(entrants: Iterable[Entrant], seed: str) -> list[Entrant]:
+    """Return the entrants, with one photo of each group: the one of which the least is known."""
+    kept: dict[str, Entrant] = {}
+    for one in sorted(entrants, key=lambda one: (-one.rating.deviation, _chance(seed, one.photo))):
+        kept.setdefault(f"group {one.group}" if one.group else one.photo, one)
+    return list(kept.values())
 
 
 def alike(entrants: Iterable[Entrant], judged: Collection[frozenset[str]]) -> tuple[str, str] | None:
@@ -97,7 +106,7 @@ def _nearest(
             below -= 1
         else:
             above += 1
-        if candidate.photo not in taken and not _same_group(one, candidate):
+        if candidate.photo not in taken:
             return candidate
     return None
 
@@ -110,15 +119,11 @@ def _pairs(chosen: Sequence[Entrant], judged: Collection[frozenset[str]], size: 
         one = waiting.pop(0)
         others = sorted(waiting, key=lambda other: abs(other.rating.points - one.rating.points))
         for other in others:
-            if not _same_group(one, other) and frozenset((one.photo, other.photo)) not in judged:
+            if frozenset((one.photo, other.photo)) not in judged:
                 waiting.remove(other)
                 pairs.append((one.photo, other.photo))
                 break
     return pairs if len(pairs) == size // 2 else []
-
-
-def _same_group(one: Entrant, other: Entrant) -> bool:
-    return bool(one.group) and one.group == other.group
 
 
 def _shuffled(pairs: Iterable[tuple[str, str]], seed: str) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from picsync.family.people import People
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
+from picsync.family.voting import Voting
 from picsync.rendering.pool import Renderer
 from picsync.run.wiring import own_folder
 from picsync.web.family.services import Services
@@ -29,7 +30,13 @@ async def open_family(config: Config, family: Family, *, cache: str) -> AsyncIte
         pictures = Pictures(own_folder(cache) / FOLDER, renderer)
         await asyncio.to_thread(pictures.sweep)
         yield Services(
-            state, People(state), Photos(state), pictures, title=family.title, url=page_base(config)
+            state,
+            People(state),
+            Photos(state),
+            pictures,
+            Voting(state),
+            title=family.title,
+            url=page_base(config),
         )
     finally:
         await renderer.aclose()

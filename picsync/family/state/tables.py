@@ -188,7 +188,7 @@ game = sa.Table(
     sa.Column("right", sa.Text),
     # Of the left photo: 1, 0.5 or 0; NULL without a game.
     sa.Column("score", sa.Float),
-    sa.Column("person", sa.Text, sa.ForeignKey("family_person.person"), nullable=False),
+    sa.Column("person", sa.Text, sa.ForeignKey("family_person.person"), nullable=False, index=True),
 )
 
 rating = sa.Table(

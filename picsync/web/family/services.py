@@ -13,6 +13,7 @@ from picsync.family.people import People, hashed
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
+from picsync.family.voting import Voting
 from picsync.serving.guesses import Guesses
 
 MAX_WRONG = 300
@@ -30,6 +31,7 @@ class Services:
     people: People
     photos: Photos
     pictures: Pictures
+    voting: Voting
     title: str = "Family photos"
     """What the pages call themselves."""
     url: str = ""

@@ -13,6 +13,7 @@ from picsync.family.people import People, Role
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
+from picsync.family.voting import Voting
 from picsync.rendering.pool import Renderer
 from picsync.serving.asgi import Network, handler
 from picsync.system.control import Requests
@@ -29,9 +30,11 @@ class Pages:
     def __init__(self, services: Services, url: str) -> None:
         self.services = services
         self.url = url
+        self.browsers: list[Browser] = []
 
     def browser(self) -> Browser:
-        return Browser(self)
+        self.browsers.append(Browser(self))
+        return self.browsers[-1]
 
     async def signed_in(self, name: str, role: Role = Role.MEMBER) -> Browser:
         """Return a browser in which somebody has opened an invitation."""
@@ -76,12 +79,17 @@ async def serve(folder: Path, *, proxies: tuple[Network, ...] = (), cache: str =
     state, renderer = await State.open(location), Renderer(1)
     try:
         pictures = Pictures(folder / "pictures", renderer)
-        services = Services(state, People(state), Photos(state), pictures)
+        services = Services(state, People(state), Photos(state), pictures, Voting(state))
         household = Household(Requests.beside(str(folder / "cache.db")))
         server = FrameServer([], household, others=handler(application(services), proxies=proxies))
         await server.start("127.0.0.1", 0)
         try:
-            yield Pages(services, f"http://127.0.0.1:{server.port}")
+            pages = Pages(services, f"http://127.0.0.1:{server.port}")
+            try:
+                yield pages
+            finally:
+                for browser in pages.browsers:
+                    await browser.client.aclose()
         finally:
             await server.close()
     finally:

@@ -167,6 +167,7 @@ def upgrade() -> None:
         sa.Column("score", sa.Float()),
         sa.Column("person", sa.Text(), sa.ForeignKey("family_person.person"), nullable=False),
     )
+    op.create_index("ix_family_game_person", "family_game", ["person"])
     op.create_index("ix_family_game_tournament", "family_game", ["tournament"])
     op.create_table(
         "family_item",
