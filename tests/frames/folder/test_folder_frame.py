@@ -13,7 +13,8 @@ import pytest
 
 from picsync.core.errors import InaccessibleError, ItemError, Scope
 from picsync.core.model import FramePhoto, Mark
-from picsync.frames.folder.frame import FolderFrame, file_name
+from picsync.frames.folder.frame import FolderFrame
+from picsync.frames.folder.naming import file_name
 from tests.contract.frame_contract import JPEG, rendition
 
 

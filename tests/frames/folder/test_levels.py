@@ -202,7 +202,7 @@ async def test_a_full_number_space_is_said(folder: Path) -> None:
     frame = opened(folder, Level.SHORT)
     photos = (await frame.photos(album)).items
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("picsync.frames.folder.frame.placed", lambda *_: None)
+        patch.setattr("picsync.frames.folder.naming.placed", lambda *_: None)
         with pytest.raises(ItemError, match="use `names: safe`"):
             await frame.arrange(album, photos)
 
@@ -221,7 +221,7 @@ async def test_a_volume_of_fstab_that_is_not_mounted_is_not_filled(
 ) -> None:
     table = folder.with_name("fstab")
     monkeypatch.setattr(
-        "picsync.frames.folder.frame.not_mounted", lambda path: mounts.not_mounted(path, table)
+        "picsync.frames.folder.directory.not_mounted", lambda path: mounts.not_mounted(path, table)
     )
     place = folder / "with space"
     place.mkdir()
