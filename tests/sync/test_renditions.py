@@ -371,6 +371,28 @@ async def test_the_date_of_a_caption_is_local_and_never_the_age_of_a_file(
         assert [about.taken_at for about in home.painter.about] == [expected]
 
 
+async def test_a_lost_cache_and_another_recipe_replace_each_photo_once(home: Household) -> None:
+    """What another recipe made is not known to be equal: it is fetched when it is replaced, and only then."""
+    names = [f"p{number}" for number in range(6)]
+    home.put(*names)
+    await home.settle()
+    home.harness.with_rule(replace_per_cycle=2)
+    downloads = len(home.harness.source.downloads)
+    await home.lose_cache()
+    home.use(LARGE)
+    fetched = []
+    for _ in range(4):
+        before = len(home.harness.source.downloads)
+        await home.cycle()
+        fetched.append(len(home.harness.source.downloads) - before)
+        assert sorted(home.shown()) == names
+    assert fetched == [2, 2, 2, 0]
+    assert set(home.marks().values()) == {LARGE.key}
+    await home.lose_cache()
+    await home.harness.assert_idle()
+    assert len(home.harness.source.downloads) == downloads + 6
+
+
 async def test_what_is_to_be_said_of_photos_is_said_once(tmp_path: Path) -> None:
     async with household(tmp_path) as home:
         home.put("odd-1", "fine", "odd-2")
