@@ -20,9 +20,17 @@ def needed_scopes(config: Config | None, account: str) -> frozenset[str]:
     """
     entries = entries_in_use(config).get(account, {}) if config is not None else {}
     linked = any(isinstance(entry, DropboxEntry) and entry.link for entry in entries.values())
-    writes = config is not None and account in places_in_use(config)
+    writes = config is not None and (account in places_in_use(config) or account in _filled(config))
     found = READ_SCOPES | (LINK_SCOPES if linked else frozenset())
     return found | (WRITE_SCOPES if writes else frozenset())
+
+
+def _filled(config: Config) -> set[str]:
+    """Return the accounts in which frames are filled."""
+    names = {name for album in config.albums for name in album.frames}
+    return {
+        str(entry.values.get("account", entry.kind)) for name, entry in config.frames.items() if name in names
+    }
 
 
 async def log_in_to_dropbox(

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from picsync.emulators.dropbox import File
+from picsync.emulators.google.content import read_all
 from tests.e2e.household import Household
 from tests.household_services import md5
 
@@ -117,3 +119,32 @@ class WebAlbum(DirectoryAlbum):
     frame = "tablet"
     kind = "web"
     journals = ("manifest.jsonl", "details.jsonl")
+
+
+class DropboxFolder:
+    """A folder in Dropbox that also contains a file of somebody else."""
+
+    frame = "kitchen"
+    entries: ClassVar[Mapping[str, Mapping[str, str]]] = {frame: {"kind": "dropbox", "path": "/Kitchen"}}
+    root = None
+
+    def __init__(self, household: Household) -> None:
+        self._dropbox = household.world.dropbox
+        self._dropbox.put("/Kitchen/others.txt", b"somebody else's")
+
+    def digests(self) -> Sequence[str]:
+        return [md5(content) for content in self._pictures().values()]
+
+    def assert_synced(self, wanted: set[str], uploads: int) -> None:
+        del uploads  # A photo that was sent but not committed is sent again.
+        assert sorted(self.digests()) == sorted(wanted)
+        files = self._files()
+        assert files["others.txt"] == b"somebody else's"
+        assert set(self._pictures()) <= set(json.loads(files[".picsync-frame.json"])["files"])
+
+    def _pictures(self) -> dict[str, bytes]:
+        return {name: content for name, content in self._files().items() if name.endswith(".jpg")}
+
+    def _files(self) -> dict[str, bytes]:
+        below = self._dropbox.owner.tree.below("/Kitchen")
+        return {entry.name: read_all(entry.content) for entry in below if isinstance(entry, File)}

@@ -152,7 +152,10 @@ def test_two_rules_for_one_album(tmp_path: Path, frames: str, first: str, second
     [
         (
             "x: {kind: immich}",
-            "frames.x.kind: 'immich' is not a kind of frame. Known kinds: `nixplay`, `folder`, `web`.",
+            (
+                "frames.x.kind: 'immich' is not a kind of frame. Known kinds: `nixplay`, `folder`, `web`,"
+                " `dropbox`."
+            ),
         ),
         (
             "x: {kind: nixplay, account: nobody}",

@@ -24,13 +24,12 @@ from picsync.sources.inbox.record import MAX_RECORD_BYTES, RECORD, read_record, 
 from picsync.stores.base import (
     ChangedError,
     ConflictError,
-    CursorResetError,
     Entry,
     Move,
     Moved,
     Store,
-    entries_of,
 )
+from picsync.stores.contents import FolderContents
 
 REASON = ".reason.txt"
 """What follows the name of a file that failed in the name of the file that says why."""
@@ -66,51 +65,6 @@ class Sizes:
     done: int
 
 
-class _Folder:
-    """The content of a folder as of the last listing."""
-
-    def __init__(self, store: Store, path: str, *, recursive: bool = False) -> None:
-        self.path = path
-        self.cursor = ""
-        self.entries: dict[str, Entry] = {}
-        """By key."""
-        self._store = store
-        self._recursive = recursive
-
-    async def look(self) -> None:
-        """Bring the content up to date; raises as listings do, and what a subfolder raised."""
-        if self.cursor and self._store.capabilities.cursors:
-            try:
-                await self._follow()
-            except CursorResetError:
-                pass
-            else:
-                return
-        found, unlisted, cursor = await entries_of(self._store, self.path, recursive=self._recursive)
-        if unlisted:
-            raise unlisted[0].error
-        self.entries = {entry.key: entry for entry in found}
-        self.cursor = cursor
-
-    async def _follow(self) -> None:
-        cursor = self.cursor
-        async for page in self._store.changes(self.path, cursor, recursive=self._recursive):
-            self.entries.update((entry.key, entry) for entry in page.entries)
-            for gone in page.gone:
-                for key in [key for key in self.entries if key == gone or key.startswith(f"{gone}/")]:
-                    del self.entries[key]
-            self.cursor = page.cursor
-
-    def files(self) -> list[Entry]:
-        """Return the regular files, sorted by path."""
-        found = (entry for entry in self.entries.values() if entry.is_file)
-        return sorted(found, key=lambda entry: entry.path.replace("/", "\0"))
-
-    def names(self) -> set[str]:
-        """Return the names directly in the folder, for comparison."""
-        return {fold(entry.name) for entry in self.entries.values() if entry.folder == self.path}
-
-
 class Spool:
     """A spool; its methods must not run concurrently, except `read`."""
 
@@ -132,9 +86,9 @@ class Spool:
         """What the last listing has to say."""
         self._owner = owner
         self._now = now
-        self._incoming = _Folder(store, entry.incoming.path)
-        self._work = _Folder(store, entry.work.path)
-        self._done = _Folder(store, entry.done.path, recursive=True)
+        self._incoming = FolderContents(store, entry.incoming.path)
+        self._work = FolderContents(store, entry.work.path)
+        self._done = FolderContents(store, entry.done.path, recursive=True)
         self._since: dict[str, datetime] = {}
         self._record: Entry | None = None
         self._elsewhere = ""
@@ -181,7 +135,7 @@ class Spool:
         await run_all(*(self._look(folder) for folder in (self._incoming, self._work, self._done)))
         await self._read_record()
 
-    async def _look(self, folder: _Folder) -> None:
+    async def _look(self, folder: FolderContents) -> None:
         try:
             await folder.look()
         except NotFoundError as error:
@@ -330,7 +284,7 @@ class Spool:
         return next((one.error for one in moved if one.error is not None and one.error.transient), None)
 
     async def _move(
-        self, entries: Iterable[Entry], source: _Folder, target: _Folder, taken: set[str]
+        self, entries: Iterable[Entry], source: FolderContents, target: FolderContents, taken: set[str]
     ) -> list[Moved]:
         """Move files to names that are free; return what failed, except for what is no longer there."""
         failed: list[Moved] = []

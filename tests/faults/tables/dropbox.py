@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from picsync.emulators.dropbox import API, CONTENT, NOTIFY
 from picsync.vendors.dropbox import api as dropbox
 from picsync.vendors.dropbox.tokens import RENEW_TOKEN
@@ -43,3 +45,24 @@ TABLE = Table(
         dropbox.DOWNLOAD_LINKED: (dropbox.LIST,),
     },
 )
+
+FRAME_TABLE = replace(
+    TABLE,
+    places={
+        **TABLE.places,
+        dropbox.UPLOAD: Place("POST", CONTENT, "/2/files/upload"),
+        dropbox.START_SESSION: Place("POST", CONTENT, "/2/files/upload_session/start"),
+        dropbox.APPEND: Place("POST", CONTENT, "/2/files/upload_session/append_v2"),
+        dropbox.FINISH: Place("POST", CONTENT, "/2/files/upload_session/finish"),
+        dropbox.FINISH_BATCH: Place("POST", API, "/2/files/upload_session/finish_batch_v2"),
+        dropbox.CREATE_FOLDER: Place("POST", API, "/2/files/create_folder_v2"),
+        dropbox.MOVE: Place("POST", API, "/2/files/move_v2"),
+        dropbox.MOVE_BATCH: Place("POST", API, "/2/files/move_batch_v2"),
+        dropbox.COPY: Place("POST", API, "/2/files/copy_v2"),
+        dropbox.DELETE: Place("POST", API, "/2/files/delete_v2"),
+        dropbox.DELETE_BATCH: Place("POST", API, "/2/files/delete_batch"),
+        dropbox.CHECK_JOB: Place("POST", API, r"/2/files/(move|delete)_batch/check(_v2)?"),
+    },
+    writes=frozenset(dropbox.WRITE_OPERATIONS) - {dropbox.CHECK_JOB},
+)
+"""Those of a folder that is a frame; its cells play what a cycle sends."""

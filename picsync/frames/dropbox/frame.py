@@ -1,0 +1,453 @@
+"""A folder in Dropbox as a frame.
+
+All albums are in the folder itself; the manifest says which file belongs to which album. Only files in the
+manifest are ever replaced or deleted. Photos are collected and written in batches, since every commit takes
+the account's lock: a batch costs one write of the manifest and one commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
+
+from picsync.aio.tasks import cancel_and_wait
+from picsync.core.contenthash import ContentHash
+from picsync.core.errors import NotFoundError, PicsyncError, TransientError
+from picsync.core.identity import plain_name
+from picsync.core.model import Finding, FrameAlbum, FramePhoto, Mark, Photos
+from picsync.core.places import StorePlace, fold, join, stem_and_suffix
+from picsync.core.values import dataclass
+from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
+from picsync.frames.dropbox.manifest import MANIFEST, MAX_BYTES, Manifest, Own
+from picsync.frames.folder.names import EXTENSIONS, plain
+from picsync.stores.base import ChangedError, ConflictError, Content, Entry, Store, Write, Written
+from picsync.stores.contents import FolderContents
+
+KIND = "dropbox"
+BATCH = 100
+"""Photos that are written together."""
+LINGER_S = 2.0
+"""How long the first photo of a batch waits for others."""
+TRIES = 3
+"""How often the manifest is written although somebody else has changed it."""
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A photo that waits to be written."""
+
+    album: str
+    rendition: Rendition
+    content_hash: str
+    result: asyncio.Future[UploadResult]
+
+
+class DropboxFrame:
+    """A folder of an account as a Frame."""
+
+    def __init__(
+        self,
+        store: Store,
+        place: StorePlace,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take over `store`, and fill the folder at `place` in it."""
+        self._store = store
+        self._place = place
+        self._sleep = sleep
+        self._folder = FolderContents(store, place.path)
+        self._manifest = Manifest()
+        self._stored: Entry | None = None
+        """The manifest as it is stored; None if there is none."""
+        self._lock = asyncio.Lock()
+        self._waiting: list[_Waiting] = []
+        self._due: list[tuple[FrameAlbum, FramePhoto, asyncio.Future[None]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.Task[None] | None = None
+        self._capabilities = FrameCapabilities(
+            kind=KIND,
+            title=f"the folder {place}",
+            digest_algorithm="md5",
+            mime_types=frozenset(EXTENSIONS),
+            playlist_limit=None,
+            max_uploads=2 * BATCH,
+        )
+
+    @property
+    def capabilities(self) -> FrameCapabilities:
+        """The capabilities of a folder in Dropbox."""
+        return self._capabilities
+
+    def prepare(self) -> None:
+        """Do nothing: the first call gets the token."""
+
+    # --- looking --------------------------------------------------------------------------------------
+
+    async def albums(self) -> Sequence[FrameAlbum]:
+        """Return the manifest's albums."""
+        async with self._lock:
+            await self._look()
+            return [self._album(name) for name in self._manifest.albums]
+
+    async def find_album(self, name: str) -> FrameAlbum | None:
+        """Return the album of that name, or None if the manifest has none."""
+        async with self._lock:
+            await self._look()
+            return self._album(name) if name in self._manifest.albums else None
+
+    async def photos(self, album: FrameAlbum) -> Photos:
+        """Return the album's files that exist, in the order of their names.
+
+        A file that somebody else has changed is not picsync's any more.
+        """
+        async with self._lock:
+            await self._look()
+            there = self._there()
+            found = []
+            for name, own in sorted(self._manifest.files.items()):
+                entry = there.get(fold(name))
+                if entry is not None and album.album_id in own.albums and _is(entry, own):
+                    found.append(FramePhoto(name, own.digest, own.filename, entry.size_bytes))
+            return Photos(tuple(found))
+
+    def _album(self, name: str) -> FrameAlbum:
+        count = sum(name in own.albums for own in self._manifest.files.values())
+        return FrameAlbum(name, name, count)
+
+    def _there(self) -> dict[str, Entry]:
+        return {fold(entry.name): entry for entry in self._folder.files()}
+
+    async def _look(self) -> None:
+        """Bring the folder's content and the manifest up to date."""
+        try:
+            await self._folder.look()
+        except NotFoundError:
+            # It is created with the first album.
+            self._folder = FolderContents(self._store, self._place.path)
+            self._manifest, self._stored = Manifest(), None
+            return
+        stored = self._there().get(fold(MANIFEST))
+        if stored is None:
+            self._manifest, self._stored = Manifest(), None
+        elif self._stored is None or stored.rev != self._stored.rev:
+            content = b""
+            if stored.size_bytes <= MAX_BYTES:
+                content = b"".join([part async for part in self._store.read(stored)])
+            self._manifest = Manifest.parse(content, str(self._at(MANIFEST)))
+            self._stored = stored
+
+    def _at(self, name: str) -> StorePlace:
+        return StorePlace(self._place.account, join(self._place.path, name))
+
+    async def _store_manifest(self, change: Callable[[Manifest], Manifest]) -> None:
+        """Write the manifest with a change; if somebody else has changed it meanwhile, change theirs."""
+        for attempt in range(1, TRIES + 1):
+            there = self._there()
+            existing = {name: own for name, own in self._manifest.files.items() if fold(name) in there}
+            wanted = change(replace(self._manifest, files=existing))
+            files = {name: own for name, own in wanted.files.items() if own.albums}
+            wanted = replace(wanted, files=files)
+            if wanted == self._manifest and self._stored is not None:
+                return
+            text = wanted.text()
+            path = self._at(MANIFEST).path
+            try:
+                if self._stored is None:
+                    self._stored = await self._store.write(path, _bytes(text), len(text))
+                else:
+                    self._stored = await self._store.replace(self._stored, _bytes(text), len(text))
+            except (ConflictError, ChangedError):
+                if attempt == TRIES:
+                    raise
+                self._stored = None
+                self._folder = FolderContents(self._store, self._place.path)
+                await self._look()
+            else:
+                self._manifest = wanted
+                self._folder.entries[self._stored.key] = self._stored
+                return
+
+    # --- writing --------------------------------------------------------------------------------------
+
+    async def create_album(self, name: str, *, upcoming: int = 0) -> FrameAlbum:  # noqa: ARG002 - it needs no preparation
+        """Enter the album into the manifest, which is created if there is none."""
+
+        def add(manifest: Manifest) -> Manifest:
+            return replace(manifest, albums=tuple(dict.fromkeys((*manifest.albums, name))))
+
+        async with self._lock:
+            await self._look()
+            await self._store_manifest(add)
+            return self._album(name)
+
+    async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
+        """Write the bytes with those of other photos that are uploaded at about the same time."""
+        content_hash = await _hash_of(rendition)
+        waiting = _Waiting(
+            album.album_id, rendition, content_hash, asyncio.get_running_loop().create_future()
+        )
+        self._waiting.append(waiting)
+        if len(self._waiting) >= min(BATCH, upcoming):
+            self._start_batch()
+        elif self._timer is None:
+            self._timer = asyncio.create_task(self._start_later())
+        try:
+            return await waiting.result
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+
+    async def _start_later(self) -> None:
+        await self._sleep(LINGER_S)
+        self._timer = None
+        self._start_batch()
+
+    def _start_batch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._waiting = self._waiting, []
+        if batch:
+            self._start(self._write(batch))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
+        """Write photos; each outcome goes to the one who waits for it."""
+        try:
+            async with self._lock:
+                await self._look()
+                batch = [each for each in batch if not each.result.done()]
+                due = self._enter(batch)
+                await self._store_manifest(lambda manifest: _with(manifest, due, batch))
+                await self._write_files(due)
+        except PicsyncError as error:
+            for each in batch:
+                if not each.result.done():
+                    each.result.set_exception(error)
+        except BaseException as error:
+            for each in batch:
+                if not each.result.done():
+                    each.result.set_exception(error)
+            raise
+        first = {each.rendition.digest: each for each in due.values()}
+        for each in batch:
+            if not each.result.done():
+                _like(each, first.get(each.rendition.digest))
+
+    def _enter(self, batch: Sequence[_Waiting]) -> dict[str, _Waiting]:
+        """Return the photos that have to be written, by the names that they get."""
+        there = self._there()
+        known = {
+            own.digest: name
+            for name, own in self._manifest.files.items()
+            if fold(name) in there and _is(there[fold(name)], own)
+        }
+        due: dict[str, _Waiting] = {}
+        for each in batch:
+            digest = each.rendition.digest
+            name = known.get(digest)
+            if name is None:
+                name = known[digest] = self._free_name(each, there, due)
+                due[name] = each
+            elif name not in due and each.album in self._manifest.files[name].albums:
+                each.result.set_result(AlreadyThere())
+        return due
+
+    def _free_name(self, each: _Waiting, there: dict[str, Entry], due: dict[str, _Waiting]) -> str:
+        """Return a name: the same for the same photo, unless somebody else's file has it."""
+        extension = EXTENSIONS.get(each.rendition.mime_type, "jpg")
+        wanted = plain(plain_name(each.rendition.filename), each.rendition.digest, extension)
+        stem, suffix = stem_and_suffix(wanted)
+        name, number = wanted, 1
+        while name in due or (fold(name) in there and there[fold(name)].content_hash != each.content_hash):
+            number += 1
+            name = f"{stem}-{number}{suffix}"
+        return name
+
+    async def _write_files(self, due: dict[str, _Waiting]) -> None:
+        there = self._there()
+        by_path = {self._at(name).path: each for name, each in due.items()}
+
+        async def done(written: Sequence[Written]) -> None:
+            for one in written:
+                each = by_path[one.write.path]
+                if one.entry is not None:
+                    self._folder.entries[one.entry.key] = one.entry
+                if each.result.done():
+                    continue  # Nobody waits for it any more.
+                if one.error is not None:
+                    each.result.set_exception(one.error)
+                else:
+                    each.result.set_result(Uploaded())
+
+        for name, each in due.items():
+            if fold(name) in there and not each.result.done():
+                each.result.set_result(Uploaded())  # It was written by a process that was killed.
+        writes = [
+            Write(path, _content(each.rendition), each.rendition.size_bytes)
+            for path, each in by_path.items()
+            if not each.result.done()
+        ]
+        await self._store.write_all(writes, done)
+
+    async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
+        """Remove a photo from the album, and the file if no other album has it; in batches."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._due.append((album, photo, future))
+        if len(self._due) == 1:
+            self._start(self._delete())
+        await future
+
+    async def _delete(self) -> None:
+        async with self._lock:
+            await asyncio.sleep(0)  # Others that are deleted at the same time join.
+            due, self._due = self._due, []
+            try:
+                await self._look()
+                errors = await self._delete_files(due)
+            except PicsyncError as error:
+                errors = dict.fromkeys((photo.photo_id for _, photo, _ in due), error)
+            except BaseException as error:
+                for _, _, future in due:
+                    if not future.done():
+                        future.set_exception(error)
+                raise
+            for _, photo, future in due:
+                if future.done():
+                    continue
+                failed = errors.get(photo.photo_id)
+                if failed is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(failed)
+
+    async def _delete_files(
+        self, due: Sequence[tuple[FrameAlbum, FramePhoto, asyncio.Future[None]]]
+    ) -> dict[str, PicsyncError]:
+        """Delete files, and return what failed, by name."""
+        there, files = self._there(), dict(self._manifest.files)
+        for album, photo, _ in due:
+            own = files.get(photo.photo_id)
+            if own is not None:
+                files[photo.photo_id] = replace(own, albums=own.albums - {album.album_id})
+        gone = {
+            name: there[fold(name)]
+            for name, own in files.items()
+            if not own.albums and fold(name) in there and _is(there[fold(name)], own)
+        }
+        outcomes: list[PicsyncError | None] = []
+        names = list(gone)
+        size = max(1, self._store.capabilities.batch)
+        for at in range(0, len(names), size):
+            outcomes += await self._store.delete_all([gone[name] for name in names[at : at + size]])
+        errors = {name: error for name, error in zip(names, outcomes, strict=True) if error is not None}
+        for name in names:
+            if name not in errors:
+                self._folder.entries.pop(gone[name].key, None)
+        changed = {name: own for name, own in files.items() if name not in errors}
+        await self._store_manifest(
+            lambda manifest: replace(
+                manifest,
+                files={name: changed.get(name, own) for name, own in manifest.files.items()},
+            )
+        )
+        return errors
+
+    async def examine(self) -> Sequence[Finding]:
+        """Check the login and the folder."""
+        found = list(await self._store.examine())
+        entry = await self._store.stat(self._place.path)
+        if entry is None:
+            found.append(
+                Finding(Mark.NOTE, str(self._place), "the folder does not exist yet; it is created.")
+            )
+        elif entry.is_file:
+            found.append(Finding(Mark.PROBLEM, str(self._place), "it is a file.", "Name a folder."))
+        else:
+            found.append(Finding(Mark.OK, str(self._place), "the folder is there."))
+        return found
+
+    async def aclose(self) -> None:
+        """Stop what is being written, and close the store."""
+        if self._timer is not None:
+            await cancel_and_wait(self._timer)
+            self._timer = None
+        await cancel_and_wait(*self._tasks)
+        await self._store.aclose()
+
+
+def _is(entry: Entry, own: Own) -> bool:
+    """Whether a file has the content that was written."""
+    return not entry.content_hash or entry.content_hash == own.content_hash
+
+
+def _like(each: _Waiting, first: _Waiting | None) -> None:
+    """Set the result of a photo that was not written itself: its file is there, or the one of a batch is."""
+    if first is not None and first.result.cancelled():
+        each.result.set_exception(TransientError("The upload of an equal photo was cancelled."))
+    elif first is not None and (error := first.result.exception()) is not None:
+        each.result.set_exception(error)
+    elif first is not None and first.album == each.album:
+        each.result.set_result(AlreadyThere())
+    else:
+        each.result.set_result(Uploaded())
+
+
+def _with(manifest: Manifest, due: dict[str, _Waiting], batch: Sequence[_Waiting]) -> Manifest:
+    """Return the manifest with a batch, whose photos have the names in `due` or those that they had."""
+    files = dict(manifest.files)
+    for name, each in due.items():
+        files[name] = Own(each.rendition.digest, each.content_hash, each.rendition.filename)
+    names = {own.digest: name for name, own in manifest.files.items()}
+    names |= {each.rendition.digest: name for name, each in due.items()}
+    for each in batch:
+        name = names.get(each.rendition.digest, "")
+        if name not in files:
+            continue  # Another process has just removed it; the next cycle sends it again.
+        files[name] = replace(files[name], albums=files[name].albums | {each.album})
+    return replace(manifest, files=files)
+
+
+def _bytes(text: bytes) -> Content:
+    async def content(start: int) -> AsyncIterator[bytes]:
+        yield text[start:]
+
+    return content
+
+
+def _content(rendition: Rendition) -> Content:
+    """Return the bytes of a rendition for an upload."""
+
+    async def content(start: int) -> AsyncIterator[bytes]:
+        at = start
+        while chunk := await asyncio.to_thread(_read, rendition, at):
+            yield chunk
+            at += len(chunk)
+
+    return content
+
+
+def _read(rendition: Rendition, at: int) -> bytes:
+    try:
+        rendition.file.seek(at)
+        return rendition.file.read(_CHUNK_BYTES)
+    except ValueError:  # The file was closed: the upload was cancelled.
+        raise TransientError("The upload was cancelled.") from None
+
+
+async def _hash_of(rendition: Rendition) -> str:
+    def whole() -> str:
+        found, at = ContentHash(), 0
+        while chunk := _read(rendition, at):
+            found.update(chunk)
+            at += len(chunk)
+        return found.hexdigest()
+
+    return await asyncio.to_thread(whole)

@@ -1,0 +1,184 @@
+"""A folder in Dropbox that is a frame: a fault at every kind of request that a cycle sends to it.
+
+The source is in memory; the frame sends real requests to the emulated service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.places import StorePlace
+from picsync.core.plan import Rule
+from picsync.emulators.dropbox import File
+from picsync.emulators.faults import Fault, FaultKind
+from picsync.emulators.google.content import read_all
+from picsync.frames.dropbox.frame import DropboxFrame
+from picsync.stores.dropbox.store import DropboxStore
+from picsync.sync.cycle import AlbumRule, run_cycle
+from tests.faults.cells import Cell, Result
+from tests.faults.tables.dropbox import FRAME_TABLE as TABLE
+from tests.pictures import jpeg
+from tests.sync.harness import Harness, open_harness
+from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_account
+
+PLACE = StorePlace("dropbox", "/Frames/Kitchen")
+ALBUM = "Family"
+BEFORE, AFTER = ("a", "b", "c"), ("b", "c", "d", "e")
+
+FAULTS = {
+    "503": Fault(kind=FaultKind.STATUS, status=503),
+    "503 after the effect": Fault(kind=FaultKind.STATUS, status=503, after=True),
+    "429": Fault(kind=FaultKind.STATUS, status=429, headers={"Retry-After": "1"}, body="slow down"),
+    "no response": Fault(kind=FaultKind.RESET_AFTER),
+    "truncated": Fault(kind=FaultKind.TRUNCATE),
+    "no JSON": Fault(kind=FaultKind.BODY, body="<html>", after=True),
+    "full": Fault(
+        kind=FaultKind.STATUS,
+        status=409,
+        content_type="application/json",
+        body='{"error_summary": "path/insufficient_space/.", "error": {".tag": "path",'
+        ' "reason": {".tag": "insufficient_space"}, "upload_session_id": "x"}}',
+    ),
+    "refused": Fault(
+        kind=FaultKind.STATUS,
+        status=409,
+        content_type="application/json",
+        body='{"error_summary": "other/.", "error": {".tag": "other"}}',
+    ),
+}
+
+
+@dataclass
+class World:
+    """An album in memory, and the folder."""
+
+    harness: Harness
+    account: DropboxAccount
+    frame: DropboxFrame | None = None
+    reports: list[CycleReport] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Start a new process."""
+        await self.close()
+        account = self.account
+        self.frame = DropboxFrame(
+            DropboxStore(account.api(), sleep=account.sleep), PLACE, sleep=account.sleep
+        )
+
+    async def close(self) -> None:
+        if self.frame is not None:
+            await self.frame.aclose()
+
+    async def cycle(self) -> CycleOutcome:
+        assert self.frame is not None
+        rule = AlbumRule(Rule(ALBUM), sources={"googlephotos": ["a"]})
+        tools = replace(self.harness.tools, frames={"nixplay": self.frame})
+        report = await run_cycle(rule, tools)
+        self.reports.append(report)
+        return report.outcome
+
+    def files(self) -> dict[str, bytes]:
+        below = self.account.dropbox.owner.tree.below(PLACE.path)
+        return {each.name: read_all(each.content) for each in below if isinstance(each, File)}
+
+    def photos(self) -> list[bytes]:
+        return sorted(content for name, content in self.files().items() if name.endswith(".jpg"))
+
+
+@asynccontextmanager
+async def open_world(folder: Path) -> AsyncIterator[World]:
+    """Open a folder that was in sync, after which two photos were added and one removed."""
+    async with dropbox_account() as account, open_harness(folder) as harness:
+        world = World(harness, account)
+        account.dropbox.put(f"{PLACE.path}/others.jpg.txt", b"somebody else's")
+        harness.put(*BEFORE)
+        await world.start()
+        assert await world.cycle() is CycleOutcome.DONE
+        harness.put("d", "e")
+        harness.remove("a")
+        await world.start()
+        account.server.log.records.clear()
+        yield world
+        await world.close()
+
+
+@dataclass(frozen=True)
+class FrameCell:
+    """A fault at one kind of request to a folder that is a frame."""
+
+    place: str
+    fault: str
+    lasting: bool
+    kind: str = "dropbox"
+    long: bool = False
+
+    @property
+    def family(self) -> str:
+        return f"frame: {self.fault}"
+
+    def __str__(self) -> str:
+        return f"dropbox frame: {self.place}: {self.fault} {'lasting' if self.lasting else 'once'}"
+
+    def pairs_with(self, other: Cell) -> bool:
+        return isinstance(other, FrameCell) and other.place != self.place
+
+    async def play(self, folder: Path, *, restart: bool, also: Cell | None = None) -> Result:
+        async with open_world(folder) as world:
+            for each in (self, also):
+                if isinstance(each, FrameCell):
+                    count = None if each.lasting else 1
+                    world.account.fail(replace(FAULTS[each.fault], path=f"^{each.place}$", count=count))
+            before = set(world.photos())
+            outcome = await world.cycle()
+            wanted = sorted(map(jpeg, AFTER))
+            still = before & set(wanted)
+            assert still <= set(world.photos()), "the frame lost what is still wanted"
+            assert outcome is not CycleOutcome.DONE or world.photos() == wanted, "said to be done, but is not"
+            world.account.server.faults.clear()
+            if restart:
+                await world.start()
+            cycles = 1
+            while await world.cycle() is not CycleOutcome.DONE or world.photos() != wanted:
+                cycles += 1
+                assert cycles <= 2, f"does not converge: {world.reports}"
+            assert world.files()["others.jpg.txt"] == b"somebody else's"
+            writes = len(_writes(world.account))
+            assert await world.cycle() is CycleOutcome.DONE
+            assert len(_writes(world.account)) == writes, "a steady cycle writes something"
+            return Result(cycles, outcome)
+
+
+def _writes(account: DropboxAccount) -> list[str]:
+    places = [TABLE.places[each] for each in TABLE.writes]
+    return [
+        each.path
+        for each in account.server.log.records
+        if any(place.matches(each.method, each.host, each.path) for place in places)
+    ]
+
+
+@cache
+def _paths() -> Sequence[str]:
+    """Return the paths of all requests of the cycle without a fault. Not to be called from an event loop."""
+
+    async def paths(folder: Path) -> set[str]:
+        async with open_world(folder) as world:
+            assert await world.cycle() is CycleOutcome.DONE
+            return {each.path for each in world.account.server.log.records}
+
+    with TemporaryDirectory() as folder:
+        return sorted(asyncio.run(paths(Path(folder))))
+
+
+def frame_cells() -> Sequence[Cell]:
+    """Return the cells, in a fixed order."""
+    return [
+        FrameCell(path, fault, lasting) for path in _paths() for fault in FAULTS for lasting in (False, True)
+    ]

@@ -1,0 +1,179 @@
+"""What is particular to a folder in Dropbox as a frame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from picsync.core.errors import QuotaError, RefusedError
+from picsync.core.places import StorePlace
+from picsync.emulators.dropbox import File
+from picsync.emulators.google.content import read_all
+from picsync.frames.base import AlreadyThere, Uploaded
+from picsync.frames.dropbox.frame import BATCH, DropboxFrame
+from picsync.stores.dropbox.store import DropboxStore
+from tests.contract.frame_contract import JPEG, ensure_album, rendition
+from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_account
+
+FOLDER = "/Frames/Kitchen"
+
+
+@dataclass
+class Kitchen:
+    account: DropboxAccount
+    frame: DropboxFrame
+
+    def open(self) -> DropboxFrame:
+        """Return what a new process would have."""
+        self.frame = opened(self.account)
+        return self.frame
+
+    def files(self) -> dict[str, bytes]:
+        below = self.account.dropbox.owner.tree.below(FOLDER)
+        return {each.name: read_all(each.content) for each in below if isinstance(each, File)}
+
+    def photos(self) -> dict[str, bytes]:
+        return {name: content for name, content in self.files().items() if name.endswith(".jpg")}
+
+
+def opened(account: DropboxAccount) -> DropboxFrame:
+    store = DropboxStore(account.api(), sleep=account.sleep)
+    return DropboxFrame(store, StorePlace("dropbox", FOLDER), sleep=account.sleep)
+
+
+@pytest.fixture
+async def kitchen() -> AsyncIterator[Kitchen]:
+    async with dropbox_account() as account:
+        found = Kitchen(account, opened(account))
+        yield found
+        await found.frame.aclose()
+
+
+async def test_many_photos_are_a_handful_of_commits(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    before = len(kitchen.account.names())
+    count = 2 * BATCH
+    photos = [rendition(JPEG + str(number).encode()) for number in range(count)]
+    results = await asyncio.gather(*(kitchen.frame.upload(album, each, upcoming=count) for each in photos))
+    assert set(map(type, results)) == {Uploaded}
+    asked = Counter(kitchen.account.names()[before:])
+    assert asked["files/upload_session/finish_batch_v2"] <= 6
+    assert asked["files/upload"] <= 6, "the manifest is written once for each batch"
+    assert asked["files/upload_session/start"] == count
+    assert len((await kitchen.frame.photos(album)).items) == len(kitchen.photos()) == count
+    assert not any(each.status == 429 for each in kitchen.account.requests())
+
+
+async def test_one_photo_waits_for_no_others(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    await kitchen.frame.upload(album, rendition(JPEG), upcoming=1)
+    assert kitchen.account.waits == []
+
+
+async def test_many_deletes_are_one_batch(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    photos = [rendition(JPEG + str(number).encode()) for number in range(20)]
+    await asyncio.gather(*(kitchen.frame.upload(album, each, upcoming=20) for each in photos))
+    items = (await kitchen.frame.photos(album)).items
+    before = len(kitchen.account.names())
+    await asyncio.gather(*(kitchen.frame.delete(album, each) for each in items))
+    asked = Counter(kitchen.account.names()[before:])
+    assert (asked["files/delete_batch"], asked["files/upload"]) == (1, 1)
+    assert kitchen.photos() == {}
+
+
+async def test_files_of_others_are_left_alone(kitchen: Kitchen) -> None:
+    kitchen.account.dropbox.put(f"{FOLDER}/mine.jpg", b"mine")
+    album = await ensure_album(kitchen.frame, "Family")
+    await kitchen.frame.upload(album, rendition(JPEG))
+    [photo] = (await kitchen.frame.photos(album)).items
+    await kitchen.frame.delete(album, photo)
+    assert kitchen.photos() == {"mine.jpg": b"mine"}
+
+
+async def test_a_file_that_somebody_has_edited_is_theirs(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    await kitchen.frame.upload(album, rendition(JPEG))
+    [photo] = (await kitchen.frame.photos(album)).items
+    kitchen.account.dropbox.put(f"{FOLDER}/{photo.photo_id}", b"edited")
+    assert (await kitchen.frame.photos(album)).items == ()
+    await kitchen.frame.delete(album, photo)
+    assert kitchen.photos() == {photo.photo_id: b"edited"}
+    assert await kitchen.frame.upload(album, rendition(JPEG)) == Uploaded()
+    assert sorted(kitchen.photos().values()) == sorted([b"edited", JPEG])
+
+
+async def test_a_file_that_was_deleted_is_written_again(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    await kitchen.frame.upload(album, rendition(JPEG))
+    found = kitchen.account.dropbox.find(f"{FOLDER}/{next(iter(kitchen.photos()))}")
+    assert isinstance(found, File)
+    kitchen.account.dropbox.delete(found)
+    assert (await kitchen.frame.photos(album)).items == ()
+    assert await kitchen.frame.upload(album, rendition(JPEG)) == Uploaded()
+
+
+async def test_a_lost_manifest_sends_nothing_again(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    await kitchen.frame.upload(album, rendition(JPEG))
+    manifest = kitchen.account.dropbox.find(f"{FOLDER}/.picsync-frame.json")
+    assert isinstance(manifest, File)
+    kitchen.account.dropbox.delete(manifest)
+    frame = kitchen.open()
+    album = await ensure_album(frame, "Family")
+    before = len(kitchen.account.names())
+    assert await frame.upload(album, rendition(JPEG)) == Uploaded()
+    assert len(kitchen.photos()) == len((await frame.photos(album)).items) == 1
+    assert kitchen.account.names()[before:].count("files/upload") == 1, "only the manifest"
+
+
+async def test_a_damaged_manifest_changes_nothing(kitchen: Kitchen) -> None:
+    kitchen.account.dropbox.put(f"{FOLDER}/.picsync-frame.json", b"{")
+    with pytest.raises(RefusedError, match=r"picsync-frame\.json is damaged"):
+        await kitchen.frame.find_album("Family")
+
+
+async def test_two_processes_keep_each_others_entries(kitchen: Kitchen) -> None:
+    other = opened(kitchen.account)
+    album = await ensure_album(kitchen.frame, "Family")
+    trips = await ensure_album(other, "Trips")
+    await kitchen.frame.upload(album, rendition(JPEG + b"1"))
+    await other.upload(trips, rendition(JPEG + b"2"))
+    assert {each.name for each in await kitchen.frame.albums()} == {"Family", "Trips"}
+    assert len((await kitchen.frame.photos(album)).items) == len((await other.photos(trips)).items) == 1
+    await other.aclose()
+
+
+async def test_a_steady_look_costs_a_request_each(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    await kitchen.frame.upload(album, rendition(JPEG))
+    await kitchen.frame.photos(album)
+    before = len(kitchen.account.names())
+    assert await kitchen.frame.find_album("Family") is not None
+    await kitchen.frame.photos(album)
+    assert kitchen.account.names()[before:] == ["files/list_folder/continue"] * 2
+
+
+async def test_a_full_dropbox_says_so(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    kitchen.account.options.space_bytes = 1
+    with pytest.raises(QuotaError):
+        await kitchen.frame.upload(album, rendition(JPEG))
+    assert kitchen.photos() == {}
+
+
+async def test_an_upload_that_is_cancelled_delays_no_other(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    given_up = rendition(JPEG + b"1")
+    first = asyncio.create_task(kitchen.frame.upload(album, given_up, upcoming=2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    given_up.file.close()
+    assert await kitchen.frame.upload(album, rendition(JPEG + b"2"), upcoming=1) == Uploaded()
+    assert list(kitchen.photos().values()) == [JPEG + b"2"]
+    assert await kitchen.frame.upload(album, rendition(JPEG + b"2")) == AlreadyThere()
