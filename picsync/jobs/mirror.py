@@ -289,9 +289,9 @@ class MirrorJob(PassJob):
                 lambda path, error: self._fail(path, error, progress),
             )
         )
-        await steps.move(plan.moves)
+        await steps.move([one for one in plan.moves if one.to.path not in self._refused])
         await steps.delete(plan.clear)
-        await steps.make(plan.folders)
+        await steps.make([path for path in plan.folders if path not in self._refused])
         await steps.send([one for one in plan.transfers if one.here.path not in self._refused])
         await steps.delete(plan.deletes)
 

@@ -299,9 +299,8 @@ def open_problems(status: Status, intervals: Mapping[str, timedelta]) -> Iterato
         if rule.last is not None:
             yield from _of_report(rule, rule.last)
     for each in status.passes:
-        for failure in each.last.failures if each.last is not None else ():
-            if failure.code in FULL_CODES:
-                yield OpenProblem(HealthCode.QUOTA_EXCEEDED, _full_subject(failure), each, failure)
+        if each.last is not None:
+            yield from _of_pass(each, each.last)
     for job in _overdue(status, intervals):
         failures = job.last.failures if job.last is not None else ()
         yield OpenProblem(HealthCode.OVERDUE, job.name, job, next(iter(failures), None))
@@ -317,6 +316,14 @@ def _of_report(rule: RuleStatus, report: CycleReport) -> Iterator[OpenProblem]:
         yield OpenProblem(HealthCode.HELD_DELETES, report.rule, rule)
     if report.unassigned:
         yield OpenProblem(HealthCode.PLAYLIST_UNASSIGNED, report.rule, rule)
+
+
+def _of_pass(each: PassStatus, report: PassReport) -> Iterator[OpenProblem]:
+    for failure in report.failures:
+        if failure.code in FULL_CODES:
+            yield OpenProblem(HealthCode.QUOTA_EXCEEDED, _full_subject(failure), each, failure)
+    if report.held and not report.dry_run:
+        yield OpenProblem(HealthCode.HELD_DELETES, each.name, each)
 
 
 def _full_subject(failure: Failure) -> str:

@@ -686,14 +686,13 @@ def pass_result(report: PassReport, *, timed: bool = True) -> str:
     left = ", ".join(f"{number:,} {_LEFT.get(why, why)}" for why, number in report.left.items() if number)
     stay = f"; {'not mirrored' if mirror else 'left in the folder'}: {left}" if left else ""
     took = f" ({report.duration_s:.1f} s)" if timed else ""
-    return f"{verdict}{stay}{took}.{_held_files(report)}"
+    return f"{verdict}{stay}{took}.{f' {held_files(report)}' if report.held else ''}"
 
 
-def _held_files(report: PassReport) -> str:
-    if not report.held:
-        return ""
+def held_files(report: PassReport) -> str:
+    """Return how many deletes a pass has held, and what permits them."""
     return (
-        f" {counted(report.held, 'delete')} held, since there are more than `maxDelete` permits: check that"
+        f"{counted(report.held, 'delete')} held, since there are more than `maxDelete` permits: check that"
         f" the files are really gone, then run `picsync allow-deletes {shlex.quote(report.rule)}`."
     )
 

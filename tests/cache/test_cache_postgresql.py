@@ -20,6 +20,7 @@ from alembic.migration import MigrationContext
 from picsync.cache import schema, tables
 from picsync.cache.store import Cache
 from picsync.core.errors import CacheError
+from picsync.core.mirrorstate import KnownFile, MirrorState, MirrorUpdate, Side
 from picsync.core.model import Digest, ListingUpdate, Mapping, MediaItem, StoredListing
 from tests.cache.builders import NOW, item, known, mapping, opened
 
@@ -135,6 +136,27 @@ async def test_listings_are_stored_with_their_cursors(url: str) -> None:
         assert await one.listing("box", "/F") == StoredListing("", "c2", left)
         await one.record_listing("box", "/F", ListingUpdate("", "c3", {"/x": "1"}, replace=True))
         assert await two.listing("box", "/F") == StoredListing("", "c3", {"/x": "1"})
+
+
+async def test_mirrors_are_stored_with_their_files(url: str) -> None:
+    files = [KnownFile(Side.HERE, f"/{number}", 5, NOW, "77", "r1", "ab" * 32) for number in range(2_500)]
+    files += [
+        KnownFile(Side.THERE, "/undecodable\udcff"),
+        KnownFile(Side.SENDING, "/back\\slash", 9, inode="s"),
+    ]
+    async with opened(url) as one, opened(url) as two:
+        assert await one.mirror("mirror a") is None
+        await asyncio.gather(
+            *(each.record_mirror("mirror a", MirrorUpdate("args", "c1", files)) for each in (one, two))
+        )
+        update = MirrorUpdate("args", "c2", [KnownFile(Side.HERE, "/1", 6, rev="r2")], [(Side.HERE, "/2")])
+        await two.record_mirror("mirror a", update)
+        left = {(each.side, each.path): each for each in (*files, *update.changed)}
+        del left[Side.HERE, "/2"]
+        assert await one.mirror("mirror a") == MirrorState("args", "c2", left)
+        await one.record_mirror("mirror a", MirrorUpdate("other", "", files[:1], replace=True))
+        assert await two.mirror("mirror a") == MirrorState("other", "", {(Side.HERE, "/0"): files[0]})
+        assert await two.mirror("mirror b") is None
 
 
 async def test_planning_writes_nothing(url: str) -> None:

@@ -15,11 +15,12 @@ from types import MappingProxyType
 from picsync.core.events import About
 from picsync.core.values import dataclass
 from picsync.observe.health import HealthCode, OpenProblem, may_continue, open_problems
-from picsync.observe.status import RuleStatus, Status
+from picsync.observe.status import PassStatus, RuleStatus, Status
 from picsync.observe.words import (
     counted,
     failure_subject,
     failure_text,
+    held_files,
     hold_sentence,
     job_title,
     printable,
@@ -64,7 +65,7 @@ class Key:
             case HealthCode.QUOTA_EXCEEDED:
                 return f"{self.subject or 'A service'}: its limit is no longer exceeded."
             case HealthCode.HELD_DELETES:
-                return f"Album {self.subject}: no deletes wait for you any more."
+                return f"{job_title(self.subject)}: no deletes wait for you any more."
             case HealthCode.PLAYLIST_UNASSIGNED:
                 return f"Album {self.subject}: a frame shows its playlist."
             case _:
@@ -113,6 +114,7 @@ def _seen(status: Status, intervals: Mapping[str, timedelta]) -> Iterator[tuple[
 
 def _text(problem: OpenProblem, status: Status) -> str:
     report = problem.rule.last if isinstance(problem.rule, RuleStatus) else None
+    passed = problem.rule.last if isinstance(problem.rule, PassStatus) else None
     match problem.code:
         case HealthCode.LOGIN_NEEDED:
             service = problem.subject
@@ -128,6 +130,8 @@ def _text(problem: OpenProblem, status: Status) -> str:
             return what + failure_text(problem.failure)
         case HealthCode.HELD_DELETES if report is not None and report.hold is not None:
             return f"Album {report.rule}: {hold_sentence(report.hold)}"
+        case HealthCode.HELD_DELETES if passed is not None:
+            return f"{job_title(passed.rule)}: {held_files(passed)}"
         case HealthCode.PLAYLIST_UNASSIGNED if report is not None:
             return f"Album {report.rule}: {unassigned_sentence(report)}"
     last_good_at = None if problem.rule is None else problem.rule.last_good_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from picsync.core.errors import RefusedError
 from picsync.stores.base import Entry, EntryKind
 from picsync.vendors.dropbox.wire import Metadata
 
@@ -22,3 +23,13 @@ def entry_of(found: Metadata, path: str) -> Entry:
         found.modified_at,
         found.content_hash or "",
     )
+
+
+def require_text(path: str) -> None:
+    """Raise RefusedError for a path that is no text: one in a batch would fail the whole batch."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RefusedError(
+            f"{path}: the name is not in UTF-8, which Dropbox needs.", status=0, hint="Rename the file."
+        ) from None

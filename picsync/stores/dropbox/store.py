@@ -37,7 +37,7 @@ from picsync.stores.base import (
     Write,
     Written,
 )
-from picsync.stores.dropbox.entries import entry_of
+from picsync.stores.dropbox.entries import entry_of, require_text
 from picsync.stores.dropbox.uploads import LOCK_WAITS_S, Uploader, was_held_up
 from picsync.vendors.dropbox.api import (
     DOWNLOAD,
@@ -224,6 +224,7 @@ class DropboxStore:
 
     async def move(self, move: Move) -> Entry:
         """Move a file."""
+        require_text(move.to)
         try:
             return entry_of(await self._api.move(move.entry.path, move.to), move.to)
         except DropboxError as error:
@@ -232,7 +233,14 @@ class DropboxStore:
     async def move_all(self, moves: Sequence[Move]) -> Sequence[Moved]:
         """Move files as one job; those that other writes have held up are tried again."""
         found: dict[str, Moved] = {}
-        due = list(moves)
+        due = []
+        for move in moves:
+            try:
+                require_text(move.to)
+            except RefusedError as error:
+                found[move.token] = Moved(move, error=error)
+            else:
+                due.append(move)
         for wait_s in (*LOCK_WAITS_S, None):
             found |= {each.move.token: each for each in await self._moved(due)}
             due = [move for move in due if was_held_up(found[move.token].error)]
@@ -307,6 +315,7 @@ class DropboxStore:
 
     async def make_folder(self, path: str) -> Entry:
         """Create a folder and those above it."""
+        require_text(path)
         try:
             await self._api.create_folder(path)
         except DropboxError as error:

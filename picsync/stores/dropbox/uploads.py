@@ -19,7 +19,7 @@ from picsync.core.contenthash import ContentHash
 from picsync.core.errors import PicsyncError, ProtocolError, TransientError
 from picsync.core.values import dataclass
 from picsync.stores.base import ChangedError, ConflictError, Entry, Write, Written
-from picsync.stores.dropbox.entries import entry_of
+from picsync.stores.dropbox.entries import entry_of, require_text
 from picsync.vendors.dropbox.api import (
     MAX_BATCH,
     PIECE_BYTES,
@@ -153,6 +153,7 @@ class Uploader:
         """Write a file in one request."""
         read = _Hashing(write)
         try:
+            require_text(write.path)
             found = await self._api.upload(_commit(write), read.again, size_bytes=write.size_bytes)
         except PicsyncError as error:
             return await self._outcome(_Sent(write, "", read.content_hash), Outcome(error=error))
@@ -160,6 +161,7 @@ class Uploader:
 
     async def _send(self, write: Write) -> _Sent:
         """Send a file's bytes in a session, and close it."""
+        require_text(write.path)
         read = _Hashing(write)
         if write.size_bytes <= PIECE_BYTES:
             session = await self._api.start_session(read.again, size_bytes=write.size_bytes, close=True)

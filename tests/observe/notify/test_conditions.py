@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from picsync.core.events import CycleOutcome
+from picsync.core.events import CycleOutcome, PassKind, PassReport
 from picsync.core.plan import HoldReason
 from picsync.observe.health import HealthCode
 from picsync.observe.notify.notices import Key, conditions
-from picsync.observe.status import RuleStatus, Status
+from picsync.observe.status import PassStatus, RuleStatus, Status
 from tests.observe.notify.builders import (
     FULL,
     HOUR,
@@ -69,6 +69,21 @@ def test_a_login_does_not_borrow_the_words_of_another_service() -> None:
         said=LOGIN,
     )
     assert texts(status)[1] == "Nixplay requires you to log in."
+
+
+def test_held_deletes_of_a_mirror_name_it_until_they_are_gone() -> None:
+    def status(held: int, outcome: CycleOutcome = CycleOutcome.DONE) -> Status:
+        report = PassReport("mirror backup", PassKind.MIRROR, outcome, held=held)
+        passing = PassStatus("mirror backup", "backup", PassKind.MIRROR, last=report)
+        return replace(status_of(), passes=(passing,))
+
+    key = Key(HealthCode.HELD_DELETES, "mirror backup")
+    (text,) = texts(status(3))
+    assert text.startswith("Mirror backup: 3 deletes held, since there are more than `maxDelete` permits: ")
+    assert text.endswith("run `picsync allow-deletes 'mirror backup'`.")
+    assert keys(status(0, CycleOutcome.FAILED), status(3)) == {key}
+    assert keys(status(0), status(3)) == set()
+    assert key.over == "Mirror backup: no deletes wait for you any more."
 
 
 def test_held_deletes_name_the_album_the_number_and_the_way_out() -> None:
