@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -55,6 +56,10 @@ class Pictures:
     def has(self, photo: str) -> bool:
         """Whether a photo's versions exist; blocks."""
         return self._of(photo).is_dir()
+
+    def all_of(self, photos: Iterable[str]) -> set[str]:
+        """Return those of the photos whose versions exist; blocks."""
+        return {photo for photo in photos if self.has(photo)}
 
     async def make(self, photo: str, original: BinaryIO) -> Made:
         """Make all versions of a photo, replacing what is there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import BinaryIO, Protocol, TypeAlias, runtime_checkable
 
 from picsync.core.caption import NOTHING_KNOWN, AboutPhoto, Captions
@@ -64,6 +64,10 @@ class Rendition:
     about: AboutPhoto = NOTHING_KNOWN
     """What a frame with captions may show with it; for other frames nothing is known. It is no part of the
     bytes: two renditions that differ only in this are one photo."""
+    content: Digest | None = None
+    """Of the original's bytes; None if it is unknown, or if there are two of them."""
+    original_size: tuple[int, int] | None = None
+    """Width and height of the original in pixels, as it is shown; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +291,18 @@ class Rejects(Protocol):
         """Forget that these photos were rejected; a cycle sends those that its rule still wants.
 
         May be called by another process than the one that runs the cycles. Repeating is safe.
+        """
+
+
+@runtime_checkable
+class RecordsItems(Protocol):
+    """A frame that stores which media items its photos show."""
+
+    async def record_items(self, album: FrameAlbum, items: Mapping[str, Digest]) -> None:
+        """Store the items that photos of the album show: the digest of the photo by the item's key.
+
+        Called at the end of each cycle, with every listed item whose photo the album has, so also with those
+        that are equal to another one. Repeating is safe. Raises as `Frame` says.
         """
 
 

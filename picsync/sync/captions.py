@@ -176,7 +176,7 @@ class Captioner:
         try:
             async with tools.originals.borrow(self._group, self._rule, item, algorithm) as original:
                 with at_account(item.source):
-                    _, fresh = await original.fetch(tools.sources[item.source])
+                    _, fresh = await original.fetch(tools.sources[item.source], algorithm)
                 if fresh:
                     tools.emit(ItemDownloaded(self._rule, item.filename, original.size_bytes))
                 told = await original.told(tools.renderer, place=self._words.needs_place)

@@ -103,7 +103,7 @@ class Looks:
         name = f"{self.rule} (choice)"
         async with self.tools.originals.borrow(self.group, name, item, self._algorithm) as original:
             with at_account(item.source):
-                _, fresh = await original.fetch(self.tools.sources[item.source])
+                _, fresh = await original.fetch(self.tools.sources[item.source], self._algorithm)
             if fresh:
                 self.tools.emit(ItemDownloaded(self.rule, item.filename, original.size_bytes))
             original.examine()

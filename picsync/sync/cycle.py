@@ -42,7 +42,7 @@ from picsync.core.events import (
     NoticeKind,
     TransfersPlanned,
 )
-from picsync.core.identity import Shown, plain_name
+from picsync.core.identity import Shown, item_key, plain_name
 from picsync.core.model import (
     DEFAULT_FRAME,
     Certainty,
@@ -81,7 +81,16 @@ from picsync.core.select import (
     wanted,
 )
 from picsync.core.values import dataclass
-from picsync.frames.base import Assigns, DeniesTwice, Frame, KeepsOrder, PlaylistFrame, Rejects, TellsRoom
+from picsync.frames.base import (
+    Assigns,
+    DeniesTwice,
+    Frame,
+    KeepsOrder,
+    PlaylistFrame,
+    RecordsItems,
+    Rejects,
+    TellsRoom,
+)
 from picsync.frames.dryrun import unchanged
 from picsync.sources.base import Rates, Spools
 from picsync.sync.captions import Captioner
@@ -298,6 +307,7 @@ class _Cycle:
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
         if await self._publish(seen, playlists):
             await self._delete(seen)
+        await self._record_items(seen)
         await self._settle(seen)
         await self._caption(seen)
         await self._arrange(seen)
@@ -486,7 +496,7 @@ class _Cycle:
         items = list(dict.fromkeys(item for listing in self.listings for item in listing.items))
         algorithm = self.frame.capabilities.digest_algorithm
         cache, recipe = self.tools.cache, self.album_rule.recipe
-        known = await cache.lookup(items, recipe=recipes_by(recipe), algorithm=algorithm)
+        known = await cache.lookup(items, recipe=recipes_by(recipe, algorithm), algorithm=algorithm)
         # A spool lists what has failed only if it is to be tried again.
         spools = {name for name in self.album_rule.sources if isinstance(self.tools.sources[name], Spools)}
         known = {
@@ -498,7 +508,8 @@ class _Cycle:
         originals: dict[MediaItem, DigestMapping] = {}
         if recipe.convert:
             unseen = [item for item in items if item not in known or known[item].digest not in shown.digests]
-            originals = await cache.lookup(unseen, recipe=recipes_by(), algorithm=algorithm)
+            unchanged = recipes_by(ORIGINAL, algorithm)
+            originals = await cache.lookup(unseen, recipe=unchanged, algorithm=algorithm)
         remembered = known | originals
         for source in self.album_rule.sources:
             listed = sum(item.source == source for item in items)
@@ -940,6 +951,15 @@ class _Cycle:
             gone = set(self.plan.deletes[: result.deleted])
             left = held([photo for photo in seen.photos.items if photo not in gone])
             self.tools.claims[self.album_rule.place] = Claim(left, self.storage.needed)
+
+    async def _record_items(self, seen: _Seen) -> None:
+        """Tell a frame that wants to know it which items its photos show."""
+        if seen.album is None or not isinstance(self.frame, RecordsItems):
+            return
+        there = {photo.digest for photo in seen.photos.items}
+        items = {item_key(each.item): each.digest for each in self.candidates if each.digest in there}
+        with at_account(self.album_rule.frame):
+            await self.frame.record_items(seen.album, {key: one for key, one in items.items() if one})
 
     async def _caption(self, seen: _Seen) -> None:
         """Bring the captions up to date that the frame shows as text."""

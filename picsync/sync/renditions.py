@@ -141,7 +141,7 @@ async def _made(
                 height=done.height,
                 original=done.original,
             )
-        digest = await asyncio.to_thread(_digest, target, content.algorithm)
+        digest = await asyncio.to_thread(digest_of, target, content.algorithm)
         size_bytes = os.fstat(target.fileno()).st_size
     except OSError as error:
         target.close()
@@ -176,7 +176,8 @@ def _new_file(folder: Path) -> BinaryIO:
     return tempfile.TemporaryFile(dir=folder, prefix="picsync-", buffering=0)
 
 
-def _digest(file: BinaryIO, algorithm: str) -> Digest:
+def digest_of(file: BinaryIO, algorithm: str) -> Digest:
+    """Return the digest of a whole file; blocks."""
     content = hashlib.new(algorithm, usedforsecurity=False)
     file.seek(0)
     while block := file.read(_BLOCK_BYTES):

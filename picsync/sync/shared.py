@@ -22,7 +22,7 @@ from picsync.core.recipe import Recipe
 from picsync.rendering.pool import Renderer
 from picsync.sources.base import Sink, Source
 from picsync.sync.about import tell
-from picsync.sync.renditions import Made, make, view
+from picsync.sync.renditions import Made, digest_of, make, view
 from picsync.sync.tempfiles import Spool, SpoolFile
 
 
@@ -84,10 +84,11 @@ class Original:
 
     item: MediaItem
     spooled: SpoolFile
-    digest: Digest | None = None
     users: int = 0
+    _digests: dict[str, Digest] = field(default_factory=dict)
+    """By algorithm: each frame knows its photos by one of its own."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _made: dict[Recipe, Made] = field(default_factory=dict)
+    _made: dict[tuple[Recipe, str], Made] = field(default_factory=dict)
     _told: Told | None = None
 
     @property
@@ -95,17 +96,28 @@ class Original:
         """Size of the original, once downloaded."""
         return self.spooled.size_bytes
 
-    async def fetch(self, source: Source, *, abandoned: Callable[[], bool] = never) -> tuple[Digest, bool]:
+    @property
+    def downloaded(self) -> bool:
+        """Whether its bytes are in the spool."""
+        return bool(self._digests)
+
+    async def fetch(
+        self, source: Source, algorithm: str, *, abandoned: Callable[[], bool] = never
+    ) -> tuple[Digest, bool]:
         """Return the digest, and whether this call downloaded the original; raises like `download`.
 
         Raises Abandoned once `abandoned` returns True while bytes arrive.
         """
         async with self._lock:
-            fresh = self.digest is None
-            if self.digest is None:
+            fresh = not self._digests
+            if fresh:
                 await source.download(self.item, _Abandonable(self.spooled, abandoned))
-                self.digest = await self.spooled.finish()
-            return self.digest, fresh
+                digest = await self.spooled.finish()
+                self._digests[digest.algorithm] = digest
+            if algorithm not in self._digests:
+                found = await asyncio.to_thread(digest_of, self.file(), algorithm)
+                self._digests[algorithm] = found
+            return self._digests[algorithm], fresh
 
     def examine(self) -> str:
         """Return the MIME type of the bytes; raises ContentError like `SpoolFile.examine`."""
@@ -115,17 +127,21 @@ class Original:
         """Return the bytes as a file with its own position."""
         return view(self.spooled.file, self.size_bytes)
 
-    async def made(self, renderer: Renderer, spool: Spool, recipe: Recipe, about: Details) -> Made:
+    async def made(
+        self, renderer: Renderer, spool: Spool, recipe: Recipe, algorithm: str, about: Details
+    ) -> Made:
         """Return what the recipe makes of it, which happens once for all frames; raises as `make` does.
 
         `about` is for a caption, and the same for all frames.
         """
+        key = (recipe, algorithm)
         async with self._lock:
-            if self.digest is None:
+            if algorithm not in self._digests:
                 raise RuntimeError("an original that nobody has fetched")
-            if recipe not in self._made:
-                self._made[recipe] = await make(renderer, spool, self.spooled, self.digest, recipe, about)
-            return self._made[recipe]
+            if key not in self._made:
+                content = self._digests[algorithm]
+                self._made[key] = await make(renderer, spool, self.spooled, content, recipe, about)
+            return self._made[key]
 
     async def told(self, renderer: Renderer, *, place: bool) -> Told:
         """Return what its metadata tell, and the place if it is asked for; raises as `tell` does."""
@@ -145,7 +161,7 @@ class Originals:
 
     def __init__(self, spool: Spool) -> None:
         self.spool = spool
-        self._entries: dict[tuple[str, MediaItem, str], tuple[Original, AsyncExitStack]] = {}
+        self._entries: dict[tuple[str, MediaItem], tuple[Original, AsyncExitStack]] = {}
         self._plans: dict[str, dict[str, set[MediaItem] | None]] = {}
         """Group -> cycle -> the items that it transfers; None until it has planned."""
         spool.evict = self._evict
@@ -177,8 +193,11 @@ class Originals:
 
     @asynccontextmanager
     async def borrow(self, group: str, name: str, item: MediaItem, algorithm: str) -> AsyncIterator[Original]:
-        """Use the original of an item, which others may use concurrently."""
-        key = (group, item, algorithm)
+        """Use the original of an item, which others may use concurrently.
+
+        If it is downloaded now, it is hashed by `algorithm` as it arrives.
+        """
+        key = (group, item)
         if key not in self._entries:
             stack = AsyncExitStack()
             original = Original(item, await stack.enter_async_context(self.spool.file(algorithm)))
@@ -194,7 +213,7 @@ class Originals:
             if plan is not None:
                 plan.discard(item)
             if not original.users:
-                if original.digest is not None and self._needed(group, item, but=name):
+                if original.downloaded and self._needed(group, item, but=name):
                     self.spool.changed()
                 elif self._entries.pop(key, None) is not None:
                     await stack.aclose()

@@ -85,6 +85,8 @@ if TYPE_CHECKING:
 OpenAlbum: TypeAlias = Callable[[], Awaitable[FrameAlbum]]
 """Returns the frame's album, creating it if there is none."""
 
+MD5 = "md5"
+"""The digest algorithm of nearly all frames."""
 MAX_TRANSIENT_FAILURES = 8
 """Consecutive transient failures after which the service, rather than the items, is to blame."""
 
@@ -97,15 +99,19 @@ SMALL_BYTES = 16 * 1024 * 1024
 """A disk without room for a file of this size, most photos, is full: no further original is fetched."""
 
 
-def recipe_of(item: MediaItem, recipe: Recipe = ORIGINAL) -> str:
-    """Return the recipe by which the cache knows what is sent of an item; none changes a video."""
-    return recipes_by(recipe)(item)
+def recipe_of(item: MediaItem, recipe: Recipe = ORIGINAL, algorithm: str = MD5) -> str:
+    """Return the recipe by which the cache knows what is sent of an item; none changes a video.
+
+    Digests by other algorithms than MD5 have rows of their own, so that frames share the rest of the cache.
+    """
+    return recipes_by(recipe, algorithm)(item)
 
 
-def recipes_by(recipe: Recipe = ORIGINAL) -> Callable[[MediaItem], str]:
+def recipes_by(recipe: Recipe = ORIGINAL, algorithm: str = MD5) -> Callable[[MediaItem], str]:
     """Return what `recipe_of` returns, for many items: the text of a recipe costs more than the rest."""
-    text = str(recipe.alone)
-    return lambda item: "video" if item.kind is MediaKind.VIDEO else text
+    mark = "" if algorithm == MD5 else f" {algorithm}"
+    text, video = f"{recipe.alone}{mark}", f"video{mark}"
+    return lambda item: video if item.kind is MediaKind.VIDEO else text
 
 
 def recipe_of_pair(recipe: Recipe, right: MediaItem) -> str:
@@ -250,6 +256,7 @@ class Transferrer:
         self._originals = tools.originals
         self._emit = tools.emit
         self._frame = frame
+        self._algorithm = frame.capabilities.digest_algorithm
         self._account = account
         self._stopping = stopping
         self._closing = closing
@@ -386,8 +393,7 @@ class Transferrer:
                 await self._failed(transfer.item, error)
 
     def _borrowed(self, item: MediaItem) -> AbstractAsyncContextManager[Original]:
-        algorithm = self._frame.capabilities.digest_algorithm
-        return self._originals.borrow(self._group, self._rule, item, algorithm)
+        return self._originals.borrow(self._group, self._rule, item, self._algorithm)
 
     # --- pairs ----------------------------------------------------------------------------------------
 
@@ -614,7 +620,7 @@ class Transferrer:
             try:
                 with at_account(item.source):
                     source = self._tools.sources[item.source]
-                    content, fresh = await original.fetch(source, abandoned=abandoned)
+                    content, fresh = await original.fetch(source, self._algorithm, abandoned=abandoned)
             except Abandoned:
                 return None
         if fresh:
@@ -642,7 +648,7 @@ class Transferrer:
             self._result.digests[item] = content
             about = await self._about_photo(item, original)
             rendition = Rendition(
-                original.file(), original.size_bytes, content, mime_type, item.filename, about
+                original.file(), original.size_bytes, content, mime_type, item.filename, about, content
             )
             await self._upload(album, item, _named(item, content, ORIGINAL_BYTES, rendition))
         elif not self._full:
@@ -651,7 +657,9 @@ class Transferrer:
             async with self._rendering:
                 if self._stopping():
                     return
-                made = await original.made(tools.renderer, tools.spool, self._recipe.alone, details)
+                made = await original.made(
+                    tools.renderer, tools.spool, self._recipe.alone, self._algorithm, details
+                )
             self._emit(ItemConverted(self._rule, item.filename, made.size_bytes))
             self._learn_size(item, made)
             self._made_sizes[item] = made.size_bytes
@@ -664,7 +672,14 @@ class Transferrer:
             mark = FITTING_BYTES if made.unchanged else self._recipe.alone.key
             about = await self._about_photo(item, original, (made.width, made.height))
             rendition = Rendition(
-                made.file(), made.size_bytes, made.digest, made.mime_type, item.filename, about
+                made.file(),
+                made.size_bytes,
+                made.digest,
+                made.mime_type,
+                item.filename,
+                about,
+                content,
+                made.original,
             )
             await self._upload(album, item, _named(item, content, mark, rendition))
 
@@ -787,7 +802,8 @@ class Transferrer:
         *,
         recipe: Recipe = ORIGINAL,
     ) -> None:
-        await self._tools.cache.record(mapping_of(item, digest, recipe, self._tools.now(), unusable))
+        now = self._tools.now()
+        await self._tools.cache.record(mapping_of(item, digest, recipe, now, unusable, self._algorithm))
         self._emit(CacheWritten(item.source, updated=item in self._known))
         self._known.add(item)
 
@@ -835,7 +851,7 @@ async def learn(
     source: Source, cache: Cache, spool: Spool, items: Sequence[MediaItem], algorithm: str
 ) -> TransferResult:
     """Download the items whose digest the cache does not know, and record it; touches no frame."""
-    known = await cache.lookup(items, recipe=recipes_by(), algorithm=algorithm)
+    known = await cache.lookup(items, recipe=recipes_by(ORIGINAL, algorithm), algorithm=algorithm)
     queue = iter([item for item in items if item not in known])
     result = TransferResult()
 
@@ -863,9 +879,14 @@ def mapping_of(
     recipe: Recipe,
     recorded_at: datetime,
     unusable: str | None = None,
+    algorithm: str = MD5,
 ) -> DigestMapping:
-    """Return what the cache is to know of an item: what the recipe makes of it, or why that is unusable."""
-    return DigestMapping(item.source, *item.bytes_key, recipe_of(item, recipe), digest, unusable, recorded_at)
+    """Return what the cache is to know of an item: what the recipe makes of it, or why that is unusable.
+
+    `algorithm` is that of the frame for which it is unusable.
+    """
+    found = recipe_of(item, recipe, digest.algorithm if digest else algorithm)
+    return DigestMapping(item.source, *item.bytes_key, found, digest, unusable, recorded_at)
 
 
 def _announcement(item: MediaItem, digest: Digest) -> Rendition:

@@ -55,7 +55,7 @@ async def originals(tmp_path: Path) -> Originals:
 
 async def use(originals: Originals, name: str, item: MediaItem, source: Source) -> bytes:
     async with originals.borrow("Family", name, item, "md5") as original:
-        await original.fetch(source)
+        await original.fetch(source, "md5")
         return original.file().read()
 
 
@@ -137,7 +137,7 @@ async def test_a_cancelled_download_is_left_to_the_other(originals: Originals, s
 
 async def test_each_reads_at_a_position_of_its_own(originals: Originals, source: Source) -> None:
     async with originals.borrow("Family", "1", A, "md5") as original:
-        await original.fetch(source)
+        await original.fetch(source, "md5")
         one, two = original.file(), original.file()
         assert one.read(60) == b"a" * 60
         assert len(two.read()) == 100
