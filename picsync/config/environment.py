@@ -8,7 +8,7 @@ YAML. An empty variable counts as not set.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from picsync.config.shape import Shape, closest, fold
@@ -29,11 +29,17 @@ def variable(path: FieldPath) -> str:
 
 
 def overlay(
-    tree: Node, shape: Shape, environ: Mapping[str, str], *, others: Shape, known: Collection[str]
+    tree: Node,
+    shape: Shape,
+    environ: Mapping[str, str],
+    *,
+    others: Callable[[], Shape],
+    known: Callable[[], Collection[str]],
 ) -> list[Problem]:
     """Write the variables of `shape` into the tree and return the problems.
 
-    Variables of `others`, the other file's settings, are ignored. `known` are the names to suggest.
+    Variables of `others`, the other file's settings, are ignored. `known` returns the names to suggest. Both
+    are called only if there are other variables than those of `shape`.
     """
     problems: list[Problem] = []
     settings: list[tuple[FieldPath, str]] = []
@@ -43,8 +49,8 @@ def overlay(
         path = _path(name, shape, tree)
         if path is not None and environ[name]:
             settings.append((path, name))
-        elif path is None and not _root(name, others):
-            problems.append(_unknown(name, known))
+        elif path is None and not _root(name, others()):
+            problems.append(_unknown(name, known()))
     for path, name in sorted(settings, key=_order):
         try:
             place = Place(f"{IN_ENVIRONMENT}{name}")

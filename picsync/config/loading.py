@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -35,8 +35,13 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
     file = read_text(path)
     problems: list[Problem] = []
     tree = _tree(path, file, problems)
-    credentials = credentials_shape(logins)
-    problems += overlay(tree, shape, environ, others=credentials, known=_variables(known, logins))
+    problems += overlay(
+        tree,
+        shape,
+        environ,
+        others=partial(credentials_shape, logins),
+        known=partial(_variables, known, logins),
+    )
     albums = tree.value.get("albums") if isinstance(tree.value, dict) else None
     if tree.value is None or (file is None and not any(_written(tree, job) for job in JOBS)):
         message = (
@@ -51,8 +56,9 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
     if albums is not None and isinstance(albums.value, dict):
         albums.value = [Node(albums.value, albums.place)]
     problems += _unmentioned(tree, "frames")
-    elsewhere = dict.fromkeys(credentials.keys, FILE_NAME)
-    shape = config_shape(known, _kinds(tree, "frames"))
+    elsewhere = dict.fromkeys(credentials_shape(logins).keys, FILE_NAME)
+    if named := _kinds(tree, "frames"):
+        shape = config_shape(known, named)
     config = validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(known))
     return config.model_copy(update={"frames": with_places(config.frames, tree, "frames")})
 
@@ -95,12 +101,14 @@ def load_credentials(
     path = file.path if file else next(iter(paths), Path(FILE_NAME))
     problems: list[Problem] = []
     tree, shape = _tree(path, file, problems), credentials_shape(logins)
-    problems += overlay(tree, shape, environ, others=config_shape(known), known=_variables(known, logins))
+    problems += overlay(
+        tree, shape, environ, others=partial(config_shape, known), known=partial(_variables, known, logins)
+    )
     if tree.value is None:
         tree.value = {}
     named = _kinds(tree, "accounts")
     shape = credentials_shape(logins, {name: kind for name, kind in named.items() if kind in logins})
-    elsewhere = dict.fromkeys(config_shape(known).keys, "picsync.yaml")
+    elsewhere = dict.fromkeys(shape_of(Config, deep=False).keys, "picsync.yaml")
     problems += [*_taken(tree, named, [*known.sources, *known.frames]), *_unmentioned(tree, "accounts")]
     content = validate(file_model(logins), tree, shape, problems, elsewhere=elsewhere, context=logins)
     sections = {kind: getattr(content, kind) for kind in logins}
@@ -124,7 +132,7 @@ def account_kinds(paths: Sequence[Path], environ: Mapping[str, str], logins: Log
     except ConfigError:
         return {}
     shape = credentials_shape(logins)
-    overlay(tree, shape, environ, others=shape, known=())
+    overlay(tree, shape, environ, others=lambda: shape, known=tuple)
     sections = tree.value if isinstance(tree.value, dict) else {}
     own = {kind: kind for kind in logins if kind in sections and sections[kind].value is not None}
     return {**own, **_kinds(tree, "accounts")}

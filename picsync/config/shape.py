@@ -67,13 +67,16 @@ def shape_of(
     shared: type[BaseModel] | None = None,
     kinds: Collection[type[BaseModel]] = (),
     entries: Mapping[str, type[BaseModel] | None] = _NOTHING,
+    deep: bool = True,
 ) -> Shape:
-    """Return the shape of a model.
+    """Return the shape of a model; without `deep`, only the keys at its top level.
 
     `lists` are the keys of a setting that maps names to lists, with the type of the list's entries. Below
     names chosen by the user, the keys of `shared` and of one of `kinds` are allowed; `entries` has the kind
     of known names.
     """
+    if not deep:
+        return Shape({one.alias or name: Shape(info=one) for name, one in model.model_fields.items()})
     return _Shapes(lists, shared, kinds, entries).of(model, None)
 
 

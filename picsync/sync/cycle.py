@@ -293,7 +293,7 @@ class _Cycle:
             await self._transfer(seen, playlists)
             await self._confirm(seen)
         if seen.doubt is not None:
-            fetched = self.transferred
+            fetched, self.transferred = self.transferred, TransferResult()
             await self.decide(seen)
             await self._transfer(seen, playlists)
             self.transferred.downloaded_count += fetched.downloaded_count

@@ -83,6 +83,15 @@ async def test_an_album_that_was_denied_once_is_used(harness: Harness, frame: Fo
     harness.assert_synced("one", "two", "three")
 
 
+async def test_an_album_that_was_denied_once_may_lack_nothing(harness: Harness, frame: Forgetful) -> None:
+    harness.put("one")
+    frame.put(ALBUM, jpeg("one"))
+    answers_after_downloads(harness, frame, 1)
+    report = await harness.cycle()
+    assert (report.outcome, report.downloaded, report.uploaded) == (CycleOutcome.DONE, 1, 0)
+    harness.assert_synced("one")
+
+
 async def test_an_album_that_was_denied_once_is_not_emptied(harness: Harness, frame: Forgetful) -> None:
     frame.put(ALBUM, jpeg("one"))
     frame.again.set()
