@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import resources
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
@@ -61,7 +62,7 @@ UNAUTHENTICATED = 401
 _ALBUM_FIELDS = "id,title,mediaItemsCount"
 
 Build = Callable[[Any], Any]
-"""Builds a googleapiclient HttpRequest from a googleapiclient Resource."""
+"""Builds a googleapiclient HttpRequest from an object with the API's collections."""
 
 
 class LibraryApi:
@@ -83,7 +84,7 @@ class LibraryApi:
     async def album(self, album_id: str) -> Album:
         """Return an album's title and item count."""
         return await self._call(
-            LOOK_AT_ALBUM, Album, lambda api: api.albums().get(albumId=album_id, fields=_ALBUM_FIELDS)
+            LOOK_AT_ALBUM, Album, lambda api: api.albums.get(albumId=album_id, fields=_ALBUM_FIELDS)
         )
 
     async def albums(self, page_token: str) -> AlbumPage:
@@ -92,7 +93,7 @@ class LibraryApi:
         return await self._call(
             LIST_ALBUMS,
             AlbumPage,
-            lambda api: api.albums().list(pageSize=ALBUMS_PER_PAGE, fields=fields, **_page(page_token)),
+            lambda api: api.albums.list(pageSize=ALBUMS_PER_PAGE, fields=fields, **_page(page_token)),
         )
 
     async def shared_albums(self, page_token: str) -> SharedAlbumPage:
@@ -101,7 +102,7 @@ class LibraryApi:
         return await self._call(
             LIST_SHARED_ALBUMS,
             SharedAlbumPage,
-            lambda api: api.sharedAlbums().list(pageSize=ALBUMS_PER_PAGE, fields=fields, **_page(page_token)),
+            lambda api: api.sharedAlbums.list(pageSize=ALBUMS_PER_PAGE, fields=fields, **_page(page_token)),
         )
 
     async def media_items(self, album_id: str, page_token: str) -> MediaItemPage:
@@ -109,7 +110,7 @@ class LibraryApi:
         body = {"albumId": album_id, "pageSize": ITEMS_PER_PAGE, **_page(page_token)}
         fields = f"nextPageToken,mediaItems({MEDIA_ITEM_FIELDS})"
         return await self._call(
-            LIST_MEDIA_ITEMS, MediaItemPage, lambda api: api.mediaItems().search(body=body, fields=fields)
+            LIST_MEDIA_ITEMS, MediaItemPage, lambda api: api.mediaItems.search(body=body, fields=fields)
         )
 
     async def batch(self, item_ids: Sequence[str]) -> BatchAnswer:
@@ -118,7 +119,7 @@ class LibraryApi:
         answer = await self._call(
             RENEW_URLS,
             BatchAnswer,
-            lambda api: api.mediaItems().batchGet(mediaItemIds=list(item_ids), fields=fields),
+            lambda api: api.mediaItems.batchGet(mediaItemIds=list(item_ids), fields=fields),
         )
         came = [result.media_item and result.media_item.id for result in answer.media_item_results]
         if len(came) != len(item_ids) or any(
@@ -183,9 +184,12 @@ class LibraryApi:
 
             document = json.loads(resources.files(__package__).joinpath("discovery.json").read_text("utf-8"))
             # `client` only keeps it from looking for credentials; each request carries its own.
-            self._service = build_from_document(
+            service = build_from_document(
                 {**document, "rootUrl": self._root_url}, http=client, model=Undecoded()
             )
+            # The library would build a collection again for each request.
+            names = ("albums", "sharedAlbums", "mediaItems")
+            self._service = SimpleNamespace(**{name: getattr(service, name)() for name in names})
         return self._service
 
 
