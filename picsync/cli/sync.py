@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = "picsync.yaml"
 DEFAULT_CACHE = "picsync-metadata-cache.db"
+
+COLLECTIONS = (20_000, 20, 20)
+"""Thresholds of the garbage collection. A cycle creates hundreds of thousands of values, few of which refer
+to each other. With Python's own thresholds, a steady cycle over 20,000 photos takes 3 % more instructions."""
 
 PING_LIMIT_S = 60.0
 """Time limit for a single cycle's ping, in seconds; longer than its retries take."""
@@ -94,6 +99,7 @@ def load_libraries() -> None:
     """Load what every sync needs before its first request."""
     from picsync.http import authorities
 
+    gc.set_threshold(*COLLECTIONS)
     authorities.begin()
     with loading():
         import picsync.run.process  # noqa: F401

@@ -49,7 +49,7 @@ class Digest(_Digest):
         pattern = _HEX.get(algorithm)
         if pattern is None or not pattern.fullmatch(hex):
             raise ValueError(f"not a lower-case hexadecimal {algorithm} digest: {hex[:80]!r}")
-        return super().__new__(cls, algorithm, hex)
+        return tuple.__new__(cls, (algorithm, hex))
 
     @classmethod
     def md5(cls, text: str) -> Self:
