@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from picsync.config.deletes import MaxDelete, max_delete_of
 from picsync.config.named import Problems
-from picsync.config.options import Boolean, Options
-from picsync.config.organizing import Place, RuleEvery, RuleName, listed, quiet_time
+from picsync.config.options import Boolean
+from picsync.config.organizing import FileRule, Place, listed
 from picsync.core.mirrorstate import IGNORED
 from picsync.core.places import LOCAL
 
@@ -24,14 +23,9 @@ def _ignored(value: str) -> str:
     return value.strip("/")
 
 
-class MirrorSettings(Options):
+class MirrorSettings(FileRule):
     """One entry of `mirror`: a local folder, and the folder that is kept equal to it."""
 
-    name: RuleName = Field(
-        description="A name of your choice, for messages and the status page. Each rule needs a different"
-        " one.",
-        examples=["backup"],
-    )
     from_: Place = Field(
         alias="from",
         description="The local folder that is mirrored, with everything below it.",
@@ -70,23 +64,6 @@ class MirrorSettings(Options):
         " them."
         " Deleting all of them is always held unless this is 100%.",
         examples=['"20%"', "50"],
-    )
-    quiet: Annotated[timedelta, BeforeValidator(quiet_time)] = Field(
-        default=timedelta(seconds=10),
-        description="How long a local file must be unchanged before it is sent, so that no half-written file"
-        " is sent. `0s` sends files immediately.",
-        examples=["30s"],
-    )
-    every: RuleEvery = Field(
-        default=None,
-        description="How often this rule runs a pass, instead of the top-level `every`. Changed files also"
-        " start one.",
-        examples=["15m"],
-    )
-    dry_run: Boolean = Field(
-        default=False,
-        description="Only print what would be done. Off by default.",
-        examples=["true"],
     )
 
 

@@ -159,14 +159,36 @@ class Types(Options):
     )
 
 
-class OrganizeSettings(Options):
-    """One entry of `organize`: where the files of one folder go."""
+class FileRule(Options):
+    """What every rule over files has."""
 
     name: RuleName = Field(
-        description="A name of your choice, for messages, the status page and `picsync organize NAME`. Each "
-        "rule needs a different one.",
+        description="A name of your choice, for messages and the status page. Each rule needs a different"
+        " one.",
         examples=["camera"],
     )
+    quiet: Annotated[timedelta, BeforeValidator(quiet_time)] = Field(
+        default=timedelta(seconds=10),
+        description="How long a local file must be unchanged before it is moved or sent, so that no"
+        " half-written file is. `0s` does not wait.",
+        examples=["30s"],
+    )
+    every: RuleEvery = Field(
+        default=None,
+        description="How often this rule runs a pass, instead of the top-level `every`. New and changed files"
+        " also start one.",
+        examples=["15m"],
+    )
+    dry_run: Boolean = Field(
+        default=False,
+        description="Only print what would be done. Off by default.",
+        examples=["true"],
+    )
+
+
+class OrganizeSettings(FileRule):
+    """One entry of `organize`: where the files of one folder go."""
+
     from_: Place = Field(
         alias="from",
         description="The folder to sort: a local path, or `<account>:/path` such as `dropbox:/Camera"
@@ -242,23 +264,6 @@ class OrganizeSettings(Options):
         " `unsorted`: it is moved to the folder `duplicates` in `unsorted`, which is the default if"
         " `unsorted` is a folder. `leave`: it stays where it is.",
         examples=["leave"],
-    )
-    quiet: Annotated[timedelta, BeforeValidator(quiet_time)] = Field(
-        default=timedelta(seconds=10),
-        description="How long a local file must be unchanged before it is moved, so that no half-copied file"
-        " is moved. `0s` moves files immediately.",
-        examples=["30s"],
-    )
-    every: RuleEvery = Field(
-        default=None,
-        description="How often this rule runs a pass, instead of the top-level `every`. New files also start"
-        " one.",
-        examples=["15m"],
-    )
-    dry_run: Boolean = Field(
-        default=False,
-        description="Only print what would be moved. Off by default.",
-        examples=["true"],
     )
 
     @property
