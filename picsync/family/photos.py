@@ -73,12 +73,17 @@ def add_photo(connection: sa.Connection, photo: Photo, now: datetime) -> bool:
             taken_at=photo.taken_at.isoformat() if photo.taken_at else None,
             place=photo.place,
             description=photo.description,
-            look=photo.look,
+            look=_signed(photo.look),
             added_at=number(photo.added_at or now),
             sender=photo.sender,
         )
     )
     return True
+
+
+def _signed(look: int | None) -> int | None:
+    """Return 64 bits as a column has room for them: databases have no unsigned numbers."""
+    return look if look is None or look < 2**63 else look - 2**64
 
 
 def select_photos() -> sa.Select[Any]:
@@ -104,7 +109,7 @@ def as_photo(row: sa.Row[Any]) -> Photo:
         datetime.fromisoformat(row.taken_at) if row.taken_at else None,
         row.place,
         row.description,
-        row.look,
+        None if row.look is None else row.look % 2**64,
         instant(row.added_at),
         row.sender,
         row.caption,

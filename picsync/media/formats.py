@@ -167,6 +167,12 @@ def promised(filename: str) -> str | None:
     return _EXTENSIONS.get(extension.lower()) if dot else None
 
 
+def usual_extension(mime_type: str) -> str:
+    """Return the usual extension of a format, in lower case and without a dot."""
+    found = next((name for name, known in _EXTENSIONS.items() if known == mime_type), None)
+    return found or ("heif" if mime_type in ("image/heif", UNKNOWN_CODING) else "raw")
+
+
 def extensions(kind: str) -> tuple[str, ...]:
     """Return the extensions of all known formats of a kind, `image` or `video`; lower case, without a dot."""
     return tuple(name for name, mime_type in _EXTENSIONS.items() if mime_type.startswith(f"{kind}/"))

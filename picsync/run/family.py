@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 
 from picsync.config import Config
 from picsync.config.family import Family
+from picsync.family.library import Library
 from picsync.family.people import People
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
+from picsync.family.uploads.service import Uploads
 from picsync.family.voting import Voting
 from picsync.rendering.pool import Renderer
 from picsync.run.wiring import own_folder
@@ -29,15 +31,31 @@ async def open_family(config: Config, family: Family, *, cache: str) -> AsyncIte
     try:
         pictures = Pictures(own_folder(cache) / FOLDER, renderer)
         await asyncio.to_thread(pictures.sweep)
-        yield Services(
-            state,
-            People(state),
-            Photos(state),
-            pictures,
-            Voting(state),
-            title=family.title,
-            url=page_base(config),
-        )
+        uploads = None
+        if family.library_path is not None:
+            library = Library(family.library_path, albums_of_uploads(config))
+            uploads = Uploads(state, library, pictures, renderer)
+            await uploads.start()
+        try:
+            yield Services(
+                state,
+                People(state),
+                Photos(state),
+                pictures,
+                Voting(state),
+                uploads,
+                title=family.title,
+                url=page_base(config),
+            )
+        finally:
+            if uploads is not None:
+                await uploads.aclose()
     finally:
         await renderer.aclose()
         await state.aclose()
+
+
+def albums_of_uploads(config: Config) -> tuple[str, ...]:
+    """Return the albums of the library that rules show, each once."""
+    entries = (str(entry) for rule in config.albums for entry in rule.sources.get("uploads", ()))
+    return tuple(dict.fromkeys(entries))

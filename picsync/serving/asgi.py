@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeAlias
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from picsync.core.values import dataclass
 
@@ -127,7 +127,8 @@ class _Exchange:
             if not more:
                 return
             await response.prepare(self._request)
-        await self._response.write(body)
+        if self._request.method != hdrs.METH_HEAD:
+            await self._response.write(body)
         if not more:
             await self._response.write_eof()
 

@@ -148,7 +148,9 @@ upload = sa.Table(
     # For people: why it failed, or what is equal to it.
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     # NULL until its content is known.
-    sa.Column("photo", sa.Text),
+    sa.Column("photo", sa.Text, index=True),
+    # `album/name` in the library; empty until it is chosen.
+    sa.Column("stored", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("changed_at", sa.BigInteger, nullable=False),
 )

@@ -99,6 +99,34 @@ async def _own_form(request: Request, session: Session) -> None:
         raise Refusal(403, "This page is too old.", "Reload it, then try again.")
 
 
+async def streaming_member(request: Request) -> Session:
+    """Return the session of a member whose request has a large form; the route has to `prove` it.
+
+    Its body is read as it arrives, and the form token is in it.
+    """
+    session = await optional_session(request, services_of(request))
+    if session is None:
+        raise Refusal(401, "You are not signed in here.", "Ask the family's administrator for an invitation.")
+    if not session.may(Role.MEMBER):
+        raise Refusal(403, f"Only a person with the role {Role.MEMBER} may do this.")
+    if session.device.kind is DeviceKind.BROWSER and (refused := cross_site(request.headers)):
+        raise Refusal(403, refused.strip())
+    return session
+
+
+def prove(request: Request, session: Session, sent: str = "") -> None:
+    """Raise Refusal unless the request has the form token: as a header, or as a field that was `sent`.
+
+    To be called for the field, and before anything is changed.
+    """
+    if session.device.kind is not DeviceKind.BROWSER:
+        return
+    sent = sent or getattr(request.state, "form_token", "") or request.headers.get(FORM_TOKEN_HEADER, "")
+    if not hmac.compare_digest(sent.encode(), form_token(session).encode()):
+        raise Refusal(403, "This page is too old.", "Reload it, then try again.")
+    request.state.form_token = sent
+
+
 async def viewer(request: Request) -> Session:
     """Return the session of somebody who may look."""
     return await _checked(request, services_of(request), Role.VIEWER)
@@ -116,4 +144,5 @@ async def administrator(request: Request) -> Session:
 
 Viewer: TypeAlias = Annotated[Session, Depends(viewer)]
 Member: TypeAlias = Annotated[Session, Depends(member)]
+StreamingMember: TypeAlias = Annotated[Session, Depends(streaming_member)]
 Administrator: TypeAlias = Annotated[Session, Depends(administrator)]

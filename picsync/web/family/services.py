@@ -13,6 +13,7 @@ from picsync.family.people import People, hashed
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
+from picsync.family.uploads.service import Uploads
 from picsync.family.voting import Voting
 from picsync.serving.guesses import Guesses
 
@@ -32,6 +33,8 @@ class Services:
     photos: Photos
     pictures: Pictures
     voting: Voting
+    uploads: Uploads | None = None
+    """None without a library."""
     title: str = "Family photos"
     """What the pages call themselves."""
     url: str = ""

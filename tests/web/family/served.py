@@ -9,10 +9,12 @@ from pathlib import Path
 
 import httpx
 
+from picsync.family.library import Library
 from picsync.family.people import People, Role
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
 from picsync.family.state.database import State
+from picsync.family.uploads.service import Uploads
 from picsync.family.voting import Voting
 from picsync.rendering.pool import Renderer
 from picsync.serving.asgi import Network, handler
@@ -49,7 +51,7 @@ class Browser:
     """Sends what a browser would: cookies, the origin, and the form token of the last page."""
 
     def __init__(self, pages: Pages) -> None:
-        self.client = httpx.AsyncClient(base_url=pages.url, headers={"Accept": "text/html,*/*"})
+        self.client = httpx.AsyncClient(base_url=pages.url, headers={"Accept": "text/html,*/*"}, timeout=60)
         self.origin = pages.url
 
     async def get(self, path: str) -> httpx.Response:
@@ -79,7 +81,11 @@ async def serve(folder: Path, *, proxies: tuple[Network, ...] = (), cache: str =
     state, renderer = await State.open(location), Renderer(1)
     try:
         pictures = Pictures(folder / "pictures", renderer)
-        services = Services(state, People(state), Photos(state), pictures, Voting(state))
+        library = folder / "library"
+        library.mkdir(exist_ok=True)
+        uploads = Uploads(state, Library(library, ["Family"]), pictures, renderer)
+        await uploads.start()
+        services = Services(state, People(state), Photos(state), pictures, Voting(state), uploads)
         household = Household(Requests.beside(str(folder / "cache.db")))
         server = FrameServer([], household, others=handler(application(services), proxies=proxies))
         await server.start("127.0.0.1", 0)
@@ -92,6 +98,7 @@ async def serve(folder: Path, *, proxies: tuple[Network, ...] = (), cache: str =
                     await browser.client.aclose()
         finally:
             await server.close()
+            await uploads.aclose()
     finally:
         await renderer.aclose()
         await state.aclose()

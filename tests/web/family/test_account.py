@@ -12,8 +12,11 @@ from picsync.family.people import Role
 from picsync.web.family import guards
 from tests.web.family.served import serve
 
-GUARDS = {guards.viewer, guards.member, guards.administrator}
-OPEN = {"/join/{token}", "/welcome", "/family/assets/{build}/{name}"}
+GUARDS = {guards.viewer, guards.member, guards.administrator, guards.streaming_member}
+OPEN = {
+    *("/join/{token}", "/welcome", "/family/assets/{build}/{name}"),
+    *("/manifest.webmanifest", "/sw.js", "/send/shared"),
+}
 """Paths that need no session."""
 
 

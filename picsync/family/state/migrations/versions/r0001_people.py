@@ -127,10 +127,12 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False, server_default=""),
         sa.Column("photo", sa.Text()),
+        sa.Column("stored", sa.Text(), nullable=False, server_default=""),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
     )
     op.create_index("ix_family_upload_person", "family_upload", ["person"])
+    op.create_index("ix_family_upload_photo", "family_upload", ["photo"])
     op.create_index("ix_family_upload_state", "family_upload", ["state"])
     op.create_table(
         "family_caption",

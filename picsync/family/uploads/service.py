@@ -1,0 +1,723 @@
+"""Receives uploads, and makes them part of the library.
+
+A file is received into a folder of the library. Once all of it is there, it is checked, its small versions
+are made, and it is moved into its album; then it is ready. Each step can be repeated: what was received is
+known by the file's size, what is to be done by the upload's state, and where it goes is stored before it goes
+there. So a process that ends at any moment leaves nothing half-done: the next one continues.
+
+What keeps a file from being taken (no room, no library, no database) is no fault of the file: it stays, and
+is tried again. Only its own content makes an upload fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import errno
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import BinaryIO, TypeVar
+
+import sqlalchemy as sa
+
+from picsync.aio.tasks import cancel_and_wait
+from picsync.core.errors import ItemError, PicsyncError, StateError
+from picsync.core.model import MediaKind
+from picsync.core.text import harmless
+from picsync.core.values import dataclass
+from picsync.family.acts import Act, note
+from picsync.family.library import Library, LibraryUnavailable, clean_album, clean_filename
+from picsync.family.photos import Photo, add_photo, photo_id
+from picsync.family.pictures import Pictures
+from picsync.family.state import tables
+from picsync.family.state.database import State
+from picsync.family.uploads import rows
+from picsync.family.uploads.checking import Content, NotTakenError, check
+from picsync.family.uploads.parts import Parts, write_block
+from picsync.family.uploads.values import Problem, Upload, UploadError, UploadState
+from picsync.media.formats import promised
+from picsync.rendering.pool import Renderer
+from picsync.system.blocking import NoProgress, run_blocking
+from picsync.system.crash import report
+from picsync.system.files import reason, remedy
+
+T = TypeVar("T")
+
+MAX_UPLOAD_BYTES = 32 * 2**30
+"""Two hours of video of a phone."""
+MAX_RECEIVING = 500
+"""Uploads of a person that have not arrived completely."""
+RESERVED_BYTES = 256 * 2**20
+"""Room that uploads leave on the library's disk, for small versions and for other programs."""
+KEPT_FOR = timedelta(days=7)
+"""How long an upload that does not continue is kept."""
+SETTLED_FOR = timedelta(days=400)
+"""How long failed and duplicate uploads are remembered."""
+PAIR_WITHIN = timedelta(days=2)
+"""The two files of a Live Photo arrive within this time."""
+BLOCK_BYTES = 256 * 1024
+"""Bytes that are collected before they are written."""
+CHECKERS = 2
+"""Uploads that are checked concurrently; the renderer has its own limit."""
+RETRY_S = (10.0, 30.0, 60.0, 300.0)
+"""Pauses before an upload that could not be completed is tried again; then the last of them."""
+_SWEEP_EVERY_S = 3600.0
+_WAIT_S = 120.0
+_MAX_FILENAME = 255
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DIGESTS = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}
+CHECKSUMS = tuple(_DIGESTS)
+
+_log = logging.getLogger("picsync.family")
+
+
+@dataclass(slots=True)
+class _Receiving:
+    """Who writes to an upload's file."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when another request wants to write, or to know the offset."""
+    waiting: int = 0
+
+
+class Uploads:
+    """Everything that people send. Methods raise UploadError, and StateError if the database fails."""
+
+    def __init__(
+        self,
+        state: State,
+        library: Library,
+        pictures: Pictures,
+        renderer: Renderer,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._state = state
+        self._library = library
+        self._pictures = pictures
+        self._renderer = renderer
+        self._parts = Parts(library.incoming)
+        self._now = now
+        self._sleep = sleep
+        self._receiving: dict[str, _Receiving] = {}
+        self._due: asyncio.Queue[str] = asyncio.Queue()
+        self._settled = asyncio.Condition()
+        self._placing = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._open = False
+        self._tried: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._said = ""
+
+    async def start(self) -> None:
+        """Begin to complete what has arrived; a library that is not there is looked for again and again."""
+        for work in (*[self._complete_all] * CHECKERS, self._keep_tidy):
+            self._tasks.add(asyncio.create_task(work()))
+        with suppress(UploadError, StateError):
+            await self._require_open()
+
+    async def aclose(self) -> None:
+        """Stop; what is not complete continues after the next start."""
+        await cancel_and_wait(*self._tasks)
+        self._tasks.clear()
+
+    async def albums(self) -> Sequence[str]:
+        """Return the albums of the library."""
+        await self._require_open()
+        return await self._in_library(self._library.albums)
+
+    async def create(
+        self, person: str, album: str, filename: str, size_bytes: int | None, sha256: str = ""
+    ) -> Upload:
+        """Begin an upload; a size of None is unknown, and then it cannot be continued later."""
+        try:
+            album = clean_album(album)
+        except ValueError as error:
+            raise UploadError(Problem.INVALID, f"The album {harmless(album, 80)!r}: {error}.") from None
+        if size_bytes is not None and size_bytes < 0:
+            raise UploadError(Problem.INVALID, "The announced size is not valid.")
+        if (size_bytes or 0) > MAX_UPLOAD_BYTES:
+            raise UploadError(Problem.TOO_LARGE, f"A file has at most {MAX_UPLOAD_BYTES // 2**30} GB.")
+        if sha256 and (len(sha256) != 64 or set(sha256) - set("0123456789abcdef")):
+            raise UploadError(Problem.INVALID, "The announced SHA-256 is not valid: 64 hexadecimal digits.")
+        await self._require_open()
+        await self._require_room(size_bytes or 0)
+        now = self._now()
+        upload = Upload(
+            secrets.token_hex(16),
+            person,
+            album,
+            harmless(filename, _MAX_FILENAME) or "photo",
+            -1 if size_bytes is None else size_bytes,
+            UploadState.RECEIVING,
+            now,
+            now,
+            sha256,
+        )
+
+        def work(connection: sa.Connection) -> None:
+            if rows.count_receiving(connection, person) >= MAX_RECEIVING:
+                raise UploadError(
+                    Problem.TOO_MANY,
+                    f"{MAX_RECEIVING} of your uploads have not arrived completely.",
+                    "Continue or cancel them first.",
+                )
+            rows.insert(connection, upload)
+
+        await self._in_library(partial(self._parts.create, upload.upload))
+        await self._state.write(work)
+        if upload.size_bytes == 0:
+            await self._arrived(upload)
+        return upload
+
+    async def find(self, person: str, upload: str) -> Upload:
+        """Return an upload of a person."""
+        found = await self._state.read(lambda connection: rows.find(connection, upload))
+        if found is None or found.person != person:
+            raise UploadError(Problem.UNKNOWN, "There is no such upload.", "Begin again.")
+        return found
+
+    async def of_person(
+        self, person: str, uploads: Collection[str] | None = None, *, most: int = 100
+    ) -> Sequence[Upload]:
+        """Return uploads of a person, the newest first, or those of them with some IDs."""
+        return await self._state.read(lambda connection: rows.of_person(connection, person, uploads, most))
+
+    async def offset(self, person: str, upload: str) -> tuple[Upload, int]:
+        """Return an upload and how many bytes have arrived. A request that still writes to it is ended."""
+        found = await self.find(person, upload)
+        if found.state is not UploadState.RECEIVING:
+            return found, max(found.size_bytes, 0)
+        await self._require_open()
+        async with self._alone(upload):
+            return found, await self._in_library(partial(self._parts.offset, upload))
+
+    async def append(
+        self, person: str, upload: str, offset: int, blocks: AsyncIterator[bytes], checksum: str = ""
+    ) -> int:
+        """Append to an upload; return the new offset.
+
+        `checksum` is an algorithm and the digest in Base64, as tus sends them. If `blocks` ends early or
+        raises, what has arrived stays, unless there is a checksum.
+        """
+        digest, expected = _checksum(checksum)
+        found = await self.find(person, upload)
+        if found.state is not UploadState.RECEIVING:
+            raise UploadError(Problem.WRONG_OFFSET, "This upload has arrived already.")
+        await self._require_open()
+        async with self._alone(upload) as receiving:
+            at = await self._in_library(partial(self._parts.offset, upload))
+            if at != offset:
+                raise UploadError(Problem.WRONG_OFFSET, f"{at:,} bytes have arrived, not {offset:,}.")
+            if digest is not None:
+                await self._in_library(partial(self._parts.begin_block, upload, offset))
+            most = MAX_UPLOAD_BYTES if found.size_bytes < 0 else found.size_bytes
+            end = await self._receive(upload, offset, most, blocks, receiving.stop, digest)
+            if digest is not None:
+                if digest.digest() != expected:
+                    await self._in_library(partial(self._parts.offset, upload))
+                    raise UploadError(Problem.DAMAGED, "The block was damaged on the way.", "Send it again.")
+                await self._in_library(partial(self._parts.end_block, upload))
+            if end == found.size_bytes:
+                await self._arrived(found)
+            else:
+                await self._changed(upload)
+        return end
+
+    async def take(
+        self, person: str, album: str, filename: str, blocks: AsyncIterator[bytes], size_bytes: int | None
+    ) -> Upload:
+        """Receive a file in one request; if that ends early, nothing of it stays."""
+        upload = await self.create(person, album, filename, size_bytes)
+        if upload.size_bytes == 0:
+            return upload
+        try:
+            async with self._alone(upload.upload) as receiving:
+                most = MAX_UPLOAD_BYTES if size_bytes is None else size_bytes
+                end = await self._receive(upload.upload, 0, most, blocks, receiving.stop, None)
+                upload = await self._whole(upload, end)
+        except BaseException:
+            await self._forget(upload.upload)
+            raise
+        return upload
+
+    async def _whole(self, upload: Upload, end: int) -> Upload:
+        if upload.size_bytes not in (-1, end):
+            raise UploadError(Problem.INTERRUPTED, f"{end:,} of {upload.size_bytes:,} bytes have arrived.")
+        upload = replace(upload, size_bytes=end)
+        await self._arrived(upload)
+        return upload
+
+    async def remove(self, person: str, upload: str) -> None:
+        """End an upload that has not arrived completely; another one stays as it is."""
+        found = await self.find(person, upload)
+        if found.state is UploadState.RECEIVING:
+            async with self._alone(upload):
+                await self._forget(upload)
+
+    async def wait(
+        self, person: str, uploads: Collection[str], *, limit_s: float = _WAIT_S
+    ) -> Sequence[Upload]:
+        """Return uploads once all of them are settled, or after `limit_s`."""
+
+        async def settled() -> Sequence[Upload]:
+            async with self._settled:
+                while True:
+                    found = await self.of_person(person, uploads, most=len(uploads))
+                    if all(each.state.settled for each in found):
+                        return found
+                    await self._settled.wait()
+
+        try:
+            async with asyncio.timeout(limit_s):
+                return await settled()
+        except TimeoutError:
+            return await self.of_person(person, uploads, most=len(uploads))
+
+    async def original(self, photo: str) -> tuple[Upload, int] | None:
+        """Return the upload of a photo and its open file in the library; None without one."""
+        await self._require_open()
+        for upload in await self._state.read(lambda connection: rows.ready_with(connection, photo)):
+            path = self._library.path(upload.stored)
+            with suppress(FileNotFoundError):
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+                return upload, await self._in_library(partial(os.open, path, flags))
+        return None
+
+    async def counts(self) -> dict[str, tuple[int, int]]:
+        """Return the number of uploads, and their bytes, by state."""
+        return await self._state.read(rows.counts)
+
+    # Receiving.
+
+    @asynccontextmanager
+    async def _alone(self, upload: str) -> AsyncIterator[_Receiving]:
+        """Write to an upload's file; a request that does so already is ended."""
+        receiving = self._receiving.setdefault(upload, _Receiving())
+        receiving.waiting += 1
+        receiving.stop.set()
+        try:
+            async with receiving.lock:
+                receiving.stop.clear()
+                yield receiving
+        finally:
+            receiving.waiting -= 1
+            if not receiving.waiting:
+                self._receiving.pop(upload, None)
+
+    async def _receive(
+        self,
+        upload: str,
+        offset: int,
+        most: int,
+        blocks: AsyncIterator[bytes],
+        stop: asyncio.Event,
+        digest: hashlib._Hash | None,
+    ) -> int:
+        """Write blocks from an offset on; return the offset at their end. More than `most` is refused."""
+        descriptor = await self._in_library(partial(self._parts.open, upload, offset))
+        at, kept, size = offset, bytearray(), 0
+
+        async def flush() -> None:
+            nonlocal kept
+            block, kept = bytes(kept), bytearray()
+            if digest is not None:
+                digest.update(block)
+            await self._uninterrupted(partial(write_block, descriptor, block))
+
+        try:
+            try:
+                async for block in _until(blocks, stop):
+                    size += len(block)
+                    if at + size > most:
+                        await self._uninterrupted(partial(self._parts.truncate, upload, offset))
+                        kept.clear()
+                        raise UploadError(
+                            Problem.OVERRUN, f"More was sent than announced ({most:,} bytes). Begin again."
+                        )
+                    kept += block
+                    if len(kept) >= BLOCK_BYTES:
+                        await flush()
+                if kept:
+                    await flush()
+            finally:
+                # Also if the connection is lost or the request is cancelled: every byte counts in a tunnel.
+                if kept:
+                    with suppress(UploadError):
+                        await flush()
+            await self._uninterrupted(partial(os.fsync, descriptor))
+        except UploadError as error:
+            if error.problem is Problem.FULL:
+                await self._changed(upload)
+            raise
+        finally:
+            await self._uninterrupted(partial(os.close, descriptor))
+        return at + size
+
+    async def _uninterrupted(self, work: Callable[[], T]) -> T:
+        """Run `work` in a thread; a cancellation takes effect once it has ended."""
+        task = asyncio.ensure_future(self._in_library(work))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()
+            raise
+
+    async def _arrived(self, upload: Upload) -> None:
+        """Store that all of an upload is there, and have it checked."""
+        values = {"state": UploadState.CHECKING, "size_bytes": upload.size_bytes}
+        await self._state.write(
+            lambda connection: rows.update(connection, upload.upload, self._now(), **values)
+        )
+        self._due.put_nowait(upload.upload)
+
+    async def _changed(self, upload: str) -> None:
+        await self._state.write(lambda connection: rows.update(connection, upload, self._now()))
+
+    async def _forget(self, upload: str) -> None:
+        await self._state.write(lambda connection: rows.delete(connection, upload))
+        with suppress(UploadError):
+            await self._in_library(partial(self._parts.remove, upload))
+
+    async def _require_room(self, size_bytes: int) -> None:
+        free = await self._in_library(self._library.free_bytes)
+        if size_bytes + RESERVED_BYTES > free:
+            room = max(free - RESERVED_BYTES, 0) // 2**20
+            raise UploadError(
+                Problem.FULL,
+                f"The library has no room for this file: {room:,} MB are left.",
+                "Tell the person who runs picsync. Nothing is lost: send it again later.",
+            )
+
+    async def _in_library(self, work: Callable[[], T]) -> T:
+        """Run `work` in a thread; what the file system says becomes an UploadError."""
+        try:
+            return await run_blocking(work)
+        except NoProgress:
+            self._tell(f"The library {self._library.root} does not respond. Check its disk or server.")
+            raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from None
+        except LibraryUnavailable as error:
+            self._tell(str(error))
+            raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from None
+        except OSError as error:
+            helps = remedy(error, self._library.root)
+            self._tell(f"The library {self._library.root}: {reason(error)}. {helps}".strip())
+            if error.errno in _FULL:
+                raise UploadError(Problem.FULL, "The library's disk is full.", _LATER) from error
+            raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from error
+
+    def _tell(self, problem: str) -> None:
+        """Log a problem of the library, once until it works again."""
+        if problem != self._said:
+            self._said = problem
+            _log.warning("%s", problem, extra={"action": "library_unavailable"})
+
+    async def _require_open(self) -> None:
+        """Raise UploadError unless the library is there; the first time, continue what was interrupted."""
+        if self._open:
+            await self._in_library(self._library.require)
+            self._said = ""
+            return
+        async with self._opening:
+            if not self._open:
+                await self._open_library()
+
+    async def _open_library(self) -> None:
+        name = f"library:{self._library.root}"
+        table = tables.setting
+        wanted = sa.select(table.c.value).where(table.c.name == name)
+        known = await self._state.read(lambda connection: connection.scalar(wanted)) is not None
+        await self._in_library(partial(self._library.open, known=known))
+        if not known:
+            await self._state.write(
+                lambda connection: connection.execute(sa.insert(table).values(name=name, value="used"))
+            )
+        unsettled = await self._state.read(
+            lambda connection: rows.in_state(connection, UploadState.RECEIVING, UploadState.CHECKING)
+        )
+        for upload in unsettled:
+            if upload.state is UploadState.CHECKING:
+                self._due.put_nowait(upload.upload)
+            elif upload.size_bytes < 0:
+                # Nobody can continue it.
+                await self._forget(upload.upload)
+            elif await self._in_library(partial(self._parts.offset, upload.upload)) == upload.size_bytes:
+                await self._arrived(upload)
+        await self._in_library(partial(self._parts.sweep, {upload.upload for upload in unsettled}))
+        self._open = True
+
+    # Completing.
+
+    async def _complete_all(self) -> None:
+        while True:
+            upload = await self._due.get()
+            try:
+                await self._complete(upload)
+                self._tried.pop(upload, None)
+            except (UploadError, PicsyncError) as error:
+                self._again(upload, str(error))
+            except Exception as error:  # noqa: BLE001 - see below
+                # A bug concerns this upload only; its file stays.
+                _log.error("An upload could not be checked. %s", report(error))
+                self._again(upload, "")
+            async with self._settled:
+                self._settled.notify_all()
+
+    def _again(self, upload: str, problem: str) -> None:
+        tried = self._tried.get(upload, 0)
+        self._tried[upload] = tried + 1
+        if not tried and problem:
+            _log.warning("An upload waits: %s It is tried again.", problem, extra={"action": "upload_waits"})
+
+        async def later() -> None:
+            await self._sleep(RETRY_S[min(tried, len(RETRY_S) - 1)])
+            self._due.put_nowait(upload)
+
+        task = asyncio.create_task(later())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _complete(self, name: str) -> None:
+        """Check an upload and put it into the library. Raises if that has to be tried again."""
+        upload = await self._state.read(lambda connection: rows.find(connection, name))
+        if upload is None or upload.state is not UploadState.CHECKING:
+            return
+        await self._require_open()
+        file, moved = await self._in_library(partial(self._open_received, upload))
+        if file is None:
+            await self._fail(upload, "It was lost on the server. Send it again.")
+            return
+        try:
+            try:
+                content = await self._checked(file, upload)
+                if not moved and await self._is_duplicate(upload, photo_id(content.sha256)):
+                    return
+                about = await self._about(upload, content, file)
+            finally:
+                await self._in_library(file.close)
+            async with self._placing:
+                if moved:
+                    await self._ready(upload, about, pair=None)
+                elif not await self._is_duplicate(upload, about.photo):
+                    await self._place(upload, about, content)
+        except NotTakenError as error:
+            await self._fail(upload, str(error))
+
+    def _open_received(self, upload: Upload) -> tuple[BinaryIO | None, bool]:
+        """Open what was received, and whether it is in the library already. Blocks."""
+        with suppress(FileNotFoundError):
+            return self._parts.path(upload.upload).open("rb"), False
+        if upload.stored:
+            with suppress(FileNotFoundError):
+                return self._library.path(upload.stored).open("rb"), True
+        return None, False
+
+    async def _checked(self, file: BinaryIO, upload: Upload) -> Content:
+        steps = 0
+
+        def progress() -> None:
+            nonlocal steps
+            steps += 1
+
+        try:
+            return await run_blocking(
+                partial(check, file, upload.size_bytes, upload.sha256, progress),
+                progress=lambda: steps,
+            )
+        except NoProgress:
+            raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from None
+        except OSError as error:
+            raise UploadError(Problem.UNAVAILABLE, f"{_UNAVAILABLE} ({reason(error)})", _LATER) from error
+
+    async def _is_duplicate(self, upload: Upload, photo: str) -> bool:
+        """Settle an upload whose content the library has already; return whether that is so."""
+        equal = await self._state.read(lambda connection: rows.ready_with(connection, photo))
+        for each in equal:
+            if await self._in_library(self._library.path(each.stored).is_file):
+                album, _, name = each.stored.partition("/")
+                text = f"You already have this one: {name} in the album {album}."
+                await self._settle(upload, UploadState.DUPLICATE, text, photo=photo)
+                await self._in_library(partial(self._parts.remove, upload.upload))
+                return True
+        return False
+
+    async def _about(self, upload: Upload, content: Content, file: BinaryIO) -> Photo:
+        """Return what the pages show of a file, once its small versions exist."""
+        photo = Photo(
+            photo_id(content.sha256),
+            content.sha256,
+            upload.filename,
+            content.kind,
+            taken_at=content.taken_at,
+            sender=upload.person,
+        )
+        if content.kind is MediaKind.VIDEO:
+            return photo
+        try:
+            told = await self._renderer.tell(file, place=True)
+            examined = await self._renderer.examine(file)
+            if not await asyncio.to_thread(self._pictures.has, photo.photo):
+                await self._pictures.make(photo.photo, file)
+        except ItemError as error:
+            if not error.unusable:
+                raise
+            raise NotTakenError(f"This picture cannot be shown: {error.message}") from error
+        return replace(
+            photo,
+            width=examined.width,
+            height=examined.height,
+            taken_at=told.taken or photo.taken_at,
+            place=told.place or "",
+            description=told.description,
+            look=examined.look,
+        )
+
+    async def _place(self, upload: Upload, about: Photo, content: Content) -> None:
+        """Move a file to its album under a free name, and settle its upload."""
+        part, since = self._parts.path(upload.upload), self._now() - PAIR_WITHIN
+        stem, extension = clean_filename(upload.filename, content.mime_type)
+        stored, pair = upload.stored, None
+        others = await self._state.read(lambda connection: rows.companions(connection, upload, since))
+        while True:
+            if not stored:
+                stems = await self._in_library(partial(self._library.stems, upload.album))
+                pair = _pair(upload, content, others, stems)
+                name = pair.stored.partition("/")[2].rpartition(".")[0] if pair else _free(stem, stems)
+                stored = f"{upload.album}/{name}{extension}"
+                await self._change(upload, stored=stored)
+            if await self._in_library(partial(self._library.place, part, stored)):
+                break
+            # Somebody else has used the name meanwhile.
+            stored = ""
+        await self._ready(replace(upload, stored=stored), about, pair=pair)
+
+    async def _ready(self, upload: Upload, about: Photo, *, pair: Upload | None) -> None:
+        """Settle an upload that is in the library. The video of a Live Photo is no video of its own."""
+
+        def work(connection: sa.Connection) -> None:
+            now = self._now()
+            if not rows.update(
+                connection, upload.upload, now, state=UploadState.READY, photo=about.photo, reason=""
+            ):
+                return
+            if pair is None or about.kind is MediaKind.PHOTO:
+                add_photo(connection, about, now)
+                note(connection, now, upload.person, Act.UPLOADED, about.photo, upload.stored)
+            if pair is not None and about.kind is MediaKind.PHOTO:
+                with suppress(sa.exc.IntegrityError), connection.begin_nested():
+                    table = tables.photo
+                    connection.execute(sa.delete(table).where(table.c.photo == pair.photo))
+
+        await self._state.write(work)
+
+    async def _fail(self, upload: Upload, why: str) -> None:
+        await self._settle(upload, UploadState.FAILED, harmless(why, 300))
+        await self._in_library(partial(self._parts.remove, upload.upload))
+
+    async def _settle(
+        self, upload: Upload, state: UploadState, why: str, *, photo: str | None = None
+    ) -> None:
+        await self._change(upload, state=state, reason=why, photo=photo)
+
+    async def _change(self, upload: Upload, **values: object) -> None:
+        await self._state.write(
+            lambda connection: rows.update(connection, upload.upload, self._now(), **values)
+        )
+
+    async def _keep_tidy(self) -> None:
+        """Remove uploads that do not continue, every hour; look for a library that was not there."""
+        while True:
+            with suppress(UploadError, PicsyncError):
+                await self._require_open()
+                await self.expire()
+            await self._sleep(_SWEEP_EVERY_S if self._open else RETRY_S[0])
+
+    async def expire(self) -> None:
+        """Remove uploads that did not continue for too long."""
+        receiving = await self._state.read(
+            lambda connection: rows.in_state(connection, UploadState.RECEIVING)
+        )
+        for upload in receiving:
+            if self._now() - upload.changed_at > KEPT_FOR and upload.upload not in self._receiving:
+                why = "It did not continue for a week. Send it again."
+                await self._settle(upload, UploadState.FAILED, why)
+                await self._in_library(partial(self._parts.remove, upload.upload))
+        await self._state.write(lambda connection: rows.forget_settled(connection, self._now() - SETTLED_FOR))
+
+
+_UNAVAILABLE = "The library is not available at the moment."
+_LATER = "Nothing is lost. Try again later, or tell the person who runs picsync: the log says why."
+
+
+async def _until(blocks: AsyncIterator[bytes], stop: asyncio.Event) -> AsyncIterator[bytes]:
+    """Yield blocks until the end, or until `stop` is set; then UploadError is raised."""
+    stopped = asyncio.ensure_future(stop.wait())
+    following: asyncio.Future[bytes] | None = None
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(blocks))
+            await asyncio.wait([following, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                raise UploadError(Problem.INTERRUPTED, "Another request continues this upload.")
+            try:
+                block = following.result()
+            except StopAsyncIteration:
+                return
+            yield block
+    finally:
+        await cancel_and_wait(stopped, *([following] if following is not None else []))
+
+
+def _checksum(header: str) -> tuple[hashlib._Hash | None, bytes]:
+    """Return the algorithm and the digest of a checksum as tus sends it; None without one."""
+    if not header:
+        return None, b""
+    name, _, text = header.partition(" ")
+    begin = _DIGESTS.get(name)
+    try:
+        expected = base64.b64decode(text, validate=True)
+    except ValueError:
+        expected = b""
+    if begin is None or len(expected) != begin().digest_size:
+        raise UploadError(Problem.INVALID, f"The checksum is not valid: use {' or '.join(CHECKSUMS)}.")
+    return begin(), expected
+
+
+def _free(stem: str, stems: Mapping[str, object]) -> str:
+    """Return a stem that no file has, regardless of its extension."""
+    found, number = stem, 2
+    while found.casefold() in stems:
+        found, number = f"{stem} ({number})", number + 1
+    return found
+
+
+def _pair(
+    upload: Upload, content: Content, others: Sequence[Upload], stems: Mapping[str, Collection[str]]
+) -> Upload | None:
+    """Return the other file of a Live Photo, if that has arrived: a picture, or a QuickTime video."""
+    is_video = content.kind is MediaKind.VIDEO
+    if is_video and content.mime_type != "video/quicktime":
+        return None
+    own = _stem(upload.filename)
+    for other in others:
+        stem = _stem(other.stored.partition("/")[2])
+        mime_type = promised(other.stored) or ""
+        fits = mime_type.startswith("image/") if is_video else mime_type == "video/quicktime"
+        if fits and _stem(other.filename) == own and len(stems.get(stem, ())) == 1:
+            return other
+    return None
+
+
+def _stem(filename: str) -> str:
+    return filename.rpartition(".")[0].casefold()
