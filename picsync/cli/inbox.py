@@ -30,7 +30,7 @@ def inbox() -> None:
 @inbox.command()
 @config_argument
 @cache_option
-def status(config: Path, /, *, cache: str) -> None:
+def status(config: Path, *, cache: str) -> None:
     """List how many files are in each folder of the spools, and what failed, with the reasons."""
     asyncio.run(_status(config, cache))
 
@@ -48,7 +48,7 @@ def retry(ctx: click.Context, /, config: Path, items: tuple[str, ...], *, cache:
 @inbox.command("take-over")
 @config_argument
 @cache_option
-def take_over(config: Path, /, *, cache: str) -> None:
+def take_over(config: Path, *, cache: str) -> None:
     """Let this installation take in what arrives, in place of another one that no longer exists.
 
     This is only needed for spools in Dropbox: on this machine, a process that has ended leaves the spool to

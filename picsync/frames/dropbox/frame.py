@@ -27,7 +27,7 @@ from picsync.stores.contents import FolderContents
 KIND = "dropbox"
 BATCH = 100
 """Photos that are written together."""
-LINGER_S = 2.0
+LINGER_S = 5.0
 """How long the first photo of a batch waits for others."""
 TRIES = 3
 """How often the manifest is written although somebody else has changed it."""

@@ -26,7 +26,7 @@ from picsync.core.errors import (
     at_account,
 )
 from picsync.core.model import Finding, Listing, Mark, MediaItem, SourceAlbum
-from picsync.core.places import StorePlace
+from picsync.core.places import LOCAL, StorePlace
 from picsync.media.formats import media_kind, promised
 from picsync.observe.words import advice, error_sentence
 from picsync.sources.base import Sink, SourceCapabilities
@@ -169,11 +169,10 @@ class InboxSource:
     async def examine(self) -> Sequence[Finding]:
         """Check the folders; see the port."""
         found: list[Finding] = []
-        for store in self._stores.values():
-            found += await store.examine()
         for spool in self._spools.values():
             places = spool.entry.folders
-            for place in places:
+            # The store reports missing folders of this machine itself.
+            for place in (place for place in places if place.account != LOCAL):
                 found += await _examined(spool.store, place)
             apart = await spool.store.one_volume([place.path for place in places])
             if apart:
