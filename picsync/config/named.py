@@ -12,6 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from picsync.config.shape import closest, fold
 from picsync.config.tree import Node, Place
+from picsync.core.places import LOCAL
 from picsync.core.values import dataclass
 
 NAME = re.compile(r"\w[\w-]{0,39}")
@@ -86,7 +87,7 @@ def read_entries_of_kinds(
         if isinstance(entry, Entry):
             result[name] = entry
             continue
-        if problem := name_problem(name, folded, models, entry):
+        if problem := name_problem(name, folded, models, entry, noun):
             problems.add((name,), problem, entry)
             continue
         folded[fold(name)] = name
@@ -131,7 +132,7 @@ def needs_no_entry(options: type[BaseModel] | None) -> bool:
 
 
 def name_problem(
-    name: object, taken: Mapping[str, str], kinds: Mapping[str, object], entry: object
+    name: object, taken: Mapping[str, str], kinds: Mapping[str, object], entry: object, noun: str
 ) -> str | None:
     """Return what is wrong with a name; None if it is valid."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -140,6 +141,8 @@ def name_problem(
         )
     if fold(name) in taken:
         return f"differs from `{taken[fold(name)]}` only by capitals, `-` or `_`; choose another name"
+    if noun == "account" and fold(name) == fold(LOCAL):
+        return f"`{name}` stands for this machine in places such as `from`; choose another name"
     own = next((kind for kind in kinds if fold(kind) == fold(name)), None)
     kind = entry.get("kind") if isinstance(entry, Mapping) else None
     if own is not None and kind is not None and kind != own:

@@ -156,14 +156,19 @@ class Original:
             made.close()
 
 
+def _content(item: MediaItem) -> object:
+    """Return what is equal for items that are known to have the same bytes."""
+    return (item.source, item.content_hash) if item.content_hash else item
+
+
 class Originals:
     """The originals in use, and those that another cycle of the same rule still needs."""
 
     def __init__(self, spool: Spool) -> None:
         self.spool = spool
-        self._entries: dict[tuple[str, MediaItem], tuple[Original, AsyncExitStack]] = {}
-        self._plans: dict[str, dict[str, set[MediaItem] | None]] = {}
-        """Group -> cycle -> the items that it transfers; None until it has planned."""
+        self._entries: dict[tuple[str, object], tuple[Original, AsyncExitStack]] = {}
+        self._plans: dict[str, dict[str, dict[object, set[MediaItem]] | None]] = {}
+        """Group -> cycle -> the items that it transfers, by content; None until it has planned."""
         spool.evict = self._evict
 
     @asynccontextmanager
@@ -181,7 +186,10 @@ class Originals:
     async def planned(self, group: str, name: str, items: Iterable[MediaItem]) -> None:
         """Record the items that a cycle transfers; originals that no cycle needs are discarded."""
         if name in self._plans.get(group, {}):
-            self._plans[group][name] = set(items)
+            plan: dict[object, set[MediaItem]] = {}
+            for item in items:
+                plan.setdefault(_content(item), set()).add(item)
+            self._plans[group][name] = plan
         await self._tidy()
 
     async def _tidy(self) -> None:
@@ -197,7 +205,7 @@ class Originals:
 
         If it is downloaded now, it is hashed by `algorithm` as it arrives.
         """
-        key = (group, item)
+        key = (group, _content(item))
         if key not in self._entries:
             stack = AsyncExitStack()
             original = Original(item, await stack.enter_async_context(self.spool.file(algorithm)))
@@ -210,8 +218,10 @@ class Originals:
         finally:
             original.users -= 1
             plan = self._plans.get(group, {}).get(name)
-            if plan is not None:
-                plan.discard(item)
+            if plan is not None and (copies := plan.get(key[1])) is not None:
+                copies.discard(item)
+                if not copies:
+                    del plan[key[1]]
             if not original.users:
                 if original.downloaded and self._needed(group, item, but=name):
                     self.spool.changed()
@@ -220,7 +230,9 @@ class Originals:
 
     def _needed(self, group: str, item: MediaItem, *, but: str = "") -> bool:
         plans = self._plans.get(group, {})
-        return any(plan is None or item in plan for name, plan in plans.items() if name != but)
+        content = _content(item)
+        # The cycle itself may still need it for a copy.
+        return any(name != but if plan is None else content in plan for name, plan in plans.items())
 
     async def _evict(self) -> bool:
         """Discard one original that is only kept; return whether there was one."""

@@ -47,6 +47,15 @@ async def test_moved_renamed_and_copied_files_are_not_downloaded_again(household
     assert household.server.log.count(host=CONTENT) == 0
 
 
+async def test_two_new_copies_are_downloaded_once(household: Household) -> None:
+    first, _ = put(household, "a.jpg", "b.jpg")
+    for number in range(20):
+        household.world.dropbox.copy(first, f"/Family/{number}/copy.jpg")
+    assert (await household.cycle()).outcome is CycleOutcome.DONE
+    household.assert_synced(wanted(household))
+    assert household.server.log.count(host=CONTENT) == 2
+
+
 async def test_a_cycle_without_changes_asks_dropbox_once_also_in_a_new_process(household: Household) -> None:
     put(household, "a.jpg", "b.jpg")
     await household.cycle()

@@ -29,6 +29,10 @@ def problems(folder: Path, config: str, credentials: str, environ: Mapping[str, 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
+        (
+            "local: {kind: nixplay}",
+            "accounts.local: `local` stands for this machine in places such as `from`;",
+        ),
         ("g: {username: x}", "accounts.g: has no `kind`; add one, such as `kind: nixplay`."),
         (
             "g: {kind: nixpaly}",
