@@ -22,9 +22,10 @@ from picsync.system.control import Requests
 from tests.jobs.memory_store import MemoryStore
 from tests.jobs.mirrored import Remembering
 
-names = st.sampled_from(["a", "b", "B", "c"])
-paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
+names = st.sampled_from(["a", "b", "B"])
+paths = st.lists(names, min_size=1, max_size=2).map(lambda parts: "/" + "/".join(parts))
 data = st.sampled_from([b"1", b"2", b"33", b"44"])
+trees = st.dictionaries(paths, data, min_size=1, max_size=5)
 
 
 class MirrorMachine(RuleBasedStateMachine):
@@ -41,18 +42,32 @@ class MirrorMachine(RuleBasedStateMachine):
         self.requests = Requests(Path(self.folder.name))
 
     def teardown(self) -> None:
-        self.folder.cleanup()
-
-    @initialize(folds=st.booleans())
-    def choose(self, folds: bool) -> None:
-        self.there.folds = folds
-
-    @rule(path=paths, data=data, theirs=st.booleans())
-    def put(self, path: str, data: bytes, theirs: bool) -> None:
         try:
-            (self.there if theirs else self.here).put(("/out" if theirs else "/in") + path, data)
-        except RefusedError:
-            return
+            self.passes_make_both_sides_equal()
+        finally:
+            self.folder.cleanup()
+
+    @initialize(folds=st.booleans(), ours=trees, foreign=trees)
+    def begin(self, folds: bool, ours: dict[str, bytes], foreign: dict[str, bytes]) -> None:
+        self.there.folds = folds
+        self.put_all(ours, theirs=False)
+        self.put_all(foreign, theirs=True)
+        self.run()
+
+    @rule(files=trees, theirs=st.booleans())
+    def put_all(self, files: dict[str, bytes], theirs: bool) -> None:
+        for path, content in files.items():
+            try:
+                (self.there if theirs else self.here).put(("/out" if theirs else "/in") + path, content)
+            except RefusedError:
+                continue
+
+    @rule(number=st.integers(0, 5), data=data, theirs=st.booleans())
+    def change(self, number: int, data: bytes, theirs: bool) -> None:
+        store = self.there if theirs else self.here
+        files = [path for path, (content, _) in store.tree.items() if content is not None]
+        if files:
+            store.put(files[number % len(files)], data)
 
     @rule(path=paths, theirs=st.booleans())
     def folder_of(self, path: str, theirs: bool) -> None:
@@ -70,7 +85,7 @@ class MirrorMachine(RuleBasedStateMachine):
         content = self.here.tree.get(f"/in{path}", (None, 0))[0]
         if content is not None:
             self.here.remove(f"/in{path}")
-            self.put(to, content, theirs=False)
+            self.put_all({to: content}, theirs=False)
 
     @rule()
     def forget(self) -> None:
@@ -141,4 +156,4 @@ class MirrorMachine(RuleBasedStateMachine):
 
 
 TestMirrorMachine = MirrorMachine.TestCase
-TestMirrorMachine.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+TestMirrorMachine.settings = settings(max_examples=30, stateful_step_count=12, deadline=None)
