@@ -5,6 +5,7 @@ HTTP only; there are no lifespan events, since the application is opened and clo
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeAlias
@@ -57,7 +58,7 @@ def handler(
     """Return an aiohttp handler that has an ASGI application answer.
 
     Bodies are passed in blocks in both directions, as fast as the other side takes them. An exception of the
-    application is aiohttp's to report.
+    application is aiohttp's to report. The server has to cancel handlers whose client has left.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -96,6 +97,7 @@ class _Exchange:
         self._response: web.StreamResponse | None = None
         self._start: Message | None = None
         self._ended = False
+        self._lost = False
 
     async def run(self, application: Application, scope: Message) -> web.StreamResponse:
         await application(scope, self._receive, self._send)
@@ -104,13 +106,16 @@ class _Exchange:
         return self._response
 
     async def _receive(self) -> Message:
-        if self._ended:
+        if self._lost:
             return {"type": "http.disconnect"}
+        if self._ended:
+            # The next event is that the client leaves, and then aiohttp cancels the handler.
+            await asyncio.get_running_loop().create_future()
         content = self._request.content
         try:
             block = await content.readany()
         except (ConnectionError, web.RequestPayloadError):
-            self._ended = True
+            self._lost = True
             return {"type": "http.disconnect"}
         self._ended = content.at_eof()
         return {"type": "http.request", "body": block, "more_body": not self._ended}

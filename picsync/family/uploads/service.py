@@ -23,7 +23,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import BinaryIO, TypeVar
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -112,6 +113,7 @@ class Uploads:
         self._due: asyncio.Queue[str] = asyncio.Queue()
         self._settled = asyncio.Condition()
         self._placing = asyncio.Lock()
+        self._making = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._open = False
         self._tried: dict[str, int] = {}
@@ -283,15 +285,32 @@ class Uploads:
         except TimeoutError:
             return await self.of_person(person, uploads, most=len(uploads))
 
-    async def original(self, photo: str) -> tuple[Upload, int] | None:
-        """Return the upload of a photo and its open file in the library; None without one."""
+    async def original(self, photo: str) -> tuple[Upload, Path] | None:
+        """Return the upload of a photo, and where its original is in the library; None without one."""
         await self._require_open()
         for upload in await self._state.read(lambda connection: rows.ready_with(connection, photo)):
             path = self._library.path(upload.stored)
-            with suppress(FileNotFoundError):
-                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-                return upload, await self._in_library(partial(os.open, path, flags))
+            if await self._in_library(path.is_file):
+                return upload, path
         return None
+
+    async def make_pictures(self, photo: str) -> bool:
+        """Make a photo's small versions again, of its original in the library; return whether there is one.
+
+        Raises ItemError if it cannot be rendered.
+        """
+        async with self._making:
+            if await asyncio.to_thread(self._pictures.has, photo):
+                return True
+            found = await self.original(photo)
+            if found is None or (promised(found[0].stored) or "").startswith("video/"):
+                return False
+            file = cast("BinaryIO", await self._in_library(partial(found[1].open, "rb")))
+            try:
+                await self._pictures.make(photo, file)
+            finally:
+                await self._in_library(file.close)
+            return True
 
     async def counts(self) -> dict[str, tuple[int, int]]:
         """Return the number of uploads, and their bytes, by state."""

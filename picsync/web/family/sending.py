@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated, Any
@@ -57,21 +58,28 @@ def refusal_of(error: UploadError) -> Refusal:
     )
 
 
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Translate what an upload is refused with."""
+    try:
+        yield
+    except UploadError as error:
+        raise refusal_of(error) from error
+    except FormError as error:
+        raise Refusal(400, f"The form is not valid: {error}.") from error
+
+
 class _Route(APIRoute):
     """Translates what an upload is refused with."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def refusing(request: Request) -> Response:
-            try:
+        async def translated(request: Request) -> Response:
+            with refusing():
                 return await handle(request)
-            except UploadError as error:
-                raise refusal_of(error) from error
-            except FormError as error:
-                raise Refusal(400, f"The form is not valid: {error}.") from error
 
-        return refusing
+        return translated
 
 
 router = APIRouter()

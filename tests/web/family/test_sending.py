@@ -318,3 +318,36 @@ async def test_uploads_outlast_a_restart(tmp_path: Path) -> None:
         assert (await tus.append(location, 100, content[100:])).status_code == 204
         [upload] = await settled(pages, location.rpartition("/")[2])
         assert upload.state is UploadState.READY
+
+
+async def test_pictures_are_for_the_family_and_are_made_again_if_they_are_lost(tmp_path: Path) -> None:
+    content = photo(70, size=(1200, 900))
+    async with (
+        serve(tmp_path) as pages,
+        await pages.signed_in("Anna") as browser,
+        await pages.signed_in("Vera", Role.VIEWER) as viewer,
+    ):
+        tus = await Tus.of(browser)
+        [upload] = await settled(pages, await tus.send("Ä b.jpg", content))
+        path = f"/pictures/{upload.photo}/240.jpg"
+        async with pages.browser() as stranger:
+            assert (await stranger.client.get(path, headers={"Accept": "*/*"})).status_code == 401
+        answer = await viewer.get(path)
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert "immutable" in answer.headers["Cache-Control"]
+        tag = {"If-None-Match": answer.headers["ETag"]}
+        assert (await viewer.client.get(path, headers=tag)).status_code == 304
+        await pages.services.pictures.remove(upload.photo or "")
+        assert (await viewer.get(path)).content == answer.content
+        original = await viewer.get(f"/pictures/{upload.photo}/original")
+        assert original.content == content
+        assert "attachment" in original.headers["Content-Disposition"]
+        await pages.services.photos.hide(upload.photo or "", by=None)
+        assert (await viewer.get(path)).status_code == 404
+        assert (await browser.get(path)).status_code == 200
+        for wrong in (
+            f"/pictures/{upload.photo}/241.jpg",
+            "/pictures/..%2f..%2fx/240.jpg",
+            "/pictures/x/240.jpg",
+        ):
+            assert (await viewer.get(wrong)).status_code in (404, 422)

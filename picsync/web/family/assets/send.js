@@ -1,0 +1,446 @@
+// Sends photos by tus 1.0.0: three at a time, in blocks, each block again until it has arrived. What has begun
+// is remembered in the browser by a fingerprint of the file, so that choosing it again continues it.
+
+const CONCURRENT = 3;
+const BLOCK_BYTES = 8 * 1024 * 1024;
+const SHOWN = 200;
+const RETRY_MS = [500, 2000, 5000, 10000, 20000, 30000];
+const POLL_MS = 1000;
+const TIMEOUT_MS = 60000;
+const IDS = 100;
+const KEPT_MS = 6 * 24 * 3600 * 1000;
+const PREFIX = "picsync-upload:";
+const TUS = { "Tus-Resumable": "1.0.0" };
+
+const $ = (id) => document.getElementById(id);
+const form = $("send");
+const token = document.querySelector('meta[name="form-token"]').content;
+
+// ---- What the browser remembers.
+
+function recall(key) {
+  try {
+    const found = JSON.parse(localStorage.getItem(PREFIX + key));
+    return found && Date.now() - found.at < KEPT_MS ? found.url : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+function remember(key, url) {
+  try {
+    if (url) localStorage.setItem(PREFIX + key, JSON.stringify({ url, at: Date.now() }));
+    else localStorage.removeItem(PREFIX + key);
+  } catch (error) {
+    // Without storage, uploads cannot continue after the page was closed.
+  }
+}
+
+function tidy() {
+  try {
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith(PREFIX) && !recall(key.slice(PREFIX.length))) localStorage.removeItem(key);
+    }
+  } catch (error) {
+    // See above.
+  }
+}
+
+// ---- One upload.
+
+class Refused extends Error {}
+
+const entries = [];
+const waiting = [];
+let active = 0;
+let paused = false;
+let offline = false;
+let sentBytes = 0;
+let totalBytes = 0;
+let polling = null;
+let lock = null;
+
+function add(files, album) {
+  for (const file of files) {
+    const entry = {
+      file, album, offset: 0, state: "waiting", why: "", url: null, id: null, request: null, shared: file.shared || null,
+      key: [album, file.name, file.size, file.lastModified].join("|"),
+    };
+    if (entries.some((other) => other.key === entry.key && other.state !== "failed")) continue;
+    entries.push(entry);
+    waiting.push(entry);
+    totalBytes += file.size;
+  }
+  if (entries.length) $("progress").hidden = false;
+  showAll();
+  next();
+}
+
+function next() {
+  while (!paused && active < CONCURRENT && waiting.length) {
+    const entry = waiting.shift();
+    active += 1;
+    send(entry).then(
+      () => set(entry, "checking"),
+      (error) => { if (entry.state !== "paused") set(entry, "failed", error.message); },
+    ).finally(() => {
+      active -= 1;
+      if (entry.state === "paused") waiting.unshift(entry);
+      next();
+      poll();
+    });
+  }
+  keepAwake(active > 0);
+}
+
+async function send(entry) {
+  set(entry, "sending");
+  for (let tried = 0; ;) {
+    try {
+      if (!entry.url) entry.url = recall(entry.key);
+      if (entry.url) await resume(entry);
+      if (!entry.url) await create(entry);
+      while (entry.offset < entry.file.size) {
+        const before = entry.offset;
+        await append(entry);
+        if (entry.offset > before) tried = 0;
+      }
+      remember(entry.key, null);
+      entry.id = entry.url.split("/").pop();
+      return;
+    } catch (error) {
+      if (entry.state === "paused" || error instanceof Refused) throw error;
+      // The network: wait, then ask how much has arrived.
+      offline = true;
+      showTotal();
+      await pause(RETRY_MS[Math.min(tried, RETRY_MS.length - 1)]);
+      tried += 1;
+      if (entry.state === "paused") throw error;
+    }
+  }
+}
+
+async function create(entry) {
+  const told = { filename: entry.file.name, album: entry.album, filetype: entry.file.type };
+  const metadata = Object.keys(told).map((key) => `${key} ${base64(told[key])}`).join(",");
+  const answer = await call("POST", "/api/uploads/tus", {
+    ...TUS, "Upload-Length": String(entry.file.size), "Upload-Metadata": metadata,
+  });
+  if (answer.status !== 201) throw refusal(answer);
+  entry.url = answer.header("Location");
+  move(entry, 0);
+  if (entry.file.size) remember(entry.key, entry.url);
+}
+
+async function resume(entry) {
+  const answer = await call("HEAD", entry.url, TUS);
+  if (answer.status === 200 && Number(answer.header("Upload-Length")) === entry.file.size) {
+    move(entry, Number(answer.header("Upload-Offset")));
+  } else if (answer.status >= 500 || answer.status === 423 || answer.status === 429) {
+    throw new Error(answer.text);
+  } else if (answer.status === 401 || answer.status === 403) {
+    throw refusal(answer);
+  } else {
+    remember(entry.key, null);
+    entry.url = null;
+    move(entry, 0);
+  }
+}
+
+async function append(entry) {
+  const from = entry.offset;
+  const block = entry.file.slice(from, from + BLOCK_BYTES);
+  const answer = await call("PATCH", entry.url, {
+    ...TUS, "Upload-Offset": String(from), "Content-Type": "application/offset+octet-stream",
+  }, block, (request) => { entry.request = request; }, (loaded) => move(entry, from + Math.min(loaded, block.size)));
+  entry.request = null;
+  offline = false;
+  if (answer.status === 204) {
+    move(entry, Number(answer.header("Upload-Offset")));
+  } else if (answer.status === 404 || answer.status === 410) {
+    remember(entry.key, null);
+    entry.url = null;
+    throw new Error(answer.text);
+  } else if ([409, 423, 429, 460].includes(answer.status) || (answer.status >= 500 && answer.status !== 507)) {
+    throw new Error(answer.text);
+  } else {
+    throw refusal(answer);
+  }
+}
+
+function refusal(answer) {
+  if (answer.status >= 500 && answer.status !== 507) return new Error(answer.text);
+  if (answer.status === 429) return new Error(answer.text);
+  try {
+    const { error, hint } = JSON.parse(answer.text);
+    return new Refused([error, hint].filter(Boolean).join(" "));
+  } catch (error) {
+    return new Refused(`The server has refused it (${answer.status}).`);
+  }
+}
+
+// XMLHttpRequest, since fetch does not tell how much of a body was sent.
+function call(method, url, headers, body, started, progress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    let timer = null;
+    const alive = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => request.abort(), TIMEOUT_MS);
+    };
+    request.open(method, url);
+    for (const name of Object.keys(headers)) request.setRequestHeader(name, headers[name]);
+    request.setRequestHeader("X-Form-Token", token);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.onprogress = (event) => { alive(); if (progress) progress(event.loaded); };
+    request.onload = () => {
+      clearTimeout(timer);
+      resolve({ status: request.status, text: request.responseText, header: (name) => request.getResponseHeader(name) });
+    };
+    request.onerror = request.onabort = () => { clearTimeout(timer); reject(new Error("The connection was lost.")); };
+    if (started) started(request);
+    alive();
+    request.send(body || null);
+  });
+}
+
+function base64(text) {
+  let bytes = "";
+  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
+  return btoa(bytes);
+}
+
+function pause(ms) {
+  return new Promise((resolve) => {
+    const done = () => { clearTimeout(timer); removeEventListener("online", done); resolve(); };
+    const timer = setTimeout(done, ms);
+    addEventListener("online", done);
+  });
+}
+
+// ---- What has become of what arrived.
+
+function poll() {
+  if (polling || !entries.some((entry) => entry.state === "checking")) return;
+  polling = setTimeout(async () => {
+    const open = entries.filter((entry) => entry.state === "checking").slice(0, IDS);
+    try {
+      const answer = await call("GET", `/api/uploads?id=${open.map((entry) => entry.id).join(",")}`, {});
+      if (answer.status === 200) {
+        const found = new Map(JSON.parse(answer.text).map((each) => [each.id, each]));
+        for (const entry of open) {
+          const each = found.get(entry.id);
+          if (!each) set(entry, "failed", "The server does not know it any more. Send it again.");
+          else if (each.state !== "checking" && each.state !== "receiving") set(entry, each.state, each.reason);
+        }
+      }
+    } catch (error) {
+      // The next one asks again.
+    }
+    polling = null;
+    poll();
+  }, POLL_MS);
+}
+
+// ---- What is shown.
+
+const WORDS = {
+  waiting: "waiting", sending: "", paused: "paused", checking: "checking", ready: "arrived",
+  duplicate: "already there", failed: "not sent",
+};
+
+function move(entry, offset) {
+  sentBytes += offset - entry.offset;
+  entry.offset = offset;
+  showEntry(entry);
+  showTotal();
+}
+
+function set(entry, state, why) {
+  entry.state = state;
+  entry.why = why || "";
+  if (["ready", "duplicate"].includes(state) && entry.shared) {
+    caches.open("picsync-shared").then((cache) => cache.delete(entry.shared));
+  }
+  showEntry(entry);
+  showTotal();
+}
+
+// The list shows what is going on: a selection may have ten thousand files.
+function shown() {
+  const rank = { failed: 0, sending: 1, paused: 1, checking: 2, waiting: 3, duplicate: 4, ready: 5 };
+  if (entries.length <= SHOWN) return entries;
+  return entries.slice().sort((a, b) => rank[a.state] - rank[b.state]).slice(0, SHOWN);
+}
+
+let drawn = 0;
+function showAll() {
+  if (drawn) return;
+  drawn = requestAnimationFrame(() => {
+    drawn = 0;
+    const list = $("queue");
+    const wanted = shown();
+    for (const entry of entries) if (entry.row && !wanted.includes(entry)) { entry.row.remove(); entry.row = null; }
+    for (const entry of wanted) {
+      if (!entry.row) makeRow(entry);
+      if (!entry.row.parentNode) list.append(entry.row);
+      fill(entry);
+    }
+    const more = entries.length - wanted.length;
+    $("more").hidden = !more;
+    $("more").textContent = `and ${more.toLocaleString()} more`;
+    showTotalNow();
+  });
+}
+
+function makeRow(entry) {
+  const row = document.createElement("li");
+  for (const [tag, name] of [["span", "name"], ["span", "state"], ["progress", "bar"], ["span", "why"]]) {
+    const part = document.createElement(tag);
+    part.className = name;
+    row.append(part);
+    row[name] = part;
+  }
+  row.name.textContent = entry.file.name;
+  row.bar.setAttribute("aria-label", entry.file.name);
+  entry.row = row;
+}
+
+function fill(entry) {
+  const { row } = entry;
+  const part = entry.file.size ? entry.offset / entry.file.size : 1;
+  row.className = entry.state;
+  row.state.textContent = WORDS[entry.state] || `${Math.floor(part * 100)} %`;
+  row.bar.value = part;
+  row.bar.hidden = !["sending", "paused"].includes(entry.state);
+  row.why.textContent = entry.why;
+  row.why.hidden = !entry.why;
+}
+
+function showEntry(entry) {
+  if (entries.length > SHOWN) showAll();
+  else if (entry.row) fill(entry);
+}
+
+let due = 0;
+function showTotal() {
+  if (!due) due = setTimeout(() => { due = 0; showTotalNow(); }, 200);
+}
+
+function showTotalNow() {
+  const count = (...states) => entries.filter((entry) => states.includes(entry.state)).length;
+  const there = count("ready");
+  const known = count("duplicate");
+  const failed = count("failed");
+  const done = there + known + failed === entries.length;
+  const of = entries.length === 1 ? "1 file" : `${entries.length.toLocaleString()} files`;
+  const parts = [`${there.toLocaleString()} of ${of} arrived`];
+  if (known) parts.push(`${known.toLocaleString()} already there`);
+  if (failed) parts.push(`${failed.toLocaleString()} not sent`);
+  const text = done && !known && !failed ? (entries.length === 1 ? "It has arrived" : `All ${of} have arrived`) : parts.join(", ");
+  if ($("total-text").textContent !== text) $("total-text").textContent = text;
+  $("total").value = totalBytes ? sentBytes / totalBytes : 1;
+  $("total").hidden = done;
+  $("pause").hidden = done;
+  $("pause").textContent = paused ? "Continue" : "Pause";
+  $("again").hidden = !(done && failed);
+  const trouble = $("trouble");
+  trouble.hidden = done || !offline;
+  trouble.textContent = "The connection was lost. What has arrived is safe; the rest follows as soon as there is a network.";
+  document.title = done ? form.dataset.title : `${Math.floor($("total").value * 100)} % – ${form.dataset.title}`;
+}
+
+// ---- The page.
+
+async function keepAwake(needed) {
+  try {
+    if (needed && !lock && navigator.wakeLock) {
+      lock = await navigator.wakeLock.request("screen");
+      lock.addEventListener("release", () => { lock = null; });
+    } else if (!needed && lock) {
+      await lock.release();
+    }
+  } catch (error) {
+    lock = null; // The phone may switch its screen off; uploads continue later.
+  }
+}
+
+function chosenAlbum() {
+  return $("other").value.trim() || $("album").value;
+}
+
+async function takeShared() {
+  if (!("caches" in window)) return;
+  const cache = await caches.open("picsync-shared");
+  const files = [];
+  for (const request of await cache.keys()) {
+    const answer = await cache.match(request);
+    const blob = await answer.blob();
+    const file = new File([blob], decodeURIComponent(answer.headers.get("X-Name") || "photo"), {
+      type: blob.type, lastModified: Number(answer.headers.get("X-Modified")),
+    });
+    file.shared = request.url;
+    files.push(file);
+  }
+  if (!files.length) return;
+  const offer = document.createElement("p");
+  offer.className = "notice row spread";
+  const text = document.createElement("span");
+  text.textContent = files.length === 1 ? "1 file was shared with this app." : `${files.length} files were shared with this app.`;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "primary";
+  button.textContent = "Send";
+  const forget = document.createElement("button");
+  forget.type = "button";
+  forget.className = "quiet";
+  forget.textContent = "Forget";
+  button.onclick = () => { offer.remove(); add(files, chosenAlbum()); };
+  forget.onclick = async () => {
+    offer.remove();
+    for (const file of files) await cache.delete(file.shared);
+  };
+  offer.append(text, button, forget);
+  $("drop").before(offer);
+  button.focus();
+}
+
+if (form) {
+  form.dataset.title = document.title;
+  form.classList.add("scripted");
+  $("files-label").textContent = "Choose photos";
+  $("files").addEventListener("change", (event) => {
+    const files = Array.from(event.target.files);
+    event.target.value = "";
+    add(files, chosenAlbum());
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  const drop = $("drop");
+  for (const name of ["dragover", "dragenter"]) drop.addEventListener(name, () => drop.classList.add("over"));
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  $("pause").addEventListener("click", () => {
+    paused = !paused;
+    for (const entry of entries) {
+      if (paused && entry.state === "sending") {
+        set(entry, "paused");
+        if (entry.request) entry.request.abort();
+      }
+    }
+    showTotalNow();
+    next();
+  });
+  $("retry").addEventListener("click", () => {
+    for (const entry of entries) {
+      if (entry.state !== "failed") continue;
+      entry.url = null;
+      entry.id = null;
+      move(entry, 0);
+      set(entry, "waiting");
+      waiting.push(entry);
+    }
+    next();
+  });
+  addEventListener("beforeunload", (event) => { if (active) event.preventDefault(); });
+  tidy();
+  takeShared().catch(() => {});
+}
