@@ -45,7 +45,7 @@ class House:
         credentials.write_text(CREDENTIALS, "utf-8")
         (self.folder / "picsync.yaml").write_text(
             f"emulator: {self.server.url}\n{frames}albums:\n- name: Family\n  {rule}\n"
-            f"  sources: {{folder: [{self.folder / 'photos'}]}}\n",
+            f"  sources: {{folder: [{{path: {self.folder / 'photos'}, quiet: 0s}}]}}\n",
             "utf-8",
         )
 

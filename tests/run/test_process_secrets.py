@@ -67,11 +67,12 @@ def start(cli: CommandLine, *, command: tuple[str, ...] = COMMAND) -> SyncProces
 def troubles(secrets: Secrets) -> Iterator[list[Fault]]:
     """Yield what goes wrong, with answers that tell our own secrets back to us."""
     echo = "\n".join(sorted(each for found in secrets.all().values() for each in found))
-    for status in (400, 401, 403, 500):
+    for status in (401, 403, 500):
         yield [Fault(kind=FaultKind.STATUS, status=status, body=echo, count=None)]
-    for status in (403, 404):
-        for host in (MEDIA_HOST, UPLOADS):
-            yield [Fault(kind=FaultKind.STATUS, status=status, host=host, body=echo, count=None)]
+    yield [
+        Fault(kind=FaultKind.STATUS, status=status, host=host, body=echo, count=None)
+        for host, status in ((MEDIA_HOST, 403), (UPLOADS, 404))
+    ]
     yield [Fault(kind=FaultKind.BODY, body=echo, host=host, count=None) for host in HOSTS]
     place = f"http://127.0.0.1:1/{PASSWORD}?t={PASSWORD}"
     yield [Fault(kind=FaultKind.REDIRECT, location=place, host=host, count=None) for host in HOSTS]
