@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from picsync.config.kinds import AnyKind
-from picsync.frames.nixplay.client import LIST_EMAIL_ALBUMS, OPERATIONS
+from picsync.frames.nixplay.client import OPERATIONS
 from tests.faults.cells import Cell
 from tests.faults.matrix import chosen, every_cell
 from tests.faults.operations import FRAME, TABLES
-from tests.faults.scenarios import Scenario, reference, scenarios_of
+from tests.faults.scenarios import UNRELIABLE, Scenario, reference, scenarios_of
 from tests.trials import kinds, trial_of, with_toys
 
 
@@ -42,9 +42,7 @@ def test_matrix_covers_every_kind(kind: AnyKind) -> None:
 def test_matrix_covers_every_request_to_the_frame() -> None:
     asked = {operation for scenario in Scenario for operation in reference(scenario).asked}
     assert set(TABLES[FRAME].places) == set(OPERATIONS)
-    # That listing is only requested for an album that vanishes between two concurrent requests, so no
-    # scenario has it reliably; tests/frames/nixplay/test_frame.py has its faults.
-    assert set(OPERATIONS) - asked <= {LIST_EMAIL_ALBUMS}
+    assert set(OPERATIONS) - asked <= UNRELIABLE
 
 
 def test_a_new_kind_is_in_the_matrix() -> None:

@@ -103,11 +103,16 @@ WRITTEN_FOR_MACHINES = {
     "cache/sqlite.py",  # names of files
     "cache/store.py",  # rows of the cache
     "core/organize.py",  # names of files, by the local time that it is given
+    "family/gallery.py",  # rows of the family's database
+    "family/photos.py",
     "frames/folder/manifest.py",  # the frame's own files
     "frames/web/access.py",
     "frames/web/frame.py",  # also for the page, which shows it in its own language
+    "frames/web/lastseen.py",  # a file beside the photos
     "jobs/journal.py",
     "rendering/pictures.py",  # between processes
+    "sources/inbox/record.py",  # a file of the spool
+    "sources/inbox/spool.py",
     "stores/local/bin.py",  # the format of the desktop's bin
     "sync/about.py",  # the date of a caption, for the frame
     "vendors/dropbox/api.py",  # an argument of the API

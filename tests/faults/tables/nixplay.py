@@ -62,8 +62,7 @@ TABLE = Table(
     ),
     swaps={
         LOGIN: (nixplay.LIST_WEB_ALBUMS,),
-        nixplay.LIST_WEB_ALBUMS: (nixplay.LIST_PLAYLISTS, nixplay.LIST_EMAIL_ALBUMS, nixplay.LIST_PHOTOS),
-        nixplay.LIST_EMAIL_ALBUMS: (nixplay.LIST_PLAYLISTS,),
+        nixplay.LIST_WEB_ALBUMS: (nixplay.LIST_PLAYLISTS, nixplay.LIST_PHOTOS),
         nixplay.CREATE_ALBUM: (nixplay.CREATE_PLAYLIST, nixplay.LIST_WEB_ALBUMS),
         nixplay.LIST_PHOTOS: (nixplay.LIST_SLIDES, nixplay.LIST_WEB_ALBUMS),
         nixplay.OPEN_RECEIVER: (nixplay.PERMIT_UPLOAD,),
