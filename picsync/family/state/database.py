@@ -161,6 +161,8 @@ def _connected(connection: object, _record: object) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    # For words that are too short for the index of trigrams.
+    connection.create_function("picsync_fold", 1, str.casefold, deterministic=True)  # type: ignore[attr-defined]
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -78,12 +78,6 @@ async def join(request: Request, token: str, services: Served) -> Response:
     return response
 
 
-@_pages.get("/")
-async def home(_session: Viewer) -> Response:
-    """Show the page about the person."""
-    return RedirectResponse("/you", 303)
-
-
 @_pages.get("/you")
 async def you(request: Request, session: Viewer, services: Served) -> Response:
     """Show a person where they are signed in."""

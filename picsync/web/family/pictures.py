@@ -31,6 +31,19 @@ async def picture(request: Request, photo: str, size: int, session: Viewer, serv
     headers = {"Cache-Control": _KEPT, "ETag": tag}
     if tag in request.headers.get("If-None-Match", ""):
         return Response(status_code=304, headers=headers)
+    body = await small_version(services, photo, size)
+    return Response(body, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/pictures/{photo}/original")
+async def original(photo: str, session: Viewer, services: Served) -> Response:
+    """Return the original of a photo that somebody has sent, for download."""
+    await _require_visible(services, photo, hidden=session.may(Role.MEMBER))
+    return await send_original(services, photo)
+
+
+async def small_version(services: Services, photo: str, size: int) -> bytes:
+    """Return a version of a photo, which is made again if it is missing; raises Refusal."""
     try:
         path = services.pictures.path(photo, size)
     except ValueError:
@@ -41,13 +54,11 @@ async def picture(request: Request, photo: str, size: int, session: Viewer, serv
         if not await _made_again(services, photo):
             raise Refusal(404, "There is no such picture.") from None
         body = await asyncio.to_thread(path.read_bytes)
-    return Response(body, media_type="image/jpeg", headers=headers)
+    return body
 
 
-@router.get("/pictures/{photo}/original")
-async def original(photo: str, session: Viewer, services: Served) -> Response:
-    """Return the original of a photo that somebody has sent, for download."""
-    await _require_visible(services, photo, hidden=session.may(Role.MEMBER))
+async def send_original(services: Services, photo: str) -> Response:
+    """Return the original for download; raises Refusal if the library does not have it."""
     found = None
     if services.uploads is not None:
         with refusing():

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias, cast
 
 from fastapi import Depends, Request
 
+from picsync.family.looking import Looking
 from picsync.family.people import People, hashed
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
@@ -43,8 +44,17 @@ class Services:
     wrong: Guesses = field(
         default_factory=lambda: Guesses(most=MAX_WRONG, most_of_address=MAX_WRONG_OF_ADDRESS)
     )
+    looking: Looking = field(init=False)
     _right: dict[str, None] = field(default_factory=dict, repr=False)
     """Hashes of tokens that were right lately, the oldest first."""
+
+    def __post_init__(self) -> None:
+        """Create what needs nothing but the database."""
+        self.looking = Looking(self.state, self.time)
+
+    def time(self) -> datetime:
+        """Return the current time."""
+        return self.now()
 
     def note_right(self, token: str) -> None:
         """Remember that a token was right."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from picsync.family.state import search_index
+
 revision = "f0001"
 down_revision = None
 branch_labels = None
@@ -184,3 +186,4 @@ def upgrade() -> None:
         sa.Column("person", sa.Text(), sa.ForeignKey("family_person.person"), nullable=False),
         sa.Column("written_at", sa.BigInteger(), nullable=False),
     )
+    search_index.create(op.get_bind())
