@@ -167,7 +167,7 @@ MUTANTS = (
     Mutant(
         "sends a rejected photo that another source lists",
         "picsync/sync/transfer.py",
-        "return None if self._rejects(item, content) else content",
+        "return None if self._rejects(item, content, same) else content",
         "return content",
         ("tests/sync/test_rejected.py",),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -108,9 +109,22 @@ async def _preview_all(
     def ignore(event: Event) -> None:
         """Ignore events: the plan has the failures."""
 
-    async with open_tools(
-        settings.config, settings.credentials, cache=cache, emit=ignore, notify=note, dry_run=True
-    ) as tools:
+    async with AsyncExitStack() as stack:
+        judges = None
+        if settings.config.family is not None:
+            from picsync.family.judging import open_judges
+
+            judges = await stack.enter_async_context(open_judges(cache))
+        opening = open_tools(
+            settings.config,
+            settings.credentials,
+            cache=cache,
+            emit=ignore,
+            notify=note,
+            dry_run=True,
+            judges=judges,
+        )
+        tools = await stack.enter_async_context(opening)
         previews = [await preview(rule, tools) for rule in rules]
         return previews, await _thumbnails(tools, previews) if thumbnails else {}
 

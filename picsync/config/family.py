@@ -14,6 +14,8 @@ from picsync.config.options import Boolean, Options
 from picsync.config.organizing import listed
 from picsync.config.paths import absolute
 
+FRAME = "family pages"
+"""Name of the pages where frames have one: of jobs, of metrics. No configured frame has one with a space."""
 MAX_TITLE = 60
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\0]*)?")
 
@@ -75,6 +77,10 @@ class Family(Options):
         description="Whether such a link lets people download the original.",
         examples=["false"],
     )
+
+    def has(self, rule: str) -> bool:
+        """Whether an album rule of this name is a category."""
+        return self.categories is None or rule in self.categories
 
     @property
     def library_path(self) -> Path | None:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from picsync.config.durations import parse_span
 from picsync.config.named import Problems
 from picsync.config.options import Boolean, Options
-from picsync.core.choice import Choice, Day, Excluded, Order, Orientation, Span
+from picsync.core.choice import Choice, Day, Excluded, First, Order, Orientation, Span
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -78,14 +78,23 @@ class Select(Options):
         description="Only photos taken on this day or earlier, like `since`. Absent by default.",
         examples=["2024-12-31", "6mo"],
     )
-    order: Literal["newest", "oldest", "album", "random", "spread", "rating"] = Field(
+    order: Literal["newest", "oldest", "album", "random", "spread", "rating", "fresh-then-rating"] = Field(
         default="newest",
         description="Which photos are chosen if there are more than `most`: the `newest` or `oldest` ones, "
         "the first ones of the `album`, `random` ones, ones `spread` evenly over the months and days, or "
-        "those with the best `rating`. If it is written, the frame also shows the photos in this order, "
+        "those with the best `rating`: what the family says on its pages, then stars, then favourites. "
+        "`fresh-then-rating` keeps a quarter of the places for the newest photos that nobody has judged yet. "
+        "If it is written, the frame also shows the photos in this order, "
         "those of `fresh` first, as far as it can keep one. `newest` is the default, as for `overflow`; "
         "without `order`, the order on the frame is not changed.",
         examples=["random"],
+    )
+    first: Literal["best-of-the-week"] | None = Field(
+        default=None,
+        description="With `best-of-the-week`, the photo that the family rates best among those that were "
+        "taken, or seen for the first time, in the last seven days always has a place, and comes before all "
+        "others. Absent by default.",
+        examples=["best-of-the-week"],
     )
     fresh: Annotated[Span | None, BeforeValidator(_span)] = Field(
         default=None,
@@ -151,7 +160,8 @@ class Select(Options):
             since=self.since,
             until=self.until,
             order=Order(self.order),
-            ordered="order" in self.model_fields_set,
+            ordered="order" in self.model_fields_set or self.first is not None,
+            first=None if self.first is None else First(self.first),
             fresh=self.fresh,
             rotate_days=None if self.rotate is None else self.rotate.days,
             orientation=None if self.orientation is None else Orientation(self.orientation),

@@ -3,10 +3,12 @@
 A choice is made in three steps:
 
 1. *Filters* leave out each photo that a setting excludes. The first one that applies is the reason.
-2. *Order* ranks the others. Fresh photos come first, whatever the order.
+2. *Order* ranks the others. Fresh photos come first, whatever the order, and the week's best before them.
 3. *Places* are assigned by rank, at most `most`. The last tenth of them goes to photos that are shown before
    it goes to newcomers. So a newcomer replaces a shown photo only if its rank is better than that, and a
-   photo at the edge doesn't come and go.
+   photo at the edge doesn't come and go. With `FRESH_THEN_RATING`, a quarter of the places is for the newest
+   photos that nobody has judged yet; those that this quarter has no room for, and the judged ones, have the
+   others. What either part does not need, the other one has.
 
 Always:
 
@@ -35,6 +37,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Generic, TypeAlias, TypeVar
 
+from picsync.core.judgements import UNJUDGED, Judged
 from picsync.core.values import dataclass
 
 SIMILAR_WITHIN = timedelta(seconds=10)
@@ -45,6 +48,8 @@ _COMPARED = 40
 """How many earlier photos each one is compared with: thousands may have the same date, such as scans."""
 HELD_SHARE = 10
 """One of this many places goes to shown photos first."""
+NEW_SHARE = 4
+"""One of this many places goes to photos that nobody has judged yet, with `FRESH_THEN_RATING`."""
 CLOCK_TOLERANCE = timedelta(days=1)
 """How far in the future a photo may be taken and still count as fresh: cameras don't store the time zone."""
 _ADVANCE = math.sqrt(2) - 1
@@ -70,7 +75,9 @@ class Order(StrEnum):
     SPREAD = "spread"
     """Evenly over the months and days."""
     RATING = "rating"
-    """The best rated first, then favourites, then the newest."""
+    """The best rated by the family first, then by stars, then favourites, then the newest."""
+    FRESH_THEN_RATING = "fresh-then-rating"
+    """Photos that nobody has judged yet have a share of the places; the others are ranked by rating."""
 
 
 class Orientation(StrEnum):
@@ -86,6 +93,13 @@ class Orientation(StrEnum):
         if width == height:
             return cls.SQUARE
         return cls.PORTRAIT if width < height else cls.LANDSCAPE
+
+
+class First(StrEnum):
+    """What comes first, whatever the order."""
+
+    WEEK = "best-of-the-week"
+    """The photo with the best rating among those that were taken, or first seen, in the last seven days."""
 
 
 class Excluded(StrEnum):
@@ -147,6 +161,8 @@ class Span:
         return self.months * 30 + self.time.days
 
 
+WEEK = Span(time=timedelta(days=7))
+
 Day: TypeAlias = date | Span
 """A day of the calendar, or that day which lies a span before today."""
 
@@ -162,6 +178,7 @@ class Choice:
     order: Order = Order.NEWEST
     ordered: bool = False
     """Whether the frame is to show the photos in that order, too."""
+    first: First | None = None
     fresh: Span | None = None
     rotate_days: int | None = None
     """Only with `RANDOM`."""
@@ -180,7 +197,15 @@ class Choice:
     @property
     def rates(self) -> bool:
         """Whether it depends on ratings."""
-        return self.similar_one or self.min_rating is not None or self.order is Order.RATING
+        ranked = self.order in (Order.RATING, Order.FRESH_THEN_RATING) or self.first is not None
+        return self.similar_one or self.min_rating is not None or ranked
+
+    @property
+    def recent(self) -> Span | None:
+        """How far back it matters when a photo was first seen; None if it does not matter."""
+        if self.first is None or (self.fresh is not None and self.fresh.days >= WEEK.days):
+            return self.fresh
+        return WEEK
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +228,8 @@ class Subject(Generic[Key]):
     """1 to 5; 0 for none. None if the source has no ratings."""
     favorite: bool | None = None
     """None if the source has no favourites."""
+    judged: Judged = UNJUDGED
+    """What the family says of it."""
     screenshot: bool = False
     look: int | None = None
     """Perceptual hash of 64 bits."""
@@ -248,8 +275,11 @@ def choose(
     waiting: dict[Key, tuple[Subject[Key], ...]] = {}
     if choice.similar_one:
         eligible, waiting = _without_similar(eligible, shown, left_out)
-    fresh = _fresh(eligible, choice, now)
-    ranked = [*newest_first(fresh, _newness), *_ranked(_others(eligible, fresh), choice, today, seed)]
+    fresh = newest_first(_recent(eligible, choice.fresh, now), _newness)
+    best = _best(_recent(eligible, WEEK, now)) if choice.first is First.WEEK else None
+    if best is not None:
+        fresh = [best, *(one for one in fresh if one is not best)]
+    ranked = [*fresh, *_ranked(_others(eligible, fresh), choice, today, seed)]
     taken, to_look_at = _placed(ranked, len(fresh), choice, shown, absent, left_out)
     if choice.most is not None:
         # The last places were assigned in another order.
@@ -257,6 +287,10 @@ def choose(
         in_order = [one for one in ranked if one.key in chosen]
     else:
         in_order = taken
+    if choice.order is Order.FRESH_THEN_RATING:
+        first = {one.key for one in fresh}
+        # They were mixed for the places only.
+        in_order = sorted(in_order, key=lambda one: one.key not in first and 1 + (not one.judged.new))
     for one in taken:
         to_look_at += [each.key for each in waiting.get(one.key, ()) if not each.looked_at]
     return Chosen(tuple(one.key for one in in_order), left_out, tuple(dict.fromkeys(to_look_at)))
@@ -400,16 +434,23 @@ class _Groups:
 # --- order ----------------------------------------------------------------------------------------------
 
 
-def _fresh(items: Sequence[Subject[Key]], choice: Choice, now: datetime) -> list[Subject[Key]]:
-    if choice.fresh is None:
+def _recent(items: Sequence[Subject[Key]], span: Span | None, now: datetime) -> list[Subject[Key]]:
+    """Return the items that were taken, or first seen, within a span."""
+    if span is None:
         return []
-    since, latest = choice.fresh.before(now), now + CLOCK_TOLERANCE
+    since, latest = span.before(now), now + CLOCK_TOLERANCE
     return [
         one
         for one in items
         if (one.taken_at is not None and since <= one.taken_at <= latest)
         or (one.seen_at is not None and one.seen_at >= since)
     ]
+
+
+def _best(items: Sequence[Subject[Key]]) -> Subject[Key] | None:
+    """Return the item with the best rating; None if the family has judged none of them."""
+    judged = [one for one in items if one.judged.cautious > UNJUDGED.cautious]
+    return max(judged, key=lambda one: (one.judged.cautious, _newness(one), one.name), default=None)
 
 
 def _newness(one: Subject[Key]) -> datetime:
@@ -433,8 +474,10 @@ def _ranked(
         case Order.OLDEST:
             return sorted(items, key=lambda one: one.taken_at or _FAR_AHEAD)
         case Order.RATING:
-            newest = newest_first(items, lambda one: one.taken_at)
-            return sorted(newest, key=lambda one: (one.rating or 0, bool(one.favorite)), reverse=True)
+            return _by_rating(items)
+        case Order.FRESH_THEN_RATING:
+            new = newest_first((one for one in items if one.judged.new), _newness)
+            return _with_share(new, _by_rating([one for one in items if not one.judged.new]))
         case Order.RANDOM:
             numbers = _random_numbers(items, seed)
             if choice.rotate_days is not None:
@@ -444,6 +487,26 @@ def _ranked(
             return _spread(items, seed)
         case Order.ALBUM:
             return items
+
+
+def _by_rating(items: Sequence[Subject[Key]]) -> list[Subject[Key]]:
+    """Sort by what the family says, then by stars.
+
+    By the cautious rating, so one that was judged once and lost comes after those that nobody has judged.
+    """
+    newest = newest_first(items, lambda one: one.taken_at)
+    return sorted(
+        newest, key=lambda one: (one.judged.cautious, one.rating or 0, bool(one.favorite)), reverse=True
+    )
+
+
+def _with_share(new: Sequence[Thing], others: Sequence[Thing]) -> list[Thing]:
+    """Mix two rankings: one of `NEW_SHARE` places is for the first one, as long as it lasts."""
+    mixed: list[Thing] = []
+    step = NEW_SHARE - 1
+    for at, one in enumerate(new):
+        mixed += [one, *others[at * step : (at + 1) * step]]
+    return [*mixed, *others[len(new) * step :]]
 
 
 def _by_number(items: Sequence[Subject[Key]], numbers: Sequence[float]) -> list[Subject[Key]]:

@@ -55,20 +55,23 @@ class Rejected:
     """Photos that vanished together with so many others that this is no request; they are sent again."""
     total: int = 0
     """Photos that the frame had before these vanished."""
+    hidden: frozenset[str] = frozenset()
+    """Keys of items and contents that no frame is to show, whatever its own viewers say."""
     _digests: frozenset[Digest] = field(init=False, default=frozenset(), compare=False, repr=False)
     _keys: frozenset[str] = field(init=False, default=frozenset(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Index the photos by what they show."""
         object.__setattr__(self, "_digests", frozenset(each.digest for each in self.items))
-        object.__setattr__(self, "_keys", frozenset(key for each in self.items for key in each.keys))
+        keys = frozenset(key for each in self.items for key in each.keys)
+        object.__setattr__(self, "_keys", keys | self.hidden)
 
     def __bool__(self) -> bool:
-        return bool(self.items)
+        return bool(self.items or self.hidden)
 
     def includes(self, item: MediaItem, digests: Iterable[Digest | None] = ()) -> bool:
         """Whether a media item was rejected; `digests` are those of its content and renditions, if known."""
-        if not self.items:
+        if not self:
             return False
         if item_key(item) in self._keys:
             return True

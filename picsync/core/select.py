@@ -22,6 +22,7 @@ from typing import TypeAlias
 
 from picsync.core.choice import Choice, Excluded, LeftOut, Subject, choose, newest_first
 from picsync.core.identity import Shown
+from picsync.core.judgements import NO_JUDGEMENTS, Judged, Judgements
 from picsync.core.model import Digest, FramePhoto, ItemFacts, MediaItem, MediaKind, Photos
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.rejected import NOTHING_REJECTED, Rejected
@@ -283,6 +284,7 @@ def chosen_among(
     now: datetime,
     zone: tzinfo,
     rule: str,
+    judgements: Judgements = NO_JUDGEMENTS,
 ) -> ChoiceMade:
     """Choose among the candidates by what listings and `facts` say of them.
 
@@ -299,7 +301,8 @@ def chosen_among(
         if (digest := _alone(candidate)) is not None and first.setdefault(digest, at) != at:
             continue
         stored = facts.get(candidate.item)
-        subjects.append(_subject(at, candidate, stored, started_at, screens=screens))
+        judged = judgements.rating(candidate.item)
+        subjects.append(_subject(at, candidate, stored, started_at, judged, screens=screens))
         if candidate.digest in there:
             shown.add(at)
     absent = 0 if complete else len(there - {candidate.digest for candidate in found})
@@ -326,7 +329,13 @@ def _alone(candidate: Candidate) -> Digest | None:
 
 
 def _subject(
-    at: int, candidate: Candidate, stored: ItemFacts | None, started_at: datetime | None, *, screens: bool
+    at: int,
+    candidate: Candidate,
+    stored: ItemFacts | None,
+    started_at: datetime | None,
+    judged: Judged,
+    *,
+    screens: bool,
 ) -> Subject[int]:
     item, listed = candidate.item, candidate.item.facts
     sized = listed if stored is None or listed.width else stored
@@ -344,6 +353,7 @@ def _subject(
         sized.height,
         rating,
         listed.favorite,
+        judged,
         screenshot=screens and is_screenshot(item),
         look=None if stored is None else stored.look,
         looked_at=item.kind is MediaKind.VIDEO or (stored is not None and stored.examined_at is not None),

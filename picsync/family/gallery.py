@@ -31,8 +31,6 @@ from picsync.family.state import tables
 from picsync.family.state.database import State
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
 
-NAME = "family pages"
-"""Its name among the frames. No configured frame has one with a space."""
 MAX_PHOTOS = 5_000
 """The newest photos of a rule that are on the pages: half a gigabyte of small versions."""
 MAX_UPLOADS = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -123,6 +123,14 @@ class Photos:
     def __init__(self, state: State, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._state = state
         self._now = now
+        self._changed: Callable[[Collection[str]], None] = lambda _categories: None
+
+    def tell_of_changes(self, changed: Callable[[Collection[str]], None]) -> None:
+        """Have `changed` called with the categories of a photo that was hidden or restored.
+
+        There are none if the photo is in no category.
+        """
+        self._changed = changed
 
     async def find(self, photo: str) -> Photo | None:
         """Return the photo with an ID."""
@@ -174,7 +182,7 @@ class Photos:
             note(connection, now, by, Act.HID, photo, frame)
             return True
 
-        return await self._state.write(work)
+        return await self._tell(photo, changed=await self._state.write(work))
 
     async def restore(self, photo: str, *, by: str | None) -> bool:
         """Let the frames show a photo again; return whether it was hidden."""
@@ -185,4 +193,9 @@ class Photos:
                 note(connection, self._now(), by, Act.RESTORED, photo)
             return bool(gone.rowcount)
 
-        return await self._state.write(work)
+        return await self._tell(photo, changed=await self._state.write(work))
+
+    async def _tell(self, photo: str, *, changed: bool) -> bool:
+        if changed:
+            self._changed(await self.categories_of(photo))
+        return changed

@@ -10,7 +10,7 @@ import glob
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from picsync.aio.tasks import progressed
 from picsync.config import LEAST_EVERY, WebListener
 from picsync.config.environment import in_container
+from picsync.config.family import FRAME as FAMILY_FRAME
 from picsync.core.errors import CacheError, ConfigError, ListenError, Problem, StateError
 from picsync.core.events import (
     CycleFinished,
@@ -34,6 +35,7 @@ from picsync.core.events import (
     RetryScheduled,
 )
 from picsync.core.mirrorstate import mirror_name
+from picsync.core.model import job_name
 from picsync.core.places import LOCAL
 from picsync.core.values import dataclass
 from picsync.frames.base import Frame
@@ -53,6 +55,7 @@ from picsync.run.settings import (
     entries_in_use,
     fed_by,
     fed_by_mirror,
+    frames_of,
     mirroring,
     organizing,
     reporting,
@@ -77,8 +80,10 @@ if TYPE_CHECKING:
 
     from picsync.cache.store import Cache
     from picsync.config import Config, Listen
+    from picsync.core.judgements import Judges
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
+    from picsync.web.family.services import Services
     from picsync.web.frame.routes import Plain
     from picsync.web.frame.server import FrameServer, Household
     from picsync.web.hooks import Hooks
@@ -128,6 +133,16 @@ def noting_progress(emit: Emit) -> Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """What the family's pages need; without them, nothing."""
+
+    family: Services | None = None
+    frames: Mapping[str, Frame] = field(default_factory=dict)
+    """The gallery, by its name among the frames."""
+    judges: Judges | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunContext:
     """The environment of cycles, besides the settings."""
 
@@ -166,14 +181,21 @@ class RunContext:
 
     @asynccontextmanager
     async def open_jobs(
-        self, settings: Settings, intervals: Mapping[str, timedelta] = MappingProxyType({})
+        self,
+        settings: Settings,
+        intervals: Mapping[str, timedelta] = MappingProxyType({}),
+        *,
+        home: Home | None = None,
     ) -> AsyncIterator[list[AnyJob]]:
         """Open what the settings need; the jobs can be run until the end of the context.
 
-        `intervals` are by job name. Raises ConfigError and CacheError.
+        `intervals` are by job name. `home` is what the family's pages need, if it is open already. Raises
+        ConfigError and CacheError.
         """
         jobs: list[AnyJob] = []
         async with AsyncExitStack() as stack:
+            if home is None:
+                home = await stack.enter_async_context(self.open_home(settings.config))
             if settings.config.organize:
                 jobs += await stack.enter_async_context(self.open_organizing(settings, intervals))
             opened: Cache | None = None
@@ -183,12 +205,36 @@ class RunContext:
                 )
                 jobs += await stack.enter_async_context(self.open_mirrors(settings, intervals, opened))
             if settings.config.albums:
-                jobs += await stack.enter_async_context(self._open_albums(settings, intervals, opened))
+                jobs += await stack.enter_async_context(self._open_albums(settings, intervals, opened, home))
             yield jobs
 
     @asynccontextmanager
+    async def open_home(self, config: Config) -> AsyncIterator[Home]:
+        """Open what the family's pages need, as far as there is something to open."""
+        if config.family is None:
+            yield Home()
+            return
+        from picsync.family.gallery import Gallery
+        from picsync.family.judging import FamilyJudges, NoJudges, open_judges
+        from picsync.run.family import open_family
+
+        async with AsyncExitStack() as stack:
+            try:
+                if self.dry_run:
+                    home = Home(judges=await stack.enter_async_context(open_judges(self.cache)))
+                else:
+                    opening = open_family(config, config.family, cache=self.cache)
+                    family = await stack.enter_async_context(opening)
+                    gallery = Gallery(family.state, family.pictures)
+                    home = Home(family, {FAMILY_FRAME: gallery}, FamilyJudges(family.state))
+            except StateError as error:
+                self.notify(f"The family's pages are off, and frames keep the photos that they have. {error}")
+                home = Home(judges=NoJudges(error))
+            yield home
+
+    @asynccontextmanager
     async def _open_albums(
-        self, settings: Settings, intervals: Mapping[str, timedelta], opened: Cache | None
+        self, settings: Settings, intervals: Mapping[str, timedelta], opened: Cache | None, home: Home
     ) -> AsyncIterator[list[AlbumJob]]:
         emit = noting_progress(self.emit)
         async with open_tools(
@@ -199,6 +245,8 @@ class RunContext:
             notify=self.notify,
             dry_run=self.dry_run,
             opened=opened,
+            pages=home.frames,
+            judges=home.judges,
         ) as tools:
             context = CycleContext(
                 tools,
@@ -209,8 +257,14 @@ class RunContext:
                 allowed=self.allowed,
                 plan_readers=self._with_plan if self.show_plan else None,
             )
-            rules = album_rules(settings.config, settings.credentials.kinds, dry_run=self.dry_run)
+            rules = self.rules(settings, home)
             yield [AlbumJob(rule, intervals.get(rule.name), context) for rule in rules]
+
+    def rules(self, settings: Settings, home: Home) -> list[AlbumRule]:
+        """Return each rule on each of its frames, and on the family's pages if these are open."""
+        return album_rules(
+            settings.config, settings.credentials.kinds, dry_run=self.dry_run, family=bool(home.frames)
+        )
 
     @asynccontextmanager
     async def open_organizing(
@@ -378,10 +432,11 @@ class LongRun:
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator[list[AnyJob]]:
         """Open everything for the settings: tools, pages, metrics."""
-        rules = album_rules(settings.config, settings.credentials.kinds, dry_run=self._context.dry_run)
         intervals = self._intervals(settings)
         self._context.warn(settings)
         async with AsyncExitStack() as stack:
+            home = await stack.enter_async_context(self._context.open_home(settings.config))
+            rules = self._context.rules(settings, home)
             # Readers are started first, so that they see the first request.
             self._board.expect({rule.name: _expected(rule, settings) for rule in rules}, services(settings))
             passes = _expected_passes(settings, dry_run=self._context.dry_run)
@@ -395,7 +450,7 @@ class LongRun:
                 metrics.expect_passes({each.name: each.kind for each in passes}, every_s=every_s)
                 metrics.expect_accounts(services(settings), entries_in_use(settings.config))
                 metrics.expect_requests(operations(settings))
-            jobs = await stack.enter_async_context(self._context.open_jobs(settings, intervals))
+            jobs = await stack.enter_async_context(self._context.open_jobs(settings, intervals, home=home))
             self._frames = _frames_of(jobs)
             if settings.config.prometheus is not None:
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
@@ -406,7 +461,7 @@ class LongRun:
                     stack, ProfilingServer(), settings.config.pprof.listen, "Profiling: {}debug/pprof/"
                 )
             hooks = self._hooks(settings)
-            people = await self._serve_people(stack, settings, jobs, hooks)
+            people = await self._serve_people(stack, settings, jobs, hooks, home)
             requests = Requests.beside(self._context.cache)
             names = settings.jobs
 
@@ -425,13 +480,18 @@ class LongRun:
             yield jobs
 
     async def _serve_people(
-        self, stack: AsyncExitStack, settings: Settings, jobs: Sequence[AnyJob], hooks: Hooks | None
+        self,
+        stack: AsyncExitStack,
+        settings: Settings,
+        jobs: Sequence[AnyJob],
+        hooks: Hooks | None,
+        home: Home,
     ) -> FrameServer | None:
         """Serve the pages of the frames that have some, and the webhooks."""
         config, cache = settings.config, self._context.cache
         own = config.webhooks.listen if config.webhooks is not None else None
         web = config.web or WebListener()
-        others = await self._family(stack, config)
+        others = self._family(settings, home)
         pages = others is not None or any(FRAMES[entry.kind].pages for entry in config.frames.values())
         if hooks is not None and (own is not None or not pages):
             from picsync.web.hooks import HookServer
@@ -453,24 +513,28 @@ class LongRun:
         await self._serve(stack, frame_server, web.listen, what)
         return frame_server
 
-    async def _family(self, stack: AsyncExitStack, config: Config) -> Plain | None:
-        """Open the family's pages, and return their handler; None if there are none."""
-        if config.family is None:
+    def _family(self, settings: Settings, home: Home) -> Plain | None:
+        """Return the handler of the family's pages; None if there are none."""
+        if home.family is None:
             return None
-        from picsync.run.family import open_family
         from picsync.serving.asgi import handler
         from picsync.web.family.app import application
 
-        web = config.web or WebListener()
-        try:
-            services = await stack.enter_async_context(
-                open_family(config, config.family, cache=self._context.cache)
+        def changed(categories: Collection[str]) -> None:
+            """Start the cycles of the rules whose frames may show a photo that was hidden or restored."""
+            albums = settings.config.albums
+            named = {album.name for album in albums}
+            known = named.intersection(categories) or named
+            self._service.touch(
+                job_name(album.name, frame)
+                for album in albums
+                if album.name in known or FAMILY_FRAME not in frames_of(settings.config, album)
+                for frame in album.frames
             )
-        except StateError as error:
-            # The frames go on.
-            self._context.notify(f"The family's pages are off. {error}")
-            return None
-        return handler(application(services), proxies=web.proxies)
+
+        home.family.photos.tell_of_changes(changed)
+        web = settings.config.web or WebListener()
+        return handler(application(home.family), proxies=web.proxies)
 
     def _hooks(self, settings: Settings) -> Hooks | None:
         """Return the webhooks; None if they are off."""
@@ -622,7 +686,7 @@ def _expected(rule: AlbumRule, settings: Settings) -> RuleStatus:
         sources=rule.sources,
         album=rule.album,
         frame=rule.frame,
-        playlists=FRAMES[frame.kind].playlists,
+        playlists=rule.frame != FAMILY_FRAME and FRAMES[frame.kind].playlists,
         dry_run=rule.dry_run,
     )
 

@@ -21,11 +21,14 @@ from picsync.config import (
     WebListener,
     read_regular,
 )
+from picsync.config.family import FRAME as FAMILY_FRAME
 from picsync.config.kinds import AnyKind, Hook
 from picsync.config.named import Entry
 from picsync.config.settings import AlbumRule as ConfiguredRule
 from picsync.config.tree import FieldPath, Place
 from picsync.core.capacity import Capacity
+from picsync.core.caption import Wording
+from picsync.core.choice import Choice
 from picsync.core.errors import ConfigError, Problem
 from picsync.core.mirror import Theirs
 from picsync.core.mirrorstate import mirror_name
@@ -61,7 +64,7 @@ class Settings:
         every = {
             job_name(album.name, frame): album.every or self.config.every
             for album in self.config.albums
-            for frame in album.frames
+            for frame in frames_of(self.config, album)
         }
         every |= {organize_name(rule.name): rule.every or self.config.every for rule in self.config.organize}
         every |= {mirror_name(rule.name): rule.every or self.config.every for rule in self.config.mirror}
@@ -70,7 +73,8 @@ class Settings:
     @property
     def jobs(self) -> list[str]:
         """The names of all jobs: each rule on each of its frames."""
-        albums = [job_name(album.name, frame) for album in self.config.albums for frame in album.frames]
+        albums = [name for album in self.config.albums for name in jobs_of(self.config, album)]
+        albums = list(dict.fromkeys(albums))
         sorting = [organize_name(rule.name) for rule in self.config.organize]
         return [*sorting, *(mirror_name(rule.name) for rule in self.config.mirror), *albums]
 
@@ -188,10 +192,11 @@ def album_rules(
     *,
     dry_run: bool = False,
     allow_deletes: bool = False,
+    family: bool = False,
 ) -> list[AlbumRule]:
     """Return each rule on each of its frames; the options apply to all of them.
 
-    `accounts` has the kind of each account by name.
+    `accounts` has the kind of each account by name. With `family`, categories are also on the family's pages.
     """
     kinds = accounts or {}
     weights: dict[tuple[str, str, str], dict[tuple[str, str], float]] = defaultdict(dict)
@@ -232,7 +237,56 @@ def album_rules(
             share=album.share / sum(shares.values()),
         )
 
-    return [one(album, frame) for album in config.albums for frame in album.frames]
+    rules = [one(album, frame) for album in config.albums for frame in album.frames]
+    pages = _on_pages(config, dry_run=dry_run, allow_deletes=allow_deletes) if family else []
+    return [*rules, *pages]
+
+
+def _on_pages(config: Config, *, dry_run: bool, allow_deletes: bool) -> list[AlbumRule]:
+    """Return the rules that put what the sources of categories list on the family's pages."""
+    if config.family is None:
+        return []
+    from picsync.family.gallery import CAPTION, MAX_PHOTOS, RECIPE
+
+    named: dict[str, list[ConfiguredRule]] = defaultdict(list)
+    for album in config.albums:
+        if config.family.has(album.name):
+            named[album.name].append(album)
+
+    def one(name: str, albums: list[ConfiguredRule]) -> AlbumRule:
+        sources: dict[str, dict[str, None]] = defaultdict(dict)
+        for album in albums:
+            for account, entries in album.sources.items():
+                sources[account] |= dict.fromkeys(map(str, entries))
+        return AlbumRule(
+            Rule(
+                name=name,
+                delete=all(album.delete for album in albums),
+                delete_limit=_delete_limit(albums[0].max_delete),
+                allow_deletes=allow_deletes,
+            ),
+            sources={account: tuple(entries) for account, entries in sources.items()},
+            frame=FAMILY_FRAME,
+            choice=Choice(most=MAX_PHOTOS),
+            dry_run=dry_run or all(album.dry_run for album in albums),
+            recipe=RECIPE,
+            wording=Wording(CAPTION),
+            judged=False,
+            settles=False,
+        )
+
+    return [one(name, albums) for name, albums in named.items()]
+
+
+def frames_of(config: Config, album: ConfiguredRule) -> tuple[str, ...]:
+    """Return the names of a rule's frames, with that of the family's pages if it is a category."""
+    is_category = config.family is not None and config.family.has(album.name)
+    return (*album.frames, FAMILY_FRAME) if is_category else album.frames
+
+
+def jobs_of(config: Config, album: ConfiguredRule) -> list[str]:
+    """Return the names of a rule's jobs."""
+    return [job_name(album.name, frame) for frame in frames_of(config, album)]
 
 
 def _delete_limit(allowed: MaxDelete | None) -> DeleteLimit | None:
@@ -402,7 +456,7 @@ def reporting(config: Config, credentials: Credentials) -> list[Reporting]:
     jobs: dict[str, list[str]] = defaultdict(list)
     for album in config.albums:
         for name in (*album.sources, *(reach.place.account for reach in _stored(album.sources))):
-            jobs[name] += [job_name(album.name, frame) for frame in album.frames]
+            jobs[name] += jobs_of(config, album)
     for rule in config.organize:
         jobs[rule.from_.account].append(organize_name(rule.name))
     found = []
@@ -558,7 +612,7 @@ def fed_by_mirror(config: Config, accounts: Mapping[str, str], rule: Mirroring) 
     found = {mirror_name(other.name) for other in config.mirror if _overlap(rule.to, other.from_)}
     for album in config.albums:
         if any(_overlap(rule.to, reach.place) for reach in _read(accounts, album.sources)):
-            found |= {job_name(album.name, frame) for frame in album.frames}
+            found |= {*jobs_of(config, album)}
     return frozenset(found - {mirror_name(rule.name)})
 
 
@@ -600,7 +654,7 @@ def fed_by(config: Config, accounts: Mapping[str, str], rule: OrganizeRule, acco
     for album in config.albums:
         read = [reach.place for reach in _read(accounts, album.sources)]
         if any(place.account == account and reads_targets(rule, place.path) for place in read):
-            found |= {job_name(album.name, frame) for frame in album.frames}
+            found |= {*jobs_of(config, album)}
     return frozenset(found)
 
 

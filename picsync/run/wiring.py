@@ -28,6 +28,7 @@ from picsync.config.credentials import Account
 from picsync.config.kinds import AnyKind, Opening, Sleep
 from picsync.core.errors import ConfigError, Problem, TransientError
 from picsync.core.events import Emit, Event, LoginRefused
+from picsync.core.judgements import Judges
 from picsync.frames.base import Frame
 from picsync.frames.kinds import FRAMES
 from picsync.http import network
@@ -124,12 +125,15 @@ async def open_tools(
     sleep: Sleep = asyncio.sleep,
     dry_run: bool = False,
     opened: Cache | None = None,
+    pages: Mapping[str, Frame] = MappingProxyType({}),
+    judges: Judges | None = None,
 ) -> AsyncIterator[Tools]:
     """Open what the rules of `config` need, and close it at the end of the context.
 
     `cache` is a path or a database URL; messages about it go to `notify`. `sleep` is used for all waiting for
     services. With `dry_run`, a cache that another process uses is not written to. `opened` is the cache if it
-    is open already; it stays so. Raises ConfigError and CacheError; before that, only logins are sent.
+    is open already; it stays so. `pages` are more frames, by name, which stay open, too; `judges` knows what
+    the family says of photos. Raises ConfigError and CacheError; before that, only logins are sent.
     """
     async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frames):
         for frame in frames.values():
@@ -143,13 +147,14 @@ async def open_tools(
             downloads = Pace(_caps(config)).cap(DOWNLOADS)
             yield Tools(
                 sources,
-                frames,
+                {**frames, **pages},
                 store,
                 Spool(),
                 emit,
                 max_downloads=downloads,
                 sleep=sleep,
                 renderer=renderer,
+                judges=judges,
                 settling=Settling(readers(config)),
             )
         finally:

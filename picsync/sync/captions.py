@@ -8,12 +8,14 @@ again after a day; if it refuses every one of a few captions, no other is sent m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from picsync.aio.tasks import run_all
-from picsync.core.caption import AboutPhoto, Captions, Told, Wording
+from picsync.core.caption import AboutPhoto, Captions, Told, Wording, clean
 from picsync.core.errors import ItemError, LoginNeeded, PicsyncError, RefusedError, Scope, at_account
 from picsync.core.events import ItemDownloaded
+from picsync.core.judgements import NO_JUDGEMENTS, Judgements
 from picsync.core.model import Digest, FrameAlbum, FramePhoto, MediaItem, MediaKind
 from picsync.core.select import Candidate
 from picsync.core.values import dataclass
@@ -57,11 +59,13 @@ class Captioner:
         stopping: Callable[[], bool],
         dry_run: bool,
         downloads: int,
+        judgements: Judgements = NO_JUDGEMENTS,
     ) -> None:
         """Work as `Transferrer` does; at most `downloads` originals are fetched to read their metadata."""
         self._rule = rule
         self._tools = tools
         self._words = words(wording)
+        self._judgements = judgements
         self._group = group
         self._frame = frame
         self._account = account
@@ -109,7 +113,8 @@ class Captioner:
         self, frame: ShowsCaptions, album: FrameAlbum, photo: FramePhoto, item: MediaItem, known: Told | None
     ) -> None:
         """Write the caption of one photo if it differs, as far as what it says is known."""
-        if self._words.needs_metadata:
+        # What the family wrote needs no metadata.
+        if self._words.needs_metadata and self._judgements.caption(item) is None:
             known = await self._complete(item, known)
             if known is None:
                 return
@@ -157,7 +162,9 @@ class Captioner:
 
     def _about(self, item: MediaItem, told: Told) -> AboutPhoto:
         source = self._tools.sources[item.source]
-        return self._words.about(told, details_of(item, self._group, source, self._tools.zone))
+        about = self._words.about(told, details_of(item, self._group, source, self._tools.zone))
+        caption = self._judgements.caption(item)
+        return about if caption is None else replace(about, caption=clean(caption))
 
     async def _complete(self, item: MediaItem, told: Told | None) -> Told | None:
         """Return what the metadata of an item tell, None if that cannot be found out in this cycle."""

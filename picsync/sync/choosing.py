@@ -15,6 +15,7 @@ from picsync.aio.tasks import run_all
 from picsync.core.choice import Choice
 from picsync.core.errors import ItemError, PicsyncError, Scope, at_account
 from picsync.core.events import ItemDownloaded
+from picsync.core.judgements import NO_JUDGEMENTS, Judgements
 from picsync.core.model import ItemFacts, Listing, MediaItem, Photos
 from picsync.core.select import Candidate, ChoiceMade, chosen_among
 from picsync.rendering.pool import Examined
@@ -113,8 +114,9 @@ class Looks:
 class Choosing:
     """The choice of one cycle."""
 
-    def __init__(self, choice: Choice, looks: Looks) -> None:
+    def __init__(self, choice: Choice, looks: Looks, judgements: Judgements = NO_JUDGEMENTS) -> None:
         self._choice = choice
+        self._judgements = judgements
         self._looks = looks
         self._tools = looks.tools
         self._group = looks.group
@@ -137,6 +139,7 @@ class Choosing:
                 now=self._tools.now(),
                 zone=self._tools.zone,
                 rule=self._group,
+                judgements=self._judgements,
             )
             if last or not await self._looks.look_at([found[at].item for at in made.to_look_at]):
                 break
@@ -144,10 +147,10 @@ class Choosing:
 
     async def _recall(self, items: Sequence[MediaItem], *, complete: bool) -> datetime | None:
         """Read the stored facts, and take note of new items; return when the rule was first complete."""
-        if self._choice.fresh is None and not self._choice.looks:
+        fresh = self._choice.recent
+        if fresh is None and not self._choice.looks:
             return None
         cache, now = self._tools.cache, self._tools.now()
-        fresh = self._choice.fresh
         self._looks.facts = facts = dict(
             await cache.facts(items, since=now if fresh is None else fresh.before(now))
         )

@@ -43,6 +43,7 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.identity import Shown, item_key, plain_name
+from picsync.core.judgements import NO_JUDGEMENTS, Judgements
 from picsync.core.model import (
     DEFAULT_FRAME,
     Certainty,
@@ -140,6 +141,10 @@ class AlbumRule:
     """Of the captions that the frame shows as text; None if it is to show none of its own."""
     share: float = 1.0
     """The rule's part of the frame's free space, 0 to 1."""
+    judged: bool = True
+    """Whether what the family says of photos counts: not where they are judged."""
+    settles: bool = True
+    """Whether sources that put their items away wait for this frame."""
 
     @property
     def name(self) -> str:
@@ -254,6 +259,8 @@ class _Cycle:
     """How the frame's storage is used, where it is limited."""
     rejected: Rejected = NOTHING_REJECTED
     """What the viewers of the frame do not want."""
+    judgements: Judgements = NO_JUDGEMENTS
+    """What the family says of photos."""
     captions_written: int = 0
 
     looks: Looks = field(init=False)
@@ -316,7 +323,7 @@ class _Cycle:
 
     @asynccontextmanager
     async def looking(self, *, early: bool) -> AsyncIterator[_Seen]:
-        """List both sides, and yield the frame's.
+        """List both sides, and yield the frame's; what the family says of photos is read, too.
 
         With `early`, that is a new album as soon as the frame's first answer says so. Then `_confirm` has to
         follow; what waits for the second answer is fetched meanwhile.
@@ -340,13 +347,20 @@ class _Cycle:
 
         observing = asyncio.create_task(observe())
         try:
-            await run_all(observed(), self._list())
+            await run_all(observed(), self._list(), self._listen())
             if denied.is_set() and not observing.done():
                 yield _Seen(None, Photos(), (), observing)
             else:
                 yield await observing
         finally:
             await cancel_and_wait(observing)
+
+    async def _listen(self) -> None:
+        """Read what the family says of photos. Raises StateError: then nothing may be sent, or deleted."""
+        rule, judges = self.album_rule, self.tools.judges
+        if judges is not None and rule.judged:
+            ratings = rule.choice is not None and rule.choice.rates
+            self.judgements = await judges.judgements(ratings=ratings, captions=rule.wording is not None)
 
     async def _confirm(self, seen: _Seen) -> None:
         """Wait until the frame has said for certain whether the album is new, and note what it has."""
@@ -504,6 +518,7 @@ class _Cycle:
             for item, mapping in known.items()
             if mapping.unusable is None or item.source not in spools
         }
+        self.rejected = replace(self.rejected, hidden=self.judgements.hidden)
         shown = self._shown(photos)
         originals: dict[MediaItem, DigestMapping] = {}
         if recipe.convert:
@@ -544,7 +559,7 @@ class _Cycle:
         choice = self.album_rule.choice
         if choice is None:
             return found
-        made = await Choosing(choice, self.looks).choose(found, self.listings, photos)
+        made = await Choosing(choice, self.looks, self.judgements).choose(found, self.listings, photos)
         self.order = made.order
         return made.candidates
 
@@ -717,6 +732,7 @@ class _Cycle:
             recipe=rule.recipe,
             rejected=self.rejected,
             wording=rule.wording,
+            judgements=self.judgements,
             room_bytes=self.storage.room.size_bytes if self.storage else None,
             closing=partial(self._create_playlist, seen, playlists),
         )
@@ -913,7 +929,7 @@ class _Cycle:
     async def _settle(self, seen: _Seen) -> None:
         """Tell sources that put items away what this frame shows, and what it cannot show."""
         rule = self.album_rule
-        if rule.dry_run or any(result.failure is not None for result in self.published):
+        if rule.dry_run or not rule.settles or any(result.failure is not None for result in self.published):
             return
         there = {photo.digest for photo in seen.photos.items}
         if self.plan.overflow and rule.rule.overflow is Overflow.ERROR:
@@ -977,6 +993,7 @@ class _Cycle:
             stopping=self.stopping,
             dry_run=rule.dry_run,
             downloads=rule.rule.replace_per_cycle,
+            judgements=self.judgements,
         )
         photos = [photo for photo in seen.photos.items if photo.photo_id not in gone]
         result = await captioner.run(seen.album, photos, self.candidates)

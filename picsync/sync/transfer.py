@@ -22,7 +22,16 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from picsync.aio.tasks import run_all
 from picsync.core.capacity import Capacity
-from picsync.core.caption import NOTHING, NOTHING_KNOWN, AboutPhoto, Captions, Details, Told, Wording
+from picsync.core.caption import (
+    NOTHING,
+    NOTHING_KNOWN,
+    AboutPhoto,
+    Captions,
+    Details,
+    Told,
+    Wording,
+    clean,
+)
 from picsync.core.errors import (
     ContentError,
     Defect,
@@ -59,6 +68,7 @@ from picsync.core.identity import (
     item_key,
     keyed_name,
 )
+from picsync.core.judgements import NO_JUDGEMENTS, Judgements, Judges
 from picsync.core.model import Digest, FrameAlbum, ItemFacts, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.pairing import may_pair
@@ -85,8 +95,8 @@ if TYPE_CHECKING:
 OpenAlbum: TypeAlias = Callable[[], Awaitable[FrameAlbum]]
 """Returns the frame's album, creating it if there is none."""
 
-MD5 = "md5"
-"""The digest algorithm of nearly all frames."""
+MD5, SHA256 = "md5", "sha256"
+"""Digest algorithms: of nearly all frames, and of what the family says."""
 MAX_TRANSIENT_FAILURES = 8
 """Consecutive transient failures after which the service, rather than the items, is to blame."""
 
@@ -155,6 +165,8 @@ class Tools:
     """Starts processes when there is something to render, and ends them when there is not."""
     shared: Originals | None = None
     """The originals in the spool."""
+    judges: Judges | None = None
+    """Who knows what the family says of photos; None without family pages."""
     settling: Settling = field(default_factory=Settling)
 
     def __post_init__(self) -> None:
@@ -241,6 +253,7 @@ class Transferrer:
         recipe: Recipe = ORIGINAL,
         rejected: Rejected = NOTHING_REJECTED,
         wording: Wording | None = None,
+        judgements: Judgements = NO_JUDGEMENTS,
         room_bytes: int | None = None,
     ) -> None:
         """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
@@ -264,6 +277,7 @@ class Transferrer:
         self._recipe = recipe
         self._rejected = rejected
         self._words = None if wording is None else words(wording)
+        self._judgements = judgements
         self._room_bytes = room_bytes
         self._sent_bytes = 0
         self._shown = Shown((), recipe)
@@ -621,6 +635,10 @@ class Transferrer:
                 with at_account(item.source):
                     source = self._tools.sources[item.source]
                     content, fresh = await original.fetch(source, self._algorithm, abandoned=abandoned)
+                    same = content
+                    if self._rejected.hidden:
+                        # Hidden photos are known by this digest, whatever source they come from.
+                        same, _ = await original.fetch(source, SHA256)
             except Abandoned:
                 return None
         if fresh:
@@ -630,11 +648,11 @@ class Transferrer:
         self._result.contents[item] = content
         self._sizes[item] = original.size_bytes
         await self._record(item, content)
-        return None if self._rejects(item, content) else content
+        return None if self._rejects(item, content, same) else content
 
-    def _rejects(self, item: MediaItem, digest: Digest) -> bool:
+    def _rejects(self, item: MediaItem, *digests: Digest) -> bool:
         """Whether a viewer has rejected what has this content; then it is in the result."""
-        if self._rejected.includes(item, (digest,)):
+        if self._rejected.includes(item, digests):
             self._result.rejected.add(item)
         return item in self._result.rejected
 
@@ -704,7 +722,9 @@ class Transferrer:
                 place = self._words.needs_place or self._frame.capabilities.captions is Captions.OWN
                 told = await original.told(self._tools.renderer, place=place)
                 await self._tools.cache.record_told({item: told})
-        return self._words.about(told, self._details(item), size)
+        about = self._words.about(told, self._details(item), size)
+        caption = self._judgements.caption(item)
+        return about if caption is None else replace(about, caption=clean(caption))
 
     def _examined(self, item: MediaItem, original: Original) -> str:
         """Return the MIME type; empty for what only a decoder can tell. Raises ContentError."""

@@ -64,7 +64,7 @@ def test_nothing_is_left_out_by_default(tmp_path: Path) -> None:
         ("{fresh: 9999y}", "select.fresh: must be less than 1000 years"),
         (
             "{order: best}",
-            "select.order: must be `newest`, `oldest`, `album`, `random`, `spread` or `rating`.",
+            "`spread`, `rating` or `fresh-then-rating`.",
         ),
         ("{rotate: 7d, most: 5}", "select.rotate: needs `order: random`, but the order is `newest`."),
         ("{rotate: 7d, order: random}", "select.rotate: needs `most`"),

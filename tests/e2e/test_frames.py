@@ -51,6 +51,20 @@ def downloads(household: Household) -> int:
     return household.server.log.count(host=MEDIA_HOST)
 
 
+async def test_the_pages_of_the_family_need_no_download_of_their_own(household: Household) -> None:
+    household.add(12)
+    household.top_lines = ["family: {}"]
+    reports = await cycles(household)
+    assert list(reports) == ["Family", "Family on family pages"]
+    assert [report.on_frame for report in reports.values()] == [12, 12]
+    assert downloads(household) == 12
+    household.server.log.clear()
+    again = await cycles(household)
+    assert all(report.outcome is CycleOutcome.DONE for report in again.values())
+    assert downloads(household) == 0
+    household.assert_synced()
+
+
 async def test_each_frame_shows_the_album_by_one_download_each(household: Household, stick: Path) -> None:
     household.add(30)
     reports = await cycles(household)

@@ -57,13 +57,40 @@ class State:
 
         Raises StateError.
         """
-        state = cls(*await asyncio.to_thread(_engine, cache))
+        engine, name = await asyncio.to_thread(_engine, cache, create=True)
+        assert engine is not None  # noqa: S101 - it is created
+        state = cls(engine, name)
         try:
             await state._migrate()
         except BaseException:
             await state.aclose()
             raise
         return state
+
+    @classmethod
+    async def open_existing(cls, cache: str) -> State | None:
+        """Open the state that belongs to a cache, changing nothing; None if there is none.
+
+        Raises StateError, also if this picsync would have to migrate it.
+        """
+        engine, name = await asyncio.to_thread(_engine, cache, create=False)
+        if engine is None:
+            return None
+        state = cls(engine, name)
+        try:
+            revision = await state.read(_revision)
+        except BaseException:
+            await state.aclose()
+            raise
+        if revision == HEAD:
+            return state
+        await state.aclose()
+        if revision is None:
+            return None
+        raise StateError(
+            f"The family's database {name} has the schema revision {revision}, not {HEAD}.",
+            hint="Run `picsync sync`, which migrates an older one; for a newer one, update picsync.",
+        )
 
     @property
     def is_sqlite(self) -> bool:
@@ -128,8 +155,11 @@ class State:
             ) from error
 
 
-def _engine(cache: str) -> tuple[sa.Engine, str]:
-    """Return an engine that is not connected yet, and the database's name for messages."""
+def _engine(cache: str, *, create: bool) -> tuple[sa.Engine | None, str]:
+    """Return an engine that is not connected yet, and the database's name for messages.
+
+    The engine is None if there is no file, and none is to be created.
+    """
     try:
         found = place.parse(cache)
         if not isinstance(found, File):
@@ -137,6 +167,8 @@ def _engine(cache: str) -> tuple[sa.Engine, str]:
     except CacheError as error:
         raise StateError(error.message, hint=error.hint) from error
     path = path_beside(found.path)
+    if not create and not path.exists():
+        return None, str(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # It has names, and hashes of secrets.

@@ -1,0 +1,95 @@
+"""A configuration with `family`: jobs of the pages beside those of frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from picsync.config.family import FRAME
+from picsync.core.events import CycleOutcome, Event
+from picsync.family.photos import Photos
+from picsync.family.state.database import State, path_beside
+from picsync.jobs.albums import AlbumJob
+from picsync.run.process import RunContext
+from picsync.run.scheduler import Stop, run_once
+from picsync.run.settings import Settings, SettingsFiles
+from tests.pictures import jpeg
+
+CONFIG = """
+family: {categories: [Family]}
+frames: {kitchen: {kind: folder, path: FOLDER/kitchen}}
+albums:
+  - {name: Family, frames: [kitchen], sources: {folder: [{path: FOLDER/photos, quiet: 0s}]}}
+  - {name: Private, frames: [kitchen], sources: {folder: [{path: FOLDER/private, quiet: 0s}]}}
+"""
+
+
+def put(path: Path) -> None:
+    path.write_bytes(jpeg(path.stem))
+
+
+def settings_in(folder: Path, config: str = CONFIG) -> Settings:
+    for name in ("photos", "private"):
+        (folder / name).mkdir(exist_ok=True)
+        put(folder / name / f"{name}.jpg")
+    (folder / "kitchen").mkdir(exist_ok=True)
+    (folder / "picsync.yaml").write_text(config.replace("FOLDER", str(folder)), "utf-8")
+    return SettingsFiles(folder / "picsync.yaml", {}, ()).load()
+
+
+async def cycles(
+    folder: Path, settings: Settings, *, dry_run: bool = False
+) -> dict[str, tuple[CycleOutcome, int]]:
+    """Run each job once; return its outcome, and how many photos its frame has."""
+    events: list[Event] = []
+    said: list[str] = []
+    context = RunContext(str(folder / "cache.db"), events.append, said.append, Stop(), dry_run=dry_run)
+    async with context.open_jobs(settings) as jobs:
+        assert all(isinstance(job, AlbumJob) for job in jobs)
+        reports = await run_once(jobs, context.stop, events.append)
+    return {report.rule: (report.outcome, report.on_frame or 0) for report in reports}  # type: ignore[attr-defined] # of albums
+
+
+async def test_categories_are_on_the_pages_too(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    jobs = ["Family on kitchen", f"Family on {FRAME}", "Private on kitchen"]
+    assert settings.jobs == jobs
+    done = CycleOutcome.DONE
+    assert await cycles(tmp_path, settings) == dict.fromkeys(jobs, (done, 1))
+    state = await State.open(str(tmp_path / "cache.db"))
+    try:
+        photos = Photos(state)
+        [photo] = await photos.in_category("Family")
+        assert not await photos.in_category("Private")
+        await photos.hide(photo.photo, by=None)
+    finally:
+        await state.aclose()
+    put(tmp_path / "photos" / "other.jpg")
+    assert await cycles(tmp_path, settings) == {
+        "Family on kitchen": (done, 1),
+        f"Family on {FRAME}": (done, 2),
+        "Private on kitchen": (done, 1),
+    }
+
+
+async def test_a_plan_makes_no_state(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    found = await cycles(tmp_path, settings, dry_run=True)
+    assert set(found) == {"Family on kitchen", "Private on kitchen"}
+    assert not path_beside(tmp_path / "cache.db").exists()
+
+
+async def test_frames_keep_what_they_have_without_the_state(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    await cycles(tmp_path, settings)
+    path_beside(tmp_path / "cache.db").write_bytes(b"no database, but as long as one would be" * 100)
+    put(tmp_path / "photos" / "other.jpg")
+    found = await cycles(tmp_path, settings)
+    assert found["Family on kitchen"] == (CycleOutcome.FAILED, 0)
+    assert len(list((tmp_path / "kitchen").glob("*.jpg"))) == 2
+
+
+async def test_without_the_section_nothing_of_it_is_there(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, CONFIG.replace("family: {categories: [Family]}", ""))
+    assert settings.jobs == ["Family on kitchen", "Private on kitchen"]
+    await cycles(tmp_path, settings)
+    assert not path_beside(tmp_path / "cache.db").exists()
