@@ -46,6 +46,8 @@ async def open_family(config: Config, family: Family, *, cache: str) -> AsyncIte
                 uploads,
                 title=family.title,
                 url=page_base(config),
+                share_for=family.share_for,
+                downloads=family.downloads,
             )
         finally:
             if uploads is not None:

@@ -18,6 +18,7 @@ from picsync.family.looking import MAX_CAPTION, Page, Seen, clean_caption, clean
 from picsync.family.people import Role, Session
 from picsync.family.photos import Photo
 from picsync.family.pictures import SIZES
+from picsync.family.shares import ShareKind
 from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import Administrator, Member, Viewer
 from picsync.web.family.pages import page
@@ -144,21 +145,7 @@ async def album(
     request: Request, category: str, session: Viewer, services: Served, after: After = ""
 ) -> Response:
     """Show all photos of a category."""
-    counts = await services.voting.categories()
-    if category not in counts:
-        raise _no_category()
-    found = await services.looking.latest(category, after=after)
-    return page(
-        request,
-        "album.html",
-        session,
-        category=category,
-        count=counts[category],
-        found=found,
-        first=not after,
-        ratio=ratio,
-        categories=list(counts),
-    )
+    return await show_album(request, session, services, category, after)
 
 
 @_pages.get("/search")
@@ -220,7 +207,31 @@ async def show_photo(
         most=MAX_CAPTION,
         problem=problem,
         link=link,
+        shares=await services.shares.valid(ShareKind.PHOTO, photo),
         ratio=ratio,
+    )
+
+
+async def show_album(
+    request: Request, session: Session, services: Services, category: str, after: str = "", *, link: str = ""
+) -> Response:
+    """Return an album's page."""
+    counts = await services.voting.categories()
+    if category not in counts:
+        raise _no_category()
+    found = await services.looking.latest(category, after=after)
+    return page(
+        request,
+        "album.html",
+        session,
+        category=category,
+        count=counts[category],
+        found=found,
+        first=not after,
+        ratio=ratio,
+        shares=await services.shares.valid(ShareKind.ALBUM, category),
+        names=await names_of(services),
+        link=link,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias, cast
 
 from fastapi import Depends, Request
@@ -13,6 +13,7 @@ from picsync.family.looking import Looking
 from picsync.family.people import People, hashed
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
+from picsync.family.shares import Shares
 from picsync.family.state.database import State
 from picsync.family.uploads.service import Uploads
 from picsync.family.voting import Voting
@@ -40,17 +41,23 @@ class Services:
     """What the pages call themselves."""
     url: str = ""
     """Where other devices reach the pages, with a slash at the end; empty if that is unknown."""
+    share_for: timedelta = timedelta(days=30)
+    """How long a link to a photo or album is valid."""
+    downloads: bool = True
+    """Whether such links allow downloads."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     wrong: Guesses = field(
         default_factory=lambda: Guesses(most=MAX_WRONG, most_of_address=MAX_WRONG_OF_ADDRESS)
     )
     looking: Looking = field(init=False)
+    shares: Shares = field(init=False)
     _right: dict[str, None] = field(default_factory=dict, repr=False)
     """Hashes of tokens that were right lately, the oldest first."""
 
     def __post_init__(self) -> None:
         """Create what needs nothing but the database."""
         self.looking = Looking(self.state, self.time)
+        self.shares = Shares(self.state, self.time)
 
     def time(self) -> datetime:
         """Return the current time."""

@@ -16,6 +16,7 @@ GUARDS = {guards.viewer, guards.member, guards.administrator, guards.streaming_m
 OPEN = {
     *("/join/{token}", "/welcome", "/family/assets/{build}/{name}"),
     *("/manifest.webmanifest", "/sw.js", "/send/shared"),
+    *("/s/{token}", "/s/{token}/{photo}", "/s/{token}/{photo}/{size}.jpg", "/s/{token}/{photo}/download"),
 }
 """Paths that need no session."""
 
