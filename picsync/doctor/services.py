@@ -16,7 +16,7 @@ from picsync.frames.kinds import FRAMES
 from picsync.http.client import Hosts
 from picsync.observe.words import counted, listing_words
 from picsync.run.settings import Settings, album_rules, frames_in_use
-from picsync.run.wiring import open_services, open_source, open_stores
+from picsync.run.wiring import library_of, open_services, open_source, open_stores
 from picsync.sources.base import Source
 from picsync.stores.base import Store, entries_of
 from picsync.sync.cycle import AlbumRule
@@ -97,7 +97,9 @@ async def check_sources(
     for rule in config.albums:
         for kind, entries in rule.sources.items():
             try:
-                async with open_source(kind, entries, credentials, hosts, emit, cache=cache) as source:
+                async with open_source(
+                    kind, entries, credentials, hosts, emit, cache=cache, library=library_of(config)
+                ) as source:
                     for album_id in dict.fromkeys(map(str, entries)):
                         yield _listing(f"rule {rule.name}", await source.list(album_id))
             except ConfigError:

@@ -187,7 +187,13 @@ async def open_services(
         # Settings that are only being checked must not change the network set-up of those in force.
         stack.enter_context(network.using(config.ca_certificates))
         opener = Opener(
-            credentials, Hosts(config.emulator), emit, cache=cache, sleep=sleep, caps=_caps(config)
+            credentials,
+            Hosts(config.emulator),
+            emit,
+            cache=cache,
+            sleep=sleep,
+            caps=_caps(config),
+            library=library_of(config),
         )
         frames: dict[str, Frame] = {}
         for used in frames_in_use(config, credentials):
@@ -226,7 +232,13 @@ async def open_stores(
     async with AsyncExitStack() as stack:
         stack.enter_context(network.using(config.ca_certificates))
         opener = Opener(
-            credentials, Hosts(config.emulator), emit, cache=cache, sleep=sleep, caps=_caps(config)
+            credentials,
+            Hosts(config.emulator),
+            emit,
+            cache=cache,
+            sleep=sleep,
+            caps=_caps(config),
+            library=library_of(config),
         )
         stores: dict[str, Store] = {}
         for account, places in places_in_use(config).items():
@@ -247,8 +259,10 @@ class Opener:
         cache: str,
         sleep: Sleep = asyncio.sleep,
         caps: Mapping[str, int] = MappingProxyType({}),
+        library: Path | None = None,
     ) -> None:
         self._credentials = credentials
+        self._library = library
         self._hosts = hosts
         self._emit = emit
         self._own_folder = own_folder(cache)
@@ -298,6 +312,7 @@ class Opener:
             self._paces.setdefault(account_name, Pace(self._caps)),
             name,
             lambda other, its: self._opening(other, entries=its),
+            self._library,
         )
 
 
@@ -315,6 +330,11 @@ def frames_with_pages(
         for name, entry in config.frames.items()
         if FRAMES[entry.kind].pages
     ]
+
+
+def library_of(config: Config) -> Path | None:
+    """Return the folder of the family's uploads; None without one on this machine."""
+    return config.family.library_path if config.family is not None else None
 
 
 def labelled(emit: Emit, account: Account) -> Emit:
@@ -349,7 +369,14 @@ async def clock_offset(settings: Settings) -> timedelta:
 
 @asynccontextmanager
 async def open_source(
-    account: str, entries: Sequence[Any], credentials: Credentials, hosts: Hosts, emit: Emit, *, cache: str
+    account: str,
+    entries: Sequence[Any],
+    credentials: Credentials,
+    hosts: Hosts,
+    emit: Emit,
+    *,
+    cache: str,
+    library: Path | None = None,
 ) -> AsyncIterator[Source]:
     """Open one source with some entries, and close it at the end of the context.
 
@@ -360,7 +387,9 @@ async def open_source(
         problem = Problem(found.file, None, found.section_name, "is not an account of a source.")
         raise ConfigError([problem])
     SOURCES[found.kind].require(found, entries)
-    source = Opener(credentials, hosts, emit, cache=cache).source(account, {str(one): one for one in entries})
+    source = Opener(credentials, hosts, emit, cache=cache, library=library).source(
+        account, {str(one): one for one in entries}
+    )
     try:
         yield source
     finally:

@@ -14,8 +14,9 @@ from picsync.sources.google.links.kind import SHAREDLINKS
 from picsync.sources.google.picked.kind import PICKED
 from picsync.sources.immich.kind import IMMICH
 from picsync.sources.inbox.kind import INBOX
+from picsync.sources.uploads.kind import UPLOADS
 
 SOURCES: dict[str, Kind[Source]] = {
-    kind.name: kind for kind in (SHAREDLINKS, GOOGLEPHOTOS, IMMICH, DROPBOX, PICKED, FOLDER, INBOX)
+    kind.name: kind for kind in (SHAREDLINKS, GOOGLEPHOTOS, IMMICH, DROPBOX, PICKED, FOLDER, INBOX, UPLOADS)
 }
 """By name, in the order of the documentation."""

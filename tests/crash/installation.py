@@ -169,10 +169,12 @@ async def open_installation(folder: Path, pair: Pair = MAIN) -> AsyncIterator[In
             album = _AtAService(source.album(household.world), household.photo_bytes)
         else:
             assert source.directory is not None
-            album = _InADirectory(source.directory(folder))
+            directory = source.directory(folder)
+            album = _InADirectory(directory)
+            household.top_lines = list(getattr(directory, "top_lines", ()))
         frame_album = AskedNixplayAlbum(household) if pair.asked else frame.frame_album(household)
         household.source_lines = [f"{pair.source}: {json.dumps(list(album.written))}"]
         household.rule_lines = [f"frames: [{frame_album.frame}]"]
         if frame_album.entries:
-            household.top_lines = [f"frames: {json.dumps(frame_album.entries)}"]
+            household.top_lines.append(f"frames: {json.dumps(frame_album.entries)}")
         yield Installation(pair, household, album, frame_album)

@@ -317,6 +317,11 @@ function fill(entry) {
   row.why.hidden = !entry.why;
 }
 
+// Whether sending a file again may help: not if its content was refused.
+function mayHelp(entry) {
+  return entry.state === "failed" && (!entry.id || /send it again/i.test(entry.why));
+}
+
 function showEntry(entry) {
   if (entries.length > SHOWN) showAll();
   else if (entry.row) fill(entry);
@@ -343,7 +348,7 @@ function showTotalNow() {
   $("total").hidden = done;
   $("pause").hidden = done;
   $("pause").textContent = paused ? "Continue" : "Pause";
-  $("again").hidden = !(done && failed);
+  $("again").hidden = !(done && entries.some(mayHelp));
   const trouble = $("trouble");
   trouble.hidden = done || !offline;
   trouble.textContent = "The connection was lost. What has arrived is safe; the rest follows as soon as there is a network.";
@@ -431,7 +436,7 @@ if (form) {
   });
   $("retry").addEventListener("click", () => {
     for (const entry of entries) {
-      if (entry.state !== "failed") continue;
+      if (!mayHelp(entry)) continue;
       entry.url = null;
       entry.id = null;
       move(entry, 0);

@@ -1,0 +1,34 @@
+"""The kind `uploads`: albums of the family's library."""
+
+from __future__ import annotations
+
+from picsync.config.kinds import Kind, Opening
+from picsync.core.errors import ConfigError, Problem
+from picsync.sources.base import Source
+from picsync.sources.uploads.options import UploadsEntry
+
+
+def _open(opening: Opening) -> Source:
+    from picsync.sources.uploads.source import UploadsSource
+
+    if opening.library is None:
+        problem = "needs `family: {library: /folder}` in picsync.yaml, the folder where uploads live."
+        raise ConfigError([Problem("picsync.yaml", None, "sources.uploads", problem)])
+    return UploadsSource(
+        tuple(opening.entries),
+        opening.library,
+        own_folder=opening.own_folder,
+        pace=opening.pace,
+        sleep=opening.sleep,
+    )
+
+
+UPLOADS: Kind[Source] = Kind(
+    name="uploads",
+    title="Uploads",
+    summary="Photos that the family has sent on picsync's own pages: albums of the library.",
+    example="uploads: [Family]",
+    options=UploadsEntry,
+    open=_open,
+    needs_entry="Family",
+)
