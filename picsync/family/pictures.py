@@ -47,6 +47,11 @@ class Pictures:
         self._folder = folder
         self._renderer = renderer
 
+    @property
+    def folder(self) -> Path:
+        """Where the small versions are."""
+        return self._folder
+
     def path(self, photo: str, size: int) -> Path:
         """Return where a version is, or would be. Raises ValueError for an unknown ID or size."""
         if not _PHOTO.fullmatch(photo) or size not in SIZES:

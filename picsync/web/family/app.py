@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from picsync.core.errors import PicsyncError
 from picsync.web.assets import assets_of
-from picsync.web.family import account, looking, pictures, sending, sharing, voting
+from picsync.web.family import account, looking, office, pictures, sending, sharing, voting
 from picsync.web.family.errors import Refusal
 from picsync.web.family.pages import PACKAGE, page
 from picsync.web.family.services import Services
@@ -30,7 +30,15 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
 }
-_ROUTERS = (account.router, looking.router, pictures.router, sending.router, sharing.router, voting.router)
+_ROUTERS = (
+    account.router,
+    looking.router,
+    office.router,
+    pictures.router,
+    sending.router,
+    sharing.router,
+    voting.router,
+)
 _log = logging.getLogger("picsync.web")
 
 

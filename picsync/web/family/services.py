@@ -10,6 +10,7 @@ from typing import Annotated, TypeAlias, cast
 from fastapi import Depends, Request
 
 from picsync.family.looking import Looking
+from picsync.family.office import Office
 from picsync.family.people import People, hashed
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
@@ -51,6 +52,7 @@ class Services:
     )
     looking: Looking = field(init=False)
     shares: Shares = field(init=False)
+    office: Office = field(init=False)
     _right: dict[str, None] = field(default_factory=dict, repr=False)
     """Hashes of tokens that were right lately, the oldest first."""
 
@@ -58,6 +60,7 @@ class Services:
         """Create what needs nothing but the database."""
         self.looking = Looking(self.state, self.time)
         self.shares = Shares(self.state, self.time)
+        self.office = Office(self.state)
 
     def time(self) -> datetime:
         """Return the current time."""
