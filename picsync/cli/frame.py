@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,9 +17,11 @@ from picsync.cli.opening import load_settings, with_frames
 from picsync.cli.output import json_option, print_json, print_table
 from picsync.cli.sync import cache_option, config_option
 from picsync.observe.words import printable, size
+from picsync.system.localtime import to_minute
 
 if TYPE_CHECKING:
     from picsync.core.rejected import Rejected, Rejection
+    from picsync.family.photos import Hidden
     from picsync.frames.base import Frame
     from picsync.run.settings import Settings
 
@@ -46,7 +49,9 @@ def rejected(name: str | None, *, config: Path, cache: str, as_json: bool) -> No
     async def look(frames: dict[str, Frame]) -> dict[str, Rejected | None]:
         return {name: await _rejected(frame) for name, frame in frames.items()}
 
-    found = with_frames(load_settings(config), name, cache, look)
+    settings = load_settings(config)
+    found = with_frames(settings, name, cache, look)
+    hidden = _hidden(settings, list(found), cache)
     if as_json:
         print_json(
             [
@@ -61,6 +66,17 @@ def rejected(name: str | None, *, config: Path, cache: str, as_json: bool) -> No
                 for name, listed in found.items()
                 for each in (listed.items if listed else ())
             ]
+            + [
+                {
+                    "frame": name,
+                    "id": each.photo,
+                    "rejected_at": each.hidden_at,
+                    "filename": each.filename,
+                    "rules": [],
+                    "size_bytes": None,
+                }
+                for name, each in hidden
+            ]
         )
         return
     if name is not None and found[name] is None:
@@ -70,6 +86,10 @@ def rejected(name: str | None, *, config: Path, cache: str, as_json: bool) -> No
         (name, each.rejection_id, _when(each), ", ".join(each.albums), _size(each), _name(each))
         for name, listed in found.items()
         for each in (listed.items if listed else ())
+    ]
+    rows += [
+        (name, each.photo, to_minute(each.hidden_at), "(all frames)", "-", each.filename)
+        for name, each in hidden
     ]
     if rows:
         print_table(["FRAME", "PHOTO", "REJECTED", "RULE", "SIZE", "FILE NAME"], rows)
@@ -117,18 +137,64 @@ def restore(
         await opened.restore(chosen)
         return chosen
 
+    hidden = [
+        each
+        for _, each in _hidden(settings, [name], cache)
+        if everything or photo in (each.photo, each.filename)
+    ]
     chosen = with_frames(settings, name, cache, carry_out)
-    if not chosen:
+    if not chosen and not hidden:
         what = "No photos were" if photo is None else f"No photo {photo!r} was"
         click.echo(f"{what} rejected at the frame {name}. `picsync frame rejected` lists them.", err=True)
         ctx.exit(Exit.FAILED)
     for each in chosen:
         click.echo(f"{name}: {printable(_name(each))} may be shown again.")
     rules = sorted(set(_jobs(settings, name)))
+    if hidden:
+        _restore_hidden([each.photo for each in hidden], cache)
+        for one in hidden:
+            click.echo(f"{name}: {printable(one.filename)} may be shown again, on all frames.")
+        rules = settings.jobs
     from picsync.system.control import Requests
 
     if not begin_cycles(Requests.beside(cache), list(rules)):
         click.echo("No running picsync was found: the next cycle sends what its rule still wants.")
+
+
+def _hidden(settings: Settings, frames: list[str], cache: str) -> list[tuple[str, Hidden]]:
+    """Return what was hidden for the whole family on the pages of frames."""
+    if settings.config.family is None:
+        return []
+    from picsync.family.photos import Photos
+    from picsync.family.state.database import State
+
+    async def run() -> list[tuple[str, Hidden]]:
+        state = await State.open_existing(cache)
+        if state is None:
+            return []
+        try:
+            photos = Photos(state)
+            return [(name, each) for name in frames for each in await photos.hidden_at(name)]
+        finally:
+            await state.aclose()
+
+    return asyncio.run(run())
+
+
+def _restore_hidden(hidden: list[str], cache: str) -> None:
+    from picsync.family.photos import Photos
+    from picsync.family.state.database import State
+
+    async def run() -> None:
+        state = await State.open(cache)
+        try:
+            photos = Photos(state)
+            for photo in hidden:
+                await photos.restore(photo, by=None)
+        finally:
+            await state.aclose()
+
+    asyncio.run(run())
 
 
 def _is_meant(rejection: Rejection, photo: str) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from picsync.cache.schema import instant, number
-from picsync.core.identity import content_key
-from picsync.core.model import Digest, MediaKind
+from picsync.core.identity import content_key, shown_by
+from picsync.core.model import Digest, FramePhoto, MediaKind
 from picsync.core.values import dataclass
 from picsync.family.acts import Act, note
 from picsync.family.state import tables
@@ -50,6 +50,16 @@ class Photo:
     def text(self) -> str:
         """The text to show with it."""
         return self.caption if self.caption is not None else self.description
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A photo that was hidden on the page of a frame."""
+
+    photo: str
+    """ID, or the key of an item that the family's pages do not have."""
+    filename: str
+    hidden_at: datetime | None
 
 
 def photo_id(sha256: str) -> str:
@@ -183,6 +193,30 @@ class Photos:
             return True
 
         return await self._tell(photo, changed=await self._state.write(work))
+
+    async def hide_shown(self, photo: FramePhoto, *, frame: str) -> None:
+        """Keep what a photo on a frame shows off all frames; of a pair, both photos.
+
+        What is not on the family's pages is hidden by its key.
+        """
+        keys = [member[0] for member in shown_by(photo)]
+        wanted = sa.select(tables.item).where(tables.item.c.item.in_(keys))
+        rows = await self._state.read(lambda connection: connection.execute(wanted).all())
+        photos = {row.item: row.photo for row in rows}
+        for key in keys:
+            await self.hide(photos.get(key, key), by=None, frame=frame)
+
+    async def hidden_at(self, frame: str) -> Sequence[Hidden]:
+        """Return what was hidden on the page of a frame, the oldest first."""
+        hidden, photo = tables.hidden, tables.photo
+        wanted = (
+            sa.select(hidden.c.photo, hidden.c.hidden_at, photo.c.filename)
+            .outerjoin(photo, photo.c.photo == hidden.c.photo)
+            .where(hidden.c.frame == frame)
+            .order_by(hidden.c.hidden_at, hidden.c.photo)
+        )
+        rows = await self._state.read(lambda connection: connection.execute(wanted).all())
+        return [Hidden(row.photo, row.filename or row.photo, instant(row.hidden_at)) for row in rows]
 
     async def restore(self, photo: str, *, by: str | None) -> bool:
         """Let the frames show a photo again; return whether it was hidden."""

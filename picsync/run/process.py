@@ -81,10 +81,11 @@ if TYPE_CHECKING:
     from picsync.cache.store import Cache
     from picsync.config import Config, Listen
     from picsync.core.judgements import Judges
+    from picsync.core.model import FramePhoto
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
     from picsync.web.family.services import Services
-    from picsync.web.frame.routes import Plain
+    from picsync.web.frame.routes import Hide, Plain
     from picsync.web.frame.server import FrameServer, Household
     from picsync.web.hooks import Hooks
 
@@ -507,7 +508,9 @@ class LongRun:
             self._household = Household(Requests.beside(cache))
         shown = frames_with_pages(settings, _frames_of(jobs), self._emit, cache=cache)
         more = hooks.add_to if hooks is not None and own is None else None
-        frame_server = FrameServer(shown, self._household, embed=web.embed, more=more, others=others)
+        frame_server = FrameServer(
+            shown, self._household, embed=web.embed, more=more, others=others, hide=_hide(home)
+        )
         self._people = frame_server
         what = "Frames: {}frame/NAME" if others is None else "Family: {}"
         await self._serve(stack, frame_server, web.listen, what)
@@ -662,6 +665,18 @@ def _frames_of(jobs: Sequence[object]) -> Mapping[str, Frame]:
     """Return the frames that the album rules use, by name."""
     tools = (job.context.tools for job in jobs if isinstance(job, AlbumJob))
     return next((each.frames for each in tools), {})
+
+
+def _hide(home: Home) -> Hide | None:
+    """Return what hides a photo that a frame's page does not want; None without family pages."""
+    family = home.family
+    if family is None:
+        return None
+
+    async def hide(frame: str, photo: FramePhoto) -> None:
+        await family.photos.hide_shown(photo, frame=frame)
+
+    return hide
 
 
 async def _end(task: asyncio.Task[None]) -> None:

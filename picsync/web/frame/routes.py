@@ -26,6 +26,8 @@ from urllib.parse import quote
 from aiohttp import web
 
 from picsync.core.errors import CacheError, PicsyncError
+from picsync.core.model import FramePhoto
+from picsync.core.rejected import Rejection
 from picsync.frames.web.access import Access, Token, Way
 from picsync.serving.guesses import GUESSES_S, Guesses
 from picsync.system.localtime import rfc3339
@@ -62,6 +64,8 @@ _log = logging.getLogger("picsync.web")
 
 Handler = Callable[[web.Request, Channel, Token], Awaitable[web.StreamResponse]]
 Plain = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Hide = Callable[[str, FramePhoto], Awaitable[None]]
+"""Keeps a photo off all frames, given the name of the frame on whose page somebody said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,16 @@ class FrameRoutes:
         embed: tuple[str, ...] | None = None,
         max_readers: Callable[[], int],
         others: Plain | None = None,
+        hide: Hide | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`policy` is that of the HTML pages; `embed` has the origins that may embed them, None for all.
 
-        `others` handles all requests for which there is no route.
+        `others` handles all requests for which there is no route. `hide` is for what somebody does not want;
+        None if that concerns only the frame itself.
         """
         self._others = others
+        self._hide = hide
         self._channels = channels
         self._access = access
         self._pairing = pairing
@@ -445,7 +452,12 @@ class FrameRoutes:
         photo = (await channel.snapshot()).by_id.get(str((await _said(request)).get("photo")))
         if photo is None:
             return web.Response(status=404, text="This photo is not on the frame.\n")
+        if self._hide is not None:
+            # From now on the family's pages know it, for all frames; on this one it disappears at once.
+            await self._hide(channel.name, photo.as_frame_photo)
         await channel.frame.reject(photo.as_frame_photo)
+        if self._hide is not None:
+            await channel.frame.restore([Rejection(photo.digest)])
         # The list is read again now, so that the page's next request does not have the photo.
         await channel.snapshot()
         return web.Response(status=204)

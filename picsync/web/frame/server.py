@@ -27,7 +27,7 @@ from picsync.system.localtime import rfc3339
 from picsync.web.frame import page
 from picsync.web.frame.channel import Channel, Sent
 from picsync.web.frame.pairing import Pairing, TooManyError
-from picsync.web.frame.routes import FrameRoutes, Pages, Plain
+from picsync.web.frame.routes import FrameRoutes, Hide, Pages, Plain
 from picsync.web.listening import unavailable
 from picsync.web.operator import Paired
 
@@ -73,12 +73,14 @@ class FrameServer:
         embed: tuple[str, ...] | None = None,
         more: Callable[[web.Application], None] | None = None,
         others: Plain | None = None,
+        hide: Hide | None = None,
         limits: Limits = LIMITS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`frames` have their options. `embed` has the origins that may embed a page; None for all.
 
         `more` adds further routes; `others` handles all requests for which there is no route.
+        `hide` keeps a photo off all frames, given the name of the frame on whose page somebody said so.
         """
         self._more = more
         pages = Pages(page.frame_page, page.pairing_page, page.assets, page.build, page.error_page)
@@ -114,6 +116,7 @@ class FrameServer:
             embed=embed,
             max_readers=self._max_readers,
             others=others,
+            hide=hide,
         )
         self._server = HttpServer("page of the frames", limits=limits)
 

@@ -18,6 +18,7 @@ from picsync.frames.web.options import ShowSettings, WebFrameOptions
 from picsync.serving.server import Limits
 from picsync.system.control import Requests
 from picsync.web.frame.pairing import Pairing
+from picsync.web.frame.routes import Hide
 from picsync.web.frame.server import LIMITS, FrameServer, Household
 from tests.contract.frame_contract import ensure_album, rendition
 from tests.pictures import jpeg
@@ -77,6 +78,7 @@ class RunningFrames:
     embed: tuple[str, ...] | None = None
     show: ShowSettings = field(default_factory=ShowSettings)
     clock: Clock = field(default_factory=Clock)
+    hide: Hide | None = None
     tablet: WebFrame = field(init=False)
     hall: WebFrame = field(init=False)
     household: Household = field(init=False)
@@ -95,6 +97,7 @@ class RunningFrames:
             [(self.tablet, options), (self.hall, WebFrameOptions())],
             self.household,
             embed=self.embed,
+            hide=self.hide,
             limits=self.limits,
             now=lambda: NOW,
         )
