@@ -1,0 +1,19 @@
+"""A process that is killed at any moment of an upload leaves nothing half-done."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("name", "step", "at_least"), [("clip.mov", 2, 8), ("photo.jpg", 6, 4)])
+def test_what_a_kill_interrupted_is_completed(tmp_path: Path, name: str, step: int, at_least: int) -> None:
+    command = [sys.executable, "-m", "tests.family.killed_uploads", str(tmp_path), name, str(step)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= at_least
