@@ -1,4 +1,4 @@
-"""`picsync family`: who may use the family's pages."""
+"""`picsync family`: who may use the family's pages, and what the family has done."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from picsync.observe.words import counted, printable
 if TYPE_CHECKING:
     from picsync.config import Config
     from picsync.family.people import Device, Invitation, People, Person
+    from picsync.family.state.database import State
 
 T = TypeVar("T")
 
@@ -214,17 +215,9 @@ def recompute(*, config: Path, cache: str) -> None:
     """Compute all ratings anew from the log of choices, and correct those that are stored."""
     _config(config)
     with loading():
-        from picsync.family.state.database import State
-        from picsync.family.voting import Recomputed, Voting
+        from picsync.family.voting import Voting
 
-    async def run() -> Recomputed:
-        state = await State.open(cache)
-        try:
-            return await Voting(state).recompute()
-        finally:
-            await state.aclose()
-
-    found = asyncio.run(run())
+    found = _with_state(cache, lambda state: Voting(state).recompute())
     click.echo(
         f"{counted(found.games, 'game')}, {counted(found.photos, 'rated photo')}: "
         + (
@@ -235,20 +228,64 @@ def recompute(*, config: Path, cache: str) -> None:
     )
 
 
-def with_people(cache: str, work: Callable[[People], Awaitable[T]]) -> T:
+@family.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@config_option
+@cache_option
+def export_state(file: Path, *, config: Path, cache: str) -> None:
+    """Write everything that the family has done to FILE (a zip file).
+
+    picsync may run meanwhile. Photos are not in it: back up the library, too. It has names, captions, and
+    hashes of secrets: keep it as you keep the photos.
+    """
+    _config(config)
+    with loading():
+        from picsync.family.archive import export
+
+    rows = _with_state(cache, lambda state: export(state, file))
+    click.echo(f"{file}: {counted(rows, 'row')}.")
+
+
+@family.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--replace", is_flag=True, help="Remove what the database has, if it is not empty.")
+@config_option
+@cache_option
+def import_state(file: Path, *, replace: bool, config: Path, cache: str) -> None:
+    """Restore what `picsync family export` has written to FILE, in this or another database.
+
+    Stop picsync first. The database has to be empty, or --replace is used. A file that cannot be read changes
+    nothing.
+    """
+    _config(config)
+    with loading():
+        from picsync.family.archive import restore
+
+    rows = _with_state(cache, lambda state: restore(state, file, replace=replace))
+    click.echo(f"{counted(rows, 'row')} imported. Start picsync again.")
+
+
+def _with_state(cache: str, work: Callable[[State], Awaitable[T]]) -> T:
     """Open the family's database for one command; raises StateError."""
     with loading():
-        from picsync.family.people import People
         from picsync.family.state.database import State
 
     async def run() -> T:
         state = await State.open(cache)
         try:
-            return await work(People(state))
+            return await work(state)
         finally:
             await state.aclose()
 
     return asyncio.run(run())
+
+
+def with_people(cache: str, work: Callable[[People], Awaitable[T]]) -> T:
+    """Open the family's database for one command; raises StateError."""
+    with loading():
+        from picsync.family.people import People
+
+    return _with_state(cache, lambda state: work(People(state)))
 
 
 def _config(path: Path) -> Config:

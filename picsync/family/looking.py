@@ -193,19 +193,16 @@ class Looking:
         """Return the condition that a photo's texts, or its sender's name, contain a word in lower case."""
         photo, person = tables.photo, tables.person
         if not self._state.is_sqlite:
-            said = [
-                photo.c.photo.in_(sa.select(table.c.photo).where(column.icontains(word, autoescape=True)))
-                for table, column in (
-                    (tables.caption, tables.caption.c.text),
-                    (tables.tag, tables.tag.c.tag),
-                )
-            ]
-            own = [
-                column.icontains(word, autoescape=True)
-                for column in (photo.c.filename, photo.c.place, photo.c.description)
-            ]
-            senders = sa.select(person.c.person).where(person.c.name.icontains(word, autoescape=True))
-            return sa.or_(*own, *said, photo.c.sender.in_(senders))
+            own = [photo.c.filename, photo.c.place, photo.c.description]
+            captions = sa.select(tables.caption.c.photo).where(_contains(tables.caption.c.text, word))
+            tags = sa.select(tables.tag.c.photo).where(_contains(tables.tag.c.tag, word))
+            senders = sa.select(person.c.person).where(_contains(person.c.name, word))
+            return sa.or_(
+                *(_contains(column, word) for column in own),
+                photo.c.photo.in_(captions),
+                photo.c.photo.in_(tags),
+                photo.c.sender.in_(senders),
+            )
         index = sa.table(search_index.TABLE, sa.column("photo", sa.Text), sa.column("text", sa.Text))
         if len(word) < _TRIGRAM:
             found = sa.func.instr(sa.func.picsync_fold(index.c.text), word) > 0
@@ -217,6 +214,15 @@ class Looking:
             sa.func.instr(sa.func.picsync_fold(person.c.name), word) > 0
         )
         return sa.or_(photo.c.photo.in_(texts), photo.c.sender.in_(senders))
+
+
+def _contains(column: sa.Column[str], word: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a column contains a word in any case.
+
+    With the locale C, PostgreSQL knows upper and lower case of ASCII only.
+    """
+    spelled = {word} if word.isascii() else {word, word.upper(), word.capitalize()}
+    return sa.or_(*(column.icontains(one, autoescape=True) for one in sorted(spelled)))
 
 
 def _shown(category: str | None) -> sa.Select[Any]:
