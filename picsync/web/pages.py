@@ -19,9 +19,9 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from picsync.core.events import CycleReport
+from picsync.core.identity import plain_name
 from picsync.observe.health import Level
-from picsync.observe.status import Status
+from picsync.observe.status import RuleStatus, Status
 from picsync.observe.summary import summarize, summarize_pass, summarize_rule
 from picsync.observe.words import (
     FEW,
@@ -99,11 +99,11 @@ def _icon(level: Level) -> str:
     return f"data:image/svg+xml,{quote(svg)}"
 
 
-def _release(report: CycleReport) -> str:
-    """Return the lines of picsync.yaml that release the held deletes."""
-    held = len(report.hold.photos) if report.hold else 0
-    limit = '"100%"' if held == report.on_frame else str(held)
-    name = json.dumps(report.rule, ensure_ascii=False)
+def _release(rule: RuleStatus) -> str:
+    """Return the lines of picsync.yaml that release a rule's held deletes."""
+    held = len(rule.last.hold.photos) if rule.last and rule.last.hold else 0
+    limit = '"100%"' if rule.last and held == rule.last.on_frame else str(held)
+    name = json.dumps(rule.album or rule.name, ensure_ascii=False)
     return f"albums:\n  - name: {name}\n    maxDelete: {limit}"
 
 
@@ -131,6 +131,7 @@ _JINJA.filters |= {
     "notice": notice_sentence,
     "passed": pass_result,
     "passing": summarize_pass,
+    "plain_name": plain_name,
     "playlist": playlist_name,
     "release": _release,
     "result": report_result,

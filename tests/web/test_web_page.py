@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 import html5lib
 import pytest
 
+from picsync.core.identity import PhotoKey, keyed_name
 from picsync.web.pages import POLICY, status_page
 from tests.observe.statuses import ALBUM_IDS, HOSTILE, STATUSES, at_rest, report_of, status_of
 
@@ -47,6 +48,22 @@ def test_several_frames_have_a_heading_of_their_own() -> None:
     for found, label in ((status, "The frame "), (several, "The frames ")):
         (heading,) = all_of(parse(status_page(found)), "h1")
         assert text_of(heading).startswith(label)
+
+
+def test_held_deletes_of_a_rule_on_another_frame() -> None:
+    """What to write into picsync.yaml has the rule's name there, and photos have theirs without keys."""
+    status = status_of("held_deletes")
+    rule = next(each for each in status.rules if each.last and each.last.hold)
+    assert rule.last is not None
+    assert rule.last.hold is not None
+    key = keyed_name("Beach 05.50.21", PhotoKey("a" * 10, "b" * 10, "c" * 4, 4096))
+    photos = (replace(rule.last.hold.photos[0], filename=key), *rule.last.hold.photos[1:])
+    last = replace(rule.last, rule="Grandma on usb", hold=replace(rule.last.hold, photos=photos))
+    there = replace(rule, name="Grandma on usb", album="Grandma", frame="usb", last=last)
+    page = text_of(parse(status_page(replace(status, rules=(there,)))))
+    assert 'albums: - name: "Grandma" maxDelete: 203' in page
+    assert "Beach 05.50.21" in page
+    assert " ps-" not in page
 
 
 @EVERY_STATUS
