@@ -8,6 +8,7 @@ import json
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,9 @@ _INTERVAL = "8s"
     help="Sort a folder of sample camera uploads by date first; the frames show what was sorted.",
 )
 @click.option(
+    "--family", is_flag=True, help="Also show the pages of a sample family, with votes and captions."
+)
+@click.option(
     "--listen", type=LISTEN, default="127.0.0.1:0", metavar="HOST:PORT", help="Where to serve the page."
 )
 @log_options
@@ -65,6 +69,7 @@ def demo(
     photos: Path | None,
     *,
     organize: bool,
+    family: bool,
     listen: tuple[str, int],
     verbose: bool,
     log_format: str,
@@ -82,7 +87,7 @@ def demo(
         tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder,
     ):
         kind = "folder" if organize else SINGULAR.get(source, source)
-        code = asyncio.run(_demo(Path(folder), kind, photos, listen, emit, organize=organize))
+        code = asyncio.run(_demo(Path(folder), kind, photos, listen, emit, organize=organize, family=family))
     click.echo("The demo has ended.", err=True)
     ctx.exit(code)
 
@@ -192,6 +197,7 @@ async def _demo(
     emit: Emit,
     *,
     organize: bool = False,
+    family: bool = False,
 ) -> int:
     from picsync.emulators.droppedphotos import DroppedPhotos
     from picsync.emulators.samples import write_samples
@@ -200,6 +206,7 @@ async def _demo(
     from picsync.run.settings import SettingsFiles
 
     caption = Caption()
+    readers: list[Emit] = [emit, caption.read]
     samples = photos is None
     if photos is None:
         photos = folder / "photos"
@@ -215,13 +222,23 @@ async def _demo(
     )
     cache = folder / "picsync-metadata-cache.db"
     await start(world.server, listen)
-    async with world:
+    async with world, AsyncExitStack() as stack:
         web = f"http://{_bracketed(listen[0])}:{_free_port(listen[0])}"
         shown = folder / "sorted" if organize else photos
         shown.mkdir(exist_ok=True)
         config, credentials = _write_settings(folder, world, source, shown, web)
         if organize:
             _add_organizing(config, photos, shown)
+        if family:
+            from picsync.cli import demofamily
+
+            demofamily.add_settings(config, web, folder / "library")
+            seeding = demofamily.Seeding(cache)
+            readers.append(seeding.read)
+            stack.push_async_callback(seeding.aclose)
+            joining = f"join/{await demofamily.invite_all(cache)}"
+            for number, address in enumerate(_addresses(web, listen[0], joining)):
+                click.echo(f"{'' if number else 'Family pages:':<14} {address}")
         link = f"frame/{_FRAME}?token={_token(cache)}"
         for number, address in enumerate(_addresses(web, listen[0], link)):
             click.echo(f"{'' if number else 'Web frame:':<14} {address}")
@@ -237,7 +254,7 @@ async def _demo(
         return await run_sync(
             SettingsFiles(config, {}, [credentials]),
             SyncOptions(cache=str(cache), least_every=timedelta(0)),
-            _Told(send_to([emit, caption.read]), world.page.announce).read,
+            _Told(send_to(readers), world.page.announce).read,
         )
 
 

@@ -108,6 +108,22 @@ def test_sorted_camera_uploads_are_on_the_frame(cli: CommandLine) -> None:
     process.end().assert_message(0, "Organizing camera:", "has ended")
 
 
+def test_the_pages_of_a_family_have_photos_votes_and_captions(cli: CommandLine) -> None:
+    (cli.folder / "tmp").mkdir()
+    environment = {"TMPDIR": str(cli.folder / "tmp")}
+    process = cli.start("demo", "--family", command=REAL_TIME, env=environment, forked=True)
+    found = re.fullmatch(r"Family pages: +(http\S+)(/join/\S+)\n", process.line())
+    assert found
+    # It is hidden once the others have been described.
+    process.error_line("Deleted Desert dunes.jpg")
+    with httpx.Client(base_url=found[1], headers={"Origin": found[1]}, follow_redirects=True) as browser:
+        assert browser.post(found[2]).status_code == 200
+        assert "The Millers" in browser.get("/").text
+        assert "Remember the 201 steps" in browser.get("/search", params={"q": "201 steps"}).text
+    process.signal(signal.SIGINT)
+    process.end().assert_message(0, "has ended")
+
+
 def test_the_demo_never_sorts_your_own_photos(cli: CommandLine, photos: Path) -> None:
     cli.run("demo", "--organize", "--photos", str(photos)).assert_message(2, "takes no --photos")
 

@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 
 from picsync.core.choice import (
     CLOCK_TOLERANCE,
+    NEW_SHARE,
+    WEEK,
     Choice,
     Chosen,
     Excluded,
+    First,
     LeftOut,
     Order,
     Orientation,
@@ -25,6 +28,7 @@ from picsync.core.choice import (
     Subject,
     choose,
 )
+from picsync.core.judgements import UNJUDGED, Judged
 
 FEWER = settings(max_examples=40)
 """As many examples as others of this folder have, of larger inputs."""
@@ -32,6 +36,12 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 FORTNIGHT = Span(time=timedelta(days=14))
 SIZES = st.sampled_from([(4000, 3000), (3000, 4000), (2000, 2000), (None, None)])
+
+
+JUDGED = st.one_of(
+    st.just(UNJUDGED),
+    st.builds(Judged, st.floats(900, 2100), st.one_of(st.floats(30, 200), st.floats(200, 350))),
+)
 
 
 @st.composite
@@ -48,6 +58,7 @@ def subjects(draw: st.DrawFn, *, looked_at: bool = True) -> Subject[str]:
         height=height,
         rating=draw(st.one_of(st.none(), st.integers(0, 5))),
         favorite=draw(st.one_of(st.none(), st.booleans())),
+        judged=draw(JUDGED),
         screenshot=draw(st.integers(0, 9)) == 0,
         look=draw(st.one_of(st.none(), st.sampled_from([0, 7, (1 << 64) - 1]))),
         looked_at=looked_at or draw(st.booleans()),
@@ -74,6 +85,7 @@ def choices(draw: st.DrawFn, *, filters: bool = True, most: bool = False) -> Cho
     choice = Choice(
         most=draw(st.integers(1, 30) if most else st.one_of(st.none(), st.integers(1, 30))),
         order=order,
+        first=draw(st.one_of(st.none(), st.none(), st.just(First.WEEK))),
         fresh=draw(SPANS),
         rotate_days=draw(st.one_of(st.none(), st.integers(1, 9))) if order is Order.RANDOM else None,
     )
@@ -104,6 +116,51 @@ def chosen(
 
 def subsets(items: Sequence[Subject[str]]) -> st.SearchStrategy[frozenset[str]]:
     return st.frozensets(st.sampled_from([one.key for one in items])) if items else st.just(frozenset())
+
+
+@FEWER
+@given(albums(), st.integers(1, 30))
+def test_what_nobody_has_judged_has_a_share(items: list[Subject[str]], most: int) -> None:
+    found = chosen(items, Choice(most=most, order=Order.FRESH_THEN_RATING))
+    by_key = {one.key: one for one in items}
+    new = [by_key[key] for key in found.keys if by_key[key].judged.new]
+    others = [by_key[key] for key in found.keys if not by_key[key].judged.new]
+    all_new = [one for one in items if one.judged.new]
+    left = [one for one in items if not one.judged.new and one.key in found.left_out]
+    share = min(len(all_new), -(-min(most, len(items)) // NEW_SHARE))
+    assert len(new) >= share
+    assert len(new) == share or not left, "beyond its share, only what is left over"
+    assert [*found.keys] == [one.key for one in (*new, *others)], "the new ones are shown first"
+    assert all(one.judged.cautious >= other.judged.cautious for one in others for other in left)
+
+
+@FEWER
+@given(albums(), choices(filters=False))
+def test_the_best_of_the_week_always_has_a_place(items: list[Subject[str]], choice: Choice) -> None:
+    found = chosen(items, replace(choice, first=First.WEEK))
+    week = [
+        one
+        for one in items
+        if one.judged.cautious > UNJUDGED.cautious
+        and (
+            (one.taken_at is not None and WEEK.before(NOW) <= one.taken_at <= NOW + CLOCK_TOLERANCE)
+            or (one.seen_at is not None and one.seen_at >= WEEK.before(NOW))
+        )
+    ]
+    if week:
+        best = max(one.judged.cautious for one in week)
+        assert found.keys[0] in {one.key for one in week if one.judged.cautious == best}
+
+
+@FEWER
+@given(albums(), st.integers(1, 30))
+def test_a_better_rating_never_costs_a_place(items: list[Subject[str]], most: int) -> None:
+    choice = Choice(most=most, order=Order.RATING)
+    before = set(chosen(items, choice).keys)
+    for at, one in enumerate(items):
+        judged = replace(one.judged, points=one.judged.points + 300)
+        better = [*items[:at], replace(one, judged=judged), *items[at + 1 :]]
+        assert one.key not in before or one.key in chosen(better, choice).keys
 
 
 @FEWER
