@@ -13,6 +13,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.fork_server import ForkServer
+from tests.shared_results import forget
 
 # If there is no event loop yet, Python 3.11 creates one on request, as pytest-asyncio does between two tests;
 # nobody would close it. Setting it to None prevents that.
@@ -38,6 +39,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """
     places = [Path(each.split("::")[0]) for each in config.args]
     return 0 if all(place.is_file() for place in places) else len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_testnodedown(node: object) -> None:
+    """Remove what the workers of this run have shared, once the first of them has ended."""
+    forget(getattr(node, "workerinput", {}).get("testrunuid", ""))
 
 
 @pytest.fixture(scope="session")

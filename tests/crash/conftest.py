@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from tests.crash.installation import Installation, Pair, open_installation
-from tests.crash.kill_points import shared_file
 from tests.e2e.household import Household, open_household
 
 
@@ -18,9 +17,3 @@ async def household(tmp_path: Path) -> AsyncIterator[Household]:
 async def installation(tmp_path: Path, pair: Pair) -> AsyncIterator[Installation]:
     async with open_installation(tmp_path, pair) as opened:
         yield opened
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    worker: dict[str, str] = getattr(session.config, "workerinput", {})
-    if worker:
-        shared_file(worker["testrunuid"]).unlink(missing_ok=True)

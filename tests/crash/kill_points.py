@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -23,6 +22,7 @@ from tests.crash.installation import MAIN, Installation, Pair, open_installation
 from tests.e2e.household import Household
 from tests.faults.disk import CHANGES, Call
 from tests.household_services import write_credentials
+from tests.shared_results import shared
 
 PAGE = 5
 UPLOAD_PERMISSION = r"^/v3/photo/upload/?$"
@@ -178,6 +178,10 @@ class Point:
 @cache
 def points() -> Sequence[Point]:
     """Return every point of the main pair, and those of each other pair that are new."""
+    return shared("kill-points", _points)
+
+
+def _points() -> Sequence[Point]:
     found: list[Point] = []
     of_main: set[Step] = set()
     for pair in pairs():
@@ -229,24 +233,6 @@ def _before(places: Mapping[str, int], place: str) -> set[int]:
     """Return which ones the places before this one are."""
     names = list(places)
     return {places[name] for name in names[: names.index(place)]}
-
-
-def points_of_run(run: str) -> Sequence[Point]:
-    """Return the points that the first worker of a test run found, since all must have the same tests."""
-    file = shared_file(run)
-    if not file.exists():
-        with tempfile.NamedTemporaryFile(dir=file.parent) as mine:
-            mine.write(pickle.dumps(points()))
-            mine.flush()
-            with suppress(FileExistsError):
-                file.hardlink_to(mine.name)
-    found: Sequence[Point] = pickle.loads(file.read_bytes())  # noqa: S301  # our own, of this run
-    return found
-
-
-def shared_file(run: str) -> Path:
-    """Return where the workers of a test run share the points."""
-    return Path(tempfile.gettempdir()) / f"picsync-kill-points-{run}"
 
 
 async def recorded(household: Household) -> int:

@@ -17,7 +17,7 @@ from picsync.emulators.nixplay import Nixplay
 from picsync.frames.kinds import FRAMES
 from picsync.sources.kinds import SOURCES
 from tests.crash.installation import MAIN, Installation, Pair, pairs
-from tests.crash.kill_points import Request, Start, points, points_of_run, prepare, reference
+from tests.crash.kill_points import Request, Start, points, prepare, reference
 from tests.crash.process import running
 from tests.faults.disk import Call
 from tests.fork_server import ForkServer
@@ -29,9 +29,7 @@ KINDS = {"request_kind": Request, "change": str, "call": Call}
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Take the points from what a sync does, so that a new one is found by itself."""
     for fixture in KINDS.keys() & set(metafunc.fixturenames):
-        worker: dict[str, str] = getattr(metafunc.config, "workerinput", {})
-        every = points_of_run(worker["testrunuid"]) if worker else points()
-        found = {str(each): each for each in every if isinstance(each.what, KINDS[fixture])}
+        found = {str(each): each for each in points() if isinstance(each.what, KINDS[fixture])}
         ids = sorted(found)
         values = [(each.pair, each.start, each.what, each.passing) for each in map(found.__getitem__, ids)]
         metafunc.parametrize(("pair", "start", fixture, "passing"), values, ids=ids)

@@ -38,6 +38,7 @@ from tests.faults.cells import Cell, Result
 from tests.faults.disk import CHANGES, Armed, Call, Disk, Killed
 from tests.faults.sorts_of_files import in_a_frame
 from tests.pictures import jpeg
+from tests.shared_results import shared
 
 KIND, WEB_KIND = "folder", "web"
 ALBUM = "Family"
@@ -628,8 +629,12 @@ def places_of(scenario: Scenario) -> list[Call]:
 @cache
 def calls_of(scenario: Scenario, kind: str) -> Counter[Call]:
     """Return the calls that a cycle makes in a scenario. The first call must not come from an event loop."""
-    with TemporaryDirectory() as folder:
-        return asyncio.run(_calls(scenario, Path(folder), kind))
+
+    def calls() -> Counter[Call]:
+        with TemporaryDirectory() as folder:
+            return asyncio.run(_calls(scenario, Path(folder), kind))
+
+    return shared(f"calls-{scenario.name}-{kind}", calls)
 
 
 async def _calls(scenario: Scenario, folder: Path, kind: str) -> Counter[Call]:

@@ -19,6 +19,7 @@ from tests.faults.harness import SOURCE_ALBUMS, Harness, open_harness
 from tests.faults.operations import FRAME, TABLES, operation_of
 from tests.faults.source_albums import ALBUM, GoogleAlbum
 from tests.household_services import PLAYLIST
+from tests.shared_results import shared
 
 HOURS_S = 3 * 3600.0
 UNSURE = (RequestOutcome.UNSENT, RequestOutcome.CANCELLED)
@@ -130,7 +131,8 @@ def scenarios_of(kind: str) -> list[Scenario]:
 @cache
 def reference(scenario: Scenario, kind: str = MAIN) -> Reference:
     """Run it. The first call must not come from an event loop."""
-    return asyncio.run(_reference(scenario, kind))
+    name = f"reference-{scenario.name}-{kind}"
+    return shared(name, lambda: asyncio.run(_reference(scenario, kind)))
 
 
 @cache

@@ -25,6 +25,7 @@ from picsync.sync.cycle import AlbumRule, run_cycle
 from tests.faults.cells import Cell, Result
 from tests.faults.tables.dropbox import FRAME_TABLE as TABLE
 from tests.pictures import jpeg
+from tests.shared_results import shared
 from tests.sync.harness import Harness, open_harness
 from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_account
 
@@ -173,8 +174,11 @@ def _paths() -> Sequence[str]:
             assert await world.cycle() is CycleOutcome.DONE
             return {each.path for each in world.account.server.log.records}
 
-    with TemporaryDirectory() as folder:
-        return sorted(asyncio.run(paths(Path(folder))))
+    def found() -> Sequence[str]:
+        with TemporaryDirectory() as folder:
+            return sorted(asyncio.run(paths(Path(folder))))
+
+    return shared("paths-dropbox-frame", found)
 
 
 def frame_cells() -> Sequence[Cell]:
