@@ -17,14 +17,15 @@ from picsync.config.paths import absolute
 FRAME = "family pages"
 """Name of the pages where frames have one: of jobs, of metrics. No configured frame has one with a space."""
 MAX_TITLE = 60
-_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\0]*)?")
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def _library(value: str) -> str:
-    if value.startswith("s3://"):
-        if not _S3.fullmatch(value):
-            raise ValueError("must be a bucket such as s3://family-photos, with a prefix if you like")
-        return value.rstrip("/")
+    if _REMOTE.match(value):
+        raise ValueError(
+            "must be a folder of this machine: object storage is not supported. Mount the bucket, for example"
+            " with rclone, and name the folder"
+        )
     return absolute(value)
 
 
@@ -50,9 +51,8 @@ class Family(Options):
     library: Annotated[str, AfterValidator(_library)] | None = Field(
         default=None,
         description="The folder where uploads live, one folder in it for each album. It is made for uploads:"
-        " picsync deletes nothing in it. Or `s3://bucket/prefix`, with a `s3` section in the credentials"
-        " file. Without it, nobody can send photos.",
-        examples=["/library", "s3://family-photos/library"],
+        " picsync deletes nothing in it. Without it, nobody can send photos.",
+        examples=["/library"],
     )
     categories: Annotated[
         tuple[Annotated[str, AfterValidator(_text)], ...] | None, BeforeValidator(listed)
@@ -84,5 +84,5 @@ class Family(Options):
 
     @property
     def library_path(self) -> Path | None:
-        """The folder of uploads; None without one on this machine."""
-        return None if self.library is None or self.library.startswith("s3://") else Path(self.library)
+        """The folder of uploads; None without one."""
+        return None if self.library is None else Path(self.library)

@@ -55,7 +55,7 @@ class Opening:
     other: Callable[[str, Mapping[str, Any]], Opening] = _knows_no_other
     """Returns the arguments for opening another account, with these entries."""
     library: Path | None = None
-    """The folder of the family's uploads; None without one on this machine."""
+    """The folder of the family's uploads; None without one."""
 
     def retrier(self, policy: RetryPolicy | None = None) -> Retrier:
         """Return an object that retries requests according to `policy`."""

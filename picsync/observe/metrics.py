@@ -67,7 +67,7 @@ from picsync.core.select import Skip
 from picsync.core.values import dataclass
 from picsync.observe.health import Level, rule_health
 from picsync.observe.status import Status
-from picsync.observe.use import FrameUse
+from picsync.observe.use import FrameUse, UploadUse
 
 CYCLE_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds. A cycle without changes takes seconds, an initial sync hours."""
@@ -306,6 +306,20 @@ FRAME_PICTURES = _counter(
     "picsync_frame_pictures_sent_total", "Pictures that devices loaded from a web frame.", "frame"
 )
 FRAME_BYTES = _counter("picsync_frame_picture_bytes_sent_total", "Size of these pictures.", "frame")
+UPLOADS = _counter(
+    "picsync_uploads_total",
+    "Files that the family has sent: `ready`, `duplicate` (the library had them) or `failed`.",
+    "outcome",
+)
+UPLOAD_BYTES = _counter("picsync_upload_bytes_received_total", "Bytes of files that the family has sent.")
+UPLOADS_WAITING = _gauge(
+    "picsync_uploads_waiting",
+    "Files that have arrived and are not in the library yet; it should return to 0.",
+)
+LIBRARY_AVAILABLE = _gauge(
+    "picsync_library_available",
+    "Whether the library of the family's uploads could be used when it was last needed.",
+)
 
 # --- services -----------------------------------------------------------------------------------------
 REQUESTS = _counter(
@@ -383,6 +397,7 @@ class Metrics(Collector):
         self._dry: set[str] = set()
         self._status: Callable[[], Status] | None = None
         self._uses: Callable[[], Iterable[FrameUse]] = tuple
+        self._upload_use: Callable[[], UploadUse | None] = lambda: None
         self._set(BUILD, 1, version("picsync"))
         self._config(())
         registry.register(self)
@@ -447,6 +462,10 @@ class Metrics(Collector):
         """Read at each scrape how web frames are used; those that are gone have no series."""
         self._uses = uses
 
+    def watch_uploads(self, use: Callable[[], UploadUse | None]) -> None:
+        """Read at each scrape what the family has sent; without a library there are no series."""
+        self._upload_use = use
+
     def expect_requests(self, operations: Iterable[tuple[str, str]]) -> None:
         """Start the series of these (service, operation) at zero, so that no request goes uncounted.
 
@@ -484,6 +503,7 @@ class Metrics(Collector):
                 (name, level): level is own for name, own in levels.items() for level in Level
             }
         self._use_frames(list(self._uses()))
+        self._use_uploads(self._upload_use())
         for metric in METRICS:
             family = metric.kind(metric.name, metric.meaning, labels=metric.exposed)
             # Copies, since a scrape may come from another thread.
@@ -501,6 +521,16 @@ class Metrics(Collector):
         self._values[FRAME_PICTURES] = {(use.frame,): use.pictures_sent for use in uses}
         self._values[FRAME_BYTES] = {(use.frame,): use.bytes_sent for use in uses}
         self._values[FRAME_SEEN] = {(use.frame,): use.seen_at.timestamp() for use in uses if use.seen_at}
+
+    def _use_uploads(self, use: UploadUse | None) -> None:
+        if use is None:
+            for metric in (UPLOADS, UPLOAD_BYTES, UPLOADS_WAITING, LIBRARY_AVAILABLE):
+                self._values[metric] = {}
+            return
+        self._values[UPLOADS] = {(outcome,): count for outcome, count in use.settled.items()}
+        self._values[UPLOAD_BYTES] = {(): use.bytes_received}
+        self._values[UPLOADS_WAITING] = {(): use.waiting}
+        self._values[LIBRARY_AVAILABLE] = {(): use.library_available}
 
     def _exposed(self, metric: Metric, labels: Labels) -> Labels:
         if metric.labels[:1] != ("album",):

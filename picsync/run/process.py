@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from picsync.config import Config, Listen
     from picsync.core.judgements import Judges
     from picsync.core.model import FramePhoto
+    from picsync.family.uploads.service import Uploads
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
     from picsync.web.family.services import Services
@@ -387,6 +388,7 @@ class LongRun:
         self._pinger: Pinger | None = None
         self._household: Household | None = None
         self._people: FrameServer | None = None
+        self._uploads: Uploads | None = None
         self._frames: Mapping[str, Frame] = {}
         """By name, of the settings in force."""
         self._addresses: dict[str, str] = {}
@@ -518,6 +520,7 @@ class LongRun:
 
     def _family(self, settings: Settings, home: Home) -> Plain | None:
         """Return the handler of the family's pages; None if there are none."""
+        self._uploads = None if home.family is None else home.family.uploads
         if home.family is None:
             return None
         from picsync.serving.asgi import handler
@@ -614,6 +617,7 @@ class LongRun:
             self._counted = _Figures(registry, Metrics(registry, now=time.time))
             self._counted.metrics.watch(self._board.status)
             self._counted.metrics.watch_frames(lambda: self._people.uses() if self._people else ())
+            self._counted.metrics.watch_uploads(lambda: self._uploads.use() if self._uploads else None)
             self._readers.append(self._counted.metrics.read)
         return self._counted
 

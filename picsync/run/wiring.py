@@ -333,7 +333,7 @@ def frames_with_pages(
 
 
 def library_of(config: Config) -> Path | None:
-    """Return the folder of the family's uploads; None without one on this machine."""
+    """Return the folder of the family's uploads; None without one."""
     return config.family.library_path if config.family is not None else None
 
 

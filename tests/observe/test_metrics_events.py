@@ -57,7 +57,7 @@ from picsync.core.plan import (
 from picsync.core.select import Skip
 from picsync.observe.health import Level, rule_health
 from picsync.observe.metrics import METRICS
-from picsync.observe.use import FrameUse
+from picsync.observe.use import FrameUse, UploadUse
 from tests.observe.scraping import MIRRORING, SORTING, START_S, Scraped, on_nixplay
 
 RULE = "Family"
@@ -152,6 +152,7 @@ def test_every_metric_is_moved_by_some_event() -> None:
     scraped = Scraped(RULE)
     scraped.read(*SAMPLES)
     scraped.metrics.watch_frames(lambda: [FrameUse("tablet", 1, 2, datetime.now(UTC), 3, 4)])
+    scraped.metrics.watch_uploads(lambda: UploadUse({"ready": 1}, 2, 0, library_available=True))
     text = scraped.text()
     assert [metric.name for metric in METRICS if f"\n{metric.name}" not in text] == []
 
@@ -170,6 +171,18 @@ def test_the_use_of_web_frames() -> None:
     assert 'last_seen_timestamp_seconds{frame="hall"}' not in scraped.text(), "unknown is not zero"
     scraped.metrics.watch_frames(tuple)
     assert "picsync_frame_pages{" not in scraped.text()
+
+
+def test_what_the_family_sends() -> None:
+    scraped = Scraped(RULE)
+    assert "\npicsync_library_available " not in scraped.text(), "there is no library"
+    scraped.metrics.watch_uploads(
+        lambda: UploadUse({"ready": 3, "failed": 1}, 50, 2, library_available=False)
+    )
+    assert scraped.value("uploads_total", outcome="failed") == 1
+    assert scraped.value("upload_bytes_received_total") == 50
+    assert scraped.value("uploads_waiting") == 2
+    assert scraped.value("library_available") == 0
 
 
 def test_a_pass() -> None:

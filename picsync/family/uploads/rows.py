@@ -107,14 +107,6 @@ def forget_settled(connection: sa.Connection, before: datetime) -> None:
     )
 
 
-def counts(connection: sa.Connection) -> dict[str, tuple[int, int]]:
-    """Return the number of uploads, and their bytes, by state."""
-    wanted = sa.select(_TABLE.c.state, sa.func.count(), sa.func.sum(_TABLE.c.size_bytes)).group_by(
-        _TABLE.c.state
-    )
-    return {state: (count, int(size or 0)) for state, count, size in connection.execute(wanted)}
-
-
 def _as_upload(row: sa.Row[Any]) -> Upload:
     created, changed = instant(row.created_at), instant(row.changed_at)
     assert created is not None and changed is not None  # noqa: S101, PT018 - the columns are never NULL

@@ -44,6 +44,7 @@ from picsync.family.uploads.checking import Content, NotTakenError, check
 from picsync.family.uploads.parts import Parts, write_block
 from picsync.family.uploads.values import Problem, Upload, UploadError, UploadState
 from picsync.media.formats import promised
+from picsync.observe.use import UploadUse
 from picsync.rendering.pool import Renderer
 from picsync.system.blocking import NoProgress, run_blocking
 from picsync.system.crash import report
@@ -119,6 +120,9 @@ class Uploads:
         self._tried: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._said = ""
+        self._outcomes = {str(each): 0 for each in UploadState if each.settled}
+        self._received = 0
+        self._waiting: set[str] = set()
 
     async def start(self) -> None:
         """Begin to complete what has arrived; a library that is not there is looked for again and again."""
@@ -312,9 +316,9 @@ class Uploads:
                 await self._in_library(file.close)
             return True
 
-    async def counts(self) -> dict[str, tuple[int, int]]:
-        """Return the number of uploads, and their bytes, by state."""
-        return await self._state.read(rows.counts)
+    def use(self) -> UploadUse:
+        """Return what was sent since the process started."""
+        return UploadUse(dict(self._outcomes), self._received, len(self._waiting), not self._said)
 
     # Receiving.
 
@@ -352,6 +356,7 @@ class Uploads:
             if digest is not None:
                 digest.update(block)
             await self._uninterrupted(partial(write_block, descriptor, block))
+            self._received += len(block)
 
         try:
             try:
@@ -399,7 +404,7 @@ class Uploads:
         await self._state.write(
             lambda connection: rows.update(connection, upload.upload, self._now(), **values)
         )
-        self._due.put_nowait(upload.upload)
+        self._enqueue(upload.upload)
 
     async def _changed(self, upload: str) -> None:
         await self._state.write(lambda connection: rows.update(connection, upload, self._now()))
@@ -467,7 +472,7 @@ class Uploads:
         )
         for upload in unsettled:
             if upload.state is UploadState.CHECKING:
-                self._due.put_nowait(upload.upload)
+                self._enqueue(upload.upload)
             elif upload.size_bytes < 0:
                 # Nobody can continue it.
                 await self._forget(upload.upload)
@@ -484,6 +489,7 @@ class Uploads:
             try:
                 await self._complete(upload)
                 self._tried.pop(upload, None)
+                self._waiting.discard(upload)
             except (UploadError, PicsyncError) as error:
                 self._again(upload, str(error))
             except Exception as error:  # noqa: BLE001 - see below
@@ -493,6 +499,10 @@ class Uploads:
             async with self._settled:
                 self._settled.notify_all()
 
+    def _enqueue(self, upload: str) -> None:
+        self._waiting.add(upload)
+        self._due.put_nowait(upload)
+
     def _again(self, upload: str, problem: str) -> None:
         tried = self._tried.get(upload, 0)
         self._tried[upload] = tried + 1
@@ -501,7 +511,7 @@ class Uploads:
 
         async def later() -> None:
             await self._sleep(RETRY_S[min(tried, len(RETRY_S) - 1)])
-            self._due.put_nowait(upload)
+            self._enqueue(upload)
 
         task = asyncio.create_task(later())
         self._tasks.add(task)
@@ -639,6 +649,7 @@ class Uploads:
                     connection.execute(sa.delete(table).where(table.c.photo == pair.photo))
 
         await self._state.write(work)
+        self._outcomes[UploadState.READY] += 1
 
     async def _fail(self, upload: Upload, why: str) -> None:
         await self._settle(upload, UploadState.FAILED, harmless(why, 300))
@@ -648,6 +659,7 @@ class Uploads:
         self, upload: Upload, state: UploadState, why: str, *, photo: str | None = None
     ) -> None:
         await self._change(upload, state=state, reason=why, photo=photo)
+        self._outcomes[state] += 1
 
     async def _change(self, upload: Upload, **values: object) -> None:
         await self._state.write(

@@ -55,6 +55,9 @@ async def test_a_photo_arrives_in_blocks_and_becomes_one_of_the_family(tmp_path:
         )
         assert found.sender == upload.person
         assert pages.services.pictures.has(found.photo)
+        assert pages.services.uploads is not None
+        use = pages.services.uploads.use()
+        assert (use.settled["ready"], use.bytes_received, use.library_available) == (1, len(content), True)
     assert names(tmp_path / "library/.picsync-incoming") == []
 
 
