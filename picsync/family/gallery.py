@@ -9,27 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import BinaryIO
 
 import sqlalchemy as sa
 
 from picsync.cache.schema import number
 from picsync.core.caption import AboutPhoto, Captions
-from picsync.core.errors import NotFoundError
+from picsync.core.errors import NotFoundError, SpoolError
 from picsync.core.identity import content_key, key_in, plain_name
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
 from picsync.core.recipe import Panel, Recipe
 from picsync.core.text import harmless
 from picsync.family.photos import Photo, add_photo
-from picsync.family.pictures import QUALITY, SIZES, Pictures
+from picsync.family.pictures import QUALITY, SIZES, Pictures, copy_all
 from picsync.family.state import tables
 from picsync.family.state.database import State
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
+from picsync.system.files import reason, remedy
 
 MAX_PHOTOS = 5_000
 """The newest photos of a rule that are on the pages: half a gigabyte of small versions."""
@@ -124,9 +124,7 @@ class Gallery:
             content = await asyncio.to_thread(_sha256, rendition.file)
         photo = content_key(content)
         if not await asyncio.to_thread(self._pictures.has, photo):
-            file = await asyncio.to_thread(_copy, rendition.file)
-            with closing(file):
-                await self._pictures.make(photo, file)
+            await self._make(photo, rendition.file)
         about, (width, height) = rendition.about, rendition.original_size or (0, 0)
         known = Photo(
             photo,
@@ -165,6 +163,16 @@ class Gallery:
             return Uploaded()
 
         return await self._state.write(work)
+
+    async def _make(self, photo: str, rendition: BinaryIO) -> None:
+        """Make the small versions. The worker needs a descriptor; a rendition is a view of another file."""
+        try:
+            with tempfile.TemporaryFile(prefix="picsync-", buffering=0) as file:
+                await asyncio.to_thread(copy_all, rendition, file)
+                await self._pictures.make(photo, file)
+        except OSError as error:
+            folder = Path(tempfile.gettempdir())
+            raise SpoolError(str(folder), reason(error), remedy=remedy(error, folder)) from error
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Take a photo out of the category. What people did with it stays."""
@@ -312,18 +320,6 @@ def _sha256(file: BinaryIO) -> Digest:
     while block := file.read(_BLOCK_BYTES):
         content.update(block)
     return Digest("sha256", content.hexdigest())
-
-
-def _copy(file: BinaryIO) -> BinaryIO:
-    """Return a copy with a descriptor, which the worker needs; the rendition is a view of another file."""
-    copy = tempfile.TemporaryFile(prefix="picsync-", buffering=0)  # noqa: SIM115 - for the caller
-    file.seek(0)
-    try:
-        shutil.copyfileobj(file, copy)
-    except BaseException:
-        copy.close()
-        raise
-    return copy
 
 
 def _text(text: str) -> str:

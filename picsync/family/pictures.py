@@ -29,6 +29,7 @@ SIZES = (960, 480, 240)
 QUALITY = {960: 82, 480: 78, 240: 74}
 _PHOTO = re.compile(r"[a-z2-7]{10}")
 _NEW = ".new-"
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,11 @@ class Pictures:
             source = original
             for side in SIZES:
                 recipe = Recipe(panel=Panel(side, side), quality=QUALITY[side])
-                target = stack.enter_context(await asyncio.to_thread((folder / f"{side}.jpg").open, "w+b", 0))
+                # Without a thread, which would open it although this was cancelled.
+                target = stack.enter_context((folder / f"{side}.jpg").open("w+b", 0))
                 done = await self._renderer.render(source, recipe, target)
                 if done.treatment is Treatment.AS_IS:
-                    await asyncio.to_thread(_copy, source, target)
+                    await asyncio.to_thread(copy_all, source, target)
                 size = size or done.original
                 await asyncio.to_thread(os.fsync, target.fileno())
                 source = target
@@ -127,8 +129,12 @@ class Pictures:
         return self._folder / photo[:2] / photo
 
 
-def _copy(source: BinaryIO, target: BinaryIO) -> None:
+def copy_all(source: BinaryIO, target: BinaryIO) -> None:
+    """Replace what is in a file by what is in another one; blocks. Raises OSError."""
     source.seek(0)
     target.seek(0)
     target.truncate()
-    shutil.copyfileobj(source, target)
+    while block := source.read(_BLOCK_BYTES):
+        rest = memoryview(block)
+        while rest:  # A disk that is nearly full writes a part, and refuses only the next write.
+            rest = rest[target.write(rest) :]

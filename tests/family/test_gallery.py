@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,12 +20,14 @@ from picsync.core.errors import ItemError
 from picsync.core.identity import PhotoKey, content_key, keyed_name, shown_by
 from picsync.core.model import Digest
 from picsync.family.gallery import Gallery
+from picsync.family.judging import FamilyJudges
 from picsync.family.photos import Photos, photo_id
 from picsync.family.pictures import SIZES, Pictures
 from picsync.family.state import tables
 from picsync.family.state.database import State
 from picsync.frames.base import AlreadyThere, Frame, Rendition, Uploaded
 from picsync.rendering.pool import Renderer
+from tests.cache.test_cache_postgresql import server, url  # noqa: F401 - fixtures
 from tests.contract.frame_contract import CaptionsContract, FrameContract, ensure_album
 from tests.family.test_people import Clock
 from tests.sync.household import Painter
@@ -191,3 +195,50 @@ async def test_what_was_hidden_as_an_item_is_hidden_as_a_photo(home: Home, both:
     await home.gallery.upload(album, rose)
     hidden = [(row.photo, row.frame) for row in await home.rows(tables.hidden)]
     assert hidden == [(photo, "" if both else "hall")]
+
+
+async def test_it_is_the_same_on_postgresql(url: str, tmp_path: Path) -> None:  # noqa: F811 - the fixture
+    async with home_in(tmp_path, Painter(), url) as home:
+        gallery = home.gallery
+        album = await ensure_album(gallery, "100 % Family_")
+        assert await gallery.albums() == [album]
+        await home.photos.hide("a" * 10, by=None, frame="hall")
+        odd = sent("rose", item="a" * 10, description="A rose")
+        odd = replace(odd, filename=odd.filename.replace("rose", "r\udcff\0\n"))
+        assert await gallery.upload(album, odd) == Uploaded()
+        assert await gallery.upload(album, odd) == AlreadyThere()
+        await gallery.record_items(album, {"b" * 10: odd.digest})
+        [photo] = (await gallery.photos(album)).items
+        await gallery.describe(album, photo, AboutPhoto(caption="Another rose"))
+        assert [each.caption for each in (await gallery.photos(album)).items] == ["Another rose"]
+        assert not await gallery.newest(album.name, 3), "it was hidden before"
+        found = await FamilyJudges(home.state).judgements(ratings=True, captions=True)
+        assert found.hidden == {photo.photo_id, "a" * 10, "b" * 10}
+        assert [each.photo for each in await home.photos.hidden_at("hall")] == [photo.photo_id]
+        await gallery.delete(album, photo)
+        assert not (await gallery.photos(album)).items
+
+
+async def test_a_kill_between_pictures_and_rows_costs_nothing(home: Home) -> None:
+    album, rose = await ensure_album(home.gallery, "Family"), sent("rose")
+    photo = photo_id(hashlib.sha256(b"rose").hexdigest())
+    with tempfile.TemporaryFile() as original:
+        original.write(b"made of rose")
+        await home.pictures.make(photo, original)
+    assert (await home.gallery.photos(album)).items == ()
+    assert await home.gallery.upload(album, rose) == Uploaded()
+    assert len((await home.gallery.photos(album)).items) == 1
+
+
+async def test_a_cancelled_upload_leaves_all_or_nothing(home: Home) -> None:
+    album, rose = await ensure_album(home.gallery, "Family"), sent("rose")
+    for turns in range(60):
+        task = asyncio.create_task(home.gallery.upload(album, rose))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for listed in (await home.gallery.photos(album)).items:
+            assert home.pictures.has(listed.photo_id)
+    assert await home.gallery.upload(album, rose) in (Uploaded(), AlreadyThere())
+    assert len((await home.gallery.photos(album)).items) == 1
