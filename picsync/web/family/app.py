@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from picsync.core.errors import PicsyncError
 from picsync.web.assets import assets_of
-from picsync.web.family import account, looking, office, pictures, sending, sharing, voting
-from picsync.web.family.errors import Refusal
+from picsync.web.family import account, looking, office, pictures, reference, sending, sharing, voting
+from picsync.web.family.errors import AboutProblem, Refusal
 from picsync.web.family.pages import PACKAGE, page
 from picsync.web.family.services import Services
 
@@ -35,6 +35,7 @@ _ROUTERS = (
     looking.router,
     office.router,
     pictures.router,
+    reference.router,
     sending.router,
     sharing.router,
     voting.router,
@@ -51,6 +52,7 @@ def application(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         max_body_size=MAX_BODY_BYTES,
+        responses={"4XX": {"model": AboutProblem, "description": "The request was refused."}},
         exception_handlers={
             Refusal: _refused,
             PicsyncError: _failed,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel, Field
+
 
 class Refusal(Exception):  # noqa: N818 - named for the situation
     """A request cannot be carried out; the message is for the person who sent it."""
@@ -14,3 +16,10 @@ class Refusal(Exception):  # noqa: N818 - named for the situation
         self.message = message
         self.hint = hint
         self.retry_after_s = retry_after_s
+
+
+class AboutProblem(BaseModel):
+    """Why a request was refused."""
+
+    error: str
+    hint: str = Field(description="What to do; may be empty.")

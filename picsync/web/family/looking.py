@@ -57,7 +57,7 @@ class AboutPhoto(BaseModel):
     text: str
     width: int | None
     height: int | None
-    taken_at: datetime | None = Field(description="By the camera's clock, without a zone.")
+    taken_at: str | None = Field(description="By the camera's clock, without a zone: `2026-05-01T12:00:00`.")
     place: str
     added_at: datetime
     sender: str | None = Field(description="ID of the person who sent it.")
@@ -400,7 +400,7 @@ def _fields(photo: Photo) -> dict[str, object]:
         "text": photo.text,
         "width": photo.width,
         "height": photo.height,
-        "taken_at": photo.taken_at,
+        "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
         "place": photo.place,
         "added_at": photo.added_at,
         "sender": photo.sender,

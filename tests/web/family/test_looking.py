@@ -180,3 +180,13 @@ async def test_every_text_is_a_query(tmp_path: Path) -> None:
         huge = await browser.client.get("/search", params={"q": "x" * 65_000})
         assert huge.status_code in (400, 414, 431)
         assert (await browser.get("/search?q=cake")).status_code == 200
+
+
+async def test_the_page_about_the_api_has_every_operation(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, await pages.signed_in("Anna") as browser:
+        document = (await browser.get("/api/openapi.json")).json()
+        text = (await browser.get("/api")).text
+        for path, methods in document["paths"].items():
+            for method in methods:
+                assert f"<code>{method.upper()} {path}</code>" in text
+        assert "http://" not in text.replace(pages.url, "")
