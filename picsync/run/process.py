@@ -531,7 +531,7 @@ class LongRun:
             albums = settings.config.albums
             named = {album.name for album in albums}
             known = named.intersection(categories) or named
-            self._service.touch(
+            self._service.wake(
                 job_name(album.name, frame)
                 for album in albums
                 if album.name in known or FAMILY_FRAME not in frames_of(settings.config, album)

@@ -242,3 +242,17 @@ async def test_a_cancelled_upload_leaves_all_or_nothing(home: Home) -> None:
             assert home.pictures.has(listed.photo_id)
     assert await home.gallery.upload(album, rose) in (Uploaded(), AlreadyThere())
     assert len((await home.gallery.photos(album)).items) == 1
+
+
+async def test_who_has_to_know_is_told_of_hidden_photos(home: Home) -> None:
+    told: list[list[str]] = []
+    home.photos.tell_of_changes(lambda categories: told.append(list(categories)))
+    for category in ("Family", "Garden"):
+        await home.gallery.upload(await ensure_album(home.gallery, category), sent("rose"))
+    photo = photo_id(hashlib.sha256(b"rose").hexdigest())
+    await home.photos.hide(photo, by=None)
+    await home.photos.hide(photo, by=None)
+    assert told == [["Family", "Garden"]], "nothing changes the second time"
+    await home.photos.restore(photo, by=None)
+    await home.photos.hide("a" * 10, by=None)
+    assert told[1:] == [["Family", "Garden"], []]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
 
+import httpx
+
 from picsync.config.family import FRAME
-from picsync.core.events import CycleOutcome, Event
+from picsync.core.events import CycleFinished, CycleOutcome, Event
+from picsync.family.people import People
 from picsync.family.photos import Photos
 from picsync.family.state.database import State, path_beside
 from picsync.jobs.albums import AlbumJob
-from picsync.run.process import RunContext
+from picsync.run.process import LongRun, RunContext
 from picsync.run.scheduler import Stop, run_once
 from picsync.run.settings import Settings, SettingsFiles
 from tests.pictures import jpeg
@@ -21,6 +26,11 @@ albums:
   - {name: Family, frames: [kitchen], sources: {folder: [{path: FOLDER/photos, quiet: 0s}]}}
   - {name: Private, frames: [kitchen], sources: {folder: [{path: FOLDER/private, quiet: 0s}]}}
 """
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def put(path: Path) -> None:
@@ -93,3 +103,43 @@ async def test_without_the_section_nothing_of_it_is_there(tmp_path: Path) -> Non
     assert settings.jobs == ["Family on kitchen", "Private on kitchen"]
     await cycles(tmp_path, settings)
     assert not path_beside(tmp_path / "cache.db").exists()
+
+
+async def test_hiding_begins_cycles_at_once(tmp_path: Path) -> None:
+    settings_in(tmp_path, f"every: 1h\nweb: {{listen: '127.0.0.1:{free_port()}'}}\n{CONFIG}")
+    files, cache = SettingsFiles(tmp_path / "picsync.yaml", {}, ()), str(tmp_path / "cache.db")
+    put(tmp_path / "photos" / "other.jpg")
+    stop, first, again = Stop(), asyncio.Event(), asyncio.Event()
+    finished: list[str] = []
+
+    def read(event: Event) -> None:
+        if isinstance(event, CycleFinished):
+            finished.append(event.report.rule)
+            if len(finished) == 3:
+                first.set()
+            elif len(finished) > 3 and event.report.rule == "Family on kitchen":
+                again.set()
+
+    settings = files.load()
+    listen = settings.config.web.listen if settings.config.web else None
+    assert listen is not None
+    long_run = LongRun(files, RunContext(cache, read, lambda _message: None, stop))
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        running = group.create_task(long_run.run(settings))
+        await first.wait()
+        state = await State.open(cache)
+        try:
+            [photo, *_] = await Photos(state).in_category("Family")
+            session = await People(state).api_token(
+                (await People(state).invite("Anna")).person.person, "test"
+            )
+        finally:
+            await state.aclose()
+        headers = {"Authorization": f"Bearer {session.token}"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listen.port}", headers=headers) as device:
+            answer = await device.put(f"/api/photos/{photo.photo}/hidden")
+            assert answer.status_code < 300, answer.text
+        await again.wait()
+        stop.ask()
+        await running
+    assert len(list((tmp_path / "kitchen").glob("*.jpg"))) == 2
