@@ -20,9 +20,12 @@ from picsync.core.plan import Rule
 from picsync.core.select import Skip
 from picsync.family.gallery import CAPTION, RECIPE
 from picsync.family.judging import FamilyJudges, NoJudges
+from picsync.family.looking import Looking
+from picsync.family.people import People
 from picsync.family.photos import photo_id
 from picsync.family.state import tables
 from picsync.sync.cycle import AlbumRule, run_cycle
+from tests.contract.memory_frame import MemoryAlbumFrame
 from tests.family.test_gallery import Home, home_in
 from tests.pictures import jpeg
 from tests.sync.harness import ALBUM, Harness, open_harness
@@ -187,3 +190,20 @@ async def test_what_leaves_the_source_leaves_the_category(family: Family) -> Non
     assert await family.in_gallery() == {"a"}
     assert await family.home.photos.find(family.photo("b")) is not None
     assert {plain_name(row.filename) for row in await family.home.rows(tables.entry)} == {"a.jpg"}
+
+
+async def test_what_somebody_wrote_is_the_caption_on_frames(family: Family) -> None:
+    tools, wall = family.harness.tools, MemoryAlbumFrame()
+    family.harness.tools = tools = replace(tools, frames={**tools.frames, "wall": wall})
+    rule = AlbumRule(Rule(ALBUM), {"googlephotos": ["a"]}, "wall", wording=Wording("{filename}"))
+    family.harness.put("a", "b")
+    await family.cycle()
+    await run_cycle(rule, tools)
+    anna = (await People(family.home.state).invite("Anna")).person.person
+    looking = Looking(family.home.state, family.home.clock)
+    await looking.describe(family.photo("a"), caption="At the lake", tags=["lake"], by=anna)
+    await run_cycle(rule, tools)
+    album = await wall.find_album(ALBUM)
+    assert album is not None
+    captions = {photo.caption for photo in (await wall.photos(album)).items}
+    assert captions == {"At the lake", "b.jpg"}
