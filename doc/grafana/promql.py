@@ -94,3 +94,8 @@ GOOGLE_REQUESTS = (
 GOOGLE_DOWNLOADS = f'sum(increase(picsync_requests_total{{{GOOGLE}, operation="download"}}[1d])) / 75000'
 # A frame without playlists, such as a folder, has no limit, and no playlist that could be assigned.
 FULLEST = f"topk(5, max by ({RULE}) ({IN_PLAYLIST} and {of_album('playlist_assigned')})) / 2000"
+
+_FRAME_SEEN = f"max by (frame) (picsync_frame_last_seen_timestamp_seconds{{{SCOPE}}})"
+FRAME_SEEN = f"sort_desc(clamp_min(time() - {_FRAME_SEEN}, 0))"
+FRAME_NEVER_SEEN = f"max by (frame) (-1 + 0 * picsync_frame_pages{{{SCOPE}}}) unless {_FRAME_SEEN}"
+"""-1 for each web frame that no device has ever had open."""

@@ -306,7 +306,7 @@ def add_limits(board: Dashboard) -> None:
                 " all accounts together"
                 " (its day ends at midnight in California). Beyond, it answers 429 until the next day: raise"
                 " `every`.",
-                (0, 21, 5, 4),
+                (0, 21, 4, 4),
                 "percentunit",
                 nearly,
                 decimals=1,
@@ -322,7 +322,7 @@ def add_limits(board: Dashboard) -> None:
                 "Fullest playlists",
                 "Of the 2,000 photos that Nixplay shows of a playlist; the oldest beyond that are left out."
                 " To show all, split the album into two rules.",
-                (5, 21, 5, 4),
+                (4, 21, 4, 4),
                 "percentunit",
                 ((0.95, YELLOW), (1, RED)),
                 decimals=1,
@@ -334,10 +334,28 @@ def add_limits(board: Dashboard) -> None:
     board.with_panel(
         tiles(
             About(
+                "Web frames last seen",
+                "How long ago a device last had the page of a web frame open. Yellow from a day on, as alert"
+                " PicsyncFrameNotSeen says: the tablet may be switched off, without network, or at another"
+                " page. `picsync frame tokens NAME` lists its devices.",
+                (8, 21, 4, 4),
+                "s",
+                ((86_400, YELLOW),),
+                decimals=0,
+                empty="no web frame",
+            ),
+            Query(promql.FRAME_SEEN, "{{frame}}"),
+            Query(promql.FRAME_NEVER_SEEN, "{{frame}}"),
+            mappings=mapping({-1: ("never", BLUE)}),
+        )
+    )
+    board.with_panel(
+        tiles(
+            About(
                 "Access token expires in",
                 "Tokens live for an hour and are renewed when they are next needed, so a negative value"
                 " between cycles is fine. It is the login (above) that tells whether renewing still works.",
-                (10, 21, 3, 4),
+                (12, 21, 3, 4),
                 "s",
                 decimals=0,
                 empty="no token yet",
@@ -355,7 +373,7 @@ def add_limits(board: Dashboard) -> None:
             About(
                 "Cache",
                 "Size on disk of what is known of photos; absent for a database server.",
-                (13, 21, 3, 4),
+                (15, 21, 3, 4),
                 "bytes",
                 ((500_000_000, YELLOW),),
                 empty="not on disk",
@@ -369,7 +387,7 @@ def add_limits(board: Dashboard) -> None:
             About(
                 "Memory",
                 "Resident memory of the process; the deployment in k8s/ allows it 256 MiB.",
-                (16, 21, 4, 4),
+                (18, 21, 3, 4),
                 "bytes",
                 ((200 * MIB, YELLOW), (240 * MIB, RED)),
                 empty="not scraped",
@@ -383,7 +401,7 @@ def add_limits(board: Dashboard) -> None:
             About(
                 "Open files",
                 "File descriptors in use, of those that the process may open.",
-                (20, 21, 4, 4),
+                (21, 21, 3, 4),
                 "percentunit",
                 ((0.5, YELLOW), (0.8, RED)),
                 decimals=2,

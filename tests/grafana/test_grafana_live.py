@@ -68,6 +68,8 @@ EVER: dict[tuple[str, str], set[Labels]] = {
     ("Retries", "A"): by_service({GOOGLE: "download", NIXPLAY: "permit_upload"}),
     **dict.fromkeys([("Google's quota, last 24 hours", ref) for ref in "AB"], ALONE),
     ("Fullest playlists", "A"): BOTH,
+    ("Web frames last seen", "A"): set(),  # There is none here.
+    ("Web frames last seen", "B"): set(),
     ("Access token expires in", "A"): keys("service", [GOOGLE]),
     ("Cache", "A"): ALONE,
     ("Memory", "A"): ALONE,
