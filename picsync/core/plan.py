@@ -327,16 +327,55 @@ def plan_changes(rule: Rule, now: Situation) -> Plan:
     everything = [by_digest[digest] for digest in items if digest in by_digest] + list(kept)
     # What is missing in a listing would be moved to the end, and back afterwards.
     ordered = now.ordered and now.photos.complete and all(listing.complete for listing in now.listings)
+    unlisted = {photo.photo_id for photo in kept}
     if now.shows_albums:
-        order = _order(now.photos, deletes, everything) if ordered else ()
+        there = [photo.photo_id for photo in now.photos.items]
+        order = _order(now.photos, deletes, _settled(everything, unlisted, there)) if ordered else ()
         return Plan(deletes=deletes, hold=hold, order=order)
     sure = _all_known(now) and not missing
     seen = None if sure else frozenset(photo.photo_id for photo in now.photos.items)
     contents = _contents(rule, now, everything, items, unseen_stay=not sure)
     if ordered:
-        contents = tuple(replace(content, ordered=True) for content in contents)
+        shown = {each.name: [item.photo_id for item in each.items] for each in reversed(now.playlists)}
+        contents = tuple(
+            replace(
+                content,
+                ordered=True,
+                photos=_settled(content.photos, unlisted, shown.get(content.name, ())),
+            )
+            for content in contents
+        )
     left_out = len(everything) - sum(len(content.photos) for content in contents)
     return Plan(_edits(rule, now, contents, seen), deletes, hold, contents, left_out, seen)
+
+
+def _settled(
+    wanted: Sequence[FramePhoto], unlisted: Collection[str], there: Sequence[str]
+) -> tuple[FramePhoto, ...]:
+    """Return the photos in their order; those that no source lists any more have none, and keep their places.
+
+    Such a photo stays behind the listed one that it is behind now, or before the first one. Otherwise, held
+    deletes would move entries one by one, and once more when the source lists the photos again.
+    """
+    if not unlisted:
+        return tuple(wanted)
+    by_id = {photo.photo_id: photo for photo in wanted}
+    first = next((each for each in there if each in by_id and each not in unlisted), None)
+    places: dict[str | None, list[FramePhoto]] = {}
+    anchor = None
+    for photo_id in dict.fromkeys(there):
+        if photo_id not in by_id:
+            continue
+        if photo_id in unlisted:
+            places.setdefault(anchor, []).append(by_id.pop(photo_id))
+        else:
+            anchor = photo_id
+    settled = []
+    for photo in wanted:
+        if photo.photo_id not in unlisted:
+            before = places.pop(None, []) if photo.photo_id == first else []
+            settled += [*before, photo, *places.get(photo.photo_id, ())]
+    return (*settled, *places.get(None, ()), *(by_id[each] for each in by_id if each in unlisted))
 
 
 def _order(
@@ -345,7 +384,7 @@ def _order(
     """Return the photos in the wanted order; nothing if they are in it once the others are deleted."""
     gone = {photo.photo_id for photo in deletes}
     left = [photo for photo in photos.items if photo.photo_id not in gone]
-    return () if left == wanted else tuple(wanted)
+    return () if left == list(wanted) else tuple(wanted)
 
 
 def _related(

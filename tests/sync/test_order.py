@@ -102,6 +102,36 @@ async def test_an_incomplete_listing_moves_nothing(harness: Harness) -> None:
     assert in_playlist(harness) == "bca"
 
 
+@pytest.mark.parametrize("gone", ["abcdefgh", "bdfh", "hgf", "abc"])
+@pytest.mark.parametrize("frame", [MemoryFrame, MemoryAlbumFrame])
+async def test_photos_whose_deletion_is_held_keep_their_places(
+    harness: Harness, frame: type[MemoryFrame], gone: str
+) -> None:
+    with_frame(harness, frame())
+    harness.with_rule(delete=False)
+    put(harness, a=1, b=5, c=2, d=7, e=3, f=4, g=6, h=8)
+    await harness.cycle()
+    names = {digest(jpeg(name)): name for name in "abcdefghz"}
+
+    def shown() -> str:
+        if isinstance(harness.frame, MemoryAlbumFrame):
+            return "".join(names[each.digest] for each in harness.frame.album_named(ALBUM).photos.values())
+        return "".join(names[each] for each in harness.frame.playlist_digests(PLAYLIST))
+
+    assert shown() == "hdgbfeca"
+    for name in gone:
+        harness.remove(name)
+    before = len(harness.frame.calls)
+    await harness.cycle()
+    assert shown() == "hdgbfeca"
+    assert not {"add_items", "remove_items", "arrange"} & {call[0] for call in harness.frame.calls[before:]}
+    if len(gone) < 8:
+        put(harness, z=9)
+        await harness.cycle()
+        assert shown() == "zhdgbfeca"
+        await harness.assert_idle()
+
+
 @pytest.mark.parametrize("limit", [3, 4, 5, 8])
 async def test_a_full_playlist_is_ordered_without_being_empty(harness: Harness, limit: int) -> None:
     with_frame(harness, MemoryFrame(replace(CAPABILITIES, playlist_limit=limit)))
