@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @click.group()
 def inbox() -> None:
-    """Show what is in the spools of CONFIG (default: picsync.yaml), and try again what failed.
+    """Show what is in the spools of CONFIG, and try again what failed.
 
-    All commands work while picsync runs.
+    CONFIG is picsync.yaml by default. All commands work while picsync runs.
     """
 
 

@@ -74,7 +74,7 @@ class AboutInvitation(BaseModel):
     """A link that signs a person in on one device; shown only now."""
 
     person: AboutPerson
-    url: str
+    url: str = Field(repr=False)
     expires_at: datetime
 
 

@@ -58,7 +58,7 @@ class AboutShare(BaseModel):
 class NewShare(AboutShare):
     """A new link; its address is shown only now."""
 
-    url: str
+    url: str = Field(repr=False)
 
 
 # --- for the family ---------------------------------------------------------------------------------------
