@@ -71,7 +71,9 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
                 ("list", "open", "pair", "rejected", "restore", "revoke", "show", "tokens"), given
             ),
             "googlephotos": {"list": given},
-            "family": dict.fromkeys(("invite", "people", "recompute", "revoke", "role"), given),
+            "family": dict.fromkeys(
+                ("export", "import", "invite", "people", "recompute", "revoke", "role"), given
+            ),
         }
 
 
