@@ -106,7 +106,7 @@ def test_expiry_that_is_no_time(tmp_path: Path, text: str) -> None:
                 ":1: nixplay.user: is not a setting that picsync knows; did you mean `username`?",
                 ":1: nixplay.passwort: is not a setting that picsync knows; did you mean `password`?",
                 ":2: every: does not belong here; move it to picsync.yaml.",
-                ":3: foo: is not a setting that picsync knows; known here: `nixplay`, `dropbox`, `googlephotos`",
+                ":3: foo: is not a setting that picsync knows; known here: `nixplay`, `dropbox`",
             ],
         ),
         (
