@@ -99,6 +99,11 @@ def day(instant: datetime) -> str:
     return f"{local(instant):%Y-%m-%d}"
 
 
+def day_in_words(instant: datetime) -> str:
+    """Return the day of an aware instant as "4 March 2026"."""
+    return f"{local(instant).day} {local(instant):%B %Y}"
+
+
 def rfc3339(instant: datetime) -> str:
     """Return an aware instant as RFC 3339 to the second, with the local offset; `Z` for UTC."""
     return local(instant).isoformat(timespec="seconds").replace("+00:00", "Z")

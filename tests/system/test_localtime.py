@@ -103,6 +103,7 @@ WRITTEN_FOR_MACHINES = {
     "cache/sqlite.py",  # names of files
     "cache/store.py",  # rows of the cache
     "core/organize.py",  # names of files, by the local time that it is given
+    "family/archive.py",  # the manifest of an export
     "family/gallery.py",  # rows of the family's database
     "family/photos.py",
     "frames/folder/manifest.py",  # the frame's own files
@@ -117,6 +118,7 @@ WRITTEN_FOR_MACHINES = {
     "sync/about.py",  # the date of a caption, for the frame
     "vendors/dropbox/api.py",  # an argument of the API
     "vendors/google/credentials.py",  # the credentials file
+    "web/family/looking.py",  # the API
     "system/control.py",  # the request folder
     "sources/google/links/wire.py",  # a name by the picture's own offset
 }

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 
 from picsync.family.people import Role, Session
 from picsync.observe.words import printable
+from picsync.system.localtime import day, day_in_words, to_minute
 from picsync.web.assets import assets_of
 from picsync.web.family.guards import form_token
 from picsync.web.family.services import services_of
@@ -29,7 +30,7 @@ _JINJA = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_JINJA.filters["printable"] = printable
+_JINJA.filters |= {"printable": printable, "day": day, "day_in_words": day_in_words, "minute": to_minute}
 
 
 def page(
