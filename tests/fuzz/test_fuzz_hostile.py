@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz.hostile import PLAYERS, campaign
 
-RESPONSES = {"client": 200, "nixplay": 60, "google": 30, "immich": 60, "sharedlinks": 20}
+RESPONSES = {"client": 100, "nixplay": 30, "google": 20, "immich": 30, "sharedlinks": 10}
 
 
 @pytest.mark.parametrize("client", PLAYERS)
