@@ -1,1 +1,1 @@
-"""What a family does in a browser: judging photos. The modules here are pure; they know no database."""
+"""What a family does in a browser: people, photos, uploads, judgements, shares."""
