@@ -41,9 +41,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return 0 if all(place.is_file() for place in places) else len(os.sched_getaffinity(0)) + 1
 
 
+_RUNS: set[str] = set()
+
+
 def pytest_testnodedown(node: object) -> None:
-    """Remove what the workers of this run have shared, once the first of them has ended."""
-    forget(getattr(node, "workerinput", {}).get("testrunuid", ""))
+    """Remember the run whose workers end."""
+    _RUNS.add(getattr(node, "workerinput", {}).get("testrunuid", ""))
+
+
+def pytest_sessionfinish() -> None:
+    """Remove what the workers of this run have shared, once all of them have ended."""
+    for run in _RUNS:
+        forget(run)
 
 
 @pytest.fixture(scope="session")

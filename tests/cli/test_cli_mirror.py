@@ -61,6 +61,7 @@ def test_a_wrong_time_zone_is_noted(
 ) -> None:
     only_backup(root)
     monkeypatch.setenv("TZ", "Nowhere/Else")
+    monkeypatch.setattr("picsync.system.localtime._replaced", [])
     assert mirror(root) == 0
     assert "TZ is 'Nowhere/Else'" in capsys.readouterr().err
 

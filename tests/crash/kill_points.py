@@ -155,7 +155,8 @@ def reference(pair: Pair, start: Start) -> Reference:
                 changes = Counter(installation.household.nixplay.counters)
                 return Reference(requests, changes, Counter() if disk is None else disk.calls)
 
-    return asyncio.run(run())
+    # All workers of a run share it: one that takes the points from another has not run it itself.
+    return shared(f"sync-{pair}-{start.name}".replace("/", "-"), lambda: asyncio.run(run()))
 
 
 @dataclass(frozen=True)

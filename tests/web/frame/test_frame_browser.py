@@ -138,8 +138,13 @@ STORED = """caches.keys().then(function (names) {
 async def test_page_opens_and_shows_photos_while_the_server_is_down(browser: Chromium) -> None:
     async with FrameServer(some(4), order="album") as server, browser.tab(CLOCK) as tab:
         shown = await opened(tab, server)
-        # After the first visit already.
-        await tab.until(f"{STORED}.then(function (urls) {{ return urls.indexOf('photos.json') >= 0; }})")
+        # After the first visit already; a browser that is busy may start its worker at the next one only.
+        stored = f"{STORED}.then(function (urls) {{ return urls.indexOf('photos.json') >= 0; }})"
+        try:
+            await tab.until(stored)
+        except AssertionError:
+            shown = await opened(tab, server)
+            await tab.until(stored)
         for _ in range(4):
             shown = await moved(tab, shown)
         await server.stop()
