@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 
 from picsync.cli.commands import suggestion
 from picsync.cli.exits import Exit
+from picsync.cli.links import print_link
 from picsync.cli.onframes import time_of
 from picsync.cli.output import json_option, print_json, print_table
 from picsync.cli.sync import cache_option, config_option
@@ -40,25 +40,13 @@ def open_frame(name: str | None, *, config: Path, cache: str) -> None:
     On a terminal, it is also shown as a QR code. Each link is for one device; anyone who has it can see the
     photos of the frame. `picsync frame revoke` makes it invalid.
     """
-    from picsync.config import WebListener
     from picsync.frames.web.access import Way
-    from picsync.web.frame.address import base_of, page_base
+    from picsync.web.frame.address import base_of
 
     settings = _config(config)
     frame = _named(settings, name)
-    address = page_base(settings)
     token = _access(cache).grant(frame, Way.LINK)
-    unknown = f"http://<this machine>:{(settings.web or WebListener()).listen.port or '<port>'}/"
-    link = f"{address or unknown}{base_of(frame)[1:]}?token={token}"
-    click.echo(link)
-    if not address:
-        click.echo(
-            "Replace <this machine> by its name or address, or set `web.url` in picsync.yaml.", err=True
-        )
-    elif sys.stderr.isatty():
-        import segno
-
-        segno.make(link, error="l").terminal(out=sys.stderr, compact=True)
+    print_link(settings, f"{base_of(frame)[1:]}?token={token}")
     click.echo("Open it on the device. Keep it secret: it is the key to the photos of this frame.", err=True)
     if settings.every is None:
         click.echo("Set `every` in picsync.yaml: the page is served only while picsync runs.", err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +14,7 @@ from picsync.aio.loading import loading
 from picsync.cli import logs
 from picsync.cli.commands import suggestion
 from picsync.cli.exits import Exit
+from picsync.cli.links import print_link
 from picsync.cli.output import json_option, print_json, print_table
 from picsync.cli.sync import cache_option, config_option
 from picsync.observe.words import counted, printable
@@ -46,9 +46,6 @@ def invite(name: str, role: str | None, *, config: Path, cache: str) -> None:
     On a terminal, it is also shown as a QR code. The link is valid for a week. The first person is an
     administrator. Run it again with the same name for another device of that person.
     """
-    from picsync.config import WebListener
-    from picsync.web.frame.address import page_base
-
     settings = _config(config)
     with loading():
         from picsync.family.people import Role, TooManyPeopleError
@@ -62,18 +59,7 @@ def invite(name: str, role: str | None, *, config: Path, cache: str) -> None:
         raise click.ClickException(f"Nobody was invited: {error}.") from error
     except ValueError as error:
         raise click.UsageError(f"NAME cannot be used: {error}.") from error
-    port = (settings.web or WebListener()).listen.port or "<port>"
-    base = page_base(settings)
-    link = f"{base or f'http://<this machine>:{port}/'}join/{made.token}"
-    click.echo(link)
-    if not base:
-        click.echo(
-            "Replace <this machine> by its name or address, or set `web.url` in picsync.yaml.", err=True
-        )
-    elif sys.stderr.isatty():
-        import segno
-
-        segno.make(link, error="l").terminal(out=sys.stderr, compact=True)
+    print_link(settings, f"join/{made.token}")
     person = made.person
     click.echo(f"Send it to {printable(person.name)} ({person.role}). Whoever opens it is let in.", err=True)
     if settings.every is None:

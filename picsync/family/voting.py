@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -24,7 +25,7 @@ from picsync.family.acts import Act, note
 from picsync.family.alike import groups
 from picsync.family.bracket import Answer, Bracket, NotDealtError, Pair
 from picsync.family.draw import Entrant, alike, draw
-from picsync.family.games import EQUAL, LEFT, RIGHT, Game, Record, Undone, ratings
+from picsync.family.games import EQUAL, LEFT, RIGHT, Game, Record, Undone, ratings, standing
 from picsync.family.glicko import UNJUDGED, Rating, outlook
 from picsync.family.ledger import Ledger, Standing
 from picsync.family.photos import Photo, as_photo, select_photos
@@ -542,8 +543,9 @@ def _record(row: Row) -> Record | None:
 
 
 def _counts(records: Iterable[Record]) -> Mapping[str, int]:
-    ledger = Ledger(records)
-    return {photo: standing.games for photo, standing in ledger.standings().items()}
+    """Return the number of games that count of each photo."""
+    games = (game for period in standing(records).values() for game in period.values())
+    return Counter(photo for game in games for photo in (game.left, game.right))
 
 
 def _store(connection: sa.Connection, standings: Mapping[str, Standing]) -> None:

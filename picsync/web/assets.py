@@ -10,8 +10,8 @@ from importlib import resources
 from picsync.core.values import dataclass
 
 _TYPES = {
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
+    "css": "text/css",
+    "js": "text/javascript",
     "svg": "image/svg+xml",
     "png": "image/png",
     "woff2": "font/woff2",
@@ -20,7 +20,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file: its bytes and its content type."""
+    """A file: its bytes (text in UTF-8) and its content type."""
 
     body: bytes
     type: str

@@ -82,7 +82,7 @@ async def _asset(build: str, name: str) -> Response:
         return Response(status_code=404)
     # A page of an older version gets what there is, but does not keep it.
     kept = "public, max-age=31536000, immutable" if build == assets.build else "no-cache"
-    return Response(asset.body, headers={"Content-Type": asset.type, "Cache-Control": kept})
+    return Response(asset.body, media_type=asset.type, headers={"Cache-Control": kept})
 
 
 def _wants_json(request: Request) -> bool:

@@ -221,7 +221,7 @@ async def manifest(services: Served) -> Response:
 async def service_worker() -> Response:
     """Return the service worker, which has to be at the top to serve all pages."""
     asset = assets_of(PACKAGE).files["sw.js"]
-    return Response(asset.body, headers={"Content-Type": asset.type, "Cache-Control": "no-cache"})
+    return Response(asset.body, media_type=asset.type, headers={"Cache-Control": "no-cache"})
 
 
 # Programs.

@@ -10,10 +10,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
-from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from picsync.observe.words import printable
+from picsync.web.assets import Asset, assets_of
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -31,7 +28,6 @@ frame, because it is meant to be put into dashboards."""
 
 DEFAULT_INTERVAL_S = 30
 
-_TYPES = {"css": "text/css", "js": "text/javascript"}
 _ART = Markup(
     '<svg class="art" viewBox="0 0 120 90" aria-hidden="true">'
     '<rect x="6" y="6" width="108" height="78" rx="7"/>'
@@ -44,36 +40,14 @@ _ICON = "data:image/svg+xml," + quote(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file that the pages load: its bytes (text in ASCII) and its content type."""
-
-    body: bytes
-    type: str
-
-
-@cache
 def assets() -> Mapping[str, Asset]:
     """Return the files by name. `sw.js` is served below the frame's own path, the others under `build()`."""
-    folder = resources.files(__package__).joinpath("assets")
-    files = sorted((entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file())
-    return {
-        name: Asset(body, kind)
-        for name, body in files
-        if (kind := _TYPES.get(name.rpartition(".")[2])) is not None
-    }
+    return assets_of(__package__).files
 
 
-@cache
 def build() -> str:
     """Return a digest of everything that a page consists of: pages with another one reload themselves."""
-    digest = sha256()
-    folder = resources.files(__package__).joinpath("assets")
-    for name, body in sorted(
-        (entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file()
-    ):
-        digest.update(f"{name}\0{len(body)}\0".encode() + body)
-    return digest.hexdigest()[:16]
+    return assets_of(__package__).build
 
 
 _JINJA = Environment(
