@@ -2,8 +2,8 @@
 
 A frame's photos, their list and everything that changes something need a token of that frame: as a cookie, in
 `Authorization: Bearer` or `X-Frame-Token`, or as the parameter `token`. Without one, the page shows a
-pairing code. Pictures need no token, since their URLs are unguessable: a browser, its cache and a service
-worker treat them like any other picture.
+pairing code. The URLs of pictures are unguessable as well, and never have another content, so that browsers
+and service workers keep them.
 
 A request that changes something and has only the cookie must come from the page itself. Browsers say so;
 of those that do not, only requests with JSON are accepted, which no other site's page can send.
@@ -121,7 +121,7 @@ class FrameRoutes:
         frame = "/frame/{frame}"
         app.add_routes(
             [
-                web.get(f"{frame}/photo/{{file}}", self._photo),
+                web.get(f"{frame}/photo/{{file}}", self._guarded(self._photo)),
                 web.get("/frame/assets/{build}/{file}", self._asset),
                 web.get(frame, self._page),
                 web.get(f"{frame}/pairing", self._pair),
@@ -365,14 +365,8 @@ class FrameRoutes:
 
     # --- photos -------------------------------------------------------------------------------------------
 
-    async def _photo(self, request: web.Request) -> web.StreamResponse:
-        channel = self._channel(request)
-        if channel is None:
-            return await self._nothing(request)
-        try:
-            photo = (await channel.snapshot()).by_file.get(request.match_info["file"])
-        except PicsyncError:
-            return web.Response(status=503, text="The photo cannot be read.\n", headers={"Retry-After": "30"})
+    async def _photo(self, request: web.Request, channel: Channel, _token: Token) -> web.StreamResponse:
+        photo = (await channel.snapshot()).by_file.get(request.match_info["file"])
         if photo is None:
             return web.Response(status=404, text="This photo is not on the frame.\n")
         response = await send_picture(request, channel.frame, photo)
@@ -388,7 +382,9 @@ class FrameRoutes:
             return web.Response(status=404, text="There are no photos on the frame yet.\n")
         interval_s = show_settings(channel.options.show, request.query)[0]["interval"]
         photo = photos[int(self._now() // interval_s) % len(photos)]
-        return web.Response(status=302, headers={"Location": photo["url"]})
+        token = request.query.get("token")
+        location = photo["url"] + (f"?token={quote(token, safe='')}" if token else "")
+        return web.Response(status=302, headers={"Location": location})
 
     async def _photos(self, request: web.Request, channel: Channel, _token: Token) -> web.Response:
         found = await channel.snapshot()

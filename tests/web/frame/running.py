@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -113,6 +113,12 @@ class RunningFrames:
         """Return a device with cookies of its own."""
         own = {"X-Frame-Token": token, **headers} if token else headers
         return httpx.AsyncClient(base_url=self.url, headers=own)
+
+    async def picture(
+        self, url: str, token: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+    ) -> httpx.Response:
+        """Request a picture, as a device does that has this token."""
+        return await self.client.request(method, url, headers={"X-Frame-Token": token, **(headers or {})})
 
     async def add(
         self,

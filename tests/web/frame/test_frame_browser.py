@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.web.frame.chromium import CLOCK, Chromium, Tab, chromium, need_chromium
+from tests.web.frame.running import running
 from tests.web.frame.served import FrameServer, Picture, painted
 
 CHANGES = int(os.environ.get("FRAME_CHANGES", "240"))
@@ -341,6 +342,22 @@ async def test_page_whose_token_was_revoked_shows_a_code_again(browser: Chromium
         await tab.until(CODE)
         server.paired = True
         await tab.until(f"{ON_SCREEN} || clock.pass(1000).then(function () {{ return false; }})")
+
+
+@pytest.mark.parametrize("keep", ["", "&keep=1"])
+async def test_pictures_come_with_the_cookie_or_with_the_token_of_the_url(
+    browser: Chromium, tmp_path: Path, keep: str
+) -> None:
+    async with running(tmp_path) as frames, browser.tab() as tab:
+        await frames.add("one", size=(160, 90))
+        await tab.open(f"{frames.url}/frame/tablet?token={frames.token()}{keep}")
+        await tab.until(ON_SCREEN)
+        cookie = await tab.send("Network.getCookies")
+        assert bool(cookie["cookies"]) == (not keep)
+        await tab.send("Emulation.setScriptExecutionDisabled", value=True)
+        await tab.send("Page.reload")
+        await tab.until("!!document.querySelector('noscript img')?.naturalWidth")
+        assert tab.complaints == []
 
 
 OLD = (

@@ -71,7 +71,13 @@ async def test_nobody_gets_anything_without_a_token(frames: RunningFrames, heade
         page = await device.get("/frame/tablet")
         assert settings_of(page)["pair"]["code"]
         assert "photo/" not in page.text
-        assert (await device.get("/frame/tablet/photo/AAAAAAAAAAAAAAAAAAAAAAAAAAA.jpg")).status_code == 404
+        [photo] = await frames.photos(frames.token())
+        for url in (photo["url"], f"{photo['url']}?token={other}", "/frame/tablet/photo/AAAA.jpg"):
+            refused = await device.get(url)
+            assert (refused.status_code, refused.headers["content-type"]) == (
+                401,
+                "text/plain; charset=utf-8",
+            )
 
 
 async def test_a_link_with_a_token_is_needed_once(frames: RunningFrames) -> None:
@@ -196,14 +202,17 @@ async def test_revoked_devices_are_sent_away_at_once(frames: RunningFrames) -> N
         assert await gone.next() == ("end", "")
         answer = await frames.client.get("/frame/tablet/photos.json", headers={"X-Frame-Token": goes})
         assert answer.status_code == 401
+        assert (await frames.picture(before["url"], goes)).status_code == 401
+        assert (await frames.picture(before["url"], stays)).status_code == 200
         assert await frames.photos(stays) == [before]
         access.revoke("tablet", None)
         frames.server.look()
         assert await kept.next() == ("end", "")
     # All were sent away, so the old URLs are of no use to anybody.
-    [after] = await frames.photos(frames.token())
-    assert (await frames.client.get(before["url"])).status_code == 404
-    assert (await frames.client.get(after["url"])).status_code == 200
+    token = frames.token()
+    [after] = await frames.photos(token)
+    assert (await frames.picture(before["url"], token)).status_code == 404
+    assert (await frames.picture(after["url"], token)).status_code == 200
 
 
 async def test_no_secret_is_logged(frames: RunningFrames, caplog: pytest.LogCaptureFixture) -> None:
@@ -255,30 +264,32 @@ async def test_the_list_has_what_the_page_needs(frames: RunningFrames) -> None:
 async def test_two_frames_with_one_photo_have_different_urls(frames: RunningFrames) -> None:
     await frames.add("one")
     await frames.add("one", frame=frames.hall)
-    [mine], [theirs] = await frames.photos(frames.token()), await frames.photos(frames.token("hall"), "hall")
+    theirs_token = frames.token("hall")
+    [mine], [theirs] = await frames.photos(frames.token()), await frames.photos(theirs_token, "hall")
     assert mine["url"].rpartition("/")[2] != theirs["url"].rpartition("/")[2]
     swapped = mine["url"].replace("/tablet/", "/hall/")
-    assert (await frames.client.get(swapped)).status_code == 404
+    assert (await frames.picture(swapped, theirs_token)).status_code == 404
 
 
 async def test_a_picture_is_sent_once_and_cached_forever(frames: RunningFrames) -> None:
     await frames.add("x" * 60_000, extra=200_000)
-    [photo] = await frames.photos(frames.token())
-    whole = await frames.client.get(photo["url"])
+    token = frames.token()
+    [photo] = await frames.photos(token)
+    whole = await frames.picture(photo["url"], token)
     assert whole.headers["content-type"] == "image/jpeg"
     assert whole.headers["cache-control"] == "private, max-age=31536000, immutable"
     size = len(whole.content)
-    head = await frames.client.head(photo["url"])
+    head = await frames.picture(photo["url"], token, method="HEAD")
     assert (head.content, head.headers["content-length"]) == (b"", str(size))
     for etag in (whole.headers["etag"], f'W/{whole.headers["etag"]}, "x"', "*"):
-        again = await frames.client.get(photo["url"], headers={"If-None-Match": etag})
+        again = await frames.picture(photo["url"], token, headers={"If-None-Match": etag})
         assert (again.status_code, again.content) == (304, b"")
-    part = await frames.client.get(photo["url"], headers={"Range": "bytes=100-70099"})
+    part = await frames.picture(photo["url"], token, headers={"Range": "bytes=100-70099"})
     assert (part.status_code, part.content) == (206, whole.content[100:70100])
     assert part.headers["content-range"] == f"bytes 100-70099/{size}"
-    changed = await frames.client.get(photo["url"], headers={"Range": "bytes=1-2", "If-Range": '"other"'})
+    changed = await frames.picture(photo["url"], token, headers={"Range": "bytes=1-2", "If-Range": '"other"'})
     assert (changed.status_code, len(changed.content)) == (200, size)
-    beyond = await frames.client.get(photo["url"], headers={"Range": f"bytes={size}-"})
+    beyond = await frames.picture(photo["url"], token, headers={"Range": f"bytes={size}-"})
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
 
 
@@ -309,7 +320,8 @@ def test_what_a_range_asks_for(text: str | None, expected: tuple[int, int] | Non
 
 async def test_a_file_that_others_replace_is_not_sent(frames: RunningFrames, tmp_path: Path) -> None:
     await frames.add("one", "two")
-    photos = await frames.photos(frames.token())
+    token = frames.token()
+    photos = await frames.photos(token)
     secret = tmp_path / "secret"
     files = sorted(path for path in (tmp_path / "web-frames" / "tablet").iterdir() if path.is_file())
     secret.write_bytes(files[0].read_bytes())
@@ -317,7 +329,7 @@ async def test_a_file_that_others_replace_is_not_sent(frames: RunningFrames, tmp
     files[0].symlink_to(secret)
     os.truncate(files[1], 10)
     for photo in photos:
-        answer = await frames.client.get(photo["url"])
+        answer = await frames.picture(photo["url"], token)
         assert answer.status_code == 404
         assert answer.headers["cache-control"] == "no-store"
 
@@ -339,7 +351,7 @@ async def test_the_last_list_stays_while_the_folder_is_away(
     assert len(said) == 1, "once, not at each request"
     folder.rmdir()
     (tmp_path / "away").rename(folder)
-    assert (await frames.client.get(before[0]["url"])).status_code == 200
+    assert (await frames.picture(before[0]["url"], token)).status_code == 200
 
 
 async def test_a_frame_without_photos_is_an_empty_list(frames: RunningFrames) -> None:
@@ -356,7 +368,11 @@ async def test_browsers_of_the_stone_age_are_sent_to_the_photo_that_is_due(frame
     urls = {photo["url"] for photo in await frames.photos(token)}
     answer = await frames.client.get(f"/frame/tablet/still?token={token}")
     assert (answer.status_code, answer.headers["cache-control"]) == (302, "no-store")
-    assert answer.headers["location"] in urls
+    url, _, query = answer.headers["location"].partition("?")
+    assert (url in urls, query) == (True, f"token={token}"), "a browser without cookies has only the URL"
+    assert (await frames.client.get(answer.headers["location"])).status_code == 200
+    async with frames.device(token) as device:
+        assert (await device.get("/frame/tablet/still")).headers["location"] in urls
 
 
 # --- pairing --------------------------------------------------------------------------------------------
@@ -546,9 +562,9 @@ async def test_the_use_of_frames_is_counted(frames: RunningFrames) -> None:
     await frames.add("one")
     token = frames.token()
     [photo] = await frames.photos(token)
-    whole = await frames.client.get(photo["url"])
-    await frames.client.get(photo["url"], headers={"If-None-Match": whole.headers["etag"]})
-    await frames.client.head(photo["url"])
+    whole = await frames.picture(photo["url"], token)
+    await frames.picture(photo["url"], token, headers={"If-None-Match": whole.headers["etag"]})
+    await frames.picture(photo["url"], token, method="HEAD")
     async with frames.stream(token) as stream:
         await stream.until("photos")
         use, other = frames.server.uses()
@@ -611,7 +627,7 @@ async def test_two_hundred_pages_listen_and_pictures_still_come(frames: RunningF
             for reader, _ in opened:
                 await reader.readuntil(b"event: photos")
             [photo] = await frames.photos(token)
-            assert (await frames.client.get(photo["url"])).status_code == 200
+            assert (await frames.picture(photo["url"], token)).status_code == 200
             answer = await frames.client.post("/frame/tablet/next", headers={"X-Frame-Token": token})
             assert answer.json() == {"pages": 200}
             for reader, _ in opened:

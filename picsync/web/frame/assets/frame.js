@@ -90,7 +90,7 @@
     };
     image.onerror = function () { finish(false); };
     image.alt = "";
-    image.src = photo.url;
+    image.src = authorized(photo.url);
   }
 
   // The picture with a tiny copy, of which the background and the brightness behind the text are made.
@@ -398,11 +398,13 @@
 
   // ---- Requests ----
 
-  function address(path, query) {
-    var parts = query ? [query] : [];
-    if (settings.token) { parts.push("token=" + encodeURIComponent(settings.token)); }
-    return base + path + (parts.length ? "?" + parts.join("&") : "");
+  // Without cookies, only the address can have the token of a picture or an event stream.
+  function authorized(url) {
+    if (!settings.token) { return url; }
+    return url + (url.indexOf("?") < 0 ? "?" : "&") + "token=" + encodeURIComponent(settings.token);
   }
+
+  function address(path, query) { return authorized(base + path + (query ? "?" + query : "")); }
 
   function ask(method, url, data, done) {
     var request = new XMLHttpRequest(), over = false, timer = later(REQUEST_PATIENCE, function () { request.abort(); finish(0); });
