@@ -89,6 +89,14 @@ def settings_here() -> Config | None:
         return None
 
 
+def library() -> Path | None:
+    """Return the folder of the family's uploads, as the picsync.yaml in this folder names it."""
+    from picsync.run.wiring import library_of
+
+    settings = settings_here()
+    return library_of(settings) if settings is not None else None
+
+
 def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]], account: str | None) -> T:
     """Open a Nixplay account for one command."""
     from picsync.frames.nixplay.frame import NixplayFrame

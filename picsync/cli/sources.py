@@ -133,15 +133,17 @@ def _print(listing: Listing, *, items: bool) -> None:
 
 
 async def _albums(kind: str, cache: str) -> list[SourceAlbum]:
-    from picsync.cli.session import credentials, hosts
+    from picsync.cli.session import credentials, hosts, library
     from picsync.run.wiring import open_source
 
-    async with open_source(kind, [], credentials(), hosts(), logs.LogView(), cache=cache) as source:
+    async with open_source(
+        kind, [], credentials(), hosts(), logs.LogView(), cache=cache, library=library()
+    ) as source:
         return [album async for album in source.albums()]
 
 
 async def _listings(kind: str, texts: tuple[str, ...], cache: str) -> list[Listing]:
-    from picsync.cli.session import credentials, hosts
+    from picsync.cli.session import credentials, hosts, library
     from picsync.config import read_entries
     from picsync.run.kinds import known
     from picsync.run.wiring import open_source
@@ -151,5 +153,7 @@ async def _listings(kind: str, texts: tuple[str, ...], cache: str) -> list[Listi
         entries = read_entries(kind, texts, known(found.kinds))
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
-    async with open_source(kind, entries, found, hosts(), logs.LogView(), cache=cache) as source:
+    async with open_source(
+        kind, entries, found, hosts(), logs.LogView(), cache=cache, library=library()
+    ) as source:
         return [await source.list(album_id) for album_id in dict.fromkeys(map(str, entries))]

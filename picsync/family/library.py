@@ -19,7 +19,7 @@ from picsync.core.identity import plain_name
 from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.media.formats import promised, usual_extension
 from picsync.system.files import flush_folder
-from picsync.system.library import INCOMING, MARKER, how_to_mount, is_mounted
+from picsync.system.library import INCOMING, MARKER, albums_in, how_to_mount, is_mounted
 
 MAX_ALBUM = 60
 """Characters of an album's name."""
@@ -109,11 +109,8 @@ class Library:
     def albums(self) -> list[str]:
         """Return the names of all albums, those of the settings first."""
         self.require()
-        with os.scandir(self.root) as entries:
-            found = [each.name for each in entries if each.is_dir() and not skipped_folder(each.name)]
-        named = list(self._albums)
-        others = sorted((name for name in found if name not in named and _is_album(name)), key=str.casefold)
-        return [*named, *others[:MAX_ALBUMS]]
+        others = [name for name in albums_in(self.root) if name not in self._albums and _is_album(name)]
+        return [*self._albums, *others[:MAX_ALBUMS]]
 
     def free_bytes(self) -> int:
         """Return how many bytes may still be written."""

@@ -6,7 +6,10 @@ from which somebody has deleted everything.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from picsync.core.skipping import skipped_folder
 
 MARKER = ".picsync-library"
 INCOMING = ".picsync-incoming"
@@ -19,6 +22,13 @@ def is_mounted(root: Path) -> bool:
         return (root / MARKER).is_file()
     except OSError:
         return False
+
+
+def albums_in(root: Path) -> list[str]:
+    """Return the folders that are albums, sorted by name; blocks. Raises OSError."""
+    with os.scandir(root) as entries:
+        found = [each.name for each in entries if each.is_dir() and not skipped_folder(each.name)]
+    return sorted(found, key=str.casefold)
 
 
 def how_to_mount(root: Path) -> str:

@@ -117,3 +117,25 @@ def test_an_entry_that_cannot_be(cli: CommandLine) -> None:
 @pytest.mark.parametrize("kind", ["folder", "sharedlinks"])
 def test_a_kind_that_needs_an_entry_says_what_to_write(cli: CommandLine, kind: str) -> None:
     cli.run("list", kind).assert_message(2, f"{kind} needs an entry", f"picsync list {kind} ")
+
+
+def test_albums_of_the_library(cli: CommandLine) -> None:
+    library = cli.folder / "library"
+    for name in ("Garden", "Family", ".picsync-incoming"):
+        (library / name).mkdir(parents=True)
+    (library / "Family/a.jpg").write_bytes(b"".join(generated_jpeg(1, 5000).chunks()))
+    cli.run("list", "uploads").assert_message(2, "family: {library: /folder}")
+    settings = (cli.folder / "picsync.yaml").read_text()
+    more = f"web: {{listen: ':8090'}}\nfamily: {{library: {library}}}\n"
+    (cli.folder / "picsync.yaml").write_text(settings + more)
+    cli.run("list", "uploads").assert_message(1, "not mounted")
+    cli.run("list", "uploads", "Family").assert_message(1, "The listing is incomplete", "not mounted")
+    (library / ".picsync-library").touch()
+    assert [line.split() for line in cli.run("list", "uploads").out.splitlines()[1:]] == [
+        ["Family", "Family"],
+        ["Garden", "Garden"],
+    ]
+    result = cli.run("list", "uploads", "Family")
+    assert result.code == 0
+    assert result.out.splitlines()[0] == "uploads Family: 1 item, complete"
+    assert cli.run("list", "uploads", "Garden").out.startswith("uploads Garden: 0 items, complete")

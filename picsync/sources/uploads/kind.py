@@ -30,5 +30,4 @@ UPLOADS: Kind[Source] = Kind(
     example="uploads: [Family]",
     options=UploadsEntry,
     open=_open,
-    needs_entry="Family",
 )

@@ -20,7 +20,8 @@ from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.source import CAPABILITIES as FOLDERS
 from picsync.sources.folder.source import FolderSource
 from picsync.system.blocking import STALL_TIMEOUT_S, NoProgress, run_blocking
-from picsync.system.library import how_to_mount, is_mounted
+from picsync.system.files import reason
+from picsync.system.library import albums_in, how_to_mount, is_mounted
 
 KIND = "uploads"
 CAPABILITIES = replace(FOLDERS, kind=KIND, title="Uploads")
@@ -61,8 +62,17 @@ class UploadsSource:
         return CAPABILITIES
 
     async def albums(self) -> AsyncIterator[SourceAlbum]:
-        """Yield the configured albums."""
-        for album in self._albums:
+        """Yield all albums of the library, those of the settings first."""
+        if problem := await self._problem():
+            raise TransientError(problem)
+        look = partial(albums_in, self._library)
+        try:
+            found = await run_blocking(look, stall_timeout_s=self._stall_timeout_s)
+        except NoProgress:
+            raise TransientError(self._silent()) from None
+        except OSError as error:
+            raise TransientError(f"The library {self._library}: {reason(error)}.") from error
+        for album in dict.fromkeys([*self._albums, *found]):
             yield SourceAlbum(album, album)
 
     async def list(self, album_id: str) -> Listing:
@@ -120,10 +130,13 @@ class UploadsSource:
                 partial(is_mounted, self._library), stall_timeout_s=self._stall_timeout_s
             )
         except NoProgress:
-            return f"The library {self._library} does not respond. Check its disk or server."
+            return self._silent()
         if there:
             return ""
         return f"The library {self._library} is not mounted. {how_to_mount(self._library)}"
+
+    def _silent(self) -> str:
+        return f"The library {self._library} does not respond. Check its disk or server."
 
 
 def _stem(item: MediaItem) -> str:
