@@ -25,9 +25,11 @@ FOLDER = "picsync-family-pictures"
 
 
 @asynccontextmanager
-async def open_family(config: Config, family: Family, *, cache: str) -> AsyncIterator[Services]:
+async def open_family(
+    config: Config, family: Family, *, cache: str, renderer: Renderer
+) -> AsyncIterator[Services]:
     """Open the services of the family's pages for the context. Raises StateError."""
-    state, renderer = await State.open(cache), Renderer()
+    state = await State.open(cache)
     try:
         pictures = Pictures(own_folder(cache) / FOLDER, renderer)
         await asyncio.to_thread(pictures.sweep)
@@ -53,7 +55,6 @@ async def open_family(config: Config, family: Family, *, cache: str) -> AsyncIte
             if uploads is not None:
                 await uploads.aclose()
     finally:
-        await renderer.aclose()
         await state.aclose()
 
 

@@ -46,6 +46,7 @@ from picsync.jobs.mirror import MirrorContext, Mirroring, MirrorJob
 from picsync.jobs.organize import OrganizeContext, OrganizeJob, organize_name
 from picsync.observe.status import PassStatus, RuleStatus, StatusBoard
 from picsync.observe.words import event_sentence
+from picsync.rendering.pool import Renderer
 from picsync.run.filewatch import FileWatch
 from picsync.run.scheduler import HEARTBEAT_S, AnyJob, Service, Stop
 from picsync.run.settings import (
@@ -142,6 +143,8 @@ class Home:
     frames: Mapping[str, Frame] = field(default_factory=dict)
     """The gallery, by its name among the frames."""
     judges: Judges | None = None
+    renderer: Renderer | None = None
+    """Shared by uploads and cycles: two pools would start twice as many workers as there is memory for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +228,13 @@ class RunContext:
                 if self.dry_run:
                     home = Home(judges=await stack.enter_async_context(open_judges(self.cache)))
                 else:
-                    opening = open_family(config, config.family, cache=self.cache)
+                    renderer = Renderer()
+                    stack.push_async_callback(renderer.aclose)
+                    opening = open_family(config, config.family, cache=self.cache, renderer=renderer)
                     family = await stack.enter_async_context(opening)
                     gallery = Gallery(family.state, family.pictures)
-                    home = Home(family, {FAMILY_FRAME: gallery}, FamilyJudges(family.state))
+                    judges = FamilyJudges(family.state)
+                    home = Home(family, {FAMILY_FRAME: gallery}, judges, renderer)
             except StateError as error:
                 self.notify(f"The family's pages are off, and frames keep the photos that they have. {error}")
                 home = Home(judges=NoJudges(error))
@@ -249,6 +255,7 @@ class RunContext:
             opened=opened,
             pages=home.frames,
             judges=home.judges,
+            shared_renderer=home.renderer,
         ) as tools:
             context = CycleContext(
                 tools,

@@ -127,13 +127,15 @@ async def open_tools(
     opened: Cache | None = None,
     pages: Mapping[str, Frame] = MappingProxyType({}),
     judges: Judges | None = None,
+    shared_renderer: Renderer | None = None,
 ) -> AsyncIterator[Tools]:
     """Open what the rules of `config` need, and close it at the end of the context.
 
     `cache` is a path or a database URL; messages about it go to `notify`. `sleep` is used for all waiting for
     services. With `dry_run`, a cache that another process uses is not written to. `opened` is the cache if it
     is open already; it stays so. `pages` are more frames, by name, which stay open, too; `judges` knows what
-    the family says of photos. Raises ConfigError and CacheError; before that, only logins are sent.
+    the family says of photos. `shared_renderer` stays open as well. Raises ConfigError and CacheError; before
+    that, only logins are sent.
     """
     async with open_services(config, credentials, cache=cache, emit=emit, sleep=sleep) as (sources, frames):
         for frame in frames.values():
@@ -142,7 +144,7 @@ async def open_tools(
         for account, source in sources.items():
             if isinstance(source, Remembers):
                 source.remember_in(AccountListings(store, account))
-        renderer = Renderer()
+        renderer = shared_renderer or Renderer()
         try:
             downloads = Pace(_caps(config)).cap(DOWNLOADS)
             yield Tools(
@@ -158,7 +160,8 @@ async def open_tools(
                 settling=Settling(readers(config)),
             )
         finally:
-            await renderer.aclose()
+            if shared_renderer is None:
+                await renderer.aclose()
             if opened is None:
                 await store.aclose()
 
