@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +61,7 @@ def login(app_key: str | None, output: Path | None, *, account: str | None) -> N
     where = hosts()
     scopes = needed_scopes(settings_here(), used.name)
     say(f"Permissions that picsync needs: {', '.join(sorted(scopes))}. Tick them in the App Console first.")
-    token = asyncio.run(log_in_to_dropbox(key, scopes, where, logs.LogView(), ask=ask_person, say=say))
+    token = log_in_to_dropbox(key, scopes, where, logs.LogView(), ask=ask_person, say=say)
     merge_login(path, used.keys, {"app_key": key, "refresh_token": token})
     click.echo(f"Logged in; the login was saved in {path}.")
 

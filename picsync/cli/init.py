@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
 
 from picsync.cli import logs
 from picsync.cli.exits import Exit
+from picsync.cli.initanswers import (
+    Answers,
+    ask,
+    ask_secret,
+    opened,
+    problem_text,
+    refused,
+    say_problem,
+    show_findings,
+    try_entries,
+)
+from picsync.cli.initdropbox import add_folder, add_link
 from picsync.cli.setupfiles import (
     COMPOSE,
     UNIT,
@@ -36,17 +45,17 @@ from picsync.cli.sync import DEFAULT_CACHE, DEFAULT_CONFIG, SyncOptions, run_syn
 from picsync.config.environment import in_container
 from picsync.core.errors import ConfigError, LoginNeeded, PicsyncError
 from picsync.core.text import pasted
-from picsync.core.values import dataclass
-from picsync.observe.words import advice, counted, printable
+from picsync.observe.words import counted, printable
 
 if TYPE_CHECKING:
-    from picsync.config import Credentials
-    from picsync.core.model import Finding, Listing, SourceAlbum
+    from picsync.core.model import Finding, SourceAlbum
 
 FEW_ALBUMS = 30
 """Number of an Immich server's albums that are listed; others are entered by name."""
 
 _GOOGLE = re.compile(r"(?:https?://)?(?:photos\.app\.goo\.gl|photos\.google\.com)/", re.IGNORECASE)
+_DROPBOX_LINK = re.compile(r"(?:https?://)?(?:(?:www\.)?dropbox\.com|db\.tt)/", re.IGNORECASE)
+_DROPBOX = re.compile(r"dropbox(?::\s*(.*))?", re.IGNORECASE | re.DOTALL)
 _IMMICH_LINK = re.compile(r"https?://[^/]+/(?:.*/)?(?:share|s)/[^/]+", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
@@ -54,37 +63,9 @@ _NO_KEY_YET = "-"
 """Placeholder for the API key until it is known; it is not sent."""
 
 _SOURCE_QUESTION = (
-    "Paste the link of a shared album (Google Photos or Immich), the address of an Immich server, or the path"
-    " of a folder"
+    "Paste the link of a shared album (Google Photos, Immich or Dropbox), the address of an Immich server, or"
+    " the path of a folder; for a folder in your own Dropbox enter dropbox"
 )
-
-
-@dataclass(slots=True)
-class _Answers:
-    cache: str
-    """A cache for the tests of sources."""
-    username: str = ""
-    password: str = field(default="", repr=False)
-    immich_server: str = ""
-    immich_key: str = field(default="", repr=False)
-    sources: dict[str, list[str]] = field(default_factory=dict)
-    """Kind -> entries as written under `sources:`."""
-
-    def add(self, kind: str, entries: Iterable[str]) -> None:
-        known = self.sources.setdefault(kind, [])
-        known += [entry for entry in entries if entry not in known]
-
-    @property
-    def credentials(self) -> Credentials:
-        from pydantic import SecretStr
-
-        from picsync.config import Credentials
-        from picsync.frames.nixplay.credentials import NixplayAccount
-        from picsync.sources.immich.credentials import ImmichKey
-
-        nixplay = NixplayAccount(username=self.username, password=SecretStr(self.password))
-        immich = ImmichKey(server=self.immich_server, api_key=SecretStr(self.immich_key))
-        return Credentials({"nixplay": nixplay, **({"immich": immich} if self.immich_server else {})})
 
 
 @click.command()
@@ -112,19 +93,19 @@ def init(ctx: click.Context, /, folder: Path) -> None:
         f"This sets up picsync in {folder.resolve()}. Nothing is written before all questions are answered;"
         " Ctrl-C stops.\n"
     )
-    answers = _Answers(_cache(ctx))
+    answers = Answers(_cache(ctx))
     _ask_for_frame(answers)
     _ask_for_sources(answers)
     click.echo("\n3. The album on the frame. Its playlist is called ss_<name>.")
-    name = _ask("Name", _rule_name, default="Family")
-    every = _ask("How often picsync checks for changes, such as 1h or 15m", _interval, default="1h")
+    name = ask("Name", _rule_name, default="Family")
+    every = ask("How often picsync checks for changes, such as 1h or 15m", _interval, default="1h")
     install(
         folder,
         config_text(name, answers.sources, every),
-        credentials_text(answers.username, answers.password, answers.immich_server, answers.immich_key),
+        credentials_text(answers.logins),
     )
     click.echo(f"\nWrote {config} and {credentials}. Only you can read them.")
-    set_up = SetUp(folder.resolve(), name, tuple(answers.sources.get("folder", ())))
+    set_up = SetUp(folder.resolve(), name, tuple(map(str, answers.sources.get("folder", ()))))
     code = _offer_dry_run(set_up, answers.cache)
     _offer_service(set_up)
     click.echo(
@@ -135,23 +116,6 @@ def init(ctx: click.Context, /, folder: Path) -> None:
 
 
 # --- questions ----------------------------------------------------------------------------------------
-
-
-def _ask(question: str, read: Callable[[str], str], *, default: str | None = None) -> str:
-    """Ask until `read` accepts the answer; it raises ValueError or ConfigError with the problem."""
-    while True:
-        text = str(click.prompt(question, default=default))
-        try:
-            return read(text)
-        except ConfigError as error:
-            _problem("; ".join(problem.message for problem in error.problems))
-        except ValueError as error:
-            _problem(str(error))
-
-
-def _secret(question: str) -> str:
-    # Without a terminal nobody is watching, and there is no echo to switch off.
-    return str(click.prompt(question, hide_input=sys.stdin.isatty()))
 
 
 def _rule_name(text: str) -> str:
@@ -168,55 +132,35 @@ def _interval(text: str) -> str:
     return text.strip()
 
 
-def _problem(text: str) -> None:
-    click.echo(click.style(f"  {printable(text)}", fg="red"), err=True)
-
-
-def _good(text: str) -> None:
-    click.echo(click.style(f"  {printable(text)}", fg="green"))
-
-
-def _refused(error: ValidationError) -> str:
-    """Return what is wrong with an address or a key, worded as for the credentials file."""
-    said = "; ".join(
-        str(one["msg"]).removeprefix("Value error, ") for one in error.errors(include_input=False)
-    )
-    return f"It {said}."
-
-
-def _said(error: PicsyncError) -> str:
-    return f"{error.message} {advice(error)}".strip()
-
-
 # --- the frame ----------------------------------------------------------------------------------------
 
 
-def _ask_for_frame(answers: _Answers) -> None:
+def _ask_for_frame(answers: Answers) -> None:
     click.echo(
         "1. The frame: the Nixplay account that owns it. For grandma@mynixplay.com the user name is grandma."
     )
     while True:
         answers.username = str(click.prompt("Nixplay user name")).strip()
-        answers.password = _secret("Password (not shown)")
+        answers.password = ask_secret("Password (not shown)")
         click.echo("Logging in to Nixplay ...")
         try:
             findings = asyncio.run(_examine_frame(answers))
         except ValidationError as error:
-            _problem(_refused(error))
+            say_problem(refused(error))
             continue
         except LoginNeeded as error:
-            _problem(f"{error.message} Try again.")
+            say_problem(f"{error.message} Try again.")
             continue
         except PicsyncError as error:
-            _problem(_said(error))
+            say_problem(problem_text(error))
             if click.confirm("Use this account untested?", default=False):
                 return
             continue
-        if _shown(findings):
+        if show_findings(findings):
             return
 
 
-async def _examine_frame(answers: _Answers) -> Sequence[Finding]:
+async def _examine_frame(answers: Answers) -> Sequence[Finding]:
     from picsync.cli.session import hosts
     from picsync.run.wiring import open_frame
 
@@ -224,18 +168,10 @@ async def _examine_frame(answers: _Answers) -> Sequence[Finding]:
         return await frame.examine()
 
 
-def _shown(findings: Sequence[Finding]) -> bool:
-    """Show the findings; return whether the settings can be used."""
-    for finding in findings:
-        show = _problem if finding.mark == "problem" else _good
-        show(f"{finding.message} {finding.fix}".rstrip())
-    return all(finding.mark != "problem" for finding in findings)
-
-
 # --- the sources --------------------------------------------------------------------------------------
 
 
-def _ask_for_sources(answers: _Answers) -> None:
+def _ask_for_sources(answers: Answers) -> None:
     click.echo("\n2. The photos. You can combine any number of sources.")
     while True:
         if not answers.sources:
@@ -249,38 +185,42 @@ def _ask_for_sources(answers: _Answers) -> None:
         try:
             _add_source(answers, text)
         except ValidationError as error:
-            _problem(_refused(error))
+            say_problem(refused(error))
         except ConfigError as error:
-            _problem("; ".join(problem.message for problem in error.problems))
+            say_problem("; ".join(problem.message for problem in error.problems))
         except PicsyncError as error:
-            _problem(_said(error))
+            say_problem(problem_text(error))
 
 
-def _add_source(answers: _Answers, text: str) -> None:
+def _add_source(answers: Answers, text: str) -> None:
     address = pasted(text)
     if _GOOGLE.match(address):
-        _try_entries(answers, "sharedlinks", [address])
+        try_entries(answers, "sharedlinks", [address])
+    elif _DROPBOX_LINK.match(address):
+        add_link(answers, address)
+    elif own := _DROPBOX.fullmatch(text):
+        add_folder(answers, own[1] or "")
     elif _IMMICH_LINK.match(address):
-        _try_entries(answers, "immich", [address])
+        try_entries(answers, "immich", [address])
     elif _ADDRESS.match(address):
         _add_immich(answers, address)
     elif text.startswith(("/", "~")):
         _add_folder(answers, text)
     else:
-        _problem(
-            "This is neither an address (https://...) nor the path of a folder (/...)."
+        say_problem(
+            "This is neither an address (https://...) nor the path of a folder (/...), nor `dropbox`."
             " `picsync sources` lists all kinds; doc/sources.md describes their set-up."
         )
 
 
-def _add_folder(answers: _Answers, text: str) -> None:
+def _add_folder(answers: Answers, text: str) -> None:
     if not in_container():
         # For the container or service that reads the file later, `~` is a different folder.
-        _try_entries(answers, "folder", [os.path.expanduser(text)])  # noqa: PTH111 - Path raises for `~user`
+        try_entries(answers, "folder", [os.path.expanduser(text)])  # noqa: PTH111 - Path raises for `~user`
     elif text.startswith("~"):
-        _problem("Give the full path on the host: in this container, `~` is a different folder.")
+        say_problem("Give the full path on the host: in this container, `~` is a different folder.")
     elif Path(text).is_dir():
-        _try_entries(answers, "folder", [text])
+        try_entries(answers, "folder", [text])
     else:
         click.echo(
             f"  {text} does not exist in this container, so it cannot be tested. {COMPOSE} can mount it."
@@ -289,30 +229,30 @@ def _add_folder(answers: _Answers, text: str) -> None:
             answers.add("folder", [text])
 
 
-def _add_immich(answers: _Answers, server: str) -> None:
+def _add_immich(answers: Answers, server: str) -> None:
     if answers.immich_server and server != answers.immich_server:
-        _problem("Only one Immich server can be set up here. Add other servers by shared links.")
+        say_problem("Only one Immich server can be set up here. Add other servers by shared links.")
         return
     before = answers.immich_server, answers.immich_key
     try:
         answers.immich_server, answers.immich_key = server, _NO_KEY_YET
         asyncio.run(_reach_immich(answers))
-        answers.immich_key = _secret("API key (Immich: Account Settings, API Keys; not shown)").strip()
+        answers.immich_key = ask_secret("API key (Immich: Account Settings, API Keys; not shown)").strip()
         findings, albums = asyncio.run(_examine_immich(answers))
-        if _shown(findings):
-            _try_entries(answers, "immich", _chosen(albums))
+        if show_findings(findings):
+            try_entries(answers, "immich", _chosen(albums))
     finally:
         if "immich" not in answers.sources:
             answers.immich_server, answers.immich_key = before
 
 
-async def _reach_immich(answers: _Answers) -> None:
-    async with _opened(answers, "immich", []) as source:
+async def _reach_immich(answers: Answers) -> None:
+    async with opened(answers, "immich", []) as source:
         await source.reach()
 
 
-async def _examine_immich(answers: _Answers) -> tuple[Sequence[Finding], list[SourceAlbum]]:
-    async with _opened(answers, "immich", []) as source:
+async def _examine_immich(answers: Answers) -> tuple[Sequence[Finding], list[SourceAlbum]]:
+    async with opened(answers, "immich", []) as source:
         findings = await source.examine()
         if any(finding.mark == "problem" for finding in findings):
             return findings, []
@@ -331,37 +271,6 @@ def _chosen(albums: Sequence[SourceAlbum]) -> list[str]:
         number = int(word) if word.isascii() and word.isdecimal() and len(word) < 6 else 0
         chosen.append(albums[number - 1].title if 0 < number <= len(albums) else word)
     return list(dict.fromkeys(chosen))
-
-
-def _try_entries(answers: _Answers, kind: str, texts: Sequence[str]) -> None:
-    """List the entries; accept those that can be listed, or that the user wants anyway."""
-    for text, listing in asyncio.run(_listings(answers, kind, texts)):
-        if listing.problem is None:
-            _good(f"{counted(len(listing.items), 'item')} found.")
-        else:
-            _problem(listing.problem)
-            if not click.confirm("Use it anyway?", default=False):
-                continue
-        answers.add(kind, [text])
-
-
-async def _listings(answers: _Answers, kind: str, texts: Sequence[str]) -> list[tuple[str, Listing]]:
-    from picsync.config import read_entries
-    from picsync.run.kinds import known
-
-    # The test takes files immediately; a cycle waits until they have been unchanged for a while.
-    looks = [json.dumps({"path": text, "quiet": "0s"}) if kind == "folder" else text for text in texts]
-    entries = read_entries(kind, looks, known())
-    click.echo("Checking ...")
-    async with _opened(answers, kind, entries) as source:
-        return [(text, await source.list(str(entry))) for text, entry in zip(texts, entries, strict=True)]
-
-
-def _opened(answers: _Answers, kind: str, entries: Sequence[Any]) -> Any:
-    from picsync.cli.session import hosts
-    from picsync.run.wiring import open_source
-
-    return open_source(kind, entries, answers.credentials, hosts(), logs.LogView(), cache=answers.cache)
 
 
 # --- next steps -------------------------------------------------------------------------------------
@@ -394,7 +303,7 @@ def _offer_dry_run(set_up: SetUp, cache: str) -> Exit:
         try:
             return asyncio.run(run_sync(files, SyncOptions(cache=cache, dry_run=True), emit))
         except PicsyncError as error:
-            _problem(_said(error))
+            say_problem(problem_text(error))
             return Exit.FAILED
 
 

@@ -50,7 +50,7 @@ def private_files(folder: Path) -> tuple[Path, Path]:
     return folder / DEFAULT_CONFIG, folder / FILE_NAME
 
 
-def config_text(name: str, sources: Mapping[str, Sequence[str]], every: str) -> str:
+def config_text(name: str, sources: Mapping[str, Sequence[object]], every: str) -> str:
     """Return picsync.yaml; text from outside is quoted as JSON, which is valid YAML."""
     lines = [
         "# Written by `picsync init`. doc/configuration.md describes every setting.",
@@ -69,16 +69,16 @@ def config_text(name: str, sources: Mapping[str, Sequence[str]], every: str) -> 
     return "\n".join(lines) + "\n"
 
 
-def credentials_text(username: str, password: str, immich_server: str = "", immich_key: str = "") -> str:
-    """Return the credentials file."""
-    lines = ["nixplay:", f"  username: {_quoted(username)}", f"  password: {_quoted(password)}"]
-    if immich_server:
-        lines += ["immich:", f"  server: {_quoted(immich_server)}", f"  api_key: {_quoted(immich_key)}"]
+def credentials_text(logins: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the credentials file: section -> field -> value."""
+    lines = []
+    for section, fields in logins.items():
+        lines += [f"{section}:", *(f"  {name}: {_quoted(value)}" for name, value in fields.items())]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def install(folder: Path, config: str, credentials: str) -> None:

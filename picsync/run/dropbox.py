@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from picsync.config import Config
@@ -33,7 +34,7 @@ def _filled(config: Config) -> set[str]:
     }
 
 
-async def log_in_to_dropbox(
+def log_in_to_dropbox(
     app_key: str,
     scopes: frozenset[str],
     hosts: Hosts,
@@ -42,8 +43,13 @@ async def log_in_to_dropbox(
     ask: Callable[[str], str],
     say: Callable[[str], None],
 ) -> str:
-    """Guide the user through the login; return the refresh token. Raises LoginNeeded."""
-    from picsync.vendors.dropbox.login import login
+    """Guide the user through the login; return the refresh token.
 
+    Raises LoginNeeded, TransientError and ProtocolError.
+    """
+    from picsync.vendors.dropbox.login import Consent, ask_for_code, redeem
+
+    consent = Consent.of(app_key, scopes)
+    code = ask_for_code(consent, hosts, ask=ask, say=say)
     retrier = Retrier(RetryPolicy(), emit=emit)
-    return await login(app_key, scopes, hosts=hosts, retrier=retrier, ask=ask, say=say)
+    return asyncio.run(redeem(consent, code, hosts=hosts, retrier=retrier))

@@ -80,6 +80,11 @@ class Process:
         assert self.popen.stdout is not None
         return self.popen.stdout.readline()
 
+    def line_with(self, word: str) -> str:
+        """Return the next line of stdout that contains the word."""
+        assert self.popen.stdout is not None
+        return next(line for line in self.popen.stdout if word in line)
+
     def error_line(self, word: str) -> str:
         """Return the next line of stderr that contains the word."""
         assert self.popen.stderr is not None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from ruamel.yaml import YAML
 
@@ -20,9 +22,12 @@ from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 from picsync.frames.nixplay.credentials import require_account
 from picsync.run.kinds import read_config, read_credentials
 from picsync.sources.immich.credentials import require_key
+from picsync.vendors.dropbox.credentials import require_login
 from tests.cli.command_line import CommandLine, Result
+from tests.pictures import jpeg
 
 LOGIN = (NIXPLAY_USER, NIXPLAY_PASSWORD)
+NIXPLAY = {"nixplay": {"username": "u", "password": "p"}}
 
 
 @pytest.fixture
@@ -93,6 +98,61 @@ def test_albums_of_an_immich_server_are_chosen_by_number(empty: CommandLine, tmp
     assert found.api_key.get_secret_value() == key
     config = read_config(empty.config, {})
     assert [str(entry) for entry in config.albums[0].sources["immich"]] == ["Grandma"]
+
+
+def test_a_folder_in_dropbox_is_on_the_frame_by_what_init_has_written(empty: CommandLine) -> None:
+    dropbox = empty.world.dropbox
+    dropbox.put("/Family/Frame/a.jpg", jpeg("a"))
+    dropbox.put("/Family/Frame/2024/b.jpg", jpeg("b"))
+    process = empty.start("init", stdin=subprocess.PIPE)
+    for line in (*LOGIN, "dropbox", "0000000000000000"):
+        process.type(line)
+    with_nothing = process.line_with("oauth2/authorize")
+    assert "client_id=0000000000000000" in with_nothing
+    for line in ("", "y", dropbox.app.key):
+        process.type(line)
+    page = httpx.get(process.line_with("oauth2/authorize").strip()).text
+    code = page.partition('data-token="')[2].partition('"')[0]
+    for line in (
+        code, "/Famly", "n", "n", "/Family/../Frame", "n", "Family/Frame/", "y", "", "Oma", "1h", "n", "none"
+    ):  # fmt: skip
+        process.type(line)
+    result = process.end()
+    result.assert_message(0, "no code was pasted", "There is no folder /Famly", "must not contain `.`, `..`")
+    assert "/Family\n" in result.out
+    assert "2 items found" in result.out
+    grant = dropbox.accounts.grants[-1]
+    assert set(grant.scopes) == {"files.content.read", "files.metadata.read"}
+    saved = require_login(read_credentials({}, [empty.credentials]).account("dropbox"))
+    assert (saved.app_key, saved.refresh_token.get_secret_value()) == (dropbox.app.key, grant.refresh_token)
+    assert grant.refresh_token not in result.out + result.err
+    [entry] = read_config(empty.config, {}).albums[0].sources["dropbox"]
+    assert str(entry) == "/Family/Frame (recursive)"
+    empty.run("sync", "--once").assert_message(0, "2 photos uploaded")
+
+
+def test_a_link_of_dropbox_needs_one_more_permission(empty: CommandLine) -> None:
+    dropbox = empty.world.dropbox
+    dropbox.put("/Mine/a.jpg", jpeg("a"))
+    link = dropbox.share(dropbox.create_folder("/Trip")).url
+    dropbox.put("/Trip/b.jpg", jpeg("b"))
+    process = empty.start("init", stdin=subprocess.PIPE)
+    for line in (*LOGIN, "dropbox:/Mine", dropbox.app.key):
+        process.type(line)
+    for lines in (("n", link, ""), ("n", "", "Oma", "1h", "n", "none")):
+        page = httpx.get(process.line_with("oauth2/authorize").strip()).text
+        process.type(page.partition('data-token="')[2].partition('"')[0])
+        for line in lines:
+            process.type(line)
+    result = process.end()
+    result.assert_message(0)
+    assert "sharing.read" in result.out
+    assert set(dropbox.accounts.grants[-1].scopes) == {
+        "files.content.read",
+        "files.metadata.read",
+        "sharing.read",
+    }
+    empty.run("sync", "--once").assert_message(0, "2 photos uploaded")
 
 
 def test_an_address_without_immich_is_refused_before_the_key(empty: CommandLine) -> None:
@@ -195,7 +255,9 @@ def test_compose_gets_the_owner_and_the_folders(empty: CommandLine, tmp_path: Pa
 )
 def test_odd_answers_are_read_back_as_they_were_given(tmp_path: Path, odd: str) -> None:
     config = config_text(f"a{odd}b", {"folder": [f"/photos/{odd.strip()}x"]}, "1h")
-    install(tmp_path, config, credentials_text(f"u{odd}v", f"p{odd}w", "http://nas", f"k{ord(odd[0])}"))
+    immich = {"server": "http://nas", "api_key": f"k{ord(odd[0])}"}
+    nixplay = {"username": f"u{odd}v", "password": f"p{odd}w"}
+    install(tmp_path, config, credentials_text({"nixplay": nixplay, "immich": immich}))
     found = require_account(read_credentials({}, [tmp_path / ".picsync-credentials.yaml"]).account("nixplay"))
     assert found.username == f"u{odd}v"
     assert found.password.get_secret_value() == f"p{odd}w"
@@ -204,14 +266,14 @@ def test_odd_answers_are_read_back_as_they_were_given(tmp_path: Path, odd: str) 
 
 def test_nothing_is_written_that_sync_would_refuse(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
-        install(tmp_path, config_text("a", {"nonsense": ["x"]}, "1h"), credentials_text("u", "p"))
+        install(tmp_path, config_text("a", {"nonsense": ["x"]}, "1h"), credentials_text(NIXPLAY))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / ".picsync-credentials.yaml").write_text("mine")
     with pytest.raises(ConfigError):
-        install(tmp_path, config_text("a", {"folder": ["/p"]}, "1h"), credentials_text("u", "p"))
+        install(tmp_path, config_text("a", {"folder": ["/p"]}, "1h"), credentials_text(NIXPLAY))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         ".picsync-credentials.yaml": "mine"
     }

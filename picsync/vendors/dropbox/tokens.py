@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import partial
 
@@ -95,13 +95,15 @@ class Tokens:
         self._renew_at = tuple(at + left_s for at in asked_at)
 
 
-def token_refusal(answer: Answer, content: bytes) -> WireError | PicsyncError:
-    """Return what is raised for a refusal of the token endpoint."""
+def token_refusal(
+    answer: Answer, content: bytes, said: Mapping[str, tuple[str, str]] = _REFUSALS
+) -> WireError | PicsyncError:
+    """Return what is raised for a refusal of the token endpoint; `said` has messages and hints by error."""
     if answer.status not in (400, 401):
         return WireError(answer)
     try:
         error = wire.TOKEN_REFUSAL.validate_json(content).error
     except ValueError:  # pydantic's
         return WireError(answer)
-    message, hint = _REFUSALS.get(error, (f"Dropbox refused the login ({error[:80]}).", LOGIN_AGAIN))
+    message, hint = said.get(error, (f"Dropbox refused the login ({error[:80]}).", LOGIN_AGAIN))
     return LoginNeeded(message, hint=hint)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 import httpx
@@ -9,7 +10,7 @@ from picsync.core.errors import LoginNeeded
 from picsync.http.client import Hosts
 from picsync.http.retry import RetryPolicy
 from picsync.vendors.dropbox.api import FolderListing, Link
-from picsync.vendors.dropbox.login import login
+from picsync.vendors.dropbox.login import Consent, ask_for_code, redeem
 from picsync.vendors.dropbox.tokens import Login
 from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_account
 
@@ -34,14 +35,10 @@ async def log_in(
     def ask(_prompt: str) -> str:
         return answer(next(line for text in said for line in text.split("\n") if line.startswith("http")))
 
-    return await login(
-        key or account.dropbox.app.key,
-        scopes,
-        hosts=Hosts(account.server.url),
-        retrier=account.retrier(RetryPolicy()),
-        ask=ask,
-        say=said.append,
-    )
+    hosts = Hosts(account.server.url)
+    consent = Consent.of(key or account.dropbox.app.key, scopes)
+    code = await asyncio.to_thread(ask_for_code, consent, hosts, ask=ask, say=said.append)
+    return await redeem(consent, code, hosts=hosts, retrier=account.retrier(RetryPolicy()))
 
 
 async def test_the_pasted_code_becomes_a_login_with_just_the_scopes_that_are_needed() -> None:
