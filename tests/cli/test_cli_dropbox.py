@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 
 import httpx
 
 from picsync.run.kinds import read_credentials
 from picsync.vendors.dropbox.credentials import require_login
-from tests.cli.command_line import CommandLine
+from tests.cli.command_line import PATIENCE_S, CommandLine
 from tests.pictures import jpeg
 
 
@@ -30,6 +31,15 @@ def test_a_login_asks_for_what_the_configuration_needs_and_is_saved(cli: Command
     saved = require_login(read_credentials({}, [cli.credentials]).account("dropbox"))
     assert (saved.app_key, saved.refresh_token.get_secret_value()) == (dropbox.app.key, grant.refresh_token)
     assert grant.refresh_token not in result.out + result.err
+
+
+def test_ctrl_c_ends_a_login_at_once(cli: CommandLine) -> None:
+    key = cli.world.dropbox.app.key
+    process = cli.start("dropbox", "login", "--app-key", key, stdin=subprocess.PIPE)
+    process.error_line("oauth2/authorize")
+    process.signal(signal.SIGINT)
+    process.popen.wait(PATIENCE_S)
+    process.end().assert_message(130, "Stopped.")
 
 
 def test_a_folder_is_listed(cli: CommandLine) -> None:
