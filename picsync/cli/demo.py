@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from picsync.cli import demoorganize
 from picsync.cli.listen import LISTEN, start
 from picsync.cli.logs import log_options, logging_to
-from picsync.cli.scenes import ALBUM, SCENES, SINGULAR
+from picsync.cli.scenes import ALBUM, SCENES, SINGULAR, Staged
 from picsync.cli.sync import SyncOptions, run_sync
-from picsync.core.events import CycleFinished, Event, ItemUploaded, NoticeKind, PlaylistCreated
+from picsync.core.events import CycleFinished, Event, FileMoved, ItemUploaded, NoticeKind, PlaylistCreated
 from picsync.observe.words import printable, report_remarks, report_sentence
 from picsync.system.localtime import clock
 
@@ -40,9 +41,7 @@ _INTERVAL = "8s"
 @click.option(
     "--source",
     type=click.Choice([*SCENES, *SINGULAR]),
-    default="googlephotos",
-    show_default=True,
-    help="The kind of source to use.",
+    help="The kind of source to use. Default: googlephotos, and dropbox with --organize.",
 )
 @click.option(
     "--photos",
@@ -52,7 +51,7 @@ _INTERVAL = "8s"
 @click.option(
     "--organize",
     is_flag=True,
-    help="Sort a folder of sample camera uploads by date first; the frames show what was sorted.",
+    help="Sort camera uploads that arrive in Dropbox by date; the frames show what was sorted.",
 )
 @click.option(
     "--family", is_flag=True, help="Also show the pages of a sample family, with votes and captions."
@@ -65,7 +64,7 @@ _INTERVAL = "8s"
 def demo(
     ctx: click.Context,
     /,
-    source: str,
+    source: str | None,
     photos: Path | None,
     *,
     organize: bool,
@@ -82,11 +81,13 @@ def demo(
     """
     if organize and photos is not None:
         raise click.UsageError("--organize moves files, so it takes no --photos: it sorts sample photos.")
+    if organize and source not in (None, "dropbox"):
+        raise click.UsageError(f"--organize sorts files in Dropbox: leave out --source {source}.")
     with (
         logging_to(log_format, verbose=verbose) as emit,
         tempfile.TemporaryDirectory(prefix="picsync-demo-") as folder,
     ):
-        kind = "folder" if organize else SINGULAR.get(source, source)
+        kind = "dropbox" if organize else SINGULAR.get(source or "", source or "googlephotos")
         code = asyncio.run(_demo(Path(folder), kind, photos, listen, emit, organize=organize, family=family))
     click.echo("The demo has ended.", err=True)
     ctx.exit(code)
@@ -127,15 +128,19 @@ class _Told:
                 new = NoticeKind.PLAYLIST_NEW
                 notices = tuple(notice for notice in report.notices if notice.kind is not new)
                 event = CycleFinished(replace(report, notices=notices))
+            case FileMoved(_, path, to):
+                name = path.rpartition("/")[2]
+                self._announce(f"Sorted {printable(name)} into {printable(to.rpartition('/')[0])}.")
             case ItemUploaded(_, filename, 0):
                 self._announce(f"{printable(filename)} is already on the frame.")
         self._emit(event)
 
 
-def _help(photos: Path, *, droppable: bool) -> list[str]:
+def _help(photos: Path, *, droppable: bool, organize: bool) -> list[str]:
     drop = " You can also drop one onto this page." if droppable else ""
+    remove = "" if organize else ", or remove one,"
     return [
-        f"Add a picture to {photos}, or remove one, and watch the frame.{drop}",
+        f"Add a picture to {photos}{remove} and watch the frame.{drop}",
         "Next and back: arrow keys, tap, or swipe. Full screen: F. These hints: H.",
     ]
 
@@ -207,28 +212,31 @@ async def _demo(
 
     caption = Caption()
     readers: list[Emit] = [emit, caption.read]
+    pictures: list[Path] = []
     samples = photos is None
     if photos is None:
         photos = folder / "photos"
         click.echo("Painting sample photos ...", err=True)
-        await asyncio.to_thread(write_samples, photos)
+        pictures = await asyncio.to_thread(write_samples, folder / "phone" if organize else photos)
+        photos.mkdir(exist_ok=True)
     own = photos.resolve()
     # Only from this machine: anyone who can reach the page could fill the directory.
     droppable = samples or _is_loopback(listen[0])
     world = World(
         caption=caption,
-        help_lines=_help(own, droppable=droppable),
+        help_lines=_help(own, droppable=droppable, organize=organize),
         dropped=DroppedPhotos(own) if droppable else None,
     )
     cache = folder / "picsync-metadata-cache.db"
     await start(world.server, listen)
     async with world, AsyncExitStack() as stack:
         web = f"http://{_bracketed(listen[0])}:{_free_port(listen[0])}"
-        shown = folder / "sorted" if organize else photos
-        shown.mkdir(exist_ok=True)
-        config, credentials = _write_settings(folder, world, source, shown, web)
+        staged = demoorganize.stage(world, photos) if organize else SCENES[source](world, photos)
+        config, credentials = _write_settings(folder, world, source, staged, web)
         if organize:
-            _add_organizing(config, photos, shown)
+            phone = demoorganize.Phone(pictures, photos)
+            stack.push_async_callback(phone.aclose)
+            phone.start()
         if family:
             from picsync.cli import demofamily
 
@@ -245,8 +253,9 @@ async def _demo(
         for number, address in enumerate(_addresses(world.server.url, listen[0])):
             click.echo(f"{'' if number else 'Nixplay frame:':<14} {address}")
         if organize:
-            click.echo(f"Camera:        {own}  (add pictures)")
-            click.echo(f"Sorted:        {shown.resolve()}")
+            click.echo(f"Phone:         {own}  (add pictures)")
+            for number, address in enumerate(_addresses(world.server.url, listen[0], "www.dropbox.com/home")):
+                click.echo(f"{'' if number else 'Dropbox:':<14} {address}")
         else:
             click.echo(f"Source album:  {own}  (add or remove pictures)")
         click.echo(f"Configuration: {config}")
@@ -258,19 +267,10 @@ async def _demo(
         )
 
 
-def _add_organizing(config: Path, camera: Path, to: Path) -> None:
-    """Add a rule that sorts the camera's folder."""
-    target = f"{to.resolve()}/{{year}}/{{year}}-{{month}}"
-    rule = {"name": "camera", "from": str(camera.resolve()), "to": target, "quiet": "1s"}
-    with config.open("a", encoding="utf-8") as file:
-        file.write(f"organize: {json.dumps([rule])}\n")
-
-
-def _write_settings(folder: Path, world: World, source: str, photos: Path, web: str) -> tuple[Path, Path]:
+def _write_settings(folder: Path, world: World, source: str, staged: Staged, web: str) -> tuple[Path, Path]:
     """Write the user's two files, configured for the emulated services."""
     from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER
 
-    staged = SCENES[source](world, photos)
     config = folder / "picsync.yaml"
     config.write_text(
         f"emulator: {world.server.url}\n"
@@ -286,7 +286,8 @@ def _write_settings(folder: Path, world: World, source: str, photos: Path, web: 
         f"  frames: [nixplay, {_FRAME}]\n"
         "  sources:\n"
         f"    {source}: {json.dumps(staged.entries)}\n"
-        f"every: {EVERY}\n",
+        f"every: {EVERY}\n"
+        + "".join(f"{name}: {json.dumps(value)}\n" for name, value in staged.settings.items()),
         encoding="utf-8",
     )
     credentials = folder / ".picsync-credentials.yaml"

@@ -23,6 +23,8 @@ class Staged:
     """The entries under its name in picsync.yaml."""
     credentials: Mapping[str, object] = field(default_factory=dict)
     """Its section of the credentials file."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Further settings of picsync.yaml."""
 
 
 def _googlephotos(world: World, photos: Path) -> Staged:

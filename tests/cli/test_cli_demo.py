@@ -96,16 +96,22 @@ def test_a_directory_plays_an_album_shared_by_link(cli: CommandLine, photos: Pat
     process.end().assert_message(0, "3 photos uploaded", "has ended")
 
 
-def test_sorted_camera_uploads_are_on_the_frame(cli: CommandLine) -> None:
+def test_camera_uploads_are_sorted_in_dropbox_one_after_the_other(cli: CommandLine) -> None:
     process, url = start(cli, "--organize")
-    camera = process.line()
-    assert camera.startswith("Camera:")
-    folder = Path(process.line().split()[1])
+    phone = process.line()
+    assert phone.startswith("Phone:")
+    camera, home = Path(phone.split()[1]), process.line().split()[1]
     with states(url) as seen:
-        next(state for state in seen if len(state["photos"]) > 3)
-    assert list(folder.glob("20??/20??-??/*.jpg"))
+        # Six are there at the start, the others follow.
+        next(state for state in seen if len(state["photos"]) > 6)
+        (camera / "IMG_20190412_101500.jpg").write_bytes(picture(4))
+        next(state for state in seen if "IMG_20190412_101500" in titles(state))
+    page = httpx.get(home).text
+    assert "<dt>/Photos/2019/2019-04</dt><dd>IMG_20190412_101500.jpg</dd>" in page
+    assert "<dt>/Photos/2024/2024-05</dt><dd>Hills at dawn.jpg</dd>" in page
     process.signal(signal.SIGINT)
-    process.end().assert_message(0, "Organizing camera:", "has ended")
+    process.end().assert_message(0, "Organizing camera: 6 files moved", "has ended")
+    assert list((cli.folder / "tmp").iterdir()) == []
 
 
 def test_the_pages_of_a_family_have_photos_votes_and_captions(cli: CommandLine) -> None:
@@ -126,6 +132,7 @@ def test_the_pages_of_a_family_have_photos_votes_and_captions(cli: CommandLine) 
 
 def test_the_demo_never_sorts_your_own_photos(cli: CommandLine, photos: Path) -> None:
     cli.run("demo", "--organize", "--photos", str(photos)).assert_message(2, "takes no --photos")
+    cli.run("demo", "--organize", "--source", "folder").assert_message(2, "leave out --source folder")
 
 
 def test_a_directory_is_the_source_itself(cli: CommandLine, photos: Path) -> None:
