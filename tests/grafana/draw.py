@@ -1,4 +1,4 @@
-"""Draws doc/prometheus-grafana.png: `python -m tests.grafana.draw`, in the top folder, takes two minutes.
+"""Draws doc/prometheus-grafana.png: `python -m tests.grafana.draw`, in the top folder, takes four minutes.
 
 The panels have the positions, units, words and colours of picsync.json, and show the results of its queries
 from a real Prometheus that has scraped a real picsync with the emulators.
@@ -62,6 +62,7 @@ async def play(monitored: MonitoredSync) -> tuple[float, float]:
     """Run some minutes of a household; return when to begin and end drawing."""
     right = {FAMILY: 0, ITALY: 0}
     await monitored.settle("steady", right, cycles=6)
+    await monitored.look()
     monitored.trouble()
     monitored.add(FAMILY, 260)
     await monitored.settle("bulk", right, cycles=4)

@@ -11,14 +11,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google import Album, generated_jpeg
 from picsync.emulators.world import World
+from picsync.frames.web.access import Access, Way
+from picsync.system.control import Requests
+from picsync.web.frame.server import Household
 from tests.grafana.prometheus import JOB, Prometheus, free_port, open_prometheus
 from tests.household_services import MEDIA_HOST, write_credentials
 
 FAMILY, ITALY = "Family", "Italy (2024)"
 """One of the names holds what regular expressions take for their own."""
+FRAME = "tablet"
+CACHE = "cache.db"
 DASHBOARD = Path(__file__).parents[2] / "doc" / "grafana" / "picsync.json"
 EVERY_S = 3
 LIBRARY_HOST = "photoslibrary.googleapis.com"
@@ -59,6 +66,9 @@ class MonitoredSync:
     world: World
     prometheus: Prometheus
     albums: dict[str, Album]
+    frame_url: str
+    """Of the web frame `tablet`."""
+    access: Access
     began_at: float = field(default_factory=time.time)
     moments: dict[str, float] = field(default_factory=dict)
     made: int = 0
@@ -80,8 +90,17 @@ class MonitoredSync:
         )
         ended = "min(sum by (album) (picsync_cycles_total))"
         (so_far,) = await self.prometheus.query(ended)
-        await self.prometheus.until(ended, lambda found: found[0].last >= so_far.last + cycles)
+        for cycle in range(1, cycles + 1):
+            await self.prometheus.until(f"{ended} >= {so_far.last + cycle}")
         self.moments[moment] = time.time()
+
+    async def look(self) -> None:
+        """Have a device open the web frame's list, and wait until Prometheus knows of it."""
+        token = await asyncio.to_thread(self.access.grant, FRAME, Way.LINK)
+        async with httpx.AsyncClient(trust_env=False) as device:
+            answer = await device.get(f"{self.frame_url}/poll", headers={"X-Frame-Token": token})
+        assert answer.status_code == 200, answer.text
+        await self.prometheus.until(f'picsync_frame_last_seen_timestamp_seconds{{frame="{FRAME}"}} > 0')
 
     def trouble(self) -> None:
         """Have both services fail in ways that pass, and be slow."""
@@ -103,10 +122,12 @@ class MonitoredSync:
 @asynccontextmanager
 async def open_monitored_sync(folder: Path, *, family: int, italy: int) -> AsyncIterator[MonitoredSync]:
     """Start emulators, Prometheus and, on an empty frame, picsync."""
-    port = free_port()
+    port, web_port = free_port(), free_port()
     async with World() as world, open_prometheus(folder, f"127.0.0.1:{port}") as prometheus:
         albums = {name: world.google.add_album(name) for name in (FAMILY, ITALY)}
-        monitored = MonitoredSync(world, prometheus, albums)
+        frame_url = f"http://127.0.0.1:{web_port}/frame/{FRAME}"
+        access = Household(Requests.beside(str(folder / CACHE))).access
+        monitored = MonitoredSync(world, prometheus, albums, frame_url, access)
         monitored.add(FAMILY, family)
         monitored.add(ITALY, italy)
         world.server.faults.add(Fault.from_json(SLOW))
@@ -118,6 +139,8 @@ async def open_monitored_sync(folder: Path, *, family: int, italy: int) -> Async
             "emulator": world.server.url,
             "every": f"{EVERY_S}s",
             "prometheus": {"listen": f"127.0.0.1:{port}"},
+            "web": {"listen": f"127.0.0.1:{web_port}"},
+            "frames": {FRAME: {"kind": "web"}},
             "albums": rules,
         }
         # Prometheus takes up its targets seconds after its start, and is to see the first sync.
@@ -126,7 +149,7 @@ async def open_monitored_sync(folder: Path, *, family: int, italy: int) -> Async
         (folder / "picsync.yaml").write_text(json.dumps(config), "utf-8")
         with (folder / "picsync.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", PROGRAM, "sync", cwd=folder, stdout=log, stderr=log
+                sys.executable, "-c", PROGRAM, "sync", "--cache", CACHE, cwd=folder, stdout=log, stderr=log
             )
         try:
             yield monitored

@@ -12,7 +12,15 @@ import pytest
 
 from picsync.core.events import RequestOutcome
 from tests.grafana import prometheus
-from tests.grafana.monitored_sync import FAMILY, ITALY, MonitoredSync, Target, open_monitored_sync, targets
+from tests.grafana.monitored_sync import (
+    FAMILY,
+    FRAME,
+    ITALY,
+    MonitoredSync,
+    Target,
+    open_monitored_sync,
+    targets,
+)
 from tests.grafana.prometheus import Labels
 
 pytestmark = pytest.mark.skipif(
@@ -68,8 +76,8 @@ EVER: dict[tuple[str, str], set[Labels]] = {
     ("Retries", "A"): by_service({GOOGLE: "download", NIXPLAY: "permit_upload"}),
     **dict.fromkeys([("Google's quota, last 24 hours", ref) for ref in "AB"], ALONE),
     ("Fullest playlists", "A"): BOTH,
-    ("Web frames last seen", "A"): set(),  # There is none here.
-    ("Web frames last seen", "B"): set(),
+    ("Web frames last seen", "A"): keys("frame", [FRAME]),
+    ("Web frames last seen", "B"): keys("frame", [FRAME]),  # Until a device has looked.
     ("Access token expires in", "A"): keys("service", [GOOGLE]),
     ("Cache", "A"): ALONE,
     ("Memory", "A"): ALONE,
@@ -90,6 +98,7 @@ async def play(folder: Path) -> None:
     async with open_monitored_sync(folder, family=60, italy=12) as monitored:
         all_right = {FAMILY: 0, ITALY: 0}
         await monitored.settle("steady", all_right)
+        await monitored.look()
         monitored.trouble()
         monitored.add(FAMILY, 80)
         await monitored.settle("grown", all_right, cycles=0)
