@@ -220,6 +220,15 @@ class Listing:
     """Whether a second listing in the same cycle differed."""
     note: str = ""
     """For the user: a remark although nothing failed, such as why there are no items."""
+    failed: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
+    """ID of an item -> the jobs (see `job_name`) whose frames cannot show it."""
+
+    def seen_by(self, job: str) -> Listing:
+        """Return what a job has to show: without the items that have failed in it."""
+        if not self.failed:
+            return self
+        items = tuple(item for item in self.items if job not in self.failed.get(item.item_id, ()))
+        return replace(self, items=items)
 
     @property
     def certainty(self) -> Certainty:

@@ -140,7 +140,7 @@ class Remembers(Protocol):
 class Spools(Protocol):
     """Implemented in addition by a source that puts its items away once all frames show them.
 
-    An item that fails is not listed any more until the user says that it is to be tried again.
+    An item that fails in a job is listed as `Listing.failed` says, until the user wants it tried again.
     """
 
     def take_in(self, album_id: str) -> None:
@@ -152,8 +152,11 @@ class Spools(Protocol):
         Repeating is safe, also for items that were put away before. Raises as `Source` does.
         """
 
-    async def failed(self, album_id: str, errors: Mapping[MediaItem, PicsyncError]) -> None:
-        """Note that a frame cannot show these items, and why. Repeating is safe; raises as `Source` does."""
+    async def failed(self, album_id: str, job: str, errors: Mapping[MediaItem, PicsyncError]) -> None:
+        """Note that the frame of a job cannot show these items, and why. Other frames go on showing them.
+
+        Repeating is safe; raises as `Source` does.
+        """
 
 
 async def sources_changed(albums: Mapping[str, Sequence[str]], sources: Mapping[str, Source]) -> None:

@@ -421,7 +421,8 @@ class _Cycle:
         self.failures.append(Failure(album_id, error, About.SOURCE_ALBUM, account))
 
     async def _listed(self, account: str, album_id: str) -> Listing:
-        return await self.tools.listings.list(self.tools.sources[account], account, album_id)
+        listing = await self.tools.listings.list(self.tools.sources[account], account, album_id)
+        return listing.seen_by(self.album_rule.name)
 
     async def _look_again(self, seen: _Seen) -> None:
         """List sources and frame once more before anything is deleted.

@@ -73,7 +73,7 @@ class Settling:
         everyone = {*self.readers.get(album, ()), job}
         for_all = set.intersection(*(set(said.get(reader, ())) for reader in everyone))
         if errors:
-            await source.failed(album[1], errors)
+            await source.failed(album[1], job, errors)
         if for_all:
             await source.shown(album[1], for_all)
 

@@ -103,10 +103,11 @@ class InboxSource:
             except PicsyncError as error:
                 problem, cause = f"{album_id}: {error}", error.code
             items = tuple(_item(spool, each) for each in spool.album)
+            failed = {f"{spool.entry.done}/{each.path}": each.failed for each in spool.album if each.failed}
             self._listed[album_id] += problem is None
             updated, self._updated[album_id] = self._updated[album_id], asyncio.Event()
             updated.set()
-            return Listing(KIND, album_id, items, problem, cause, note=" ".join(spool.remarks))
+            return Listing(KIND, album_id, items, problem, cause, note=" ".join(spool.remarks), failed=failed)
 
     async def shown(self, album_id: str, items: Collection[MediaItem]) -> None:
         """Move files to `done`; see the port."""
@@ -115,7 +116,7 @@ class InboxSource:
             with at_account(spool.entry.done.account):
                 await spool.put_away([_path(spool, item) for item in items])
 
-    async def failed(self, album_id: str, errors: Mapping[MediaItem, PicsyncError]) -> None:
+    async def failed(self, album_id: str, job: str, errors: Mapping[MediaItem, PicsyncError]) -> None:
         """Write the reasons next to files that failed; see the port."""
         spool = self._spools[album_id]
         async with spool.lock:
@@ -124,7 +125,7 @@ class InboxSource:
                     found = spool.find(_path(spool, item))
                     if found is not None:
                         said = error_sentence(error)
-                        await spool.fail(found, f"{said[:1].upper()}{said[1:]} {advice(error)}".rstrip())
+                        await spool.fail(found, f"{said[:1].upper()}{said[1:]} {advice(error)}".rstrip(), job)
 
     async def changed(self, album_id: str) -> None:
         """Return once files have arrived; see the port. A change is told once for each listing."""

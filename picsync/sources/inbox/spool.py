@@ -8,8 +8,10 @@ installation may work there, which the store ensures (`Store.own`). Others list 
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -24,6 +26,7 @@ from picsync.sources.inbox.record import MAX_RECORD_BYTES, RECORD, read_record, 
 from picsync.stores.base import (
     ChangedError,
     ConflictError,
+    Content,
     Entry,
     Move,
     Moved,
@@ -33,6 +36,9 @@ from picsync.stores.contents import FolderContents
 
 REASON = ".reason.txt"
 """What follows the name of a file that failed in the name of the file that says why."""
+MAX_REASON_BYTES = 64 * 1024
+JOB = "Rule: "
+"""What precedes, in a reason, the name of the job whose frame could not show the file, as a JSON string."""
 TRIES = 3
 """How often a file gets another name because something else has got it meanwhile."""
 
@@ -53,6 +59,8 @@ class Spooled:
     path: str
     """Below `done`, where it is or will be."""
     stage: Stage
+    failed: frozenset[str] = frozenset()
+    """The jobs whose frames cannot show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,8 @@ class Spool:
         """Whether this installation works in the spool."""
         self._joined = False
         """Whether the folders are known to be on one volume."""
+        self._failed: dict[str, tuple[str, frozenset[str]]] = {}
+        """Name of a file in `work` that failed -> version of the reason, and the jobs that it names."""
         self._files: dict[str, Spooled] = {}
         """The album as it was last listed, by path below `done`."""
 
@@ -134,6 +144,7 @@ class Spool:
     async def _look_at_all(self) -> None:
         await run_all(*(self._look(folder) for folder in (self._incoming, self._work, self._done)))
         await self._read_record()
+        await self._read_reasons()
 
     async def _look(self, folder: FolderContents) -> None:
         try:
@@ -149,12 +160,18 @@ class Spool:
                 continue
             if kept is None or self._since.get(path, self._now()) > kept:
                 yield Spooled(entry, path, Stage.DONE)
-        if self._elsewhere:
-            return
+        if not self._elsewhere:
+            yield from self._not_done()
+
+    def _not_done(self) -> Iterator[Spooled]:
         done = self._done.names()
         for entry in self._unfinished():
             if promised(entry.name) is not None and fold(entry.name) not in done:
                 yield Spooled(entry, entry.name, Stage.WORK)
+        for entry in self.failures():
+            _, jobs = self._failed.get(entry.name, ("", frozenset()))
+            if jobs and fold(entry.name) not in done:
+                yield Spooled(entry, entry.name, Stage.WORK, jobs)
         if self.takes_in:
             return
         taken = done | self._work.names()
@@ -215,9 +232,25 @@ class Spool:
     async def reason(self, entry: Entry) -> str:
         """Return the text that says why a file has failed; empty if it is gone."""
         found = await self.store.stat(entry.path + REASON)
-        if found is None:
-            return ""
-        return (await self.store.read_part(found, 0, 4096)).decode(errors="replace").strip()
+        return "" if found is None else await self._text(found)
+
+    async def _text(self, reason: Entry) -> str:
+        return (await self.store.read_part(reason, 0, MAX_REASON_BYTES)).decode(errors="replace").strip()
+
+    async def _read_reasons(self) -> None:
+        """Find out in which jobs the files in `work` have failed; each reason is read once."""
+        known, self._failed = self._failed, {}
+        for entry in self.failures():
+            reason = self._work_file(entry.name + REASON)
+            if reason is None or promised(entry.name) is None:
+                continue
+            if known.get(entry.name, ("", ()))[0] == reason.rev:
+                self._failed[entry.name] = known[entry.name]
+                continue
+            try:
+                self._failed[entry.name] = reason.rev, jobs_named(await self._text(reason))
+            except (ChangedError, NotFoundError):
+                continue  # It is tried again, or has failed in one more job: the next listing sees it.
 
     def find(self, path: str) -> Spooled | None:
         """Return a file of the album, wherever it is by now."""
@@ -327,32 +360,41 @@ class Spool:
         due = [each for path in paths if (each := self._files.get(path)) and each.stage is Stage.WORK]
         if not due or self._elsewhere:
             return
+        for each in due:
+            # It has failed on a frame that has no part in the rule any more.
+            if (reason := self._work_file(each.entry.name + REASON)) is not None:
+                await self._remove(reason)
         failed = await self._move([each.entry for each in due], self._work, self._done, self._done.names())
         await self._write_record()
         self._files = {each.path: each for each in self._album()}
         if failed and failed[0].error is not None:
             raise failed[0].error
 
-    async def fail(self, found: Spooled, reason: str) -> None:
-        """Write next to a file in `work` why it failed; raises as `Store.write`."""
+    async def fail(self, found: Spooled, reason: str, job: str) -> None:
+        """Write next to a file in `work` why it failed in a job; raises as `Store.write`."""
         if found.stage is Stage.WORK and not self._elsewhere:
-            await self._give_up(found.entry, reason)
+            await self._give_up(found.entry, reason, job)
 
-    async def _give_up(self, entry: Entry, reason: str) -> None:
-        """Write next to a file why it failed; raises as `Store.write`."""
-        text = (
-            f"{reason}\n\n{self._now().astimezone():%Y-%m-%d %H:%M:%S %Z}: a frame could not show"
-            f" {entry.name}. `picsync inbox retry` tries it again.\n"
-        ).encode()
-
-        async def content(start: int) -> AsyncIterator[bytes]:
-            yield text[start:]
-
+    async def _give_up(self, entry: Entry, reason: str, job: str = "") -> None:
+        """Write next to a file why it failed: in a job, or in all without one. Raises as `Store.write`."""
+        when = f"{self._now().astimezone():%Y-%m-%d %H:%M:%S %Z}"
+        whose = f"{JOB}{json.dumps(job, ensure_ascii=False)}\n" if job else ""
+        said = f"{when}: {entry.name} could not be shown. `picsync inbox retry` tries it again."
+        added = f"{reason}\n\n{said}\n{whose}"
+        before = self._work_file(entry.name + REASON)
         try:
-            written = await self.store.write(entry.path + REASON, content, len(text))
-        except ConflictError:
-            return  # It has failed before, on another frame.
+            if before is None:
+                written = await self.store.write(entry.path + REASON, *_whole(added))
+            else:
+                known = await self._text(before)
+                if job in jobs_named(known):
+                    return
+                written = await self.store.replace(before, *_whole(f"{known}\n\n{added}"))
+        except (ConflictError, ChangedError, NotFoundError):
+            return  # Another process has changed the reason; the next cycle tries it again.
         self._work.entries[written.key] = written
+        jobs = self._failed.get(entry.name, ("", frozenset()))[1] if before is not None else frozenset()
+        self._failed[entry.name] = written.rev, jobs | {job} if job else jobs
 
     async def retry(self, entries: Collection[Entry]) -> None:
         """Move files that failed back to `incoming`, and delete the reasons. Raises what failed."""
@@ -361,10 +403,13 @@ class Spool:
         left = {one.move.entry.path for one in failed}
         for path, reason in reasons.items():
             if reason is not None and path not in left:
-                await self.store.delete(reason)
-                self._work.entries.pop(reason.key, None)
+                await self._remove(reason)
         if failed and failed[0].error is not None:
             raise failed[0].error
+
+    async def _remove(self, reason: Entry) -> None:
+        await self.store.delete(reason)
+        self._work.entries.pop(reason.key, None)
 
     def _work_file(self, name: str) -> Entry | None:
         return next((entry for entry in self._work.files() if entry.name == name), None)
@@ -397,18 +442,34 @@ class Spool:
         """Record what is in `done` now; if somebody else does so too, the next listing sees it."""
         now = self._now()
         since = {path: self._since.get(path, now) for path in self._media_done()}
-        text = write_record(since)
-
-        async def content(start: int) -> AsyncIterator[bytes]:
-            yield text[start:]
-
+        text = write_record(since).decode()
         try:
             if self._record is None:
                 path = join(self._done.path, RECORD)
-                self._record = await self.store.write(path, content, len(text))
+                self._record = await self.store.write(path, *_whole(text))
             else:
-                self._record = await self.store.replace(self._record, content, len(text))
+                self._record = await self.store.replace(self._record, *_whole(text))
         except (ConflictError, ChangedError):
             return
         self._since = since
         self._done.entries[self._record.key] = self._record
+
+
+def jobs_named(reason: str) -> frozenset[str]:
+    """Return the jobs that a reason names; none if the file cannot be shown by any."""
+    jobs = set()
+    for line in reason.splitlines():
+        if line.startswith(JOB):
+            with suppress(ValueError):
+                jobs.add(str(json.loads(line.removeprefix(JOB))))
+    return frozenset(jobs)
+
+
+def _whole(text: str) -> tuple[Content, int]:
+    """Return the content of a short file, and its size in bytes."""
+    whole = text.encode(errors="replace")
+
+    async def content(start: int) -> AsyncIterator[bytes]:
+        yield whole[start:]
+
+    return content, len(whole)

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from picsync.core.choice import Choice
-from picsync.core.errors import TransientError
+from picsync.core.errors import ItemError, TransientError
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
 from picsync.sources.inbox.source import InboxSource
+from picsync.sources.inbox.spool import jobs_named
 from picsync.sync.cycle import AlbumRule, run_cycle
 from picsync.sync.settling import Settling
 from tests.contract.memory_frame import MemoryFrame
@@ -116,6 +117,58 @@ async def test_a_failing_item_stays_with_its_reason_and_holds_up_nothing(spoolin
     again = await spooling.cycle()
     assert (again.failures, again.outcome) == ((), CycleOutcome.DONE)
     assert "notes.txt" not in str(again.notices)
+
+
+async def test_what_one_frame_refuses_stays_on_the_others_and_delays_nothing(spooling: Spooling) -> None:
+    """Whether the frame that shows it comes first or last, also after a restart."""
+    for name in ("early", "late"):
+        spooling.folders.put(f"incoming/{name}.jpg", jpeg(name))
+        spooling.second.fail["upload"] = [ItemError("It is refused.", unusable=True)]
+        cycles = (spooling.on_first, spooling.on_second)
+        first, second = [await cycle() for cycle in (cycles if name == "early" else cycles[::-1])]
+        assert len(first.failures) + len(second.failures) == 1
+        shown = {digest(jpeg(each)) for each in ("early", "late")[: 1 if name == "early" else 2]}
+        for _ in range(2):
+            for cycle in cycles:
+                report = await cycle()
+                assert (report.outcome, report.failures) == (CycleOutcome.DONE, ())
+            assert spooling.shown == shown
+            assert spooling.second.digests(ALBUM) == set()
+            await spooling.source.aclose()
+            spooling.source = spooling.folders.source()
+            spooling.both = replace(spooling.both, sources={"inbox": spooling.source})
+    assert "delete" not in {call[0] for call in spooling.harness.frame.calls}
+    stays = ["early.jpg", "early.jpg.reason.txt", "late.jpg", "late.jpg.reason.txt"]
+    assert spooling.names() == [[], stays, []]
+    spooling.folders.put("incoming/c.jpg", jpeg("c"))
+    await spooling.on_first()
+    await spooling.on_second()
+    assert spooling.names() == [[], stays, ["c.jpg"]]
+    spool = spooling.source.spools[spooling.folders.album_id]
+    await spool.retry(spool.failures())
+    await spooling.on_second()
+    await spooling.on_first()
+    assert spooling.names() == [[], [], ["c.jpg", "early.jpg", "late.jpg"]]
+    assert "delete" not in {call[0] for call in spooling.harness.frame.calls}
+
+
+async def test_what_failed_on_two_frames_names_both_and_is_done_once_none_of_them_is_left(
+    spooling: Spooling,
+) -> None:
+    spooling.folders.put("incoming/a.jpg", jpeg("a"))
+    for frame in (spooling.harness.frame, spooling.second):
+        frame.fail["upload"] = [ItemError("It is refused.", unusable=True)]
+    for cycle in (spooling.on_first, spooling.on_second):
+        assert len((await cycle()).failures) == 1
+    reason = (spooling.folders.root / "work" / "a.jpg.reason.txt").read_text()
+    assert jobs_named(reason) == {ALBUM, f"{ALBUM} on second"}
+    # The rule loses both frames and gets another one.
+    third = MemoryFrame()
+    tools = replace(spooling.both, frames={"third": third}, settling=Settling())
+    report = await run_cycle(replace(spooling.rule, frame="third"), tools)
+    assert report.outcome is CycleOutcome.DONE, report
+    assert third.digests(ALBUM) == {digest(jpeg("a"))}
+    assert spooling.names() == [[], [], ["a.jpg"]]
 
 
 async def test_a_video_that_the_rule_does_not_want_fails(spooling: Spooling) -> None:
