@@ -240,13 +240,16 @@ def export_state(file: Path, *, config: Path, cache: str) -> None:
 def import_state(file: Path, *, replace: bool, config: Path, cache: str) -> None:
     """Restore what `picsync family export` has written to FILE, in this or another database.
 
-    Stop picsync first. The database has to be empty, or --replace is used. A file that cannot be read changes
-    nothing.
+    Stop picsync first: while it uses the cache, nothing is imported. The database has to be empty, or
+    --replace is used. A file that cannot be read changes nothing.
     """
     _config(config)
     with loading():
         from picsync.family.archive import restore
+        from picsync.run.wiring import cache_holder
 
+    if holder := cache_holder(cache):
+        raise click.ClickException(f"Nothing was imported: {cache} is in use by {holder}. Stop it first.")
     rows = _with_state(cache, lambda state: restore(state, file, replace=replace))
     click.echo(f"{counted(rows, 'row')} imported. Start picsync again.")
 

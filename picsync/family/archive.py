@@ -22,6 +22,7 @@ from picsync.core.errors import StateError
 from picsync.family.acts import Act, note
 from picsync.family.state import tables
 from picsync.family.state.database import HEAD, State
+from picsync.family.state.remembered import mark_replaced
 from picsync.system.files import reason
 
 FORMAT = 1
@@ -101,6 +102,7 @@ async def restore(
                     raise _damaged(file, f"{table.name} has {count} rows, and should have another number")
                 total += count
             _continue_numbers(connection)
+            mark_replaced(connection)
             note(connection, now(), None, Act.IMPORTED, detail=f"{total} rows")
             return total
 

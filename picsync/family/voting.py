@@ -31,6 +31,7 @@ from picsync.family.ledger import Ledger, Standing
 from picsync.family.photos import Photo, as_photo, select_photos
 from picsync.family.state import tables
 from picsync.family.state.database import State
+from picsync.family.state.remembered import REPLACED, recall
 
 JUDGED_LATELY = timedelta(days=60)
 """How long a pair that a person has judged is not dealt to that person again."""
@@ -181,6 +182,8 @@ class Voting:
         """Used in writing transactions only, which follow one another."""
         self._ledger_to = 0
         """Number of the log's last entry that the ledger contains."""
+        self._ledger_of: str | None = None
+        """Mark of the import that the ledger's log came with; another one makes the ledger worthless."""
 
     async def unfinished(self, person: str, category: str) -> Sitting | None:
         """Return the tournament that a person can continue in a category; None if there is none."""
@@ -484,11 +487,12 @@ class Voting:
     def _learn(self, connection: sa.Connection, key: Sequence[Any] | None) -> None:
         """Bring ratings up to date with the log, whose last entry has this number."""
         last = key[0] if key else 0
-        if self._ledger is None:
+        imported = recall(connection, REPLACED)
+        if self._ledger is None or imported != self._ledger_of:
             # What is stored is right up to the entry before.
             rows = [row for row in _entries(connection) if row.number < last]
             self._ledger = Ledger(record for row in rows if (record := _record(row)) is not None)
-            self._ledger_to = last - 1
+            self._ledger_to, self._ledger_of = last - 1, imported
         changed: dict[str, Standing] = {}
         for row in _entries(connection, after=self._ledger_to):
             if (record := _record(row)) is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from click.testing import CliRunner
 
+from picsync.cache.locking import CacheLock
 from picsync.cli.family import family
 
 CONFIG = """\
@@ -38,3 +41,11 @@ def test_a_family_moves_to_another_cache(tmp_path: Path) -> None:
     assert (code, "imported" in said) == (0, True)
     assert "Anna" in run("people", cache="new.db")[1]
     assert run("import", archive, "--replace", cache="old.db")[0] == 0
+
+    lock = CacheLock.acquire(tmp_path / "old.db", datetime.now(UTC))
+    try:
+        code, said = run("import", archive, "--replace", cache="old.db")
+    finally:
+        lock.release()
+    assert code != 0
+    assert f"is in use by process {os.getpid()}" in said

@@ -103,6 +103,35 @@ async def test_both_kinds_of_databases_restore_each_other(tmp_path: Path, url: s
             await state.aclose()
 
 
+async def test_who_goes_on_voting_during_an_import_has_its_log(tmp_path: Path) -> None:
+    """On a database server, another process may import while picsync runs."""
+    file = tmp_path / "export.zip"
+    state, other = [await State.open(str(tmp_path / name)) for name in ("cache.db", "other.db")]
+
+    async def answer(voting: Voting, state: State, answers: list[Answer]) -> None:
+        [anna] = await People(state).people()
+        for each in answers:
+            sitting = await voting.sit_down(anna.person, "Family")
+            pair = sitting.pair
+            assert pair is not None
+            await voting.answer(anna.person, sitting.tournament, pair.number, pair.left, pair.right, each)
+
+    try:
+        for each in (state, other):
+            await People(each).invite("Anna")
+            await add_sample(each, [sample(n) for n in range(16)])
+        voting = Voting(state)
+        await answer(voting, state, [Answer.LEFT] * 3)
+        await answer(Voting(other), other, [Answer.RIGHT] * 3)
+        await export(other, file)
+        await restore(state, file, replace=True)
+        await answer(voting, state, [Answer.EQUAL, Answer.LEFT])
+        assert (await Voting(state).recompute()).differing == 0
+    finally:
+        await state.aclose()
+        await other.aclose()
+
+
 def changed(source: Path, target: Path, name: str, content: bytes | None) -> Path:
     """Write a copy of an export in which one file is another, or is missing."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
