@@ -8,12 +8,11 @@ claims to answer, on any device, after any restart.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
 from picsync.core.values import dataclass
-from picsync.family.games import EQUAL, LEFT, RIGHT, Game
 
 SIZES = (16, 8, 4, 2)
 """How many photos a bracket can have: it halves with each round."""
@@ -27,9 +26,6 @@ class Answer(StrEnum):
     EQUAL = "equal"
     SKIP = "skip"
     """No opinion: no game is played."""
-
-
-_SCORES = {Answer.LEFT: LEFT, Answer.EQUAL: EQUAL, Answer.RIGHT: RIGHT}
 
 
 class NotDealtError(ValueError):
@@ -91,22 +87,7 @@ class Bracket:
             raise NotDealtError("this pair is not the one to be judged now")
         return replace(self, answers=(*self.answers, answer))
 
-    def undone(self) -> Bracket:
-        """Return the bracket without its last answer; without answers, itself."""
-        return replace(self, answers=self.answers[:-1])
-
-    def games(self) -> list[Game]:
-        """Return the games played so far; a skipped pair is none."""
-        played: list[Game] = []
-
-        def note(pair: Pair, answer: Answer) -> None:
-            if answer is not Answer.SKIP:
-                played.append(Game(self.tournament, pair.number, pair.left, pair.right, _SCORES[answer]))
-
-        self._play(note)
-        return played
-
-    def _play(self, note: Callable[[Pair, Answer], None] | None = None) -> tuple[str, Pair | None]:
+    def _play(self) -> tuple[str, Pair | None]:
         """Replay the answers; return who leads, and the pair that has no answer."""
         seed = {photo: index for index, photo in enumerate(self.entrants)}
         remaining: Sequence[str] = self.entrants
@@ -119,8 +100,6 @@ class Bracket:
                 if number == len(self.answers):
                     return remaining[0], pair
                 answer = self.answers[number]
-                if note is not None:
-                    note(pair, answer)
                 winners.append(_winner(pair, answer, seed))
                 number += 1
             remaining, turn = winners, turn + 1

@@ -79,26 +79,10 @@ def rate(before: Rating, results: Sequence[Result], *, tau: float = TAU) -> Rati
     )
 
 
-def expected(rating: Rating, opponent: Rating) -> float:
-    """Return the score that a photo is expected to get against another one, from 0 to 1."""
-    mu, phi = _internal(rating)
-    other_mu, other_phi = _internal(opponent)
-    return _chance(_weight(math.hypot(phi, other_phi)), mu - other_mu)
-
-
 def outlook(rating: Rating, opponent: Rating, *, tau: float = TAU) -> tuple[float, float]:
     """Return by how many points a win, and a loss, against that photo alone would change the rating."""
     won, lost = (rate(rating, [Result(opponent, score)], tau=tau).points for score in (1.0, 0.0))
     return won - rating.points, lost - rating.points
-
-
-def idle(rating: Rating, periods: float) -> Rating:
-    """Return a rating after periods without games, if time makes it less certain.
-
-    picsync's ratings do not age; this is for comparing them with those of other programs.
-    """
-    grown = math.hypot(rating.deviation, math.sqrt(periods) * SCALE * rating.volatility)
-    return Rating(rating.points, min(grown, MAX_DEVIATION), rating.volatility)
 
 
 def _internal(rating: Rating) -> tuple[float, float]:
