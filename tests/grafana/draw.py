@@ -22,7 +22,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from tests.grafana.monitored_sync import DASHBOARD, FAMILY, ITALY, MonitoredSync, open_monitored_sync, targets
+from tests.grafana.monitored_sync import (
+    DASHBOARD,
+    EVERY_S,
+    FAMILY,
+    ITALY,
+    MonitoredSync,
+    open_monitored_sync,
+    targets,
+)
 from tests.grafana.prometheus import Series
 
 TARGET = DASHBOARD.parent.parent / "prometheus-grafana.png"
@@ -164,7 +172,8 @@ class Board:
             0.992, 1 - 20 / self._height, LABEL, color="#f2cc0c", size=15, ha="right", va="center"
         )
         about = (
-            "job: picsync    instance: All    album: All    a few minutes in fast motion: a cycle every 3 s"
+            "job: picsync    instance: All    album: All    a few minutes in fast motion: "
+            f"a cycle every {EVERY_S} s"
         )
         self.figure.text(0.008, 1 - 44 / self._height, about, color=DIM, size=10, va="center")
         for panel in self._board["panels"]:
@@ -315,18 +324,16 @@ class Board:
         step = height / max(len(shown), 1)
         for number, each in enumerate(shown):
             text, color = look(fields_of(panel, each.ref), each.series.last)
-            y, full = number * step + step * 0.2, width - 160
-            axes.text(92, y + step * 0.3, each.name, color=TEXT, size=9, ha="right", va="center")
-            axes.add_patch(
-                FancyBboxPatch((100, y), full, step * 0.6, boxstyle="square,pad=0", color="#24272c")
-            )
+            y, full = number * step + step * 0.4, width - 70
+            axes.text(0, number * step + step * 0.2, each.name, color=TEXT, size=9, va="center")
+            axes.add_patch(FancyBboxPatch((0, y), full, step * 0.5, boxstyle="square,pad=0", color="#24272c"))
             part = max(2.0, full * min(1.0, each.series.last))
             axes.add_patch(
-                FancyBboxPatch((100, y), part, step * 0.6, boxstyle="square,pad=0", color=paint(color))
+                FancyBboxPatch((0, y), part, step * 0.5, boxstyle="square,pad=0", color=paint(color))
             )
             axes.text(
                 width,
-                y + step * 0.3,
+                y + step * 0.25,
                 text,
                 color=paint(color),
                 size=11,
@@ -360,7 +367,14 @@ class Board:
                         (x, y - 14), wide * scale - 4, 30, boxstyle="square,pad=0", color=paint(color)
                     )
                     axes.add_patch(cell)
-                axes.text(x + 4, y + 1, text, color="white" if color else TEXT, size=9.5, va="center")
+                axes.text(
+                    x + 4,
+                    y + 1,
+                    text,
+                    color="white" if color else TEXT,
+                    size=8 if color else 9.5,
+                    va="center",
+                )
             x += wide * scale
 
 

@@ -27,7 +27,8 @@ FAMILY, ITALY = "Family", "Italy (2024)"
 FRAME = "tablet"
 CACHE = "cache.db"
 DASHBOARD = Path(__file__).parents[2] / "doc" / "grafana" / "picsync.json"
-EVERY_S = 3
+EVERY_S = 10
+"""What is shorter counts as this."""
 LIBRARY_HOST = "photoslibrary.googleapis.com"
 SLOW = {"kind": FaultKind.TRICKLE, "host": MEDIA_HOST, "chunk_bytes": 500, "delay_s": 0.06}
 """A download that takes some seconds, so that Prometheus sees the cycle while it runs."""
