@@ -6,7 +6,7 @@ So judgements are about contents, and each item that has one is known by its key
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import Protocol
 
@@ -76,3 +76,6 @@ class Judges(Protocol):
 
         Raises StateError if that cannot be found out; then nothing is to be concluded.
         """
+
+    def shown(self, rule: str, frame: str, items: Collection[str]) -> None:
+        """Take note of what a rule has on a frame now, by the keys of the items."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 
 import sqlalchemy as sa
 
 from picsync.core.errors import StateError
 from picsync.core.judgements import Judged, Judgements, Judges
+from picsync.family.onframes import OnFrames
 from picsync.family.state import tables
 from picsync.family.state.database import State
 
@@ -16,8 +17,10 @@ from picsync.family.state.database import State
 class FamilyJudges:
     """Reads judgements from the state."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, on_frames: OnFrames | None = None) -> None:
+        """`on_frames` is told what the frames show."""
         self._state = state
+        self._on_frames = on_frames
 
     async def judgements(self, *, ratings: bool, captions: bool) -> Judgements:
         """Return what is hidden and, as far as it is asked for, the rest. Raises StateError."""
@@ -35,6 +38,11 @@ class FamilyJudges:
 
         return await self._state.read(work)
 
+    def shown(self, rule: str, frame: str, items: Collection[str]) -> None:
+        """Take note of what a rule has on a frame now, by the keys of the items."""
+        if self._on_frames is not None:
+            self._on_frames.note(rule, frame, items)
+
 
 class NoJudges:
     """Stands for a state that cannot be opened. Frames keep what they have until it can be."""
@@ -45,6 +53,9 @@ class NoJudges:
     async def judgements(self, *, ratings: bool, captions: bool) -> Judgements:  # noqa: ARG002 - port
         """Raise StateError: what is hidden is not known."""
         raise self._error
+
+    def shown(self, rule: str, frame: str, items: Collection[str]) -> None:
+        """Do nothing: there are no pages."""
 
 
 @asynccontextmanager

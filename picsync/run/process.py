@@ -233,7 +233,7 @@ class RunContext:
                     opening = open_family(config, config.family, cache=self.cache, renderer=renderer)
                     family = await stack.enter_async_context(opening)
                     gallery = Gallery(family.state, family.pictures)
-                    judges = FamilyJudges(family.state)
+                    judges = FamilyJudges(family.state, family.on_frames)
                     home = Home(family, {FAMILY_FRAME: gallery}, judges, renderer)
             except StateError as error:
                 self.notify(f"The family's pages are off, and frames keep the photos that they have. {error}")

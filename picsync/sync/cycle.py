@@ -316,6 +316,7 @@ class _Cycle:
             await self._delete(seen)
         await self._record_items(seen)
         await self._settle(seen)
+        self._tell_family(seen)
         await self._caption(seen)
         await self._arrange(seen)
 
@@ -977,6 +978,21 @@ class _Cycle:
         items = {item_key(each.item): each.digest for each in self.candidates if each.digest in there}
         with at_account(self.album_rule.frame):
             await self.frame.record_items(seen.album, {key: one for key, one in items.items() if one})
+
+    def _tell_family(self, seen: _Seen) -> None:
+        """Tell the family's pages what the frame shows."""
+        rule, judges = self.album_rule, self.tools.judges
+        if judges is None or not rule.judged or rule.dry_run:
+            return
+        gone = {photo.photo_id for photo in self.plan.deletes[: self.deleted]}
+        there = {photo.digest for photo in seen.photos.items if photo.photo_id not in gone}
+        if self.playlist_frame is not None:
+            there &= {photo.digest for photo in self.plan.shown}
+        judges.shown(
+            rule.name,
+            rule.frame,
+            frozenset(item_key(each.item) for each in self.candidates if each.digest in there),
+        )
 
     async def _caption(self, seen: _Seen) -> None:
         """Bring the captions up to date that the frame shows as text."""

@@ -21,6 +21,7 @@ from picsync.core.select import Skip
 from picsync.family.gallery import CAPTION, RECIPE
 from picsync.family.judging import FamilyJudges, NoJudges
 from picsync.family.looking import Looking
+from picsync.family.onframes import OnFrames
 from picsync.family.people import People
 from picsync.family.photos import photo_id
 from picsync.family.state import tables
@@ -108,6 +109,20 @@ async def test_hidden_photos_leave_the_frame_but_not_the_gallery(family: Family)
     await family.home.photos.restore(family.photo("p3"), by=None)
     await family.cycle()
     assert "p3" in family.on_frame()
+
+
+async def test_the_pages_know_what_is_on_the_frame(family: Family) -> None:
+    on_frames = OnFrames(family.home.state)
+    judges = FamilyJudges(family.home.state, on_frames)
+    family.harness.tools = replace(family.harness.tools, judges=judges)
+    family.harness.put("a", "b")
+    await family.cycle()
+    photos = {name: family.photo(name) for name in "ab"}
+    frame = family.harness.rule.frame
+    assert await on_frames.of(photos.values()) == {photos["a"]: [frame], photos["b"]: [frame]}
+    await family.home.photos.hide(photos["a"], by=None)
+    await family.cycle()
+    assert await on_frames.of(photos.values()) == {photos["b"]: [frame]}
 
 
 async def test_hiding_everything_does_not_empty_the_frame(family: Family) -> None:

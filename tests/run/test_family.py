@@ -137,6 +137,10 @@ async def test_hiding_begins_cycles_at_once(tmp_path: Path) -> None:
             await state.aclose()
         headers = {"Authorization": f"Bearer {session.token}"}
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listen.port}", headers=headers) as device:
+            seen = (await device.get(f"/api/photos/{photo.photo}")).json()
+            assert seen["frames"] == ["kitchen"]
+            page = await device.get(f"/photo/{photo.photo}", headers={"Accept": "text/html"})
+            assert "<dt>On the frame</dt><dd>kitchen</dd>" in page.text
             answer = await device.put(f"/api/photos/{photo.photo}/hidden")
             assert answer.status_code < 300, answer.text
         await again.wait()

@@ -91,6 +91,7 @@ class AboutSeen(AboutPhoto):
     newer: str | None
     older: str | None
     results: AboutResults
+    frames: list[str] = Field(description="Names of the frames that show it now.")
 
 
 class ToDescribe(BaseModel):
@@ -191,6 +192,7 @@ async def show_photo(
     standing = await services.voting.standing(photo)
     beaten = await services.photos.find_all(seen.results.beaten)
     names = await names_of(services)
+    frames = (await services.on_frames.of([photo])).get(photo, ())
     return page(
         request,
         "photo.html",
@@ -198,6 +200,7 @@ async def show_photo(
         status=422 if problem else 200,
         seen=seen,
         photo=seen.photo,
+        frames=frames,
         standing=standing,
         beaten=[beaten[each] for each in seen.results.beaten if each in beaten and not beaten[each].hidden],
         names=names,
@@ -381,6 +384,7 @@ async def _about_seen(services: Services, session: Session, photo: str) -> About
         categories=list(seen.categories),
         newer=seen.newer,
         older=seen.older,
+        frames=list((await services.on_frames.of([photo])).get(photo, ())),
         results=AboutResults(
             points=standing.rating.points,
             margin=2 * standing.rating.deviation,

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from picsync.family.looking import Looking
 from picsync.family.office import Office
+from picsync.family.onframes import OnFrames
 from picsync.family.people import People, hashed
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
@@ -53,6 +54,7 @@ class Services:
     looking: Looking = field(init=False)
     shares: Shares = field(init=False)
     office: Office = field(init=False)
+    on_frames: OnFrames = field(init=False)
     _right: dict[str, None] = field(default_factory=dict, repr=False)
     """Hashes of tokens that were right lately, the oldest first."""
 
@@ -61,6 +63,7 @@ class Services:
         self.looking = Looking(self.state, self.time)
         self.shares = Shares(self.state, self.time)
         self.office = Office(self.state)
+        self.on_frames = OnFrames(self.state)
 
     def time(self) -> datetime:
         """Return the current time."""

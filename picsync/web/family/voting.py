@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -104,6 +105,7 @@ class AboutPlace(BaseModel):
     points: float
     margin: float
     games: int
+    frames: list[str] = Field(description="Names of the frames that show it now.")
 
 
 class AboutLeaderboard(BaseModel):
@@ -209,8 +211,17 @@ async def best(
     await _count(services, category)
     board = await services.voting.leaderboard(category, since, offset=offset)
     names = {each.person: each.name for each in await services.people.people()}
+    frames = await services.on_frames.of(place.photo.photo for place in board.places)
     return page(
-        request, "best.html", session, board=board, names=names, offset=offset, step=PAGE, spans=list(Since)
+        request,
+        "best.html",
+        session,
+        board=board,
+        names=names,
+        frames=frames,
+        offset=offset,
+        step=PAGE,
+        spans=list(Since),
     )
 
 
@@ -284,7 +295,8 @@ async def leaderboard(
 ) -> AboutLeaderboard:
     """List the best photos of a category."""
     await _count(services, category)
-    return _about_board(await services.voting.leaderboard(category, since, offset=offset))
+    board = await services.voting.leaderboard(category, since, offset=offset)
+    return _about_board(board, await services.on_frames.of(place.photo.photo for place in board.places))
 
 
 # --- words and shapes -------------------------------------------------------------------------------------
@@ -368,7 +380,7 @@ def _about_side(side: Side) -> AboutSide:
     )
 
 
-def _about_board(board: Leaderboard) -> AboutLeaderboard:
+def _about_board(board: Leaderboard, frames: Mapping[str, Sequence[str]]) -> AboutLeaderboard:
     return AboutLeaderboard(
         category=board.category,
         since=board.since,
@@ -382,6 +394,7 @@ def _about_board(board: Leaderboard) -> AboutLeaderboard:
                 points=each.standing.rating.points,
                 margin=2 * each.standing.rating.deviation,
                 games=each.standing.games,
+                frames=list(frames.get(each.photo.photo, ())),
             )
             for each in board.places
         ],

@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from picsync.family.people import Role
+from picsync.family.state import tables
 from tests.web.family.sample import add_sample, sample
 from tests.web.family.served import Browser, Pages, serve
 
@@ -39,6 +42,14 @@ async def test_a_tournament_by_plain_forms(tmp_path: Path) -> None:
         assert fields["left"] in page
         board = (await browser.get("/best/Family")).text
         assert board.index(fields["left"]) < board.index(fields["right"])
+        assert "on the frame" not in board
+        insert = sa.insert(tables.item).values(item="key", photo=fields["left"])
+        await pages.services.state.write(lambda connection: connection.execute(insert))
+        pages.services.on_frames.note("Family on hall", "hall", {"key"})
+        marked = (await browser.get("/best/Family")).text
+        assert marked.count("on the frame</span> hall") == 1
+        places = (await browser.get("/api/best/Family")).json()["places"]
+        assert {each["id"] for each in places if each["frames"] == ["hall"]} == {fields["left"]}
 
 
 async def test_an_answer_given_twice_counts_once(tmp_path: Path) -> None:
