@@ -14,6 +14,7 @@ from picsync.cli import logs
 
 if TYPE_CHECKING:
     from picsync.config import Account, Config, Credentials
+    from picsync.core.buckets import BucketPlace
     from picsync.frames.nixplay.frame import NixplayFrame
     from picsync.http.client import Hosts
     from picsync.sources.base import Source
@@ -89,8 +90,8 @@ def settings_here() -> Config | None:
         return None
 
 
-def library() -> Path | None:
-    """Return the folder of the family's uploads, as the picsync.yaml in this folder names it."""
+def library() -> Path | BucketPlace | None:
+    """Return where the family's uploads live, as the picsync.yaml in this folder names it."""
     from picsync.run.wiring import library_of
 
     settings = settings_here()

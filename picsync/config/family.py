@@ -13,6 +13,7 @@ from picsync.config.durations import parse_span
 from picsync.config.options import Boolean, Options
 from picsync.config.organizing import listed
 from picsync.config.paths import absolute
+from picsync.core.buckets import SCHEME, BucketPlace, parse_bucket
 
 FRAME = "family pages"
 """Name of the pages where frames have one: of jobs, of metrics. No configured frame has one with a space."""
@@ -21,11 +22,10 @@ _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def _library(value: str) -> str:
+    if value.startswith(SCHEME):
+        return str(parse_bucket(value))
     if _REMOTE.match(value):
-        raise ValueError(
-            "must be a folder of this machine: object storage is not supported. Mount the bucket, for example"
-            " with rclone, and name the folder"
-        )
+        raise ValueError("must be a folder of this machine, or a bucket as in `s3://<bucket>/<prefix>`")
     return absolute(value)
 
 
@@ -50,9 +50,10 @@ class Family(Options):
 
     library: Annotated[str, AfterValidator(_library)] | None = Field(
         default=None,
-        description="The folder where uploads live, one folder in it for each album. It is made for uploads:"
-        " picsync deletes nothing in it. Without it, nobody can send photos.",
-        examples=["/library"],
+        description="Where uploads live: a folder, with one folder in it for each album, or `s3://bucket/prefix`,"
+        " with a key under `uploads` in the credentials file. It is made for uploads: picsync deletes nothing"
+        " in it. Without it, nobody can send photos.",
+        examples=["/library", "s3://family-photos"],
     )
     categories: Annotated[
         tuple[Annotated[str, AfterValidator(_text)], ...] | None, BeforeValidator(listed)
@@ -83,6 +84,8 @@ class Family(Options):
         return self.categories is None or rule in self.categories
 
     @property
-    def library_path(self) -> Path | None:
-        """The folder of uploads; None without one."""
-        return None if self.library is None else Path(self.library)
+    def library_place(self) -> Path | BucketPlace | None:
+        """Where uploads live; None without a library."""
+        if self.library is None:
+            return None
+        return parse_bucket(self.library) if self.library.startswith(SCHEME) else Path(self.library)

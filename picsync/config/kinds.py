@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from picsync.config.credentials import Account
+from picsync.core.buckets import BucketPlace
 from picsync.core.caption import Captions
 from picsync.core.events import Emit
 from picsync.core.places import Reach
@@ -54,8 +55,8 @@ class Opening:
     """Of a frame: its name in picsync.yaml."""
     other: Callable[[str, Mapping[str, Any]], Opening] = _knows_no_other
     """Returns the arguments for opening another account, with these entries."""
-    library: Path | None = None
-    """The folder of the family's uploads; None without one."""
+    library: Path | BucketPlace | None = None
+    """Where the family's uploads live; None without a library."""
 
     def retrier(self, policy: RetryPolicy | None = None) -> Retrier:
         """Return an object that retries requests according to `policy`."""

@@ -1,7 +1,8 @@
-"""The library: the folder in which uploads live, one folder in it for each album.
+"""The library, in which uploads live: a folder, with one folder in it for each album.
 
-picsync creates files and folders in it, and deletes none but those it is receiving. A library that was used
-before and has lost its marker is not mounted: it is unavailable, never empty.
+`Library` is the port, which `family.bucketlibrary` has, too. picsync creates files and folders in a library,
+and deletes none but those it is receiving. A library that was used before and has lost its marker is not
+mounted: it is unavailable, never empty.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from picsync.core.identity import plain_name
 from picsync.core.skipping import skipped_file, skipped_folder
@@ -77,14 +79,61 @@ def _visible(text: str) -> str:
     )
 
 
-class Library:
-    """The folder; all methods block, and raise LibraryUnavailable if it is not there, and OSError."""
+def no_progress() -> None:
+    """Tell nobody that work goes on."""
+
+
+class Library(Protocol):
+    """The library. All methods block, and raise LibraryUnavailable if it is not there, and OSError.
+
+    A stored file is `album/name`. `progress` is called while a method transfers a file.
+    """
+
+    incoming: Path
+    """Folder of this machine in which files are received."""
+
+    def open(self, *, known: bool) -> None:
+        """Mark this as a library unless it is `known` as one, and create what it needs."""
+
+    def require(self) -> None:
+        """Raise LibraryUnavailable unless the library is there."""
+
+    def albums(self) -> list[str]:
+        """Return the names of all albums, those of the settings first."""
+
+    def free_bytes(self) -> int:
+        """Return how many bytes may still be received."""
+
+    def stems(self, album: str) -> dict[str, set[str]]:
+        """Return the extensions of the files in an album, by stem; both without regard to case."""
+
+    def has(self, stored: str) -> bool:
+        """Whether there is a stored file."""
+
+    def read(self, stored: str, progress: Callable[[], None] = no_progress) -> BinaryIO:
+        """Open a stored file, or a copy of it; raises FileNotFoundError."""
+
+    def path(self, stored: str) -> Path | None:
+        """Return where a stored file is on this machine; None if it is not here."""
+
+    def place(self, part: Path, stored: str, upload: str, progress: Callable[[], None] = no_progress) -> bool:
+        """Put a received file into its album; return whether that is done, or False if the name is taken.
+
+        It is there completely or not at all, and replaces nothing. Safe to repeat with the same `upload`.
+        """
+
+
+class FolderLibrary:
+    """The folder; see the port."""
 
     def __init__(self, root: Path, albums: Sequence[str] = ()) -> None:
         """`albums` are those that the settings name; they exist even without photos."""
         self.root = root
         self.incoming = root / INCOMING
         self._albums = tuple(albums)
+
+    def __str__(self) -> str:
+        return str(self.root)
 
     def open(self, *, known: bool) -> None:
         """Mark the folder as a library unless it is `known` as one, and create what it needs."""
@@ -109,7 +158,7 @@ class Library:
     def albums(self) -> list[str]:
         """Return the names of all albums, those of the settings first."""
         self.require()
-        others = [name for name in albums_in(self.root) if name not in self._albums and _is_album(name)]
+        others = [name for name in albums_in(self.root) if name not in self._albums and is_album(name)]
         return [*self._albums, *others[:MAX_ALBUMS]]
 
     def free_bytes(self) -> int:
@@ -132,7 +181,21 @@ class Library:
             raise ValueError("not a stored file")
         return self.root / album / name
 
-    def place(self, part: Path, stored: str) -> bool:
+    def has(self, stored: str) -> bool:
+        """Whether there is a stored file."""
+        return self.path(stored).is_file()
+
+    def read(self, stored: str, progress: Callable[[], None] = no_progress) -> BinaryIO:  # noqa: ARG002
+        """Open a stored file; raises FileNotFoundError."""
+        return self.path(stored).open("rb")
+
+    def place(
+        self,
+        part: Path,
+        stored: str,
+        upload: str,  # noqa: ARG002 - a file is recognised by itself
+        progress: Callable[[], None] = no_progress,  # noqa: ARG002
+    ) -> bool:
         """Move a received file to its album; return whether that is done, or False if the name is taken.
 
         It is there completely or not at all, and replaces nothing. Safe to repeat.
@@ -162,7 +225,8 @@ class Library:
         return True
 
 
-def _is_album(name: str) -> bool:
+def is_album(name: str) -> bool:
+    """Whether a folder of this name is an album."""
     try:
         return clean_album(name) == name
     except ValueError:

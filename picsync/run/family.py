@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-from picsync.config import Config
+from picsync.config import Account, Config
 from picsync.config.family import Family
-from picsync.family.library import Library
+from picsync.core.buckets import BucketPlace
+from picsync.family.bucketlibrary import BucketLibrary
+from picsync.family.library import FolderLibrary, Library
 from picsync.family.people import People
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
@@ -17,6 +20,9 @@ from picsync.family.uploads.service import Uploads
 from picsync.family.voting import Voting
 from picsync.rendering.pool import Renderer
 from picsync.run.wiring import own_folder
+from picsync.system.library import BUCKET_INCOMING
+from picsync.vendors.s3.bucket import Bucket
+from picsync.vendors.s3.credentials import require_storage_key
 from picsync.web.family.services import Services
 from picsync.web.frame.address import page_base
 
@@ -26,16 +32,19 @@ FOLDER = "picsync-family-pictures"
 
 @asynccontextmanager
 async def open_family(
-    config: Config, family: Family, *, cache: str, renderer: Renderer
+    config: Config, family: Family, account: Account, *, cache: str, renderer: Renderer
 ) -> AsyncIterator[Services]:
-    """Open the services of the family's pages for the context. Raises StateError."""
+    """Open the services of the family's pages for the context. Raises StateError and ConfigError.
+
+    `account` has the key of a library in a bucket.
+    """
     state = await State.open(cache)
     try:
         pictures = Pictures(own_folder(cache) / FOLDER, renderer)
         await asyncio.to_thread(pictures.sweep)
         uploads = None
-        if family.library_path is not None:
-            library = Library(family.library_path, albums_of_uploads(config))
+        if (place := family.library_place) is not None:
+            library = _library(place, albums_of_uploads(config), account, cache)
             uploads = Uploads(state, library, pictures, renderer)
             await uploads.start()
         try:
@@ -56,6 +65,13 @@ async def open_family(
                 await uploads.aclose()
     finally:
         await state.aclose()
+
+
+def _library(place: Path | BucketPlace, albums: Sequence[str], account: Account, cache: str) -> Library:
+    if isinstance(place, Path):
+        return FolderLibrary(place, albums)
+    bucket = Bucket(place, require_storage_key(account))
+    return BucketLibrary(bucket, own_folder(cache) / BUCKET_INCOMING, albums)
 
 
 def albums_of_uploads(config: Config) -> tuple[str, ...]:

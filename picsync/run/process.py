@@ -200,7 +200,7 @@ class RunContext:
         jobs: list[AnyJob] = []
         async with AsyncExitStack() as stack:
             if home is None:
-                home = await stack.enter_async_context(self.open_home(settings.config))
+                home = await stack.enter_async_context(self.open_home(settings))
             if settings.config.organize:
                 jobs += await stack.enter_async_context(self.open_organizing(settings, intervals))
             opened: Cache | None = None
@@ -214,8 +214,9 @@ class RunContext:
             yield jobs
 
     @asynccontextmanager
-    async def open_home(self, config: Config) -> AsyncIterator[Home]:
-        """Open what the family's pages need, as far as there is something to open."""
+    async def open_home(self, settings: Settings) -> AsyncIterator[Home]:
+        """Open what the family's pages need, as far as there is something to open. Raises ConfigError."""
+        config = settings.config
         if config.family is None:
             yield Home()
             return
@@ -230,7 +231,8 @@ class RunContext:
                 else:
                     renderer = Renderer()
                     stack.push_async_callback(renderer.aclose)
-                    opening = open_family(config, config.family, cache=self.cache, renderer=renderer)
+                    account = settings.credentials.account("uploads")
+                    opening = open_family(config, config.family, account, cache=self.cache, renderer=renderer)
                     family = await stack.enter_async_context(opening)
                     gallery = Gallery(family.state, family.pictures)
                     judges = FamilyJudges(family.state, family.on_frames)
@@ -445,7 +447,7 @@ class LongRun:
         intervals = self._intervals(settings)
         self._context.warn(settings)
         async with AsyncExitStack() as stack:
-            home = await stack.enter_async_context(self._context.open_home(settings.config))
+            home = await stack.enter_async_context(self._context.open_home(settings))
             rules = self._context.rules(settings, home)
             # Readers are started first, so that they see the first request.
             self._board.expect({rule.name: _expected(rule, settings) for rule in rules}, services(settings))

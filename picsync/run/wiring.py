@@ -26,6 +26,7 @@ from picsync.config import (
 )
 from picsync.config.credentials import Account
 from picsync.config.kinds import AnyKind, Opening, Sleep
+from picsync.core.buckets import BucketPlace
 from picsync.core.errors import ConfigError, Problem, TransientError
 from picsync.core.events import Emit, Event, LoginRefused
 from picsync.core.judgements import Judges
@@ -262,7 +263,7 @@ class Opener:
         cache: str,
         sleep: Sleep = asyncio.sleep,
         caps: Mapping[str, int] = MappingProxyType({}),
-        library: Path | None = None,
+        library: Path | BucketPlace | None = None,
     ) -> None:
         self._credentials = credentials
         self._library = library
@@ -335,9 +336,9 @@ def frames_with_pages(
     ]
 
 
-def library_of(config: Config) -> Path | None:
-    """Return the folder of the family's uploads; None without one."""
-    return config.family.library_path if config.family is not None else None
+def library_of(config: Config) -> Path | BucketPlace | None:
+    """Return where the family's uploads live; None without a library."""
+    return config.family.library_place if config.family is not None else None
 
 
 def labelled(emit: Emit, account: Account) -> Emit:
@@ -379,7 +380,7 @@ async def open_source(
     emit: Emit,
     *,
     cache: str,
-    library: Path | None = None,
+    library: Path | BucketPlace | None = None,
 ) -> AsyncIterator[Source]:
     """Open one source with some entries, and close it at the end of the context.
 

@@ -15,6 +15,16 @@ MARKER = ".picsync-library"
 INCOMING = ".picsync-incoming"
 """Folder of files that are being received; on the library's file system, so that a rename completes them."""
 
+BUCKET_INCOMING = "picsync-incoming"
+"""Folder, beside the cache, of files that are being received for a library in a bucket."""
+CHANGES = "changes"
+"""For a library in a bucket: folder, in that of received files, whose changes tell that files arrived."""
+
+
+def ring(incoming: Path) -> None:
+    """Tell sources of this machine that the library has a new file; blocks. Raises OSError."""
+    (incoming / CHANGES / "changed").write_bytes(b"")
+
 
 def is_mounted(root: Path) -> bool:
     """Whether the library is there; blocks."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from picsync.family.library import Library
+from picsync.family.library import FolderLibrary
 from picsync.family.people import People
 from picsync.family.photos import photo_id
 from picsync.family.pictures import Pictures
@@ -65,7 +65,7 @@ async def opened(folder: Path) -> AsyncIterator[tuple[State, Uploads, Pictures]]
     state, renderer = await State.open(str(folder / "cache.db")), Renderer(1)
     pictures = Pictures(folder / "pictures", renderer)
     pictures.sweep()
-    uploads = Uploads(state, Library(folder / "library", ["Family"]), pictures, renderer)
+    uploads = Uploads(state, FolderLibrary(folder / "library", ["Family"]), pictures, renderer)
     await uploads.start()
     try:
         yield state, uploads, pictures

@@ -84,6 +84,7 @@ class Parts:
         """Remove all files of an upload; succeeds if there are none."""
         self.path(upload).unlink(missing_ok=True)
         self._begin(upload).unlink(missing_ok=True)
+        self.path(upload).with_suffix(".fetched").unlink(missing_ok=True)
 
     def sweep(self, wanted: Iterable[str]) -> None:
         """Remove the files of all uploads but the wanted ones."""

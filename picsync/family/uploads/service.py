@@ -24,7 +24,7 @@ from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar
 
 import sqlalchemy as sa
 
@@ -34,6 +34,7 @@ from picsync.core.model import MediaKind
 from picsync.core.text import harmless
 from picsync.core.values import dataclass
 from picsync.family.acts import Act, note
+from picsync.family.bucketlibrary import BucketLibrary, Progress
 from picsync.family.library import Library, LibraryUnavailable, clean_album, clean_filename
 from picsync.family.photos import Photo, add_photo, photo_id
 from picsync.family.pictures import Pictures
@@ -90,6 +91,17 @@ class _Receiving:
     waiting: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Original:
+    """Where an original is: on this machine, or where a browser gets it."""
+
+    stored: str
+    """`album/name`."""
+    path: Path | None
+    url: str = field(repr=False)
+    """Whoever has it can read the original for a while."""
+
+
 class Uploads:
     """Everything that people send. Methods raise UploadError, and StateError if the database fails."""
 
@@ -108,6 +120,7 @@ class Uploads:
         self._pictures = pictures
         self._renderer = renderer
         self._parts = Parts(library.incoming)
+        self._bucket = library if isinstance(library, BucketLibrary) else None
         self._now = now
         self._sleep = sleep
         self._receiving: dict[str, _Receiving] = {}
@@ -142,9 +155,19 @@ class Uploads:
         return await self._in_library(self._library.albums)
 
     async def create(
-        self, person: str, album: str, filename: str, size_bytes: int | None, sha256: str = ""
+        self,
+        person: str,
+        album: str,
+        filename: str,
+        size_bytes: int | None,
+        sha256: str = "",
+        *,
+        direct: bool = False,
     ) -> Upload:
-        """Begin an upload; a size of None is unknown, and then it cannot be continued later."""
+        """Begin an upload; a size of None is unknown, and then it cannot be continued later.
+
+        A `direct` one goes straight to the bucket.
+        """
         try:
             album = clean_album(album)
         except ValueError as error:
@@ -179,7 +202,8 @@ class Uploads:
                 )
             rows.insert(connection, upload)
 
-        await self._in_library(partial(self._parts.create, upload.upload))
+        if not direct:
+            await self._in_library(partial(self._parts.create, upload.upload))
         await self._state.write(work)
         if upload.size_bytes == 0:
             await self._arrived(upload)
@@ -289,13 +313,13 @@ class Uploads:
         except TimeoutError:
             return await self.of_person(person, uploads, most=len(uploads))
 
-    async def original(self, photo: str) -> tuple[Upload, Path] | None:
-        """Return the upload of a photo, and where its original is in the library; None without one."""
+    async def original(self, photo: str) -> Original | None:
+        """Return where the original of a photo is in the library; None without one."""
         await self._require_open()
         for upload in await self._state.read(lambda connection: rows.ready_with(connection, photo)):
-            path = self._library.path(upload.stored)
-            if await self._in_library(path.is_file):
-                return upload, path
+            if await self._in_library(partial(self._library.has, upload.stored)):
+                url = self._bucket.url(upload.stored) if self._bucket is not None else ""
+                return Original(upload.stored, self._library.path(upload.stored), url)
         return None
 
     async def make_pictures(self, photo: str) -> bool:
@@ -307,14 +331,55 @@ class Uploads:
             if await asyncio.to_thread(self._pictures.has, photo):
                 return True
             found = await self.original(photo)
-            if found is None or (promised(found[0].stored) or "").startswith("video/"):
+            if found is None or (promised(found.stored) or "").startswith("video/"):
                 return False
-            file = cast("BinaryIO", await self._in_library(partial(found[1].open, "rb")))
+            file = await self._transferred(partial(self._library.read, found.stored))
             try:
                 await self._pictures.make(photo, file)
             finally:
                 await self._in_library(file.close)
             return True
+
+    # Straight to the bucket.
+
+    @property
+    def bucket_origin(self) -> str:
+        """Where browsers send files by themselves; empty if they can't."""
+        return self._bucket.origin if self._bucket is not None else ""
+
+    async def progress(self, person: str, upload: str) -> tuple[Upload, Progress]:
+        """Return an upload that goes straight to the bucket, and where to send what is missing."""
+        bucket = self._require_bucket()
+        found = await self.find(person, upload)
+        if found.state is not UploadState.RECEIVING or found.size_bytes <= 0:
+            return found, Progress(max(found.size_bytes, 0), ())
+        await self._require_open()
+        return found, await self._in_library(partial(bucket.begin, upload, found.size_bytes))
+
+    async def complete_direct(self, person: str, upload: str) -> Upload:
+        """Have an upload checked that went straight to the bucket; safe to repeat."""
+        bucket = self._require_bucket()
+        found = await self.find(person, upload)
+        if found.state is not UploadState.RECEIVING:
+            return found
+        await self._require_open()
+        async with self._alone(upload):
+            if not await self._in_library(partial(bucket.complete, upload, found.size_bytes)):
+                raise UploadError(Problem.WRONG_OFFSET, "Parts of this upload are missing.", "Send them.")
+            await self._arrived(found)
+            self._received += found.size_bytes
+        return await self.find(person, upload)
+
+    def _require_bucket(self) -> BucketLibrary:
+        if self._bucket is None:
+            raise UploadError(Problem.UNKNOWN, "This library takes files by tus.")
+        return self._bucket
+
+    def _remove(self, upload: str) -> None:
+        """Remove what was received of an upload; blocks."""
+        self._parts.remove(upload)
+        if self._bucket is not None:
+            self._bucket.discard(upload)
 
     def use(self) -> UploadUse:
         """Return what was sent since the process started."""
@@ -412,7 +477,7 @@ class Uploads:
     async def _forget(self, upload: str) -> None:
         await self._state.write(lambda connection: rows.delete(connection, upload))
         with suppress(UploadError):
-            await self._in_library(partial(self._parts.remove, upload))
+            await self._in_library(partial(self._remove, upload))
 
     async def _require_room(self, size_bytes: int) -> None:
         free = await self._in_library(self._library.free_bytes)
@@ -424,19 +489,29 @@ class Uploads:
                 "Tell the person who runs picsync. Nothing is lost: send it again later.",
             )
 
-    async def _in_library(self, work: Callable[[], T]) -> T:
+    async def _transferred(self, work: Callable[[Callable[[], None]], T]) -> T:
+        """Run `work`, which transfers a file and is called with a function that notes progress."""
+        steps = 0
+
+        def progress() -> None:
+            nonlocal steps
+            steps += 1
+
+        return await self._in_library(partial(work, progress), lambda: steps)
+
+    async def _in_library(self, work: Callable[[], T], progress: Callable[[], object] = lambda: None) -> T:
         """Run `work` in a thread; what the file system says becomes an UploadError."""
         try:
-            return await run_blocking(work)
+            return await run_blocking(work, progress=progress)
         except NoProgress:
-            self._tell(f"The library {self._library.root} does not respond. Check its disk or server.")
+            self._tell(f"The library {self._library} does not respond. Check its disk or server.")
             raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from None
         except LibraryUnavailable as error:
             self._tell(str(error))
             raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from None
         except OSError as error:
-            helps = remedy(error, self._library.root)
-            self._tell(f"The library {self._library.root}: {reason(error)}. {helps}".strip())
+            helps = remedy(error, self._library.incoming)
+            self._tell(f"The library {self._library}: {reason(error)}. {helps}".strip())
             if error.errno in _FULL:
                 raise UploadError(Problem.FULL, "The library's disk is full.", _LATER) from error
             raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from error
@@ -458,7 +533,7 @@ class Uploads:
                 await self._open_library()
 
     async def _open_library(self) -> None:
-        name = f"library:{self._library.root}"
+        name = f"library:{self._library}"
         table = tables.setting
         wanted = sa.select(table.c.value).where(table.c.name == name)
         known = await self._state.read(lambda connection: connection.scalar(wanted)) is not None
@@ -478,7 +553,10 @@ class Uploads:
                 await self._forget(upload.upload)
             elif await self._in_library(partial(self._parts.offset, upload.upload)) == upload.size_bytes:
                 await self._arrived(upload)
-        await self._in_library(partial(self._parts.sweep, {upload.upload for upload in unsettled}))
+        kept = {upload.upload for upload in unsettled}
+        await self._in_library(partial(self._parts.sweep, kept))
+        if self._bucket is not None:
+            await self._in_library(partial(self._bucket.sweep, kept))
         self._open = True
 
     # Completing.
@@ -523,7 +601,7 @@ class Uploads:
         if upload is None or upload.state is not UploadState.CHECKING:
             return
         await self._require_open()
-        file, moved = await self._in_library(partial(self._open_received, upload))
+        file, moved = await self._transferred(partial(self._open_received, upload))
         if file is None:
             await self._fail(upload, "It was lost on the server. Send it again.")
             return
@@ -543,13 +621,18 @@ class Uploads:
         except NotTakenError as error:
             await self._fail(upload, str(error))
 
-    def _open_received(self, upload: Upload) -> tuple[BinaryIO | None, bool]:
+    def _open_received(self, upload: Upload, progress: Callable[[], None]) -> tuple[BinaryIO | None, bool]:
         """Open what was received, and whether it is in the library already. Blocks."""
+        part = self._parts.path(upload.upload)
         with suppress(FileNotFoundError):
-            return self._parts.path(upload.upload).open("rb"), False
+            return part.open("rb"), False
+        if self._bucket is not None:
+            with suppress(FileNotFoundError):
+                self._bucket.fetch(upload.upload, part, progress)
+                return part.open("rb"), False
         if upload.stored:
             with suppress(FileNotFoundError):
-                return self._library.path(upload.stored).open("rb"), True
+                return self._library.read(upload.stored, progress), True
         return None, False
 
     async def _checked(self, file: BinaryIO, upload: Upload) -> Content:
@@ -573,11 +656,11 @@ class Uploads:
         """Settle an upload whose content the library has already; return whether that is so."""
         equal = await self._state.read(lambda connection: rows.ready_with(connection, photo))
         for each in equal:
-            if await self._in_library(self._library.path(each.stored).is_file):
+            if await self._in_library(partial(self._library.has, each.stored)):
                 album, _, name = each.stored.partition("/")
                 text = f"You already have this one: {name} in the album {album}."
                 await self._settle(upload, UploadState.DUPLICATE, text, photo=photo)
-                await self._in_library(partial(self._parts.remove, upload.upload))
+                await self._in_library(partial(self._remove, upload.upload))
                 return True
         return False
 
@@ -625,7 +708,7 @@ class Uploads:
                 name = pair.stored.partition("/")[2].rpartition(".")[0] if pair else _free(stem, stems)
                 stored = f"{upload.album}/{name}{extension}"
                 await self._change(upload, stored=stored)
-            if await self._in_library(partial(self._library.place, part, stored)):
+            if await self._transferred(partial(self._library.place, part, stored, upload.upload)):
                 break
             # Somebody else has used the name meanwhile.
             stored = ""
@@ -653,7 +736,7 @@ class Uploads:
 
     async def _fail(self, upload: Upload, why: str) -> None:
         await self._settle(upload, UploadState.FAILED, harmless(why, 300))
-        await self._in_library(partial(self._parts.remove, upload.upload))
+        await self._in_library(partial(self._remove, upload.upload))
 
     async def _settle(
         self, upload: Upload, state: UploadState, why: str, *, photo: str | None = None
@@ -683,7 +766,7 @@ class Uploads:
             if self._now() - upload.changed_at > KEPT_FOR and upload.upload not in self._receiving:
                 why = "It did not continue for a week. Send it again."
                 await self._settle(upload, UploadState.FAILED, why)
-                await self._in_library(partial(self._parts.remove, upload.upload))
+                await self._in_library(partial(self._remove, upload.upload))
         await self._state.write(lambda connection: rows.forget_settled(connection, self._now() - SETTLED_FOR))
 
 

@@ -87,11 +87,7 @@ class UploadsSource:
             replace(item, source=KIND, item_id=str(PurePosixPath(item.item_id).relative_to(self._library)))
             for item in found.items
         ]
-        pictures = {_stem(item) for item in items if item.kind is MediaKind.PHOTO}
-        kept = tuple(
-            item for item in items if item.mime_type != "video/quicktime" or _stem(item) not in pictures
-        )
-        return replace(found, source=KIND, album_id=album_id, items=kept)
+        return replace(found, source=KIND, album_id=album_id, items=without_halves(items))
 
     async def changed(self, album_id: str) -> None:
         """Return some time after something was put into the album or removed."""
@@ -137,6 +133,12 @@ class UploadsSource:
 
     def _silent(self) -> str:
         return f"The library {self._library} does not respond. Check its disk or server."
+
+
+def without_halves(items: Sequence[MediaItem]) -> tuple[MediaItem, ...]:
+    """Return the items without the videos of Live Photos."""
+    pictures = {_stem(item) for item in items if item.kind is MediaKind.PHOTO}
+    return tuple(item for item in items if item.mime_type != "video/quicktime" or _stem(item) not in pictures)
 
 
 def _stem(item: MediaItem) -> str:

@@ -34,9 +34,18 @@ _JINJA.filters |= {"printable": printable, "day": day, "day_in_words": day_in_wo
 
 
 def page(
-    request: Request, template: str, session: Session | None = None, *, status: int = 200, **content: Any
+    request: Request,
+    template: str,
+    session: Session | None = None,
+    *,
+    status: int = 200,
+    connect: str = "",
+    **content: Any,
 ) -> HTMLResponse:
-    """Return a page; `content` is what its template shows, `session` who sees it."""
+    """Return a page; `content` is what its template shows, `session` who sees it.
+
+    `connect` is another origin to which its script may send.
+    """
     services = services_of(request)
     text = _JINJA.get_template(template).render(
         assets=f"/family/assets/{assets_of(PACKAGE).build}",
@@ -48,4 +57,5 @@ def page(
         path=request.url.path,
         **content,
     )
-    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY})
+    policy = POLICY.replace("connect-src 'self'", f"connect-src 'self' {connect}") if connect else POLICY
+    return HTMLResponse(text, status, {"Content-Security-Policy": policy})

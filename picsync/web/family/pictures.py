@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from picsync.core.errors import ItemError
 from picsync.family.people import Role
@@ -65,10 +65,11 @@ async def send_original(services: Services, photo: str) -> Response:
             found = await services.uploads.original(photo)
     if found is None:
         raise Refusal(404, "The original of this photo is not in the library.")
-    upload, path = found
-    name = upload.stored.partition("/")[2]
+    if found.path is None:
+        return RedirectResponse(found.url, 303, {"Cache-Control": "no-store"})
+    name = found.stored.partition("/")[2]
     return FileResponse(
-        path,
+        found.path,
         media_type=promised(name) or "application/octet-stream",
         filename=name,
         headers={"Cache-Control": "private, no-cache"},

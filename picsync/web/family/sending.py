@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
@@ -176,6 +176,8 @@ async def _send_page(
         request,
         "send.html",
         session,
+        connect=uploads.bucket_origin,
+        direct=bool(uploads.bucket_origin),
         albums=albums,
         problem=problem,
         settled=settled,
@@ -294,6 +296,77 @@ async def post_uploads(
         raise UploadError(Problem.INTERRUPTED, "The connection was lost.", "Send it again.") from None
     settled = await uploads.wait(person, [each.upload for each in taken])
     return [_about(each) for each in settled]
+
+
+# Straight to the bucket.
+
+
+class PartToSend(BaseModel):
+    """A part of a file that is missing: PUT these bytes of it to the URL, which is valid for an hour."""
+
+    number: int
+    start: int
+    size_bytes: int
+    url: str = Field(repr=False)
+
+
+class DirectUpload(BaseModel):
+    """A file that goes straight to the library's bucket, in parts."""
+
+    id: str
+    state: UploadState
+    received_bytes: int
+    missing: list[PartToSend]
+
+
+class NewUpload(BaseModel):
+    """A file that somebody wants to send."""
+
+    filename: str = Field(max_length=300)
+    album: str = Field("", max_length=300)
+    size_bytes: int = Field(ge=1, le=MAX_UPLOAD_BYTES)
+    sha256: str = Field("", max_length=64)
+
+
+@_api.post("/direct", status_code=201)
+async def begin_direct(wanted: NewUpload, session: Member, services: Served) -> DirectUpload:
+    """Begin an upload straight to the library's bucket; 404 if the library is a folder."""
+    uploads, person = uploads_of(services), session.person.person
+    if not uploads.bucket_origin:
+        raise Refusal(404, "The library is no bucket.", "Send by tus.")
+    album = wanted.album or (await uploads.albums() or ["Family"])[0]
+    upload = await uploads.create(
+        person, album, wanted.filename, wanted.size_bytes, wanted.sha256.lower(), direct=True
+    )
+    return await _direct(uploads, person, upload.upload)
+
+
+@_api.get("/direct/{upload}")
+async def continue_direct(upload: str, session: Member, services: Served) -> DirectUpload:
+    """Say which parts are missing, and where to send the first of them."""
+    return await _direct(uploads_of(services), session.person.person, upload)
+
+
+@_api.post("/direct/{upload}/complete")
+async def complete_direct(upload: str, session: Member, services: Served) -> AboutUpload:
+    """Have an upload checked of which all parts are there; 409 if some are missing."""
+    return _about(await uploads_of(services).complete_direct(session.person.person, upload))
+
+
+@_api.delete("/direct/{upload}", status_code=204)
+async def remove_direct(upload: str, session: Member, services: Served) -> Response:
+    """End an upload."""
+    await uploads_of(services).remove(session.person.person, upload)
+    return Response(status_code=204)
+
+
+async def _direct(uploads: Uploads, person: str, upload: str) -> DirectUpload:
+    found, progress = await uploads.progress(person, upload)
+    parts = [
+        PartToSend(number=each.number, start=each.start, size_bytes=each.size_bytes, url=each.url)
+        for each in progress.missing
+    ]
+    return DirectUpload(id=upload, state=found.state, received_bytes=progress.received_bytes, missing=parts)
 
 
 # Resumable uploads.

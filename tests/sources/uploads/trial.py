@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from picsync.core.model import MediaItem
+from picsync.http.pace import Pace
 from picsync.sources.base import Source
+from picsync.sources.uploads.bucket import BucketSource
 from picsync.sources.uploads.source import UploadsSource
 from picsync.system.library import MARKER
 from tests.contract.source_contract import ORIGINALS, SourceWorld
+from tests.family.storage import storage
 from tests.faults.directory_source import source_cells
 from tests.pictures import jpeg
 from tests.sources.folder.folder_album import LATER_S, FolderAlbum
@@ -60,6 +63,30 @@ async def library(folder: Path) -> AsyncIterator[SourceWorld]:
     await source.aclose()
 
 
+@asynccontextmanager
+async def bucket(folder: Path) -> AsyncIterator[SourceWorld]:
+    with storage() as server:
+        place = server.bucket()
+        place.put(MARKER, b"", 0)
+        place.put("Empty/", b"", 0)
+        for number, each in enumerate(ORIGINALS):
+            place.put(f"Known/{number}/{each.filename}", each.data, len(each.data))
+
+        def break_off(item: MediaItem) -> None:
+            server.break_off = item.item_id
+
+        source = BucketSource(("Known", "Empty"), place, folder / "incoming", pace=Pace(), sleep=no_pause)
+        yield SourceWorld(
+            source,
+            "Known",
+            "Empty",
+            "Missing",
+            vanish=lambda item: place.delete(item.item_id),
+            break_off=break_off,
+        )
+        await source.aclose()
+
+
 class LibraryAlbum:
     """An album of a library, for the fault matrix and the kill tests."""
 
@@ -91,7 +118,7 @@ class LibraryAlbum:
 
 TRIALS = {
     "uploads": Trial(
-        worlds={"": library},
+        worlds={"": library, "bucket": bucket},
         directory=LibraryAlbum,
         cells=lambda: source_cells("uploads", LibraryAlbum),
     )

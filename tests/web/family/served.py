@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from picsync.family.library import Library
+from picsync.family.library import FolderLibrary, Library
 from picsync.family.people import People, Role
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
@@ -75,15 +75,18 @@ class Browser:
 
 
 @asynccontextmanager
-async def serve(folder: Path, *, proxies: tuple[Network, ...] = (), cache: str = "") -> AsyncIterator[Pages]:
+async def serve(
+    folder: Path, *, proxies: tuple[Network, ...] = (), cache: str = "", library: Library | None = None
+) -> AsyncIterator[Pages]:
     """Serve the pages of a family without photos."""
     location = cache or str(folder / "cache.db")
     state, renderer = await State.open(location), Renderer(1)
     try:
         pictures = Pictures(folder / "pictures", renderer)
-        library = folder / "library"
-        library.mkdir(exist_ok=True)
-        uploads = Uploads(state, Library(library, ["Family"]), pictures, renderer)
+        if library is None:
+            (folder / "library").mkdir(exist_ok=True)
+            library = FolderLibrary(folder / "library", ["Family"])
+        uploads = Uploads(state, library, pictures, renderer)
         await uploads.start()
         services = Services(state, People(state), Photos(state), pictures, Voting(state), uploads)
         household = Household(Requests.beside(str(folder / "cache.db")))
