@@ -8,8 +8,8 @@ from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from picsync.core.text import harmless
 from picsync.family.people import Role, Session
-from picsync.observe.words import printable
 from picsync.system.localtime import day, day_in_words, to_minute
 from picsync.web.assets import assets_of
 from picsync.web.family.guards import form_token
@@ -30,7 +30,7 @@ _JINJA = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_JINJA.filters |= {"printable": printable, "day": day, "day_in_words": day_in_words, "minute": to_minute}
+_JINJA.filters |= {"printable": harmless, "day": day, "day_in_words": day_in_words, "minute": to_minute}
 
 
 def page(

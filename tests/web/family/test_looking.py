@@ -99,7 +99,9 @@ async def test_a_photo_has_its_neighbours_and_its_words(tmp_path: Path) -> None:
         assert (long.status_code, "more than 500 characters" in long.text) == (422, True)
         assert (await browser.post(where, caption="x" * 1_000_000)).status_code in (403, 413)
         assert (await browser.get(f"/api/photos/{middle}")).json()["text"] == found["text"]
-        assert (await browser.post(where, caption="")).status_code == 303
+        assert (await browser.post(where, caption="", tags="")).status_code == 303
+        bare = (await browser.get(f"/photo/{middle}")).text + (await browser.get("/search")).text
+        assert "no name" not in bare, "what is in an empty field would be stored with the next change"
         assert (await browser.get(f"/api/photos/{middle}")).json()["text"] == ""
         assert (await browser.get("/photo/forged")).status_code == 404
         assert (await browser.post("/photo/forged/words", caption="x")).status_code == 404
