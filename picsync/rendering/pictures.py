@@ -22,7 +22,7 @@ from picsync.core.recipe import Panel, Recipe, gap
 from picsync.core.values import dataclass
 from picsync.media import exif, formats, heifgrid, icc, jpeg, pngrows, previews, tiffrows
 from picsync.media.treatment import Placement, Treatment, place, remarks, treatment
-from picsync.rendering import captions, places, webp
+from picsync.rendering import avif, captions, heif, places, webp
 from picsync.rendering.protocol import Answer, Limits, Order, Task
 from picsync.system.memory import return_freed_memory
 
@@ -42,6 +42,9 @@ _FORMATS = {
 
 _TURNING = frozenset({"HEIF", "TIFF"})
 """Decoders whose pictures are upright. Pillow's for AVIF reports what its container says as Exif would."""
+
+_REDUCING = frozenset({"AVIF", "HEIF", "WEBP"})
+"""Decoders whose libraries can do with less memory than Pillow."""
 
 MIN_PREVIEW_EDGE = 1_000
 """Pixels of the long edge that the preview in a raw file needs, unless the panel has fewer."""
@@ -260,8 +263,8 @@ class _Opened:
     """The same, for PNG."""
     strips: tiffrows.Strips | None = None
     """The same, for TIFF."""
-    webp: BinaryIO | None = None
-    """The file of a WebP picture, which is reduced while it is decoded."""
+    reducing: BinaryIO | None = None
+    """The file of a picture that is reduced while it is decoded."""
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -310,7 +313,9 @@ def _opened(
         return _Opened(image, (strips.width, strips.height), upright, metadata, strips=strips)
     if turned is None:
         turned = 1 if name in _TURNING else exif.orientation(metadata)
-    return _Opened(image, image.size, turned, metadata, rows=rows, webp=source if name == "WEBP" else None)
+    return _Opened(
+        image, image.size, turned, metadata, rows=rows, reducing=source if name in _REDUCING else None
+    )
 
 
 _LOOK = Recipe(panel=Panel(64, 64))
@@ -436,13 +441,18 @@ def _whole(image: Image.Image | None) -> Image.Image:
     return image.convert("RGBA") if image.mode == "RGBa" else image
 
 
-def _by_webp(file: BinaryIO, size: tuple[int, int], scale: float) -> Image.Image | None:
-    """Return a WebP picture reduced by a little less than `scale`; None if Pillow has to decode it."""
-    share = _GAP / scale
-    if share > 0.5:
+def _decoded_smaller(opened: _Opened, scale: float, factor: int) -> Image.Image | None:
+    """Return the picture in a fraction of its size; None if Pillow has to decode it as a whole."""
+    if opened.reducing is None or factor == 1:
         return None
-    file.seek(0)
-    return webp.reduced(file.read(), (max(1, round(size[0] * share)), max(1, round(size[1] * share))))
+    opened.reducing.seek(0)
+    data = opened.reducing.read()
+    if opened.image.format == "HEIF":
+        return heif.reduced(data, opened.size, factor)
+    if opened.image.format == "AVIF":
+        return avif.reduced(data, opened.size, factor)
+    width, height = (max(1, round(edge * _GAP / scale)) for edge in opened.size)
+    return webp.reduced(data, (width, height))
 
 
 def _reduced(opened: _Opened, placement: Placement) -> Image.Image:
@@ -460,8 +470,7 @@ def _reduced(opened: _Opened, placement: Placement) -> Image.Image:
     elif opened.strips is not None:
         image = _by_strips(opened.strips, factor)
     else:
-        smaller = None if opened.webp is None else _by_webp(opened.webp, full, scale)
-        image = smaller or _loaded(opened.image, scale)
+        image = _decoded_smaller(opened, scale, factor) or _loaded(opened.image, scale)
     if image.size != full:
         across, down = image.size[0] / full[0], image.size[1] / full[1]
         box = (
