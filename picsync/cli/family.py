@@ -195,6 +195,41 @@ def role(ctx: click.Context, /, name: str, role: str, *, config: Path, cache: st
 
 
 @family.command()
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Remove the password of NAME.")
+@config_option
+@cache_option
+@click.pass_context
+def password(ctx: click.Context, /, name: str, *, remove: bool, config: Path, cache: str) -> None:
+    """Set the password by which NAME signs in.
+
+    You are asked for it twice. picsync.yaml needs `passwords: true` below `family`.
+    """
+    pages = _config(config).family
+    if pages is None or not pages.passwords:
+        raise click.UsageError("picsync.yaml has no `passwords: true` below `family`.")
+    with loading():
+        from picsync.family.passwords import WeakPasswordError
+    new = None if remove else click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+
+    async def work(people: People) -> str:
+        person = await people.find(name)
+        if person is None:
+            known = [each.name for each in await people.people()]
+            return f"There is nobody called {name!r}.{suggestion(name, known)}"
+        try:
+            await people.set_password(person.person, new)
+        except WeakPasswordError as error:
+            return f"The password cannot be used: {error}."
+        return ""
+
+    if problem := with_people(cache, work):
+        click.echo(f"picsync: {printable(problem)} Nothing was changed.", err=True)
+        ctx.exit(Exit.FAILED)
+    click.echo(f"{printable(name)} {'has no password' if remove else 'can sign in by the password'} now.")
+
+
+@family.command()
 @config_option
 @cache_option
 def recompute(*, config: Path, cache: str) -> None:

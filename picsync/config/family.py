@@ -79,6 +79,13 @@ class Family(Options):
         examples=["false"],
     )
 
+    passwords: Boolean = Field(
+        default=False,
+        description="Whether people may sign in by their name and a password, which they set on the page"
+        " *You*, or you by `picsync family password NAME`. Invitations work as well.",
+        examples=["true"],
+    )
+
     def has(self, rule: str) -> bool:
         """Whether an album rule of this name is a category."""
         return self.categories is None or rule in self.categories

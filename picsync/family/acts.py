@@ -24,6 +24,8 @@ class Act(StrEnum):
     ROLE_CHANGED = "role_changed"
     REMOVED = "removed"
     TOKEN_CREATED = "token_created"  # noqa: S105 - a word
+    PASSWORD_SET = "password_set"  # noqa: S105 - a word
+    PASSWORD_REMOVED = "password_removed"  # noqa: S105 - a word
     UPLOADED = "uploaded"
     HID = "hid"
     RESTORED = "restored"

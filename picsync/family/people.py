@@ -7,6 +7,7 @@ are sessions that a person makes for a program. Of all of them only hashes are s
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ import sqlalchemy as sa
 from picsync.cache.schema import instant, number
 from picsync.core.text import harmless
 from picsync.core.values import dataclass
+from picsync.family import passwords
 from picsync.family.acts import Act, note
 from picsync.family.state import tables
 from picsync.family.state.database import State
@@ -75,6 +77,7 @@ class Person:
     created_at: datetime
     looked_at: datetime | None = None
     """When the person last looked at what is new."""
+    has_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,45 @@ class People:
             return self._sign_in(connection, _known(connection, person), DeviceKind.BROWSER, device)
 
         return await self._state.write(work)
+
+    async def set_password(self, person: str, password: str | None, *, by: str | None = None) -> None:
+        """Store a password by which a person signs in; None removes it.
+
+        Raises UnknownPersonError and WeakPasswordError.
+        """
+        found = await self._state.read(lambda connection: _known(connection, person))
+        new = None
+        if password is not None:
+            passwords.check(password, found.name)
+            new = await asyncio.to_thread(passwords.stored, password)
+
+        def work(connection: sa.Connection) -> None:
+            _known(connection, person)
+            table = tables.person
+            connection.execute(sa.update(table).where(table.c.person == person).values(password=new))
+            act = Act.PASSWORD_REMOVED if new is None else Act.PASSWORD_SET
+            note(connection, self._now(), by, act, person)
+
+        await self._state.write(work)
+
+    async def by_password(self, name: str, password: str) -> Person | None:
+        """Return the person with a name (in any case) and password; None if there is none.
+
+        It takes as long if there is nobody of that name, or no password.
+        """
+
+        def work(connection: sa.Connection) -> tuple[Person | None, str | None]:
+            person = self._by_name(connection, name)
+            if person is None:
+                return None, None
+            table = tables.person
+            return person, connection.scalar(
+                sa.select(table.c.password).where(table.c.person == person.person)
+            )
+
+        person, known = await self._state.read(work)
+        right = await asyncio.to_thread(passwords.matches, password, known)
+        return person if right else None
 
     async def api_token(self, person: str, name: str) -> Session:
         """Return a token for a program; raises UnknownPersonError, and ValueError for an empty name."""
@@ -399,7 +441,14 @@ def _person(connection: sa.Connection, person: str) -> Person | None:
 
 
 def _as_person(row: sa.Row[Any]) -> Person:
-    return Person(row.person, row.name, Role(row.role), _instant(row.created_at), instant(row.looked_at))
+    return Person(
+        row.person,
+        row.name,
+        Role(row.role),
+        _instant(row.created_at),
+        instant(row.looked_at),
+        row.password is not None,
+    )
 
 
 def _device(row: sa.Row[Any]) -> Device:

@@ -59,6 +59,7 @@ async def open_family(
                 url=page_base(config),
                 share_for=family.share_for,
                 downloads=family.downloads,
+                passwords=family.passwords,
             )
         finally:
             if uploads is not None:

@@ -20,7 +20,7 @@ person = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     # `viewer`, `member` or `administrator`.
     sa.Column("role", sa.Text, nullable=False),
-    # Argon2; NULL without a password.
+    # As `family.passwords` has it; NULL without one.
     sa.Column("password", sa.Text),
     # Subject at the OpenID provider; NULL without one.
     sa.Column("subject", sa.Text, unique=True),

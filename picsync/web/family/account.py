@@ -10,11 +10,12 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
-from picsync.family.people import DeviceKind, Session
+from picsync.family.passwords import MAX_LENGTH, MIN_LENGTH, WeakPasswordError
+from picsync.family.people import MAX_NAME, DeviceKind, Person, Session
 from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import COOKIE, Administrator, Member, Viewer, optional_session, set_cookie
 from picsync.web.family.pages import page
-from picsync.web.family.services import Served
+from picsync.web.family.services import Served, Services
 from picsync.web.operator import cross_site
 
 router = APIRouter()
@@ -49,7 +50,29 @@ async def welcome(request: Request, services: Served) -> Response:
     """Say how to sign in, to somebody who is not."""
     if await optional_session(request, services) is not None:
         return RedirectResponse("/", 303)
-    return page(request, "welcome.html")
+    return page(request, "welcome.html", problem="", name="")
+
+
+@_pages.post("/sign-in")
+async def sign_in(
+    request: Request,
+    services: Served,
+    name: Annotated[str, Form(max_length=4 * MAX_NAME)] = "",
+    password: Annotated[str, Form(max_length=MAX_LENGTH)] = "",
+) -> Response:
+    """Sign the device in by a password."""
+    if refused := cross_site(request.headers):
+        raise Refusal(403, refused.strip())
+    person = await _by_password(request, services, name, password)
+    if person is None:
+        # Whether the name is known is nobody's business.
+        return page(
+            request, "welcome.html", status=403, problem="The name or the password is wrong.", name=name
+        )
+    device = _device_name(request.headers.get("User-Agent", ""))
+    response = RedirectResponse("/", 303)
+    set_cookie(request, response, await services.people.sign_in(person.person, device))
+    return response
 
 
 @_pages.get("/join/{token}")
@@ -81,8 +104,7 @@ async def join(request: Request, token: str, services: Served) -> Response:
 @_pages.get("/you")
 async def you(request: Request, session: Viewer, services: Served) -> Response:
     """Show a person where they are signed in."""
-    devices = await services.people.devices(session.person.person)
-    return page(request, "you.html", session, devices=devices, link="", code="", token="")
+    return await _you(request, session, services)
 
 
 @_pages.post("/you/device")
@@ -90,9 +112,8 @@ async def another_device(request: Request, session: Viewer, services: Served) ->
     """Show a link, and its QR code, by which the person signs in on another device."""
     made = await services.people.invite_again(session.person.person, by=session.person.person)
     link = f"{services.url or request.base_url}join/{made.token}"
-    devices = await services.people.devices(session.person.person)
     code = segno.make(link, error="m").svg_data_uri(scale=5, border=2, dark="#000", light="#fff")
-    return page(request, "you.html", session, devices=devices, link=link, code=code, token="")
+    return await _you(request, session, services, link=link, code=code)
 
 
 @_pages.post("/you/token")
@@ -101,8 +122,31 @@ async def new_token(
 ) -> Response:
     """Create an API token, and show it once."""
     made = await _token(session, services, name)
-    devices = await services.people.devices(session.person.person)
-    return page(request, "you.html", session, devices=devices, link="", code="", token=made.token)
+    return await _you(request, session, services, token=made.token)
+
+
+@_pages.post("/you/password")
+async def change_password(
+    request: Request,
+    session: Viewer,
+    services: Served,
+    password: Annotated[str, Form(max_length=4 * MAX_LENGTH)] = "",
+    current: Annotated[str, Form(max_length=4 * MAX_LENGTH)] = "",
+    remove: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Set, change or remove the person's password; who has one has to know it."""
+    person = session.person
+    if session.device.kind is not DeviceKind.BROWSER:
+        raise Refusal(403, "A token cannot change the password.")
+    if not services.passwords:
+        raise Refusal(404, "There are no passwords here.")
+    if person.has_password and await _by_password(request, services, person.person, current) is None:
+        return await _you(request, session, services, problem="The current password is wrong.")
+    try:
+        await services.people.set_password(person.person, None if remove else password, by=person.person)
+    except WeakPasswordError as error:
+        return await _you(request, session, services, problem=f"The password was not stored: {error}.")
+    return RedirectResponse("/you", 303)
 
 
 @_pages.post("/you/sign-out")
@@ -153,6 +197,46 @@ async def people(_session: Administrator, services: Served) -> list[AboutPerson]
     return [
         AboutPerson(id=each.person, name=each.name, role=each.role) for each in await services.people.people()
     ]
+
+
+async def _you(
+    request: Request,
+    session: Session,
+    services: Services,
+    *,
+    link: str = "",
+    code: str = "",
+    token: str = "",
+    problem: str = "",
+) -> Response:
+    return page(
+        request,
+        "you.html",
+        session,
+        status=422 if problem else 200,
+        devices=await services.people.devices(session.person.person),
+        link=link,
+        code=code,
+        token=token,
+        problem=problem,
+        min_length=MIN_LENGTH,
+    )
+
+
+async def _by_password(request: Request, services: Services, name: str, password: str) -> Person | None:
+    """Return who has this name and password; None if nobody has. Raises Refusal after too many wrong ones."""
+    if not services.passwords:
+        raise Refusal(404, "There are no passwords here.")
+    address = _address(request)
+    async with services.comparing:
+        if services.wrong_passwords.blocked(address):
+            raise Refusal(
+                429, "Too many wrong passwords.", "Wait a minute, then try again.", retry_after_s=60
+            )
+        found = await services.people.by_password(name, password)
+        if found is None:
+            services.wrong_passwords.wrong(address)
+    return found
 
 
 async def _token(session: Session, services: Served, name: str) -> Session:

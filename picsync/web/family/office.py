@@ -43,6 +43,8 @@ ACTS = {
     "role_changed": "changed the role of",
     "removed": "removed",
     "token_created": "created a token",
+    "password_set": "set a password of",
+    "password_removed": "removed the password of",
     "uploaded": "sent",
     "hid": "took off the frame",
     "restored": "put back",

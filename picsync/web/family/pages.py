@@ -50,6 +50,7 @@ def page(
     text = _JINJA.get_template(template).render(
         assets=f"/family/assets/{assets_of(PACKAGE).build}",
         title=services.title,
+        passwords=services.passwords,
         session=session,
         form_token=form_token(session) if session else "",
         is_member=session is not None and session.may(Role.MEMBER),

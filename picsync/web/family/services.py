@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -47,10 +48,16 @@ class Services:
     """How long a link to a photo or album is valid."""
     downloads: bool = True
     """Whether such links allow downloads."""
+    passwords: bool = False
+    """Whether people may sign in by a password."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     wrong: Guesses = field(
         default_factory=lambda: Guesses(most=MAX_WRONG, most_of_address=MAX_WRONG_OF_ADDRESS)
     )
+    wrong_passwords: Guesses = field(default_factory=lambda: Guesses(most=60, most_of_address=5))
+    """Wrong passwords within a minute: people choose them, so they can be guessed."""
+    comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a password is compared: that takes memory, and the next one may be one too many."""
     looking: Looking = field(init=False)
     shares: Shares = field(init=False)
     office: Office = field(init=False)

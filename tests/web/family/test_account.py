@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import re
 from pathlib import Path
 
 import httpx
@@ -10,11 +12,11 @@ from fastapi.routing import APIRoute
 
 from picsync.family.people import Role
 from picsync.web.family import guards
-from tests.web.family.served import serve
+from tests.web.family.served import Browser, Pages, serve
 
 GUARDS = {guards.viewer, guards.member, guards.administrator, guards.streaming_member}
 OPEN = {
-    *("/join/{token}", "/welcome", "/family/assets/{build}/{name}"),
+    *("/join/{token}", "/welcome", "/sign-in", "/family/assets/{build}/{name}"),
     *("/manifest.webmanifest", "/sw.js", "/send/shared"),
     *("/s/{token}", "/s/{token}/{photo}", "/s/{token}/{photo}/{size}.jpg", "/s/{token}/{photo}/download"),
 }
@@ -141,3 +143,72 @@ async def test_errors_do_not_quote_what_was_sent(tmp_path: Path) -> None:
         assert "x" * 20 not in response.text
         huge = await browser.client.post("/you/device", content=b"x" * 200_000)
         assert huge.status_code in (403, 413)
+
+
+RIGHT = "correct horse"
+
+
+async def password_set(pages: Pages, name: str = "Anna") -> None:
+    pages.services.passwords = True
+    person = (await pages.services.people.invite(name)).person
+    await pages.services.people.set_password(person.person, RIGHT)
+
+
+async def try_to_sign_in(browser: Browser, name: str, password: str) -> httpx.Response:
+    form = {"name": name, "password": password}
+    return await browser.client.post("/sign-in", data=form, headers={"Origin": browser.origin})
+
+
+async def test_a_password_signs_in_on_any_device(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, pages.browser() as browser:
+        await password_set(pages)
+        assert 'action="/sign-in"' in (await browser.get("/welcome")).text
+        done = await try_to_sign_in(browser, "anna", RIGHT)
+        assert (done.status_code, done.headers["location"]) == (303, "/")
+        assert (await browser.get("/api/me")).json()["name"] == "Anna"
+        foreign = {"Origin": "https://evil.example"}
+        assert (await browser.client.post("/sign-in", headers=foreign)).status_code == 403
+
+
+async def test_a_wrong_password_says_nothing_about_names(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, pages.browser() as browser:
+        await password_set(pages)
+        await pages.services.people.invite("Ben")
+        answers = [await try_to_sign_in(browser, name, "wrong") for name in ("Xaver", "Anna", "Ben")]
+        texts = {re.sub(r'value="\w+"', "", each.text) for each in answers}
+        assert ({each.status_code for each in answers}, len(texts)) == ({403}, 1)
+
+
+async def test_guessing_passwords_is_limited(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, pages.browser() as browser:
+        await password_set(pages)
+        tries = await asyncio.gather(*(try_to_sign_in(browser, "Anna", f"wrong {n}") for n in range(12)))
+        assert sorted(each.status_code for each in tries) == [403] * 5 + [429] * 7
+        assert (await try_to_sign_in(browser, "Anna", RIGHT)).status_code == 429
+
+
+async def test_a_person_changes_a_password_that_they_know(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, await pages.signed_in("Anna") as browser:
+        assert (await browser.post("/you/password", password=RIGHT)).status_code == 404
+        pages.services.passwords = True
+        weak = await browser.post("/you/password", password="short")
+        assert (weak.status_code, "10 to 200 characters" in weak.text) == (422, True)
+        assert (await browser.post("/you/password", password=RIGHT)).status_code == 303
+        other = "another horse"
+        assert (await browser.post("/you/password", password=other)).status_code == 422
+        assert (await browser.post("/you/password", password=other, current=RIGHT)).status_code == 303
+        async with pages.browser() as device:
+            assert (await try_to_sign_in(device, "Anna", RIGHT)).status_code == 403
+            assert (await try_to_sign_in(device, "Anna", other)).status_code == 303
+        gone = await browser.post("/you/password", current=other, remove="yes")
+        assert gone.status_code == 303
+        async with pages.browser() as device:
+            assert (await try_to_sign_in(device, "Anna", other)).status_code == 403
+
+
+async def test_without_the_setting_no_password_opens(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, pages.browser() as browser:
+        await password_set(pages)
+        pages.services.passwords = False
+        assert (await try_to_sign_in(browser, "Anna", RIGHT)).status_code == 404
+        assert "/sign-in" not in (await browser.get("/welcome")).text
