@@ -418,7 +418,7 @@ class OrganizeJob(PassJob):
         for intent in intents:
             first.setdefault(intent.unit, intent)
         begun = await self._store.move_all([intent.move for intent in first.values()])
-        # It is open whether a file was moved if the service did not answer.
+        # It is open whether a file was moved if the answer did not come, or makes no sense.
         moved = {unit: await self._certain(each) for unit, each in zip(first, begun, strict=True)}
         others = [intent for intent in intents if first[intent.unit] is not intent]
         due = [intent.move for intent in others if moved[intent.unit].entry is not None]
@@ -431,9 +431,8 @@ class OrganizeJob(PassJob):
         return [*moved.values(), *refused, *followed]
 
     async def _certain(self, moved: Moved) -> Moved:
-        if moved.entry is not None or not isinstance(moved.error, TransientError):
-            return moved
-        if isinstance(moved.error, ChangedError):
+        """Find out whether a file was moved after all, unless the error says that it was not."""
+        if moved.entry is not None or isinstance(moved.error, ConflictError | NotFoundError | ChangedError):
             return moved
         entry = await self._store.settle(moved.move)
         return moved if entry is None else Moved(moved.move, entry)

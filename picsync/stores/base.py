@@ -149,7 +149,7 @@ class Moved:
     entry: Entry | None = None
     error: PicsyncError | None = None
     """NotFoundError: nothing is at the old path. ChangedError: something else is. ConflictError: the new path
-    is taken. A TransientError may leave it open where the file is; ask `settle`."""
+    is taken. Every other error may leave it open where the file is; ask `settle`."""
 
 
 Content: TypeAlias = Callable[[int], AsyncIterator[bytes]]

@@ -19,6 +19,7 @@ from picsync.sources.google.library.source import OPERATIONS as GOOGLE
 from tests.faults.cells import Cell, Result
 from tests.faults.fault_kinds import FAULT_TYPES, LARGER_FAMILIES, FaultType
 from tests.faults.harness import FEW_ATTEMPTS, SHORT_S, SOURCE_ALBUMS, Harness, open_harness
+from tests.faults.in_dropbox import in_dropbox_cells
 from tests.faults.scenarios import MAIN, Scenario, answers, operations_of, scenarios_of
 from tests.trials import kinds, trial_of
 
@@ -119,8 +120,9 @@ def request_cells() -> list[RequestCell]:
 
 
 def every_cell() -> list[Cell]:
-    """Return the whole matrix, in a fixed order: the cells of every kind in the registries."""
-    return [*request_cells(), *(cell for kind in kinds() for cell in trial_of(kind).cells())]
+    """Return the whole matrix, in a fixed order: the cells of every kind in the registries, and of jobs."""
+    of_kinds = (cell for kind in kinds() for cell in trial_of(kind).cells())
+    return [*request_cells(), *of_kinds, *in_dropbox_cells()]
 
 
 async def _killed(cell: RequestCell, harness: Harness) -> int:

@@ -303,18 +303,18 @@ class Spool:
             raise failed
 
     async def _claim(self, arrived: Collection[Entry]) -> PicsyncError | None:
-        """Move files to `work`; return why some could not be moved, if that may pass."""
+        """Move files to `work`; return why some could not be moved, unless a file itself was refused."""
         taken = self._work.names() | self._done.names()
         taken |= {name.removesuffix(REASON) for name in taken if name.endswith(REASON)}
         moved = await self._move(arrived, self._incoming, self._work, taken)
-        refused = [one for one in moved if one.error is not None and not one.error.transient]
+        refused = [one for one in moved if isinstance(one.error, RefusedError)]
         for one in refused[:1]:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
             self.remarks.append(f"{one.move.entry.name}{more} could not be taken in: {one.error}")
         if self._incoming.cursor:
             # What was moved away would otherwise be told as a change.
             await self._incoming.look()
-        return next((one.error for one in moved if one.error is not None and one.error.transient), None)
+        return next((one.error for one in moved if one not in refused), None)
 
     async def _move(
         self, entries: Iterable[Entry], source: FolderContents, target: FolderContents, taken: set[str]

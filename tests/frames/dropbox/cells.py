@@ -17,13 +17,12 @@ from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.places import StorePlace
 from picsync.core.plan import Rule
 from picsync.emulators.dropbox import File
-from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google.content import read_all
 from picsync.frames.dropbox.frame import DropboxFrame
 from picsync.stores.dropbox.store import DropboxStore
 from picsync.sync.cycle import AlbumRule, run_cycle
 from tests.faults.cells import Cell, Result
-from tests.faults.tables.dropbox import FRAME_TABLE as TABLE
+from tests.faults.dropbox_faults import FAULTS, writes
 from tests.pictures import jpeg
 from tests.shared_results import shared
 from tests.sync.harness import Harness, open_harness
@@ -32,28 +31,6 @@ from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_accoun
 PLACE = StorePlace("dropbox", "/Frames/Kitchen")
 ALBUM = "Family"
 BEFORE, AFTER = ("a", "b", "c"), ("b", "c", "d", "e")
-
-FAULTS = {
-    "503": Fault(kind=FaultKind.STATUS, status=503),
-    "503 after the effect": Fault(kind=FaultKind.STATUS, status=503, after=True),
-    "429": Fault(kind=FaultKind.STATUS, status=429, headers={"Retry-After": "1"}, body="slow down"),
-    "no response": Fault(kind=FaultKind.RESET_AFTER),
-    "truncated": Fault(kind=FaultKind.TRUNCATE),
-    "no JSON": Fault(kind=FaultKind.BODY, body="<html>", after=True),
-    "full": Fault(
-        kind=FaultKind.STATUS,
-        status=409,
-        content_type="application/json",
-        body='{"error_summary": "path/insufficient_space/.", "error": {".tag": "path",'
-        ' "reason": {".tag": "insufficient_space"}, "upload_session_id": "x"}}',
-    ),
-    "refused": Fault(
-        kind=FaultKind.STATUS,
-        status=409,
-        content_type="application/json",
-        body='{"error_summary": "other/.", "error": {".tag": "other"}}',
-    ),
-}
 
 
 @dataclass
@@ -150,19 +127,10 @@ class FrameCell:
                 cycles += 1
                 assert cycles <= 2, f"does not converge: {world.reports}"
             assert world.files()["others.jpg.txt"] == b"somebody else's"
-            writes = len(_writes(world.account))
+            sent = len(writes(world.account))
             assert await world.cycle() is CycleOutcome.DONE
-            assert len(_writes(world.account)) == writes, "a steady cycle writes something"
+            assert len(writes(world.account)) == sent, "a steady cycle writes something"
             return Result(cycles, outcome)
-
-
-def _writes(account: DropboxAccount) -> list[str]:
-    places = [TABLE.places[each] for each in TABLE.writes]
-    return [
-        each.path
-        for each in account.server.log.records
-        if any(place.matches(each.method, each.host, each.path) for place in places)
-    ]
 
 
 @cache
