@@ -271,7 +271,7 @@ class Listed:
 
     async def run(self) -> CycleOutcome:
         report = await self.harness.cycle()
-        told = any("could not be taken in" in notice.said for notice in report.notices)
+        told = any("could not be taken in" in str(notice.said) for notice in report.notices)
         if told or any(failure.subject != "broken.jpg" for failure in report.failures):
             return CycleOutcome.FAILED
         return CycleOutcome.DONE
