@@ -7,6 +7,7 @@ responses of AWS, and is checked by clients of others.
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -91,3 +92,9 @@ def storage() -> Iterator[Storage]:
         yield found
     finally:
         server.stop()
+
+
+if __name__ == "__main__":
+    with storage() as served:
+        print(served.url, flush=True)
+        sys.stdin.read()

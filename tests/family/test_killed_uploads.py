@@ -17,3 +17,15 @@ def test_what_a_kill_interrupted_is_completed(tmp_path: Path, name: str, step: i
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= at_least
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "way", "at_least"), [("clip.mov", 3, "tus", 6), ("photo.jpg", 5, "direct", 6)]
+)
+def test_a_kill_leaves_nothing_half_done_in_a_bucket(
+    tmp_path: Path, name: str, step: int, way: str, at_least: int
+) -> None:
+    command = [sys.executable, "-m", "tests.family.killed_uploads", str(tmp_path), name, str(step), way]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= at_least
