@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import resource
 import sqlite3
@@ -10,8 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from picsync.emulators.google import generated_jpeg
+from picsync.emulators.google.content import BytesContent
 from tests.cli.command_line import ROOT, CommandLine
 
 PR_CAPBSET_DROP = 24
@@ -181,6 +184,29 @@ def test_a_full_disk_for_the_photos_on_their_way(synced: CommandLine, size_bytes
     assert synced.on_frame() == 2
     assert synced.run("sync").code == 0
     assert synced.on_frame() == 3
+
+
+def noisy_jpeg() -> bytes:
+    """Return a picture that fits on the disk, while its rendition does not."""
+    file = io.BytesIO()
+    noise = Image.effect_noise((1200, 900), 90)
+    noise.convert("RGB").save(file, "JPEG", quality=15, progressive=True)
+    return file.getvalue()
+
+
+def test_a_full_disk_for_a_rendition(synced: CommandLine) -> None:
+    data = noisy_jpeg()
+    assert len(data) < LIMIT_BYTES
+    synced.google.add_item(synced.album, "noisy.jpg", BytesContent(data))
+    synced.add(1)
+    result = synced.start("sync", preexec_fn=full_disk).end()
+    result.assert_message(
+        4, "noisy.jpg: it does not fit into the folder for temporary files", "Free some space", "TMPDIR"
+    )
+    assert synced.on_frame() == 3, "the other photos continue"
+    result = synced.run("sync")
+    assert result.code == 0, result
+    assert synced.on_frame() == 4
 
 
 def test_no_folder_for_temporary_files(synced: CommandLine) -> None:

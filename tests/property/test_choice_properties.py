@@ -228,6 +228,60 @@ def test_one_item_less_changes_little(data: st.DataObject, items: list[Subject[s
 
 
 @FEWER
+@given(st.data(), albums(), choices(filters=False, most=True))
+def test_one_item_that_changes_changes_little(
+    data: st.DataObject, items: list[Subject[str]], choice: Choice
+) -> None:
+    if not items:
+        return
+    choice = replace(choice, similar_one=data.draw(st.booleans()))
+    shown = data.draw(subsets(items))
+    at = data.draw(st.integers(0, len(items) - 1))
+    other = replace(data.draw(subjects()), key=items[at].key, name=items[at].name, place=items[at].place)
+    before = set(chosen(items, choice, shown).keys)
+    after = set(chosen([*items[:at], other, *items[at + 1 :]], choice, shown).keys)
+    # As if one went and another one came; each of them may join or part two groups of similar photos.
+    most = 10 if choice.similar_one else 5
+    assert len(before - after) <= most
+    assert len(after - before) <= most
+
+
+@FEWER
+@given(st.data(), albums(), choices(filters=False, most=True))
+def test_one_item_less_changes_little_among_similar_ones(
+    data: st.DataObject, items: list[Subject[str]], choice: Choice
+) -> None:
+    if not items:
+        return
+    choice = replace(choice, similar_one=True)
+    shown = data.draw(subsets(items))
+    gone = data.draw(st.sampled_from(items))
+    before = set(chosen(items, choice, shown).keys)
+    after = set(chosen([one for one in items if one is not gone], choice, shown - {gone.key}).keys)
+    # Its group gets another best one, or becomes two groups.
+    assert len(before - after - {gone.key}) <= 4
+    assert len(after - before) <= 5
+
+
+@FEWER
+@given(albums(), choices())
+def test_of_similar_photos_the_best_one_stays(items: list[Subject[str]], choice: Choice) -> None:
+    choice = replace(choice, similar_one=True, most=None, rotate_days=None)
+    found = chosen(items, choice)
+    by_key = {one.key: one for one in items}
+    for key, reason in found.left_out.items():
+        if reason is LeftOut.SIMILAR:
+            one = by_key[key]
+            assert any(
+                other.look is not None
+                and one.look is not None
+                and (other.look ^ one.look).bit_count() <= 10
+                and (other.rating or 0) >= (one.rating or 0)
+                for other in map(by_key.__getitem__, found.keys)
+            )
+
+
+@FEWER
 @given(st.data(), albums(), choices(filters=False, most=True), st.integers(10, 20))
 def test_newcomer_of_the_last_tenth_displaces_nothing(
     data: st.DataObject, items: list[Subject[str]], choice: Choice, most: int
