@@ -25,10 +25,10 @@ import time
 import traceback
 import unicodedata
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from random import Random
 from types import SimpleNamespace
@@ -45,10 +45,21 @@ from picsync.http.clock import offset_of
 from picsync.http.form import FileForm
 from picsync.http.retry import MAX_RETRY_AFTER_S, Operation, Retrier, RetryPolicy
 from picsync.sources.google.picked.api import GooglePicker
+from picsync.stores.base import Entry, Move, Write, Written
+from picsync.stores.dropbox.store import DropboxStore
+from picsync.vendors.dropbox.api import DropboxApi
+from picsync.vendors.dropbox.client import DropboxClient
+from picsync.vendors.dropbox.tokens import Login as DropboxLogin
 from picsync.vendors.google.login import login
 from picsync.vendors.google.tokens import GoogleLogin
 from tests.contract.source_contract import MemorySink
-from tests.fuzz import test_fuzz_google, test_fuzz_immich, test_fuzz_nixplay, test_fuzz_sharedlinks
+from tests.fuzz import (
+    test_fuzz_dropbox,
+    test_fuzz_google,
+    test_fuzz_immich,
+    test_fuzz_nixplay,
+    test_fuzz_sharedlinks,
+)
 from tests.fuzz.mutations import Json
 from tests.fuzz.rawanswers import (
     CLOSE,
@@ -344,6 +355,67 @@ async def play_immich(server: Server) -> None:
     await test_fuzz_immich.tour(server.url, SILENCE_S)
 
 
+async def play_dropbox(server: Server) -> None:
+    """Every call of a store in a Dropbox."""
+    client = DropboxClient(
+        DropboxLogin("key", "", "refresh"),
+        hosts=Hosts(server.url),
+        retrier_for=_retrier,
+        timeout=httpx.Timeout(SILENCE_S, pool=None),
+    )
+    api = DropboxApi(client, sleep=_at_once)
+    store = DropboxStore(api, sleep=_at_once)
+    files = [Entry(f"/F/{name}", rev="015f9c0a2b3c4d", size_bytes=5, content_hash="0" * 64) for name in "ab"]
+    moves = [Move(each, f"/G/{each.name}", each.name) for each in files]
+
+    async def content(start: int) -> AsyncIterator[bytes]:
+        yield b"bytes"[start:]
+
+    async def all_of(found: AsyncIterator[object]) -> None:
+        async for _ in found:
+            pass
+
+    async def written(outcomes: Sequence[Written]) -> None:
+        _judge_all(each.error for each in outcomes)
+
+    async def moved() -> None:
+        _judge_all(each.error for each in await store.move_all(moves))
+
+    async def deleted() -> None:
+        _judge_all(await store.delete_all(files))
+
+    try:
+        await _tried(all_of(store.list("/F", recursive=True)))
+        await _tried(all_of(store.changes("/F", "AAE")))
+        await _tried(store.stat("/F/a"))
+        await _tried(store.media_info(files[0]))
+        await _tried(all_of(store.read(files[0])))
+        await _tried(store.write("/F/c", content, 5))
+        await _tried(store.replace(files[0], content, 5))
+        await _tried(store.write_all([Write(f"/F/{name}", content, 5) for name in "de"], written))
+        await _tried(store.append("/F/log", b"line", files[0]))
+        await _tried(moved())
+        await _tried(store.move(moves[0]))
+        await _tried(store.settle(replace(moves[0], entry=replace(files[0], id="id:AAE"))))
+        await _tried(deleted())
+        await _tried(store.make_folder("/F/new"))
+        await _tried(store.own("/F", "owner"))
+        await _tried(store.examine())
+        await _tried(api.space())
+    finally:
+        await store.aclose()
+
+
+def _judge_all(errors: Iterable[PicsyncError | None]) -> None:
+    for error in errors:
+        if error is not None:
+            _judged(error)
+
+
+async def _at_once(_seconds: float) -> None:
+    return
+
+
 async def play_sharedlinks(server: Server) -> None:
     """A shared album."""
     await _tried(test_fuzz_sharedlinks.tour(server.url, SILENCE_S))
@@ -398,6 +470,7 @@ PLAYERS: dict[str, tuple[Callable[[Server], Awaitable[None]], float, int]] = {
     "nixplay": (play_nixplay, 0.35, 16),
     "google": (play_google, 0.35, 12),
     "immich": (play_immich, 0.35, 12),
+    "dropbox": (play_dropbox, 0.35, 12),
     "sharedlinks": (play_sharedlinks, 0.4, 10),
     "picker": (play_picker, 0.35, 6),
     "clock": (play_clock, 1.0, 2),
@@ -419,6 +492,8 @@ def _good(player: str, url: str) -> Good:
             return test_fuzz_sharedlinks.script(loop, {})
         case "picker":
             return _picker(url)
+        case "dropbox":
+            return _dropbox
         case _:
             return lambda _: Reply(
                 b'{"a": [1, {"b": "c"}]}', headers=[(b"Content-Type", b"application/json")]
@@ -427,6 +502,28 @@ def _good(player: str, url: str) -> Good:
 
 def _said(document: Json) -> Reply:
     return Reply(json.dumps(document).encode())
+
+
+def _dropbox(asked: Asked) -> Reply:
+    answers = {name: document for name, (_, document) in test_fuzz_dropbox.ANSWERS.items()}
+    match asked.path.rpartition("/2/")[2]:
+        case path if "token" in path:
+            return _said(answers["token"])
+        case path if "list_folder" in path:
+            return _said(answers["page"] | {"has_more": False})
+        case path if path.endswith("batch_v2") and "finish" in path:
+            return _said({"entries": 2 * answers["batch"]["entries"]})
+        case path if "batch" in path:
+            return _said(answers["job"] | {"entries": 2 * answers["job"]["entries"]})
+        case "files/download":
+            return Reply(b"bytes", headers=[(b"Dropbox-API-Result", json.dumps(answers["file"]).encode())])
+        case "upload_session/start" | "files/upload_session/start":
+            return _said({"session_id": "s"})
+        case path if "space" in path:
+            return _said({"used": 1, "allocation": {".tag": "individual", "allocated": 9}})
+        case path if path.startswith(("files/move", "files/delete", "files/create_folder")):
+            return _said({"metadata": answers["file"]})
+    return _said(answers["file"])
 
 
 def _picker(url: str) -> Good:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz.hostile import PLAYERS, campaign
 
-RESPONSES = {"client": 100, "nixplay": 30, "google": 20, "immich": 30, "sharedlinks": 10}
+RESPONSES = {"client": 100, "nixplay": 30, "google": 20, "immich": 30, "dropbox": 30, "sharedlinks": 10}
 
 
 @pytest.mark.parametrize("client", PLAYERS)
