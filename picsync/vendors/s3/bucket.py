@@ -270,9 +270,11 @@ class Bucket:
         return {key for key, _ in self._uploads(prefix)}
 
     def _uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
-        for page in self._pages("list_multipart_uploads", Prefix=self._key(prefix)):
-            for each in page.get("Uploads", ()):
-                yield each["Key"].removeprefix(self.place.prefix), each["UploadId"]
+        # rclone's server answers NoSuchUpload if there are none.
+        with suppress(FileNotFoundError):
+            for page in self._pages("list_multipart_uploads", Prefix=self._key(prefix)):
+                for each in page.get("Uploads", ()):
+                    yield each["Key"].removeprefix(self.place.prefix), each["UploadId"]
 
     def _abort(self, key: str, upload: str) -> None:
         with suppress(FileNotFoundError), self._explained():
