@@ -461,7 +461,8 @@ class LocalStore:
 
         def work() -> list[Moved]:
             found: list[Moved] = []
-            folders: set[str] = set()
+            left: set[str] = set()
+            reached: set[str] = set()
             fatal: PicsyncError | None = None
             for move in moves:
                 steps.count += 1
@@ -478,9 +479,11 @@ class LocalStore:
                     if isinstance(known, InaccessibleError | QuotaError):
                         fatal = known
                 else:
-                    folders |= {move.entry.folder, entry.folder}
+                    left.add(move.entry.folder)
+                    reached.add(entry.folder)
                     found.append(Moved(move, entry))
-            for folder in sorted(folders):
+            # The new names first: a power failure must not take both names of a file.
+            for folder in (*sorted(reached), *sorted(left - reached)):
                 steps.count += 1
                 with suppress(FileNotFoundError), self._opened(folder) as above:
                     _flush(above)
@@ -740,6 +743,11 @@ class LocalStore:
                 ) from None
         with suppress(FileExistsError):
             Path(root).mkdir()
+        at = os.open(above, _PASS)
+        try:
+            _flush(at)
+        finally:
+            os.close(at)
         return os.open(root, _PASS)
 
     async def _run(self, work: Callable[[], T], path: str, steps: _Steps | None = None) -> T:
