@@ -1,8 +1,8 @@
 """Decodes AVIF pictures in a fraction of their size. Only workers import this module.
 
 This calls the functions that libavif documents in avif.h, of the library that Pillow has loaded. The fields
-that are read here are at the same places in all versions 1.x: new ones are added at the end. Pillow decodes
-what this does not, such as transparent pictures.
+that are read here are those of version 1.4; another 1.x is used if its new decoder has the same defaults.
+Pillow decodes what this does not, such as transparent pictures.
 """
 
 from __future__ import annotations
