@@ -12,6 +12,7 @@ import click
 
 from benchmarks import (
     clients,
+    dropbox,
     measure,
     memory,
     mirror,
@@ -158,6 +159,22 @@ def rendered_command(*, photos: int) -> None:
 def mirror_command(*, files: int, file_bytes: int, rclone: Path | None) -> None:
     """Measure a mirror in Dropbox on `home`, next to `rclone sync`."""
     click.echo(asyncio.run(mirror.compared(files, file_bytes, rclone or mirror.installed())))
+
+
+@main.command("dropbox")
+@click.argument("what", type=click.Choice(["organize", "source", "webhooks"]))
+@click.option("--files", type=click.IntRange(min=1), help="Default: 500 pictures, or 20,000 in the source.")
+@click.option("--bytes", "file_bytes", default=100_000, show_default=True, help="Of each picture.")
+@click.option("--calls", type=click.IntRange(min=10), default=100, show_default=True, help="Of webhooks.")
+@click.option("--wire", type=click.Choice(list(PROFILES)), default="home", show_default=True)
+def dropbox_command(*, what: str, files: int | None, file_bytes: int, calls: int, wire: str) -> None:
+    """Measure organizing, a large source at rest, or the time from a webhook to the frame."""
+    if what == "organize":
+        click.echo(asyncio.run(dropbox.organizing(files or 500, file_bytes)))
+    elif what == "source":
+        click.echo(asyncio.run(dropbox.at_rest(files or 20_000)))
+    else:
+        click.echo(asyncio.run(dropbox.webhooks(calls, wire)))
 
 
 def _progress(line: str) -> None:

@@ -75,9 +75,9 @@ async def compared(files: int, file_bytes: int, rclone: Path | None = None) -> s
         for title, command in programs:
             dropbox = Dropbox(DropboxOptions())
             async with by_name(dropbox, folder) as reached:
-                _write_logins(folder, dropbox)
+                write_logins(folder, dropbox)
                 for what in ("all new", "nothing changed"):
-                    spent = await _run(folder, command, reached)
+                    spent = await run(folder, command, reached)
                     _require_mirrored(dropbox, pictures)
                     rows.append(_row(f"{title}, {what}", spent, ideal_s if what == "all new" else None))
     heading = (f"{files:,} files of {file_bytes / 1000:g} kB, `home`", "wall s", "of the ideal", "CPU s",
@@ -112,7 +112,8 @@ def _version(rclone: Path) -> str:
     return said.splitlines()[0].replace("v", "", 1)
 
 
-def _write_logins(folder: Path, dropbox: Dropbox) -> None:
+def write_logins(folder: Path, dropbox: Dropbox) -> None:
+    """Write the logins of picsync and rclone."""
     grant = dropbox.log_in(ALL_SCOPES)
     own = folder / ".picsync-credentials.yaml"
     own.touch(mode=0o600)
@@ -130,9 +131,10 @@ def _write_logins(folder: Path, dropbox: Dropbox) -> None:
     )
 
 
-async def _run(folder: Path, command: Sequence[str], reached: ByName) -> Spent:
+async def run(folder: Path, command: Sequence[str], reached: ByName, *, lan: bool = False) -> Spent:
+    """Run a program on the wire `home`, or `lan`; raises ProgramFailedError."""
     reached.server.log.clear()
-    reached.server.wire = Wire(HOME)
+    reached.server.wire = Wire(LAN if lan else HOME)
     figures, said = folder / "figures", folder / "said"
     began = time.monotonic()
     with said.open("wb") as output:
@@ -171,13 +173,16 @@ def _require_mirrored(dropbox: Dropbox, pictures: Path) -> None:
 
 
 def _row(title: str, spent: Spent, ideal_s: float | None) -> tuple[str, ...]:
-    count = sum(spent.requests.values())
+    wall, *rest = spent_row(spent)
+    return title, wall, f"{spent.wall_s / ideal_s:.2f}" if ideal_s else "", *rest
+
+
+def spent_row(spent: Spent) -> tuple[str, ...]:
+    """Return wall time, CPU, peak memory, requests, and the most frequent ones."""
     return (
-        title,
         f"{spent.wall_s:.1f}",
-        f"{spent.wall_s / ideal_s:.2f}" if ideal_s else "",
         f"{spent.cpu_s:.1f}",
         f"{spent.peak_bytes / 1e6:.0f}",
-        f"{count:,}",
+        f"{sum(spent.requests.values()):,}",
         ", ".join(f"{name} {number:,}" for name, number in [*spent.requests.items()][:3]),
     )

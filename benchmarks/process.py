@@ -33,7 +33,7 @@ NEW_PHOTO_BYTES = 300_000
 QUIET_S = 7.0
 """A process that has used no CPU for so long has closed its connections and returned freed memory."""
 _PATIENCE_S = 300.0
-_PROGRAM = "from picsync.cli.main import main; main()"
+PROGRAM = "from picsync.cli.main import main; main()"
 
 
 async def startup() -> dict[str, float]:
@@ -55,11 +55,11 @@ async def _until_first_request(scene: Scene) -> dict[str, float]:
     started_at = time.time()
     with _process(scene, THIS, "--once") as process:
         await asyncio.wait_for(log.wait_for(lambda log: bool(log.records)), _PATIENCE_S)
-        cpu_s = _cpu_s(process.pid)
+        used_s = cpu_s(process.pid)
         await asyncio.to_thread(process.wait)
     return {
         "first_request_ms": (log.records[0].at - started_at) * 1000,
-        "first_request_cpu_ms": cpu_s * 1000,
+        "first_request_cpu_ms": used_s * 1000,
     }
 
 
@@ -128,7 +128,7 @@ async def _idle(
     said = scene.folder / "said"
     with _process(scene, program) as process:
         pid = process.pid
-        await _until_idle(pid, said, quiet_s, cycles=1)
+        await until_idle(pid, said, quiet_s, cycles=1)
         if page := _page(said):
             for path in ("", "status.json", "metrics", "healthz"):
                 await asyncio.to_thread(_get, page + path)
@@ -136,19 +136,19 @@ async def _idle(
         await asyncio.sleep(watched_s)
         found = {
             "wakeups_per_minute": (_wakeups(pid) - before) * 60 / (watched_s or 60.0),
-            "mb": _status(pid, "VmRSS") / 1000,
-            "anonymous_mb": _status(pid, "RssAnon") / 1000,
+            "mb": status(pid, "VmRSS") / 1000,
+            "anonymous_mb": status(pid, "RssAnon") / 1000,
         }
         scene.photo_bytes = NEW_PHOTO_BYTES
         scene.add(next(iter(scene.albums.values())), new_photos)
-        used_s = _cpu_s(pid)
+        used_s = cpu_s(pid)
         await _ask_for_cycle(scene)
-        await _until_idle(pid, said, quiet_s, cycles=2)
+        await until_idle(pid, said, quiet_s, cycles=2)
         scene.assert_synced()
         return found | {
-            "after_cycle_mb": _status(pid, "VmRSS") / 1000,
-            "cycle_cpu_s": _cpu_s(pid) - used_s,
-            "peak_mb": _status(pid, "VmHWM") / 1000,
+            "after_cycle_mb": status(pid, "VmRSS") / 1000,
+            "cycle_cpu_s": cpu_s(pid) - used_s,
+            "peak_mb": status(pid, "VmHWM") / 1000,
         }
 
 
@@ -163,7 +163,7 @@ def _process(scene: Scene, program: Program, *options: str) -> Iterator[subproce
     """Run a sync during the context; its output goes to the file `said`."""
     with (scene.folder / "said").open("wb") as output:
         process = subprocess.Popen(
-            [program.python, "-c", _PROGRAM, *measure.sync_arguments(scene), *options],
+            [program.python, "-c", PROGRAM, *measure.sync_arguments(scene), *options],
             cwd=scene.folder,
             stdout=output,
             stderr=output,
@@ -176,13 +176,13 @@ def _process(scene: Scene, program: Program, *options: str) -> Iterator[subproce
         process.wait()
 
 
-async def _until_idle(pid: int, said: Path, quiet_s: float, *, cycles: int) -> None:
+async def until_idle(pid: int, said: Path, quiet_s: float, *, cycles: int) -> None:
     """Return when that many cycles are done and the process has used no CPU for a while."""
     quiet, before = 0, -1.0
     async with asyncio.timeout(_PATIENCE_S):
         while quiet < 10 * quiet_s or _finished_cycles(said) < cycles:
             await asyncio.sleep(0.1)
-            now = _cpu_s(pid)
+            now = cpu_s(pid)
             quiet, before = (quiet + 1 if now == before else 0), now
 
 
@@ -204,7 +204,8 @@ def _get(url: str) -> None:
         answer.read()
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has used so far, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (float(fields[11]) + float(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -215,7 +216,7 @@ def _wakeups(pid: int) -> int:
     )
 
 
-def _status(pid: int, name: str) -> int:
+def status(pid: int, name: str) -> int:
     """Return a size in units of 1,024 bytes, turned into 1,000."""
     return _field(Path(f"/proc/{pid}/status"), name) * 1024 // 1000
 
