@@ -1,7 +1,7 @@
 """`python -m benchmarks dropbox`: organizing camera uploads, a large source at rest, and webhooks.
 
 Organizing and the source reach an emulated account by its real host names over TLS, as in `mirror`. Webhooks
-come from emulated accounts to ten picsync processes by turns, since a process pauses between two cycles.
+come from emulated accounts to twenty picsync processes by turns, since a process pauses between two cycles.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from picsync.emulators.wireprofile import HOME, PROFILES, Wire
 from picsync.emulators.world import NIXPLAY_PASSWORD, NIXPLAY_USER, World
 
 CAMERA, SORTED, FRAME = "/Camera Uploads", "/Photos", "/Frame"
-PROCESSES = 10
+PROCESSES = 20
 REST_S = 11.0
 """Between two webhooks of a process: longer than its pause between two cycles."""
 _HEADING = ("wall s", "CPU s", "peak MB", "requests", "most frequent requests")
@@ -235,7 +235,7 @@ class _Household:
             self._world.dropbox.put(name, photo(self._number * 1_000 + number + 1, 300_000))
             await self._shown(number + 2)
             found.append(time.monotonic() - began)
-            await asyncio.sleep(max(0.0, REST_S - found[-1]))
+            await asyncio.sleep(REST_S)
         return found
 
     async def _shown(self, count: int) -> None:

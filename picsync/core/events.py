@@ -359,6 +359,8 @@ class About(StrEnum):
     """A media item or photo; the subject is its file name."""
     RULE = "rule"
     """The whole album rule; the subject is its name."""
+    FILE_RULE = "file_rule"
+    """A whole rule over files; the subject is its title."""
     PLAYLIST = "playlist"
     SOURCE_ALBUM = "source_album"
     """The subject is the album's id at the source."""

@@ -103,12 +103,12 @@ class PassJob(ABC):
         try:
             await self._pass(progress)
         except PicsyncError as error:
-            progress.failures.append(Failure(rule.name, error, About.RULE, account=rule.account))
+            progress.failures.append(Failure(rule.title, error, About.FILE_RULE, account=rule.account))
         return self._reported(progress, self._now() - started)
 
     def failed(self, error: PicsyncError) -> PassReport:
         """Report a pass that ended with an unhandled error."""
-        failure = Failure(self.name, error, About.RULE)
+        failure = Failure(self._as_rule.title, error, About.FILE_RULE)
         return self._reported(Progress(failures=[failure]), timedelta(0))
 
     @abstractmethod

@@ -425,6 +425,8 @@ def failure_subject(failure: Failure) -> str:
         case About.SOURCE_ALBUM:
             others = f" and {counted(failure.more, 'other album')}" if failure.more else ""
             return f"{failure.account} album {name}{others}"
+        case About.FILE_RULE:
+            return name
         case About.ITEM:
             return f"{name} and {counted(failure.more, 'other file')}" if failure.more else name
 

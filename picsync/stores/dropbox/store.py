@@ -38,7 +38,7 @@ from picsync.stores.base import (
     Written,
 )
 from picsync.stores.dropbox.entries import entry_of, require_text
-from picsync.stores.dropbox.uploads import LOCK_WAITS_S, Uploader, was_held_up
+from picsync.stores.dropbox.uploads import LOCK_WAITS_S, Uploader, taken, was_held_up
 from picsync.vendors.dropbox.api import (
     DOWNLOAD,
     MAX_BATCH,
@@ -405,7 +405,7 @@ def _move_error(move: Move, error: PicsyncError | None) -> PicsyncError:
         if error.has("from_lookup", "not_found"):
             return NotFoundError(f"{move.entry.path} is no longer there.", status=409)
         if error.has("conflict"):
-            return ConflictError(f"Something is at {move.to} already.")
+            return taken(error, move.to)
     return error or ProtocolError("Dropbox says neither that a file was moved nor that it was not.")
 
 

@@ -252,7 +252,7 @@ class Uploader:
             elif conflict and write.replaces is not None:
                 error = ChangedError(f"{write.path} has changed meanwhile.")
             elif conflict:
-                error = ConflictError(f"Something is at {write.path} already.")
+                error = taken(error, write.path)
         return Written(write, error=error)
 
     def _checked(self, sent: _Sent, entry: Entry) -> Written:
@@ -277,3 +277,12 @@ def _commit(write: Write) -> Commit:
     if write.replaces is None:
         return Commit(write.path, modified_at=write.modified_at)
     return Commit(write.path, update=write.replaces.rev, modified_at=write.modified_at)
+
+
+def taken(error: DropboxError, path: str) -> ConflictError:
+    """Return the error for a path that a file cannot have."""
+    if error.has("conflict", "file_ancestor"):
+        return ConflictError(
+            f"There is a file where one of the folders of {path} should be: rename that file."
+        )
+    return ConflictError(f"Something is at {path} already.")

@@ -1,0 +1,110 @@
+"""What goes wrong with rules over Dropbox: one message, nothing lost, and the other rules continue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from picsync.emulators.dropbox import ALL_SCOPES, File
+from tests.cli.command_line import CommandLine
+from tests.pictures import jpeg
+
+CAMERA, OTHER = "/Camera/2024-05-11 05.42.10.jpg", "/Other/2023-01-02 03.04.05.jpg"
+SORTED = "/Else/2023/2023-01-02 03.04.05.jpg"
+READING = ("files.metadata.read", "files.content.read")
+
+
+def write(cli: CommandLine, *rules: tuple[str, str, str], scopes: Sequence[str] = ALL_SCOPES) -> None:
+    """Write organizing rules (name, from, to), and a login with these scopes."""
+    dropbox = cli.world.dropbox
+    cli.on_loop(put(cli, CAMERA, OTHER))
+    organize = [
+        {"name": name, "from": f"dropbox:{source}", "to": f"dropbox:{to}"} for name, source, to in rules
+    ]
+    cli.config.write_text(f"emulator: {cli.server.url}\norganize: {json.dumps(organize)}\n", "utf-8")
+    grant = dropbox.log_in(scopes)
+    login = {"app_key": grant.app.key, "refresh_token": grant.refresh_token}
+    cli.credentials.write_text(json.dumps({"dropbox": login}), "utf-8")
+
+
+async def put(cli: CommandLine, *paths: str) -> None:
+    for path in paths:
+        cli.world.dropbox.put(path, jpeg(path))
+
+
+def paths(cli: CommandLine) -> set[str]:
+    return {each.path for each in cli.world.dropbox.owner.tree.entries.values() if isinstance(each, File)}
+
+
+GOOD = ("other", "/Other", "/Else/{year}")
+
+
+def test_a_folder_that_is_missing(cli: CommandLine) -> None:
+    write(cli, ("camera", "/Missing", "/Sorted/{year}"), GOOD)
+    cli.run("organize").assert_message(
+        1, "Organizing camera: There is no folder /Missing in Dropbox", "Organizing other: 1 file moved"
+    )
+    assert paths(cli) == {CAMERA, SORTED}
+
+
+def test_a_file_where_a_folder_should_be(cli: CommandLine) -> None:
+    cli.on_loop(put(cli, "/Sorted"))
+    write(cli, ("camera", "/Camera", "/Sorted/{year}"), GOOD)
+    cli.run("organize").assert_message(
+        1,
+        f"{CAMERA}: There is a file where one of the folders of /Sorted/2024/{CAMERA.rpartition('/')[2]}",
+        "should be: rename that file.",
+        "Organizing other: 1 file moved",
+    )
+    assert paths(cli) == {CAMERA, SORTED, "/Sorted"}
+
+
+def test_a_folder_that_was_replaced_by_a_file(cli: CommandLine) -> None:
+    cli.on_loop(put(cli, "/Was a folder"))
+    write(cli, ("camera", "/Was a folder", "/Sorted/{year}"), GOOD)
+    cli.run("organize").assert_message(
+        1, "Organizing camera: /Was a folder in Dropbox is not a folder", "Organizing other: 1 file moved"
+    )
+    assert paths(cli) == {CAMERA, SORTED, "/Was a folder"}
+
+
+def test_a_scope_that_is_missing(cli: CommandLine) -> None:
+    write(cli, ("camera", "/Camera", "/Sorted/{year}"), GOOD, scopes=READING)
+    cli.run("organize").assert_message(
+        3, "Organizing camera: Dropbox: the login does not have the permission `files.content.write`. Log in"
+    )
+    assert paths(cli) == {CAMERA, OTHER}
+
+
+def test_a_revoked_login_stops_no_rule_of_this_machine(cli: CommandLine) -> None:
+    write(cli, ("camera", "/Camera", "/Sorted/{year}"))
+    cli.world.dropbox.revoke_all()
+    for name in ("in", "out"):
+        (cli.folder / name).mkdir()
+    (cli.folder / "in" / "2022-01-01 00.00.00.jpg").write_bytes(jpeg("local"))
+    local = {"name": "local", "from": f"{cli.folder}/in", "to": f"{cli.folder}/out/{{year}}", "quiet": "0s"}
+    text = cli.config.read_text("utf-8").replace('"}]', f'"}}, {json.dumps(local)}]')
+    cli.config.write_text(text, "utf-8")
+    cli.run("organize").assert_message(
+        3, "Organizing camera: Dropbox no longer accepts this login: it was revoked. Log in", "1 file moved"
+    )
+    assert (cli.folder / "out" / "2022" / "2022-01-01 00.00.00.jpg").exists()
+    assert paths(cli) == {CAMERA, OTHER}
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ([("a", "/Sorted/Camera", "/Sorted")], "organize[0].to: contains `from` (dropbox:/Sorted/Camera)"),
+        ([("a", "/Sorted/2024", "/Sorted/{year}")], "organize[0].to: is the same folder as `from`"),
+        ([("a", "/Camera", "/Other"), ("b", "/Other", "/Camera")], "files in a circle: a -> b -> a"),
+    ],
+)
+def test_rules_that_would_sort_files_twice_start_nothing(
+    cli: CommandLine, rules: list[tuple[str, str, str]], message: str
+) -> None:
+    write(cli, *rules)
+    cli.run("organize").assert_message(2, message)
+    assert paths(cli) == {CAMERA, OTHER}
