@@ -8,6 +8,7 @@
   const base = "/api/tournaments/" + root.dataset.tournament;
   const rounds = Number(root.dataset.rounds);
   const at = (id) => document.getElementById(id);
+  const photo = (which) => at("photo-" + which);
   let busy = false;
 
   const send = async (path, body) => {
@@ -37,7 +38,7 @@
     await Promise.all([load(pair.left.picture), load(pair.right.picture)]);
     for (const which of ["left", "right"]) {
       const side = pair[which];
-      const button = at(which);
+      const button = photo(which);
       button.classList.remove("chosen");
       const image = button.querySelector("img");
       image.src = side.picture;
@@ -53,7 +54,7 @@
     if (sitting.kind === "bracket") {
       at("heading").textContent = pair.round === rounds ? "The final" : "Which one do you like better?";
     }
-    at("said").textContent = "Choice " + (sitting.done + 1) + " of " + sitting.choices + ": " + at("left").querySelector("img").alt + ", or " + at("right").querySelector("img").alt;
+    at("said").textContent = "Choice " + (sitting.done + 1) + " of " + sitting.choices + ": " + photo("left").querySelector("img").alt + ", or " + photo("right").querySelector("img").alt;
     at("undo").hidden = !sitting.can_undo;
     form.querySelector(".pair").classList.remove("swap");
   };
@@ -70,7 +71,7 @@
         return;
       }
       form.querySelector(".pair").classList.remove("swap");
-      for (const which of ["left", "right"]) at(which).classList.remove("chosen");
+      for (const which of ["left", "right"]) photo(which).classList.remove("chosen");
       at("trouble").textContent = "Your choice did not get through. Check the connection, then choose again.";
       at("trouble").hidden = false;
     } finally {
@@ -80,7 +81,7 @@
 
   const choose = (answer) =>
     act(() => {
-      if (answer === "left" || answer === "right") at(answer).classList.add("chosen");
+      if (answer === "left" || answer === "right") photo(answer).classList.add("chosen");
       form.querySelector(".pair").classList.add("swap");
       const fields = form.elements;
       return send("/answers", { choice: Number(fields.choice.value), left: fields.left.value, right: fields.right.value, answer });

@@ -1,0 +1,111 @@
+"""What the scripts of the family's pages do in Chromium, with the real server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from picsync.family.people import Role
+from tests.web.family.sample import add_sample, sample
+from tests.web.family.served import Pages, serve
+from tests.web.frame.chromium import Chromium, Tab, chromium, need_chromium
+
+# Chromium takes long to start on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
+LEFT, RIGHT, E, S, U = ("ArrowLeft", 37), ("ArrowRight", 39), ("e", 69), ("s", 83), ("u", 85)
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Chromium]:
+    need_chromium()
+    async with chromium(tmp_path / "chromium") as found:
+        yield found
+
+
+@asynccontextmanager
+async def signed_in(browser: Chromium, pages: Pages, name: str) -> AsyncIterator[Tab]:
+    """Open the link of an invitation, and accept it."""
+    made = await pages.services.people.invite(name, Role.MEMBER)
+    async with browser.tab() as tab:
+        await tab.open(f"{pages.url}/join/{made.token}")
+        await tab.until("!!document.querySelector('main form button')")
+        await tab.run("document.querySelector('main form button').click()")
+        await tab.until("location.pathname === '/' && document.readyState === 'complete'")
+        yield tab
+
+
+async def begin(tab: Tab, pages: Pages) -> None:
+    await tab.open(f"{pages.url}/vote/Family")
+    await tab.until("!!document.querySelector('main form button')")
+    await tab.run("document.querySelector('main form button').click()")
+    await tab.until(at_choice(1))
+    # A tournament goes on on the page that it began on; one that is loaded again has lost this.
+    await tab.run("window.stayed = true")
+
+
+def at_choice(number: int) -> str:
+    return f"(document.getElementById('count') || {{}}).textContent === '{number} of 15'"
+
+
+async def test_a_tournament_by_keys_on_one_page(browser: Chromium, tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, signed_in(browser, pages, "Anna") as tab:
+        await add_sample(pages.services.state, [sample(index) for index in range(16)])
+        await begin(tab, pages)
+        first = await tab.run("document.querySelector('#photo-left img').src")
+        await tab.press(*RIGHT)
+        await tab.until(at_choice(2))
+        await tab.press(*U)
+        await tab.until(at_choice(1))
+        assert await tab.run("document.querySelector('#photo-left img').src") == first
+        for number, key in enumerate([LEFT, RIGHT, E, S] * 4, 1):
+            if number == 15:
+                break
+            await tab.press(*key)
+            await tab.until(at_choice(number + 1))
+        assert await tab.run("window.stayed && document.getElementById('heading').textContent") == "The final"
+        await tab.press(*LEFT)
+        await tab.until("location.pathname.startsWith('/champion/')")
+        async with await pages.signed_in("Ben") as other:
+            board = (await other.get("/best/Family")).text
+        assert board.count(" games") + board.count(" game<") >= 2
+        assert [each for each in tab.complaints if "404" not in each] == []
+
+
+async def test_a_tap_is_a_choice(browser: Chromium, tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, signed_in(browser, pages, "Anna") as tab:
+        await add_sample(pages.services.state, [sample(index) for index in range(16)])
+        await begin(tab, pages)
+        for number, name in enumerate(["#photo-left", "#photo-right", "[value=equal]", "[value=skip]"], 2):
+            await tab.run(f"document.querySelector('#pair {name}').click()")
+            await tab.until(at_choice(number))
+        assert await tab.run("window.stayed")
+
+
+async def test_chosen_files_arrive(browser: Chromium, tmp_path: Path) -> None:
+    names = [f"IMG_{number}.jpg" for number in range(3)]
+    for number, name in enumerate(names):
+        Image.new("RGB", (64, 48), (80 * number, 40, 40)).save(tmp_path / name)
+    (tmp_path / "notes.jpg").write_text("no picture")
+    async with serve(tmp_path) as pages, signed_in(browser, pages, "Anna") as tab:
+        await tab.open(f"{pages.url}/send")
+        await tab.until("!!document.querySelector('#send.scripted')")
+        await choose_files(tab, [tmp_path / name for name in (*names, "notes.jpg")])
+        await tab.until(
+            "!document.getElementById('progress').hidden && document.getElementById('total').hidden"
+        )
+        said = await tab.run("document.getElementById('total-text').textContent")
+        assert said == "3 of 4 files arrived, 1 not sent"
+    library = tmp_path / "library" / "Family"
+    assert sorted(path.name for path in library.iterdir() if path.suffix == ".jpg") == names
+
+
+async def choose_files(tab: Tab, files: list[Path]) -> None:
+    """Choose files in the page's dialogue."""
+    root = (await tab.send("DOM.getDocument"))["root"]["nodeId"]
+    node = (await tab.send("DOM.querySelector", nodeId=root, selector="#files"))["nodeId"]
+    await tab.send("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
