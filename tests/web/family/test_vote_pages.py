@@ -47,7 +47,7 @@ async def test_a_tournament_by_plain_forms(tmp_path: Path) -> None:
         await pages.services.state.write(lambda connection: connection.execute(insert))
         pages.services.on_frames.note("Family on hall", "hall", {"key"})
         marked = (await browser.get("/best/Family")).text
-        assert marked.count("on the frame</span> hall") == 1
+        assert marked.count('on the frame</span> <span class="frames">hall</span>') == 1
         places = (await browser.get("/api/best/Family")).json()["places"]
         assert {each["id"] for each in places if each["frames"] == ["hall"]} == {fields["left"]}
 
