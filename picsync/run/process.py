@@ -503,7 +503,7 @@ class LongRun:
         config, cache = settings.config, self._context.cache
         own = config.webhooks.listen if config.webhooks is not None else None
         web = config.web or WebListener()
-        others = self._family(settings, home)
+        others = await self._family(settings, home)
         pages = others is not None or any(FRAMES[entry.kind].pages for entry in config.frames.values())
         if hooks is not None and (own is not None or not pages):
             from picsync.web.hooks import HookServer
@@ -527,13 +527,13 @@ class LongRun:
         await self._serve(stack, frame_server, web.listen, what)
         return frame_server
 
-    def _family(self, settings: Settings, home: Home) -> Plain | None:
+    async def _family(self, settings: Settings, home: Home) -> Plain | None:
         """Return the handler of the family's pages; None if there are none."""
         self._uploads = None if home.family is None else home.family.uploads
         if home.family is None:
             return None
         from picsync.serving.asgi import handler
-        from picsync.web.family.app import application
+        from picsync.web.family.app import application, prepare
 
         def changed(categories: Collection[str]) -> None:
             """Start the cycles of the rules whose frames may show a photo that was hidden or restored."""
@@ -549,7 +549,9 @@ class LongRun:
 
         home.family.photos.tell_of_changes(changed)
         web = settings.config.web or WebListener()
-        return handler(application(home.family), proxies=web.proxies)
+        app = application(home.family)
+        await prepare(app)
+        return handler(app, proxies=web.proxies)
 
     def _hooks(self, settings: Settings) -> Hooks | None:
         """Return the webhooks; None if they are off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -12,12 +13,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import Message
 
 from picsync.core.errors import PicsyncError
 from picsync.web.assets import assets_of
 from picsync.web.family import account, looking, office, pictures, reference, sending, sharing, voting
 from picsync.web.family.errors import AboutProblem, Refusal
-from picsync.web.family.pages import PACKAGE, page
+from picsync.web.family.pages import PACKAGE, load, page
 from picsync.web.family.services import Services
 
 MAX_BODY_BYTES = 64 * 1024
@@ -66,6 +68,23 @@ def application(services: Services) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     return app
+
+
+async def prepare(app: FastAPI) -> None:
+    """Load what the first requests would have to wait for: templates, files, and the table of routes."""
+    await asyncio.to_thread(load)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_message: Message) -> None:
+        pass
+
+    # A path that no route has is compared with each of them.
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": "/-/"}
+    await app(
+        scope | {"raw_path": b"/-/", "query_string": b"", "root_path": "", "headers": []}, receive, send
+    )
 
 
 async def _with_headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
