@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -43,6 +43,28 @@ def _days(value: object) -> object:
     if not timedelta(hours=1) <= span <= timedelta(days=3660):
         raise ValueError("must be between an hour and ten years")
     return span
+
+
+class FamilyNews(Options):
+    """What the receivers of notifications are told of the family's photos."""
+
+    digest: Literal["daily", "weekly"] | None = Field(
+        default=None,
+        description="How often to send how many photos are new, and which of them is the best. Nothing is"
+        " sent if there are none. Absent by default: no digest is sent.",
+        examples=["weekly"],
+    )
+    champions: Boolean = Field(
+        default=False,
+        description="Whether to announce when another photo becomes the best of a category, at most once a"
+        " day.",
+        examples=["true"],
+    )
+
+    @property
+    def period(self) -> timedelta | None:
+        """Time between digests; None for none."""
+        return None if self.digest is None else timedelta(days=7 if self.digest == "weekly" else 1)
 
 
 class Family(Options):
@@ -84,6 +106,12 @@ class Family(Options):
         description="Whether people may sign in by their name and a password, which they set on the page"
         " *You*, or you by `picsync family password NAME`. Invitations work as well.",
         examples=["true"],
+    )
+    notify: FamilyNews | None = Field(
+        default=None,
+        description="What the receivers under `notify` at the top level are told of the photos"
+        " (doc/notifications.md). Absent by default: nothing.",
+        examples=["{digest: weekly, champions: true}"],
     )
 
     def has(self, rule: str) -> bool:

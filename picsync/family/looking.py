@@ -109,21 +109,21 @@ class Looking:
 
     async def latest(self, category: str | None = None, *, after: str = "", most: int = PAGE) -> Page:
         """Return a page of all photos, or of those of a category."""
-        return await self._page(_shown(category), after, most)
+        return await self._page(shown(category), after, most)
 
     async def search(self, query: str, *, after: str = "", most: int = PAGE) -> Page:
         """Return photos in whose texts each word of a query occurs; any text is a query."""
         words = words_of(query)
         if not words:
             return Page([], "")
-        wanted = _shown(None)
+        wanted = shown(None)
         for word in words:
             wanted = wanted.where(self._has_word(word))
         return await self._page(wanted, after, most)
 
     async def count_since(self, since: datetime | None) -> int:
         """Return how many photos arrived after that time; all of them for None."""
-        wanted = _shown(None)
+        wanted = shown(None)
         if since is not None:
             wanted = wanted.where(tables.photo.c.added_at > number(since))
         count = sa.select(sa.func.count()).select_from(wanted.subquery())
@@ -225,7 +225,7 @@ def _contains(column: sa.Column[str], word: str) -> sa.ColumnElement[bool]:
     return sa.or_(*(column.icontains(one, autoescape=True) for one in sorted(spelled)))
 
 
-def _shown(category: str | None) -> sa.Select[Any]:
+def shown(category: str | None) -> sa.Select[Any]:
     """Select the photos that lists show."""
     entry = tables.entry
     there = sa.select(entry.c.photo).where(entry.c.photo == tables.photo.c.photo)
@@ -250,7 +250,7 @@ def _neighbour(
     connection: sa.Connection, row: sa.Row[Any], category: str | None, *, newer: bool
 ) -> str | None:
     table = tables.photo
-    wanted = _shown(category).with_only_columns(table.c.photo).limit(1)
+    wanted = shown(category).with_only_columns(table.c.photo).limit(1)
     if newer:
         before = sa.or_(
             table.c.added_at > row.added_at,

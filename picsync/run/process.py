@@ -464,6 +464,7 @@ class LongRun:
                 metrics.expect_requests(operations(settings))
             jobs = await stack.enter_async_context(self._context.open_jobs(settings, intervals, home=home))
             self._frames = _frames_of(jobs)
+            self._send_news(stack, settings.config, home)
             if settings.config.prometheus is not None:
                 await self._serve(stack, self._pages(), settings.config.prometheus.listen, "Status page: {}")
             if settings.config.pprof is not None:
@@ -526,6 +527,19 @@ class LongRun:
         what = "Frames: {}frame/NAME" if others is None else "Family: {}"
         await self._serve(stack, frame_server, web.listen, what)
         return frame_server
+
+    def _send_news(self, stack: AsyncExitStack, config: Config, home: Home) -> None:
+        """Send news of the family's photos until the stack is unwound, if they are wanted."""
+        if home.family is None or config.family is None or config.family.notify is None:
+            return
+        from picsync.family.news import Newsroom, Wanted
+        from picsync.run.news import NewsSender
+
+        wanted = Wanted(config.family.notify.period, config.family.notify.champions)
+        newsroom = Newsroom(home.family.state)
+        sender = NewsSender(newsroom, config.notify, wanted, home.family.url, self._emit)
+        sender.start()
+        stack.push_async_callback(sender.aclose)
 
     async def _family(self, settings: Settings, home: Home) -> Plain | None:
         """Return the handler of the family's pages; None if there are none."""

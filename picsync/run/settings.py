@@ -127,6 +127,11 @@ class SettingsFiles:
                 f"is missing for {', '.join(without)}, while other rules have one. Set it at the top level."
             )
             raise ConfigError([Problem(str(self.config), None, "every", message)])
+        news = config.family.notify if config.family is not None else None
+        if news is not None and not (settings.intervals and config.notify):
+            needs = "notify" if settings.intervals else "every"
+            message = f"needs `{needs}` at the top level; doc/notifications.md has examples."
+            raise ConfigError([Problem(str(self.config), None, "family.notify", message)])
         if settings.intervals and config.notify:
             from picsync.observe.notify import check_notify
 

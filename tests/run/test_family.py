@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
 from picsync.config.family import FRAME
+from picsync.core.errors import ConfigError
 from picsync.core.events import CycleFinished, CycleOutcome, Event
+from picsync.family.news import Newsroom, Told
 from picsync.family.people import People
 from picsync.family.photos import Photos
 from picsync.family.state.database import State, path_beside
@@ -17,7 +22,9 @@ from picsync.jobs.albums import AlbumJob
 from picsync.run.process import LongRun, RunContext
 from picsync.run.scheduler import Stop, run_once
 from picsync.run.settings import Settings, SettingsFiles
+from tests.observe.notify.test_notifier import serving
 from tests.pictures import jpeg
+from tests.web.family.sample import NOW, add_sample, sample
 
 CONFIG = """
 family: {categories: [Family]}
@@ -147,3 +154,40 @@ async def test_hiding_begins_cycles_at_once(tmp_path: Path) -> None:
         stop.ask()
         await running
     assert len(list((tmp_path / "kitchen").glob("*.jpg"))) == 2
+
+
+async def test_news_is_sent_to_the_receivers(tmp_path: Path) -> None:
+    async with serving() as receiver:
+        said = f"""
+every: 1h
+web: {{listen: '127.0.0.1:{free_port()}'}}
+notify: '{receiver.url.get_secret_value()}'
+{CONFIG.replace("[Family]", "[Family], notify: {digest: weekly, champions: true}")}"""
+        settings = settings_in(tmp_path, said)
+        files, cache = SettingsFiles(tmp_path / "picsync.yaml", {}, ()), str(tmp_path / "cache.db")
+        state = await State.open(cache)
+        try:
+            await add_sample(state, [sample(1, description="A rose"), sample(2)])
+            room = Newsroom(state)
+            await room.tell(await room.key(receiver.url.get_secret_value()), Told(NOW - timedelta(days=7)))
+        finally:
+            await state.aclose()
+        stop = Stop()
+        running = asyncio.create_task(
+            LongRun(files, RunContext(cache, lambda _: None, lambda _: None, stop)).run(settings)
+        )
+        async with asyncio.timeout(60):
+            letter = await receiver.letters.get()
+        stop.ask()
+        await running
+    assert letter["title"] == "Family photos: new photos"
+    # The cycle that began at the same time may have added one.
+    assert re.match(r"[23] new photos in the last \d+ days\.", letter["message"])
+
+
+def test_news_needs_a_receiver(tmp_path: Path) -> None:
+    news = CONFIG.replace("[Family]", "[Family], notify: {digest: weekly}")
+    with pytest.raises(ConfigError, match=r"family\.notify: needs `every`"):
+        settings_in(tmp_path, news)
+    with pytest.raises(ConfigError, match=r"family\.notify: needs `notify`"):
+        settings_in(tmp_path, f"every: 1h\n{news}")
