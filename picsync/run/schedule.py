@@ -4,6 +4,11 @@ A good cycle is followed by the next one an interval after its start. A cycle wi
 retried sooner, with exponential backoff up to one interval, even if a service asks for more: no rule waits
 longer than its user configured. A cycle that needs the user waits for longer, since repeated requests with a
 wrong password help nobody.
+
+An announced change starts a cycle after a pause (`pause_s`). An empty cycle does not delay the next change,
+since one change is often announced twice: by a long poll, and a moment later by a webhook, although the cycle
+has already dealt with it. Only several empty cycles in a row do, so that constant announcements do not cause
+constant cycles.
 """
 
 from __future__ import annotations
@@ -17,6 +22,12 @@ from picsync.jobs.base import Report
 
 FIRST_RETRY_S = 30.0
 FIRST_LOGIN_RETRY_S = 60.0
+MIN_PAUSE_S = 10.0
+"""Between a cycle that has changed something and the next one that a change starts, so that pictures that
+arrive one after the other share cycles."""
+FORGIVEN_AFTER_S = 600.0
+"""Idle time that makes up for one empty cycle. Constant announcements cause about one cycle in this time;
+those of other folders, once in a while, delay nothing."""
 MAX_LOGIN_RETRY_S = 3600.0
 """The user may have changed the password at the service's own site, so the wait is limited."""
 
@@ -61,6 +72,28 @@ def next_due(
         not_before_s=ended_s + sooner_s,
         refused_wait_s=asked_s if asked_s > every_s else None,
     )
+
+
+def empty_cycles(before: int, *, did_something: bool, announced: bool, waited_s: float) -> int:
+    """Return the number of empty cycles that count for the next pause.
+
+    `before` is that number before this cycle, which was `announced` by a change or else was due; `waited_s`
+    is the time since the end of the cycle before it.
+    """
+    if did_something:
+        return 0
+    left = max(0, before - int(waited_s / FORGIVEN_AFTER_S))
+    return left + 1 if announced else max(1, left)
+
+
+def pause_s(empty: int, every_s: float) -> float:
+    """Return the minimum time until a change starts the next cycle.
+
+    There is none after the first empty cycle; with further ones it doubles, up to the interval.
+    """
+    if empty == 1:
+        return 0.0
+    return min(every_s, MIN_PAUSE_S * 2.0 ** min(max(0, empty - 2), 30))
 
 
 def _asked_for_s(failures: Sequence[Failure]) -> float:

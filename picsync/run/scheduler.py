@@ -37,7 +37,7 @@ from picsync.core.events import (
     Stopping,
 )
 from picsync.jobs.base import Job, Report
-from picsync.run.schedule import Due, next_due
+from picsync.run.schedule import Due, empty_cycles, next_due, pause_s
 from picsync.system.crash import crashed, unexpected
 
 S = TypeVar("S")
@@ -57,10 +57,6 @@ ALIVE_S = 180.0
 MAX_RULES_AT_ONCE = 8
 """Rules that run concurrently. The limits of each service bound their requests. More rules would share more
 of a frame's listings, but each holds its own listings in memory."""
-
-MIN_REST_S = 10.0
-"""Minimum time between a rule's cycles when its sources change. It doubles with each cycle that a change has
-triggered and that found nothing to do, since some file may be written all day."""
 
 RELOAD_WAIT_S = 120.0
 """How long running cycles may take to end when there are new settings. They start no new work, so this is for
@@ -374,8 +370,9 @@ class Service(Generic[S]):
         clock = asyncio.get_running_loop().time
         if job.every is None:
             raise ValueError(f"{job.title} is to be repeated without an interval")
-        name, every_s, woken, rest_s = job.name, job.every.total_seconds(), False, MIN_REST_S
+        name, every_s, announced = job.name, job.every.total_seconds(), False
         wake = self._wakes[name]
+        empty, ended_s = 0, clock()
         for feeding in before:
             await _any(self._ran[feeding], leave)
         while not leave.is_set():
@@ -386,13 +383,14 @@ class Service(Generic[S]):
                 self._touched[name].clear()
                 began_s = clock()
                 report = await self._run_job(job, leave)
+            waited_s, ended_s = began_s - ended_s, clock()
             self._ran[name].set()
             if report.did_something:
                 self.wake(fed for fed in job.feeds if fed in self._ran and self._ran[fed].is_set())
             due = next_due(
                 report,
                 began_s=began_s,
-                ended_s=clock(),
+                ended_s=ended_s,
                 every_s=every_s,
                 failures_in_a_row=self._failures.get(name, 0),
             )
@@ -400,9 +398,10 @@ class Service(Generic[S]):
             wait_s = max(0.0, due.at_s - clock())
             at = self._now() + timedelta(seconds=wait_s)
             self._emit(CycleScheduled(name, at, due.refused_wait_s, wait_s))
-            in_vain = woken and not report.did_something
-            rest_s = min(2 * rest_s, every_s) if in_vain else MIN_REST_S
-            woken = await self._rest(job, leave, due, rest_s)
+            empty = empty_cycles(
+                empty, did_something=report.did_something, announced=announced, waited_s=waited_s
+            )
+            announced = await self._rest(job, leave, due, pause_s(empty, every_s))
 
     async def _run_job(self, job: AnyJob, leave: asyncio.Event) -> Report:
         try:

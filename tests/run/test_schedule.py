@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from picsync.core.errors import ItemError, LoginNeeded, PicsyncError, RefusedError, TransientError
 from picsync.core.events import CycleOutcome, CycleReport, Failure
-from picsync.run.schedule import FIRST_RETRY_S, MAX_LOGIN_RETRY_S, Due, next_due
+from picsync.run.schedule import (
+    FIRST_RETRY_S,
+    FORGIVEN_AFTER_S,
+    MAX_LOGIN_RETRY_S,
+    Due,
+    empty_cycles,
+    next_due,
+    pause_s,
+)
 
 HOUR_S = 3600.0
 
@@ -78,3 +86,35 @@ def test_never_in_the_past_and_never_farther_than_needed(
     assert result.at_s >= ended_s
     assert result.at_s <= max(ended_s, began_s + every_s, ended_s + max(every_s, MAX_LOGIN_RETRY_S))
     assert result.failures_in_a_row == (0 if done is DONE else failures + 1)
+
+
+@given(
+    before=st.integers(0, 100),
+    did_something=st.booleans(),
+    announced=st.booleans(),
+    waited_s=st.floats(0, 1e9),
+)
+def test_only_announced_empty_cycles_in_a_row_add_up(
+    before: int, did_something: bool, announced: bool, waited_s: float
+) -> None:
+    count = empty_cycles(before, did_something=did_something, announced=announced, waited_s=waited_s)
+    assert 0 <= count <= before + 1
+    assert (count == 0) == did_something
+    assert announced or count <= max(1, before)
+
+
+@given(calls=st.lists(st.floats(0, 1000), min_size=1, max_size=300))
+def test_calls_that_bring_nothing_cause_cycles_at_a_bounded_rate(calls: list[float]) -> None:
+    """`calls` are the seconds by which each call is later than the pause permits."""
+    at_s, empty = 0.0, 1
+    for waits, late_s in enumerate(calls, 1):
+        waited_s = pause_s(empty, HOUR_S) + late_s
+        at_s += waited_s
+        empty = empty_cycles(empty, did_something=False, announced=True, waited_s=waited_s)
+        assert waits <= 8 + at_s / (FORGIVEN_AFTER_S / 2)
+
+
+def test_the_pause_after_a_change_and_after_empty_cycles() -> None:
+    assert [pause_s(empty, HOUR_S) for empty in range(6)] == [10, 0, 10, 20, 40, 80]
+    assert pause_s(1000, HOUR_S) == HOUR_S
+    assert pause_s(0, 5) == 5

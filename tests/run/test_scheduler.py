@@ -108,6 +108,8 @@ class Play:
     """Between two signs of progress in a cycle; 0 for none."""
     uploaded: int = 1
     """Photos that each cycle uploads."""
+    uploads: list[int] = field(default_factory=list)
+    """Photos that the first cycles upload, if different."""
     changes: list[tuple[str, float]] = field(default_factory=list)
     """When a source of a rule notices that something has changed."""
     listed: dict[str, float] = field(default_factory=dict)
@@ -165,7 +167,9 @@ class Play:
         self.ended.append((job, now_s()))
         error = self.errors.pop(0) if self.errors else None
         if error is None:
-            return CycleReport(job, CycleOutcome.DONE, uploaded=self.uploaded)
+            return CycleReport(
+                job, CycleOutcome.DONE, uploaded=self.uploads.pop(0) if self.uploads else self.uploaded
+            )
         login = isinstance(error, LoginNeeded)
         outcome = CycleOutcome.LOGIN_NEEDED if login else CycleOutcome.FAILED
         return CycleReport(job, outcome, failures=(Failure("x", error),))
@@ -221,8 +225,36 @@ async def test_run_once_keeps_the_order_of_feeding() -> None:
 
 async def test_constantly_written_file_does_not_cause_endless_cycles() -> None:
     play = Play(takes_s=0, uploaded=0, changes=[("A", float(second)) for second in range(1, 9000)])
-    await play.run(until_s=7000)
-    assert [at for _, at in play.began] == [0, 10, 30, 70, 150, 310, 630, 1270, 2550, 5110]
+    await play.run(until_s=3500)
+    # The pause grows until each wait makes up for the empty cycle before it.
+    assert [at for _, at in play.began] == [0, 1, 11, 31, 71, 151, 311, 631, 1271, 1911, 2551, 3191]
+
+
+async def test_the_interval_bounds_the_pause_after_empty_cycles() -> None:
+    play = Play(takes_s=0, uploaded=0, changes=[("A", float(second)) for second in range(1, 9000)])
+    play.every = timedelta(seconds=60)
+    await play.run(until_s=300)
+    assert [at for _, at in play.began] == [0, 1, 11, 31, 71, 131, 191, 251]
+
+
+async def test_a_change_announced_twice_at_rest_causes_one_cycle() -> None:
+    play = Play(takes_s=2, changes=[("A", 100.0)])
+    await told(play, lambda service: service.touch(), at_s=100, until_s=1000)
+    assert [at for _, at in play.began] == [0, 100]
+
+
+async def test_a_second_announcement_during_the_cycle_delays_no_later_change() -> None:
+    # The long poll reports a change at 100, the webhook the same one at 101; another one follows at 114.
+    play = Play(takes_s=2, changes=[("A", 100.0), ("A", 114.0)], uploads=[1, 1, 0, 1])
+    await told(play, lambda service: service.touch(), at_s=101, until_s=1000)
+    assert [at for _, at in play.began] == [0, 100, 112, 114]
+
+
+async def test_calls_once_in_a_while_that_bring_nothing_delay_no_change() -> None:
+    calls = [("A", 1000.0 * hour) for hour in range(1, 20)]
+    play = Play(takes_s=0, uploaded=0, every=24 * HOUR, changes=[*calls, ("A", 19_005.0)])
+    await play.run(until_s=20_000)
+    assert [at for _, at in play.began] == [0, *(at for _, at in calls), 19_005]
 
 
 async def test_pictures_that_keep_coming_are_taken_as_they_come() -> None:
