@@ -124,6 +124,7 @@ immich.example|GET /api/assets/{{id}}/video/playback|immich.md, 6|{_AIO}, {_PY}
 immich.example|GET /.well-known/immich|immich.md, Appendix|
 www.dropbox.com|GET /oauth2/authorize|dropbox.md, 2|{_DROPBOX}
 www.dropbox.com|GET /home||
+www.dropbox.com|GET /home/{{rev}}||
 www.dropbox.com|GET /scl/{{sort}}/{{key}}/{{name}}||
 api.dropboxapi.com|POST /oauth2/token|dropbox.md, 2|{_DROPBOX}, {_BIN}
 api.dropboxapi.com|POST /2/files/list_folder|dropbox.md, 3.1|{_DROPBOX}, {_BIN}

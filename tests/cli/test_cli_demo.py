@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -107,8 +108,13 @@ def test_camera_uploads_are_sorted_in_dropbox_one_after_the_other(cli: CommandLi
         (camera / "IMG_20190412_101500.jpg").write_bytes(picture(4))
         next(state for state in seen if "IMG_20190412_101500" in titles(state))
     page = httpx.get(home).text
-    assert "<dt>/Photos/2019/2019-04</dt><dd>IMG_20190412_101500.jpg</dd>" in page
-    assert "<dt>/Photos/2024/2024-05</dt><dd>Hills at dawn.jpg</dd>" in page
+    for folder, name in (
+        ("/Photos/2019/2019-04", "IMG_20190412_101500"),
+        ("/Photos/2024/2024-05", "Hills at dawn"),
+    ):
+        found = re.search(rf'<h2>{folder}</h2><ul><li><img src="([^"]+)"[^>]*>{name}\.jpg', page)
+        assert found is not None
+        assert httpx.get(urljoin(home, found[1])).headers["content-type"] == "image/jpeg"
     process.signal(signal.SIGINT)
     process.end().assert_message(0, "Organizing camera: 6 files moved", "has ended")
     assert list((cli.folder / "tmp").iterdir()) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from picsync.emulators.dropbox.access import Access
 from picsync.emulators.dropbox.account import ALL_SCOPES, Accounts, App, Grant, User
 from picsync.emulators.dropbox.calls import API, CONTENT, NOTIFY, Calls, answered
 from picsync.emulators.dropbox.files import LINK_HOST, Files
+from picsync.emulators.dropbox.home import home_page, picture
 from picsync.emulators.dropbox.listing import Listing
 from picsync.emulators.dropbox.oauth import OAuth
 from picsync.emulators.dropbox.options import DropboxOptions
@@ -24,12 +24,7 @@ from picsync.emulators.dropbox.users import Users
 from picsync.emulators.dropbox.webhooks import Webhooks
 from picsync.emulators.dropbox.writing import Jobs, Lock, Writing
 from picsync.emulators.google.content import Content
-
-_HOME_HEAD = (
-    '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    '<meta http-equiv="refresh" content="2"><style>body{font:16px/1.4 sans-serif;margin:2em}'
-    "dt{font-weight:bold;margin-top:.6em}</style>"
-)
+from picsync.emulators.service import PARAMS
 
 
 class Dropbox:
@@ -146,6 +141,7 @@ class Dropbox:
             PAGE_HOST: [
                 web.get("/oauth2/authorize", self.oauth.authorize),
                 web.get("/home", self._home_page),
+                web.get("/home/{rev}", self._home_picture),
                 web.get("/scl/{sort}/{key}/{name}", self._shared_page),
                 web.route("*", "/{path:.*}", _no_page),
             ],
@@ -156,20 +152,14 @@ class Dropbox:
         }
 
     async def _home_page(self, _request: web.Request) -> web.StreamResponse:
-        """Show all files of the owner; the page updates by itself."""
+        """Show all files of the owner."""
         self._refresh()
-        found: dict[str, list[str]] = {}
-        for entry in self.owner.tree.entries.values():
-            folder, _, name = entry.path.rpartition("/")
-            if isinstance(entry, File):
-                found.setdefault(folder or "/", []).append(name)
-            else:
-                found.setdefault(entry.path, [])
-        rows = "".join(
-            f"<dt>{html.escape(folder)}</dt>" + "".join(f"<dd>{html.escape(name)}</dd>" for name in names)
-            for folder, names in sorted(found.items(), key=lambda each: each[0].lower())
-        )
-        return _page("Dropbox", 200, f"<h1>Dropbox</h1><dl>{rows}</dl>", head=_HOME_HEAD)
+        text = home_page(self.owner.tree.entries.values())
+        return web.Response(text=text, content_type="text/html")
+
+    async def _home_picture(self, request: web.Request) -> web.StreamResponse:
+        found = picture(self.owner.tree.entries.values(), request[PARAMS]["rev"])
+        return found if found is not None else await _no_page(request)
 
     async def _shared_page(self, request: web.Request) -> web.StreamResponse:
         link: SharedLink | None = self.sharing.find(str(request.rel_url))
@@ -182,6 +172,6 @@ async def _no_page(_request: web.Request) -> web.StreamResponse:
     return _page("This item was deleted, or you do not have access to it.", 404)
 
 
-def _page(text: str, status: int, body: str = "", *, head: str = "") -> web.Response:
-    page = f"<!DOCTYPE html><html><head><title>{text}</title>{head}</head><body>{body}</body></html>"
+def _page(text: str, status: int) -> web.Response:
+    page = f"<!DOCTYPE html><html><head><title>{text}</title></head><body></body></html>"
     return web.Response(text=page, status=status, content_type="text/html")
