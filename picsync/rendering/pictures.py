@@ -642,7 +642,10 @@ def reason(error: Exception, limits: Limits) -> str:
             return "its data is damaged, or of a kind that picsync cannot read"
         case OSError() if "truncated" in str(error):
             return "it is truncated: the end of the file is missing"
-    return f"its data is damaged ({type(error).__name__}: {' '.join(str(error).split())[:120]})"
+    said = " ".join(str(error).split())
+    # A sentence of a decoder needs no name of a Python type; a bare word, such as that of a KeyError, does.
+    detail = said if " " in said else f"{type(error).__name__}: {said}".removesuffix(": ")
+    return f"its data is damaged (the decoder says: {detail[:160]})"
 
 
 def is_about_files(error: OSError) -> bool:

@@ -236,6 +236,22 @@ def test_a_large_grid_is_decoded_row_by_row_with_the_same_result(size: tuple[int
     assert_quarters(opened(unreduced), 14)
 
 
+@pytest.mark.parametrize("size", [(60_000, 60_000), (257, 193), (100, 100), (0, 0)])
+@pytest.mark.parametrize("whole_pixels", [1, 10**9])
+def test_a_grid_that_lies_about_its_size_is_refused_in_words(
+    size: tuple[int, int], whole_pixels: int
+) -> None:
+    data = coded(quarters(256, 192), "HEIF", tile_size=64, quality=90)
+    grid = b"\0\0\2\3" + struct.pack(">HH", 256, 192)
+    assert data.count(grid) == 1
+    limits = Limits(whole_pixels=whole_pixels)
+    with pytest.raises((OSError, RuntimeError, ValueError)) as caught:
+        made(data.replace(grid, grid[:4] + struct.pack(">HH", *size)), SMALL, limits)
+    said = pictures.reason(caught.value, limits)
+    assert said.startswith("its data is damaged")
+    assert type(caught.value).__name__ not in said
+
+
 def test_other_pictures_of_heic_are_decoded_as_a_whole() -> None:
     single = coded(quarters(128, 96), "HEIF", quality=90)
     transparent = coded(quarters(256, 192).convert("RGBA"), "HEIF", tile_size=64, quality=90)
