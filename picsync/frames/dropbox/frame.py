@@ -13,15 +13,26 @@ from dataclasses import replace
 
 from picsync.aio.tasks import cancel_and_wait
 from picsync.core.contenthash import ContentHash
-from picsync.core.errors import NotFoundError, PicsyncError, TransientError
+from picsync.core.errors import ItemError, NotFoundError, PicsyncError, TransientError
 from picsync.core.identity import plain_name
-from picsync.core.model import Finding, FrameAlbum, FramePhoto, Mark, Photos
+from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
 from picsync.core.places import StorePlace, fold, join, stem_and_suffix
 from picsync.core.values import dataclass
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
 from picsync.frames.dropbox.manifest import MANIFEST, MAX_BYTES, Manifest, Own
-from picsync.frames.folder.names import EXTENSIONS, plain
-from picsync.stores.base import ChangedError, ConflictError, Content, Entry, Store, Write, Written
+from picsync.frames.folder.names import EXTENSIONS, is_name, number_of, plain
+from picsync.frames.folder.options import Level
+from picsync.frames.folder.order import Place, renumbered, sorted_names, to_remember, wanted_names
+from picsync.stores.base import (
+    ChangedError,
+    ConflictError,
+    Content,
+    Entry,
+    Move,
+    Store,
+    Write,
+    Written,
+)
 from picsync.stores.contents import FolderContents
 
 KIND = "dropbox"
@@ -74,6 +85,7 @@ class DropboxFrame:
             mime_types=frozenset(EXTENSIONS),
             playlist_limit=None,
             max_uploads=2 * BATCH,
+            keeps_order=True,
         )
 
     @property
@@ -99,18 +111,18 @@ class DropboxFrame:
             return self._album(name) if name in self._manifest.albums else None
 
     async def photos(self, album: FrameAlbum) -> Photos:
-        """Return the album's files that exist, in the order of their names.
+        """Return the album's files that exist, in the order that was asked for last, or of their names.
 
         A file that somebody else has changed is not picsync's any more.
         """
         async with self._lock:
             await self._look()
-            there = self._there()
+            there, files = self._own(), self._manifest.files
             found = []
-            for name, own in sorted(self._manifest.files.items()):
-                entry = there.get(fold(name))
-                if entry is not None and album.album_id in own.albums and _is(entry, own):
-                    found.append(FramePhoto(name, own.digest, own.filename, entry.size_bytes))
+            for name in sorted_names(files, self._manifest.orders.get(album.album_id, ())):
+                own = files[name]
+                if name in there and album.album_id in own.albums:
+                    found.append(FramePhoto(name, own.digest, own.filename, there[name].size_bytes))
             return Photos(tuple(found))
 
     def _album(self, name: str) -> FrameAlbum:
@@ -119,6 +131,15 @@ class DropboxFrame:
 
     def _there(self) -> dict[str, Entry]:
         return {fold(entry.name): entry for entry in self._folder.files()}
+
+    def _own(self) -> dict[str, Entry]:
+        """Return picsync's files that exist as they were written."""
+        there = self._there()
+        return {
+            name: there[fold(name)]
+            for name, own in self._manifest.files.items()
+            if fold(name) in there and _is(there[fold(name)], own)
+        }
 
     async def _look(self) -> None:
         """Bring the folder's content and the manifest up to date."""
@@ -244,11 +265,7 @@ class DropboxFrame:
     def _enter(self, batch: Sequence[_Waiting]) -> dict[str, _Waiting]:
         """Return the photos that have to be written, by the names that they get."""
         there = self._there()
-        known = {
-            own.digest: name
-            for name, own in self._manifest.files.items()
-            if fold(name) in there and _is(there[fold(name)], own)
-        }
+        known = {self._manifest.files[name].digest: name for name in self._own()}
         due: dict[str, _Waiting] = {}
         for each in batch:
             digest = each.rendition.digest
@@ -261,7 +278,14 @@ class DropboxFrame:
         return due
 
     def _free_name(self, each: _Waiting, there: dict[str, Entry], due: dict[str, _Waiting]) -> str:
-        """Return a name: the same for the same photo, unless somebody else's file has it."""
+        """Return a name: the same for the same photo, unless somebody else's file has it.
+
+        A file with a name of picsync's and the photo's bytes is picsync's own, from a lost manifest.
+        """
+        for entry in there.values():
+            lost = entry.name not in self._manifest.files and entry.name not in due
+            if lost and entry.content_hash == each.content_hash and is_name(entry.name):
+                return entry.name
         extension = EXTENSIONS.get(each.rendition.mime_type, "jpg")
         wanted = plain(plain_name(each.rendition.filename), each.rendition.digest, extension)
         stem, suffix = stem_and_suffix(wanted)
@@ -296,6 +320,49 @@ class DropboxFrame:
             if not each.result.done()
         ]
         await self._store.write_all(writes, done)
+
+    # --- the order ------------------------------------------------------------------------------------
+
+    async def arrange(self, album: FrameAlbum, photos: Sequence[FramePhoto]) -> None:
+        """Give the album's files names with ascending numbers, in batches; renames few of them."""
+        async with self._lock:
+            await self._look()
+            own, files = self._own(), self._manifest.files
+            names = wanted_names(files, own, album.album_id, (photo.photo_id for photo in photos))
+            numbers = {number_of(entry.name) for entry in self._folder.files()} | set(map(number_of, files))
+            places = renumbered(Level.SAFE, names, {number for number in numbers if number is not None})
+            if places is None:
+                raise ItemError(f"{self._place} has more photos than names with numbers.")
+            moves = [place for place in places if place.old != place.new]
+            order = to_remember(files, names)
+            name = album.album_id
+            before = self._manifest.orders.get(name, ())
+            if moves or order != before:
+                # The manifest knows both names before a file gets the new one, so a crash in between loses
+                # nothing.
+                entered = order if order == before else ()
+                await self._store_manifest(lambda manifest: _renaming(manifest, moves, name, entered))
+                await self._rename([(own[move.old], move) for move in moves])
+                await self._store_manifest(lambda manifest: _renaming(manifest, [], name, order))
+
+    async def _rename(self, moves: Sequence[tuple[Entry, Place]]) -> None:
+        """Rename files; raises if some could not be renamed that nobody else has touched."""
+        due = [
+            Move(entry, self._at(place.new).path, f"order{number}")
+            for number, (entry, place) in enumerate(moves)
+        ]
+        size, failed = max(1, self._store.capabilities.batch), None
+        for at in range(0, len(due), size):
+            for moved in await self._store.move_all(due[at : at + size]):
+                if moved.entry is not None:
+                    self._folder.entries.pop(moved.move.entry.key, None)
+                    self._folder.entries[moved.entry.key] = moved.entry
+                elif not isinstance(moved.error, NotFoundError | ConflictError | ChangedError):
+                    failed = moved.error
+        if due:
+            await self._look()  # A move whose answer was lost may have happened.
+        if failed is not None:
+            raise failed
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:
         """Remove a photo from the album, and the file if no other album has it; in batches."""
@@ -386,6 +453,13 @@ class DropboxFrame:
 def _is(entry: Entry, own: Own) -> bool:
     """Whether a file has the content that was written."""
     return not entry.content_hash or entry.content_hash == own.content_hash
+
+
+def _renaming(manifest: Manifest, moves: Sequence[Place], album: str, order: tuple[Digest, ...]) -> Manifest:
+    """Return the manifest with the new names of files besides the old ones, and with an order."""
+    new = {move.new: manifest.files[move.old] for move in moves if move.old in manifest.files}
+    orders = {name: each for name, each in {**manifest.orders, album: order}.items() if each}
+    return replace(manifest, files={**manifest.files, **new}, orders=orders)
 
 
 def _like(each: _Waiting, first: _Waiting | None) -> None:

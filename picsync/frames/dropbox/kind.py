@@ -73,5 +73,6 @@ DROPBOX: Kind[Frame] = Kind(
     operations=_operations,
     require=_require,
     login_command=LOGIN_COMMAND,
+    keeps_order=True,
     places=_places,
 )

@@ -35,6 +35,7 @@ class _File(BaseModel):
     version: int
     albums: tuple[str, ...] = ()
     files: dict[str, _Row] = {}
+    orders: dict[str, tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Manifest:
     albums: tuple[str, ...] = ()
     files: Mapping[str, Own] = field(default_factory=dict)
     """By name in the folder."""
+    orders: Mapping[str, tuple[Digest, ...]] = field(default_factory=dict)
+    """The order that was asked for, of albums that share photos with others: names can follow only one."""
 
     @classmethod
     def parse(cls, content: bytes, path: str) -> Manifest:
@@ -71,11 +74,12 @@ class Manifest:
                 name: Own(Digest.md5(row.md5), row.content_hash, row.filename, frozenset(row.albums))
                 for name, row in found.files.items()
             }
+            orders = {album: tuple(map(Digest.md5, order)) for album, order in found.orders.items()}
         except (ValidationError, ValueError) as error:
             raise RefusedError(f"{path} is damaged.", status=0, hint=hint) from error
         if found.version != 1:
             raise RefusedError(f"{path} is of a newer picsync.", status=0, hint="Update picsync.")
-        return cls(found.albums, files)
+        return cls(found.albums, files, orders)
 
     def text(self) -> bytes:
         """Return the content of the file."""
@@ -88,5 +92,6 @@ class Manifest:
             }
             for name, own in sorted(self.files.items())
         }
-        whole = {"version": 1, "albums": list(self.albums), "files": files}
+        orders = {album: [digest.hex for digest in order] for album, order in self.orders.items()}
+        whole = {"version": 1, "albums": list(self.albums), "files": files, "orders": orders}
         return (json.dumps(whole, ensure_ascii=False, separators=(",", ":")) + "\n").encode(errors="replace")

@@ -35,6 +35,7 @@ from picsync.frames.folder.names import (
 )
 from picsync.frames.folder.naming import Naming
 from picsync.frames.folder.options import Level
+from picsync.frames.folder.order import sorted_names
 from picsync.observe.words import size
 from picsync.system.files import (
     PART,
@@ -131,9 +132,7 @@ class FolderFrame:
 
         def look() -> Photos:
             manifest, files, found = self._dir.read(), self._dir.scan(), []
-            places = manifest.places(album.album_id)
-            entries, last = manifest.entries, len(places)
-            for name in sorted(entries, key=lambda name: (places.get(entries[name].digest, last), name)):
+            for name in sorted_names(manifest.entries, manifest.orders.get(album.album_id, ())):
                 entry = manifest.entries[name]
                 seen = self._dir.file_of(entry, files) if album.album_id in entry.albums else None
                 if seen is None:

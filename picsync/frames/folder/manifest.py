@@ -115,10 +115,6 @@ class Manifest:
         for album, digests in self.orders.items():
             yield order(album, digests)
 
-    def places(self, album: str) -> Mapping[Digest, int]:
-        """Return the places in the order that was asked for; empty if the names follow it."""
-        return {digest: place for place, digest in enumerate(self.orders.get(album, ()))}
-
     def apply(self, line: Mapping[str, Any]) -> None:
         """Apply one line; raises one of `_DAMAGED` if it is invalid."""
         self.lines += 1

@@ -19,17 +19,16 @@ from picsync.frames.folder.names import (
     EXTENSIONS,
     HASH_DIGITS,
     MTIME_STEP_S,
-    NUMBERS,
     is_name,
     level_of,
     mtime_of,
     next_number,
     number_of,
     numbered,
-    placed,
     plain,
 )
 from picsync.frames.folder.options import Level
+from picsync.frames.folder.order import renumbered, to_remember, wanted_names
 from picsync.frames.folder.tree import Names, Seen
 
 _RENAMES_AT_ONCE = 100
@@ -66,24 +65,13 @@ class Naming:
         """Give the album's files names with ascending numbers, and ascending times; renames few of them."""
         manifest, files = self._dir.writable(), self._dir.scan()
         entries = manifest.entries
-        named = dict.fromkeys(photo.photo_id for photo in photos)
-        names = [name for name in named if name in entries and name in files]
-        names += [
-            name
-            for name in sorted(entries)
-            if name not in named and album.album_id in entries[name].albums and name in files
-        ]
-        present = [number_of(name) if level_of(name) is self._level else None for name in names]
+        names = wanted_names(entries, files, album.album_id, (photo.photo_id for photo in photos))
         self._known(files)
-        numbers = placed(present, self._numbers, NUMBERS[self._level])
-        if numbers is None:
+        places = renumbered(self._level, names, self._numbers)
+        if places is None:
             raise ItemError(f"{self._dir.path} has more photos than names with numbers; use `names: safe`.")
-        moves = [
-            (entries[name], numbered(self._level, number, name), mtime_of(number))
-            for name, number in zip(names, numbers, strict=True)
-        ]
-        shared = any(len(entries[name].albums) > 1 for name in names)
-        order = tuple(entries[name].digest for name in names) if shared else ()
+        moves = [(entries[each.old], each.new, mtime_of(each.number)) for each in places]
+        order = to_remember(entries, names)
         before = manifest.orders.get(album.album_id, ())
         if before and before != order:
             self._dir.append(manifest, journal.order(album.album_id, ()))

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from picsync.core.choice import Choice, Order
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.places import StorePlace
 from picsync.core.plan import Rule
@@ -56,7 +57,8 @@ class World:
 
     async def cycle(self) -> CycleOutcome:
         assert self.frame is not None
-        rule = AlbumRule(Rule(ALBUM), sources={"googlephotos": ["a"]})
+        choice = Choice(order=Order.ALBUM, ordered=True)
+        rule = AlbumRule(Rule(ALBUM), sources={"googlephotos": ["a"]}, choice=choice)
         tools = replace(self.harness.tools, frames={"nixplay": self.frame})
         report = await run_cycle(rule, tools)
         self.reports.append(report)
@@ -67,7 +69,11 @@ class World:
         return {each.name: read_all(each.content) for each in below if isinstance(each, File)}
 
     def photos(self) -> list[bytes]:
-        return sorted(content for name, content in self.files().items() if name.endswith(".jpg"))
+        return sorted(self.shown())
+
+    def shown(self) -> list[bytes]:
+        """Return the photos in the order of their names."""
+        return [content for name, content in sorted(self.files().items()) if name.endswith(".jpg")]
 
 
 @asynccontextmanager
@@ -123,7 +129,7 @@ class FrameCell:
             if restart:
                 await world.start()
             cycles = 1
-            while await world.cycle() is not CycleOutcome.DONE or world.photos() != wanted:
+            while await world.cycle() is not CycleOutcome.DONE or world.shown() != list(map(jpeg, AFTER)):
                 cycles += 1
                 assert cycles <= 2, f"does not converge: {world.reports}"
             assert world.files()["others.jpg.txt"] == b"somebody else's"

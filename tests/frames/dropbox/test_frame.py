@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 
-from picsync.core.errors import QuotaError, RefusedError
+from picsync.core.errors import PicsyncError, QuotaError, RefusedError
+from picsync.core.model import Digest
 from picsync.core.places import StorePlace
 from picsync.emulators.dropbox import File
+from picsync.emulators.faults import Fault, FaultKind
 from picsync.emulators.google.content import read_all
 from picsync.frames.base import AlreadyThere, Uploaded
 from picsync.frames.dropbox.frame import BATCH, DropboxFrame
+from picsync.frames.folder.names import number_of
 from picsync.stores.dropbox.store import DropboxStore
 from tests.contract.frame_contract import JPEG, ensure_album, rendition
 from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_account
 
 FOLDER = "/Frames/Kitchen"
+
+
+def md5(content: bytes) -> Digest:
+    return Digest.md5(hashlib.md5(content, usedforsecurity=False).hexdigest())
 
 
 @dataclass
@@ -177,3 +185,67 @@ async def test_an_upload_that_is_cancelled_delays_no_other(kitchen: Kitchen) -> 
     assert await kitchen.frame.upload(album, rendition(JPEG + b"2"), upcoming=1) == Uploaded()
     assert list(kitchen.photos().values()) == [JPEG + b"2"]
     assert await kitchen.frame.upload(album, rendition(JPEG + b"2")) == AlreadyThere()
+
+
+async def ordered(kitchen: Kitchen, count: int) -> list[Digest]:
+    """Fill an album, give it the reverse order, and return that."""
+    album = await ensure_album(kitchen.frame, "Family")
+    photos = [rendition(JPEG + str(number).encode()) for number in range(count)]
+    await asyncio.gather(*(kitchen.frame.upload(album, each, upcoming=count) for each in photos))
+    wanted = (await kitchen.frame.photos(album)).items[::-1]
+    await kitchen.frame.arrange(album, wanted)
+    return [each.digest for each in wanted]
+
+
+async def test_an_order_is_in_the_names_and_costs_few_requests(kitchen: Kitchen) -> None:
+    wanted = await ordered(kitchen, 20)
+    album = await ensure_album(kitchen.frame, "Family")
+    names = sorted(kitchen.photos())
+    assert [md5(kitchen.photos()[name]) for name in names] == wanted
+    assert all(number_of(name) is not None for name in names)
+    items = (await kitchen.frame.photos(album)).items
+    before = len(kitchen.account.names())
+    await kitchen.frame.arrange(album, items)
+    assert kitchen.account.names()[before:] == ["files/list_folder/continue"]
+    await kitchen.frame.arrange(album, [items[-1], *items[:-1]])
+    asked = Counter(kitchen.account.names()[before + 1 :])
+    assert asked == {"files/list_folder/continue": 2, "files/upload": 2, "files/move_v2": 1}
+    assert len(set(kitchen.photos()) - set(names)) == 1, "only the photo that has moved is renamed"
+
+
+async def test_many_names_change_in_one_batch(kitchen: Kitchen) -> None:
+    before = len(kitchen.account.names())
+    await ordered(kitchen, 2 * BATCH)
+    assert Counter(kitchen.account.names()[before:])["files/move_batch_v2"] == 1
+
+
+async def test_an_order_that_could_not_be_carried_out_loses_nothing(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    photos = [rendition(JPEG + str(number).encode()) for number in range(5)]
+    await asyncio.gather(*(kitchen.frame.upload(album, each, upcoming=5) for each in photos))
+    items = (await kitchen.frame.photos(album)).items
+    # The files are renamed, but the answer says the opposite.
+    path = "^/2/files/move_batch_v2$"
+    kitchen.account.fail(Fault(kind=FaultKind.STATUS, status=400, path=path, after=True, count=1))
+    with pytest.raises(PicsyncError):
+        await kitchen.frame.arrange(album, items[::-1])
+    frame = kitchen.open()
+    assert {each.digest for each in (await frame.photos(album)).items} == {each.digest for each in items}
+    wanted = [each.digest for each in reversed(items)]
+    now = {each.digest: each for each in (await frame.photos(album)).items}
+    await frame.arrange(album, [now[digest] for digest in wanted])
+    assert [each.digest for each in (await frame.photos(album)).items] == wanted
+    assert len(kitchen.photos()) == 5
+
+
+async def test_a_lost_manifest_sends_ordered_photos_not_again(kitchen: Kitchen) -> None:
+    await ordered(kitchen, 3)
+    manifest = kitchen.account.dropbox.find(f"{FOLDER}/.picsync-frame.json")
+    assert isinstance(manifest, File)
+    kitchen.account.dropbox.delete(manifest)
+    names = set(kitchen.photos())
+    frame = kitchen.open()
+    album = await ensure_album(frame, "Family")
+    for number in range(3):
+        assert await frame.upload(album, rendition(JPEG + str(number).encode())) == Uploaded()
+    assert set(kitchen.photos()) == names

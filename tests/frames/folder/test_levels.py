@@ -202,7 +202,7 @@ async def test_a_full_number_space_is_said(folder: Path) -> None:
     frame = opened(folder, Level.SHORT)
     photos = (await frame.photos(album)).items
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("picsync.frames.folder.naming.placed", lambda *_: None)
+        patch.setattr("picsync.frames.folder.order.placed", lambda *_: None)
         with pytest.raises(ItemError, match="use `names: safe`"):
             await frame.arrange(album, photos)
 
