@@ -114,6 +114,13 @@ class Invitation:
     expires_at: datetime
 
 
+# Built once: every request needs them.
+_DEVICE = sa.select(tables.device).where(tables.device.c.sha256 == sa.bindparam("sha256"))
+_PERSON = sa.select(tables.person).where(
+    tables.person.c.person == sa.bindparam("person"), tables.person.c.removed_at.is_(None)
+)
+
+
 class UnknownPersonError(ValueError):
     """There is no person with this ID or name."""
 
@@ -316,15 +323,14 @@ class People:
         return found
 
     def _session(self, connection: sa.Connection, token: str) -> Session | None:
-        table = tables.device
-        row = connection.execute(sa.select(table).where(table.c.sha256 == hashed(token))).one_or_none()
-        if row is None:
+        found = connection.execute(_DEVICE, {"sha256": hashed(token)}).one_or_none()
+        if found is None:
             return None
-        device = _device(row)
-        person = _person(connection, row.person)
-        if person is None or self._now() - device.seen_at > SESSION_FOR:
+        device = _device(found)
+        if self._now() - device.seen_at > SESSION_FOR:
             return None
-        return Session(person, device, token)
+        person = connection.execute(_PERSON, {"person": found.person}).one_or_none()
+        return None if person is None else Session(_as_person(person), device, token)
 
     async def people(self) -> Sequence[Person]:
         """Return everybody, by name."""
@@ -433,10 +439,7 @@ def _known(connection: sa.Connection, person: str) -> Person:
 
 
 def _person(connection: sa.Connection, person: str) -> Person | None:
-    table = tables.person
-    row = connection.execute(
-        sa.select(table).where(table.c.person == person, table.c.removed_at.is_(None))
-    ).one_or_none()
+    row = connection.execute(_PERSON, {"person": person}).one_or_none()
     return None if row is None else _as_person(row)
 
 

@@ -684,7 +684,15 @@ class Uploads:
         except ItemError as error:
             if not error.unusable:
                 raise
-            raise NotTakenError(f"This picture cannot be shown: {error.message}") from error
+            # What decoders say is for the person who runs picsync; the sender can do nothing with it.
+            _log.warning(
+                "The upload %s (%s) is not taken: %s",
+                harmless(upload.filename, 100),
+                upload.upload,
+                error.message,
+                extra={"action": "upload_refused"},
+            )
+            raise NotTakenError(_UNREADABLE) from error
         return replace(
             photo,
             width=examined.width,
@@ -770,6 +778,10 @@ class Uploads:
         await self._state.write(lambda connection: rows.forget_settled(connection, self._now() - SETTLED_FOR))
 
 
+_UNREADABLE = (
+    "This picture cannot be shown: it is damaged, too large, or of a kind that picsync cannot read. "
+    "Save it again as a JPEG, and send that."
+)
 _UNAVAILABLE = "The library is not available at the moment."
 _LATER = "Nothing is lost. Try again later, or tell the person who runs picsync: the log says why."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import zlib
 from datetime import datetime
 
 import httpx
@@ -33,6 +34,21 @@ def photo(seed: int = 1, *, size: tuple[int, int] = (64, 48), taken: datetime | 
     out = io.BytesIO()
     image.save(out, "JPEG", exif=exif)
     return out.getvalue()
+
+
+def bomb() -> bytes:
+    """Return a PNG of 900 million pixels, all of them there, in about 110 kB."""
+    side = 30_000
+    packer = zlib.compressobj(1)
+    rows = (
+        b"".join(packer.compress(bytes(100 * (1 + side // 8))) for _ in range(side // 100)) + packer.flush()
+    )
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
+
+    header = side.to_bytes(4) * 2 + bytes((1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def movie(seed: int = 1) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -76,7 +77,12 @@ class Browser:
 
 @asynccontextmanager
 async def serve(
-    folder: Path, *, proxies: tuple[Network, ...] = (), cache: str = "", library: Library | None = None
+    folder: Path,
+    *,
+    proxies: tuple[Network, ...] = (),
+    cache: str = "",
+    library: Library | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Pages]:
     """Serve the pages of a family without photos."""
     location = cache or str(folder / "cache.db")
@@ -86,7 +92,7 @@ async def serve(
         if library is None:
             (folder / "library").mkdir(exist_ok=True)
             library = FolderLibrary(folder / "library", ["Family"])
-        uploads = Uploads(state, library, pictures, renderer)
+        uploads = Uploads(state, library, pictures, renderer, now=now)
         await uploads.start()
         services = Services(state, People(state), Photos(state), pictures, Voting(state), uploads)
         household = Household(Requests.beside(str(folder / "cache.db")))

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -14,8 +14,9 @@ import pytest
 
 from picsync.family.people import Role
 from picsync.family.photos import photo_id
+from picsync.family.uploads.service import KEPT_FOR
 from picsync.family.uploads.values import Upload, UploadState
-from tests.web.family.sent import Tus, movie, photo
+from tests.web.family.sent import Tus, bomb, movie, photo
 from tests.web.family.served import Pages, serve
 
 
@@ -122,13 +123,14 @@ async def test_lies_are_refused_and_lose_nothing(tmp_path: Path) -> None:
         assert "damaged" in damaged.reason
 
 
-async def test_the_content_decides_what_is_taken(tmp_path: Path) -> None:
+async def test_the_content_decides_what_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     cases = {
         "letter.jpg": (b"%PDF-1.7 not a picture", "neither a picture nor a video"),
         "page.jpg": (b"<html><script>alert(1)</script>", "neither a picture nor a video"),
         "cut.jpg": (photo(6)[:-40], "end is missing"),
         "empty.jpg": (b"", "empty"),
         "broken.png": (b"\x89PNG\r\n\x1a\n" + bytes(40) + b"IEND\xaeB`\x82", "cannot be shown"),
+        "bomb.png": (bomb(), "cannot be shown"),
     }
     async with serve(tmp_path) as pages, await pages.signed_in("Anna") as browser:
         tus = await Tus.of(browser)
@@ -140,10 +142,37 @@ async def test_the_content_decides_what_is_taken(tmp_path: Path) -> None:
             [failed] = await settled(pages, upload)
             assert failed.state is UploadState.FAILED, name
             assert why in failed.reason, failed.reason
+            # What decoders and the system say is in the log only.
+            assert "Error" not in failed.reason, failed.reason
+            assert "process" not in failed.reason, failed.reason
+            assert {"broken.png": "broken.png", "bomb.png": "pixels"}.get(name, "") in caplog.text
         named_wrong = await tus.send("holiday.mp4", photo(7))
         [ready] = await settled(pages, named_wrong)
         assert ready.stored == "Family/holiday.jpg"
     assert names(tmp_path / "library") == [".picsync-library", "Family/holiday.jpg"]
+
+
+async def test_what_did_not_continue_for_a_week_is_removed(tmp_path: Path) -> None:
+    clock = [datetime.now(UTC)]
+    async with (
+        serve(tmp_path, now=lambda: clock[0]) as pages,
+        await pages.signed_in("Anna") as browser,
+    ):
+        uploads = pages.services.uploads
+        assert uploads is not None
+        tus, content = await Tus.of(browser), photo(12)
+        location = (await tus.create("a.jpg", len(content))).headers["Location"]
+        await tus.append(location, 0, content[:100])
+        clock[0] += KEPT_FOR
+        await uploads.expire()
+        assert (await tus.offset(location)).headers["Upload-Offset"] == "100"
+        clock[0] += timedelta(seconds=1)
+        await uploads.expire()
+        [gone] = await settled(pages, location.rpartition("/")[2])
+        assert (gone.state, "week" in gone.reason) == (UploadState.FAILED, True)
+        assert (await tus.offset(location)).status_code == 410
+        assert (await tus.append(location, 100, content[100:])).status_code == 409
+    assert names(tmp_path / "library") == [".picsync-library"]
 
 
 async def test_the_same_photo_is_stored_once(tmp_path: Path) -> None:

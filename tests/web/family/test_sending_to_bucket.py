@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from picsync.family.bucketlibrary import BucketLibrary
+from picsync.family.uploads.service import KEPT_FOR
 from picsync.family.uploads.values import UploadState
 from picsync.system.library import INCOMING, MARKER
 from picsync.vendors.s3.bucket import PART_BYTES, Bucket
@@ -170,6 +172,24 @@ async def test_an_upload_that_is_ended_leaves_no_parts(pages: Pages, bucket: Buc
     ended = await direct.client.delete(f"/api/uploads/direct/{begun['id']}", headers=direct.own)
     assert ended.status_code == 204
     assert keys(bucket) == set()
+
+
+async def test_what_did_not_continue_for_a_week_leaves_no_parts(tmp_path: Path, bucket: Bucket) -> None:
+    clock = [datetime.now(UTC)]
+    async with serve(tmp_path, library=library(bucket, tmp_path), now=lambda: clock[0]) as pages:
+        uploads = pages.services.uploads
+        assert uploads is not None
+        direct = await Direct.of(await pages.signed_in("Anna"))
+        upload = (await direct.begin("clip.mov", len(LARGE))).json()["id"]
+        await direct.put(LARGE, (await direct.progress(upload))["missing"][0])
+        clock[0] += KEPT_FOR
+        await uploads.expire()
+        assert (await direct.progress(upload))["received_bytes"] == PART_BYTES
+        clock[0] += timedelta(seconds=1)
+        await uploads.expire()
+        gone = await settled(pages, upload)
+        assert (gone.state, "week" in gone.reason) == (UploadState.FAILED, True)
+        assert not keys(bucket)
 
 
 async def test_parts_that_nobody_knows_are_removed_at_the_start(tmp_path: Path, bucket: Bucket) -> None:
