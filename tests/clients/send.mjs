@@ -1,14 +1,23 @@
 // Runs the send page's script without a browser: send.mjs SCRIPT URL COOKIE TOKEN FILE MEMORY [--direct] [--cut PART]
+// [--copies COUNT --until REQUESTS]
 // chooses a file, as a person does, and prints the requests and how it ended. MEMORY keeps what localStorage has.
+// With --copies, it chooses that many files of this content, and ends after so many requests.
 // With --cut, the connection is lost within the request number PART that sends bytes, and then the page is closed.
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [script, origin, cookie, token, file, memory, ...options] = process.argv.slice(2);
-const cut = options.includes('--cut') ? Number(options[options.indexOf('--cut') + 1]) : 0;
+const number = (name) => (options.includes(name) ? Number(options[options.indexOf(name) + 1]) : 0);
+const cut = number('--cut');
+const copies = number('--copies');
+const until = number('--until');
 const requests = [];
 let sending = 0;
+let open = 0;
+let mostOpen = 0;
+let mostRows = 0;
+let chosenMs = 0;
 
 class Element extends EventTarget {
   constructor() {
@@ -17,13 +26,17 @@ class Element extends EventTarget {
     this.classList = { add() {}, remove() {} };
     this.value = '';
     this.parentNode = null;
+    this.children = new Set();
   }
 
-  append(...parts) { for (const part of parts) if (part instanceof Element) part.parentNode = this; }
+  append(...parts) {
+    for (const part of parts) if (part instanceof Element) { part.parentNode = this; this.children.add(part); }
+    mostRows = Math.max(mostRows, this.children.size);
+  }
 
   before() {}
 
-  remove() { this.parentNode = null; }
+  remove() { if (this.parentNode) this.parentNode.children.delete(this); this.parentNode = null; }
 
   setAttribute() {}
 
@@ -70,6 +83,9 @@ globalThis.XMLHttpRequest = class {
 
   async send(body) {
     const own = this.url.origin === origin;
+    open += 1;
+    mostOpen = Math.max(mostOpen, open);
+    if (until && requests.length >= until) finish('enough');
     requests.push(`${this.method} ${own ? this.url.pathname : 'bucket'}`);
     let content = body === null ? undefined : body;
     if (body instanceof Blob) {
@@ -86,7 +102,9 @@ globalThis.XMLHttpRequest = class {
       this.answer = await fetch(this.url, { method: this.method, headers, body: content, duplex: 'half', signal: this.control.signal });
       this.status = this.answer.status;
       this.responseText = await this.answer.text();
+      open -= 1;
     } catch (error) {
+      open -= 1;
       if (sending === cut) finish('cut');
       this.onerror();
       return;
@@ -96,19 +114,25 @@ globalThis.XMLHttpRequest = class {
 };
 
 function finish(state) {
-  process.stdout.write(JSON.stringify({ state, requests, kept: Object.keys(kept).length, url: Object.values(kept)[0] || '' }));
+  process.stdout.write(JSON.stringify({ state, requests, kept: Object.keys(kept).length, url: Object.values(kept)[0] || '', mostOpen, mostRows, chosenMs }));
   process.exit(0);
 }
 
 await import(pathToFileURL(script).href);
 const stat = fs.statSync(file);
-const chosen = new File([fs.readFileSync(file)], path.basename(file), { lastModified: Math.floor(stat.mtimeMs) });
+const about = { lastModified: Math.floor(stat.mtimeMs) };
+const content = fs.readFileSync(file);
+const chosen = [new File([content], path.basename(file), about)];
+for (let copy = 1; copy < copies; copy += 1) chosen.push(new File([content], `${copy} ${path.basename(file)}`, about));
 const choose = new Event('change');
-Object.defineProperty(choose, 'target', { value: { files: [chosen], value: '' } });
+Object.defineProperty(choose, 'target', { value: { files: chosen, value: '' } });
+const chosenAt = performance.now();
 element('files').dispatchEvent(choose);
+chosenMs = performance.now() - chosenAt;
 
 // The title of the progress says how it ended.
 const watch = setInterval(() => {
+  if (until) return;
   const text = element('total-text').textContent || '';
   if (/arrived$/.test(text) && !/ of /.test(text)) { clearInterval(watch); finish('arrived'); }
   if (/not sent|already there/.test(text)) { clearInterval(watch); finish(text); }

@@ -69,3 +69,15 @@ async def test_a_page_that_was_closed_in_a_tunnel_continues(
         assert len(bytes_sent) in ({2} if options else {1, 2})
         third = await sent(pages, tmp_path, *options)
         assert "already there" in third["state"]
+
+
+async def test_ten_thousand_files_in_one_selection(tmp_path: Path) -> None:
+    need_npm("tus-js-client")
+    (tmp_path / "clip.mov").write_bytes(movie(6))
+    async with in_folder(tmp_path) as (pages, _):
+        found = await sent(pages, tmp_path, "--copies", "10000", "--until", "40")
+        assert found["state"] == "enough"
+        # Three at a time, and the question what has become of those that arrived.
+        assert found["mostOpen"] <= 4
+        assert found["mostRows"] == 200
+        assert found["kept"] <= 3

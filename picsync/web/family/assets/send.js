@@ -64,12 +64,14 @@ let polling = null;
 let lock = null;
 
 function add(files, album) {
+  const known = new Set(entries.filter((entry) => entry.state !== "failed").map((entry) => entry.key));
   for (const file of files) {
     const entry = {
       file, album, offset: 0, state: "waiting", why: "", url: null, id: null, request: null, shared: file.shared || null,
       key: [album, file.name, file.size, file.lastModified].join("|"),
     };
-    if (entries.some((other) => other.key === entry.key && other.state !== "failed")) continue;
+    if (known.has(entry.key)) continue;
+    known.add(entry.key);
     entries.push(entry);
     waiting.push(entry);
     totalBytes += file.size;
@@ -341,7 +343,8 @@ function showAll() {
     drawn = 0;
     const list = $("queue");
     const wanted = shown();
-    for (const entry of entries) if (entry.row && !wanted.includes(entry)) { entry.row.remove(); entry.row = null; }
+    const kept = new Set(wanted);
+    for (const entry of entries) if (entry.row && !kept.has(entry)) { entry.row.remove(); entry.row = null; }
     for (const entry of wanted) {
       if (!entry.row) makeRow(entry);
       if (!entry.row.parentNode) list.append(entry.row);
