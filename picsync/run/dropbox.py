@@ -11,7 +11,7 @@ from picsync.http.client import Hosts
 from picsync.http.retry import Retrier, RetryPolicy
 from picsync.run.settings import entries_in_use, places_in_use
 from picsync.sources.dropbox.options import DropboxEntry
-from picsync.vendors.dropbox.api import LINK_SCOPES, READ_SCOPES, WRITE_SCOPES
+from picsync.vendors.dropbox.api import LINK_SCOPES, READ_SCOPES, SPACE_SCOPES, WRITE_SCOPES
 
 
 def needed_scopes(config: Config | None, account: str) -> frozenset[str]:
@@ -21,9 +21,10 @@ def needed_scopes(config: Config | None, account: str) -> frozenset[str]:
     """
     entries = entries_in_use(config).get(account, {}) if config is not None else {}
     linked = any(isinstance(entry, DropboxEntry) and entry.link for entry in entries.values())
-    writes = config is not None and (account in places_in_use(config) or account in _filled(config))
+    filled = config is not None and account in _filled(config)
+    writes = filled or (config is not None and account in places_in_use(config))
     found = READ_SCOPES | (LINK_SCOPES if linked else frozenset())
-    return found | (WRITE_SCOPES if writes else frozenset())
+    return found | (WRITE_SCOPES if writes else frozenset()) | (SPACE_SCOPES if filled else frozenset())
 
 
 def _filled(config: Config) -> set[str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from picsync.core.errors import PicsyncError, RefusedError, TransientError
 from picsync.core.model import Finding
@@ -335,6 +335,14 @@ class Store(Protocol):
 
     async def aclose(self) -> None:
         """Release all resources; safe to call twice."""
+
+
+@runtime_checkable
+class TellsSpace(Protocol):
+    """A store that may know how much more fits into it."""
+
+    async def free_bytes(self) -> int | None:
+        """Return how many bytes still fit; None if that is unknown, or not to be asked with this login."""
 
 
 async def entries_of(

@@ -162,3 +162,14 @@ def test_sorting_in_dropbox_needs_the_permission_to_write(tmp_path: Path) -> Non
     text = rule(**{"from": '"dropbox:/Camera Uploads"', "to": '"dropbox:/Archive/{year}"'})
     assert "files.content.write" in needed_scopes(load(tmp_path, text), "dropbox")
     assert "files.content.write" not in needed_scopes(load(tmp_path, text), "anna")
+
+
+def test_a_frame_in_dropbox_needs_the_permission_to_see_the_free_space(tmp_path: Path) -> None:
+    text = (
+        "albums: [{name: Family, sources: {folder: [{path: /pictures}]}, frames: [kitchen]}]\n"
+        "frames: {kitchen: {kind: dropbox, path: /Frames/Kitchen}}\n"
+    )
+    scopes = needed_scopes(load(tmp_path, text), "dropbox")
+    assert {"files.content.write", "account_info.read"} <= scopes
+    sorts = load(tmp_path, rule(**{"from": '"dropbox:/Camera"', "to": '"dropbox:/Archive/{year}"'}))
+    assert "account_info.read" not in needed_scopes(sorts, "dropbox")

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from picsync.aio.tasks import cancel_and_wait
 from picsync.core.contenthash import ContentHash
-from picsync.core.errors import ItemError, NotFoundError, PicsyncError, TransientError
+from picsync.core.errors import ItemError, NotFoundError, PicsyncError, QuotaError, TransientError
 from picsync.core.identity import plain_name
 from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
 from picsync.core.places import StorePlace, fold, join, stem_and_suffix
@@ -23,6 +23,7 @@ from picsync.frames.dropbox.manifest import MANIFEST, MAX_BYTES, Manifest, Own
 from picsync.frames.folder.names import EXTENSIONS, is_name, number_of, plain
 from picsync.frames.folder.options import Level
 from picsync.frames.folder.order import Place, renumbered, sorted_names, to_remember, wanted_names
+from picsync.observe.words import size
 from picsync.stores.base import (
     ChangedError,
     ConflictError,
@@ -30,10 +31,12 @@ from picsync.stores.base import (
     Entry,
     Move,
     Store,
+    TellsSpace,
     Write,
     Written,
 )
 from picsync.stores.contents import FolderContents
+from picsync.vendors.dropbox.credentials import LOGIN_COMMAND
 
 KIND = "dropbox"
 BATCH = 100
@@ -42,6 +45,8 @@ LINGER_S = 5.0
 """How long the first photo of a batch waits for others."""
 TRIES = 3
 """How often the manifest is written although somebody else has changed it."""
+LEAST_FREE_BYTES = 20_000_000
+"""Below this, the doctor notes that new photos may not fit."""
 _CHUNK_BYTES = 1 << 20
 
 
@@ -246,6 +251,7 @@ class DropboxFrame:
                 await self._look()
                 batch = [each for each in batch if not each.result.done()]
                 due = self._enter(batch)
+                await self._refuse_what_does_not_fit(batch, due)
                 await self._store_manifest(lambda manifest: _with(manifest, due, batch))
                 await self._write_files(due)
         except PicsyncError as error:
@@ -276,6 +282,30 @@ class DropboxFrame:
             elif name not in due and each.album in self._manifest.files[name].albums:
                 each.result.set_result(AlreadyThere())
         return due
+
+    async def _refuse_what_does_not_fit(self, batch: Sequence[_Waiting], due: dict[str, _Waiting]) -> None:
+        """Take the photos from `due` for which there is no room, before anything is sent."""
+        there = self._there()
+        sizes = {name: each.rendition.size_bytes for name, each in due.items() if fold(name) not in there}
+        free = await self.free_bytes() if sizes else None
+        if free is None:
+            return
+        refused = set()
+        for name, size_bytes in sizes.items():
+            if size_bytes <= free:
+                free -= size_bytes
+            else:
+                refused.add(due.pop(name).rendition.digest)
+        for each in batch:
+            if each.rendition.digest in refused and not each.result.done():
+                text = f"There is no room left in Dropbox for photos in {self._place}."
+                each.result.set_exception(
+                    QuotaError(text, hint="Delete files, empty its trash, or get more space.")
+                )
+
+    async def free_bytes(self) -> int | None:
+        """Return the free space of the account; None if Dropbox does not tell it."""
+        return await self._store.free_bytes() if isinstance(self._store, TellsSpace) else None
 
     def _free_name(self, each: _Waiting, there: dict[str, Entry], due: dict[str, _Waiting]) -> str:
         """Return a name: the same for the same photo, unless somebody else's file has it.
@@ -351,9 +381,9 @@ class DropboxFrame:
             Move(entry, self._at(place.new).path, f"order{number}")
             for number, (entry, place) in enumerate(moves)
         ]
-        size, failed = max(1, self._store.capabilities.batch), None
-        for at in range(0, len(due), size):
-            for moved in await self._store.move_all(due[at : at + size]):
+        batch, failed = max(1, self._store.capabilities.batch), None
+        for at in range(0, len(due), batch):
+            for moved in await self._store.move_all(due[at : at + batch]):
                 if moved.entry is not None:
                     self._folder.entries.pop(moved.move.entry.key, None)
                     self._folder.entries[moved.entry.key] = moved.entry
@@ -411,9 +441,9 @@ class DropboxFrame:
         }
         outcomes: list[PicsyncError | None] = []
         names = list(gone)
-        size = max(1, self._store.capabilities.batch)
-        for at in range(0, len(names), size):
-            outcomes += await self._store.delete_all([gone[name] for name in names[at : at + size]])
+        batch = max(1, self._store.capabilities.batch)
+        for at in range(0, len(names), batch):
+            outcomes += await self._store.delete_all([gone[name] for name in names[at : at + batch]])
         errors = {name: error for name, error in zip(names, outcomes, strict=True) if error is not None}
         for name in names:
             if name not in errors:
@@ -439,6 +469,16 @@ class DropboxFrame:
             found.append(Finding(Mark.PROBLEM, str(self._place), "it is a file.", "Name a folder."))
         else:
             found.append(Finding(Mark.OK, str(self._place), "the folder is there."))
+        free = await self.free_bytes()
+        if free is None:
+            text = "how much space is free is unknown, so photos are sent until it is full."
+            fix = f"`{LOGIN_COMMAND}` asks for the permission to see it."
+            found.append(Finding(Mark.NOTE, str(self._place), text, fix))
+        elif free < LEAST_FREE_BYTES:
+            text = f"only {size(free)} are free, so new photos may not fit."
+            found.append(Finding(Mark.NOTE, str(self._place), text, "Delete files, or get more space."))
+        else:
+            found.append(Finding(Mark.OK, str(self._place), f"{size(free)} are free."))
         return found
 
     async def aclose(self) -> None:

@@ -54,7 +54,9 @@ def _require(account: Account, _entries: Sequence[Any]) -> None:
 
 
 def _operations() -> Sequence[Operation]:
-    return STORE.operations()
+    from picsync.vendors.dropbox.api import READ_SPACE
+
+    return (*STORE.operations(), READ_SPACE)
 
 
 def _places(account: str, options: DropboxFrameOptions) -> Sequence[Reach]:

@@ -48,7 +48,7 @@ from picsync.vendors.dropbox.api import (
     downloaded,
 )
 from picsync.vendors.dropbox.credentials import KIND, TITLE
-from picsync.vendors.dropbox.refusals import DropboxError, DropboxNotFoundError
+from picsync.vendors.dropbox.refusals import DropboxError, DropboxNotFoundError, MissingScopeError
 from picsync.vendors.dropbox.wire import FolderPage, Metadata
 
 READ_BYTES = 2 * BLOCK_BYTES
@@ -349,6 +349,13 @@ class DropboxStore:
     async def one_volume(self, folders: Sequence[str]) -> str:  # noqa: ARG002 - port
         """Return nothing: one account's files are on one volume."""
         return ""
+
+    async def free_bytes(self) -> int | None:
+        """Return the free space; None if Dropbox does not tell it, for instance without its permission."""
+        try:
+            return (await self._api.space()).free_bytes
+        except (MissingScopeError, RefusedError, ProtocolError):
+            return None  # Dropbox itself still refuses what does not fit.
 
     async def examine(self) -> Sequence[Finding]:
         """Check the login."""

@@ -151,13 +151,17 @@ def named(tags: tuple[str, ...]) -> str:
     return "/".join(tags) or "no reason given"
 
 
-def missing_scope(scope: str, *, of_app: bool = False) -> LoginNeeded:
+class MissingScopeError(LoginNeeded):
+    """The login, or the app itself, lacks a permission."""
+
+
+def missing_scope(scope: str, *, of_app: bool = False) -> MissingScopeError:
     """Return the error for a permission that the login, or the app itself, lacks."""
     message = f"Dropbox: the {'app' if of_app else 'login'} does not have the permission `{scope}`."
     console = "Tick it in the App Console of Dropbox (Permissions, Submit), then log in again with"
     if of_app:
-        return LoginNeeded(message, hint=f"{console} `{LOGIN_COMMAND}`.")
-    return LoginNeeded(message, hint=f"{LOGIN_AGAIN} It asks for what picsync.yaml needs.")
+        return MissingScopeError(message, hint=f"{console} `{LOGIN_COMMAND}`.")
+    return MissingScopeError(message, hint=f"{LOGIN_AGAIN} It asks for what picsync.yaml needs.")
 
 
 def _bad_request(operation: Operation, answer: Answer) -> PicsyncError:

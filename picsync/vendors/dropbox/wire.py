@@ -165,6 +165,8 @@ class Allocation(_Wire):
     """The space that an account has."""
 
     allocated: int | None = None
+    used: int | None = None
+    """Only in a team: what all of its members use."""
 
 
 class SpaceUsage(_Wire):
@@ -172,6 +174,14 @@ class SpaceUsage(_Wire):
 
     used: int = Field(ge=0)
     allocation: Allocation = Allocation()
+
+    @property
+    def free_bytes(self) -> int | None:
+        """What still fits; None if Dropbox does not say. In a team it is what is left of the team's space."""
+        if self.allocation.allocated is None:
+            return None
+        used = self.used if self.allocation.used is None else self.allocation.used
+        return max(0, self.allocation.allocated - used)
 
 
 METADATA = TypeAdapter(Metadata)

@@ -50,6 +50,7 @@ FRAME_TABLE = replace(
     TABLE,
     places={
         **TABLE.places,
+        dropbox.READ_SPACE: Place("POST", API, "/2/users/get_space_usage"),
         dropbox.UPLOAD: Place("POST", CONTENT, "/2/files/upload"),
         dropbox.START_SESSION: Place("POST", CONTENT, "/2/files/upload_session/start"),
         dropbox.APPEND: Place("POST", CONTENT, "/2/files/upload_session/append_v2"),

@@ -31,7 +31,7 @@ from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_accoun
 
 PLACE = StorePlace("dropbox", "/Frames/Kitchen")
 ALBUM = "Family"
-BEFORE, AFTER = ("a", "b", "c"), ("b", "c", "d", "e")
+BEFORE, AFTER = ("a", "c", "b"), ("c", "b", "d", "e")
 
 
 @dataclass
@@ -41,6 +41,8 @@ class World:
     harness: Harness
     account: DropboxAccount
     frame: DropboxFrame | None = None
+    ordered: bool = False
+    """Whether the rule asks for an order, which is not that of the names."""
     reports: list[CycleReport] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -57,7 +59,7 @@ class World:
 
     async def cycle(self) -> CycleOutcome:
         assert self.frame is not None
-        choice = Choice(order=Order.ALBUM, ordered=True)
+        choice = Choice(order=Order.ALBUM, ordered=self.ordered)
         rule = AlbumRule(Rule(ALBUM), sources={"googlephotos": ["a"]}, choice=choice)
         tools = replace(self.harness.tools, frames={"nixplay": self.frame})
         report = await run_cycle(rule, tools)
@@ -78,7 +80,7 @@ class World:
 
 @asynccontextmanager
 async def open_world(folder: Path) -> AsyncIterator[World]:
-    """Open a folder that was in sync, after which two photos were added and one removed."""
+    """Open a folder that was in sync, after which photos were added and removed, and an order set."""
     async with dropbox_account() as account, open_harness(folder) as harness:
         world = World(harness, account)
         account.dropbox.put(f"{PLACE.path}/others.jpg.txt", b"somebody else's")
@@ -87,6 +89,7 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
         assert await world.cycle() is CycleOutcome.DONE
         harness.put("d", "e")
         harness.remove("a")
+        world.ordered = True
         await world.start()
         account.server.log.records.clear()
         yield world

@@ -169,9 +169,45 @@ async def test_a_steady_look_costs_a_request_each(kitchen: Kitchen) -> None:
 async def test_a_full_dropbox_says_so(kitchen: Kitchen) -> None:
     album = await ensure_album(kitchen.frame, "Family")
     kitchen.account.options.space_bytes = 1
-    with pytest.raises(QuotaError):
+    before = len(kitchen.account.names())
+    with pytest.raises(QuotaError, match="no room left in Dropbox for photos in dropbox:/Frames/Kitchen"):
         await kitchen.frame.upload(album, rendition(JPEG))
     assert kitchen.photos() == {}
+    asked = kitchen.account.names()[before:]
+    assert asked[-1] == "users/get_space_usage", "nothing is sent after that"
+    assert "files/upload" not in asked
+
+
+async def test_what_fits_is_sent(kitchen: Kitchen) -> None:
+    album = await ensure_album(kitchen.frame, "Family")
+    used = kitchen.account.dropbox.owner.tree.used_bytes
+    free = 5_000  # The list of files grows, too.
+    kitchen.account.options.space_bytes = used + free
+    assert await kitchen.frame.free_bytes() == free
+    large, small = JPEG + bytes(free), JPEG + b"1"
+    contents = (large, small, large)
+    outcomes = await asyncio.gather(
+        *(kitchen.frame.upload(album, rendition(each), upcoming=3) for each in contents),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in outcomes] == [QuotaError, Uploaded, QuotaError]
+    assert list(kitchen.photos().values()) == [small]
+    assert [each.digest for each in (await kitchen.frame.photos(album)).items] == [md5(small)]
+
+
+async def test_without_the_permission_the_free_space_is_unknown() -> None:
+    async with dropbox_account() as account:
+        login = account.login("files.metadata.read", "files.content.read", "files.content.write")
+        store = DropboxStore(account.api(login), sleep=account.sleep)
+        frame = DropboxFrame(store, StorePlace("dropbox", FOLDER), sleep=account.sleep)
+        album = await ensure_album(frame, "Family")
+        assert await frame.free_bytes() is None
+        assert await frame.upload(album, rendition(JPEG)) == Uploaded()
+        account.options.space_bytes = 1
+        with pytest.raises(QuotaError):
+            await frame.upload(album, rendition(JPEG + b"1"))
+        assert any("account" in each.fix or "permission" in each.fix for each in await frame.examine())
+        await frame.aclose()
 
 
 async def test_an_upload_that_is_cancelled_delays_no_other(kitchen: Kitchen) -> None:
