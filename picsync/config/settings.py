@@ -190,6 +190,19 @@ def _root_address(value: str) -> str:
     return str(url)
 
 
+_DSN = (
+    r"https?://[A-Za-z0-9]+(:[A-Za-z0-9]+)?@[A-Za-z0-9._-]+(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._-]+)*/[0-9]+"
+)
+
+
+def _dsn(value: SecretStr) -> SecretStr:
+    text = pasted(value.get_secret_value())
+    found = re.fullmatch(_DSN, text)
+    if not found or int(found["port"] or 0) > 65535:
+        raise ValueError("must be a DSN of the form `https://<key>@<host>/<number>`, as Sentry shows it")
+    return SecretStr(text)
+
+
 def _ping_url(value: SecretStr) -> SecretStr:
     try:
         return SecretStr(_web_address(value.get_secret_value()))
@@ -744,6 +757,14 @@ class Config(Options):
         "requests stop, for example because the whole machine is down. doc/notifications.md has examples. "
         "Absent by default.",
         examples=["https://hc-ping.com/<id>"],
+    )
+    sentry: Annotated[SecretStr, AfterValidator(_dsn)] | None = Field(
+        default=None,
+        description="The DSN of a project of Sentry, or of a server that speaks its protocol, to which"
+        " picsync reports its bugs while it runs with `every`: types of exceptions and lines of code, no"
+        " personal data (doc/monitoring.md). Needs the extra `sentry`. Absent by default: nothing is"
+        " reported.",
+        examples=["https://<key>@sentry.example.org/<number>"],
     )
     concurrency: Concurrency = Field(
         default_factory=Concurrency,

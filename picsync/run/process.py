@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from picsync.family.uploads.service import Uploads
     from picsync.observe.metrics import Metrics
     from picsync.observe.notify import Notifier, Pinger
+    from picsync.observe.sentry import CrashReports
     from picsync.web.family.services import Services
     from picsync.web.frame.routes import Hide, Plain
     from picsync.web.frame.server import FrameServer, Household
@@ -395,6 +396,7 @@ class LongRun:
         """Rules whose configured interval is below the minimum; reported once."""
         self._notifier: Notifier | None = None
         self._pinger: Pinger | None = None
+        self._crash_reports: CrashReports | None = None
         self._household: Household | None = None
         self._people: FrameServer | None = None
         self._uploads: Uploads | None = None
@@ -417,6 +419,8 @@ class LongRun:
                 await self._notifier.aclose()
             if self._pinger is not None:
                 await self._pinger.aclose()
+            if self._crash_reports is not None:
+                await self._crash_reports.aclose()
 
     def _tidy_after_cycle(self, event: Event) -> None:
         """Return the memory of a cycle to the system, once its connections are closed."""
@@ -588,6 +592,13 @@ class LongRun:
             self._readers.append(self._notifier.read)
         if self._notifier is not None:
             self._notifier.expect(settings.config.notify, intervals, page=status_page(settings.config))
+        if self._crash_reports is None and settings.config.sentry is not None:
+            from picsync.observe.sentry import CrashReports
+
+            self._crash_reports = CrashReports(version("picsync"))
+            self._readers.append(self._crash_reports.read)
+        if self._crash_reports is not None:
+            self._crash_reports.expect(settings.config.sentry)
         if self._pinger is None and settings.config.ping is not None:
             from picsync.observe.notify import Pinger
 

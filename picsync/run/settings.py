@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,6 +50,7 @@ from picsync.run.renditions import rendition_on
 from picsync.sources.kinds import SOURCES
 from picsync.stores.kinds import STORES
 from picsync.sync.cycle import AlbumRule
+from picsync.system.packages import extra_advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,13 @@ class SettingsFiles:
             needs = "notify" if settings.intervals else "every"
             message = f"needs `{needs}` at the top level; doc/notifications.md has examples."
             raise ConfigError([Problem(str(self.config), None, "family.notify", message)])
+        if (
+            settings.intervals
+            and config.sentry is not None
+            and importlib.util.find_spec("sentry_sdk") is None
+        ):
+            message = f"needs Sentry's library. {extra_advice('sentry')}"
+            raise ConfigError([Problem(str(self.config), None, "sentry", message)])
         if settings.intervals and config.notify:
             from picsync.observe.notify import check_notify
 
