@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from picsync.config.durations import parse_span
+from picsync.config.openid import OpenId
 from picsync.config.options import Boolean, Options
 from picsync.config.organizing import listed
 from picsync.config.paths import absolute
@@ -112,6 +113,13 @@ class Family(Options):
         description="What the receivers under `notify` at the top level are told of the photos"
         " (doc/notifications.md). Absent by default: nothing.",
         examples=["{digest: weekly, champions: true}"],
+    )
+
+    oidc: OpenId | None = Field(
+        default=None,
+        description="Lets people sign in through an OpenID Connect provider, after they have linked their"
+        " account there on the page *You* (doc/family.md). Absent by default.",
+        examples=["{issuer: https://auth.example.org, name: our Authelia}"],
     )
 
     def has(self, rule: str) -> bool:

@@ -26,6 +26,8 @@ class Act(StrEnum):
     TOKEN_CREATED = "token_created"  # noqa: S105 - a word
     PASSWORD_SET = "password_set"  # noqa: S105 - a word
     PASSWORD_REMOVED = "password_removed"  # noqa: S105 - a word
+    ACCOUNT_LINKED = "account_linked"
+    ACCOUNT_UNLINKED = "account_unlinked"
     UPLOADED = "uploaded"
     HID = "hid"
     RESTORED = "restored"

@@ -78,6 +78,8 @@ class Person:
     looked_at: datetime | None = None
     """When the person last looked at what is new."""
     has_password: bool = False
+    linked: bool = False
+    """Whether an account at the OpenID provider is linked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ _PERSON = sa.select(tables.person).where(
 
 class UnknownPersonError(ValueError):
     """There is no person with this ID or name."""
+
+
+class LinkedElsewhereError(ValueError):
+    """The account at the OpenID provider belongs to somebody else here."""
 
 
 class LastAdministratorError(ValueError):
@@ -276,6 +282,36 @@ class People:
         person, known = await self._state.read(work)
         right = await asyncio.to_thread(passwords.matches, password, known)
         return person if right else None
+
+    async def link(self, person: str, subject: str | None, *, by: str | None = None) -> None:
+        """Link an account at the OpenID provider to a person, instead of any other; None unlinks it.
+
+        Raises UnknownPersonError and LinkedElsewhereError.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            _known(connection, person)
+            table = tables.person
+            if subject is not None:
+                owner = connection.scalar(sa.select(table.c.person).where(table.c.subject == subject))
+                if owner not in (None, person):
+                    raise LinkedElsewhereError("this account is linked to somebody else")
+            connection.execute(sa.update(table).where(table.c.person == person).values(subject=subject))
+            act = Act.ACCOUNT_UNLINKED if subject is None else Act.ACCOUNT_LINKED
+            note(connection, self._now(), by, act, person)
+
+        await self._state.write(work)
+
+    async def by_subject(self, subject: str) -> Person | None:
+        """Return the person to whom an account at the OpenID provider is linked; None if there is nobody."""
+        table = tables.person
+        wanted = sa.select(table).where(table.c.subject == subject, table.c.removed_at.is_(None))
+
+        def work(connection: sa.Connection) -> Person | None:
+            row = connection.execute(wanted).one_or_none()
+            return None if row is None else _as_person(row)
+
+        return await self._state.read(work)
 
     async def api_token(self, person: str, name: str) -> Session:
         """Return a token for a program; raises UnknownPersonError, and ValueError for an empty name."""
@@ -451,6 +487,7 @@ def _as_person(row: sa.Row[Any]) -> Person:
         _instant(row.created_at),
         instant(row.looked_at),
         row.password is not None,
+        row.subject is not None,
     )
 
 

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from picsync.config import Account, Config
+from picsync.config import Account, Config, Credentials
 from picsync.config.family import Family
+from picsync.config.openid import REDIRECT_PATH, SECTION, OpenIdClient
 from picsync.core.buckets import BucketPlace
 from picsync.family.bucketlibrary import BucketLibrary
 from picsync.family.library import FolderLibrary, Library
@@ -26,24 +28,25 @@ from picsync.vendors.s3.credentials import require_storage_key
 from picsync.web.family.services import Services
 from picsync.web.frame.address import page_base
 
+if TYPE_CHECKING:
+    from picsync.family.openid import Provider
+
 FOLDER = "picsync-family-pictures"
 """Small versions of the photos, beside the cache."""
 
 
 @asynccontextmanager
 async def open_family(
-    config: Config, family: Family, account: Account, *, cache: str, renderer: Renderer
+    config: Config, family: Family, credentials: Credentials, *, cache: str, renderer: Renderer
 ) -> AsyncIterator[Services]:
-    """Open the services of the family's pages for the context. Raises StateError and ConfigError.
-
-    `account` has the key of a library in a bucket.
-    """
+    """Open the services of the family's pages for the context. Raises StateError and ConfigError."""
     state = await State.open(cache)
     try:
         pictures = Pictures(own_folder(cache) / FOLDER, renderer)
         await asyncio.to_thread(pictures.sweep)
         uploads = None
         if (place := family.library_place) is not None:
+            account = credentials.account("uploads")
             library = _library(place, albums_of_uploads(config), account, cache)
             uploads = Uploads(state, library, pictures, renderer)
             await uploads.start()
@@ -60,12 +63,29 @@ async def open_family(
                 share_for=family.share_for,
                 downloads=family.downloads,
                 passwords=family.passwords,
+                openid=_openid(family, credentials, page_base(config)),
             )
         finally:
             if uploads is not None:
                 await uploads.aclose()
     finally:
         await state.aclose()
+
+
+def _openid(family: Family, credentials: Credentials, base: str) -> Provider | None:
+    """Return the provider through which people sign in. Its libraries are loaded only for one."""
+    if family.oidc is None:
+        return None
+    from picsync.family.openid import Provider
+
+    client = credentials.account(SECTION).read(OpenIdClient)
+    return Provider(
+        family.oidc.issuer,
+        name=family.oidc.name,
+        client_id=client.client_id,
+        client_secret=client.client_secret.get_secret_value(),
+        redirect_uri=f"{base}{REDIRECT_PATH.lstrip('/')}",
+    )
 
 
 def _library(place: Path | BucketPlace, albums: Sequence[str], account: Account, cache: str) -> Library:

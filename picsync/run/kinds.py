@@ -17,6 +17,7 @@ from picsync.config import (
     load_credentials,
 )
 from picsync.config.kinds import AnyKind
+from picsync.config.openid import SECTION, OpenIdClient
 from picsync.core.caption import Captions
 from picsync.frames.kinds import FRAMES
 from picsync.sources.kinds import SOURCES
@@ -30,7 +31,8 @@ def kinds() -> list[AnyKind]:
 
 def logins() -> Logins:
     """Return the models of the credentials file's sections, by kind."""
-    return {kind.name: kind.credentials for kind in kinds() if kind.credentials is not None}
+    found = {kind.name: kind.credentials for kind in kinds() if kind.credentials is not None}
+    return {**found, SECTION: OpenIdClient}
 
 
 def known(accounts: Mapping[str, str] = MappingProxyType({})) -> Known:

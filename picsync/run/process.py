@@ -232,8 +232,9 @@ class RunContext:
                 else:
                     renderer = Renderer()
                     stack.push_async_callback(renderer.aclose)
-                    account = settings.credentials.account("uploads")
-                    opening = open_family(config, config.family, account, cache=self.cache, renderer=renderer)
+                    opening = open_family(
+                        config, config.family, settings.credentials, cache=self.cache, renderer=renderer
+                    )
                     family = await stack.enter_async_context(opening)
                     gallery = Gallery(family.state, family.pictures)
                     judges = FamilyJudges(family.state, family.on_frames)

@@ -25,6 +25,7 @@ from picsync.config import (
 from picsync.config.family import FRAME as FAMILY_FRAME
 from picsync.config.kinds import AnyKind, Hook
 from picsync.config.named import Entry
+from picsync.config.openid import SECTION, OpenIdClient
 from picsync.config.settings import AlbumRule as ConfiguredRule
 from picsync.config.tree import FieldPath, Place
 from picsync.core.capacity import Capacity
@@ -315,6 +316,30 @@ def frames_in_use(config: Config, credentials: Credentials) -> list[FrameSetting
     return [config.frame(name, credentials.kinds) for name in names]
 
 
+def _openid(config: Config, credentials: Credentials) -> list[ConfigError]:
+    """Return what `family.oidc` lacks elsewhere."""
+    if config.family is None or config.family.oidc is None:
+        return []
+    lacking = []
+    if config.web is None or config.web.url is None:
+        problem = (
+            "needs `web: {url: ...}`, the address at which people open the pages: the provider sends them"
+            " back to it."
+        )
+        lacking.append(ConfigError([Problem("picsync.yaml", None, "family.oidc", problem)]))
+    account = credentials.account(SECTION)
+    client = account.read(OpenIdClient)
+    try:
+        account.require(
+            {"client_id": client.client_id, "client_secret": client.client_secret.get_secret_value()},
+            "`family.oidc` signs people in through a client that you register at the provider. Write it"
+            f" there: {account.example('client_id: <ID>, client_secret: <secret>')}",
+        )
+    except ConfigError as error:
+        lacking.append(error)
+    return lacking
+
+
 def _require(config: Config, credentials: Credentials) -> None:
     """Raise ConfigError with everything that the credentials lack, for all services at once."""
     lacking: list[ConfigError] = []
@@ -342,6 +367,7 @@ def _require(config: Config, credentials: Credentials) -> None:
     lacking += _listeners(config)
     lacking += _webhooks(config, credentials)
     lacking += _unpairable(config, credentials)
+    lacking += _openid(config, credentials)
     if lacking:
         problems = list(dict.fromkeys(problem for error in lacking for problem in error.problems))
         raise ConfigError(problems, hint="\n".join(dict.fromkeys(error.hint for error in lacking)))

@@ -22,7 +22,7 @@ person = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     # As `family.passwords` has it; NULL without one.
     sa.Column("password", sa.Text),
-    # Subject at the OpenID provider; NULL without one.
+    # As `family.openid.subject_of` has it; NULL without a linked account.
     sa.Column("subject", sa.Text, unique=True),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     # When the person last looked at what is new; NULL for never.

@@ -69,7 +69,7 @@ async def sign_in(
         return page(
             request, "welcome.html", status=403, problem="The name or the password is wrong.", name=name
         )
-    device = _device_name(request.headers.get("User-Agent", ""))
+    device = device_name(request.headers.get("User-Agent", ""))
     response = RedirectResponse("/", 303)
     set_cookie(request, response, await services.people.sign_in(person.person, device))
     return response
@@ -80,7 +80,7 @@ async def invitation(request: Request, token: str, services: Served) -> Response
     """Show whom an invitation is for; the preview of a messenger does not use it up."""
     person = await services.people.invited(_guess(request, services, token))
     if person is None:
-        services.wrong.wrong(_address(request))
+        services.wrong.wrong(address_of(request))
         raise Refusal(404, "This invitation is no longer valid.", "Ask for another one.")
     session = await optional_session(request, services)
     return page(request, "join.html", person=person, token=token, other=session and session.person)
@@ -91,10 +91,10 @@ async def join(request: Request, token: str, services: Served) -> Response:
     """Sign the device in."""
     if refused := cross_site(request.headers):
         raise Refusal(403, refused.strip())
-    device = _device_name(request.headers.get("User-Agent", ""))
+    device = device_name(request.headers.get("User-Agent", ""))
     session = await services.people.accept(_guess(request, services, token), device)
     if session is None:
-        services.wrong.wrong(_address(request))
+        services.wrong.wrong(address_of(request))
         raise Refusal(404, "This invitation is no longer valid.", "Ask for another one.")
     response = RedirectResponse("/", 303)
     set_cookie(request, response, session)
@@ -104,7 +104,7 @@ async def join(request: Request, token: str, services: Served) -> Response:
 @_pages.get("/you")
 async def you(request: Request, session: Viewer, services: Served) -> Response:
     """Show a person where they are signed in."""
-    return await _you(request, session, services)
+    return await about_you(request, session, services)
 
 
 @_pages.post("/you/device")
@@ -113,7 +113,7 @@ async def another_device(request: Request, session: Viewer, services: Served) ->
     made = await services.people.invite_again(session.person.person, by=session.person.person)
     link = f"{services.url or request.base_url}join/{made.token}"
     code = segno.make(link, error="m").svg_data_uri(scale=5, border=2, dark="#000", light="#fff")
-    return await _you(request, session, services, link=link, code=code)
+    return await about_you(request, session, services, link=link, code=code)
 
 
 @_pages.post("/you/token")
@@ -122,7 +122,7 @@ async def new_token(
 ) -> Response:
     """Create an API token, and show it once."""
     made = await _token(session, services, name)
-    return await _you(request, session, services, token=made.token)
+    return await about_you(request, session, services, token=made.token)
 
 
 @_pages.post("/you/password")
@@ -141,11 +141,11 @@ async def change_password(
     if not services.passwords:
         raise Refusal(404, "There are no passwords here.")
     if person.has_password and await _by_password(request, services, person.person, current) is None:
-        return await _you(request, session, services, problem="The current password is wrong.")
+        return await about_you(request, session, services, problem="The current password is wrong.")
     try:
         await services.people.set_password(person.person, None if remove else password, by=person.person)
     except WeakPasswordError as error:
-        return await _you(request, session, services, problem=f"The password was not stored: {error}.")
+        return await about_you(request, session, services, problem=f"The password was not stored: {error}.")
     return RedirectResponse("/you", 303)
 
 
@@ -199,7 +199,7 @@ async def people(_session: Administrator, services: Served) -> list[AboutPerson]
     ]
 
 
-async def _you(
+async def about_you(
     request: Request,
     session: Session,
     services: Services,
@@ -208,7 +208,9 @@ async def _you(
     code: str = "",
     token: str = "",
     problem: str = "",
+    provider: str = "",
 ) -> Response:
+    """Return the page about a person; `provider` is where the browser goes on to link an account."""
     return page(
         request,
         "you.html",
@@ -219,15 +221,22 @@ async def _you(
         code=code,
         token=token,
         problem=problem,
+        provider=provider,
         min_length=MIN_LENGTH,
     )
+
+
+def refuse_guesses(request: Request, services: Services) -> None:
+    """Raise Refusal if too many links of the address were wrong."""
+    if services.wrong.blocked(address_of(request)):
+        raise Refusal(429, "Too many wrong links.", "Wait a minute, then try again.", retry_after_s=60)
 
 
 async def _by_password(request: Request, services: Services, name: str, password: str) -> Person | None:
     """Return who has this name and password; None if nobody has. Raises Refusal after too many wrong ones."""
     if not services.passwords:
         raise Refusal(404, "There are no passwords here.")
-    address = _address(request)
+    address = address_of(request)
     async with services.comparing:
         if services.wrong_passwords.blocked(address):
             raise Refusal(
@@ -250,16 +259,16 @@ async def _token(session: Session, services: Served, name: str) -> Session:
 
 def _guess(request: Request, services: Served, token: str) -> str:
     """Return the token, unless too many were wrong."""
-    if services.wrong.blocked(_address(request)):
-        raise Refusal(429, "Too many wrong links.", "Wait a minute, then try again.", retry_after_s=60)
+    refuse_guesses(request, services)
     return token
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Return the address by which guesses are counted."""
     return request.client.host if request.client else ""
 
 
-def _device_name(agent: str) -> str:
+def device_name(agent: str) -> str:
     """Return what a browser calls itself, in a few words."""
     system = next((name for name in _SYSTEMS if name in agent), "")
     browser = next((name for name in _BROWSERS if name in agent), "")

@@ -17,7 +17,7 @@ from starlette.types import Message
 
 from picsync.core.errors import PicsyncError
 from picsync.web.assets import assets_of
-from picsync.web.family import account, looking, office, pictures, reference, sending, sharing, voting
+from picsync.web.family import account, looking, office, openid, pictures, reference, sending, sharing, voting
 from picsync.web.family.errors import AboutProblem, Refusal
 from picsync.web.family.pages import PACKAGE, load, page
 from picsync.web.family.services import Services
@@ -36,6 +36,7 @@ _ROUTERS = (
     account.router,
     looking.router,
     office.router,
+    openid.router,
     pictures.router,
     reference.router,
     sending.router,

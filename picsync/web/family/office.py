@@ -45,6 +45,8 @@ ACTS = {
     "token_created": "created a token",
     "password_set": "set a password of",
     "password_removed": "removed the password of",
+    "account_linked": "linked an account of",
+    "account_unlinked": "unlinked the account of",
     "uploaded": "sent",
     "hid": "took off the frame",
     "restored": "put back",

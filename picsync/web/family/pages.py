@@ -58,6 +58,7 @@ def page(
         assets=f"/family/assets/{assets_of(PACKAGE).build}",
         title=services.title,
         passwords=services.passwords,
+        openid=services.openid.name if services.openid else "",
         session=session,
         form_token=form_token(session) if session else "",
         is_member=session is not None and session.may(Role.MEMBER),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
 
 from fastapi import Depends, Request
 
@@ -21,6 +21,9 @@ from picsync.family.state.database import State
 from picsync.family.uploads.service import Uploads
 from picsync.family.voting import Voting
 from picsync.serving.guesses import Guesses
+
+if TYPE_CHECKING:
+    from picsync.family.openid import Provider
 
 MAX_WRONG = 300
 MAX_WRONG_OF_ADDRESS = 30
@@ -50,6 +53,8 @@ class Services:
     """Whether such links allow downloads."""
     passwords: bool = False
     """Whether people may sign in by a password."""
+    openid: Provider | None = None
+    """Through which people sign in who have linked their account there."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     wrong: Guesses = field(
         default_factory=lambda: Guesses(most=MAX_WRONG, most_of_address=MAX_WRONG_OF_ADDRESS)

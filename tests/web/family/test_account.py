@@ -17,6 +17,7 @@ from tests.web.family.served import Browser, Pages, serve
 GUARDS = {guards.viewer, guards.member, guards.administrator, guards.streaming_member}
 OPEN = {
     *("/join/{token}", "/welcome", "/sign-in", "/family/assets/{build}/{name}"),
+    *("/sign-in/openid", "/sign-in/openid/done"),
     *("/manifest.webmanifest", "/sw.js", "/send/shared"),
     *("/s/{token}", "/s/{token}/{photo}", "/s/{token}/{photo}/{size}.jpg", "/s/{token}/{photo}/download"),
 }

@@ -1,0 +1,227 @@
+"""Signing in through an OpenID provider, and linking accounts there."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from picsync.family.openid import Provider
+from tests.web.family.provider import CLIENT, SECRET, SampleProvider, sample_provider, sent_back
+from tests.web.family.served import Browser, Pages, serve
+
+CANNOT = "cannot be used at the moment"
+DONE = "/sign-in/openid/done"
+
+
+@asynccontextmanager
+async def family(tmp_path: Path) -> AsyncIterator[tuple[Pages, SampleProvider]]:
+    async with sample_provider() as sample, serve(tmp_path) as pages:
+        use(pages, sample.url)
+        sample.redirect_uris = [f"{pages.url}{DONE}"]
+        yield pages, sample
+
+
+def use(pages: Pages, issuer: str, *, client_secret: str = SECRET) -> None:
+    pages.services.openid = Provider(
+        issuer,
+        name="Auth",
+        client_id=CLIENT,
+        client_secret=client_secret,
+        redirect_uri=f"{pages.url}{DONE}",
+    )
+
+
+async def link(browser: Browser) -> int:
+    """Link the provider's account to who is signed in; return the status of the last answer."""
+    text = (await browser.post("/you/openid")).text
+    found = re.search(r'href="([^"]+)" rel="noreferrer">Go on to Auth', text)
+    assert found is not None, text
+    return (await browser.get(await sent_back(html.unescape(found[1])))).status_code
+
+
+async def begin(browser: Browser) -> str:
+    """Begin to sign in; return where the provider sends the browser back to."""
+    response = await browser.get("/sign-in/openid")
+    assert response.status_code == 303, response.text
+    return await sent_back(response.headers["location"])
+
+
+async def name_of(browser: Browser) -> str | None:
+    response = await browser.get("/api/me")
+    return str(response.json()["name"]) if response.status_code == 200 else None
+
+
+async def test_a_linked_account_signs_in_and_no_other_does(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample), await pages.signed_in("Anna") as phone:
+        assert "Sign in with Auth" in (await pages.browser().get("/welcome")).text
+        stranger = pages.browser()
+        refused = await stranger.get(await begin(stranger))
+        assert (refused.status_code, "linked to nobody here" in refused.text) == (403, True)
+        assert await link(phone) == 303
+        tablet = pages.browser()
+        done = await tablet.get(await begin(tablet))
+        assert (done.status_code, done.headers["location"]) == (303, "/")
+        cookies = done.headers.get_list("set-cookie")
+        assert any("HttpOnly" in one and one.startswith("picsync-family=") for one in cookies)
+        assert await name_of(tablet) == "Anna"
+        sample.account = "ben-at-provider"
+        assert (await stranger.get(await begin(stranger))).status_code == 403
+        assert [person.name for person in await pages.services.people.people()] == ["Anna"]
+        assert (await phone.post("/you/openid/unlink")).status_code == 303
+        sample.account = "anna-at-provider"
+        assert (await stranger.get(await begin(stranger))).status_code == 403
+        assert await name_of(tablet) == "Anna"
+
+
+async def test_an_account_belongs_to_one_person_and_leaves_with_them(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, _sample):
+        anna, ben = await pages.signed_in("Anna"), await pages.signed_in("Ben")
+        assert (await link(anna), await link(ben)) == (303, 422)
+        tablet = pages.browser()
+        await tablet.get(await begin(tablet))
+        assert await name_of(tablet) == "Anna"
+        people = pages.services.people
+        await people.link(next(one.person for one in await people.people() if one.name == "Anna"), None)
+        assert await link(ben) == 303
+        await people.remove(next(one.person for one in await people.people() if one.name == "Ben"))
+        assert (await tablet.get(await begin(tablet))).status_code == 403
+
+
+async def test_an_answer_counts_once_and_only_in_the_browser_that_asked(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample), await pages.signed_in("Anna") as phone:
+        await link(phone)
+        mine, other = pages.browser(), pages.browser()
+        answer = await begin(mine)
+        await begin(other)
+        redeemed = sample.redeemed
+        assert (await other.get(answer)).status_code == 403
+        assert (await pages.browser().get(answer)).status_code == 403
+        wrong_issuer = re.sub(r"iss=[^&]+", "iss=https%3A%2F%2Fevil.example", await begin(mine))
+        assert (await mine.get(wrong_issuer)).status_code == 403
+        assert sample.redeemed == redeemed
+        answer = await begin(mine)
+        assert (await mine.get(answer)).status_code == 303
+        assert (await mine.get(answer)).status_code == 403
+        assert sample.redeemed == redeemed + 1
+
+
+async def test_linking_needs_the_session_that_began_it(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample), await pages.signed_in("Anna") as anna:
+        text = (await anna.post("/you/openid")).text
+        found = re.search(r'href="([^"]+)" rel="noreferrer">Go on', text)
+        assert found is not None
+        answer = await sent_back(html.unescape(found[1]))
+        # Ben signs in on the same device before the provider answers.
+        made = await pages.services.people.invite("Ben")
+        await anna.client.post(f"/join/{made.token}", headers={"Origin": pages.url})
+        assert (await anna.get(answer)).status_code == 403
+        assert sample.redeemed == 0
+        token = await anna.form_token()
+        foreign = {"Origin": "https://evil.example"}
+        sent = await anna.client.post("/you/openid", data={"form_token": token}, headers=foreign)
+        assert sent.status_code == 403
+
+
+def another_key(sample: SampleProvider, claims: dict[str, Any]) -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": "one"})
+
+
+def unsigned(sample: SampleProvider, claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, "", algorithm="none", headers={"kid": "one"})
+
+
+def with_the_secret(sample: SampleProvider, claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, SECRET * 4, algorithm="HS256", headers={"kid": "one"})
+
+
+def unknown_key(sample: SampleProvider, claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, sample.key, algorithm="RS256", headers={"kid": "two"})
+
+
+def changed(**values: Any) -> Callable[[SampleProvider, dict[str, Any]], str]:
+    def encode(sample: SampleProvider, claims: dict[str, Any]) -> str:
+        mixed = {**claims, **values}
+        return sample.signed({name: value for name, value in mixed.items() if value is not None})
+
+    return encode
+
+
+WRONG = {
+    "another key": another_key,
+    "unsigned": unsigned,
+    "with the secret": with_the_secret,
+    "unknown key": unknown_key,
+    "no token": lambda _sample, _claims: "a.b.c",
+    "issuer": changed(iss="https://evil.example"),
+    "audience": changed(aud="another"),
+    "shared audience": changed(aud=[CLIENT, "another"]),
+    "authorized party": changed(azp="another"),
+    "expired": changed(exp=1_000_000_000),
+    "no expiry": changed(exp=None),
+    "expiry of text": changed(exp="soon"),
+    "future": changed(iat=9_000_000_000),
+    "nonce": changed(nonce="another"),
+    "no nonce": changed(nonce=None),
+    "no subject": changed(sub=None),
+    "empty subject": changed(sub=""),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_a_token_that_proves_nothing_opens_nothing(tmp_path: Path, wrong: str) -> None:
+    async with family(tmp_path) as (pages, sample), await pages.signed_in("Anna") as phone:
+        assert await link(phone) == 303
+        sample.encode = lambda claims: WRONG[wrong](sample, claims)
+        tablet = pages.browser()
+        refused = await tablet.get(await begin(tablet))
+        assert (refused.status_code, "could not be verified" in refused.text) == (403, True)
+        assert await name_of(tablet) is None
+        sample.encode = sample.signed
+        assert (await tablet.get(await begin(tablet))).status_code == 303
+
+
+async def test_the_secret_is_sent_as_the_provider_wants_it(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample), await pages.signed_in("Anna") as phone:
+        sample.methods = ["client_secret_post"]
+        assert await link(phone) == 303
+        use(pages, sample.url, client_secret="wrong")
+        tablet = pages.browser()
+        refused = await tablet.get(await begin(tablet))
+        assert (refused.status_code, CANNOT in refused.text) == (503, True)
+
+
+async def test_a_provider_that_is_away_leaves_the_other_ways(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample), await pages.signed_in("Anna") as phone:
+        for issuer in ("http://127.0.0.1:9", f"{sample.url}/"):  # Nobody is there; it calls itself otherwise.
+            use(pages, issuer)
+            away = await pages.browser().get("/sign-in/openid")
+            assert (away.status_code, CANNOT in away.text) == (503, True)
+            assert CANNOT in (await phone.post("/you/openid")).text
+        assert await name_of(phone) == "Anna"
+        assert await name_of(await pages.signed_in("Ben")) == "Ben"
+
+
+async def test_guessing_answers_is_limited(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, _sample):
+        browser = pages.browser()
+        for number in range(30):
+            assert (await browser.get(f"{DONE}?state=x{number}&code=y")).status_code == 403
+        assert (await browser.get(f"{DONE}?state=x&code=y")).status_code == 429
+        assert (await browser.get("/sign-in/openid")).status_code == 429
+
+
+async def test_without_the_setting_there_is_nothing(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, await pages.signed_in("Anna") as browser:
+        assert (await browser.get("/sign-in/openid")).status_code == 404
+        assert (await browser.get(DONE)).status_code == 404
+        assert (await browser.post("/you/openid")).status_code == 404
+        assert "openid" not in (await browser.get("/you")).text
