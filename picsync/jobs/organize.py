@@ -44,11 +44,12 @@ from picsync.core.organize import (
     OrganizePlan,
     OrganizeRule,
     PlannedMove,
+    fixed_part,
     log_line,
     plan,
     split_units,
 )
-from picsync.core.places import StorePlace, fold, is_inside, parse_place, split
+from picsync.core.places import LOCAL, StorePlace, fold, is_inside, parse_place, split
 from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
 from picsync.jobs.journal import Intent, Journal, LogNote, Note, account_lock, missing_text
@@ -345,7 +346,25 @@ class OrganizeJob(PassJob):
         try:
             return (await entries_of(self._store, folder))[0]
         except NotFoundError:
+            await self._require_above(folder)
             return []
+
+    async def _require_above(self, folder: str) -> None:
+        """Raise InaccessibleError if the fixed part of a target folder is in a folder that does not exist.
+
+        A mistyped target would be created otherwise. Folders of this machine are checked by their store.
+        """
+        if self._store.capabilities.kind == LOCAL:
+            return
+        rule = self._rule
+        fixed = {fixed_part(rule.photos), fixed_part(rule.videos), rule.unsorted or "/"}
+        root = max((each for each in fixed if is_inside(folder, each)), key=len, default="/")
+        above = split(root)[0]
+        if above not in ("", "/") and await self._store.stat(above) is None:
+            raise InaccessibleError(
+                f"{root} cannot be created, since there is no folder {above}.",
+                hint="Correct the path, or create the folder.",
+            )
 
     async def _are_equal(self, one: Entry, other: Entry) -> bool:
         try:

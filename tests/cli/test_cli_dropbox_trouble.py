@@ -49,6 +49,15 @@ def test_a_folder_that_is_missing(cli: CommandLine) -> None:
     assert paths(cli) == {CAMERA, SORTED}
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_target_below_a_folder_that_is_missing(cli: CommandLine, *, dry_run: bool) -> None:
+    write(cli, ("camera", "/Camera", "/Misspelt/Sorted/{year}"), GOOD)
+    cli.run("organize", *(["--dry-run"] if dry_run else [])).assert_message(
+        1, "Organizing camera: /Misspelt/Sorted cannot be created, since there is no folder /Misspelt."
+    )
+    assert paths(cli) == {CAMERA, OTHER if dry_run else SORTED}
+
+
 def test_a_file_where_a_folder_should_be(cli: CommandLine) -> None:
     cli.on_loop(put(cli, "/Sorted"))
     write(cli, ("camera", "/Camera", "/Sorted/{year}"), GOOD)
