@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import jwt
-from pydantic import BaseModel, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from picsync.core.errors import PicsyncError, ProtocolError
 from picsync.core.values import dataclass
@@ -61,7 +61,7 @@ class _Description(BaseModel):
 
 
 class _Tokens(BaseModel):
-    id_token: Annotated[str, StringConstraints(max_length=32_000)]
+    id_token: Annotated[str, StringConstraints(max_length=32_000)] = Field(repr=False)
 
 
 _DESCRIPTION, _TOKENS = TypeAdapter(_Description), TypeAdapter(_Tokens)

@@ -32,6 +32,8 @@ HARMLESS = {
 NO_SECRETS = {
     "picsync.config.settings.WebListener.url",  # Addresses of this picsync.
     "picsync.config.settings.Webhooks.url",
+    "picsync.family.openid._Description.token_endpoint",  # Public.
+    "picsync.family.openid._Description.token_endpoint_auth_methods_supported",
     "picsync.frames.web.access.Grants.tokens",  # Hashes.
     "picsync.web.family.services.Services.url",
     "picsync.stores.base.Move.token",  # By which a move is recognised after a crash.
