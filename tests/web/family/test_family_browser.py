@@ -43,7 +43,7 @@ async def begin(tab: Tab, pages: Pages) -> None:
     await tab.open(f"{pages.url}/vote/Family")
     await tab.until("!!document.querySelector('main form button')")
     await tab.run("document.querySelector('main form button').click()")
-    await tab.until(at_choice(1))
+    await tab.until(f"{at_choice(1)} && document.readyState === 'complete'")  # Now the script has run.
     # A tournament goes on on the page that it began on; one that is loaded again has lost this.
     await tab.run("window.stayed = true")
 
