@@ -257,7 +257,9 @@ def _as_json(preview: Preview) -> dict[str, Any]:
 def _summary(preview: Preview) -> list[str]:
     from picsync.observe.words import decisions_sentence, failure_subject, failure_text
 
-    lines = [decisions_sentence(preview.rule, preview.candidates, preview.on_frame)]
+    lines = []
+    if preview.candidates or not preview.failures:
+        lines.append(decisions_sentence(preview.rule, preview.candidates, preview.on_frame))
     return lines + [f"{failure_subject(one)}: {failure_text(one)}" for one in preview.failures]
 
 

@@ -102,6 +102,8 @@ class Candidate:
     """Whether only the photo's name tells that it shows the item."""
     failing: bool = False
     """Whether it could not be used a short time ago; what shows it stays."""
+    unusable: str = ""
+    """Why it cannot be used, if that is why it is skipped and was learned before."""
     paired: bool = False
     """Whether the photo with `digest` is a pair, and shows another item, too."""
     pair: Pair | None = None
@@ -199,7 +201,9 @@ def _candidate(
         return found
     if item.kind is MediaKind.PHOTO and not accepted.accepts(item.mime_type):
         return replace(found, skip=Skip.FORMAT)
-    return replace(found, skip=Skip.UNUSABLE) if recently else replace(found, doubtful=tried)
+    if known is not None and known.unusable is not None and recently:
+        return replace(found, skip=Skip.UNUSABLE, unusable=known.unusable)
+    return replace(found, doubtful=tried)
 
 
 def _recent(recorded_at: datetime | None, now: datetime) -> bool:

@@ -484,6 +484,12 @@ def unassigned_sentence(report: CycleReport) -> str:
 
 def decision(candidate: Candidate, *, on_frame: bool) -> tuple[str, str]:
     """Return whether an item is shown, in one word or two, and why."""
+    done, why = _decision(candidate, on_frame=on_frame)
+    return done, f"{why} ({printable(candidate.unusable).rstrip('.')})" if candidate.unusable else why
+
+
+def _decision(candidate: Candidate, *, on_frame: bool) -> tuple[str, str]:
+    """Return the same without what is true of this item only."""
     if candidate.skip is None:
         again = "to be replaced" if candidate.outdated else "to be sent"
         return "shown", "on the frame" if on_frame else again
@@ -500,7 +506,7 @@ def decisions_sentence(rule: str, found: Sequence[Candidate], there: Collection[
     """Return how many photos of a rule are shown, and why the others are not."""
     shown = [each for each in found if each.skip is None]
     new = sum(1 for each in shown if each.digest not in there)
-    reasons = Counter(decision(each, on_frame=False) for each in found if each.skip is not None)
+    reasons = Counter(_decision(each, on_frame=False) for each in found if each.skip is not None)
     paired = sum(1 for each in shown if each.pair is not None)
     pairs = f", {paired:,} in pairs" if paired else ""
     words = [f"{count:,} {why}" for (_, why), count in reasons.most_common()]

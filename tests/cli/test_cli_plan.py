@@ -149,7 +149,9 @@ def test_source_that_fails_is_named(folder: Path, capsys: pytest.CaptureFixture[
         path.unlink()
     (folder / "photos").rmdir()
     assert run(["plan", "Best"]) != 0
-    assert str(folder / "photos") in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(folder / "photos") in said
+    assert "0 of 0" not in said
 
 
 def test_says_what_is_sent_instead_of_an_original() -> None:
@@ -166,3 +168,16 @@ def test_says_what_is_sent_instead_of_an_original() -> None:
     assert sent_as("image/jpeg", 600, 400, panel) == "as it is, if nothing is wrong with it"
     assert sent_as("image/jpeg", 600, 400, replace(panel, caption="{taken}")) == "JPEG, 600x400"
     assert sent_as("image/heic", 4000, 3000, ORIGINAL) == "as it is"
+
+
+def test_says_why_a_photo_cannot_be_used_once_that_is_known(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "photos" / "cut.jpg").write_bytes(baseline(640)[:2_000])
+    assert run(["sync"]) == 0
+    capsys.readouterr()
+    assert run(["plan", "All"]) == 0
+    summary, _, *lines = capsys.readouterr().out.splitlines()
+    assert summary.endswith("Not shown: 1 as unusable; each is tried again after a day.")
+    [why] = [re.split(r"  +", line)[1] for line in lines if "cut.jpg" in line]
+    assert why == "as unusable; each is tried again after a day (its content is truncated)"
