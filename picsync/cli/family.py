@@ -140,11 +140,7 @@ def revoke(
     with loading():
         from picsync.family.people import LastAdministratorError
 
-    async def work(people: People) -> str:
-        person = await people.find(name)
-        if person is None:
-            known = [each.name for each in await people.people()]
-            return f"There is nobody called {name!r}.{suggestion(name, known)}"
+    async def change(people: People, person: Person) -> str:
         if everything:
             try:
                 await people.remove(person.person)
@@ -158,9 +154,7 @@ def revoke(
             await people.sign_out(person.person, each)
         return ""
 
-    if problem := with_people(cache, work):
-        click.echo(f"picsync: {printable(problem)} Nothing was changed.", err=True)
-        ctx.exit(Exit.FAILED)
+    _change_person(ctx, cache, name, change)
     what = "is let in no more" if everything else f"was signed out on {counted(len(devices), 'device')}"
     click.echo(f"{printable(name)} {what}.")
 
@@ -177,20 +171,14 @@ def role(ctx: click.Context, /, name: str, role: str, *, config: Path, cache: st
     with loading():
         from picsync.family.people import LastAdministratorError, Role
 
-    async def work(people: People) -> str:
-        person = await people.find(name)
-        if person is None:
-            known = [each.name for each in await people.people()]
-            return f"There is nobody called {name!r}.{suggestion(name, known)}"
+    async def change(people: People, person: Person) -> str:
         try:
             await people.set_role(person.person, Role(role))
         except LastAdministratorError as error:
             return f"{error}. Make somebody else an administrator first."
         return ""
 
-    if problem := with_people(cache, work):
-        click.echo(f"picsync: {printable(problem)} Nothing was changed.", err=True)
-        ctx.exit(Exit.FAILED)
+    _change_person(ctx, cache, name, change)
     click.echo(f"{printable(name)}: {role}.")
 
 
@@ -212,20 +200,14 @@ def password(ctx: click.Context, /, name: str, *, remove: bool, config: Path, ca
         from picsync.family.passwords import WeakPasswordError
     new = None if remove else click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
 
-    async def work(people: People) -> str:
-        person = await people.find(name)
-        if person is None:
-            known = [each.name for each in await people.people()]
-            return f"There is nobody called {name!r}.{suggestion(name, known)}"
+    async def change(people: People, person: Person) -> str:
         try:
             await people.set_password(person.person, new)
         except WeakPasswordError as error:
             return f"The password cannot be used: {error}."
         return ""
 
-    if problem := with_people(cache, work):
-        click.echo(f"picsync: {printable(problem)} Nothing was changed.", err=True)
-        ctx.exit(Exit.FAILED)
+    _change_person(ctx, cache, name, change)
     click.echo(f"{printable(name)} {'has no password' if remove else 'can sign in by the password'} now.")
 
 
@@ -310,6 +292,23 @@ def with_people(cache: str, work: Callable[[People], Awaitable[T]]) -> T:
         from picsync.family.people import People
 
     return _with_state(cache, lambda state: work(People(state)))
+
+
+def _change_person(
+    ctx: click.Context, cache: str, name: str, change: Callable[[People, Person], Awaitable[str]]
+) -> None:
+    """Change one person; exits if there is no such person, or if `change` returns why it cannot be done."""
+
+    async def work(people: People) -> str:
+        person = await people.find(name)
+        if person is None:
+            known = [each.name for each in await people.people()]
+            return f"There is nobody called {name!r}.{suggestion(name, known)}"
+        return await change(people, person)
+
+    if problem := with_people(cache, work):
+        click.echo(f"picsync: {printable(problem)} Nothing was changed.", err=True)
+        ctx.exit(Exit.FAILED)
 
 
 def _config(path: Path) -> Config:

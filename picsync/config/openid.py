@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from picsync.config.credentials import EMPTY, Key, SecretKey, Section
 from picsync.config.options import Options
 from picsync.core.text import pasted
-from picsync.http.addresses import web_address
+from picsync.http.addresses import base_address
 
 SECTION = "oidc"
 REDIRECT_PATH = "/sign-in/openid/done"
@@ -21,9 +21,7 @@ _MAX_NAME = 40
 
 def _issuer(value: str) -> str:
     """Return an issuer as it was written: tokens carry it, and are compared with it letter by letter."""
-    url = web_address(value, _EXAMPLE)
-    if url.query or url.fragment:
-        raise ValueError("must be the provider's issuer, without anything after `?` or `#`")
+    url = base_address(value, _EXAMPLE, "the provider's issuer")
     if url.scheme != "https" and url.host not in _LOCAL:
         # Whoever reads along could answer in the provider's name.
         raise ValueError("must begin with `https://`")

@@ -51,6 +51,17 @@ def web_address(text: str, example: str, *, scheme: str = "") -> httpx.URL:
     return url
 
 
+def base_address(text: str, example: str, what: str) -> httpx.URL:
+    """Return a web address below which others are, of which a query or a fragment can be no part.
+
+    `what` says in messages what the address must be. Raises ValueError as `web_address` does.
+    """
+    url = web_address(text, example)
+    if url.query or url.fragment:
+        raise ValueError(f"must be {what}, without anything after `?` or `#`")
+    return url
+
+
 def emulator_address(text: str) -> str:
     """Return an emulator's address that a user wrote or pasted, without trailing slash.
 

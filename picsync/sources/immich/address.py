@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from picsync.core.text import pasted
 from picsync.core.values import dataclass
-from picsync.http.addresses import decoded, web_address
+from picsync.http.addresses import base_address, decoded
 
 _SHARED = re.compile(r"(?P<base>.*?)/(?P<form>share|s)/(?P<value>[^/]+)(?:/photos/[^/]+)?/?")
 _QUERY = {"share": "key", "s": "slug"}
@@ -28,9 +28,7 @@ class ServerAddress:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse an address with or without `/api` or a trailing slash; raises ValueError."""
-        url = web_address(text, "http://nas:2283")
-        if url.query or url.fragment:
-            raise ValueError("must be only the server's address, without anything after `?` or `#`")
+        url = base_address(text, "http://nas:2283", "only the server's address")
         path = re.sub(r"(^|/)api/*$", "", url.raw_path.decode("ascii").rstrip("/")).rstrip("/")
         return cls(f"{url.scheme}://{url.netloc.decode('ascii')}", path)
 

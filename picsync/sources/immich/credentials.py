@@ -8,16 +8,13 @@ from pydantic import AfterValidator, Field
 
 from picsync.config.credentials import EMPTY, Account, Password, SecretKey, Section
 from picsync.core.text import pasted
-from picsync.http.addresses import web_address
+from picsync.http.addresses import base_address
 
 
 def _server(value: str) -> str:
     if not pasted(value):
         return ""
-    url = web_address(value, "http://nas:2283")
-    if url.query or url.fragment:
-        raise ValueError("must be only the server's address, without anything after `?` or `#`")
-    return str(url)
+    return str(base_address(value, "http://nas:2283", "only the server's address"))
 
 
 class ImmichKey(Section):

@@ -8,15 +8,13 @@ from pydantic import AfterValidator, Field
 
 from picsync.config.credentials import EMPTY, Account, Key, SecretKey, Section
 from picsync.core.text import pasted
-from picsync.http.addresses import web_address
+from picsync.http.addresses import base_address
 
 
 def _endpoint(value: str) -> str:
     if not pasted(value):
         return ""
-    url = web_address(value, "https://minio.example.org:9000")
-    if url.query or url.fragment:
-        raise ValueError("must be only the service's address, without anything after `?` or `#`")
+    url = base_address(value, "https://minio.example.org:9000", "only the service's address")
     return str(url).rstrip("/")
 
 
