@@ -61,23 +61,27 @@ def compared(photos: int, progress: Callable[[str], None]) -> str:
     return f"{head}{markdown([_COLUMNS, *rows])}\n\n{markdown([_MEMORY, *memory])}"
 
 
-def picture(path: Path, size: tuple[int, int]) -> Path:
-    """Write a picture with noise and gradients, in another process: it needs a lot of memory."""
+def picture(path: Path, size: tuple[int, int], quality: int = 88) -> Path:
+    """Write a picture with noise and gradients, in another process: it needs a lot of memory.
+
+    `quality` is that of a JPEG. A HEIC file is always written with 60, and a PNG has none.
+    """
     code = (
         "import sys\n"
         "from PIL import Image\n"
         "import pillow_heif\n"
         "pillow_heif.register_heif_opener()\n"
         "pillow_heif.options.GRID_TILE_SIZE = 512\n"
-        "path, width, height = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])\n"
+        "path, width, height, quality = sys.argv[1], *map(int, sys.argv[2:])\n"
         "noise = Image.effect_noise((width // 4, height // 4), 40).resize((width, height), 3)\n"
         "ramp = Image.linear_gradient('L').resize((width, height))\n"
         "image = Image.merge('RGB', (noise, ramp, noise.transpose(0)))\n"
         "fast = {'enc_params': {'preset': 'ultrafast'}} if path.endswith('heic') else {}\n"
-        "options = {'compress_level': 1} if path.endswith('png') else {'quality': 88 if not fast else 60}\n"
+        "jpeg = {'quality': quality if not fast else 60}\n"
+        "options = {'compress_level': 1} if path.endswith('png') else jpeg\n"
         "image.save(path, **options, **fast, progressive='progressive' in path)\n"
     )
-    subprocess.run([sys.executable, "-c", code, path, *map(str, size)], check=True)
+    subprocess.run([sys.executable, "-c", code, path, *map(str, size), str(quality)], check=True)
     return path
 
 
