@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from picsync.config.environment import variable
+from picsync.config.known import Known
 from picsync.config.loading import config_shape, credentials_shape
-from picsync.config.settings import Known
 from picsync.config.shape import Shape
 from picsync.config.tree import FieldPath, field_name
 from picsync.run.kinds import logins

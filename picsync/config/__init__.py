@@ -8,19 +8,13 @@ from picsync.config.credentials import (
 )
 from picsync.config.deletes import MaxDelete
 from picsync.config.durations import parse_duration
+from picsync.config.frames import FrameSettings
+from picsync.config.known import Known
+from picsync.config.listening import Listen, Listener, StatusListener, WebListener
 from picsync.config.loading import account_kinds, load_config, load_credentials, read_entries
 from picsync.config.loginfile import merge_login
-from picsync.config.settings import (
-    LEAST_EVERY,
-    AlbumRule,
-    Config,
-    FrameSettings,
-    Known,
-    Listen,
-    Listener,
-    StatusListener,
-    WebListener,
-)
+from picsync.config.rules import AlbumRule
+from picsync.config.settings import LEAST_EVERY, Config
 from picsync.config.tree import read_regular
 
 __all__ = [

@@ -11,8 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from picsync.config.durations import parse_span
 from picsync.config.openid import OpenId
-from picsync.config.options import Boolean, Options
-from picsync.config.organizing import listed
+from picsync.config.options import Boolean, Options, listed
 from picsync.config.paths import absolute
 from picsync.core.buckets import SCHEME, BucketPlace, parse_bucket
 

@@ -14,8 +14,10 @@ from pydantic import BaseModel
 
 from picsync.config.credentials import FILE_NAME, Credentials, Logins, NamedAccount, file_model
 from picsync.config.environment import overlay, variable
+from picsync.config.frames import NamedFrame
+from picsync.config.known import Checks, Known
 from picsync.config.named import with_places
-from picsync.config.settings import Checks, Config, Known, NamedFrame
+from picsync.config.settings import Config
 from picsync.config.shape import Shape, closest, fold, shape_of
 from picsync.config.tree import FileText, Node, Place, parse_yaml, read_text
 from picsync.config.validation import validate

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from picsync.config.deletes import MaxDelete, max_delete_of
 from picsync.config.named import Problems
-from picsync.config.options import Boolean
-from picsync.config.organizing import FileRule, Place, listed
+from picsync.config.options import Boolean, listed
+from picsync.config.organizing import FileRule, Place
 from picsync.core.mirrorstate import IGNORED
 from picsync.core.places import LOCAL
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
+
+from picsync.config.durations import parse_duration
 
 _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
@@ -27,7 +30,21 @@ def whole_number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def listed(value: object) -> object:
+    """Return a list with the text; anything else as it is."""
+    return [value] if isinstance(value, str) else value
+
+
+def _interval(value: object) -> object:
+    length = parse_duration(value) if isinstance(value, str) else value
+    if isinstance(length, timedelta) and length <= timedelta(0):
+        raise ValueError("must be greater than zero; to run once and exit, leave the setting out")
+    return length
+
+
 Boolean: TypeAlias = Annotated[bool, BeforeValidator(_boolean)]
+Interval: TypeAlias = Annotated[timedelta, BeforeValidator(_interval)]
+"""How often something runs."""
 
 
 class Options(BaseModel):

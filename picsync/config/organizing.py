@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from picsync.config.durations import parse_duration
 from picsync.config.named import Problems
-from picsync.config.options import Boolean, Options
+from picsync.config.options import Boolean, Interval, Options, listed
 from picsync.config.shape import closest
 from picsync.core.namedates import MONTH, YEAR
 from picsync.core.organize import (
@@ -57,11 +57,6 @@ Place: TypeAlias = Annotated[StorePlace, BeforeValidator(_place)]
 """A folder or file: a local path, or `<account>:/path`."""
 
 
-def listed(value: object) -> object:
-    """Return a single text as a list."""
-    return [value] if isinstance(value, str) else value
-
-
 def _extension(value: str) -> str:
     extension = value.strip().removeprefix("*").removeprefix(".").lower()
     if not extension or set(extension) & set("./\\*?"):
@@ -97,13 +92,6 @@ def quiet_time(value: object) -> object:
     return quiet
 
 
-def _every(value: object) -> object:
-    length = parse_duration(value) if isinstance(value, str) else value
-    if isinstance(length, timedelta) and length <= timedelta(0):
-        raise ValueError("must be greater than zero; to run one pass and exit, leave the setting out")
-    return length
-
-
 def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(value)) < len(value):
         raise ValueError("names an origin twice; remove one of them")
@@ -111,7 +99,6 @@ def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 RuleName: TypeAlias = Annotated[str, AfterValidator(_name)]
-RuleEvery: TypeAlias = Annotated[timedelta | None, BeforeValidator(_every)]
 Extensions: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_extension)], ...], BeforeValidator(listed)
 ]
@@ -173,7 +160,7 @@ class FileRule(Options):
         " half-written file is. `0s` does not wait.",
         examples=["30s"],
     )
-    every: RuleEvery = Field(
+    every: Interval | None = Field(
         default=None,
         description="How often this rule runs a pass, instead of the top-level `every`. New and changed files"
         " also start one.",

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from picsync.config.durations import parse_span
 from picsync.config.named import Problems
-from picsync.config.options import Boolean, Options
+from picsync.config.options import Boolean, Options, listed
 from picsync.core.choice import Choice, Day, Excluded, First, Order, Orientation, Span
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -51,10 +51,6 @@ def _at_least(least: int, most: int | None = None) -> Callable[[int], int]:
         return value
 
     return check
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
 
 
 class Select(Options):
@@ -133,7 +129,7 @@ class Select(Options):
         "compared. Absent by default.",
         examples=["one"],
     )
-    exclude: Annotated[tuple[Literal["screenshots"], ...], BeforeValidator(_listed)] = Field(
+    exclude: Annotated[tuple[Literal["screenshots"], ...], BeforeValidator(listed)] = Field(
         default=(),
         description="Kinds of pictures to leave out, a list or a single one. `screenshots`: recognised by "
         "their names, or as PNG with the size of a screen. Empty by default.",

@@ -26,7 +26,7 @@ from picsync.config.family import FRAME as FAMILY_FRAME
 from picsync.config.kinds import AnyKind, Hook
 from picsync.config.named import Entry
 from picsync.config.openid import SECTION, OpenIdClient
-from picsync.config.settings import AlbumRule as ConfiguredRule
+from picsync.config.rules import AlbumRule as ConfiguredRule
 from picsync.config.tree import FieldPath, Place
 from picsync.core.capacity import Capacity
 from picsync.core.caption import Wording

@@ -110,9 +110,9 @@ def test_values_cannot_be_changed(tmp_path: Path) -> None:
     ("line", "problem"),
     [
         ("every: 90", "every: needs a unit: write `90s` for seconds or `90m` for minutes."),
-        ("every: 0s", "every: must be greater than zero; to run one cycle and exit, leave the setting out."),
-        ("every: -1h", "every: must be greater than zero; to run one cycle and exit, leave the setting out."),
-        ("every: 1ns", "every: must be greater than zero; to run one cycle and exit, leave the setting out."),
+        ("every: 0s", "every: must be greater than zero; to run once and exit, leave the setting out."),
+        ("every: -1h", "every: must be greater than zero; to run once and exit, leave the setting out."),
+        ("every: 1ns", "every: must be greater than zero; to run once and exit, leave the setting out."),
         ("every: daily", "every: must be a duration such as `10m`, `1h30m` or `90s`, not 'daily'."),
         ("every: 1d", "every: has the unknown unit 'd' in '1d'; the units are ns, us, ms, s, m and h."),
         (

@@ -10,7 +10,8 @@ import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
-from picsync.config.settings import Checks, Config
+from picsync.config.known import Checks
+from picsync.config.settings import Config
 from picsync.config.shape import shape_of
 from picsync.frames.kinds import FRAMES
 from picsync.run.kinds import known

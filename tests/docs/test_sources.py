@@ -10,8 +10,9 @@ import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
+from picsync.config.known import Checks
 from picsync.config.loading import config_shape
-from picsync.config.settings import Checks, Config
+from picsync.config.settings import Config
 from picsync.run.kinds import known
 from picsync.sources.kinds import SOURCES
 

@@ -30,8 +30,8 @@ HARMLESS = {
     "token_id",  # The name of a device's token.
 }
 NO_SECRETS = {
-    "picsync.config.settings.WebListener.url",  # Addresses of this picsync.
-    "picsync.config.settings.Webhooks.url",
+    "picsync.config.listening.WebListener.url",  # Addresses of this picsync.
+    "picsync.config.listening.Webhooks.url",
     "picsync.family.openid._Description.token_endpoint",  # Public.
     "picsync.family.openid._Description.token_endpoint_auth_methods_supported",
     "picsync.frames.web.access.Grants.tokens",  # Hashes.
