@@ -130,9 +130,11 @@ class Uploads:
         self._making = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._open = False
-        self._tried: dict[str, int] = {}
+        self._tried: dict[str, tuple[int, str]] = {}
+        """How often an upload could not be completed, and why, for the operator."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._said = ""
+        self._full = False
         self._outcomes = {str(each): 0 for each in UploadState if each.settled}
         self._received = 0
         self._waiting: set[str] = set()
@@ -204,7 +206,12 @@ class Uploads:
 
         if not direct:
             await self._in_library(partial(self._parts.create, upload.upload))
-        await self._state.write(work)
+        try:
+            await self._state.write(work)
+        except BaseException:
+            with suppress(UploadError):
+                await self._in_library(partial(self._parts.remove, upload.upload))
+            raise
         if upload.size_bytes == 0:
             await self._arrived(upload)
         return upload
@@ -220,7 +227,13 @@ class Uploads:
         self, person: str, uploads: Collection[str] | None = None, *, most: int = 100
     ) -> Sequence[Upload]:
         """Return uploads of a person, the newest first, or those of them with some IDs."""
-        return await self._state.read(lambda connection: rows.of_person(connection, person, uploads, most))
+        found = await self._state.read(lambda connection: rows.of_person(connection, person, uploads, most))
+        return [
+            replace(each, reason=_WAITS)
+            if each.state is UploadState.CHECKING and each.upload in self._tried
+            else each
+            for each in found
+        ]
 
     async def offset(self, person: str, upload: str) -> tuple[Upload, int]:
         """Return an upload and how many bytes have arrived. A request that still writes to it is ended."""
@@ -229,7 +242,11 @@ class Uploads:
             return found, max(found.size_bytes, 0)
         await self._require_open()
         async with self._alone(upload):
-            return found, await self._in_library(partial(self._parts.offset, upload))
+            at = await self._in_library(partial(self._parts.offset, upload))
+            if at == found.size_bytes:
+                # All of it has arrived, but that could not be stored.
+                await self._arrived(found)
+        return found, at
 
     async def append(
         self, person: str, upload: str, offset: int, blocks: AsyncIterator[bytes], checksum: str = ""
@@ -261,6 +278,8 @@ class Uploads:
                 await self._arrived(found)
             else:
                 await self._changed(upload)
+        if self._full:
+            await self._room()
         return end
 
     async def take(
@@ -480,14 +499,22 @@ class Uploads:
             await self._in_library(partial(self._remove, upload))
 
     async def _require_room(self, size_bytes: int) -> None:
-        free = await self._in_library(self._library.free_bytes)
-        if size_bytes + RESERVED_BYTES > free:
-            room = max(free - RESERVED_BYTES, 0) // 2**20
+        room = await self._room()
+        if size_bytes > room:
+            left = max(room, 0) // 2**20
+            if room < 0:
+                self._tell_full(self._library.incoming, "its disk is almost full")
             raise UploadError(
-                Problem.FULL,
-                f"The library has no room for this file: {room:,} MB are left.",
-                "Tell the person who runs picsync. Nothing is lost: send it again later.",
+                Problem.FULL, f"The library has no room for this file: {left:,} MB are left.", _NO_ROOM
             )
+
+    async def _room(self) -> int:
+        """Return how many bytes may be received before others lack them; negative if they do already."""
+        room = await self._in_library(self._library.free_bytes) - RESERVED_BYTES
+        if self._full and room >= 0:
+            self._full = False
+            _log.info("There is room for uploads again.", extra={"action": "library_has_room"})
+        return room
 
     async def _transferred(self, work: Callable[[Callable[[], None]], T]) -> T:
         """Run `work`, which transfers a file and is called with a function that notes progress."""
@@ -510,10 +537,11 @@ class Uploads:
             self._tell(str(error))
             raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from None
         except OSError as error:
+            if error.errno in _FULL:
+                self._tell_full(error.filename or self._library.incoming, reason(error))
+                raise UploadError(Problem.FULL, "The library is full.", _NO_ROOM) from error
             helps = remedy(error, self._library.incoming)
             self._tell(f"The library {self._library}: {reason(error)}. {helps}".strip())
-            if error.errno in _FULL:
-                raise UploadError(Problem.FULL, "The library's disk is full.", _LATER) from error
             raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from error
 
     def _tell(self, problem: str) -> None:
@@ -521,6 +549,17 @@ class Uploads:
         if problem != self._said:
             self._said = problem
             _log.warning("%s", problem, extra={"action": "library_unavailable"})
+
+    def _tell_full(self, where: object, why: str) -> None:
+        """Log that there is no room, once until there is some."""
+        if not self._full:
+            self._full = True
+            _log.warning(
+                "There is no room for uploads at %s: %s. Free some space there; then they continue.",
+                where,
+                why,
+                extra={"action": "library_full"},
+            )
 
     async def _require_open(self) -> None:
         """Raise UploadError unless the library is there; the first time, continue what was interrupted."""
@@ -566,9 +605,12 @@ class Uploads:
             upload = await self._due.get()
             try:
                 await self._complete(upload)
-                self._tried.pop(upload, None)
+                if self._tried.pop(upload, None) and not self._tried:
+                    _log.info("No upload waits any more.", extra={"action": "uploads_continue"})
                 self._waiting.discard(upload)
-            except (UploadError, PicsyncError) as error:
+            except UploadError:
+                self._again(upload, "")  # The library's problem was logged.
+            except PicsyncError as error:
                 self._again(upload, str(error))
             except Exception as error:  # noqa: BLE001 - see below
                 # A bug concerns this upload only; its file stays.
@@ -582,10 +624,11 @@ class Uploads:
         self._due.put_nowait(upload)
 
     def _again(self, upload: str, problem: str) -> None:
-        tried = self._tried.get(upload, 0)
-        self._tried[upload] = tried + 1
-        if not tried and problem:
-            _log.warning("An upload waits: %s It is tried again.", problem, extra={"action": "upload_waits"})
+        """Try an upload again after a pause. A problem is logged once for all that wait for its end."""
+        tried, _ = self._tried.get(upload, (0, ""))
+        if problem and all(problem != other for _, other in self._tried.values()):
+            _log.warning("Uploads wait: %s They are tried again.", problem, extra={"action": "uploads_wait"})
+        self._tried[upload] = (tried + 1, problem)
 
         async def later() -> None:
             await self._sleep(RETRY_S[min(tried, len(RETRY_S) - 1)])
@@ -607,7 +650,7 @@ class Uploads:
             return
         try:
             try:
-                content = await self._checked(file, upload)
+                content = await self._transferred(partial(check, file, upload.size_bytes, upload.sha256))
                 if not moved and await self._is_duplicate(upload, photo_id(content.sha256)):
                     return
                 about = await self._about(upload, content, file)
@@ -634,23 +677,6 @@ class Uploads:
             with suppress(FileNotFoundError):
                 return self._library.read(upload.stored, progress), True
         return None, False
-
-    async def _checked(self, file: BinaryIO, upload: Upload) -> Content:
-        steps = 0
-
-        def progress() -> None:
-            nonlocal steps
-            steps += 1
-
-        try:
-            return await run_blocking(
-                partial(check, file, upload.size_bytes, upload.sha256, progress),
-                progress=lambda: steps,
-            )
-        except NoProgress:
-            raise UploadError(Problem.UNAVAILABLE, _UNAVAILABLE, _LATER) from None
-        except OSError as error:
-            raise UploadError(Problem.UNAVAILABLE, f"{_UNAVAILABLE} ({reason(error)})", _LATER) from error
 
     async def _is_duplicate(self, upload: Upload, photo: str) -> bool:
         """Settle an upload whose content the library has already; return whether that is so."""
@@ -772,9 +798,10 @@ class Uploads:
         )
         for upload in receiving:
             if self._now() - upload.changed_at > KEPT_FOR and upload.upload not in self._receiving:
-                why = "It did not continue for a week. Send it again."
-                await self._settle(upload, UploadState.FAILED, why)
-                await self._in_library(partial(self._remove, upload.upload))
+                if await self._in_library(partial(self._parts.offset, upload.upload)) == upload.size_bytes:
+                    await self._arrived(upload)
+                else:
+                    await self._fail(upload, "It did not continue for a week. Send it again.")
         await self._state.write(lambda connection: rows.forget_settled(connection, self._now() - SETTLED_FOR))
 
 
@@ -782,6 +809,8 @@ _UNREADABLE = (
     "This picture cannot be shown: it is damaged, too large, or of a kind that picsync cannot read. "
     "Save it again as a JPEG, and send that."
 )
+_WAITS = "It has arrived, but picsync cannot finish it at the moment. Nothing is lost: it is tried again."
+_NO_ROOM = "Nothing is lost: it can be sent once there is room. Tell the person who runs picsync."
 _UNAVAILABLE = "The library is not available at the moment."
 _LATER = "Nothing is lost. Try again later, or tell the person who runs picsync: the log says why."
 

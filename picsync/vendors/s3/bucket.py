@@ -327,7 +327,7 @@ class Bucket:
             if code in _TAKEN:
                 raise FileExistsError(errno.EEXIST, "another object") from error
             if code in _FULL or status == "507":
-                raise OSError(errno.ENOSPC, "the bucket is full") from error
+                raise OSError(errno.ENOSPC, "the bucket is full", str(self.place)) from error
             hint = _HINTS.get(code) or _HINTS.get(status, "It is tried again.")
             said = harmless(code, 60) or status
             raise BucketError(f"The bucket {self.place} cannot be used: {said} ({status}). {hint}") from error

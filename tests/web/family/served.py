@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +84,7 @@ async def serve(
     cache: str = "",
     library: Library | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[Pages]:
     """Serve the pages of a family without photos."""
     location = cache or str(folder / "cache.db")
@@ -92,7 +94,7 @@ async def serve(
         if library is None:
             (folder / "library").mkdir(exist_ok=True)
             library = FolderLibrary(folder / "library", ["Family"])
-        uploads = Uploads(state, library, pictures, renderer, now=now)
+        uploads = Uploads(state, library, pictures, renderer, now=now, sleep=sleep)
         await uploads.start()
         services = Services(state, People(state), Photos(state), pictures, Voting(state), uploads)
         household = Household(Requests.beside(str(folder / "cache.db")))

@@ -12,6 +12,7 @@ from PIL import Image
 from picsync.family.people import Role
 from tests.web.family.sample import add_sample, sample
 from tests.web.family.served import Pages, serve
+from tests.web.family.test_full_disks import volume
 from tests.web.frame.chromium import Chromium, Tab, chromium, need_chromium
 
 # Chromium takes long to start on a busy machine.
@@ -102,6 +103,32 @@ async def test_chosen_files_arrive(browser: Chromium, tmp_path: Path) -> None:
         assert said == "3 of 4 files arrived, 1 not sent"
     library = tmp_path / "library" / "Family"
     assert sorted(path.name for path in library.iterdir() if path.suffix == ".jpg") == names
+
+
+async def test_a_full_library_is_told_and_then_the_rest_follows(browser: Chromium, tmp_path: Path) -> None:
+    names = [f"IMG_{number}.jpg" for number in range(4)]
+    for number, name in enumerate(names):
+        Image.new("RGB", (64, 48), (80 * number, 40, 40)).save(tmp_path / name)
+    with volume(tmp_path / "library") as disk:
+        async with serve(tmp_path) as pages, signed_in(browser, pages, "Anna") as tab:
+            await tab.open(f"{pages.url}/send")
+            await tab.until("!!document.querySelector('#send.scripted')")
+            disk.fill(100_000)
+            await choose_files(tab, [tmp_path / name for name in names])
+            said = await tab.until(
+                "!document.getElementById('trouble').hidden && document.getElementById('trouble').textContent"
+            )
+            assert said.startswith("The library has no room for this file")
+            assert said.endswith("The rest follows by itself while this page is open.")
+            disk.empty()
+            # It asks again after half a minute, or when the phone changes its network.
+            await tab.until(
+                "dispatchEvent(new Event('online')), document.getElementById('total').hidden"
+                " && document.getElementById('total-text').textContent === 'All 4 files have arrived'"
+            )
+            assert await tab.run("document.getElementById('trouble').hidden")
+        library = tmp_path / "library" / "Family"
+        assert sorted(path.name for path in library.iterdir()) == names
 
 
 async def choose_files(tab: Tab, files: list[Path]) -> None:

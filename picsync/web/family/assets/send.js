@@ -6,6 +6,7 @@ const CONCURRENT = 3;
 const BLOCK_BYTES = 8 * 1024 * 1024;
 const SHOWN = 200;
 const RETRY_MS = [500, 2000, 5000, 10000, 20000, 30000];
+const FULL_MS = 30000;
 const POLL_MS = 1000;
 const TIMEOUT_MS = 60000;
 const IDS = 100;
@@ -52,12 +53,14 @@ function tidy() {
 // ---- One upload.
 
 class Refused extends Error {}
+class NoRoom extends Error {}
 
 const entries = [];
 const waiting = [];
 let active = 0;
 let paused = false;
 let offline = false;
+let full = "";
 let sentBytes = 0;
 let totalBytes = 0;
 let polling = null;
@@ -82,12 +85,15 @@ function add(files, album) {
 }
 
 function next() {
-  while (!paused && active < CONCURRENT && waiting.length) {
+  while (!paused && !full && active < CONCURRENT && waiting.length) {
     const entry = waiting.shift();
     active += 1;
     send(entry).then(
       () => set(entry, "checking"),
-      (error) => { if (entry.state !== "paused") set(entry, "failed", error.message); },
+      (error) => {
+        if (error instanceof NoRoom) wait(entry, error.message);
+        else if (entry.state !== "paused") set(entry, "failed", error.message);
+      },
     ).finally(() => {
       active -= 1;
       if (entry.state === "paused") waiting.unshift(entry);
@@ -96,6 +102,16 @@ function next() {
     });
   }
   keepAwake(active > 0);
+}
+
+// Without room, it is the turn of the others after a while, and of this one after them.
+function wait(entry, why) {
+  set(entry, "waiting");
+  waiting.push(entry);
+  if (full) return;
+  full = why;
+  showTotal();
+  pause(FULL_MS).then(() => { full = ""; next(); showTotal(); });
 }
 
 async function send(entry) {
@@ -117,7 +133,7 @@ async function send(entry) {
       entry.id = entry.url.split("/").pop();
       return;
     } catch (error) {
-      if (entry.state === "paused" || error instanceof Refused) throw error;
+      if (entry.state === "paused" || error instanceof Refused || error instanceof NoRoom) throw error;
       // The network: wait, then ask how much has arrived.
       offline = true;
       showTotal();
@@ -215,7 +231,8 @@ const straight = {
     const answer = await call("PUT", part.url, {}, block, (request) => { entry.request = request; },
       (loaded) => move(entry, from + Math.min(loaded, block.size)));
     entry.request = null;
-    // Whatever the bucket has refused: the URL may be too old, so ask for another one.
+    if (answer.status === 507 || /Quota|StorageFull/.test(answer.text)) throw new NoRoom("The library is full.");
+    // Whatever else the bucket has refused: the URL may be too old, so ask for another one.
     if (answer.status !== 200) throw new Error(answer.text);
     entry.missing.shift();
     return move(entry, from + block.size);
@@ -234,7 +251,8 @@ function refusal(answer) {
   if (answer.status === 429) return new Error(answer.text);
   try {
     const { error, hint } = JSON.parse(answer.text);
-    return new Refused([error, hint].filter(Boolean).join(" "));
+    const said = [error, hint].filter(Boolean).join(" ");
+    return answer.status === 507 ? new NoRoom(said) : new Refused(said);
   } catch (error) {
     return new Refused(`The server has refused it (${answer.status}).`);
   }
@@ -295,6 +313,7 @@ function poll() {
           const each = found.get(entry.id);
           if (!each) set(entry, "failed", "The server does not know it any more. Send it again.");
           else if (each.state !== "checking" && each.state !== "receiving") set(entry, each.state, each.reason);
+          else if (each.reason !== entry.why) set(entry, "checking", each.reason);
         }
       }
     } catch (error) {
@@ -414,8 +433,9 @@ function showTotalNow() {
   $("pause").textContent = paused ? "Continue" : "Pause";
   $("again").hidden = !(done && entries.some(mayHelp));
   const trouble = $("trouble");
-  trouble.hidden = done || !offline;
-  trouble.textContent = "The connection was lost. What has arrived is safe; the rest follows as soon as there is a network.";
+  trouble.hidden = done || !(offline || full);
+  trouble.textContent = full ? `${full} The rest follows by itself while this page is open.`
+    : "The connection was lost. What has arrived is safe; the rest follows as soon as there is a network.";
   document.title = done ? form.dataset.title : `${Math.floor($("total").value * 100)} % – ${form.dataset.title}`;
 }
 
