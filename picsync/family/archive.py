@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from picsync.core.errors import StateError
 from picsync.family.acts import Act, note
 from picsync.family.state import tables
-from picsync.family.state.database import HEAD, State
+from picsync.family.state.database import HEAD, GoneError, State
 from picsync.family.state.remembered import mark_replaced
 from picsync.system.files import reason
 
@@ -110,7 +110,7 @@ async def restore(
         return await state.write(work)
     except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, EOFError, RecursionError) as error:
         raise _damaged(file, str(error)) from error
-    except sa.exc.IntegrityError as error:
+    except (sa.exc.IntegrityError, GoneError) as error:
         raise _damaged(file, "a row refers to one that is missing, or is there twice") from error
     except OSError as error:
         raise StateError(f"{file} cannot be read: {reason(error)}.") from error

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -41,8 +41,12 @@ def path_beside(cache: Path) -> Path:
     return cache.with_name(f"{cache.stem}-family.db")
 
 
+class GoneError(LookupError):
+    """A row that was to be written refers to one that was removed meanwhile."""
+
+
 class State:
-    """The open database; its methods raise StateError."""
+    """The open database; its methods raise StateError, and `write` raises GoneError."""
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
         """`name` is for messages."""
@@ -52,7 +56,7 @@ class State:
         self._writing = threading.Lock()
 
     @classmethod
-    async def open(cls, cache: str) -> State:
+    async def open(cls, cache: str) -> Self:
         """Open the state that belongs to a cache (a path or URL), creating or migrating it if necessary.
 
         Raises StateError.
@@ -68,7 +72,7 @@ class State:
         return state
 
     @classmethod
-    async def open_existing(cls, cache: str) -> State | None:
+    async def open_existing(cls, cache: str) -> Self | None:
         """Open the state that belongs to a cache, changing nothing; None if there is none.
 
         Raises StateError, also if this picsync would have to migrate it.
@@ -145,7 +149,9 @@ class State:
         """Convert the database's errors to StateError; any other exception is a bug."""
         try:
             yield
-        except sa.exc.IntegrityError:
+        except sa.exc.IntegrityError as error:
+            if _refers_to_nothing(error):
+                raise GoneError("it refers to something that was removed") from error
             raise  # Who wrote the statement knows what it means.
         except sa.exc.DBAPIError as error:
             detail = " ".join(str(error.orig).split())
@@ -184,6 +190,12 @@ def _engine(cache: str, *, create: bool) -> tuple[sa.Engine | None, str]:
     sa.event.listen(engine, "connect", _connected)
     sa.event.listen(engine, "begin", _begin)
     return engine, str(path)
+
+
+def _refers_to_nothing(error: sa.exc.IntegrityError) -> bool:
+    """Whether a foreign key is the reason, as sqlite3 or psycopg names it."""
+    name = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+    return name in ("SQLITE_CONSTRAINT_FOREIGNKEY", "23503")
 
 
 def _connected(connection: object, _record: object) -> None:

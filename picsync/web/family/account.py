@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from picsync.family.passwords import MAX_LENGTH, MIN_LENGTH, WeakPasswordError
-from picsync.family.people import MAX_NAME, DeviceKind, Person, Session
+from picsync.family.people import MAX_NAME, DeviceKind, Person, Session, UnknownPersonError
 from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import COOKIE, Administrator, Member, Viewer, optional_session, set_cookie
 from picsync.web.family.pages import page
@@ -253,6 +253,8 @@ async def _token(session: Session, services: Served, name: str) -> Session:
         raise Refusal(403, "A token cannot create others.")
     try:
         return await services.people.api_token(session.person.person, name)
+    except UnknownPersonError:
+        raise
     except ValueError:
         raise Refusal(422, "The token needs a name.", "Call it after the program that will use it.") from None
 

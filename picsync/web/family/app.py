@@ -16,6 +16,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Message
 
 from picsync.core.errors import PicsyncError
+from picsync.family.people import UnknownPersonError
+from picsync.family.state.database import GoneError
 from picsync.web.assets import assets_of
 from picsync.web.family import account, looking, office, openid, pictures, reference, sending, sharing, voting
 from picsync.web.family.errors import AboutProblem, Refusal
@@ -59,6 +61,8 @@ def application(services: Services) -> FastAPI:
         exception_handlers={
             Refusal: _refused,
             PicsyncError: _failed,
+            GoneError: _gone,
+            UnknownPersonError: _gone,
             HTTPException: _http_error,
             RequestValidationError: _invalid,
         },
@@ -139,6 +143,12 @@ async def _failed(request: Request, error: Any) -> Response:
         "Nothing is lost. Try again in a minute; picsync's log says why.",
         {"Retry-After": "30"},
     )
+
+
+async def _gone(request: Request, error: Any) -> Response:
+    """Answer a request whose person, or subject, was removed after it was looked up."""
+    what = "You were" if isinstance(error, UnknownPersonError) else "What this is about was"
+    return _answer(request, 409, f"{what} removed meanwhile.", "Nothing was changed.")
 
 
 async def _http_error(request: Request, error: Any) -> Response:

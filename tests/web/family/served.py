@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from picsync.family.library import FolderLibrary, Library
 from picsync.family.people import People, Role
@@ -76,6 +77,12 @@ class Browser:
         await self.client.aclose()
 
 
+def routes_of(services: Services) -> list[RouteContext]:
+    """Return all routes of the pages."""
+    found = iter_route_contexts(application(services).routes)
+    return [route for route in found if isinstance(route.original_route, APIRoute)]
+
+
 @asynccontextmanager
 async def serve(
     folder: Path,
@@ -83,12 +90,14 @@ async def serve(
     proxies: tuple[Network, ...] = (),
     cache: str = "",
     library: Library | None = None,
+    state: State | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[Pages]:
-    """Serve the pages of a family without photos."""
-    location = cache or str(folder / "cache.db")
-    state, renderer = await State.open(location), Renderer(1)
+    """Serve the pages of a family without photos; `state` is closed at the end."""
+    if state is None:
+        state = await State.open(cache or str(folder / "cache.db"))
+    renderer = Renderer(1)
     try:
         pictures = Pictures(folder / "pictures", renderer)
         if library is None:

@@ -39,12 +39,17 @@ def use(pages: Pages, issuer: str, *, client_secret: str = SECRET) -> None:
     )
 
 
-async def link(browser: Browser) -> int:
-    """Link the provider's account to who is signed in; return the status of the last answer."""
+async def begin_linking(browser: Browser) -> str:
+    """Begin to link an account; return where the provider sends the browser back to."""
     text = (await browser.post("/you/openid")).text
     found = re.search(r'href="([^"]+)" rel="noreferrer">Go on to Auth', text)
     assert found is not None, text
-    return (await browser.get(await sent_back(html.unescape(found[1])))).status_code
+    return await sent_back(html.unescape(found[1]))
+
+
+async def link(browser: Browser) -> int:
+    """Link the provider's account to who is signed in; return the status of the last answer."""
+    return (await browser.get(await begin_linking(browser))).status_code
 
 
 async def begin(browser: Browser) -> str:
@@ -115,10 +120,7 @@ async def test_an_answer_counts_once_and_only_in_the_browser_that_asked(tmp_path
 
 async def test_linking_needs_the_session_that_began_it(tmp_path: Path) -> None:
     async with family(tmp_path) as (pages, sample), await pages.signed_in("Anna") as anna:
-        text = (await anna.post("/you/openid")).text
-        found = re.search(r'href="([^"]+)" rel="noreferrer">Go on', text)
-        assert found is not None
-        answer = await sent_back(html.unescape(found[1]))
+        answer = await begin_linking(anna)
         # Ben signs in on the same device before the provider answers.
         made = await pages.services.people.invite("Ben")
         await anna.client.post(f"/join/{made.token}", headers={"Origin": pages.url})
