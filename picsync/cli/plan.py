@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from picsync.core.recipe import Recipe
     from picsync.core.select import Candidate
     from picsync.run.settings import Settings
-    from picsync.sync.cycle import AlbumRule, Preview
+    from picsync.sync.cycle import Preview
+    from picsync.sync.rule import AlbumRule
     from picsync.sync.transfer import Tools
 
 MAX_THUMBNAILS = 300

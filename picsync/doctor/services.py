@@ -19,7 +19,7 @@ from picsync.run.settings import Settings, album_rules, frames_in_use
 from picsync.run.wiring import library_of, open_services, open_source, open_stores
 from picsync.sources.base import Source
 from picsync.stores.base import Store, entries_of
-from picsync.sync.cycle import AlbumRule
+from picsync.sync.rule import AlbumRule
 
 
 async def check_services(settings: Settings, cache: str, emit: Emit) -> AsyncIterator[Finding]:

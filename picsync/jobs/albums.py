@@ -21,7 +21,8 @@ from picsync.core.events import (
 from picsync.core.values import dataclass
 from picsync.http.pace import on_behalf_of
 from picsync.sources.base import sources_changed
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from picsync.sync.transfer import Tools
 from picsync.system.control import Requests
 

@@ -71,7 +71,7 @@ from picsync.run.wiring import (
     own_folder,
     services,
 )
-from picsync.sync.cycle import AlbumRule
+from picsync.sync.rule import AlbumRule
 from picsync.system.control import Requests
 from picsync.system.crash import crashed
 from picsync.system.memory import return_freed_memory

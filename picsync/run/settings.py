@@ -50,7 +50,7 @@ from picsync.run.kinds import read_accounts, read_config, read_credentials
 from picsync.run.renditions import rendition_on
 from picsync.sources.kinds import SOURCES
 from picsync.stores.kinds import STORES
-from picsync.sync.cycle import AlbumRule
+from picsync.sync.rule import AlbumRule
 from picsync.system.packages import extra_advice
 
 

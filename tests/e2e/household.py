@@ -14,7 +14,8 @@ from picsync.emulators.world import World
 from picsync.run.kinds import read_config, read_credentials
 from picsync.run.settings import album_rules
 from picsync.run.wiring import open_tools
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from tests.household_services import ALBUM, GoogleServices, write_credentials
 
 PHOTO_BYTES = GoogleServices.photo_bytes

@@ -18,7 +18,8 @@ from picsync.http.pace import on_behalf_of
 from picsync.run.kinds import read_config, read_credentials
 from picsync.run.settings import album_rules
 from picsync.run.wiring import open_tools
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from picsync.sync.transfer import Tools
 from tests.e2e.household import Household
 from tests.household_services import MEDIA_HOST

@@ -25,7 +25,8 @@ from picsync.family.onframes import OnFrames
 from picsync.family.people import People
 from picsync.family.photos import photo_id
 from picsync.family.state import tables
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from tests.contract.memory_frame import MemoryAlbumFrame
 from tests.family.test_gallery import Home, home_in
 from tests.pictures import jpeg

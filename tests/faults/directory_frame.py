@@ -29,7 +29,8 @@ from picsync.frames.base import Rejects
 from picsync.frames.folder.frame import FolderFrame
 from picsync.frames.folder.options import Level
 from picsync.frames.web.frame import WebFrame
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools
 from tests.cache.fresh import open_fresh

@@ -20,7 +20,7 @@ from typing import Protocol
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
 from picsync.sources.base import Source
-from picsync.sync.cycle import AlbumRule
+from picsync.sync.rule import AlbumRule
 from tests.faults.cells import Cell, Result
 from tests.faults.disk import Armed, Call, Disk
 from tests.faults.sorts_of_files import in_a_source

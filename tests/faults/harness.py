@@ -28,7 +28,8 @@ from picsync.frames.nixplay.session import NixplayLogin
 from picsync.http.client import Hosts
 from picsync.http.retry import Operation, Retrier, RetryPolicy
 from picsync.sources.kinds import SOURCES
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools, recipe_of
 from tests.cache.fresh import open_fresh

@@ -34,7 +34,7 @@ from picsync.sources.inbox.options import InboxEntry
 from picsync.sources.inbox.source import InboxSource
 from picsync.stores.dropbox import uploads
 from picsync.stores.dropbox.store import DropboxStore
-from picsync.sync.cycle import AlbumRule
+from picsync.sync.rule import AlbumRule
 from tests.faults.cells import Cell, Result
 from tests.faults.dropbox_faults import FAULTS, writes
 from tests.jobs.camera import NOW

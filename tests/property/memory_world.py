@@ -29,7 +29,8 @@ from picsync.core.events import CycleReport
 from picsync.core.model import FrameAlbum, MediaKind, PlaylistItem
 from picsync.core.plan import Rule
 from picsync.frames.base import Rendition, UploadResult
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools
 from tests.cache.fresh import open_fresh

@@ -24,7 +24,8 @@ from picsync.frames.nixplay import frame as nixplay_frame
 from picsync.http.retry import Operation
 from picsync.sources.google.library import api as google
 from picsync.sources.google.library.source import DOWNLOAD
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from picsync.sync.transfer import Tools
 from tests.faults.harness import Harness, open_harness
 from tests.faults.interception import Rewrite

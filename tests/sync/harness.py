@@ -13,7 +13,8 @@ from picsync.core.events import CycleReport, Event
 from picsync.core.identity import plain_name
 from picsync.core.model import Digest
 from picsync.core.plan import Rule
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from picsync.sync.tempfiles import Spool
 from picsync.sync.transfer import Tools
 from tests.cache.fresh import open_fresh

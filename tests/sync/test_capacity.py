@@ -16,7 +16,8 @@ from picsync.core.plan import Rule
 from picsync.core.pools import Pool
 from picsync.core.recipe import Recipe
 from picsync.core.select import Skip
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from tests.pictures import jpeg
 from tests.sync.harness import ALBUM, Harness, open_harness
 from tests.sync.household import LARGE, Household, household

@@ -26,7 +26,7 @@ from picsync.core.plan import (
 )
 from picsync.core.select import Skip
 from picsync.observe.words import hold_sentence, report_remarks, report_sentence
-from picsync.sync.cycle import AlbumRule
+from picsync.sync.rule import AlbumRule
 from tests.contract.memory_source import MemorySource
 from tests.media.files import movie, tiff
 from tests.pictures import jpeg

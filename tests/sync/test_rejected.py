@@ -14,7 +14,8 @@ from picsync.core.plan import Rule
 from picsync.core.recipe import Recipe
 from picsync.core.select import Skip
 from picsync.frames.folder.frame import FolderFrame
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from tests.cache.fresh import open_fresh
 from tests.pictures import jpeg
 from tests.rendering.drawing import baseline

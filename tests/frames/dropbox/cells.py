@@ -21,7 +21,8 @@ from picsync.emulators.dropbox import File
 from picsync.emulators.google.content import read_all
 from picsync.frames.dropbox.frame import DropboxFrame
 from picsync.stores.dropbox.store import DropboxStore
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from tests.faults.cells import Cell, Result
 from tests.faults.dropbox_faults import FAULTS, writes
 from tests.pictures import jpeg

@@ -16,7 +16,8 @@ from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
 from picsync.sources.inbox.source import InboxSource
 from picsync.sources.inbox.spool import jobs_named
-from picsync.sync.cycle import AlbumRule, run_cycle
+from picsync.sync.cycle import run_cycle
+from picsync.sync.rule import AlbumRule
 from picsync.sync.settling import Settling
 from tests.contract.memory_frame import MemoryFrame
 from tests.pictures import jpeg
