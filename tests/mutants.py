@@ -46,20 +46,20 @@ MUTANTS = (
     Mutant(
         "deletes before it publishes",
         "picsync/sync/cycle.py",
-        "        if await self._publish(seen, playlists):\n            await self._delete(seen)\n",
-        "        await self._delete(seen)\n        await self._publish(seen, playlists)\n",
+        "        if await self._publish(seen):\n            await self._delete(seen)\n",
+        "        await self._delete(seen)\n        await self._publish(seen)\n",
         MACHINE,
     ),
     Mutant(
         "deletes although publishing failed",
         "picsync/sync/cycle.py",
-        "        if await self._publish(seen, playlists):\n            await self._delete(seen)\n",
-        "        await self._publish(seen, playlists)\n        await self._delete(seen)\n",
+        "        if await self._publish(seen):\n            await self._delete(seen)\n",
+        "        await self._publish(seen)\n        await self._delete(seen)\n",
         MACHINE,
     ),
     Mutant(
         "skips the second listing of the sources",
-        "picsync/sync/cycle.py",
+        "picsync/sync/observing.py",
         "if not await self._listed_alike():",
         "if False:",
         ("tests/sync", "tests/faults/test_pages_that_lie.py"),
@@ -139,14 +139,14 @@ MUTANTS = (
     Mutant(
         "publishes from what it uploaded, not from what the frame lists",
         "picsync/sync/cycle.py",
-        "            await self._see_photos(seen)\n            unlisted =",
+        "            await self.observation.see_photos(seen)\n            unlisted =",
         "            unlisted =",
         MACHINE,
     ),
     Mutant(
         "skips the second listing of the frame",
-        "picsync/sync/cycle.py",
-        "if not self.transferred.uploaded:",
+        "picsync/sync/observing.py",
+        "if photos_too:",
         "if False:",
         ("tests/sync",),
     ),
@@ -216,10 +216,10 @@ MUTANTS = (
     ),
     Mutant(
         "takes a failing list of playlists for an empty one",
-        "picsync/sync/cycle.py",
-        "        return await self.playlist_frame.playlists(self.album_rule.rule.part_name(number))\n",
+        "picsync/sync/observing.py",
+        "        return await self.playlist_frame.playlists(self.rule.rule.part_name(number))\n",
         "        try:\n"
-        "            return await self.playlist_frame.playlists(self.album_rule.rule.part_name(number))\n"
+        "            return await self.playlist_frame.playlists(self.rule.rule.part_name(number))\n"
         "        except PicsyncError:\n            return ()\n",
         MACHINE,
     ),

@@ -196,7 +196,7 @@ class _Cycle:
         if seen.photos.problem is not None and self.plan.hold is None:
             self.findings.notices.append(Notice(NoticeKind.FRAME_LISTING_DOUBTFUL, said=seen.photos.problem))
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
-        if self.publishing is None or await self.publishing.publish(seen, self.plan):
+        if await self._publish(seen):
             await self._delete(seen)
         await self._record_items(seen)
         await self._settle(seen)
@@ -327,6 +327,10 @@ class _Cycle:
             return False
         seen_at = self.tools.unordered.get(self.album_rule.place)
         return seen_at is None or self.tools.now() - seen_at >= UNORDERED_FOR
+
+    async def _publish(self, seen: Seen) -> bool:
+        """Bring the playlists up to date, if the frame has any; return whether deleting may follow."""
+        return self.publishing is None or await self.publishing.publish(seen, self.plan)
 
     async def _settle(self, seen: Seen) -> None:
         """Tell sources that put items away what this frame shows, and what it cannot show."""
