@@ -178,23 +178,21 @@ class HttpServer:
             self._listening[loop.create_task(self._accept(each), name=f"accept: {self._name}")] = each
 
     async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         assert self._runner is not None  # noqa: S101 - set before
         server = self._runner.server
         assert server is not None  # noqa: S101 - made by `setup`
         while True:
+            # From `accept` until `open` nothing waits: cancelled in between, a task loses the connection, as
+            # it does in the event loop's `sock_accept`.
+            await _readable(listener)
+            await self._make_room()
             try:
-                accepted, _ = await loop.sock_accept(listener)
-            except ConnectionAbortedError:
+                accepted, _ = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
                 continue
             except OSError as error:
                 await self._recover(error)
                 continue
-            try:
-                await self._make_room()
-            except asyncio.CancelledError:
-                accepted.close()
-                raise
             inner = server()
             connection = self._connections[inner] = _Connection(
                 inner, self._limits, self._changed.set, self._forget
@@ -221,10 +219,9 @@ class HttpServer:
             f"The {self._name} cannot accept a connection: {reason}. It closes connections that wait for"
             " their clients, and tries again at least every second.",
         )
+        self._changed.clear()
         if self._close_waiting(of=2):
-            # A transport closes its socket in the next iteration of the loop.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await self._changed.wait()
         else:
             await asyncio.sleep(_ACCEPT_PAUSE_S)
 
@@ -455,6 +452,17 @@ class _ClientProgress:
     paused: bool = False
     """Whether the response has been waiting since then."""
     body: bool = False
+
+
+async def _readable(listener: socket.socket) -> None:
+    """Wait until a connection may be waiting to be accepted."""
+    loop = asyncio.get_running_loop()
+    waiting = asyncio.Event()
+    loop.add_reader(listener, waiting.set)
+    try:
+        await waiting.wait()
+    finally:
+        loop.remove_reader(listener)
 
 
 async def bind(host: str, port: int) -> list[socket.socket]:
