@@ -19,6 +19,7 @@ from picsync.core.skipping import skipped_folder
 from picsync.core.values import dataclass
 from picsync.family.library import MAX_ALBUMS, LibraryUnavailable, is_album, no_progress
 from picsync.media.formats import promised
+from picsync.system.files import flush_folder
 from picsync.system.library import CHANGES, INCOMING, MARKER, ring
 from picsync.vendors.s3.bucket import PART_BYTES, Bucket, BucketError, Part
 
@@ -78,6 +79,7 @@ class BucketLibrary:
                 with suppress(FileExistsError):
                     self._bucket.put(f"{album}/", b"", 0)
         self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flush_folder(self.incoming.parent)
         (self.incoming / CHANGES).mkdir(exist_ok=True)
 
     def require(self) -> None:

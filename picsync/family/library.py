@@ -202,7 +202,9 @@ class FolderLibrary:
         """
         self.require()
         target = self.path(stored)
-        target.parent.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            target.parent.mkdir()
+            flush_folder(self.root)
         try:
             os.link(part, target)
         except FileExistsError:

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -111,11 +111,16 @@ class Pictures:
         return Made(*(size or (None, None)))
 
     def _begin(self) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._folder.is_dir():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            flush_folder(self._folder.parent)
         return Path(tempfile.mkdtemp(prefix=_NEW, dir=self._folder))
 
     def _finish(self, made: Path, place: Path) -> None:
-        place.parent.mkdir(exist_ok=True)
+        flush_folder(made)
+        with suppress(FileExistsError):
+            place.parent.mkdir()
+            flush_folder(self._folder)
         if place.exists():
             old = self._folder / f"{_NEW}{secrets.token_hex(4)}"
             place.rename(old)

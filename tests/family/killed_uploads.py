@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 import sqlalchemy as sa
+from PIL import Image
 from pydantic import SecretStr
 
 from picsync.core.buckets import BucketPlace
@@ -29,7 +30,7 @@ from picsync.family.bucketlibrary import BucketLibrary
 from picsync.family.library import FolderLibrary, Library
 from picsync.family.people import People
 from picsync.family.photos import photo_id
-from picsync.family.pictures import Pictures
+from picsync.family.pictures import SIZES, Pictures
 from picsync.family.state import tables
 from picsync.family.state.database import State
 from picsync.family.uploads.service import Uploads
@@ -72,12 +73,12 @@ class KillAt:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, bucket: Bucket | None = None
+    folder: Path, bucket: Bucket | None = None, *, database: Path | None = None
 ) -> AsyncIterator[tuple[State, Uploads, Pictures]]:
     library: Library = FolderLibrary(folder / "library", ["Family"])
     if bucket is not None:
         library = BucketLibrary(bucket, folder / "incoming", ["Family"])
-    state, renderer = await State.open(str(folder / "cache.db")), Renderer(1)
+    state, renderer = await State.open(str(database or folder / "cache.db")), Renderer(1)
     pictures = Pictures(folder / "pictures", renderer)
     pictures.sweep()
     uploads = Uploads(state, library, pictures, renderer)
@@ -94,9 +95,9 @@ async def blocks(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def prepare(folder: Path) -> None:
+async def prepare(folder: Path, database: Path | None = None) -> None:
     """Create a family's state and library."""
-    async with opened(folder) as (state, _, _pictures):
+    async with opened(folder, database=database) as (state, _, _pictures):
         await People(state).invite("Anna")
 
 
@@ -114,26 +115,31 @@ async def begin(folder: Path, name: str, kill: KillAt) -> None:
         await uploads.wait(person, [upload.upload])
 
 
-async def continue_and_check(folder: Path, name: str) -> None:
+async def continue_and_check(
+    folder: Path, name: str, database: Path | None = None, album: str = "Family"
+) -> None:
     """Send what is missing, as a client does, and check that the file is there once and completely."""
     content = KINDS[name]
-    async with opened(folder) as (state, uploads, pictures):
+    async with opened(folder, database=database) as (state, uploads, pictures):
         person = (await People(state).people())[0].person
         known = await uploads.of_person(person)
-        upload = known[0] if known else await uploads.create(person, "Family", name, len(content))
+        upload = known[0] if known else await uploads.create(person, album, name, len(content))
         found, offset = await uploads.offset(person, upload.upload)
         if found.state is UploadState.RECEIVING:
             await uploads.append(person, upload.upload, offset, blocks(content[offset:]))
         [done] = await uploads.wait(person, [upload.upload])
         assert done.state is UploadState.READY, done
         files = {str(each.relative_to(folder / "library")) for each in (folder / "library").rglob("*")}
-        expected = {".picsync-library", ".picsync-incoming", "Family", f"Family/{name}"}
+        expected = {".picsync-library", ".picsync-incoming", "Family", album, f"{album}/{name}"}
         assert files == expected, files
-        assert (folder / "library/Family" / name).read_bytes() == content
+        assert (folder / "library" / album / name).read_bytes() == content
         photos = await state.read(lambda each: list(each.scalars(sa.select(tables.photo.c.photo))))
         assert photos == [done.photo], photos
         assert done.photo == photo_id(_sha256(content))
-        assert name.endswith(".mov") or pictures.has(done.photo or "")
+        if name.endswith(".jpg"):
+            for size in SIZES:
+                with Image.open(pictures.path(done.photo or "", size)) as image:
+                    image.load()
         left = [each.name for each in (folder / "pictures").glob(".new-*")] if name.endswith(".jpg") else []
         assert not left, left
 

@@ -240,16 +240,26 @@ class Disk:
         return count
 
     def _fsync(self, descriptor: int) -> None:
-        if descriptor not in self._descriptors:
+        known = self._descriptors.get(descriptor) or self._opened_elsewhere(descriptor)
+        if known is None:
             _REAL["fsync"](descriptor)
             return
+        path = known
 
         def work() -> None:
             if stat.S_ISDIR(os.fstat(descriptor).st_mode) and not self.flushes_folders:
                 raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-            self._durable.flushed(descriptor, self._descriptors[descriptor])
+            self._durable.flushed(descriptor, path)
 
-        self._on_file("flush", descriptor, work)
+        self._run("flush", path, lambda _: work())
+
+    def _opened_elsewhere(self, descriptor: int) -> str | None:
+        """Return the path of a file below the root that was not opened by `os.open`."""
+        try:
+            path = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - as text
+        except OSError:
+            return None
+        return self._relative(path) if os.path.lexists(path) else None
 
     def _on_file(self, function: str, descriptor: int, work: Callable[[], Any]) -> Any:
         path = self._descriptors.get(descriptor)
@@ -291,6 +301,13 @@ class Disk:
 
         return self._run(function, relative, work)
 
+    def _link(self, source: Any, target: Any, **options: Any) -> None:
+        old, new = self._relative(source), self._relative(target)
+        if old is None or new is None:
+            _REAL["link"](source, target, **options)
+            return
+        self._run("create", new, lambda real: _REAL["link"](self._real(old), real))
+
     def _replace(self, source: Any, target: Any, **options: Any) -> None:
         old, new = self._relative(source), self._relative(target)
         if old is None or new is None:
@@ -300,6 +317,7 @@ class Disk:
         def work(real: str) -> None:
             over = self._real(new)
             self._durable.removing(over, lambda: _REAL["replace"](real, over))
+            self._durable.renamed(old, new)
 
         self._run("rename", old, work)
 
@@ -368,10 +386,18 @@ class _Durable:
         """Remove the name of a file: its inode may soon belong to another file."""
         inode = None
         with suppress(OSError):
-            inode = _REAL["stat"](real, follow_symlinks=False).st_ino
+            seen = _REAL["stat"](real, follow_symlinks=False)
+            # A file with another name stays.
+            inode = seen.st_ino if seen.st_nlink == 1 else None
         work()
         if inode is not None:
             self._files.pop(inode, None)
+
+    def renamed(self, old: str, new: str) -> None:
+        """Keep what was flushed of a folder, under both names: which of them is there depends on others."""
+        for folder, names in list(self.names.items()):
+            if folder == old or folder.startswith(f"{old}/"):
+                self.names[new + folder.removeprefix(old)] = names
 
     def flushed(self, descriptor: int, path: str) -> None:
         seen = os.fstat(descriptor)
@@ -387,16 +413,19 @@ class _Durable:
                 self._take_names(Path(above))
         for path in self.root.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        self._fill(".")
+        self._fill(".", {})
 
-    def _fill(self, folder: str) -> None:
+    def _fill(self, folder: str, restored: dict[int, Path]) -> None:
         for name, file in self.names.get(folder, {}).items():
             path = self.root / folder / name
             if file is None:
                 path.mkdir()
-                self._fill(os.path.relpath(path, self.root))
+                self._fill(os.path.relpath(path, self.root), restored)
+            elif file in restored:
+                path.hardlink_to(restored[file])
             else:
                 path.write_bytes(self.contents.get(file, b""))
+                restored[file] = path
 
     def _take_names(self, folder: Path) -> None:
         self.names[os.path.relpath(folder, self.root)] = {
@@ -414,7 +443,7 @@ _REAL: dict[str, Callable[..., Any]] = {
     name: getattr(os, name)
     for name in (
         *("open", "close", "read", "write", "fsync", "stat", "lstat", "unlink", "remove", "rmdir", "mkdir"),
-        *("replace", "rename", "scandir", "listdir", "statvfs", "access"),
+        *("link", "replace", "rename", "scandir", "listdir", "statvfs", "access"),
     )
 }
 _WATCHING: list[Disk] = []

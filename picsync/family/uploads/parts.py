@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from picsync.system.files import SHARED_FILE
+from picsync.system.files import SHARED_FILE, flush_folder
 
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
 _CHUNK_BYTES = 1 << 20
@@ -31,9 +31,10 @@ class Parts:
         return self._folder / upload
 
     def create(self, upload: str) -> None:
-        """Create an empty file."""
+        """Create an empty file, whose name outlasts a power failure."""
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(self.path(upload), flags, SHARED_FILE))
+        flush_folder(self._folder)
 
     def offset(self, upload: str) -> int:
         """Return how many bytes have arrived, without an unverified block, which is removed."""
