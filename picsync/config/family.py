@@ -117,7 +117,8 @@ class Family(Options):
     oidc: OpenId | None = Field(
         default=None,
         description="Lets people sign in through an OpenID Connect provider, after they have linked their"
-        " account there on the page *You* (doc/family.md). Absent by default.",
+        " account there: when they accept an invitation, or on the page *You* (doc/family.md). Absent by"
+        " default.",
         examples=["{issuer: https://auth.example.org, name: our Authelia}"],
     )
 

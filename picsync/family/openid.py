@@ -81,24 +81,26 @@ class Flow:
     verifier: str = field(repr=False)
     seal: str = ""
     """Of an attempt to link: proves to which session it belongs. Empty for one to sign in."""
+    invitation: str = field(default="", repr=False)
+    """Token of the invitation that is accepted by it."""
 
     @classmethod
-    def begin(cls, session_token: str = "") -> Flow:
+    def begin(cls, session_token: str = "", invitation: str = "") -> Flow:
         """Return a new attempt; with a session's token, to link an account to its person."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         seal = _seal(session_token, state, nonce, verifier) if session_token else ""
-        return cls(state, nonce, verifier, seal)
+        return cls(state, nonce, verifier, seal, invitation)
 
     @classmethod
     def read(cls, cookie: str) -> Flow | None:
         """Return the attempt of a cookie; None if it has none."""
         parts = cookie.split(".")
-        return cls(*parts) if len(parts) == 4 and all(parts[:3]) else None
+        return cls(*parts) if len(parts) == 5 and all(parts[:3]) else None
 
     @property
     def cookie(self) -> str:
         """The value of the cookie."""
-        return ".".join((self.state, self.nonce, self.verifier, self.seal))
+        return ".".join((self.state, self.nonce, self.verifier, self.seal, self.invitation))
 
     @property
     def challenge(self) -> str:

@@ -220,13 +220,18 @@ class People:
             return None
         return _person(connection, row.person)
 
-    async def accept(self, token: str, device: str) -> Session | None:
-        """Sign a device in by an invitation, which is used up; None if it is unknown, used or expired."""
+    async def accept(self, token: str, device: str, subject: str | None = None) -> Session | None:
+        """Sign a device in by an invitation, which is used up; None if it is unknown, used or expired.
+
+        A `subject` is linked, as `link` does. Raises LinkedElsewhereError; then nothing has changed.
+        """
 
         def work(connection: sa.Connection) -> Session | None:
             person = self._invited(connection, token)
             if person is None:
                 return None
+            if subject is not None:
+                self._link(connection, person.person, subject, person.person)
             connection.execute(
                 sa.update(tables.invitation)
                 .where(tables.invitation.c.sha256 == hashed(token))
@@ -291,16 +296,21 @@ class People:
 
         def work(connection: sa.Connection) -> None:
             _known(connection, person)
-            table = tables.person
-            if subject is not None:
-                owner = connection.scalar(sa.select(table.c.person).where(table.c.subject == subject))
-                if owner not in (None, person):
-                    raise LinkedElsewhereError("this account is linked to somebody else")
-            connection.execute(sa.update(table).where(table.c.person == person).values(subject=subject))
-            act = Act.ACCOUNT_UNLINKED if subject is None else Act.ACCOUNT_LINKED
-            note(connection, self._now(), by, act, person)
+            self._link(connection, person, subject, by)
 
         await self._state.write(work)
+
+    def _link(self, connection: sa.Connection, person: str, subject: str | None, by: str | None) -> None:
+        table = tables.person
+        if subject is not None:
+            owner = connection.scalar(sa.select(table.c.person).where(table.c.subject == subject))
+            if owner == person:
+                return
+            if owner is not None:
+                raise LinkedElsewhereError("this account is linked to somebody else")
+        connection.execute(sa.update(table).where(table.c.person == person).values(subject=subject))
+        act = Act.ACCOUNT_UNLINKED if subject is None else Act.ACCOUNT_LINKED
+        note(connection, self._now(), by, act, person)
 
     async def by_subject(self, subject: str) -> Person | None:
         """Return the person to whom an account at the OpenID provider is linked; None if there is nobody."""

@@ -78,12 +78,34 @@ async def sign_in(
 @_pages.get("/join/{token}")
 async def invitation(request: Request, token: str, services: Served) -> Response:
     """Show whom an invitation is for; the preview of a messenger does not use it up."""
+    return await show_invitation(request, services, token)
+
+
+async def show_invitation(
+    request: Request, services: Services, token: str, *, provider: str = "", problem: str = ""
+) -> Response:
+    """Return an invitation's page; `provider` is where the browser goes on to accept it. Raises Refusal."""
     person = await services.people.invited(_guess(request, services, token))
     if person is None:
-        services.wrong.wrong(address_of(request))
-        raise Refusal(404, "This invitation is no longer valid.", "Ask for another one.")
+        raise no_invitation(request, services)
     session = await optional_session(request, services)
-    return page(request, "join.html", person=person, token=token, other=session and session.person)
+    other = session.person if session is not None else None
+    return page(
+        request,
+        "join.html",
+        status=503 if problem else 200,
+        person=person,
+        token=token,
+        other=other,
+        provider=provider,
+        problem=problem,
+    )
+
+
+def no_invitation(request: Request, services: Services) -> Refusal:
+    """Return what a wrong invitation is refused with, and count it."""
+    services.wrong.wrong(address_of(request))
+    return Refusal(404, "This invitation is no longer valid.", "Ask for another one.")
 
 
 @_pages.post("/join/{token}")
@@ -94,8 +116,7 @@ async def join(request: Request, token: str, services: Served) -> Response:
     device = device_name(request.headers.get("User-Agent", ""))
     session = await services.people.accept(_guess(request, services, token), device)
     if session is None:
-        services.wrong.wrong(address_of(request))
-        raise Refusal(404, "This invitation is no longer valid.", "Ask for another one.")
+        raise no_invitation(request, services)
     response = RedirectResponse("/", 303)
     set_cookie(request, response, session)
     return response
@@ -259,7 +280,7 @@ async def _token(session: Session, services: Served, name: str) -> Session:
         raise Refusal(422, "The token needs a name.", "Call it after the program that will use it.") from None
 
 
-def _guess(request: Request, services: Served, token: str) -> str:
+def _guess(request: Request, services: Services, token: str) -> str:
     """Return the token, unless too many were wrong."""
     refuse_guesses(request, services)
     return token

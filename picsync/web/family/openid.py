@@ -11,11 +11,19 @@ from starlette.responses import RedirectResponse, Response
 from picsync.config.openid import REDIRECT_PATH
 from picsync.core.errors import PicsyncError
 from picsync.family.people import DeviceKind, LinkedElsewhereError, Session
-from picsync.web.family.account import about_you, address_of, device_name, refuse_guesses
+from picsync.web.family.account import (
+    about_you,
+    address_of,
+    device_name,
+    no_invitation,
+    refuse_guesses,
+    show_invitation,
+)
 from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import Viewer, optional_session, set_cookie
 from picsync.web.family.pages import page
 from picsync.web.family.services import Served, Services
+from picsync.web.operator import cross_site
 
 if TYPE_CHECKING:
     from picsync.family.openid import Flow, Provider
@@ -25,6 +33,7 @@ router = APIRouter(include_in_schema=False)
 COOKIE = "picsync-family-openid"
 _BEGIN_PATH = "/sign-in/openid"
 _MAX_CODE = 4000
+_ELSEWHERE = "This account is linked to somebody else here."
 _log = logging.getLogger("picsync.web")
 
 
@@ -46,7 +55,7 @@ async def begin(request: Request, services: Served) -> Response:
 
 @router.post("/you/openid")
 async def begin_linking(request: Request, session: Viewer, services: Served) -> Response:
-    """Show the way to the provider: a link, since forms of these pages cannot lead elsewhere."""
+    """Send the browser to the provider, to link an account."""
     from picsync.family.openid import Flow
 
     provider = _provider(services)
@@ -58,7 +67,27 @@ async def begin_linking(request: Request, session: Viewer, services: Served) -> 
         _log_failure(error)
         return await about_you(request, session, services, problem=_cannot_be_reached(provider))
     response = await about_you(request, session, services, provider=address)
-    _remember(request, response, flow)
+    _go_on(request, response, flow, address)
+    return response
+
+
+@router.post("/join/{token}/openid")
+async def begin_joining(request: Request, token: str, services: Served) -> Response:
+    """Send the browser to the provider, to accept an invitation and link an account in one step."""
+    from picsync.family.openid import Flow
+
+    provider = _provider(services)
+    if refused := cross_site(request.headers):
+        # The account of whoever opens another site's page would be linked to the person of its invitation.
+        raise Refusal(403, refused.strip())
+    flow = Flow.begin(invitation=token)
+    try:
+        address = await provider.address(flow)
+    except PicsyncError as error:
+        _log_failure(error)
+        return await show_invitation(request, services, token, problem=_cannot_be_reached(provider))
+    response = await show_invitation(request, services, token, provider=address)
+    _go_on(request, response, flow, address)
     return response
 
 
@@ -113,14 +142,16 @@ async def _done(
         # A made-up code is refused by the provider, too.
         services.wrong.wrong(address_of(request))
         return _unreachable(request, provider, error)
+    if flow.invitation:
+        return await _join(request, services, flow.invitation, subject)
     if session is not None:
         return await _link(request, services, session, subject)
     person = await services.people.by_subject(subject)
     if person is None:
         return _again(
             request,
-            f"Your account at {provider.name} is linked to nobody here. Open your invitation, then choose"
-            f" You, and there: Sign in with {provider.name} from now on.",
+            f"Your account at {provider.name} is linked to nobody here. Open your invitation, and there: Come"
+            f" in with {provider.name}.",
         )
     response = RedirectResponse("/", 303)
     set_cookie(
@@ -131,12 +162,24 @@ async def _done(
     return response
 
 
+async def _join(request: Request, services: Services, invitation: str, subject: str) -> Response:
+    device = device_name(request.headers.get("User-Agent", ""))
+    try:
+        session = await services.people.accept(invitation, device, subject)
+    except LinkedElsewhereError:
+        return _again(request, _ELSEWHERE)
+    if session is None:
+        raise no_invitation(request, services)
+    response = RedirectResponse("/", 303)
+    set_cookie(request, response, session)
+    return response
+
+
 async def _link(request: Request, services: Services, session: Session, subject: str) -> Response:
     try:
         await services.people.link(session.person.person, subject, by=session.person.person)
     except LinkedElsewhereError:
-        problem = "This account is linked to somebody else here."
-        return await about_you(request, session, services, problem=problem)
+        return await about_you(request, session, services, problem=_ELSEWHERE)
     return RedirectResponse("/you", 303)
 
 
@@ -164,6 +207,12 @@ def _remember(request: Request, response: Response, flow: Flow) -> None:
         # Strict cookies are not sent when the provider sends the browser back.
         samesite="lax",
     )
+
+
+def _go_on(request: Request, response: Response, flow: Flow, address: str) -> None:
+    """Have the browser open the provider's page: a form of these pages must not lead elsewhere."""
+    response.headers["Refresh"] = f"0; url={address}"
+    _remember(request, response, flow)
 
 
 def _again(request: Request, problem: str, status: int = 403) -> Response:

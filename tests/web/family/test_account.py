@@ -16,7 +16,7 @@ from tests.web.family.served import Browser, Pages, routes_of, serve
 GUARDS = {guards.viewer, guards.member, guards.administrator, guards.streaming_member}
 OPEN = {
     *("/join/{token}", "/welcome", "/sign-in", "/family/assets/{build}/{name}"),
-    *("/sign-in/openid", "/sign-in/openid/done"),
+    *("/sign-in/openid", "/sign-in/openid/done", "/join/{token}/openid"),
     *("/manifest.webmanifest", "/sw.js", "/send/shared"),
     *("/s/{token}", "/s/{token}/{photo}", "/s/{token}/{photo}/{size}.jpg", "/s/{token}/{photo}/download"),
 }

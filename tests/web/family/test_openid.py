@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -39,12 +40,18 @@ def use(pages: Pages, issuer: str, *, client_secret: str = SECRET) -> None:
     )
 
 
+async def gone_on(response: httpx.Response) -> str:
+    """Return where the provider sends the browser back to that a page has sent there."""
+    found = re.search(r'href="([^"]+)" rel="noreferrer">Go on to Auth', response.text)
+    assert found is not None, response.text
+    address = html.unescape(found[1])
+    assert response.headers["refresh"] == f"0; url={address}"
+    return await sent_back(address)
+
+
 async def begin_linking(browser: Browser) -> str:
     """Begin to link an account; return where the provider sends the browser back to."""
-    text = (await browser.post("/you/openid")).text
-    found = re.search(r'href="([^"]+)" rel="noreferrer">Go on to Auth', text)
-    assert found is not None, text
-    return await sent_back(html.unescape(found[1]))
+    return await gone_on(await browser.post("/you/openid"))
 
 
 async def link(browser: Browser) -> int:
@@ -84,6 +91,41 @@ async def test_a_linked_account_signs_in_and_no_other_does(tmp_path: Path) -> No
         sample.account = "anna-at-provider"
         assert (await stranger.get(await begin(stranger))).status_code == 403
         assert await name_of(tablet) == "Anna"
+
+
+async def test_an_invitation_is_accepted_through_the_provider_in_one_step(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample):
+        people, browser = pages.services.people, pages.browser()
+        own = {"Origin": pages.url}
+        made, other = await people.invite("Anna"), await people.invite("Ben")
+        path = f"/join/{made.token}"
+        assert "Come in with Auth" in (await browser.get(path)).text
+        for headers in ({"Origin": "https://evil.example"}, {}):
+            assert (await browser.client.post(f"{path}/openid", headers=headers)).status_code == 403
+        answer = await gone_on(await browser.client.post(f"{path}/openid", headers=own))
+        assert await name_of(browser) is None
+        assert (await browser.get(answer)).status_code == 303
+        assert await name_of(browser) == "Anna"
+        # It is used up, and the account signs in elsewhere.
+        assert (await browser.client.post(f"{path}/openid", headers=own)).status_code == 404
+        tablet = pages.browser()
+        await tablet.get(await begin(tablet))
+        assert await name_of(tablet) == "Anna"
+        # The account is Anna's: Ben's invitation stays as it is, and works with another account.
+        path = f"/join/{other.token}/openid"
+        answer = await gone_on(await tablet.client.post(path, headers=own))
+        refused = await tablet.get(answer)
+        assert (refused.status_code, "linked to somebody else" in refused.text) == (403, True)
+        assert await name_of(tablet) == "Anna"
+        sample.account = "ben-at-provider"
+        answer = await gone_on(await tablet.client.post(path, headers=own))
+        assert await people.accept(other.token, "another device") is not None
+        assert (await tablet.get(answer)).status_code == 404
+        use(pages, "http://127.0.0.1:9")
+        path = f"/join/{(await people.invite('Ben')).token}"
+        away = await tablet.client.post(f"{path}/openid", headers=own)
+        assert (away.status_code, CANNOT in away.text) == (503, True)
+        assert (await tablet.client.post(path, headers=own)).status_code == 303
 
 
 async def test_an_account_belongs_to_one_person_and_leaves_with_them(tmp_path: Path) -> None:
