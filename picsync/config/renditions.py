@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 
-from picsync.config.options import Boolean, Options, whole_number
+from picsync.config.options import Boolean, Options, listed, whole_number
 from picsync.core.caption import PLACE, Captions, Wording, read
 from picsync.core.recipe import (
     MAX_PANEL_EDGE,
@@ -66,10 +66,6 @@ def _per_cycle(value: object) -> object:
     if number is None or not 1 <= number <= MAX_PER_CYCLE:
         raise ValueError(f"must be a number of photos from 1 to {MAX_PER_CYCLE:,}")
     return number
-
-
-def _keep(value: object) -> object:
-    return [value] if isinstance(value, str) else value
 
 
 def _caption(value: object) -> object:
@@ -150,7 +146,7 @@ class RenditionSettings(Options):
         description="Language of the dates in captions. The default is English.",
         examples=["de"],
     )
-    keep: Annotated[tuple[Literal["location"], ...], BeforeValidator(_keep)] | None = Field(
+    keep: Annotated[tuple[Literal["location"], ...], BeforeValidator(listed)] | None = Field(
         default=None,
         description="Metadata that stays in addition to the time taken and the description: `location`, the "
         "place where a photo was taken. Removed by default: everyone with access to the frame's service "

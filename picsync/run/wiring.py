@@ -180,6 +180,33 @@ async def open_cache(
 
 
 @asynccontextmanager
+async def _opening(
+    config: Config,
+    credentials: Credentials,
+    *,
+    cache: str,
+    emit: Emit,
+    sleep: Sleep = asyncio.sleep,
+) -> AsyncIterator[tuple[Opener, AsyncExitStack]]:
+    """Yield what opens sources, frames and stores, and where to put what closes them."""
+    async with AsyncExitStack() as stack:
+        # Settings that are only being checked must not change the network set-up of those in force.
+        stack.enter_context(network.using(config.ca_certificates))
+        yield (
+            Opener(
+                credentials,
+                Hosts(config.emulator),
+                emit,
+                cache=cache,
+                sleep=sleep,
+                caps=_caps(config),
+                library=library_of(config),
+            ),
+            stack,
+        )
+
+
+@asynccontextmanager
 async def open_services(
     config: Config, credentials: Credentials, *, cache: str, emit: Emit, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[tuple[dict[str, Source], dict[str, Frame]]]:
@@ -187,18 +214,7 @@ async def open_services(
 
     Sends nothing. Raises ConfigError.
     """
-    async with AsyncExitStack() as stack:
-        # Settings that are only being checked must not change the network set-up of those in force.
-        stack.enter_context(network.using(config.ca_certificates))
-        opener = Opener(
-            credentials,
-            Hosts(config.emulator),
-            emit,
-            cache=cache,
-            sleep=sleep,
-            caps=_caps(config),
-            library=library_of(config),
-        )
+    async with _opening(config, credentials, cache=cache, emit=emit, sleep=sleep) as (opener, stack):
         frames: dict[str, Frame] = {}
         for used in frames_in_use(config, credentials):
             frames[used.name] = opener.frame(used)
@@ -218,9 +234,7 @@ async def open_frames(
 
     Sends nothing. Raises ConfigError.
     """
-    async with AsyncExitStack() as stack:
-        stack.enter_context(network.using(config.ca_certificates))
-        opener = Opener(credentials, Hosts(config.emulator), emit, cache=cache, caps=_caps(config))
+    async with _opening(config, credentials, cache=cache, emit=emit) as (opener, stack):
         frames: dict[str, Frame] = {}
         for name in names:
             frames[name] = opener.frame(config.frame(name, credentials.kinds))
@@ -233,17 +247,7 @@ async def open_stores(
     config: Config, credentials: Credentials, *, cache: str, emit: Emit, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[dict[str, Store]]:
     """Open the stores of all rules, by account, for the context. Sends nothing. Raises ConfigError."""
-    async with AsyncExitStack() as stack:
-        stack.enter_context(network.using(config.ca_certificates))
-        opener = Opener(
-            credentials,
-            Hosts(config.emulator),
-            emit,
-            cache=cache,
-            sleep=sleep,
-            caps=_caps(config),
-            library=library_of(config),
-        )
+    async with _opening(config, credentials, cache=cache, emit=emit, sleep=sleep) as (opener, stack):
         stores: dict[str, Store] = {}
         for account, places in places_in_use(config).items():
             stores[account] = opener.store(account, places)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+from picsync.config.options import listed
 
 
 def _pattern(value: str) -> str:
@@ -28,4 +26,21 @@ def word(pattern: str) -> str:
     return repr(pattern) if set(pattern) & set(",()'\"") else pattern
 
 
-Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(_listed)]
+_Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(listed)]
+Include = Annotated[
+    _Patterns,
+    Field(
+        description="Take only files that match one of these patterns. A pattern without a slash matches"
+        " names in any folder (`*.jpg`), one with slashes matches paths relative to the folder, where `**`"
+        " stands for any number of folders (`2024/**`). Case is ignored. Default: all files.",
+        examples=["[2024/**, '*.heic']"],
+    ),
+]
+Exclude = Annotated[
+    _Patterns,
+    Field(
+        description="Skip files and folders that match one of these patterns, even if `include` matches"
+        " too. Default: none.",
+        examples=["[raw/**, '*screenshot*']"],
+    ),
+]

@@ -10,16 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from picsync.config.credentials import Account
 from picsync.config.kinds import Kind, Opening
 from picsync.config.named import Problems
-from picsync.config.options import Boolean, Options
+from picsync.config.options import Boolean, Options, listed
 from picsync.core.caption import Captions
 from picsync.core.recipe import Panel
 from picsync.frames.base import Frame
 from picsync.frames.nixplay.credentials import NixplayAccount, require_account
 from picsync.http.retry import Operation
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
 
 
 def _named(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -34,7 +30,7 @@ def _named(names: tuple[str, ...]) -> tuple[str, ...]:
 class NixplayFrameOptions(Options):
     """Where an account's playlists are shown."""
 
-    show_on: Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_named)] = Field(
+    show_on: Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(_named)] = Field(
         default=(),
         description="Names of frames in the Nixplay app, a list or a single one: picsync assigns its "
         "playlists to them and verifies that. How to do so is known from one other program only. Other "

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from picsync.config.options import Boolean, Options
 from picsync.sources.dropbox.links import FolderLink
-from picsync.sources.patterns import Patterns, word
+from picsync.sources.patterns import Exclude, Include, word
 
 
 def _path(value: str) -> str:
@@ -46,19 +46,8 @@ class DropboxEntry(Options):
         description="Whether subfolders belong to it, too.",
         examples=["true"],
     )
-    include: Patterns = Field(
-        default=(),
-        description="Take only files that match one of these patterns. A pattern without a slash matches"
-        " names in any folder (`*.jpg`), one with slashes matches paths relative to the folder, where `**`"
-        " stands for any number of folders (`2024/**`). Case is ignored. Default: all files.",
-        examples=["[2024/**, '*.heic']"],
-    )
-    exclude: Patterns = Field(
-        default=(),
-        description="Skip files and folders that match one of these patterns, even if `include` matches"
-        " too. Default: none.",
-        examples=["[raw/**, '*screenshot*']"],
-    )
+    include: Include = ()
+    exclude: Exclude = ()
 
     @model_validator(mode="before")
     @classmethod

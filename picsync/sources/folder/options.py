@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from picsync.config.durations import parse_duration
 from picsync.config.options import Options
 from picsync.config.paths import AbsolutePath
-from picsync.sources.patterns import Patterns, word
+from picsync.sources.patterns import Exclude, Include, word
 
 QUIET = timedelta(seconds=10)
 LONGEST_QUIET = timedelta(hours=1)
@@ -31,19 +31,8 @@ class FolderEntry(Options):
         " it.",
         examples=["/photos/family"],
     )
-    include: Patterns = Field(
-        default=(),
-        description="Take only files that match one of these patterns. A pattern without a slash matches"
-        " names in any folder (`*.jpg`), one with slashes matches paths relative to the folder, where `**`"
-        " stands for any number of folders (`2024/**`). Case is ignored. Default: all files.",
-        examples=["[2024/**, '*.heic']"],
-    )
-    exclude: Patterns = Field(
-        default=(),
-        description="Skip files and folders that match one of these patterns, even if `include` matches"
-        " too. Default: none.",
-        examples=["[raw/**, '*screenshot*']"],
-    )
+    include: Include = ()
+    exclude: Exclude = ()
     quiet: Annotated[timedelta, BeforeValidator(_quiet)] = Field(
         default=QUIET,
         description="How long a file must be unchanged before it is taken, so that no half-copied file is"
