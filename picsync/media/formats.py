@@ -183,6 +183,11 @@ def media_kind(mime_type: str) -> MediaKind:
     return MediaKind.VIDEO if mime_type.startswith("video/") else MediaKind.PHOTO
 
 
+def is_raw(mime_type: str) -> bool:
+    """Whether it is a raw format of cameras."""
+    return mime_type in _RAW
+
+
 def called(mime_type: str) -> str:
     """Return the common name of a format: `NEF`, `AVIF`, `MP4`; the type itself if it has none."""
     name = mime_type.partition("/")[2]

@@ -7,6 +7,7 @@ written anew: coding a picture again costs quality and time. Everything else is 
 from __future__ import annotations
 
 from enum import StrEnum
+from fractions import Fraction
 
 from picsync.core.recipe import Fit, Panel, Recipe
 from picsync.core.values import dataclass
@@ -14,8 +15,9 @@ from picsync.media import exif, icc, jpeg
 
 _TIME_LENGTH = 19
 """Characters of a time in Exif."""
-CROPPED_MOST = 0.1
-"""Share of a picture that `fit: auto` gives up in order to fill the panel."""
+CROPPED_MOST = Fraction(1, 10)
+"""Share of a picture that `fit: auto` gives up in order to fill the panel. Exact: just so much of a picture of
+16:9 is lost on a panel of 16:10."""
 
 
 class Treatment(StrEnum):
@@ -122,7 +124,8 @@ def _cropped(width: int, height: int, panel: Panel, fit: Fit) -> tuple[float, fl
         return width, height
     shape = panel.width / panel.height
     crop = (height * shape, float(height)) if width / height > shape else (float(width), width / shape)
-    lost = 1 - crop[0] * crop[1] / (width * height)
+    sides = sorted((width * panel.height, height * panel.width))
+    lost = 1 - Fraction(sides[0], sides[1])
     return (width, height) if fit is Fit.AUTO and lost > CROPPED_MOST else crop
 
 

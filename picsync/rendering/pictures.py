@@ -282,12 +282,13 @@ def _opened(
     if name is None and mime_type.startswith("image/"):
         preview = previews.find_preview(source)
         if preview is None:
-            raise Unusable(f"picsync cannot read {formats.called(mime_type)} files without a preview in them")
+            without = " without a preview in them" if formats.is_raw(mime_type) else ""
+            raise Unusable(f"picsync cannot read {formats.called(mime_type)} files{without}")
         _require_large_enough(preview, mime_type, recipe)
         picture, turned, metadata = preview.picture, previews.orientation(preview), preview.metadata
         name = "JPEG"
     if name is None:
-        raise Unusable(f"{formats.called(mime_type)} is not a picture")
+        raise Unusable("it is a video")
     start = picture.start if picture else 0
     file: Any = _Part(source, start) if start else source
     file.seek(0)
@@ -645,7 +646,7 @@ def reason(error: Exception, limits: Limits) -> str:
     said = " ".join(str(error).split())
     # A sentence of a decoder needs no name of a Python type; a bare word, such as that of a KeyError, does.
     detail = said if " " in said else f"{type(error).__name__}: {said}".removesuffix(": ")
-    return f"its data is damaged (the decoder says: {detail[:160]})"
+    return f"its data is damaged, or of a kind that picsync cannot read (the decoder says: {detail[:160]})"
 
 
 def is_about_files(error: OSError) -> bool:

@@ -91,6 +91,7 @@ def test_what_the_recipe_changes() -> None:
         ((6000, 1000), RECIPE, (1280, 212)),
         ((4000, 3000), replace(RECIPE, fit=Fit.COVER), (1280, 800)),
         ((4000, 2600), replace(RECIPE, fit=Fit.AUTO), (1280, 800)),
+        ((256, 144), replace(RECIPE, fit=Fit.AUTO), (230, 144)),
         ((4000, 3000), replace(RECIPE, fit=Fit.AUTO), (1066, 800)),
         ((4000, 3000), replace(RECIPE, background="black"), (1066, 800)),
         ((640, 480), RECIPE, (640, 480)),

@@ -180,8 +180,8 @@ def hostile(folder: Path, code: str, limits: Limits | None = None) -> Renderer:
         ("os.write(3, b'{}\\n'); signal.pause()", "answered with garbage"),
         ("os.write(3, b'[]\\n'); signal.pause()", "answered with garbage"),
         ("while True: os.write(3, b'x' * 65536)", "answered with garbage"),
-        ("raise RuntimeError('odd')", "its data is damaged (the decoder says: RuntimeError: odd)"),
-        ("raise RecursionError", "its data is damaged (the decoder says: RecursionError)"),
+        ("raise RuntimeError('odd')", "that picsync cannot read (the decoder says: RuntimeError: odd)"),
+        ("raise RecursionError", "that picsync cannot read (the decoder says: RecursionError)"),
     ],
 )
 async def test_a_hostile_picture_costs_only_itself(code: str, words: str, tmp_path: Path) -> None:
