@@ -120,8 +120,8 @@ class RenditionSettings(Options):
     background: Annotated[str, BeforeValidator(_background)] | None = Field(
         default=None,
         description="What fills the panel beside a photo of another shape that is not cropped: `black`, "
-        "`blur` (a blurred copy of the photo) or a colour. Transparency becomes that colour, or black. Absent "
-        "by default: photos get no bars.",
+        "`blur` (a blurred copy of the photo) or a colour. Transparency becomes that colour, or black. "
+        "Absent by default: photos get no bars.",
         examples=["blur", '"#203040"'],
     )
     caption: Annotated[str, BeforeValidator(_caption)] | None = Field(

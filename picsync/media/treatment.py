@@ -16,8 +16,8 @@ from picsync.media import exif, icc, jpeg
 _TIME_LENGTH = 19
 """Characters of a time in Exif."""
 CROPPED_MOST = Fraction(1, 10)
-"""Share of a picture that `fit: auto` gives up in order to fill the panel. Exact: just so much of a picture of
-16:9 is lost on a panel of 16:10."""
+"""Share of a picture that `fit: auto` gives up in order to fill the panel. Exact: just so much of a picture
+of 16:9 is lost on a panel of 16:10."""
 
 
 class Treatment(StrEnum):

@@ -20,8 +20,8 @@ MAX_KM = 40
 MIN_INHABITANTS = 15_000
 """The package has smaller places too, at twice the time and memory."""
 _INHABITANTS_PER_KM2 = 4_000
-"""Of a city, which is taken for a circle: so large, it has the districts of Berlin and London inside, and their
-neighbours outside."""
+"""Of a city, which is taken for a circle: so large, it has the districts of Berlin and London inside, and
+their neighbours outside."""
 _DISTRICT = 8
 """A city inside one of so many times its inhabitants is a district of it. Offenbach, at a fifth of Frankfurt,
 is a city; the largest arrondissements of Paris have a ninth."""
