@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -155,10 +156,16 @@ def rendered_command(*, photos: int) -> None:
 @main.command("mirror")
 @click.option("--files", type=click.IntRange(min=1), default=2000, show_default=True)
 @click.option("--bytes", "file_bytes", default=100_000, show_default=True, help="Bytes of each.")
-@click.option("--rclone", type=_FILE, help="An rclone to compare with, instead of that of `clients`.")
-def mirror_command(*, files: int, file_bytes: int, rclone: Path | None) -> None:
+@click.option(
+    "--rclone",
+    "rclones",
+    type=_FILE,
+    multiple=True,
+    help="An rclone to compare with; can be given twice. Default: all that are installed.",
+)
+def mirror_command(*, files: int, file_bytes: int, rclones: Sequence[Path]) -> None:
     """Measure a mirror in Dropbox on `home`, next to `rclone sync`."""
-    click.echo(asyncio.run(mirror.compared(files, file_bytes, rclone or mirror.installed())))
+    click.echo(asyncio.run(mirror.compared(files, file_bytes, rclones or mirror.installed())))
 
 
 @main.command("dropbox")

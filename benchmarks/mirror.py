@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sysconfig
 import tempfile
@@ -31,7 +32,7 @@ BEST = (
     *("--dropbox-chunk-size=1M", "--dropbox-pacer-min-sleep=1ms"),
     *("--transfers=32", "--checkers=32", "--fast-list"),
 )
-"""The fastest of the settings of rclone that were tried."""
+"""The fastest of the settings of rclone that were tried. Old versions do not know all of them."""
 
 _PICSYNC = "from picsync.cli.main import main; main()"
 _CHILD = """
@@ -55,14 +56,14 @@ class Spent:
     requests: dict[str, int]
 
 
-def installed() -> Path | None:
-    """Return the rclone of the extra `clients`, if it is installed."""
-    found = Path(sysconfig.get_path("scripts"), "rclone")
-    return found if found.exists() else None
+def installed() -> list[Path]:
+    """Return the rclone of the extra `clients`, and those of this machine."""
+    folders = (sysconfig.get_path("scripts"), *os.get_exec_path())
+    return list(dict.fromkeys(path for each in folders if (path := Path(each, "rclone").resolve()).is_file()))
 
 
-async def compared(files: int, file_bytes: int, rclone: Path | None = None) -> str:
-    """Return a table of picsync, and of an rclone, the first time and with nothing changed."""
+async def compared(files: int, file_bytes: int, rclones: Sequence[Path] = ()) -> str:
+    """Return a table of picsync, and of rclone in some versions, the first time and with nothing changed."""
     rows: list[Sequence[str]] = []
     with tempfile.TemporaryDirectory(prefix="picsync-benchmark-") as name:
         folder = Path(name)
@@ -70,8 +71,7 @@ async def compared(files: int, file_bytes: int, rclone: Path | None = None) -> s
         _fill(pictures, files, file_bytes)
         ideal_s = files * file_bytes / HOME.pipes[HOME.hosts[CONTENT].pipe_in]
         programs = [("picsync", _picsync(folder, pictures))]
-        if rclone is not None:
-            programs.append((_version(rclone), _rclone(folder, pictures, rclone)))
+        programs += [(_version(rclone), _rclone(folder, pictures, rclone)) for rclone in rclones]
         for title, command in programs:
             dropbox = Dropbox(DropboxOptions())
             async with by_name(dropbox, folder) as reached:
@@ -104,7 +104,14 @@ def _picsync(folder: Path, pictures: Path) -> list[str]:
 
 def _rclone(folder: Path, pictures: Path, rclone: Path) -> list[str]:
     config = ("--config", str(folder / "rclone.conf"), "--ca-cert", str(folder / "ca.pem"))
-    return [str(rclone), *config, "sync", *BEST, str(pictures), "box:/Backup"]
+    return [str(rclone), *config, "sync", *best_known(rclone), str(pictures), "box:/Backup"]
+
+
+def best_known(rclone: Path) -> list[str]:
+    """Return those of the BEST flags that a version of rclone knows; it refuses to start with others."""
+    said = subprocess.run([rclone, "help", "flags"], capture_output=True, text=True, check=True).stdout
+    known = set(re.findall(r"--[a-z0-9-]+", said))
+    return [flag for flag in BEST if flag.partition("=")[0] in known]
 
 
 def _version(rclone: Path) -> str:

@@ -79,6 +79,14 @@ async def test_a_mirror_is_measured_new_and_unchanged() -> None:
     assert int(unchanged[6]) == 2
 
 
+def test_an_old_rclone_gets_no_flags_that_it_would_refuse(tmp_path: Path) -> None:
+    known = [flag.partition("=")[0] for flag in mirror.BEST if "pacer" not in flag]
+    rclone = tmp_path / "rclone"
+    rclone.write_text("#!/bin/sh\necho '  " + " int  text\n  ".join(known) + " int  text'\n")
+    rclone.chmod(0o700)
+    assert mirror.best_known(rclone) == [flag for flag in mirror.BEST if "pacer" not in flag]
+
+
 async def test_the_services_use_tls_with_an_authority_of_their_own(tmp_path: Path) -> None:
     own = ssl.create_default_context(cafile=authority().write(tmp_path / "own.pem"))
     bundle = ssl.create_default_context(cafile=authority().write_bundle(tmp_path / "bundle.pem"))
