@@ -127,8 +127,9 @@ class MirrorJob(PassJob):
         await look.list_here(self._context.sleep)
         await look.list_there(known)
         progress.found = look.files_here
-        look.recognize(known)
         policy, permitted = await self._policy()
+        known.rename_equal(look.here, policy.key)
+        look.recognize(known)
         while await self._read_unknown(look, known, policy):
             pass
         plan = plan_mirror(look.sides(known), policy)

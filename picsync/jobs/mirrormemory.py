@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import field
+from collections.abc import Callable, Collection
+from dataclasses import field, replace
 from typing import Protocol
 
 from picsync.core.mirrorstate import Key, KnownFile, MirrorState, MirrorUpdate, Side
@@ -60,6 +60,20 @@ class Known:
         for its, path in [*self.files]:
             if its is side and path not in paths:
                 self.drop(its, path)
+
+    def rename_equal(self, here: Collection[str], key: Callable[[str], str]) -> None:
+        """Let what was equal have the names that the files have here now; `key` is equal for equal names.
+
+        The other side may not tell capital letters apart: then a file that is renamed by them stays equal.
+        """
+        names = {key(path): path for path in here}
+        names |= {key(path): path for path in here if (Side.EQUAL, path) in self.files}
+        for path, one in self.all_of(Side.EQUAL).items():
+            name = names.get(key(path), path)
+            if name != path:
+                self.drop(Side.EQUAL, path)
+                if (Side.EQUAL, name) not in self.files:
+                    self.put(replace(one, path=name))
 
     def update(self) -> MirrorUpdate:
         """Return what has changed, and forget that it has."""

@@ -65,8 +65,9 @@ from picsync.core.events import (
     TransfersPlanned,
 )
 from picsync.core.identity import plain_name
-from picsync.core.mirrorstate import MirrorState, Side, mirror_name
+from picsync.core.mirrorstate import MirrorState, Side, Why, mirror_name
 from picsync.core.model import Contradiction, Listing
+from picsync.core.places import fold
 from picsync.core.plan import Hold, HoldReason, Plan
 from picsync.core.select import Candidate, Skip
 from picsync.core.text import harmless
@@ -628,19 +629,25 @@ _DONE_TO_FILES = {
 _LEFT = {
     "not_media": "neither photo nor video",
     "no_date": "without a date",
-    "duplicate": "duplicates",
+    "duplicate": "duplicate",
     "conflict": "whose name is taken",
     "pending": "not examined by the service yet",
     "unsettled": "still changing",
     "unreadable": "unreadable",
-    "not_a_file": "links or devices",
+    "not_a_file": "link or device",
     "refused": "refused by the other side",
     "same_name": "with the name of another file but for capitals",
     "in_the_way": "in the place of a folder, or the reverse",
     "kept": "kept there",
+    "unlisted": "folder that cannot be read there",
+}
+"""Why a file stays where it is, after the number 1."""
+_LEFT_MORE = {
+    "duplicate": "duplicates",
+    "not_a_file": "links or devices",
     "unlisted": "folders that cannot be read there",
 }
-"""Why files stay where they are, after their number."""
+"""The same after other numbers, if that differs."""
 _NOT_MIRRORED = {
     "not_a_file": "it is a link, a pipe or a device",
     "unreadable": "it cannot be read",
@@ -691,10 +698,15 @@ def pass_result(report: PassReport, *, timed: bool = True) -> str:
     verdict = ", ".join(done) if done else nothing
     if report.dry_run:
         verdict = f"dry run, nothing was {changed}; the result would be: {verdict}"
-    left = ", ".join(f"{number:,} {_LEFT.get(why, why)}" for why, number in report.left.items() if number)
+    left = ", ".join(_left(why, number) for why, number in report.left.items() if number)
     stay = f"; {'not mirrored' if mirror else 'left in the folder'}: {left}" if left else ""
     took = f" ({report.duration_s:.1f} s)" if timed else ""
     return f"{verdict}{stay}{took}.{f' {held_files(report)}' if report.held else ''}"
+
+
+def _left(why: str, number: int) -> str:
+    words = _LEFT.get(why, why)
+    return f"{number:,} {words if number == 1 else _LEFT_MORE.get(why, words)}"
 
 
 def held_files(report: PassReport) -> str:
@@ -711,7 +723,9 @@ def mirror_lines(
     """Yield what is known of a mirror."""
     yield f"{printable(name)}: {printable(source)} -> {printable(to)}"
     files = [] if state is None else [*state.files.values()]
-    equal = [one for one in files if one.side is Side.EQUAL]
+    skipped = sorted((one for one in files if one.side is Side.SKIPPED), key=lambda one: one.path)
+    kept = {fold(one.path) for one in skipped if one.rev.startswith(f"{Why.KEPT}:")}
+    equal = [one for one in files if one.side is Side.EQUAL and fold(one.path) not in kept]
     if not equal:
         yield "  No file is known to be equal on both sides; the next pass compares them."
     else:
@@ -720,7 +734,6 @@ def mirror_lines(
         yield f"  Equal on both sides, as of the last pass: {counted(len(equal), 'file')}{sizes}."
     if begun := [one for one in files if one.side is Side.SENDING]:
         yield f"  Partly sent: {', '.join(printable(one.path) for one in begun)}."
-    skipped = sorted((one for one in files if one.side is Side.SKIPPED), key=lambda one: one.path)
     for one in skipped[:MANY]:
         why = one.rev.partition(":")[0]
         yield f"  Not mirrored: {printable(one.path)} ({_LEFT.get(why, why)})."

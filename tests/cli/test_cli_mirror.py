@@ -81,7 +81,7 @@ def test_the_status_says_what_is_equal_skipped_and_held(
     assert capsys.readouterr().out.splitlines() == [
         f"backup: {root}/in -> {root}/out",
         "  Equal on both sides, as of the last pass: 2 files, 3 B.",
-        "  Not mirrored: /link (links or devices).",
+        "  Not mirrored: /link (link or device).",
         "  2 deletes held: run `picsync allow-deletes 'mirror backup'` to permit them.",
     ]
 

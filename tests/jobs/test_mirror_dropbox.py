@@ -11,6 +11,8 @@ import pytest
 
 from picsync.core.errors import QuotaError
 from picsync.core.events import CycleOutcome
+from picsync.core.mirror import Theirs
+from picsync.core.mirrorstate import Side
 from picsync.core.places import StorePlace
 from picsync.core.plan import DeleteLimit
 from picsync.emulators.faults import Fault, FaultKind
@@ -92,6 +94,26 @@ async def test_of_two_names_that_differ_by_capitals_one_is_sent(backup: Backup) 
     assert len(backup.mirrored.skipped()) == 1
     await backup.mirrored.run()
     assert len(backup.mirrored.skipped()) == 1
+
+
+async def test_a_file_renamed_by_capitals_is_still_known_and_its_changes_are_sent(backup: Backup) -> None:
+    mirrored = backup.mirrored
+    mirrored.settings["theirs"] = Theirs.KEEP
+    await mirrored.run()
+    (mirrored.source / "a.jpg").rename(mirrored.source / "A.JPG")
+    (mirrored.source / "sub").rename(mirrored.source / "SUB")
+    assert (await mirrored.run()).done == {}
+    for number, name in enumerate(("A.JPG", "SUB/c.mov", "A.JPG", "SUB/c.mov")):
+        mirrored.add(name, b"changed %d" % number, at=1_500_000_000 + number)
+        assert (await mirrored.run()).done == {"sent": 1}, number
+    (mirrored.source / "A.JPG").rename(mirrored.source / "a.jpg")
+    mirrored.add("a.jpg", b"changed with its name", at=1_600_000_000)
+    report = await mirrored.run()
+    assert (report.done, report.left) == ({"sent": 1}, {})
+    assert (await backup.files())["a.jpg"] == b"changed with its name"
+    state = mirrored.memory.states["mirror backup"]
+    equal = sorted(path for side, path in state.files if side is Side.EQUAL)
+    assert equal == ["/SUB/b.txt", "/SUB/c.mov", "/a.jpg"]
 
 
 async def test_a_folder_that_is_deleted_there_is_sent_again(backup: Backup) -> None:
