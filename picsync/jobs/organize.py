@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from picsync.aio.tasks import run_all
+from picsync.aio.tasks import gather, run_all
 from picsync.core.errors import (
     InaccessibleError,
     LoginNeeded,
@@ -65,6 +65,7 @@ from picsync.stores.base import (
     Move,
     Moved,
     Store,
+    UnfinishedError,
     entries_of,
 )
 from picsync.system.localtime import local
@@ -77,6 +78,8 @@ FIRST_PART_BYTES = 64 * 1024
 """Most cameras write the date into the first part of a file; each further part is twice as long."""
 MAX_PARTS = 10
 LOG_ATTEMPTS = 5
+NO_MOVE = (ConflictError, NotFoundError, ChangedError)
+"""Errors that say that a file was not moved; the next plan decides about it."""
 LOCK_WAIT_S = 60.0
 """How long to wait for the pass of another process."""
 
@@ -450,9 +453,14 @@ class OrganizeJob(PassJob):
         return [*moved.values(), *refused, *followed]
 
     async def _certain(self, moved: Moved) -> Moved:
-        """Find out whether a file was moved after all, unless the error says that it was not."""
-        if moved.entry is not None or isinstance(moved.error, ConflictError | NotFoundError | ChangedError):
+        """Find out whether a file was moved after all, unless the error says that it was not.
+
+        Raises UnfinishedError if it may still be moved: the note stays, and the next pass goes on with it.
+        """
+        if moved.entry is not None or isinstance(moved.error, NO_MOVE):
             return moved
+        if isinstance(moved.error, UnfinishedError):
+            raise moved.error
         entry = await self._store.settle(moved.move)
         return moved if entry is None else Moved(moved.move, entry)
 
@@ -468,24 +476,51 @@ class OrganizeJob(PassJob):
             await self._write_log(note.log)
             await asyncio.to_thread(self._journal.clear)
             return
-        happened = []
-        for intent in note.intents:
-            entry = await self._store.settle(intent.move)
-            if entry is not None:
-                happened.append((intent.move, entry.path))
-        # The other half of a Live Photo follows, with the stem that was planned for both.
-        for intent in _halves(note.intents, {move.token for move, _ in happened}):
-            try:
-                happened.append((intent.move, (await self._store.move(intent.move)).path))
-            except FATAL:
-                raise
-            except PicsyncError as error:
-                self._fail(intent.move.entry.path, error, progress)
+        happened = await self._happened(note.intents)
+        known = {move.token for move, _ in happened}
+        open_ = [intent for intent in note.intents if intent.move.token not in known]
+        if not self._store.capabilities.moves_later:
+            # Only the other half of a Live Photo follows, with the stem that was planned for both.
+            open_ = _halves(note.intents, known)
+        for moved in await self._move_in_order(await self._still_there(open_)):
+            if moved.entry is not None:
+                happened.append((moved.move, moved.entry.path))
+            elif isinstance(moved.error, FATAL):
+                raise moved.error
+            elif not isinstance(moved.error, NO_MOVE) and moved.error is not None:
+                self._fail(moved.move.entry.path, moved.error, progress)
+        if self._store.capabilities.moves_later:
+            # Those that the interrupted job has moved meanwhile.
+            known = {move.token for move, _ in happened}
+            happened += await self._happened([each for each in open_ if each.move.token not in known])
         for move, path in happened:
             self._context.emit(FileMoved(self.name, move.entry.path, path))
             progress.done["moved"] += 1
         await self._log(note, happened)
         await asyncio.to_thread(self._journal.clear)
+
+    async def _happened(self, intents: Sequence[Intent]) -> list[tuple[Move, str]]:
+        """Return the moves that have happened, with the new path of each file."""
+        asking = asyncio.Semaphore(READERS)
+
+        async def one(intent: Intent) -> tuple[Move, str] | None:
+            async with asking:
+                entry = await self._store.settle(intent.move)
+            return None if entry is None else (intent.move, entry.path)
+
+        return [found for found in await gather(*map(one, intents)) if found is not None]
+
+    async def _still_there(self, intents: Sequence[Intent]) -> list[Intent]:
+        """Return the intents whose files are where they were, in the same version."""
+        asking = asyncio.Semaphore(READERS)
+
+        async def one(intent: Intent) -> bool:
+            async with asking:
+                seen = await self._store.stat(intent.move.entry.path)
+            return seen is not None and (seen.id, seen.rev) == (intent.move.entry.id, intent.move.entry.rev)
+
+        there = await gather(*map(one, intents))
+        return [intent for intent, its in zip(intents, there, strict=True) if its]
 
     async def _log(self, note: Note, happened: Sequence[tuple[Move, str]]) -> None:
         """Write the lines of the moves of a batch that have happened."""

@@ -32,6 +32,10 @@ class ChangedError(TransientError):
     """The file is no longer in the version that the caller saw, or no longer there; look again."""
 
 
+class UnfinishedError(TransientError):
+    """It is not known whether it was done, and it may still be done later."""
+
+
 class CursorResetError(TransientError):
     """The cursor is not valid any more; list again. It says nothing about what has changed."""
 
@@ -149,7 +153,8 @@ class Moved:
     entry: Entry | None = None
     error: PicsyncError | None = None
     """NotFoundError: nothing is at the old path. ChangedError: something else is. ConflictError: the new path
-    is taken. Every other error may leave it open where the file is; ask `settle`."""
+    is taken. Every other error may leave it open where the file is; ask `settle`. After an UnfinishedError,
+    the file may be moved after that."""
 
 
 Content: TypeAlias = Callable[[int], AsyncIterator[bytes]]
@@ -204,6 +209,8 @@ class StoreCapabilities:
     """Whether names that differ only by capitals or by the composition of characters are the same."""
     media_info: bool = False
     """Whether `media_info` may know anything."""
+    moves_later: bool = False
+    """Whether moves that this process has begun may happen after its end."""
     volumes: bool = False
     """Whether a folder may be on a volume that is not mounted: then it is missing, or looks empty."""
 

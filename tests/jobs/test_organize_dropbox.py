@@ -12,8 +12,9 @@ import pytest
 from picsync.core.events import CycleOutcome, Event
 from picsync.core.organize import OrganizeRule
 from picsync.core.places import StorePlace
+from picsync.emulators.faults import Fault, FaultKind
 from picsync.jobs.organize import OrganizeContext, OrganizeJob, Organizing
-from picsync.stores.base import Move, entries_of
+from picsync.stores.base import Entry, Move, entries_of
 from picsync.stores.dropbox.store import DropboxStore
 from picsync.vendors.dropbox.api import Commit
 from tests.jobs.camera import NOW
@@ -144,3 +145,58 @@ async def test_a_move_before_a_crash_is_found_by_its_id(uploads: Uploads, tmp_pa
     assert (report.outcome, report.done) == (CycleOutcome.DONE, {"moved": 1})
     (line,) = await uploads.log()
     assert line.endswith("Moving 2016-05-01.jpg to /Archive/2016/2016-05/2016-05-01.jpg")
+
+
+NAMES = ("2016-05-01.jpg", "2016-05-02.heic", "2016-05-02.mov", "2016-06-03.jpg")
+
+
+@pytest.mark.parametrize("later", ["before the next pass", "during the next pass", "after it", "never"])
+@pytest.mark.parametrize("trouble", ["no end is told", "no answer", "killed"])
+async def test_moves_that_happen_later_are_logged_once(uploads: Uploads, trouble: str, later: str) -> None:
+    for name in NAMES:
+        await uploads.add(name, name.encode())
+    account, store = uploads.account, uploads.store
+    account.options.moves_at_launch = 1
+    if trouble == "killed":
+        move_all = store.move_all
+
+        async def dies(moves: list[Move]) -> None:
+            # Between two requests of the job.
+            account.fail(Fault(kind=FaultKind.STATUS, path="/check_v2$", status=400, count=None))
+            await move_all(moves)
+            raise Died
+
+        store.move_all = dies  # type: ignore[method-assign, assignment] # the end of the process
+        with pytest.raises(Died):
+            await uploads.job.run()
+        del store.move_all
+    else:
+        fault = Fault(kind=FaultKind.STATUS, path="/check_v2$", status=500, count=None)
+        if trouble == "no answer":
+            fault = Fault(kind=FaultKind.RESET_AFTER, path="/move_batch_v2$")
+        account.fail(fault)
+        report = await uploads.job.run()
+        (failure,) = report.failures
+        assert failure.subject == "Organizing camera"
+    account.server.faults.clear()
+    account.options.moves_at_launch = None
+    if later == "before the next pass":
+        account.dropbox.jobs.finish()
+    elif later == "during the next pass":
+        stat = store.stat
+
+        async def seen(path: str) -> Entry | None:
+            found = await stat(path)
+            account.dropbox.jobs.finish()  # It was still there a moment ago.
+            return found
+
+        store.stat = seen  # type: ignore[method-assign] # the time between two requests
+    report = await uploads.job.run()
+    assert (report.outcome, report.done) == (CycleOutcome.DONE, {"moved": len(NAMES)}), report.failures
+    if later == "after it":
+        account.dropbox.jobs.finish()
+    report = await uploads.job.run()
+    assert (report.outcome, report.done) == (CycleOutcome.DONE, {})
+    sorted_ = [f"/Archive/{name[:4]}/{name[:7]}/{name}" for name in NAMES]
+    assert await uploads.paths() == [*sorted_, "/My Logs/picsync.txt"]
+    assert sorted(line.split(" to ")[1] for line in await uploads.log()) == sorted_

@@ -73,6 +73,9 @@ class DropboxOptions:
     """How many of the next entries of batches find it taken."""
     slow_jobs: int = 0
     """How often an asynchronous job answers `in_progress` before it is complete."""
+    moves_at_launch: int | None = None
+    """How many entries of a batch of moves are carried out before its launch is answered; the others follow
+    once a test calls `Jobs.finish`. None for all."""
     jobs_at_once: bool = False
     """Batches answer `complete` at once instead of with a job."""
     refuse_identical: bool = False

@@ -200,7 +200,7 @@ class Uploads:
     async def launch_batch(self, asked: Asked) -> Any:
         """Commit sessions in a job."""
         async with self._lock.hold(asked.caller.view.tree):
-            return self._jobs.launch("finish", self._finish_all(asked))
+            return self._jobs.launch("finish", self._finish_all(asked)["entries"])
 
     def _finish_all(self, asked: Asked) -> Mapping[str, Any]:
         view, entries = asked.caller.view, []

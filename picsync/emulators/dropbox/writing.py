@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from picsync.emulators.dropbox.access import View, too_many
@@ -53,8 +54,10 @@ class Lock:
 @dataclass(slots=True)
 class _Job:
     kind: str
-    result: Mapping[str, Any]
+    entries: list[Any]
     polls_left: int
+    rest: list[Callable[[], Any]]
+    """What is still to be done; each returns its entry of the result."""
 
 
 class Jobs:
@@ -64,13 +67,21 @@ class Jobs:
         self._options = options
         self._jobs: dict[str, _Job] = {}
 
-    def launch(self, kind: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what a launch answers; the work itself is done."""
-        if self._options.jobs_at_once:
-            return {".tag": "complete", **result}
+    def launch(
+        self, kind: str, entries: Sequence[Any], rest: Sequence[Callable[[], Any]] = ()
+    ) -> Mapping[str, Any]:
+        """Return what a launch answers; `rest` is what `finish` does later."""
+        if self._options.jobs_at_once and not rest:
+            return {".tag": "complete", "entries": entries}
         job_id = f"dbjid:{secrets.token_urlsafe(24)}"
-        self._jobs[job_id] = _Job(kind, result, self._options.slow_jobs)
+        self._jobs[job_id] = _Job(kind, [*entries], self._options.slow_jobs, [*rest])
         return {".tag": "async_job_id", "async_job_id": job_id}
+
+    def finish(self) -> None:
+        """Complete what was launched and is not done yet."""
+        for job in self._jobs.values():
+            job.entries += [work() for work in job.rest]
+            job.rest = []
 
     def check(self, kind: str) -> Callable[[Asked], Any]:
         """Return the handler that tells whether a job is done."""
@@ -79,10 +90,12 @@ class Jobs:
             job = self._jobs.get(asked.argument["async_job_id"])
             if job is None or job.kind != kind:
                 raise refused("invalid_async_job_id")
+            if job.rest:
+                return {".tag": "in_progress"}
             if job.polls_left:
                 job.polls_left -= 1
                 return {".tag": "in_progress"}
-            return {".tag": "complete", **job.result}
+            return {".tag": "complete", "entries": job.entries}
 
         return handle
 
@@ -168,7 +181,7 @@ class Writing:
                     continue
                 metadata = untagged(metadata_json(folder, view, self._options))
                 entries.append({".tag": "success", "metadata": metadata})
-        return self._jobs.launch("create_folder", {"entries": entries})
+        return self._jobs.launch("create_folder", entries)
 
     async def move(self, asked: Asked) -> Any:
         """Move a file or folder."""
@@ -205,7 +218,7 @@ class Writing:
                     entries.append({".tag": "success", "metadata": metadata})
                 except DropboxError as error:
                     entries.append({".tag": "failure", "failure": error.error})
-        return self._jobs.launch("delete", {"entries": entries})
+        return self._jobs.launch("delete", entries)
 
     async def restore(self, asked: Asked) -> Any:
         """Bring a revision of a file back."""
@@ -259,20 +272,23 @@ class Writing:
 
     async def _relocate_all(self, asked: Asked, work: Callable[..., Entry], kind: str) -> Any:
         view, argument = asked.caller.view, asked.argument
-        autorename, entries = bool(argument.get("autorename")), []
+        autorename = bool(argument.get("autorename"))
+
+        def relocate(one: Mapping[str, Any]) -> Any:
+            try:
+                if self._lock.entry_is_refused():
+                    return _failure(tagged("too_many_write_operations"))
+                entry = work(view, one, autorename=autorename)
+            except DropboxError as error:
+                return _failure({".tag": "relocation_error", "relocation_error": error.error})
+            return {".tag": "success", "success": metadata_json(entry, view, self._options)}
+
+        works = [partial(relocate, one) for one in argument["entries"]]
+        at_launch = self._options.moves_at_launch
+        if kind != "move" or at_launch is None:
+            at_launch = len(works)
         async with self._lock.hold(view.tree):
-            for one in argument["entries"]:
-                try:
-                    if self._lock.entry_is_refused():
-                        entries.append(_failure(tagged("too_many_write_operations")))
-                        continue
-                    entry = work(view, one, autorename=autorename)
-                except DropboxError as error:
-                    entries.append(_failure({".tag": "relocation_error", "relocation_error": error.error}))
-                else:
-                    metadata = metadata_json(entry, view, self._options)
-                    entries.append({".tag": "success", "success": metadata})
-        return self._jobs.launch(kind, {"entries": entries})
+            return self._jobs.launch(kind, [each() for each in works[:at_launch]], works[at_launch:])
 
     def _target(self, view: View, entry: Entry, path: str, *, autorename: bool) -> str:
         place = view.resolve(path)

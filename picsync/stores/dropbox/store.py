@@ -15,7 +15,7 @@ from datetime import datetime
 import httpx
 
 from picsync.core.contenthash import BLOCK_BYTES
-from picsync.core.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError
+from picsync.core.errors import NotFoundError, PicsyncError, ProtocolError, RefusedError, TransientError
 from picsync.core.model import Finding, Mark
 from picsync.core.places import fold, join
 from picsync.core.text import harmless
@@ -34,6 +34,7 @@ from picsync.stores.base import (
     Moved,
     Page,
     StoreCapabilities,
+    UnfinishedError,
     Write,
     Written,
 )
@@ -65,6 +66,7 @@ CAPABILITIES = StoreCapabilities(
     reports_changes=True,
     folds_names=True,
     media_info=True,
+    moves_later=True,
 )
 
 
@@ -250,14 +252,14 @@ class DropboxStore:
         return [found[move.token] for move in moves]
 
     async def _moved(self, moves: Sequence[Move]) -> Sequence[Moved]:
-        if len(moves) == 1:
-            try:
-                return [Moved(moves[0], await self.move(moves[0]))]
-            except PicsyncError as error:
-                return [Moved(moves[0], error=error)]
         try:
+            if len(moves) == 1:
+                return [Moved(moves[0], await self.move(moves[0]))]
             outcomes = await self._api.move_all((move.entry.path, move.to) for move in moves) if moves else ()
         except PicsyncError as error:
+            if isinstance(error, TransientError | ProtocolError) and not was_held_up(error):
+                # Dropbox may do it later, or have done it.
+                error = UnfinishedError(error.message, hint=error.hint)
             return [Moved(move, error=error) for move in moves]
         return [
             Moved(move, entry_of(outcome.metadata, move.to))

@@ -16,7 +16,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from picsync.core.contenthash import BLOCK_BYTES
-from picsync.core.errors import PicsyncError, ProtocolError
+from picsync.core.errors import LoginNeeded, PicsyncError, ProtocolError, TransientError
 from picsync.core.values import dataclass
 from picsync.http.pace import DOWNLOADS, Stage
 from picsync.http.retry import Operation, WireError, judge
@@ -421,7 +421,10 @@ class DropboxApi:
     async def _run(
         self, operation: Operation, launch: str, check: str, argument: Mapping[str, Any]
     ) -> Sequence[wire.BatchEntry]:
-        """Run a job to its end; it goes on at Dropbox if this is cancelled."""
+        """Run a job to its end; it goes on at Dropbox if this is cancelled.
+
+        Raises TransientError if Dropbox does not say how it has ended, unless a login is needed.
+        """
         job = await self._client.call(operation, launch, argument, wire.JOB)
         job_id, wait_s = job.async_job_id, FIRST_JOB_WAIT_S
         for _ in range(MAX_JOB_POLLS):
@@ -433,8 +436,14 @@ class DropboxApi:
                 break
             await self._sleep(wait_s)
             wait_s = min(MAX_JOB_WAIT_S, wait_s * 1.5)
-            job = await self._client.call(CHECK_JOB, check, {"async_job_id": job_id}, wire.JOB)
-        raise ProtocolError(f"{operation}: the job does not end ({job.tag}).")
+            try:
+                job = await self._client.call(CHECK_JOB, check, {"async_job_id": job_id}, wire.JOB)
+            except LoginNeeded:
+                raise
+            except PicsyncError as error:
+                message = f"{operation}: Dropbox does not say whether it is done. {error.message}"
+                raise TransientError(message, hint=error.hint) from error
+        raise TransientError(f"{operation}: the job does not end ({job.tag}).")
 
 
 _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
