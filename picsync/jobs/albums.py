@@ -101,5 +101,6 @@ class AlbumJob:
         return report
 
     async def triggered(self) -> None:
-        """Return once a source reports that one of the albums has changed."""
-        await sources_changed(self.rule.sources, self.context.tools.sources)
+        """Return once a source reports that one of the albums has changed, or another job has seen it."""
+        tools = self.context.tools
+        await sources_changed(self.rule.sources, tools.sources, tools.listings.newer(self.name))

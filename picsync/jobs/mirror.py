@@ -103,11 +103,13 @@ class MirrorJob(PassJob):
         self._refused: dict[str, str] = {}
         """Path and version of files that the store refuses, which are not tried in each pass."""
         self._cursor = ""
+        self._cursor_here = ""
 
     async def triggered(self) -> None:
         """Return once something has changed here, or on the other side if that tells."""
         settings = self._settings
-        watched = [asyncio.ensure_future(self._changed(self._here, settings.source, "", recursive=True))]
+        here = self._changed(self._here, settings.source, self._cursor_here, recursive=True)
+        watched = [asyncio.ensure_future(here)]
         if self._there.capabilities.cursors and self._cursor:
             changed = self._changed(self._there, settings.to.path, self._cursor, recursive=True)
             watched.append(asyncio.ensure_future(changed))
@@ -127,6 +129,7 @@ class MirrorJob(PassJob):
         await look.list_here(self._context.sleep)
         await look.list_there(known)
         progress.found = look.files_here
+        self._cursor_here = look.cursor_here
         policy, permitted = await self._policy()
         known.rename_equal(look.here, policy.key)
         look.recognize(known)

@@ -32,6 +32,7 @@ class Look:
         self._ignored = ignored
         self.here: dict[str, Entry] = {}
         self.there: dict[str, Entry] = {}
+        self.cursor_here = ""
         self.unread: list[str] = []
         self.left_out: dict[str, Why] = {}
         """Paths that take no part, with the reason."""
@@ -53,7 +54,9 @@ class Look:
     async def list_here(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """List the local folder; waits once for files that are being written."""
         for again in (True, False):
-            listed, unlisted, _ = await entries_of(self._store_here, self._source, recursive=True)
+            listed, unlisted, self.cursor_here = await entries_of(
+                self._store_here, self._source, recursive=True
+            )
             self.here = {_below(entry.path, self._source): entry for entry in listed}
             waiting = any(not entry.settled and not self._ignored(path) for path, entry in self.here.items())
             if not again or not waiting:
@@ -106,7 +109,8 @@ class Look:
                 known.cursor = ""
             else:
                 return [*entries.values()]
-        listed, unlisted, known.cursor = await entries_of(store, place, recursive=True)
+        listed, unlisted, cursor = await entries_of(store, place, recursive=True)
+        known.cursor = cursor if store.capabilities.cursors else ""
         for each in unlisted:
             path = _below(each.path, place)
             self.left_out[path], self.notes[path] = Why.UNLISTED, each.error.message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import AfterValidator
@@ -159,8 +159,10 @@ class Spools(Protocol):
         """
 
 
-async def sources_changed(albums: Mapping[str, Sequence[str]], sources: Mapping[str, Source]) -> None:
-    """Return once one of the albums (by kind) has changed; never, if no source can notice changes."""
+async def sources_changed(
+    albums: Mapping[str, Sequence[str]], sources: Mapping[str, Source], *more: Awaitable[None]
+) -> None:
+    """Return once one of the albums (by kind) has changed, or one of `more` is done; otherwise never."""
     noticing = [
         (source, album_id)
         for kind, album_ids in albums.items()
@@ -170,6 +172,7 @@ async def sources_changed(albums: Mapping[str, Sequence[str]], sources: Mapping[
     never = asyncio.get_running_loop().create_future()
     tasks: set[asyncio.Future[None]] = {never}
     tasks |= {asyncio.ensure_future(source.changed(album_id)) for source, album_id in noticing}
+    tasks |= {asyncio.ensure_future(each) for each in more}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

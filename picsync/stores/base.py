@@ -130,7 +130,8 @@ class Page:
     gone: Sequence[str] = ()
     """Keys of what was deleted or moved away, with everything below; some may never have been listed."""
     cursor: str = ""
-    """Where the next changes begin; valid once the last page was read. Empty if the store has no cursors."""
+    """Where the next changes begin; valid once the last page was read. If the store has no cursors, only
+    `changed` of the same object takes it."""
     unlisted: Sequence[Unlisted] = ()
 
 

@@ -163,8 +163,9 @@ class Observation:
         self.findings.failures.append(Failure(album_id, error, About.SOURCE_ALBUM, account))
 
     async def _listed(self, account: str, album_id: str) -> Listing:
-        listing = await self.tools.listings.list(self.tools.sources[account], account, album_id)
-        return listing.seen_by(self.rule.name)
+        job = self.rule.name
+        listing = await self.tools.listings.list(self.tools.sources[account], account, album_id, job=job)
+        return listing.seen_by(job)
 
     async def look_again(self, seen: Seen, *, photos_too: bool) -> None:
         """List sources and frame once more before anything is deleted.

@@ -20,25 +20,57 @@ from picsync.core.caption import Details, Told
 from picsync.core.model import Digest, Listing, MediaItem
 from picsync.core.recipe import Recipe
 from picsync.rendering.pool import Renderer
-from picsync.sources.base import Sink, Source
+from picsync.sources.base import NoticesChanges, Sink, Source
 from picsync.sync.about import tell
 from picsync.sync.renditions import Made, digest_of, make, view
 from picsync.sync.tempfiles import Spool, SpoolFile
 
 
 class Listings:
-    """Listings in progress, by source and album."""
+    """Listings in progress, by source and album; and which job has seen which content."""
 
     def __init__(self) -> None:
         self._instants = Instants(time.monotonic)
         self._running: dict[tuple[str, str], Observation[Listing]] = {}
+        self._latest: dict[tuple[str, str], int] = {}
+        """The content of albums whose source notices changes, as a hash."""
+        self._seen: dict[tuple[str, tuple[str, str]], int | None] = {}
+        """The same by job: what it has seen last."""
+        self._differs = asyncio.Event()
+        """Set when the content of an album has changed; replaced by a new one then."""
 
-    async def list(self, source: Source, account: str, album_id: str) -> Listing:
+    async def list(self, source: Source, account: str, album_id: str, *, job: str = "") -> Listing:
         """Like `source.list`; concurrent callers for the same album share one listing.
 
         A listing starts only after the previous one of the same album has ended, so two consecutive calls of
-        one caller return two consecutive listings.
+        one caller return two consecutive listings. `job` is who asks.
         """
+        listing = await self._list(source, account, album_id)
+        if isinstance(source, NoticesChanges):
+            self._note(job, (account, album_id), listing)
+        return listing
+
+    def _note(self, job: str, key: tuple[str, str], listing: Listing) -> None:
+        if listing.problem is None:
+            content = hash(tuple((item.item_id, item.version) for item in listing.items))
+            if self._latest.get(key) != content:
+                self._latest[key] = content
+                differs, self._differs = self._differs, asyncio.Event()
+                differs.set()
+        # After a problem, the next cycle at the interval looks again.
+        self._seen[job, key] = self._latest.get(key)
+
+    async def newer(self, job: str) -> None:
+        """Return once another job has listed an album of `job` with other content than `job` has seen.
+
+        A source tells of a change once, and only since the last listing, whoever has asked for it.
+        """
+        while all(
+            self._latest.get(key) == content for (its, key), content in self._seen.items() if its == job
+        ):
+            await self._differs.wait()
+
+    async def _list(self, source: Source, account: str, album_id: str) -> Listing:
         key = (account, album_id)
         new = Observation(lambda: source.list(album_id), self._instants)
         observation = self._running.setdefault(key, new)

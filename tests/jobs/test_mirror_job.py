@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -343,3 +344,19 @@ async def test_deletes_that_were_off_happen_once_they_are_on(mirrored: Mirrored)
     mirrored.settings["delete"] = True
     report = await mirrored.run()
     assert (report.done, report.left) == ({"deleted": 1}, {})
+
+
+async def test_a_change_that_one_mirror_has_seen_starts_the_other_one(mirrored: Mirrored) -> None:
+    mirrored.add("a.jpg")
+    one, two = mirrored.job(), mirrored.job()
+    await one.run()
+    await two.run()
+    mirrored.add("b.jpg")
+    await one.triggered()
+    assert (await one.run()).done == {"sent": 1}
+    # The other one was in its pause, and waits only from now on.
+    await two.triggered()
+    await two.run()
+    waiting = [asyncio.ensure_future(job.triggered()) for job in (one, two)]
+    mirrored.add("c.jpg")
+    await asyncio.gather(*waiting)

@@ -311,7 +311,7 @@ class Spool:
         for one in refused[:1]:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
             self.remarks.append(f"{one.move.entry.name}{more} could not be taken in: {one.error}")
-        if self._incoming.cursor:
+        if self.store.capabilities.cursors:
             # What was moved away would otherwise be told as a change.
             await self._incoming.look()
         return next((one.error for one in moved if one not in refused), None)

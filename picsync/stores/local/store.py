@@ -92,6 +92,10 @@ class _Watched:
 
     watcher: Watcher
     touched: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by each change; replaced by a new one then."""
+    changes: int = 0
+    listed: int = 0
+    """`changes` at the last listing."""
     touched_s: float = 0.0
     """Time of the last change, by the monotonic clock."""
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -152,7 +156,8 @@ class LocalStore:
         """Yield what is in a folder; see the port."""
         watched = self._watch(folder, recursive=recursive)
         async with watched.looking:
-            watched.touched.clear()
+            watched.listed = watched.changes
+            cursor = str(watched.listed)
             steps = _Steps()
             listing = _Listing(self, watched, steps, recursive=recursive)
             await self._run(lambda: listing.read(folder), folder, steps)
@@ -161,7 +166,8 @@ class LocalStore:
             watched.unsettled = listing.unsettled
         entries = sorted(listing.entries, key=lambda entry: entry.path.replace("/", "\0"))
         for at in range(0, max(1, len(entries)), PAGE):
-            yield Page(entries[at : at + PAGE], unlisted=listing.unlisted if at == 0 else ())
+            unlisted = listing.unlisted if at == 0 else ()
+            yield Page(entries[at : at + PAGE], cursor=cursor, unlisted=unlisted)
 
     async def changes(
         self,
@@ -174,10 +180,11 @@ class LocalStore:
         raise CursorResetError(f"{folder} has no list of changes.")
         yield Page()  # type: ignore[unreachable] # It makes this a generator.
 
-    async def changed(self, folder: str, cursor: str = "", *, recursive: bool = False) -> None:  # noqa: ARG002
+    async def changed(self, folder: str, cursor: str = "", *, recursive: bool = False) -> None:
         """Return once files were added or changed since the last listing, and no longer change."""
         watched = self._watch(folder, recursive=recursive)
-        await watched.touched.wait()
+        while watched.changes == (int(cursor) if cursor else watched.listed):
+            await watched.touched.wait()
         began_s = self._clock()
         while True:
             until_s = min(watched.touched_s + self._capabilities.quiet_s, began_s + LONGEST_CALM_S)
@@ -201,7 +208,9 @@ class LocalStore:
     def _touch(self, key: tuple[str, bool]) -> None:
         watched = self._watched[key]
         watched.touched_s = self._clock()
-        watched.touched.set()
+        watched.changes += 1
+        touched, watched.touched = watched.touched, asyncio.Event()
+        touched.set()
 
     def is_settled(self, watched: _Watched, path: str, rev: str, changed_s: float) -> float | None:
         """Return None if a file is complete; otherwise since when it is in this version."""

@@ -9,8 +9,10 @@ from picsync.core.errors import FailureCode, LoginNeeded
 from picsync.core.events import LoggedIn, LoginRefused
 from picsync.core.model import Listing, StoredListing
 from picsync.emulators.faults import Fault, FaultKind
+from picsync.sources.base import sources_changed
 from picsync.sources.dropbox.options import DropboxEntry
 from picsync.sources.dropbox.source import DropboxSource
+from picsync.sync.shared import Listings
 from picsync.vendors.dropbox.tokens import Login
 from tests.sources.dropbox.dropbox_server import DropboxServer, dropbox_server, names
 
@@ -285,6 +287,32 @@ async def test_a_listing_in_the_meantime_has_seen_the_change(server: DropboxServ
     assert not waiting.done()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_change_that_one_rule_has_seen_is_told_to_the_others(server: DropboxServer) -> None:
+    server.add("/F/a.jpg")
+    source, listings = server.source("/F"), Listings()
+
+    def noticed(job: str) -> asyncio.Future[None]:
+        return asyncio.ensure_future(
+            sources_changed({"dropbox": ["/F"]}, {"dropbox": source}, listings.newer(job))
+        )
+
+    for job in ("kitchen", "hall"):
+        await listings.list(source, "dropbox", "/F", job=job)
+    server.add("/F/b.jpg")
+    await noticed("kitchen")
+    # The other one is in the pause after its last cycle, and begins to wait only after this listing.
+    await listings.list(source, "dropbox", "/F", job="kitchen")
+    polls = server.server.log.count(path="longpoll")
+    await noticed("hall")
+    await listings.list(source, "dropbox", "/F", job="hall")
+    # Now both have seen everything.
+    waiting = [noticed("kitchen"), noticed("hall")]
+    await server.server.log.wait_for(lambda log: log.count(path="longpoll") >= polls + 2)
+    assert not any(each.done() for each in waiting)
+    server.add("/F/c.jpg")
+    await asyncio.gather(*waiting)
 
 
 async def test_a_folder_by_link_tells_of_no_changes(server: DropboxServer) -> None:
