@@ -223,6 +223,15 @@ class Uploads:
             raise UploadError(Problem.UNKNOWN, "There is no such upload.", "Begin again.")
         return found
 
+    async def _there(self, person: str, upload: str) -> Upload:
+        """Return an upload of a person; UploadError, too, if its file was removed from the library since."""
+        found = await self.find(person, upload)
+        if found.state in {UploadState.READY, UploadState.DUPLICATE} and not await self.original(
+            found.photo or ""
+        ):
+            raise UploadError(Problem.UNKNOWN, "This file is no longer in the library.", "Begin again.")
+        return found
+
     async def of_person(
         self, person: str, uploads: Collection[str] | None = None, *, most: int = 100
     ) -> Sequence[Upload]:
@@ -237,7 +246,7 @@ class Uploads:
 
     async def offset(self, person: str, upload: str) -> tuple[Upload, int]:
         """Return an upload and how many bytes have arrived. A request that still writes to it is ended."""
-        found = await self.find(person, upload)
+        found = await self._there(person, upload)
         if found.state is not UploadState.RECEIVING:
             return found, max(found.size_bytes, 0)
         await self._require_open()
@@ -369,7 +378,7 @@ class Uploads:
     async def progress(self, person: str, upload: str) -> tuple[Upload, Progress]:
         """Return an upload that goes straight to the bucket, and where to send what is missing."""
         bucket = self._require_bucket()
-        found = await self.find(person, upload)
+        found = await self._there(person, upload)
         if found.state is not UploadState.RECEIVING or found.size_bytes <= 0:
             return found, Progress(max(found.size_bytes, 0), ())
         await self._require_open()

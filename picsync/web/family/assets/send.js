@@ -1,6 +1,7 @@
 // Sends photos: three at a time, in blocks, each block again until it has arrived. Blocks go to picsync by
 // tus 1.0.0, or straight to the library's bucket, to URLs that picsync signs. What has begun is remembered in
-// the browser by a fingerprint of the file, so that choosing it again continues it.
+// the browser by a fingerprint of the file, so that choosing it again continues it, or sends nothing if all of it
+// has arrived.
 
 const CONCURRENT = 3;
 const BLOCK_BYTES = 8 * 1024 * 1024;
@@ -129,7 +130,6 @@ async function send(entry) {
         if (entry.offset > before) tried = 0;
       }
       if (way.complete) await way.complete(entry);
-      remember(entry.key, null);
       entry.id = entry.url.split("/").pop();
       return;
     } catch (error) {
