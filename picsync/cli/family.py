@@ -38,9 +38,12 @@ def family() -> None:
 @family.command()
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), help="What NAME may do. A new person is a member.")
+@click.option(
+    "--email", metavar="ADDRESS", help='Links the account with this address (byEmail); "" removes it.'
+)
 @config_option
 @cache_option
-def invite(name: str, role: str | None, *, config: Path, cache: str) -> None:
+def invite(name: str, role: str | None, *, email: str | None, config: Path, cache: str) -> None:
     """Print a link that signs NAME in on one device.
 
     On a terminal, it is also shown as a QR code. The link is valid for a week. The first person is an
@@ -48,14 +51,20 @@ def invite(name: str, role: str | None, *, config: Path, cache: str) -> None:
     """
     settings = _config(config)
     with loading():
-        from picsync.family.people import Role, TooManyPeopleError
+        from picsync.family.people import EmailTakenError, Role, TooManyPeopleError, clean_email
+
+    if email:
+        try:
+            clean_email(email)
+        except ValueError as error:
+            raise click.UsageError(f"ADDRESS cannot be used: {error}.") from error
 
     async def work(people: People) -> Invitation:
-        return await people.invite(name, Role(role) if role else None)
+        return await people.invite(name, Role(role) if role else None, email=email)
 
     try:
         made = with_people(cache, work)
-    except TooManyPeopleError as error:
+    except (EmailTakenError, TooManyPeopleError) as error:
         raise click.ClickException(f"Nobody was invited: {error}.") from error
     except ValueError as error:
         raise click.UsageError(f"NAME cannot be used: {error}.") from error

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from picsync.config.credentials import EMPTY, Key, SecretKey, Section
-from picsync.config.options import Options
+from picsync.config.options import Boolean, Options
 from picsync.core.text import pasted
 from picsync.http.addresses import base_address
 
@@ -48,6 +48,13 @@ class OpenId(Options):
         default="OpenID Connect",
         description="What the pages call the provider.",
         examples=["Google", "our Authelia"],
+    )
+    by_email: Boolean = Field(
+        default=False,
+        description="Whether an account that is linked to nobody is linked to the person who has its e-mail"
+        " address (`picsync family invite NAME --email ADDRESS`), if the provider says that it has verified"
+        " it. Only for a provider that really does.",
+        examples=["true"],
     )
 
 

@@ -21,12 +21,14 @@ import sqlalchemy as sa
 from picsync.core.errors import StateError
 from picsync.family.acts import Act, note
 from picsync.family.state import tables
-from picsync.family.state.database import HEAD, GoneError, State
+from picsync.family.state.database import HEAD, REVISIONS, GoneError, State
 from picsync.family.state.remembered import mark_replaced
 from picsync.system.files import reason
 
 FORMAT = 1
 """Of the file. A newer one is refused."""
+ADDED: Mapping[str, Mapping[str, frozenset[str]]] = {"f0002": {"family_person": frozenset({"email"})}}
+"""Columns that a revision has added, by table; in an older file they are missing, and so empty."""
 MANIFEST = "manifest.json"
 MAX_LINE_BYTES = 1 << 20
 _BATCH = 500
@@ -93,11 +95,11 @@ async def restore(
 
     def work(connection: sa.Connection) -> int:
         with zipfile.ZipFile(file) as archive:
-            expected = _manifest(archive, file)
+            expected, lacking = _manifest(archive, file)
             _make_room(connection, replace=replace)
             total = 0
             for table in tables.metadata.sorted_tables:
-                count = _read(connection, archive, table, file)
+                count = _read(connection, archive, table, lacking.get(table.name, frozenset()), file)
                 if count != expected.get(table.name, 0):
                     raise _damaged(file, f"{table.name} has {count} rows, and should have another number")
                 total += count
@@ -116,19 +118,25 @@ async def restore(
         raise StateError(f"{file} cannot be read: {reason(error)}.") from error
 
 
-def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, int]:
+def _manifest(archive: zipfile.ZipFile, file: Path) -> tuple[dict[str, int], dict[str, frozenset[str]]]:
+    """Return the number of rows of each table, and the columns that its rows lack."""
     if MANIFEST not in archive.namelist():
         raise _damaged(file, "it is no export of picsync")
     with archive.open(MANIFEST) as content:
         manifest = json.loads(content.read(MAX_LINE_BYTES))
     if not isinstance(manifest, dict) or not isinstance(manifest.get("rows"), dict):
         raise _damaged(file, "its manifest is not valid")
-    if manifest.get("format") != FORMAT or manifest.get("schema") != HEAD:
+    schema = manifest.get("schema")
+    if manifest.get("format") != FORMAT or schema not in REVISIONS:
         raise StateError(
-            f"{file} is of another version of picsync (schema {manifest.get('schema')}; this is {HEAD}).",
-            hint="Import it with the version that has exported it, then update picsync.",
+            f"{file} is of another version of picsync (schema {schema}; this is {HEAD}).",
+            hint="Import it with the version that has exported it, or update picsync.",
         )
-    return {str(name): count for name, count in manifest["rows"].items() if isinstance(count, int)}
+    lacking: dict[str, frozenset[str]] = {}
+    for revision in REVISIONS[REVISIONS.index(schema) + 1 :]:
+        for table, columns in ADDED[revision].items():
+            lacking[table] = lacking.get(table, frozenset()) | columns
+    return {str(name): count for name, count in manifest["rows"].items() if isinstance(count, int)}, lacking
 
 
 def _make_room(connection: sa.Connection, *, replace: bool) -> None:
@@ -142,9 +150,15 @@ def _make_room(connection: sa.Connection, *, replace: bool) -> None:
             )
 
 
-def _read(connection: sa.Connection, archive: zipfile.ZipFile, table: sa.Table, file: Path) -> int:
+def _read(
+    connection: sa.Connection,
+    archive: zipfile.ZipFile,
+    table: sa.Table,
+    lacking: frozenset[str],
+    file: Path,
+) -> int:
     count, batch = 0, []
-    for row in _rows(archive, table, file):
+    for row in _rows(archive, table, lacking, file):
         batch.append(row)
         count += 1
         if len(batch) == _BATCH:
@@ -155,12 +169,15 @@ def _read(connection: sa.Connection, archive: zipfile.ZipFile, table: sa.Table, 
     return count
 
 
-def _rows(archive: zipfile.ZipFile, table: sa.Table, file: Path) -> Iterator[dict[str, Any]]:
+def _rows(
+    archive: zipfile.ZipFile, table: sa.Table, lacking: frozenset[str], file: Path
+) -> Iterator[dict[str, Any]]:
     with archive.open(f"{table.name}.jsonl") as lines:
         while line := lines.readline(MAX_LINE_BYTES):
             row = json.loads(line)
-            if not isinstance(row, dict) or row.keys() != set(table.c.keys()):
+            if not isinstance(row, dict) or row.keys() != set(table.c.keys()) - lacking:
                 raise _damaged(file, f"a row of {table.name} has other columns")
+            row.update(dict.fromkeys(lacking))
             for column in table.c:
                 if not _fits(row[column.key], column):
                     raise _damaged(file, f"a row of {table.name} has another type of {column.key}")

@@ -2,7 +2,7 @@
 
 OpenID Connect Core 1.0 sections 3.1.2 and 3.1.3, Discovery 1.0, RFC 7636 (PKCE), RFC 9207 (`iss` in the
 answer). The provider only proves who somebody is; an account opens nothing until a person has linked it.
-Only the scope `openid` is asked for: neither name nor e-mail address.
+Only the scope `openid` is asked for, and `email` if accounts are linked by it; never a name.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, Validatio
 
 from picsync.core.errors import PicsyncError, ProtocolError
 from picsync.core.values import dataclass
+from picsync.family.people import clean_email
 from picsync.http.allowed import AllowedHosts
 from picsync.http.client import HttpClient, read_model
 from picsync.http.retry import Operation, Retrier, RetryPolicy
@@ -48,6 +50,9 @@ _POLICY = RetryPolicy(attempts=1)
 _DESCRIBE = Operation(SERVICE, "read_description")
 _KEYS = Operation(SERVICE, "read_keys")
 _REDEEM = Operation(SERVICE, "redeem_code", repeatable=False)
+_ASK_USER = Operation(SERVICE, "read_userinfo")
+_FAILED = {"action": "openid_failed"}
+_log = logging.getLogger("picsync.web")
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2000)]
 
@@ -57,15 +62,17 @@ class _Description(BaseModel):
     authorization_endpoint: Address
     token_endpoint: Address
     jwks_uri: Address
+    userinfo_endpoint: Address | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
 
 
 class _Tokens(BaseModel):
     id_token: Annotated[str, StringConstraints(max_length=32_000)] = Field(repr=False)
+    access_token: Annotated[str, StringConstraints(max_length=32_000)] = Field(default="", repr=False)
 
 
 _DESCRIPTION, _TOKENS = TypeAdapter(_Description), TypeAdapter(_Tokens)
-_JWKS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 class WrongTokenError(ValueError):
@@ -123,16 +130,37 @@ def _seal(session_token: str, *parts: str) -> str:
     return hmac.new(session_token.encode("utf-8", "replace"), content, sha256).hexdigest()
 
 
-def subject_of(
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who has signed in at the provider."""
+
+    subject: str
+    """As it is stored: issuer and subject, since each issuer has its own."""
+    email: str = field(default="", repr=False)
+    """As `verified_email` returns it."""
+
+
+def verified_email(claims: Mapping[str, Any]) -> str:
+    """Return the address that the provider has verified, as people have it; empty without one."""
+    address = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(address, str):
+        return ""
+    try:
+        return clean_email(address)
+    except ValueError:
+        return ""
+
+
+def claims_of(
     token: str, keys: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str, now: float
-) -> str:
-    """Return whom an ID token is about, as it is stored: issuer and subject, since each issuer has its own.
+) -> Mapping[str, Any]:
+    """Return what an ID token proves; `sub` is whom it is about.
 
     `keys` is the provider's JWK set, `now` in seconds since 1970. Raises WrongTokenError.
     """
     try:
         key, algorithms = _key_for(token, keys)
-        claims = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             key.key,
             algorithms=algorithms,
@@ -167,7 +195,7 @@ def subject_of(
         raise WrongTokenError("the ID token belongs to another attempt to sign in")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255:
         raise WrongTokenError("the ID token has no usable subject")
-    return f"{issuer} {subject}"
+    return claims
 
 
 def _key_for(token: str, keys: Mapping[str, Any]) -> tuple[jwt.PyJWK, Sequence[str]]:
@@ -195,11 +223,16 @@ class Provider:
         client_id: str,
         client_secret: str,
         redirect_uri: str,
+        by_email: bool = False,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` returns seconds since 1970, `clock` seconds that only grow."""
+        """`now` returns seconds since 1970, `clock` seconds that only grow.
+
+        With `by_email`, the provider is asked for e-mail addresses, too.
+        """
         self.issuer = issuer
+        self.by_email = by_email
         self.name = name
         self._client_id = client_id
         self._client_secret = client_secret
@@ -218,7 +251,7 @@ class Provider:
             "response_type": "code",
             "client_id": self._client_id,
             "redirect_uri": self._redirect_uri,
-            "scope": "openid",
+            "scope": "openid email" if self.by_email else "openid",
             "state": flow.state,
             "nonce": flow.nonce,
             "code_challenge": flow.challenge,
@@ -227,8 +260,8 @@ class Provider:
         endpoint = described.authorization_endpoint
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
-    async def subject(self, code: str, flow: Flow) -> str:
-        """Return whom a code proves, as `subject_of` does. Raises PicsyncError and WrongTokenError."""
+    async def account(self, code: str, flow: Flow) -> Account:
+        """Return whom a code proves. Raises PicsyncError and WrongTokenError."""
         described = await self._description()
         form = {
             "grant_type": "authorization_code",
@@ -248,8 +281,8 @@ class Provider:
             _REDEEM, "POST", described.token_endpoint, _TOKENS, data=form, headers=headers
         )
         # Read for each sign-in: there are few, and so a changed key is never missed.
-        keys = await self._ask(_KEYS, "GET", described.jwks_uri, _JWKS)
-        return subject_of(
+        keys = await self._ask(_KEYS, "GET", described.jwks_uri, _OBJECT)
+        claims = claims_of(
             tokens.id_token,
             keys,
             issuer=self.issuer,
@@ -257,6 +290,24 @@ class Provider:
             nonce=flow.nonce,
             now=self._now(),
         )
+        email = await self._email(described, claims, tokens.access_token) if self.by_email else ""
+        return Account(f"{self.issuer} {claims['sub']}", email)
+
+    async def _email(self, described: _Description, claims: Mapping[str, Any], access_token: str) -> str:
+        """Return the verified address of an account, which some providers give at one place, some at another.
+
+        Without an answer there is none: an account that is linked signs in all the same.
+        """
+        if "email" in claims or described.userinfo_endpoint is None or not access_token:
+            return verified_email(claims)
+        headers = {"accept": "application/json", "authorization": f"Bearer {access_token}"}
+        try:
+            found = await self._ask(_ASK_USER, "GET", described.userinfo_endpoint, _OBJECT, headers=headers)
+        except PicsyncError as error:
+            _log.warning("The e-mail address of an account is unknown: %s", error, extra=_FAILED)
+            return ""
+        # OpenID Connect Core, section 5.3.2: an answer about somebody else must not be used.
+        return verified_email(found) if found.get("sub") == claims["sub"] else ""
 
     async def _description(self) -> _Description:
         """Return what the provider says about itself; strangers can ask for it, so it is kept for a while."""
@@ -285,7 +336,8 @@ class Provider:
                 hint="Write exactly that as `family.oidc.issuer`.",
             )
         own = httpx.URL(self.issuer)
-        for one in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
+        asked = (found.authorization_endpoint, found.token_endpoint, found.jwks_uri, found.userinfo_endpoint)
+        for one in filter(None, asked):
             try:
                 url = httpx.URL(one)
             except httpx.InvalidURL:

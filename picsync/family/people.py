@@ -35,6 +35,8 @@ SEEN_EVERY = timedelta(hours=1)
 """How exactly it is stored when a device was used."""
 MAX_NAME = 60
 """Characters of a person's or device's name."""
+MAX_EMAIL = 254
+"""Characters of an e-mail address."""
 MAX_DEVICES = 50
 """Of one person; then the one that was not used for the longest time is signed out."""
 MAX_PEOPLE = 500
@@ -80,6 +82,8 @@ class Person:
     has_password: bool = False
     linked: bool = False
     """Whether an account at the OpenID provider is linked."""
+    email: str = field(default="", repr=False)
+    """The address by which an account there may be linked; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,10 @@ class UnknownPersonError(ValueError):
     """There is no person with this ID or name."""
 
 
+class EmailTakenError(ValueError):
+    """The e-mail address is somebody else's here."""
+
+
 class LinkedElsewhereError(ValueError):
     """The account at the OpenID provider belongs to somebody else here."""
 
@@ -147,6 +155,20 @@ def clean_name(name: str) -> str:
     return found
 
 
+def clean_email(address: str) -> str:
+    """Return an e-mail address as it is stored and compared; raises ValueError.
+
+    Only ASCII: other letters may become the same in lower case, though they belong to other addresses.
+    """
+    found = address.strip().lower()
+    name, at, host = found.rpartition("@")
+    if not (name and at and "." in host and len(found) <= MAX_EMAIL and found.isascii()):
+        raise ValueError("it is no e-mail address")
+    if not found.isprintable() or " " in found:
+        raise ValueError("it is no e-mail address")
+    return found
+
+
 class People:
     """Everybody who may sign in. Methods raise StateError if the database cannot be used."""
 
@@ -154,16 +176,22 @@ class People:
         self._state = state
         self._now = now
 
-    async def invite(self, name: str, role: Role | None = None, *, by: str | None = None) -> Invitation:
+    async def invite(
+        self, name: str, role: Role | None = None, *, email: str | None = None, by: str | None = None
+    ) -> Invitation:
         """Invite a person by name: a new one, or a known one to another device.
 
-        A known person gets the role if there is one; a new one is a member by default. The first person is
-        an administrator. Raises ValueError for a name that is none, and TooManyPeopleError.
+        A known person gets the role and the e-mail address if there are some (an empty one removes it); a
+        new one is a member by default. The first person is an administrator. Raises ValueError for a name
+        or an address that is none, EmailTakenError and TooManyPeopleError.
         """
-        return await self._state.write(partial(self._invite, name=clean_name(name), role=role, by=by))
+        address = clean_email(email) if email else email
+        return await self._state.write(
+            partial(self._invite, name=clean_name(name), role=role, email=address, by=by)
+        )
 
     def _invite(
-        self, connection: sa.Connection, *, name: str, role: Role | None, by: str | None
+        self, connection: sa.Connection, *, name: str, role: Role | None, email: str | None, by: str | None
     ) -> Invitation:
         now, table = self._now(), tables.person
         found = self._by_name(connection, name)
@@ -183,6 +211,12 @@ class People:
             if role is not None and role is not person.role:
                 self._set_role(connection, person, role, by)
                 person = _person(connection, person.person) or person
+        if email is not None:
+            owner = connection.scalar(sa.select(table.c.person).where(table.c.email == email))
+            if owner not in (None, person.person):
+                raise EmailTakenError("somebody else has this e-mail address")
+            mine = sa.update(table).where(table.c.person == person.person)
+            connection.execute(mine.values(email=email or None))
         return self._invitation(connection, person, by)
 
     async def invite_again(self, person: str, *, by: str | None = None) -> Invitation:
@@ -291,7 +325,7 @@ class People:
     async def link(self, person: str, subject: str | None, *, by: str | None = None) -> None:
         """Link an account at the OpenID provider to a person, instead of any other; None unlinks it.
 
-        Raises UnknownPersonError and LinkedElsewhereError.
+        Unlinking also removes the e-mail address. Raises UnknownPersonError and LinkedElsewhereError.
         """
 
         def work(connection: sa.Connection) -> None:
@@ -308,20 +342,33 @@ class People:
                 return
             if owner is not None:
                 raise LinkedElsewhereError("this account is linked to somebody else")
-        connection.execute(sa.update(table).where(table.c.person == person).values(subject=subject))
+        # Otherwise the address would link the account again.
+        also = {"email": None} if subject is None else {}
+        connection.execute(sa.update(table).where(table.c.person == person).values(subject=subject, **also))
         act = Act.ACCOUNT_UNLINKED if subject is None else Act.ACCOUNT_LINKED
         note(connection, self._now(), by, act, person)
 
-    async def by_subject(self, subject: str) -> Person | None:
-        """Return the person to whom an account at the OpenID provider is linked; None if there is nobody."""
+    async def enter(self, subject: str, email: str, device: str) -> Session | None:
+        """Sign a device in of the person to whom an account at the OpenID provider is linked.
+
+        If it is linked to nobody, it is linked to the person who has its verified address and no account
+        yet (`email`, empty for none). Returns None if there is nobody.
+        """
         table = tables.person
-        wanted = sa.select(table).where(table.c.subject == subject, table.c.removed_at.is_(None))
 
-        def work(connection: sa.Connection) -> Person | None:
-            row = connection.execute(wanted).one_or_none()
-            return None if row is None else _as_person(row)
+        def work(connection: sa.Connection) -> Session | None:
+            wanted = table.c.subject == subject
+            row = connection.execute(sa.select(table).where(wanted)).one_or_none()
+            if row is None and email:
+                wanted = sa.and_(table.c.email == email, table.c.subject.is_(None))
+                row = connection.execute(sa.select(table).where(wanted)).one_or_none()
+                if row is not None:
+                    self._link(connection, row.person, subject, None)
+            if row is None:
+                return None
+            return self._sign_in(connection, _as_person(row), DeviceKind.BROWSER, device)
 
-        return await self._state.read(work)
+        return await self._state.write(work)
 
     async def api_token(self, person: str, name: str) -> Session:
         """Return a token for a program; raises UnknownPersonError, and ValueError for an empty name."""
@@ -434,7 +481,7 @@ class People:
             connection.execute(
                 sa.update(tables.person)
                 .where(tables.person.c.person == person)
-                .values(removed_at=number(self._now()), password=None, subject=None)
+                .values(removed_at=number(self._now()), password=None, subject=None, email=None)
             )
             note(connection, self._now(), by, Act.REMOVED, person)
 
@@ -498,6 +545,7 @@ def _as_person(row: sa.Row[Any]) -> Person:
         instant(row.looked_at),
         row.password is not None,
         row.subject is not None,
+        row.email or "",
     )
 
 

@@ -85,6 +85,7 @@ def _openid(family: Family, credentials: Credentials, base: str) -> Provider | N
         client_id=client.client_id,
         client_secret=client.client_secret.get_secret_value(),
         redirect_uri=f"{base}{REDIRECT_PATH.lstrip('/')}",
+        by_email=family.oidc.by_email,
     )
 
 

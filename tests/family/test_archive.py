@@ -188,3 +188,27 @@ async def test_a_file_that_is_no_export_changes_nothing(tmp_path: Path) -> None:
     finally:
         await state.aclose()
         await empty.aclose()
+
+
+async def test_an_older_file_is_imported(tmp_path: Path) -> None:
+    file, older = tmp_path / "new.zip", tmp_path / "old.zip"
+    old, new = [await State.open(str(tmp_path / f"{name}.db")) for name in ("old", "new")]
+    try:
+        await lived_in(old)
+        await export(old, file)
+        with zipfile.ZipFile(file) as source, zipfile.ZipFile(older, "w") as target:
+            for name in source.namelist():
+                content = source.read(name)
+                if name == MANIFEST:
+                    content = json.dumps(json.loads(content) | {"schema": "f0001"}).encode()
+                elif name == "family_person.jsonl":
+                    rows = [json.loads(line) for line in content.splitlines()]
+                    for row in rows:
+                        del row["email"]
+                    content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+                target.writestr(name, content)
+        await restore(new, older)
+        assert await everything(new) == await everything(old)
+    finally:
+        await old.aclose()
+        await new.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from picsync.family.people import (
 )
 from picsync.family.state import search_index, tables
 from picsync.family.state.database import VERSION_TABLE, State, path_beside
+from tests.cache.test_cache_postgresql import server, url  # noqa: F401 - fixtures
 
 
 class Clock:
@@ -138,13 +140,39 @@ def _no_index(name: str | None, *_: object) -> bool:
     return not (name or "").startswith(search_index.TABLE)
 
 
-async def test_migrations_make_the_tables(state: State) -> None:
-    def differences(connection: sa.Connection) -> list[object]:
-        opts = {"version_table": VERSION_TABLE, "include_name": _no_index}
-        context = MigrationContext.configure(connection, opts=opts)
-        return list(compare_metadata(context, tables.metadata))
+def differences(connection: sa.Connection) -> list[object]:
+    opts = {"version_table": VERSION_TABLE, "include_name": _no_index}
+    context = MigrationContext.configure(connection, opts=opts)
+    return list(compare_metadata(context, tables.metadata))
 
+
+async def test_migrations_make_the_tables(state: State) -> None:
     assert await state.read(differences) == []
+
+
+async def test_an_older_database_is_migrated(tmp_path: Path, url: str) -> None:  # noqa: F811 - the fixture
+    for cache in (str(tmp_path / "old.db"), url):
+        state = await State.open(cache)
+        anna = (await People(state).invite("Anna")).person
+
+        def back(connection: sa.Connection) -> None:
+            """Undo what the second revision has added."""
+            connection.exec_driver_sql("DROP INDEX ix_family_person_email")
+            connection.exec_driver_sql("ALTER TABLE family_person DROP COLUMN email")
+            connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = 'f0001'")  # noqa: S608
+
+        await state.write(back)
+        await state.aclose()
+        with pytest.raises(StateError, match="revision f0001"):
+            await State.open_existing(cache)
+        state = await State.open(cache)
+        try:
+            assert await state.read(differences) == []
+            people = People(state)
+            await people.invite("Anna", email="anna@example.org")
+            assert await people.find(anna.person) == replace(anna, email="anna@example.org")
+        finally:
+            await state.aclose()
 
 
 async def test_a_newer_database_is_left_alone(state: State, tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ from picsync.system.files import reason
 T = TypeVar("T")
 
 VERSION_TABLE = "picsync_family_schema"
-HEAD = "f0001"
-REVISIONS = (HEAD,)
+REVISIONS = ("f0001", "f0002")
 """Oldest first. A database of any other revision was written by a newer picsync."""
+HEAD = REVISIONS[-1]
 BUSY_TIMEOUT_S = 20.0
 """How long a transaction waits for that of another process."""
 _THREADS = 4

@@ -22,13 +22,16 @@ person = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     # As `family.passwords` has it; NULL without one.
     sa.Column("password", sa.Text),
-    # As `family.openid.subject_of` has it; NULL without a linked account.
+    # As `family.openid.Account.subject`; NULL without a linked account.
     sa.Column("subject", sa.Text, unique=True),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     # When the person last looked at what is new; NULL for never.
     sa.Column("looked_at", sa.BigInteger),
     # NULL while the person may sign in.
     sa.Column("removed_at", sa.BigInteger),
+    # In lower case: by which an account may be linked; NULL without one.
+    sa.Column("email", sa.Text),
+    sa.Index("ix_family_person_email", "email", unique=True),
 )
 
 invitation = sa.Table(

@@ -13,7 +13,9 @@ from starlette.responses import RedirectResponse, Response
 
 from picsync.family.office import PAGE, size_of
 from picsync.family.people import (
+    MAX_EMAIL,
     MAX_NAME,
+    EmailTakenError,
     Invitation,
     LastAdministratorError,
     Role,
@@ -66,6 +68,12 @@ class ToInvite(BaseModel):
 
     name: str = Field(max_length=4 * MAX_NAME)
     role: Role | None = None
+    email: str | None = Field(
+        None,
+        max_length=MAX_EMAIL,
+        repr=False,
+        description="By which an account at the OpenID provider may be linked; an empty one removes it.",
+    )
 
 
 class ToChange(BaseModel):
@@ -152,10 +160,12 @@ async def invite(
     services: Served,
     name: Annotated[str, Form(max_length=4 * MAX_NAME)],
     role: Annotated[Role | None, Form()] = None,
+    email: Annotated[str, Form(max_length=MAX_EMAIL)] = "",
 ) -> Response:
     """Invite a person, and show the link."""
     try:
-        made = await _invite(services, session, name, role)
+        # An empty field says nothing: the form is also for another device of somebody who has an address.
+        made = await _invite(services, session, name, role, email or None)
     except Refusal as refusal:
         return await _people(request, session, services, problem=refusal.message)
     return await _people(request, session, services, made=made)
@@ -244,7 +254,7 @@ async def invite_person(
     request: Request, what: ToInvite, session: Administrator, services: Served
 ) -> AboutInvitation:
     """Invite a person by name: a new one, or a known one to another device."""
-    made = await _invite(services, session, what.name, what.role)
+    made = await _invite(services, session, what.name, what.role, what.email)
     person = made.person
     return AboutInvitation(
         person=AboutPerson(id=person.person, name=person.name, role=person.role),
@@ -408,15 +418,17 @@ async def _then_people(request: Request, session: Session, services: Services, w
     return RedirectResponse("/admin", 303)
 
 
-async def _invite(services: Services, session: Session, name: str, role: Role | None) -> Invitation:
+async def _invite(
+    services: Services, session: Session, name: str, role: Role | None, email: str | None
+) -> Invitation:
     try:
-        return await services.people.invite(name, role, by=session.person.person)
-    except TooManyPeopleError as error:
+        return await services.people.invite(name, role, email=email, by=session.person.person)
+    except (EmailTakenError, TooManyPeopleError) as error:
         raise Refusal(409, f"Nobody was invited: {error}.") from error
     except LastAdministratorError as error:
         raise Refusal(409, f"Nothing was changed: {error}.") from error
     except ValueError as error:
-        raise Refusal(422, f"This name cannot be used: {error}.") from error
+        raise Refusal(422, f"The name or the e-mail address cannot be used: {error}.") from error
 
 
 async def _set_role(services: Services, session: Session, person: str, role: Role) -> None:

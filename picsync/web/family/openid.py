@@ -133,7 +133,7 @@ async def _done(
     if not code:
         return _again(request, f"{provider.name} has not signed you in.")
     try:
-        subject = await provider.subject(code, flow)
+        account = await provider.account(code, flow)
     except WrongTokenError as error:
         _log_failure(error)
         services.wrong.wrong(address_of(request))
@@ -143,22 +143,19 @@ async def _done(
         services.wrong.wrong(address_of(request))
         return _unreachable(request, provider, error)
     if flow.invitation:
-        return await _join(request, services, flow.invitation, subject)
+        return await _join(request, services, flow.invitation, account.subject)
     if session is not None:
-        return await _link(request, services, session, subject)
-    person = await services.people.by_subject(subject)
-    if person is None:
+        return await _link(request, services, session, account.subject)
+    device = device_name(request.headers.get("User-Agent", ""))
+    entered = await services.people.enter(account.subject, account.email, device)
+    if entered is None:
         return _again(
             request,
             f"Your account at {provider.name} is linked to nobody here. Open your invitation, and there: Come"
             f" in with {provider.name}.",
         )
     response = RedirectResponse("/", 303)
-    set_cookie(
-        request,
-        response,
-        await services.people.sign_in(person.person, device_name(request.headers.get("User-Agent", ""))),
-    )
+    set_cookie(request, response, entered)
     return response
 
 

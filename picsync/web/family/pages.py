@@ -59,6 +59,7 @@ def page(
         title=services.title,
         passwords=services.passwords,
         openid=services.openid.name if services.openid else "",
+        by_email=services.openid is not None and services.openid.by_email,
         session=session,
         form_token=form_token(session) if session else "",
         is_member=session is not None and session.may(Role.MEMBER),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,7 +27,12 @@ class SampleProvider:
     """Signs in, without asking, whoever `account` says."""
 
     def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key: Any = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.algorithm = "RS256"
+        self.scope = "openid"
+        """The only one that it accepts."""
+        self.userinfo: dict[str, Any] | None = None
+        """What it tells there; None without such an address."""
         self.url = ""
         self.account = "anna-at-provider"
         self.change: Callable[[dict[str, Any]], Any] = lambda claims: claims
@@ -38,11 +44,12 @@ class SampleProvider:
         self.redirect_uris: list[str] = []
 
     def signed(self, claims: dict[str, Any]) -> str:
-        return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": "one"})
+        return jwt.encode(claims, self.key, algorithm=self.algorithm, headers={"kid": "one"})
 
     def keys(self) -> dict[str, Any]:
-        public = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        return {"keys": [{**public, "kid": "one", "use": "sig", "alg": "RS256"}]}
+        maker = jwt.get_algorithm_by_name(self.algorithm)
+        public = json.loads(maker.to_jwk(self.key.public_key()))
+        return {"keys": [{**public, "kid": "one", "use": "sig", "alg": self.algorithm}]}
 
     async def describe(self, _request: web.Request) -> web.Response:
         return web.json_response(
@@ -51,6 +58,7 @@ class SampleProvider:
                 "authorization_endpoint": f"{self.url}/authorize?tenant=home",
                 "token_endpoint": f"{self.url}/token",
                 "jwks_uri": f"{self.url}/keys",
+                **({} if self.userinfo is None else {"userinfo_endpoint": f"{self.url}/userinfo"}),
                 "token_endpoint_auth_methods_supported": self.methods,
             }
         )
@@ -61,7 +69,7 @@ class SampleProvider:
         if (
             (tenant, set(asked)) != ("home", ASKED)
             or (asked["response_type"], asked["client_id"]) != ("code", CLIENT)
-            or (asked["scope"], asked["code_challenge_method"]) != ("openid", "S256")
+            or (asked["scope"], asked["code_challenge_method"]) != (self.scope, "S256")
             or asked["redirect_uri"] not in self.redirect_uris
         ):
             return web.Response(status=400, text="this is not a request of the client")
@@ -95,8 +103,13 @@ class SampleProvider:
         claims = {"iss": self.url, "sub": self.account, "aud": CLIENT, "iat": now, "exp": now + 300}
         claims = self.change({**claims, "nonce": asked["nonce"]})
         return web.json_response(
-            {"access_token": "unused", "token_type": "Bearer", "id_token": self.encode(claims)}
+            {"access_token": "for-userinfo", "token_type": "Bearer", "id_token": self.encode(claims)}
         )
+
+    async def tell(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != "Bearer for-userinfo":
+            return web.Response(status=401)
+        return web.json_response(self.userinfo)
 
     async def serve_keys(self, _request: web.Request) -> web.Response:
         return web.json_response(self.keys())
@@ -110,6 +123,7 @@ async def sample_provider() -> AsyncIterator[SampleProvider]:
     app.router.add_get("/authorize", provider.authorize)
     app.router.add_post("/token", provider.token)
     app.router.add_get("/keys", provider.serve_keys)
+    app.router.add_get("/userinfo", provider.tell)
     runner = web.AppRunner(app)
     await runner.setup()
     try:

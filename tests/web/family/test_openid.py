@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import html
+import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,9 +15,10 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from picsync.family.openid import Provider
+from picsync.family.people import EmailTakenError, Role
 from tests.web.family.provider import CLIENT, SECRET, SampleProvider, sample_provider, sent_back
 from tests.web.family.served import Browser, Pages, serve
 
@@ -30,13 +34,14 @@ async def family(tmp_path: Path) -> AsyncIterator[tuple[Pages, SampleProvider]]:
         yield pages, sample
 
 
-def use(pages: Pages, issuer: str, *, client_secret: str = SECRET) -> None:
+def use(pages: Pages, issuer: str, *, client_secret: str = SECRET, by_email: bool = False) -> None:
     pages.services.openid = Provider(
         issuer,
         name="Auth",
         client_id=CLIENT,
         client_secret=client_secret,
         redirect_uri=f"{pages.url}{DONE}",
+        by_email=by_email,
     )
 
 
@@ -126,6 +131,118 @@ async def test_an_invitation_is_accepted_through_the_provider_in_one_step(tmp_pa
         away = await tablet.client.post(f"{path}/openid", headers=own)
         assert (away.status_code, CANNOT in away.text) == (503, True)
         assert (await tablet.client.post(path, headers=own)).status_code == 303
+
+
+EMAIL = "anna@example.org"
+PROVEN = {"email": "Anna@Example.org", "email_verified": True}
+
+
+async def test_a_verified_address_links_an_account(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample):
+        people, browser, tablet = pages.services.people, pages.browser(), pages.browser()
+        anna = (await people.invite("Anna", email=" ANNA@example.org ")).person
+        ben = await pages.signed_in("Ben")
+        with pytest.raises(EmailTakenError):
+            await people.invite("Ben", email=EMAIL)
+        sample.change = lambda claims: claims | PROVEN
+        # Without the setting, addresses are neither asked for nor used.
+        assert (await browser.get(await begin(browser))).status_code == 403
+        use(pages, sample.url, by_email=True)
+        sample.scope = "openid email"
+        for wrong in (
+            {"email_verified": "true"},
+            {"email_verified": 1},
+            {"email_verified": False},
+            {"email": "ben@example.org"},
+            {"email": "anna@example.or\N{KELVIN SIGN}"},
+            {"email": [EMAIL]},
+        ):
+            sample.change = lambda claims, wrong=wrong: claims | PROVEN | wrong  # type: ignore[misc]
+            assert (await browser.get(await begin(browser))).status_code == 403, wrong
+        sample.change = lambda claims: claims | PROVEN
+        assert (await browser.get(await begin(browser))).status_code == 303
+        assert await name_of(browser) == "Anna"
+        # Whoever has the address later is not Anna: her account is linked.
+        sample.account = "another account"
+        assert (await tablet.get(await begin(tablet))).status_code == 403
+        # An account that is linked to Ben stays his, whatever its address.
+        assert await link(ben) == 303
+        await tablet.get(await begin(tablet))
+        assert await name_of(tablet) == "Ben"
+        # Unlinking is for good: the address is gone, too.
+        assert (await browser.post("/you/openid/unlink")).status_code == 303
+        sample.account = "anna-at-provider"
+        assert (await tablet.get(await begin(tablet))).status_code == 403
+        await people.invite("Anna", email=EMAIL)
+        await pages.services.people.invite("Carla", Role.ADMINISTRATOR)
+        await people.remove(anna.person)
+        assert (await tablet.get(await begin(tablet))).status_code == 403
+
+
+async def test_the_address_may_be_told_by_userinfo_only(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample):
+        await pages.services.people.invite("Anna", email=EMAIL)
+        use(pages, sample.url, by_email=True)
+        sample.scope, browser = "openid email", pages.browser()
+        sample.userinfo = {**PROVEN, "sub": "somebody else"}
+        assert (await browser.get(await begin(browser))).status_code == 403
+        sample.userinfo = {**PROVEN, "sub": sample.account}
+        assert (await browser.get(await begin(browser))).status_code == 303
+        assert await name_of(browser) == "Anna"
+        # Its answer is not needed for an account that is linked.
+        sample.userinfo = {}
+        tablet = pages.browser()
+        assert (await tablet.get(await begin(tablet))).status_code == 303
+
+
+async def test_administrators_enter_addresses(tmp_path: Path) -> None:
+    async with family(tmp_path) as (pages, sample):
+        anna = await pages.signed_in("Anna", Role.ADMINISTRATOR)
+        assert 'name="email"' not in (await anna.get("/admin")).text
+        use(pages, sample.url, by_email=True)
+        assert 'name="email"' in (await anna.get("/admin")).text
+        assert "/join/" in (await anna.post("/admin/invite", name="Ben", email="Ben@example.org")).text
+        assert "ben@example.org" in (await anna.get("/admin")).text
+        # An empty field leaves it as it is.
+        await anna.post("/admin/invite", name="Ben", email="")
+        for name, email, said in (
+            ("Carla", "ben@example.org", "somebody else has this"),
+            ("Carla", "ben", "no e-mail address"),
+        ):
+            refused = await anna.post("/admin/invite", name=name, email=email)
+            assert (refused.status_code, said in refused.text) == (422, True)
+        assert [each.email for each in await pages.services.people.people()] == ["", "ben@example.org"]
+
+
+KEYS: dict[str, Callable[[], Any]] = {
+    "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate,
+    "PS256": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+}
+
+
+def by_shared_secret(claims: dict[str, Any], secret: bytes) -> str:
+    """Return a token that is signed with HS256; the library refuses to make one with a public key."""
+    parts = [{"alg": "HS256", "kid": "one"}, claims]
+    signed = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+    signature = hmac.digest(secret, signed, "sha256")
+    return b".".join([signed, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+async def test_other_kinds_of_keys(tmp_path: Path, algorithm: str) -> None:
+    async with family(tmp_path) as (pages, sample), await pages.signed_in("Anna") as phone:
+        sample.key, sample.algorithm = KEYS[algorithm](), algorithm
+        assert await link(phone) == 303
+        tablet = pages.browser()
+        assert (await tablet.get(await begin(tablet))).status_code == 303
+        # Another key of the same kind, and the public key as a shared secret.
+        other, public = KEYS[algorithm](), sample.keys()["keys"][0]
+        sample.encode = lambda claims: jwt.encode(claims, other, algorithm, headers={"kid": "one"})
+        assert (await tablet.get(await begin(tablet))).status_code == 403
+        sample.encode = lambda claims: by_shared_secret(claims, json.dumps(public).encode())
+        assert (await tablet.get(await begin(tablet))).status_code == 403
 
 
 async def test_an_account_belongs_to_one_person_and_leaves_with_them(tmp_path: Path) -> None:
