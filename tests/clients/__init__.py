@@ -6,7 +6,7 @@ wrote for the real service expect what that service does.
 Those on npm are named in `package.json` here, with their versions, and installed by
 `npm ci --prefix tests/clients`; those on PyPI are the extra `clients` of pyproject.toml. Where they are
 missing, their tests are skipped; with `TEST_CLIENTS=required` in the environment, as `.ci/run` sets it, they
-fail.
+fail. The same holds for Chromium, in which `tests/web` opens the pages.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ MODULES = HERE / "node_modules"
 def need_npm(*packages: str) -> None:
     """Skip the test unless Node and these packages of `package.json` are installed."""
     if shutil.which("node") is None:
-        _lacking("Node is not installed")
+        lacking("Node is not installed")
     for package in packages:
         if not (MODULES / package / "package.json").is_file():
-            _lacking(f"{package} is not installed: run `npm ci --prefix tests/clients`")
+            lacking(f"{package} is not installed: run `npm ci --prefix tests/clients`")
 
 
 def need_distribution(*names: str) -> None:
@@ -41,14 +41,14 @@ def need_distribution(*names: str) -> None:
         try:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            _lacking(f"{name} is not installed: run `pip install --editable '.[clients]'`")
+            lacking(f"{name} is not installed: run `pip install --editable '.[clients]'`")
 
 
 def need_python(*modules: str) -> None:
     """Skip the test unless these modules can be imported."""
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            _lacking(f"{module} is not installed: run `pip install --editable '.[clients]'`")
+            lacking(f"{module} is not installed: run `pip install --editable '.[clients]'`")
 
 
 async def run(
@@ -75,7 +75,8 @@ async def run(
     return out.decode()
 
 
-def _lacking(why: str) -> NoReturn:
+def lacking(why: str) -> NoReturn:
+    """Skip the test, or fail where everything is required."""
     if os.environ.get("TEST_CLIENTS") == "required":
         pytest.fail(why)
     pytest.skip(why)

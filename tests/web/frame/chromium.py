@@ -1,4 +1,4 @@
-"""Chromium without a window, driven over its DevTools protocol; without it, tests are skipped."""
+"""Chromium without a window, driven over its DevTools protocol; see `need_chromium`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
+
+from tests.clients import lacking
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_PATIENCE_S = 60.0
+PATIENCE_S = 60.0
 _ANSWER_S = 15.0
 """How long an expression that is repeated may take; one whose page is replaced may never be answered."""
 
@@ -90,11 +91,11 @@ CLOCK = """
 
 
 def need_chromium() -> str:
-    """Return the path of Chromium, or skip the test."""
-    for name in _NAMES:
-        if found := shutil.which(name):
-            return found
-    pytest.skip("Chromium is not installed")
+    """Return the path of Chromium; without it the test is skipped, or fails where clients are required."""
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        lacking("Chromium is not installed")
+    return found
 
 
 class Tab:
@@ -106,6 +107,8 @@ class Tab:
         self.session = session
         self.complaints: list[str] = []
         """What the page wrote to the console, and its uncaught errors."""
+        self.requested: list[str] = []
+        """URLs that the page has asked for; each is here before the answer to any later script."""
 
     async def send(self, method: str, **parameters: Any) -> dict[str, Any]:
         return await self._browser.send(method, self.session, **parameters)
@@ -126,7 +129,7 @@ class Tab:
         """Wait until the expression is true, and return its value."""
         last: object = None
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while True:
                     with suppress(AssertionError, TimeoutError):  # the page is being loaded
                         async with asyncio.timeout(_ANSWER_S):
@@ -186,7 +189,7 @@ class Chromium:
         attached = await self.send("Target.attachToTarget", targetId=made["targetId"], flatten=True)
         tab = Tab(self, made["targetId"], attached["sessionId"])
         self._tabs[tab.session] = tab
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             await tab.send(f"{domain}.enable")
         for script in scripts:
             await tab.before(script)
@@ -205,7 +208,7 @@ class Chromium:
             message["sessionId"] = session
         await self._socket.send_json(message)
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(PATIENCE_S):
                 answer: dict[str, Any] = await future
         except TimeoutError:
             raise AssertionError(f"no answer: {method} {parameters}") from None
@@ -230,7 +233,9 @@ class Chromium:
 
 
 def _note(tab: Tab, method: str, what: dict[str, Any]) -> None:
-    if method == "Runtime.consoleAPICalled":
+    if method == "Network.requestWillBeSent":
+        tab.requested.append(what["request"]["url"])
+    elif method == "Runtime.consoleAPICalled":
         tab.complaints.append(" ".join(str(each.get("value")) for each in what["args"]))
     elif method == "Runtime.exceptionThrown":
         details = what["exceptionDetails"]
@@ -286,7 +291,7 @@ async def chromium(profile: Path) -> AsyncIterator[Chromium]:
 
 async def _address(file: Path, process: asyncio.subprocess.Process) -> str:
     """Return where the browser listens; it writes that to a file."""
-    async with asyncio.timeout(_PATIENCE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             lines = file.read_text().split("\n") if file.exists() else []
             if len(lines) > 1 and lines[1]:

@@ -943,12 +943,14 @@
   if (navigator.serviceWorker && navigator.serviceWorker.register) {
     // It exists on https:// and on localhost only, and may be forbidden in frames of other sites.
     try {
+      if (!navigator.serviceWorker.controller) {
+        // It can keep only what is asked for through it, which is from now on.
+        navigator.serviceWorker.addEventListener("controllerchange", fetchPhotos);
+      }
       navigator.serviceWorker.register(base + "/sw.js", { scope: base }).then(function () {
         return navigator.serviceWorker.ready;
       }).then(function (registration) {
         registration.active.postMessage({ page: window.location.href.replace(/#.*/, "") });
-        // It can keep only what is asked for again.
-        fetchPhotos();
       })["catch"](function () { /* then without it */ });
     } catch (error) { /* then without it */ }
   }
