@@ -183,8 +183,23 @@ def kept(block: Block, *, location: bool) -> bytes:
     if count and (text := description.split(b"\0")[0].strip()):
         entries[_DESCRIPTION] = (_TEXT, len(text) + 1, text + b"\0")
     inner = _times(first.inner(_EXIF_IFD))
-    gps = _gps(first) if location else {}
+    gps = _gps(first.inner(_GPS_IFD)) if location else {}
     return _written(entries, {_EXIF_IFD: inner, _GPS_IFD: gps}, first.order)
+
+
+def joined(first: bytes, inner: bytes, gps: bytes) -> bytes:
+    """Return one TIFF structure for three with one directory each: the first one, Exif's, and that of GPS.
+
+    It has only what picsync reads: orientation, description, time and position. Empty without the first.
+    """
+    directory, position = _first(first), _first(gps)
+    if directory is None:
+        return b""
+    found = {tag: directory.content(tag, _MAX_DESCRIPTION_BYTES) for tag in (_DESCRIPTION, _ORIENTATION)}
+    entries = {tag: entry for tag, entry in found.items() if entry[1]}
+    if position is not None and position.order != directory.order:
+        position = None
+    return _written(entries, {_EXIF_IFD: _times(_first(inner)), _GPS_IFD: _gps(position)}, directory.order)
 
 
 def _times(exif: tiff.Directory | None) -> dict[int, tuple[int, int, bytes]]:
@@ -204,8 +219,7 @@ def _times(exif: tiff.Directory | None) -> dict[int, tuple[int, int, bytes]]:
     return {}
 
 
-def _gps(first: tiff.Directory) -> dict[int, tuple[int, int, bytes]]:
-    gps = first.inner(_GPS_IFD)
+def _gps(gps: tiff.Directory | None) -> dict[int, tuple[int, int, bytes]]:
     if gps is None or _LATITUDE not in gps or _LONGITUDE not in gps:
         return {}
     found = {tag: gps.content(tag, 64) for tag in _POSITION}

@@ -11,7 +11,7 @@ import re
 from typing import BinaryIO
 
 from picsync.core.values import dataclass
-from picsync.media import exif, jpeg
+from picsync.media import exif, jpeg, tiff
 from picsync.media.boxes import boxes
 
 _BEGINNING = re.compile(rb"\xff\xd8\xff[\xc0\xc4\xdb\xdd\xe0-\xef\xfe]")
@@ -20,7 +20,9 @@ _BLOCK_BYTES = 4 * 2**20
 _FIRST_BYTES = 256 * 1024
 """Where the directory with the orientation is, in files that are no TIFF."""
 _CANON_BOXES = {b"moov": 0, b"uuid": 16}
-_CANON_DIRECTORY = b"CMT1"
+_CANON_DIRECTORIES = (b"CMT1", b"CMT2", b"CMT4")
+"""TIFF structures of one directory each: the first one, that of Exif, and that of the position."""
+_DIRECTORY_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Preview:
     """A JPEG picture inside another file."""
 
     picture: jpeg.Jpeg
-    metadata: bytes
-    """TIFF structure of the file around it; empty if unknown."""
+    metadata: exif.Block
+    """TIFF structure of the file around it, perhaps that file itself; empty if unknown."""
 
 
 def find_preview(file: BinaryIO) -> Preview | None:
@@ -58,10 +60,12 @@ def _beginnings(file: BinaryIO) -> list[int]:
     return found[:_MAX_CANDIDATES]
 
 
-def _metadata(file: BinaryIO) -> bytes:
-    """Return the TIFF structure with the orientation: the file's own, or that in Canon's boxes."""
+def _metadata(file: BinaryIO) -> exif.Block:
+    """Return the TIFF structure with orientation and time: the file itself, or that in Canon's boxes."""
     file.seek(0)
     head = file.read(_FIRST_BYTES)
+    if head[:4] in tiff.BYTE_ORDERS:
+        return file
     if head[:2] in (b"II", b"MM"):
         # Olympus and Panasonic write other letters in place of the number 42.
         return (b"II*\0" if head[:2] == b"II" else b"MM\0*") + head[4:]
@@ -69,17 +73,18 @@ def _metadata(file: BinaryIO) -> bytes:
 
 
 def _canon(file: BinaryIO) -> bytes:
+    found: dict[bytes, bytes] = {}
     pending = [(0, file.seek(0, io.SEEK_END))]
     for _ in range(8):
         if not pending:
             break
         for box in boxes(file, *pending.pop()):
-            if box.kind == _CANON_DIRECTORY:
+            if box.kind in _CANON_DIRECTORIES:
                 file.seek(box.body)
-                return file.read(min(box.end - box.body, 1 << 16))
+                found.setdefault(box.kind, file.read(min(box.end - box.body, _DIRECTORY_BYTES)))
             if box.kind in _CANON_BOXES:
                 pending.append((box.body + _CANON_BOXES[box.kind], box.end))
-    return b""
+    return exif.joined(*(found.get(kind, b"") for kind in _CANON_DIRECTORIES))
 
 
 def orientation(preview: Preview) -> int:

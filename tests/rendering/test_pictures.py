@@ -12,6 +12,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from picsync.core.recipe import Fit, Panel, Recipe
 from picsync.media import exif, heifgrid, icc, jpeg, pngrows, tiffrows
+from picsync.media import tiff as structure
 from picsync.rendering import pictures, webp
 from picsync.rendering.protocol import Answer, Limits, Task
 from tests.media.files import box, ftyp, tiff
@@ -711,6 +712,39 @@ def test_canons_newer_raw_files() -> None:
         ftyp(b"crx ") + box(b"moov", box(b"uuid", bytes(16), box(b"CMT1", directory))) + box(b"mdat", preview)
     )
     assert_quarters(rendition(data, Recipe(panel=Panel(120, 80))))
+
+
+TIME = (2, 20, b"2018:02:21 12:08:56\0")
+"""Type, number of values, and value of a time in Exif."""
+
+
+def test_canons_newer_raw_files_keep_time_and_description_and_the_position_if_wanted() -> None:
+    def degrees(*numbers: int) -> tuple[int, int, bytes]:
+        return 5, 3, struct.pack("<6I", *(part for number in numbers for part in (number, 1)))
+
+    position = {1: (2, 2, b"N\0"), 2: degrees(48, 8, 0), 3: (2, 2, b"E\0"), 4: degrees(11, 34, 0)}
+    boxes = [
+        box(b"CMT1", tiff({274: 1, 270: b"At the lake"})),
+        box(b"CMT2", b"II*\0\x08\0\0\0" + structure.directory({0x9003: TIME}, "<", 8)),
+        box(b"CMT4", b"II*\0\x08\0\0\0" + structure.directory(position, "<", 8)),
+    ]
+    preview = coded(quarters(1200, 800), "JPEG", quality=90)
+    data = ftyp(b"crx ") + box(b"moov", box(b"uuid", bytes(16), *boxes)) + box(b"mdat", preview)
+    for keep in (False, True):
+        found = rendition(data, Recipe(panel=Panel(120, 80), keep_location=keep)).getexif()
+        assert found[270] == "At the lake"
+        assert found.get_ifd(0x8769)[0x9003] == "2018:02:21 12:08:56"
+        assert found.get_ifd(0x8825).get(2) == ((48.0, 8.0, 0.0) if keep else None)
+
+
+def test_the_time_of_a_raw_file_is_found_behind_its_preview() -> None:
+    """Programs that edit metadata write them at the end of the file."""
+    rest = coded(quarters(1200, 800), "JPEG", quality=90) + bytes(300_000)
+    entries: dict[int, int | bytes] = {50706: 1, 271: b"Maker", 0x8769: 1_000_000}
+    behind = len(tiff(entries)) + len(rest)
+    data = tiff({**entries, 0x8769: behind}) + rest + structure.directory({0x9003: TIME}, "<", behind)
+    found = rendition(data, Recipe(panel=Panel(120, 80))).getexif()
+    assert found.get_ifd(0x8769)[0x9003] == "2018:02:21 12:08:56"
 
 
 def upright(colour: str | tuple[int, ...], size: tuple[int, int] = (120, 160), **options: Any) -> bytes:
