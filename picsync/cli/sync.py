@@ -145,10 +145,11 @@ async def run_sync(files: SettingsFiles, options: SyncOptions, emit: Emit) -> Ex
 
 
 async def _run_once(settings: Settings, context: RunContext) -> Exit:
+    from picsync.run.process import reporting_crashes
     from picsync.run.scheduler import run_once
 
-    async with context.open_jobs(settings) as jobs:
-        reports = await run_once(jobs, context.stop, context.emit)
+    async with reporting_crashes(settings, context) as reporting, reporting.open_jobs(settings) as jobs:
+        reports = await run_once(jobs, reporting.stop, reporting.emit)
     if context.stop():
         return Exit.INTERRUPTED
     if settings.config.ping and not context.dry_run and all(report.outcome.good for report in reports):

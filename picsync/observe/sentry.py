@@ -130,16 +130,22 @@ class CrashReports:
 
 
 class _FromLog(logging.Handler):
-    """Reports the exceptions of log records, such as those of requests; never a record's text."""
+    """Reports the exceptions of log records, such as those of requests; never a record's text.
+
+    Where a record has none, its `report` is that of `system.crash`.
+    """
 
     def __init__(self, reports: CrashReports) -> None:
         super().__init__(logging.ERROR)
         self._reports = reports
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("sentry_sdk"):
+            return
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if error is not None and not record.name.startswith("sentry_sdk"):
-            self._reports.send(report(error))
+        text = getattr(record, "report", None) if error is None else report(error)
+        if isinstance(text, str):
+            self._reports.send(text)
 
 
 def _before_send(event: SentryEvent, _hint: Hint) -> SentryEvent | None:

@@ -124,6 +124,24 @@ def send_to(readers: Sequence[Emit]) -> Emit:
     return emit
 
 
+@asynccontextmanager
+async def reporting_crashes(settings: Settings, context: RunContext) -> AsyncIterator[RunContext]:
+    """Return the context of a single run whose bugs are reported as those of the service are."""
+    readers = [context.emit]
+    reports = None
+    if settings.config.sentry is not None:
+        from picsync.observe.sentry import CrashReports
+
+        reports = CrashReports(version("picsync"))
+        reports.expect(settings.config.sentry)
+        readers.append(reports.read)
+    try:
+        yield replace(context, emit=send_to(readers))
+    finally:
+        if reports is not None:
+            await reports.aclose()
+
+
 def noting_progress(emit: Emit) -> Emit:
     """Return an emitter that counts each event as progress, except for failed requests."""
 

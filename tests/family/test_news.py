@@ -17,6 +17,7 @@ from picsync.family.news import CHAMPIONS_APART, Found, Newsroom, Told, Wanted, 
 from picsync.family.state import tables
 from picsync.family.state.database import State
 from picsync.run.news import NewsSender
+from tests.cache.test_cache_postgresql import server, url  # noqa: F401 - fixtures
 from tests.family.test_people import Clock
 from tests.observe.notify.test_notifier import SECRETS, Receiver, serving
 from tests.web.family.sample import NOW, add_sample, sample
@@ -123,9 +124,16 @@ def test_what_is_off_begins_anew() -> None:
 # --- with the database, and real requests ------------------------------------------------------------------
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return str(tmp_path / "cache.db")
+    return str(request.getfixturevalue("url"))
+
+
 @pytest_asyncio.fixture
-async def state(tmp_path: Path) -> AsyncIterator[State]:
-    state = await State.open(str(tmp_path / "cache.db"))
+async def state(cache: str) -> AsyncIterator[State]:
+    state = await State.open(cache)
     yield state
     await state.aclose()
 

@@ -19,14 +19,23 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from picsync.cli.exits import Exit
+from picsync.cli.sync import SyncOptions, run_sync
 from picsync.core.events import CycleFinished, Event
+from picsync.family.library import FolderLibrary
+from picsync.family.people import People
+from picsync.family.pictures import Pictures
+from picsync.family.state.database import State
+from picsync.family.uploads.service import Uploads
 from picsync.observe.sentry import CrashReports, exceptions, scrubbed
+from picsync.rendering.pool import Renderer
 from picsync.run.process import LongRun, RunContext
 from picsync.run.scheduler import Stop
 from picsync.run.settings import SettingsFiles
 from picsync.system.crash import crashed, report
 from tests.config.builders import RULE, config, config_problems
 from tests.run.test_family import CONFIG, free_port, settings_in
+from tests.web.family.sent import photo
 
 KEY = "0123456789abcdefdeadbeef"
 SECRETS = ("hunter2", "IMG_geheim.jpg", "/home/anna", "Tante Erna", socket.gethostname())
@@ -176,6 +185,62 @@ async def test_a_service_reports_what_it_logs(tmp_path: Path) -> None:
             stop.ask()
             await running
         assert server.envelopes.empty()
+    assert event_of(envelope)["exception"]["values"][-1]["type"] == "KeyError"
+    assert not [secret for secret in SECRETS if secret in envelope.decode()]
+
+
+async def test_a_single_run_reports_what_it_logs(tmp_path: Path) -> None:
+    """Here, what shows events to people has a bug: the run goes on, and the bug is reported once."""
+    async with serving() as server:
+        settings_in(tmp_path, f"sentry: {server.dsn.get_secret_value()}\n{CONFIG}")
+        cycles = []
+
+        def show(event: Event) -> None:
+            if isinstance(event, CycleFinished):
+                cycles.append(event)
+            raise broken()
+
+        files = SettingsFiles(tmp_path / "picsync.yaml", {}, ())
+        options = SyncOptions(once=True, cache=str(tmp_path / "cache.db"))
+        async with asyncio.timeout(120):
+            assert await run_sync(files, options, show) is Exit.DONE
+            envelope = await server.envelopes.get()
+        assert cycles
+        assert server.envelopes.empty()
+    assert event_of(envelope)["exception"]["values"][-1]["type"] == "KeyError"
+    assert not [secret for secret in SECRETS if secret in envelope.decode()]
+
+
+class BrokenRenderer(Renderer):
+    """Has a bug."""
+
+    async def tell(self, *_: Any, **__: Any) -> Any:
+        raise broken()
+
+
+async def test_a_bug_in_an_upload_is_reported(tmp_path: Path) -> None:
+    async with serving() as server:
+        reports, renderer = CrashReports("3.0.0"), BrokenRenderer(1)
+        reports.expect(server.dsn)
+        state = await State.open(str(tmp_path / "cache.db"))
+        (tmp_path / "library").mkdir()
+        library = FolderLibrary(tmp_path / "library", ["Family"])
+        uploads = Uploads(state, library, Pictures(tmp_path / "pictures", renderer), renderer)
+        await uploads.start()
+
+        async def blocks() -> AsyncIterator[bytes]:
+            yield photo(1, size=(320, 240))
+
+        try:
+            anna = (await People(state).invite("Anna")).person
+            await uploads.take(anna.person, "Family", "IMG_geheim.jpg", blocks(), None)
+            async with asyncio.timeout(60):
+                envelope = await server.envelopes.get()
+        finally:
+            await uploads.aclose()
+            await renderer.aclose()
+            await state.aclose()
+            await reports.aclose(30)
     assert event_of(envelope)["exception"]["values"][-1]["type"] == "KeyError"
     assert not [secret for secret in SECRETS if secret in envelope.decode()]
 

@@ -623,7 +623,10 @@ class Uploads:
                 self._again(upload, str(error))
             except Exception as error:  # noqa: BLE001 - see below
                 # A bug concerns this upload only; its file stays.
-                _log.error("An upload could not be checked. %s", report(error))
+                told = report(error)
+                _log.error(
+                    "An upload could not be checked. %s", told, extra={"action": "crashed", "report": told}
+                )
                 self._again(upload, "")
             async with self._settled:
                 self._settled.notify_all()
