@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 COPIED = ("picsync", "tests", "doc", "pyproject.toml", "README.md", "CHANGELOG.md", "picsync.yaml.example")
 PLAN = ("tests/property/test_plan_properties.py", "tests/property/test_cycle_machine.py", "tests/sync")
-RENDITIONS = ("tests/sync/test_renditions.py",)
+RENDITIONS = ("tests/sync/test_renditions.py", "tests/sync/test_lives.py")
 MACHINE = ("tests/property/test_cycle_machine.py", "tests/sync")
 OVER_HTTP = ("tests/property/test_wire_machine.py", "tests/frames", "tests/e2e", "tests/faults")
 LIMIT_S = 600
@@ -268,8 +268,15 @@ MUTANTS = (
     Mutant(
         "knows no photo by the content of another item",
         "picsync/core/identity.py",
-        "found if original is None else (*found, *self._by_token(content_key(original)))",
-        "found",
+        "            return (*found, *self._by_token(content_key(original)))\n",
+        "            return found\n",
+        RENDITIONS,
+    ),
+    Mutant(
+        "replaces photos of copies at once",
+        "picsync/sync/transfer.py",
+        "        may_send = not unplanned or self._replacements > 0\n",
+        "        may_send = True\n",
         RENDITIONS,
     ),
     Mutant(
@@ -282,8 +289,8 @@ MUTANTS = (
     Mutant(
         "replaces everything at once",
         "picsync/core/plan.py",
-        "return (*missing, *replacing[:replacements])",
-        "return (*missing, *replacing)",
+        "for each in replacing))[:replacements])",
+        "for each in replacing)))",
         RENDITIONS,
     ),
     Mutant(

@@ -11,7 +11,7 @@ import hashlib
 import re
 from base64 import b32encode
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
 from operator import itemgetter
 
@@ -124,6 +124,8 @@ class Match:
     """Whether only the photo's name tells that the recipe made it of the item."""
     paired: bool = False
     """Whether the photo that shows it is a pair, and shows another item, too."""
+    told: str = ""
+    """The key of the original's content, as far as only the photo's name tells it."""
 
 
 class Standing(IntEnum):
@@ -139,16 +141,25 @@ class Standing(IntEnum):
 class Shown:
     """The photos of a frame album, found by what they show."""
 
-    def __init__(self, photos: Sequence[FramePhoto], recipe: Recipe, *, replace: bool = False) -> None:
+    def __init__(
+        self,
+        photos: Sequence[FramePhoto],
+        recipe: Recipe,
+        *,
+        replace: bool = False,
+        right: Collection[Digest] = (),
+    ) -> None:
         """Judge the photos by the recipe that is wanted now.
 
-        A change from or to `original` alone makes no photo outdated; with `replace`, it does.
+        A change from or to `original` alone makes no photo outdated; with `replace`, it does. `right` are
+        those that are to stay for an item, and so for any other one with its content.
         """
         self.digests = {photo.digest for photo in photos}
         self.recipe = recipe
         self._key = recipe.key
         self._key_alone = recipe.alone.key
         self._photos = photos
+        self._right = right
         self._accepted = Standing.OUTDATED if replace else Standing.ACCEPTED
         self._keys: dict[str, PhotoKey] | None = None
         self._by_key: dict[str, list[tuple[FramePhoto, PhotoKey]]] = defaultdict(list)
@@ -166,18 +177,22 @@ class Shown:
         # Whether an unchanged photo suits another recipe is known only once that has looked at it. If nothing
         # at all is remembered of it, the cache is lost, and nothing is to be downloaded for that.
         remembered = original is not None or made is not None
-        found: list[tuple[tuple[bool, Standing], Match]] = []
+        found: list[tuple[tuple[bool, Standing, str], Match]] = []
         for photo, key in self._named(item, original):
             paired = key.beside is not None
             standing = self.judge_pair(key) if paired else self._judge(item, key, remembered)
+            if photo.digest in self._right:
+                standing = Standing.CURRENT
             content = original or (photo.digest if key.recipe in UNCHANGED else None)
             current, outdated = standing is Standing.CURRENT, standing is Standing.OUTDATED
-            match = Match(photo.digest, content, outdated, current and not paired, paired)
-            found.append(((paired, standing), match))
+            told = "" if content else next(iter(_told_of(item, key)), "")
+            match = Match(photo.digest, content, outdated, current and not paired, paired, told)
+            # Of equal ones, all items with this content have the same.
+            found.append(((paired, standing, photo.digest.hex), match))
         unchanged = self._by_bytes(item, original)
         if unchanged is not None and all(match.digest != original for _, match in found):
             standing = self._accepted if self.converts(item) else Standing.CURRENT
-            found.append(((False, standing), unchanged))
+            found.append(((False, standing, ""), unchanged))
         return min(found, key=itemgetter(0), default=(0, Match(made, original)))[1]
 
     def _by_bytes(self, item: MediaItem, original: Digest | None) -> Match | None:
@@ -185,6 +200,7 @@ class Shown:
         if original is None or original not in self.digests:
             return None
         outdated = self._accepted is Standing.OUTDATED and self.converts(item)
+        outdated = outdated and original not in self._right
         return Match(original, original, outdated)
 
     def pairs(self) -> list[tuple[FramePhoto, PhotoKey]]:
@@ -226,9 +242,12 @@ class Shown:
         return Standing.CURRENT if key.recipe == FITTING_BYTES and not remembered else Standing.OUTDATED
 
     def _named(self, item: MediaItem, original: Digest | None) -> Sequence[tuple[FramePhoto, PhotoKey]]:
-        """Return the photos whose names say that they show the item."""
+        """Return the photos whose names say that they show the item, or another one with its content."""
         found = self._by_token(item_key(item))
-        return found if original is None else (*found, *self._by_token(content_key(original)))
+        if original is not None:
+            return (*found, *self._by_token(content_key(original)))
+        told = {content for _, key in found for content in _told_of(item, key)}
+        return (*found, *(each for content in sorted(told) for each in self._by_token(content)))
 
     def _by_token(self, token: str) -> Sequence[tuple[FramePhoto, PhotoKey]]:
         self._parsed()
@@ -263,6 +282,12 @@ def shown_by(photo: FramePhoto) -> tuple[tuple[str, ...], ...]:
     """Return the short keys of each thing that a photo shows: of an item and its content, or of its bytes."""
     key = _trusted(photo)
     return ((content_key(photo.digest),),) if key is None else key.members
+
+
+def _told_of(item: MediaItem, key: PhotoKey) -> Sequence[str]:
+    """Return the keys of the content that an item had when the photo with this key was made."""
+    mine = item_key(item)
+    return [content for each, content in key.members if each == mine]
 
 
 def _trusted(photo: FramePhoto) -> PhotoKey | None:

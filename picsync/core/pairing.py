@@ -32,7 +32,7 @@ class Pairing:
     replacements: int = 0
     """How many pairs may be made of photos that are on the frame."""
     complete: bool = True
-    """Whether all listings are; otherwise an item that is missing may still be wanted."""
+    """Whether all that is wanted is known; otherwise an item that is missing may still be wanted."""
     apart: Collection[Pair] = field(default_factory=frozenset)
     """Items of which no pair can be made."""
 

@@ -247,7 +247,7 @@ def plan_transfers(
 ) -> tuple[Transfer, ...]:
     """Return the items to transfer: unknown or missing content, each content once.
 
-    At the end come up to `replacements` items whose photos are to be replaced.
+    At the end come the items of up to `replacements` photos that are to be replaced.
     """
     there = {photo.digest for photo in photos.items}
     planned: set[object] = set()
@@ -273,7 +273,9 @@ def plan_transfers(
         (missing if transfer.replaces is None else replacing).append(transfer)
     # An item that the frame lacks comes first.
     replacing.sort(key=lambda each: len(each.shown) == len(each.items) or each.beside is None)
-    return (*missing, *replacing[:replacements])
+    # What shows the photos of a pair stays until all of them are replaced.
+    replaced = set(list(dict.fromkeys(each.replaces for each in replacing))[:replacements])
+    return (*missing, *(each for each in replacing if each.replaces in replaced))
 
 
 def _of_pair(pair: Pair, members: Sequence[Candidate], there: Collection[Digest]) -> Transfer:

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from picsync.core.choice import Choice, Excluded, LeftOut, Subject, choose, newest_first
-from picsync.core.identity import Shown
+from picsync.core.identity import Match, Shown, content_key
 from picsync.core.judgements import NO_JUDGEMENTS, Judged, Judgements
 from picsync.core.model import Digest, FramePhoto, ItemFacts, MediaItem, MediaKind, Photos
 from picsync.core.model import Mapping as DigestMapping
@@ -108,6 +108,8 @@ class Candidate:
     """Whether the photo with `digest` is a pair, and shows another item, too."""
     pair: Pair | None = None
     """The items of the pair that is to show it; None if it is to be shown alone."""
+    told: str = ""
+    """The key of the original's content, as far as only the photo's name tells it."""
 
     @property
     def same(self) -> object:
@@ -115,7 +117,12 @@ class Candidate:
         if self.pair is not None:
             return self.pair
         alone = None if self.paired or self.outdated else self.digest
-        return alone or self.content or self.item
+        return alone or self.content_key or self.item
+
+    @property
+    def content_key(self) -> str:
+        """The key of the original's content; empty while that is unknown."""
+        return self.told if self.content is None else content_key(self.content)
 
     @property
     def unknown(self) -> bool:
@@ -167,7 +174,15 @@ def candidates(
         digests = (found.digest, found.content, item.digest, made.digest if made else None)
         return replace(found, skip=Skip.REJECTED) if rejected.includes(item, digests) else found
 
-    return [one(item) for item in items]
+    return _replaced_together([one(item) for item in items])
+
+
+def _replaced_together(found: list[Candidate]) -> list[Candidate]:
+    """Return the candidates; a photo that is right for one item is right for others with its content."""
+    if not any(each.outdated for each in found):
+        return found
+    right = {each.digest for each in found if not each.outdated and not each.paired}
+    return [replace(each, outdated=False) if each.digest in right else each for each in found]
 
 
 def _candidate(
@@ -196,6 +211,7 @@ def _candidate(
         recognised=match.recognised,
         failing=recently,
         paired=match.paired,
+        told=match.told,
     )
     if found.digest in shown.digests:
         return found
@@ -223,6 +239,8 @@ class Lesson:
     """Items whose content turned out to be that of a rejected photo."""
     no_room: Collection[MediaItem] = ()
     """Items that turned out to be larger than the room that was left; a later cycle tries again."""
+    staying: Mapping[MediaItem, Match] = field(default_factory=dict)
+    """Items that photos of the frame turned out to show; `digests` has those, too."""
 
 
 def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
@@ -230,38 +248,76 @@ def learned(found: Sequence[Candidate], lesson: Lesson) -> list[Candidate]:
 
     Items with the same content are transferred once, and all of them learn from it.
     """
-    renewed: dict[Digest | None, Digest] = {}
-    for candidate in found:
-        digest = lesson.digests.get(candidate.item)
-        alone = None if candidate.paired or candidate.outdated else candidate.digest
-        for same in (alone, candidate.content, lesson.contents.get(candidate.item)):
-            if same is not None and digest is not None:
-                renewed[same] = digest
+    sent = _sent(found, lesson)
+    decided: dict[str, Candidate] = {}
+    if lesson.staying:
+        for each in found:
+            if each.skip is None and each.digest is not None and each.item not in lesson.digests:
+                decided.setdefault(each.content_key, each)
 
     def one(candidate: Candidate) -> Candidate:
         content = lesson.contents.get(candidate.item, candidate.content)
+        candidate = candidate if content == candidate.content else replace(candidate, content=content)
         if candidate.item in lesson.rejected:
-            return replace(candidate, skip=Skip.REJECTED, content=content)
+            return replace(candidate, skip=Skip.REJECTED)
         if candidate.item in lesson.no_room and candidate.skip is None:
-            return replace(candidate, skip=Skip.CAPACITY, content=content)
+            return replace(candidate, skip=Skip.CAPACITY)
         if candidate.item in lesson.unusable:
             # What shows it already goes on showing it.
-            return (
-                candidate if candidate.outdated else replace(candidate, skip=Skip.UNUSABLE, content=content)
-            )
-        digest = lesson.digests.get(candidate.item)
-        if digest is None and candidate.skip is None:
-            alone = None if candidate.paired else candidate.digest
-            same = (renewed[each] for each in (alone, content) if each in renewed)
-            digest = next(same, None)
-        if digest is None:
-            return candidate if content == candidate.content else replace(candidate, content=content)
-        members = [lesson.digests.get(item) for item in candidate.pair or ()]
-        together = bool(members) and members[0] == members[1] == digest
-        pair = candidate.pair if together else None
-        return replace(candidate, digest=digest, content=content, outdated=False, paired=together, pair=pair)
+            return candidate if candidate.outdated else replace(candidate, skip=Skip.UNUSABLE)
+        digest = _now_shown_by(candidate, lesson, sent)
+        if digest is not None:
+            members = [lesson.digests.get(item) for item in candidate.pair or ()]
+            together = bool(members) and members[0] == members[1] == digest
+            pair = candidate.pair if together else None
+            return replace(candidate, digest=digest, outdated=False, paired=together, pair=pair)
+        if (stays := lesson.staying.get(candidate.item)) is None:
+            return candidate
+        # The frame may have several photos that show it.
+        by = decided.get(candidate.content_key) if candidate.skip is None else None
+        now: Candidate | Match = by or stays
+        pair = by.pair if by else None
+        return replace(candidate, digest=now.digest, outdated=now.outdated, paired=now.paired, pair=pair)
 
     return [one(candidate) for candidate in found]
+
+
+def _sent(found: Sequence[Candidate], lesson: Lesson) -> dict[object, Digest]:
+    """Return what was sent, by what was known of the content before, and by what is known now.
+
+    Where a photo was replaced, what is sent in its place counts for all items with its content.
+    """
+    sent: dict[object, Digest] = {}
+    for candidate in found:
+        digest = lesson.digests.get(candidate.item)
+        if digest is None or candidate.item in lesson.staying:
+            continue
+        alone = None if candidate.paired else candidate.digest
+        content = lesson.contents.get(candidate.item)
+        for same in (alone, candidate.content_key, content and content_key(content)):
+            if same:
+                sent[same] = digest
+    return sent
+
+
+def _now_shown_by(candidate: Candidate, lesson: Lesson, sent: Mapping[object, Digest]) -> Digest | None:
+    digest = None if candidate.item in lesson.staying else lesson.digests.get(candidate.item)
+    if digest is not None or candidate.skip is not None or not sent:
+        return digest
+    alone = None if candidate.paired else candidate.digest
+    return next((sent[each] for each in (alone, candidate.content_key) if each in sent), None)
+
+
+def frees_places(found: Sequence[Candidate], now: Sequence[Candidate]) -> bool:
+    """Return whether fewer photos are shown than was decided: some are equal, or cannot be shown.
+
+    Then others, which were left out, may have their places.
+    """
+
+    def places(some: Sequence[Candidate]) -> int:
+        return len({each.same for each in some if each.skip is None})
+
+    return places(now) < places(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from picsync.core.select import (
     Candidate,
     Overflow,
     count_skipped,
+    frees_places,
     learned,
     wanted,
 )
@@ -217,7 +218,9 @@ class _Cycle:
             # One that is wanted less would take the room, and give it up to another in the next cycle.
             ranks = self.deciding.ranks()
             transfers = tuple(sorted(transfers, key=lambda transfer: rank(transfer.item, ranks)))
-        shown = self.deciding.shown(seen.photos)
+        chosen = (each for each in self.deciding.candidates if each.skip is None and not each.outdated)
+        right = {each.digest for each in chosen if each.digest is not None}
+        shown = self.deciding.shown(seen.photos, right)
         items = [item for transfer in transfers for item in transfer.items]
         converted = sum(1 for item in items if shown.converts(item))
         self.tools.emit(TransfersPlanned(rule.name, transfers, converted))
@@ -237,6 +240,7 @@ class _Cycle:
             wording=rule.wording,
             judgements=self.observation.judgements,
             room_bytes=self.deciding.storage.room.size_bytes if self.deciding.storage else None,
+            replacements=replacements,
             closing=partial(self._begin_playlist, seen),
         )
         learn = deletes_wait_for_content(
@@ -276,9 +280,15 @@ class _Cycle:
         self._note_remarks(done.notes)
         if done.no_album is not None:
             raise done.no_album
-        self.deciding.candidates = learned(self.deciding.candidates, done.lesson)
+        before = self.deciding.candidates
+        self.deciding.candidates = learned(before, done.lesson)
         if done.uploaded:
             await self._observe_again(seen)
+        limited = self.album_rule.choice is not None or self.deciding.storage is not None
+        if limited and frees_places(before, self.deciding.candidates):
+            # What was to give up its place stays.
+            await self.deciding.decide(seen)
+            self.deciding.candidates = learned(self.deciding.candidates, done.lesson)
         self.deciding.note_fullness(seen.photos, self.transferred)
 
     def _note_remarks(self, notes: Mapping[MediaItem, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,8 +10,8 @@ from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, held, plan_s
 from picsync.core.errors import PicsyncError, at_account
 from picsync.core.events import CacheRead
 from picsync.core.identity import Shown
+from picsync.core.model import Digest, MediaItem, MediaKind, Photos
 from picsync.core.model import Mapping as DigestMapping
-from picsync.core.model import MediaItem, MediaKind, Photos
 from picsync.core.pairing import Pairing, may_pair, pair_up
 from picsync.core.pools import Claim, Pool
 from picsync.core.recipe import ORIGINAL
@@ -97,9 +97,9 @@ class Deciding:
         if told:
             await self.tools.cache.record_all(told)
 
-    def shown(self, photos: Photos) -> Shown:
-        """Return what the frame's photos show, by the rule's recipe."""
-        return Shown(photos.items, self.rule.recipe, replace=self.rule.replace)
+    def shown(self, photos: Photos, right: Collection[Digest] = ()) -> Shown:
+        """Return what the frame's photos show, by the rule's recipe; those that are `right` are to stay."""
+        return Shown(photos.items, self.rule.recipe, replace=self.rule.replace, right=right)
 
     async def _choose(self, found: list[Candidate], photos: Photos) -> list[Candidate]:
         choice = self.rule.choice
@@ -121,7 +121,8 @@ class Deciding:
             portrait=self._is_portrait,
             # Where nothing may be deleted, a photo would stay beside the pair that shows it.
             replacements=rule.rule.replace_per_cycle if rule.rule.delete else 0,
-            complete=self.observation.complete,
+            # What a pair shows may also be what an item has whose content is not known yet.
+            complete=self.observation.complete and not any(each.unknown for each in chosen),
         )
         if makes_pairs:
             await self._learn_shapes(chosen, photos, shown)

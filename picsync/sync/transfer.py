@@ -71,7 +71,6 @@ from picsync.core.identity import (
 from picsync.core.judgements import NO_JUDGEMENTS, Judgements, Judges
 from picsync.core.model import Digest, FrameAlbum, ItemFacts, MediaItem, MediaKind
 from picsync.core.model import Mapping as DigestMapping
-from picsync.core.pairing import may_pair
 from picsync.core.plan import Transfer
 from picsync.core.pools import Claim, Place
 from picsync.core.recipe import ORIGINAL, Recipe
@@ -203,6 +202,8 @@ class TransferResult:
     """Of the originals that were downloaded."""
     errors: dict[MediaItem, PicsyncError] = field(default_factory=dict)
     """Why items failed, for those with an error of their own."""
+    staying: dict[MediaItem, Match] = field(default_factory=dict)
+    """Items that photos of the frame turned out to show."""
     unusable: dict[MediaItem, str] = field(default_factory=dict)
     """Items that can never be shown, with the reason."""
     no_room: set[MediaItem] = field(default_factory=set)
@@ -226,7 +227,7 @@ class TransferResult:
     @property
     def lesson(self) -> Lesson:
         """What the transfers have shown of the items."""
-        return Lesson(self.digests, self.contents, self.unusable, self.rejected, self.no_room)
+        return Lesson(self.digests, self.contents, self.unusable, self.rejected, self.no_room, self.staying)
 
 
 def load(recipe: Recipe) -> None:
@@ -255,6 +256,7 @@ class Transferrer:
         wording: Wording | None = None,
         judgements: Judgements = NO_JUDGEMENTS,
         room_bytes: int | None = None,
+        replacements: int = 0,
     ) -> None:
         """Work for one rule on `frame` of `account`, which in a dry run stands before the one in `tools`.
 
@@ -262,6 +264,7 @@ class Transferrer:
         called, perhaps more than once, when the last item has been taken up and the frame has confirmed to
         hold one. `wording` is that of captions that the frame shows as text; None if it is to show none.
         `room_bytes` is how much may be sent, unless it is a single photo; None if there is no limit.
+        `replacements` is how many photos may be replaced, planned or not.
         """
         self._rule = rule
         self._group = group
@@ -280,13 +283,16 @@ class Transferrer:
         self._judgements = judgements
         self._room_bytes = room_bytes
         self._sent_bytes = 0
+        self._replacements = replacements
         self._shown = Shown((), recipe)
         self._made: dict[Digest, Digest] = {}
         """Content of an original -> what was made of it."""
         self._pairs: set[Digest] = set()
         """What was made of two originals."""
         self._claims: dict[Digest, MediaItem] = {}
-        """Content of an original -> the item that is in transfer for it, where there are pairs."""
+        """Content of an original to be converted -> the item that is in transfer for it."""
+        self._copies: dict[MediaItem, Digest] = {}
+        """Items whose content another one has claimed -> that content."""
         self._tried: set[MediaItem] = set()
         """Items of pairs for which nothing is left to do."""
         self._sizes_learned: dict[MediaItem, tuple[int, int]] = {}
@@ -333,6 +339,7 @@ class Transferrer:
         self._known = {transfer.item for transfer in known}
         self._learning = learn
         self._left = self._unfinished = len(transfers)
+        self._replacements -= len({each.replaces for each in transfers if each.replaces is not None})
         items = [item for transfer in transfers for item in transfer.items]
         await self._originals.planned(self._group, self._rule, items)
         others = [transfer for transfer in transfers if transfer.digest is None]
@@ -348,6 +355,7 @@ class Transferrer:
             await run_all(asyncio.to_thread(load, self._recipe), *work)
         finally:
             await self._record_sizes()
+        await self._settle_copies()
         if isinstance(self._halted, LoginNeeded):
             raise self._halted
         sent = self._result.digests
@@ -508,11 +516,10 @@ class Transferrer:
             return None
         if item not in transfer.shown:
             match = await self._showing(item, content)
-            if match.digest is not None and not match.outdated:
-                self._result.digests[item] = match.digest
-                self._count_as_there(item)
+            if match.digest is not None:
+                self._stays(item, match)
                 return None
-            if self._claims.setdefault(content, item) != item:
+            if self._is_copy(item, content):
                 return None
         mime_type = self._examined(item, original)
         if mime_type.startswith("video/"):
@@ -610,19 +617,52 @@ class Transferrer:
         shown = await self._showing(item, content)
         # A pair that is to be replaced shows another item, too.
         outdated = shown.outdated or (shown.paired and transfer.replaces is not None)
-        if shown.digest is not None and not outdated:
-            self._result.digests[item] = shown.digest
-            self._count_as_there(item)
+        unplanned = shown.digest is not None and transfer.replaces is None
+        may_send = not unplanned or self._replacements > 0
+        # What was sent unchanged may turn out to be right, and need not be replaced.
+        if shown.digest is not None and (not outdated or not (may_send or shown.digest == content)):
+            self._stays(item, shown)
             return
-        if may_pair(self._recipe) and self._claims.setdefault(content, item) != item:
+        if self._shown.converts(item) and self._is_copy(item, content):
             return
+        self._replacements -= unplanned and may_send
         try:
-            await self._prepare_and_upload(album, item, original, content)
+            await self._prepare_and_upload(album, item, original, content, may_send=may_send)
         finally:
             # Until another one is there, an outdated photo goes on showing the item.
             digest = self._result.digests.get(item)
             if shown.digest is not None and (digest is None or digest not in self._there):
                 self._result.digests[item] = shown.digest
+                self._result.staying[item] = shown
+            elif digest is not None and digest == shown.digest:
+                self._result.staying[item] = Match(digest, content)
+                self._replacements += unplanned and may_send
+
+    def _stays(self, item: MediaItem, shown: Match) -> None:
+        """Note that a photo of the frame shows an item, if only until it is replaced."""
+        if shown.digest is not None:
+            self._result.digests[item] = shown.digest
+            self._result.staying[item] = shown
+            self._count_as_there(item)
+
+    def _is_copy(self, item: MediaItem, content: Digest) -> bool:
+        """Whether another item with this content is in transfer. Its photo shows both."""
+        if self._claims.setdefault(content, item) == item:
+            return False
+        self._copies[item] = content
+        return True
+
+    async def _settle_copies(self) -> None:
+        """Note what shows the copies of items, now that those have been transferred, or have failed."""
+        for item, content in self._copies.items():
+            made = self._made.get(content)
+            if made is not None and made in self._there:
+                if made not in self._pairs:
+                    await self._record(item, made, recipe=self._recipe)
+                self._result.digests[item] = made
+                self._count_as_there(item)
+            else:
+                self._stays(item, self._shown.match(item, None, content))
 
     async def _fetched(self, item: MediaItem, original: Original, *, unknown: bool) -> Digest | None:
         """Fetch an original, and return its content; None if that is no longer wanted."""
@@ -657,8 +697,15 @@ class Transferrer:
         return item in self._result.rejected
 
     async def _prepare_and_upload(
-        self, album: OpenAlbum, item: MediaItem, original: Original, content: Digest
+        self,
+        album: OpenAlbum,
+        item: MediaItem,
+        original: Original,
+        content: Digest,
+        *,
+        may_send: bool = True,
     ) -> None:
+        """Send what the recipe makes of an original; unless that `may_send`, only find out what it is."""
         mime_type = self._examined(item, original)
         if not self._shown.converts(item) or mime_type.startswith("video/"):
             if not self._frame.capabilities.accepts(mime_type):
@@ -684,7 +731,7 @@ class Transferrer:
             if made.notes:
                 self._result.notes[item] = " ".join(made.notes)
             await self._record(item, made.digest, recipe=self._recipe)
-            if self._rejects(item, made.digest):
+            if self._rejects(item, made.digest) or not (may_send or made.digest in self._there):
                 return
             self._result.digests[item] = self._made[content] = made.digest
             mark = FITTING_BYTES if made.unchanged else self._recipe.alone.key
@@ -737,11 +784,9 @@ class Transferrer:
             raise
 
     async def _showing(self, item: MediaItem, content: Digest) -> Match:
-        """Return what shows these bytes: a photo that the frame had, or what was made of another item."""
-        made = self._made.get(content) if self._shown.converts(item) else None
-        match = Match(made, content) if made else self._shown.match(item, None, content)
-        told = (made and made not in self._pairs) or match.recognised
-        if match.digest is not None and self._shown.converts(item) and told:
+        """Return which photo of the frame shows these bytes."""
+        match = self._shown.match(item, None, content)
+        if match.digest is not None and match.recognised and self._shown.converts(item):
             await self._record(item, match.digest, recipe=self._recipe)
         return match
 

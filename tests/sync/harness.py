@@ -80,8 +80,9 @@ async def _no_wait(_seconds: float) -> None:
 
 
 @asynccontextmanager
-async def open_harness(folder: Path) -> AsyncIterator[Harness]:
-    source, frame, events = MemorySource(), MemoryFrame(), list[Event]()
+async def open_harness(folder: Path, frame: MemoryFrame | None = None) -> AsyncIterator[Harness]:
+    frame = frame or MemoryFrame()
+    source, events = MemorySource(), list[Event]()
     source.put_album("a")
     cache = await open_fresh(folder / "cache.db")
     tools = Tools(

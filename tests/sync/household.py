@@ -19,6 +19,7 @@ from picsync.core.recipe import Panel, Recipe
 from picsync.media.treatment import Treatment
 from picsync.rendering.pool import Examined, Rendered, Renderer
 from tests.cache.fresh import open_fresh
+from tests.contract.memory_frame import MemoryFrame
 from tests.pictures import jpeg
 from tests.sync.harness import ALBUM, PLAYLIST, Harness, open_harness
 
@@ -46,7 +47,11 @@ class Painter(Renderer):
         self.about.append(about)
         if b"broken" in original:
             raise ItemError("its pixels cannot be decoded", unusable=True)
-        made = self.made(original, recipe)
+        made = (
+            self.made(original, recipe) + about.filename.encode()
+            if recipe.caption
+            else self.made(original, recipe)
+        )
         target.write(made)
         notes = ("Its colour profile is damaged and was ignored.",) if b"odd" in original else ()
         if b"strange" in original:
@@ -158,8 +163,8 @@ class Household:
 
 
 @asynccontextmanager
-async def household(folder: Path) -> AsyncIterator[Household]:
-    async with open_harness(folder) as harness:
+async def household(folder: Path, frame: MemoryFrame | None = None) -> AsyncIterator[Household]:
+    async with open_harness(folder, frame) as harness:
         painter = Painter()
         harness.tools = replace(harness.tools, renderer=painter)
         home = Household(folder, harness, painter)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from picsync.core.caption import NOTHING
-from picsync.core.errors import ItemError, QuotaError
+from picsync.core.errors import QuotaError
 from picsync.core.events import CycleOutcome, NoticeKind
 from picsync.core.identity import FITTING_BYTES, ORIGINAL_BYTES
 from picsync.core.model import MediaKind
@@ -250,98 +246,6 @@ async def test_videos_are_sent_as_they_are(home: Household) -> None:
     downloads = len(home.harness.source.downloads)
     await home.settle()
     assert len(home.harness.source.downloads) == downloads
-
-
-class Life:
-    """What may happen to a household between two cycles."""
-
-    def __init__(self, home: Household) -> None:
-        self.home = home
-        self.contents: dict[str, bytes] = {}
-
-    async def put(self, number: int, fitting: bool, *, prefix: str = "") -> None:
-        name, item = f"n{number}", f"{prefix}n{number}"
-        if item not in self.contents:
-            self.contents[item] = jpeg(name) if fitting else png(name)
-            self.home.put(name, fitting=fitting, as_item=item)
-
-    async def copy(self, number: int, fitting: bool) -> None:
-        await self.put(number, fitting, prefix="copy of ")
-
-    async def remove(self, number: int, _: bool) -> None:
-        if self.contents.pop(f"n{number}", None):
-            self.home.harness.remove(f"n{number}")
-
-    async def use(self, number: int, replaced: bool) -> None:
-        self.home.use([SMALL, LARGE, ORIGINAL][number % 3], replaced=replaced)
-
-    async def lose_cache(self, _number: int, _flag: bool) -> None:
-        await self.home.lose_cache()
-
-    async def update_encoder(self, _number: int, _flag: bool) -> None:
-        self.home.painter.encoder += 1
-
-    async def delete_at_the_frame(self, number: int, _: bool) -> None:
-        for album in self.home.harness.frame.album_list:
-            for photo_id in list(album.photos)[number : number + 1]:
-                del album.photos[photo_id]
-
-    async def fail_uploads(self, number: int, _: bool) -> None:
-        errors = [ItemError("it failed.") for _ in range(number % 3)]
-        self.home.harness.frame.fail.setdefault("upload", []).extend(errors)
-
-    async def cycle(self, _number: int, _flag: bool) -> None:
-        await self.home.cycle()
-
-
-EVENTS = [
-    Life.put,
-    Life.copy,
-    Life.remove,
-    Life.use,
-    Life.lose_cache,
-    Life.update_encoder,
-    Life.delete_at_the_frame,
-    Life.fail_uploads,
-    Life.cycle,
-]
-LIVES = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 5), st.booleans()), max_size=12)
-
-
-@settings(max_examples=60)
-@given(LIVES)
-async def test_whatever_happens_each_photo_is_shown_once(
-    events: list[tuple[Callable[[Life, int, bool], Awaitable[None]], int, bool]],
-) -> None:
-    folder = Path(tempfile.mkdtemp())
-    try:
-        async with household(folder) as home:
-            home.harness.with_rule(allow_deletes=True)
-            home.harness.may_empty = True
-            life = Life(home)
-            for happen, number, flag in events:
-                await happen(life, number, flag)
-            home.harness.frame.fail.clear()
-            await _settled(home, life.contents)
-    finally:
-        shutil.rmtree(folder)
-
-
-async def _settled(home: Household, contents: Mapping[str, bytes]) -> None:
-    harness = home.harness
-    for _ in range(5):
-        report = await home.cycle()
-    assert report.outcome is CycleOutcome.DONE
-    if not contents:
-        return
-    distinct = len(set(contents.values()))
-    assert len(home.shown()) == distinct
-    assert len(harness.frame.album_named(ALBUM).photos) == distinct
-    await harness.assert_idle()
-    if harness.rule.replace:
-        recipe = harness.rule.recipe
-        wanted = {recipe.key, FITTING_BYTES} if recipe.convert else {ORIGINAL_BYTES, FITTING_BYTES}
-        assert set(home.marks().values()) <= wanted | {ORIGINAL_BYTES}
 
 
 async def test_a_caption_is_told_what_the_picture_may_not_say(tmp_path: Path) -> None:
