@@ -92,8 +92,9 @@ async def _live(cache: Path) -> None:
     from picsync.family.looking import Looking
     from picsync.family.people import People
     from picsync.family.photos import Photos
+    from picsync.family.sittings import NotEnoughPhotosError
     from picsync.family.state.database import State
-    from picsync.family.voting import NotEnoughPhotosError, Voting
+    from picsync.family.voting import Voting
 
     state = await State.open(str(cache))
     try:

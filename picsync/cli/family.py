@@ -227,9 +227,9 @@ def recompute(*, config: Path, cache: str) -> None:
     """Compute all ratings anew from the log of choices, and correct those that are stored."""
     _config(config)
     with loading():
-        from picsync.family.voting import Voting
+        from picsync.family.ratings import Ratings
 
-    found = _with_state(cache, lambda state: Voting(state).recompute())
+    found = _with_state(cache, lambda state: Ratings(state).recompute())
     click.echo(
         f"{counted(found.games, 'game')}, {counted(found.photos, 'rated photo')}: "
         + (

@@ -40,6 +40,9 @@ class Act(StrEnum):
     IMPORTED = "imported"
 
 
+_NOTE = sa.insert(tables.act)
+
+
 def note(
     connection: sa.Connection,
     at: datetime,
@@ -50,7 +53,12 @@ def note(
 ) -> None:
     """Add an entry."""
     connection.execute(
-        sa.insert(tables.act).values(
-            at=number(at), person=person, act=str(act), subject=subject, detail=detail[:MAX_DETAIL]
-        )
+        _NOTE,
+        {
+            "at": number(at),
+            "person": person,
+            "act": str(act),
+            "subject": subject,
+            "detail": detail[:MAX_DETAIL],
+        },
     )

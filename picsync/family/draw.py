@@ -42,13 +42,13 @@ def draw(
     kinds = [[one for one in alone if one.video is video] for video in (False, True)]
     for kind in sorted(kinds, key=lambda some: _doubt(some, seed), reverse=True):
         for size in SIZES:
-            if size <= min(most, len(kind)) and (pairs := _pairs(_chosen(kind, size, seed), judged, size)):
+            if size <= min(most, len(kind)) and (pairs := _pairs(_chosen(kind, size), judged, size)):
                 return tuple(photo for pair in _shuffled(pairs, seed) for photo in pair)
     return ()
 
 
 def _one_of_each_group(entrants: Iterable[Entrant], seed: str) -> list[Entrant]:
-    """Return the entrants, with one photo of each group: the one of which the least is known."""
+    """Return the entrants, the least known first, and of each group only the first."""
     kept: dict[str, Entrant] = {}
     for one in sorted(entrants, key=lambda one: (-one.rating.deviation, _chance(seed, one.photo))):
         kept.setdefault(f"group {one.group}" if one.group else one.photo, one)
@@ -75,12 +75,14 @@ def _doubt(kind: Sequence[Entrant], seed: str) -> tuple[float, int]:
     return (sum(first) / len(first) if len(first) > 1 else 0.0, _chance(seed, "kind"))
 
 
-def _chosen(kind: Sequence[Entrant], size: int, seed: str) -> list[Entrant]:
-    """Return twice as many as are needed where there are as many: pairs may be taken already."""
-    unknown = sorted(kind, key=lambda one: (-one.rating.deviation, _chance(seed, one.photo)))
+def _chosen(kind: Sequence[Entrant], size: int) -> list[Entrant]:
+    """Return twice as many as are needed where there are as many: pairs may be taken already.
+
+    `kind` begins with those of which the least is known.
+    """
     by_points = sorted(kind, key=lambda one: (one.rating.points, one.photo))
     points = [one.rating.points for one in by_points]
-    first = unknown[: (size + 1) // 2]
+    first = kind[: (size + 1) // 2]
     taken = {one.photo for one in first}
     chosen = list(first)
     for one in first:
@@ -88,7 +90,7 @@ def _chosen(kind: Sequence[Entrant], size: int, seed: str) -> list[Entrant]:
         if near is not None:
             taken.add(near.photo)
             chosen.append(near)
-    chosen += [one for one in unknown if one.photo not in taken]
+    chosen += [one for one in kind if one.photo not in taken]
     return chosen[: 2 * size]
 
 

@@ -42,14 +42,18 @@ class Ledger:
         for place in range(len(self._periods)):
             self._rate(place)
 
-    def add(self, record: Record) -> Mapping[str, Standing]:
-        """Add an entry of the log; return the photos whose standing has changed.
+    def add(self, *records: Record) -> Mapping[str, Standing]:
+        """Add entries of the log; return the photos whose standing has changed.
 
         A photo that has no games any more has the standing of one that nobody has judged.
         """
-        touched = self._apply(record)
-        changed = self._follow(self._places[record.tournament]) if touched else set()
-        return {photo: self.standing(photo) for photo in touched | changed}
+        touched: set[str] = set()
+        places: set[int] = set()
+        for record in records:
+            if photos := self._apply(record):
+                touched |= photos
+                places.add(self._places[record.tournament])
+        return {photo: self.standing(photo) for photo in touched | self._follow(places)}
 
     def standing(self, photo: str) -> Standing:
         """Return a photo's standing."""
@@ -90,12 +94,12 @@ class Ledger:
             self._games[photo] = self._games.get(photo, 0) + change
         return {game.left, game.right}
 
-    def _follow(self, place: int) -> set[str]:
-        """Rate a period anew, and all later ones that depend on what has changed."""
-        changed = self._rate(place)
-        for later in range(place + 1, len(self._periods)):
-            if not changed.isdisjoint(self._rated[later]):
-                changed |= self._rate(later)
+    def _follow(self, places: set[int]) -> set[str]:
+        """Rate periods anew, and later ones that depend on them; return the photos that have changed."""
+        changed: set[str] = set()
+        for place in range(min(places, default=len(self._periods)), len(self._periods)):
+            if place in places or not changed.isdisjoint(self._rated[place]):
+                changed |= self._rate(place)
         return changed
 
     def _rate(self, place: int) -> set[str]:

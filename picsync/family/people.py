@@ -121,7 +121,10 @@ class Invitation:
 
 
 # Built once: every request needs them.
-_DEVICE = sa.select(tables.device).where(tables.device.c.sha256 == sa.bindparam("sha256"))
+_DEVICES = sa.select(tables.device).where(tables.device.c.sha256.in_(sa.bindparam("hashes", expanding=True)))
+_PEOPLE = sa.select(tables.person).where(
+    tables.person.c.person.in_(sa.bindparam("people", expanding=True)), tables.person.c.removed_at.is_(None)
+)
 _PERSON = sa.select(tables.person).where(
     tables.person.c.person == sa.bindparam("person"), tables.person.c.removed_at.is_(None)
 )
@@ -175,6 +178,7 @@ class People:
     def __init__(self, state: State, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._state = state
         self._now = now
+        self._find_session = state.read_together(self._sessions)
 
     async def invite(
         self, name: str, role: Role | None = None, *, email: str | None = None, by: str | None = None
@@ -406,7 +410,7 @@ class People:
 
     async def session(self, token: str) -> Session | None:
         """Return the session of a token; None if it is unknown or was not used for too long."""
-        found = await self._state.read(lambda connection: self._session(connection, token))
+        found = await self._find_session(token)
         if found is None:
             return None
         now = self._now()
@@ -415,15 +419,23 @@ class People:
             await self._state.write(lambda connection: connection.execute(seen.values(seen_at=number(now))))
         return found
 
-    def _session(self, connection: sa.Connection, token: str) -> Session | None:
-        found = connection.execute(_DEVICE, {"sha256": hashed(token)}).one_or_none()
-        if found is None:
-            return None
-        device = _device(found)
-        if self._now() - device.seen_at > SESSION_FOR:
-            return None
-        person = connection.execute(_PERSON, {"person": found.person}).one_or_none()
-        return None if person is None else Session(_as_person(person), device, token)
+    def _sessions(self, connection: sa.Connection, tokens: Sequence[str]) -> Sequence[Session | None]:
+        """Return the session of each token."""
+        hashes = [hashed(token) for token in tokens]
+        devices = {row.sha256: row for row in connection.execute(_DEVICES, {"hashes": hashes})}
+        owners = list({row.person for row in devices.values()})
+        people = {row.person: _as_person(row) for row in connection.execute(_PEOPLE, {"people": owners})}
+        oldest = self._now() - SESSION_FOR
+
+        def one(token: str, sha256: str) -> Session | None:
+            row = devices.get(sha256)
+            person = None if row is None else people.get(row.person)
+            if row is None or person is None:
+                return None
+            device = _device(row)
+            return None if device.seen_at < oldest else Session(person, device, token)
+
+        return [one(token, sha256) for token, sha256 in zip(tokens, hashes, strict=True)]
 
     async def people(self) -> Sequence[Person]:
         """Return everybody, by name."""

@@ -1,20 +1,17 @@
-"""Choosing photos, two at a time: tournaments in the database, and the ratings that follow from their log.
+"""Choosing photos, two at a time: tournaments in the database.
 
 The server deals each pair, and takes only answers to the pair that it has dealt: a second answer, one from
 another device, or a forged one changes nothing. A tournament is its row and its entries in the log, so it
 goes on wherever its person opens the page. Every answer is in the log, and in the ratings, before the next
-pair is dealt.
+pair is dealt. Answers that arrive at the same time share a transaction.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
@@ -25,151 +22,83 @@ from picsync.family.acts import Act, note
 from picsync.family.alike import groups
 from picsync.family.bracket import Answer, Bracket, NotDealtError, Pair
 from picsync.family.draw import Entrant, alike, draw
-from picsync.family.games import EQUAL, LEFT, RIGHT, Game, Record, Undone, ratings, standing
+from picsync.family.gamelog import Entry, GameLog, Row, counting, stored_standings
 from picsync.family.glicko import UNJUDGED, Rating, outlook
-from picsync.family.ledger import Ledger, Standing
+from picsync.family.ledger import Standing
 from picsync.family.photos import Photo, as_photo, select_photos
+from picsync.family.sittings import Kind, NotEnoughPhotosError, NoTournamentError, Side, Sitting
 from picsync.family.state import tables
 from picsync.family.state.database import State
-from picsync.family.state.remembered import REPLACED, recall
 
 JUDGED_LATELY = timedelta(days=60)
 """How long a pair that a person has judged is not dealt to that person again."""
-PAGE = 50
-"""Places of a leaderboard that are shown at once."""
-_SCORES = {Answer.LEFT: LEFT, Answer.EQUAL: EQUAL, Answer.RIGHT: RIGHT}
-_UNDONE = "undone"
-
-
-class Kind(StrEnum):
-    """What a tournament is about. The values are stored."""
-
-    BRACKET = "bracket"
-    ALIKE = "alike"
-    """Which of two photos that look alike."""
-
-
-class Since(StrEnum):
-    """The time over which a leaderboard counts."""
-
-    WEEK = "week"
-    MONTH = "month"
-    YEAR = "year"
-    EVER = "ever"
-
-
-_SPANS = {
-    Since.WEEK: timedelta(days=7),
-    Since.MONTH: timedelta(days=30),
-    Since.YEAR: timedelta(days=365),
-}
-
-
-class NotEnoughPhotosError(ValueError):
-    """There are not two photos that this person could compare."""
-
-    def __init__(self, photos: int) -> None:
-        super().__init__(f"there are {photos} photos to choose from")
-        self.photos = photos
-
-
-class NoTournamentError(ValueError):
-    """There is no such tournament of this person, or it has ended."""
+_MAX_SEATED = 8
+"""Tournaments that begin in one transaction: drawing one costs as much as ten answers, which wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """A photo of a pair."""
+class _Given:
+    """An answer as it has arrived."""
 
-    photo: Photo
-    standing: Standing
-    win: float
-    loss: float
-    """By how many points winning, and losing, would change its rating if this were its only game."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sitting:
-    """A tournament as its person sees it."""
-
+    person: str
     tournament: str
-    category: str
-    kind: Kind
-    choices: int
-    """How many choices it takes to the end."""
-    done: int
-    """How many of them have been made."""
-    rounds: int
-    pair: Pair | None
-    """What is to be judged now; None at the end."""
-    left: Side | None = None
-    right: Side | None = None
-    champion: Photo | None = None
-    """The photo that is left at the end."""
-    finished: bool = False
-    can_undo: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A line of a leaderboard."""
-
-    rank: int
-    photo: Photo
-    standing: Standing
-
-
-@dataclass(frozen=True, slots=True)
-class Leaderboard:
-    """The best photos of a category, those first that are good for sure."""
-
-    category: str
-    since: Since
-    places: Sequence[Place]
-    judged: int
-    """How many photos were judged in that time."""
-    games: int
-
-
-@dataclass(frozen=True, slots=True)
-class Recomputed:
-    """What computing all ratings anew has found."""
-
-    games: int
-    photos: int
-    differing: int
-    """Photos whose stored rating was another one; it is correct now."""
-
-
-Row: TypeAlias = sa.Row[Any]
-T = TypeVar("T")
-
-
-def _among(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    return column.in_(sa.bindparam("photos", expanding=True))
+    choice: int
+    left: str
+    right: str
+    answer: Answer
 
 
 # Built once, since building a statement costs more than carrying it out.
-_PHOTOS = select_photos().where(_among(tables.photo.c.photo))
-_PRESENT = (
-    sa.select(tables.entry.c.photo)
-    .distinct()
-    .outerjoin(tables.hidden, tables.hidden.c.photo == tables.entry.c.photo)
-    .where(_among(tables.entry.c.photo), tables.hidden.c.photo.is_(None))
+_PHOTOS = (
+    select_photos()
+    .add_columns(sa.exists().where(tables.entry.c.photo == tables.photo.c.photo).label("present"))
+    .where(tables.photo.c.photo.in_(sa.bindparam("photos", expanding=True)))
 )
-_RATINGS = sa.select(tables.rating).where(_among(tables.rating.c.photo))
-_FORGET = sa.delete(tables.rating).where(_among(tables.rating.c.photo))
-_REMEMBER = sa.insert(tables.rating)
-_APPEND = sa.insert(tables.game)
-_OF_TOURNAMENT = (
-    sa.select(tables.game)
-    .where(tables.game.c.tournament == sa.bindparam("of"))
-    .order_by(tables.game.c.number)
+_TOURNAMENTS = sa.select(tables.tournament).where(
+    tables.tournament.c.tournament.in_(sa.bindparam("of", expanding=True))
 )
-_AFTER = (
-    sa.select(tables.game).where(tables.game.c.number > sa.bindparam("after")).order_by(tables.game.c.number)
+_UNFINISHED = (
+    sa.select(tables.tournament)
+    .where(
+        tables.tournament.c.person == sa.bindparam("by"),
+        tables.tournament.c.category == sa.bindparam("about"),
+        tables.tournament.c.finished_at.is_(None),
+    )
+    .order_by(tables.tournament.c.started_at.desc(), tables.tournament.c.tournament)
+    .limit(1)
 )
-_TOURNAMENT = sa.select(tables.tournament).where(tables.tournament.c.tournament == sa.bindparam("of"))
+_FINISH = (
+    sa.update(tables.tournament)
+    .where(tables.tournament.c.tournament == sa.bindparam("of"))
+    .values(finished_at=sa.bindparam("at"))
+)
+
+
+class _Shown:
+    """Photos as they are needed, each read once in a transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._photos: dict[str, Photo] = {}
+        self._present: set[str] = set()
+
+    def load(self, photos: Iterable[str]) -> None:
+        """Read the photos that were not read yet."""
+        missing = sorted(set(photos) - self._photos.keys())
+        if not missing:
+            return
+        self._photos |= {photo: Photo(photo, "") for photo in missing}
+        for row in self._connection.execute(_PHOTOS, {"photos": missing}):
+            found = self._photos[row.photo] = as_photo(row)
+            if row.present and not found.hidden:
+                self._present.add(row.photo)
+
+    def __getitem__(self, photo: str) -> Photo:
+        return self._photos[photo]
+
+    def present(self, photo: str) -> bool:
+        """Whether a photo can be judged: it is in a category, and not hidden."""
+        return photo in self._present
 
 
 class Voting:
@@ -178,12 +107,9 @@ class Voting:
     def __init__(self, state: State, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._state = state
         self._now = now
-        self._ledger: Ledger | None = None
-        """Used in writing transactions only, which follow one another."""
-        self._ledger_to = 0
-        """Number of the log's last entry that the ledger contains."""
-        self._ledger_of: str | None = None
-        """Mark of the import that the ledger's log came with; another one makes the ledger worthless."""
+        self._log = GameLog(state)
+        self._seat = state.write_together(self._seat_all, most=_MAX_SEATED)
+        self._take = state.write_together(self._take_all)
 
     async def unfinished(self, person: str, category: str) -> Sitting | None:
         """Return the tournament that a person can continue in a category; None if there is none."""
@@ -212,12 +138,24 @@ class Voting:
 
         Raises NotEnoughPhotosError.
         """
+        return await self._seat((person, category))
 
-        def work(connection: sa.Connection) -> Sitting:
-            row = _unfinished(connection, person, category)
-            return self._sitting(connection, row or self._begin(connection, person, category))
+    def _seat_all(
+        self, connection: sa.Connection, asked: Sequence[tuple[str, str]]
+    ) -> Sequence[Sitting | NotEnoughPhotosError]:
+        """Return the tournament of each person and category."""
+        entrants = {category: _entrants(connection, category) for category in {one[1] for one in asked}}
 
-        return await self._state.write(work)
+        def seated(person: str, category: str) -> Sitting | NotEnoughPhotosError:
+            try:
+                row = _unfinished(connection, person, category) or self._begin(
+                    connection, person, category, entrants[category]
+                )
+            except NotEnoughPhotosError as error:
+                return error
+            return self._sitting(connection, row)
+
+        return [seated(person, category) for person, category in asked]
 
     async def sitting(self, person: str, tournament: str) -> Sitting:
         """Return a tournament of a person; raises NoTournamentError."""
@@ -231,35 +169,63 @@ class Voting:
         self, person: str, tournament: str, choice: int, left: str, right: str, answer: Answer
     ) -> Sitting:
         """Record an answer to a pair; raises NoTournamentError, and NotDealtError for any other pair."""
+        return await self._take(_Given(person, tournament, choice, left, right, answer))
 
-        def work(connection: sa.Connection) -> Sitting:
-            row = _row(connection, person, tournament)
-            if row.finished_at is not None:
-                raise NoTournamentError("the tournament has ended")
-            bracket = self._bracket(connection, row)
-            pair = bracket.pair()
-            after = bracket.answered(choice, left, right, answer)  # Raises if another pair was dealt.
-            assert pair is not None  # noqa: S101 - it was answered
-            self._append(connection, row, pair, answer, _SCORES.get(answer))
-            after = self._byes(connection, row, after)
-            finished = after.pair() is None
-            if finished:
-                self._finish(connection, row)
-            return self._shown(connection, row, after, finished=finished)
+    def _take_all(
+        self, connection: sa.Connection, given: Sequence[_Given]
+    ) -> Sequence[Sitting | NotDealtError | NoTournamentError]:
+        """Record all answers that are to the pairs that were dealt; return what follows each of them."""
+        rows = _rows(connection, {one.tournament for one in given})
+        brackets = _brackets(connection, rows.values())
+        entries: list[Entry] = []
+        answered: dict[str, Bracket] = {}
+        refused: dict[int, NotDealtError | NoTournamentError] = {}
+        for index, one in enumerate(given):
+            row = rows.get(one.tournament)
+            if row is None or row.person != one.person or row.finished_at is not None:
+                refused[index] = NoTournamentError("there is no such tournament, or it has ended")
+            elif one.tournament in answered:
+                refused[index] = NotDealtError("the pair that follows was not dealt yet")
+            else:
+                bracket = brackets[one.tournament]
+                try:
+                    after = bracket.answered(one.choice, one.left, one.right, one.answer)
+                except NotDealtError as error:
+                    refused[index] = error
+                    continue
+                pair = bracket.pair()
+                assert pair is not None  # noqa: S101 - it was answered
+                answered[one.tournament] = after
+                entries.append(Entry.judged(one.tournament, one.person, pair, one.answer))
+        shown = _Shown(connection)
+        brackets = _without_byes(answered, rows, shown, entries)
+        self._log.add(connection, entries, self._now())
+        pairs = {tournament: bracket.pair() for tournament, bracket in brackets.items()}
+        for tournament, pair in pairs.items():
+            if pair is None:
+                self._finish(connection, rows[tournament])
+        standings = self._log.standings(connection, _photos_of(pairs.values()))
 
-        return await self._write(work)
+        def following(index: int, tournament: str) -> Sitting | NotDealtError | NoTournamentError:
+            if index in refused:
+                return refused[index]
+            return _seen(rows[tournament], brackets[tournament], pairs[tournament], shown, standings)
+
+        return [following(index, one.tournament) for index, one in enumerate(given)]
 
     async def undo(self, person: str, tournament: str) -> Sitting:
         """Take the last answer back; raises NoTournamentError."""
 
         def work(connection: sa.Connection) -> Sitting:
-            row = _row(connection, person, tournament)
-            entries = _counting(connection, tournament)
-            while entries:
-                last = entries.pop()
-                self._log_undone(connection, row, last.choice, person)
+            _row(connection, person, tournament)
+            answers = [*counting(connection, [tournament])[tournament]]
+            entries: list[Entry] = []
+            while answers:
+                last = answers.pop()
+                entries.append(Entry.undone(tournament, person, last.choice))
                 if last.answer == Answer.SKIP or last.score is not None:
                     break  # What picsync itself has decided goes with the answer before it.
+            self._log.add(connection, entries, self._now())
             connection.execute(
                 sa.update(tables.tournament)
                 .where(tables.tournament.c.tournament == tournament)
@@ -267,7 +233,7 @@ class Voting:
             )
             return self._sitting(connection, _row(connection, person, tournament))
 
-        return await self._write(work)
+        return await self._state.write(work)
 
     async def stop(self, person: str, tournament: str) -> None:
         """End a tournament early; what was answered counts. Raises NoTournamentError."""
@@ -284,69 +250,19 @@ class Voting:
 
         def work(connection: sa.Connection) -> None:
             row = _row(connection, None, tournament)
-            self._log_undone(connection, row, None, by or row.person)
+            self._log.add(connection, [Entry.undone(tournament, by or row.person, None)], self._now())
             if row.finished_at is None:
                 self._finish(connection, row)
             note(connection, self._now(), by, Act.UNDID, tournament)
 
-        await self._write(work)
-
-    async def leaderboard(
-        self, category: str, since: Since = Since.EVER, *, most: int = PAGE, offset: int = 0
-    ) -> Leaderboard:
-        """Return the best photos of a category, by `Rating.cautious`; hidden photos have no place."""
-
-        def work(connection: sa.Connection) -> Leaderboard:
-            standings = _standings(connection, since, self._now())
-            entry = tables.entry
-            wanted = (
-                select_photos()
-                .join(entry, entry.c.photo == tables.photo.c.photo)
-                .where(entry.c.category == category, tables.hidden.c.hidden_at.is_(None))
-            )
-            photos = {row.photo: row for row in connection.execute(wanted) if row.photo in standings}
-            ranked = sorted(photos, key=lambda photo: (-standings[photo].rating.cautious, photo))
-            places = [
-                Place(offset + rank, as_photo(photos[photo]), standings[photo])
-                for rank, photo in enumerate(ranked[offset : offset + most], 1)
-            ]
-            games = sum(standings[photo].games for photo in photos) // 2
-            return Leaderboard(category, since, places, len(photos), games)
-
-        return await self._state.read(work)
-
-    async def standing(self, photo: str) -> Standing:
-        """Return a photo's rating of all time."""
-        return (await self._state.read(lambda connection: _stored(connection, [photo])))[photo]
-
-    async def recompute(self) -> Recomputed:
-        """Compute all ratings anew from the log, and correct those that are stored."""
-
-        def work(connection: sa.Connection) -> Recomputed:
-            rows = _entries(connection)
-            records = [record for row in rows if (record := _record(row)) is not None]
-            expected = ratings(records)
-            counts = _counts(records)
-            table = tables.rating
-            stored = {
-                row.photo: (Rating(row.points, row.deviation, row.volatility), row.games)
-                for row in connection.execute(sa.select(table))
-            }
-            right = {photo: (rating, counts[photo]) for photo, rating in expected.items()}
-            differing = {
-                photo for photo in right.keys() | stored.keys() if right.get(photo) != stored.get(photo)
-            }
-            connection.execute(sa.delete(table))
-            _store(connection, {photo: Standing(*one) for photo, one in right.items()})
-            return Recomputed(sum(counts.values()) // 2, len(right), len(differing))
-
-        return await self._state.write(work)
+        await self._state.write(work)
 
     # --- tournaments --------------------------------------------------------------------------------------
 
-    def _begin(self, connection: sa.Connection, person: str, category: str) -> Row:
+    def _begin(
+        self, connection: sa.Connection, person: str, category: str, entrants: Sequence[Entrant]
+    ) -> Row:
         now, tournament = self._now(), secrets.token_hex(8)
-        entrants = _entrants(connection, category)
         judged = _judged(connection, person, now - JUDGED_LATELY)
         two = alike(entrants, judged)
         # A tournament, then a question about two that look alike, and so on.
@@ -373,225 +289,111 @@ class Voting:
         )
         return _row(connection, person, tournament)
 
-    def _bracket(self, connection: sa.Connection, row: Row) -> Bracket:
-        answers = tuple(Answer(entry.answer) for entry in _counting(connection, row.tournament))
-        return Bracket(row.tournament, tuple(json.loads(row.entrants)), answers)
-
     def _sitting(self, connection: sa.Connection, row: Row) -> Sitting:
-        return self._shown(
-            connection, row, self._bracket(connection, row), finished=row.finished_at is not None
-        )
-
-    def _shown(self, connection: sa.Connection, row: Row, bracket: Bracket, *, finished: bool) -> Sitting:
-        champion, pair = bracket.champion(), None if finished else bracket.pair()
-        shown = [pair.left, pair.right] if pair is not None else [champion] if champion is not None else []
-        rows = connection.execute(_PHOTOS, {"photos": shown}) if shown else ()
-        photos = {found.photo: as_photo(found) for found in rows}
-        left, right = self._sides(connection, pair, photos) if pair is not None else (None, None)
-        return Sitting(
-            row.tournament,
-            row.category,
-            Kind(row.kind),
-            bracket.choices,
-            len(bracket.answers),
-            bracket.rounds,
-            pair,
-            left,
-            right,
-            champion=photos.get(champion) if champion is not None else None,
-            finished=finished or pair is None,
-            can_undo=bool(bracket.answers),
-        )
-
-    def _sides(self, connection: sa.Connection, pair: Pair, photos: Mapping[str, Photo]) -> tuple[Side, Side]:
-        standings = _stored(connection, [pair.left, pair.right])
-
-        def one(photo: str, other: str) -> Side:
-            standing = standings[photo]
-            win, loss = outlook(standing.rating, standings[other].rating)
-            return Side(photos.get(photo) or Photo(photo, ""), standing, win, loss)
-
-        return one(pair.left, pair.right), one(pair.right, pair.left)
-
-    def _byes(self, connection: sa.Connection, row: Row, bracket: Bracket) -> Bracket:
-        """Return the bracket after all pairs of which a photo was hidden or removed: that one loses."""
-        while (pair := bracket.pair()) is not None:
-            there = _present(connection, pair.left, pair.right)
-            if len(there) == 2:
-                break
-            answer = Answer.LEFT if pair.left in there else Answer.RIGHT
-            self._append(connection, row, pair, answer, None)
-            bracket = bracket.answered(pair.number, pair.left, pair.right, answer)
-        return bracket
-
-    def _append(
-        self, connection: sa.Connection, row: Row, pair: Pair, answer: Answer, score: float | None
-    ) -> None:
-        self._enter(
-            connection,
-            tournament=row.tournament,
-            choice=pair.number,
-            answer=str(answer),
-            round=pair.round,
-            left=pair.left,
-            right=pair.right,
-            score=score,
-            person=row.person,
-        )
-
-    def _log_undone(self, connection: sa.Connection, row: Row, choice: int | None, person: str) -> None:
-        self._enter(
-            connection,
-            tournament=row.tournament,
-            choice=choice,
-            answer=_UNDONE,
-            round=None,
-            left=None,
-            right=None,
-            score=None,
-            person=person,
-        )
-
-    def _enter(self, connection: sa.Connection, **entry: object) -> None:
-        """Add an entry to the log, and bring the ratings up to date with it."""
-        inserted = connection.execute(_APPEND, {"at": number(self._now()), **entry})
-        self._learn(connection, inserted.inserted_primary_key)
+        bracket = _brackets(connection, [row])[row.tournament]
+        pair = None if row.finished_at is not None else bracket.pair()
+        shown = _Shown(connection)
+        photos = _photos_of([pair])
+        shown.load(photos)
+        return _seen(row, bracket, pair, shown, stored_standings(connection, photos))
 
     def _finish(self, connection: sa.Connection, row: Row) -> None:
-        now, table = self._now(), tables.tournament
-        connection.execute(
-            sa.update(table).where(table.c.tournament == row.tournament).values(finished_at=number(now))
-        )
+        now = self._now()
+        connection.execute(_FINISH, {"of": row.tournament, "at": number(now)})
         note(connection, now, row.person, Act.JUDGED, row.tournament, row.category)
 
-    # --- ratings ------------------------------------------------------------------------------------------
 
-    async def _write(self, work: Callable[[sa.Connection], T]) -> T:
-        """Run a transaction that adds to the log; if it fails, the ledger is read anew."""
-
-        def guarded(connection: sa.Connection) -> T:
-            try:
-                return work(connection)
-            except BaseException:
-                self._ledger = None
-                raise
-
-        try:
-            return await self._state.write(guarded)
-        except (NotDealtError, NoTournamentError):
-            raise
-        except BaseException:
-            self._ledger = None  # The commit may have failed.
-            raise
-
-    def _learn(self, connection: sa.Connection, key: Sequence[Any] | None) -> None:
-        """Bring ratings up to date with the log, whose last entry has this number."""
-        last = key[0] if key else 0
-        imported = recall(connection, REPLACED)
-        if self._ledger is None or imported != self._ledger_of:
-            # What is stored is right up to the entry before.
-            rows = [row for row in _entries(connection) if row.number < last]
-            self._ledger = Ledger(record for row in rows if (record := _record(row)) is not None)
-            self._ledger_to, self._ledger_of = last - 1, imported
-        changed: dict[str, Standing] = {}
-        for row in _entries(connection, after=self._ledger_to):
-            if (record := _record(row)) is not None:
-                changed.update(self._ledger.add(record))
-            self._ledger_to = row.number
-        if changed:
-            connection.execute(_FORGET, {"photos": list(changed)})
-            _store(connection, {photo: one for photo, one in changed.items() if one.games})
+def _rows(connection: sa.Connection, tournaments: Collection[str]) -> Mapping[str, Row]:
+    """Return the tournaments that there are, by ID."""
+    found = connection.execute(_TOURNAMENTS, {"of": list(tournaments)})
+    return {row.tournament: row for row in found}
 
 
 def _row(connection: sa.Connection, person: str | None, tournament: str) -> Row:
-    found = connection.execute(_TOURNAMENT, {"of": tournament}).one_or_none()
-    if found is None or person not in (None, found.person):
+    return _of_person(_rows(connection, [tournament]).get(tournament), person)
+
+
+def _of_person(row: Row | None, person: str | None) -> Row:
+    """Return a tournament; raises NoTournamentError if it is another person's (None: anybody's)."""
+    if row is None or person not in (None, row.person):
         raise NoTournamentError("there is no such tournament")
+    return row
+
+
+def _brackets(connection: sa.Connection, rows: Collection[Row]) -> Mapping[str, Bracket]:
+    """Return tournaments as they stand, by ID."""
+    answers = counting(connection, [row.tournament for row in rows])
+    return {
+        row.tournament: Bracket(
+            row.tournament,
+            tuple(json.loads(row.entrants)),
+            tuple(Answer(entry.answer) for entry in answers[row.tournament]),
+        )
+        for row in rows
+    }
+
+
+def _without_byes(
+    brackets: Mapping[str, Bracket], rows: Mapping[str, Row], shown: _Shown, entries: list[Entry]
+) -> Mapping[str, Bracket]:
+    """Return brackets after all pairs of which a photo was hidden or removed: that one loses.
+
+    The answers that this takes are added to `entries`. The photos of all pairs that follow are loaded.
+    """
+    found, open_ = dict(brackets), list(brackets)
+    while open_:
+        pairs = {tournament: pair for tournament in open_ if (pair := found[tournament].pair()) is not None}
+        shown.load(_photos_of(pairs.values()))
+        open_ = []
+        for tournament, pair in pairs.items():
+            if shown.present(pair.left) and shown.present(pair.right):
+                continue
+            answer = Answer.LEFT if shown.present(pair.left) else Answer.RIGHT
+            found[tournament] = found[tournament].answered(pair.number, pair.left, pair.right, answer)
+            entries.append(Entry.judged(tournament, rows[tournament].person, pair, answer, game=False))
+            open_.append(tournament)
     return found
 
 
-def _unfinished(connection: sa.Connection, person: str, category: str) -> Row | None:
-    table = tables.tournament
-    return connection.execute(
-        sa.select(table)
-        .where(table.c.person == person, table.c.category == category, table.c.finished_at.is_(None))
-        .order_by(table.c.started_at.desc(), table.c.tournament)
-        .limit(1)
-    ).one_or_none()
+def _photos_of(pairs: Iterable[Pair | None]) -> set[str]:
+    return {photo for pair in pairs if pair is not None for photo in (pair.left, pair.right)}
 
 
-def _counting(connection: sa.Connection, tournament: str) -> list[Row]:
-    """Return the answers of a tournament that have not been taken back, in order."""
-    answers: list[Row] = []
-    for row in connection.execute(_OF_TOURNAMENT, {"of": tournament}):
-        if row.answer != _UNDONE:
-            answers.append(row)
-        elif row.choice is None:
-            answers.clear()
-        else:
-            answers = [one for one in answers if one.choice < row.choice]
-    return answers
-
-
-def _entries(connection: sa.Connection, *, after: int = 0) -> Sequence[Row]:
-    return connection.execute(_AFTER, {"after": after}).all()
-
-
-def _record(row: Row) -> Record | None:
-    """Return an entry of the log for the ratings; None for a pair without a game, such as a skipped one."""
-    if row.answer == _UNDONE:
-        return Undone(row.tournament, row.choice)
-    if row.score is None:
-        return None
-    return Game(row.tournament, row.choice, row.left, row.right, row.score)
-
-
-def _counts(records: Iterable[Record]) -> Mapping[str, int]:
-    """Return the number of games that count of each photo."""
-    games = (game for period in standing(records).values() for game in period.values())
-    return Counter(photo for game in games for photo in (game.left, game.right))
-
-
-def _store(connection: sa.Connection, standings: Mapping[str, Standing]) -> None:
-    if standings:
-        connection.execute(
-            _REMEMBER,
-            [
-                {
-                    "photo": photo,
-                    "points": one.rating.points,
-                    "deviation": one.rating.deviation,
-                    "volatility": one.rating.volatility,
-                    "games": one.games,
-                }
-                for photo, one in standings.items()
-            ],
-        )
-
-
-def _stored(connection: sa.Connection, photos: Sequence[str]) -> dict[str, Standing]:
-    """Return the standings of photos; that of a photo that nobody has judged included."""
-    rows = connection.execute(_RATINGS, {"photos": list(photos)})
-    found = {row.photo: _standing(row) for row in rows}
-    return {photo: found.get(photo, Standing(UNJUDGED, 0)) for photo in photos}
-
-
-def _standing(row: Row) -> Standing:
-    return Standing(Rating(row.points, row.deviation, row.volatility), row.games)
-
-
-def _standings(connection: sa.Connection, since: Since, now: datetime) -> Mapping[str, Standing]:
-    """Return the standings that follow from the tournaments since then."""
-    if since is Since.EVER:
-        return {row.photo: _standing(row) for row in connection.execute(sa.select(tables.rating))}
-    game, tournament = tables.game, tables.tournament
-    rows = connection.execute(
-        sa.select(game)
-        .join(tournament, tournament.c.tournament == game.c.tournament)
-        .where(tournament.c.started_at >= number(now - _SPANS[since]))
-        .order_by(game.c.number)
+def _seen(
+    row: Row, bracket: Bracket, pair: Pair | None, shown: _Shown, standings: Mapping[str, Standing]
+) -> Sitting:
+    """Return a tournament as its person sees it; `pair` is None if it has ended, early or not."""
+    champion = bracket.champion() if pair is None else None
+    if champion is not None:
+        shown.load([champion])
+    left, right = (None, None) if pair is None else _sides(pair, shown, standings)
+    return Sitting(
+        row.tournament,
+        row.category,
+        Kind(row.kind),
+        bracket.choices,
+        len(bracket.answers),
+        bracket.rounds,
+        pair,
+        left,
+        right,
+        champion=None if champion is None else shown[champion],
+        finished=pair is None,
+        can_undo=bool(bracket.answers),
     )
-    return Ledger(record for row in rows if (record := _record(row)) is not None).standings()
+
+
+def _sides(pair: Pair, shown: _Shown, standings: Mapping[str, Standing]) -> tuple[Side, Side]:
+    def one(photo: str, other: str) -> Side:
+        standing = standings[photo]
+        win, loss = outlook(standing.rating, standings[other].rating)
+        return Side(shown[photo], standing, win, loss)
+
+    return one(pair.left, pair.right), one(pair.right, pair.left)
+
+
+def _unfinished(connection: sa.Connection, person: str, category: str) -> Row | None:
+    return connection.execute(_UNFINISHED, {"by": person, "about": category}).one_or_none()
 
 
 def _entrants(connection: sa.Connection, category: str) -> list[Entrant]:
@@ -631,8 +433,3 @@ def _judged(connection: sa.Connection, person: str, after: datetime) -> set[froz
         )
     )
     return {frozenset((row.left, row.right)) for row in rows}
-
-
-def _present(connection: sa.Connection, *photos: str) -> set[str]:
-    """Return those of the photos that can be shown: they are in a category, and not hidden."""
-    return set(connection.scalars(_PRESENT, {"photos": list(photos)}))

@@ -17,6 +17,7 @@ from picsync.family.bracket import Answer
 from picsync.family.looking import Looking
 from picsync.family.people import People
 from picsync.family.photos import Photos
+from picsync.family.ratings import Ratings
 from picsync.family.shares import ShareKind, Shares
 from picsync.family.state import tables
 from picsync.family.state.database import State
@@ -83,7 +84,7 @@ async def test_both_kinds_of_databases_restore_each_other(tmp_path: Path, url: s
         # It goes on: sessions are valid, numbers continue, ratings follow from the log, searching works.
         session = await People(server_state).session(token)
         assert session is not None
-        assert (await Voting(server_state).recompute()).differing == 0
+        assert (await Ratings(server_state).recompute()).differing == 0
         looking = Looking(server_state, now)
         for query, count in {"ürich": 3, "ähnl ÖL": 1, "%": 0, "_": 3, "an": 3, '"quo': 1, "\\": 0}.items():
             assert len((await looking.search(query)).photos) == count, query
@@ -126,7 +127,7 @@ async def test_who_goes_on_voting_during_an_import_has_its_log(tmp_path: Path) -
         await export(other, file)
         await restore(state, file, replace=True)
         await answer(voting, state, [Answer.EQUAL, Answer.LEFT])
-        assert (await Voting(state).recompute()).differing == 0
+        assert (await Ratings(state).recompute()).differing == 0
     finally:
         await state.aclose()
         await other.aclose()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from picsync.family.games import Game, Record, Undone, ratings
 from picsync.family.glicko import UNJUDGED
-from picsync.family.ledger import Ledger
+from picsync.family.ledger import Ledger, Standing
 
 PHOTOS = st.sampled_from("abcdef")
 
@@ -39,6 +39,18 @@ def test_each_entry_changes_what_it_has_to(log: list[Record]) -> None:
         for photo, standing in told.items():
             assert standing.rating == expected.get(photo, UNJUDGED)
     assert {photo: one.rating for photo, one in Ledger(log).standings().items()} == ratings(log)
+
+
+@settings(max_examples=200)
+@given(log=logs(), size=st.integers(1, 7))
+def test_entries_that_are_added_together_change_what_they_have_to(log: list[Record], size: int) -> None:
+    ledger = Ledger()
+    known: dict[str, Standing] = {}
+    for start in range(0, len(log), size):
+        known |= ledger.add(*log[start : start + size])
+        expected = ratings(log[: start + size])
+        assert {photo: one.rating for photo, one in ledger.standings().items()} == expected
+        assert {photo: one.rating for photo, one in known.items() if one.games} == expected
 
 
 @settings(max_examples=100)

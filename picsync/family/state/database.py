@@ -6,6 +6,7 @@ and its own revision.
 
 All work happens in transactions: `read` and `write` run a function with a connection, in a thread. Writers of
 one process wait for each other in a queue; other processes, such as commands, wait for the database's lock.
+`read_together` and `write_together` are for what many people do at once (see `batches`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self, TypeVar
@@ -23,9 +24,12 @@ import sqlalchemy as sa
 from picsync.cache import place
 from picsync.cache.file import File
 from picsync.core.errors import CacheError, StateError
+from picsync.family.state.batches import MAX_QUESTIONS, Batches
 from picsync.system.files import reason
 
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 VERSION_TABLE = "picsync_family_schema"
 REVISIONS = ("f0001", "f0002")
@@ -51,9 +55,16 @@ class State:
     def __init__(self, engine: sa.Engine, name: str) -> None:
         """`name` is for messages."""
         self._engine = engine
+        self._reader = (
+            engine
+            if self.is_sqlite
+            else engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
+        self._writer = engine.execution_options(picsync_writes=True)
         self._name = name
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="family")
         self._writing = threading.Lock()
+        self._if_undone: list[Callable[[], None]] = []
 
     @classmethod
     async def open(cls, cache: str) -> Self:
@@ -112,6 +123,36 @@ class State:
         """Return what `work` returns in a transaction that is durable on return; if it raises, undone."""
         return await self._run(lambda: self._write(work))
 
+    def if_undone(self, act: Callable[[], None]) -> None:
+        """Have `act` called if the writing transaction that runs now fails, before the next one begins.
+
+        Only for the function that runs in it. What it remembers outside the database may be wrong then.
+        """
+        self._if_undone.append(act)
+
+    def read_together(
+        self, work: Callable[[sa.Connection, Sequence[Q]], Sequence[A | Exception]]
+    ) -> Batches[Q, A]:
+        """Return a function that answers a question; `work` answers all that wait, in one `read`."""
+        return Batches(self._threads, lambda asked: self._read(lambda connection: work(connection, asked)))
+
+    def write_together(
+        self,
+        work: Callable[[sa.Connection, Sequence[Q]], Sequence[A | Exception]],
+        *,
+        most: int = MAX_QUESTIONS,
+    ) -> Batches[Q, A]:
+        """Return a function that answers a question; `work` answers those that wait, in one `write`.
+
+        At most `most` questions share it. For a question that it refuses, `work` must write nothing, since
+        the others' answers are stored.
+        """
+        return Batches(
+            self._threads,
+            lambda asked: self._write(lambda connection: work(connection, asked)),
+            most=most,
+        )
+
     async def aclose(self) -> None:
         """Close all connections."""
         await asyncio.to_thread(self._threads.shutdown)
@@ -121,18 +162,19 @@ class State:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
-        engine = (
-            self._engine
-            if self.is_sqlite
-            else self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        )
-        with self._explained(), engine.begin() as connection:
+        with self._explained(), self._reader.begin() as connection:
             return work(connection)
 
     def _write(self, work: Callable[[sa.Connection], T]) -> T:
-        engine = self._engine.execution_options(picsync_writes=True)
-        with self._writing, self._explained(), engine.begin() as connection:
-            return work(connection)
+        with self._writing, self._explained():
+            self._if_undone.clear()
+            try:
+                with self._writer.begin() as connection:
+                    return work(connection)
+            except BaseException:
+                for act in self._if_undone:
+                    act()
+                raise
 
     async def _migrate(self) -> None:
         revision = await self.read(_revision)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from picsync.core.errors import PicsyncError
 from picsync.family.people import UnknownPersonError
@@ -35,6 +35,8 @@ _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 _ROUTERS = (
+    # Routes are tried in order; those for choosing come first, since they are used most.
+    voting.router,
     account.router,
     looking.router,
     office.router,
@@ -43,7 +45,6 @@ _ROUTERS = (
     reference.router,
     sending.router,
     sharing.router,
-    voting.router,
 )
 _log = logging.getLogger("picsync.web")
 
@@ -68,7 +69,7 @@ def application(services: Services) -> FastAPI:
         },
     )
     app.state.services = services
-    app.middleware("http")(_with_headers)
+    app.add_middleware(_Headers)
     app.add_api_route("/family/assets/{build}/{name}", _asset, include_in_schema=False)
     for router in _ROUTERS:
         app.include_router(router)
@@ -92,11 +93,21 @@ async def prepare(app: FastAPI) -> None:
     )
 
 
-async def _with_headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call(request)
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+class _Headers:
+    """Adds the headers that every response has, unless it has its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
 
 
 async def _asset(build: str, name: str) -> Response:

@@ -189,7 +189,7 @@ async def show_photo(
 ) -> Response:
     """Return a photo's page."""
     seen = await _seen(services, session, photo, within)
-    standing = await services.voting.standing(photo)
+    standing = await services.ratings.standing(photo)
     beaten = await services.photos.find_all(seen.results.beaten)
     names = await names_of(services)
     frames = (await services.on_frames.of([photo])).get(photo, ())
@@ -376,7 +376,7 @@ def _about_page(found: Page) -> AboutPage:
 
 
 async def _about_seen(services: Services, session: Session, photo: str) -> AboutSeen:
-    seen, standing = await _seen(services, session, photo), await services.voting.standing(photo)
+    seen, standing = await _seen(services, session, photo), await services.ratings.standing(photo)
     results = seen.results
     return AboutSeen(
         **_fields(seen.photo),

@@ -23,7 +23,7 @@ from picsync.family.people import (
     TooManyPeopleError,
     UnknownPersonError,
 )
-from picsync.family.voting import NoTournamentError
+from picsync.family.sittings import NoTournamentError
 from picsync.web.family.account import AboutPerson
 from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import Administrator

@@ -16,6 +16,7 @@ from picsync.family.onframes import OnFrames
 from picsync.family.people import People, hashed
 from picsync.family.photos import Photos
 from picsync.family.pictures import Pictures
+from picsync.family.ratings import Ratings
 from picsync.family.shares import Shares
 from picsync.family.state.database import State
 from picsync.family.uploads.service import Uploads
@@ -63,6 +64,7 @@ class Services:
     """Wrong passwords within a minute: people choose them, so they can be guessed."""
     comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is compared: that takes memory, and the next one may be one too many."""
+    ratings: Ratings = field(init=False)
     looking: Looking = field(init=False)
     shares: Shares = field(init=False)
     office: Office = field(init=False)
@@ -72,6 +74,7 @@ class Services:
 
     def __post_init__(self) -> None:
         """Create what needs nothing but the database."""
+        self.ratings = Ratings(self.state, self.time)
         self.looking = Looking(self.state, self.time)
         self.shares = Shares(self.state, self.time)
         self.office = Office(self.state)
@@ -99,4 +102,9 @@ def services_of(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
-Served: TypeAlias = Annotated[Services, Depends(services_of)]
+async def _served(request: Request) -> Services:
+    # Dependencies that are no coroutines run in a thread.
+    return services_of(request)
+
+
+Served: TypeAlias = Annotated[Services, Depends(_served)]

@@ -12,16 +12,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
 from picsync.family.bracket import Answer, NotDealtError
-from picsync.family.voting import (
-    PAGE,
-    Kind,
-    Leaderboard,
-    NotEnoughPhotosError,
-    NoTournamentError,
-    Side,
-    Since,
-    Sitting,
-)
+from picsync.family.ratings import PAGE, Leaderboard, Since
+from picsync.family.sittings import Kind, NotEnoughPhotosError, NoTournamentError, Side, Sitting
 from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import Administrator, Member, Viewer
 from picsync.web.family.pages import page
@@ -185,7 +177,7 @@ async def champion(request: Request, tournament: str, session: Viewer, services:
         raise Refusal(404, "There is no such tournament.") from None
     if sitting.champion is None:
         return RedirectResponse(f"/vote/{quote(sitting.category)}", 303)
-    standing = await services.voting.standing(sitting.champion.photo)
+    standing = await services.ratings.standing(sitting.champion.photo)
     return page(request, "champion.html", session, sitting=sitting, standing=standing)
 
 
@@ -209,7 +201,7 @@ async def best(
 ) -> Response:
     """Show a leaderboard."""
     await _count(services, category)
-    board = await services.voting.leaderboard(category, since, offset=offset)
+    board = await services.ratings.leaderboard(category, since, offset=offset)
     names = {each.person: each.name for each in await services.people.people()}
     frames = await services.on_frames.of(place.photo.photo for place in board.places)
     return page(
@@ -295,7 +287,7 @@ async def leaderboard(
 ) -> AboutLeaderboard:
     """List the best photos of a category."""
     await _count(services, category)
-    board = await services.voting.leaderboard(category, since, offset=offset)
+    board = await services.ratings.leaderboard(category, since, offset=offset)
     return _about_board(board, await services.on_frames.of(place.photo.photo for place in board.places))
 
 
@@ -401,5 +393,6 @@ def _about_board(board: Leaderboard, frames: Mapping[str, Sequence[str]]) -> Abo
     )
 
 
-router.include_router(_pages)
+# Routes are tried in order; answers are what comes most.
 router.include_router(_api)
+router.include_router(_pages)

@@ -72,7 +72,7 @@ async def test_what_others_did_is_seen_and_taken_back(tmp_path: Path) -> None:
         assert (await anna.post("/admin/undo", tournament=sitting.tournament)).status_code == 303
         [played] = (await anna.get("/api/tournaments")).json()
         assert played["undone"]
-        assert (await pages.services.voting.standing(pair.left)).games == 0
+        assert (await pages.services.ratings.standing(pair.left)).games == 0
         [share] = await pages.services.shares.valid()
         assert "by <bdi>Ben</bdi>" in (await anna.get("/admin/shares")).text
         back = await anna.post(f"/shares/{share.share}/revoke", back="admin")
