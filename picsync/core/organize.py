@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from picsync.core.namedates import has_time
-from picsync.core.places import fold, is_inside, join, split, stem_and_suffix
+from picsync.core.places import fold, is_inside, join, split, stem_and_suffix, with_suffix
 from picsync.core.text import harmless
 from picsync.core.values import dataclass
 
@@ -359,8 +359,7 @@ class _Planning:
 
 
 def _renamed(name: str, suffix: str) -> str:
-    stem, extension = stem_and_suffix(name)
-    return f"{stem}{suffix}{extension}"
+    return with_suffix(name, suffix) if suffix else name
 
 
 def _is_heic(name: str) -> bool:

@@ -15,6 +15,9 @@ from picsync.core.values import dataclass
 LOCAL = "local"
 """Name of the account to which this machine's files belong."""
 
+MAX_NAME_BYTES = 255
+"""Of a file's name in UTF-8: the limit of most file systems, and at most Dropbox's 255 characters."""
+
 _WITH_ACCOUNT = re.compile(r"(\w[\w-]{0,39}):(.*)", re.DOTALL)
 
 
@@ -75,6 +78,14 @@ def stem_and_suffix(name: str) -> tuple[str, str]:
     """Return a file name without its extension, and the extension with its dot; empty if it has none."""
     stem, dot, extension = name.rpartition(".")
     return (stem, dot + extension) if stem and dot else (name, "")
+
+
+def with_suffix(name: str, suffix: str, most: int = MAX_NAME_BYTES) -> str:
+    """Return a file name with `suffix` at the end of its stem, which is shortened to at most `most` bytes."""
+    stem, extension = stem_and_suffix(name)
+    while stem and len(f"{stem}{suffix}{extension}".encode("utf-8", "surrogatepass")) > most:
+        stem = stem[:-1]
+    return f"{stem}{suffix}{extension}"
 
 
 def fold(text: str) -> str:

@@ -49,7 +49,7 @@ from picsync.core.organize import (
     plan,
     split_units,
 )
-from picsync.core.places import LOCAL, StorePlace, fold, is_inside, parse_place, split
+from picsync.core.places import StorePlace, fold, is_inside, parse_place, split
 from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
 from picsync.jobs.journal import Intent, Journal, LogNote, Note, account_lock, missing_text
@@ -355,10 +355,8 @@ class OrganizeJob(PassJob):
     async def _require_above(self, folder: str) -> None:
         """Raise InaccessibleError if the fixed part of a target folder is in a folder that does not exist.
 
-        A mistyped target would be created otherwise. Folders of this machine are checked by their store.
+        A mistyped target would be created otherwise.
         """
-        if self._store.capabilities.kind == LOCAL:
-            return
         rule = self._rule
         fixed = {fixed_part(rule.photos), fixed_part(rule.videos), rule.unsorted or "/"}
         root = max((each for each in fixed if is_inside(folder, each)), key=len, default="/")
@@ -366,7 +364,9 @@ class OrganizeJob(PassJob):
         if above not in ("", "/") and await self._store.stat(above) is None:
             raise InaccessibleError(
                 f"{root} cannot be created, since there is no folder {above}.",
-                hint="Correct the path, or create the folder.",
+                hint="Correct the path, or create the folder."
+                if not self._store.capabilities.volumes
+                else "Correct the path, mount the volume that belongs there, or create the folder.",
             )
 
     async def _are_equal(self, one: Entry, other: Entry) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from picsync.core.organize import OrganizeRule
 from picsync.core.places import StorePlace
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.jobs.organize import OrganizeContext, OrganizeJob, Organizing
-from picsync.stores.base import Entry, Move, entries_of
+from picsync.stores.base import Entry, Move, Moved, entries_of
 from picsync.stores.dropbox.store import DropboxStore
 from picsync.vendors.dropbox.api import Commit
 from tests.jobs.camera import NOW
@@ -200,3 +200,27 @@ async def test_moves_that_happen_later_are_logged_once(uploads: Uploads, trouble
     sorted_ = [f"/Archive/{name[:4]}/{name[:7]}/{name}" for name in NAMES]
     assert await uploads.paths() == [*sorted_, "/My Logs/picsync.txt"]
     assert sorted(line.split(" to ")[1] for line in await uploads.log()) == sorted_
+
+
+async def test_a_target_folder_becomes_a_file_midway(uploads: Uploads) -> None:
+    for name in NAMES:
+        await uploads.add(name, name.encode())
+    store, api = uploads.store, uploads.account.apis[0]
+    await api.create_folder("/Archive/2016/2016-05")
+    move_all = store.move_all
+
+    async def replaced(moves: Sequence[Move]) -> Sequence[Moved]:
+        if await store.stat("/Elsewhere") is None:
+            await api.move("/Archive/2016/2016-05", "/Elsewhere")
+            await api.upload(Commit("/Archive/2016/2016-05"), b"a file")
+        return await move_all(moves)
+
+    store.move_all = replaced  # type: ignore[method-assign] # between the plan and the moves
+    report = await uploads.job.run()
+    assert (report.outcome, report.done) == (CycleOutcome.FAILED, {"moved": 1})
+    messages = [str(each.error) for each in report.failures]
+    assert messages == ["/Archive/2016/2016-05 in Dropbox is not a folder."]
+    await api.delete("/Archive/2016/2016-05")
+    report = await uploads.job.run()
+    assert (report.outcome, report.done) == (CycleOutcome.DONE, {"moved": 3})
+    assert len(await uploads.log()) == len(NAMES)

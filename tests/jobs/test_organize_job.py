@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -240,6 +240,30 @@ async def test_a_different_file_gets_another_name(camera: Camera) -> None:
     }
 
 
+async def test_a_name_that_is_too_long_with_the_time_is_shortened(camera: Camera) -> None:
+    long = "b" * 250 + ".jpg"
+    camera.add(f"in/{long}", b"new!")
+    camera.add("in/c.jpg", b"c")
+    camera.add(f"out/2014/2014-06/{long}", b"same")
+    report = await camera.sort()
+    assert (report.outcome, report.done) == (CycleOutcome.DONE, {"moved": 2}), report.failures
+    (name,) = (path for path, data in camera.files().items() if data == b"new!")
+    assert name == f"out/2014/2014-06/{'b' * 235}_20261129-230000.jpg"
+    assert len(camera.lines) == 2
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_mistyped_target_is_an_error(camera: Camera, *, dry_run: bool) -> None:
+    camera.settings["dry_run"] = dry_run
+    camera.changes["photos"] = f"{camera.root}/no/such/{{year}}"
+    camera.add("in/a.jpg")
+    report = await camera.sort()
+    (failure,) = report.failures
+    message = f"{camera.root}/no/such cannot be created, since there is no folder {camera.root}/no."
+    assert failure.error.message == message
+    assert list(camera.files()) == ["in/a.jpg"]
+
+
 async def test_a_live_photo_is_moved_together(camera: Camera) -> None:
     camera.changes["videos"] = f"{camera.root}/videos"
     camera.add("in/IMG_1.HEIC", heic())
@@ -298,6 +322,36 @@ async def test_a_file_in_the_place_of_a_target_folder(camera: Camera) -> None:
     assert report.outcome is CycleOutcome.FAILED
     assert "2015 is a file, not a folder" in str(report.failures[0].error)
     assert sorted(camera.files()) == ["in/2015-02-12.jpg", "out/2015", "out/2016/2016-02/2016-02-12.jpg"]
+
+
+async def test_a_target_folder_becomes_a_file_midway(camera: Camera) -> None:
+    for name in ("2015-02-12.jpg", "2015-02-13.jpg", "2016-02-12.jpg"):
+        camera.add(f"in/{name}", name.encode())
+    camera.add("out/2015/2015-02/old.jpg", b"old")
+    job = camera.job()
+    assert camera.store is not None
+    move_all = camera.store.move_all
+
+    async def replaced(moves: Sequence[Move]) -> Sequence[Moved]:
+        if not (camera.root / "elsewhere").exists():
+            (camera.root / "out/2015").rename(camera.root / "elsewhere")
+            (camera.root / "out/2015").write_bytes(b"a file")
+        return await move_all(moves)
+
+    camera.store.move_all = replaced  # type: ignore[method-assign] # between the plan and the moves
+    report = await job.run()
+    del camera.store.move_all
+    assert report.done == {"moved": 1}
+    messages = {str(each.error) for each in report.failures}
+    assert messages == {f"{camera.root}/out/2015/2015-02: 2015 is a file, not a folder."}
+    (camera.root / "out/2015").unlink()
+    (camera.root / "elsewhere").rename(camera.root / "out/2015")
+    report = await job.run()
+    assert (report.outcome, report.done) == (CycleOutcome.DONE, {"moved": 2})
+    assert len(camera.lines) == 3
+    assert sorted(camera.files().values()) == sorted(
+        [b"2015-02-12.jpg", b"2015-02-13.jpg", b"2016-02-12.jpg", b"old"]
+    )
 
 
 async def test_a_file_that_somebody_else_takes_is_no_failure(camera: Camera) -> None:

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from picsync.aio.tasks import run_all
 from picsync.core.errors import InaccessibleError, NotFoundError, PicsyncError, RefusedError
-from picsync.core.places import fold, join, stem_and_suffix
+from picsync.core.places import MAX_NAME_BYTES, fold, join, with_suffix
 from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
 from picsync.media.formats import promised
@@ -35,6 +35,7 @@ from picsync.stores.base import (
 from picsync.stores.contents import FolderContents
 
 REASON = ".reason.txt"
+MAX_ITEM_BYTES = MAX_NAME_BYTES - len(REASON)
 """What follows the name of a file that failed in the name of the file that says why."""
 MAX_REASON_BYTES = 64 * 1024
 JOB = "Rule: "
@@ -343,12 +344,13 @@ class Spool:
         return failed
 
     def _free_name(self, name: str, taken: Collection[str]) -> str:
-        if fold(name) not in taken:
-            return name
-        stem, suffix = stem_and_suffix(name)
-        named = f"{stem}_{self._now().astimezone():%Y%m%d-%H%M%S}"
+        """Return a name that is free, and short enough for that of its reason."""
+        short = with_suffix(name, "", MAX_ITEM_BYTES)
+        if fold(short) not in taken:
+            return short
+        stamp = f"_{self._now().astimezone():%Y%m%d-%H%M%S}"
         for number in range(1, len(taken) + 2):
-            candidate = f"{named}{'' if number == 1 else f'-{number}'}{suffix}"
+            candidate = with_suffix(name, stamp if number == 1 else f"{stamp}-{number}", MAX_ITEM_BYTES)
             if fold(candidate) not in taken:
                 return candidate
         raise AssertionError(name)

@@ -82,6 +82,8 @@ TEMPORARY = ".picsync-"
 _CHUNK_BYTES = 1 << 20
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_NOTHING = _MISSING | {errno.ENAMETOOLONG}
+"""Errors of looking at a path after which certainly nothing is there."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BROKEN = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO, errno.ENOTCONN})
 
@@ -234,7 +236,7 @@ class LocalStore:
                 with self._opened(folder) as above:
                     return _entry(path, _lstat(name, above))
             except OSError as error:
-                if error.errno in _MISSING:
+                if error.errno in _NOTHING:
                     return None
                 raise
 
@@ -572,7 +574,7 @@ class LocalStore:
                     _flush(target)
                     return _entry(move.to, there)
             except OSError as error:
-                if error.errno in _MISSING:
+                if error.errno in _NOTHING:
                     return None
                 raise
 

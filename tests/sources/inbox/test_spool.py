@@ -260,6 +260,14 @@ async def test_a_name_that_is_taken_gets_the_time(spooling: Spooling) -> None:
     assert len(spooling.shown) == 2
 
 
+async def test_a_long_name_is_shortened_so_that_its_reason_has_one(spooling: Spooling) -> None:
+    for name in ("ä" * 124 + ".jpg", "b" * 251 + ".jpg"):
+        spooling.folders.put(f"incoming/{name}", b"no picture")
+    await spooling.cycle()
+    names = ["b" * 240 + ".jpg", "ä" * 120 + ".jpg"]
+    assert spooling.names() == [[], sorted([*names, *(f"{name}.reason.txt" for name in names)]), []]
+
+
 async def test_files_that_are_still_written_wait(tmp_path: Path) -> None:
     folders = SpoolFolders(tmp_path / "spool", tmp_path / "own", quiet="10s")
     folders.put("incoming/a.jpg")
