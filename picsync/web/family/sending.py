@@ -372,7 +372,28 @@ async def _direct(uploads: Uploads, person: str, upload: str) -> DirectUpload:
 # Resumable uploads.
 
 
-@_api.options("/tus", status_code=204, include_in_schema=False)
+def _tus_schema(*headers: str, body: bool = False) -> dict[str, Any]:
+    """Return what the OpenAPI document says of a request: its headers, and whether it may have bytes."""
+    schemas: dict[str, dict[str, Any]] = {
+        "Tus-Resumable": {"type": "string", "enum": [TUS]},
+        "Upload-Length": {"type": "integer", "minimum": 0, "maximum": MAX_UPLOAD_BYTES},
+        "Upload-Offset": {"type": "integer", "minimum": 0, "maximum": MAX_UPLOAD_BYTES},
+        "Upload-Metadata": {
+            "type": "string",
+            "description": "Keys, each with its value in Base64, by commas.",
+        },
+        "Upload-Checksum": {"type": "string", "description": "An algorithm, and the digest in Base64."},
+    }
+    optional = ("Upload-Metadata", "Upload-Checksum")
+    parameters = [
+        {"name": name, "in": "header", "required": name not in optional, "schema": schemas[name]}
+        for name in ("Tus-Resumable", *headers)
+    ]
+    content = {_TUS_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+    return {"parameters": parameters, **({"requestBody": {"content": content}} if body else {})}
+
+
+@_api.options("/tus", status_code=204)
 async def tus_options(_session: Member) -> Response:
     """Say what the server can do."""
     return _tus_answer(
@@ -386,7 +407,13 @@ async def tus_options(_session: Member) -> Response:
     )
 
 
-@_api.post("/tus", status_code=201, include_in_schema=False, max_body_size=ANY_SIZE)
+@_api.post(
+    "/tus",
+    status_code=201,
+    response_class=Response,
+    max_body_size=ANY_SIZE,
+    openapi_extra=_tus_schema("Upload-Length", "Upload-Metadata", "Upload-Checksum", body=True),
+)
 async def tus_create(request: Request, session: Member, services: Served) -> Response:
     """Begin an upload, and receive its first bytes if there are some."""
     _require_tus(request)
@@ -402,7 +429,7 @@ async def tus_create(request: Request, session: Member, services: Served) -> Res
     return _tus_answer(201, headers)
 
 
-@_api.head("/tus/{upload}", include_in_schema=False)
+@_api.head("/tus/{upload}", response_class=Response, openapi_extra=_tus_schema())
 async def tus_offset(request: Request, upload: str, session: Member, services: Served) -> Response:
     """Say how much of an upload has arrived."""
     _require_tus(request)
@@ -417,7 +444,12 @@ async def tus_offset(request: Request, upload: str, session: Member, services: S
     return _tus_answer(200, {**headers, **(_expires(found) if not found.state.settled else {})})
 
 
-@_api.patch("/tus/{upload}", status_code=204, include_in_schema=False, max_body_size=ANY_SIZE)
+@_api.patch(
+    "/tus/{upload}",
+    status_code=204,
+    max_body_size=ANY_SIZE,
+    openapi_extra=_tus_schema("Upload-Offset", "Upload-Checksum", body=True),
+)
 async def tus_append(request: Request, upload: str, session: Member, services: Served) -> Response:
     """Receive a part of an upload."""
     _require_tus(request)
@@ -429,7 +461,7 @@ async def tus_append(request: Request, upload: str, session: Member, services: S
     return _tus_answer(204, {"Upload-Offset": str(end), **_expires(await uploads.find(person, upload))})
 
 
-@_api.delete("/tus/{upload}", status_code=204, include_in_schema=False)
+@_api.delete("/tus/{upload}", status_code=204, openapi_extra=_tus_schema())
 async def tus_remove(request: Request, upload: str, session: Member, services: Served) -> Response:
     """End an upload."""
     _require_tus(request)
