@@ -114,6 +114,20 @@ class Storage:
     """How much may be sent in this cycle before anything is deleted; None where there is no limit."""
     new: int = 0
     """How many new photos are planned."""
+    used_about: bool = False
+    """Whether the frame does not tell the sizes of all photos, so that what is used is an estimate."""
+    planned_about: bool = False
+    """Whether the size of something that is planned is an estimate, as of all that was never sent."""
+
+    def measured(self, now: Storage) -> Storage:
+        """Return this, with the amounts by what is known `now`, after the transfers."""
+        return replace(
+            self,
+            used=now.used,
+            planned=now.planned,
+            used_about=now.used_about,
+            planned_about=now.planned_about,
+        )
 
     def replacements(self, most: int) -> int:
         """Return how many photos may be replaced in this cycle, besides the new ones."""
@@ -184,6 +198,13 @@ def plan_storage(
                 kept.add(digest)
                 filled.planned = more
     new = sum(1 for same, (candidate, _) in order if same in fitting and candidate.digest not in sizes)
+    unsure = staying is absent and any(sizes[photo.digest] is None for photo in _absent(candidates, photos))
+    used_about = None in sizes.values()
+    planned_about = unsure or any(
+        candidate.digest not in sizes or sizes[candidate.digest] is None
+        for same, (candidate, _) in order
+        if same in fitting
+    )
 
     def one(candidate: Candidate) -> Candidate:
         if candidate.skip is Skip.NOT_CHOSEN and candidate.digest in kept:
@@ -191,7 +212,9 @@ def plan_storage(
         fits = candidate.skip is not None or candidate.same in fitting
         return candidate if fits else replace(candidate, skip=Skip.CAPACITY)
 
-    storage = Storage(used, filled.planned, limit, left_out, len(later), needed, room, new)
+    storage = Storage(
+        used, filled.planned, limit, left_out, len(later), needed, room, new, used_about, planned_about
+    )
     return [one(each) for each in candidates] if left_out or later else list(candidates), storage
 
 

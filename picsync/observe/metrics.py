@@ -171,7 +171,8 @@ LEFT_OUT = _gauge(
 )
 STORAGE_BYTES = _gauge(
     "picsync_storage_bytes",
-    "Storage of the frame: what the rule's photos use, what is planned, and the limit, where there is one.",
+    "Storage of the frame: what the rule's photos use, what is planned, and the limit, where there is one."
+    " Sizes that are not known yet are estimated.",
     *("album", "amount"),
 )
 STORAGE_PHOTOS = _gauge(

@@ -571,8 +571,8 @@ def _amounts(storage: Storage) -> Iterator[tuple[_Amount, _Amount, _Amount]]:
     if limit.size_bytes is not None:
         sizes = (used.size_bytes or 0, planned.size_bytes or 0, limit.size_bytes)
         yield (
-            _Amount(sizes[0], size(sizes[0])),
-            _Amount(sizes[1], size(sizes[1])),
+            _Amount(sizes[0], f"{'about ' if storage.used_about else ''}{size(sizes[0])}"),
+            _Amount(sizes[1], f"{'about ' if storage.planned_about else ''}{size(sizes[1])}"),
             _Amount(sizes[2], size(sizes[2])),
         )
     if limit.photos is not None:

@@ -199,6 +199,9 @@ class _Cycle:
         self.tools.emit(ChangesPlanned(self.album_rule.name, self.plan))
         if await self._publish(seen):
             await self._delete(seen)
+        if self.transferred.uploaded or self.deleted:
+            gone = set(self.plan.deletes[: self.deleted])
+            self.deciding.measure([photo for photo in seen.photos.items if photo not in gone])
         await self._record_items(seen)
         await self._settle(seen)
         self._tell_family(seen)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeAlias
 
 from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, held, plan_storage
 from picsync.core.errors import PicsyncError, at_account
 from picsync.core.events import CacheRead
 from picsync.core.identity import Shown
-from picsync.core.model import Digest, MediaItem, MediaKind, Photos
+from picsync.core.model import Digest, FramePhoto, MediaItem, MediaKind, Photos
 from picsync.core.model import Mapping as DigestMapping
 from picsync.core.pairing import Pairing, may_pair, pair_up
 from picsync.core.pools import Claim, Pool
@@ -29,6 +30,11 @@ def _lacks(photos: Photos, chosen: Sequence[Candidate]) -> bool:
     return any(each.skip is None and each.digest not in there for each in chosen)
 
 
+PlanStorage: TypeAlias = Callable[
+    [Sequence[Candidate], Sequence[FramePhoto]], tuple[list[Candidate], Storage]
+]
+
+
 class Deciding:
     """The decisions of one cycle."""
 
@@ -41,6 +47,7 @@ class Deciding:
         self.candidates: list[Candidate] = []
         self.storage: Storage | None = None
         """How the frame's storage is used, where it is limited."""
+        self._planned_again: PlanStorage | None = None
         self.order: Sequence[MediaItem] | None = None
         """The chosen items, those first that are wanted most; None if the rule does not choose."""
 
@@ -200,23 +207,36 @@ class Deciding:
         if capacity.unlimited and seen_to_fit is None and free_space is None:
             return chosen
         complete = self.observation.complete
-        fitting, self.storage = plan_storage(
-            chosen,
-            photos.items,
-            rule.recipe,
-            capacity,
-            seen_to_fit,
-            complete=complete,
-            typical_bytes=typical_bytes,
-            ranks=self.ranks(),
-            free=free_space,
-            deletes=rule.rule.delete,
-        )
+
+        def plan(
+            candidates: Sequence[Candidate], photos: Sequence[FramePhoto]
+        ) -> tuple[list[Candidate], Storage]:
+            return plan_storage(
+                candidates,
+                photos,
+                rule.recipe,
+                capacity,
+                seen_to_fit,
+                complete=complete,
+                typical_bytes=typical_bytes,
+                ranks=self.ranks(),
+                free=free_space,
+                deletes=rule.rule.delete,
+            )
+
+        fitting, self.storage = plan(chosen, photos.items)
+        self._planned_again = plan
         if rule.pool is not None:
             now, planned = self.storage.used, self.storage.planned
             claimed = now if rule.dry_run else planned.at_least(now)
             self.tools.claims[rule.place] = Claim(claimed, self.storage.needed)
         return fitting
+
+    def measure(self, photos: Sequence[FramePhoto]) -> None:
+        """Note what is used and planned now that the frame has these photos, instead of what was expected."""
+        if self.storage is not None and self._planned_again is not None:
+            _, now = self._planned_again(self.candidates, photos)
+            self.storage = self.storage.measured(now)
 
     async def _see_others(self, pool: Pool) -> None:
         """Find out what other rules have of the frame that ran no cycle since picsync was started."""

@@ -213,6 +213,9 @@ def test_a_full_frame_is_said_to_be_tried() -> None:
     tried = Storage(fitted, planned, fitted)
     assert storage_words(tried) == "1.2 MB; so far, 900.0 kB fitted and 3; so far, 2 photos fitted"
     assert storage_words(Storage(fitted, fitted, planned)) == "900.0 kB of 1.2 MB and 2 of 3 photos"
+    unsure = Storage(fitted, fitted, planned, planned_about=True)
+    assert storage_words(unsure) == "about 900.0 kB of 1.2 MB and 2 of 3 photos"
+    assert "900.0 kB used, about 900.0 kB planned of 1.2 MB" in storage_sentence(unsure)
     nothing = Storage(Capacity(0, 0), planned, Capacity(0, 0))
     assert " of 0" not in storage_sentence(nothing)
 

@@ -11,6 +11,7 @@ import pytest
 
 from picsync.core.capacity import Capacity, held
 from picsync.core.choice import Choice, Order
+from picsync.core.errors import ItemError
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
 from picsync.core.pools import Pool
@@ -230,3 +231,20 @@ async def test_another_rule_whose_album_cannot_be_seen_keeps_its_part(two: Two) 
     frame.photos = photos  # type: ignore[assignment,method-assign]
     await two.cycle(ALBUM)
     assert two.counts() == (5, 2)
+
+
+async def test_the_report_has_the_sizes_of_what_was_sent(home: Household) -> None:
+    """Before it is sent, only an estimate is known; afterwards, the frame says what it holds."""
+    harness = home.harness
+    harness.rule = replace(harness.rule, capacity=Capacity(size_bytes=1_000_000))
+    home.put("a", "b", "c")
+    harness.frame.fail["upload"] = [ItemError("it failed.") for _ in range(3)]
+    expected = (await home.cycle()).storage
+    assert expected is not None
+    assert (expected.used_about, expected.planned_about) == (False, True)
+    report = await home.cycle()
+    album = harness.frame.album_named(ALBUM)
+    real = held(list(album.photos.values()))
+    assert report.storage is not None
+    assert (report.storage.used, report.storage.planned) == (real, real)
+    assert (report.storage.used_about, report.storage.planned_about) == (False, False)
