@@ -140,7 +140,10 @@ class DropboxFolder:
         assert sorted(self.digests()) == sorted(wanted)
         files = self._files()
         assert files["others.txt"] == b"somebody else's"
-        assert set(self._pictures()) <= set(json.loads(files[".picsync-frame.json"])["files"])
+        manifest = json.loads(files[".picsync-frame.json"])
+        assert set(self._pictures()) <= set(manifest["files"])
+        assert not manifest["rejected"], "what picsync did itself was taken for a request"
+        assert not any("missing" in row for row in manifest["files"].values())
 
     def _pictures(self) -> dict[str, bytes]:
         return {name: content for name, content in self._files().items() if name.endswith(".jpg")}

@@ -8,17 +8,29 @@ the account's lock: a batch costs one write of the manifest and one commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from picsync.aio.tasks import cancel_and_wait
 from picsync.core.contenthash import ContentHash
 from picsync.core.errors import ItemError, NotFoundError, PicsyncError, QuotaError, TransientError
 from picsync.core.identity import plain_name
-from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
+from picsync.core.model import Finding, FrameAlbum, FramePhoto, Mark, Photos
 from picsync.core.places import StorePlace, fold, join, stem_and_suffix
+from picsync.core.rejected import NOTHING_REJECTED, Rejected, Rejection
 from picsync.core.values import dataclass
 from picsync.frames.base import AlreadyThere, FrameCapabilities, Rendition, Uploaded, UploadResult
+from picsync.frames.dropbox.listing import (
+    judged,
+    leaving,
+    own_files,
+    rejecting,
+    renaming,
+    restoring,
+    up_to_date,
+)
 from picsync.frames.dropbox.manifest import MANIFEST, MAX_BYTES, Manifest, Own
 from picsync.frames.folder.names import EXTENSIONS, is_name, number_of, plain
 from picsync.frames.folder.options import Level
@@ -69,18 +81,26 @@ class DropboxFrame:
         place: StorePlace,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Take over `store`, and fill the folder at `place` in it."""
         self._store = store
         self._place = place
         self._sleep = sleep
+        self._now = now
         self._folder = FolderContents(store, place.path)
         self._manifest = Manifest()
         self._stored: Entry | None = None
         """The manifest as it is stored; None if there is none."""
+        self._just_looked = False
+        """Whether the last look was for `rejected`: the question for an album follows, and needs no other."""
         self._lock = asyncio.Lock()
         self._waiting: list[_Waiting] = []
         self._due: list[tuple[FrameAlbum, FramePhoto, asyncio.Future[None]]] = []
+        self._uploads = 0
+        """Uploads in progress."""
+        self._last = False
+        """Whether no more are to come, as far as the caller knows."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.Task[None] | None = None
         self._capabilities = FrameCapabilities(
@@ -112,7 +132,9 @@ class DropboxFrame:
     async def find_album(self, name: str) -> FrameAlbum | None:
         """Return the album of that name, or None if the manifest has none."""
         async with self._lock:
-            await self._look()
+            if not self._just_looked:
+                await self._look()
+            self._just_looked = False
             return self._album(name) if name in self._manifest.albums else None
 
     async def photos(self, album: FrameAlbum) -> Photos:
@@ -131,7 +153,7 @@ class DropboxFrame:
             return Photos(tuple(found))
 
     def _album(self, name: str) -> FrameAlbum:
-        count = sum(name in own.albums for own in self._manifest.files.values())
+        count = sum(name in self._manifest.files[each].albums for each in self._own())
         return FrameAlbum(name, name, count)
 
     def _there(self) -> dict[str, Entry]:
@@ -139,15 +161,11 @@ class DropboxFrame:
 
     def _own(self) -> dict[str, Entry]:
         """Return picsync's files that exist as they were written."""
-        there = self._there()
-        return {
-            name: there[fold(name)]
-            for name, own in self._manifest.files.items()
-            if fold(name) in there and _is(there[fold(name)], own)
-        }
+        return own_files(self._manifest, self._there())
 
     async def _look(self) -> None:
         """Bring the folder's content and the manifest up to date."""
+        self._just_looked = False
         try:
             await self._folder.look()
         except NotFoundError:
@@ -171,12 +189,10 @@ class DropboxFrame:
     async def _store_manifest(self, change: Callable[[Manifest], Manifest]) -> None:
         """Write the manifest with a change; if somebody else has changed it meanwhile, change theirs."""
         for attempt in range(1, TRIES + 1):
-            there = self._there()
-            existing = {name: own for name, own in self._manifest.files.items() if fold(name) in there}
-            wanted = change(replace(self._manifest, files=existing))
+            wanted = change(up_to_date(self._manifest, self._there()))
             files = {name: own for name, own in wanted.files.items() if own.albums}
             wanted = replace(wanted, files=files)
-            if wanted == self._manifest and self._stored is not None:
+            if wanted == self._manifest:
                 return
             text = wanted.text()
             path = self._at(MANIFEST).path
@@ -211,6 +227,20 @@ class DropboxFrame:
 
     async def upload(self, album: FrameAlbum, rendition: Rendition, *, upcoming: int = 1) -> UploadResult:
         """Write the bytes with those of other photos that are uploaded at about the same time."""
+        self._uploads += 1
+        self._last = upcoming <= self._uploads
+        try:
+            result = await self._in_a_batch(album, rendition, upcoming)
+        finally:
+            self._uploads -= 1
+        if self._last and not self._uploads:
+            # Until then, the absence of the files would be no request. Otherwise the next write enters them.
+            with suppress(PicsyncError):
+                async with self._lock:
+                    await self._store_manifest(lambda manifest: manifest)
+        return result
+
+    async def _in_a_batch(self, album: FrameAlbum, rendition: Rendition, upcoming: int) -> UploadResult:
         content_hash = await _hash_of(rendition)
         waiting = _Waiting(
             album.album_id, rendition, content_hash, asyncio.get_running_loop().create_future()
@@ -246,27 +276,28 @@ class DropboxFrame:
 
     async def _write(self, batch: Sequence[_Waiting]) -> None:
         """Write photos; each outcome goes to the one who waits for it."""
-        try:
-            async with self._lock:
+        async with self._lock:
+            try:
                 await self._look()
                 batch = [each for each in batch if not each.result.done()]
                 due = self._enter(batch)
                 await self._refuse_what_does_not_fit(batch, due)
                 await self._store_manifest(lambda manifest: _with(manifest, due, batch))
                 await self._write_files(due)
-        except PicsyncError as error:
+            except PicsyncError as error:
+                for each in batch:
+                    if not each.result.done():
+                        each.result.set_exception(error)
+                return
+            except BaseException as error:
+                for each in batch:
+                    if not each.result.done():
+                        each.result.set_exception(error)
+                raise
+            first = {each.rendition.digest: each for each in due.values()}
             for each in batch:
                 if not each.result.done():
-                    each.result.set_exception(error)
-        except BaseException as error:
-            for each in batch:
-                if not each.result.done():
-                    each.result.set_exception(error)
-            raise
-        first = {each.rendition.digest: each for each in due.values()}
-        for each in batch:
-            if not each.result.done():
-                _like(each, first.get(each.rendition.digest))
+                    _like(each, first.get(each.rendition.digest))
 
     def _enter(self, batch: Sequence[_Waiting]) -> dict[str, _Waiting]:
         """Return the photos that have to be written, by the names that they get."""
@@ -371,9 +402,9 @@ class DropboxFrame:
                 # The manifest knows both names before a file gets the new one, so a crash in between loses
                 # nothing.
                 entered = order if order == before else ()
-                await self._store_manifest(lambda manifest: _renaming(manifest, moves, name, entered))
+                await self._store_manifest(lambda manifest: renaming(manifest, moves, name, entered))
                 await self._rename([(own[move.old], move) for move in moves])
-                await self._store_manifest(lambda manifest: _renaming(manifest, [], name, order))
+                await self._store_manifest(lambda manifest: renaming(manifest, [], name, order))
 
     async def _rename(self, moves: Sequence[tuple[Entry, Place]]) -> None:
         """Rename files; raises if some could not be renamed that nobody else has touched."""
@@ -429,16 +460,22 @@ class DropboxFrame:
         self, due: Sequence[tuple[FrameAlbum, FramePhoto, asyncio.Future[None]]]
     ) -> dict[str, PicsyncError]:
         """Delete files, and return what failed, by name."""
-        there, files = self._there(), dict(self._manifest.files)
-        for album, photo, _ in due:
-            own = files.get(photo.photo_id)
-            if own is not None:
-                files[photo.photo_id] = replace(own, albums=own.albums - {album.album_id})
-        gone = {
-            name: there[fold(name)]
-            for name, own in files.items()
-            if not own.albums and fold(name) in there and _is(there[fold(name)], own)
-        }
+        gone: dict[str, Entry] = {}
+
+        def leave(manifest: Manifest) -> Manifest:
+            """Take the photos from albums; those of no other album stay in it until the file is gone."""
+            files, whole = dict(manifest.files), own_files(manifest, self._there())
+            gone.clear()
+            for album, photo, _ in due:
+                name = photo.photo_id
+                albums = files[name].albums - {album.album_id} if name in files else frozenset()
+                if albums or (name in files and name not in whole):
+                    files[name] = replace(files[name], albums=albums)
+                elif name in whole:
+                    gone[name] = whole[name]
+            return leaving(replace(manifest, files=files), gone)
+
+        await self._store_manifest(leave)
         outcomes: list[PicsyncError | None] = []
         names = list(gone)
         batch = max(1, self._store.capabilities.batch)
@@ -448,14 +485,54 @@ class DropboxFrame:
         for name in names:
             if name not in errors:
                 self._folder.entries.pop(gone[name].key, None)
-        changed = {name: own for name, own in files.items() if name not in errors}
-        await self._store_manifest(
-            lambda manifest: replace(
-                manifest,
-                files={name: changed.get(name, own) for name, own in manifest.files.items()},
-            )
-        )
         return errors
+
+    # --- what viewers do not want ---------------------------------------------------------------------
+
+    async def rejected(self, *, record: bool = True) -> Rejected:
+        """Return the rejected photos; a file of picsync that someone has deleted is one of them.
+
+        See `missing.judge` for the rule. Nothing is decided without the manifest, or without a complete
+        listing.
+        """
+        async with self._lock:
+            await self._look()
+            if self._stored is None:
+                return NOTHING_REJECTED
+            found = judged(self._manifest, self._there(), self._now())
+            if record and found.due:
+
+                def again(manifest: Manifest) -> Manifest:
+                    nonlocal found
+                    found = judged(manifest, self._there(), self._now())
+                    return found.manifest
+
+                await self._store_manifest(again)
+            self._just_looked = True
+            return found.rejected
+
+    async def reject(self, photo: FramePhoto) -> bool:
+        """Remember that a photo is not wanted, and delete its file unless it is the only one."""
+        async with self._lock:
+            await self._look()
+            name, own = photo.photo_id, self._own()
+            if name not in own or self._manifest.files[name].digest != photo.digest:
+                return False
+            gone = [name] if len(own) > 1 else []
+            await self._store_manifest(lambda manifest: leaving(rejecting(manifest, name, self._now()), gone))
+            for error in await self._store.delete_all([own[each] for each in gone]):
+                if error is not None:
+                    raise error
+            for each in gone:
+                self._folder.entries.pop(own[each].key, None)
+            return bool(gone)
+
+    async def restore(self, rejections: Collection[Rejection]) -> None:
+        """Forget that these photos were rejected, in the manifest."""
+        digests = {each.digest for each in rejections}
+        async with self._lock:
+            await self._look()
+            await self._store_manifest(lambda manifest: restoring(manifest, self._there(), digests))
 
     async def examine(self) -> Sequence[Finding]:
         """Check the login and the folder."""
@@ -488,18 +565,6 @@ class DropboxFrame:
             self._timer = None
         await cancel_and_wait(*self._tasks)
         await self._store.aclose()
-
-
-def _is(entry: Entry, own: Own) -> bool:
-    """Whether a file has the content that was written."""
-    return not entry.content_hash or entry.content_hash == own.content_hash
-
-
-def _renaming(manifest: Manifest, moves: Sequence[Place], album: str, order: tuple[Digest, ...]) -> Manifest:
-    """Return the manifest with the new names of files besides the old ones, and with an order."""
-    new = {move.new: manifest.files[move.old] for move in moves if move.old in manifest.files}
-    orders = {name: each for name, each in {**manifest.orders, album: order}.items() if each}
-    return replace(manifest, files={**manifest.files, **new}, orders=orders)
 
 
 def _like(each: _Waiting, first: _Waiting | None) -> None:

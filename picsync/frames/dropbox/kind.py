@@ -76,5 +76,6 @@ DROPBOX: Kind[Frame] = Kind(
     require=_require,
     login_command=LOGIN_COMMAND,
     keeps_order=True,
+    rejects=True,
     places=_places,
 )

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shlex
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -142,6 +142,14 @@ class Directory:
                     if digest_of(self.path / entry.name) == digest:
                         back[digest] = replace(entry, seen=True)
         return back
+
+    def shown(self, entries: Iterable[Entry], files: Mapping[str, Seen]) -> set[Digest]:
+        """Return the photos of entries whose files are as they were written."""
+        return {
+            entry.digest
+            for entry in entries
+            if (seen := self.file_of(entry, files)) is not None and seen.size_bytes == entry.size_bytes
+        }
 
     def is_there(self, entry: Entry, files: Mapping[str, Seen]) -> bool:
         """Whether anything has the name; a file system may list it in another case."""

