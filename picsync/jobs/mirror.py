@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from picsync.aio.tasks import cancel_and_wait, run_all
 from picsync.core.errors import CacheError, PicsyncError, TransientError
@@ -69,7 +69,6 @@ class MirrorContext:
     """Whether a pass should start no new step."""
     allowed: set[str] = field(default_factory=set)
     """Jobs whose next pass may delete everything that is due; that pass removes its entry."""
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -94,7 +93,7 @@ class MirrorJob(PassJob):
             feeds,
             settings.dry_run,
         )
-        super().__init__(rule, emit=context.emit, now=context.now, sleep=context.sleep)
+        super().__init__(rule, emit=context.emit, sleep=context.sleep)
         self._settings = settings
         self._context = context
         self._here = context.stores[LOCAL]

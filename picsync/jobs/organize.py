@@ -148,7 +148,7 @@ class OrganizeJob(PassJob):
             feeds,
             settings.dry_run,
         )
-        super().__init__(rule, emit=context.emit, now=context.now, sleep=context.sleep)
+        super().__init__(rule, emit=context.emit, sleep=context.sleep)
         self._settings = settings
         self._rule = settings.rule
         self._context = context

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from picsync.core.errors import InaccessibleError, LoginNeeded, PicsyncError, QuotaError
 from picsync.core.events import (
@@ -59,6 +60,11 @@ class Progress:
     stopped: bool = False
 
 
+def _clock() -> float:
+    """Return the time in seconds by the event loop's clock, which does not jump."""
+    return asyncio.get_running_loop().time()
+
+
 class PassJob(ABC):
     """A rule over files as a job; subclasses carry out a pass."""
 
@@ -67,12 +73,10 @@ class PassJob(ABC):
         rule: PassRule,
         *,
         emit: Emit,
-        now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._as_rule = rule
         self._emit = emit
-        self._now = now
         self._sleep = sleep
 
     @property
@@ -97,19 +101,19 @@ class PassJob(ABC):
 
     async def run(self) -> PassReport:
         """Run one pass."""
-        rule, started = self._as_rule, self._now()
+        rule, began_s = self._as_rule, _clock()
         self._emit(PassStarted(rule.name, rule.kind, rule.dry_run))
         progress = Progress()
         try:
             await self._pass(progress)
         except PicsyncError as error:
             progress.failures.append(Failure(rule.title, error, About.FILE_RULE, account=rule.account))
-        return self._reported(progress, self._now() - started)
+        return self._reported(progress, _clock() - began_s)
 
     def failed(self, error: PicsyncError) -> PassReport:
         """Report a pass that ended with an unhandled error."""
         failure = Failure(self._as_rule.title, error, About.FILE_RULE)
-        return self._reported(Progress(failures=[failure]), timedelta(0))
+        return self._reported(Progress(failures=[failure]), 0.0)
 
     @abstractmethod
     async def _pass(self, progress: Progress) -> None:
@@ -133,7 +137,7 @@ class PassJob(ABC):
             else:
                 return True
 
-    def _reported(self, progress: Progress, took: timedelta) -> PassReport:
+    def _reported(self, progress: Progress, duration_s: float) -> PassReport:
         outcome = CycleOutcome.STOPPED if progress.stopped else CycleOutcome.DONE
         if progress.failures:
             login = any(isinstance(each.error, LoginNeeded) for each in progress.failures)
@@ -143,7 +147,7 @@ class PassJob(ABC):
             self._as_rule.kind,
             outcome,
             dry_run=self._as_rule.dry_run,
-            duration_s=took.total_seconds(),
+            duration_s=duration_s,
             found=progress.found,
             done=dict(progress.done),
             left=dict(progress.left),

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,29 @@ async def test_a_different_file_gets_another_name(camera: Camera) -> None:
     }
 
 
+@pytest.mark.parametrize("days", [-3000, 3000])
+async def test_a_clock_that_jumps_midway_moves_each_file_once(camera: Camera, days: int) -> None:
+    camera.add("in/2015-02-12.jpg", b"one")
+    camera.add("out/2015/2015-02/2015-02-12.jpg", b"another")
+    job = camera.job()
+    assert camera.store is not None
+    move_all = camera.store.move_all
+
+    async def jumps(moves: Sequence[Move]) -> Sequence[Moved]:
+        camera.now += timedelta(days=days)
+        return await move_all(moves)
+
+    camera.store.move_all = jumps  # type: ignore[method-assign] # the clock is set
+    report = await job.run()
+    assert (report.outcome, report.done) == (CycleOutcome.DONE, {"moved": 1})
+    assert 0 <= report.duration_s < 1000
+    assert (await job.run()).done == {}
+    assert sorted(camera.files()) == [
+        "out/2015/2015-02/2015-02-12.jpg", "out/2015/2015-02/2015-02-12_20261129-230000.jpg"
+    ]  # fmt: skip
+    assert len(camera.lines) == 1
+
+
 async def test_a_name_that_is_too_long_with_the_time_is_shortened(camera: Camera) -> None:
     long = "b" * 250 + ".jpg"
     camera.add(f"in/{long}", b"new!")
@@ -423,12 +447,13 @@ async def test_a_file_that_cannot_be_read_stays(camera: Camera) -> None:
 async def test_a_broken_disk_fails_the_rule_and_moves_nothing(
     camera: Camera, monkeypatch: pytest.MonkeyPatch, code: int, function: str
 ) -> None:
+    job = camera.job()
+    await job.run()  # What is loaded once is loaded.
     camera.add("in/a.jpg", picture("JPEG"))
 
     def fails(*_arguments: object) -> object:
         raise OSError(code, os.strerror(code))
 
-    job = camera.job()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, function, fails)
         report = await job.run()
