@@ -32,6 +32,7 @@ from picsync.sources.folder.options import FolderEntry
 from picsync.sources.folder.probing import Read
 from picsync.sources.folder.scan import KIND, FolderState, Scan, ScanResult
 from picsync.sources.folder.walk import shown
+from picsync.sources.reading import read_again
 from picsync.system.blocking import STALL_TIMEOUT_S, NoProgress, run_blocking
 from picsync.system.files import reason
 from picsync.system.mounts import Mount, Mounts
@@ -46,8 +47,6 @@ OPERATIONS: tuple[Operation, ...] = ()
 """This source sends no requests."""
 
 CHUNK_BYTES = 1024 * 1024
-READ_ATTEMPTS = 3
-"""A server restart makes open files stale; opening them again helps."""
 
 LONGEST_CALM_S = 60.0
 """Interval at which newly arrived files are taken while a long copy is running."""
@@ -190,21 +189,17 @@ class FolderSource:
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Copy a file into `sink`, provided that it is still the listed version and stays unchanged."""
-        for attempt in range(1, READ_ATTEMPTS + 1):
-            try:
-                async with self._reads.slot() as slot:
-                    await self._copy(item, sink)
-                    slot.succeeded("read", 0.0)
-            except NoProgress:
-                raise TransientError(
-                    "its folder does not respond.", hint="Check its disk or server."
-                ) from None
-            except OSError as error:
-                refusal = _refusal(item, error)
-                if not isinstance(refusal, TransientError) or attempt == READ_ATTEMPTS:
-                    raise refusal from error
-            else:
-                return
+        try:
+            await read_again(lambda: self._attempt(item, sink), self._reads)
+        except NoProgress:
+            # Another attempt would wait as long.
+            raise TransientError("its folder does not respond.", hint="Check its disk or server.") from None
+
+    async def _attempt(self, item: MediaItem, sink: Sink) -> None:
+        try:
+            await self._copy(item, sink)
+        except OSError as error:
+            raise _refusal(item, error) from error
 
     async def _copy(self, item: MediaItem, sink: Sink) -> None:
         root, path = self._place(item)

@@ -19,6 +19,7 @@ from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.http.pace import DOWNLOADS, Pace
 from picsync.media.formats import HEAD_BYTES, media_kind, promised, sniff
 from picsync.sources.base import Sink, SourceCapabilities
+from picsync.sources.reading import read_again
 from picsync.sources.uploads.source import CAPABILITIES, KIND, PAUSE_S, without_halves
 from picsync.system.blocking import NoProgress, run_blocking
 from picsync.system.files import reason
@@ -27,8 +28,6 @@ from picsync.system.watch import Watcher
 from picsync.vendors.s3.bucket import Bucket, BucketError, Found
 
 T = TypeVar("T")
-
-READ_ATTEMPTS = 3
 
 
 class BucketSource:
@@ -92,19 +91,10 @@ class BucketSource:
 
     async def download(self, item: MediaItem, sink: Sink) -> None:
         """Copy a file into `sink`, provided that it is still the listed version."""
-        for attempt in range(1, READ_ATTEMPTS + 1):
-            try:
-                async with self._reads.slot() as slot:
-                    await self._copy(item, sink)
-                    slot.succeeded("read", 0.0)
-            except (FileNotFoundError, FileExistsError):
-                raise ItemError("It was changed or removed since it was listed.") from None
-            except TransientError:
-                if attempt == READ_ATTEMPTS:
-                    raise
-                await self._sleep(PAUSE_S)
-            else:
-                return
+        try:
+            await read_again(lambda: self._copy(item, sink), self._reads, pause=lambda: self._sleep(PAUSE_S))
+        except (FileNotFoundError, FileExistsError):
+            raise ItemError("It was changed or removed since it was listed.") from None
 
     async def _copy(self, item: MediaItem, sink: Sink) -> None:
         blocks = self._bucket.read(item.item_id, etag=item.version)
