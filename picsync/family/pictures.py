@@ -1,4 +1,4 @@
-"""Small versions of the photos on the family's pages: JPEG files, by the photo's ID, made by the workers.
+"""Small versions of photos, and of videos' covers, for the family's pages: JPEG files, made by the workers.
 
 All sizes of a photo are there, or none: they are made in a folder of another name that is renamed then.
 They can be made again from the originals, so losing them costs time only.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from picsync.core.errors import StateError
+from picsync.core.model import MediaKind
 from picsync.core.recipe import Panel, Recipe
 from picsync.core.values import dataclass
 from picsync.media.treatment import Treatment
@@ -67,8 +68,8 @@ class Pictures:
         """Return those of the photos whose versions exist; blocks."""
         return {photo for photo in photos if self.has(photo)}
 
-    async def make(self, photo: str, original: BinaryIO) -> Made:
-        """Make all versions of a photo, replacing what is there.
+    async def make(self, photo: str, original: BinaryIO, kind: MediaKind = MediaKind.PHOTO) -> Made:
+        """Make all versions of a photo, or of a video's cover, replacing what is there.
 
         `original` is an open file with a descriptor. Raises ItemError if it cannot be rendered, and
         StateError if the folder cannot be written.
@@ -76,7 +77,7 @@ class Pictures:
         try:
             folder = await asyncio.to_thread(self._begin)
             try:
-                made = await self._render(folder, original)
+                made = await self._render(folder, original, kind)
                 await asyncio.to_thread(self._finish, folder, self._of(photo))
             except BaseException:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -94,15 +95,17 @@ class Pictures:
         for left in self._folder.glob(f"{_NEW}*"):
             shutil.rmtree(left, ignore_errors=True)
 
-    async def _render(self, folder: Path, original: BinaryIO) -> Made:
+    async def _render(self, folder: Path, original: BinaryIO, kind: MediaKind) -> Made:
         size = None
+        work = self._renderer.render if kind is MediaKind.PHOTO else self._renderer.cover
         with ExitStack() as stack:
             source = original
             for side in SIZES:
                 recipe = Recipe(panel=Panel(side, side), quality=QUALITY[side])
                 # Without a thread, which would open it although this was cancelled.
                 target = stack.enter_context((folder / f"{side}.jpg").open("w+b", 0))
-                done = await self._renderer.render(source, recipe, target)
+                done = await work(source, recipe, target)
+                work = self._renderer.render
                 if done.treatment is Treatment.AS_IS:
                     await asyncio.to_thread(copy_all, source, target)
                 size = size or done.original

@@ -19,6 +19,7 @@ from picsync.media.boxes import Box, boxes
 
 _EXIF = b"Exif\0\0"
 _MAX_SEGMENTS = 200
+_MAX_DURATION_S = 100 * 3600.0
 _MAX_EXIF_BYTES = 1 << 17
 """A segment of a JPEG file has at most half of it."""
 _MAX_META_BYTES = 1 << 22
@@ -207,6 +208,22 @@ def _in_movie(file: BinaryIO, movie: Box, stop: int) -> datetime | None:
         if found is not None:
             return found
     return created
+
+
+def duration_s(file: BinaryIO) -> float | None:
+    """Return how long an MP4 or QuickTime file lasts, in seconds; None if it does not say."""
+    stop = file.seek(0, io.SEEK_END)
+    for movie in boxes(file, 0, stop):
+        for box in boxes(file, movie.body, min(movie.end, stop)) if movie.kind == b"moov" else ():
+            if box.kind == b"mvhd":
+                file.seek(box.body)
+                head = file.read(32)
+                long = head[:1] == b"\1"
+                scale = int.from_bytes(head[20:24] if long else head[12:16])
+                units = int.from_bytes(head[24:32] if long else head[16:20])
+                seconds = units / scale if scale else 0.0
+                return seconds if 0 < seconds < _MAX_DURATION_S else None
+    return None
 
 
 def _creation_time(file: BinaryIO, box: Box) -> datetime | None:

@@ -139,6 +139,18 @@ class Renderer:
         order = protocol.Order(recipe, self._limits, about, Task.RIGHT)
         return await self._rendered(order, source, target, left)
 
+    async def cover(self, source: BinaryIO, recipe: Recipe, target: BinaryIO) -> Rendered:
+        """Make the cover of a video that fits the recipe's panel; raises as `render` does.
+
+        A video of which no frame can be decoded, or that costs too much, gets a drawn cover.
+        """
+        try:
+            return await self._rendered(protocol.Order(recipe, self._limits, task=Task.COVER), source, target)
+        except ItemError as error:
+            if not error.unusable:
+                raise
+        return await self._rendered(protocol.Order(recipe, self._limits, task=Task.STILL), source, target)
+
     async def _rendered(self, order: protocol.Order, *files: BinaryIO) -> Rendered:
         # Most cycles render nothing, and need no parser.
         from picsync.media.treatment import Treatment

@@ -43,6 +43,10 @@ class Task(StrEnum):
     """Only to be examined; the recipe and the target do not matter."""
     TELL = "tell"
     """The same for reading its metadata."""
+    COVER = "cover"
+    """The cover of a video: a frame of it, or what `STILL` draws if nothing here decodes videos."""
+    STILL = "still"
+    """The same, drawn without decoding the video."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ def _answer(line: bytes, files: list[int]) -> protocol.Answer:
                 return made.tell(source, limits, order)
             target.truncate(0)
             target.seek(0)
+            if order.task in (protocol.Task.COVER, protocol.Task.STILL):
+                from picsync.rendering import videos
+
+                decode = order.task is protocol.Task.COVER
+                return videos.cover(source, order.recipe, target, decode=decode)
             return made.render(source, order.recipe, target, limits, order.about, order.task, *others)
     except Exception as error:  # noqa: BLE001 - decoders raise anything; it costs this picture only
         if isinstance(error, OSError) and made.is_about_files(error):

@@ -136,11 +136,10 @@ async def continue_and_check(
         photos = await state.read(lambda each: list(each.scalars(sa.select(tables.photo.c.photo))))
         assert photos == [done.photo], photos
         assert done.photo == photo_id(_sha256(content))
-        if name.endswith(".jpg"):
-            for size in SIZES:
-                with Image.open(pictures.path(done.photo or "", size)) as image:
-                    image.load()
-        left = [each.name for each in (folder / "pictures").glob(".new-*")] if name.endswith(".jpg") else []
+        for size in SIZES:
+            with Image.open(pictures.path(done.photo or "", size)) as image:
+                image.load()
+        left = [each.name for each in (folder / "pictures").glob(".new-*")]
         assert not left, left
 
 
@@ -210,7 +209,7 @@ async def continue_in_bucket(folder: Path, name: str, way: str, url: str) -> Non
         assert [each for each in (folder / "incoming").iterdir() if each.is_file()] == []
         photos = await state.read(lambda each: list(each.scalars(sa.select(tables.photo.c.photo))))
         assert photos == [done.photo], photos
-        assert name.endswith(".mov") or pictures.has(done.photo or "")
+        assert pictures.has(done.photo or "")
 
 
 def main_in_bucket(folder: Path, name: str, step: int, way: str) -> int:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("name", "step", "at_least"), [("clip.mov", 2, 8), ("photo.jpg", 6, 4)])
+@pytest.mark.parametrize(("name", "step", "at_least"), [("clip.mov", 5, 4), ("photo.jpg", 6, 4)])
 def test_what_a_kill_interrupted_is_completed(tmp_path: Path, name: str, step: int, at_least: int) -> None:
     command = [sys.executable, "-m", "tests.family.killed_uploads", str(tmp_path), name, str(step)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
@@ -20,7 +20,7 @@ def test_what_a_kill_interrupted_is_completed(tmp_path: Path, name: str, step: i
 
 
 @pytest.mark.parametrize(
-    ("name", "step", "way", "at_least"), [("clip.mov", 3, "tus", 6), ("photo.jpg", 5, "direct", 6)]
+    ("name", "step", "way", "at_least"), [("clip.mov", 6, "tus", 4), ("photo.jpg", 5, "direct", 6)]
 )
 def test_a_kill_leaves_nothing_half_done_in_a_bucket(
     tmp_path: Path, name: str, step: int, way: str, at_least: int
@@ -32,7 +32,7 @@ def test_a_kill_leaves_nothing_half_done_in_a_bucket(
 
 
 @pytest.mark.parametrize("names_kept", [False, True])
-@pytest.mark.parametrize(("name", "step", "at_least"), [("clip.mov", 4, 4), ("photo.jpg", 5, 4)])
+@pytest.mark.parametrize(("name", "step", "at_least"), [("clip.mov", 8, 3), ("photo.jpg", 7, 3)])
 def test_what_is_ready_outlasts_a_power_failure(
     tmp_path: Path, name: str, step: int, names_kept: bool, at_least: int
 ) -> None:

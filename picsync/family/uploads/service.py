@@ -44,7 +44,7 @@ from picsync.family.uploads import rows
 from picsync.family.uploads.checking import Content, NotTakenError, check
 from picsync.family.uploads.parts import Parts, write_block
 from picsync.family.uploads.values import Problem, Upload, UploadError, UploadState
-from picsync.media.formats import promised
+from picsync.media.formats import media_kind, promised
 from picsync.observe.use import UploadUse
 from picsync.rendering.pool import Renderer
 from picsync.system.blocking import NoProgress, run_blocking
@@ -359,11 +359,12 @@ class Uploads:
             if await asyncio.to_thread(self._pictures.has, photo):
                 return True
             found = await self.original(photo)
-            if found is None or (promised(found.stored) or "").startswith("video/"):
+            if found is None:
                 return False
+            kind = media_kind(promised(found.stored) or "")
             file = await self._transferred(partial(self._library.read, found.stored))
             try:
-                await self._pictures.make(photo, file)
+                await self._pictures.make(photo, file, kind)
             finally:
                 await self._in_library(file.close)
             return True
@@ -713,6 +714,8 @@ class Uploads:
             sender=upload.person,
         )
         if content.kind is MediaKind.VIDEO:
+            if not await asyncio.to_thread(self._pictures.has, photo.photo):
+                await self._pictures.make(photo.photo, file, content.kind)
             return photo
         try:
             told = await self._renderer.tell(file, place=True)

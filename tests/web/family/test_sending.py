@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from picsync.family.people import Role
 from picsync.family.photos import photo_id
@@ -225,6 +227,12 @@ async def test_a_video_is_stored_and_known(tmp_path: Path) -> None:
         assert found is not None
         assert found.kind == "video"
         assert (tmp_path / "library/Family/clip.mov").read_bytes() == movie()
+        # It cannot be decoded, so its cover is drawn; one that is lost is drawn again.
+        for _ in range(2):
+            answer = await browser.get(f"/pictures/{found.photo}/480.jpg")
+            with Image.open(io.BytesIO(answer.content)) as cover:
+                assert cover.size == (480, 270)
+            await pages.services.pictures.remove(found.photo)
 
 
 async def test_a_cancelled_upload_leaves_nothing(tmp_path: Path) -> None:
