@@ -25,7 +25,7 @@ from picsync.family.people import (
     UnknownPersonError,
 )
 from picsync.family.state import search_index, tables
-from picsync.family.state.database import VERSION_TABLE, State, path_beside
+from picsync.family.state.database import VERSION_TABLE, GoneError, State, path_beside
 from tests.cache.test_cache_postgresql import server, url  # noqa: F401 - fixtures
 
 
@@ -171,6 +171,17 @@ async def test_an_older_database_is_migrated(tmp_path: Path, url: str) -> None: 
             people = People(state)
             await people.invite("Anna", email="anna@example.org")
             assert await people.find(anna.person) == replace(anna, email="anna@example.org")
+        finally:
+            await state.aclose()
+
+
+async def test_what_refers_to_nothing_is_named(tmp_path: Path, url: str) -> None:  # noqa: F811 - the fixture
+    for cache in (str(tmp_path / "new.db"), url):
+        state = await State.open(cache)
+        row = {"photo": "p", "person": "nobody", "frame": "", "hidden_at": 0}
+        try:
+            with pytest.raises(GoneError):
+                await state.write(lambda connection: connection.execute(sa.insert(tables.hidden), row))  # noqa: B023
         finally:
             await state.aclose()
 
