@@ -60,10 +60,20 @@ class Users:
         }  # fmt: skip
 
     async def space(self, asked: Asked) -> Any:
-        """Return the used and the available space."""
+        """Return the used and the available space: `users.SpaceUsage` of the SDK `dropbox` 12.2."""
         user = asked.caller.user
         assert user is not None  # noqa: S101 - the call allows users only
-        allocation = {".tag": "individual", "allocated": self._options.space_bytes}
+        options = self._options
+        allocation: dict[str, Any] = {".tag": "individual", "allocated": options.space_bytes}
+        if options.team_used_bytes is not None:
+            allocation = {
+                ".tag": "team",
+                "used": options.team_used_bytes,
+                "allocated": options.space_bytes,
+                "user_within_team_space_allocated": options.member_bytes,
+                "user_within_team_space_limit_type": {".tag": options.member_limit},
+                "user_within_team_space_used_cached": user.tree.used_bytes,
+            }
         return {"used": user.tree.used_bytes, "allocation": allocation}
 
     async def echo(self, asked: Asked) -> Any:

@@ -161,12 +161,25 @@ class AccountWire(_Wire):
     name: Owner = Owner()
 
 
+class LimitType(_Wire):
+    """What happens at a member's own limit: `off`, `alert_only` or `stop_sync`."""
+
+    tag: str = Field("off", alias=".tag")
+
+
 class Allocation(_Wire):
-    """The space that an account has."""
+    """The space that an account has. All but `allocated` come only in a team.
+
+    As in the types of the official SDK, `dropbox` 12.2 (`users.TeamSpaceAllocation`).
+    """
 
     allocated: int | None = None
     used: int | None = None
-    """Only in a team: what all of its members use."""
+    """What all members use."""
+    member_allocated: int = Field(0, alias="user_within_team_space_allocated")
+    """The member's own limit; 0: none."""
+    member_limit: LimitType = Field(LimitType(), alias="user_within_team_space_limit_type")
+    member_used: int | None = Field(None, alias="user_within_team_space_used_cached")
 
 
 class SpaceUsage(_Wire):
@@ -177,11 +190,18 @@ class SpaceUsage(_Wire):
 
     @property
     def free_bytes(self) -> int | None:
-        """What still fits; None if Dropbox does not say. In a team it is what is left of the team's space."""
-        if self.allocation.allocated is None:
+        """What still fits; None if Dropbox does not say.
+
+        In a team it is what is left of the team's space, or of the member's own limit if that stops uploads.
+        """
+        space = self.allocation
+        if space.allocated is None:
             return None
-        used = self.used if self.allocation.used is None else self.allocation.used
-        return max(0, self.allocation.allocated - used)
+        left = space.allocated - (self.used if space.used is None else space.used)
+        if space.member_allocated and space.member_limit.tag == "stop_sync":
+            used = self.used if space.member_used is None else space.member_used
+            left = min(left, space.member_allocated - used)
+        return max(0, left)
 
 
 METADATA = TypeAdapter(Metadata)
