@@ -191,8 +191,13 @@ class Choice:
 
     @property
     def looks(self) -> bool:
-        """Whether it may depend on what only the picture tells."""
+        """Whether it may depend on what only the picture tells, of any picture."""
         return self.similar_one or self.orientation is not None
+
+    @property
+    def no_screenshots(self) -> bool:
+        """Whether it may depend on the size of a picture that may be a screenshot."""
+        return Excluded.SCREENSHOTS in self.exclude
 
     @property
     def rates(self) -> bool:
@@ -230,7 +235,8 @@ class Subject(Generic[Key]):
     """None if the source has no favourites."""
     judged: Judged = UNJUDGED
     """What the family says of it."""
-    screenshot: bool = False
+    screenshot: bool | None = False
+    """None if only its size tells, and that is unknown."""
     look: int | None = None
     """Perceptual hash of 64 bits."""
     looked_at: bool = False
@@ -304,11 +310,10 @@ def _filtered(
 ) -> list[Subject[Key]]:
     since = None if choice.since is None else _midnight(_day(choice.since, today), today)
     until = None if choice.until is None else _midnight(_day(choice.until, today), today, after=1)
-    no_screenshots = Excluded.SCREENSHOTS in choice.exclude
     eligible = []
     for one in items:
         reason = None
-        if no_screenshots and one.screenshot:
+        if choice.no_screenshots and one.screenshot:
             reason = LeftOut.EXCLUDE
         elif one.taken_at is None and (since is not None or until is not None):
             reason = LeftOut.UNDATED
@@ -349,7 +354,10 @@ def _may_have(orientation: Orientation, one: Subject[Key]) -> bool:
 
 
 def _needs_look(one: Subject[Key], choice: Choice) -> bool:
-    return choice.orientation is not None and not (one.width and one.height)
+    if one.looked_at:
+        return False
+    shape = choice.orientation is not None and not (one.width and one.height)
+    return shape or (choice.no_screenshots and one.screenshot is None)
 
 
 # --- similar --------------------------------------------------------------------------------------------
@@ -602,10 +610,11 @@ def _placed(
                 return at
             if _needs_look(one, choice):
                 to_look_at.append(one.key)
-                left_out[one.key] = LeftOut.UNKNOWN
-            else:
-                taken.append(one)
-                number += not one.doubtful
+                if one.key not in shown:
+                    left_out[one.key] = LeftOut.UNKNOWN
+                    continue
+            taken.append(one)
+            number += not one.doubtful
         return len(queue)
 
     ended = take(ranked, max(places - held, 0))

@@ -1,4 +1,4 @@
-"""Recognises screenshots by what a listing says: no picture is opened.
+"""Recognises screenshots by name, type and size.
 
 A name tells most: phones and computers name screenshots in the user's language. Where there is no such name,
 a PNG of exactly the size of a common screen is one, since cameras don't write PNG. A JPEG of that size is not
@@ -35,11 +35,17 @@ _SCREENS = frozenset(
 """Sizes of common phones, tablets and computers, the shorter side first."""
 
 
-def is_screenshot(item: MediaItem) -> bool:
-    """Whether an item is a screenshot, as far as its listing tells."""
+def size_matters(item: MediaItem) -> bool:
+    """Whether only the size of an item can tell that it is a screenshot, and its listing does not have it."""
+    return item.mime_type == _PNG and not (item.facts.width and item.facts.height)
+
+
+def is_screenshot(item: MediaItem, width: int | None, height: int | None) -> bool | None:
+    """Whether an item of this size, in pixels, is a screenshot; None if that depends on an unknown size."""
     if _NAMES.search(unicodedata.normalize("NFC", item.filename)):
         return True
-    facts = item.facts
-    if item.mime_type != _PNG or facts.width is None or facts.height is None:
+    if item.mime_type != _PNG:
         return False
-    return (min(facts.width, facts.height), max(facts.width, facts.height)) in _SCREENS
+    if not width or not height:
+        return None
+    return (min(width, height), max(width, height)) in _SCREENS

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import TypeAlias
 
-from picsync.core.choice import Choice, Excluded, LeftOut, Subject, choose, newest_first
+from picsync.core.choice import Choice, LeftOut, Subject, choose, newest_first
 from picsync.core.identity import Match, Shown, content_key
 from picsync.core.judgements import NO_JUDGEMENTS, Judged, Judgements
 from picsync.core.model import Digest, FramePhoto, ItemFacts, MediaItem, MediaKind, Photos
@@ -354,7 +354,6 @@ def chosen_among(
     there = {photo.digest for photo in photos.items}
     first: dict[Digest, int] = {}
     subjects, shown = [], set()
-    screens = Excluded.SCREENSHOTS in choice.exclude
     for at, candidate in enumerate(found):
         if candidate.skip is not None:
             continue
@@ -362,7 +361,7 @@ def chosen_among(
             continue
         stored = facts.get(candidate.item)
         judged = judgements.rating(candidate.item)
-        subjects.append(_subject(at, candidate, stored, started_at, judged, screens=screens))
+        subjects.append(_subject(at, candidate, stored, started_at, judged, screens=choice.no_screenshots))
         if candidate.digest in there:
             shown.add(at)
     absent = 0 if complete else len(there - {candidate.digest for candidate in found})
@@ -414,7 +413,7 @@ def _subject(
         rating,
         listed.favorite,
         judged,
-        screenshot=screens and is_screenshot(item),
+        screenshot=screens and is_screenshot(item, sized.width, sized.height),
         look=None if stored is None else stored.look,
         looked_at=item.kind is MediaKind.VIDEO or (stored is not None and stored.examined_at is not None),
         doubtful=candidate.doubtful,

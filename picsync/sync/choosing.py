@@ -17,6 +17,7 @@ from picsync.core.errors import ItemError, PicsyncError, Scope, at_account
 from picsync.core.events import ItemDownloaded
 from picsync.core.judgements import NO_JUDGEMENTS, Judgements
 from picsync.core.model import ItemFacts, Listing, MediaItem, Photos
+from picsync.core.screens import size_matters
 from picsync.core.select import Candidate, ChoiceMade, chosen_among
 from picsync.rendering.pool import Examined
 from picsync.sync.transfer import Tools
@@ -147,9 +148,11 @@ class Choosing:
 
     async def _recall(self, items: Sequence[MediaItem], *, complete: bool) -> datetime | None:
         """Read the stored facts, and take note of new items; return when the rule was first complete."""
-        fresh = self._choice.recent
-        if fresh is None and not self._choice.looks:
-            return None
+        choice, fresh = self._choice, self._choice.recent
+        if fresh is None and not choice.looks:
+            if not choice.no_screenshots:
+                return None
+            items = [each for each in items if size_matters(each)]
         cache, now = self._tools.cache, self._tools.now()
         self._looks.facts = facts = dict(
             await cache.facts(items, since=now if fresh is None else fresh.before(now))

@@ -1,4 +1,4 @@
-"""What counts as a screenshot, by the listing alone."""
+"""What counts as a screenshot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from picsync.core.model import MediaItem, facts
-from picsync.core.screens import is_screenshot
+from picsync.core.screens import is_screenshot, size_matters
 
 
 @pytest.mark.parametrize(
@@ -25,16 +25,17 @@ from picsync.core.screens import is_screenshot
     ],
 )
 def test_names_of_screenshots(name: str) -> None:
-    assert is_screenshot(MediaItem("folder", "1", filename=name))
+    assert is_screenshot(MediaItem("folder", "1", filename=name), None, None)
     # As macOS writes file names.
-    assert is_screenshot(MediaItem("folder", "1", filename=unicodedata.normalize("NFD", name)))
+    decomposed = unicodedata.normalize("NFD", name)
+    assert is_screenshot(MediaItem("folder", "1", filename=decomposed), None, None)
 
 
 @pytest.mark.parametrize(
     "name", ["IMG_0001.png", "Screenshotting trip.jpg", "screening.jpg", "", "Capture.jpg"]
 )
 def test_other_names(name: str) -> None:
-    assert not is_screenshot(MediaItem("folder", "1", filename=name))
+    assert is_screenshot(MediaItem("folder", "1", filename=name), None, None) is False
 
 
 @pytest.mark.parametrize(
@@ -44,11 +45,13 @@ def test_other_names(name: str) -> None:
         ("image/png", 2400, 1080, True),
         ("image/jpeg", 1080, 2400, False),
         ("image/png", 4000, 3000, False),
-        ("image/png", None, None, False),
+        ("image/png", None, None, None),
+        ("image/jpeg", None, None, False),
     ],
 )
 def test_png_of_the_size_of_a_screen(
-    mime_type: str, width: int | None, height: int | None, *, expected: bool
+    mime_type: str, width: int | None, height: int | None, *, expected: bool | None
 ) -> None:
     item = MediaItem("immich", "1", mime_type=mime_type, facts=facts(width, height))
-    assert is_screenshot(item) is expected
+    assert is_screenshot(item, width, height) is expected
+    assert size_matters(item) is (expected is None)

@@ -59,7 +59,7 @@ def subjects(draw: st.DrawFn, *, looked_at: bool = True) -> Subject[str]:
         rating=draw(st.one_of(st.none(), st.integers(0, 5))),
         favorite=draw(st.one_of(st.none(), st.booleans())),
         judged=draw(JUDGED),
-        screenshot=draw(st.integers(0, 9)) == 0,
+        screenshot=draw(st.sampled_from([*[False] * 8, True, None])),
         look=draw(st.one_of(st.none(), st.sampled_from([0, 7, (1 << 64) - 1]))),
         looked_at=looked_at or draw(st.booleans()),
     )
@@ -174,6 +174,16 @@ def test_each_item_is_chosen_or_has_one_reason(
     assert len(set(found.to_look_at)) == len(found.to_look_at)
     unlooked = {one.key for one in items if not one.looked_at}
     assert unlooked.issuperset(found.to_look_at)
+
+
+@FEWER
+@given(st.data(), albums(looked_at=False), choices())
+def test_what_is_shown_stays_until_it_was_looked_at(
+    data: st.DataObject, items: list[Subject[str]], choice: Choice
+) -> None:
+    shown = data.draw(subsets(items))
+    found = chosen(items, choice, shown, absent=data.draw(st.integers(0, 40)))
+    assert not {key for key in shown if found.left_out.get(key) is LeftOut.UNKNOWN}
 
 
 @FEWER

@@ -7,11 +7,12 @@ import random
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
-from picsync.core.choice import Choice, LeftOut, Order, Orientation, Span
+from picsync.core.choice import Choice, Excluded, LeftOut, Order, Orientation, Span
 from picsync.core.errors import TransientError
 from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.identity import plain_name
@@ -20,6 +21,8 @@ from picsync.core.plan import DeleteLimit, HoldReason
 from picsync.core.select import Skip
 from picsync.observe.words import report_remarks
 from picsync.rendering.pool import Renderer
+from picsync.sync.choosing import MAX_LOOKS
+from tests.cache.fresh import open_fresh
 from tests.pictures import jpeg
 from tests.sync.harness import Harness
 
@@ -265,6 +268,52 @@ async def test_shape_that_is_not_listed_is_learned_once(examining: Harness) -> N
     assert harness.names_on_frame() == {"p1.jpg", "p3.jpg"}
     assert sorted(harness.source.downloads) == ["p0", "p1", "p2", "p3", "p4", "p5"]
     await harness.assert_idle()
+
+
+def png(width: int, height: int, seed: int) -> bytes:
+    """Return a small PNG of a large picture."""
+    data = io.BytesIO()
+    Image.new("P", (width, height), seed).save(data, "PNG")
+    return data.getvalue()
+
+
+async def test_screenshot_without_a_listed_size_is_recognised_once(examining: Harness) -> None:
+    harness = examining
+
+    def put_png(name: str, data: bytes, listed: Facts | None = None) -> None:
+        harness.source.put("a", name, data, mime_type="image/png", facts=listed or facts())
+
+    put_png("screen", png(1170, 2532, 1))
+    put_png("drawing", png(800, 600, 2))
+    put_png("listed", png(1080, 2400, 3), facts(1080, 2400))
+    harness.source.put("a", "photo", picture(4))
+    choose(harness, exclude=frozenset(Excluded))
+    report = await harness.cycle()
+    assert report.outcome is CycleOutcome.DONE, report
+    assert harness.names_on_frame() == {"drawing.jpg", "photo.jpg"}
+    assert report.left_out[LeftOut.EXCLUDE] == 2
+    assert sorted(harness.source.downloads) == ["drawing", "photo", "screen"]
+    await harness.assert_idle()
+
+
+async def test_lost_cache_removes_nothing_that_has_to_be_examined(examining: Harness, tmp_path: Path) -> None:
+    harness = examining
+    names = [f"p{number:03}" for number in range(MAX_LOOKS + 10)]
+    for number, name in enumerate(names):
+        harness.source.put("a", name, picture(number, width=40, height=60))
+    choose(harness, orientation=Orientation.PORTRAIT)
+    await harness.cycle()
+    await harness.cycle()
+    assert harness.names_on_frame() == {f"{name}.jpg" for name in names}
+    cache = await open_fresh(tmp_path / "another.db")
+    try:
+        harness.tools = replace(harness.tools, cache=cache)
+        for _ in range(2):
+            report = await harness.cycle()
+            assert (report.uploaded, report.deleted) == (0, 0)
+        await harness.assert_idle()
+    finally:
+        await cache.aclose()
 
 
 async def test_broken_picture_is_examined_once_and_costs_only_itself(examining: Harness) -> None:
