@@ -58,44 +58,33 @@ def hosts() -> Hosts:
     `PICSYNC_CA_CERTIFICATES`, or of the picsync.yaml in this folder, as for a sync. Raises ConfigError.
     """
     from picsync.cli.sync import DEFAULT_CONFIG
-    from picsync.core.errors import ConfigError, Problem
     from picsync.http import network
-    from picsync.http.addresses import emulator_address
     from picsync.http.client import Hosts
 
-    emulator = os.environ.get("PICSYNC_EMULATOR", "").strip()
-    try:
-        emulator = emulator and emulator_address(emulator)
-    except ValueError as error:
-        raise ConfigError([Problem("the environment", None, "PICSYNC_EMULATOR", str(error))]) from None
-    settings = settings_here()
-    authorities = settings.ca_certificates if settings else None
-    network.use(os.environ.get("PICSYNC_CA_CERTIFICATES") or authorities)
-    if settings and settings.emulator and not emulator:
-        emulator = settings.emulator
-        logs.note(f"{DEFAULT_CONFIG}: all requests go to the emulator at {emulator}.")
-    return Hosts(emulator or None)
+    settings = settings_here("emulator", "caCertificates")
+    network.use(settings.ca_certificates)
+    if settings.emulator and not os.environ.get("PICSYNC_EMULATOR", "").strip():
+        logs.note(f"{DEFAULT_CONFIG}: all requests go to the emulator at {settings.emulator}.")
+    return Hosts(settings.emulator)
 
 
-def settings_here() -> Config | None:
-    """Return the picsync.yaml in this folder; None if there is none, or it cannot be read."""
+def settings_here(*keys: str) -> Config:
+    """Return these top-level settings of the picsync.yaml in this folder and of the environment; or all.
+
+    The rest of the file is ignored, since it may not be finished; it may also be missing. Raises
+    ConfigError.
+    """
     from picsync.cli.sync import DEFAULT_CONFIG
-    from picsync.core.errors import ConfigError
     from picsync.run.kinds import read_accounts, read_config
 
-    try:
-        return read_config(Path(DEFAULT_CONFIG), os.environ, read_accounts(os.environ))
-    except ConfigError:
-        # The command needs nothing else from it.
-        return None
+    return read_config(Path(DEFAULT_CONFIG), os.environ, read_accounts(os.environ), keys)
 
 
 def library() -> Path | BucketPlace | None:
     """Return where the family's uploads live, as the picsync.yaml in this folder names it."""
     from picsync.run.wiring import library_of
 
-    settings = settings_here()
-    return library_of(settings) if settings is not None else None
+    return library_of(settings_here("family"))
 
 
 def with_nixplay(work: Callable[[NixplayFrame], Awaitable[T]], account: str | None) -> T:

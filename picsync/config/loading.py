@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -28,10 +28,19 @@ JOBS = ("albums", "organize", "mirror")
 _NO_JOB = "is missing; write for example `albums: [{name: AllMyStuff, sources: {sharedlinks: [<link>]}}]`."
 
 
-def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins: Logins) -> Config:
+def load_config(
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    known: Known,
+    logins: Logins,
+    only: Collection[str] | None = None,
+) -> Config:
     """Return the settings of the file at `path`, overridden by the environment.
 
-    The file may be missing if the environment contains the albums. Raises ConfigError with every problem.
+    The file may be missing if the environment contains the albums. With `only`, it may be missing or have no
+    job, and all top-level keys but these are ignored; none are if it is empty. Raises ConfigError with every
+    problem.
     """
     shape = config_shape(known)
     file = read_text(path)
@@ -44,8 +53,12 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
         others=partial(credentials_shape, logins),
         known=partial(_variables, known, logins),
     )
+    if only is not None:
+        written = tree.value if isinstance(tree.value, dict) else {}
+        tree.value = {key: node for key, node in written.items() if not only or key in only}
     albums = tree.value.get("albums") if isinstance(tree.value, dict) else None
-    if tree.value is None or (file is None and not any(_written(tree, job) for job in JOBS)):
+    idle = only is None and not any(_written(tree, job) for job in JOBS)
+    if tree.value is None or (file is None and idle):
         message = (
             "there is no such file; run `picsync init` to create it, or set the variable PICSYNC_ALBUMS."
             if file is None
@@ -53,14 +66,14 @@ def load_config(path: Path, *, environ: Mapping[str, str], known: Known, logins:
             " `albums: [{name: Family, sources: {sharedlinks: [<link>]}}]`."
         )
         raise ConfigError([Problem(str(path), None, "", message), *problems])
-    if isinstance(tree.value, dict) and not any(_written(tree, job) for job in JOBS):
+    if isinstance(tree.value, dict) and idle:
         problems.append(tree.place.problem(("albums",), _NO_JOB))
     if albums is not None and isinstance(albums.value, dict):
         albums.value = [Node(albums.value, albums.place)]
     problems += _unmentioned(tree, "frames")
-    elsewhere = dict.fromkeys(credentials_shape(logins).keys, FILE_NAME)
     if named := _kinds(tree, "frames"):
         shape = config_shape(known, named)
+    elsewhere = dict.fromkeys(credentials_shape(logins).keys, FILE_NAME)
     config = validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(known))
     return config.model_copy(update={"frames": with_places(config.frames, tree, "frames")})
 

@@ -14,15 +14,15 @@ from picsync.sources.dropbox.options import DropboxEntry
 from picsync.vendors.dropbox.api import LINK_SCOPES, READ_SCOPES, SPACE_SCOPES, WRITE_SCOPES
 
 
-def needed_scopes(config: Config | None, account: str) -> frozenset[str]:
+def needed_scopes(config: Config, account: str) -> frozenset[str]:
     """Return the fewest permissions with which an account can do what picsync.yaml asks of it.
 
     Reading is always among them: the commands need it.
     """
-    entries = entries_in_use(config).get(account, {}) if config is not None else {}
+    entries = entries_in_use(config).get(account, {})
     linked = any(isinstance(entry, DropboxEntry) and entry.link for entry in entries.values())
-    filled = config is not None and account in _filled(config)
-    writes = filled or (config is not None and account in places_in_use(config))
+    filled = account in _filled(config)
+    writes = filled or account in places_in_use(config)
     found = READ_SCOPES | (LINK_SCOPES if linked else frozenset())
     return found | (WRITE_SCOPES if writes else frozenset()) | (SPACE_SCOPES if filled else frozenset())
 

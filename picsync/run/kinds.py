@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -56,7 +56,13 @@ def read_accounts(environ: Mapping[str, str], paths: Sequence[Path] = CREDENTIAL
 
 
 def read_config(
-    path: Path, environ: Mapping[str, str], accounts: Mapping[str, str] = MappingProxyType({})
+    path: Path,
+    environ: Mapping[str, str],
+    accounts: Mapping[str, str] = MappingProxyType({}),
+    only: Collection[str] | None = None,
 ) -> Config:
-    """Return the configuration, which may refer to `accounts`: name -> kind. Raises ConfigError."""
-    return load_config(path, environ=environ, known=known(accounts), logins=logins())
+    """Return the configuration, which may refer to `accounts`: name -> kind. Raises ConfigError.
+
+    `only` is that of `load_config`: what small commands read of a file that may not be finished.
+    """
+    return load_config(path, environ=environ, known=known(accounts), logins=logins(), only=only)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 import httpx
+import pytest
 
 from picsync.run.kinds import read_credentials
 from picsync.vendors.dropbox.credentials import require_login
@@ -51,3 +52,37 @@ def test_a_folder_is_listed(cli: CommandLine) -> None:
     missing = cli.run("dropbox", "list", "/Missing")
     assert missing.code == 1
     assert "There is no folder /Missing" in missing.err
+
+
+@pytest.mark.parametrize("rest", ["", "albums:\n", "albums: [{name: x}]\nmirrors: []\n"])
+def test_the_emulator_is_used_although_the_configuration_is_not_finished(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, rest: str
+) -> None:
+    monkeypatch.delenv("PICSYNC_EMULATOR")
+    cli.config.write_text(f"emulator: {cli.server.url}\n{rest}", "utf-8")
+    cli.world.dropbox.create_folder("/Family")
+    found = cli.run("dropbox", "list")
+    assert found.out.split()[-1] == "/Family/", found.err
+    assert f"picsync.yaml: all requests go to the emulator at {cli.server.url}." in found.err
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("emulator: localhost\n", "picsync.yaml:1: emulator"),
+        ("every: 1h\nemulator: [\n", "picsync.yaml:2: is not valid YAML"),
+        ("caCertificates: missing.pem\n", "caCertificates: missing.pem is not there"),
+    ],
+)
+def test_no_service_is_asked_if_its_address_cannot_be_read(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, text: str, place: str
+) -> None:
+    monkeypatch.delenv("PICSYNC_EMULATOR")
+    cli.config.write_text(text, "utf-8")
+    cli.run("dropbox", "list").assert_message(2, place)
+
+
+def test_no_login_for_a_configuration_whose_permissions_are_unknown(cli: CommandLine) -> None:
+    cli.config.write_text(f"emulator: {cli.server.url}\norganise: []\n", "utf-8")
+    found = cli.run("dropbox", "login", "--app-key", "key")
+    found.assert_message(2, "picsync.yaml:2: organise", "did you mean `organize`?")
