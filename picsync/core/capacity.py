@@ -119,6 +119,19 @@ class Storage:
     planned_about: bool = False
     """Whether the size of something that is planned is an estimate, as of all that was never sent."""
 
+    @property
+    def left(self) -> Capacity:
+        """What the album may hold besides what it holds; None where there is no limit."""
+        return Capacity(
+            _remaining(self.capacity.size_bytes, self.used.size_bytes),
+            _remaining(self.capacity.photos, self.used.photos),
+        )
+
+    @property
+    def amounts(self) -> dict[str, Capacity]:
+        """All amounts by their names in metrics."""
+        return {"used": self.used, "planned": self.planned, "left": self.left, "limit": self.capacity}
+
     def measured(self, now: Storage) -> Storage:
         """Return this, with the amounts by what is known `now`, after the transfers."""
         return replace(
@@ -132,6 +145,10 @@ class Storage:
     def replacements(self, most: int) -> int:
         """Return how many photos may be replaced in this cycle, besides the new ones."""
         return most if self.room.photos is None else max(1, min(most, self.room.photos - self.new))
+
+
+def _remaining(limit: int | None, used: int | None) -> int | None:
+    return None if limit is None else max(limit - (used or 0), 0)
 
 
 def _whole(places: int, weights: Sequence[float]) -> list[int]:

@@ -1,8 +1,11 @@
-"""Reads the directories of TIFF 6.0 files, and detects cameras' raw pictures among them.
+"""Reads the directories of TIFF 6.0 and BigTIFF files, and detects cameras' raw pictures among them.
 
 Most raw formats are TIFF files that contain the sensor's data: a program that only knows TIFF shows a
 thumbnail, or nothing. The relevant tags are those of TIFF/EP (ISO 12234-2) and Adobe's DNG specification; the
 compressions were defined by camera makers, as listed by LibRaw and ExifTool.
+
+BigTIFF has offsets of 64 bits. A value that is too large for 32 bits counts as the largest of those: no file
+that picsync accepts is that large.
 """
 
 from __future__ import annotations
@@ -13,11 +16,11 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import BinaryIO
 
-BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
+"""How TIFF and BigTIFF files begin, with their order of bytes as `struct` writes it."""
 _MAX_DIRECTORIES = 16
 _MAX_ENTRIES = 1_000
 _MAX_VALUES = 100_000
-_ENTRY_BYTES = 12
 _LONGEST_TEXT = 40
 
 _NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _MAKE = 254, 259, 262, 271
@@ -25,9 +28,28 @@ _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 _OFFSETS = ((273, 279), (324, 325))
 """Tags of the offsets of strips and tiles, each with that of their sizes."""
 
-_INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I"}
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
 """Bytes of a value of each type."""
+_LONG = 4
+_MOST = 0xFFFFFFFF
 _REDUCED = 1
 _SENSOR_DATA = frozenset({32803, 34892})
 """Photometric interpretations: one colour per pixel, and linear raw."""
@@ -46,23 +68,28 @@ OTHER_RAW = "image/x-dcraw"
 class Directory:
     """One directory; values that are missing or outside of the file are empty."""
 
-    def __init__(self, file: BinaryIO, order: str, offset: int) -> None:
-        """Read the entries; raises struct.error if there is no directory."""
+    def __init__(self, file: BinaryIO, order: str, offset: int, *, big: bool = False) -> None:
+        """Read the entries, of a BigTIFF file if `big`; raises struct.error if there is no directory."""
         self._file = file
         self._order = order
+        self._big = big
+        self._offset = f"{order}Q" if big else f"{order}I"
         file.seek(offset)
-        (count,) = struct.unpack(f"{order}H", file.read(2))
+        (count,) = (
+            struct.unpack(f"{order}Q", file.read(8)) if big else struct.unpack(f"{order}H", file.read(2))
+        )
         count = min(count, _MAX_ENTRIES)
-        table = file.read(count * _ENTRY_BYTES)
-        form = f"{order}HHI4s"
+        form = f"{order}HHQ8s" if big else f"{order}HHI4s"
+        entry_bytes = struct.calcsize(form)
+        table = file.read(count * entry_bytes)
         self._entries = {
-            tag: (kind, length, value)
+            tag: (kind, min(length, _MOST), value)
             for tag, kind, length, value in struct.iter_unpack(
-                form, table[: len(table) - len(table) % _ENTRY_BYTES]
+                form, table[: len(table) - len(table) % entry_bytes]
             )
         }
-        after = file.read(4)
-        self.next = struct.unpack(f"{order}I", after)[0] if len(after) == 4 else 0
+        after = file.read(struct.calcsize(self._offset))
+        self.next = self._place(after) if len(after) == struct.calcsize(self._offset) else 0
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
@@ -75,7 +102,8 @@ class Directory:
         form = _INTEGERS[kind]
         data = self._bytes(struct.calcsize(form) * min(length, most), value)
         count = len(data) // struct.calcsize(form)
-        return struct.unpack(f"{self._order}{count}{form}", data[: count * struct.calcsize(form)])
+        values = struct.unpack(f"{self._order}{count}{form}", data[: count * struct.calcsize(form)])
+        return tuple(min(value, _MOST) for value in values) if form == "Q" else values
 
     def text(self, tag: int) -> str:
         """Return a tag's text without surrounding spaces, at most 40 characters."""
@@ -85,8 +113,14 @@ class Directory:
         )
 
     def content(self, tag: int, most: int) -> tuple[int, int, bytes]:
-        """Return a tag's type, its number of values, and their bytes; none if they are more than `most`."""
+        """Return a tag's type, its number of values, and their bytes; none if they are more than `most`.
+
+        Types that only BigTIFF has become those of TIFF.
+        """
         kind, length, value = self._entries.get(tag, (0, 0, b""))
+        if _INTEGERS.get(kind) == "Q" and 8 * length <= most:
+            found = self.integers(tag)
+            return _LONG, len(found), struct.pack(f"{self._order}{len(found)}I", *found)
         size = _SIZES.get(kind, 0) * length
         data = self._bytes(size, value) if 0 < size <= most else b""
         return (kind, length, data) if data and len(data) == size else (kind, 0, b"")
@@ -100,24 +134,32 @@ class Directory:
         """Return the directory that a tag points to; None if there is none."""
         for offset in self.integers(tag, 1):
             with suppress(struct.error):
-                return Directory(self._file, self._order, offset)
+                return Directory(self._file, self._order, offset, big=self._big)
         return None
 
     def _bytes(self, size: int, value: bytes) -> bytes:
         if size <= len(value):
             return value[:size]
-        self._file.seek(struct.unpack(f"{self._order}I", value)[0])
+        self._file.seek(self._place(value))
         return self._file.read(size)
+
+    def _place(self, value: bytes) -> int:
+        return min(int(struct.unpack(self._offset, value)[0]), _MOST)
+
+
+def _is_big(head: bytes) -> bool:
+    return b"+" in head[2:4]
 
 
 def directories(file: BinaryIO) -> Iterator[Directory]:
     """Yield the directories of a TIFF file, each followed by those inside it; stops at a broken one."""
     file.seek(0)
-    head = file.read(8)
-    order = BYTE_ORDERS.get(head[:4])
-    if order is None or len(head) < 8:
+    head = file.read(16)
+    order, big = BYTE_ORDERS.get(head[:4]), _is_big(head)
+    if order is None or len(head) < (16 if big else 8):
         return
-    pending = [struct.unpack(f"{order}I", head[4:])[0]]
+    first = struct.unpack(f"{order}Q", head[8:]) if big else struct.unpack(f"{order}I", head[4:8])
+    pending = [min(first[0], _MOST)]
     seen = set[int]()
     while pending and len(seen) < _MAX_DIRECTORIES:
         offset = pending.pop(0)
@@ -125,7 +167,7 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
             continue
         seen.add(offset)
         try:
-            directory = Directory(file, order, offset)
+            directory = Directory(file, order, offset, big=big)
         except struct.error:
             continue
         yield directory
@@ -134,8 +176,10 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
 
 def raw_type(file: BinaryIO) -> str | None:
     """Return the MIME type of a raw picture that is a TIFF file, None for others; raises OSError."""
-    file.seek(8)
-    signature = file.read(4)
+    file.seek(0)
+    head = file.read(12)
+    # In BigTIFF, it is the place of the first directory.
+    signature = b"" if _is_big(head) else head[8:]
     if signature[:2] == b"CR":
         return "image/x-canon-cr2"
     if signature == b"IIII":

@@ -171,13 +171,13 @@ LEFT_OUT = _gauge(
 )
 STORAGE_BYTES = _gauge(
     "picsync_storage_bytes",
-    "Storage of the frame: what the rule's photos use, what is planned, and the limit, where there is one."
-    " Sizes that are not known yet are estimated.",
+    "Storage of the frame: what the rule's photos use, what is planned, what is left, and the limit, where"
+    " there is one. Sizes that are not known yet are estimated.",
     *("album", "amount"),
 )
 STORAGE_PHOTOS = _gauge(
     "picsync_storage_photos",
-    "Photos on the frame: how many there are, are planned, and are allowed, where the number is limited.",
+    "Photos on the frame: how many there are, are planned, are left, and are allowed, where that is limited.",
     *("album", "amount"),
 )
 WANTED = _gauge("picsync_photos_wanted", "Photos that should be on the frame.", "album")
@@ -615,8 +615,7 @@ class Metrics(Collector):
                     self._set(ON_A_FRAME, report.assigned, rule)
 
     def _stored(self, rule: str, storage: Storage) -> None:
-        amounts = {"used": storage.used, "planned": storage.planned, "limit": storage.capacity}
-        for amount, held in amounts.items():
+        for amount, held in storage.amounts.items():
             for metric, value in ((STORAGE_BYTES, held.size_bytes), (STORAGE_PHOTOS, held.photos)):
                 if value is not None:
                     self._set(metric, value, rule, amount)

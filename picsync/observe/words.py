@@ -534,7 +534,7 @@ def skip_remarks(report: CycleReport) -> Iterator[str]:
 
 def storage_words(storage: Storage) -> str:
     """Return how much of the storage is to be used, such as "439 MB of 450 MB"."""
-    return " and ".join(_planned(*amounts[1:]) for amounts in _amounts(storage))
+    return " and ".join(_planned(planned, limit) for _, planned, _, limit in _amounts(storage))
 
 
 def _planned(planned: _Amount, limit: _Amount) -> str:
@@ -545,12 +545,12 @@ def _planned(planned: _Amount, limit: _Amount) -> str:
 
 
 def storage_sentence(storage: Storage) -> str:
-    """Return how the storage of a frame is used: what there is, what is planned, and the limit."""
+    """Return how the storage of a frame is used: what is used, planned and left, and the limit."""
     parts = [
-        f"{used} used, {planned} planned of {limit}"
+        f"{used} used, {planned} planned of {limit}, {left} left"
         if planned.number <= limit.number
         else f"{used} used, {_planned(planned, limit)}"
-        for used, planned, limit in _amounts(storage)
+        for used, planned, left, limit in _amounts(storage)
     ]
     return f"Storage: {'; '.join(parts)}."
 
@@ -565,20 +565,28 @@ class _Amount(NamedTuple):
         return self.words
 
 
-def _amounts(storage: Storage) -> Iterator[tuple[_Amount, _Amount, _Amount]]:
-    """Yield what is used, planned and allowed, each in bytes and in photos."""
-    used, planned, limit = storage.used, storage.planned, storage.capacity
+def _amounts(storage: Storage) -> Iterator[tuple[_Amount, _Amount, _Amount, _Amount]]:
+    """Yield what is used, planned, left and allowed, each in bytes and in photos."""
+    used, planned, left, limit = storage.used, storage.planned, storage.left, storage.capacity
     if limit.size_bytes is not None:
-        sizes = (used.size_bytes or 0, planned.size_bytes or 0, limit.size_bytes)
+        now, later = storage.used_about, storage.planned_about
         yield (
-            _Amount(sizes[0], f"{'about ' if storage.used_about else ''}{size(sizes[0])}"),
-            _Amount(sizes[1], f"{'about ' if storage.planned_about else ''}{size(sizes[1])}"),
-            _Amount(sizes[2], size(sizes[2])),
+            _bytes(used.size_bytes, about=now),
+            _bytes(planned.size_bytes, about=later),
+            _bytes(left.size_bytes, about=now),
+            _bytes(limit.size_bytes),
         )
     if limit.photos is not None:
-        counts = (used.photos or 0, planned.photos or 0)
         most = _Amount(limit.photos, counted(limit.photos, "photo", "photos"))
-        yield _Amount(counts[0], f"{counts[0]:,}"), _Amount(counts[1], f"{counts[1]:,}"), most
+        yield _count(used.photos), _count(planned.photos), _count(left.photos), most
+
+
+def _bytes(number: int | None, *, about: bool = False) -> _Amount:
+    return _Amount(number or 0, f"{'about ' if about else ''}{size(number or 0)}")
+
+
+def _count(number: int | None) -> _Amount:
+    return _Amount(number or 0, f"{number or 0:,}")
 
 
 def _format(mime_type: str) -> str:

@@ -134,9 +134,8 @@ def _rule(rule: RuleStatus) -> dict[str, Any]:
 
 
 def _storage(storage: Storage) -> dict[str, Any]:
-    amounts = {"used": storage.used, "planned": storage.planned, "limit": storage.capacity}
     return {
-        **{name: {"bytes": each.size_bytes, "photos": each.photos} for name, each in amounts.items()},
+        **{name: {"bytes": each.size_bytes, "photos": each.photos} for name, each in storage.amounts.items()},
         "left_out": storage.left_out,
     }
 

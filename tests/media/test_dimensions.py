@@ -25,6 +25,7 @@ KINDS: dict[str, dict[str, object]] = {
     "JPEG": {"exif": b"Exif\x00\x00" + bytes(5000), "icc_profile": bytes(100_000)},
     "JPEG progressive": {"progressive": True},
     "TIFF": {},
+    "TIFF large": {"big_tiff": True},
     "WEBP": {},
     "WEBP lossless": {"lossless": True},
     "WEBP extended": {"exif": b"Exif\x00\x00" + bytes(50)},
@@ -40,6 +41,10 @@ BOMBS = {
     "TIFF": b"MM\x00*\x00\x00\x00\x08\x00\x02"
     + struct.pack(">HHII", 256, 4, 1, 1 << 31)
     + struct.pack(">HHII", 257, 4, 1, 1 << 31),
+    "BigTIFF": b"MM\x00+\x00\x08\x00\x00"
+    + struct.pack(">QQ", 16, 2)
+    + struct.pack(">HHQQ", 256, 16, 1, 1 << 63)
+    + struct.pack(">HHQQ", 257, 16, 1, 1 << 63),
     "HEIC": b"\x00\x00\x00\x10ftypheic\x00\x00\x00\x00"
     + struct.pack(">I4sI", 0, b"meta", 0)
     + struct.pack(">I4sI4sI4sIII", 36, b"iprp", 28, b"ipco", 20, b"ispe", 0, 1 << 20, 1 << 20),

@@ -40,6 +40,9 @@ from tests.media.files import ftyp, heif, tiff
         (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "image/x-canon-cr2"),
         (b"II*\x00\x08\x00\x00\x00IIII", "image/x-phaseone-iiq"),
         (b"II\x1a\x00\x00\x00HEAPCCDR", "image/x-canon-crw"),
+        (b"II+\x00\x08\x00\x00\x00" + struct.pack("<Q", 0x5243), "image/tiff"),
+        (b"MM\x00+\x00\x08\x00\x00" + struct.pack(">Q", 16), "image/tiff"),
+        (b"\xff\x4f\xff\x51\x00\x2f", "image/jp2"),
         (b"IIRO\x08\x00\x00\x00", "image/x-olympus-orf"),
         (b"IIU\x00\x18\x00\x00\x00", "image/x-panasonic-rw2"),
         (b"FUJIFILMCCD-RAW 0201", "image/x-fuji-raf"),
@@ -124,7 +127,7 @@ def test_what_is_coded_in_an_unknown_way_is_no_heic() -> None:
 
 @given(st.binary(max_size=200))
 def test_directories_that_lead_anywhere_end(data: bytes) -> None:
-    for magic in (b"II*\0", b"MM\0*"):
+    for magic in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         found = identify(io.BytesIO(magic + data))
         assert found is not None
         assert found.startswith("image/")

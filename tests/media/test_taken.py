@@ -67,6 +67,7 @@ FILES: dict[str, tuple[Callable[[], bytes], datetime | None]] = {
     "png": (lambda: picture("PNG"), CLOCK),
     "webp": (lambda: picture("WEBP"), CLOCK),
     "tiff": (lambda: picture("TIFF"), CLOCK),
+    "bigtiff": (lambda: picture("TIFF", big_tiff=True), CLOCK),
     "heic": (heic, CLOCK),
     "jpeg without a time": (lambda: picture("JPEG", Image.Exif().tobytes()), None),
     "jpeg with a broken clock": (lambda: picture("JPEG", exif_block("0000:00:00 00:00:00")), None),

@@ -232,6 +232,9 @@ def test_a_cycle() -> None:
     assert scraped.value("photos_on_frame", album=RULE) == 9
     assert scraped.value("playlist_photos", album=RULE) == 8
     assert scraped.value("playlist_overflow_photos", album=RULE) == 1
+    sizes = {"used": 3_000_000, "planned": 4_000_000, "left": 2_000_000, "limit": 5_000_000}
+    assert {amount: scraped.value("storage_bytes", album=RULE, amount=amount) for amount in sizes} == sizes
+    assert scraped.value("storage_photos", album=RULE, amount="left") == 11
     assert scraped.value("deletes_held", album=RULE, reason="brake") == 30
     assert scraped.value("deletes_held", album=RULE, reason="listing") == 0
     assert scraped.value("deletes_held_for_person", album=RULE) == 30

@@ -215,7 +215,14 @@ def test_a_full_frame_is_said_to_be_tried() -> None:
     assert storage_words(Storage(fitted, fitted, planned)) == "900.0 kB of 1.2 MB and 2 of 3 photos"
     unsure = Storage(fitted, fitted, planned, planned_about=True)
     assert storage_words(unsure) == "about 900.0 kB of 1.2 MB and 2 of 3 photos"
-    assert "900.0 kB used, about 900.0 kB planned of 1.2 MB" in storage_sentence(unsure)
+    assert storage_sentence(unsure) == (
+        "Storage: 900.0 kB used, about 900.0 kB planned of 1.2 MB, 300.0 kB left;"
+        " 2 used, 2 planned of 3 photos, 1 left."
+    )
+    assert "about 900.0 kB used" in storage_sentence(replace(unsure, used_about=True))
+    assert "about 300.0 kB left" in storage_sentence(replace(unsure, used_about=True))
+    assert Storage(planned, planned, fitted).left == Capacity(0, 0)
+    assert Storage(fitted, fitted, Capacity(photos=3)).left == Capacity(photos=1)
     nothing = Storage(Capacity(0, 0), planned, Capacity(0, 0))
     assert " of 0" not in storage_sentence(nothing)
 

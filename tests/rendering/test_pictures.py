@@ -91,6 +91,26 @@ def test_the_orientation_is_applied_once(kind: str, turned: int, recipe: Recipe)
 
 
 @pytest.mark.parametrize("turned", TURNS)
+def test_a_bigtiff_is_a_tiff(turned: int) -> None:
+    """Some scanners and panorama programs write them, whatever the size."""
+    data = _strips(stored(turned, quarters(256, 192)), 8, exif=oriented(turned), big_tiff=True)
+    assert data[:4] == b"II+\0"
+    assert tiffrows.open_strips(io.BytesIO(data))
+    for limits in (Limits(), Limits(whole_pixels=1)):
+        answer, written = made(data, SMALL, limits)
+        assert (answer.width, answer.height) == (32, 24)
+        assert_quarters(opened(written), 14)
+
+
+@pytest.mark.parametrize("kind", ["jp2", "j2k"])
+def test_jpeg_2000_with_and_without_a_container(kind: str) -> None:
+    data = io.BytesIO()
+    quarters().save(data, "JPEG2000", no_jp2=kind == "j2k")
+    assert data.getvalue().startswith(b"\xff\x4f\xff\x51") == (kind == "j2k")
+    assert_quarters(rendition(data.getvalue()), 14)
+
+
+@pytest.mark.parametrize("turned", TURNS)
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
 def test_containers_that_turn_by_themselves_are_not_turned_twice(kind: str, turned: int) -> None:
     """The encoders write the turn both into the container's boxes and into Exif, as phones do."""

@@ -20,7 +20,7 @@ from picsync.sources.folder.volumes import Volume
 
 FILE_NAME = "picsync-folders.db"
 _VERSION = 1
-_LOOKS_REVISION = 2
+_LOOKS_REVISION = 3
 """Incremented when format detection improves. Stored in `application_id`, which earlier versions ignore."""
 BUSY_TIMEOUT_S = 10.0
 """How long to wait for another process, such as a dry run next to the service."""
@@ -51,7 +51,7 @@ _FORGET = """
 BEGIN IMMEDIATE;
 -- Container formats of which only the beginning was checked, and files of an unknown format.
 DELETE FROM look WHERE mime_type IN ('image/tiff', 'image/heic', 'video/mp4', '');
-PRAGMA application_id = 2;
+PRAGMA application_id = 3;
 COMMIT;
 """
 
