@@ -5,7 +5,9 @@ cache in a file, the state is in a file of its own beside it. In a PostgreSQL da
 and its own revision.
 
 All work happens in transactions: `read` and `write` run a function with a connection, in a thread. Writers of
-one process wait for each other in a queue; other processes, such as commands, wait for the database's lock.
+one process wait for each other in a queue; other processes, such as commands, wait for the database's lock. So
+what a writer has read is still true when it writes: SQLite locks the file, and in PostgreSQL each writer takes
+an advisory lock first.
 `read_together` and `write_together` are for what many people do at once (see `batches`).
 """
 
@@ -38,6 +40,11 @@ HEAD = REVISIONS[-1]
 BUSY_TIMEOUT_S = 20.0
 """How long a transaction waits for that of another process."""
 _THREADS = 4
+_TAKE_LOCK = f"""
+SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S:.0f}s';
+SELECT pg_advisory_xact_lock(hashtext('picsync family'), hashtext(current_schema()))
+"""
+"""Held until the end of the transaction; each schema has its own."""
 
 
 def path_beside(cache: Path) -> Path:
@@ -211,7 +218,9 @@ def _engine(cache: str, *, create: bool) -> tuple[sa.Engine | None, str]:
     try:
         found = place.parse(cache)
         if not isinstance(found, File):
-            return found.engine(), str(found)
+            engine = found.engine()
+            sa.event.listen(engine, "begin", _begin_on_server)
+            return engine, str(found)
     except CacheError as error:
         raise StateError(error.message, hint=error.hint) from error
     path = path_beside(found.path)
@@ -254,6 +263,11 @@ def _connected(connection: object, _record: object) -> None:
 def _begin(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("picsync_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_on_server(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("picsync_writes", False):
+        connection.exec_driver_sql(_TAKE_LOCK)
 
 
 def _revision(connection: sa.Connection) -> str | None:
